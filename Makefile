@@ -1,0 +1,73 @@
+# Everything a person or CI does with the source. Needs Python 3.11 or newer and make, nothing else.
+# Choose the interpreter with `make PYTHON=python3.13`, the environment's folder with `make VENV=...`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+ONLY ?=
+
+.PHONY: help demo test test-all lint format bench bench-list docs generated clean
+
+help:
+	@echo "make demo        train on the bundled pictures and write a report (about a minute)"
+	@echo "make test        the default tests"
+	@echo "make test-all    every test, the slow ones too; installs what they need"
+	@echo "make lint        formatting, style, types, docstrings and floors, as CI checks them"
+	@echo "make format      put the source into the form that make lint wants"
+	@echo "make bench       every benchmark; ONLY='startup ...' picks some"
+	@echo "make bench-list  what each benchmark shows and how long it takes"
+	@echo "make docs        the documentation, in docs/_build/html"
+	@echo "make generated   rewrite what the documentation takes from the source"
+	@echo "make clean       remove the environment and everything built"
+
+demo: $(VENV)/.installed-plain
+	$(BIN)/pellucid demo
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-all: $(VENV)/.installed-test
+	bash tools/install_test_needs.sh
+	$(BIN)/python -m pytest -n $(WORKERS) -m "" --durations=15
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pydoclint src
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python benchmarks/run.py $(ONLY)
+
+bench-list: $(VENV)/.installed-plain
+	$(BIN)/python benchmarks/run.py --list
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+
+generated: $(VENV)/.installed-plain
+	$(BIN)/python tools/write_reference.py
+
+clean:
+	rm -rf $(VENV) docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $(PYTHON): Python 3.11 or newer is needed; install it or name one with make PYTHON=python3.12" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed-plain: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-%: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	@touch $@ $(VENV)/.installed-plain

@@ -1,0 +1,88 @@
+"""Runs the benchmarks: `python benchmarks/run.py [NAME ...]`, or `--list` to see what each takes."""
+
+import argparse
+import ast
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def scripts() -> list[Path]:
+    """Every benchmark: the scripts of this folder that can be run by themselves.
+
+    Returns:
+        Paths in the order of their names.
+    """
+    return [
+        path
+        for path in sorted(FOLDER.glob("*.py"))
+        if path.name != "run.py" and 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
+    ]
+
+
+def shows(script: Path) -> str:
+    """What a benchmark shows.
+
+    Args:
+        script: the benchmark.
+
+    Returns:
+        First line of its docstring.
+    """
+    return _docstring(script).partition("\n")[0]
+
+
+def takes(script: Path) -> str:
+    """What a benchmark takes.
+
+    Args:
+        script: the benchmark.
+
+    Returns:
+        The rest of the line `Takes: ...` in its docstring; empty when there is none.
+    """
+    found = re.search(r"^Takes: (.+)$", _docstring(script), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _docstring(script: Path) -> str:
+    return ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+
+
+def main() -> int:
+    """List or run the benchmarks; each one's own output is the result.
+
+    Returns:
+        The number of benchmarks that failed, at most 1.
+    """
+    known = {script.stem: script for script in scripts()}
+    parser = argparse.ArgumentParser(description="Run the benchmarks, one after the other.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(known)}; default: all")
+    parser.add_argument("--list", action="store_true", help="say what each shows and takes, run nothing")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(known):
+        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+
+    chosen = {name: known[name] for name in arguments.names or known}
+    for name, script in chosen.items():
+        print(f"{name}: {shows(script)}\n    takes {takes(script)}", flush=True)
+    if arguments.list:
+        return 0
+    failed = []
+    for name, script in chosen.items():
+        print(f"\n== {name}", flush=True)
+        started = time.monotonic()
+        if subprocess.run([sys.executable, script], check=False).returncode != 0:
+            failed.append(name)
+        print(f"== {name}: {time.monotonic() - started:.0f} s", flush=True)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Time from the shell to the end of `pellucid --help` and of `import pellucid`, in fresh processes.
+
+The bare interpreter is measured beside them, interleaved, so that the machine's mood hits all alike.
+
+Takes: about 10 seconds.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+CASES = {
+    "python -c pass": [sys.executable, "-c", "pass"],
+    "import pellucid": [sys.executable, "-c", "import pellucid"],
+    "pellucid --help": [os.path.join(os.path.dirname(sys.executable), "pellucid"), "--help"],
+}
+
+
+def seconds(command: list[str]) -> float:
+    """Wall-clock time of one process.
+
+    Args:
+        command: program and arguments.
+
+    Returns:
+        Seconds from its start to its end.
+    """
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def main() -> int:
+    """Measure and print a table.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description="Measure how long the command takes to start.")
+    parser.add_argument("--runs", type=int, default=20, help="processes of each kind (default: 20)")
+    runs = parser.parse_args().runs
+    for command in CASES.values():  # the first one writes the bytecode
+        seconds(command)
+    times: dict[str, list[float]] = {name: [] for name in CASES}
+    for _ in range(runs):
+        for name, command in CASES.items():
+            times[name].append(seconds(command))
+
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, n = {runs}")
+    print(f"{'':<18}{'median s':>10}{'fastest s':>11}{'slowest s':>11}")
+    for name, found in times.items():
+        print(f"{name:<18}{statistics.median(found):>10.3f}{min(found):>11.3f}{max(found):>11.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Train image classifiers on your own machine, see how they work, know whether to trust them.
+
+    import pellucid
+
+    classifier = pellucid.ImageClassifier(preset="quick").fit("photos/")
+    classifier.predict("new/")
+    classifier.save("model/")
+
+Names are loaded on first use, so `import pellucid` itself costs a few milliseconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pellucid.bundle import load
+    from pellucid.errors import (
+        DataError,
+        DivergedError,
+        InterruptedRun,
+        ModelFileError,
+        PellucidError,
+        RunLockedError,
+        StorageError,
+        UsageError,
+        WorkerError,
+    )
+    from pellucid.estimators import EXPECTED_FAILED_CHECKS, ImageClassifier
+    from pellucid.pipeline.train import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EXPECTED_FAILED_CHECKS",
+    "DataError",
+    "DivergedError",
+    "ImageClassifier",
+    "InterruptedRun",
+    "ModelFileError",
+    "PellucidError",
+    "RunLockedError",
+    "StorageError",
+    "UsageError",
+    "WorkerError",
+    "__version__",
+    "load",
+    "train",
+]
+
+_HOMES = {
+    "load": "pellucid.bundle",
+    "train": "pellucid.pipeline.train",
+    "EXPECTED_FAILED_CHECKS": "pellucid.estimators",
+    "ImageClassifier": "pellucid.estimators",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room on first use.
+
+    Args:
+        name: attribute asked for.
+
+    Returns:
+        The object; it is then kept as a plain attribute.
+
+    Raises:
+        AttributeError: the name is not public.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "pellucid.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

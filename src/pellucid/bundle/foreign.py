@@ -1,0 +1,49 @@
+"""Model files of other makers that can run code when they are opened: recognised, never opened."""
+
+import re
+from pathlib import Path
+
+from pellucid.errors import ModelFileError
+
+_HEAD = 512
+_TAR_MARK = slice(257, 262)
+_MARKS = (
+    (b"PK", "a ZIP archive (as .pt, .pth, .keras and .npz are)"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (as .h5 is)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+)
+_PICKLE_PROTOCOLS = range(2, 6)
+_OLD_PICKLE = re.compile(rb"\(?[ci][\w.]+\n[\w.]+\n|\(?[dl]p\d+\n|[\]}]q.")  # protocols 0 and 1
+
+
+def refuse_foreign_file(path: Path) -> None:
+    """Refuse a pickle or an archive by its first bytes; nothing is unpickled or extracted.
+
+    Args:
+        path: a regular file.
+
+    Raises:
+        ModelFileError: the file is of a kind that may run code.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    kind = _kind(head)
+    if kind is not None:
+        raise ModelFileError(
+            f"{path}: {kind}; such a file may run code; refused; give a model folder that Pellucid saved"
+        )
+
+
+def _kind(head: bytes) -> str | None:
+    """What a file is by its first bytes, or `None` where it is harmless or unknown."""
+    is_pickle = len(head) > 1 and head[0] == 0x80 and head[1] in _PICKLE_PROTOCOLS
+    if is_pickle or _OLD_PICKLE.match(head):
+        return "a pickle (as .pkl, .joblib and older .pt are)"
+    if head[_TAR_MARK] == b"ustar":
+        return "a tar archive"
+    return next((words for mark, words in _MARKS if head.startswith(mark)), None)

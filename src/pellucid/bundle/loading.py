@@ -1,0 +1,132 @@
+"""A model folder back into a model: every byte checked, nothing in it run."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pellucid.bundle.description import FILE_NAME, SIZE_LIMIT, WEIGHTS_NAME, Description
+from pellucid.bundle.foreign import refuse_foreign_file
+from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle.weights import check_header, unpack
+from pellucid.errors import ModelFileError
+from pellucid.files import sha256
+from pellucid.networks import Network, NetworkConfig
+from pellucid.networks.families import outline
+
+
+def load(folder: str | Path) -> ImageModel:
+    """Load a model.
+
+    Args:
+        folder: a model folder, or a run, whose recommended model is taken.
+
+    Returns:
+        The model, ready to answer.
+
+    Raises:
+        ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
+    """
+    place = model_folder(folder)
+    try:
+        path = _file_inside(place, FILE_NAME)
+        description = Description.from_bytes(_read_bounded(path), str(path))
+        _check_other_files(place, description.sha256)
+        return _with_weights(_file_inside(place, WEIGHTS_NAME), description)
+    except OSError as error:
+        raise ModelFileError(
+            f"{place}: cannot be read: {(error.strerror or str(error)).lower()}; check the folder"
+        ) from error
+
+
+def model_folder(folder: str | Path) -> Path:
+    """Find the model folder that a model or run folder stands for.
+
+    Args:
+        folder: a model folder, or a run.
+
+    Returns:
+        The folder that holds `model.json`.
+
+    Raises:
+        ModelFileError: there is none, or it is a file of a kind that may run code.
+    """
+    place = Path(folder)
+    if not place.exists():
+        raise ModelFileError(f"{place}: there is no such folder; give a run or a model folder")
+    if not place.is_dir():
+        refuse_foreign_file(place)
+        raise ModelFileError(f"{place}: a file, not a model folder; give a run or a model folder")
+    for candidate in (place, place / "model"):
+        if os.path.lexists(candidate / FILE_NAME):
+            return candidate
+    for path in sorted(place.iterdir())[:100]:
+        if path.is_file():
+            refuse_foreign_file(path)
+    raise ModelFileError(f"{place}: neither a model folder nor a finished run; {FILE_NAME} is missing")
+
+
+def _file_inside(folder: Path, name: str) -> Path:
+    """The path of a regular file of the folder, never one that a link leads to.
+
+    Raises:
+        ModelFileError: it is missing, a link, or no regular file.
+    """
+    path = folder / name
+    if path.is_symlink():
+        raise ModelFileError(f"{path}: a link; a model folder holds its own files; copy the file there")
+    if not path.exists():
+        raise ModelFileError(f"{path}: missing; use an undamaged copy")
+    if not path.is_file():
+        raise ModelFileError(f"{path}: not a regular file; use an undamaged copy")
+    return path
+
+
+def _read_bounded(path: Path) -> bytes:
+    """The description's bytes, at most `SIZE_LIMIT` of them."""
+    refuse_foreign_file(path)
+    if path.stat().st_size > SIZE_LIMIT:
+        raise ModelFileError(f"{path}: larger than {SIZE_LIMIT >> 20} MB; use an undamaged copy")
+    return path.read_bytes()
+
+
+def _check_other_files(folder: Path, hashes: Mapping[str, str]) -> None:
+    """Compare the checksum of every file but the weights, which are hashed as they are read."""
+    for name, digest in hashes.items():
+        if name != WEIGHTS_NAME:
+            path = _file_inside(folder, name)
+            if sha256(path) != digest:
+                raise _changed(path)
+
+
+def _with_weights(path: Path, description: Description) -> ImageModel:
+    """Build the network and fill it with the weights of a file that was checked first."""
+    refuse_foreign_file(path)
+    network = _outline(description.architecture, path.parent / FILE_NAME)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        check_header(file, size, network.state_dict(), str(path))
+        file.seek(0)
+        content = file.read(size)
+    if hashlib.sha256(content).hexdigest() != description.sha256[WEIGHTS_NAME]:
+        raise _changed(path)
+    state = unpack(content)
+    if not all(tensor.isfinite().all() for tensor in state.values()):
+        raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
+    network.load_state_dict(state, assign=True)
+    network.eval()
+    return ImageModel(network, description.preprocessing, description.classes, mirror=description.mirror)
+
+
+def _outline(architecture: NetworkConfig, path: Path) -> Network:
+    """The network's layers without memory."""
+    try:
+        return outline(architecture)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: {error}; use an undamaged copy") from error
+
+
+def _changed(path: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{path}: its checksum does not match: it was changed after it was saved; use an undamaged copy"
+    )

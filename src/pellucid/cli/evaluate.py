@@ -1,0 +1,47 @@
+"""`pellucid evaluate`: score a trained model on labelled pictures."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from pellucid.cli.flags import settings_from
+from pellucid.cli.table_flags import add_table_flags, counting
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        subparsers: argparse's collection of commands.
+    """
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="score a trained model on labelled pictures",
+        description="Score a model, with 95 %% intervals, on the test split of DATA, or on all of it "
+        "where it has none.",
+    )
+    parser.add_argument("run_folder", metavar="RUN", help="run or model folder")
+    parser.add_argument("data", metavar="DATA", help="folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument("--json", action="store_true", help="Print one JSON document instead of a table")
+    add_table_flags(parser, ("input_column", "label_column", "split_column", "encoding", "skip_bad", "seed"))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score a model.
+
+    Args:
+        arguments: what argparse read.
+
+    Returns:
+        Exit code 0.
+    """
+    from pellucid.pipeline.evaluate import evaluate
+
+    with counting("scoring") as progress:
+        done = evaluate(arguments.run_folder, arguments.data, settings_from(arguments), progress=progress)
+    for warning in done.warnings:
+        sys.stderr.write(f"{warning}\n")
+    sys.stdout.write((json.dumps(done.to_json()) if arguments.json else done.to_text()) + "\n")
+    return 0

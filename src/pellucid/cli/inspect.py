@@ -1,0 +1,68 @@
+"""`pellucid inspect`: read and check the data, train nothing."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.flags import add_settings, settings_from
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        subparsers: argparse's collection of commands.
+    """
+    parser = subparsers.add_parser(
+        "inspect",
+        help="read and check the data, train nothing",
+        description="Read every picture, look for faults, copies and leaks, and say what training would use.",
+    )
+    parser.add_argument("data", metavar="DATA", help="folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument("--json", action="store_true", help="print the findings as one JSON document")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="the same settings from a file")
+    parser.add_argument(
+        "--seed", type=int, default=argparse.SUPPRESS, metavar="INT", help="Seed of the split"
+    )
+    add_settings(parser, ("data",))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the data and print what was found.
+
+    Args:
+        arguments: what argparse read.
+
+    Returns:
+        Exit code 0.
+    """
+    settings = settings_from(arguments)
+    from pellucid.data import prepare
+
+    counting = _Counting()
+    _, check = prepare(arguments.data, settings, progress=counting)
+    counting.finish()
+    text = json.dumps(check.to_json(), indent=2) if arguments.json else "\n".join(check.lines())
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+class _Counting:
+    """One line on the error stream that counts pictures, in a terminal only."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def __call__(self, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\rreading {done:,} of {total:,} pictures")
+            sys.stderr.flush()
+            self._shown = True
+
+    def finish(self) -> None:
+        """Wipe the line."""
+        if self._shown:
+            sys.stderr.write("\r\033[K")

@@ -1,0 +1,79 @@
+"""The command `pellucid`: reads the command line, runs one command, turns errors into exit codes."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pellucid.cli import demo, evaluate, inspect, predict, train
+from pellucid.errors import PellucidError
+
+COMMANDS = (demo, inspect, train, evaluate, predict)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse with our form of message: one line, then where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; imports nothing heavy.
+
+    Returns:
+        A parser whose result has `run`, the function that does the work.
+    """
+    parser = _Parser(
+        prog="pellucid",
+        description="Train image classifiers on your own machine, and know whether to trust them.",
+    )
+    parser.add_argument("--version", action="version", version=f"pellucid {_version()}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    for each in subparsers.choices.values():
+        each.add_argument("--debug", action="store_true", help="Show the traceback of an error")
+    return parser
+
+
+def _version() -> str:
+    from pellucid import __version__
+
+    return __version__
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        words: the command line without the program's name; default: `sys.argv`.
+
+    Returns:
+        The exit code.
+    """
+    arguments = build_parser().parse_args(words)
+    try:
+        return int(arguments.run(arguments))
+    except PellucidError as error:
+        _say(error, f"error: {error}", arguments.debug)
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted; nothing was lost that had been written\n")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        message = f"error: {type(error).__name__}: {error}; this is a fault of Pellucid: please report it"
+        _say(error, f"{message} with the output of --debug", arguments.debug)
+        return 1
+
+
+def _say(error: Exception, message: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    sys.stderr.write(message + "\n")

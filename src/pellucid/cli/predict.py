@@ -1,0 +1,60 @@
+"""`pellucid predict`: label new pictures."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.flags import settings_from
+from pellucid.cli.table_flags import add_table_flags, counting
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        subparsers: argparse's collection of commands.
+    """
+    parser = subparsers.add_parser(
+        "predict",
+        help="label new pictures with a trained model",
+        description="Label pictures; one row each, in their order. A picture that cannot be read gets a "
+        "row that says why.",
+    )
+    parser.add_argument("run_folder", metavar="RUN", help="run or model folder")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder of pictures or table")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet; default: CSV on standard output"
+    )
+    parser.add_argument("--probabilities", action="store_true", help="Add a column for each class")
+    add_table_flags(parser, ("input_column", "encoding"))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Label pictures.
+
+    Args:
+        arguments: what argparse read.
+
+    Returns:
+        Exit code 0, also where some pictures could not be read.
+    """
+    from pellucid.pipeline.predict import predict
+
+    with counting("labelling") as progress:
+        done = predict(
+            arguments.run_folder,
+            arguments.inputs,
+            arguments.out,
+            settings_from(arguments),
+            with_probabilities=arguments.probabilities,
+            progress=progress,
+        )
+    for warning in done.warnings:
+        sys.stderr.write(f"{warning}\n")
+    sentence = f"{done.labelled:,} pictures labelled"
+    if done.unreadable:
+        sentence += f", {done.unreadable:,} could not be read: see the column error"
+    sys.stderr.write(f"{sentence}\n")
+    return 0

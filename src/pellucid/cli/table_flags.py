@@ -1,0 +1,59 @@
+"""What `predict` and `evaluate` share: flags about tables, and a bar while pictures are read."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from pellucid.settings import ROWS
+
+_FEW = 1000
+
+
+def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add the flags of some settings.
+
+    Args:
+        parser: receives the flags.
+        names: names of settings.
+    """
+    for row in ROWS:
+        if row.name not in names:
+            continue
+        meaning = row.meaning.replace("%", "%%")
+        if row.kind is bool:
+            parser.add_argument(row.flag, action="store_true", default=argparse.SUPPRESS, help=meaning)
+        else:
+            parser.add_argument(
+                row.flag,
+                type=row.kind,
+                default=argparse.SUPPRESS,
+                metavar=row.kind.__name__.upper(),
+                help=meaning,
+            )
+    parser.set_defaults(setting_names=list(names))
+
+
+@contextlib.contextmanager
+def counting(words: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on standard error while many pictures are worked on; nothing where it is no terminal.
+
+    Args:
+        words: what is being done.
+
+    Yields:
+        A function that is told the pictures done and the pictures in all.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=None, visible=False)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=total > _FEW)
+
+        yield show

@@ -1,0 +1,58 @@
+"""`pellucid train`: check, split, train, test once, report."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.flags import add_settings, settings_given
+from pellucid.errors import UsageError
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        subparsers: argparse's collection of commands.
+    """
+    parser = subparsers.add_parser(
+        "train",
+        help="train a network on labelled pictures",
+        description="Check the data, split it, train a network, test it once and write a report.",
+    )
+    parser.add_argument("data", metavar="DATA", help="folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="folder for everything the run leaves")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="the same settings from a file")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in RUN")
+    parser.add_argument("--overwrite", action="store_true", help="replace what a former run left in RUN")
+    parser.add_argument(
+        "--describe", action="store_true", help="print the network's layers and stop; needs no --out"
+    )
+    add_settings(parser, ("data", "network", "training", "run"))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, or describe.
+
+    Args:
+        arguments: what argparse read.
+
+    Returns:
+        Exit code 0.
+
+    Raises:
+        UsageError: `--out` is missing, or flags contradict each other.
+    """
+    given = settings_given(arguments)
+    if arguments.describe:
+        from pellucid.pipeline.describe import describe_network
+
+        sys.stdout.write(describe_network(arguments.data, given) + "\n")
+        return 0
+    if arguments.out is None:
+        raise UsageError("train: --out RUN is missing; name a folder for the results")
+    from pellucid.pipeline.train import train
+
+    train(arguments.data, out=arguments.out, resume=arguments.resume, overwrite=arguments.overwrite, **given)
+    return 0

@@ -1,0 +1,32 @@
+"""Reading, decoding, checking and splitting of labelled pictures.
+
+    DATA → reading → cache (decode once) → duplicates, splitting → checking → Dataset
+
+`prepare` is the whole way in one call.
+"""
+
+from pellucid.data.arrays import listing_from_arrays
+from pellucid.data.cache import decode_all
+from pellucid.data.checking import Check
+from pellucid.data.dataset import Dataset
+from pellucid.data.decoding import decode_picture
+from pellucid.data.ledger import write_ledger
+from pellucid.data.listing import Listing, Pictures, Problem
+from pellucid.data.preparing import prepare
+from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.reading import read_images
+
+__all__ = [
+    "Check",
+    "Dataset",
+    "Listing",
+    "Pictures",
+    "Preprocessing",
+    "Problem",
+    "decode_all",
+    "decode_picture",
+    "listing_from_arrays",
+    "prepare",
+    "read_images",
+    "write_ledger",
+]

@@ -1,0 +1,313 @@
+"""What is known about the data before anything is trained, as numbers and in words."""
+
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.listing import TRAIN
+from pellucid.data.wording import count_of, fitted, quoted, some, visible, width
+
+BALANCE_ABOVE = 5.0
+COLUMNS = 80
+_MOST_CLASSES = 20
+_FORMS = {"idx": "IDX files", "npz": "an npz file", "table": "a table"}
+
+
+class Labelled(NamedTuple):
+    """One example of a conflict.
+
+    Attributes:
+        source: a path, or `file:row`.
+        label: its class.
+    """
+
+    source: str
+    label: str
+
+
+class Skipped(NamedTuple):
+    """An example that is left out.
+
+    Attributes:
+        position: place in the data, counted from 0.
+        source: a path, or `file:row`.
+        label: its class.
+        split: the user's split, or empty.
+        reason: what was found, such as `truncated image`.
+    """
+
+    position: int
+    source: str
+    label: str
+    split: str
+    reason: str
+
+
+class LookAlikes(NamedTuple):
+    """Two classes whose names are easily taken for one.
+
+    Attributes:
+        first: a class.
+        second: another class.
+        difference: what alone tells them apart.
+    """
+
+    first: str
+    second: str
+    difference: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """The findings. Copies and sources stand in the order of the data.
+
+    Attributes:
+        place: DATA as the user gave it.
+        form: kind of DATA, such as `class folders`.
+        classes: names of the classes, sorted by code point.
+        counts: examples of each class in each split, in the order of `classes`.
+        sizes: height, width and number of pictures, commonest first.
+        modes: kind of picture as stored and number, commonest first.
+        training_size: height, width and channels at which all are trained.
+        skipped: examples left out.
+        copies: sources of each set of exact copies.
+        conflicts: those sets of exact copies whose labels differ.
+        near_copies: sources of pairs that are nearly the same.
+        near_across: near copies that stand in two different splits.
+        near_complete: false where the search for near copies stopped at its limit.
+        duplicates: examples that repeat the content of one before them, in any split.
+        near_duplicates: examples that are nearly the same as one before them.
+        leaked: sources of test examples with an exact copy in train or validation.
+        look_alikes: classes that are easily taken for one.
+        imbalance: training examples of the largest class to those of the smallest.
+        balanced: whether class weights will make up for it.
+        warnings: sentences about anything else.
+        first: for each example the position of the first one with exactly the same content.
+    """
+
+    place: str
+    form: str
+    classes: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
+    sizes: tuple[tuple[int, int, int], ...]
+    modes: tuple[tuple[str, int], ...]
+    training_size: tuple[int, int, int]
+    skipped: tuple[Skipped, ...]
+    copies: tuple[tuple[str, ...], ...]
+    conflicts: tuple[tuple[Labelled, ...], ...]
+    near_copies: tuple[tuple[str, str], ...]
+    near_across: int
+    near_complete: bool
+    duplicates: int
+    near_duplicates: int
+    leaked: tuple[str, ...]
+    look_alikes: tuple[LookAlikes, ...]
+    imbalance: float
+    balanced: bool
+    warnings: tuple[str, ...]
+    first: Int64[np.ndarray, " n"] = field(repr=False, compare=False)
+
+    def metrics(self) -> dict[str, int]:
+        """The counts that `metrics.json` has under `data`.
+
+        Returns:
+            Names to numbers of examples.
+        """
+        return {
+            **{part: sum(counts) for part, counts in self.counts.items()},
+            "skipped": len(self.skipped),
+            "duplicates": self.duplicates,
+            "near_duplicates": self.near_duplicates,
+            "leaked": len(self.leaked),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """All findings as JSON can hold it.
+
+        Returns:
+            The counts of `metrics.json` and the findings behind them.
+        """
+        return {
+            **self.metrics(),
+            "place": self.place,
+            "form": self.form,
+            "classes": list(self.classes),
+            "counts": {
+                name: {part: counts[code] for part, counts in self.counts.items()}
+                for code, name in enumerate(self.classes)
+            },
+            "sizes": [dict(zip(("height", "width", "pictures"), size, strict=True)) for size in self.sizes],
+            "modes": dict(self.modes),
+            "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
+            "skipped_examples": [each._asdict() for each in self.skipped],
+            "copies": [list(sources) for sources in self.copies],
+            "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
+            "near_copies": [list(pair) for pair in self.near_copies],
+            "near_copies_across_splits": self.near_across,
+            "near_copies_complete": self.near_complete,
+            "leaked_examples": list(self.leaked),
+            "look_alikes": [each._asdict() for each in self.look_alikes],
+            "imbalance": self.imbalance,
+            "balanced_class_weights": self.balanced,
+            "warnings": list(self.warnings),
+        }
+
+    def sentences(self) -> list[str]:
+        """The findings in words, one line each, safe to print.
+
+        Returns:
+            First what the data is, then what to know about it.
+        """
+        said = [*_pictures_said(self), *_copies_said(self), *_classes_said(self)]
+        return [visible(sentence) for sentence in (*said, *self.warnings)]
+
+    def table(self) -> list[str]:
+        """Examples of each class in each split, aligned within 80 columns.
+
+        Returns:
+            Lines: a heading, the largest classes, how many more there are, and the sum.
+        """
+        return _table(self)
+
+    def lines(self) -> list[str]:
+        """The whole finding for a terminal of 80 columns.
+
+        Returns:
+            The sentences, wrapped, around the table.
+        """
+        first, *rest = self.sentences()
+        wrapped = [
+            textwrap.wrap(text, COLUMNS, break_long_words=False, break_on_hyphens=False) for text in rest
+        ]
+        return [
+            *textwrap.wrap(first, COLUMNS, break_long_words=False, break_on_hyphens=False),
+            "",
+            *self.table(),
+            "",
+            *(line for paragraph in wrapped for line in paragraph),
+        ]
+
+
+def _pictures_said(check: Check) -> list[str]:
+    """What the pictures are, and what is done to them."""
+    total = sum(sum(counts) for counts in check.counts.values())
+    height, width_, channels = check.training_size
+    target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
+    said = [
+        f"{count_of(total, 'picture')} in {count_of(len(check.classes), 'class')} "
+        f"from {check.place} ({_FORMS.get(check.form, check.form)})."
+    ]
+    modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
+    if len(check.sizes) == 1:
+        size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
+        same = check.sizes[0][:2] == (height, width_)
+        said.append(
+            f"All are {size} pixels"
+            + (
+                f", and trained at {target}."
+                if same
+                else f"; each is fitted into {target} with its aspect kept."
+            )
+        )
+    else:
+        heights, widths, _ = zip(*check.sizes, strict=True)
+        said.append(
+            f"They have {len(check.sizes):,} sizes, {min(heights)} to {max(heights)} pixels high and "
+            f"{min(widths)} to {max(widths)} wide; each is fitted into {target} with its aspect kept."
+        )
+    said.append(f"They are stored as: {modes}.")
+    if check.skipped:
+        named = [f"{each.source} ({each.reason})" for each in check.skipped]
+        said.append(
+            f"Left out because they cannot be used: {count_of(len(named), 'picture')}, {some(named)}."
+        )
+    return said
+
+
+def _copies_said(check: Check) -> list[str]:
+    """Exact copies, leaks, conflicts and near copies."""
+    said = []
+    if check.duplicates:
+        largest = max(check.copies, key=len)
+        said.append(
+            f"Exact copies of other pictures: {check.duplicates:,}, in {count_of(len(check.copies), 'set')}, "
+            f"for instance {some(largest)}."
+        )
+    if check.leaked:
+        said.append(
+            "Test pictures that also stand in train or validation flatter the score, which is therefore "
+            f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
+        )
+    if check.conflicts:
+        sets = [
+            " and ".join(f"{source} ({quoted(label)})" for source, label in one) for one in check.conflicts
+        ]
+        said.append(
+            f"Equal pictures have different labels, of which one at most is right: "
+            f"{count_of(len(sets), 'set')}, for instance {some(sets)}."
+        )
+    if check.near_duplicates:
+        least = "" if check.near_complete else "at least "
+        said.append(
+            f"Pictures nearly the same as another: {least}{check.near_duplicates:,}, for instance "
+            f"{' and '.join(check.near_copies[0])}. Pairs of them that stand in two splits: "
+            f"{check.near_across:,}. Nothing was moved."
+        )
+    if not check.near_complete:
+        said.append("The search for near copies stopped at its limit; there may be more.")
+    return said
+
+
+def _classes_said(check: Check) -> list[str]:
+    """Names that look alike, and imbalance."""
+    said = [
+        f"Classes {quoted(first)} and {quoted(second)} differ only in {difference}; are they one class?"
+        for first, second, difference in check.look_alikes[:5]
+    ]
+    if len(check.look_alikes) > 5:
+        said.append(f"So do {count_of(len(check.look_alikes) - 5, 'pair')} of classes more.")
+    if check.imbalance > BALANCE_ABOVE:
+        largest, smallest = _extremes(check)
+        remedy = (
+            "class weights in training make up for it"
+            if check.balanced
+            else "no class weights make up for it"
+        )
+        said.append(
+            f"The largest class, {quoted(largest)}, has many times the training examples of the smallest, "
+            f"{quoted(smallest)}: {check.imbalance:.3g} times; {remedy}."
+        )
+    return said
+
+
+def _extremes(check: Check) -> tuple[str, str]:
+    """The classes with most and fewest training examples."""
+    counts = list(zip(check.counts[TRAIN], check.classes, strict=True))
+    return max(counts, key=lambda each: each[0])[1], min(counts, key=lambda each: each[0])[1]
+
+
+def _table(check: Check) -> list[str]:
+    parts = list(check.counts)
+    rows = [
+        (visible(name), [check.counts[part][code] for part in parts])
+        for code, name in enumerate(check.classes)
+    ]
+    rest: list[tuple[str, list[int]]] = []
+    if len(rows) > _MOST_CLASSES:
+        largest = sorted(range(len(rows)), key=lambda at: (-sum(rows[at][1]), at))
+        kept, left = sorted(largest[: _MOST_CLASSES - 5]), largest[_MOST_CLASSES - 5 :]
+        sums = [sum(column) for column in zip(*(rows[at][1] for at in left), strict=True)]
+        rest = [(f"and {len(left):,} more", sums)]
+        rows = [rows[at] for at in kept]
+    every = [*rows, *rest, ("all", [sum(check.counts[part]) for part in parts])]
+    columns = [max(len(part), len(f"{every[-1][1][at]:,}")) for at, part in enumerate(parts)]
+    room = COLUMNS - sum(columns) - 2 * len(columns)
+    names = min(room, max(width(name) for name, _ in [*every, ("class", [])]))
+    lines = [fitted("class", names) + "".join(f"  {part:>{columns[at]}}" for at, part in enumerate(parts))]
+    for name, numbers in every:
+        cells = "".join(f"  {number:>{columns[at]},}" for at, number in enumerate(numbers))
+        lines.append(fitted(name, names) + cells)
+    return lines

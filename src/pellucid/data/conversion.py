@@ -1,0 +1,61 @@
+"""From whatever Pillow opened to 8-bit grey or colour, by the rules that `decoding` states."""
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from pellucid.errors import DataError
+
+
+def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
+    """Pixels of an upright, loaded picture.
+
+    Args:
+        image: of any mode.
+
+    Returns:
+        Grey has one channel, everything else three.
+
+    Raises:
+        DataError: the colour mode has no conversion, or a float is not finite.
+    """
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return np.asarray(image)
+    if image.mode == "L" and "transparency" not in image.info:
+        return np.asarray(image)[:, :, None]
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scale(np.asarray(image))[:, :, None]
+    if image.mode == "LAB":
+        raise DataError("colour mode LAB is not supported; save it as RGB")
+    if image.has_transparency_data:
+        return _over_white(image)
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))[:, :, None]
+    return np.asarray(image.convert("RGB"))
+
+
+def _over_white(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
+    """Lay a transparent picture over white, as paper would show it."""
+    values = np.asarray(image.convert("RGBA")).astype(np.uint16)
+    channels = 1 if image.mode in ("1", "L", "LA", "La") else 3
+    colour, alpha = values[:, :, :channels], values[:, :, 3:]
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
+    """Scale grey values of more than 8 bits into 0..255 by the rule at the top of this file.
+
+    Raises DataError: a value is not finite.
+    """
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DataError("holds values that are not numbers (NaN or infinity)")
+    low, high = float(values.min()), float(values.max())
+    ranges = (1.0, 255.0) if values.dtype.kind == "f" else (65535.0,)
+    for top in ranges:
+        if low >= 0.0 and high <= top:
+            low, high = 0.0, top
+            break
+    if high <= low:
+        return np.zeros(values.shape, np.uint8)
+    scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
+    return np.rint(scaled).astype(np.uint8)

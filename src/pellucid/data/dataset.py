@@ -1,0 +1,107 @@
+"""The finished data: what training, evaluation and reports take."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt8
+
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Pictures
+from pellucid.data.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Checked and split pictures.
+
+    Attributes:
+        pixels: uint8 (n, height, width, channels), usually memory-mapped and read-only.
+        labels: class of each example as a position in `classes`; 0 for an example that is skipped,
+            which stands in no split.
+        classes: names of the classes, sorted by code point.
+        train: ascending positions of the training examples.
+        validation: the same for validation.
+        test: the same for the test.
+        leaked: those test examples whose exact content also stands in train or validation.
+        sources: where each example stands: a path, or `file:row`.
+        preprocessing: how the pictures were fitted, for the model to keep.
+        fingerprint: digest of contents, labels, splits and preprocessing; it differs when anything
+            that decides the result of training has changed.
+    """
+
+    pixels: UInt8[np.ndarray, "n height width channels"]
+    labels: Int64[np.ndarray, " n"]
+    classes: tuple[str, ...]
+    train: Int64[np.ndarray, " train"]
+    validation: Int64[np.ndarray, " validation"]
+    test: Int64[np.ndarray, " test"]
+    leaked: Int64[np.ndarray, " leaked"]
+    sources: Sequence[str]
+    preprocessing: Preprocessing
+    fingerprint: str
+
+    @property
+    def split_positions(self) -> dict[str, Int64[np.ndarray, " positions"]]:
+        """Positions by the name of the split, in the order train, validation, test."""
+        return {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}
+
+
+def build_dataset(
+    listing: Listing,
+    pictures: Pictures,
+    preprocessing: Preprocessing,
+    splits: np.ndarray,
+    first: Int64[np.ndarray, " n"],
+    usable: Bool[np.ndarray, " n"],
+) -> Dataset:
+    """Put together what was read, decoded and split.
+
+    Args:
+        listing: what was read.
+        pictures: what decoding made of it.
+        preprocessing: how it was fitted.
+        splits: the split of each example.
+        first: position of the first example with the same content.
+        usable: false where an example is left out.
+
+    Returns:
+        The data set.
+    """
+    usable_positions = np.flatnonzero(usable).tolist()
+    classes = tuple(sorted({listing.labels[index] for index in usable_positions}))
+    codes = {name: code for code, name in enumerate(classes)}
+    labels = np.array([codes.get(label, 0) for label in listing.labels], np.int64)
+    train, validation, test = (
+        np.flatnonzero(usable & (splits == part)).astype(np.int64) for part in (TRAIN, VALIDATION, TEST)
+    )
+    fitted_on = np.concatenate([train, validation])
+    return Dataset(
+        pixels=pictures.pixels,
+        labels=labels,
+        classes=classes,
+        train=train,
+        validation=validation,
+        test=test,
+        leaked=test[np.isin(first[test], first[fitted_on])],
+        sources=listing.sources,
+        preprocessing=preprocessing,
+        fingerprint=_fingerprint(pictures.digests, labels, classes, (train, validation, test), preprocessing),
+    )
+
+
+def _fingerprint(
+    digests: UInt8[np.ndarray, "n bytes"],
+    labels: Int64[np.ndarray, " n"],
+    classes: tuple[str, ...],
+    positions: tuple[np.ndarray, ...],
+    preprocessing: Preprocessing,
+) -> str:
+    """SHA-256 over everything about the data that decides the result of training."""
+    digest = hashlib.sha256(json.dumps([classes, preprocessing.to_json()]).encode())
+    for part in positions:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(digests[part]).tobytes())
+        digest.update(labels[part].astype("<i8").tobytes())
+    return digest.hexdigest()

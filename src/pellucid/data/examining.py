@@ -1,0 +1,172 @@
+"""Looking at data that is read, decoded and split: counts, copies, names, imbalance."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.checking import BALANCE_ABOVE, Check, Labelled, LookAlikes, Skipped
+from pellucid.data.dataset import Dataset
+from pellucid.data.duplicates import NearCopies
+from pellucid.data.listing import TRAIN, Listing, Pictures
+from pellucid.data.wording import count_of, quoted, some
+
+
+class Copies(NamedTuple):
+    """What looking for copies found.
+
+    Attributes:
+        first: for each example the position of the first one with exactly the same content.
+        near: pairs that are nearly the same.
+    """
+
+    first: Int64[np.ndarray, " n"]
+    near: NearCopies
+
+
+def examine(
+    listing: Listing,
+    pictures: Pictures,
+    dataset: Dataset,
+    copies: Copies,
+    class_weight: str | None,
+) -> Check:
+    """Look at data that is read, decoded and split.
+
+    Args:
+        listing: what was read.
+        pictures: what decoding made of it.
+        dataset: what is used of it.
+        copies: exact and near copies.
+        class_weight: as the user set it; `None` means by the stated rule.
+
+    Returns:
+        The findings; nothing is refused here.
+    """
+    used = np.sort(np.concatenate(list(dataset.split_positions.values())))
+    counts = {
+        part: tuple(np.bincount(dataset.labels[positions], minlength=len(dataset.classes)).tolist())
+        for part, positions in dataset.split_positions.items()
+    }
+    training = [count for count in counts[TRAIN] if count]
+    imbalance = max(training) / min(training)
+    sets = _copy_sets(copies.first, used)
+    split_of = _split_codes(dataset)
+    pairs = copies.near.pairs.tolist()
+    return Check(
+        place=listing.place,
+        form=listing.form,
+        classes=dataset.classes,
+        counts=counts,
+        sizes=_sizes(pictures.original_sizes[used]),
+        modes=tuple(Counter(pictures.modes[index] for index in used.tolist()).most_common()),
+        training_size=(*dataset.preprocessing.size, dataset.preprocessing.channels),
+        skipped=tuple(
+            Skipped(at.index, at.source, listing.labels[at.index], listing.splits[at.index], at.reason)
+            for at in pictures.problems
+        ),
+        copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
+        conflicts=tuple(
+            tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
+            for each in sets
+            if len({listing.labels[index] for index in each}) > 1
+        ),
+        near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
+        near_across=sum(split_of[one] != split_of[other] for one, other in pairs),
+        near_complete=copies.near.complete,
+        duplicates=sum(len(each) - 1 for each in sets),
+        near_duplicates=len({other for _, other in pairs}),
+        leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
+        look_alikes=look_alikes(dataset.classes),
+        imbalance=imbalance,
+        balanced=class_weight == "balanced" or (class_weight is None and imbalance > BALANCE_ABOVE),
+        warnings=(*listing.warnings, *pictures.warnings, *_warnings(listing, dataset, counts)),
+        first=copies.first,
+    )
+
+
+def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
+    """Find classes whose names differ only in what is easily overlooked.
+
+    Args:
+        classes: names.
+
+    Returns:
+        Each such class beside the first one it is like.
+    """
+    found = []
+    seen: dict[str, str] = {}
+    for name in classes:
+        first = seen.setdefault(_alike(name), name)
+        if first == name:
+            continue
+        if " ".join(first.split()) == " ".join(name.split()):
+            difference = "spaces"
+        elif first.casefold() == name.casefold():
+            difference = "upper and lower case"
+        elif unicodedata.normalize("NFC", first) == unicodedata.normalize("NFC", name):
+            difference = "the way their accents are encoded"
+        else:
+            difference = "spaces, case or the way their characters are encoded"
+        found.append(LookAlikes(first, name, difference))
+    return tuple(found)
+
+
+def _alike(name: str) -> str:
+    """What is left of a name without invisible characters, case, spaces and ways of encoding."""
+    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
+
+
+def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"]) -> list[list[int]]:
+    """Positions of each set of two or more exact copies."""
+    repeats = used[first[used] != used]
+    sets: dict[int, list[int]] = {}
+    for index, leader in zip(repeats.tolist(), first[repeats].tolist(), strict=True):
+        sets.setdefault(leader, [leader]).append(index)
+    return [sets[leader] for leader in sorted(sets)]
+
+
+def _split_codes(dataset: Dataset) -> list[int]:
+    """A number for the split of each example; equal numbers, equal splits."""
+    codes = np.zeros(len(dataset.labels), np.int64)
+    for code, positions in enumerate(dataset.split_positions.values(), start=1):
+        codes[positions] = code
+    return codes.tolist()
+
+
+def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+    """Height, width and number of each size, commonest first."""
+    codes, counts = np.unique(sizes[:, 0].astype(np.int64) << 32 | sizes[:, 1], return_counts=True)
+    order = np.argsort(-counts, kind="stable").tolist()
+    return tuple((int(codes[at]) >> 32, int(codes[at]) & 0xFFFFFFFF, int(counts[at])) for at in order)
+
+
+def _warnings(listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]]) -> list[str]:
+    """Classes with few or no examples in a split, and groups in two splits."""
+    warnings = []
+    single = [name for name, count in zip(dataset.classes, counts[TRAIN], strict=True) if count == 1]
+    if single:
+        warnings.append(f"One training example is all there is of {_classes(single)}; expect little of it.")
+    for part, numbers in counts.items():
+        absent = [name for name, count in zip(dataset.classes, numbers, strict=True) if not count]
+        if absent and sum(numbers):
+            warnings.append(f"The {part} split has no example of {_classes(absent)}.")
+    splits_of: dict[str, set[str]] = {}
+    for part, positions in dataset.split_positions.items():
+        for group in {listing.groups[index] for index in positions.tolist()}:
+            splits_of.setdefault(group, set()).add(part)
+    torn = [group for group, parts in splits_of.items() if group and len(parts) > 1]
+    if torn:
+        warnings.append(
+            f"{count_of(len(torn), 'group')} {'stands' if len(torn) == 1 else 'stand'} in more than one of "
+            f"your splits, so that scores may flatter: {some([quoted(group) for group in torn])}."
+        )
+    return warnings
+
+
+def _classes(names: list[str]) -> str:
+    return f"{'class' if len(names) == 1 else 'classes'} {some([quoted(name) for name in names])}"

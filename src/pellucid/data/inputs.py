@@ -1,0 +1,177 @@
+"""From INPUT, as people give it to label new pictures, to pictures that fit a model.
+
+Nothing here stops at one bad picture: what cannot be read carries its reason along.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from pellucid.data.folders import picture_files
+from pellucid.data.idx import is_idx_folder
+from pellucid.data.picture_tables import _input_column, _PathFinder
+from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.quiet import quiet_pillow
+from pellucid.data.reading import read_images
+from pellucid.data.samples import PREFIX
+from pellucid.data.tables import is_table, load_table
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+
+class Input(NamedTuple):
+    """One picture to label.
+
+    Attributes:
+        name: the given path, joined with the relative path in a folder; `file:row` in a table.
+        source: the file, or the pixels where pictures came as an array.
+        error: why there is no picture to read; empty where one may be.
+    """
+
+    name: str
+    source: Path | np.ndarray
+    error: str = ""
+
+
+class Inputs(NamedTuple):
+    """Every picture to label, in the order given.
+
+    Attributes:
+        pictures: the pictures.
+        warnings: sentences for the user that refuse nothing.
+    """
+
+    pictures: Sequence[Input]
+    warnings: tuple[str, ...]
+
+
+def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
+    """List the pictures that INPUT names; none is decoded.
+
+    Args:
+        places: files, folders (sub-folders included), tables, `.npz` files, IDX folders or
+            `sample:fashion`.
+        settings: column of the paths and encoding of tables.
+
+    Returns:
+        The pictures, in order: places as given, files of a folder by name, rows as they stand.
+
+    Raises:
+        DataError: a place does not exist, a folder holds no picture, or a table cannot be read.
+    """
+    for place in places:
+        if not place.startswith(PREFIX) and not os.path.lexists(place):
+            raise DataError(f"{place}: no such file or folder")
+    pictures: list[Input] = []
+    warnings: list[str] = []
+    for place in places:
+        found = _list_place(place, settings)
+        pictures += found.pictures
+        warnings += found.warnings
+    return Inputs(pictures, tuple(warnings))
+
+
+def _list_place(place: str, settings: Settings) -> Inputs:
+    """List one INPUT by its form."""
+    path = Path(place)
+    if place.startswith(PREFIX) or path.suffix.lower() == ".npz":
+        return _from_arrays(place, settings)
+    if path.is_dir():
+        if is_idx_folder(path):
+            return _from_arrays(place, settings)
+        return _from_folder(place, path)
+    if is_table(path):
+        return _from_table(place, path, settings)
+    return Inputs([Input(place, path)], ())
+
+
+def _from_arrays(place: str, settings: Settings) -> Inputs:
+    """List the rows of IDX and npz files."""
+    listing = read_images(place, settings)
+    assert listing.load_pixels is not None
+    rows = zip(listing.sources, listing.load_pixels(), strict=True)
+    return Inputs([Input(source, pixels) for source, pixels in rows], listing.warnings)
+
+
+def _from_folder(place: str, folder: Path) -> Inputs:
+    """List the pictures of a folder and its sub-folders.
+
+    Raises:
+        DataError: there is none.
+    """
+    pictures, others = picture_files(folder)
+    if not pictures:
+        raise DataError(f"{place}: no picture in this folder; choose another INPUT")
+    names = [os.path.join(place, picture.relative_to(folder)) for picture in pictures]
+    warnings = (f"{place}: {len(others):,} files that are no pictures left out",) if others else ()
+    return Inputs([Input(name, picture) for name, picture in zip(names, pictures, strict=True)], warnings)
+
+
+def _from_table(place: str, path: Path, settings: Settings) -> Inputs:
+    """List the pictures that a table's rows name; labels are not needed."""
+    table = load_table(path, place, settings.encoding)
+    column = _input_column(table, path.parent, settings)
+    finder = _PathFinder(path.parent)
+    pictures = [
+        _from_row(f"{place}:{number}", value, finder)
+        for number, value in zip(table.numbers, table.columns[column], strict=True)
+    ]
+    return Inputs(pictures, (*table.warnings, f"{place}: pictures from column {column!r}"))
+
+
+def _from_row(name: str, value: object, finder: _PathFinder) -> Input:
+    """The picture that a cell names."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        return Input(name, Path(), "no path of a picture in this row")
+    path, is_inside, exists = finder.find(value)
+    if not is_inside:
+        return Input(name, path, "the path leaves the table's folder; give an absolute path")
+    return Input(name, path, "" if exists else f"no such file ({value})")
+
+
+class Fitted(NamedTuple):
+    """Pictures ready for a model, and what became of each.
+
+    Attributes:
+        pixels: the pictures that could be read.
+        errors: a reason for each that was given; empty where the picture could be read.
+    """
+
+    pixels: UInt8[np.ndarray, "readable height width channels"]
+    errors: list[str]
+
+
+def fit_inputs(inputs: Iterable[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
+    """Decode and fit pictures as the model was trained.
+
+    Args:
+        inputs: pictures, few enough for memory.
+        preprocessing: of the model.
+        executor: runs the decoders.
+
+    Returns:
+        Pixels and errors.
+    """
+
+    def fit(picture: Input) -> np.ndarray | str:
+        if picture.error:
+            return picture.error
+        try:
+            if isinstance(picture.source, Path):
+                return preprocessing.picture(picture.source)
+            fitted: np.ndarray = preprocessing.arrays(picture.source[None])[0]
+            return fitted
+        except DataError as error:
+            return str(error)
+
+    with quiet_pillow():
+        results = list(executor.map(fit, inputs))
+    readable = [result for result in results if isinstance(result, np.ndarray)]
+    shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
+    pixels = np.stack(readable) if readable else np.zeros((0, *shape), np.uint8)
+    return Fitted(pixels, [result if isinstance(result, str) else "" for result in results])

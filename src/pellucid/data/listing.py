@@ -1,0 +1,88 @@
+"""What reading finds, before a single picture is decoded, and what decoding makes of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+UNDECIDED = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every example found at DATA, in a fixed order, column by column.
+
+    Attributes:
+        place: DATA as the user gave it.
+        form: `class folders`, `split folders`, `table`, `idx`, `npz` or `arrays`.
+        sources: where each example stands: a path, or `file:row` (rows count from 1).
+        labels: class of each example as text.
+        splits: `train`, `validation`, `test`, or `UNDECIDED` where Pellucid must choose.
+        groups: examples of one group never stand in two splits; empty text is no group.
+        paths: file of each example where pictures are files.
+        pixels: the pictures themselves where they came as arrays in memory:
+            (n, height, width, channels), 8-bit, 16-bit or float.
+        load_pixels: reads such an array from `array_files` (IDX, npz), so that nothing is unpacked
+            while the cache already holds it. Exactly one of `paths`, `pixels` and `load_pixels`
+            is given.
+        array_files: the files that `load_pixels` reads.
+        warnings: sentences for the user that refuse nothing.
+    """
+
+    place: str
+    form: str
+    sources: Sequence[str]
+    labels: Sequence[str]
+    splits: Sequence[str]
+    groups: Sequence[str]
+    paths: Sequence[Path] | None = None
+    pixels: np.ndarray | None = None
+    load_pixels: Callable[[], np.ndarray] | None = None
+    array_files: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One example that cannot be used.
+
+    Attributes:
+        index: position in the listing.
+        source: path or `file:row`.
+        reason: what was found, such as `truncated image`.
+    """
+
+    index: int
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures at one size, with what decoding learned about each.
+
+    Attributes:
+        pixels: uint8 (n, height, width, channels), usually memory-mapped and read-only; a row of
+            an unreadable picture is zero.
+        digests: uint8 (n, 16), hash of the decoded picture at its own size; equal rows are exact
+            copies.
+        perceptual_hashes: uint64 (n,), difference hash; a small Hamming distance makes two
+            pictures candidates for near duplicates.
+        original_sizes: int32 (n, 2), height and width before resizing.
+        modes: kind of each picture as stored, such as `grey`, `colour`, `palette` or `16-bit grey`.
+        problems: pictures that could not be decoded.
+        warnings: sentences for the user, such as the frame count of an animation.
+    """
+
+    pixels: np.ndarray
+    digests: np.ndarray
+    perceptual_hashes: np.ndarray
+    original_sizes: np.ndarray
+    modes: Sequence[str]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,98 @@
+"""The one rule for the size at which pictures are trained, and the way they are fitted to it.
+
+The rule, unless `--image-size` says otherwise:
+
+1. All pictures have one size and its longer side is at most 128: that size.
+2. Otherwise: a square. Its side is the median of the pictures' longer sides, rounded to a multiple
+   of 16, at least 32 and at most 128.
+
+A picture of another size is fitted inside with its aspect kept (Lanczos, antialiased) and centred;
+what is left over is filled with the median colour of the picture's own border, so that no edge
+appears that was not in the picture.
+
+Channels: 1 when every picture is grey as it is stored, otherwise 3.
+"""
+
+import numpy as np
+from jaxtyping import Int, UInt8
+from PIL import Image
+
+from pellucid.settings import Settings, parse_image_size
+
+LARGEST_SIDE = 128
+SMALLEST_SQUARE = 32
+_STEP = 16
+
+
+def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) -> tuple[int, int]:
+    """Decide the training size by the rule at the top of this file.
+
+    Args:
+        original_sizes: height and width of every readable picture.
+        settings: `image_size` overrides the rule.
+
+    Returns:
+        Height and width.
+    """
+    chosen = parse_image_size(settings.image_size)
+    if chosen is not None:
+        return chosen
+    if len(original_sizes) == 0:
+        return SMALLEST_SQUARE, SMALLEST_SQUARE
+    height, width = (int(side) for side in original_sizes[0])
+    if (original_sizes == original_sizes[0]).all() and max(height, width) <= LARGEST_SIDE:
+        return height, width
+    median = float(np.median(original_sizes.max(axis=1)))
+    side = _STEP * int(median / _STEP + 0.5)
+    side = min(max(side, SMALLEST_SQUARE), LARGEST_SIDE)
+    return side, side
+
+
+def fit_picture(
+    pixels: UInt8[np.ndarray, "height width channels"], size: tuple[int, int], channels: int
+) -> UInt8[np.ndarray, "new_height new_width new_channels"]:
+    """Fit one picture to a size and number of channels.
+
+    Args:
+        pixels: picture of 1 or 3 channels.
+        size: height and width wanted.
+        channels: 1 (colour becomes grey by the weights of ITU-R 601) or 3 (grey is repeated).
+
+    Returns:
+        The picture at that size; the very same array when nothing is to do.
+    """
+    pixels = _with_channels(pixels, channels)
+    height, width = pixels.shape[:2]
+    if (height, width) == size:
+        return pixels
+    scale = min(size[0] / height, size[1] / width)
+    inner_height = min(size[0], max(1, round(height * scale)))
+    inner_width = min(size[1], max(1, round(width * scale)))
+    picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+    resized = picture.resize((inner_width, inner_height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    inner = np.asarray(resized).reshape(inner_height, inner_width, channels)
+    if inner.shape[:2] == size:
+        return inner
+    fitted = np.empty((*size, channels), np.uint8)
+    fitted[:] = _border_colour(pixels)
+    top, left = (size[0] - inner_height) // 2, (size[1] - inner_width) // 2
+    fitted[top : top + inner_height, left : left + inner_width] = inner
+    return fitted
+
+
+def _with_channels(
+    pixels: UInt8[np.ndarray, "height width channels"], channels: int
+) -> UInt8[np.ndarray, "height width new_channels"]:
+    """Turn colour to grey or grey to colour where needed."""
+    if pixels.shape[2] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
+
+
+def _border_colour(pixels: UInt8[np.ndarray, "height width channels"]) -> UInt8[np.ndarray, " channels"]:
+    """Median of each channel over the outermost pixels."""
+    sides = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    colour: np.ndarray = np.median(np.concatenate(sides), axis=0).astype(np.uint8)
+    return colour

@@ -1,0 +1,107 @@
+"""Foreign names in sentences: shown so that nothing hidden or harmful reaches the terminal."""
+
+import unicodedata
+from collections.abc import Sequence
+
+_MOST_NAME = 60
+_CARRIAGE = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def visible(text: str) -> str:
+    r"""Replace every character that hides, turns or breaks a line by its code.
+
+    Args:
+        text: from a file, a table or a file name.
+
+    Returns:
+        The text with control, format, surrogate and unassigned characters and line separators
+        written as `\n`, `\x1b` or `\u202e`.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_visible_character, text))
+
+
+def _visible_character(character: str) -> str:
+    if character in _CARRIAGE:
+        return _CARRIAGE[character]
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def quoted(name: str) -> str:
+    """A name between quotation marks, so that spaces at its ends are seen.
+
+    Args:
+        name: a class or group, of any length.
+
+    Returns:
+        The name made visible; a very long one loses its middle.
+    """
+    if len(name) > _MOST_NAME:
+        name = f"{name[: _MOST_NAME // 2]}...{name[-_MOST_NAME // 2 + 3 :]}"
+    return f"'{visible(name)}'"
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Args:
+        number: how many.
+        noun: in the singular; its plural ends in `s`, or in `ies` after a consonant and `y`.
+
+    Returns:
+        Such as `1 class`, `1,203 pictures` or `2 copies`.
+    """
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first few of many.
+
+    Args:
+        names: already fit to be shown.
+        most: how many are shown.
+
+    Returns:
+        Joined by commas, with the number of those left out.
+    """
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def width(text: str) -> int:
+    """Columns that a text takes in a terminal.
+
+    Args:
+        text: visible characters.
+
+    Returns:
+        The number of columns; Chinese, Japanese and Korean characters and emoji take two.
+    """
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def fitted(text: str, columns: int) -> str:
+    """A text at an exact width, cut with three dots or filled with spaces.
+
+    Args:
+        text: visible characters.
+        columns: the width, at least 4.
+
+    Returns:
+        The text.
+    """
+    if width(text) > columns:
+        while width(text) > columns - 3:
+            text = text[:-1]
+        text += "..."
+    return text + " " * (columns - width(text))

@@ -1,0 +1,77 @@
+"""Every error a user can meet, and the exit code it ends the command with.
+
+    PellucidError
+    ├── UsageError          2   also ValueError
+    ├── DataError           3   also ValueError
+    ├── ModelFileError      4   also ValueError
+    ├── StorageError        5   also OSError
+    │   └── RunLockedError  5
+    ├── DivergedError       6   also ArithmeticError
+    ├── WorkerError         7   also RuntimeError
+    └── InterruptedRun      130 or 143
+
+A message reads `PLACE: what is wrong; what to do`.
+"""
+
+
+class PellucidError(Exception):
+    """Root of all errors that Pellucid raises on purpose.
+
+    Attributes:
+        exit_code: what the command returns to the shell for this error.
+    """
+
+    exit_code = 1
+
+
+class UsageError(PellucidError, ValueError):
+    """A setting, flag or argument is unknown, out of range or contradicts another."""
+
+    exit_code = 2
+
+
+class DataError(PellucidError, ValueError):
+    """The data cannot be used as it is; the message names the file and row."""
+
+    exit_code = 3
+
+
+class ModelFileError(PellucidError, ValueError):
+    """A model folder is damaged, unsafe or not a model."""
+
+    exit_code = 4
+
+
+class StorageError(PellucidError, OSError):
+    """The disk is full, a path is missing or permission is denied."""
+
+    exit_code = 5
+
+
+class RunLockedError(StorageError):
+    """Another process is writing to the same run."""
+
+
+class DivergedError(PellucidError, ArithmeticError):
+    """The loss or a gradient stopped being finite."""
+
+    exit_code = 6
+
+
+class WorkerError(PellucidError, RuntimeError):
+    """A process of a distributed run failed."""
+
+    exit_code = 7
+
+
+class InterruptedRun(PellucidError):
+    """The user or the system asked the run to stop; a checkpoint was written first.
+
+    Args:
+        message: what the user reads.
+        signal_number: the signal received; the exit code is 128 plus it.
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

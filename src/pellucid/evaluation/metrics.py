@@ -1,0 +1,172 @@
+r"""Scores of class probabilities, each as sums over examples.
+
+Every score here is a function of sums over examples, so each of them has two parts: what one
+example contributes (`*_terms`), and the score of the added contributions. The bootstrap adds the
+same contributions with other weights instead of computing them again.
+
+Notation: $n$ examples, $K$ classes, $y_i$ the label and $p_{ik}$ the probability of class $k$.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+CALIBRATION_BINS = 15
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+
+
+def accuracy(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+) -> float:
+    """Share of examples whose most probable class is their label (of equals, the first).
+
+    Args:
+        labels: class indices.
+        probabilities: one row for each example.
+
+    Returns:
+        0 to 1.
+    """
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def confusion_matrix(
+    labels: Int64[np.ndarray, " examples"], predicted: Int64[np.ndarray, " examples"], classes: int
+) -> Int64[np.ndarray, "classes classes"]:
+    """Count the examples of each pair of label and prediction.
+
+    Args:
+        labels: class indices.
+        predicted: class indices.
+        classes: how many classes there are.
+
+    Returns:
+        Counts; rows are labels, columns predictions.
+    """
+    cells = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return cells.reshape(classes, classes).astype(np.int64)
+
+
+def log_loss(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+) -> float:
+    r"""Mean of $-\ln p_{i y_i}$, in nats.
+
+    Args:
+        labels: class indices.
+        probabilities: one row for each example.
+
+    Returns:
+        Zero or more; smaller is better.
+    """
+    return float(log_loss_terms(labels, probabilities).mean())
+
+
+def log_loss_terms(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+) -> Float64[np.ndarray, " examples"]:
+    """What each example adds to the log loss; probabilities below 2.2e-16 count as 2.2e-16.
+
+    Args:
+        labels: class indices.
+        probabilities: one row for each example.
+
+    Returns:
+        Nats.
+    """
+    of_label = probabilities[np.arange(len(labels)), labels]
+    terms: np.ndarray = -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1.0))
+    return terms
+
+
+def macro_f1(
+    labels: Int64[np.ndarray, " examples"], predicted: Int64[np.ndarray, " examples"], classes: int
+) -> float:
+    r"""Mean over classes of $F_1 = 2 \cdot \text{hits} / (\text{labelled} + \text{predicted})$.
+
+    A class that is neither a label nor a prediction of any example has no $F_1$ and is left out.
+
+    Args:
+        labels: class indices.
+        predicted: class indices.
+        classes: how many classes there are.
+
+    Returns:
+        0 to 1.
+    """
+    counts = ClassCounts(
+        hits=np.bincount(labels[labels == predicted], minlength=classes),
+        labelled=np.bincount(labels, minlength=classes),
+        predicted=np.bincount(predicted, minlength=classes),
+    )
+    return float(macro_f1_of_counts(counts))
+
+
+class ClassCounts(NamedTuple):
+    """Counts for each class, along the last axis.
+
+    Attributes:
+        hits: examples of the class that were predicted as such.
+        labelled: examples of the class.
+        predicted: examples predicted as the class.
+    """
+
+    hits: np.ndarray
+    labelled: np.ndarray
+    predicted: np.ndarray
+
+
+def macro_f1_of_counts(counts: ClassCounts) -> np.ndarray:
+    """Macro-F1 of counts; leading axes are kept.
+
+    Args:
+        counts: of one set of examples or of many.
+
+    Returns:
+        One score for each set.
+    """
+    total = counts.labelled + counts.predicted
+    occurs = total > 0
+    f1 = np.divide(2.0 * counts.hits, total, out=np.zeros(total.shape), where=occurs)
+    return np.asarray(f1.sum(axis=-1) / occurs.sum(axis=-1))
+
+
+def expected_calibration_error(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+) -> float:
+    r"""Mean gap between how sure the answers are and how often they are right.
+
+    Answers are put into 15 bins of equal width by their confidence $c_i = \max_k p_{ik}$; then
+    $\sum_b \frac{n_b}{n} |\text{accuracy}_b - \text{confidence}_b|$.
+
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3.
+
+    Args:
+        labels: class indices.
+        probabilities: one row for each example.
+
+    Returns:
+        0 to 1; smaller is better.
+    """
+    bins, gaps = calibration_terms(labels, probabilities)
+    sums = np.bincount(bins, weights=gaps, minlength=CALIBRATION_BINS)
+    return float(np.abs(sums).sum() / len(labels))
+
+
+def calibration_terms(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
+) -> tuple[Int64[np.ndarray, " examples"], Float64[np.ndarray, " examples"]]:
+    """Bin of each answer, and what it adds to its bin: one if right, less its confidence.
+
+    Args:
+        labels: class indices.
+        probabilities: one row for each example.
+
+    Returns:
+        Bins from 0, each open below and closed above, and gaps from -1 to 1.
+    """
+    confidence = probabilities.max(axis=1)
+    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+    right = probabilities.argmax(axis=1) == labels
+    return bins, right - confidence

@@ -1,0 +1,330 @@
+"""The one way anything is written: atomic, verified and synced, or not at all.
+
+Temporary file in the same folder, write, fsync, re-open and verify the hash, `os.replace`, fsync
+the folder. A reader sees the old file or the new one, never half of either, and a full disk
+leaves the old one intact.
+"""
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pellucid.errors import RunLockedError, StorageError
+
+_BLOCK = 1 << 20
+
+
+def write_file(path: Path, content: bytes) -> str:
+    """Replace `path` with `content` through the save protocol.
+
+    Args:
+        path: file to write; its folder must exist.
+        content: every byte of it.
+
+    Returns:
+        SHA-256 of the content in hexadecimal.
+
+    Raises:
+        StorageError: the disk is full, permission is denied or the bytes read back differ.
+    """
+    with writing(path) as draft:
+        draft.write(content)
+    return draft.sha256()
+
+
+class Draft(io.BufferedIOBase):
+    """A file under way: it can only be added to, and hashes what it is given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        """Whether bytes can be added: always."""
+        return True
+
+    def write(self, content: Any, /) -> int:
+        """Add bytes.
+
+        Args:
+            content: the bytes.
+
+        Returns:
+            How many there were.
+        """
+        self._digest.update(content)
+        return self._file.write(content)
+
+    def tell(self) -> int:
+        """How many bytes were added."""
+        return self._file.tell()
+
+    def sha256(self) -> str:
+        """SHA-256 of all that was added, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def finish(self) -> None:
+        """Bring every byte to the disk and close the file."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def close(self) -> None:
+        """Close the file whatever state it is in."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        super().close()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Draft]:
+    """Replace `path` bit by bit through the save protocol; for files too large for memory.
+
+    Args:
+        path: file to write; its folder must exist.
+
+    Yields:
+        Where to write; `path` changes only when the block ends without an exception.
+
+    Raises:
+        StorageError: the disk is full, permission is denied or the bytes read back differ.
+    """
+    temporary = _beside(path, "tmp")
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EEXIST, "what stands there is not a regular file")
+        with contextlib.closing(Draft(temporary.open("xb"))) as draft:
+            yield draft
+            draft.finish()
+        if sha256(temporary) != draft.sha256():
+            raise OSError(errno.EIO, "what was read back differs from what was written")
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """A name for something temporary in the same folder, short enough for every file system."""
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.{ending}")
+
+
+def write_json(path: Path, document: Any) -> str:
+    """Write a document as JSON with a final newline, through the save protocol.
+
+    Args:
+        path: file to write.
+        document: anything JSON can hold; not-a-number and infinity are refused.
+
+    Returns:
+        SHA-256 of the file in hexadecimal.
+
+    Raises:
+        StorageError: as for `write_file`.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return write_file(path, text.encode())
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Replace a folder and all it holds by the given files, whole or not at all.
+
+    Args:
+        path: folder to write; its parent must exist.
+        files: name to content.
+
+    Raises:
+        StorageError: as for `write_file`; the former folder is then still in place.
+    """
+
+    def fill(folder: Path) -> None:
+        for name, content in files.items():
+            write_file(folder / name, content)
+
+    _replace_folder(path, fill)
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Make `target` hold the same files as `source`, as hard links where the disk has them.
+
+    Args:
+        source: a folder of plain files.
+        target: folder to write or replace, whole or not at all.
+
+    Raises:
+        StorageError: as for `write_file`; the former folder is then still in place.
+    """
+
+    def fill(folder: Path) -> None:
+        for file in source.iterdir():
+            try:
+                os.link(file, folder / file.name)
+            except OSError:
+                write_file(folder / file.name, file.read_bytes())
+
+    _replace_folder(target, fill)
+
+
+def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a temporary folder beside `path`, then put it in the place of `path`."""
+    temporary, retired = _beside(path, "tmp"), _beside(path, "old")
+    try:
+        temporary.mkdir()
+        fill(temporary)
+        if path.exists():
+            os.replace(path, retired)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        if retired.exists() and not path.exists():
+            os.replace(retired, path)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal, read block by block.
+
+    Args:
+        path: file to read.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents, and prove that it can be written to.
+
+    Args:
+        path: folder to create; one that exists is fine.
+
+    Raises:
+        StorageError: a parent is read-only, a file stands in the way, or the disk is full.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{secrets.token_hex(4)}.tmp"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def require_space(path: Path, needed: int) -> None:
+    """Refuse to start when the disk cannot hold what will be written.
+
+    Args:
+        path: an existing folder on the disk in question.
+        needed: bytes that will be written.
+
+    Raises:
+        StorageError: fewer bytes are free.
+    """
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise StorageError(
+            f"{path}: {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB needed; free some space"
+        )
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Turn an `OSError` into the message users get.
+
+    Args:
+        path: what was being written.
+        error: what the system said.
+
+    Returns:
+        The error to raise, with what to do about it.
+    """
+    remedy = {
+        errno.ENOSPC: "free some space, then run the same command with --resume",
+        errno.EDQUOT: "free some of your quota, then run the same command with --resume",
+        errno.ENOENT: "create the folder first",
+        errno.EACCES: "choose a folder you may write to",
+        errno.EPERM: "choose a folder you may write to",
+        errno.EROFS: "choose a folder on a disk that is not read-only",
+        errno.ENOTDIR: "a file stands where a folder is needed; choose another path",
+        errno.EEXIST: "something of another kind stands there; choose another path",
+    }.get(error.errno or 0, "check the disk")
+    reason = (error.strerror or str(error)).lower()
+    return StorageError(f"{path}: cannot write: {reason}; {remedy}")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process alone; the system frees the lock when the process dies.
+
+    Args:
+        folder: an existing folder; the lock is the file `.lock` in it.
+
+    Raises:
+        RunLockedError: another living process holds it; the message names it.
+        StorageError: the lock file cannot be written.
+    """
+    path = folder / ".lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    try:
+        try:
+            _lock_descriptor(descriptor)
+        except OSError as error:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise RunLockedError(
+                f"{folder}: process {holder} is writing here; wait for it or choose another --out"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_descriptor(descriptor: int) -> None:
+    """Take the system's own exclusive lock on an open file, or fail at once."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; systems that cannot open folders are left alone."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

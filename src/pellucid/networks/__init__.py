@@ -1,0 +1,20 @@
+"""Networks: from settings and facts about the data to layers, their start and their description."""
+
+from pellucid.networks.config import InputFacts, NetworkConfig
+from pellucid.networks.describe import LayerRow, as_text, describe
+from pellucid.networks.families import NETWORKS, Family, build, design, parameter_shapes
+from pellucid.networks.network import Network
+
+__all__ = [
+    "NETWORKS",
+    "Family",
+    "InputFacts",
+    "LayerRow",
+    "Network",
+    "NetworkConfig",
+    "as_text",
+    "build",
+    "describe",
+    "design",
+    "parameter_shapes",
+]

@@ -1,0 +1,174 @@
+"""What fully determines a network's layers: `NetworkConfig`, saved as JSON beside the weights."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+ACTIVATIONS = ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")
+POOLINGS = ("max", "average")
+
+MOST_CHANNELS = 16
+LARGEST_SIDE = 4096
+MOST_FEATURES = 10_000_000
+MOST_CLASSES = 100_000
+MOST_LAYERS = 70
+LARGEST_WIDTH = 131_072
+LARGEST_STEM = 16
+_LARGEST_NUMBER = 1e9
+
+
+class InputFacts(NamedTuple):
+    """What the data tells the design of a network.
+
+    Attributes:
+        input_shape: `(channels, height, width)` of a picture or `(features,)` of a table row.
+        classes: number of classes, one logit each.
+        examples: number of training examples.
+    """
+
+    input_shape: tuple[int, ...]
+    classes: int
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """Everything needed to build a network's layers; equal configs give equal layers.
+
+    Construction checks every bound, so that a config from a hostile file cannot ask for absurd memory.
+
+    Attributes:
+        name: key of the family in `NETWORKS`.
+        input_shape: `(channels, height, width)` or `(features,)`.
+        classes: number of logits.
+        activation: one of `ACTIVATIONS`.
+        pooling: one of `POOLINGS`.
+        dropout: probability of zeroing a unit, 0 to 0.95.
+        batch_norm: whether channels are normalised over the batch.
+        widths: mlp: units of each hidden layer; cnn: channels of each block; lenet: channels of
+            each convolution, then units of the two dense layers.
+        stem_filters: cnn: filters of the whitening stem, half of them negatives; 0 elsewhere.
+        stem_kernel: cnn: side of the stem's patches in pixels; 0 elsewhere.
+        stem_stride: cnn: distance between the stem's patches in pixels; 0 elsewhere.
+        pooled_blocks: cnn: how many of the first blocks halve the picture; 0 elsewhere.
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    classes: int
+    activation: str = "relu"
+    pooling: str = "max"
+    dropout: float = 0.0
+    batch_norm: bool = True
+    widths: tuple[int, ...] = ()
+    stem_filters: int = 0
+    stem_kernel: int = 0
+    stem_stride: int = 0
+    pooled_blocks: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.input_shape) == 1:
+            _require_between("input_shape", self.input_shape, 1, MOST_FEATURES)
+        elif len(self.input_shape) == 3:
+            _require_between("input_shape", self.input_shape[:1], 1, MOST_CHANNELS)
+            _require_between("input_shape", self.input_shape[1:], 1, LARGEST_SIDE)
+        else:
+            raise ValueError(
+                f"input_shape: {list(self.input_shape)} is neither [channels, height, width] nor [features]"
+            )
+        _require_between("classes", (self.classes,), 1, MOST_CLASSES)
+        _require_choice("activation", self.activation, ACTIVATIONS)
+        _require_choice("pooling", self.pooling, POOLINGS)
+        _require_between("dropout", (self.dropout,), 0.0, 0.95)
+        _require_between("number of widths", (len(self.widths),), 0, MOST_LAYERS)
+        _require_between("widths", self.widths, 1, LARGEST_WIDTH)
+        _require_between("stem_filters", (self.stem_filters,), 0, LARGEST_WIDTH)
+        _require_between("stem_kernel", (self.stem_kernel,), 0, LARGEST_STEM)
+        _require_between("stem_stride", (self.stem_stride,), 0, LARGEST_STEM)
+        _require_between("pooled_blocks", (self.pooled_blocks,), 0, MOST_LAYERS)
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn the config into plain JSON values.
+
+        Returns:
+            Field names to numbers, texts, booleans and lists of numbers.
+        """
+        values = dataclasses.asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: object) -> "NetworkConfig":
+        """Read a config from parsed JSON, trusting nothing.
+
+        Args:
+            values: what `json.loads` returned; every field must be there, and no other.
+
+        Returns:
+            The checked config.
+
+        Raises:
+            ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
+        """
+        if not isinstance(values, dict):
+            raise ValueError(f"network: {type(values).__name__} found, an object expected")
+        readers = {field.name: _READERS[field.type] for field in dataclasses.fields(cls)}
+        unknown = sorted(str(name)[:40] for name in values.keys() - readers.keys())[:5]
+        missing = sorted(readers.keys() - values.keys())
+        if unknown or missing:
+            raise ValueError(f"network: unknown keys {unknown}, missing keys {missing}")
+        return cls(**{name: read(name, values[name]) for name, read in readers.items()})
+
+
+def _require_between(name: str, numbers: Sequence[int | float], low: float | int, high: float | int) -> None:
+    """Refuse numbers outside `low` to `high` with a `ValueError`."""
+    for number in numbers:
+        if not low <= number <= high:
+            raise ValueError(f"{name}: {number} is outside {low} to {high}")
+
+
+def _require_choice(name: str, text: str, choices: Sequence[str]) -> None:
+    """Refuse a text that is not one of the choices with a `ValueError`."""
+    if text not in choices:
+        raise ValueError(f"{name}: {text[:40]!r} is not one of {', '.join(choices)}")
+
+
+def _read_text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name}: {type(value).__name__} found, a text expected")
+    return value
+
+
+def _read_truth(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: {type(value).__name__} found, true or false expected")
+    return value
+
+
+def _read_whole(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{name}: {type(value).__name__} found, a whole number expected")
+    return value
+
+
+def _read_number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name}: {type(value).__name__} found, a number expected")
+    if not -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER:  # before float(), which a huge int overflows
+        raise ValueError(f"{name}: {str(value)[:40]} is not between -1e9 and 1e9")
+    return float(value)
+
+
+def _read_wholes(name: str, value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > MOST_LAYERS:
+        raise ValueError(f"{name}: a list of at most {MOST_LAYERS} whole numbers expected")
+    return tuple(_read_whole(name, number) for number in value)
+
+
+_READERS: dict[Any, Any] = {
+    str: _read_text,
+    bool: _read_truth,
+    int: _read_whole,
+    float: _read_number,
+    tuple[int, ...]: _read_wholes,
+}

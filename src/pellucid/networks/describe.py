@@ -1,0 +1,192 @@
+"""A table of a network's layers, without data, training or memory for weights."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.networks.config import NetworkConfig
+from pellucid.networks.families import outline
+from pellucid.networks.layers import Add, Divide, GlobalPool, Standardise
+from pellucid.networks.whitening import WhiteningStem
+
+_LINE_LENGTH = 80
+_HEADER = (
+    ("", "", "", "", "multiply-", "receptive"),
+    ("layer", "kind", "output", "parameters", "adds", "field"),
+)
+
+
+class LayerRow(NamedTuple):
+    """One layer, in the order of computation.
+
+    Attributes:
+        name: dotted name inside the network, without `body.`.
+        kind: what it does, for people.
+        output_shape: `(channels, height, width)` or `(units,)` for one example.
+        parameters: weights and biases, frozen ones too.
+        multiply_adds: multiplications followed by an addition, for one example; counted for
+            convolutions and linear layers, 0 elsewhere, as is usual.
+        receptive_field: height and width in pixels of what one output can see, at most the
+            picture; `None` for tables of features.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    receptive_field: tuple[int, int] | None
+
+
+def describe(config: NetworkConfig) -> list[LayerRow]:
+    """List the layers of a network.
+
+    Args:
+        config: any config that `build` takes.
+
+    Returns:
+        One row per layer; layers that do nothing (norm off, dropout 0) have none.
+    """
+    rows = []
+    field = _Field(config.input_shape)
+    for name, layer, output_shape in _trace(config):
+        receptive_field = field.through(layer)
+        rows.append(
+            LayerRow(
+                name=name,
+                kind=_kind(layer),
+                output_shape=output_shape,
+                parameters=sum(parameter.numel() for parameter in layer.parameters()),
+                multiply_adds=_multiply_adds(layer, output_shape),
+                receptive_field=receptive_field,
+            )
+        )
+    return rows
+
+
+def as_text(rows: Sequence[LayerRow]) -> str:
+    """Lay the rows out as a table with totals.
+
+    Args:
+        rows: from `describe`.
+
+    Returns:
+        Lines of at most 80 characters; names are cut with `…` where they would not fit.
+    """
+    parameters = sum(row.parameters for row in rows)
+    multiply_adds = sum(row.multiply_adds for row in rows)
+    total = ("total", "", "", f"{parameters:,}", f"{multiply_adds:,}", "")
+    table = [*_HEADER, *[_cells(row) for row in rows], total]
+    widths = [max(len(line[column]) for line in table) for column in range(len(total))]
+    for column in (0, 1):
+        excess = sum(widths) + len(widths) - 1 - _LINE_LENGTH
+        widths[column] = max(8, widths[column] - max(0, excess))
+    lines = [_line(line, widths) for line in table]
+    rule = "-" * max(len(line) for line in lines)
+    return "\n".join([*lines[:2], rule, *lines[2:-1], rule, lines[-1]])
+
+
+def _trace(config: NetworkConfig) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
+    """Run the network on the meta device; name, layer and output shape in order of computation."""
+    network = outline(config).eval()
+    seen: list[tuple[str, nn.Module, tuple[int, ...]]] = []
+    for name, layer in network.named_modules():
+        if next(layer.children(), None) is None and not isinstance(layer, nn.Identity):
+            short = name.removeprefix("body.")
+
+            def record(layer: nn.Module, _: object, output: Tensor, name: str = short) -> None:
+                seen.append((name, layer, tuple(output.shape[1:])))
+
+            layer.register_forward_hook(record)
+    network(torch.empty((1, *config.input_shape), device="meta"))
+    return seen
+
+
+class _Field:
+    r"""The receptive field after each layer, by recursion.
+
+    With kernel $k$, stride $s$ and $j$ the distance in input pixels between neighbouring outputs:
+    $r \leftarrow r + (k - 1) j$, then $j \leftarrow j s$. A shortcut sees less than the path that
+    it goes around, so the path alone counts.
+
+    Source: Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural
+    networks", Distill, eq. 2.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
+        self.picture = (input_shape[1], input_shape[2]) if len(input_shape) == 3 else None
+        self.size = [1, 1]
+        self.jump = [1, 1]
+
+    def through(self, layer: nn.Module) -> tuple[int, int] | None:
+        """Take one more layer in, and return height and width seen by its outputs."""
+        if self.picture is None:
+            return None
+        if isinstance(layer, (GlobalPool, nn.Linear)):
+            self.size = list(self.picture)
+        window = _window(layer)
+        for axis, (kernel, stride) in enumerate(window):
+            self.size[axis] += (kernel - 1) * self.jump[axis]
+            self.jump[axis] *= stride
+        return min(self.size[0], self.picture[0]), min(self.size[1], self.picture[1])
+
+
+def _window(layer: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Kernel and stride, on height and on width."""
+    if not isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        return (1, 1), (1, 1)
+    (rows, columns), (down, across) = _pair(layer.kernel_size), _pair(layer.stride)
+    return (rows, down), (columns, across)
+
+
+def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...]) -> int:
+    if isinstance(layer, nn.Conv2d):
+        return layer.weight.numel() * output_shape[1] * output_shape[2]
+    return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
+
+
+def _kind(layer: nn.Module) -> str:
+    """What a layer does, in at most 16 characters."""
+    (rows, _), (columns, _) = _window(layer)
+    kinds = {
+        Standardise: "standardise",
+        WhiteningStem: f"frozen conv {rows}x{columns}",
+        nn.Conv2d: f"conv {rows}x{columns}",
+        nn.MaxPool2d: f"max pool {rows}x{columns}",
+        nn.AvgPool2d: f"average pool {rows}x{columns}",
+        nn.BatchNorm1d: "batch norm",
+        nn.BatchNorm2d: "batch norm",
+        nn.Flatten: "flatten",
+        nn.Linear: "linear",
+        nn.ReLU: "relu",
+        nn.LeakyReLU: "leaky relu",
+        nn.GELU: "gelu",
+        nn.Sigmoid: "sigmoid",
+        nn.Tanh: "tanh",
+        Add: "add shortcut",
+        nn.Dropout: f"dropout {getattr(layer, 'p', 0):g}",
+        Divide: f"divide by {getattr(layer, 'divisor', 1):g}",
+        GlobalPool: f"global {getattr(layer, 'pooling', '')}",
+    }
+    return kinds[type(layer)]
+
+
+def _cells(row: LayerRow) -> tuple[str, ...]:
+    shape = "x".join(str(length) for length in row.output_shape)
+    sees = "" if row.receptive_field is None else "x".join(str(length) for length in row.receptive_field)
+    return (row.name, row.kind, shape, f"{row.parameters:,}", f"{row.multiply_adds:,}", sees)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Names to the left, numbers to the right."""
+    parts = []
+    for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        text = cell if len(cell) <= width else cell[: width - 1] + "…"
+        parts.append(text.ljust(width) if column < 2 else text.rjust(width))
+    return " ".join(parts).rstrip()

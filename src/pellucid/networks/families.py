@@ -1,0 +1,117 @@
+"""Every network family in one dict, and the two steps from settings to layers."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+
+from pellucid.errors import UsageError
+from pellucid.networks import cnn, lenet, mlp
+from pellucid.networks.config import InputFacts, NetworkConfig
+from pellucid.networks.network import Network
+from pellucid.settings import Settings
+
+MOST_PARAMETERS = 500_000_000
+
+
+class Family(NamedTuple):
+    """What a file of this room offers for one kind of network.
+
+    Attributes:
+        design: chooses layers and widths by a stated rule.
+        assemble: puts the layers together, their values unset.
+    """
+
+    design: Callable[[Settings, InputFacts], NetworkConfig]
+    assemble: Callable[[NetworkConfig], Network]
+
+
+NETWORKS: dict[str, Family] = {
+    "cnn": Family(cnn.design, cnn.assemble),
+    "lenet": Family(lenet.design, lenet.assemble),
+    "mlp": Family(mlp.design, mlp.assemble),
+}
+
+
+def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose a network's layers for data.
+
+    Args:
+        name: key in `NETWORKS`.
+        settings: what the user asked for; it overrides the rule.
+        facts: shape, classes and number of examples.
+
+    Returns:
+        The config, which `build` takes.
+
+    Raises:
+        UsageError: the name is unknown, the family cannot take such inputs, or the network would
+            be too large.
+    """
+    if name not in NETWORKS:
+        raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(NETWORKS)}")
+    try:
+        config = NETWORKS[name].design(settings, facts)
+        outline(config)
+    except UsageError:
+        raise
+    except ValueError as error:
+        raise UsageError(
+            f"--model {name}: {error}; choose a smaller --image-size, --width or --depth"
+        ) from error
+    return config
+
+
+def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:
+    """Build a network with freshly drawn weights; torch's global generator is left alone.
+
+    Args:
+        config: from `design` or `NetworkConfig.from_json`.
+        generator: source of all draws; by default a new one with seed 0.
+
+    Returns:
+        The network on the CPU, in training mode.
+
+    Raises:
+        ValueError: the config is unknown, contradicts itself or is too large.
+    """
+    network = outline(config).to_empty(device="cpu")
+    network.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
+    return network
+
+
+def outline(config: NetworkConfig) -> Network:
+    """Build the layers on the meta device: shapes without memory.
+
+    Args:
+        config: from anywhere.
+
+    Returns:
+        The network; none of its tensors holds values.
+
+    Raises:
+        ValueError: the config is unknown, contradicts itself or is too large.
+    """
+    if config.name not in NETWORKS:
+        raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(NETWORKS)}")
+    with torch.device("meta"):
+        network = NETWORKS[config.name].assemble(config)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    if parameters > MOST_PARAMETERS:
+        raise ValueError(f"{parameters:,} parameters is over the limit of {MOST_PARAMETERS:,}")
+    return network
+
+
+def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of all tensors in the network's `state_dict`, without allocating any.
+
+    Args:
+        config: from anywhere.
+
+    Returns:
+        Names to shapes, buffers such as running means included.
+
+    Raises:
+        ValueError: the config is unknown, contradicts itself or is too large.
+    """
+    return {name: tuple(tensor.shape) for name, tensor in outline(config).state_dict().items()}

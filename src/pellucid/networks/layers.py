@@ -1,0 +1,197 @@
+"""Layers that the networks share, beside those of torch itself."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.01
+_CHUNK = 1024
+
+
+class Standardise(nn.Module):
+    r"""Subtract the training data's mean and divide by its standard deviation, per channel or feature.
+
+    $$y = (x - \mu) / \sigma$$
+
+    Attributes:
+        mean: one number per channel or feature, in raw units (pixels 0 to 255).
+        std: likewise, never 0.
+
+    Args:
+        input_shape: `(channels, height, width)` or `(features,)`; only the first length matters.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        shape = (input_shape[0],) + (1,) * (len(input_shape) - 1)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("std", torch.ones(shape))
+
+    def forward(self, inputs: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Return the standardised inputs."""
+        return (inputs - self.mean).div_(self.std)
+
+    @torch.no_grad()
+    def fit(self, inputs: Float[Tensor, "*shape"]) -> None:
+        """Set mean and standard deviation from data, in two float64 passes.
+
+        A channel or feature that is constant, or varies less than float32 can tell, keeps the
+        divisor 1: it becomes 0 instead of noise.
+
+        Args:
+            inputs: raw pixel values or features, at least one example.
+        """
+        axes = [0, *range(2, inputs.ndim)]
+        count = inputs.numel() // inputs.shape[1]
+        chunks = torch.split(inputs, _CHUNK)
+        mean = torch.stack([chunk.double().sum(axes) for chunk in chunks]).sum(0) / count
+        mean = mean.view(self.mean.shape)
+        squares = torch.stack([(chunk.double() - mean).square().sum(axes) for chunk in chunks]).sum(0)
+        std = (squares / count).sqrt().view(self.std.shape)
+        constant = std <= torch.finfo(torch.float32).eps * mean.abs()
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(constant, 1.0, std))
+
+
+class GlobalPool(nn.Module):
+    """The largest or the mean value of each channel over the whole picture."""
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__()
+        self.pooling = pooling
+
+    def forward(self, maps: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel"]:
+        """Return one number per channel."""
+        return maps.amax((2, 3)) if self.pooling == "max" else maps.mean((2, 3))
+
+
+class Add(nn.Module):
+    """Add a shortcut to maps, in place: whoever keeps the maps from before must copy them."""
+
+    def forward(
+        self,
+        maps: Float[Tensor, "batch channel height width"],
+        shortcut: Float[Tensor, "batch channel height width"],
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Return the sum, in the memory of `maps`."""
+        return maps.add_(shortcut)
+
+
+class Divide(nn.Module):
+    """Divide by a constant; for logits, it keeps the first probabilities near uniform."""
+
+    def __init__(self, divisor: float) -> None:
+        super().__init__()
+        self.divisor = divisor
+
+    def forward(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+        """Return the quotient."""
+        return logits / self.divisor
+
+
+class ResidualBlock(nn.Module):
+    r"""Two 3x3 convolutions, the second with a shortcut around it; the picture may halve between.
+
+    $$h = f(\mathrm{norm}(\mathrm{pool}(W_1 * x))), \quad y = f(\mathrm{norm}(W_2 * h) + h)$$
+
+    Pooling stands before norm and activation, which are bound by memory and so run on a quarter
+    of the values.
+
+    Source: He et al. 2015, arXiv:1512.03385, for the shortcut; Page 2019, "How to train your
+    ResNet 8: bag of tricks", for the order.
+    """
+
+    def __init__(
+        self, channels: tuple[int, int], *, pool: nn.Module, activation: str, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        incoming, outgoing = channels
+        self.conv1 = nn.Conv2d(incoming, outgoing, 3, padding=1, bias=not batch_norm)
+        self.pool = pool
+        self.norm1 = make_norm(outgoing, batch_norm)
+        self.activation1 = make_activation(activation)
+        self.conv2 = nn.Conv2d(outgoing, outgoing, 3, padding=1, bias=not batch_norm)
+        self.norm2 = make_norm(outgoing, batch_norm)
+        self.add = Add()
+        self.activation2 = make_activation(activation)
+
+    def forward(
+        self, maps: Float[Tensor, "batch incoming height width"]
+    ) -> Float[Tensor, "batch outgoing new_height new_width"]:
+        """Return the block's maps."""
+        hidden = self.activation1(self.norm1(self.pool(self.conv1(maps))))
+        result: Tensor = self.activation2(self.add(self.norm2(self.conv2(hidden)), hidden))
+        return result
+
+
+def make_activation(name: str) -> nn.Module:
+    """Build an activation function, in place where its gradient can be had from its result.
+
+    Args:
+        name: one of `config.ACTIVATIONS`.
+
+    Returns:
+        The layer.
+    """
+    layers: dict[str, nn.Module] = {
+        "relu": nn.ReLU(inplace=True),
+        "leaky-relu": nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+        "gelu": nn.GELU(),
+        "sigmoid": nn.Sigmoid(),
+        "tanh": nn.Tanh(),
+    }
+    return layers[name]
+
+
+def make_pool(pooling: str, window: tuple[int, int]) -> nn.Module:
+    """Build a pooling layer whose windows touch but do not overlap.
+
+    Args:
+        pooling: `max` or `average`.
+        window: height and width in pixels.
+
+    Returns:
+        The layer.
+    """
+    return nn.MaxPool2d(window) if pooling == "max" else nn.AvgPool2d(window)
+
+
+def make_norm(channels: int, batch_norm: bool) -> nn.Module:
+    """Build batch normalisation over the channels of maps, or nothing.
+
+    Args:
+        channels: number of channels.
+        batch_norm: whether to normalise.
+
+    Returns:
+        The layer, an identity when there is nothing to do.
+    """
+    return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+
+
+def make_unit_norm(units: int, batch_norm: bool) -> nn.Module:
+    """Build batch normalisation over the units of a dense layer, or nothing.
+
+    Args:
+        units: number of units.
+        batch_norm: whether to normalise.
+
+    Returns:
+        The layer, an identity when there is nothing to do.
+    """
+    return nn.BatchNorm1d(units) if batch_norm else nn.Identity()
+
+
+def make_dropout(probability: float) -> nn.Module:
+    """Build dropout, or nothing at probability 0.
+
+    Args:
+        probability: of zeroing a unit during training.
+
+    Returns:
+        The layer, an identity when there is nothing to do.
+    """
+    return nn.Dropout(probability) if probability else nn.Identity()

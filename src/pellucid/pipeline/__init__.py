@@ -1,0 +1,1 @@
+"""The straight way through, written once: train, evaluate, predict, inspect."""

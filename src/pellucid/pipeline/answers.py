@@ -1,0 +1,171 @@
+"""Predictions as rows of a CSV, JSONL or Parquet file, written block by block."""
+
+import contextlib
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from pellucid.errors import UsageError
+from pellucid.files import writing
+
+_FIXED_COLUMNS = ("input", "label", "probability", "error")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_ROWS_PER_GROUP = 4096
+
+
+class Answer(NamedTuple):
+    """What is said about one picture.
+
+    Attributes:
+        input: its name.
+        label: the most probable class; `None` where the picture could not be read.
+        probability: of that class.
+        error: why the picture could not be read; empty when fine.
+        probabilities: of every class where they were asked for.
+    """
+
+    input: str
+    label: str | None
+    probability: float | None
+    error: str
+    probabilities: tuple[float | None, ...] = ()
+
+
+class _Sink(Protocol):
+    """What rows are written to."""
+
+    def write(self, content: bytes, /) -> int:
+        """Add bytes."""
+        ...
+
+
+Write = Callable[[Sequence[Answer]], None]
+
+
+def check_ending(out: Path | None) -> None:
+    """Refuse a file whose ending names no form that can be written.
+
+    Args:
+        out: the file; `None` is standard output.
+
+    Raises:
+        UsageError: the ending is another.
+    """
+    if out is not None and out.suffix.lower() not in _FORMS:
+        raise UsageError(f"--out: {out} does not end in {', '.join(_FORMS)}; choose one of these endings")
+
+
+@contextlib.contextmanager
+def answers_to(out: Path | None, classes: Sequence[str]) -> Iterator[Write]:
+    """Open where answers go.
+
+    Args:
+        out: file to replace through the save protocol, its form told by its ending; `None` writes
+            CSV to standard output.
+        classes: names of further columns, one for each of an answer's probabilities.
+
+    Yields:
+        A function that writes some answers.
+
+    Raises:
+        UsageError: the ending names no form that can be written.
+        StorageError: the file cannot be written; a former one is then intact.
+    """
+    check_ending(out)
+    columns = column_names(classes)
+    if out is None:
+        with _csv(sys.stdout.buffer, columns) as write:
+            yield write
+        sys.stdout.buffer.flush()
+        return
+    with writing(out) as draft, _FORMS[out.suffix.lower()](draft, columns) as write:
+        yield write
+
+
+def column_names(classes: Sequence[str]) -> list[str]:
+    """Name the columns; a class named like a column before it becomes `class NAME`.
+
+    Args:
+        classes: class names.
+
+    Returns:
+        `input`, `label`, `probability`, `error`, then one name for each class.
+    """
+    names = list(_FIXED_COLUMNS)
+    for name in classes:
+        column = name
+        while column in _FIXED_COLUMNS or (column != name and column in classes):
+            column = f"class {column}"
+        names.append(column)
+    return names
+
+
+def _row(answer: Answer) -> tuple[Any, ...]:
+    r"""The cells of an answer; a file name that is no Unicode shows its bytes as `\xe9`."""
+    name = answer.input.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return (name, answer.label, answer.probability, answer.error, *answer.probabilities)
+
+
+@contextlib.contextmanager
+def _csv(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
+    """CSV in UTF-8; a text that a spreadsheet would take for a formula gets a `'` before it."""
+
+    def write_rows(rows: Sequence[Sequence[Any]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
+        file.write(text.getvalue().encode())
+
+    write_rows([columns])
+    yield lambda answers: write_rows([_row(answer) for answer in answers])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+@contextlib.contextmanager
+def _jsonl(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
+    """One JSON object a line."""
+
+    def write(answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            document = dict(zip(columns, _row(answer), strict=True))
+            file.write((json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+    yield write
+
+
+@contextlib.contextmanager
+def _parquet(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
+    """Parquet, some thousand rows a group."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    texts = ("input", "label", "error")
+    schema = pa.schema([(name, pa.string() if name in texts else pa.float64()) for name in columns])
+    waiting: list[tuple[Any, ...]] = []
+    with parquet.ParquetWriter(file, schema) as writer:
+
+        def flush() -> None:
+            cells = zip(*waiting, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(cells, schema, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            waiting.clear()
+
+        def write(answers: Sequence[Answer]) -> None:
+            waiting.extend(_row(answer) for answer in answers)
+            if len(waiting) >= _ROWS_PER_GROUP:
+                flush()
+
+        yield write
+        if waiting:
+            flush()
+
+
+_FORMS = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}

@@ -1,0 +1,97 @@
+"""Label new pictures with a trained model."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.bundle import ImageModel, load
+from pellucid.data.inputs import Input, fit_inputs, list_inputs
+from pellucid.pipeline.answers import Answer, answers_to, check_ending
+from pellucid.settings import Settings
+
+BLOCK = 256
+_MOST_DECODERS = 8
+
+
+class Predicted(NamedTuple):
+    """What came of labelling.
+
+    Attributes:
+        labelled: pictures that got a label.
+        unreadable: pictures that could not be read, each with a row that says why.
+        warnings: sentences for the user.
+    """
+
+    labelled: int
+    unreadable: int
+    warnings: tuple[str, ...]
+
+
+def predict(
+    run: str | Path,
+    inputs: Sequence[str],
+    out: Path | None,
+    settings: Settings,
+    *,
+    with_probabilities: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Predicted:
+    """Label pictures and write one row for each, in their order.
+
+    Pictures are decoded and labelled block by block, so memory does not grow with their number.
+    One that cannot be read gets a row with the reason, and the work goes on.
+
+    Args:
+        run: a run or a model folder.
+        inputs: files, folders or tables.
+        out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
+        settings: column of the paths and encoding of tables.
+        with_probabilities: whether each class gets a column.
+        progress: told the pictures done and the pictures in all.
+
+    Returns:
+        How many were labelled and how many could not be read.
+
+    Raises:
+        UsageError: `out` has another ending.
+        DataError: an input does not exist or holds no pictures.
+        ModelFileError: the model is damaged or unsafe.
+        StorageError: `out` cannot be written; a former file is then intact.
+    """
+    check_ending(out)
+    listed = list_inputs(inputs, settings)
+    model = load(run)
+    unreadable, total = 0, len(listed.pictures)
+    with (
+        answers_to(out, model.classes if with_probabilities else ()) as write,
+        ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor,
+    ):
+        for start in range(0, total, BLOCK):
+            block = listed.pictures[start : start + BLOCK]
+            answers = _answers(block, model, executor, with_probabilities)
+            write(answers)
+            unreadable += sum(answer.label is None for answer in answers)
+            if progress is not None:
+                progress(start + len(block), total)
+    return Predicted(total - unreadable, unreadable, listed.warnings)
+
+
+def _answers(
+    block: Sequence[Input], model: ImageModel, executor: Executor, with_probabilities: bool
+) -> list[Answer]:
+    """What the model says about each picture of a block."""
+    fitted = fit_inputs(block, model.preprocessing, executor)
+    rows = iter(model.predict_proba(fitted.pixels).tolist())
+    nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
+    answers = []
+    for picture, error in zip(block, fitted.errors, strict=True):
+        if error:
+            answers.append(Answer(picture.name, None, None, error, nothing))
+            continue
+        probabilities: list[float] = next(rows)
+        best = max(range(len(probabilities)), key=probabilities.__getitem__)
+        shown = tuple(probabilities) if with_probabilities else ()
+        answers.append(Answer(picture.name, model.classes[best], probabilities[best], "", shown))
+    return answers

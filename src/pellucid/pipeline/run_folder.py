@@ -1,0 +1,136 @@
+"""The folder of a run: who may write to it, what stands in it, and when it counts as finished."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import StorageError, UsageError
+from pellucid.files import locked, make_folder, require_space, write_json
+
+_NAMES = (
+    "report.html",
+    "metrics.json",
+    "history.jsonl",
+    "config.json",
+    "data.jsonl",
+    "data.jsonl.gz",
+    "model",
+    "models",
+    "checkpoints",
+)
+_SPACE = 50_000_000
+
+
+class RunFolder:
+    """Paths of one run, and the rules for writing to it.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a run ended here: its metrics are written last of all."""
+        return (self.path / "metrics.json").is_file()
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Read one of the run's JSON files.
+
+        Args:
+            name: file name.
+
+        Returns:
+            Its document, or `None` when it is missing.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
+        path = self.path / name
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise UsageError(f"{path}: damaged ({error}); start again with --overwrite") from error
+
+    def write_json(self, name: str, document: dict[str, Any]) -> None:
+        """Write one of the run's JSON files through the save protocol.
+
+        Args:
+            name: file name.
+            document: its content.
+        """
+        write_json(self.path / name, document)
+
+    @contextlib.contextmanager
+    def opened(self, resume: bool, overwrite: bool) -> Iterator[None]:
+        """Hold the folder for this process, ready to be written to.
+
+        Args:
+            resume: a former run's files may stand there and are kept.
+            overwrite: a former run's files may stand there and are removed.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            UsageError: both flags are given.
+            StorageError: a run or something else stands there, or the place cannot be written to.
+            RunLockedError: another process writes there.
+        """
+        if resume and overwrite:
+            raise UsageError("--resume: contradicts --overwrite; give one of them")
+        existed = self.path.is_dir()
+        make_folder(self.path)
+        with locked(self.path):
+            self._require_free(resume, overwrite, existed)
+            self._remove_leftovers()
+            require_space(self.path, _SPACE)
+            if overwrite:
+                self._empty()
+            yield
+
+    def _require_free(self, resume: bool, overwrite: bool, existed: bool) -> None:
+        if not existed:
+            return
+        present = {entry.name for entry in self.path.iterdir()} - {".lock"}
+        is_run = bool(present & set(_NAMES))
+        if is_run and not (resume or overwrite):
+            raise StorageError(
+                f"{self.path}: a run stands here; give --resume to go on, --overwrite to replace it, "
+                "or another --out"
+            )
+        hidden = {name for name in present if name.startswith(".") and name.endswith((".tmp", ".old"))}
+        if present - hidden and not is_run:
+            raise StorageError(f"{self.path}: holds files that are no run; choose another --out")
+
+    def _remove_leftovers(self) -> None:
+        """Remove temporary files of a process that was killed inside a save."""
+        for folder in (self.path, self.checkpoints, self.path / "models"):
+            for pattern in (".*.tmp", ".*.old"):
+                for entry in folder.glob(pattern):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def _empty(self) -> None:
+        """Remove a former run's own files, `metrics.json` first so that it no longer counts as finished."""
+        for name in ("metrics.json", *_NAMES):
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def prune(self) -> None:
+        """Remove what only an unfinished run needs."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)

@@ -1,0 +1,212 @@
+"""Which classes are taken for which: the matrix, the most confused pairs, and each class alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.evaluation.intervals import wilson
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.numbers import Score
+from pellucid.reports.plots import Ruler, ruler
+
+MATRIX_LIMIT = 20
+PAIRS_LIMIT = 30
+# Shares of a true class at which the colour of a cell deepens: errors are rare, so the steps are
+# fine near zero.
+STEPS = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60, 0.80)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One kind of answer: pictures of one class that were given one name.
+
+    Attributes:
+        key: `ROW-COLUMN` in the confusion matrix; names the page's anchor.
+        true: true class.
+        predicted: class answered.
+        count: pictures.
+        share: of the true class's pictures.
+        examples: pictures of it shown on the page.
+    """
+
+    key: str
+    true: str
+    predicted: str
+    count: int
+    share: float
+    examples: int
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer is the true class."""
+        true, predicted = self.key.split("-")
+        return true == predicted
+
+    @property
+    def step(self) -> int:
+        """Colour of its cell: 0 for none to 9 for more than 80 % of the class."""
+        return int(np.searchsorted(STEPS, self.share, side="left"))
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """A row of the confusion matrix.
+
+    Attributes:
+        name: true class.
+        cells: what its pictures were called, in the order of the classes.
+        total: its test pictures.
+    """
+
+    name: str
+    cells: Sequence[Pair]
+    total: int
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class alone.
+
+    Attributes:
+        name: the class.
+        tested: its test pictures.
+        answered: pictures given its name.
+        recall: share of its pictures named right, with interval; `None` without test pictures.
+        precision: share of the answers with its name that were right; `None` without answers.
+        f1: harmonic mean of the two; `None` where neither exists.
+        bar: the recall on a scale from 0 to 1.
+    """
+
+    name: str
+    tested: int
+    answered: int
+    recall: Score | None
+    precision: Score | None
+    f1: float | None
+    bar: Ruler | None
+
+
+def matrix(facts: ReportFacts) -> Sequence[MatrixRow]:
+    """Lay out the confusion matrix.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        One row per class; none for more than 20 classes, where a matrix can no longer be read.
+    """
+    if len(facts.confusion) > MATRIX_LIMIT:
+        return []
+    examples = examples_per_pair(facts)
+    indices = range(len(facts.confusion))
+    totals = facts.confusion.sum(axis=1)
+    return [
+        MatrixRow(
+            facts.classes[row], [_pair(facts, row, column, examples) for column in indices], int(totals[row])
+        )
+        for row in indices
+    ]
+
+
+def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Pair]:
+    """List the commonest mistakes.
+
+    Args:
+        facts: what the report is made from.
+        limit: most pairs to list.
+
+    Returns:
+        Pairs of different classes by falling count, then in the order of the classes.
+    """
+    wrong = facts.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    rows, columns = np.unravel_index(order, wrong.shape)
+    examples = examples_per_pair(facts)
+    return [
+        _pair(facts, int(row), int(column), examples)
+        for row, column in zip(rows, columns, strict=True)
+        if wrong[row, column]
+    ]
+
+
+def shown_pairs(facts: ReportFacts) -> Sequence[Pair]:
+    """List the kinds of mistake that the page has pictures of.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Pairs in the order of their first picture.
+    """
+    examples = examples_per_pair(facts)
+    return [_pair(facts, *map(int, key.split("-")), examples) for key in examples]
+
+
+def examples_per_pair(facts: ReportFacts) -> Mapping[str, int]:
+    """Count the mistakes that the page shows.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Keys of pairs to numbers of pictures.
+    """
+    counts: dict[str, int] = {}
+    for key in mistake_keys(facts):
+        counts[key] = counts.get(key, 0) + 1
+    counts.pop("", None)
+    return counts
+
+
+def mistake_keys(facts: ReportFacts) -> Sequence[str]:
+    """Find the cell of the confusion matrix that each mistake belongs to.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        One key per mistake; empty where a class has no row.
+    """
+    places = {name: index for index, name in enumerate(facts.classes[: len(facts.confusion)])}
+    return [
+        f"{places[each.label]}-{places[each.predicted]}"
+        if each.label in places and each.predicted in places
+        else ""
+        for each in facts.mistakes
+    ]
+
+
+def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
+    """Score each class alone.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        The classes, hardest first: by F1, then in the order of the classes.
+    """
+    right = np.diag(facts.confusion)
+    tested, answered = facts.confusion.sum(axis=1), facts.confusion.sum(axis=0)
+    rows = []
+    for index, name in enumerate(facts.classes[: len(facts.confusion)]):
+        recall = _proportion(int(right[index]), int(tested[index]))
+        precision = _proportion(int(right[index]), int(answered[index]))
+        occurrences = int(tested[index] + answered[index])
+        f1 = 2 * int(right[index]) / occurrences if occurrences else None
+        bar = None if recall is None else ruler(recall)
+        rows.append(ClassRow(name, int(tested[index]), int(answered[index]), recall, precision, f1, bar))
+    return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1)
+
+
+def _pair(facts: ReportFacts, row: int, column: int, examples: Mapping[str, int]) -> Pair:
+    count, total = int(facts.confusion[row, column]), int(facts.confusion[row].sum())
+    key = f"{row}-{column}"
+    share = count / total if total else 0.0
+    return Pair(key, facts.classes[row], facts.classes[column], count, share, examples.get(key, 0))
+
+
+def _proportion(right: int, total: int) -> Score | None:
+    """A share with its 95 % interval; `None` of nothing."""
+    return Score(*wilson(right, total)) if total else None

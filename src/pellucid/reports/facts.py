@@ -1,0 +1,157 @@
+"""What a report is made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.reports.numbers import Score, finite
+
+_NOUNS = {"image": "picture", "text": "text"}
+
+
+class LayerRow(Protocol):
+    """A line of the network's table, as `pellucid.networks.describe` gives it."""
+
+    @property
+    def name(self) -> str:
+        """Where the layer stands, such as `blocks.0.conv`."""
+
+    @property
+    def kind(self) -> str:
+        """What it does, such as `convolution 3 x 3`."""
+
+    @property
+    def output_shape(self) -> Sequence[int]:
+        """Sizes of its output for one example."""
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers in it."""
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications for one example."""
+
+    @property
+    def receptive_field(self) -> Any:
+        """Pixels of the input that one unit sees, or `None`."""
+
+
+class Check(Protocol):
+    """What checking the data found, as `pellucid.data` gives it."""
+
+    def sentences(self) -> Sequence[str]:
+        """The findings in words."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """The findings as numbers."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test example that the model named wrong.
+
+    Attributes:
+        pixels: uint8 (height, width, channels) with one or three channels, as the network saw it.
+        source: path or `file:row`.
+        label: true class.
+        predicted: class the model answered.
+        probability: what the model gave its answer, 0 to 1.
+        probability_of_label: what it gave the true class, 0 to 1.
+    """
+
+    pixels: np.ndarray
+    source: str
+    label: str
+    predicted: str
+    probability: float
+    probability_of_label: float
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """Everything the report shows; the page adds words and pictures, no measurement.
+
+    Attributes:
+        title: what the run is about, such as the place of its data.
+        metrics: the content of `metrics.json`.
+        history: the lines of `history.jsonl`.
+        confusion: whole numbers (k, k) on the test split: rows true, columns predicted, in the
+            order of `metrics["classes"]`; (0, 0) where nothing was tested.
+        mistakes: the worst first, at most 40.
+        check: what checking the data found, or `None`.
+        settings: every setting as it was used.
+        versions: program and library names to versions.
+        layers: the recommended network's layers; empty for other models.
+        command: the command that made the run.
+        ledger: file name of the ledger in the run's folder.
+    """
+
+    title: str
+    metrics: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    confusion: np.ndarray
+    mistakes: Sequence[Mistake]
+    check: Check | None
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    layers: Sequence[LayerRow]
+    command: str
+    ledger: str = "data.jsonl"
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes in the order of the confusion matrix."""
+        return [str(name) for name in self.metrics.get("classes", ())]
+
+    @property
+    def noun(self) -> str:
+        """What one example is called, such as `picture`."""
+        task = str(self.metrics.get("task", ""))
+        return next((noun for kind, noun in _NOUNS.items() if task.startswith(kind)), "example")
+
+    @property
+    def recommended(self) -> str:
+        """Name of the recommended model."""
+        return str(self.metrics.get("recommended", ""))
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """What was measured of the recommended model."""
+        models: Mapping[str, Any] = self.metrics.get("models") or {}
+        return models.get(self.recommended) or {}
+
+    @property
+    def tested(self) -> int:
+        """Examples in the confusion matrix."""
+        return int(self.confusion.sum())
+
+    @property
+    def chance(self) -> float | None:
+        """Share of the test split that its largest class makes up; `None` where nothing was tested."""
+        return float(self.confusion.sum(axis=1).max()) / self.tested if self.tested else None
+
+    def score(self, name: str, part: str = "test") -> Score | None:
+        """Read a score of the recommended model.
+
+        Args:
+            name: such as `accuracy` or `macro_f1`.
+            part: `test`, `validation` or `test_without_leaked`.
+
+        Returns:
+            The score, or `None` where it was not measured.
+        """
+        return Score.read((self.model.get(part) or {}).get(name))
+
+    def data_count(self, name: str) -> int:
+        """Read a count from the metrics.
+
+        Args:
+            name: such as `train` or `leaked`.
+
+        Returns:
+            The count; zero where it is missing.
+        """
+        return int(finite((self.metrics.get("data") or {}).get(name)) or 0)

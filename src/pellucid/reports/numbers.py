@@ -1,0 +1,282 @@
+"""Numbers as people read them: three significant digits, a unit, and "not measured" instead of NaN."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NOT_MEASURED = "not measured"
+_SPACE = "\u00a0"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measured value with its 95 % interval.
+
+    Attributes:
+        value: the estimate.
+        low: lower end of the interval.
+        high: upper end of the interval.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def read(cls, score: Any) -> "Score | None":
+        """Take a score from `metrics.json`.
+
+        Args:
+            score: a mapping with `value` and perhaps `low` and `high`, a plain number, or nothing.
+
+        Returns:
+            The score, its ends equal to its value where no interval was measured; `None` where
+            there is no finite value.
+        """
+        parts = score if isinstance(score, Mapping) else {"value": score}
+        value = finite(parts.get("value"))
+        if value is None:
+            return None
+        low, high = finite(parts.get("low")), finite(parts.get("high"))
+        return cls(value, value if low is None else low, value if high is None else high)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the interval is wider than a point."""
+        return self.low < self.high
+
+
+def finite(value: Any) -> float | None:
+    """Read a number that may be missing.
+
+    Args:
+        value: anything.
+
+    Returns:
+        The value as a float, or `None` where it is no finite number.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def decimals(value: float, digits: int = 3) -> int:
+    """Places after the point that show a value with so many significant digits.
+
+    Args:
+        value: the number to be shown.
+        digits: significant digits.
+
+    Returns:
+        Zero or more places; a share just below one gets enough of them not to read as one.
+    """
+    if value == 0:
+        return digits - 1
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    if 0.9 < value < 1:
+        places = digits
+        while round(value, places) == 1 and places < 9:
+            places += 1
+    return places
+
+
+def significant(value: Any, digits: int = 3) -> str:
+    """Show a number with so many significant digits.
+
+    Args:
+        value: the number, or nothing.
+        digits: significant digits.
+
+    Returns:
+        Such as `0.0412`, `12.3` or `1,230`; powers of ten outside 1e-4 to 1e9.
+    """
+    number = finite(value)
+    if number is None:
+        return NOT_MEASURED
+    if number and not 1e-4 <= abs(number) < 1e9:
+        mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
+        return f"{_plain(mantissa)}\u00b710{_superscript(int(exponent))}"
+    places = decimals(number, digits)
+    rounded = round(number, places if abs(number) < 1 else digits - 1 - math.floor(math.log10(abs(number))))
+    return _plain(f"{rounded:,.{places}f}")
+
+
+def scored(score: Score | None) -> str:
+    """Show a score's value.
+
+    Args:
+        score: the score, or nothing.
+
+    Returns:
+        Three significant digits, such as `0.936`.
+    """
+    return NOT_MEASURED if score is None else _plain(f"{score.value:.{min(decimals(score.value), 5)}f}")
+
+
+def interval(score: Score | None) -> str:
+    """Show a score's interval with as many decimals as its value.
+
+    Args:
+        score: the score, or nothing.
+
+    Returns:
+        Such as `[0.931, 0.941]`, or nothing where no interval was measured.
+    """
+    if score is None or not score.has_interval:
+        return ""
+    places = min(decimals(score.value), 5)
+    return f"[{_plain(f'{score.low:.{places}f}')},{_SPACE}{_plain(f'{score.high:.{places}f}')}]"
+
+
+def percent(value: Any) -> str:
+    """Show a share as a percentage.
+
+    Args:
+        value: between 0 and 1, or nothing.
+
+    Returns:
+        Such as `91.6 %`, `0 %` or `100 %`.
+    """
+    number = finite(value)
+    if number is None:
+        return NOT_MEASURED
+    if number in (0.0, 1.0):
+        return f"{number:.0%}".replace("%", f"{_SPACE}%")
+    return f"{100 * number:.{max(0, min(decimals(number) - 2, 4))}f}{_SPACE}%"
+
+
+def count(value: Any) -> str:
+    """Show a whole number exactly, its thousands parted.
+
+    Args:
+        value: the number, or nothing.
+
+    Returns:
+        Such as `10,000`.
+    """
+    number = finite(value)
+    return NOT_MEASURED if number is None else _plain(f"{round(number):,}")
+
+
+def seconds(value: Any) -> str:
+    """Show a duration.
+
+    Args:
+        value: seconds, or nothing.
+
+    Returns:
+        Such as `41.2 s`, `3 min 17 s` or `1 h 2 min`.
+    """
+    number = finite(value)
+    if number is None:
+        return NOT_MEASURED
+    if number < 100:
+        return f"{significant(number)}{_SPACE}s"
+    whole = round(number)
+    if whole < 3600:
+        return f"{whole // 60}{_SPACE}min {whole % 60}{_SPACE}s"
+    return f"{whole // 3600}{_SPACE}h {whole % 3600 // 60}{_SPACE}min"
+
+
+def milliseconds(value: Any) -> str:
+    """Show the time that one example takes.
+
+    Args:
+        value: milliseconds, or nothing.
+
+    Returns:
+        Such as `0.521 ms`.
+    """
+    return _with_unit(value, "ms")
+
+
+def size(value: Any) -> str:
+    """Show a file's size in decimal units.
+
+    Args:
+        value: bytes, or nothing.
+
+    Returns:
+        Such as `1.14 MB`.
+    """
+    number = finite(value)
+    if number is None or number < 1000:
+        return f"{count(number)}{_SPACE}bytes" if number is not None else NOT_MEASURED
+    steps = ("kB", "MB", "GB", "TB")
+    step = min(int(math.log10(number) // 3), len(steps))
+    return _with_unit(number / 1000**step, steps[step - 1])
+
+
+def rough(value: Any) -> str:
+    """Show a large count with three significant digits and a word.
+
+    Args:
+        value: the count, or nothing.
+
+    Returns:
+        Such as `285 thousand` or `1.24 million`.
+    """
+    number = finite(value)
+    if number is None or abs(number) < 10_000:
+        return count(number)
+    words = ("thousand", "million", "billion", "trillion")
+    step = min(int(math.log10(abs(number)) // 3), len(words))
+    return _with_unit(number / 1000**step, words[step - 1])
+
+
+def probability(value: Any) -> str:
+    """Show a single probability.
+
+    Args:
+        value: between 0 and 1, or nothing.
+
+    Returns:
+        Three decimals, such as `0.972`, or `< 0.001`.
+    """
+    number = finite(value)
+    if number is None:
+        return NOT_MEASURED
+    return f"<{_SPACE}0.001" if 0 < number < 0.001 else f"{number:.3f}"
+
+
+def tick(value: float) -> str:
+    """Show a round number on an axis.
+
+    Args:
+        value: a round number.
+
+    Returns:
+        As few digits as it has.
+    """
+    return _plain(f"{value:.10g}") if value else "0"
+
+
+def extent(value: Any) -> str:
+    """Show the sizes of a shape.
+
+    Args:
+        value: one size, several, or nothing.
+
+    Returns:
+        The sizes with multiplication signs between them, or nothing.
+    """
+    if value is None:
+        return ""
+    sizes = [value] if finite(value) is not None else list(value)
+    return f"{_SPACE}\u00d7{_SPACE}".join(count(each) for each in sizes)
+
+
+def _with_unit(value: Any, unit: str) -> str:
+    shown = significant(value)
+    return shown if shown == NOT_MEASURED else f"{shown}{_SPACE}{unit}"
+
+
+def _plain(digits: str) -> str:
+    """Write a minus sign as people print it."""
+    return digits.replace("-", "\u2212")
+
+
+def _superscript(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

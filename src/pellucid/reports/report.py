@@ -1,0 +1,88 @@
+"""The report: sections in the order of the argument, each made from the facts and one template."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pellucid.reports import numbers, sections
+from pellucid.reports.facts import Mistake, ReportFacts
+from pellucid.reports.glossary import GLOSSARY
+from pellucid.reports.text import shortened, visible
+
+__all__ = ["SECTIONS", "Mistake", "ReportFacts", "Section", "render"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        key: anchor, and name of the template `page/KEY.html`.
+        title: heading, and entry in the page's navigation.
+        build: takes the facts and returns what the template needs; `None` leaves the section out.
+    """
+
+    key: str
+    title: str
+    build: Callable[[ReportFacts], Mapping[str, Any] | None]
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("verdict", "Verdict", sections.verdict),
+    Section("models", "What was trained", sections.models),
+    Section("errors", "Where it errs", sections.errors),
+    Section("training", "How training went", sections.training),
+    Section("network", "The network", sections.network),
+    Section("data", "The data", sections.data),
+    Section("repeat", "How to repeat it", sections.repeat),
+)
+
+
+def render(facts: ReportFacts) -> str:
+    """Write the report.
+
+    The page is one self-contained file: no script, no request, every foreign text escaped and its
+    invisible characters shown. Equal facts give equal text.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        HTML, to be encoded as UTF-8.
+    """
+    built = [(section, section.build(facts)) for section in SECTIONS]
+    shown = [(section, content) for section, content in built if content is not None]
+    return _environment().get_template("report.html").render(facts=facts, sections=shown)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pellucid.reports", "page"),
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        count=numbers.count,
+        extent=numbers.extent,
+        interval=numbers.interval,
+        milliseconds=numbers.milliseconds,
+        percent=numbers.percent,
+        probability=numbers.probability,
+        rough=numbers.rough,
+        scored=numbers.scored,
+        seconds=numbers.seconds,
+        shortened=shortened,
+        significant=numbers.significant,
+        size=numbers.size,
+        tick=numbers.tick,
+    )
+    environment.globals.update(glossary=GLOSSARY)
+    return environment

@@ -1,0 +1,47 @@
+"""Foreign text made safe to look at: every character that hides, turns or breaks is shown by its code."""
+
+import re
+from typing import Any
+
+from markupsafe import Markup
+
+_LINE_BREAKS = {"\t": "⇥", "\n": "↵", "\r": "␍"}
+
+# Control characters, bidirectional controls, zero-width characters other than the two joiners that
+# emoji, Persian and the Indian scripts need, line separators, lone surrogates and non-characters.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def visible(value: Any) -> Any:
+    """Replace characters that would hide themselves or reorder their neighbours.
+
+    The page's templates pass every value through this function, before escaping.
+
+    Args:
+        value: what a template is about to print; only plain text is changed.
+
+    Returns:
+        The text with `↵` for a line break and `⟨U+202E⟩` for anything else that is invisible;
+        markup and other values as they are.
+    """
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return _HIDDEN.sub(lambda match: _LINE_BREAKS.get(match[0], f"⟨U+{ord(match[0]):04X}⟩"), value)
+
+
+def shortened(text: str, length: int = 40) -> str:
+    """Cut the middle out of a long text.
+
+    Args:
+        text: any text.
+        length: most characters to keep, the mark of omission included.
+
+    Returns:
+        The text itself, or its beginning and end around `…`.
+    """
+    if len(text) <= length:
+        return text
+    tail = length // 3
+    return text[: length - tail - 1] + "…" + text[-tail:]

@@ -1,0 +1,19 @@
+"""Training: from a network's configuration, examples and a recipe to trained weights."""
+
+from pellucid.training.batches import Batches, Examples
+from pellucid.training.loop import Observer, fit
+from pellucid.training.recipe import Recipe, Surroundings, choose_recipe
+from pellucid.training.session import Session
+from pellucid.training.state import State
+
+__all__ = [
+    "Batches",
+    "Examples",
+    "Observer",
+    "Recipe",
+    "Session",
+    "State",
+    "Surroundings",
+    "choose_recipe",
+    "fit",
+]

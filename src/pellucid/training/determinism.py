@@ -1,0 +1,131 @@
+"""Every draw is a function of (seed, purpose, position), so that resuming repeats the same draws."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from enum import IntEnum
+
+import numpy as np
+import torch
+
+from pellucid.errors import UsageError
+from pellucid.settings import Settings
+
+
+class Purpose(IntEnum):
+    """What a draw is for; each has a stream of its own."""
+
+    INITIALISATION = 0
+    ORDER = 1
+    AUGMENTATION = 2
+    DROPOUT = 3
+    MIRROR = 4
+    PROBE = 5
+    SAMPLE = 6
+
+
+def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:
+    """NumPy generator for one purpose at one position.
+
+    Args:
+        seed: the seed of the run.
+        purpose: what is drawn.
+        position: epoch or step the draw belongs to.
+
+    Returns:
+        A generator that depends on the three alone.
+    """
+    return np.random.default_rng([seed, purpose, position])
+
+
+def torch_seed(seed: int, purpose: Purpose, position: int = 0) -> int:
+    """Seed for torch at one position, below 2**63.
+
+    Args:
+        seed: the seed of the run.
+        purpose: what is drawn.
+        position: epoch or step the draw belongs to.
+
+    Returns:
+        A number that depends on the three alone.
+    """
+    return int(np.random.SeedSequence([seed, purpose, position]).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextlib.contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Compute with a fixed number of threads and leave torch's own state as it was found.
+
+    Args:
+        threads: processor threads; sums may round differently with another number.
+
+    Yields:
+        Nothing.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def choose_threads(settings: Settings) -> int:
+    """Processor threads to use: what was asked for, else one per core this process may use.
+
+    Args:
+        settings: what the user asked for.
+
+    Returns:
+        At least 1.
+    """
+    if settings.threads is not None:
+        return settings.threads
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def choose_device(settings: Settings) -> str:
+    """Where to train: what was asked for, else CUDA when there is one, else the processor.
+
+    Args:
+        settings: what the user asked for.
+
+    Returns:
+        `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: the device asked for is not there.
+    """
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if settings.device == "auto":
+        return "cuda" if present["cuda"] else "cpu"
+    if not present[settings.device]:
+        raise UsageError(f"--device: {settings.device} is not available here; use --device auto")
+    return settings.device
+
+
+def choose_precision(settings: Settings, device: str) -> str:
+    """Arithmetic of training, by what the processor can do and never by timing.
+
+    Args:
+        settings: what the user asked for.
+        device: where training runs.
+
+    Returns:
+        `bf16` where the processor multiplies bfloat16 natively (AVX512-BF16 or AMX; CUDA from
+        compute capability 8.0), else `fp32`.
+    """
+    if settings.precision != "auto":
+        return settings.precision
+    if device == "cpu":
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    else:
+        native = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
+    return "bf16" if native else "fp32"

@@ -1,0 +1,111 @@
+"""The one training loop."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from pellucid.training.batches import Batches
+from pellucid.training.determinism import Purpose, torch_seed
+from pellucid.training.recipe import Recipe
+from pellucid.training.schedules import learning_rate
+from pellucid.training.state import Best, Record, State, Sums
+from pellucid.training.steps import ClassificationStep
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Watches training; prints, records, checkpoints or stops it, and decides no number of it."""
+
+    def after_step(self, state: State) -> None:
+        """Called after every step."""
+
+    def after_epoch(self, state: State) -> None:
+        """Called after every epoch, its record already in the history."""
+
+
+def fit(
+    state: State,
+    step: ClassificationStep,
+    batches: Batches,
+    validate: Callable[[], Record],
+    observers: Sequence[Observer] = (),
+) -> None:
+    """Train until the recipe's steps are taken or patience runs out.
+
+    Args:
+        state: where training stands; changed in place.
+        step: takes one step.
+        batches: cuts the training split.
+        validate: scores the network on the validation split; empty when there is none.
+        observers: told of every step and epoch.
+
+    Raises:
+        DivergedError: the loss or a gradient stopped being finite.
+    """
+    recipe = batches.recipe
+    while state.step < recipe.total_steps and not state.stopped:
+        epoch = len(state.history)
+        state.network.train()
+        for batch in batches.epoch(epoch, start=state.step - epoch * batches.per_epoch):
+            began = time.perf_counter()
+            torch.manual_seed(torch_seed(recipe.seed, Purpose.DROPOUT, state.step))
+            rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step, recipe.total_steps)
+            result = step(batch, state.step, rate)
+            state.step += 1
+            state.sums.loss += result.loss * result.examples
+            state.sums.correct += result.correct
+            state.sums.examples += result.examples
+            state.sums.seconds += time.perf_counter() - began
+            for observer in observers:
+                observer.after_step(state)
+            if state.step >= recipe.total_steps:
+                break
+        _close_epoch(state, recipe, validate())
+        for observer in observers:
+            observer.after_epoch(state)
+
+
+def _close_epoch(state: State, recipe: Recipe, validation: Record) -> None:
+    """Write the epoch's record and remember the best weights; equal scores go to the later epoch."""
+    sums, state.sums = state.sums, Sums()
+    last_rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step - 1, recipe.total_steps)
+    state.history.append(
+        {
+            "epoch": len(state.history) + 1,
+            "step": state.step,
+            "seconds": round(sums.seconds, 3),
+            "learning_rate": last_rate,
+            "train_loss": sums.loss / sums.examples,
+            "train_accuracy": sums.correct / sums.examples,
+            **validation,
+            "images_per_second": round(sums.examples / max(sums.seconds, 1e-9), 1),
+        }
+    )
+    if not validation:
+        return
+    score = selection_score(validation, recipe.metric)
+    if state.best is None or score >= state.best.score:
+        weights = {name: tensor.clone() for name, tensor in state.network.state_dict().items()}
+        gained = state.best is None or score > state.best.score
+        state.best = Best(epoch=len(state.history), score=score, weights=weights)
+        state.epochs_without_gain = 0 if gained else state.epochs_without_gain + 1
+    else:
+        state.epochs_without_gain += 1
+    state.stopped = recipe.patience is not None and state.epochs_without_gain >= recipe.patience
+
+
+def selection_score(validation: Record, metric: str) -> float:
+    """The number that decides which epoch is best; larger is better.
+
+    Args:
+        validation: what `validate` gave.
+        metric: `accuracy`, `macro-f1` or `log-loss`.
+
+    Returns:
+        The score, log loss negated.
+    """
+    if metric == "log-loss":
+        return -float(validation["validation_loss"])
+    return float(validation["validation_accuracy" if metric == "accuracy" else "validation_macro_f1"])

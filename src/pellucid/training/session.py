@@ -1,0 +1,109 @@
+"""One training, put together: network, optimiser, batches and where it stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pellucid.networks import Network, NetworkConfig, build
+from pellucid.training.batches import Batches, Examples, to_tensor
+from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
+from pellucid.training.loop import Observer, fit
+from pellucid.training.optimisers import build_optimizer
+from pellucid.training.recipe import Recipe
+from pellucid.training.state import State
+from pellucid.training.steps import ClassificationStep
+from pellucid.training.timing import within
+from pellucid.training.validation import validator
+
+_SAMPLE = 5000
+
+
+@dataclass
+class Session:
+    """A network about to be trained, under training, or trained.
+
+    Attributes:
+        network: the network.
+        batches: the examples cut by the recipe.
+        state: where training stands.
+    """
+
+    network: Network
+    batches: Batches
+    state: State
+
+    @classmethod
+    def start(cls, config: NetworkConfig, examples: Examples, recipe: Recipe) -> "Session":
+        """Build and initialise everything; the same arguments give the same weights.
+
+        Args:
+            config: the network's layers.
+            examples: what it learns from.
+            recipe: how.
+
+        Returns:
+            A session at step 0.
+        """
+        with pinned(recipe.threads):
+            network = initialised(config, examples, recipe.seed).to(recipe.device)
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            batches = Batches(examples, recipe)
+            return cls(network, batches, State(network, build_optimizer(network, recipe)))
+
+    def limit(self, seconds: float, scored_after: int) -> None:
+        """Shorten the recipe to what fits into a time.
+
+        Args:
+            seconds: time left for training and for scoring afterwards.
+            scored_after: examples that will be scored when training is over.
+
+        Raises:
+            UsageError: not even a few steps fit.
+        """
+        with pinned(self.batches.recipe.threads):
+            recipe = within(seconds, self.network, self.batches, scored_after)
+            self.batches = Batches(self.batches.examples, recipe)
+
+    def run(self, observers: Sequence[Observer] = ()) -> Network:
+        """Train to the end of the recipe.
+
+        Args:
+            observers: told of every step and epoch.
+
+        Returns:
+            The network with the weights of its best epoch (the last, without a validation split),
+            in evaluation mode.
+
+        Raises:
+            DivergedError: the loss or a gradient stopped being finite.
+        """
+        recipe = self.batches.recipe
+        with pinned(recipe.threads):
+            step = ClassificationStep(
+                self.network, self.state.optimizer, recipe, len(self.batches.examples.train)
+            )
+            validate = validator(self.network, self.batches.examples, recipe.device)
+            fit(self.state, step, self.batches, validate, observers)
+        if self.state.best is not None:
+            self.network.load_state_dict(self.state.best.weights)
+        return self.network.eval()
+
+
+def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network:
+    """A fresh network whose first layer knows the training data's mean and deviation.
+
+    Args:
+        config: the network's layers.
+        examples: up to 5,000 of the training split are looked at.
+        seed: seed of the run.
+
+    Returns:
+        The network on the processor.
+    """
+    draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
+    network = build(config, draws)
+    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[:_SAMPLE]
+    network.initialise_from_data(to_tensor(examples.inputs[np.sort(sample)]))
+    return network

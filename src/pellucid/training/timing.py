@@ -1,0 +1,75 @@
+"""A time limit becomes a number of steps once, before the first step; the clock decides no more."""
+
+import copy
+import dataclasses
+import math
+import statistics
+import time
+
+from torch import nn
+
+from pellucid.errors import UsageError
+from pellucid.training.batches import Batches
+from pellucid.training.optimisers import build_optimizer
+from pellucid.training.recipe import Recipe
+from pellucid.training.steps import ClassificationStep
+from pellucid.training.validation import validator
+
+_WARM_STEPS, _TIMED_STEPS = 2, 6
+_MARGIN = 0.88
+
+
+def within(seconds: float, network: nn.Module, batches: Batches, scored_after: int) -> Recipe:
+    """Shorten a recipe so that training ends within a time, its schedule run to the end.
+
+    A copy of the network takes a few real steps and one validation pass; the number of steps that
+    fit, with a margin of 12 % for a busy machine, is then fixed and saved with the run.
+
+    Args:
+        seconds: time left for training and for scoring afterwards.
+        network: the network about to be trained; not changed.
+        batches: the recipe's batches.
+        scored_after: examples that will be scored when training is over.
+
+    Returns:
+        The recipe with fewer steps, or as it was when it fits.
+
+    Raises:
+        UsageError: not even a few steps fit.
+    """
+    recipe = batches.recipe
+    began = time.perf_counter()
+    step_seconds, validation_seconds = _measure(network, batches)
+    scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
+    scoring *= 2 if recipe.augmentation.mirror else 1
+    left = (seconds - scoring - (time.perf_counter() - began)) * _MARGIN
+    epoch_seconds = batches.per_epoch * step_seconds + validation_seconds
+    whole = math.floor(left / epoch_seconds)
+    rest = (left - whole * epoch_seconds - validation_seconds) / step_seconds
+    steps = whole * batches.per_epoch + max(0, math.floor(rest))
+    if recipe.optimizer == "gd":
+        steps = whole * batches.per_epoch
+    if steps < 3:
+        raise UsageError(
+            f"--time-limit: {left:.1f} s are left for training and one step takes {step_seconds:.2f} s; "
+            "allow more time, or use fewer examples or a smaller --image-size"
+        )
+    if steps >= recipe.total_steps:
+        return recipe
+    return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
+
+
+def _measure(network: nn.Module, batches: Batches) -> tuple[float, float]:
+    """Seconds of a step (median) and of a validation pass, on a throw-away copy."""
+    trial = copy.deepcopy(network)
+    recipe = batches.recipe
+    step = ClassificationStep(trial, build_optimizer(trial, recipe), recipe, len(batches.examples.train))
+    trial.train()
+    seconds: list[float] = []
+    for number, batch in zip(range(_WARM_STEPS + _TIMED_STEPS), batches.epoch(0), strict=False):
+        began = time.perf_counter()
+        step(batch, number, 1e-6)
+        seconds.append(time.perf_counter() - began)
+    began = time.perf_counter()
+    validator(trial, batches.examples, recipe.device)()
+    return statistics.median(seconds[_WARM_STEPS:] or seconds), time.perf_counter() - began

@@ -1,0 +1,85 @@
+"""What holds for every test: one thread, an empty cache of its own, and no network."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Before numpy or torch are imported: sums differ between one thread and two.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_variable] = "1"
+
+IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+
+hypothesis.settings.register_profile("pellucid", deadline=None, derandomize=IN_CI)
+hypothesis.settings.load_profile("pellucid")
+
+_refused: list[str] = []
+
+
+def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Audit hook: let Unix sockets and loopback pass, refuse and note every other address."""
+    if event not in ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"):
+        return
+    address = arguments[0] if event == "socket.getaddrinfo" else arguments[1]
+    host = address[0] if isinstance(address, tuple) else address
+    if event != "socket.getaddrinfo" and not isinstance(address, tuple):
+        return
+    if host is None or _is_loopback(str(host)):
+        return
+    _refused.append(f"{event} {host}")
+    raise PermissionError(f"tests must not use the network: {event} {host}")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+sys.addaudithook(_refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def _no_network() -> Iterator[None]:
+    """Fail a test that reached for the network even when the code swallowed the refusal."""
+    _refused.clear()
+    yield
+    assert not _refused, f"this test used the network: {_refused}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep decoded pictures of tests away from the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+def _need(found: bool, what: str) -> None:
+    """Skip where something to be installed is missing; in CI that is a failure."""
+    if found:
+        return
+    if IN_CI:
+        pytest.fail(f"{what} is missing; make test-all installs it")
+    pytest.skip(f"needs {what}; make test-all installs it as root on Debian")
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist() -> Path:
+    """Folder with the four IDX files of the full Fashion-MNIST."""
+    _need(FASHION_MNIST.is_dir(), "Debian's dataset-fashion-mnist")
+    return FASHION_MNIST
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser that renders reports."""
+    path = shutil.which("chromium")
+    _need(path is not None, "chromium")
+    assert path is not None
+    return path

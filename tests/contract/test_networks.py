@@ -1,0 +1,169 @@
+"""What every network promises, under every setting."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits, load_sample_image
+from torch.nn import functional
+
+from pellucid.networks import NETWORKS, InputFacts, build, design
+from pellucid.networks.config import ACTIVATIONS, POOLINGS
+from pellucid.settings import Settings
+
+SHAPES = [(1, 8, 8), (3, 8, 8), (1, 13, 9), (1, 28, 28), (3, 32, 32), (3, 48, 64), (3, 64, 64)]
+SETTINGS = [
+    pytest.param(
+        Settings(activation=activation, pooling=pooling, batch_norm=batch_norm, dropout=dropout, width=8),
+        id=f"{activation}-{pooling}-norm{batch_norm:d}-drop{dropout}",
+    )
+    for (activation, batch_norm), (pooling, dropout) in product(
+        product(ACTIVATIONS, (True, False)), zip(POOLINGS, (0.0, 0.3), strict=True)
+    )
+]
+every_network = pytest.mark.parametrize("name", NETWORKS)
+every_setting = pytest.mark.parametrize("settings", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    """A real colour photograph, channels first, 0 to 255."""
+    return torch.from_numpy(np.ascontiguousarray(load_sample_image("flower.jpg").transpose(2, 0, 1)))
+
+
+def crops(photograph, shape, count=8):
+    """Pieces of the photograph in the shape asked for."""
+    channels, height, width = shape
+    places = [(7 + 40 * number, 11 + 60 * number) for number in range(count)]
+    pieces = [photograph[:channels, top : top + height, left : left + width] for top, left in places]
+    return torch.stack(pieces).float()
+
+
+def digits(shape=(1, 8, 8), count=8):
+    """Eight real digits of different classes, 0 to 255, and their labels."""
+    data = load_digits()
+    images = torch.from_numpy(data.images[:count]).float().unsqueeze(1) * (255 / 16)
+    return images.view(count, *shape), torch.from_numpy(data.target[:count])
+
+
+def started(name, settings, images, classes=10):
+    """The network designed for these images and started from them."""
+    facts = InputFacts(tuple(images.shape[1:]), classes, 1000)
+    network = build(design(name, settings, facts), torch.Generator().manual_seed(3))
+    network.initialise_from_data(images)
+    return network
+
+
+@every_network
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+def test_every_size_gives_finite_logits_and_head_of_features(name, shape, photograph):
+    images = crops(photograph, shape)
+    network = started(name, Settings(width=8), images, classes=7).eval()
+    logits, features = network(images), network.features(images)
+    assert logits.shape == (8, 7)
+    assert features.ndim == 2
+    assert logits.isfinite().all()
+    assert logits.std() > 0
+    assert torch.equal(network.head(features), logits)
+
+
+@every_network
+@every_setting
+def test_gradient_reaches_every_trainable_parameter(name, settings, photograph):
+    images = crops(photograph, (3, 16, 16))
+    network = started(name, settings, images)
+    torch.manual_seed(0)
+    functional.cross_entropy(network(images), torch.arange(8)).backward()
+    for key, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad.isfinite().all(), key
+            assert parameter.grad.abs().sum() > 0, key
+        else:
+            assert parameter.grad is None, key
+
+
+@every_network
+@every_setting
+def test_rows_do_not_depend_on_their_batch(name, settings, photograph):
+    images = crops(photograph, (3, 16, 16))
+    network = started(name, settings, images)
+    network(images)  # moves the running means away from their start
+    network.eval()
+    with torch.inference_mode():
+        alone = torch.cat([network(image.unsqueeze(0)) for image in images])
+        torch.testing.assert_close(network(images), alone, rtol=1e-5, atol=1e-5)
+
+
+@every_network
+@every_setting
+def test_saved_and_loaded_weights_answer_the_same(name, settings, photograph):
+    images = crops(photograph, (3, 16, 16))
+    network = started(name, settings, images)
+    network(images)
+    other = build(network.config, torch.Generator().manual_seed(4))
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(network.eval()(images), other.eval()(images))
+
+
+@every_network
+@every_setting
+def test_layouts_agree_and_bf16_is_near(name, settings, photograph):
+    images = crops(photograph, (3, 16, 16))
+    network = started(name, settings, images).eval()
+    expected = network(images)
+    network = network.to(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = network(images)
+    assert narrow.dtype == torch.bfloat16
+    assert (narrow.float() - expected).abs().max() < 0.05 * max(1.0, expected.abs().max().item())
+
+
+@every_network
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_eight_examples_are_learnt_by_heart(name, batch_norm, activation):
+    images, labels = digits()
+    pooling = POOLINGS[ACTIVATIONS.index(activation) % 2]
+    settings = Settings(activation=activation, pooling=pooling, batch_norm=batch_norm)
+    network = started(name, settings, images)
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trainable, lr=0.01)
+    for _ in range(1000):
+        logits = network(images)
+        if (logits.softmax(1).gather(1, labels.unsqueeze(1)) > 0.9).all():
+            return
+        optimizer.zero_grad()
+        functional.cross_entropy(logits, labels).backward()
+        optimizer.step()
+    pytest.fail("1000 steps did not learn eight digits")
+
+
+@every_network
+def test_dropout_acts_in_training_only(name):
+    images, _ = digits()
+    network = started(name, Settings(dropout=0.5, batch_norm=False), images)
+    torch.manual_seed(0)
+    assert not torch.equal(network(images), network(images))
+    network.eval()
+    assert torch.equal(network(images), network(images))
+
+
+@every_network
+@pytest.mark.parametrize("settings", [SETTINGS[0], SETTINGS[11]])
+def test_exported_programs_answer_the_same_at_another_batch_size(name, settings, photograph):
+    images = crops(photograph, (3, 16, 16))
+    network = started(name, settings, images).eval()
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    program = torch.export.export(network, (images[:3],), dynamic_shapes=({0: batch},))
+    torch.testing.assert_close(program.module()(images), network(images))
+
+
+@pytest.mark.parametrize("features", [1, 13])
+def test_mlp_takes_rows_of_features(features):
+    values = torch.rand(20, features, generator=torch.Generator().manual_seed(0)) * 1e4
+    network = started("mlp", Settings(), values, classes=3)
+    assert network(values).shape == (20, 3)
+    assert network.eval().features(values).shape == (20, 32)

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+from pellucid.data.augmentation import Augmentation, augmented_batch, probe_mirroring
+
+
+def _pictures(count=6, height=5, width=7, channels=3):
+    return np.random.default_rng(1).integers(0, 256, (count, height, width, channels), dtype=np.uint8)
+
+
+def _batch(pixels, augmentation, mirrored=None, seed=0):
+    indices = np.arange(len(pixels))
+    mirrored = np.zeros(len(pixels), dtype=bool) if mirrored is None else mirrored
+    return augmented_batch(pixels, indices, mirrored, augmentation, np.random.default_rng(seed))
+
+
+def test_off_gives_the_pictures_themselves():
+    pixels = _pictures()
+    assert np.array_equal(_batch(pixels, Augmentation()), pixels)
+
+
+def test_mirrored_pictures_are_flipped_left_to_right():
+    pixels = _pictures()
+    mirrored = np.arange(6) % 2 == 0
+    batch = _batch(pixels, Augmentation(mirror=True), mirrored)
+    assert np.array_equal(batch[::2], pixels[::2, :, ::-1])
+    assert np.array_equal(batch[1::2], pixels[1::2])
+
+
+@given(shift=st.integers(1, 3), seed=st.integers(0, 1000), channels=st.sampled_from([1, 3]))
+def test_a_shifted_picture_is_a_window_of_its_reflection(shift, seed, channels):
+    pixels = _pictures(3, 6, 8, channels)
+    for picture, shifted in zip(pixels, _batch(pixels, Augmentation(shift=shift), seed=seed), strict=True):
+        padded = np.pad(picture, ((shift, shift), (shift, shift), (0, 0)), mode="reflect")
+        windows = [
+            padded[top : top + 6, left : left + 8]
+            for top in range(2 * shift + 1)
+            for left in range(2 * shift + 1)
+        ]
+        assert any(np.array_equal(shifted, window) for window in windows)
+
+
+def test_shifting_a_picture_of_one_pixel_leaves_it():
+    pixels = _pictures(2, 1, 1)
+    assert np.array_equal(_batch(pixels, Augmentation(shift=1)), pixels)
+
+
+def test_erasing_replaces_one_rectangle_and_nothing_else():
+    pixels = np.full((200, 20, 20, 1), 7, dtype=np.uint8)
+    batch = _batch(pixels, Augmentation(erase=0.5))
+    changed = [np.argwhere(picture[..., 0] != 7) for picture in batch]
+    touched = [places for places in changed if len(places)]
+    assert 60 < len(touched) < 140
+    for places in touched:
+        (top, left), (bottom, right) = places.min(0), places.max(0)
+        assert len(places) >= 0.9 * (bottom - top + 1) * (right - left + 1) - 2
+
+
+def test_the_store_is_never_written_to():
+    pixels = _pictures()
+    pixels.setflags(write=False)
+    before = pixels.copy()
+    _batch(pixels, Augmentation(mirror=True, shift=2, erase=1.0))
+    assert np.array_equal(pixels, before)
+
+
+def test_mirroring_is_refused_for_digits_and_allowed_for_symmetric_pictures():
+    bunch = load_digits()
+    pixels = (bunch.images * 15).astype(np.uint8)[..., None]
+    labels = bunch.target.astype(np.int64)
+    every = np.arange(len(labels))
+    probe = probe_mirroring(pixels, labels, every, np.random.default_rng(0))
+    assert not probe.keeps_class
+    assert "changes the class" in probe.sentence()
+    symmetric = np.concatenate([pixels, pixels[:, :, ::-1]], axis=2)
+    allowed = probe_mirroring(symmetric, labels, every, np.random.default_rng(0))
+    assert allowed.keeps_class
+    assert allowed.lost <= 2
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_mirroring_stays_off_without_a_neighbour_to_ask(count):
+    pixels = _pictures(2, 4, 4, 1)
+    probe = probe_mirroring(pixels, np.zeros(2, np.int64), np.arange(count), np.random.default_rng(0))
+    assert not probe.keeps_class

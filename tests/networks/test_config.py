@@ -1,0 +1,138 @@
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.errors import UsageError
+from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design, parameter_shapes
+from pellucid.settings import Settings
+
+DIGITS = InputFacts(input_shape=(1, 8, 8), classes=10, examples=1437)
+
+
+def changed(**values):
+    """A good config's JSON with some values replaced."""
+    return design("cnn", Settings(), DIGITS).to_json() | values
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_config_survives_json(name):
+    config = design(name, Settings(dropout=0.25), DIGITS)
+    assert NetworkConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "list found, an object expected"),
+        (changed(surprise=1), r"unknown keys \['surprise'\]"),
+        ({"name": "cnn"}, r"missing keys \['activation'"),
+        (changed(name=3), "name: int found, a text expected"),
+        (changed(classes=True), "classes: bool found, a whole number expected"),
+        (changed(classes=10.0), "classes: float found, a whole number expected"),
+        (changed(classes=0), "classes: 0 is outside 1 to 100000"),
+        (changed(batch_norm=1), "batch_norm: int found, true or false expected"),
+        (changed(dropout="0.5"), "dropout: str found, a number expected"),
+        (changed(dropout=float("nan")), "dropout: nan is not between -1e9 and 1e9"),
+        (changed(dropout=10**400), "dropout: 1000.* is not between -1e9 and 1e9"),
+        (changed(dropout=1), "dropout: 1.0 is outside 0.0 to 0.95"),
+        (changed(activation="swish"), "activation: 'swish' is not one of relu"),
+        (changed(pooling="median"), "pooling: 'median' is not one of max, average"),
+        (changed(input_shape="888"), "input_shape: a list of at most 70 whole numbers expected"),
+        (changed(input_shape=[8, 8]), r"input_shape: \[8, 8\] is neither"),
+        (changed(input_shape=[1, 8, 10**9]), "input_shape: 1000000000 is outside 1 to 4096"),
+        (changed(input_shape=[17, 8, 8]), "input_shape: 17 is outside 1 to 16"),
+        (changed(input_shape=[10**8]), "input_shape: 100000000 is outside 1 to 10000000"),
+        (changed(widths=[16] * 10**5), "widths: a list of at most 70 whole numbers expected"),
+        (changed(widths=[16, -1]), "widths: -1 is outside 1 to 131072"),
+        (changed(widths=[16, 2**40]), "widths: 1099511627776 is outside 1 to 131072"),
+        (changed(stem_filters=2**40), "stem_filters: 1099511627776 is outside 0 to 131072"),
+        (changed(stem_kernel=17), "stem_kernel: 17 is outside 0 to 16"),
+        (changed(stem_stride=-1), "stem_stride: -1 is outside 0 to 16"),
+        (changed(pooled_blocks=99), "pooled_blocks: 99 is outside 0 to 70"),
+    ],
+)
+def test_hostile_json_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        NetworkConfig.from_json(values)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+@given(name=st.sampled_from(sorted(changed())), value=json_values)
+def test_any_value_in_any_field_is_read_or_refused(name, value):
+    try:
+        config = NetworkConfig.from_json(changed(**{name: value}))
+        shapes = parameter_shapes(config)
+    except ValueError:
+        return
+    assert all(length >= 0 for shape in shapes.values() for length in shape)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (changed(name="resnet"), "name: 'resnet' is not one of cnn, lenet, mlp"),
+        (changed(name="mlp", input_shape=[3, 4096, 4096], widths=[4096]), "parameters is over the limit"),
+        (changed(input_shape=[64]), r"cnn: input_shape \[64\] is not a picture"),
+        (changed(widths=[]), "cnn: no widths found"),
+        (changed(stem_kernel=0), "cnn: stem of 0 pixels every 1 is not 1 to 8"),
+        (changed(stem_stride=9), "cnn: stem of 2 pixels every 9 is not 1 to 8"),
+        (changed(stem_filters=7), "cnn: stem_filters 7 is not an even number from 2 to 8"),
+        (changed(stem_filters=10), "cnn: stem_filters 10 is not an even number from 2 to 8"),
+        (changed(pooled_blocks=3), "cnn: pooled_blocks 3 is more than 7 pixels can be halved"),
+        (changed(name="lenet", input_shape=[1, 7, 9]), r"lenet: input_shape \[1, 7, 9\] is not a picture"),
+        (changed(name="lenet", widths=[120, 84]), "lenet: 2 widths found, at least 3 expected"),
+    ],
+)
+def test_layers_that_cannot_stand_are_refused_before_memory_is_taken(values, message):
+    config = NetworkConfig.from_json(values)
+    with pytest.raises(ValueError, match=message):
+        parameter_shapes(config)
+    with pytest.raises(ValueError, match=message):
+        build(config)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parameter_shapes_are_those_of_the_state_dict(name):
+    config = design(name, Settings(), DIGITS)
+    state = build(config).state_dict()
+    assert parameter_shapes(config) == {key: tuple(tensor.shape) for key, tensor in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "shape", "message"),
+    [
+        ("resnet", Settings(), (1, 8, 8), "--model: 'resnet' is not known; choose one of cnn, lenet, mlp"),
+        ("cnn", Settings(), (64,), "cnn needs pictures of at least 8x8"),
+        ("cnn", Settings(), (1, 8, 7), "cnn needs pictures of at least 8x8"),
+        ("cnn", Settings(depth=0), (1, 8, 8), "--depth: cnn needs at least 1 block"),
+        ("lenet", Settings(), (64,), "lenet needs pictures of at least 8x8"),
+        ("lenet", Settings(), (1, 7, 8), "lenet needs pictures of at least 8x8"),
+        ("lenet", Settings(depth=0), (1, 8, 8), "--depth: lenet needs at least 1 convolution"),
+        ("mlp", Settings(width=4096), (3, 4096, 4096), "over the limit .* choose a smaller --image-size"),
+    ],
+)
+def test_design_refuses_what_cannot_be_built(name, settings, shape, message):
+    with pytest.raises(UsageError, match=message):
+        design(name, settings, InputFacts(input_shape=shape, classes=10, examples=100))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_build_draws_from_the_passed_generator_alone(name):
+    config = design(name, Settings(), DIGITS)
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = build(config, torch.Generator().manual_seed(7)).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    again = build(config, torch.Generator().manual_seed(7)).state_dict()
+    other = build(config, torch.Generator().manual_seed(8)).state_dict()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)

@@ -1,0 +1,122 @@
+"""The documentation of the house equals the house, and its floors hold."""
+
+import ast
+import difflib
+import json
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import write_reference
+
+ROOT = write_reference.ROOT
+HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "pandas", "pyarrow"}
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
+COMMANDS = sorted(
+    path.stem
+    for path in (ROOT / "src" / "pellucid" / "cli").glob("*.py")
+    if "def add_parser(" in path.read_text(encoding="utf-8")
+)
+
+
+def differences(documented: list[str], real: list[str]) -> list[str]:
+    """Lines to take out (-) and to put in (+)."""
+    return [line for line in difflib.ndiff(documented, real) if line[0] in "-+"]
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level names of the heavy modules that a fresh interpreter has loaded after the code."""
+    report = "import sys, json; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return HEAVY & set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_documented_tree_equals_the_source() -> None:
+    page = write_reference.ARCHITECTURE.read_text(encoding="utf-8")
+    real = write_reference.source_tree(write_reference.documented_comments(page))
+    wrong = differences(write_reference.documented_tree(page), real)
+    assert not wrong, f"docs/architecture.md: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
+
+
+def test_every_file_of_the_tree_says_what_it_is_for() -> None:
+    page = write_reference.ARCHITECTURE.read_text(encoding="utf-8")
+    silent = [path for path, comment in write_reference.documented_comments(page).items() if not comment]
+    assert not silent, f"no docstring, or no comment in docs/architecture.md: {silent}"
+
+
+def test_documented_settings_equal_the_table() -> None:
+    page = write_reference.SETTINGS.read_text(encoding="utf-8")
+    wrong = differences(page.splitlines(), write_reference.settings_reference().splitlines())
+    assert not wrong, f"docs/settings.md: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
+
+
+def test_documented_floors_are_the_checked_ones() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    checked = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    page = write_reference.ARCHITECTURE.read_text(encoding="utf-8")
+    documented = re.search(r"^`cli` → .*$", page, re.MULTILINE)
+    assert documented is not None
+    names = [floor.replace("`", "").replace(", ", " | ") for floor in documented[0].split(" → ")]
+    assert names == [floor for floor in checked if floor != "__main__"]
+
+
+def test_floors_hold() -> None:
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint_imports, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "code", ["import pellucid", "import pellucid.errors, pellucid.settings, pellucid.files"]
+)
+def test_importing_the_package_is_light(code: str) -> None:
+    assert loaded_by(code) == set()
+
+
+def test_the_data_room_reads_without_torch() -> None:
+    assert "torch" not in loaded_by("import pellucid.data")
+
+
+@pytest.mark.parametrize("command", [[], *([each] for each in COMMANDS)], ids=" ".join)
+def test_help_is_light(command: list[str]) -> None:
+    code = (
+        "from pellucid.cli.main import main\n"
+        f"try: code = main({[*command, '--help']})\n"
+        "except SystemExit as stop: code = stop.code\n"
+        "assert not code, code"
+    )
+    assert loaded_by(code) == set()
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[<>=]", each)[0] for each in project["dependencies"]}
+    imported: set[str] = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    foreign = imported - sys.stdlib_module_names - {"pellucid"}
+    assert {DISTRIBUTIONS.get(name, name) for name in foreign} == declared
+
+
+def test_every_command_is_documented() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert COMMANDS, "no command found"
+    assert [command for command in COMMANDS if f"\n## {command}\n" not in page] == []
+
+
+def test_every_benchmark_says_what_it_takes() -> None:
+    runner = runpy.run_path(str(ROOT / "benchmarks" / "run.py"))
+    scripts = runner["scripts"]()
+    assert scripts, "no benchmark found"
+    silent = [script.name for script in scripts if not runner["takes"](script)]
+    assert not silent, f"no line `Takes:` in the docstring of {silent}"

@@ -1,0 +1,68 @@
+"""The guards of `conftest.py`: no network, a cache of the suite's own, one thread."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SWALLOWED = """
+import socket
+import urllib.request
+
+def test_connects():
+    with socket.socket() as client:
+        try:
+            client.connect(("192.0.2.1", 80))
+        except OSError:
+            pass
+
+def test_asks_for_a_name():
+    try:
+        urllib.request.urlopen("http://example.org", timeout=1)
+    except OSError:
+        pass
+
+def test_listens_to_everyone():
+    with socket.socket() as server:
+        try:
+            server.bind(("0.0.0.0", 0))
+        except OSError:
+            pass
+
+def test_works_alone():
+    assert True
+"""
+
+
+def test_reaching_for_the_network_fails_a_test_that_swallows_the_refusal(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
+    (tmp_path / "test_swallowed.py").write_text(SWALLOWED)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert "4 passed, 3 errors" in done.stdout
+    for call in ("socket.connect 192.0.2.1", "socket.getaddrinfo example.org", "socket.bind 0.0.0.0"):
+        assert f"this test used the network: ['{call}']" in done.stdout
+
+
+def test_loopback_is_allowed() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        assert client.getpeername() == server.getsockname()
+
+
+def test_the_cache_is_not_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert Path(os.environ["XDG_CACHE_HOME"]).is_relative_to(tmp_path_factory.getbasetemp())
+
+
+def test_numerical_libraries_use_one_thread() -> None:
+    import torch
+
+    assert torch.get_num_threads() == 1

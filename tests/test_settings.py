@@ -1,0 +1,193 @@
+"""The settings table: every row is sound, every refusal says where, what and what to do."""
+
+import dataclasses
+import json
+import math
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.errors import UsageError
+from pellucid.settings import ROWS, Row, Settings, parse_duration, parse_image_size
+
+ROW_OF = {row.name: row for row in ROWS}
+BOUNDED = [row for row in ROWS if row.low is not None]
+CHOSEN = [row for row in ROWS if row.choices]
+
+
+def by_name(row: Row) -> str:
+    return row.name
+
+
+def test_defaults_are_admitted_and_kept() -> None:
+    settings = Settings()
+    assert {row.name: row.default for row in ROWS} == dataclasses.asdict(settings)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=by_name)
+def test_every_row_can_be_shown_to_people(row: Row) -> None:
+    assert row.meaning[0].isupper()
+    assert not row.meaning.endswith(".")
+    assert row.kind in (bool, int, float, str)
+    assert re.fullmatch(r"--[a-z]+(-[a-z]+)*", row.flag)
+    assert (row.low is None) == (row.high is None)
+    assert row.default is None or not row.choices or row.default in row.choices
+
+
+@pytest.mark.parametrize("row", BOUNDED, ids=by_name)
+def test_bounds_are_admitted_and_what_lies_outside_is_refused(row: Row) -> None:
+    assert row.low is not None
+    assert row.high is not None
+    for admitted in (row.low, row.high):
+        assert getattr(Settings(**{row.name: admitted}), row.name) == admitted
+    for refused in (row.low - 1, row.high + 1):
+        with pytest.raises(UsageError, match=rf"^{row.flag}: .* is outside .* to "):
+            Settings(**{row.name: refused})
+
+
+@pytest.mark.parametrize("row", CHOSEN, ids=by_name)
+def test_only_the_choices_are_admitted(row: Row) -> None:
+    for choice in row.choices:
+        assert getattr(Settings(**{row.name: choice}), row.name) == choice
+    with pytest.raises(
+        UsageError, match=rf"^{row.flag}: 'purple' is not known; choose one of {row.choices[0]}"
+    ):
+        Settings(**{row.name: "purple"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("epochs", "3", "'3' is not a whole number"),
+        ("epochs", 2.5, "2.5 is not a whole number"),
+        ("epochs", True, "True is not a whole number"),
+        ("epochs", math.inf, "inf is not a whole number"),
+        ("epochs", 10**400, "is outside 1 to 100000"),
+        ("learning_rate", "fast", "'fast' is not a number"),
+        ("learning_rate", math.nan, "nan is not a number"),
+        ("learning_rate", math.inf, "inf is outside 1e-09 to 1000.0"),
+        ("learning_rate", False, "False is not a number"),
+        ("skip_bad", 1, "1 is not true or false"),
+        ("batch_norm", None, "None is not true or false"),
+        ("seed", None, "None is not a whole number"),
+        ("label_column", 2.5, "2.5 is not a text"),
+        ("label_column", True, "True is not a text"),
+        ("model", None, "None is not a text"),
+        ("model", 3, "3 is not a text"),
+    ],
+)
+def test_wrong_types_are_refused(name: str, value: object, words: str) -> None:
+    with pytest.raises(UsageError, match=f"^run.toml: {ROW_OF[name].flag}: .*{re.escape(words)}"):
+        Settings.from_mapping({name: value}, "run.toml")
+
+
+def test_values_become_plain_and_json() -> None:
+    given = {
+        "epochs": np.int64(3),
+        "seed": 4.0,
+        "learning_rate": np.float32(0.5),
+        "dropout": 0,
+        "image_size": 32,
+    }
+    settings = Settings.from_mapping(given, "arrays")
+    plain = {"epochs": 3, "seed": 4, "learning_rate": 0.5, "dropout": 0.0, "image_size": "32"}
+    for name, value in plain.items():
+        assert getattr(settings, name) == value
+        assert type(getattr(settings, name)) is type(value)
+    assert Settings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
+
+
+def test_label_smoothing_contradicts_mse() -> None:
+    with pytest.raises(
+        UsageError, match=r"^--label-smoothing: belongs to cross-entropy, but --loss is mse; leave"
+    ):
+        Settings(loss="mse", label_smoothing=0.1)
+    assert Settings(loss="mse", label_smoothing=0.0).loss == "mse"
+
+
+def test_settings_cannot_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().epochs = 3  # type: ignore[misc]
+
+
+def test_a_toml_file_gives_the_same_settings_as_the_constructor(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('epochs = 3\nlearning-rate = 1\nimage_size = "24x48"\naugment = false\n')
+    settings = Settings.from_mapping(tomllib.loads(file.read_text()), str(file))
+    assert settings == Settings(epochs=3, learning_rate=1.0, image_size="24x48", augment=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"epoch": 3}, r"^run.toml: unknown setting 'epoch'; known are activation, augment, .*width$"),
+        ({"batch-size": 3, "batch_size": 4}, r"^run.toml: setting 'batch_size' is given twice; leave one"),
+        ({"epochs": 0}, r"^run.toml: --epochs: 0 is outside 1 to 100000$"),
+    ],
+)
+def test_a_bad_toml_file_is_refused_with_its_name(values: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Settings.from_mapping(values, "run.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [(None, None), ("32", (32, 32)), ("24x48", (24, 48)), ("1", (1, 1)), ("4096x1", (4096, 1))],
+)
+def test_image_sizes(text: str | None, size: tuple[int, int] | None) -> None:
+    assert parse_image_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "32x", "x32", "32X32", "-3", "3.5", "32x32x3", " 32", "99999", "٣"]
+)
+def test_other_forms_of_image_size_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--image-size: .* is neither N nor HxW, such as 32 or 24x48$"):
+        Settings(image_size=text)
+
+
+@pytest.mark.parametrize("text", ["0", "32x0", "4097", "32x5000"])
+def test_image_sizes_out_of_range_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--image-size: .* is outside 1 to 4096 pixels a side$"):
+        Settings(image_size=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [(None, None), ("90", 90.0), ("90s", 90.0), ("10m", 600.0), ("1.5h", 5400.0), ("0.5 s", 0.5)],
+)
+def test_durations(text: str | None, seconds: float | None) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0s", "0.0h", "-5s", "10 minutes", "1e3", "m", "5d", "inf", "9" * 400, "٣s"]
+)
+def test_other_forms_of_duration_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--time-limit: .* is not a duration such as 90s, 10m or 1h$"):
+        Settings(time_limit=text)
+
+
+@given(st.text())
+def test_any_text_is_a_size_or_refused(text: str) -> None:
+    try:
+        size = parse_image_size(text)
+    except UsageError:
+        return
+    assert size is not None
+    assert 1 <= min(size) <= max(size) <= 4096
+
+
+@given(st.text(alphabet="0123456789.smh "))
+def test_any_text_is_a_duration_or_refused(text: str) -> None:
+    try:
+        seconds = parse_duration(text)
+    except UsageError:
+        return
+    assert seconds is not None
+    assert 0 < seconds < math.inf

@@ -1,0 +1,57 @@
+import dataclasses
+
+import numpy as np
+import torch
+
+from pellucid.data.augmentation import Augmentation
+from pellucid.training import Batches
+from pellucid.training.batches import to_tensor
+
+
+def test_an_epoch_uses_every_training_example_once(begin, digits):
+    batches = begin().batches
+    seen = np.concatenate([batch.indices for batch in batches.epoch(0)])
+    assert np.array_equal(np.sort(seen), digits.train)
+
+
+def test_order_differs_between_epochs_and_repeats_for_one(begin):
+    batches = begin().batches
+    first, again, second = (next(iter(batches.epoch(epoch))).indices for epoch in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_starting_inside_an_epoch_gives_the_same_batches(begin):
+    batches = begin().batches
+    whole = list(batches.epoch(3))
+    rest = list(batches.epoch(3, start=4))
+    assert len(rest) == len(whole) - 4
+    assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(rest, whole[4:], strict=True))
+
+
+def test_a_picture_is_mirrored_in_every_other_epoch(begin, digits):
+    recipe = dataclasses.replace(begin().batches.recipe, augmentation=Augmentation(mirror=True))
+    batches = Batches(digits, recipe)
+    shown = []
+    for epoch in (0, 1):
+        shown.append(
+            {int(i): x for b in batches.epoch(epoch) for i, x in zip(b.indices, b.inputs, strict=True)}
+        )
+    for index in digits.train[:50]:
+        picture = to_tensor(digits.inputs[[index]])[0]
+        seen = [torch.equal(views[int(index)], picture) for views in shown]
+        mirrored = [torch.equal(views[int(index)], picture.flip(2)) for views in shown]
+        assert sorted(seen) == [False, True] or torch.equal(picture, picture.flip(2))
+        assert all(a or b for a, b in zip(seen, mirrored, strict=True))
+
+
+def test_pictures_are_laid_out_channels_last_with_raw_values():
+    pixels = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    tensor = to_tensor(pixels)
+    assert tensor.shape == (2, 3, 4, 5)
+    assert tensor.is_contiguous(memory_format=torch.channels_last)
+    assert float(tensor[1, 2, 3, 4]) == pixels[1, 3, 4, 2]
+
+
+def test_features_stay_rows():
+    assert to_tensor(np.ones((3, 7))).shape == (3, 7)

@@ -1,0 +1,117 @@
+import json
+
+import pytest
+import torch
+
+from pellucid.errors import DivergedError, InterruptedRun, StorageError
+from pellucid.training.checkpoints import load_checkpoint, save_checkpoint
+
+
+class _KillAt:
+    """Ends training after a step, as a kill would, with or without a checkpoint of that step."""
+
+    def __init__(self, step, folder, every):
+        self.step, self.folder, self.every = step, folder, every
+
+    def after_step(self, state):
+        if state.step % self.every == 0:
+            save_checkpoint(self.folder, state, {"data": 1})
+        if state.step == self.step:
+            raise InterruptedRun("killed", 9)
+
+    def after_epoch(self, state):
+        pass
+
+
+VARIANTS = [
+    {},
+    {"precision": "bf16"},
+    {"dropout": 0.4},
+    {"optimizer": "nesterov"},
+    {"optimizer": "gd"},
+    {"optimizer": "adam", "schedule": "cosine", "loss": "mse"},
+    {"model": "lenet"},
+    {"patience": 1},
+]
+
+
+@pytest.mark.parametrize("given", VARIANTS)
+@pytest.mark.parametrize("stop", [3, 10, 14])
+def test_a_resumed_run_ends_in_the_same_bytes(begin, tmp_path, given, stop):
+    whole = begin(epochs=3, **given).run().state_dict()
+    with pytest.raises(InterruptedRun):
+        begin(epochs=3, **given).run([_KillAt(stop, tmp_path, every=2)])
+    resumed = begin(epochs=3, **given)
+    assert load_checkpoint(tmp_path, resumed.state) == {"data": 1}
+    assert resumed.state.step == stop - stop % 2
+    weights = resumed.run().state_dict()
+    assert all(torch.equal(whole[name], weights[name]) for name in whole)
+
+
+def test_only_the_last_two_are_kept(begin, tmp_path):
+    session = begin(epochs=1)
+    for step in (1, 2, 3):
+        session.state.step = step
+        save_checkpoint(tmp_path, session.state, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000002", "step-000000003"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "json"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(begin, tmp_path, damage):
+    session = begin(epochs=1)
+    for step in (1, 2):
+        session.state.step = step
+        save_checkpoint(tmp_path, session.state, {})
+    newest = tmp_path / "step-000000002"
+    tensors, document = newest / "state.safetensors", newest / "state.json"
+    content = bytearray(tensors.read_bytes())
+    content[len(content) // 2] ^= 1
+    {
+        "flip": lambda: tensors.write_bytes(content),
+        "truncate": lambda: tensors.write_bytes(content[:-10]),
+        "remove": tensors.unlink,
+        "json": lambda: document.write_text(document.read_text()[:-30]),
+    }[damage]()
+    fresh = begin(epochs=1)
+    load_checkpoint(tmp_path, fresh.state)
+    assert fresh.state.step == 1
+
+
+def test_nothing_to_load_leaves_the_state_alone(begin, tmp_path):
+    session = begin(epochs=1)
+    assert load_checkpoint(tmp_path / "none", session.state) is None
+    assert session.state.step == 0
+
+
+def test_a_number_that_is_not_finite_is_never_saved(begin, tmp_path):
+    session = begin(epochs=1)
+    with torch.no_grad():
+        next(iter(session.network.parameters())).view(-1)[0] = float("nan")
+    with pytest.raises(DivergedError, match=r"step 0: network/.* is not finite; lower --learning-rate"):
+        save_checkpoint(tmp_path, session.state, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_save_names_the_last_good_checkpoint(begin, tmp_path, monkeypatch):
+    session = begin(epochs=1)
+    with pytest.raises(StorageError, match="no checkpoint was made yet"):
+        save_checkpoint(tmp_path / "missing", session.state, {})
+    save_checkpoint(tmp_path, session.state, {})
+
+    def refuse(*arguments):
+        raise StorageError("disk full")
+
+    monkeypatch.setattr("pellucid.training.checkpoints.write_folder", refuse)
+    with pytest.raises(StorageError, match="the last good checkpoint is step-000000000"):
+        save_checkpoint(tmp_path, session.state, {})
+
+
+def test_a_checkpoint_holds_no_clock_in_its_tensors(begin, tmp_path):
+    paths = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        paths.append(save_checkpoint(folder, begin(epochs=1).state, {}))
+    first, second = ((path / "state.safetensors").read_bytes() for path in paths)
+    assert first == second
+    assert json.loads((paths[0] / "state.json").read_text())["format"] == 1

@@ -1,0 +1,82 @@
+import dataclasses
+
+import pytest
+import torch
+
+from pellucid.errors import UsageError
+from pellucid.settings import Settings
+from pellucid.training.determinism import (
+    Purpose,
+    choose_device,
+    choose_precision,
+    choose_threads,
+    generator,
+    pinned,
+    torch_seed,
+)
+
+
+def test_draws_depend_on_seed_purpose_and_position_alone():
+    draws = {
+        (seed, purpose, position): int(generator(seed, purpose, position).integers(2**62))
+        for seed in (0, 1)
+        for purpose in (Purpose.ORDER, Purpose.AUGMENTATION)
+        for position in (0, 1)
+    }
+    assert len(set(draws.values())) == 8
+    assert int(generator(1, Purpose.ORDER, 1).integers(2**62)) == draws[1, Purpose.ORDER, 1]
+    assert torch_seed(1, Purpose.DROPOUT, 3) != torch_seed(1, Purpose.DROPOUT, 4)
+    assert 0 <= torch_seed(7, Purpose.DROPOUT) < 2**63
+
+
+def test_pinning_leaves_threads_and_random_state_as_they_were():
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    with pinned(1):
+        assert torch.get_num_threads() == 1
+        torch.manual_seed(5)
+        torch.rand(3)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_threads_are_those_asked_for_or_one_per_core():
+    assert choose_threads(Settings(threads=3)) == 3
+    assert choose_threads(Settings()) >= 1
+
+
+def test_a_device_that_is_not_there_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    assert choose_device(Settings()) == "cpu"
+    with pytest.raises(UsageError, match="--device: cuda is not available here; use --device auto"):
+        choose_device(Settings(device="cuda"))
+
+
+def test_precision_is_what_was_asked_for_else_by_capability(monkeypatch):
+    assert choose_precision(Settings(precision="bf16"), "cpu") == "bf16"
+    for native in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+        assert choose_precision(Settings(), "cpu") == ("bf16" if native else "fp32")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"precision": "bf16"},
+        {"dropout": 0.3},
+        {"optimizer": "nesterov", "learning_rate": 0.02},
+        {"model": "lenet"},
+        {"model": "mlp", "dropout": 0.2, "activation": "tanh"},
+    ],
+)
+def test_equal_seeds_give_equal_bytes_and_others_do_not(begin, given):
+    weights = [begin(epochs=1, seed=seed, **given).run().state_dict() for seed in (3, 3, 4)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not all(torch.equal(weights[0][name], weights[2][name]) for name in weights[0])
+
+
+def test_thread_count_belongs_to_the_recipe(begin):
+    recipe = begin(epochs=1).batches.recipe
+    assert dataclasses.replace(recipe, threads=2) != recipe

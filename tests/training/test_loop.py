@@ -1,0 +1,77 @@
+import dataclasses
+
+import pytest
+import torch
+
+from pellucid.training.loop import selection_score
+
+
+class _Watcher:
+    def __init__(self):
+        self.steps, self.epochs = [], []
+
+    def after_step(self, state):
+        self.steps.append(state.step)
+
+    def after_epoch(self, state):
+        self.epochs.append(len(state.history))
+
+
+def test_observers_hear_of_every_step_and_epoch(begin):
+    session, watcher = begin(epochs=3), _Watcher()
+    session.run([watcher])
+    assert watcher.steps == list(range(1, session.batches.recipe.total_steps + 1))
+    assert watcher.epochs == [1, 2, 3]
+
+
+def test_a_record_has_every_key_of_the_history(begin):
+    session = begin(epochs=1)
+    session.run()
+    assert set(session.state.history[0]) == {
+        "epoch",
+        "step",
+        "seconds",
+        "learning_rate",
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "validation_macro_f1",
+        "images_per_second",
+    }
+
+
+def test_training_may_end_inside_an_epoch(begin):
+    session = begin(epochs=2)
+    session.batches.recipe = dataclasses.replace(session.batches.recipe, total_steps=13)
+    session.run()
+    assert session.state.step == 13
+    assert [record["step"] for record in session.state.history] == [10, 13]
+
+
+def test_patience_stops_training_and_the_best_weights_are_kept(begin):
+    session = begin(
+        epochs=50, patience=2, learning_rate=1e-9, schedule="constant", batch_norm=False, model="mlp"
+    )
+    network = session.run()
+    history = session.state.history
+    assert len(history) < 50
+    best = session.state.best
+    assert best.score == max(record["validation_accuracy"] for record in history)
+    assert all(torch.equal(best.weights[name], each) for name, each in network.state_dict().items())
+
+
+def test_without_a_validation_split_the_last_weights_are_kept(begin):
+    session = begin(epochs=2)
+    session.batches.examples = dataclasses.replace(
+        session.batches.examples, validation=session.batches.examples.validation[:0]
+    )
+    session.run()
+    assert session.state.best is None
+    assert "validation_accuracy" not in session.state.history[-1]
+
+
+@pytest.mark.parametrize(("metric", "score"), [("accuracy", 0.9), ("macro-f1", 0.8), ("log-loss", -0.3)])
+def test_the_metric_decides_which_epoch_is_best(metric, score):
+    record = {"validation_loss": 0.3, "validation_accuracy": 0.9, "validation_macro_f1": 0.8}
+    assert selection_score(record, metric) == score

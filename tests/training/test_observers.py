@@ -1,0 +1,81 @@
+import io
+import json
+import os
+import signal
+
+import pytest
+from rich.console import Console
+
+from pellucid.errors import InterruptedRun
+from pellucid.training.observers import BarProgress, Checkpointer, HistoryFile, PlainProgress, StopOnSignal
+
+
+def test_the_history_file_has_one_line_per_epoch_and_none_twice(begin, tmp_path):
+    path = tmp_path / "history.jsonl"
+    session = begin(epochs=3)
+    session.run([HistoryFile(path)])
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert records == session.state.history
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_training_after_a_checkpoint(begin, tmp_path, number):
+    session = begin(epochs=3)
+    checkpointer = Checkpointer(tmp_path, {}, session.batches.recipe.total_steps)
+    stop = StopOnSignal(checkpointer)
+
+    class _Sender:
+        def after_step(self, state):
+            if state.step == 7:
+                os.kill(os.getpid(), number)
+
+        def after_epoch(self, state):
+            pass
+
+    before = signal.getsignal(number)
+    with stop.listening(), pytest.raises(InterruptedRun, match="after step 7, checkpoint written") as caught:
+        session.run([_Sender(), stop])
+    assert caught.value.exit_code == 128 + number
+    assert (tmp_path / "step-000000007" / "state.json").is_file()
+    assert signal.getsignal(number) == before
+
+
+def test_checkpoints_are_spaced_in_time_but_the_last_epoch_always_has_one(begin, tmp_path):
+    session = begin(epochs=3)
+    session.run([Checkpointer(tmp_path, {}, session.batches.recipe.total_steps, seconds=3600)])
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000030"]
+
+
+def test_long_epochs_have_checkpoints_inside(begin, tmp_path):
+    session = begin(epochs=1)
+    names = []
+
+    class _Look:
+        def after_step(self, state):
+            names.extend(path.name for path in tmp_path.iterdir() if path.name not in names)
+
+        def after_epoch(self, state):
+            pass
+
+    checkpointer = Checkpointer(tmp_path, {}, session.batches.recipe.total_steps, long_seconds=0.0)
+    session.run([checkpointer, _Look()])
+    assert "step-000000005" in names
+
+
+def test_plain_progress_prints_a_line_per_epoch(begin):
+    session, lines = begin(epochs=2), []
+    session.run([PlainProgress(lines.append, session.batches.recipe)])
+    assert [line.split("loss")[0].split() for line in lines] == [
+        ["epoch", "1", "of", "2"],
+        ["epoch", "2", "of", "2"],
+    ]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_bar_ends_clean_and_keeps_the_lines(begin):
+    session = begin(epochs=2)
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=80)
+    with BarProgress(console, session.batches.recipe) as bar:
+        session.run([bar])
+    assert "epoch   2 of 2" in stream.getvalue()

@@ -1,0 +1,102 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from pellucid.errors import UsageError
+from pellucid.settings import Settings
+from pellucid.training.recipe import PRESETS, Recipe, Surroundings, choose_recipe
+
+
+def _around(**changes) -> Surroundings:
+    around = Surroundings(
+        train_labels=np.repeat(np.arange(10), 5500),
+        classes=10,
+        is_pictures=True,
+        shortest_side=28,
+        mirror_keeps_class=True,
+        precision="fp32",
+        device="cpu",
+        threads=2,
+    )
+    return dataclasses.replace(around, **changes)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_spends_its_epochs_on_large_data(preset):
+    recipe = choose_recipe(Settings(preset=preset), _around())
+    assert recipe.epochs == PRESETS[preset].epochs
+    assert recipe.total_steps == recipe.epochs * -(-55000 // recipe.batch_size)
+
+
+def test_presets_grow_in_work():
+    epochs = [
+        choose_recipe(Settings(preset=name), _around()).epochs for name in ("quick", "standard", "best")
+    ]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 3
+
+
+def test_small_data_gets_more_epochs_and_smaller_batches():
+    large, small = (
+        choose_recipe(Settings(), _around(train_labels=np.arange(count) % 10)) for count in (50_000, 500)
+    )
+    assert small.epochs > large.epochs
+    assert small.batch_size < large.batch_size
+
+
+def test_what_the_user_set_stands():
+    settings = Settings(
+        epochs=3,
+        batch_size=77,
+        optimizer="sgd",
+        learning_rate=0.5,
+        weight_decay=0.1,
+        schedule="cosine",
+        label_smoothing=0.0,
+        patience=2,
+        metric="log-loss",
+        seed=9,
+        class_weight="balanced",
+    )
+    recipe = choose_recipe(settings, _around())
+    assert (recipe.epochs, recipe.batch_size, recipe.optimizer) == (3, 77, "sgd")
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.schedule) == (0.5, 0.1, "cosine")
+    assert (recipe.label_smoothing, recipe.patience, recipe.metric, recipe.seed) == (0.0, 2, "log-loss", 9)
+    assert recipe.class_weights == pytest.approx((1.0,) * 10)
+
+
+def test_imbalance_above_five_to_one_weights_the_classes():
+    labels = np.repeat([0, 1], [60, 10])
+    recipe = choose_recipe(Settings(), _around(train_labels=labels, classes=2))
+    assert recipe.class_weights == pytest.approx((70 / 120, 70 / 20))
+    mild = choose_recipe(Settings(), _around(train_labels=np.repeat([0, 1], [50, 10]), classes=2))
+    assert mild.class_weights is None
+    off = choose_recipe(Settings(class_weight="none"), _around(train_labels=labels, classes=2))
+    assert off.class_weights is None
+
+
+def test_mirroring_follows_the_data_and_no_augment_switches_all_off():
+    assert choose_recipe(Settings(), _around()).augmentation.mirror
+    digits = choose_recipe(Settings(), _around(mirror_keeps_class=False)).augmentation
+    assert not digits.mirror
+    assert digits.shift == 2
+    assert choose_recipe(Settings(augment=False), _around()).augmentation.is_off
+
+
+def test_feature_vectors_are_not_augmented():
+    around = _around(is_pictures=False, shortest_side=0)
+    assert choose_recipe(Settings(), around).augmentation.is_off
+    with pytest.raises(UsageError, match="--augment: feature vectors cannot be shifted"):
+        choose_recipe(Settings(augment=True), around)
+
+
+def test_gd_takes_no_batch_size():
+    with pytest.raises(UsageError, match="--batch-size: gd takes the whole training split"):
+        choose_recipe(Settings(optimizer="gd", batch_size=8), _around())
+
+
+def test_a_recipe_survives_json():
+    recipe = choose_recipe(Settings(class_weight="balanced"), _around())
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe

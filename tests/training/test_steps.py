@@ -1,0 +1,87 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from pellucid.data.augmentation import Augmentation
+from pellucid.errors import DivergedError
+from pellucid.training.steps import ClassificationStep, cross_entropy, mean_squared_error
+
+
+@pytest.fixture
+def recipe(begin):
+    return begin(label_smoothing=0.0).batches.recipe
+
+
+def test_cross_entropy_of_equal_logits_is_the_log_of_the_class_count(recipe):
+    loss = cross_entropy(torch.zeros(3, 4), torch.tensor([0, 1, 3]), recipe, None)
+    assert loss.item() == pytest.approx(math.log(4))
+
+
+def test_label_smoothing_by_hand(recipe):
+    smoothed = dataclasses.replace(recipe, label_smoothing=0.2)
+    logits = torch.tensor([[math.log(3.0), 0.0]])
+    expected = -(0.9 * math.log(0.75) + 0.1 * math.log(0.25))
+    assert cross_entropy(logits, torch.tensor([0]), smoothed, None).item() == pytest.approx(expected)
+
+
+def test_mean_squared_error_is_the_brier_score(recipe):
+    logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])
+    loss = mean_squared_error(logits, torch.tensor([0, 1]), recipe, None)
+    assert loss.item() == pytest.approx(((0.25**2 + 0.25**2) + (0.5**2 + 0.5**2)) / 2)
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, mean_squared_error])
+def test_class_weights_make_a_weighted_mean(recipe, loss):
+    logits, labels = (
+        torch.randn(6, 3, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([0, 0, 1, 1, 1, 2]),
+    )
+    weights = torch.tensor([1.0, 2.0, 5.0])
+    each = torch.stack([loss(logits[i : i + 1], labels[i : i + 1], recipe, None) for i in range(6)])
+    expected = (each * weights[labels]).sum() / weights[labels].sum()
+    assert loss(logits, labels, recipe, weights).item() == pytest.approx(expected.item())
+
+
+def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin, digits):
+    session = begin(optimizer="gd", model="mlp", width=8, batch_norm=False, label_smoothing=0.0)
+    before = {name: each.clone() for name, each in session.network.state_dict().items()}
+    labels = torch.from_numpy(digits.labels[digits.train])
+    inputs = torch.from_numpy(digits.inputs[digits.train]).permute(0, 3, 1, 2).float()
+    nn.functional.cross_entropy(session.network(inputs), labels).backward()
+    gradients = {name: each.grad.clone() for name, each in session.network.named_parameters()}
+    session.network.zero_grad()
+    batches = dataclasses.replace(
+        session.batches.recipe, total_steps=session.batches.per_epoch, augmentation=Augmentation()
+    )
+    session.batches.recipe = batches
+    session.run()
+    for name, parameter in session.network.named_parameters():
+        moved = before[name] - parameter.detach()
+        assert torch.allclose(moved, batches.learning_rate * gradients[name], atol=1e-5), name
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_update(begin):
+    session = begin(model="mlp", width=8)
+    step = ClassificationStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    batch = next(iter(session.batches.epoch(0)))
+    bad = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))
+    before = {name: each.clone() for name, each in session.network.named_parameters()}
+    with pytest.raises(
+        DivergedError, match=r"step 413: the loss is nan on examples \d+.* at learning rate 0.25"
+    ):
+        step(bad, 412, 0.25)
+    assert all(torch.equal(each, before[name]) for name, each in session.network.named_parameters())
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_update(begin):
+    session = begin(model="mlp", width=8)
+    step = ClassificationStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    weight = session.network.head.weight if hasattr(session.network.head, "weight") else None
+    parameter = weight if weight is not None else list(session.network.parameters())[-1]
+    handle = parameter.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(DivergedError, match=r"the gradient is (inf|nan)"):
+        step(next(iter(session.batches.epoch(0))), 0, 0.1)
+    handle.remove()

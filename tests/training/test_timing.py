@@ -1,0 +1,38 @@
+import time
+
+import pytest
+import torch
+
+from pellucid.errors import UsageError
+
+
+def test_a_limit_becomes_a_number_of_steps_that_keeps_it(begin):
+    session = begin(epochs=10_000, width=32)
+    began = time.monotonic()
+    session.limit(3.0, scored_after=300)
+    recipe = session.batches.recipe
+    assert 3 <= recipe.total_steps < 100_000
+    assert recipe.epochs == -(-recipe.total_steps // session.batches.per_epoch)
+    session.run()
+    assert session.state.step == recipe.total_steps
+    assert session.state.history[-1]["learning_rate"] < 0.01 * recipe.learning_rate
+    assert time.monotonic() - began < 6.0  # twice the limit: other tests run beside this one
+
+
+def test_measuring_leaves_the_network_as_it_was(begin):
+    limited, plain = begin(epochs=2), begin(epochs=2)
+    limited.limit(3600.0, scored_after=0)
+    assert limited.batches.recipe == plain.batches.recipe
+    first, second = limited.run().state_dict(), plain.run().state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_gd_is_limited_to_whole_epochs(begin):
+    session = begin(epochs=100_000, optimizer="gd", model="mlp", width=16)
+    session.limit(1.0, scored_after=0)
+    assert session.batches.recipe.total_steps % session.batches.per_epoch == 0
+
+
+def test_a_limit_too_short_for_any_step_is_refused(begin):
+    with pytest.raises(UsageError, match=r"--time-limit: .* s are left for training"):
+        begin(epochs=5).limit(0.001, scored_after=0)

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Installs what some tests need beyond Python packages: the full Fashion-MNIST and a browser.
+# Does nothing but say so where Debian's packages cannot be installed; those tests then skip.
+set -eu
+
+missing=()
+[ -d /usr/share/datasets/fashion-mnist ] || missing+=(dataset-fashion-mnist)
+command -v chromium >/dev/null || missing+=(chromium)
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "not root or no apt-get: tests that need ${missing[*]} will be skipped"
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
