@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pellucid.bundle import load
     from pellucid.errors import (
         DataError,
         DivergedError,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
         UsageError,
         WorkerError,
     )
-    from pellucid.estimators import EXPECTED_FAILED_CHECKS, ImageClassifier
+    from pellucid.estimators import EXPECTED_FAILED_CHECKS, ImageClassifier, load
     from pellucid.pipeline.train import train
 
 __version__ = "0.1.0"
@@ -48,7 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "load": "pellucid.bundle",
+    "load": "pellucid.estimators",
     "train": "pellucid.pipeline.train",
     "EXPECTED_FAILED_CHECKS": "pellucid.estimators",
     "ImageClassifier": "pellucid.estimators",

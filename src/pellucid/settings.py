@@ -83,10 +83,10 @@ class Settings:
     )
     # network
     model: str = _row("auto", "network", "Network to train", choices=("auto", "cnn", "mlp", "lenet"))
-    activation: str = _row(
-        "relu",
+    activation: str | None = _row(
+        None,
         "network",
-        "Activation function after each hidden layer",
+        "Activation function after each hidden layer; default: gelu in cnn, relu elsewhere",
         choices=("relu", "leaky-relu", "gelu", "sigmoid", "tanh"),
     )
     pooling: str = _row("max", "network", "Pooling inside the network", choices=("max", "average"))

@@ -1,28 +1,11 @@
 """Real pictures and folders of them, made by Pillow where a test needs them."""
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-
-def scene(height: int = 24, width: int = 32, seed: int = 0) -> np.ndarray:
-    """A smooth colour picture with a bright corner, unlike itself in every orientation."""
-    rows, columns = np.mgrid[0:height, 0:width]
-    picture = np.stack([rows * 200 // height, columns * 200 // width, (rows + columns) * 2 + seed], axis=2)
-    picture[: height // 4, : width // 4] = 250
-    return picture.astype(np.uint8)
-
-
-def encoded(pixels: np.ndarray | Image.Image, form: str = "PNG", **options: Any) -> bytes:
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
+from made_pictures import encoded, scene
 
 
 @pytest.fixture
@@ -37,10 +20,10 @@ def class_folders(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache; yields the folder of entries."""
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache; the folder that will hold its entries."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    yield tmp_path / "cache" / "pellucid" / "pictures"
+    return tmp_path / "cache" / "pellucid" / "pictures"
 
 
 @pytest.fixture

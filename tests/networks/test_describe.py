@@ -24,6 +24,11 @@ def test_lenet_by_hand():
     assert rows["head"] == ("head", "linear", (10,), 850, 840, (28, 28))
 
 
+def test_multiply_adds_of_a_wide_picture():
+    rows = table("lenet", facts=InputFacts((1, 20, 30), 10, 100))
+    assert rows["conv1"].multiply_adds == 25 * 6 * 20 * 30
+
+
 def test_rows_name_every_kind_of_layer():
     rows = table("cnn", Settings(activation="gelu", dropout=0.5, pooling="average"))
     kinds = {row.kind for row in rows.values()}

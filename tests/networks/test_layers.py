@@ -85,13 +85,13 @@ def test_activations_at_minus_one_and_two(name, below, above):
 
 def test_residual_block_by_hand():
     block = ResidualBlock((1, 1), pool=nn.MaxPool2d(2), activation="relu", batch_norm=False)
-    for conv, centre in ((block.conv1, 2.0), (block.conv2, -0.5)):
+    for conv, centre in ((block.conv1, -2.0), (block.conv2, -0.5)):
         nn.init.zeros_(conv.weight)
         nn.init.zeros_(conv.bias)
         with torch.no_grad():
             conv.weight[0, 0, 1, 1] = centre
     picture = torch.tensor([[[[1.0, -5.0], [2.0, 3.0]]]])
-    assert block(picture).item() == 3.0  # pool(2 x) = 6, then 6 - 0.5 * 6
+    assert block(picture).item() == 5.0  # the pool of -2 x is 10, then 10 - 0.5 * 10
 
 
 def test_the_same_gradient_as_without_in_place_layers():

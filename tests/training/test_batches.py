@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 
 from pellucid.data.augmentation import Augmentation
@@ -55,3 +56,11 @@ def test_pictures_are_laid_out_channels_last_with_raw_values():
 
 def test_features_stay_rows():
     assert to_tensor(np.ones((3, 7))).shape == (3, 7)
+
+
+@pytest.mark.parametrize(("examples", "sizes"), [(9, [4, 5]), (10, [4, 4, 2]), (8, [4, 4]), (1, [1]), (3, [3])])
+def test_a_single_example_left_over_joins_the_batch_before_it(begin, digits, examples, sizes):
+    few = dataclasses.replace(digits, train=digits.train[:examples])
+    batches = Batches(few, dataclasses.replace(begin().batches.recipe, batch_size=4))
+    assert [len(batch.labels) for batch in batches.epoch(0)] == sizes
+    assert batches.per_epoch == len(sizes)

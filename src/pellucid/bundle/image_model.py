@@ -1,18 +1,18 @@
 """A trained network with everything that belongs to it, as one thing that answers."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32, Float64, UInt8
+from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor
 
+from pellucid.bundle.answering import answer_in_batches, softmax
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import Network
 
-_BATCH = 256
+_MOST_PICTURES = 128
+_MOST_VALUES = 1 << 22
 
 
 class ImageModel:
@@ -39,14 +39,14 @@ class ImageModel:
         self.mirror = mirror
 
     def predict_proba(
-        self, pixels: UInt8[np.ndarray, "examples height width channels"]
+        self, pixels: Shaped[np.ndarray, "examples ..."]
     ) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every picture.
 
         A memory-mapped array is read batch by batch and never copied whole.
 
         Args:
-            pixels: pictures as `preprocessing` makes them.
+            pixels: uint8 (examples, height, width, channels), as `preprocessing` makes them.
 
         Returns:
             One row for each picture, in the order of `classes`; each row sums to one.
@@ -54,16 +54,16 @@ class ImageModel:
         Raises:
             DataError: the pictures are of another size, channel count or type.
         """
-        logits = self._in_batches(pixels, self._logits, len(self.classes))
+        logits = self._in_batches(pixels, self._logits)
         return _softmax(logits.astype(np.float64))
 
     def transform(
-        self, pixels: UInt8[np.ndarray, "examples height width channels"]
+        self, pixels: Shaped[np.ndarray, "examples ..."]
     ) -> Float32[np.ndarray, "examples features"]:
         """Values of the last hidden layer, of the picture as it is (never mirrored).
 
         Args:
-            pixels: pictures as `preprocessing` makes them.
+            pixels: uint8 (examples, height, width, channels), as `preprocessing` makes them.
 
         Returns:
             One row of features for each picture.
@@ -71,33 +71,14 @@ class ImageModel:
         Raises:
             DataError: the pictures are of another size, channel count or type.
         """
-        return self._in_batches(pixels, self.network.features, None)
+        self._check(pixels)
+        return answer_in_batches(self.network, pixels, self.network.features)
 
     def _logits(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
         logits: Tensor = self.network(images)
         if self.mirror:
             logits = (logits + self.network(images.flip(3))) / 2
         return logits
-
-    def _in_batches(
-        self, pixels: np.ndarray, answer: Callable[[Tensor], Tensor], width: int | None
-    ) -> np.ndarray:
-        """Run `answer` over the pictures, `_BATCH` at a time, and collect the rows."""
-        self._check(pixels)
-        if width is None and len(pixels) == 0:
-            pixels, width = np.zeros((1, *pixels.shape[1:]), np.uint8), None
-            return self._in_batches(pixels, answer, None)[:0]
-        device = next(self.network.parameters()).device
-        rows: np.ndarray = np.zeros((len(pixels), width or 0), np.float32)
-        with _answering(self.network, device):
-            for start in range(0, len(pixels), _BATCH):
-                batch = np.array(pixels[start : start + _BATCH])
-                images = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).float()
-                answers = answer(images).cpu().numpy()
-                if start == 0 and width is None:
-                    rows = np.zeros((len(pixels), answers.shape[1]), np.float32)
-                rows[start : start + _BATCH] = answers
-        return rows
 
     def _check(self, pixels: np.ndarray) -> None:
         """Refuse arrays that the preprocessing of this model did not make.
@@ -111,28 +92,3 @@ class ImageModel:
                 f"pictures: found {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape "
                 f"(n, {', '.join(map(str, expected))}); pass them through the model's preprocessing"
             )
-
-
-@contextlib.contextmanager
-def _answering(network: Network, device: torch.device) -> Iterator[None]:
-    """Evaluation mode and plain fp32 for a while; everything is put back afterwards."""
-    was_training = network.training
-    network.eval()
-    try:
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, enabled=False),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
-        ):
-            yield
-    finally:
-        network.train(was_training)
-
-
-def _softmax(
-    logits: Float64[np.ndarray, "examples classes"],
-) -> Float64[np.ndarray, "examples classes"]:
-    r"""Probabilities $p_k = e^{z_k} / \sum_j e^{z_j}$ of each row."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities

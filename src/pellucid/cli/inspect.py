@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     _, check = prepare(arguments.data, settings, progress=counting)
     counting.finish()
     text = json.dumps(check.to_json(), indent=2) if arguments.json else "\n".join(check.lines())
-    sys.stdout.write(text + "\n")
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     return 0
 
 

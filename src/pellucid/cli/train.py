@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: `--out` is missing, or flags contradict each other.
     """
+    began = time.monotonic()
     given = settings_given(arguments)
     if arguments.describe:
         from pellucid.pipeline.describe import describe_network
@@ -54,5 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("train: --out RUN is missing; name a folder for the results")
     from pellucid.pipeline.train import train
 
-    train(arguments.data, out=arguments.out, resume=arguments.resume, overwrite=arguments.overwrite, **given)
+    train(
+        arguments.data,
+        out=arguments.out,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        began=began,
+        **given,
+    )
     return 0

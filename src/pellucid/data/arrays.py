@@ -16,8 +16,8 @@ DEFLATE_RATIO = 1100
 
 def listing_from_arrays(
     pixels: Shaped[np.ndarray, "n ..."],
-    labels: Sequence[object],
-    groups: Sequence[object] | None = None,
+    labels: Sequence[object] | np.ndarray,
+    groups: Sequence[object] | np.ndarray | None = None,
     *,
     place: str = "arrays",
 ) -> Listing:

@@ -65,7 +65,7 @@ def _reflected(positions: np.ndarray, size: int) -> np.ndarray:
         return np.zeros_like(positions)
     period = 2 * (size - 1)
     folded = np.abs(positions) % period
-    return np.where(folded < size, folded, period - folded)
+    return np.asarray(np.where(folded < size, folded, period - folded))
 
 
 def _erase(batch: np.ndarray, probability: float, generator: np.random.Generator) -> None:

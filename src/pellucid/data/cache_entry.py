@@ -8,6 +8,7 @@ A writer works in `data.<random>.tmp` and renames it when all is on the disk. Wh
 left behind is never read, and cleared away by the next one.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -72,24 +73,25 @@ class _Collector:
         take: Callable[[np.ndarray], object],
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        """Take every block: hand on its pixels, keep the rest."""
+        """Take every block: hand on its pixels, keep the rest; an interruption stops the threads."""
         done = 0
-        for block in plan.blocks:
-            take(block.pixels)
-            codes = [self.mode_codes.setdefault(mode, len(self.mode_codes)) for mode in block.modes]
-            found = {
-                "digests": block.digests,
-                "perceptual_hashes": difference_hashes(block.pixels),
-                "original_sizes": block.sizes,
-                "mode_codes": np.array(codes, np.uint8),
-            }
-            for name, part in found.items():
-                self.parts[name].append(part)
-            self.reasons |= {done + index: reason for index, reason in block.reasons.items()}
-            self.notes |= {done + index: note for index, note in block.notes.items()}
-            done += len(block.pixels)
-            if progress is not None:
-                progress(done, plan.count)
+        with contextlib.closing(plan.blocks):
+            for block in plan.blocks:
+                take(block.pixels)
+                codes = [self.mode_codes.setdefault(mode, len(self.mode_codes)) for mode in block.modes]
+                found = {
+                    "digests": block.digests,
+                    "perceptual_hashes": difference_hashes(block.pixels),
+                    "original_sizes": block.sizes,
+                    "mode_codes": np.array(codes, np.uint8),
+                }
+                for name, part in found.items():
+                    self.parts[name].append(part)
+                self.reasons |= {done + index: reason for index, reason in block.reasons.items()}
+                self.notes |= {done + index: note for index, note in block.notes.items()}
+                done += len(block.pixels)
+                if progress is not None:
+                    progress(done, plan.count)
 
     def columns(self) -> dict[str, np.ndarray]:
         """What was gathered, one array for each column."""

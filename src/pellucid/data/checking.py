@@ -242,12 +242,10 @@ def _copies_said(check: Check) -> list[str]:
             f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
         )
     if check.conflicts:
-        sets = [
-            " and ".join(f"{source} ({quoted(label)})" for source, label in one) for one in check.conflicts
-        ]
+        sets = [some([f"{source} ({quoted(label)})" for source, label in one]) for one in check.conflicts[:3]]
         said.append(
             f"Equal pictures have different labels, of which one at most is right: "
-            f"{count_of(len(sets), 'set')}, for instance {some(sets)}."
+            f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "

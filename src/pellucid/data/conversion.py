@@ -36,10 +36,11 @@ def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
 
 def _over_white(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
     """Lay a transparent picture over white, as paper would show it."""
-    values = np.asarray(image.convert("RGBA")).astype(np.uint16)
-    channels = 1 if image.mode in ("1", "L", "LA", "La") else 3
-    colour, alpha = values[:, :, :channels], values[:, :, 3:]
-    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    transparent = image.convert("RGBA")
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(transparent, mask=transparent.getchannel("A"))
+    pixels = np.asarray(paper)
+    return pixels[:, :, :1] if image.mode in ("1", "L", "LA", "La") else pixels
 
 
 def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:

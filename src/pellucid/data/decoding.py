@@ -179,7 +179,7 @@ def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decod
         mode = _mode_name(image)
         warning = _frames_warning(image)
         own_size = _upright_size(image)
-        if size is not None and image.format == "JPEG" and image.width * image.height > DRAFT_LIMIT:
+        if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height > DRAFT_LIMIT:
             side = 2 * max(size)
             image.draft(image.mode, (side, side))
         image.load()
@@ -209,7 +209,7 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-_FORMAT_OF_START = {b"\xff\xd8": ("JPEG", "MPO"), b"\x89P": ("PNG",)}
+_FORMAT_OF_START = {b"\xff\xd8": ("JPEG",), b"\x89P": ("PNG",)}
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

@@ -6,7 +6,7 @@ few to the next:
 
 1. Every picture shrinks to 8 x 8 block means in grey. Two pictures go on when these correlate by at
    least 0.985, which a search along the first principal component finds without comparing all with
-   all, when at most 10 of 64 bits of their difference hashes differ, and when at most 5 % of the
+   all, when at most 16 of 64 bits of their difference hashes differ, and when at most 5 % of the
    block means (brightness set aside) differ by more than 12 of 255 levels.
 2. Both are smoothed (3 x 3 binomial), so that the noise of JPEG does not count, and the second is
    matched in brightness to the first: gain 0.9 to 1.11, offset at most 13 levels.
@@ -14,7 +14,7 @@ few to the next:
    correlation is at least 0.985.
 
 The numbers are measured, by `benchmarks/near_duplicates.py`: on Fashion-MNIST the hash alone calls
-millions of pairs of innocent garments copies, the three steps a hundred.
+millions of pairs of innocent garments copies, the three steps fewer than a hundred.
 
 Not found: shifted, cropped, turned or mirrored copies; pictures of one brightness all over, which
 have nothing to compare; pictures with a side below 8 pixels.
@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8, UInt64
 
 CORRELATION = 0.985
-HASH_BITS = 10
+HASH_BITS = 16
 BLOCK_LEVELS = 12.0
 PIXEL_LEVELS = 9.0
 GAIN = 0.9

@@ -7,6 +7,7 @@ the cache, does not unpack them again.
 
 import functools
 import gzip
+import io
 import math
 import os
 import re
@@ -14,7 +15,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -121,10 +122,8 @@ def _by_part(folder: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
     return found
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")
+def _open(path: Path) -> io.BufferedIOBase:
+    return gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _idx_file(path: Path, dimensions: int) -> _IdxFile:

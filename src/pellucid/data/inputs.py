@@ -4,8 +4,8 @@ Nothing here stops at one bad picture: what cannot be read carries its reason al
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,10 @@ from pellucid.data.samples import PREFIX
 from pellucid.data.tables import is_table, load_table
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+
+_MOST_IN_BLOCK = 256
+_MOST_BLOCK_BYTES = 1 << 25
+_MOST_DECODERS = 4
 
 
 class Input(NamedTuple):
@@ -134,6 +138,31 @@ def _from_row(name: str, value: object, finder: _PathFinder) -> Input:
     return Input(name, path, "" if exists else f"no such file ({value})")
 
 
+def blocks_of(inputs: Sequence[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:
+    """Cut inputs into blocks that fit into memory, however many there are and however large they get.
+
+    Args:
+        inputs: pictures, in order.
+        preprocessing: tells how large a fitted picture is.
+
+    Yields:
+        At least one picture at a time.
+    """
+    size = preprocessing.height * preprocessing.width * preprocessing.channels
+    rows = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
+    for start in range(0, len(inputs), rows):
+        yield inputs[start : start + rows]
+
+
+def decoders() -> ThreadPoolExecutor:
+    """Threads that decode pictures side by side.
+
+    Returns:
+        An executor to close when done.
+    """
+    return ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1))
+
+
 class Fitted(NamedTuple):
     """Pictures ready for a model, and what became of each.
 
@@ -146,7 +175,7 @@ class Fitted(NamedTuple):
     errors: list[str]
 
 
-def fit_inputs(inputs: Iterable[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
+def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
     """Decode and fit pictures as the model was trained.
 
     Args:

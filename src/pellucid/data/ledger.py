@@ -51,7 +51,7 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
         dataset: what is used.
         check: what is left out, and what is a copy of what.
 
-    Returns:
+    Yields:
         One text per example, each ending in a newline.
     """
     skipped = {each.position: each for each in check.skipped}

@@ -113,7 +113,7 @@ def _holds_pictures(values: Sequence[object], folder: Path) -> bool:
 
 
 def _is_file(folder: Path, value: str) -> bool:
-    return bool(value) and "\0" not in value and (folder / value).is_file()
+    return bool(value) and os.path.isfile(folder / value)
 
 
 def _label_column(table: Table, input_column: str, settings: Settings) -> str:

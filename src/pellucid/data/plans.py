@@ -5,7 +5,7 @@ No more than a few blocks are in memory at a time.
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +56,12 @@ class Plan:
     Attributes:
         preprocessing: size, channels and range that were decided.
         count: number of pictures.
-        blocks: the pictures in order, to be taken once.
+        blocks: the pictures in order, to be taken once; closing it stops the threads.
     """
 
     preprocessing: Preprocessing
     count: int
-    blocks: Iterator[Block]
+    blocks: Generator[Block, None, None]
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -130,7 +130,7 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
 
 def _in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], settings: Settings
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Work on items in threads; results come in order, and only a few are kept waiting."""
     threads = settings.threads or os.cpu_count() or 1
     with quiet_pillow(), ThreadPoolExecutor(threads) as executor:
@@ -168,7 +168,7 @@ def plan_arrays(
     return Plan(preprocessing, len(pixels), _array_blocks(pixels, preprocessing))
 
 
-def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Iterator[Block]:
+def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator[Block, None, None]:
     mode = _array_mode(pixels)
     for values in blocks(pixels, block_rows(pixels)):
         is_good = finite_rows(values)

@@ -18,7 +18,7 @@ from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, P
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.reading import read_images
 from pellucid.data.splitting import split
-from pellucid.data.wording import count_of, quoted, some
+from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 from pellucid.files import make_folder, write_file
 from pellucid.settings import Settings
@@ -88,7 +88,7 @@ def _require_classes(listing: Listing, usable: Bool[np.ndarray, " n"]) -> None:
 
 def _unusable(listing: Listing, pictures: Pictures) -> DataError:
     """The error that lists every picture that cannot be used."""
-    listed = "".join(f"\n  {problem.source}: {problem.reason}" for problem in pictures.problems)
+    listed = "".join(f"\n  {visible(f'{problem.source}: {problem.reason}')}" for problem in pictures.problems)
     number = len(pictures.problems)
     return DataError(
         f"{listing.place}: {number:,} of {count_of(len(listing), 'picture')} cannot be used; "
@@ -136,20 +136,20 @@ def _remembered_near_copies(
     key = hashlib.sha256(repr((duplicates.RULE, preprocessing)).encode())
     key.update(positions.astype("<i8").tobytes())
     key.update(np.ascontiguousarray(pictures.digests).tobytes())
-    path = cache_folder().parent / "near-copies" / f"{key.hexdigest()[:40]}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
-        with np.load(path, allow_pickle=False) as kept:
-            pairs, complete = kept["pairs"], bool(kept["complete"])
-        if pairs.dtype == np.int64 and pairs.ndim == 2 and pairs.shape[1] == 2:
-            return NearCopies(pairs, complete)
+    path = cache_folder().parent / "near-copies" / f"{key.hexdigest()[:40]}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        rows = np.load(path, allow_pickle=False)
+        if rows.dtype == np.int64 and rows.shape[1:] == (2,) and len(rows):
+            return NearCopies(rows[1:], bool(rows[0, 0]))
     near = near_copies(pictures.pixels, pictures.perceptual_hashes, positions)
     content = io.BytesIO()
-    np.savez(content, pairs=near.pairs, complete=near.complete)
+    # The first row says whether the search was complete, the others are the pairs.
+    np.save(content, np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs]))
     # A cache that cannot be written to costs seconds next time, and is no reason to stop.
     with contextlib.suppress(OSError):
         make_folder(path.parent)
         write_file(path, content.getvalue())
-        kept_files = sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)
+        kept_files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
         for old in kept_files[:-_MOST_REMEMBERED]:
             old.unlink(missing_ok=True)
     return near

@@ -196,7 +196,7 @@ def finite_rows(pixels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
     """
     if pixels.dtype.kind != "f":
         return np.ones(len(pixels), bool)
-    is_finite: np.ndarray = np.isfinite(pixels).reshape(len(pixels), -1).all(axis=1)
+    is_finite: np.ndarray = np.isfinite(pixels).all(axis=tuple(range(1, pixels.ndim)))
     return is_finite
 
 

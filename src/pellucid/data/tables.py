@@ -122,7 +122,7 @@ def _from_csv(content: bytes, place: str, encoding: str | None, separator: str |
 
 def _is_existing_picture(folder: Path, cell: str) -> bool:
     is_named_so = os.path.splitext(cell)[1].lower() in PICTURE_SUFFIXES
-    return is_named_so and "\0" not in cell and (folder / cell).is_file()
+    return is_named_so and os.path.isfile(folder / cell)
 
 
 def _from_jsonl(content: bytes, place: str, encoding: str | None) -> Table:

@@ -1,6 +1,6 @@
 """How good the answers are, and how sure that figure is: scores with 95 % intervals."""
 
-from pellucid.evaluation.intervals import Interval, bootstrap, wilson
+from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -14,7 +14,6 @@ __all__ = [
     "Interval",
     "Scores",
     "accuracy",
-    "bootstrap",
     "confusion_matrix",
     "expected_calibration_error",
     "log_loss",

@@ -51,13 +51,13 @@ def wilson(hits: int, examples: int) -> Interval:
     return Interval(share, low, high)
 
 
-def bootstrap(
+def resample(
     scores: Callable[[Float64[np.ndarray, "resamples examples"]], Float64[np.ndarray, "resamples scores"]],
     examples: int,
     seed: int,
     resamples: int = RESAMPLES,
-) -> list[Interval]:
-    """Percentile intervals of several scores at once, from the same resamples.
+) -> Float64[np.ndarray, "resamples scores"]:
+    """Scores of bootstrap resamples.
 
     A resample draws as many examples as there are, with replacement; it is given as how often
     each example was drawn. Blocks of resamples bound the memory.
@@ -71,16 +71,71 @@ def bootstrap(
         resamples: how many resamples to draw.
 
     Returns:
-        For each score its value with every example once, and the interval.
+        One row of scores for each resample.
     """
-    values = scores(np.ones((1, examples)))[0]
     generator = np.random.default_rng(seed)
-    rows = max(1, min(resamples, _BLOCK_BYTES // (8 * examples)))
-    found = []
-    for start in range(0, resamples, rows):
-        weights = np.empty((min(rows, resamples - start), examples))
+
+    def draw(rows: int) -> np.ndarray:
+        weights = np.empty((rows, examples))
         for row in weights:
             row[:] = np.bincount(generator.integers(examples, size=examples), minlength=examples)
-        found.append(scores(weights))
-    lows, highs = np.quantile(np.concatenate(found), _TAILS, axis=0)
-    return [Interval(*map(float, ends)) for ends in zip(values, lows, highs, strict=True)]
+        return weights
+
+    return np.concatenate([scores(draw(rows)) for rows in block_rows(resamples, examples)])
+
+
+def block_rows(rows: int, columns: int) -> list[int]:
+    """Cut the rows of a large float64 matrix into blocks of bounded size.
+
+    Args:
+        rows: rows of the whole matrix.
+        columns: its columns.
+
+    Returns:
+        Rows of each block, at least one.
+    """
+    most = max(1, _BLOCK_BYTES // (8 * columns))
+    return [min(most, rows - start) for start in range(0, rows, most)]
+
+
+def percentile_interval(value: float, draws: Float64[np.ndarray, " resamples"]) -> Interval:
+    """The middle 95 % of the resamples.
+
+    Args:
+        value: the score itself.
+        draws: the score of each resample.
+
+    Returns:
+        The score and its interval.
+    """
+    low, high = np.quantile(draws, _TAILS)
+    return Interval(value, float(low), float(high))
+
+
+def distance_interval(
+    value: float, draws: Float64[np.ndarray, " resamples"], chance: Float64[np.ndarray, " draws"]
+) -> Interval:
+    r"""Interval of a score that is a distance from perfection, and so is inflated by chance.
+
+    Noise moves such a score up only, and a resample, being noisier than the sample, up again: the
+    percentiles would lie above the truth. So they are reflected, $[2v - q_{97.5}, 2v - q_{2.5}]$,
+    and the lower end is 0 where chance alone would show as much as $v$ more than once in forty.
+
+    Source: Davison and Hinkley 1997, "Bootstrap Methods and their Application", eq. 5.6, for the
+    reflection.
+
+    Args:
+        value: the score itself, 0 when perfect.
+        draws: the score of each resample.
+        chance: scores that a perfect model would get by chance.
+
+    Returns:
+        The score and its interval, which holds the score.
+    """
+    low, high = np.quantile(draws, _TAILS)
+    is_chance = value <= np.quantile(chance, _TAILS[1])
+    return Interval(
+        value,
+        0.0 if is_chance else float(np.clip(2 * value - high, 0, value)),
+        float(max(value, 2 * value - low)),
+    )

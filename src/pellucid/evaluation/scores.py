@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.evaluation.intervals import Interval, bootstrap, wilson
+from pellucid.evaluation.intervals import (
+    RESAMPLES,
+    Interval,
+    block_rows,
+    distance_interval,
+    percentile_interval,
+    resample,
+    wilson,
+)
 from pellucid.evaluation.metrics import (
     CALIBRATION_BINS,
     ClassCounts,
@@ -23,9 +31,10 @@ class Scores:
 
     Attributes:
         accuracy: share of right answers, with Wilson's interval.
-        macro_f1: mean F1 over the classes that occur.
-        log_loss: mean surprise in nats.
-        expected_calibration_error: mean gap between confidence and accuracy, 15 bins.
+        macro_f1: mean F1 over the classes that occur, with a bootstrap interval.
+        log_loss: mean surprise in nats, with a bootstrap interval.
+        expected_calibration_error: mean gap between confidence and accuracy, 15 bins, with a
+            reflected bootstrap interval that reaches 0 where the gap may be chance.
         confusion: counts; rows are labels, columns predictions.
         examples: how many examples were scored.
     """
@@ -73,12 +82,15 @@ def score(
         raise ValueError("labels: no example to score; at least one is needed")
     predicted = probabilities.argmax(axis=1)
     hits = int((predicted == labels).sum())
-    f1, loss, calibration = bootstrap(_resampled(labels, probabilities), len(labels), seed)
+    scores = _resampled(labels, probabilities)
+    f1, loss, calibration = (float(value) for value in scores(np.ones((1, len(labels))))[0])
+    draws = resample(scores, len(labels), seed)
+    chance = _calibration_by_chance(labels, probabilities, seed)
     return Scores(
         accuracy=wilson(hits, len(labels)),
-        macro_f1=f1,
-        log_loss=loss,
-        expected_calibration_error=calibration,
+        macro_f1=percentile_interval(f1, draws[:, 0]),
+        log_loss=percentile_interval(loss, draws[:, 1]),
+        expected_calibration_error=distance_interval(calibration, draws[:, 2], chance),
         confusion=confusion_matrix(labels, predicted, probabilities.shape[1]),
         examples=len(labels),
     )
@@ -102,6 +114,21 @@ def _resampled(
         return np.stack(columns, axis=1)
 
     return scores
+
+
+def _calibration_by_chance(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"], seed: int
+) -> Float64[np.ndarray, " resamples"]:
+    """Calibration errors that answers as sure as these get by chance when they are perfectly calibrated."""
+    generator = np.random.default_rng(seed)
+    confidence, (bins, _) = probabilities.max(axis=1), calibration_terms(labels, probabilities)
+    by_bin = _adder(bins, CALIBRATION_BINS)
+    sums = [
+        by_bin((generator.random((rows, len(labels))) < confidence) - confidence)
+        for rows in block_rows(RESAMPLES, len(labels))
+    ]
+    errors: np.ndarray = np.abs(np.concatenate(sums)).sum(axis=1) / len(labels)
+    return errors
 
 
 def _adder(groups: Int64[np.ndarray, " examples"], count: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pellucid.errors import UsageError
 from pellucid.files import writing
@@ -35,6 +35,7 @@ class Answer(NamedTuple):
     probabilities: tuple[float | None, ...] = ()
 
 
+@runtime_checkable
 class _Sink(Protocol):
     """What rows are written to."""
 

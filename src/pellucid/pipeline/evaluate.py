@@ -1,8 +1,6 @@
 """Score a trained model on labelled pictures."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.bundle import ImageModel, load
-from pellucid.data.inputs import Input, fit_inputs
+from pellucid.data.inputs import Input, blocks_of, decoders, fit_inputs
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading import read_images
 from pellucid.errors import DataError
@@ -18,8 +16,6 @@ from pellucid.evaluation import Scores, score
 from pellucid.settings import Settings
 
 _FORMAT = 1
-_BLOCK = 256
-_MOST_DECODERS = 8
 _NAMES_SHOWN = 10
 _CONFUSIONS_SHOWN = 5
 _NAME_WIDTH = 24
@@ -191,18 +187,17 @@ def _probabilities(
         DataError: pictures cannot be read and are not to be skipped, or none can be read.
     """
     pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
+    sources = listing.paths if pixels is None else pixels
+    assert sources is not None
+    inputs = [Input(listing.sources[index], sources[index]) for index in rows]
     found, errors = [], []
-    with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            sources = listing.paths if pixels is None else pixels
-            assert sources is not None
-            inputs = [Input(listing.sources[index], sources[index]) for index in block]
-            fitted = fit_inputs(inputs, model.preprocessing, executor)
+    with decoders() as executor:
+        for block in blocks_of(inputs, model.preprocessing):
+            fitted = fit_inputs(block, model.preprocessing, executor)
             found.append(model.predict_proba(fitted.pixels))
             errors += fitted.errors
             if progress is not None:
-                progress(start + len(block), len(rows))
+                progress(len(errors), len(rows))
     bad = [f"{listing.sources[index]}: {error}" for index, error in zip(rows, errors, strict=True) if error]
     if bad and not skip_bad:
         listed = "\n  ".join(bad)

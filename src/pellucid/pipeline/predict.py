@@ -1,18 +1,14 @@
 """Label new pictures with a trained model."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.bundle import ImageModel, load
-from pellucid.data.inputs import Input, fit_inputs, list_inputs
+from pellucid.data.inputs import Input, blocks_of, decoders, fit_inputs, list_inputs
 from pellucid.pipeline.answers import Answer, answers_to, check_ending
 from pellucid.settings import Settings
-
-BLOCK = 256
-_MOST_DECODERS = 8
 
 
 class Predicted(NamedTuple):
@@ -63,18 +59,18 @@ def predict(
     check_ending(out)
     listed = list_inputs(inputs, settings)
     model = load(run)
-    unreadable, total = 0, len(listed.pictures)
+    done, unreadable, total = 0, 0, len(listed.pictures)
     with (
         answers_to(out, model.classes if with_probabilities else ()) as write,
-        ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor,
+        decoders() as executor,
     ):
-        for start in range(0, total, BLOCK):
-            block = listed.pictures[start : start + BLOCK]
+        for block in blocks_of(listed.pictures, model.preprocessing):
             answers = _answers(block, model, executor, with_probabilities)
             write(answers)
+            done += len(block)
             unreadable += sum(answer.label is None for answer in answers)
             if progress is not None:
-                progress(start + len(block), total)
+                progress(done, total)
     return Predicted(total - unreadable, unreadable, listed.warnings)
 
 

@@ -27,13 +27,15 @@ class Stage:
 class Stages:
     """Prints stages; with colour and a bar in a terminal, plain lines elsewhere."""
 
-    def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, quiet: bool = False, began: float | None = None
+    ) -> None:
         from rich.console import Console
 
         self.stream = stream or sys.stderr
         self.quiet = quiet
         self.console = Console(file=self.stream, highlight=False, soft_wrap=True)
-        self.began = time.monotonic()
+        self.began = time.monotonic() if began is None else began
 
     @property
     def in_terminal(self) -> bool:

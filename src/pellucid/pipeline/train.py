@@ -39,6 +39,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    began: float | None = None,
     **given: Any,
 ) -> Run:
     """Check the data, split it, train a network, test it once and write a report.
@@ -49,6 +50,7 @@ def train(
         resume: go on from the last checkpoint in `out`; without one, start afresh.
         overwrite: replace what a former run left in `out`.
         quiet: print nothing.
+        began: reading of `time.monotonic` from which a time limit counts; default: now.
         **given: settings by name, as in the settings reference.
 
     Returns:
@@ -69,7 +71,7 @@ def train(
             return Run(folder.path)
         former = folder.read_json("config.json") if resume else None
         settings = _settings(given, former)
-        stages = Stages(quiet=quiet)
+        stages = Stages(quiet=quiet, began=began)
         dataset, check = _read(place, settings, stages)
         if former is not None:
             require_same(place, former["data"], dataset)

@@ -141,7 +141,8 @@ def shown_pairs(facts: ReportFacts) -> Sequence[Pair]:
         Pairs in the order of their first picture.
     """
     examples = examples_per_pair(facts)
-    return [_pair(facts, *map(int, key.split("-")), examples) for key in examples]
+    places = [key.split("-") for key in examples]
+    return [_pair(facts, int(row), int(column), examples) for row, column in places]
 
 
 def examples_per_pair(facts: ReportFacts) -> Mapping[str, int]:

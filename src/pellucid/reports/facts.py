@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
 from pellucid.reports.numbers import Score, finite
 
 _NOUNS = {"image": "picture", "text": "text"}
 
 
+@runtime_checkable
 class LayerRow(Protocol):
     """A line of the network's table, as `pellucid.networks.describe` gives it."""
 
@@ -39,6 +41,7 @@ class LayerRow(Protocol):
         """Pixels of the input that one unit sees, or `None`."""
 
 
+@runtime_checkable
 class Check(Protocol):
     """What checking the data found, as `pellucid.data` gives it."""
 
@@ -62,7 +65,7 @@ class Mistake:
         probability_of_label: what it gave the true class, 0 to 1.
     """
 
-    pixels: np.ndarray
+    pixels: UInt8[np.ndarray, "height width channels"]
     source: str
     label: str
     predicted: str
@@ -92,7 +95,7 @@ class ReportFacts:
     title: str
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
-    confusion: np.ndarray
+    confusion: Int[np.ndarray, "classes classes"]
     mistakes: Sequence[Mistake]
     check: Check | None
     settings: Mapping[str, Any]

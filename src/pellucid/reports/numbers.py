@@ -98,9 +98,8 @@ def significant(value: Any, digits: int = 3) -> str:
     if number and not 1e-4 <= abs(number) < 1e9:
         mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
         return f"{_plain(mantissa)}\u00b710{_superscript(int(exponent))}"
-    places = decimals(number, digits)
-    rounded = round(number, places if abs(number) < 1 else digits - 1 - math.floor(math.log10(abs(number))))
-    return _plain(f"{rounded:,.{places}f}")
+    rounded = number if 0.9 < number < 1 else float(f"{number:.{digits - 1}e}")
+    return _plain(f"{rounded:,.{decimals(rounded, digits)}f}")
 
 
 def scored(score: Score | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 _BUDGET = 1_600_000
@@ -32,7 +33,7 @@ class Embedded:
         return max(self.width, self.height) <= 96
 
 
-def embed(pictures: Sequence[np.ndarray]) -> list[Embedded]:
+def embed(pictures: Sequence[UInt8[np.ndarray, "_ _ _"]]) -> list[Embedded]:
     """Encode pictures for the page.
 
     Large pictures are reduced, all by the same rule, until the encoded pictures together take
@@ -54,9 +55,9 @@ def embed(pictures: Sequence[np.ndarray]) -> list[Embedded]:
     ]
 
 
-def _data_uri(pixels: np.ndarray, side: int) -> str:
-    grey = pixels.ndim == 2 or pixels.shape[2] == 1
-    picture = Image.fromarray(np.ascontiguousarray(pixels.reshape(pixels.shape[:2]) if grey else pixels))
+def _data_uri(pixels: UInt8[np.ndarray, "height width channels"], side: int) -> str:
+    flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    picture = Image.fromarray(np.ascontiguousarray(flat))
     picture.thumbnail((side, side), Image.Resampling.BOX)
     stream = io.BytesIO()
     picture.save(stream, "PNG", optimize=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.data.augmentation import augmented_batch
 from pellucid.training.determinism import Purpose, generator
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import Recipe, batches_per_epoch
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """Batches in one pass over the training split; the last may be smaller."""
-        return -(-len(self.examples.train) // self.recipe.batch_size)
+        """Batches in one pass over the training split."""
+        return batches_per_epoch(len(self.examples.train), self.recipe.batch_size)
 
     @cached_property
     def _mirror_bits(self) -> np.ndarray:
@@ -79,8 +79,10 @@ class Batches:
             Batches ready for the network.
         """
         order = generator(self.recipe.seed, Purpose.ORDER, epoch).permutation(self.examples.train)
+        size = self.recipe.batch_size
         for position in range(start, self.per_epoch):
-            indices = order[position * self.recipe.batch_size : (position + 1) * self.recipe.batch_size]
+            is_last = position == self.per_epoch - 1
+            indices = order[position * size : None if is_last else (position + 1) * size]
             yield self._batch(indices, epoch, epoch * self.per_epoch + position)
 
     def _batch(self, indices: np.ndarray, epoch: int, number: int) -> Batch:

@@ -10,6 +10,7 @@ from pellucid.networks import Network, NetworkConfig, build
 from pellucid.training.batches import Batches, Examples, to_tensor
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.loop import Observer, fit
+from pellucid.training.memory import keep_freed_memory
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import State
@@ -80,6 +81,7 @@ class Session:
             DivergedError: the loss or a gradient stopped being finite.
         """
         recipe = self.batches.recipe
+        keep_freed_memory()
         with pinned(recipe.threads):
             step = ClassificationStep(
                 self.network, self.state.optimizer, recipe, len(self.batches.examples.train)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Batch
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import Recipe, batches_per_epoch
 
 Logits = Float[Tensor, "batch classes"]
 Labels = Int64[Tensor, " batch"]
@@ -123,8 +123,7 @@ class ClassificationStep:
         return StepResult(value, int((logits.argmax(dim=1) == labels).sum()), len(labels))
 
     def _closes_epoch(self, step: int) -> bool:
-        per_epoch = -(-self.examples // self.recipe.batch_size)
-        return (step + 1) % per_epoch == 0
+        return (step + 1) % batches_per_epoch(self.examples, self.recipe.batch_size) == 0
 
     def _update(self, learning_rate: float) -> None:
         for group in self.optimizer.param_groups:

@@ -1,0 +1,7 @@
+"""Estimators that follow scikit-learn's conventions; each trains exactly one model."""
+
+from pellucid.estimators.checks import EXPECTED_FAILED_CHECKS
+from pellucid.estimators.image_classifier import ImageClassifier
+from pellucid.estimators.loading import load
+
+__all__ = ["EXPECTED_FAILED_CHECKS", "ImageClassifier", "load"]

@@ -1,0 +1,139 @@
+"""The real command in a process of its own: what it prints, where, and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.made import write_class_folders
+
+
+def inspect(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pellucid", "inspect", *map(str, words)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | environment,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return write_class_folders(tmp_path / "photos", {"cat": 12, "dog": 10})
+
+
+def test_people_get_a_table_and_sentences(photos):
+    done = inspect(photos)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("22 pictures in 2 classes from")
+    assert "class  train  validation  test" in lines
+    assert "cat        8           2     2" in lines or "cat        9           1     2" in lines
+    assert "All are 16 x 16 pixels, and trained at 16 x 16 pixels in grey." in lines
+
+
+def test_json_is_exactly_one_document_on_stdout(photos):
+    done = inspect(photos, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document["train"] + document["validation"] + document["test"] == 22
+    assert (
+        document["duplicates"]
+        == document["near_duplicates"]
+        == document["leaked"]
+        == document["skipped"]
+        == 0
+    )
+
+
+def test_bundled_sample():
+    document = json.loads(inspect("sample:fashion", "--json").stdout)
+    assert (document["train"] + document["validation"], document["test"]) == (10_000, 2_000)
+    assert len(document["classes"]) == 10
+
+
+def test_bad_pictures_end_with_3_and_are_all_listed(photos):
+    (photos / "cat" / "page.png").write_text("<html>not found</html>")
+    (photos / "dog" / "empty.png").write_bytes(b"")
+    done = inspect(photos, "--json")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"error: {photos}: 2 of 24 pictures cannot be used; mend or remove them")
+    assert "page.png: not an image (HTML)" in done.stderr
+    assert "empty.png" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_skip_bad_goes_on_and_says_what_was_left_out(photos):
+    (photos / "cat" / "page.png").write_text("<html>not found</html>")
+    done = inspect(photos, "--skip-bad")
+    assert done.returncode == 0
+    assert "Left out because they cannot be used: 1 picture" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({"cat": 5}, "only one class, 'cat'"),
+        ({"cat": 9, "dog": 2}, "class 'dog' has 2 examples; 3 are needed"),
+    ],
+)
+def test_data_that_cannot_be_split_ends_with_3(tmp_path, counts, message):
+    done = inspect(write_class_folders(tmp_path / "few", counts))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert message in done.stderr
+
+
+def test_missing_data_ends_with_3_and_unknown_flags_with_2(tmp_path):
+    assert inspect(tmp_path / "nowhere").returncode == 3
+    done = inspect(tmp_path, "--no-such-flag")
+    assert done.returncode == 2
+    assert inspect(tmp_path, "--image-size", "huge").returncode == 2
+
+
+def test_leaks_and_conflicts_between_the_users_splits(tmp_path):
+    folder = tmp_path / "photos"
+    write_class_folders(folder / "train", {"cat": 8, "dog": 8})
+    write_class_folders(folder / "test", {"cat": 2, "dog": 2}, seed=1)
+    copied = np.asarray(Image.open(folder / "train" / "cat" / "003.png"))
+    Image.fromarray(copied).save(folder / "test" / "dog" / "copy.png", compress_level=1)
+    document = json.loads(inspect(folder, "--json").stdout)
+    assert document["leaked"] == document["duplicates"] == 1
+    assert document["leaked_examples"] == [str(folder / "test" / "dog" / "copy.png")]
+    assert {each["label"] for each in document["conflicts"][0]} == {"cat", "dog"}
+
+
+def test_seed_and_image_size_are_heard(photos):
+    document = json.loads(inspect(photos, "--json", "--image-size", "20x24", "--seed", "3").stdout)
+    assert document["training_size"] == {"height": 20, "width": 24, "channels": 1}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows refuses such names itself")
+def test_hostile_names_reach_the_terminal_as_text_only(tmp_path):
+    name = "evil\x1b[2J\n\u202e<b>"
+    folder = write_class_folders(tmp_path / "photos", {name: 6, "dog": 6})
+    Image.open(folder / "dog" / "000.png").save(folder / "dog" / "x\x1b]0;owned\x07.png")
+    (folder / "dog" / "bad\x1b[31m.png").write_bytes(b"")
+    done = inspect(folder, "--skip-bad")
+    assert done.returncode == 0
+    assert all(character.isprintable() or character == "\n" for character in done.stdout)
+    assert r"evil\x1b[2J\n\u202e<b>" in done.stdout
+    refused = inspect(folder)
+    assert refused.returncode == 3
+    assert "\x1b" not in refused.stderr
+
+
+def test_a_plain_locale_changes_nothing(tmp_path):
+    folder = write_class_folders(tmp_path / "photos", {"Äpfel": 6, "birne": 6})
+    one = inspect(folder, "--json", LC_ALL="C.UTF-8")
+    other = inspect(folder, "--json", LC_ALL="C", PYTHONUTF8="1")
+    assert one.returncode == other.returncode == 0
+    assert one.stdout == other.stdout
+    assert inspect(folder, PYTHONIOENCODING="ascii").returncode == 0

@@ -1,0 +1,360 @@
+"""Every kind of picture and every kind of damage, made by Pillow."""
+
+import contextlib
+import io
+import struct
+import threading
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from made_pictures import encoded, scene
+from pellucid.data.decoding import PIXEL_LIMIT, decode_picture, read_header
+from pellucid.data.quiet import quiet_pillow
+from pellucid.errors import DataError
+
+LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "GIF")
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png_with_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds no pixels: 57 bytes."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("form", LOSSLESS)
+def test_grey_comes_back_as_it_was(form: str) -> None:
+    grey = scene()[:, :, 0]
+    decoded = decode_picture(encoded(grey, form))
+    np.testing.assert_array_equal(decoded.pixels[:, :, 0], grey)
+    assert decoded.warning is None
+    assert decoded.size == grey.shape
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM"])
+def test_colour_comes_back_as_it_was(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "a name with\nnew line, ünïcode"
+    path.write_bytes(encoded(scene(), form))
+    np.testing.assert_array_equal(decode_picture(path).pixels, scene())
+    assert read_header(path) == (24, 32, "colour")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF", "JPEG2000"])
+def test_lossy_formats_are_read(form: str) -> None:
+    smooth = scene(64, 64)
+    smooth[:16, :16] = smooth[20, 20]
+    options = {} if form == "JPEG2000" else {"quality": 95}
+    decoded = decode_picture(encoded(smooth, form, **options))
+    assert np.abs(decoded.pixels.astype(int) - smooth).mean() < 4
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
+def test_transparency_is_laid_over_white(form: str) -> None:
+    colour = scene()
+    alpha = np.full((24, 32, 1), 255, np.uint8)
+    alpha[:8] = 0
+    alpha[8:16] = 51
+    options = {"lossless": True, "exact": True} if form == "WEBP" else {}
+    decoded = decode_picture(encoded(np.concatenate([colour, alpha], axis=2), form, **options))
+    expected = np.where(alpha == 255, colour, np.where(alpha == 0, 255, np.rint(colour * 0.2 + 255 * 0.8)))
+    np.testing.assert_allclose(decoded.pixels, expected, atol=1)
+    assert decoded.mode == "colour with transparency"
+
+
+def test_grey_with_transparency_stays_grey_and_does_not_turn_black() -> None:
+    grey = scene()[:, :, 0]
+    alpha = np.zeros_like(grey)
+    alpha[12:] = 255
+    decoded = decode_picture(encoded(np.stack([grey, alpha], axis=2)))
+    assert decoded.pixels.shape == (24, 32, 1)
+    assert (decoded.pixels[:12] == 255).all()
+    np.testing.assert_array_equal(decoded.pixels[12:, :, 0], grey[12:])
+    assert decoded.mode == "grey with transparency"
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF"])
+def test_palette_with_a_transparent_colour(form: str) -> None:
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.paste(1, (0, 4, 8, 8))
+    decoded = decode_picture(encoded(image, form, transparency=0))
+    assert decoded.mode == "palette"
+    assert (decoded.pixels[:4] == 255).all()
+    assert (decoded.pixels[4:] == (0, 0, 255)).all()
+
+
+def test_palette_without_transparency() -> None:
+    image = Image.fromarray(scene()).quantize(200)
+    expected = np.asarray(image.convert("RGB"))
+    decoded = decode_picture(encoded(image))
+    np.testing.assert_array_equal(decoded.pixels, expected)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3)])
+def test_one_transparent_value_without_an_alpha_channel(mode: str, channels: int) -> None:
+    image = Image.new(mode, (4, 4), 7 if mode == "L" else (7, 7, 7))
+    image.paste(90 if mode == "L" else (90, 90, 90), (0, 2, 4, 4))
+    content = encoded(image, transparency=7 if mode == "L" else (7, 7, 7))
+    pixels = decode_picture(content).pixels
+    assert pixels.shape[2] == channels
+    assert (pixels[:2] == 255).all()
+    assert (pixels[2:] == 90).all()
+
+
+def test_one_bit_pictures_become_black_and_white() -> None:
+    image = Image.fromarray(scene()).convert("1")
+    decoded = decode_picture(encoded(image))
+    assert decoded.mode == "black and white"
+    np.testing.assert_array_equal(decoded.pixels[:, :, 0] == 255, np.asarray(image))
+    assert set(np.unique(decoded.pixels)) == {0, 255}
+
+
+def test_cmyk_is_converted() -> None:
+    image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    for form in ("JPEG", "TIFF"):
+        decoded = decode_picture(encoded(image, form))
+        assert decoded.mode == "CMYK"
+        assert np.abs(decoded.pixels.astype(int) - (255, 0, 0)).max() <= 3
+
+
+def test_lab_is_refused_plainly() -> None:
+    with pytest.raises(DataError, match="colour mode LAB is not supported; save it as RGB"):
+        decode_picture(encoded(Image.new("LAB", (4, 4)), "TIFF"))
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
+def test_sixteen_bits_are_scaled_and_not_clipped(form: str) -> None:
+    values = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    decoded = decode_picture(encoded(values, form))
+    np.testing.assert_array_equal(decoded.pixels[:, :, 0], np.rint(values / 257))
+    assert len(np.unique(decoded.pixels)) == 256
+    assert decoded.mode in ("16-bit grey", "32-bit grey")
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_sixteen_bits_of_either_byte_order(byte_order: str) -> None:
+    values = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    mode = "I;16B" if byte_order == ">" else "I;16"
+    image = Image.frombytes(mode, (8, 8), values.astype(f"{byte_order}u2").tobytes())
+    decoded = decode_picture(encoded(image, "TIFF"))
+    np.testing.assert_array_equal(decoded.pixels[:, :, 0], np.rint(values / 257))
+
+
+def test_integers_beyond_sixteen_bits_are_stretched() -> None:
+    values = np.array([[-1000, 0], [99000, 49000]], np.int32)
+    decoded = decode_picture(encoded(values, "TIFF"))
+    np.testing.assert_array_equal(decoded.pixels[:, :, 0], [[0, 3], [255, 128]])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([[0.0, 0.5], [0.25, 1.0]], [[0, 128], [64, 255]]),
+        ([[10.0, 20.0], [30.0, 200.0]], [[10, 20], [30, 200]]),
+        ([[-1.0, 0.0], [1.0, 3.0]], [[0, 64], [128, 255]]),
+        ([[500.0, 500.0], [500.0, 500.0]], [[0, 0], [0, 0]]),
+    ],
+)
+def test_floats_are_scaled_by_their_range(values: list[list[float]], expected: list[list[int]]) -> None:
+    decoded = decode_picture(encoded(np.array(values, np.float32), "TIFF"))
+    np.testing.assert_array_equal(decoded.pixels[:, :, 0], expected)
+    assert decoded.mode == "float grey"
+
+
+def test_floats_that_are_not_numbers_are_refused() -> None:
+    values = np.array([[0.0, np.nan]], np.float32)
+    with pytest.raises(DataError, match=r"holds values that are not numbers \(NaN or infinity\)"):
+        decode_picture(encoded(values, "TIFF"))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_gives_the_upright_picture(form: str, orientation: int, tmp_path: Path) -> None:
+    undo = {
+        1: None, 2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
+        5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270",
+    }[orientation]  # fmt: skip
+    upright = Image.fromarray(scene(32, 48))
+    stored = upright if undo is None else upright.transpose(Image.Transpose[undo])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(form, {})
+    path = tmp_path / "picture"
+    path.write_bytes(encoded(stored, form, exif=exif, **options))
+    decoded = decode_picture(path)
+    np.testing.assert_allclose(decoded.pixels, scene(32, 48), atol=8)
+    assert decoded.size == (32, 48)
+    assert read_header(path)[:2] == (32, 48)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03"])
+def test_damaged_exif_leaves_the_picture_readable(exif: bytes) -> None:
+    decoded = decode_picture(encoded(scene(), "JPEG", exif=exif, quality=95))
+    assert decoded.pixels.shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_animations_give_their_first_frame_and_a_warning(form: str) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "lime", "blue")]
+    content = encoded(frames[0], form, save_all=True, append_images=frames[1:], duration=100)
+    decoded = decode_picture(content)
+    assert decoded.warning == "animated, 3 frames; the first is used"
+    assert np.abs(decoded.pixels.astype(int) - (255, 0, 0)).max() <= 4
+
+
+def test_pages_are_counted() -> None:
+    content = encoded(scene(), "TIFF", save_all=True, append_images=[Image.fromarray(scene(seed=9))])
+    decoded = decode_picture(content)
+    np.testing.assert_array_equal(decoded.pixels, scene())
+    assert decoded.warning == "2 pages; the first is used"
+
+
+def test_phone_photographs_with_a_second_picture_draw_no_warning() -> None:
+    content = encoded(scene(), "MPO", save_all=True, append_images=[Image.fromarray(scene(seed=9))])
+    assert decode_picture(content).warning is None
+
+
+def test_57_byte_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
+    content = png_with_header(13400, 13400)
+    assert len(content) == 57
+    for source in (content, tmp_path / "bomb.png"):
+        if isinstance(source, Path):
+            source.write_bytes(content)
+        with pytest.raises(DataError, match="179,560,000 pixels is over the limit of 100,000,000 pixels"):
+            decode_picture(source)
+
+
+def test_smaller_bombs_are_refused_too() -> None:
+    content = png_with_header(PIXEL_LIMIT // 1000 + 1, 1000)
+    with pytest.raises(DataError, match="1,000 x 100,001 pixels is over the limit of 100,000,000 pixels"):
+        decode_picture(content)
+    with pytest.raises(DataError, match="over the limit"):
+        read_header(content)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+def test_truncated_pictures_are_refused(form: str, kept: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    content = encoded(noise, form)
+    with pytest.raises(DataError, match=r"truncated|corrupt"):
+        decode_picture(content[: int(len(content) * kept)])
+
+
+def test_most_truncated_pictures_are_called_so() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    for form in ("PNG", "JPEG", "BMP"):
+        content = encoded(noise, form)
+        with pytest.raises(DataError, match=r"^truncated image$"):
+            decode_picture(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize("position", [40, 60, 200])
+def test_flipped_bytes_in_a_png_are_found(position: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    content = bytearray(encoded(noise))
+    content[position] ^= 0xFF
+    with pytest.raises(DataError, match=r"corrupt image|truncated image"):
+        decode_picture(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", r"empty file \(zero bytes\)"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", r"not an image \(HTML\)"),
+        (b"\n  <html><head></head></html>", r"not an image \(HTML\)"),
+        (b"<?xml version='1.0'?><a/>", r"not an image \(XML\)"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", r"not an image of dots \(SVG\)"),
+        (b"%PDF-1.7 ...", r"not an image \(PDF\)"),
+        (b"PK\x03\x04" + bytes(40), r"not an image \(ZIP archive\)"),
+        (b"just some words\n", r"not an image \(text\)"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "HEIC or video is not read"),
+        (bytes(range(1, 200)), "^not an image$"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "truncated or corrupt image"),
+        (b"\xff\xd8\xff\xe0nonsense" * 20, "^truncated image$"),
+    ],
+)
+def test_what_is_no_picture_is_named(content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=reason):
+        decode_picture(path)
+    with pytest.raises(DataError, match=reason):
+        read_header(path)
+
+
+@given(
+    st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000"]),
+    st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6),
+)
+def test_damaged_bytes_give_a_picture_or_a_reason(form: str, changes: list[tuple[int, int]]) -> None:
+    content = bytearray(encoded(scene(), form))
+    for position, value in changes:
+        content[position % len(content)] = value
+    for read in (decode_picture, read_header):
+        with contextlib.suppress(DataError):
+            read(bytes(content))
+
+
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^no such file$"):
+        decode_picture(tmp_path / "gone.png")
+    with pytest.raises(DataError, match=r"cannot be read \(is a directory\)"):
+        decode_picture(tmp_path)
+
+
+def test_formats_off_the_list_are_not_tried() -> None:
+    with pytest.raises(DataError, match="not an image"):
+        decode_picture(encoded(scene(), "TGA"))
+    with pytest.raises(DataError, match="not an image"):
+        decode_picture(encoded(scene(), "ICO"))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "MPO"])
+def test_huge_photographs_are_decoded_small_and_keep_their_size(form: str) -> None:
+    rows = np.linspace(0, 255, 3000).astype(np.uint8)
+    photograph = np.broadcast_to(rows[:, None, None], (3000, 4000, 3))
+    content = encoded(np.ascontiguousarray(photograph), form)
+    decoded = decode_picture(content, (64, 64))
+    assert decoded.pixels.shape == (375, 500, 3)
+    assert decoded.size == (3000, 4000)
+    assert decode_picture(content).pixels.shape == (3000, 4000, 3)
+
+
+def test_pillows_warnings_do_not_leak_and_filters_come_back() -> None:
+    before = list(warnings.filters)
+    large = png_with_header(9500, 9500)
+    with pytest.warns(Image.DecompressionBombWarning):
+        Image.open(io.BytesIO(large)).close()
+    assert read_header(large) == (9500, 9500, "grey")
+    assert warnings.filters == before
+
+
+def test_quiet_survives_overlapping_threads() -> None:
+    before = list(warnings.filters)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with quiet_pillow():
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=hold)
+    with quiet_pillow():
+        thread.start()
+        entered.wait()
+    assert warnings.filters != before
+    leave.set()
+    thread.join()
+    assert warnings.filters == before

@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.made import listing_of
+from pellucid.data.listing import Listing
+from pellucid.data.splitting import split
+from pellucid.errors import DataError
+
+
+def divide(listing: Listing, seed: int = 0, first=None, usable=None, **more):
+    count = len(listing)
+    first = np.arange(count) if first is None else np.asarray(first)
+    usable = np.ones(count, bool) if usable is None else np.asarray(usable)
+    return split(listing, first.astype(np.int64), usable, seed, **more)
+
+
+def counts(splits) -> dict[str, int]:
+    names, numbers = np.unique(splits, return_counts=True)
+    return dict(zip(names.tolist(), numbers.tolist(), strict=True))
+
+
+def test_shares_of_the_stated_rule():
+    splits = divide(listing_of(["a", "b"] * 500)).splits
+    assert counts(splits) == {"test": 200, "train": 720, "validation": 80}
+
+
+def test_shares_are_capped():
+    splits = divide(listing_of(["a", "b"] * 40_000)).splits
+    assert counts(splits) == {"test": 10_000, "train": 65_000, "validation": 5_000}
+
+
+@given(
+    labels=st.lists(st.sampled_from("abcd"), min_size=1, max_size=300),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_singles_every_example_once_every_class_everywhere_shares_exact(labels, seed):
+    listing = listing_of([*labels, *"abcdabcdabcd"])
+    splits = divide(listing, seed).splits
+    assert set(splits) == {"train", "validation", "test"}
+    labels = np.array(listing.labels)
+    for name in "abcd":
+        mine = counts(splits[labels == name])
+        assert set(mine) == {"train", "validation", "test"}
+        total = (labels == name).sum()
+        assert abs(mine["test"] - 0.2 * total) < 1
+        assert abs(mine["validation"] - 0.1 * (total - mine["test"])) < 1
+
+
+@given(
+    members=st.lists(
+        st.tuples(st.integers(0, 25), st.integers(0, 2), st.integers(0, 30)), min_size=1, max_size=200
+    ),
+    seed=st.integers(0, 1000),
+)
+def test_groups_and_copies_stay_whole(members, seed):
+    """Three classes; groups and copies freely overlapping, beside a few examples that stand alone."""
+    labels = [str(label) for _, label, _ in members] + list("012" * 3)
+    groups = ["" if group > 20 else f"g{group}" for group, _, _ in members] + [""] * 9
+    contents = [content for _, _, content in members] + list(range(100, 109))
+    first = [contents.index(content) for content in contents]
+    splits = divide(listing_of(labels, groups=groups), seed, first=first).splits
+    assert set(splits) == {"train", "validation", "test"}
+    for group in set(groups) - {""}:
+        assert len({split for split, mine in zip(splits, groups, strict=True) if mine == group}) == 1
+    for content in set(contents):
+        assert len({split for split, mine in zip(splits, contents, strict=True) if mine == content}) == 1
+    for label in set(labels):
+        assert set(splits[np.array(labels) == label]) == {"train", "validation", "test"}
+
+
+@given(size=st.integers(2, 12), seed=st.integers(0, 100))
+def test_shares_hold_as_nearly_as_whole_groups_allow(size, seed):
+    labels = [str(group % 3) for group in range(90) for _ in range(size)]
+    groups = [f"patient {group}" for group in range(90) for _ in range(size)]
+    splits = divide(listing_of(labels, groups=groups), seed).splits
+    for label in "012":
+        mine = counts(splits[np.array(labels) == label])
+        assert abs(mine["test"] - 0.2 * 30 * size) <= size
+        assert abs(mine["validation"] - 0.1 * 0.8 * 30 * size) <= size
+
+
+def test_same_seed_same_split_other_seed_another():
+    listing = listing_of(["a", "b"] * 100)
+    np.testing.assert_array_equal(divide(listing, 3).splits, divide(listing, 3).splits)
+    assert (divide(listing, 3).splits != divide(listing, 4).splits).any()
+
+
+@given(seed=st.integers(0, 1000))
+def test_names_play_no_part(seed):
+    """Class and group names in any alphabet or order give the same division."""
+    labels = ["a", "b", "c"] * 20
+    groups = [f"g{index // 4}" for index in range(60)]
+    renamed = {"a": "Z", "b": "ä", "c": "\u4e2d"}
+    one = divide(listing_of(labels, groups=groups), seed).splits
+    other = divide(
+        listing_of([renamed[label] for label in labels], groups=[group + "é" for group in groups]), seed
+    ).splits
+    np.testing.assert_array_equal(one, other)
+
+
+def test_users_test_is_never_touched_and_validation_comes_out_of_train():
+    listing = listing_of(["a", "b"] * 60, splits=["train"] * 100 + ["test"] * 20)
+    splits = divide(listing).splits
+    assert (splits[100:] == "test").all()
+    assert counts(splits[:100]) == {"train": 90, "validation": 10}
+
+
+def test_all_three_given_stay_and_undecided_becomes_train():
+    given_splits = ["train", "validation", "test", ""] * 3
+    splits = divide(listing_of(["a", "b", "a"] * 4, splits=given_splits)).splits
+    assert splits.tolist() == ["train", "validation", "test", "train"] * 3
+
+
+def test_only_the_splits_asked_for():
+    listing = listing_of(["a", "b"] * 50)
+    assert counts(divide(listing, make=("validation",)).splits) == {"train": 90, "validation": 10}
+    assert counts(divide(listing, make=()).splits) == {"train": 100}
+
+
+def test_unusable_examples_get_no_split():
+    usable = np.arange(40) % 4 > 0
+    splits = divide(listing_of(["a", "b"] * 20), usable=usable).splits
+    assert set(splits[~usable]) == {""}
+    assert "" not in splits[usable]
+
+
+def test_class_too_small_is_refused_with_its_count_and_what_is_needed():
+    listing = listing_of(["a", "b"] * 50 + ["rare", "rare"])
+    with pytest.raises(
+        DataError, match="class 'rare' has 2 examples; 3 are needed, one each for train, validation, test"
+    ):
+        divide(listing)
+
+
+def test_every_class_too_small_is_listed():
+    listing = listing_of(["a"] * 50 + ["few", "few", "one"])
+    with pytest.raises(
+        DataError,
+        match=r"too few examples; 3 are needed.*\n  class 'few' has 2 examples\n  class 'one' has 1 example",
+    ):
+        divide(listing)
+
+
+def test_class_in_too_few_groups_is_refused():
+    groups = [f"g{index}" for index in range(50)] + ["one", "two"] * 20
+    listing = listing_of(["a"] * 50 + ["b"] * 40, groups=groups)
+    with pytest.raises(DataError, match="class 'b' has 40 examples in 2 sets that must stay together"):
+        divide(listing)
+
+
+def test_small_class_in_the_users_own_split_stays_in_train():
+    listing = listing_of(["a", "b"] * 30 + ["rare"] + ["a", "b", "rare"], splits=[""] * 61 + ["test"] * 3)
+    division = divide(listing)
+    assert division.whole == ("rare",)
+    assert division.splits[60] == "train"
+
+
+def test_smallest_possible_data():
+    splits = divide(listing_of(list("aaabbb"))).splits
+    assert counts(splits[:3]) == counts(splits[3:]) == {"train": 1, "validation": 1, "test": 1}
+
+
+def test_many_examples_are_divided_quickly():
+    """Pairs of copies everywhere: the slow way through the code."""
+    import time
+
+    listing = listing_of(["abcdefghij"[index % 10] for index in range(70_000)], pixels=np.zeros((0, 1, 1, 1)))
+    first = np.arange(70_000) // 20 * 20 + np.arange(70_000) % 10
+    started = time.process_time()
+    splits = divide(listing, first=first).splits
+    assert time.process_time() - started < 5
+    assert counts(splits) == {"test": 10_000, "train": 55_000, "validation": 5_000}

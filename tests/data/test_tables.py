@@ -1,0 +1,313 @@
+"""Tables as they come: CSV, TSV, JSONL, Parquet, in every encoding, with every fault."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from pellucid.data import Listing, read_images
+from pellucid.data.csv_rows import read_csv
+from pellucid.data.tables import load_table
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+Write = Callable[[str, bytes | str], Path]
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x00"), max_size=8)
+
+
+def read(path: Path, **settings: object) -> Listing:
+    return read_images(str(path), Settings(**settings))  # type: ignore[arg-type]
+
+
+def file_names(listing: Listing) -> list[str]:
+    assert listing.paths is not None
+    return [path.name for path in listing.paths]
+
+
+# --- parsing
+
+
+@given(
+    st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_csv_round_trip(rows: list[tuple[str, str]], separator: str, line_end: str, encoding: str) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=separator, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows(
+        [("left", "right"), *rows]
+    )
+    table = read_csv(text.getvalue().encode(encoding), "t.csv", None, separator)
+    assert table.header == ["left", "right"]
+    assert [tuple(row) for row in table.rows] == rows
+    assert table.numbers == list(range(2, len(rows) + 2))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), CELL | st.integers() | st.none()), min_size=1))
+def test_jsonl_round_trip(tmp_path_factory: pytest.TempPathFactory, objects: list[dict[str, object]]) -> None:
+    path = tmp_path_factory.mktemp("jsonl") / "t.jsonl"
+    path.write_text("\n\n".join(json.dumps(value) for value in objects), encoding="utf-8")
+    table = load_table(path, "t.jsonl")
+    for name, values in table.columns.items():
+        assert list(values) == [value.get(name) for value in objects]
+    assert list(table.numbers) == list(range(1, 2 * len(objects), 2))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_encodings_separators_and_line_ends_are_detected(
+    write_table: Write, encoding: str, separator: str, line_end: str
+) -> None:
+    rows = [["path", "label"], ["photos/cat/0.png", "chât"], ["photos/dog/1.png", "NA"]]
+    text = line_end.join(separator.join(row) for row in rows)
+    listing = read(write_table("t.csv", text.encode(encoding)))
+    assert listing.labels == ["chât", "NA"]
+    assert file_names(listing) == ["0.png", "1.png"]
+    said = " ".join(listing.warnings)
+    assert ("UTF-16" in said) == encoding.startswith("utf-16")
+    assert ("parted by" in said) == (separator != ",")
+
+
+def test_the_encoding_can_be_named(write_table: Write) -> None:
+    path = write_table("t.csv", "path,label\nphotos/cat/0.png,chât\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"row 2, byte 30: not UTF-8 \(found 0xe2\); .*--encoding cp1252"):
+        read(path)
+    assert read(path, encoding="cp1252").labels == ["chât"]
+    with pytest.raises(DataError, match="--encoding 'klingon' is not known"):
+        read(path, encoding="klingon")
+
+
+def test_invalid_utf8_is_named_by_row_and_byte(write_table: Write) -> None:
+    good = b'path,label\n"photos/cat/0.png","two\nlines"\n' * 1
+    with pytest.raises(DataError, match=f"row 3, byte {len(good) + 2}: not UTF-8"):
+        read(write_table("t.csv", good + b"ab\xffcd"))
+
+
+def test_a_quote_that_never_closes_is_named(write_table: Write) -> None:
+    rows = [f"photos/cat/0.png,row {number}" for number in range(2, 900)]
+    rows[810] = 'photos/cat/0.png,"open'
+    with pytest.raises(DataError, match=r"quote opened at row 812 never closes; close or remove it"):
+        read(write_table("t.csv", "path,label\n" + "\n".join(rows)))
+
+
+def test_fields_beyond_the_limit_of_pythons_module(write_table: Write) -> None:
+    limit = csv.field_size_limit()
+    long = "x" * 200_000
+    listing = read(write_table("t.csv", f"path,label,notes\nphotos/cat/0.png,cat,{long}\n"))
+    assert listing.labels == ["cat"]
+    assert csv.field_size_limit() == limit
+
+
+def test_uneven_rows_are_refused(write_table: Write) -> None:
+    with pytest.raises(DataError, match="row 3 has 3 fields, the first row 2; mend the row"):
+        read(write_table("t.csv", "path,label\nphotos/cat/0.png,a\nphotos/cat/1.png,b,c\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", "", "the table is empty"),
+        ("t.csv", "path,label\n", "the table has no rows"),
+        ("t.csv", "path,path\na,b\n", "two columns are named 'path'; rename one"),
+        ("t.jsonl", '{"path": 1}\nno json\n', "row 2 is not JSON"),
+        ("t.jsonl", "[1, 2]\n", "row 1 is not an object such as"),
+        ("t.parquet", "no parquet", "not a readable Parquet file"),
+        ("t.csv.gz", "not packed", "cannot be read"),
+    ],
+)
+def test_tables_that_cannot_be_read(write_table: Write, name: str, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write_table(name, content))
+
+
+def test_nul_characters_and_blank_rows(write_table: Write) -> None:
+    listing = read(write_table("t.csv", "path,label\n\nphotos/cat/0.png,a\x00b\n\n"))
+    assert listing.labels == ["a\x00b"]
+    assert listing.sources == [f"{listing.place}:3"]
+
+
+# --- forms
+
+
+def rows() -> list[dict[str, str]]:
+    return [
+        {"path": "photos/cat/0.png", "label": "cat", "split": "train", "group": "g1"},
+        {"path": "photos/cat/1.png", "label": "NA", "split": "val", "group": ""},
+        {"path": "photos/dog/1.png", "label": "null", "split": "test", "group": "g2"},
+    ]
+
+
+def as_csv(separator: str) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows()[0]), delimiter=separator)
+    writer.writeheader()
+    writer.writerows(rows())
+    return text.getvalue().encode()
+
+
+def as_parquet() -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows()), buffer)
+    return buffer.getvalue()
+
+
+FORMS = {
+    "csv": lambda: as_csv(","),
+    "tsv": lambda: as_csv("\t"),
+    "jsonl": lambda: "\n".join(json.dumps(row) for row in rows()).encode(),
+    "parquet": as_parquet,
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_listing(write_table: Write, form: str, packed: bool) -> None:
+    content = FORMS[form]()
+    name = f"t.{form}.gz" if packed else f"t.{form}"
+    listing = read(write_table(name, gzip.compress(content) if packed else content))
+    assert listing.form == "table"
+    assert listing.labels == ["cat", "NA", "null"]
+    assert listing.splits == ["train", "validation", "test"]
+    assert listing.groups == ["g1", "", "g2"]
+    assert file_names(listing) == ["0.png", "1.png", "1.png"]
+    first = 2 if form in ("csv", "tsv") else 1
+    assert listing.sources == [f"{listing.place}:{first + index}" for index in range(3)]
+    assert listing.warnings[-1].endswith(
+        "pictures from column 'path', labels from column 'label', "
+        "splits from column 'split', groups from column 'group'"
+    )
+
+
+# --- columns
+
+
+def test_columns_are_told_by_content_and_name(write_table: Write) -> None:
+    listing = read(write_table("t.csv", "species,id,where\ncat,7,photos/cat/0.png\ndog,8,photos/dog/0.png\n"))
+    assert listing.labels == ["cat", "dog"]
+    assert "pictures from column 'where', labels from column 'species'" in listing.warnings[-1]
+
+
+def test_columns_can_be_named(write_table: Write) -> None:
+    rows = ["photos/cat/0.png,photos/dog/0.png,x,g,train", "photos/cat/1.png,photos/dog/1.png,y,g,val"]
+    path = write_table("t.csv", "\n".join(["a,b,c,d,e", *rows]))
+    with pytest.raises(
+        DataError, match=r"which column holds the labels\? Columns are 'a', 'b'.*--label-column"
+    ):
+        read(path)
+    listing = read(path, input_column="b", label_column="c", group_column="d", split_column="e")
+    assert listing.paths is not None
+    assert [path.parent.name for path in listing.paths] == ["dog", "dog"]
+    assert listing.groups == ["g", "g"]
+    assert listing.splits == ["", "validation"]
+    with pytest.raises(
+        DataError, match="--label-column 'nope' is not there; columns are 'a', 'b', 'c', 'd', 'e'"
+    ):
+        read(path, label_column="nope")
+
+
+def test_a_table_without_pictures(write_table: Write) -> None:
+    with pytest.raises(DataError, match="no column holds paths of pictures; columns are 'words', 'kind'"):
+        read(write_table("t.csv", "words,kind\nhello,a\nthere,b\n"))
+
+
+def test_a_table_without_a_header(write_table: Write) -> None:
+    listing = read(write_table("t.csv", "photos/cat/0.png,cat\nphotos/dog/0.png,dog\n"))
+    assert listing.labels == ["cat", "dog"]
+    assert listing.sources[0].endswith("t.csv:1")
+    assert any(
+        "the first row names a picture, so the table has no header" in text for text in listing.warnings
+    )
+
+
+def test_wrong_splits_are_named(write_table: Write) -> None:
+    with pytest.raises(DataError, match="column 'split' holds 'training' at row 2, row 3; a split is train"):
+        read(
+            write_table(
+                "t.csv", "path,label,split\nphotos/cat/0.png,a,training\nphotos/cat/1.png,a,training\n"
+            )
+        )
+
+
+# --- labels
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        ([1, "1"], "labels of mixed kinds: the number 1 at row 1 and the text '1' at row 2"),
+        (["a", None], "empty label at row 2"),
+        (["a", " "], "empty label at row 2"),
+        (["a", ["b"]], "the label at row 2 is a list; use text or a number"),
+    ],
+)
+def test_labels_in_jsonl_that_are_none(write_table: Write, objects: list[object], message: str) -> None:
+    lines = [json.dumps({"path": "photos/cat/0.png", "label": value}) for value in objects]
+    with pytest.raises(DataError, match=message):
+        read(write_table("t.jsonl", "\n".join(lines)))
+
+
+def test_labels_in_parquet_that_are_not_numbers(write_table: Write) -> None:
+    buffer = io.BytesIO()
+    columns = {"path": ["photos/cat/0.png"] * 3, "label": [1.0, float("nan"), None]}
+    parquet.write_table(pa.table(columns), buffer)
+    with pytest.raises(DataError, match="empty label at row 2, row 3; fill it in or remove the row"):
+        read(write_table("t.parquet", buffer.getvalue()))
+
+
+def test_empty_labels_in_csv_are_named_with_the_row_of_the_file(write_table: Write) -> None:
+    with pytest.raises(DataError, match="empty label at row 3;"):
+        read(write_table("t.csv", "path,label\nphotos/cat/0.png,a\nphotos/cat/1.png,\n"))
+
+
+# --- paths
+
+
+def test_missing_pictures_are_named_or_left_for_later(write_table: Write) -> None:
+    path = write_table("t.csv", "path,label\nphotos/cat/0.png,a\nphotos/cat/99.png,b\n")
+    with pytest.raises(DataError, match=r"no such picture at row 3 \('photos/cat/99.png'\); mend the paths"):
+        read(path)
+    assert len(read(path, skip_bad=True)) == 2
+
+
+@pytest.mark.parametrize(
+    "value", ["../secret.png", "photos/../../secret.png", "photos/link/secret.png", "photos/s.png"]
+)
+def test_paths_that_leave_the_folder_are_refused(write_table: Write, tmp_path: Path, value: str) -> None:
+    inner = tmp_path / "inner"
+    (inner / "photos").mkdir(parents=True)
+    (tmp_path / "secret.png").write_bytes((tmp_path / "photos/cat/0.png").read_bytes())
+    (inner / "photos" / "link").symlink_to(tmp_path)
+    (inner / "photos" / "s.png").symlink_to(tmp_path / "secret.png")
+    table = inner / "t.csv"
+    table.write_text(f"path,label\n{value},a\n")
+    for skip_bad in (False, True):
+        with pytest.raises(DataError, match="the path leaves the table's folder at row 2; move the pictures"):
+            read(table, skip_bad=skip_bad, input_column="path")
+
+
+def test_paths_may_wander_inside_and_be_absolute(write_table: Write, tmp_path: Path) -> None:
+    absolute = tmp_path / "photos" / "dog" / "0.png"
+    link = tmp_path / "photos" / "link.png"
+    link.symlink_to(absolute)
+    listing = read(
+        write_table("t.csv", f"path,label\nphotos/cat/../dog/1.png,a\n{absolute},b\nphotos/link.png,c\n")
+    )
+    assert file_names(listing) == ["1.png", "0.png", "link.png"]
+
+
+@pytest.mark.parametrize("value", ["", 7, None, "a\x00.png", "\ud800.png"])
+def test_values_that_are_no_paths(write_table: Write, value: object) -> None:
+    lines = [{"path": "photos/cat/0.png", "label": "a"}, {"path": value, "label": "b"}]
+    with pytest.raises(DataError, match="row 2 has no path of a picture in column 'path'"):
+        read(write_table("t.jsonl", "\n".join(map(json.dumps, lines))))

@@ -1,0 +1,88 @@
+"""A run killed with SIGKILL and resumed ends in the same bytes as one never killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CHAINS, KILLS_PER_CHAIN = 4, 5
+TRAINING = ("--epochs", "12", "--width", "16", "--threads", "1", "--seed", "5", "--dropout", "0.1")
+
+# Runs the command with a process that kills itself at its n-th fsync: that is inside a save.
+_KILL_IN_SAVE = """
+import os, signal, sys
+left, sync = int(sys.argv.pop(1)), os.fsync
+def fsync(descriptor):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(descriptor)
+os.fsync = fsync
+from pellucid.training.observers import Checkpointer
+Checkpointer.__init__.__defaults__ = (0.0, 0.0)
+from pellucid.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def unbroken(pellucid, digits_npz, tmp_path_factory) -> bytes:
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    done = pellucid("train", digits_npz, "--out", run, *TRAINING)
+    assert done.returncode == 0, done.stderr
+    return (run / "model" / "weights.safetensors").read_bytes()
+
+
+def _killed_after(seconds: float, words: list[str]) -> int:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pellucid", *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        return process.wait()
+
+
+def _killed_in_save(count: int, words: list[str]) -> int:
+    done = subprocess.run([sys.executable, "-c", _KILL_IN_SAVE, str(count), *words], capture_output=True)
+    return done.returncode
+
+
+def _finish(pellucid, words: list[str], run: Path) -> bytes:
+    done = pellucid(*words)
+    assert done.returncode == 0, done.stderr
+    left = [path.name for path in run.rglob("*") if path.name.endswith((".tmp", ".old"))]
+    assert left == []
+    assert not (run / "checkpoints").exists()
+    return (run / "model" / "weights.safetensors").read_bytes()
+
+
+def test_a_kill_inside_a_save_loses_nothing(pellucid, digits_npz, unbroken, tmp_path):
+    run = tmp_path / "run"
+    words = ["train", str(digits_npz), "--out", str(run), *TRAINING, "--resume"]
+    assert _killed_in_save(25, words) == -signal.SIGKILL
+    assert _finish(pellucid, words, run) == unbroken
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chain", range(CHAINS))
+def test_twenty_kills_at_random_moments_change_no_byte(pellucid, digits_npz, unbroken, tmp_path, chain):
+    draws = random.Random(os.environ.get("KILL_SEED", "pellucid") + str(chain))
+    run = tmp_path / "run"
+    words = ["train", str(digits_npz), "--out", str(run), *TRAINING, "--resume"]
+    began = time.monotonic()
+    for number in range(KILLS_PER_CHAIN):
+        if number % 2:
+            code = _killed_in_save(draws.randint(1, 60), words)
+        else:
+            code = _killed_after(draws.uniform(1.0, 9.0), words)
+        assert code in (-signal.SIGKILL, 0)
+    assert _finish(pellucid, words, run) == unbroken
+    assert time.monotonic() - began < 280

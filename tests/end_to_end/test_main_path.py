@@ -1,0 +1,182 @@
+"""The commands one after the other, as a new user types them."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid as package
+
+QUICK = ("--epochs", "8", "--width", "16", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def run(pellucid, digits_npz, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("main") / "a run with spaces"
+    done = pellucid("train", digits_npz, "--out", folder, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    return folder
+
+
+def test_a_run_leaves_what_the_contract_names(run):
+    names = {path.name for path in run.iterdir()} - {".lock"}
+    assert names == {
+        "report.html",
+        "metrics.json",
+        "history.jsonl",
+        "config.json",
+        "data.jsonl",
+        "model",
+        "models",
+    }
+    assert {path.name for path in (run / "model").iterdir()} == {
+        "model.json",
+        "weights.safetensors",
+        "README.md",
+    }
+    assert {path.name for path in (run / "models").iterdir()} == {"cnn"}
+
+
+def test_metrics_have_the_keys_of_the_contract(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert list(metrics) == [
+        "format",
+        "task",
+        "seed",
+        "classes",
+        "data",
+        "recommended",
+        "reason",
+        "models",
+        "comparisons",
+    ]
+    assert metrics["data"].keys() == {
+        "train",
+        "validation",
+        "test",
+        "skipped",
+        "duplicates",
+        "near_duplicates",
+        "leaked",
+    }
+    assert sum(metrics["data"][split] for split in ("train", "validation", "test")) == 1797
+    model = metrics["models"][metrics["recommended"]]
+    assert list(model["test"]) == ["accuracy", "macro_f1", "log_loss", "expected_calibration_error"]
+    for interval in model["test"].values():
+        assert interval["low"] <= interval["value"] <= interval["high"]
+    assert model["test"]["accuracy"]["value"] > 0.9
+    assert model["parameters"] > 0
+    assert model["bytes"] > 4 * model["parameters"]
+
+
+def test_the_ledger_has_a_line_for_every_example(run):
+    lines = [json.loads(line) for line in (run / "data.jsonl").read_text().splitlines()]
+    assert len(lines) == 1797
+    assert set(lines[0]) == {"id", "source", "label", "split", "fate", "reason"}
+
+
+def test_settings_and_versions_are_saved(run):
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"]["epochs"] == 8
+    assert config["plan"]["recipe"]["epochs"] == 8
+    assert {"python", "torch", "pellucid"} <= set(config["versions"])
+
+
+def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
+    import shlex
+
+    words = shlex.split(json.loads((run / "config.json").read_text())["command"])
+    words[words.index("--out") + 1] = str(tmp_path / "again")
+    assert pellucid(*words[1:]).returncode == 0
+    again = (tmp_path / "again" / "model" / "weights.safetensors").read_bytes()
+    assert again == (run / "model" / "weights.safetensors").read_bytes()
+
+
+def test_resuming_a_finished_run_does_nothing(run, pellucid, digits_npz):
+    before = (run / "metrics.json").stat().st_mtime_ns
+    assert pellucid("train", digits_npz, "--out", run, "--resume").returncode == 0
+    assert (run / "metrics.json").stat().st_mtime_ns == before
+
+
+def test_predict_labels_pictures(run, pellucid, digits_npz, tmp_path):
+    data = np.load(digits_npz)
+    for index in range(20):
+        Image.fromarray(data["x_test"][index]).save(tmp_path / f"{index:02d}.png")
+    done = pellucid("predict", run, tmp_path)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert done.returncode == 0
+    assert [row["input"] for row in rows] == [str(tmp_path / f"{index:02d}.png") for index in range(20)]
+    right = sum(row["label"] == str(label) for row, label in zip(rows, data["y_test"], strict=False))
+    assert right >= 17
+
+
+def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, digits_npz):
+    done = pellucid("evaluate", run, digits_npz, "--json")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())
+    tested = metrics["models"]["cnn"]["test"]["accuracy"]["value"]
+    assert f"{tested:.6f}"[:6] in done.stdout
+
+
+def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
+    finished = package.train(digits_npz, out=tmp_path / "python", epochs=8, width=16, threads=1, quiet=True)
+    assert (
+        finished.metrics["models"]["cnn"]["test"]
+        == json.loads((run / "metrics.json").read_text())["models"]["cnn"]["test"]
+    )
+    assert finished.report.is_file()
+    assert "test pictures right" in finished._repr_html_()
+
+
+def test_describe_prints_layers_and_trains_nothing(pellucid, digits_npz, tmp_path):
+    done = pellucid("train", digits_npz, "--describe", "--model", "lenet")
+    assert done.returncode == 0
+    assert "parameters" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_toml_sets_what_flags_do_and_flags_win(pellucid, digits_npz, tmp_path):
+    config = tmp_path / "settings.toml"
+    config.write_text('epochs = 1\nwidth = 8\nlearning-rate = 0.005\nmodel = "lenet"\n')
+    done = pellucid(
+        "train", digits_npz, "--out", tmp_path / "run", "--config", config, "--model", "mlp", "--threads", "1"
+    )
+    assert done.returncode == 0, done.stderr
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())["settings"]
+    assert (settings["epochs"], settings["learning_rate"], settings["model"]) == (1, 0.005, "mlp")
+
+
+def test_a_time_limit_bounds_the_whole_command(pellucid, digits_npz, tmp_path):
+    import time
+
+    began = time.monotonic()
+    done = pellucid("train", digits_npz, "--out", tmp_path / "run", "--time-limit", "20s", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 26  # other tests run beside this one
+    history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert history[-1]["learning_rate"] < 0.001
+
+
+@pytest.mark.parametrize("form", ["png folders", "csv"])
+def test_files_of_pictures_train_as_well(pellucid, digits_npz, tmp_path, form):
+    data = np.load(digits_npz)
+    rows = ["path,label"]
+    for index in range(300):
+        label = data["y_train"][index]
+        folder = tmp_path / "pictures" / f"digit {label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data["x_train"][index]).save(folder / f"{index}.png")
+        rows.append(f"pictures/digit {label}/{index}.png,digit {label}")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    place = tmp_path / ("pictures" if form == "png folders" else "table.csv")
+    done = pellucid(
+        "train", place, "--out", tmp_path / "run", "--epochs", "2", "--width", "8", "--threads", "1"
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["classes"] == [f"digit {label}" for label in range(10)]
+    assert sum(metrics["data"][split] for split in ("train", "validation", "test")) == 300

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from pellucid.evaluation import wilson
+from pellucid.evaluation.intervals import block_rows, distance_interval, percentile_interval, resample
+
+
+def test_wilson_by_hand():
+    # z = 1.96, p = 0.8, n = 10: (0.8 + z2/20 -+ z sqrt(0.016 + z2/400)) / (1 + z2/10), z2 = 3.8415
+    interval = wilson(8, 10)
+    assert interval.value == 0.8
+    assert interval.low == pytest.approx(0.490162, abs=1e-6)
+    assert interval.high == pytest.approx(0.943318, abs=1e-6)
+
+
+@given(st.integers(1, 100_000), st.floats(0, 1))
+def test_wilson_equals_scipy(examples, share):
+    hits = round(share * examples)
+    expected = stats.binomtest(hits, examples).proportion_ci(method="wilson")
+    found = wilson(hits, examples)
+    assert found.low == pytest.approx(expected.low, abs=1e-12)
+    assert found.high == pytest.approx(expected.high, abs=1e-12)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_wilson_of_one_example():
+    assert wilson(1, 1).high == 1.0
+    assert wilson(1, 1).low == pytest.approx(0.206549, abs=1e-6)
+    assert wilson(0, 1).low == 0.0
+
+
+@pytest.mark.parametrize("examples", [100, 1000, 10_000])
+def test_wilson_covers_95_percent(examples):
+    """Exactly, from the binomial distribution, averaged over accuracies around each point."""
+    hits = np.arange(examples + 1)
+    ends = np.array([wilson(int(count), examples)[1:] for count in hits])
+    for middle in (0.6, 0.8, 0.9, 0.94):
+        accuracies = np.linspace(middle - 0.02, middle + 0.02, 41)
+        covered = [
+            stats.binom.pmf(hits, examples, accuracy)[
+                (ends[:, 0] <= accuracy) & (accuracy <= ends[:, 1])
+            ].sum()
+            for accuracy in accuracies
+        ]
+        assert 0.94 < np.mean(covered) < 0.96
+
+
+def mean_of(values):
+    """The mean as a score of weights."""
+    return lambda weights: (weights @ values / len(values))[:, None]
+
+
+def test_each_resample_draws_as_many_examples_as_there_are():
+    sums = resample(lambda weights: weights.sum(axis=1, keepdims=True), 50, seed=3, resamples=200)
+    assert sums.shape == (200, 1)
+    assert (sums == 50).all()
+
+
+def test_resamples_depend_on_the_seed_alone(monkeypatch):
+    values = np.random.default_rng(0).random(300)
+    first = resample(mean_of(values), 300, seed=1)
+    monkeypatch.setattr("pellucid.evaluation.intervals._BLOCK_BYTES", 1 << 14)
+    assert np.allclose(resample(mean_of(values), 300, seed=1), first, rtol=1e-14)
+    assert not np.allclose(resample(mean_of(values), 300, seed=2), first)
+
+
+def test_percentiles_equal_scipys_bootstrap():
+    values = np.random.default_rng(0).exponential(size=400)
+    expected = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=20_000, random_state=np.random.default_rng(1)
+    ).confidence_interval
+    found = percentile_interval(values.mean(), resample(mean_of(values), 400, 0, resamples=20_000)[:, 0])
+    width = expected.high - expected.low
+    assert found.low == pytest.approx(expected.low, abs=0.03 * width)
+    assert found.high == pytest.approx(expected.high, abs=0.03 * width)
+
+
+def test_a_distance_is_reflected():
+    draws = np.linspace(0.10, 0.18, 1001)
+    found = distance_interval(0.12, draws, chance=np.full(10, 0.01))
+    assert found.low == pytest.approx(0.24 - 0.178)
+    assert found.high == pytest.approx(0.24 - 0.102)
+
+
+def test_a_distance_that_may_be_chance_reaches_zero():
+    draws = np.linspace(0.10, 0.18, 1001)
+    assert distance_interval(0.12, draws, chance=np.full(10, 0.13)).low == 0.0
+
+
+def test_a_distance_interval_holds_the_distance_and_stays_above_zero():
+    found = distance_interval(0.02, np.linspace(0.03, 0.09, 101), chance=np.zeros(10))
+    assert found == (0.02, 0.0, 0.02)
+
+
+@pytest.mark.parametrize("examples", [1, 7, 10_000, 100_000_000])
+def test_blocks_hold_every_row_in_bounded_memory(examples):
+    rows = block_rows(1000, examples)
+    assert sum(rows) == 1000
+    assert min(rows) >= 1
+    assert max(rows) == 1 or max(rows) * examples * 8 <= 16 << 20

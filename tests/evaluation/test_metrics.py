@@ -1,0 +1,129 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn import metrics as sklearn_metrics
+
+from pellucid.evaluation import (
+    accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    log_loss,
+    macro_f1,
+)
+
+# Four examples by hand: labels a a b c; said a b b b.
+LABELS = np.array([0, 0, 1, 2])
+PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.0, 0.5, 0.5]])
+PREDICTED = np.array([0, 1, 1, 1])
+
+
+def test_accuracy_by_hand():
+    assert accuracy(LABELS, PROBABILITIES) == 2 / 4
+
+
+def test_confusion_by_hand():
+    expected = [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
+    assert confusion_matrix(LABELS, PREDICTED, 3).tolist() == expected
+
+
+def test_log_loss_by_hand():
+    expected = -(math.log(0.7) + math.log(0.3) + math.log(0.8) + math.log(0.5)) / 4
+    assert log_loss(LABELS, PROBABILITIES) == pytest.approx(expected, rel=1e-14)
+
+
+def test_macro_f1_by_hand():
+    # a: 2*1/(2+1); b: 2*1/(1+3); c: 0/(1+0)
+    assert macro_f1(LABELS, PREDICTED, 3) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3, rel=1e-14)
+
+
+def test_calibration_error_by_hand():
+    # Bins of 1/15: 0.7 and 0.8 stand alone and are right, 0.6 and 0.5 alone and are wrong.
+    expected = (0.3 + 0.2 + 0.6 + 0.5) / 4
+    assert expected_calibration_error(LABELS, PROBABILITIES) == pytest.approx(expected, rel=1e-12)
+
+
+def test_calibration_error_within_a_bin():
+    # 0.61 and 0.65 share the bin (0.6, 0.667]: one of two is right.
+    probabilities = np.array([[0.61, 0.39], [0.65, 0.35]])
+    assert expected_calibration_error(np.array([0, 1]), probabilities) == pytest.approx(abs(1 - 1.26) / 2)
+
+
+def test_bins_are_closed_above():
+    # 0.8 is the upper edge of (0.733, 0.8]; 0.79 is in the same bin, 0.81 is not.
+    def error(other):
+        return expected_calibration_error(np.array([0, 1]), np.array([[0.8, 0.2], [other, 1 - other]]))
+
+    assert error(0.79) == pytest.approx(abs(0.2 - 0.79) / 2)
+    assert error(0.81) == pytest.approx((0.2 + 0.81) / 2)
+
+
+def test_certainty_and_impossibility():
+    probabilities = np.array([[1.0, 0.0], [1.0, 0.0]])
+    assert expected_calibration_error(np.array([0, 0]), probabilities) == 0.0
+    assert log_loss(np.array([0, 0]), probabilities) == 0.0
+    assert log_loss(np.array([1, 1]), probabilities) == pytest.approx(-math.log(np.finfo(float).eps))
+
+
+def test_a_class_that_does_not_occur_is_left_out():
+    labels, predicted = np.array([0, 0, 1]), np.array([0, 1, 1])
+    assert macro_f1(labels, predicted, 2) == macro_f1(labels, predicted, 7)
+    with_seven = np.pad(np.eye(2)[predicted], ((0, 0), (0, 5)))
+    assert accuracy(labels, with_seven) == 2 / 3
+
+
+def test_a_class_that_is_only_predicted_counts_as_zero():
+    assert macro_f1(np.array([0, 0]), np.array([0, 2]), 3) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_one_example():
+    labels, probabilities = np.array([1]), np.array([[0.25, 0.75]])
+    assert accuracy(labels, probabilities) == 1.0
+    assert macro_f1(labels, np.array([1]), 2) == 1.0
+    assert log_loss(labels, probabilities) == pytest.approx(-math.log(0.75))
+    assert expected_calibration_error(labels, probabilities) == pytest.approx(0.25)
+
+
+@st.composite
+def labelled_probabilities(draw):
+    examples, classes = draw(st.integers(1, 40)), draw(st.integers(2, 6))
+    labels = draw(hnp.arrays(np.int64, examples, elements=st.integers(0, classes - 1)))
+    weights = draw(hnp.arrays(np.float64, (examples, classes), elements=st.floats(0.001, 1.0)))
+    return labels, weights / weights.sum(axis=1, keepdims=True)
+
+
+@given(labelled_probabilities())
+def test_parity_with_scikit_learn(case):
+    labels, probabilities = case
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    every = list(range(classes))
+    assert accuracy(labels, probabilities) == pytest.approx(sklearn_metrics.accuracy_score(labels, predicted))
+    assert macro_f1(labels, predicted, classes) == pytest.approx(
+        sklearn_metrics.f1_score(labels, predicted, average="macro", zero_division=0.0)
+    )
+    assert log_loss(labels, probabilities) == pytest.approx(
+        sklearn_metrics.log_loss(labels, probabilities, labels=every)
+    )
+    assert np.array_equal(
+        confusion_matrix(labels, predicted, classes),
+        sklearn_metrics.confusion_matrix(labels, predicted, labels=every),
+    )
+
+
+@given(labelled_probabilities())
+def test_calibration_error_equals_its_formula(case):
+    labels, probabilities = case
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    total = 0.0
+    for bin_number in range(15):
+        inside = (confidence > bin_number / 15) & (confidence <= (bin_number + 1) / 15)
+        if inside.any():
+            total += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert expected_calibration_error(labels, probabilities) == pytest.approx(total, abs=2 / 15 / len(labels))
+    edges = np.abs(confidence * 15 - np.round(confidence * 15)).min() > 1e-9
+    if edges:
+        assert expected_calibration_error(labels, probabilities) == pytest.approx(total, abs=1e-12)

@@ -1,0 +1,152 @@
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.evaluation import (
+    accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    log_loss,
+    macro_f1,
+    score,
+)
+from pellucid.evaluation.scores import _resampled
+from small_models import digits, trained_model
+
+NAMES = ["accuracy", "macro_f1", "log_loss", "expected_calibration_error"]
+
+
+def drawn(examples, classes, stated=1.0, seed=0):
+    """Labels drawn from true probabilities, and probabilities that overstate them where `stated` > 1."""
+    generator = np.random.default_rng(seed)
+    logits = 2 * generator.normal(size=(examples, classes))
+    true, said = np.exp(logits), np.exp(stated * logits)
+    true, said = (weights / weights.sum(axis=1, keepdims=True) for weights in (true, said))
+    labels = (true.cumsum(axis=1) < generator.random((examples, 1))).sum(axis=1)
+    return labels.clip(0, classes - 1).astype(np.int64), said
+
+
+def test_scores_of_a_real_model():
+    pixels, labels = digits()
+    probabilities = trained_model().predict_proba(pixels[1000:])
+    scores = score(labels[1000:], probabilities)
+    predicted = probabilities.argmax(axis=1)
+    assert scores.accuracy.value == accuracy(labels[1000:], probabilities)
+    assert scores.macro_f1.value == pytest.approx(macro_f1(labels[1000:], predicted, 10))
+    assert scores.log_loss.value == pytest.approx(log_loss(labels[1000:], probabilities))
+    assert scores.expected_calibration_error.value == pytest.approx(
+        expected_calibration_error(labels[1000:], probabilities)
+    )
+    assert np.array_equal(scores.confusion, confusion_matrix(labels[1000:], predicted, 10))
+    assert scores.examples == 797
+    for interval in (scores.accuracy, scores.macro_f1, scores.log_loss, scores.expected_calibration_error):
+        assert interval.low <= interval.value <= interval.high
+        assert interval.low < interval.high
+
+
+def test_json_has_the_form_of_metrics_json():
+    document = score(*drawn(100, 3)).to_json()
+    assert list(document) == NAMES
+    for entry in document.values():
+        assert list(entry) == ["value", "low", "high"]
+        assert all(type(number) is float for number in entry.values())
+
+
+def test_the_seed_decides():
+    labels, probabilities = drawn(200, 4)
+    assert score(labels, probabilities, 1).to_json() == score(labels, probabilities, 1).to_json()
+    assert score(labels, probabilities, 1).log_loss != score(labels, probabilities, 2).log_loss
+
+
+def test_perfect_answers():
+    labels = np.arange(30) % 3
+    scores = score(labels, np.eye(3)[labels])
+    assert scores.accuracy[::2] == (1.0, 1.0)
+    assert scores.accuracy.low == pytest.approx(0.88649, abs=1e-5)
+    assert scores.macro_f1 == (1.0, 1.0, 1.0)
+    assert scores.log_loss == (0.0, 0.0, 0.0)
+    assert scores.expected_calibration_error == (0.0, 0.0, 0.0)
+
+
+def test_wrong_answers_of_full_certainty_stay_finite():
+    labels = np.zeros(5, np.int64)
+    scores = score(labels, np.eye(2)[[1] * 5])
+    assert scores.accuracy.value == 0.0
+    assert all(np.isfinite(list(entry.values())).all() for entry in scores.to_json().values())
+
+
+def test_one_example():
+    scores = score(np.array([1]), np.array([[0.4, 0.6]]))
+    assert scores.accuracy.value == 1.0
+    assert scores.macro_f1 == (1.0, 1.0, 1.0)
+    assert scores.log_loss == pytest.approx((-np.log(0.6),) * 3)
+    assert scores.expected_calibration_error.value == pytest.approx(0.4)
+
+
+def test_no_example():
+    with pytest.raises(ValueError, match="no example to score"):
+        score(np.zeros(0, np.int64), np.zeros((0, 3)))
+
+
+@given(st.integers(0, 10_000), st.integers(2, 7), st.integers(1, 30))
+def test_weights_stand_for_repeated_examples(seed, classes, examples):
+    labels, probabilities = drawn(examples, classes, seed=seed)
+    picked = np.random.default_rng(seed).integers(examples, size=examples)
+    weights = np.bincount(picked, minlength=examples).astype(float)
+    f1, loss, calibration = _resampled(labels, probabilities)(weights[None])[0]
+    predicted = probabilities.argmax(axis=1)
+    assert f1 == pytest.approx(macro_f1(labels[picked], predicted[picked], classes))
+    assert loss == pytest.approx(log_loss(labels[picked], probabilities[picked]))
+    assert calibration == pytest.approx(expected_calibration_error(labels[picked], probabilities[picked]))
+
+
+def test_ten_thousand_examples_take_little_time_and_memory():
+    labels, probabilities = drawn(10_000, 10)
+    began = time.process_time()
+    score(labels, probabilities)
+    assert time.process_time() - began < 3
+    tracemalloc.start()
+    score(labels, probabilities)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 120e6
+
+
+def coverage(examples, classes, stated, trials):
+    """How often each interval holds the score that a million other examples give."""
+    labels, probabilities = drawn(1_000_000, classes, stated, seed=1)
+    truth = {
+        "accuracy": accuracy(labels, probabilities),
+        "macro_f1": macro_f1(labels, probabilities.argmax(axis=1), classes),
+        "log_loss": log_loss(labels, probabilities),
+        "expected_calibration_error": expected_calibration_error(labels, probabilities),
+    }
+    held = dict.fromkeys(NAMES, 0)
+    for trial in range(trials):
+        found = score(*drawn(examples, classes, stated, seed=100 + trial), seed=trial).to_json()
+        for name in NAMES:
+            held[name] += found[name]["low"] <= truth[name] <= found[name]["high"]
+    return {name: count / trials for name, count in held.items()}
+
+
+def test_intervals_hold_the_truth_most_of_the_time():
+    found = coverage(1000, 4, 1.3, trials=60)
+    assert min(found.values()) > 0.85, found
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_95_percent_of_the_time():
+    """600 trials: the spread of a coverage of 0.95 is 0.009."""
+    found = coverage(2000, 10, 1.3, trials=600)
+    for name in ("accuracy", "macro_f1", "log_loss"):
+        assert 0.93 <= found[name] <= 0.97, found
+    assert 0.87 <= found["expected_calibration_error"] <= 0.99, found
+
+
+@pytest.mark.slow
+def test_the_calibration_interval_holds_zero_when_calibration_is_perfect():
+    assert coverage(2000, 10, 1.0, trials=300)["expected_calibration_error"] >= 0.93

@@ -1,0 +1,252 @@
+import csv
+import json
+import os
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_models import CLASSES, digits, trained_model, write_digits
+
+from pellucid.bundle import save
+from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
+from pellucid.pipeline.predict import predict
+from pellucid.settings import Settings
+
+PIXELS, LABELS = digits()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    save(trained_model(), folder / "model", {})
+    return folder
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def ask(run, inputs, tmp_path, *, settings=None, **more):
+    """Predict into a CSV file and read it back."""
+    out = tmp_path / "answers.csv"
+    done = predict(run, [str(each) for each in inputs], out, settings or Settings(), **more)
+    return done, rows_of(out)
+
+
+def expected_labels(indices):
+    return [CLASSES[best] for best in trained_model().predict_proba(PIXELS[indices]).argmax(axis=1)]
+
+
+def test_files_are_labelled_in_the_order_given(run, tmp_path):
+    paths = write_digits(tmp_path / "pictures", range(5))[::-1]
+    done, rows = ask(run, paths, tmp_path)
+    assert list(rows[0]) == ["input", "label", "probability", "error"]
+    assert [row["input"] for row in rows] == [str(path) for path in paths]
+    assert [row["label"] for row in rows] == expected_labels([4, 3, 2, 1, 0])
+    assert [row["error"] for row in rows] == [""] * 5
+    assert (done.labelled, done.unreadable, done.warnings) == (5, 0, ())
+
+
+def test_probabilities_of_every_class(run, tmp_path):
+    paths = write_digits(tmp_path / "pictures", range(300))
+    _, rows = ask(run, paths, tmp_path, with_probabilities=True)
+    assert list(rows[0]) == ["input", "label", "probability", "error", *CLASSES]
+    found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
+    assert np.allclose(found, trained_model().predict_proba(PIXELS[:300]), atol=1e-7)
+    assert [float(row["probability"]) for row in rows] == found.max(axis=1).tolist()
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_folder_is_walked_and_its_path_joined(run, tmp_path, monkeypatch, ending):
+    monkeypatch.chdir(tmp_path)
+    write_digits(tmp_path / "pictures" / "b", range(0, 2))
+    write_digits(tmp_path / "pictures" / "a" / "deep", range(2, 4))
+    (tmp_path / "pictures" / "notes.txt").write_text("not a picture")
+    done, rows = ask(run, [f"./pictures{ending}"], tmp_path)
+    assert [row["input"] for row in rows] == [
+        "./pictures/a/deep/0002.png", "./pictures/a/deep/0003.png", "./pictures/b/0000.png",
+        "./pictures/b/0001.png",
+    ]  # fmt: skip
+    assert done.warnings == (f"./pictures{ending}: 1 files that are no pictures left out",)
+
+
+def test_a_table_names_its_rows(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_digits(tmp_path / "pictures", range(3))
+    (tmp_path / "secret.png").write_bytes((tmp_path / "pictures" / "0000.png").read_bytes())
+    (tmp_path / "pictures" / "table.csv").write_text(
+        "image,comment\n0002.png,fine\nmissing.png,gone\n../secret.png,outside\n,empty\n0000.png,fine\n"
+    )
+    done, rows = ask(run, ["pictures/table.csv", "pictures/0001.png"], tmp_path)
+    assert [row["input"] for row in rows] == [
+        *(f"pictures/table.csv:{row}" for row in (2, 3, 4, 5, 6)), "pictures/0001.png",
+    ]  # fmt: skip
+    assert [row["error"] for row in rows] == [
+        "",
+        "no such file (missing.png)",
+        "the path leaves the table's folder; give an absolute path",
+        "no path of a picture in this row",
+        "",
+        "",
+    ]
+    assert [row["label"] for row in rows] == [
+        *expected_labels([2]), "", "", "", *expected_labels([0, 1]),
+    ]  # fmt: skip
+    assert (done.labelled, done.unreadable) == (3, 3)
+    assert "pictures/table.csv: pictures from column 'image'" in done.warnings
+
+
+@pytest.mark.parametrize("form", ["jsonl", "tsv", "parquet"])
+def test_tables_of_other_forms(form, run, tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    write_digits(tmp_path, range(2))
+    names = ["0000.png", "0001.png"]
+    table = tmp_path / f"table.{form}"
+    if form == "jsonl":
+        table.write_text("".join(json.dumps({"picture": name}) + "\n" for name in names))
+    elif form == "tsv":
+        table.write_text("picture\tx\n" + "".join(f"{name}\t1\n" for name in names))
+    else:
+        parquet.write_table(pa.table({"picture": names}), table)
+    _, rows = ask(run, [table], tmp_path, settings=Settings(input_column="picture"))
+    assert [row["label"] for row in rows] == expected_labels([0, 1])
+
+
+def test_arrays_are_labelled_too(run, tmp_path):
+    np.savez(
+        tmp_path / "some.npz", x_train=PIXELS[:4], y_train=LABELS[:4], x_test=PIXELS[4:6], y_test=LABELS[4:6]
+    )
+    _, rows = ask(run, [tmp_path / "some.npz"], tmp_path)
+    assert [row["label"] for row in rows] == expected_labels(range(6))
+
+
+BAD = {
+    "empty": (b"", "empty file (zero bytes)"),
+    "html": (b"<!DOCTYPE html><html><body>404</body></html>", "not an image (HTML)"),
+    "text": (b"just words", "not an image (text)"),
+}
+
+
+def test_bad_pictures_get_a_row_and_the_run_goes_on(run, tmp_path):
+    good = write_digits(tmp_path / "pictures", range(2))
+    Image.effect_noise((64, 64), 100).save(tmp_path / "pictures" / "noise.png")
+    content = (tmp_path / "pictures" / "noise.png").read_bytes()
+    (tmp_path / "pictures" / "noise.png").write_bytes(content[: len(content) // 2])
+    for name, (bytes_of_it, _) in BAD.items():
+        (tmp_path / "pictures" / f"{name}.png").write_bytes(bytes_of_it)
+    done, rows = ask(run, [tmp_path / "pictures"], tmp_path, with_probabilities=True)
+    by_name = {os.path.basename(row["input"]): row for row in rows}
+    assert (done.labelled, done.unreadable) == (2, 4)
+    for name, (_, reason) in BAD.items():
+        row = by_name[f"{name}.png"]
+        assert row["error"] == reason
+        assert all(value == "" for column, value in row.items() if column not in ("input", "error"))
+    assert "truncated" in by_name["noise.png"]["error"]
+    assert [by_name[path.name]["label"] for path in good] == expected_labels([0, 1])
+
+
+def test_only_bad_pictures_are_no_error(run, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"")
+    done, rows = ask(run, [tmp_path / "bad.png"], tmp_path)
+    assert (done.labelled, done.unreadable) == (0, 1)
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize("name", ["two\nlines.png", "ünïcode 猫.png", " spaces .png", '"quoted",.png', "=1+1.png"])
+def test_file_names_of_all_kinds(name, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_digits(tmp_path, range(1))[0].rename(tmp_path / name)
+    _, rows = ask(run, [name], tmp_path)
+    assert rows[0]["input"] == ("'" + name if name.startswith("=") else name)
+    assert rows[0]["label"] == expected_labels([0])[0]
+
+
+def test_a_name_that_is_no_unicode(run, tmp_path):
+    raw = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    os.rename(write_digits(tmp_path, range(1))[0], raw)
+    _, rows = ask(run, [os.fsdecode(raw)], tmp_path)
+    assert rows[0]["input"].endswith("caf\\xe9.png")
+    assert rows[0]["error"] == ""
+
+
+def test_pictures_of_other_sizes_and_colours_are_fitted(run, tmp_path):
+    picture = Image.fromarray(PIXELS[0, ..., 0])
+    picture.convert("RGBA").save(tmp_path / "colour.png")
+    picture.resize((80, 80), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    done, rows = ask(run, [tmp_path / "colour.png", tmp_path / "large.png"], tmp_path)
+    assert [row["label"] for row in rows] == expected_labels([0, 0])
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_missing_input_is_refused_before_any_work(order, run, tmp_path):
+    good = write_digits(tmp_path, range(1))[0]
+    inputs = [good, tmp_path / "nowhere.png"][:: 1 if order == 0 else -1]
+    with pytest.raises(DataError, match=r"nowhere\.png: no such file or folder"):
+        ask(run, inputs, tmp_path)
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_a_folder_without_pictures(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty: no picture in this folder"):
+        ask(run, [tmp_path / "empty"], tmp_path)
+
+
+def test_a_model_that_is_missing(tmp_path):
+    paths = write_digits(tmp_path / "pictures", range(1))
+    with pytest.raises(ModelFileError, match="there is no such folder"):
+        ask(tmp_path / "nowhere", paths, tmp_path)
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_another_ending_is_refused_first(tmp_path):
+    with pytest.raises(UsageError, match=r"does not end in \.csv"):
+        predict(tmp_path / "nowhere", ["nowhere"], tmp_path / "out.txt", Settings())
+
+
+def test_a_folder_in_the_place_of_the_answers(run, tmp_path):
+    (tmp_path / "answers.csv").mkdir()
+    with pytest.raises(StorageError, match="not a regular file"):
+        ask(run, write_digits(tmp_path / "pictures", range(1)), tmp_path)
+
+
+def test_a_former_file_is_replaced_whole(run, tmp_path):
+    (tmp_path / "answers.csv").write_text("former\n" * 1000)
+    _, rows = ask(run, write_digits(tmp_path / "pictures", range(1)), tmp_path)
+    assert len(rows) == 1
+
+
+def test_progress_counts_every_picture(run, tmp_path):
+    seen = []
+    paths = write_digits(tmp_path / "pictures", range(300))
+    ask(run, paths, tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(256, 300), (300, 300)]
+
+
+def test_no_thread_is_left_behind(run, tmp_path):
+    before = threading.active_count()
+    ask(run, write_digits(tmp_path / "pictures", range(3)), tmp_path)
+    assert threading.active_count() == before
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(run, tmp_path):
+    """Twenty times as many pictures may take as much more as their names do."""
+    picture = write_digits(tmp_path, range(1))[0]
+
+    def peak(count):
+        table = tmp_path / f"{count}.csv"
+        table.write_text("image\n" + f"{picture}\n" * count)
+        tracemalloc.start()
+        predict(run, [str(table)], tmp_path / "out.parquet", Settings())
+        result = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return result
+
+    peak(300)
+    few, many = peak(300), peak(6000)
+    assert many - few < 5700 * 1200

@@ -1,0 +1,219 @@
+"""The report as a page: its order, what it says, and that it stands alone."""
+
+import dataclasses
+import itertools
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from pellucid.reports import ReportFacts, render
+from pellucid.reports.report import SECTIONS
+from reports.report_page import Page
+
+
+@pytest.fixture(scope="module")
+def page(digit_facts: ReportFacts) -> Page:
+    return Page(render(digit_facts))
+
+
+def test_sections_follow_the_argument(page: Page) -> None:
+    assert [section["id"] for section in page.all("section")] == [section.key for section in SECTIONS]
+    links = [link["href"] for link in page.all("a")]
+    assert [f"#{section.key}" for section in SECTIONS] == links[1 : 1 + len(SECTIONS)]
+
+
+def test_landmarks_language_and_skip_link(page: Page) -> None:
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("main")) == len(page.all("header")) == len(page.all("footer")) == 1
+    assert page.all("nav")[0]["aria-label"]
+    assert page.all("a")[0] == {"class": "skip", "href": "#main"}
+    assert page.all("main")[0]["id"] == "main"
+    assert len(page.all("title")) == 1
+
+
+def test_headings_never_skip_a_level(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_every_identifier_is_unique_and_every_reference_is_met(page: Page) -> None:
+    names = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(names) == len(set(names))
+    wanted = [link["href"][1:] for link in page.all("a") if link["href"].startswith("#")]
+    for attribute in ("aria-labelledby", "aria-describedby", "popovertarget"):
+        wanted += [attributes[attribute] for _, attributes in page.elements if attribute in attributes]
+    assert set(wanted) <= set(names)
+
+
+def test_tables_have_captions_or_names_and_scoped_headers(page: Page) -> None:
+    assert len(page.all("table")) >= 6
+    assert all(header.get("scope") in ("row", "col") for header in page.all("th"))
+    regions = [part for part in page.all("div") if part.get("class") == "scroll"]
+    assert len(regions) == len(page.all("table"))
+    assert all(
+        part["role"] == "region" and part["tabindex"] == "0" and part["aria-label"] for part in regions
+    )
+    assert len({part["aria-label"] for part in regions}) == len(regions)
+
+
+def test_pictures_are_described_and_inside_the_page(page: Page, digit_facts: ReportFacts) -> None:
+    pictures = page.all("img")
+    assert len(pictures) == len(digit_facts.mistakes)
+    assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+    first = digit_facts.mistakes[0]
+    assert pictures[0]["alt"] == f"{first.label}, taken for {first.predicted}; 8 by 8 pixels"
+
+
+def test_nothing_is_fetched_and_nothing_runs(page: Page, digit_facts: ReportFacts) -> None:
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    policy = next(meta for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy["content"].startswith("default-src 'none'; img-src data:;")
+    html = render(digit_facts)
+    assert not re.search(r"https?://|@import|url\(", html)
+    targets = {link["href"] for link in page.all("a") if not link["href"].startswith("#")}
+    assert targets == {"data.jsonl", "metrics.json", "history.jsonl", "config.json"}
+
+
+def test_the_verdict_is_one_sentence_with_the_score_and_its_interval(
+    page: Page, digit_facts: ReportFacts
+) -> None:
+    right, tested = int(np.trace(digit_facts.confusion)), digit_facts.tested
+    assert f"cnn named {100 * right / tested:.1f} % of {tested} unseen pictures right." in page.text
+    score = digit_facts.metrics["models"]["cnn"]["test"]["accuracy"]
+    shown = f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+    assert f"Test accuracy {shown}." in page.text
+    assert "!" not in page.text
+
+
+def test_units_stand_beside_the_numbers(page: Page) -> None:
+    for shown in ("41.2 s", "1.14 MB", "0.521 ms", "162 parameters", "3,510 pictures each second"):
+        assert shown in page.text
+
+
+def test_a_cell_of_the_matrix_leads_to_its_examples(page: Page, digit_facts: ReportFacts) -> None:
+    first = digit_facts.mistakes[0]
+    key = f"{digit_facts.classes.index(first.label)}-{digit_facts.classes.index(first.predicted)}"
+    assert {"href": f"#pair-{key}"} in page.all("a")
+    assert f"mistake pair-{key}" in page.all("figure")[0]["class"]
+    rules = "".join(text for tag, text in page.texts if tag == "style")
+    assert f"#pair-{key}:target ~ .gallery > .pair-{key} {{ display: block; }}" in rules
+
+
+def test_same_facts_same_bytes(digit_facts: ReportFacts) -> None:
+    assert render(digit_facts) == render(digit_facts)
+
+
+@pytest.mark.parametrize(
+    ("missing", "gone"),
+    [
+        ({"history": []}, {"training"}),
+        ({"layers": []}, {"network"}),
+        ({"check": None}, set()),
+        ({"mistakes": []}, set()),
+        ({"settings": {}, "versions": {}}, set()),
+    ],
+)
+def test_parts_that_do_not_exist_are_left_out(
+    digit_facts: ReportFacts, missing: dict[str, object], gone: set[str]
+) -> None:
+    page = Page(render(dataclasses.replace(digit_facts, **missing)))
+    assert [section["id"] for section in page.all("section")] == [
+        section.key for section in SECTIONS if section.key not in gone
+    ]
+    assert not {link["href"] for link in page.all("a")} & {f"#{key}" for key in gone}
+
+
+def test_without_a_test_split_nothing_is_claimed(digit_facts: ReportFacts) -> None:
+    models = {"cnn": {"validation": {"accuracy": 0.9}, "test": {}, "test_without_leaked": None}}
+    metrics = {**digit_facts.metrics, "models": models}
+    nothing = np.zeros((10, 10), np.int64)
+    page = Page(render(dataclasses.replace(digit_facts, metrics=metrics, confusion=nothing, mistakes=[])))
+    assert "cnn was trained, and nothing was left to test it on." in page.text
+    assert "in not measured; it takes not measured on disk" in page.text
+    assert "errors" not in [section["id"] for section in page.all("section")]
+
+
+def test_numbers_that_are_not_finite_are_not_shown(digit_facts: ReportFacts) -> None:
+    history = [{**line, "validation_loss": float("nan"), "train_loss": None} for line in digit_facts.history]
+    page = Page(render(dataclasses.replace(digit_facts, history=history)))
+    assert "nan" not in page.text.lower().split()
+    assert [plot["aria-label"].split(":")[0] for plot in page.all("svg") if plot.get("role") == "img"] == [
+        "Accuracy",
+        "Learning rate",
+    ]
+
+
+def test_guessing_is_called_guessing(digit_facts: ReportFacts) -> None:
+    score = {"value": 0.12, "low": 0.08, "high": 0.17}
+    models = {"cnn": {**digit_facts.metrics["models"]["cnn"], "test": {"accuracy": score}}}
+    page = Page(render(dataclasses.replace(digit_facts, metrics={**digit_facts.metrics, "models": models})))
+    assert "cnn is not surely better than always answering the commonest class." in page.text
+    assert "Nothing yet" in page.text
+
+
+def test_leaks_stand_in_the_verdict_with_both_scores(
+    named_facts: Callable[[Sequence[str]], ReportFacts],
+) -> None:
+    facts = named_facts(["cat", "dog", "owl"])
+    models = {"cnn": dict(facts.metrics["models"]["cnn"])}
+    models["cnn"]["test_without_leaked"] = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.78}}
+    page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "models": models})))
+    assert "unseen pictures right, but 3 of them also stand in its training data." in page.text
+    assert "0.700 [0.600, 0.780] without the leaked pictures" in page.text
+
+
+@pytest.mark.parametrize("classes", [1, 2, 20])
+def test_few_classes_get_a_matrix(named_facts: Callable[[Sequence[str]], ReportFacts], classes: int) -> None:
+    page = Page(render(named_facts([f"class {k}" for k in range(classes)])))
+    matrix = [table for table in page.all("table") if table.get("class", "").startswith("matrix")]
+    assert len(matrix) == 1
+    cells = [cell for cell in page.all("td") if re.match(r"s\d", cell.get("class", ""))]
+    assert len(cells) == classes**2
+
+
+@pytest.mark.parametrize("classes", [21, 100, 1000])
+def test_many_classes_get_a_list_of_pairs(
+    named_facts: Callable[[Sequence[str]], ReportFacts], classes: int
+) -> None:
+    facts = named_facts([f"class {k:04}" for k in range(classes)])
+    facts = dataclasses.replace(facts, layers=[], check=None, settings={}, versions={})
+    html = render(facts)
+    page = Page(html)
+    assert not [table for table in page.all("table") if table.get("class", "").startswith("matrix")]
+    assert f"the {min(30, classes - 1)} commonest of {classes - 1:,} kinds of mistake" in page.text
+    assert f"All {classes:,} classes, hardest first" in page.text
+    assert len(html.encode()) < 3_000_000
+
+
+def test_ten_thousand_large_pictures_stay_under_three_megabytes(digit_facts: ReportFacts) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 256, 256, 3), np.uint8)
+    mistakes = [
+        dataclasses.replace(digit_facts.mistakes[k % len(digit_facts.mistakes)], pixels=noise[k])
+        for k in range(40)
+    ]
+    facts = dataclasses.replace(digit_facts, mistakes=mistakes, confusion=digit_facts.confusion * 17)
+    assert len(render(facts).encode()) < 3_000_000
+
+
+def test_a_very_long_history_is_thinned(digit_facts: ReportFacts) -> None:
+    history = [{**digit_facts.history[0], "epoch": epoch} for epoch in range(1, 10_001)]
+    html = render(dataclasses.replace(digit_facts, history=history))
+    assert "200 of 10,000 epochs" in Page(html).text
+    assert ">10,000</th>" in html
+    assert len(html.encode()) < 500_000
+
+
+def test_rendering_loads_neither_torch_nor_a_plotting_library() -> None:
+    code = (
+        "import sys, pellucid.reports.report;"
+        "print(sorted({'torch', 'sklearn', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,88 @@
+"""Where the marks of plots go, and what pictures become."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid.reports.numbers import Score
+from pellucid.reports.pictures import embed
+from pellucid.reports.plots import BOTTOM, LEFT, RIGHT, TOP, Axes, Series, line_plot, round_steps, ruler
+
+AXES = Axes("Accuracy", "by epoch", "epoch", "share right", (0, 1), (0.1, "chance"))
+
+
+def test_corners_of_the_data_are_corners_of_the_plot() -> None:
+    plot = line_plot([Series("validation", "main", [1, 11], [0, 1])], AXES)
+    assert plot is not None
+    assert plot.lines[0].path == f"M{LEFT:g},{BOTTOM:g} L{RIGHT:g},{TOP:g}"
+    assert plot.lines[0].end == (RIGHT, TOP)
+    assert plot.reference is not None
+    assert plot.reference.place == pytest.approx(BOTTOM - 0.1 * (BOTTOM - TOP), abs=0.05)
+    assert [tick.label for tick in plot.y_ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+
+
+def test_labels_of_close_lines_do_not_overlap() -> None:
+    close = [Series(str(k), "main", [1, 2], [0.5, 0.5 + k / 1000]) for k in range(2)]
+    plot = line_plot(close, AXES)
+    assert plot is not None
+    assert abs(plot.lines[0].label_y - plot.lines[1].label_y) >= 14
+
+
+def test_gaps_single_points_and_nothing() -> None:
+    plot = line_plot([Series("a", "main", [1, 2, 3], [None, 0.5, None])], AXES)
+    assert plot is not None
+    assert plot.lines[0].path.count("L") == 0
+    assert LEFT < plot.lines[0].end[0] < RIGHT
+    assert line_plot([Series("a", "main", [1, 2], [None, None])], AXES) is None
+    assert line_plot([], AXES) is None
+
+
+def test_a_line_of_zeros_can_be_drawn() -> None:
+    plot = line_plot([Series("a", "main", [1, 2], [0, 0])], Axes("t", "d", "x", "y"))
+    assert plot is not None
+    assert plot.lines[0].end == (RIGHT, BOTTOM)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "steps"),
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (0, 7, [0, 2, 4, 6]),
+        (0.83, 0.91, [0.84, 0.86, 0.88, 0.9]),
+        (1, 400, [100, 200, 300, 400]),
+    ],
+)
+def test_round_steps(low: float, high: float, steps: list[float]) -> None:
+    assert round_steps(low, high) == pytest.approx(steps)
+
+
+def test_a_ruler_places_the_interval_and_stays_on_its_scale() -> None:
+    laid = ruler(Score(0.95, 0.9, 1.2), (0.8, 1.0), (0.1, "chance"))
+    assert (laid.low, laid.value, laid.high) == pytest.approx((50, 75, 100))
+    assert laid.reference is not None
+    assert laid.reference.place == 0
+
+
+def _decoded(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_small_picture_is_embedded_as_it_is(channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, channels), np.uint8)
+    (embedded,) = embed([pixels])
+    assert np.array_equal(np.asarray(_decoded(embedded.uri)).reshape(pixels.shape), pixels)
+    assert (embedded.width, embedded.height, embedded.is_small) == (9, 5, True)
+
+
+def test_large_pictures_are_reduced_until_they_fit() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 300, 200, 3), np.uint8)
+    embedded = embed(list(noise))
+    assert sum(len(picture.uri) for picture in embedded) <= 1_600_000
+    picture = _decoded(embedded[0].uri)
+    assert picture.height > picture.width >= 32
+    assert (embedded[0].width, embedded[0].height, embedded[0].is_small) == (200, 300, False)
+    assert embed([]) == []

@@ -1,0 +1,81 @@
+"""Small real models on scikit-learn's digits, for tests of all that comes after training."""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from pellucid.bundle import ImageModel
+from pellucid.data.preprocessing import Preprocessing
+from pellucid.networks import InputFacts, build, design
+from pellucid.settings import Settings
+
+CLASSES = tuple(f"digit {number}" for number in range(10))
+DIGITS = Preprocessing(8, 8, 1)
+
+
+@functools.cache
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (1797, 8, 8, 1) and labels of the digits."""
+    bunch = load_digits()
+    return (bunch.images * 15).astype(np.uint8)[..., None], bunch.target.astype(np.int64)
+
+
+def untrained_model(name: str = "cnn", *, mirror: bool = False, **given) -> ImageModel:
+    """A model whose weights are random but whose standardisation is real."""
+    settings = Settings(model=name, width=given.pop("width", 8), **given)
+    network = build(design(name, settings, InputFacts((1, 8, 8), 10, 1000)))
+    pixels, _ = digits()
+    network.initialise_from_data(torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float())
+    return ImageModel(network, DIGITS, CLASSES, mirror=mirror)
+
+
+@functools.cache
+def trained_model() -> ImageModel:
+    """A perceptron with one hidden layer that reads most digits; trained on the first 1,000."""
+    model = untrained_model("mlp", width=32, depth=1)
+    pixels, labels = digits()
+    images = torch.from_numpy(pixels[:1000]).permute(0, 3, 1, 2).float()
+    optimiser = torch.optim.Adam(model.network.parameters(), lr=0.01)
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model.network(images), torch.from_numpy(labels[:1000])).backward()
+        optimiser.step()
+    model.network.eval()
+    return model
+
+
+def write_digits(folder: Path, indices: range, *, by_class: bool = False) -> list[Path]:
+    """Write digits as PNG files, in one folder or in a folder for each class."""
+    pixels, labels = digits()
+    paths = []
+    for index in indices:
+        place = folder / CLASSES[labels[index]] if by_class else folder
+        place.mkdir(parents=True, exist_ok=True)
+        paths.append(place / f"{index:04}.png")
+        Image.fromarray(pixels[index, ..., 0]).save(paths[-1])
+    return paths
+
+
+def sealed(document: dict) -> bytes:
+    """`model.json` with a right checksum of its own, as an attacker would make it."""
+
+    def text(content: dict) -> bytes:
+        return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+    plain = {key: value for key, value in document.items() if key != "own_sha256"}
+    return text({**plain, "own_sha256": hashlib.sha256(text(plain)).hexdigest()})
+
+
+def reseal(folder: Path, **changes) -> None:
+    """Change `model.json` and make every checksum right again."""
+    document = json.loads((folder / "model.json").read_text())
+    document["sha256"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in document["sha256"]
+    }
+    (folder / "model.json").write_bytes(sealed({**document, **changes}))

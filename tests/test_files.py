@@ -1,0 +1,245 @@
+"""The save protocol: what was there stays whole, whatever step fails."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid import files
+from pellucid.errors import RunLockedError, StorageError
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+DiskUsage = namedtuple("DiskUsage", "total used free")
+HOLD_LOCK = """
+import sys, time
+from pathlib import Path
+from pellucid.files import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def write_a_file(folder: Path) -> None:
+    files.write_file(folder / "kept", b"new")
+
+
+def write_bit_by_bit(folder: Path) -> None:
+    with files.writing(folder / "kept") as draft:
+        draft.write(b"n")
+        draft.write(b"ew")
+
+
+def write_a_folder(folder: Path) -> None:
+    files.write_folder(folder / "whole", {"kept": b"new"})
+
+
+def link_a_folder(folder: Path) -> None:
+    source = folder.parent / "source"
+    source.mkdir(exist_ok=True)
+    (source / "kept").write_bytes(b"new")
+    files.link_folder(source, folder / "whole")
+
+
+WRITERS = {
+    "kept": [write_a_file, write_bit_by_bit],
+    "whole/kept": [write_a_folder, link_a_folder],
+}
+CASES = [(name, writer) for name, writers in WRITERS.items() for writer in writers]
+
+
+@pytest.fixture
+def former(tmp_path: Path) -> Path:
+    """A folder in which both a file and a folder already stand."""
+    folder = tmp_path / "run"
+    (folder / "whole").mkdir(parents=True)
+    for name in WRITERS:
+        (folder / name).write_bytes(b"old")
+    return folder
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.name.endswith((".tmp", ".old"))]
+
+
+@pytest.mark.parametrize(("name", "writer"), CASES)
+def test_new_content_replaces_the_former_and_leaves_nothing_else(
+    former: Path, name: str, writer: Callable[[Path], None]
+) -> None:
+    before = sorted(former.rglob("*"))
+    writer(former)
+    assert (former / name).read_bytes() == b"new"
+    assert sorted(former.rglob("*")) == before
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize(("name", "writer"), CASES)
+def test_a_full_disk_leaves_the_former_content(
+    former: Path, monkeypatch: pytest.MonkeyPatch, step: str, name: str, writer: Callable[[Path], None]
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise FULL
+
+    if writer is link_a_folder and step == "fsync":
+        monkeypatch.setattr(os, "link", fail)  # copies instead, which has to sync
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(
+        StorageError, match=r"cannot write: no space left on device; free some space, then run"
+    ):
+        writer(former)
+    monkeypatch.undo()
+    assert (former / name).read_bytes() == b"old"
+    assert leftovers(former) == []
+
+
+@pytest.mark.parametrize(("name", "writer"), CASES[:3])
+def test_bytes_that_come_back_different_are_refused(
+    former: Path, monkeypatch: pytest.MonkeyPatch, name: str, writer: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(files, "sha256", lambda path: "0" * 64)
+    with pytest.raises(
+        StorageError, match=r"kept: cannot write: what was read back differs .*; check the disk"
+    ):
+        writer(former)
+    assert (former / name).read_bytes() == b"old"
+    assert leftovers(former) == []
+
+
+def test_a_folder_whose_second_rename_fails_comes_back(former: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = os.replace, []
+
+    def fail_putting_in_place(source: Path, target: Path) -> None:
+        calls.append(target)
+        if Path(target).name == "whole" and len(calls) == 3:
+            raise FULL
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_putting_in_place)
+    with pytest.raises(StorageError, match="whole: cannot write: no space left on device"):
+        write_a_folder(former)
+    monkeypatch.undo()
+    assert (former / "whole/kept").read_bytes() == b"old"
+    assert leftovers(former) == []
+
+
+def test_an_exception_while_writing_bit_by_bit_leaves_the_former_content(former: Path) -> None:
+    def change_mind() -> None:
+        with files.writing(former / "kept") as draft:
+            draft.write(b"half")
+            raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        change_mind()
+    assert (former / "kept").read_bytes() == b"old"
+    assert leftovers(former) == []
+
+
+def test_what_is_no_regular_file_is_not_replaced(former: Path) -> None:
+    with pytest.raises(
+        StorageError, match="whole: cannot write: what stands there is not a regular file; something"
+    ):
+        files.write_file(former / "whole", b"new")
+    assert (former / "whole/kept").read_bytes() == b"old"
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"nowhere/file: cannot write: no such file or directory"):
+        files.write_file(tmp_path / "nowhere" / "file", b"")
+
+
+@given(st.binary(max_size=3000))
+def test_a_written_file_has_the_digest_that_is_returned(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "written"
+    assert files.write_file(path, content) == hashlib.sha256(content).hexdigest() == files.sha256(path)
+    assert path.read_bytes() == content
+
+
+def test_json_is_readable_and_refuses_what_json_cannot_hold(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "document.json", {"name": "Größe", "value": 0.1})
+    text = (tmp_path / "document.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"name": "Größe", "value": 0.1}
+    assert "Größe" in text
+    assert text.endswith("}\n")
+    with pytest.raises(ValueError, match="Out of range float values"):
+        files.write_json(tmp_path / "document.json", {"value": float("nan")})
+    assert json.loads((tmp_path / "document.json").read_text()) == json.loads(text)
+
+
+def test_linked_files_share_their_bytes_on_disk(former: Path) -> None:
+    link_a_folder(former)
+    assert (former / "whole/kept").samefile(former.parent / "source/kept")
+
+
+def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
+    files.make_folder(tmp_path / "a" / "b")
+    files.make_folder(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(
+        StorageError, match="not a directory; a file stands where a folder is needed; choose another"
+    ):
+        files.make_folder(tmp_path / "a" / "b")
+    with pytest.raises(
+        StorageError, match="file exists; something of another kind stands there; choose another"
+    ):
+        files.make_folder(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "choose a folder you may write to"),
+        (errno.EROFS, "choose a folder on a disk that is not read-only"),
+        (errno.EDQUOT, "free some of your quota, then run the same command with --resume"),
+        (errno.EIO, "check the disk"),
+    ],
+)
+def test_every_cause_has_its_remedy(tmp_path: Path, number: int, remedy: str) -> None:
+    error = files.storage_error(tmp_path, OSError(number, os.strerror(number)))
+    assert str(error) == f"{tmp_path}: cannot write: {os.strerror(number).lower()}; {remedy}"
+
+
+def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: DiskUsage(10**9, 10**9 - 5_000_000, 5_000_000))
+    files.require_space(tmp_path, 5_000_000)
+    with pytest.raises(StorageError, match="5 MB free, about 6 MB needed; free some space"):
+        files.require_space(tmp_path, 6_000_000)
+
+
+def test_a_lock_is_held_by_one_process_and_freed_by_its_death(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        message = f"process {holder.pid} is writing here; wait for it or choose another --out"
+        with pytest.raises(RunLockedError, match=message), files.locked(tmp_path):
+            pass
+        holder.kill()
+    with files.locked(tmp_path):
+        assert (tmp_path / ".lock").read_text() == str(os.getpid())
+    with files.locked(tmp_path):
+        pass
+
+
+def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match=r"\.lock: cannot write: no such file"),
+        files.locked(tmp_path / "nowhere"),
+    ):
+        pass
