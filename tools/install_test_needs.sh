@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Installs what some tests need beyond Python packages: the full Fashion-MNIST and a browser.
+# Installs what some tests need beyond Python packages: the full Fashion-MNIST, a browser and axe-core.
 # Does nothing but say so where Debian's packages cannot be installed; those tests then skip.
 set -eu
 
 missing=()
 [ -d /usr/share/datasets/fashion-mnist ] || missing+=(dataset-fashion-mnist)
 command -v chromium >/dev/null || missing+=(chromium)
+
+if command -v npm >/dev/null && [ ! -d "$(npm root --global)/axe-core" ]; then
+    npm install --silent --global axe-core >/dev/null || echo "axe-core cannot be installed: its test will be skipped"
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

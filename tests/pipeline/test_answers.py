@@ -3,7 +3,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -51,7 +51,14 @@ def test_parquet(tmp_path):
             sink(many[start : start + 256])
     table = parquet.read_table(tmp_path / "out.parquet")
     assert table.column_names == ["input", "label", "probability", "error", "cat", "dog"]
-    assert [str(kind) for kind in table.schema.types] == ["string", "string", "double", "string", "double", "double"]
+    assert [str(kind) for kind in table.schema.types] == [
+        "string",
+        "string",
+        "double",
+        "string",
+        "double",
+        "double",
+    ]
     assert table.num_rows == 10_000
     assert table.slice(9998, 2).to_pylist() == [
         {"input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "cat": 0.75, "dog": 0.25},
@@ -99,6 +106,7 @@ NAUGHTY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 
 
 @given(st.lists(NAUGHTY, min_size=1, max_size=5))
+@example(["0\r", "a\r\nb"])
 def test_any_name_comes_back_from_csv(tmp_path_factory, names):
     out = tmp_path_factory.mktemp("names") / "out.csv"
     write(out, [Answer(name, name, 0.5, "") for name in names], ())
@@ -133,9 +141,14 @@ def test_another_ending(name, tmp_path):
 def test_an_error_half_way_leaves_the_former_file(ending, tmp_path):
     out = tmp_path / f"out.{ending}"
     out.write_text("former")
-    with pytest.raises(RuntimeError, match="broken"), answers_to(out, ("cat", "dog")) as sink:
-        sink(ANSWERS * 3000)
-        raise RuntimeError("broken")
+
+    def break_off():
+        with answers_to(out, ("cat", "dog")) as sink:
+            sink(ANSWERS * 3000)
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        break_off()
     assert out.read_text() == "former"
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 

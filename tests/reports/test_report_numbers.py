@@ -41,7 +41,8 @@ def test_significant(value: object, shown: str) -> None:
         (numbers.rough, 1.2e6, "1.20 million"),
         (numbers.probability, 0.9721, "0.972"), (numbers.probability, 1e-5, "< 0.001"),
         (numbers.probability, 0, "0.000"),
-        (numbers.extent, (8, 28, 28), "8 \u00d7 28 \u00d7 28"), (numbers.extent, 10, "10"), (numbers.extent, None, ""),
+        (numbers.extent, (8, 28, 28), "8 \u00d7 28 \u00d7 28"), (numbers.extent, 10, "10"),
+        (numbers.extent, None, ""),
         (numbers.tick, 0.0, "0"), (numbers.tick, 0.25, "0.25"), (numbers.tick, 20.0, "20"),
     ],
 )  # fmt: skip

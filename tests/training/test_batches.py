@@ -58,7 +58,9 @@ def test_features_stay_rows():
     assert to_tensor(np.ones((3, 7))).shape == (3, 7)
 
 
-@pytest.mark.parametrize(("examples", "sizes"), [(9, [4, 5]), (10, [4, 4, 2]), (8, [4, 4]), (1, [1]), (3, [3])])
+@pytest.mark.parametrize(
+    ("examples", "sizes"), [(9, [4, 5]), (10, [4, 4, 2]), (8, [4, 4]), (1, [1]), (3, [3])]
+)
 def test_a_single_example_left_over_joins_the_batch_before_it(begin, digits, examples, sizes):
     few = dataclasses.replace(digits, train=digits.train[:examples])
     batches = Batches(few, dataclasses.replace(begin().batches.recipe, batch_size=4))

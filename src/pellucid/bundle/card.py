@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pellucid.bundle.feature_model import FeatureModel
 from pellucid.bundle.image_model import ImageModel
 
 _CLASSES_SHOWN = 50
 
 
-def model_card(model: ImageModel, facts: Mapping[str, Any]) -> str:
+def model_card(model: ImageModel | FeatureModel, facts: Mapping[str, Any]) -> str:
     """Write the model card.
 
     Args:
@@ -19,19 +20,37 @@ def model_card(model: ImageModel, facts: Mapping[str, Any]) -> str:
     Returns:
         Markdown, in which every name from the data is plain text.
     """
-    picture = model.preprocessing
-    colours = "grey" if picture.channels == 1 else "colour"
     parameters = sum(parameter.numel() for parameter in model.network.parameters())
     rows = {
         "network": model.network.config.name,
         "parameters": f"{parameters:,}",
-        "input": f"one picture, brought to {picture.height} x {picture.width} pixels, {colours}",
+        "input": _input(model),
         "output": f"a probability for each of {len(model.classes)} classes",
-        "mirroring": "answers are averaged with the mirrored picture's" if model.mirror else "none",
+        **_mirroring(model),
         **facts,
     }
     lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
-    return _CARD.format(table="\n".join(lines), classes=_class_list(model.classes))
+    takes_pictures = isinstance(model, ImageModel)
+    return _CARD.format(
+        kind="An image classifier" if takes_pictures else "A classifier of feature vectors",
+        table="\n".join(lines),
+        classes=_class_list(model.classes),
+        command="or `pellucid predict path/to/this/folder picture.png`. " if takes_pictures else "",
+    )
+
+
+def _input(model: ImageModel | FeatureModel) -> str:
+    if isinstance(model, FeatureModel):
+        return f"a vector of {model.features} numbers"
+    picture = model.preprocessing
+    colours = "grey" if picture.channels == 1 else "colour"
+    return f"one picture, brought to {picture.height} x {picture.width} pixels, {colours}"
+
+
+def _mirroring(model: ImageModel | FeatureModel) -> dict[str, str]:
+    if isinstance(model, FeatureModel):
+        return {}
+    return {"mirroring": "answers are averaged with the mirrored picture's" if model.mirror else "none"}
 
 
 def plain_text(text: str) -> str:
@@ -65,7 +84,7 @@ def _class_list(classes: tuple[str, ...]) -> str:
 _CARD = """\
 # Model card
 
-An image classifier trained with Pellucid.
+{kind} trained with Pellucid.
 
 | Fact | Value |
 |---|---|
@@ -78,7 +97,7 @@ An image classifier trained with Pellucid.
 ## Intended use
 
 Not stated. Whoever passes this model on writes it into a file `INTENDED_USE.md` beside this one:
-what it is for, what it is not for, and where its training pictures came from. (This file is
+what it is for, what it is not for, and where its training examples came from. (This file is
 covered by a checksum; a model folder whose files were changed is refused.)
 
 ## How to use it
@@ -89,5 +108,5 @@ import pellucid
 model = pellucid.load("path/to/this/folder")
 ```
 
-or `pellucid predict path/to/this/folder picture.png`. Nothing in this folder can run code.
+{command}Nothing in this folder can run code.
 """

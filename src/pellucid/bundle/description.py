@@ -16,7 +16,7 @@ FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
 FORMAT = 1
-KIND = "image-classifier"
+PICTURES, VECTORS = "image-classifier", "feature-classifier"
 SIZE_LIMIT = 8 << 20
 _KEYS = ("format", "kind", "architecture", "preprocessing", "classes", "mirror", "sha256", "own_sha256")
 
@@ -27,14 +27,14 @@ class Description:
 
     Attributes:
         architecture: what to build.
-        preprocessing: how a picture becomes pixels.
+        preprocessing: how a picture becomes pixels; `None` for a model of feature vectors.
         classes: class names in the order of the network's outputs.
         mirror: whether answers are averaged with the mirrored picture's.
         sha256: name of every other file to its SHA-256.
     """
 
     architecture: NetworkConfig
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     classes: tuple[str, ...]
     mirror: bool
     sha256: Mapping[str, str]
@@ -48,9 +48,9 @@ class Description:
         return _sealed(
             {
                 "format": FORMAT,
-                "kind": KIND,
+                "kind": VECTORS if self.preprocessing is None else PICTURES,
                 "architecture": self.architecture.to_json(),
-                "preprocessing": self.preprocessing.to_json(),
+                "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
                 "classes": list(self.classes),
                 "mirror": self.mirror,
                 "sha256": dict(self.sha256),
@@ -75,7 +75,7 @@ class Description:
         _check_keys(document, place)
         try:
             architecture = NetworkConfig.from_json(document["architecture"])
-            preprocessing = Preprocessing.from_json(document["preprocessing"])
+            preprocessing = _preprocessing(document)
         except (ValueError, TypeError, KeyError) as error:
             raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
         classes = _checked_classes(document["classes"], place)
@@ -92,13 +92,18 @@ class Description:
         return description
 
     def _check_agreement(self, place: str) -> None:
-        """Architecture, preprocessing and classes must speak of the same pictures."""
+        """Architecture, preprocessing and classes must speak of the same inputs."""
+        takes = tuple(self.architecture.input_shape)
         picture = self.preprocessing
-        expected = (picture.channels, picture.height, picture.width)
-        if tuple(self.architecture.input_shape) != expected:
+        if picture is None and (len(takes) != 1 or self.mirror):
             raise ModelFileError(
-                f"{place}: the network takes {tuple(self.architecture.input_shape)}, but preprocessing "
-                f"makes {expected}; use an undamaged copy"
+                f"{place}: of the kind {VECTORS}, but the network takes or mirrors pictures; "
+                "use an undamaged copy"
+            )
+        if picture is not None and takes != (picture.channels, picture.height, picture.width):
+            raise ModelFileError(
+                f"{place}: the network takes {takes}, but preprocessing "
+                f"makes {(picture.channels, picture.height, picture.width)}; use an undamaged copy"
             )
         if self.architecture.classes != len(self.classes):
             raise ModelFileError(
@@ -128,14 +133,31 @@ def _check_keys(document: Any, place: str) -> None:
             f"{place}: format {document['format']}, this version reads format {FORMAT}; "
             "use the version of Pellucid that wrote it"
         )
-    if document.get("kind") != KIND:
-        raise ModelFileError(f"{place}: kind {document.get('kind')!r} is not known; known is {KIND}")
+    if document.get("kind") not in (PICTURES, VECTORS):
+        raise ModelFileError(
+            f"{place}: kind {document.get('kind')!r} is not known; known are {PICTURES} and {VECTORS}"
+        )
     for key in _KEYS:
         if key not in document:
             raise ModelFileError(f"{place}: {key!r} is missing; use an undamaged copy")
     for key in document:
         if key not in _KEYS:
             raise ModelFileError(f"{place}: the key {key!r} is not known; use an undamaged copy")
+
+
+def _preprocessing(document: dict[str, Any]) -> Preprocessing | None:
+    """How pictures are prepared; feature vectors have nothing there.
+
+    Raises:
+        ValueError: it does not fit the kind, or a field is wrong.
+    """
+    if document["kind"] == VECTORS:
+        if document["preprocessing"] is not None:
+            raise ValueError(f"preprocessing must be null in a model of the kind {VECTORS}")
+        return None
+    if not isinstance(document["preprocessing"], dict):
+        raise ValueError(f"preprocessing must be an object in a model of the kind {PICTURES}")
+    return Preprocessing.from_json(document["preprocessing"])
 
 
 def _checked_classes(classes: Any, place: str) -> tuple[str, ...]:

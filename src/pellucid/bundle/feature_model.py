@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Shaped
 
 from pellucid.bundle.answering import answer_in_batches, softmax
 from pellucid.errors import DataError
@@ -16,7 +16,14 @@ class FeatureModel:
     Attributes:
         network: the trained network; it takes raw feature values.
         classes: class names in the order of the probabilities.
+
+    Args:
+        network: see the attribute.
+        classes: see the attribute.
     """
+
+    network: Network
+    classes: tuple[str, ...]
 
     def __init__(self, network: Network, classes: Sequence[str]) -> None:
         self.network = network
@@ -28,12 +35,12 @@ class FeatureModel:
         return self.network.config.input_shape[0]
 
     def predict_proba(
-        self, rows: Float32[np.ndarray, "examples features"]
+        self, rows: Shaped[np.ndarray, "examples ..."]
     ) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every vector.
 
         Args:
-            rows: finite numbers.
+            rows: float32 (examples, features), finite.
 
         Returns:
             One row for each vector, in the order of `classes`; each row sums to one.
@@ -42,16 +49,13 @@ class FeatureModel:
             DataError: the vectors are of another length or type.
         """
         self._check(rows)
-        logits = answer_in_batches(self.network, rows, self.network.forward)
-        return softmax(logits.astype(np.float64))
+        return softmax(answer_in_batches(self.network, rows, self.network.forward).astype(np.float64))
 
-    def transform(
-        self, rows: Float32[np.ndarray, "examples features"]
-    ) -> Float32[np.ndarray, "examples hidden"]:
+    def transform(self, rows: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer.
 
         Args:
-            rows: finite numbers.
+            rows: float32 (examples, features), finite.
 
         Returns:
             One row for each vector.

@@ -1,4 +1,4 @@
-"""A trained network with everything that belongs to it, as one thing that answers."""
+"""A trained network for pictures with everything that belongs to it, as one thing that answers."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,6 @@ from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import Network
 
-_MOST_PICTURES = 128
-_MOST_VALUES = 1 << 22
-
 
 class ImageModel:
     """Pictures in, class probabilities out; always fp32, always evaluation mode.
@@ -23,7 +20,18 @@ class ImageModel:
         preprocessing: how a picture of any size becomes the pixels that the network takes.
         classes: class names in the order of the probabilities.
         mirror: whether the logits of the picture and of its left-right mirror image are averaged.
+
+    Args:
+        network: see the attribute.
+        preprocessing: see the attribute.
+        classes: see the attribute.
+        mirror: see the attribute.
     """
+
+    network: Network
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    mirror: bool
 
     def __init__(
         self,
@@ -54,8 +62,8 @@ class ImageModel:
         Raises:
             DataError: the pictures are of another size, channel count or type.
         """
-        logits = self._in_batches(pixels, self._logits)
-        return _softmax(logits.astype(np.float64))
+        self._check(pixels)
+        return softmax(answer_in_batches(self.network, pixels, self._logits).astype(np.float64))
 
     def transform(
         self, pixels: Shaped[np.ndarray, "examples ..."]

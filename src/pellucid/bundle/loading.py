@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pellucid.bundle.description import FILE_NAME, SIZE_LIMIT, WEIGHTS_NAME, Description
+from pellucid.bundle.feature_model import FeatureModel
 from pellucid.bundle.foreign import refuse_foreign_file
 from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.weights import check_header, unpack
@@ -16,7 +17,28 @@ from pellucid.networks.families import outline
 
 
 def load(folder: str | Path) -> ImageModel:
-    """Load a model.
+    """Load a model of pictures.
+
+    Args:
+        folder: a model folder, or a run, whose recommended model is taken.
+
+    Returns:
+        The model, ready to answer.
+
+    Raises:
+        ModelFileError: there is no model, it is damaged, of a kind that may run code, or takes
+            feature vectors.
+    """
+    model = load_any(folder)
+    if isinstance(model, FeatureModel):
+        raise ModelFileError(
+            f"{folder}: this model takes feature vectors, not pictures; use pellucid.load in Python"
+        )
+    return model
+
+
+def load_any(folder: str | Path) -> ImageModel | FeatureModel:
+    """Load a model of pictures or of feature vectors.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
@@ -99,7 +121,7 @@ def _check_other_files(folder: Path, hashes: Mapping[str, str]) -> None:
                 raise _changed(path)
 
 
-def _with_weights(path: Path, description: Description) -> ImageModel:
+def _with_weights(path: Path, description: Description) -> ImageModel | FeatureModel:
     """Build the network and fill it with the weights of a file that was checked first."""
     refuse_foreign_file(path)
     network = _outline(description.architecture, path.parent / FILE_NAME)
@@ -115,6 +137,8 @@ def _with_weights(path: Path, description: Description) -> ImageModel:
         raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
     network.load_state_dict(state, assign=True)
     network.eval()
+    if description.preprocessing is None:
+        return FeatureModel(network, description.classes)
     return ImageModel(network, description.preprocessing, description.classes, mirror=description.mirror)
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from pellucid.bundle.card import model_card
 from pellucid.bundle.description import CARD_NAME, FILE_NAME, WEIGHTS_NAME, Description
+from pellucid.bundle.feature_model import FeatureModel
 from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.weights import pack
 from pellucid.errors import DivergedError
 from pellucid.files import write_folder
 
 
-def save(model: ImageModel, folder: Path, facts: Mapping[str, Any]) -> None:
+def save(model: ImageModel | FeatureModel, folder: Path, facts: Mapping[str, Any]) -> None:
     """Write a model folder; equal weights give equal bytes of `weights.safetensors`.
 
     Args:
@@ -33,9 +34,9 @@ def save(model: ImageModel, folder: Path, facts: Mapping[str, Any]) -> None:
     contents = {WEIGHTS_NAME: pack(state), CARD_NAME: model_card(model, facts).encode()}
     description = Description(
         architecture=model.network.config,
-        preprocessing=model.preprocessing,
+        preprocessing=model.preprocessing if isinstance(model, ImageModel) else None,
         classes=model.classes,
-        mirror=model.mirror,
+        mirror=isinstance(model, ImageModel) and model.mirror,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )
     write_folder(folder, {**contents, FILE_NAME: description.to_bytes()})

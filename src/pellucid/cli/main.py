@@ -74,6 +74,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _say(error: Exception, message: str, debug: bool) -> None:
+    """Print a message; names from files cannot move the cursor or colour the terminal."""
     if debug:
         traceback.print_exception(error)
-    sys.stderr.write(message + "\n")
+    lines = message.split("\n")
+    if not all(line.isprintable() for line in lines):
+        from pellucid.data.wording import visible
+
+        lines = [visible(line) for line in lines]
+    sys.stderr.write("\n".join(lines) + "\n")

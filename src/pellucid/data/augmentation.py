@@ -53,7 +53,7 @@ def augmented_batch(
     columns = _reflected(np.arange(width) + shifts[1], width)
     columns = np.where(mirrored[:, None], width - 1 - columns, columns)
     places = (indices[:, None] * height + rows)[:, :, None] * width + columns[:, None, :]
-    batch = pixels.reshape(count * height * width, channels).take(places, axis=0)
+    batch: np.ndarray = pixels.reshape(count * height * width, channels).take(places, axis=0)
     if augmentation.erase > 0:
         _erase(batch, augmentation.erase, generator)
     return batch

@@ -13,9 +13,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeatures
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from pellucid.bundle import ImageModel, save
+from pellucid.bundle import FeatureModel, ImageModel, save
 from pellucid.bundle.description import FILE_NAME
-from pellucid.bundle.feature_model import FeatureModel
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.estimators.inputs import (
     Lesson,
@@ -35,8 +34,12 @@ from pellucid.training import Recipe, Session
 
 
 @documented
-class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
-    ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parameters, BaseEstimator
+class ImageClassifier(
+    ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    Parameters,
+    BaseEstimator,  # type: ignore[misc]
 ):
     """A neural network that learns the classes of pictures, or of feature vectors.
 
@@ -55,8 +58,7 @@ class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
     validation and the weights of the epoch that is best there are kept; with fewer, all are trained
     on. The same input, seed, machine and number of threads give the same model.
 
-    Args:
-        {parameters}
+    {parameters}
 
     Attributes:
         classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
@@ -71,11 +73,11 @@ class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
         >>> digits = load_digits()
         >>> classifier = ImageClassifier(model="mlp", epochs=10)
         >>> classifier = classifier.fit(digits.images[:900], digits.target[:900])
-        >>> classifier.predict(digits.images[900:905])
-        array([...])
+        >>> classifier.predict_proba(digits.images[900:905]).shape
+        (5, 10)
         >>> classifier.score(digits.images[900:], digits.target[900:]) > 0.85
         True
-    """
+    """  # noqa: DOC602, DOC603  attributes that fit sets
 
     def fit(self, X: Any, y: Any = None) -> "ImageClassifier":
         """Train one network from scratch.
@@ -127,7 +129,7 @@ class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
                 )
             return lesson_from_features(validate_data(self, X, dtype=np.float32), y, settings)
         for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         if not is_place(X):
             return lesson_from_pictures(X, y, settings)
         if y is not None:
@@ -153,8 +155,9 @@ class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
         Raises:
             DataError: a picture cannot be read, or the array does not fit what was learnt.
         """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        named: np.ndarray = self.classes_[best]
+        return named
 
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "examples classes"]:
         """Give the probability of every class for each example.
@@ -168,7 +171,9 @@ class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
         Raises:
             DataError: a picture cannot be read, or the array does not fit what was learnt.
         """
-        return self.model_.predict_proba(self._inputs(X))[:, self._columns]
+        check_is_fitted(self)
+        probabilities: np.ndarray = self.model_.predict_proba(self._inputs(X))[:, self._columns]
+        return probabilities
 
     def transform(self, X: Any) -> Float32[np.ndarray, "examples features"]:
         """Give the values of the last hidden layer for each example.
@@ -182,13 +187,14 @@ class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
         Raises:
             DataError: a picture cannot be read, or the array does not fit what was learnt.
         """
+        check_is_fitted(self)
         return self.model_.transform(self._inputs(X))
 
     def _inputs(self, X: Any) -> np.ndarray:
         """Bring inputs to the form that the model takes."""
-        check_is_fitted(self)
         if isinstance(self.model_, FeatureModel):
-            return validate_data(self, X, dtype=np.float32, reset=False)
+            rows: np.ndarray = validate_data(self, X, dtype=np.float32, reset=False)
+            return rows
         if is_place(X) or are_paths(X) or are_pictures(X):
             return fit_pictures(X, self.model_.preprocessing)
         raise DataError(
@@ -237,9 +243,11 @@ class ImageClassifier(  # type: ignore[misc]  # scikit-learn has no types
         """Columns of `transform`, for `get_feature_names_out`."""
         model = self.model_
         if isinstance(model, FeatureModel):
-            return model.transform(np.zeros((0, model.features), np.float32)).shape[1]
-        kept = model.preprocessing
-        return model.transform(np.zeros((0, *kept.size, kept.channels), np.uint8)).shape[1]
+            nothing = np.zeros((0, model.features), np.float32)
+        else:
+            kept = model.preprocessing
+            nothing = np.zeros((0, *kept.size, kept.channels), np.uint8)
+        return int(model.transform(nothing).shape[1])
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, Shaped
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from pellucid.data.labels import label_texts
 from pellucid.data.wording import count_of, quoted
@@ -91,13 +91,14 @@ def _column(y: object) -> Shaped[np.ndarray, " examples"]:
     try:
         if isinstance(y, (list, tuple)):
             texts_of(y)
-        values: np.ndarray = column_or_1d(y, warn=not isinstance(y, (list, tuple)))
+        values: np.ndarray = column_or_1d(y, warn=True)
+        assert_all_finite(values, input_name="y")
+        texts_of(values)
         check_classification_targets(values)
     except DataError:
         raise
     except ValueError as error:
         raise DataError(f"y: {error}") from error
-    texts_of(values)
     return values
 
 

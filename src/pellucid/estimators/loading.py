@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid import bundle
-from pellucid.bundle.feature_model import FeatureModel
+from pellucid.bundle import FeatureModel, load_any
 from pellucid.estimators.image_classifier import ImageClassifier
 
 
@@ -25,7 +24,7 @@ def load(folder: str | os.PathLike[str]) -> ImageClassifier:
     Raises:
         ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
     """
-    model = bundle.load(Path(folder))
+    model = load_any(Path(folder))
     estimator = ImageClassifier(model=model.network.config.name)
     estimator._take(model, np.array(model.classes))
     if isinstance(model, FeatureModel):

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, no_type_check
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pellucid.settings import ROWS, Row, Settings
 Estimator = TypeVar("Estimator", bound="type[Parameters]")
 
 
+@no_type_check  # a constructor that stores -1 for `model` is what scikit-learn's checks ask for
 @dataclass(kw_only=True, eq=False, repr=False)
 class Parameters:
     """Stores what the caller wrote, unchecked, as scikit-learn asks; `fit` checks it.
@@ -22,7 +23,7 @@ class Parameters:
 
     image_size: str | int | None = None
     model: str = "auto"
-    activation: str = "relu"
+    activation: str | None = None
     pooling: str = "max"
     dropout: float | None = None
     batch_norm: bool = True
@@ -81,7 +82,7 @@ def documented(estimator: Estimator) -> Estimator:
         The same class.
     """
     lines = "\n".join(f"        {row.name}: {_meaning(row)}" for row in rows())
-    estimator.__doc__ = (estimator.__doc__ or "").replace("{parameters}", lines.strip())
+    estimator.__doc__ = (estimator.__doc__ or "").replace("{parameters}", f"Args:\n{lines}")
     return estimator
 
 

@@ -117,7 +117,13 @@ def _csv(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
 
     def write_rows(rows: Sequence[Sequence[Any]]) -> None:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
+        plain = csv.writer(text, lineterminator="\n")
+        quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for row in rows:
+            cells = [_cell(value) for value in row]
+            # Python 3.11 leaves a lone carriage return unquoted; readers would end the line there.
+            has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+            (quoted if has_return else plain).writerow(cells)
         file.write(text.getvalue().encode())
 
     write_rows([columns])

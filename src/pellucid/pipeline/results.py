@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,12 +21,25 @@ _MISTAKES = 40
 _BLOCK = 4096
 
 
+class Tested(NamedTuple):
+    """The data a model is tested on, with what is known about it.
+
+    Attributes:
+        dataset: the data; its test split is used here and nowhere before.
+        check: what checking it found.
+        ledger: name of the file that lists every example.
+    """
+
+    dataset: Dataset
+    check: Check
+    ledger: str
+
+
 def write_results(
     folder: RunFolder,
     model: ImageModel,
     history: Sequence[Mapping[str, Any]],
-    dataset: Dataset,
-    check: Check,
+    tested: Tested,
     config: Mapping[str, Any],
 ) -> None:
     """Score, save and report; `metrics.json` comes last and marks the run as finished.
@@ -35,10 +48,10 @@ def write_results(
         folder: the run's folder.
         model: the trained model.
         history: one record per epoch.
-        dataset: the data; its test split is used here and nowhere before.
-        check: what checking the data found.
+        tested: the data and what is known about it.
         config: the content of `config.json`.
     """
+    dataset, check, _ = tested
     name = config["plan"]["model"]
     validation = _probabilities(model, dataset, dataset.validation)
     began = time.perf_counter()
@@ -70,7 +83,7 @@ def write_results(
         "models": {name: entry},
         "comparisons": [],
     }
-    report = render(_facts(model, metrics, history, dataset, check, config, test))
+    report = render(_facts(model, metrics, history, tested, config, test))
     write_file(folder.path / "report.html", report.encode())
     folder.write_json("metrics.json", metrics)
 
@@ -113,11 +126,11 @@ def _facts(
     model: ImageModel,
     metrics: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
-    dataset: Dataset,
-    check: Check,
+    tested: Tested,
     config: Mapping[str, Any],
     probabilities: np.ndarray,
 ) -> ReportFacts:
+    dataset, check, ledger = tested
     labels = dataset.labels[dataset.test]
     predicted = probabilities.argmax(axis=1)
     return ReportFacts(
@@ -131,6 +144,7 @@ def _facts(
         versions=config["versions"],
         layers=describe(model.network.config),
         command=config["command"],
+        ledger=ledger,
     )
 
 

@@ -13,7 +13,7 @@ from pellucid.bundle.image_model import ImageModel
 class Run:
     """What a run left in its folder; shows itself in a notebook.
 
-    Attributes:
+    Args:
         folder: the run's folder.
     """
 

@@ -27,7 +27,7 @@ _SPACE = 50_000_000
 class RunFolder:
     """Paths of one run, and the rules for writing to it.
 
-    Attributes:
+    Args:
         path: the folder.
     """
 

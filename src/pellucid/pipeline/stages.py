@@ -27,9 +27,7 @@ class Stage:
 class Stages:
     """Prints stages; with colour and a bar in a terminal, plain lines elsewhere."""
 
-    def __init__(
-        self, stream: TextIO | None = None, quiet: bool = False, began: float | None = None
-    ) -> None:
+    def __init__(self, stream: TextIO | None = None, quiet: bool = False, began: float | None = None) -> None:
         from rich.console import Console
 
         self.stream = stream or sys.stderr

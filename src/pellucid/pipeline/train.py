@@ -19,7 +19,7 @@ from pellucid.pipeline.plan import (
     require_same,
     versions,
 )
-from pellucid.pipeline.results import write_results
+from pellucid.pipeline.results import Tested, write_results
 from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.stages import Stages
@@ -225,14 +225,14 @@ def _finish(
 ) -> None:
     """Test once, save the model, and write what people and programs read."""
     with stages.stage("testing once and writing the report") as stage:
-        write_ledger(folder.path, dataset, check)
+        ledger = write_ledger(folder.path, dataset, check)
         model = ImageModel(
             session.network,
             dataset.preprocessing,
             dataset.classes,
             mirror=plan.recipe.augmentation.mirror,
         )
-        write_results(folder, model, session.state.history, dataset, check, config)
+        write_results(folder, model, session.state.history, Tested(dataset, check, ledger.name), config)
         run = Run(folder.path)
         stage.words = f"tested once: {run.verdict}"
     stages.line(f"report: {run.report}")

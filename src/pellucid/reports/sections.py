@@ -132,6 +132,7 @@ def training(facts: ReportFacts) -> Mapping[str, Any] | None:
         "plots": [plot for plot in _training_plots(facts) if plot is not None],
         "rows": _thinned(facts.history, 200),
         "epochs": len(facts.history),
+        "has_chance": facts.chance is not None,
         "first": measured[0][0] if measured else None,
         "last": facts.history[-1],
         "best": best[0],

@@ -71,6 +71,9 @@ class State:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state under a flat name; shared with the state, not copied.
 
+        Returns:
+            Names such as `network/head.weight` to tensors.
+
         Raises:
             DivergedError: one of them is not finite, so that no such number is ever saved.
         """

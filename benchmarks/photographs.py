@@ -1,0 +1,43 @@
+"""Accuracy, time and memory of `pellucid train` on your own folder of photographs.
+
+    python benchmarks/photographs.py FOLDER [--presets standard] [--seeds 3]
+
+FOLDER holds `train/` and `test/` with one sub-folder per class, or just the sub-folders. Runs the
+real command in processes of their own, into temporary folders; the first run finds an empty cache
+and decodes every picture.
+
+Takes: FOLDER; for 25,000 pictures of 32x32 about 7 minutes a run on two cores.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from measuring import heading, write_json
+from real_runs import as_json, run_all, show
+
+
+def main() -> int:
+    """Run and print a table.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description="Train on a folder of photographs.")
+    parser.add_argument("data", metavar="FOLDER", nargs="?", help="without it there is nothing to measure")
+    parser.add_argument("--presets", nargs="+", default=["standard"])
+    parser.add_argument("--seeds", type=int, default=3, help="runs per preset (default: 3)")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
+    if arguments.data is None:
+        print("skipped: give FOLDER, a folder of photographs with one sub-folder per class")
+        return 0
+    facts = heading(("pellucid", "torch", "pillow", "numpy"))
+    runs = run_all(arguments.data, arguments.presets, arguments.seeds, extra)
+    show(runs)
+    write_json(arguments.json, {**facts, "runs": as_json(runs)})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from pellucid.bundle import save
+from pellucid.cli.main import main
+from small_models import trained_model, write_digits
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    save(trained_model(), folder / "model", {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_digits(folder, range(1000, 1200), by_class=True)
+    (folder / "notes.txt").write_text("left out")
+    return folder
+
+
+def test_a_table_for_people(run, data, capfd):
+    assert main(["evaluate", str(run), str(data)]) == 0
+    output = capfd.readouterr()
+    assert "Scored  all rows: 200 pictures, 0 skipped" in output.out
+    for words in ("Accuracy", "Macro-F1", "Log loss (nats)", "Expected calibration error", "95 % interval"):
+        assert words in output.out
+    assert "notes.txt" in output.err
+
+
+def test_json_is_one_document_on_standard_output(run, data, capfd):
+    assert main(["evaluate", str(run / "model"), str(data), "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert list(document["test"]) == ["accuracy", "macro_f1", "log_loss", "expected_calibration_error"]
+    assert document["data"]["examples"] == 200
+
+
+def test_the_seed_moves_the_intervals_and_nothing_else(run, data, capfd):
+    def scores(seed):
+        assert main(["evaluate", str(run), str(data), "--json", "--seed", str(seed)]) == 0
+        return json.loads(capfd.readouterr().out)["test"]
+
+    assert scores(1) == scores(1)
+    assert scores(1)["log_loss"]["value"] == scores(2)["log_loss"]["value"]
+    assert scores(1)["log_loss"]["low"] != scores(2)["log_loss"]["low"]
+
+
+def test_bad_pictures_are_refused_or_skipped(run, tmp_path, capfd):
+    paths = write_digits(tmp_path, range(1000, 1050), by_class=True)
+    paths[7].write_bytes(b"")
+    assert main(["evaluate", str(run), str(tmp_path)]) == 3
+    assert "error: " in capfd.readouterr().err
+    assert main(["evaluate", str(run), str(tmp_path), "--skip-bad"]) == 0
+    assert "49 pictures, 1 skipped" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["{run}", "{tmp}/nowhere"], 3, "no such file or folder"),
+        (["{run}", "sample:fashion"], 3, "the model does not know classes 'Ankle boot', 'Bag'"),
+        (["{tmp}", "sample:fashion"], 4, "neither a model folder nor a finished run"),
+    ],
+)
+def test_exit_codes(words, code, message, run, tmp_path, capfd):
+    filled = [word.format(run=run, tmp=tmp_path) for word in words]
+    assert main(["evaluate", *filled]) == code
+    output = capfd.readouterr()
+    assert message in output.err
+    assert output.out == ""

@@ -1,0 +1,110 @@
+import csv
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pellucid.bundle import save
+from pellucid.cli.main import main
+from small_models import CLASSES, trained_model, write_digits
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    save(trained_model(), folder / "model", {})
+    return folder
+
+
+def test_csv_goes_to_standard_output_and_words_to_standard_error(run, tmp_path, capfd):
+    paths = write_digits(tmp_path, range(3))
+    (tmp_path / "bad.png").write_bytes(b"")
+    assert main(["predict", str(run), *map(str, paths), str(tmp_path / "bad.png")]) == 0
+    output = capfd.readouterr()
+    rows = list(csv.DictReader(io.StringIO(output.out)))
+    assert list(rows[0]) == ["input", "label", "probability", "error"]
+    assert [row["input"] for row in rows] == [*map(str, paths), str(tmp_path / "bad.png")]
+    assert rows[3] == {
+        "input": str(tmp_path / "bad.png"), "label": "", "probability": "",
+        "error": "empty file (zero bytes)",
+    }  # fmt: skip
+    assert output.err == "3 pictures labelled, 1 could not be read: see the column error\n"
+
+
+def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):
+    write_digits(tmp_path / "pictures", range(3))
+    out = tmp_path / "answers.csv"
+    words = ["predict", str(run / "model"), str(tmp_path / "pictures"), "--out", str(out), "--probabilities"]
+    assert main(words) == 0
+    assert out.read_text().startswith(",".join(["input,label,probability,error", *CLASSES]) + "\n")
+    output = capfd.readouterr()
+    assert output.out == ""
+    assert output.err == "3 pictures labelled\n"
+
+
+def test_a_table_with_a_column_of_ones_own(run, tmp_path, capfd):
+    write_digits(tmp_path, range(1))
+    (tmp_path / "table.csv").write_bytes("bild;größe\n0000.png;1\n".encode("latin-1"))
+    words = ["predict", str(run), str(tmp_path / "table.csv"), "--input-column", "bild"]
+    assert main([*words, "--encoding", "latin-1"]) == 0
+    output = capfd.readouterr()
+    assert f"{tmp_path / 'table.csv'}:2,digit 0," in output.out
+    assert "pictures from column 'bild'" in output.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["{run}", "{tmp}/nowhere.png"], 3, "error: {tmp}/nowhere.png: no such file or folder\n"),
+        (["{tmp}/nowhere", "{tmp}"], 3, "error: {tmp}: no picture in this folder; choose another INPUT\n"),
+        (["{run}", "{tmp}", "--out", "{tmp}/a.txt"], 2, "does not end in .csv, .jsonl, .parquet"),
+        (["{tmp}/nowhere", "{run}/x.png"], 4, "error: {tmp}/nowhere: there is no such folder"),
+        (["{run}", "{run}/x.png", "--out", "{tmp}/no/a.csv"], 5, "create the folder first"),
+    ],
+)
+def test_exit_codes(words, code, message, run, tmp_path, capfd):
+    write_digits(run, range(1))[0].rename(run / "x.png")
+    filled = [word.format(run=run, tmp=tmp_path) for word in words]
+    assert main(["predict", *filled]) == code
+    output = capfd.readouterr()
+    assert message.format(tmp=tmp_path) in output.err
+    assert output.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["run", "x", "--probability-of", "1"]])
+def test_usage(words, capfd):
+    with pytest.raises(SystemExit) as stopped:
+        main(["predict", *words])
+    assert stopped.value.code == 2
+    assert capfd.readouterr().err.startswith("error: ")
+
+
+def pellucid(*words, **more):
+    code = "import sys; from pellucid.cli.main import main; sys.exit(main())"
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stderr=subprocess.PIPE, **more)
+
+
+def test_a_reader_that_leaves_early_is_no_error(run, tmp_path):
+    write_digits(tmp_path, range(1))
+    (tmp_path / "table.csv").write_text("image\n" + "0000.png\n" * 20_000)
+    with pellucid("predict", run, tmp_path / "table.csv", stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"input,label,probability,error\n"
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+        assert process.wait() == 0
+    assert "Traceback" not in said
+    assert "error:" not in said
+
+
+def test_names_reach_a_pipe_in_utf8_whatever_the_locale(run, tmp_path):
+    write_digits(tmp_path, range(1))[0].rename(tmp_path / "猫.png")
+    around = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    with pellucid("predict", run, tmp_path, stdout=subprocess.PIPE, env=around) as process:
+        output, _ = process.communicate()
+        assert process.returncode == 0
+    assert f"{tmp_path}/猫.png,digit 0,".encode() in output or b"\\xe7\\x8c\\xab.png" in output

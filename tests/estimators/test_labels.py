@@ -1,0 +1,58 @@
+"""Labels keep the caller's type; what is no label is refused."""
+
+import numpy as np
+import pytest
+
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.labels import read_labels, texts_of
+
+
+def test_classes_are_sorted_as_the_caller_has_them_and_names_as_text() -> None:
+    labels = read_labels([10, 9, 2, 10], 4)
+    assert labels.classes.tolist() == [2, 9, 10]
+    assert labels.names == ("10", "2", "9")
+    assert [labels.names[column] for column in labels.columns] == ["2", "9", "10"]
+    assert labels.codes.tolist() == [0, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (np.array([3.0, 1.0]), [1.0, 3.0]),
+        (np.array([True, False]), [False, True]),
+        (np.array(["b", "a"], dtype=object), ["a", "b"]),
+        ([np.int32(4), np.int32(3)], [3, 4]),
+    ],
+)
+def test_any_kind_of_label_is_kept(y: object, classes: list[object]) -> None:
+    found = read_labels(y, 2).classes.tolist()
+    assert found == classes
+    assert [type(value) for value in found] == [type(value) for value in classes]
+
+
+def test_texts_are_those_of_files() -> None:
+    assert texts_of(np.array([3.0, 1.0])) == ["3", "1"]
+    assert texts_of([True, False]) == ["true", "false"]
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        ([1, "1"], "labels of mixed kinds: the number 1 at position 0 and the text '1' at position 1"),
+        (np.array([1.0, np.nan]), "y: Input y contains NaN"),
+        (np.array([1.0, np.inf]), "y: Input y contains infinity"),
+        (np.array(["a", None], dtype=object), "y: empty label at position 1"),
+        (np.array([0.5, 1.25]), "continuous"),
+        (np.zeros((2, 3)), "y should be a 1d array"),
+        ([1, 2, 3], "y: 3 labels for 2 examples; give one each"),
+        (["only", "only"], "y: only one class, 'only'; a classifier needs at least two"),
+    ],
+)
+def test_what_is_no_label_is_refused(y: object, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_labels(y, 2)
+
+
+def test_labels_are_needed() -> None:
+    with pytest.raises(UsageError, match="requires y to be passed, but the target y is None"):
+        read_labels(None, 2)

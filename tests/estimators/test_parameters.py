@@ -1,0 +1,78 @@
+"""The constructor equals the settings table, and `fit` checks what it stored."""
+
+import dataclasses
+import typing
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import pellucid
+from pellucid.estimators.parameters import Parameters
+from pellucid.settings import ROWS
+
+ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
+PARAMETERS = [
+    row for row in ROWS if (row.group != "data" and row.name != "rivals") or row.name == "image_size"
+]
+
+
+def test_parameters_are_the_settings_of_network_training_and_run() -> None:
+    fields = dataclasses.fields(Parameters)
+    assert [field.name for field in fields] == [row.name for row in PARAMETERS]
+    for field, row in zip(fields, PARAMETERS, strict=True):
+        assert field.default == row.default, field.name
+        kinds = typing.get_args(field.type) or (field.type,)
+        assert row.kind in kinds, field.name
+        assert (type(None) in kinds) == (row.default is None), field.name
+
+
+def test_the_docstring_explains_every_parameter() -> None:
+    text = pellucid.ImageClassifier.__doc__ or ""
+    assert "{parameters}" not in text
+    for row in PARAMETERS:
+        assert f"        {row.name}: {row.meaning}" in text
+
+
+def test_the_constructor_only_stores() -> None:
+    size = object()
+    estimator = pellucid.ImageClassifier(image_size=size, model=3)  # type: ignore[arg-type]
+    assert estimator.get_params()["image_size"] is size
+    assert set(vars(estimator)) == {row.name for row in PARAMETERS}
+    assert clone(pellucid.ImageClassifier(width=7)).width == 7
+    assert repr(pellucid.ImageClassifier(width=7)) == "ImageClassifier(width=7)"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"epochs": 0}, "ImageClassifier: --epochs: 0 is outside"),
+        ({"model": "resnet"}, "'resnet' is not known; choose one of"),
+        ({"loss": "mse", "label_smoothing": 0.1}, "belongs to cross-entropy"),
+        ({"model": "cnn"}, "cnn needs pictures, not feature vectors; use mlp"),
+        ({"image_size": 8}, "image_size: feature vectors have no size in pixels"),
+        ({"augment": True}, "feature vectors cannot be shifted"),
+        ({"patience": 3}, "patience: needs a validation split, and so 1,000 different examples"),
+        ({"class_weight": {5: 1.0}}, r"class_weight: 5 is not a class; classes are \[0, 1\]"),
+        ({"class_weight": {1: 0.0}}, "class_weight: 0.0 for 1 is not a number above zero"),
+        ({"class_weight": {1: "much"}}, "class_weight: 'much' for 1 is not a number above zero"),
+    ],
+)
+def test_fit_refuses_unfit_parameters(parameters: dict[str, object], words: str) -> None:
+    with pytest.raises(pellucid.UsageError, match=words):
+        pellucid.ImageClassifier().set_params(**parameters).fit(ROWS_DATA, LABELS)
+
+
+def test_numbers_from_numpy_are_taken() -> None:
+    estimator = pellucid.ImageClassifier(epochs=np.int64(2), dropout=np.float32(0.5), batch_norm=np.True_)
+    assert len(estimator.fit(ROWS_DATA, LABELS).history_) == 2
+    assert isinstance(estimator.epochs, np.int64)
+
+
+def test_weights_of_classes_move_the_decision() -> None:
+    noise = np.random.default_rng(1).normal(size=(200, 2))
+    labels = np.arange(200) % 2
+    for favourite in (0, 1):
+        estimator = pellucid.ImageClassifier(class_weight={favourite: 50.0}, epochs=5).fit(noise, labels)
+        assert (estimator.predict(noise) == favourite).mean() > 0.9

@@ -1,0 +1,175 @@
+import json
+
+import numpy as np
+import pytest
+
+from pellucid.bundle import save
+from pellucid.errors import DataError, ModelFileError
+from pellucid.evaluation import score
+from pellucid.pipeline.evaluate import evaluate
+from pellucid.settings import Settings
+from small_models import CLASSES, digits, trained_model, write_digits
+
+PIXELS, LABELS = digits()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    save(trained_model(), folder / "model", {})
+    return folder
+
+
+def expected(indices):
+    """Scores straight from the model, without files."""
+    return score(LABELS[indices], trained_model().predict_proba(PIXELS[indices])).to_json()
+
+
+def test_class_folders_are_scored_whole(run, tmp_path):
+    write_digits(tmp_path / "data", range(1000, 1400), by_class=True)
+    done = evaluate(run, str(tmp_path / "data"), Settings())
+    assert done.rows == "all rows"
+    assert done.scores.examples == 400
+    for name, interval in done.scores.to_json().items():
+        assert interval["value"] == pytest.approx(expected(range(1000, 1400))[name]["value"], abs=1e-6)
+
+
+def test_of_split_folders_the_test_split_is_scored(run, tmp_path):
+    write_digits(tmp_path / "data" / "train", range(0, 50), by_class=True)
+    write_digits(tmp_path / "data" / "test", range(1000, 1100), by_class=True)
+    done = evaluate(run, str(tmp_path / "data"), Settings())
+    assert (done.rows, done.scores.examples) == ("test split", 100)
+    assert done.scores.accuracy.value == expected(range(1000, 1100))["accuracy"]["value"]
+
+
+def test_arrays_are_scored(run, tmp_path):
+    names = np.array(CLASSES)
+    np.savez(
+        tmp_path / "data.npz", x_train=PIXELS[:20], y_train=names[LABELS[:20]],
+        x_test=PIXELS[1000:1300], y_test=names[LABELS[1000:1300]],
+    )  # fmt: skip
+    done = evaluate(run, str(tmp_path / "data.npz"), Settings())
+    assert (done.rows, done.scores.examples) == ("test split", 300)
+    assert done.scores.to_json() == expected(range(1000, 1300))
+
+
+def test_a_table_with_columns_of_ones_own(run, tmp_path):
+    write_digits(tmp_path, range(1000, 1040))
+    rows = [f"{index:04}.png,{CLASSES[LABELS[index]]},{'ab'[index % 2]}" for index in range(1000, 1040)]
+    (tmp_path / "table.csv").write_text("\n".join(["where,what,else", *rows]))
+    settings = Settings(input_column="where", label_column="what")
+    done = evaluate(run, str(tmp_path / "table.csv"), settings)
+    assert done.scores.examples == 40
+    assert done.scores.accuracy.value == expected(range(1000, 1040))["accuracy"]["value"]
+    assert done.warnings
+
+
+def test_some_of_the_classes_are_enough(run, tmp_path):
+    zeros = [int(index) for index in np.flatnonzero(LABELS == 0)[:20]]
+    for index in zeros:
+        write_digits(tmp_path / "data", range(index, index + 1), by_class=True)
+    done = evaluate(run, str(tmp_path / "data"), Settings())
+    assert done.scores.confusion.shape == (10, 10)
+    assert done.scores.confusion.sum() == done.scores.confusion[0].sum() == 20
+
+
+def test_classes_that_the_model_does_not_know(run, tmp_path):
+    write_digits(tmp_path / "data", range(40), by_class=True)
+    (tmp_path / "data" / CLASSES[3]).rename(tmp_path / "data" / "three")
+    (tmp_path / "data" / CLASSES[4]).rename(tmp_path / "data" / "four")
+    with pytest.raises(
+        DataError, match=r"data: the model does not know classes 'four', 'three'; it knows 'digit 0', "
+    ):
+        evaluate(run, str(tmp_path / "data"), Settings())
+
+
+def test_a_class_that_the_model_does_not_know(run, tmp_path):
+    write_digits(tmp_path / "data", range(40), by_class=True)
+    (tmp_path / "data" / CLASSES[3]).rename(tmp_path / "data" / "three")
+    with pytest.raises(DataError, match="the model does not know class 'three'; it knows"):
+        evaluate(run, str(tmp_path / "data"), Settings())
+
+
+def test_many_unknown_classes_are_counted(run, tmp_path):
+    for index in range(15):
+        write_digits(tmp_path / "data" / f"other {index:02}", range(1))
+    with pytest.raises(DataError, match=r"'other 09' and 5 more; it knows"):
+        evaluate(run, str(tmp_path / "data"), Settings())
+
+
+def test_unreadable_pictures_are_all_named(run, tmp_path):
+    paths = write_digits(tmp_path / "data", range(60), by_class=True)
+    paths[5].write_bytes(b"")
+    paths[50].write_bytes(b"<html>")
+    with pytest.raises(DataError, match=r"data: 2 pictures cannot be read; .*--skip-bad") as caught:
+        evaluate(run, str(tmp_path / "data"), Settings())
+    for path, reason in ((paths[5], "empty file (zero bytes)"), (paths[50], "not an image (HTML)")):
+        assert f"{path}: {reason}" in str(caught.value)
+
+
+def test_unreadable_pictures_can_be_left_out(run, tmp_path):
+    paths = write_digits(tmp_path / "data", range(1000, 1060), by_class=True)
+    paths[5].write_bytes(b"")
+    done = evaluate(run, str(tmp_path / "data"), Settings(skip_bad=True))
+    assert (done.skipped, done.scores.examples) == (1, 59)
+    assert done.to_json()["data"]["skipped"] == 1
+    kept = [index for index in range(1000, 1060) if index != 1005]
+    assert done.scores.accuracy.value == expected(kept)["accuracy"]["value"]
+
+
+def test_nothing_but_unreadable_pictures(run, tmp_path):
+    for path in write_digits(tmp_path / "data", range(3), by_class=True):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"no picture can be read; the first is .*0000\.png: empty file"):
+        evaluate(run, str(tmp_path / "data"), Settings(skip_bad=True))
+
+
+def test_a_missing_model(tmp_path):
+    with pytest.raises(ModelFileError, match="there is no such folder"):
+        evaluate(tmp_path / "nowhere", "sample:fashion", Settings())
+
+
+def test_the_document(run, tmp_path):
+    write_digits(tmp_path / "data", range(1000, 1100), by_class=True)
+    done = evaluate(run, str(tmp_path / "data"), Settings())
+    document = json.loads(json.dumps(done.to_json(), allow_nan=False))
+    assert list(document) == ["format", "task", "run", "data", "classes", "test", "confusion"]
+    assert document["data"] == {
+        "place": str(tmp_path / "data"), "rows": "all rows", "examples": 100, "skipped": 0,
+    }  # fmt: skip
+    assert document["classes"] == list(CLASSES)
+    assert document["test"] == done.scores.to_json()
+    assert np.sum(document["confusion"]) == 100
+
+
+def test_the_text_fits_80_columns_and_states_what_was_scored(run, tmp_path):
+    write_digits(tmp_path / "data", range(1000, 1300), by_class=True)
+    done = evaluate(run, str(tmp_path / "data"), Settings())
+    text = done.to_text()
+    assert "Scored  all rows: 300 pictures, 0 skipped" in text
+    accuracy = done.scores.accuracy
+    shown = f"{accuracy.value:.3f}   [{accuracy.low:.3f}, {accuracy.high:.3f}]"
+    assert shown in text
+    assert "Taken for" in text
+    mistakes = done.scores.confusion - np.diag(np.diag(done.scores.confusion))
+    label, said = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    first = text.splitlines()[-min(5, np.count_nonzero(mistakes))]
+    assert first.split() == [*CLASSES[label].split(), *CLASSES[said].split(), str(mistakes.max())]
+    assert all(len(line) <= 80 for line in text.splitlines()[1:])
+
+
+def test_hostile_names_cannot_reach_the_terminal(run, tmp_path):
+    write_digits(tmp_path / "data", range(1000, 1300), by_class=True)
+    done = evaluate(run, str(tmp_path / "data"), Settings())
+    hostile = tuple(f"\x1b[31m{'long' * 20}\n{number}" for number in range(10))
+    text = type(done)(**{**vars(done), "classes": hostile, "place": "a\x1bb"}).to_text()
+    assert "\x1b" not in text
+    assert "?[31mlong" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_progress_counts_every_picture(run, tmp_path):
+    write_digits(tmp_path / "data", range(300), by_class=True)
+    seen = []
+    evaluate(run, str(tmp_path / "data"), Settings(), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(256, 300), (300, 300)]
