@@ -1,4 +1,8 @@
-"""Runs the benchmarks: `python benchmarks/run.py [NAME ...]`, or `--list` to see what each takes."""
+"""Runs the benchmarks: `python benchmarks/run.py [NAME ...]`, or `--list` to see what each takes.
+
+A benchmark is a script of this folder whose docstring has a line `Takes: TIME`. One whose line
+begins with `FOLDER;` needs data of yours: it is left out here, and run by itself with the folder.
+"""
 
 import argparse
 import ast
@@ -49,6 +53,18 @@ def takes(script: Path) -> str:
     return found[1] if found else ""
 
 
+def needs_folder(script: Path) -> bool:
+    """Whether a benchmark cannot run without data that the user names.
+
+    Args:
+        script: the benchmark.
+
+    Returns:
+        True when its line `Takes:` begins with `FOLDER;`.
+    """
+    return takes(script).startswith("FOLDER;")
+
+
 def _docstring(script: Path) -> str:
     return ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
 
@@ -75,6 +91,9 @@ def main() -> int:
     failed = []
     for name, script in chosen.items():
         print(f"\n== {name}", flush=True)
+        if needs_folder(script):
+            print(f"left out; run it with your data: python benchmarks/{script.name} FOLDER", flush=True)
+            continue
         started = time.monotonic()
         if subprocess.run([sys.executable, script], check=False).returncode != 0:
             failed.append(name)

@@ -7,11 +7,12 @@ Takes: about 10 seconds.
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
+
+from measuring import heading, print_table
 
 CASES = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -43,6 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure how long the command takes to start.")
     parser.add_argument("--runs", type=int, default=20, help="processes of each kind (default: 20)")
     runs = parser.parse_args().runs
+    heading(("pellucid",))
     for command in CASES.values():  # the first one writes the bytecode
         seconds(command)
     times: dict[str, list[float]] = {name: [] for name in CASES}
@@ -50,10 +52,13 @@ def main() -> int:
         for name, command in CASES.items():
             times[name].append(seconds(command))
 
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, n = {runs}")
-    print(f"{'':<18}{'median s':>10}{'fastest s':>11}{'slowest s':>11}")
-    for name, found in times.items():
-        print(f"{name:<18}{statistics.median(found):>10.3f}{min(found):>11.3f}{max(found):>11.3f}")
+    print_table(
+        ("seconds", f"median of {runs}", "fastest", "slowest"),
+        [
+            (name, f"{statistics.median(found):.3f}", f"{min(found):.3f}", f"{max(found):.3f}")
+            for name, found in times.items()
+        ],
+    )
     return 0
 
 

@@ -71,7 +71,7 @@ class ImageClassifier(
         >>> from sklearn.datasets import load_digits
         >>> from pellucid import ImageClassifier
         >>> digits = load_digits()
-        >>> classifier = ImageClassifier(model="mlp", epochs=10)
+        >>> classifier = ImageClassifier(model="mlp", epochs=10, threads=1)
         >>> classifier = classifier.fit(digits.images[:900], digits.target[:900])
         >>> classifier.predict_proba(digits.images[900:905]).shape
         (5, 10)

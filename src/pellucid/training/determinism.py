@@ -52,6 +52,23 @@ def torch_seed(seed: int, purpose: Purpose, position: int = 0) -> int:
     return int(np.random.SeedSequence([seed, purpose, position]).generate_state(1, np.uint64)[0] >> 1)
 
 
+def seed_torch(seed: int, device: str) -> None:
+    """Seed torch's own generators of one device.
+
+    `torch.manual_seed` seeds every kind of device, absent ones too, and takes longer than the
+    step of a small network.
+
+    Args:
+        seed: below 2**63.
+        device: `cpu`, `cuda` or `mps`.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @contextlib.contextmanager
 def pinned(threads: int) -> Iterator[None]:
     """Compute with a fixed number of threads and leave torch's own state as it was found.

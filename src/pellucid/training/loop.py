@@ -4,10 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-import torch
-
 from pellucid.training.batches import Batches
-from pellucid.training.determinism import Purpose, torch_seed
+from pellucid.training.determinism import Purpose, seed_torch, torch_seed
 from pellucid.training.recipe import Recipe
 from pellucid.training.schedules import learning_rate
 from pellucid.training.state import Best, Record, State, Sums
@@ -50,7 +48,7 @@ def fit(
         state.network.train()
         for batch in batches.epoch(epoch, start=state.step - epoch * batches.per_epoch):
             began = time.perf_counter()
-            torch.manual_seed(torch_seed(recipe.seed, Purpose.DROPOUT, state.step))
+            seed_torch(torch_seed(recipe.seed, Purpose.DROPOUT, state.step), recipe.device)
             rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step, recipe.total_steps)
             result = step(batch, state.step, rate)
             state.step += 1
