@@ -130,7 +130,7 @@ def test_divergence_names_step_examples_and_rate_and_saves_no_nan(pellucid, digi
     done = pellucid(
         "train", digits_npz, "--out", run, "--model", "mlp", "--no-batch-norm", "--optimizer", "sgd",
         "--learning-rate", "1000", "--schedule", "constant", "--epochs", "50", "--precision", "fp32",
-        "--activation", "relu", "--depth", "4", *SMALL,
+        "--activation", "leaky-relu", "--depth", "6", *SMALL,
     )  # fmt: skip
     assert done.returncode == 6, done.stderr
     assert "step " in done.stderr

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 
 from pellucid.data.folders import picture_files
 from pellucid.data.idx import is_idx_folder
-from pellucid.data.picture_tables import _input_column, _PathFinder
+from pellucid.data.picture_tables import PathFinder, choose_input_column
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.quiet import quiet_pillow
 from pellucid.data.reading import read_images
@@ -119,8 +119,8 @@ def _from_folder(place: str, folder: Path) -> Inputs:
 def _from_table(place: str, path: Path, settings: Settings) -> Inputs:
     """List the pictures that a table's rows name; labels are not needed."""
     table = load_table(path, place, settings.encoding)
-    column = _input_column(table, path.parent, settings)
-    finder = _PathFinder(path.parent)
+    column = choose_input_column(table, path.parent, settings)
+    finder = PathFinder(path.parent)
     pictures = [
         _from_row(f"{place}:{number}", value, finder)
         for number, value in zip(table.numbers, table.columns[column], strict=True)
@@ -128,7 +128,7 @@ def _from_table(place: str, path: Path, settings: Settings) -> Inputs:
     return Inputs(pictures, (*table.warnings, f"{place}: pictures from column {column!r}"))
 
 
-def _from_row(name: str, value: object, finder: _PathFinder) -> Input:
+def _from_row(name: str, value: object, finder: PathFinder) -> Input:
     """The picture that a cell names."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return Input(name, Path(), "no path of a picture in this row")

@@ -39,7 +39,7 @@ def read_table(path: Path, place: str, settings: Settings) -> Listing:
             leaves the table's folder.
     """
     table = load_table(path, place, settings.encoding)
-    input_column = _input_column(table, path.parent, settings)
+    input_column = choose_input_column(table, path.parent, settings)
     label_column = _label_column(table, input_column, settings)
     split_column = _named_column(table, settings.split_column, "--split-column", "split")
     group_column = _named_column(table, settings.group_column, "--group-column", "group")
@@ -82,7 +82,7 @@ def _names(columns: Mapping[str, object]) -> str:
     return ", ".join(map(quoted, columns))
 
 
-def _input_column(table: Table, folder: Path, settings: Settings) -> str:
+def choose_input_column(table: Table, folder: Path, settings: Settings) -> str:
     """The column of picture paths: asked for, or the first whose values look like paths of pictures.
 
     Raises DataError: none does.
@@ -168,7 +168,7 @@ def _paths(table: Table, column: str, folder: Path, skip_bad: bool) -> list[Path
     Raises DataError: a value is no path, leaves the table's folder, or names no file (unless those
     are to be skipped: then decoding reports them).
     """
-    finder = _PathFinder(folder)
+    finder = PathFinder(folder)
     paths: list[Path] = []
     outside: list[str] = []
     missing: list[str] = []
@@ -196,7 +196,7 @@ def _paths(table: Table, column: str, folder: Path, skip_bad: bool) -> list[Path
     return paths
 
 
-class _PathFinder:
+class PathFinder:
     """Finds files below a folder; each parent folder is resolved once, each file looked at once."""
 
     def __init__(self, folder: Path) -> None:

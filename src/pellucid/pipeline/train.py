@@ -76,7 +76,7 @@ def train(
         if former is not None:
             require_same(place, former["data"], dataset)
         session, plan = _start(settings, dataset, former, stages)
-        config = _config(place, settings, plan, dataset, given, folder.path)
+        config = former or _config(place, settings, plan, dataset, given, folder.path)
         if former is None:
             folder.write_json("config.json", config)
         _train(folder, session, plan, config["data"], stages)
