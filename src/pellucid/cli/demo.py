@@ -18,7 +18,7 @@ def add_parser(subparsers: Any) -> None:
         description="Train a network on 10,000 real pictures of clothes, in under a minute.",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("demo-run"), metavar="RUN", help="where the results go"
+        "--out", type=Path, default=Path("demo-run"), metavar="RUN", help="Where the results go"
     )
     parser.set_defaults(run=run)
 

@@ -9,6 +9,8 @@ from typing import Any
 from pellucid.errors import UsageError
 from pellucid.settings import ROWS, Group, Row, Settings
 
+_PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
+
 
 def add_settings(parser: argparse.ArgumentParser, groups: Sequence[Group]) -> None:
     """Add a flag for every setting of some groups.
@@ -21,11 +23,17 @@ def add_settings(parser: argparse.ArgumentParser, groups: Sequence[Group]) -> No
         section = parser.add_argument_group(f"{group} settings")
         for row in ROWS:
             if row.group == group:
-                _add_flag(section, row)
+                add_flag(section, row)
     parser.set_defaults(setting_names=[row.name for row in ROWS if row.group in groups])
 
 
-def _add_flag(section: Any, row: Row) -> None:
+def add_flag(section: Any, row: Row) -> None:
+    """Add the flag of one setting; what is not given stays absent from the result.
+
+    Args:
+        section: parser or argument group that receives the flag.
+        row: the setting.
+    """
     meaning = row.meaning.replace("%", "%%")
     if row.default is not None and row.kind is not bool:
         meaning += f" (default: {row.default})"
@@ -39,7 +47,7 @@ def _add_flag(section: Any, row: Row) -> None:
         type=row.kind,
         choices=row.choices or None,
         default=argparse.SUPPRESS,
-        metavar=None if row.choices else row.kind.__name__.upper(),
+        metavar=None if row.choices else _PLACEHOLDERS[row.kind],
         help=meaning,
     )
 
@@ -67,8 +75,8 @@ def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"{config}: not TOML: {error}; write lines such as epochs = 5") from error
     from_file = {name.replace("-", "_"): value for name, value in document.items()}
-    Settings.from_mapping(from_file, str(config))
-    return from_file | given
+    checked = Settings.from_mapping(from_file, str(config))
+    return {name: getattr(checked, name) for name in from_file} | given
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:

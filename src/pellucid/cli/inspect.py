@@ -20,9 +20,9 @@ def add_parser(subparsers: Any) -> None:
         help="read and check the data, train nothing",
         description="Read every picture, look for faults, copies and leaks, and say what training would use.",
     )
-    parser.add_argument("data", metavar="DATA", help="folder, table, IDX folder, .npz or sample:fashion")
-    parser.add_argument("--json", action="store_true", help="print the findings as one JSON document")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="the same settings from a file")
+    parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument("--json", action="store_true", help="Print the findings as one JSON document")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
     parser.add_argument(
         "--seed", type=int, default=argparse.SUPPRESS, metavar="INT", help="Seed of the split"
     )

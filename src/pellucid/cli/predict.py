@@ -21,8 +21,8 @@ def add_parser(subparsers: Any) -> None:
         description="Label pictures; one row each, in their order. A picture that cannot be read gets a "
         "row that says why.",
     )
-    parser.add_argument("run_folder", metavar="RUN", help="run or model folder")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder of pictures or table")
+    parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="Picture, folder of pictures or table")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet; default: CSV on standard output"
     )

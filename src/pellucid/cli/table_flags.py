@@ -5,6 +5,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from pellucid.cli.flags import add_flag
 from pellucid.settings import ROWS
 
 _FEW = 1000
@@ -18,19 +19,8 @@ def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> No
         names: names of settings.
     """
     for row in ROWS:
-        if row.name not in names:
-            continue
-        meaning = row.meaning.replace("%", "%%")
-        if row.kind is bool:
-            parser.add_argument(row.flag, action="store_true", default=argparse.SUPPRESS, help=meaning)
-        else:
-            parser.add_argument(
-                row.flag,
-                type=row.kind,
-                default=argparse.SUPPRESS,
-                metavar=row.kind.__name__.upper(),
-                help=meaning,
-            )
+        if row.name in names:
+            add_flag(parser, row)
     parser.set_defaults(setting_names=list(names))
 
 

@@ -21,13 +21,13 @@ def add_parser(subparsers: Any) -> None:
         help="train a network on labelled pictures",
         description="Check the data, split it, train a network, test it once and write a report.",
     )
-    parser.add_argument("data", metavar="DATA", help="folder, table, IDX folder, .npz or sample:fashion")
-    parser.add_argument("--out", type=Path, metavar="RUN", help="folder for everything the run leaves")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="the same settings from a file")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in RUN")
-    parser.add_argument("--overwrite", action="store_true", help="replace what a former run left in RUN")
+    parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the run leaves")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
+    parser.add_argument("--resume", action="store_true", help="Go on from the last checkpoint in RUN")
+    parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
     parser.add_argument(
-        "--describe", action="store_true", help="print the network's layers and stop; needs no --out"
+        "--describe", action="store_true", help="Print the network's layers and stop; needs no --out"
     )
     add_settings(parser, ("data", "network", "training", "run"))
     parser.set_defaults(run=run)

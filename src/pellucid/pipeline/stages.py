@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import TextIO
 
 from pellucid.training import Observer, Recipe
 from pellucid.training.observers import BarProgress, PlainProgress
+
+_COLUMNS = 78
 
 
 @dataclass
@@ -57,9 +60,9 @@ class Stages:
                 yield current
         else:
             yield current
-        self.line(f"{current.words}  {time.monotonic() - began:.1f} s", tick=True)
+        self.line(_wrapped(f"{current.words}  {time.monotonic() - began:.1f} s"), tick=True)
         for detail in current.details:
-            self.line(detail)
+            self.line(_wrapped(detail))
 
     def line(self, text: str, tick: bool = False) -> None:
         """Print one line.
@@ -97,3 +100,10 @@ class Stages:
                 yield [progress]
         else:
             yield [PlainProgress(lambda line: self.console.print(line, markup=False), recipe)]
+
+
+def _wrapped(text: str) -> str:
+    """Text in lines of at most 80 columns, the later ones indented like the first."""
+    return textwrap.fill(
+        text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
