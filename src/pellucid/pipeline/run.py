@@ -42,8 +42,8 @@ class Run:
         accuracy = self.metrics["models"][name]["test"]["accuracy"]
         tested = self.metrics["data"]["test"]
         return (
-            f"{name} names {accuracy['value']:.1%} of {tested:,} test pictures right "
-            f"(95 % interval {accuracy['low']:.1%} to {accuracy['high']:.1%})."
+            f"{name} names {100 * accuracy['value']:.1f} % of {tested:,} test pictures right "
+            f"(95 % interval {100 * accuracy['low']:.1f} to {100 * accuracy['high']:.1f} %)."
         )
 
     def __repr__(self) -> str:

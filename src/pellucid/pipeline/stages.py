@@ -44,18 +44,19 @@ class Stages:
         return self.console.is_terminal
 
     @contextlib.contextmanager
-    def stage(self, words: str) -> Iterator[Stage]:
+    def stage(self, words: str, *, spinner: bool = True) -> Iterator[Stage]:
         """Show one stage and, when it is over, its line with a tick and seconds.
 
         Args:
             words: what is being done.
+            spinner: whether to turn one in a terminal; off where a bar is shown instead.
 
         Yields:
             The stage, whose words and details the caller may change.
         """
         current = Stage(words)
         began = time.monotonic()
-        if self.in_terminal and not self.quiet:
+        if spinner and self.in_terminal and not self.quiet:
             with self.console.status(words):
                 yield current
         else:

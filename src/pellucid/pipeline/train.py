@@ -10,6 +10,7 @@ from typing import Any
 
 from pellucid.bundle.image_model import ImageModel
 from pellucid.data import Check, Dataset, prepare, write_ledger
+from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.pipeline.plan import (
     Plan,
@@ -147,19 +148,22 @@ def _say_versions(before: Mapping[str, str], stages: Stages) -> None:
 def _recipe_words(plan: Plan) -> str:
     recipe = plan.recipe
     parts = [
-        f"{recipe.epochs} epochs",
+        count_of(recipe.epochs, "epoch"),
         f"{recipe.total_steps:,} steps of {recipe.batch_size}",
         f"{recipe.optimizer} {recipe.learning_rate:g}",
         recipe.schedule,
         recipe.loss,
         f"label smoothing {recipe.label_smoothing:g}",
         recipe.precision,
-        f"{recipe.threads} threads",
+        count_of(recipe.threads, "thread"),
     ]
     augmentation = recipe.augmentation
     if not augmentation.is_off:
-        mirror = "mirrored, " if augmentation.mirror else ""
-        parts.append(f"{mirror}shifted by up to {augmentation.shift} px, erased {augmentation.erase:g}")
+        parts.append(f"shifted by up to {augmentation.shift} px")
+        if augmentation.mirror:
+            parts.append("mirrored in every other epoch")
+        if augmentation.erase > 0:
+            parts.append(f"a rectangle erased from {100 * augmentation.erase:.0f} % of them")
     if recipe.class_weights is not None:
         parts.append("classes weighted for balance")
     return ", ".join(parts)
@@ -206,7 +210,7 @@ def _train(
     checkpointer = Checkpointer(folder.checkpoints, identity, plan.recipe.total_steps)
     stop = StopOnSignal(checkpointer)
     history = HistoryFile(folder.path / "history.jsonl")
-    with stages.stage(f"training {plan.name}") as stage:
+    with stages.stage(f"training {plan.name}", spinner=False) as stage:
         with stages.training(plan.recipe) as progress, stop.listening():
             session.run([*progress, history, checkpointer, stop])
         best = session.state.best
