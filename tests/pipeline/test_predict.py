@@ -252,3 +252,26 @@ def test_memory_does_not_grow_with_the_number_of_pictures(run, tmp_path):
     peak(300)
     few, many = peak(300), peak(2300)
     assert many - few < 2000 * 1500
+
+
+def write_animation(path, seed):
+    first = Image.fromarray(PIXELS[seed].squeeze())
+    first.save(path, save_all=True, append_images=[Image.effect_noise(first.size, 90) for _ in "ab"])
+
+
+def test_an_animation_is_labelled_by_its_first_frame_with_a_warning(run, tmp_path):
+    write_animation(tmp_path / "moving.gif", 0)
+    done, rows = ask(run, [tmp_path / "moving.gif"], tmp_path)
+    assert [row["label"] for row in rows] == expected_labels([0])
+    (warning,) = done.warnings
+    assert warning.startswith(str(tmp_path / "moving.gif"))
+    assert "3 frames" in warning
+
+
+def test_many_animations_do_not_flood_the_terminal(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for number in range(14):
+        write_animation(tmp_path / "pictures" / f"{number:02d}.gif", number)
+    done, _ = ask(run, [tmp_path / "pictures"], tmp_path)
+    assert len(done.warnings) == 11
+    assert done.warnings[-1] == "and 4 more such pictures"

@@ -20,12 +20,14 @@ from pellucid.data.quiet import quiet_pillow
 from pellucid.data.reading import read_images
 from pellucid.data.samples import PREFIX
 from pellucid.data.tables import is_table, load_table
+from pellucid.data.wording import visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 _MOST_IN_BLOCK = 256
 _MOST_BLOCK_BYTES = 1 << 25
 _MOST_DECODERS = 4
+_WARNINGS_SHOWN = 10
 
 
 class Input(NamedTuple):
@@ -169,10 +171,12 @@ class Fitted(NamedTuple):
     Attributes:
         pixels: the pictures that could be read.
         errors: a reason for each that was given; empty where the picture could be read.
+        warnings: sentences about pictures of which something was left out, such as frames.
     """
 
     pixels: UInt8[np.ndarray, "readable height width channels"]
     errors: list[str]
+    warnings: list[str]
 
 
 def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
@@ -184,23 +188,42 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
         executor: runs the decoders.
 
     Returns:
-        Pixels and errors.
+        Pixels, errors and warnings.
     """
 
-    def fit(picture: Input) -> np.ndarray | str:
+    def fit(picture: Input) -> tuple[np.ndarray | str, str | None]:
         if picture.error:
-            return picture.error
+            return picture.error, None
         try:
             if isinstance(picture.source, Path):
-                return preprocessing.picture(picture.source)
-            fitted: np.ndarray = preprocessing.arrays(picture.source[None])[0]
-            return fitted
+                return preprocessing.picture_and_warning(picture.source)
+            return preprocessing.arrays(picture.source[None])[0], None
         except DataError as error:
-            return str(error)
+            return str(error), None
 
     with quiet_pillow():
         results = list(executor.map(fit, inputs))
-    readable = [result for result in results if isinstance(result, np.ndarray)]
+    readable = [result for result, _ in results if isinstance(result, np.ndarray)]
     shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
-    pixels = np.stack(readable) if readable else np.zeros((0, *shape), np.uint8)
-    return Fitted(pixels, [result if isinstance(result, str) else "" for result in results])
+    return Fitted(
+        pixels=np.stack(readable) if readable else np.zeros((0, *shape), np.uint8),
+        errors=[result if isinstance(result, str) else "" for result, _ in results],
+        warnings=[
+            f"{visible(picture.name)}: {warning}"
+            for picture, (_, warning) in zip(inputs, results, strict=True)
+            if warning
+        ],
+    )
+
+
+def first_few(warnings: Sequence[str]) -> tuple[str, ...]:
+    """At most ten of many warnings, and how many more there are.
+
+    Args:
+        warnings: sentences, one for each picture.
+
+    Returns:
+        Sentences to show.
+    """
+    more = len(warnings) - _WARNINGS_SHOWN
+    return (*warnings[:_WARNINGS_SHOWN], *((f"and {more:,} more such pictures",) if more > 0 else ()))

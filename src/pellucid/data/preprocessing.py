@@ -54,7 +54,24 @@ class Preprocessing:
         Raises:
             DataError: the reason why it cannot be decoded; the caller knows the place.
         """
-        return fit_picture(decode_picture(source, self.size).pixels, self.size, self.channels)
+        return self.picture_and_warning(source)[0]
+
+    def picture_and_warning(
+        self, source: Path | bytes
+    ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
+        """Decode a picture file and fit it, and say what was left out.
+
+        Args:
+            source: file or its content.
+
+        Returns:
+            The picture as the network takes it, and a warning such as the number of frames, if any.
+
+        Raises:
+            DataError: the reason why it cannot be decoded; the caller knows the place.
+        """
+        decoded = decode_picture(source, self.size)
+        return fit_picture(decoded.pixels, self.size, self.channels), decoded.warning
 
     def arrays(self, pixels: Shaped[np.ndarray, "n ..."]) -> UInt8[np.ndarray, "n height width channels"]:
         """Scale and fit pictures that came as an array.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.bundle import ImageModel, load
-from pellucid.data.inputs import Input, blocks_of, decoders, fit_inputs
+from pellucid.data.inputs import Input, blocks_of, decoders, first_few, fit_inputs
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading import read_images
 from pellucid.errors import DataError
@@ -141,7 +141,7 @@ def evaluate(
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
     labels = _label_codes([listing.labels[index] for index in rows], model, listing.place)
-    probabilities, is_readable = _probabilities(model, listing, rows, settings.skip_bad, progress)
+    probabilities, is_readable, warnings = _probabilities(model, listing, rows, settings.skip_bad, progress)
     return Evaluation(
         run=str(run),
         place=listing.place,
@@ -149,7 +149,7 @@ def evaluate(
         skipped=int((~is_readable).sum()),
         classes=model.classes,
         scores=score(labels[is_readable], probabilities, settings.seed),
-        warnings=listing.warnings,
+        warnings=(*listing.warnings, *warnings),
     )
 
 
@@ -180,8 +180,8 @@ def _probabilities(
     rows: Sequence[int],
     skip_bad: bool,
     progress: Callable[[int, int], None] | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of the readable pictures, and which of the rows those are.
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Probabilities of the readable pictures, which of the rows those are, and warnings.
 
     Raises:
         DataError: pictures cannot be read and are not to be skipped, or none can be read.
@@ -190,12 +190,13 @@ def _probabilities(
     sources = listing.paths if pixels is None else pixels
     assert sources is not None
     inputs = [Input(listing.sources[index], sources[index]) for index in rows]
-    found, errors = [], []
+    found, errors, warnings = [], [], []
     with decoders() as executor:
         for block in blocks_of(inputs, model.preprocessing):
             fitted = fit_inputs(block, model.preprocessing, executor)
             found.append(model.predict_proba(fitted.pixels))
             errors += fitted.errors
+            warnings += fitted.warnings
             if progress is not None:
                 progress(len(errors), len(rows))
     bad = [f"{listing.sources[index]}: {error}" for index, error in zip(rows, errors, strict=True) if error]
@@ -207,4 +208,4 @@ def _probabilities(
         )
     if len(bad) == len(rows):
         raise DataError(f"{listing.place}: no picture can be read; the first is {bad[0]}")
-    return np.concatenate(found), np.array([not error for error in errors])
+    return np.concatenate(found), np.array([not error for error in errors]), first_few(warnings)

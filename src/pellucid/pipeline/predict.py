@@ -1,12 +1,11 @@
 """Label new pictures with a trained model."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.bundle import ImageModel, load
-from pellucid.data.inputs import Input, blocks_of, decoders, fit_inputs, list_inputs
+from pellucid.data.inputs import Fitted, Input, blocks_of, decoders, first_few, fit_inputs, list_inputs
 from pellucid.pipeline.answers import Answer, answers_to, check_ending
 from pellucid.settings import Settings
 
@@ -60,25 +59,27 @@ def predict(
     listed = list_inputs(inputs, settings)
     model = load(run)
     done, unreadable, total = 0, 0, len(listed.pictures)
+    warnings: list[str] = []
     with (
         answers_to(out, model.classes if with_probabilities else ()) as write,
         decoders() as executor,
     ):
         for block in blocks_of(listed.pictures, model.preprocessing):
-            answers = _answers(block, model, executor, with_probabilities)
+            fitted = fit_inputs(block, model.preprocessing, executor)
+            answers = _answers(block, fitted, model, with_probabilities)
             write(answers)
+            warnings += fitted.warnings
             done += len(block)
             unreadable += sum(answer.label is None for answer in answers)
             if progress is not None:
                 progress(done, total)
-    return Predicted(total - unreadable, unreadable, listed.warnings)
+    return Predicted(total - unreadable, unreadable, (*listed.warnings, *first_few(warnings)))
 
 
 def _answers(
-    block: Sequence[Input], model: ImageModel, executor: Executor, with_probabilities: bool
+    block: Sequence[Input], fitted: Fitted, model: ImageModel, with_probabilities: bool
 ) -> list[Answer]:
     """What the model says about each picture of a block."""
-    fitted = fit_inputs(block, model.preprocessing, executor)
     rows = iter(model.predict_proba(fitted.pixels).tolist())
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
     answers = []
