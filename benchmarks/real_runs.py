@@ -23,7 +23,8 @@ class RealRun:
         preset: as given.
         seed: as given.
         model: name of the network.
-        accuracy: on the test split.
+        recommended: name of the model that the run recommends.
+        accuracy: of the network on the test split.
         low: lower end of its 95 % interval.
         high: upper end.
         validation_accuracy: on the validation split, of the weights that were kept.
@@ -36,6 +37,7 @@ class RealRun:
     preset: str
     seed: int
     model: str
+    recommended: str
     accuracy: float
     low: float
     high: float
@@ -72,7 +74,7 @@ def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Pat
             raise SystemExit(f"error: {' '.join(command)} ended with {process.returncode}")
         metrics = json.loads((run / "metrics.json").read_bytes())
         epochs = len((run / "history.jsonl").read_bytes().splitlines())
-    name = metrics["recommended"]
+        name = json.loads((run / "config.json").read_bytes())["plan"]["model"]
     entry = metrics["models"][name]
     accuracy = entry["test"]["accuracy"]
     per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes there, KiB elsewhere
@@ -80,6 +82,7 @@ def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Pat
         preset=preset,
         seed=seed,
         model=name,
+        recommended=metrics["recommended"],
         accuracy=accuracy["value"],
         low=accuracy["low"],
         high=accuracy["high"],
@@ -127,6 +130,7 @@ def show(runs: Sequence[RealRun]) -> None:
         "training s",
         "command s",
         "peak MB",
+        "recommended",
     ]
     print_table(header, rows)
 
@@ -142,6 +146,7 @@ def _line(run: RealRun) -> list[str]:
         f"{run.train_seconds:,.1f}",
         f"{run.wall_seconds:,.1f}",
         f"{run.peak_megabytes:,.0f}",
+        run.recommended,
     ]
 
 
@@ -159,6 +164,7 @@ def _mean(runs: Sequence[RealRun]) -> list[str]:
         mean("train_seconds", 1),
         mean("wall_seconds", 1),
         f"max {max(run.peak_megabytes for run in runs):,.0f}",
+        "",
     ]
 
 

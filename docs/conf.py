@@ -14,7 +14,7 @@ version = release = pellucid.__version__
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 exclude_patterns = ["_build"]
 nitpicky = True
 

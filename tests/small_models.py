@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from pellucid.bundle import ImageModel
+from pellucid.bundle import FeatureModel, ImageModel
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
@@ -48,6 +48,28 @@ def trained_model() -> ImageModel:
         optimiser.step()
     model.network.eval()
     return model
+
+
+def number_model(name: str = "cnn", *, mirror: bool = False) -> ImageModel:
+    """An untrained model of numbers that lie where the digits do."""
+    network = build(design(name, Settings(model=name, width=8), InputFacts((1, 8, 8), 1, 1000)))
+    pixels, labels = digits()
+    images = torch.from_numpy(pixels[:500]).permute(0, 3, 1, 2).float()
+    network.initialise_from_data(images, torch.from_numpy(labels[:500]).double())
+    return ImageModel(network, DIGITS, (), mirror=mirror)
+
+
+def vector_model(classes: tuple[str, ...] = CLASSES) -> FeatureModel:
+    """An untrained model of the digits' pixels as feature vectors; of numbers where there are no classes."""
+    network = build(design("mlp", Settings(model="mlp", width=8), InputFacts((64,), len(classes) or 1, 1000)))
+    rows, labels = vectors(), torch.from_numpy(digits()[1]).double()
+    network.initialise_from_data(torch.from_numpy(rows), None if classes else labels)
+    return FeatureModel(network, classes)
+
+
+def vectors() -> np.ndarray:
+    """The digits as rows of 64 numbers."""
+    return digits()[0].reshape(len(digits()[0]), -1).astype(np.float32)
 
 
 def write_digits(folder: Path, indices: range, *, by_class: bool = False) -> list[Path]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         UsageError,
         WorkerError,
     )
-    from pellucid.estimators import EXPECTED_FAILED_CHECKS, ImageClassifier, load
+    from pellucid.estimators import EXPECTED_FAILED_CHECKS, ImageClassifier, ImageRegressor, load
     from pellucid.pipeline.train import train
 
 __version__ = "0.1.0"
@@ -34,6 +34,7 @@ __all__ = [
     "DataError",
     "DivergedError",
     "ImageClassifier",
+    "ImageRegressor",
     "InterruptedRun",
     "ModelFileError",
     "PellucidError",
@@ -51,6 +52,7 @@ _HOMES = {
     "train": "pellucid.pipeline.train",
     "EXPECTED_FAILED_CHECKS": "pellucid.estimators",
     "ImageClassifier": "pellucid.estimators",
+    "ImageRegressor": "pellucid.estimators",
 }
 
 

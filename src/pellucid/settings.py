@@ -18,6 +18,12 @@ from pellucid.errors import UsageError
 
 Group = Literal["data", "network", "training", "run"]
 
+NEURAL = ("cnn", "mlp", "lenet")
+"""Models that are neural networks."""
+
+CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
+"""Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -68,7 +74,13 @@ class Settings:
 
     # data
     task: str = _row("auto", "data", "Kind of input", choices=("auto", "image"))
-    target: str = _row("class", "data", "What is predicted", choices=("class",))
+    target: str | None = _row(
+        None,
+        "data",
+        "What is predicted; default: a number where a table's labels are numbers with fractions "
+        "and more than 20 distinct values, a class elsewhere",
+        choices=("class", "number"),
+    )
     test: str | None = _row(None, "data", "Separate labelled DATA that becomes the test split")
     input_column: str | None = _row(None, "data", "Table column holding the image paths")
     label_column: str | None = _row(None, "data", "Table column holding the labels")
@@ -82,7 +94,12 @@ class Settings:
         None, "data", "Training size in pixels, N or HxW; default: a rule from the data"
     )
     # network
-    model: str = _row("auto", "network", "Network to train", choices=("auto", "cnn", "mlp", "lenet"))
+    model: str = _row(
+        "auto",
+        "network",
+        "Model to train: a network, or a classical model alone",
+        choices=("auto", *NEURAL, *CLASSICAL),
+    )
     activation: str | None = _row(
         None,
         "network",
@@ -118,7 +135,12 @@ class Settings:
     schedule: str | None = _row(
         None, "training", "Course of the learning rate", choices=("one-cycle", "cosine", "constant")
     )
-    loss: str = _row("cross-entropy", "training", "Loss function", choices=("cross-entropy", "mse"))
+    loss: str | None = _row(
+        None,
+        "training",
+        "Loss function; default: cross-entropy for classes, mse for numbers",
+        choices=("cross-entropy", "mse"),
+    )
     label_smoothing: float | None = _row(
         None, "training", "Share of each target spread over all classes", low=0.0, high=0.9
     )
@@ -141,7 +163,10 @@ class Settings:
         high=100_000,
     )
     metric: str = _row(
-        "accuracy", "training", "Score that selection uses", choices=("accuracy", "macro-f1", "log-loss")
+        "accuracy",
+        "training",
+        "Score that selection and recommendation use; numbers always use root mean squared error",
+        choices=("accuracy", "macro-f1", "log-loss"),
     )
     # run
     seed: int = _row(0, "run", "Seed of every random draw", low=0, high=2**32 - 1)
@@ -153,7 +178,16 @@ class Settings:
         choices=("auto", "fp32", "bf16"),
     )
     device: str = _row("auto", "run", "Where to train", choices=("auto", "cpu", "cuda", "mps"))
-    rivals: bool = _row(True, "run", "Train the classical models beside the network; there are none yet")
+    rivals: bool = _row(True, "run", "Train the classical models beside the network")
+    learning_curve: bool | None = _row(
+        None,
+        "run",
+        "Train on parts of the training split too, to see whether more data would help; "
+        "default: where rivals are trained",
+    )
+    folds: int | None = _row(
+        None, "run", "Cross-validate on so many folds too, for small data; default: off", low=2, high=50
+    )
 
     def __post_init__(self) -> None:
         for row in ROWS:

@@ -1,7 +1,19 @@
+import shutil
+
 import pytest
 
+from every_model import MODELS
 from pellucid.bundle import save
 from small_models import untrained_model
+
+SINGLE_PRECISION = {
+    "cnn": "head.linear.weight",
+    "mlp of vectors, of numbers": "head.linear.weight",
+    "random-forest": "predictor.threshold",
+    "svm of vectors": "predictor.mean",
+    "svm-on-cnn": "network.head.linear.weight",
+}
+"""Models whose folders are damaged, and one float32 tensor of each."""
 
 
 @pytest.fixture
@@ -14,3 +26,36 @@ def folder(tmp_path, model):
     """A model folder as saving leaves it."""
     save(model, tmp_path / "model", {"training examples": 1000})
     return tmp_path / "model"
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """Save a model of a kind once; give its folder, which must stay as it is."""
+    place = tmp_path_factory.mktemp("saved")
+    folders = {}
+
+    def folder_of(name):
+        if name not in folders:
+            folders[name] = place / str(len(folders))
+            save(MODELS[name](), folders[name], {"training examples": 300})
+        return folders[name]
+
+    return folder_of
+
+
+@pytest.fixture(params=SINGLE_PRECISION)
+def kind(request):
+    """The kind of model whose folder is damaged."""
+    return request.param
+
+
+@pytest.fixture
+def any_folder(kind, saved, tmp_path):
+    """A folder of one kind, to be damaged."""
+    return shutil.copytree(saved(kind), tmp_path / "model")
+
+
+@pytest.fixture
+def tensor(kind):
+    """The name of a float32 tensor in `any_folder`."""
+    return SINGLE_PRECISION[kind]

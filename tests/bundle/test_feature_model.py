@@ -1,6 +1,5 @@
 """Models of feature vectors: what they refuse, and how their folders are told from others."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,9 @@ import torch
 from sklearn.datasets import load_iris
 
 from pellucid.bundle import FeatureModel, load, load_any, save
-from pellucid.bundle.description import Description, _sealed
 from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
-from small_models import untrained_model
 
 IRIS = load_iris()
 ROWS = IRIS.data.astype(np.float32)
@@ -57,32 +54,3 @@ def test_commands_for_pictures_refuse_it(tmp_path: Path) -> None:
     save(flower_model(), tmp_path / "model", {})
     with pytest.raises(ModelFileError, match="model: this model takes feature vectors, not pictures"):
         load(tmp_path / "model")
-
-
-@pytest.mark.parametrize(
-    ("is_of_pictures", "change", "words"),
-    [
-        (
-            False,
-            {"preprocessing": {"height": 8}},
-            "preprocessing must be null in a model of the kind feature",
-        ),
-        (False, {"kind": "image-classifier"}, "preprocessing must be an object"),
-        (
-            False,
-            {"mirror": True},
-            "of the kind feature-classifier, but the network takes or mirrors pictures",
-        ),
-        (True, {"kind": "feature-classifier", "preprocessing": None}, "takes or mirrors pictures"),
-        (True, {"kind": "feature-classifier"}, "preprocessing must be null"),
-    ],
-)
-def test_kinds_cannot_be_mixed(
-    is_of_pictures: bool, change: dict[str, object], words: str, tmp_path: Path
-) -> None:
-    """The file is sealed anew after each change, so that its checksum is right."""
-    save(untrained_model("mlp") if is_of_pictures else flower_model(), tmp_path / "model", {})
-    document = json.loads((tmp_path / "model" / "model.json").read_text()) | change
-    del document["own_sha256"]
-    with pytest.raises(ModelFileError, match=words):
-        Description.from_bytes(_sealed(document), "model.json")

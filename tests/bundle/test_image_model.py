@@ -9,7 +9,7 @@ from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import NETWORKS, InputFacts, build, design
 from pellucid.settings import Settings
-from small_models import DIGITS, digits, trained_model, untrained_model
+from small_models import DIGITS, digits, number_model, trained_model, untrained_model
 
 PIXELS, LABELS = digits()
 
@@ -162,3 +162,26 @@ def test_the_trained_model_reads_digits():
     right = model.predict_proba(PIXELS[1000:]).argmax(axis=1) == LABELS[1000:]
     assert right.mean() > 0.85
     assert model.preprocessing == DIGITS
+
+
+def test_temperature_divides_the_logits():
+    model = untrained_model()
+    expected = (plain_logits(model, PIXELS[:50]) / 2.5).softmax(dim=1).numpy()
+    assert np.allclose(model.at(2.5).predict_proba(PIXELS[:50]), expected, atol=1e-7)
+    assert np.array_equal(model.at(1).predict_proba(PIXELS[:50]), model.predict_proba(PIXELS[:50]))
+    assert untrained_model(mirror=True).at(2.0).mirror
+
+
+def test_numbers_are_the_networks_output():
+    model = number_model()
+    expected = plain_logits(model, PIXELS[:50])[:, 0].numpy()
+    found = model.predict_values(PIXELS[:50])
+    assert found.dtype == np.float64
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_numbers_are_averaged_with_the_mirrored_pictures():
+    mirrored = np.ascontiguousarray(PIXELS[:50, :, ::-1])
+    one, other = number_model().predict_values(PIXELS[:50]), number_model().predict_values(mirrored)
+    assert not np.allclose(one, other)
+    assert np.allclose(number_model(mirror=True).predict_values(PIXELS[:50]), (one + other) / 2, atol=1e-5)

@@ -74,7 +74,8 @@ def test_the_folder_holds_these_files_and_their_checksums(folder):
     ]  # fmt: skip
     document = json.loads((folder / "model.json").read_text())
     assert list(document) == [
-        "format", "kind", "architecture", "preprocessing", "classes", "mirror", "sha256", "own_sha256",
+        "format", "kind", "architecture", "predictor", "features", "preprocessing", "length", "classes",
+        "temperature", "mirror", "sha256", "own_sha256",
     ]  # fmt: skip
     assert (document["format"], document["kind"]) == (1, "image-classifier")
     for name in ("README.md", "weights.safetensors"):

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from number_models import number_model, write_ink
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from small_models import trained_model, write_digits
@@ -71,3 +72,23 @@ def test_exit_codes(words, code, message, run, tmp_path, capfd):
     output = capfd.readouterr()
     assert message in output.err
     assert output.out == ""
+
+
+def test_numbers(tmp_path, capfd):
+    save(number_model("ridge"), tmp_path / "model", {})
+    table = write_ink(tmp_path / "data", range(1000, 1100))
+    assert main(["evaluate", str(tmp_path / "model"), str(table)]) == 0
+    output = capfd.readouterr()
+    for words in ("Mean absolute error", "Root mean squared error", "R² (1 perfect, 0 the mean)"):
+        assert words in output.out
+    assert "Accuracy" not in output.out
+    assert "--target" not in output.err
+    assert main(["evaluate", str(tmp_path / "model"), str(table), "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert list(document["test"]) == ["mean_absolute_error", "root_mean_squared_error", "r2"]
+
+
+def test_a_classifier_refuses_numbers(run, tmp_path, capfd):
+    table = write_ink(tmp_path / "data", range(1000, 1040))
+    assert main(["evaluate", str(run), str(table)]) == 3
+    assert "the labels are numbers with fractions" in capfd.readouterr().err

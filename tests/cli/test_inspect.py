@@ -137,3 +137,43 @@ def test_a_plain_locale_changes_nothing(tmp_path):
     assert one.returncode == other.returncode == 0
     assert one.stdout == other.stdout
     assert inspect(folder, PYTHONIOENCODING="ascii").returncode == 0
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Real digits, and a table that gives the mean of the pixels of each."""
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images[:60]
+    rows = ["image,ink"]
+    for index, image in enumerate(images):
+        Image.fromarray((image * 15).astype(np.uint8)).save(tmp_path / f"{index:02}.png")
+        rows.append(f"{index:02}.png,{image.mean()}")
+    (tmp_path / "ink.csv").write_text("\n".join(rows))
+    return tmp_path / "ink.csv"
+
+
+def test_a_table_of_fractions_is_shown_as_numbers_and_the_reason_given(weights):
+    done = inspect(weights)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("60 pictures, each with a number to predict, from")
+    table = [line.split() for line in lines]
+    assert ["number", "train", "validation", "test"] in table
+    assert ["pictures", "43", "5", "12"] in table
+    words = " ".join(done.stdout.split())
+    assert "the labels are taken as numbers to predict, since they have fractions and" in words
+    assert "class" not in words.replace("take them as classes with --target class", "")
+    assert all(len(line) <= 80 or " " not in line for line in lines)
+
+
+def test_the_target_asked_for_stands(weights, photos):
+    document = json.loads(inspect(weights, "--json", "--target", "number").stdout)
+    assert document["classes"] == []
+    assert document["numbers"]["splits"]["train"]["examples"] == document["train"] == 43
+    done = inspect(weights, "--target", "class")
+    assert done.returncode == 3
+    assert "too few examples; 3 are needed, one each for train, validation, test" in done.stderr
+    done = inspect(photos, "--target", "number")
+    assert done.returncode == 3
+    assert "numbers are to be predicted, but most labels are names: 'cat' at" in done.stderr

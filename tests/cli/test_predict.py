@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from number_models import number_model
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from small_models import CLASSES, trained_model, write_digits
@@ -108,3 +109,18 @@ def test_names_reach_a_pipe_in_utf8_whatever_the_locale(run, tmp_path):
         output, _ = process.communicate()
         assert process.returncode == 0
     assert f"{tmp_path}/猫.png,digit 0,".encode() in output or b"\\xe7\\x8c\\xab.png" in output
+
+
+def test_numbers(tmp_path, capfd):
+    save(number_model("ridge"), tmp_path / "model", {})
+    path = write_digits(tmp_path, range(1))[0]
+    assert main(["predict", str(tmp_path / "model"), str(path)]) == 0
+    (row,) = csv.DictReader(io.StringIO(capfd.readouterr().out))
+    assert float(row["label"]) > 0
+    assert row["probability"] == ""
+    assert main(["predict", str(tmp_path / "model"), str(path), "--probabilities"]) == 2
+    message = capfd.readouterr().err
+    assert (
+        message
+        == f"error: --probabilities: {tmp_path / 'model'} predicts numbers, which have none; leave it out\n"
+    )

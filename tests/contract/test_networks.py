@@ -22,6 +22,8 @@ SETTINGS = [
         product(ACTIVATIONS, (True, False)), zip(POOLINGS, (0.0, 0.3), strict=True)
     )
 ]
+OUTPUTS = [10, 1]  # ten classes, or a number
+every_outputs = pytest.mark.parametrize("outputs", OUTPUTS)
 every_network = pytest.mark.parametrize("name", NETWORKS)
 every_setting = pytest.mark.parametrize("settings", SETTINGS)
 
@@ -47,21 +49,34 @@ def digits(shape=(1, 8, 8), count=8):
     return images.view(count, *shape), torch.from_numpy(data.target[:count])
 
 
-def started(name, settings, images, classes=10):
+NUMBERS = torch.tensor([3.5, -20.0, 7.25, 40.0, 0.0, 11.5, 2.0, -6.75]).double()
+"""Numbers to predict for eight pictures."""
+
+
+def started(name, settings, images, outputs=10):
     """The network designed for these images and started from them."""
-    facts = InputFacts(tuple(images.shape[1:]), classes, 1000)
+    facts = InputFacts(tuple(images.shape[1:]), outputs, 1000)
     network = build(design(name, settings, facts), torch.Generator().manual_seed(3))
-    network.initialise_from_data(images)
+    network.initialise_from_data(images, NUMBERS if outputs == 1 else None)
     return network
 
 
+def loss_of(network, images):
+    """How far the answers for eight pictures are off."""
+    answers = network(images)
+    if answers.shape[1] > 1:
+        return functional.cross_entropy(answers, torch.arange(8))
+    return ((answers[:, 0] - NUMBERS) / NUMBERS.std()).square().mean()
+
+
 @every_network
+@pytest.mark.parametrize("outputs", [7, 1])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
-def test_every_size_gives_finite_logits_and_head_of_features(name, shape, photograph):
+def test_every_size_gives_finite_logits_and_head_of_features(name, shape, outputs, photograph):
     images = crops(photograph, shape)
-    network = started(name, Settings(width=8), images, classes=7).eval()
+    network = started(name, Settings(width=8), images, outputs).eval()
     logits, features = network(images), network.features(images)
-    assert logits.shape == (8, 7)
+    assert logits.shape == (8, outputs)
     assert features.ndim == 2
     assert logits.isfinite().all()
     assert logits.std() > 0
@@ -69,12 +84,13 @@ def test_every_size_gives_finite_logits_and_head_of_features(name, shape, photog
 
 
 @every_network
+@every_outputs
 @every_setting
-def test_gradient_reaches_every_trainable_parameter(name, settings, photograph):
+def test_gradient_reaches_every_trainable_parameter(name, settings, outputs, photograph):
     images = crops(photograph, (3, 16, 16))
-    network = started(name, settings, images)
+    network = started(name, settings, images, outputs)
     torch.manual_seed(0)
-    functional.cross_entropy(network(images), torch.arange(8)).backward()
+    loss_of(network, images).backward()
     for key, parameter in network.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad.isfinite().all(), key
@@ -84,10 +100,11 @@ def test_gradient_reaches_every_trainable_parameter(name, settings, photograph):
 
 
 @every_network
+@every_outputs
 @every_setting
-def test_rows_do_not_depend_on_their_batch(name, settings, photograph):
+def test_rows_do_not_depend_on_their_batch(name, settings, outputs, photograph):
     images = crops(photograph, (3, 16, 16))
-    network = started(name, settings, images)
+    network = started(name, settings, images, outputs)
     network(images)  # moves the running means away from their start
     network.eval()
     with torch.inference_mode():
@@ -96,10 +113,11 @@ def test_rows_do_not_depend_on_their_batch(name, settings, photograph):
 
 
 @every_network
+@every_outputs
 @every_setting
-def test_saved_and_loaded_weights_answer_the_same(name, settings, photograph):
+def test_saved_and_loaded_weights_answer_the_same(name, settings, outputs, photograph):
     images = crops(photograph, (3, 16, 16))
-    network = started(name, settings, images)
+    network = started(name, settings, images, outputs)
     network(images)
     other = build(network.config, torch.Generator().manual_seed(4))
     other.load_state_dict(network.state_dict())
@@ -107,18 +125,20 @@ def test_saved_and_loaded_weights_answer_the_same(name, settings, photograph):
 
 
 @every_network
+@every_outputs
 @every_setting
-def test_layouts_agree_and_bf16_is_near(name, settings, photograph):
+def test_layouts_agree_and_bf16_is_near(name, settings, outputs, photograph):
     images = crops(photograph, (3, 16, 16))
-    network = started(name, settings, images).eval()
+    network = started(name, settings, images, outputs).eval()
     expected = network(images)
     network = network.to(memory_format=torch.channels_last)
     images = images.contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-4)
     with torch.autocast("cpu", torch.bfloat16):
         narrow = network(images)
-    assert narrow.dtype == torch.bfloat16
-    assert (narrow.float() - expected).abs().max() < 0.05 * max(1.0, expected.abs().max().item())
+    assert narrow.dtype == (torch.bfloat16 if outputs > 1 else torch.float32)  # rescaled in float32
+    scale = max(1.0, expected.abs().max().item()) if outputs > 1 else NUMBERS.std().item()
+    assert (narrow.float() - expected).abs().max() < 0.05 * scale
 
 
 @every_network
@@ -142,6 +162,47 @@ def test_eight_examples_are_learnt_by_heart(name, batch_norm, activation):
 
 
 @every_network
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_eight_numbers_are_learnt_by_heart(name, batch_norm):
+    images, _ = digits()
+    network = started(name, Settings(batch_norm=batch_norm), images, outputs=1)
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trainable, lr=0.01)
+    for _ in range(1000):
+        if (network(images)[:, 0] - NUMBERS).abs().max() < 0.1 * NUMBERS.std():
+            return
+        optimizer.zero_grad()
+        loss_of(network, images).backward()
+        optimizer.step()
+    pytest.fail("1000 steps did not learn eight numbers")
+
+
+@every_network
+def test_numbers_come_in_their_own_unit(name, photograph):
+    images = crops(photograph, (3, 16, 16))
+    network = started(name, Settings(width=8), images, outputs=1).eval()
+    standardised = (network(images) - NUMBERS.mean()) / NUMBERS.std(correction=0)
+    again = build(network.config, torch.Generator().manual_seed(3))
+    again.initialise_from_data(images)
+    torch.testing.assert_close(again.eval()(images), standardised.float(), rtol=1e-4, atol=1e-4)
+    assert torch.equal(again.features(images), network.features(images))
+
+
+@every_network
+def test_only_networks_of_numbers_rescale(name, photograph):
+    images = crops(photograph, (3, 16, 16))
+    classes, number = started(name, Settings(), images), started(name, Settings(), images, outputs=1)
+    assert classes.rescale is None
+    assert not [key for key in classes.state_dict() if "rescale" in key]
+    assert {key for key in number.state_dict() if "rescale" in key} == {
+        "head.rescale.mean",
+        "head.rescale.std",
+    }
+    with pytest.raises(ValueError, match="numbers: this network predicts classes; leave them out"):
+        classes.initialise_from_data(images, NUMBERS)
+
+
+@every_network
 def test_dropout_acts_in_training_only(name):
     images, _ = digits()
     network = started(name, Settings(dropout=0.5, batch_norm=False), images)
@@ -152,10 +213,11 @@ def test_dropout_acts_in_training_only(name):
 
 
 @every_network
+@every_outputs
 @pytest.mark.parametrize("settings", [SETTINGS[0], SETTINGS[11]])
-def test_exported_programs_answer_the_same_at_another_batch_size(name, settings, photograph):
+def test_exported_programs_answer_the_same_at_another_batch_size(name, settings, outputs, photograph):
     images = crops(photograph, (3, 16, 16))
-    network = started(name, settings, images).eval()
+    network = started(name, settings, images, outputs).eval()
     batch = torch.export.Dim("batch", min=1, max=1024)
     program = torch.export.export(network, (images[:3],), dynamic_shapes=({0: batch},))
     torch.testing.assert_close(program.module()(images), network(images))
@@ -164,6 +226,6 @@ def test_exported_programs_answer_the_same_at_another_batch_size(name, settings,
 @pytest.mark.parametrize("features", [1, 13])
 def test_mlp_takes_rows_of_features(features):
     values = torch.rand(20, features, generator=torch.Generator().manual_seed(0)) * 1e4
-    network = started("mlp", Settings(), values, classes=3)
+    network = started("mlp", Settings(), values, outputs=3)
     assert network(values).shape == (20, 3)
     assert network.eval().features(values).shape == (20, 32)

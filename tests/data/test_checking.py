@@ -7,7 +7,7 @@ from PIL import Image
 
 from data.made import listing_of, pictures_of, write_class_folders
 from pellucid.data import Check, prepare
-from pellucid.data.examining import look_alikes
+from pellucid.data.class_findings import look_alikes
 from pellucid.data.wording import count_of, fitted, quoted, visible, width
 from pellucid.settings import Settings
 

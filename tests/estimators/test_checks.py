@@ -1,15 +1,22 @@
 """scikit-learn's own checks."""
 
+import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 import pellucid
 
 
-def test_scikit_learn_finds_nothing_wrong() -> None:
+def test_every_exception_has_its_reason() -> None:
     assert len(pellucid.EXPECTED_FAILED_CHECKS) <= 3
     assert all(reason for reason in pellucid.EXPECTED_FAILED_CHECKS.values())
+
+
+@pytest.mark.parametrize("estimator", [pellucid.ImageClassifier(), pellucid.ImageRegressor()], ids=repr)
+def test_scikit_learn_finds_nothing_wrong(
+    estimator: pellucid.ImageClassifier | pellucid.ImageRegressor,
+) -> None:
     results = check_estimator(
-        pellucid.ImageClassifier(),
+        estimator,
         expected_failed_checks=pellucid.EXPECTED_FAILED_CHECKS,
         on_fail="raise",
         on_skip=None,

@@ -1,10 +1,10 @@
-"""Labels keep the caller's type; what is no label is refused."""
+"""Labels keep the caller's type, numbers become float64; what is no label is refused."""
 
 import numpy as np
 import pytest
 
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.labels import read_labels, texts_of
+from pellucid.estimators.labels import read_labels, read_numbers, texts_of
 
 
 def test_classes_are_sorted_as_the_caller_has_them_and_names_as_text() -> None:
@@ -56,3 +56,42 @@ def test_what_is_no_label_is_refused(y: object, words: str) -> None:
 def test_labels_are_needed() -> None:
     with pytest.raises(UsageError, match="requires y to be passed, but the target y is None"):
         read_labels(None, 2)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [[1, 2.5], (1, 2.5), np.array([1, 2.5], np.float32), np.array([1, np.float64(2.5)], dtype=object)],
+)
+def test_any_kind_of_number_is_taken(y: object) -> None:
+    numbers = read_numbers(y, 2)
+    assert numbers.dtype == np.float64
+    assert numbers.tolist() == [1.0, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        ([1.0, np.nan], r"y: Input y contains NaN\. The first stands at position 1"),
+        (np.array([1.0, np.inf]), "y: Input y contains infinity"),
+        (["1.5", "high"], "y: '1.5' at position 0 is no number; give numbers, or learn classes with ImageC"),
+        ([1.0, 1e31], "y: 1e[+]31 at position 1 is too large; numbers to predict are at most 1e[+]30"),
+        (np.array([1.0, None], dtype=object), "y: None at position 1 is no number"),
+        (np.zeros((2, 3)), "y should be a 1d array"),
+        ([3, 3], "y: every number to predict is 3, which leaves nothing to learn"),
+        ([1e9, 1e9 + 1e-3], "y: the numbers to predict differ too little for their size"),
+        ([1, 2, 3], "y: 3 labels for 2 examples; give one each"),
+    ],
+)
+def test_what_is_no_number_is_refused(y: object, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_numbers(y, 2)
+
+
+def test_one_number_teaches_nothing() -> None:
+    with pytest.raises(DataError, match="y: 1 sample; a regressor needs at least two"):
+        read_numbers([1.5], 1)
+
+
+def test_numbers_are_needed() -> None:
+    with pytest.raises(UsageError, match="a regressor requires y to be passed, but the target y is None"):
+        read_numbers(None, 2)

@@ -8,31 +8,52 @@ import pytest
 from sklearn.base import clone
 
 import pellucid
-from pellucid.estimators.parameters import Parameters
+from pellucid.estimators.parameters import ClassParameters, Parameters
 from pellucid.settings import ROWS
 
 ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
+OF_CLASSES_ALONE = {"loss", "label_smoothing", "class_weight", "metric"}
 PARAMETERS = [
-    row for row in ROWS if (row.group != "data" and row.name != "rivals") or row.name == "image_size"
+    row
+    for row in ROWS
+    if (row.group != "data" and row.name not in ("rivals", "learning_curve", "folds"))
+    or row.name == "image_size"
 ]
 
 
-def test_parameters_are_the_settings_of_network_training_and_run() -> None:
-    fields = dataclasses.fields(Parameters)
-    assert [field.name for field in fields] == [row.name for row in PARAMETERS]
-    for field, row in zip(fields, PARAMETERS, strict=True):
-        assert field.default == row.default, field.name
-        kinds = typing.get_args(field.type) or (field.type,)
-        assert row.kind in kinds, field.name
-        assert (type(None) in kinds) == (row.default is None), field.name
+@pytest.mark.parametrize(
+    ("parameters", "missing"), [(ClassParameters, set()), (Parameters, OF_CLASSES_ALONE)]
+)
+def test_parameters_are_the_settings_of_network_training_and_run(
+    parameters: type[Parameters], missing: set[str]
+) -> None:
+    fields = {field.name: field for field in dataclasses.fields(parameters)}
+    assert fields.keys() == {row.name for row in PARAMETERS} - missing
+    for row in PARAMETERS:
+        if row.name not in missing:
+            field = fields[row.name]
+            assert field.default == row.default, field.name
+            kinds = typing.get_args(field.type) or (field.type,)
+            assert row.kind in kinds, field.name
+            assert (type(None) in kinds) == (row.default is None), field.name
 
 
-def test_the_docstring_explains_every_parameter() -> None:
-    text = pellucid.ImageClassifier.__doc__ or ""
+@pytest.mark.parametrize(
+    ("estimator", "missing", "models"),
+    [
+        (pellucid.ImageClassifier, set(), "auto, cnn, mlp, lenet, majority, logistic-regression, svm"),
+        (pellucid.ImageRegressor, OF_CLASSES_ALONE, "auto, cnn, mlp, lenet, mean, ridge, svm"),
+    ],
+)
+def test_the_docstring_explains_every_parameter(
+    estimator: type[Parameters], missing: set[str], models: str
+) -> None:
+    text = estimator.__doc__ or ""
     assert "{parameters}" not in text
     for row in PARAMETERS:
-        assert f"        {row.name}: {row.meaning}" in text
+        assert (f"        {row.name}: {row.meaning}" in text) == (row.name not in missing)
+    assert f"({models}, random-forest)" in text
 
 
 def test_the_constructor_only_stores() -> None:
@@ -49,6 +70,7 @@ def test_the_constructor_only_stores() -> None:
     [
         ({"epochs": 0}, "ImageClassifier: --epochs: 0 is outside"),
         ({"model": "resnet"}, "'resnet' is not known; choose one of"),
+        ({"model": "mean"}, "mean predicts numbers, and these labels are classes"),
         ({"loss": "mse", "label_smoothing": 0.1}, "belongs to cross-entropy"),
         ({"model": "cnn"}, "cnn needs pictures, not feature vectors; use mlp"),
         ({"image_size": 8}, "image_size: feature vectors have no size in pixels"),

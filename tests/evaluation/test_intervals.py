@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pellucid.evaluation import wilson
-from pellucid.evaluation.intervals import block_rows, distance_interval, percentile_interval, resample
+from pellucid.evaluation.intervals import block_rows, percentile_interval, resample, studentised_interval
 
 
 def test_wilson_by_hand():
@@ -78,21 +78,20 @@ def test_percentiles_equal_scipys_bootstrap():
     assert found.high == pytest.approx(expected.high, abs=0.03 * width)
 
 
-def test_a_distance_is_reflected():
-    draws = np.linspace(0.10, 0.18, 1001)
-    found = distance_interval(0.12, draws, chance=np.full(10, 0.01))
-    assert found.low == pytest.approx(0.24 - 0.178)
-    assert found.high == pytest.approx(0.24 - 0.102)
+def test_studentised_by_hand():
+    # t runs from -2 to 2 evenly: its percentiles are -1.9 and 1.9, times the error of 3
+    draws = 10 + np.linspace(-2, 2, 1001) * 0.5
+    found = studentised_interval(10.0, 3.0, draws, np.full(1001, 0.5))
+    assert found == pytest.approx((10.0, 10 - 1.9 * 3, 10 + 1.9 * 3))
 
 
-def test_a_distance_that_may_be_chance_reaches_zero():
-    draws = np.linspace(0.10, 0.18, 1001)
-    assert distance_interval(0.12, draws, chance=np.full(10, 0.13)).low == 0.0
+def test_without_standard_errors_the_percentiles_serve():
+    found = studentised_interval(5.0, 1.0, np.linspace(4, 6, 1001), np.zeros(1001))
+    assert found == pytest.approx((5.0, 4.05, 5.95), abs=1e-3)
 
 
-def test_a_distance_interval_holds_the_distance_and_stays_above_zero():
-    found = distance_interval(0.02, np.linspace(0.03, 0.09, 101), chance=np.zeros(10))
-    assert found == (0.02, 0.0, 0.02)
+def test_a_score_without_a_value_has_no_interval():
+    assert studentised_interval(-np.inf, 0.0, np.full(9, -np.inf), np.zeros(9)) == (-np.inf,) * 3
 
 
 @pytest.mark.parametrize("examples", [1, 7, 10_000, 100_000_000])

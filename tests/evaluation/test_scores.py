@@ -69,7 +69,7 @@ def test_perfect_answers():
     assert scores.accuracy.low == pytest.approx(0.88649, abs=1e-5)
     assert scores.macro_f1 == (1.0, 1.0, 1.0)
     assert scores.log_loss == (0.0, 0.0, 0.0)
-    assert scores.expected_calibration_error == (0.0, 0.0, 0.0)
+    assert scores.expected_calibration_error[:2] == (0.0, 0.0)
 
 
 def test_wrong_answers_of_full_certainty_stay_finite():
@@ -97,18 +97,17 @@ def test_weights_stand_for_repeated_examples(seed, classes, examples):
     labels, probabilities = drawn(examples, classes, seed=seed)
     picked = np.random.default_rng(seed).integers(examples, size=examples)
     weights = np.bincount(picked, minlength=examples).astype(float)
-    f1, loss, calibration = _resampled(labels, probabilities)(weights[None])[0]
+    f1, loss = _resampled(labels, probabilities)(weights[None])[0]
     predicted = probabilities.argmax(axis=1)
     assert f1 == pytest.approx(macro_f1(labels[picked], predicted[picked], classes))
     assert loss == pytest.approx(log_loss(labels[picked], probabilities[picked]))
-    assert calibration == pytest.approx(expected_calibration_error(labels[picked], probabilities[picked]))
 
 
 def test_ten_thousand_examples_take_little_time_and_memory():
     labels, probabilities = drawn(10_000, 10)
     began = time.process_time()
     score(labels, probabilities)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 1
     tracemalloc.start()
     score(labels, probabilities)
     peak = tracemalloc.get_traced_memory()[1]
@@ -142,9 +141,8 @@ def test_intervals_hold_the_truth_most_of_the_time():
 def test_intervals_hold_the_truth_95_percent_of_the_time():
     """400 trials: the spread of a coverage of 0.95 is 0.011."""
     found = coverage(2000, 10, 1.3, trials=400)
-    for name in ("accuracy", "macro_f1", "log_loss"):
-        assert 0.93 <= found[name] <= 0.97, found
-    assert 0.87 <= found["expected_calibration_error"] <= 0.99, found
+    for name in NAMES:
+        assert 0.925 <= found[name] <= 0.975, found
 
 
 @pytest.mark.slow

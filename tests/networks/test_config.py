@@ -9,7 +9,7 @@ from pellucid.errors import UsageError
 from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design, parameter_shapes
 from pellucid.settings import Settings
 
-DIGITS = InputFacts(input_shape=(1, 8, 8), classes=10, examples=1437)
+DIGITS = InputFacts(input_shape=(1, 8, 8), outputs=10, examples=1437)
 
 
 def changed(**values):
@@ -30,9 +30,9 @@ def test_config_survives_json(name):
         (changed(surprise=1), r"unknown keys \['surprise'\]"),
         ({"name": "cnn"}, r"missing keys \['activation'"),
         (changed(name=3), "name: int found, a text expected"),
-        (changed(classes=True), "classes: bool found, a whole number expected"),
-        (changed(classes=10.0), "classes: float found, a whole number expected"),
-        (changed(classes=0), "classes: 0 is outside 1 to 100000"),
+        (changed(outputs=True), "outputs: bool found, a whole number expected"),
+        (changed(outputs=10.0), "outputs: float found, a whole number expected"),
+        (changed(outputs=0), "outputs: 0 is outside 1 to 100000"),
         (changed(batch_norm=1), "batch_norm: int found, true or false expected"),
         (changed(dropout="0.5"), "dropout: str found, a number expected"),
         (changed(dropout=float("nan")), "dropout: nan is not between -1e9 and 1e9"),
@@ -122,7 +122,7 @@ def test_parameter_shapes_are_those_of_the_state_dict(name):
 )
 def test_design_refuses_what_cannot_be_built(name, settings, shape, message):
     with pytest.raises(UsageError, match=message):
-        design(name, settings, InputFacts(input_shape=shape, classes=10, examples=100))
+        design(name, settings, InputFacts(input_shape=shape, outputs=10, examples=100))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

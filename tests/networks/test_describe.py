@@ -120,3 +120,12 @@ def test_describing_takes_no_memory_for_weights():
     config = design("mlp", Settings(width=4096, depth=2), InputFacts((3, 190, 190), 10, 10**6))
     rows = describe(config)
     assert sum(row.parameters for row in rows) > 4e8  # 1.8 GB, were it built
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_of_numbers_ends_in_a_layer_that_rescales(name):
+    rows = describe(design(name, Settings(dropout=0.5), InputFacts((1, 8, 8), 1, 100)))
+    assert rows[-1] == ("head.rescale", "rescale", (1,), 0, 0, (8, 8))
+    linear = next(row for row in rows if row.name == "head.linear")
+    assert linear.output_shape == (1,)
+    assert all(len(line) <= 80 for line in as_text(rows).splitlines())

@@ -8,6 +8,7 @@ from pellucid.networks.layers import (
     Add,
     Divide,
     GlobalPool,
+    Rescale,
     ResidualBlock,
     Standardise,
     make_activation,
@@ -138,3 +139,26 @@ def test_first_filters_of_a_block_start_as_the_identity():
     narrowing = ResidualBlock((3, 2), pool=nn.Identity(), activation="relu", batch_norm=True)
     initialise_layers(narrowing, "relu", torch.Generator().manual_seed(0))
     assert narrowing.conv1.weight.count_nonzero() == narrowing.conv1.weight.numel()
+
+
+def test_rescale_by_hand():
+    layer = Rescale()
+    layer.fit(torch.tensor([2.0, 4.0, 6.0, 8.0]).double())
+    assert (layer.mean.item(), layer.std.item()) == (5.0, pytest.approx(5**0.5))
+    assert layer(torch.tensor([[0.0], [2.0]])).flatten().tolist() == pytest.approx([5.0, 5.0 + 2 * 5**0.5])
+
+
+def test_rescale_computes_in_float32_whatever_comes_in():
+    layer = Rescale()
+    layer.fit(torch.tensor([1000.0, 1001.0]).double())
+    narrow = layer(torch.tensor([[0.5]], dtype=torch.bfloat16))
+    assert narrow.dtype == torch.float32
+    assert narrow.item() == 1000.75
+
+
+@pytest.mark.parametrize("numbers", [[3.0, 3.0], [1e9, 1e9 + 1], [1e-50, 2e-50]])
+def test_rescale_refuses_numbers_that_float32_cannot_tell_apart(numbers):
+    layer = Rescale()
+    with pytest.raises(ValueError, match=r"rescale: standard deviation .* too little for float32"):
+        layer.fit(torch.tensor(numbers).double())
+    assert (layer.mean.item(), layer.std.item()) == (0.0, 1.0)

@@ -70,6 +70,23 @@ def test_parquet(tmp_path):
     assert parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups <= 3
 
 
+NUMBERS = [Answer("a.png", -3.25, None, ""), Answer("b.png", None, None, "truncated image")]
+
+
+def test_numbers_are_labels_without_a_probability(tmp_path):
+    for ending in ("csv", "jsonl", "parquet"):
+        with answers_to(tmp_path / f"out.{ending}", (), are_numbers=True) as sink:
+            sink(NUMBERS)
+    assert (tmp_path / "out.csv").read_text().splitlines() == [
+        "input,label,probability,error", "a.png,-3.25,,", "b.png,,,truncated image",
+    ]  # fmt: skip
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert first == {"input": "a.png", "label": -3.25, "probability": None, "error": ""}
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert [str(kind) for kind in table.schema.types] == ["string", "double", "double", "string"]
+    assert table.to_pylist() == [first, second]
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_nothing_to_say_is_a_file_without_rows(ending, tmp_path):
     write(tmp_path / f"out.{ending}", [])

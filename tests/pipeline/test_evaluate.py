@@ -3,10 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from number_models import classical_model, ink, number_model, write_ink
 from pellucid.bundle import save
 from pellucid.errors import DataError, ModelFileError
-from pellucid.evaluation import score
+from pellucid.evaluation import score, score_numbers
 from pellucid.pipeline.evaluate import evaluate
+from pellucid.pipeline.evaluated import figure
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 
@@ -173,3 +175,99 @@ def test_progress_counts_every_picture(run, tmp_path):
     seen = []
     evaluate(run, str(tmp_path / "data"), Settings(), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(256, 300), (300, 300)]
+
+
+@pytest.fixture(scope="module")
+def numbers_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("numbers")
+    save(number_model("ridge"), folder / "model", {})
+    return folder
+
+
+def test_classical_models_are_scored(tmp_path):
+    model = classical_model("logistic-regression")
+    save(model, tmp_path / "model", {})
+    write_digits(tmp_path / "data", range(1000, 1200), by_class=True)
+    done = evaluate(tmp_path / "model", str(tmp_path / "data"), Settings())
+    expected = score(LABELS[1000:1200], model.predict_proba(PIXELS[1000:1200]))
+    assert done.scores.accuracy == expected.accuracy
+    assert done.scores.accuracy.value > 0.8
+
+
+@pytest.mark.parametrize("name", ["mean", "ridge", "mlp"])
+def test_numbers_are_scored(name, tmp_path):
+    model = number_model(name)
+    save(model, tmp_path / "model", {})
+    done = evaluate(tmp_path / "model", str(write_ink(tmp_path / "data", range(1000, 1100))), Settings())
+    expected = score_numbers(ink()[1000:1100], model.predict_values(PIXELS[1000:1100])).to_json()
+    assert list(expected) == ["mean_absolute_error", "root_mean_squared_error", "r2"]
+    for score_name, interval in done.scores.to_json().items():
+        assert interval["low"] <= interval["value"] <= interval["high"]
+        assert interval["value"] == pytest.approx(expected[score_name]["value"], rel=1e-5, abs=1e-6)
+    assert not any("--target" in warning for warning in done.warnings)
+
+
+def test_of_a_table_with_splits_the_test_split_is_scored(numbers_run, tmp_path):
+    table = write_ink(tmp_path / "data", range(1000, 1040))
+    header, *rows = table.read_text().splitlines()
+    splits = [f"{row},{'test' if index % 2 else 'train'}" for index, row in enumerate(rows)]
+    table.write_text("\n".join([header + ",part", *splits]))
+    done = evaluate(numbers_run, str(table), Settings(split_column="part", label_column="ink"))
+    assert (done.rows, done.scores.examples) == ("test split", 20)
+
+
+def test_few_whole_numbers_are_numbers_to_a_model_of_numbers(numbers_run, tmp_path):
+    """Folders of classes are numbers where their names are; the rule for training does not count here."""
+    pixels = PIXELS[1000:1050]
+    np.savez(tmp_path / "data.npz", x_train=pixels, y_train=ink()[1000:1050].round().astype(int))
+    done = evaluate(numbers_run, str(tmp_path / "data.npz"), Settings())
+    assert done.scores.root_mean_squared_error.value < 5
+    assert done.warnings == ()
+
+
+def test_labels_that_are_no_numbers_are_named_with_their_rows(numbers_run, tmp_path):
+    table = write_ink(tmp_path / "data", range(1000, 1040))
+    lines = table.read_text().splitlines()
+    lines[4], lines[9] = "1003.png,dark", "1008.png,nan"
+    table.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"not every label is one: 'dark' at .*ink\.csv:5, 'nan' at .*:10; "):
+        evaluate(numbers_run, str(table), Settings())
+
+
+def test_numbers_mean_nothing_to_a_classifier(run, tmp_path):
+    table = write_ink(tmp_path / "data", range(1000, 1040))
+    with pytest.raises(
+        DataError, match=r"labels are numbers with fractions, such as .* predicts classes: 'dig"
+    ):
+        evaluate(run, str(table), Settings())
+
+
+def test_the_document_of_numbers(numbers_run, tmp_path):
+    done = evaluate(numbers_run, str(write_ink(tmp_path, range(1000, 1100))), Settings())
+    document = json.loads(json.dumps(done.to_json(), allow_nan=False))
+    assert list(document) == ["format", "task", "run", "data", "classes", "test"]
+    assert document["task"] == "image-regression"
+    assert document["classes"] == []
+    assert document["test"] == done.scores.to_json()
+
+
+def test_the_text_of_numbers_fits_80_columns(numbers_run, tmp_path):
+    done = evaluate(numbers_run, str(write_ink(tmp_path, range(1000, 1100))), Settings())
+    text = done.to_text()
+    assert "all rows: 100 pictures, 0 skipped" in text
+    error = done.scores.root_mean_squared_error
+    assert f"{figure(error.value)}   [{figure(error.low)}, {figure(error.high)}]" in text
+    for words in ("Mean absolute error", "Root mean squared error", "R²", "unit of the labels"):
+        assert words in text
+    assert all(len(line) <= 80 for line in text.splitlines()[1:])
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0.0, "0"), (1.0, "1.00"), (-0.012345, "-0.0123"), (12345.6, "12,300"), (999.6, "1,000"),
+        (3.2e-7, "3.2e-07"), (4.56e12, "4.56e+12"), (77.74, "77.7"),
+    ],
+)  # fmt: skip
+def test_three_significant_figures(number, shown):
+    assert figure(number) == shown

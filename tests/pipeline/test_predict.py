@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.bundle import save
+import pellucid
+from number_models import classical_model, number_model
+from pellucid.bundle import ClassicalModel, save
+from pellucid.classical import Lesson, fit_rival
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.pipeline.predict import predict
 from pellucid.settings import Settings
@@ -275,3 +278,64 @@ def test_many_animations_do_not_flood_the_terminal(run, tmp_path):
     done, _ = ask(run, [tmp_path / "pictures"], tmp_path)
     assert len(done.warnings) == 11
     assert done.warnings[-1] == "and 4 more such pictures"
+
+
+@pytest.mark.parametrize("name", ["majority", "logistic-regression", "svm", "random-forest"])
+def test_classical_models_label_too(name, tmp_path):
+    model = classical_model(name)
+    save(model, tmp_path / "model", {})
+    paths = write_digits(tmp_path / "pictures", range(600, 660))
+    _, rows = ask(tmp_path / "model", paths, tmp_path, with_probabilities=True)
+    expected = model.predict_proba(PIXELS[600:660])
+    assert [row["label"] for row in rows] == [model.classes[best] for best in expected.argmax(axis=1)]
+    found = np.array([[float(row[name]) for name in model.classes] for row in rows])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_model_on_a_networks_hidden_layer(tmp_path):
+    network = trained_model()
+    hidden = network.transform(PIXELS[:400])
+    lesson = Lesson(hidden, LABELS[:400], np.arange(300), np.arange(300, 400), 10, kind="network")
+    fitted = fit_rival("logistic-regression", lesson, seed=0, threads=1)
+    model = ClassicalModel(
+        fitted.predictor, "network", CLASSES, preprocessing=network.preprocessing, network=network.network
+    )
+    (tmp_path / "run" / "models").mkdir(parents=True)
+    save(model, tmp_path / "run" / "models" / "logistic-regression-on-mlp", {})
+    paths = write_digits(tmp_path / "pictures", range(600, 700))
+    _, rows = ask(tmp_path / "run" / "models" / "logistic-regression-on-mlp", paths, tmp_path)
+    right = [row["label"] == CLASSES[LABELS[index]] for index, row in enumerate(rows, start=600)]
+    assert np.mean(right) > 0.8
+
+
+@pytest.mark.parametrize("name", ["mean", "ridge", "mlp"])
+def test_numbers_stand_in_the_column_of_labels(name, tmp_path):
+    model = number_model(name)
+    save(model, tmp_path / "model", {})
+    paths = write_digits(tmp_path / "pictures", range(600, 605))
+    (tmp_path / "pictures" / "bad.png").write_bytes(b"")
+    done, rows = ask(tmp_path / "model", [*paths, tmp_path / "pictures" / "bad.png"], tmp_path)
+    assert list(rows[0]) == ["input", "label", "probability", "error"]
+    assert [float(row["label"]) for row in rows[:5]] == pytest.approx(model.predict_values(PIXELS[600:605]))
+    assert [row["probability"] for row in rows] == [""] * 6
+    assert rows[5]["label"] == ""
+    assert rows[5]["error"] == "empty file (zero bytes)"
+    assert (done.labelled, done.unreadable) == (5, 1)
+
+
+def test_numbers_have_no_probabilities(tmp_path):
+    save(number_model("ridge"), tmp_path / "model", {})
+    paths = write_digits(tmp_path / "pictures", range(1))
+    with pytest.raises(
+        UsageError, match=r"--probabilities: .*predicts numbers, which have none; leave it out"
+    ):
+        ask(tmp_path / "model", paths, tmp_path, with_probabilities=True)
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_a_model_of_feature_vectors_is_refused(tmp_path):
+    rows = PIXELS[:50].reshape(50, -1).astype(np.float32)
+    pellucid.ImageRegressor(model="ridge", threads=1).fit(rows, LABELS[:50]).save(tmp_path / "model")
+    paths = write_digits(tmp_path / "pictures", range(1))
+    with pytest.raises(ModelFileError, match="takes feature vectors, not pictures"):
+        ask(tmp_path / "model", paths, tmp_path)

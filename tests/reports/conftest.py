@@ -1,6 +1,6 @@
 """Facts for reports: a real classifier's answers on scikit-learn's handwritten digits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,7 +9,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from pellucid.evaluation import wilson
-from pellucid.reports import Mistake, ReportFacts
+from pellucid.reports import Answered, ReportFacts
+from pellucid.reports.facts import Suspect, Suspects
+from reports.rich_facts import rich_class_facts, rich_number_facts
 
 
 class Layer(NamedTuple):
@@ -115,23 +117,43 @@ def digit_facts(answers: Answers) -> ReportFacts:
     np.add.at(confusion, (answers.labels, predicted), 1)
     sureness = np.where(predicted == answers.labels, -1, answers.probabilities.max(axis=1))
     worst = [row for row in np.argsort(-sureness, kind="stable")[:40] if sureness[row] > 0]
-    mistakes = [
-        Mistake(
-            pixels=answers.pixels[row],
-            source=f"digits/test/{row}.png",
-            label=names[answers.labels[row]],
-            predicted=names[predicted[row]],
-            probability=float(answers.probabilities[row, predicted[row]]),
-            probability_of_label=float(answers.probabilities[row, answers.labels[row]]),
-        )
-        for row in worst
+    top = np.sort(answers.probabilities, axis=1)
+    unsure = np.argsort(top[:, -1] - top[:, -2], kind="stable")[:24]
+    in_cells = [
+        row
+        for cell in range(100)
+        for row in np.flatnonzero((answers.labels == cell // 10) & (predicted == cell % 10))[:3]
     ]
+
+    def answered(rows: Iterable[int]) -> list[Answered]:
+        return [
+            Answered(
+                pixels=answers.pixels[row],
+                source=f"digits/test/{row}.png",
+                label=names[answers.labels[row]],
+                predicted=names[predicted[row]],
+                probability=float(answers.probabilities[row, predicted[row]]),
+                probability_of_label=float(answers.probabilities[row, answers.labels[row]]),
+            )
+            for row in rows
+        ]
+
+    suspects = [
+        Suspect(
+            each.pixels, each.source, "test", each.label, each.predicted, each.probability or 0.0,
+            each.probability_of_label or 0.0,
+        )
+        for each in answered(worst[:14])
+    ]  # fmt: skip
     return ReportFacts(
         title="digits/",
         metrics=_metrics(names, confusion),
         history=_history(12),
         confusion=confusion,
-        mistakes=mistakes,
+        mistakes=answered(worst),
+        cells=answered(in_cells),
+        uncertain=answered(unsure),
+        suspects=Suspects(suspects, 23, 1797, "Every example was judged by a model that never saw it."),
         check=Found(
             ["1,797 grey pictures of 8 x 8 pixels in 10 classes."],
             {"counts": {name: {"train": 108, "validation": 12, "test": 59} for name in names}},
@@ -155,8 +177,12 @@ def named_facts(answers: Answers, digit_facts: ReportFacts) -> Callable[[Sequenc
         classes = len(names)
         confusion = np.diag(np.full(classes, 9)) + np.eye(classes, k=1, dtype=np.int64) * 2
         mistakes = [
-            Mistake(answers.pixels[k], name, name, names[(k + 1) % classes], 0.9, 0.05)
+            Answered(answers.pixels[k], name, name, names[(k + 1) % classes], 0.9, 0.05)
             for k, name in enumerate(names[k % classes] for k in range(40))
+        ]
+        suspects = [
+            Suspect(answers.pixels[k], name, name, name, names[(k + 1) % classes], 0.8, 0.1)
+            for k, name in enumerate(names[:40])
         ]
         metrics = _metrics(names, confusion)
         metrics["reason"] = names[0]
@@ -173,6 +199,9 @@ def named_facts(answers: Answers, digit_facts: ReportFacts) -> Callable[[Sequenc
             history=digit_facts.history,
             confusion=confusion,
             mistakes=mistakes if classes > 1 else (),
+            cells=mistakes if classes > 1 else (),
+            uncertain=mistakes[:24],
+            suspects=Suspects(suspects, classes, 100, names[0]),
             check=Found(names, numbers),
             settings=dict(zip(names, names, strict=True)),
             versions=dict(zip(names, names, strict=True)),
@@ -181,3 +210,15 @@ def named_facts(answers: Answers, digit_facts: ReportFacts) -> Callable[[Sequenc
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def rich_facts(digit_facts: ReportFacts) -> ReportFacts:
+    """A run of seven models with leaks, calibration, a learning curve and folds."""
+    return rich_class_facts(digit_facts)
+
+
+@pytest.fixture(scope="session")
+def number_facts(digit_facts: ReportFacts) -> ReportFacts:
+    """A run of five models that predict a number."""
+    return rich_number_facts(digit_facts)

@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 VOID = {"meta", "link", "img"}
-SHAPES = {"line", "rect", "path", "circle"}
+SHAPES = {"line", "rect", "path", "circle", "use", "image"}
 
 
 class Page(HTMLParser):

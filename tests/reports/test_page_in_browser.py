@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pellucid.reports import ReportFacts, render
+from pellucid.reports.confusion import opened
 
 HOSTILE = (
     "<script>document.title = 'owned'</script>",
@@ -38,18 +39,49 @@ HARNESS = """<!doctype html><title>measuring</title>
     handlers: [...page.querySelectorAll("*")].flatMap(element => element.getAttributeNames())
       .filter(name => name.startsWith("on")).length,
     width: page.documentElement.scrollWidth,
-    mistakes: [...page.querySelectorAll(".mistake")].filter(shown).length,
-    filters: [...page.querySelectorAll(".filter")].filter(shown).map(element => element.id),
     small: [...page.querySelectorAll(".matrix td a")].map(element => element.getBoundingClientRect())
       .filter(box => box.width < 24 || box.height < 24).length,
   });
+};</script>"""
+WALK = """<!doctype html><title>walking</title>
+<iframe id="frame" src="report.html" width="1280" height="900" style="border: 0"></iframe>
+<script>onload = async () => {
+  const frame = document.getElementById("frame").contentWindow;
+  const page = frame.document;
+  const shown = element => element.getClientRects().length > 0;
+  const seen = [];
+  const look = async () => {
+    await new Promise(done => setTimeout(done, 500));
+    seen.push({
+      cells: [...page.querySelectorAll(".cell")].filter(shown).map(element => element.id),
+      examples: [...page.querySelectorAll(".cell .example")].filter(shown).length,
+      drawn: [...page.querySelectorAll(".cell .frame use")].filter(shown)
+        .filter(use => use.getBBox().width > 0).length,
+      focused: page.activeElement.id,
+    });
+  };
+  await look();
+  page.getElementById("at-KEY").click();
+  await look();
+  page.querySelector("#cell-KEY a[href='#at-KEY']").click();
+  await look();
+  frame.history.back();
+  await look();
+  frame.history.back();
+  await look();
+  document.title = JSON.stringify({ seen });
 };</script>"""
 AXE = """<script src="axe.min.js"></script>
 <script>onload = async () => {
   document.querySelectorAll("details").forEach(element => { element.open = true; });
   const { violations, passes } = await axe.run();
-  document.title = JSON.stringify({ passes: passes.length, violations: violations.map(each => [
-    each.impact, each.id, each.nodes[0].html]) });
+  parent.document.title = JSON.stringify({
+    passes: passes.length,
+    dark: matchMedia("(prefers-color-scheme: dark)").matches,
+    wide: innerWidth,
+    needed: document.documentElement.scrollWidth,
+    violations: violations.map(each => [each.impact, each.id, each.nodes.length, each.nodes[0].html]),
+  });
 };</script>"""
 
 
@@ -73,7 +105,9 @@ def _served(folder: Path) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
-def _open(chromium: str, folder: Path, page: str) -> tuple[dict[str, Any], list[str], list[str]]:
+def _open(
+    chromium: str, folder: Path, page: str, theme: str = "light"
+) -> tuple[dict[str, Any], list[str], list[str]]:
     """Open a page that leaves JSON in its title; return that, the console's lines and the requests."""
     profile = folder.with_name("profile")
     with _served(folder) as (address, asked):
@@ -81,7 +115,8 @@ def _open(chromium: str, folder: Path, page: str) -> tuple[dict[str, Any], list[
             *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
             *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
             *(f"--user-data-dir={profile}", "--enable-logging=stderr", "--virtual-time-budget=20000"),
-            *("--window-size=400,900", "--dump-dom", f"{address}/{page}"),
+            f"--blink-settings=preferredColorScheme={0 if theme == 'dark' else 1}",
+            *("--window-size=1400,900", "--dump-dom", f"{address}/{page}"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
     title = re.search(r"<title>(\{.*?\})</title>", done.stdout, re.DOTALL)
@@ -108,27 +143,25 @@ def test_hostile_names_are_not_obeyed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fragment", ["", "#all-mistakes", "#pair"])
-def test_links_choose_the_mistakes_without_a_script(
-    chromium: str, digit_facts: ReportFacts, tmp_path: Path, fragment: str
+def test_a_cell_opens_closes_and_goes_back_without_a_script(
+    chromium: str, digit_facts: ReportFacts, tmp_path: Path
 ) -> None:
-    first = digit_facts.mistakes[0]
-    alike = [
-        each
-        for each in digit_facts.mistakes
-        if (each.label, each.predicted) == (first.label, first.predicted)
-    ]
-    pair = f"{digit_facts.classes.index(first.label)}-{digit_facts.classes.index(first.predicted)}"
-    expected = {"": 12, "#all-mistakes": len(digit_facts.mistakes), "#pair": len(alike)}[fragment]
-    target = f"#pair-{pair}" if fragment == "#pair" else fragment
+    cell = next(pair for pair in opened(digit_facts) if not pair.is_right and len(pair.examples) > 2)
     folder = tmp_path / "served"
     folder.mkdir()
     (folder / "report.html").write_text(render(digit_facts), encoding="utf-8")
-    (folder / "harness.html").write_text(HARNESS % target, encoding="utf-8")
-    seen, console, _ = _open(chromium, folder, "harness.html")
-    assert seen["mistakes"] == expected
-    assert seen["filters"] == ([target[1:]] if target else [])
+    (folder / "walk.html").write_text(WALK.replace("KEY", cell.key), encoding="utf-8")
+    walked, console, _ = _open(chromium, folder, "walk.html")
     assert console == []
+    start, open_, closed, again, back = walked["seen"]
+    count = len(cell.examples)
+    assert (start["cells"], start["examples"]) == ([], 0)
+    assert open_ == {
+        "cells": [f"cell-{cell.key}"], "examples": count, "drawn": count, "focused": f"cell-{cell.key}",
+    }  # fmt: skip
+    assert (closed["cells"], closed["focused"]) == ([], f"at-{cell.key}")
+    assert (again["cells"], again["examples"]) == ([f"cell-{cell.key}"], count)
+    assert back["cells"] == []
 
 
 @pytest.fixture(scope="session")
@@ -146,15 +179,32 @@ def axe_core() -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["rich_facts", "number_facts"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_accessibility_checker_finds_nothing(
-    chromium: str, axe_core: Path, digit_facts: ReportFacts, tmp_path: Path
+    chromium: str,
+    axe_core: Path,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    kind: str,
+    width: int,
+    theme: str,
 ) -> None:
+    facts: ReportFacts = request.getfixturevalue(kind)
     folder = tmp_path / "served"
     folder.mkdir()
     shutil.copy(axe_core, folder / "axe.min.js")
     # The page forbids scripts, so the checker looks at it without its policy.
-    page = re.sub(r"<meta http-equiv=[^>]*>", "", render(digit_facts)).replace("</body>", AXE + "</body>")
+    page = re.sub(r"<meta http-equiv=[^>]*>", "", render(facts)).replace("</body>", AXE + "</body>")
     (folder / "checked.html").write_text(page, encoding="utf-8")
-    found, _, _ = _open(chromium, folder, "checked.html")
+    cells = opened(facts)
+    place = f"checked.html#cell-{cells[0].key}" if cells else "checked.html"
+    # A window of the browser cannot be as narrow as a phone, a frame can.
+    frame = f'<!doctype html><title>checking</title><iframe src="{place}" width="{width}" height="900" '
+    (folder / "frame.html").write_text(frame + 'style="border: 0"></iframe>', encoding="utf-8")
+    found, _, _ = _open(chromium, folder, "frame.html", theme)
     assert found["violations"] == []
     assert found["passes"] > 20
+    assert (found["wide"], found["dark"]) == (width, theme == "dark")
+    assert found["needed"] <= width, "the page scrolls sideways"

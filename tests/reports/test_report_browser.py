@@ -22,10 +22,12 @@ MEASURE = """<!doctype html><title>measuring</title>{frames}
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["rich_facts", "number_facts"])
 def test_nothing_overflows_and_nothing_is_fetched(
-    chromium: str, digit_facts: ReportFacts, tmp_path: Path
+    chromium: str, request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
-    report = html.escape(render(digit_facts))
+    facts: ReportFacts = request.getfixturevalue(kind)
+    report = html.escape(render(facts))
     frames = "".join(
         f'<iframe srcdoc="{report}" style="width: {width}px; border: 0"></iframe>' for width in WIDTHS
     )

@@ -1,6 +1,8 @@
 """Whatever a class, a file or a setting is called, the page shows it and does not obey it."""
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,54 @@ def test_the_elements_are_those_of_harmless_names(
 
     harmless = [f"harmless {k}" for k in range(len(HOSTILE))]
     assert built(HOSTILE) == built(harmless)
+
+
+def _renamed(facts: ReportFacts, names: Sequence[str]) -> ReportFacts:
+    """The same run, its models, features, verdicts and outlook called otherwise."""
+    new = dict(zip(facts.metrics["models"], names, strict=False))
+    told = names[-1]
+
+    def compared(comparisons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [{**each, "a": new[each["a"]], "b": new[each["b"]], "verdict": told} for each in comparisons]
+
+    models = {
+        new[name]: {
+            **entry,
+            "features": told,
+            "candidates": [{"features": told, "words": told, "score": 0.9}],
+        }
+        for name, entry in facts.metrics["models"].items()
+    }
+    folds = facts.metrics["folds"]
+    metrics = {
+        **facts.metrics,
+        "models": models,
+        "recommended": new[facts.recommended],
+        "reason": told,
+        "comparisons": compared(facts.metrics["comparisons"]),
+        "folds": {
+            **folds,
+            "models": {new[name]: each for name, each in folds["models"].items()},
+            "comparisons": compared(folds["comparisons"]),
+        },
+    }
+    curve = facts.learning_curve
+    assert curve is not None
+    curves = {new[name]: points for name, points in curve.curves.items()}
+    renamed = dataclasses.replace(curve, curves=curves, model=new[curve.model], outlook=told)
+    return dataclasses.replace(facts, metrics=metrics, learning_curve=renamed)
+
+
+def test_names_of_models_and_verdicts_are_not_obeyed(
+    rich_facts: ReportFacts, number_facts: ReportFacts
+) -> None:
+    for facts in (rich_facts, number_facts):
+        harmless = Page(render(_renamed(facts, [f"harmless {k}" for k in range(len(HOSTILE))])))
+        for names in (HOSTILE, HOSTILE[::-1]):
+            page = Page(render(_renamed(facts, names)))
+            assert [tag for tag, _ in page.elements] == [tag for tag, _ in harmless.elements]
+            for name in names[: len(facts.metrics["models"])]:
+                assert " ".join(visible(shortened(name)).split()) in page.text
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -1,14 +1,8 @@
-"""Where the marks of plots go, and what pictures become."""
+"""Where the marks of plots go."""
 
-import base64
-import io
-
-import numpy as np
 import pytest
-from PIL import Image
 
 from pellucid.reports.numbers import Score
-from pellucid.reports.pictures import embed
 from pellucid.reports.plots import BOTTOM, LEFT, RIGHT, TOP, Axes, Series, line_plot, round_steps, ruler
 
 AXES = Axes("Accuracy", "by epoch", "epoch", "share right", (0, 1), (0.1, "chance"))
@@ -64,25 +58,3 @@ def test_a_ruler_places_the_interval_and_stays_on_its_scale() -> None:
     assert (laid.low, laid.value, laid.high) == pytest.approx((50, 75, 100))
     assert laid.reference is not None
     assert laid.reference.place == 0
-
-
-def _decoded(uri: str) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_small_picture_is_embedded_as_it_is(channels: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, channels), np.uint8)
-    (embedded,) = embed([pixels])
-    assert np.array_equal(np.asarray(_decoded(embedded.uri)).reshape(pixels.shape), pixels)
-    assert (embedded.width, embedded.height, embedded.is_small) == (9, 5, True)
-
-
-def test_large_pictures_are_reduced_until_they_fit() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (40, 300, 200, 3), np.uint8)
-    embedded = embed(list(noise))
-    assert sum(len(picture.uri) for picture in embedded) <= 1_600_000
-    picture = _decoded(embedded[0].uri)
-    assert picture.height > picture.width >= 32
-    assert (embedded[0].width, embedded[0].height, embedded[0].is_small) == (200, 300, False)
-    assert embed([]) == []

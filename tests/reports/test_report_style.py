@@ -5,7 +5,10 @@ from importlib.resources import files
 
 import pytest
 
-CSS = files("pellucid.reports").joinpath("page/style.css").read_text(encoding="utf-8")
+CSS = "".join(
+    files("pellucid.reports").joinpath(f"page/{name}.css").read_text(encoding="utf-8")
+    for name in ("style", "errors", "print")
+)
 TEXT_ON = [
     *[("ink", "ground"), ("quiet", "ground"), ("accent", "ground"), ("ink", "raised"), ("accent", "raised")],
     *[("quiet", "s0"), *(("on-pale", f"s{step}") for step in range(7))],

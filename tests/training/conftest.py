@@ -1,3 +1,6 @@
+import dataclasses
+import functools
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -22,23 +25,45 @@ def digits() -> Examples:
 
 
 @pytest.fixture(scope="session")
+def ink(digits) -> Examples:
+    """The digits with a number to predict, large and far from zero: the ink on each."""
+    return dataclasses.replace(
+        digits, labels=5e6 + 1e4 * digits.inputs.mean(axis=(1, 2, 3), dtype=np.float64), classes=0
+    )
+
+
+def _start(examples: Examples, **given) -> Session:
+    """Start a session on some examples with some settings."""
+    size = {} if given.get("optimizer") == "gd" else {"batch_size": 64}
+    settings = Settings(**{"model": "cnn", "epochs": 2, "width": 16, **size, **given})
+    around = Surroundings(
+        train_labels=examples.labels[examples.train],
+        classes=examples.classes,
+        is_pictures=True,
+        shortest_side=8,
+        mirror_keeps_class=False,
+        precision="fp32" if settings.precision == "auto" else settings.precision,
+        device="cpu",
+        threads=1,
+    )
+    facts = InputFacts((1, 8, 8), max(1, examples.classes), len(examples.train))
+    config = design(settings.model, settings, facts)
+    return Session.start(config, examples, choose_recipe(settings, around))
+
+
+@pytest.fixture(scope="session")
+def start():
+    """A function that starts a session on given examples with some settings."""
+    return _start
+
+
+@pytest.fixture(scope="session")
 def begin(digits):
     """A function that starts a session on the digits with some settings."""
+    return functools.partial(_start, digits)
 
-    def start(**given) -> Session:
-        size = {} if given.get("optimizer") == "gd" else {"batch_size": 64}
-        settings = Settings(**{"model": "cnn", "epochs": 2, "width": 16, **size, **given})
-        around = Surroundings(
-            train_labels=digits.labels[digits.train],
-            classes=10,
-            is_pictures=True,
-            shortest_side=8,
-            mirror_keeps_class=False,
-            precision="fp32" if settings.precision == "auto" else settings.precision,
-            device="cpu",
-            threads=1,
-        )
-        config = design(settings.model, settings, InputFacts((1, 8, 8), 10, len(digits.train)))
-        return Session.start(config, digits, choose_recipe(settings, around))
 
-    return start
+@pytest.fixture(scope="session")
+def begin_numbers(ink):
+    """A function that starts a session on the digits' ink with some settings."""
+    return functools.partial(_start, ink)

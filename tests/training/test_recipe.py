@@ -4,9 +4,10 @@ import json
 import numpy as np
 import pytest
 
+from pellucid.data.augmentation import Augmentation
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.training.recipe import PRESETS, Recipe, Surroundings, choose_recipe
+from pellucid.training.recipe import NUMBER_METRIC, PRESETS, Recipe, Surroundings, choose_recipe
 
 
 def _around(**changes) -> Surroundings:
@@ -100,3 +101,41 @@ def test_gd_takes_no_batch_size():
 def test_a_recipe_survives_json():
     recipe = choose_recipe(Settings(class_weight="balanced"), _around())
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+NUMBERS = {"train_labels": np.linspace(0.0, 5.0, 5000), "classes": 0}
+
+
+def test_numbers_are_trained_on_squared_errors_and_judged_by_their_root():
+    recipe = choose_recipe(Settings(), _around(**NUMBERS))
+    assert (recipe.loss, recipe.metric) == ("mse", NUMBER_METRIC)
+    assert (recipe.label_smoothing, recipe.class_weights) == (0.0, None)
+    assert choose_recipe(Settings(loss="mse", class_weight="none"), _around(**NUMBERS)) == recipe
+    classes = choose_recipe(Settings(), _around(train_labels=np.arange(5000) % 10))
+    same = ("epochs", "total_steps", "batch_size", "optimizer", "learning_rate", "weight_decay", "schedule")
+    assert [getattr(recipe, name) for name in same] == [getattr(classes, name) for name in same]
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("given", "flag"),
+    [
+        ({"loss": "cross-entropy"}, "--loss cross-entropy"),
+        ({"label_smoothing": 0.1}, "--label-smoothing"),
+        ({"class_weight": "balanced"}, "--class-weight balanced"),
+        ({"metric": "macro-f1"}, "--metric macro-f1"),
+    ],
+)
+def test_settings_of_classes_are_refused_for_numbers(given, flag):
+    with pytest.raises(
+        UsageError, match=f"{flag}: belongs to classes, but numbers are predicted; leave it out"
+    ):
+        choose_recipe(Settings(**given), _around(**NUMBERS))
+    choose_recipe(Settings(**given), _around())
+
+
+def test_pictures_are_varied_only_in_ways_that_keep_the_number():
+    around = _around(**NUMBERS, mirror_keeps_class=False, shift_keeps_label=False, erase_keeps_label=False)
+    assert choose_recipe(Settings(), around).augmentation.is_off
+    shifted = dataclasses.replace(around, shift_keeps_label=True)
+    assert choose_recipe(Settings(), shifted).augmentation == Augmentation(shift=2)

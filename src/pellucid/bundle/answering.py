@@ -1,4 +1,4 @@
-"""Asking a network about any number of inputs: batch by batch, in fp32 and evaluation mode."""
+"""Asking a model about any number of inputs: block by block, and what its outputs then mean."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from pellucid.networks import Network
 
 _MOST_PICTURES, _MOST_ROWS = 128, 4096
 _MOST_VALUES = 1 << 22
+_GROUP = 64
 
 
 def answer_in_batches(
@@ -19,7 +20,7 @@ def answer_in_batches(
     inputs: Shaped[np.ndarray, "examples ..."],
     answer: Callable[[Float[Tensor, "batch ..."]], Float[Tensor, "batch values"]],
 ) -> Float32[np.ndarray, "examples values"]:
-    """Run a function of the network over a bounded number of inputs at a time.
+    """Run a function of the network over a bounded number of inputs at a time, in fp32.
 
     A memory-mapped array is read batch by batch and never copied whole.
 
@@ -34,16 +35,42 @@ def answer_in_batches(
     if len(inputs) == 0:
         return answer_in_batches(network, np.zeros((1, *inputs.shape[1:]), inputs.dtype), answer)[:0]
     device = next(network.parameters()).device
-    most = _MOST_PICTURES if inputs.ndim == 4 else _MOST_ROWS
-    rows = min(most, max(1, _MOST_VALUES // inputs[0].size))
     found = []
     with _answering(network, device):
-        for start in range(0, len(inputs), rows):
-            batch = torch.from_numpy(np.array(inputs[start : start + rows])).to(device)
+        for block in blocks(inputs, _MOST_PICTURES if inputs.ndim == 4 else _MOST_ROWS):
+            batch = torch.from_numpy(_filled_up(block)).to(device)
             if batch.ndim == 4:
                 batch = batch.permute(0, 3, 1, 2)
-            found.append(answer(batch.float()).cpu().numpy())
+            found.append(answer(batch.float()).cpu().numpy()[: len(block)])
     return np.concatenate(found)
+
+
+def _filled_up(block: Shaped[np.ndarray, "block ..."]) -> Shaped[np.ndarray, "rows ..."]:
+    """Fill a block of feature vectors up with zeros, to whole groups of rows.
+
+    Matrix products then treat every row alike: its answer is the same alone and among others, to the
+    last bit. Very long vectors, and pictures, would cost too much.
+    """
+    if block.ndim != 2 or block.shape[1] * _GROUP > _MOST_VALUES:
+        return block
+    return np.pad(block, ((0, -len(block) % _GROUP), (0, 0)))
+
+
+def blocks(
+    inputs: Shaped[np.ndarray, "examples ..."], most: int = _MOST_ROWS
+) -> Iterator[Shaped[np.ndarray, "block ..."]]:
+    """Copy inputs block by block into memory.
+
+    Args:
+        inputs: at least one; may be a memory map.
+        most: examples of a block; large inputs come fewer at a time.
+
+    Yields:
+        Consecutive examples, at least one.
+    """
+    rows = min(most, max(1, _MOST_VALUES // max(1, inputs[0].size)))
+    for start in range(0, len(inputs), rows):
+        yield np.array(inputs[start : start + rows])
 
 
 @contextlib.contextmanager
@@ -76,3 +103,29 @@ def softmax(
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
+
+
+def at_temperature(
+    probabilities: Float64[np.ndarray, "examples classes"], temperature: float
+) -> Float64[np.ndarray, "examples classes"]:
+    r"""Make probabilities bolder (below 1) or more cautious (above 1); the order of classes stays.
+
+    $$q_k = \frac{p_k^{1/T}}{\sum_j p_j^{1/T}}$$
+
+    Of a softmax this is the softmax of the logits divided by $T$.
+
+    Args:
+        probabilities: rows that sum to one.
+        temperature: $T$, above 0; at 1 the very same array comes back.
+
+    Returns:
+        Rows that sum to one.
+
+    Source:
+        Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
+    """
+    if temperature == 1:
+        return probabilities
+    powers = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
+    tempered: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return tempered

@@ -4,13 +4,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.bundle.feature_model import FeatureModel
+from pellucid.bundle.classical_model import ClassicalModel
 from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle.model import Model
+from pellucid.bundle.parts import vector_length
 
 _CLASSES_SHOWN = 50
+_FEATURES = {
+    "pixels": "pixels",
+    "hog": "histograms of oriented gradients (HOG)",
+    "values": "the values as they are",
+    "network": "the last hidden layer of a {network} network, which lies in this folder",
+}
 
 
-def model_card(model: ImageModel | FeatureModel, facts: Mapping[str, Any]) -> str:
+def model_card(model: Model, facts: Mapping[str, Any]) -> str:
     """Write the model card.
 
     Args:
@@ -20,37 +28,85 @@ def model_card(model: ImageModel | FeatureModel, facts: Mapping[str, Any]) -> st
     Returns:
         Markdown, in which every name from the data is plain text.
     """
-    parameters = sum(parameter.numel() for parameter in model.network.parameters())
     rows = {
-        "network": model.network.config.name,
-        "parameters": f"{parameters:,}",
+        "model" if isinstance(model, ClassicalModel) else "network": model.name,
+        "parameters": f"{model.parameters:,}",
         "input": _input(model),
-        "output": f"a probability for each of {len(model.classes)} classes",
-        **_mirroring(model),
+        **_features(model),
+        **_output(model),
         **facts,
     }
     lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
-    takes_pictures = isinstance(model, ImageModel)
+    takes_pictures = model.preprocessing is not None
     return _CARD.format(
-        kind="An image classifier" if takes_pictures else "A classifier of feature vectors",
+        kind=_kind(model),
         table="\n".join(lines),
-        classes=_class_list(model.classes),
+        answers=_answers(model),
         command="or `pellucid predict path/to/this/folder picture.png`. " if takes_pictures else "",
     )
 
 
-def _input(model: ImageModel | FeatureModel) -> str:
-    if isinstance(model, FeatureModel):
-        return f"a vector of {model.features} numbers"
+def _kind(model: Model) -> str:
+    """What it is, in a few words."""
+    takes_pictures = model.preprocessing is not None
+    if model.is_numbers:
+        return f"A model that predicts a number from a {'picture' if takes_pictures else 'feature vector'},"
+    return "An image classifier" if takes_pictures else "A classifier of feature vectors"
+
+
+def _input(model: Model) -> str:
     picture = model.preprocessing
+    if picture is None:
+        length = vector_length(model)
+        return f"a vector of {length:,} numbers" if length else "a vector of numbers, of any length"
     colours = "grey" if picture.channels == 1 else "colour"
     return f"one picture, brought to {picture.height} x {picture.width} pixels, {colours}"
 
 
-def _mirroring(model: ImageModel | FeatureModel) -> dict[str, str]:
-    if isinstance(model, FeatureModel):
-        return {}
-    return {"mirroring": "answers are averaged with the mirrored picture's" if model.mirror else "none"}
+def _features(model: Model) -> dict[str, str]:
+    """What a classical model sees, or whether a network sees the mirrored picture too."""
+    if isinstance(model, ClassicalModel):
+        if not model.predictor.inputs:
+            return {"features": "none: it looks at nothing"}
+        words = _FEATURES[model.features]
+        return {"features": words.format(network=model.network and model.network.config.name)}
+    if isinstance(model, ImageModel):
+        return {"mirroring": "answers are averaged with the mirrored picture's" if model.mirror else "none"}
+    return {}
+
+
+def _output(model: Model) -> dict[str, str]:
+    if model.is_numbers:
+        return {"output": "one number, in the unit of the training labels"}
+    calibration = (
+        "none: probabilities are as the model gives them (temperature 1)"
+        if model.temperature == 1
+        else f"temperature {model.temperature:.3g}, fitted on validation examples"
+    )
+    return {
+        "output": f"a probability for each of {len(model.classes)} classes",
+        "calibration": calibration,
+    }
+
+
+def _answers(model: Model) -> str:
+    """The classes, or what the numbers are."""
+    if not model.is_numbers:
+        return f"## Classes\n\n{_class_list(model.classes)}"
+    return f"## Numbers\n\n{_numbers(model)}"
+
+
+def _numbers(model: Model) -> str:
+    """Where the numbers of the training labels lay, as far as the model knows."""
+    network = getattr(model, "network", None)
+    rescale = None if network is None else network.rescale
+    if rescale is None:
+        return "The answer is one number for each input, in the unit of the training labels."
+    mean, std = float(rescale.mean), float(rescale.std)
+    return (
+        "The answer is one number for each input, in the unit of the training labels. Those had the mean "
+        f"{mean:.4g} and the standard deviation {std:.3g}; an answer far outside deserves doubt."
+    )
 
 
 def plain_text(text: str) -> str:
@@ -90,9 +146,7 @@ _CARD = """\
 |---|---|
 {table}
 
-## Classes
-
-{classes}
+{answers}
 
 ## Intended use
 

@@ -2,42 +2,70 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.bundle import fields
+from pellucid.bundle.fields import PredictorPlan
+from pellucid.bundle.kinds import KINDS, Kind
 from pellucid.bundle.strict_json import parse_strictly
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig
 
-FILE_NAME = "model.json"
-WEIGHTS_NAME = "weights.safetensors"
-CARD_NAME = "README.md"
 FORMAT = 1
-PICTURES, VECTORS = "image-classifier", "feature-classifier"
 SIZE_LIMIT = 8 << 20
-_KEYS = ("format", "kind", "architecture", "preprocessing", "classes", "mirror", "sha256", "own_sha256")
+_KEYS = (
+    "format",
+    "kind",
+    "architecture",
+    "predictor",
+    "features",
+    "preprocessing",
+    "length",
+    "classes",
+    "temperature",
+    "mirror",
+    "sha256",
+    "own_sha256",
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Description:
     """Everything in `model.json` but its own checksum.
 
     Attributes:
-        architecture: what to build.
-        preprocessing: how a picture becomes pixels; `None` for a model of feature vectors.
-        classes: class names in the order of the network's outputs.
+        architecture: the network to build; `None` in a classical model that stands on none.
+        predictor: the classical model to build; `None` in a network.
+        features: what a classical model sees; `None` in a network.
+        preprocessing: how a picture becomes pixels; `None` in a model of feature vectors.
+        length: numbers in a feature vector, 0 where any will do; `None` in a model of pictures.
+        classes: class names in the order of the outputs; none where a number is predicted.
+        temperature: what the probabilities are calibrated with.
         mirror: whether answers are averaged with the mirrored picture's.
         sha256: name of every other file to its SHA-256.
     """
 
-    architecture: NetworkConfig
+    architecture: NetworkConfig | None
+    predictor: PredictorPlan | None
+    features: str | None
     preprocessing: Preprocessing | None
+    length: int | None
     classes: tuple[str, ...]
+    temperature: float
     mirror: bool
     sha256: Mapping[str, str]
+
+    @property
+    def kind(self) -> Kind:
+        """What the model takes, gives and is made of."""
+        return Kind(
+            takes_pictures=self.preprocessing is not None,
+            gives_numbers=not self.classes,
+            is_classical=self.predictor is not None,
+        )
 
     def to_bytes(self) -> bytes:
         """The file's content; its last line is the SHA-256 of the rest.
@@ -48,10 +76,14 @@ class Description:
         return _sealed(
             {
                 "format": FORMAT,
-                "kind": VECTORS if self.preprocessing is None else PICTURES,
-                "architecture": self.architecture.to_json(),
+                "kind": self.kind.name,
+                "architecture": None if self.architecture is None else self.architecture.to_json(),
+                "predictor": None if self.predictor is None else self.predictor._asdict(),
+                "features": self.features,
                 "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
+                "length": self.length,
                 "classes": list(self.classes),
+                "temperature": self.temperature,
                 "mirror": self.mirror,
                 "sha256": dict(self.sha256),
             }
@@ -74,41 +106,57 @@ class Description:
         document = parse_strictly(content, place)
         _check_keys(document, place)
         try:
-            architecture = NetworkConfig.from_json(document["architecture"])
-            preprocessing = _preprocessing(document)
+            description = cls._from_document(document)
+            description._check_agreement()
         except (ValueError, TypeError, KeyError) as error:
             raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
-        classes = _checked_classes(document["classes"], place)
-        if type(document["mirror"]) is not bool:
-            raise ModelFileError(f"{place}: 'mirror' is neither true nor false; use an undamaged copy")
-        hashes = _checked_hashes(document["sha256"], place)
         if _sealed({key: document[key] for key in _KEYS[:-1]}) != content:
             raise ModelFileError(
                 f"{place}: its checksum does not match: it was changed after it was saved; "
                 "use an undamaged copy"
             )
-        description = cls(architecture, preprocessing, classes, document["mirror"], hashes)
-        description._check_agreement(place)
         return description
 
-    def _check_agreement(self, place: str) -> None:
-        """Architecture, preprocessing and classes must speak of the same inputs."""
-        takes = tuple(self.architecture.input_shape)
-        picture = self.preprocessing
-        if picture is None and (len(takes) != 1 or self.mirror):
-            raise ModelFileError(
-                f"{place}: of the kind {VECTORS}, but the network takes or mirrors pictures; "
-                "use an undamaged copy"
-            )
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> "Description":
+        """Read field by field; a `ValueError` says which one is impossible."""
+        kind = KINDS[document["kind"]]
+        predictor = fields.read_predictor(document["predictor"], kind)
+        features = fields.read_features(document["features"], kind)
+        classes = fields.read_classes(document["classes"], kind)
+        return cls(
+            architecture=fields.read_architecture(document["architecture"], kind, features),
+            predictor=predictor,
+            features=features,
+            preprocessing=fields.read_preprocessing(document["preprocessing"], kind),
+            length=fields.read_length(document["length"], kind),
+            classes=classes,
+            temperature=fields.read_temperature(document["temperature"], classes),
+            mirror=fields.read_mirror(document["mirror"], kind),
+            sha256=fields.read_hashes(document["sha256"]),
+        )
+
+    def _check_agreement(self) -> None:
+        """A network, preprocessing and classes must speak of the same inputs and outputs.
+
+        Raises:
+            ValueError: with what contradicts what.
+        """
+        if self.architecture is None:
+            return
+        takes, picture = tuple(self.architecture.input_shape), self.preprocessing
+        if picture is None and takes != (self.length,):
+            raise ValueError(f"the network takes {takes}, but feature vectors have the length {self.length}")
         if picture is not None and takes != (picture.channels, picture.height, picture.width):
-            raise ModelFileError(
-                f"{place}: the network takes {takes}, but preprocessing "
-                f"makes {(picture.channels, picture.height, picture.width)}; use an undamaged copy"
+            raise ValueError(
+                f"the network takes {takes}, but preprocessing makes "
+                f"{(picture.channels, picture.height, picture.width)}"
             )
-        if self.architecture.classes != len(self.classes):
-            raise ModelFileError(
-                f"{place}: the network has {self.architecture.classes} outputs for "
-                f"{len(self.classes)} class names; use an undamaged copy"
+        needed = len(self.classes) or 1
+        if self.architecture.outputs != needed:
+            raise ValueError(
+                f"the network has {self.architecture.outputs} outputs where {needed} "
+                f"{'is' if needed == 1 else 'are'} needed"
             )
 
 
@@ -133,9 +181,11 @@ def _check_keys(document: Any, place: str) -> None:
             f"{place}: format {document['format']}, this version reads format {FORMAT}; "
             "use the version of Pellucid that wrote it"
         )
-    if document.get("kind") not in (PICTURES, VECTORS):
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ModelFileError(
-            f"{place}: kind {document.get('kind')!r} is not known; known are {PICTURES} and {VECTORS}"
+            f"{place}: kind {repr(kind)[:40]} is not known; known are {', '.join(KINDS)}; "
+            "use the version of Pellucid that wrote it"
         )
     for key in _KEYS:
         if key not in document:
@@ -143,48 +193,3 @@ def _check_keys(document: Any, place: str) -> None:
     for key in document:
         if key not in _KEYS:
             raise ModelFileError(f"{place}: the key {key!r} is not known; use an undamaged copy")
-
-
-def _preprocessing(document: dict[str, Any]) -> Preprocessing | None:
-    """How pictures are prepared; feature vectors have nothing there.
-
-    Raises:
-        ValueError: it does not fit the kind, or a field is wrong.
-    """
-    if document["kind"] == VECTORS:
-        if document["preprocessing"] is not None:
-            raise ValueError(f"preprocessing must be null in a model of the kind {VECTORS}")
-        return None
-    if not isinstance(document["preprocessing"], dict):
-        raise ValueError(f"preprocessing must be an object in a model of the kind {PICTURES}")
-    return Preprocessing.from_json(document["preprocessing"])
-
-
-def _checked_classes(classes: Any, place: str) -> tuple[str, ...]:
-    """At least two different texts."""
-    if (
-        not isinstance(classes, list)
-        or not all(isinstance(name, str) and name for name in classes)
-        or len(set(classes)) != len(classes)
-        or len(classes) < 2
-    ):
-        raise ModelFileError(
-            f"{place}: 'classes' is not a list of two or more different names; use an undamaged copy"
-        )
-    return tuple(classes)
-
-
-def _checked_hashes(hashes: Any, place: str) -> dict[str, str]:
-    """Plain file names to 64 hexadecimal digits, the weights among them."""
-    if not isinstance(hashes, dict):
-        raise ModelFileError(f"{place}: 'sha256' is not an object; use an undamaged copy")
-    for name, digest in hashes.items():
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name == FILE_NAME:
-            raise ModelFileError(
-                f"{place}: {name!r} is not a plain file name in the model folder; use an undamaged copy"
-            )
-        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
-            raise ModelFileError(f"{place}: the SHA-256 of {name!r} is malformed; use an undamaged copy")
-    if WEIGHTS_NAME not in hashes:
-        raise ModelFileError(f"{place}: {WEIGHTS_NAME!r} is missing from 'sha256'; use an undamaged copy")
-    return hashes

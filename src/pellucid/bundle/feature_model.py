@@ -6,56 +6,112 @@ import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 from pellucid.bundle.answering import answer_in_batches, softmax
-from pellucid.errors import DataError
+from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_vectors
 from pellucid.networks import Network
 
 
 class FeatureModel:
-    """Feature vectors in, class probabilities out; always fp32, always evaluation mode.
+    """Feature vectors in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     Attributes:
         network: the trained network; it takes raw feature values.
-        classes: class names in the order of the probabilities.
+        classes: class names in the order of the probabilities; none where a number is predicted.
+        temperature: what logits are divided by before the softmax, 0.01 to 100.
 
     Args:
         network: see the attribute.
         classes: see the attribute.
+        temperature: see the attribute.
+
+    Raises:
+        ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
     """
 
     network: Network
     classes: tuple[str, ...]
+    temperature: float
 
-    def __init__(self, network: Network, classes: Sequence[str]) -> None:
+    def __init__(self, network: Network, classes: Sequence[str], *, temperature: float = 1.0) -> None:
         self.network = network
         self.classes = tuple(classes)
+        self.temperature = checked_temperature(temperature, classes)
 
     @property
     def features(self) -> int:
         """Numbers in one vector."""
         return self.network.config.input_shape[0]
 
+    @property
+    def is_numbers(self) -> bool:
+        """Whether a number is predicted."""
+        return not self.classes
+
+    @property
+    def preprocessing(self) -> None:
+        """None: vectors are taken as they are."""
+        return None
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases that were learnt."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
+    def name(self) -> str:
+        """The network's family."""
+        return self.network.config.name
+
+    def at(self, temperature: float) -> "FeatureModel":
+        """The same model, on the same network, at another temperature.
+
+        Args:
+            temperature: see the attribute.
+
+        Returns:
+            A new model; this one stays as it is.
+
+        Raises:
+            ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+        """
+        return FeatureModel(self.network, self.classes, temperature=temperature)
+
     def predict_proba(
-        self, rows: Shaped[np.ndarray, "examples ..."]
+        self, inputs: Shaped[np.ndarray, "examples ..."]
     ) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every vector.
 
         Args:
-            rows: float32 (examples, features), finite.
+            inputs: float32 (examples, features), finite.
 
         Returns:
             One row for each vector, in the order of `classes`; each row sums to one.
 
         Raises:
-            DataError: the vectors are of another length or type.
+            DataError: the vectors are of another length or type, or the model predicts numbers.
         """
-        self._check(rows)
-        return softmax(answer_in_batches(self.network, rows, self.network.forward).astype(np.float64))
+        require_classes(self.classes)
+        return softmax(self._outputs(inputs) / self.temperature)
 
-    def transform(self, rows: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
+    def predict_values(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float64[np.ndarray, " examples"]:
+        """The number for every vector, in the unit of the training labels.
+
+        Args:
+            inputs: float32 (examples, features), finite.
+
+        Returns:
+            One number for each vector.
+
+        Raises:
+            DataError: the vectors are of another length or type, or the model predicts classes.
+        """
+        require_numbers(self.classes)
+        return self._outputs(inputs)[:, 0]
+
+    def transform(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer.
 
         Args:
-            rows: float32 (examples, features), finite.
+            inputs: float32 (examples, features), finite.
 
         Returns:
             One row for each vector.
@@ -63,17 +119,9 @@ class FeatureModel:
         Raises:
             DataError: the vectors are of another length or type.
         """
-        self._check(rows)
-        return answer_in_batches(self.network, rows, self.network.features)
+        require_vectors(inputs, self.features)
+        return answer_in_batches(self.network, inputs, self.network.features)
 
-    def _check(self, rows: np.ndarray) -> None:
-        """Refuse other arrays than `network` takes.
-
-        Raises:
-            DataError: with what was found and what is expected.
-        """
-        if rows.ndim != 2 or rows.shape[1] != self.features or rows.dtype != np.float32:
-            raise DataError(
-                f"features: found {rows.dtype} of shape {rows.shape}, expected float32 of shape "
-                f"(n, {self.features})"
-            )
+    def _outputs(self, inputs: np.ndarray) -> Float64[np.ndarray, "examples outputs"]:
+        require_vectors(inputs, self.features)
+        return answer_in_batches(self.network, inputs, self.network.forward).astype(np.float64)

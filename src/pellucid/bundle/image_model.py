@@ -7,31 +7,38 @@ from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor
 
 from pellucid.bundle.answering import answer_in_batches, softmax
+from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_pictures
 from pellucid.data.preprocessing import Preprocessing
-from pellucid.errors import DataError
 from pellucid.networks import Network
 
 
 class ImageModel:
-    """Pictures in, class probabilities out; always fp32, always evaluation mode.
+    """Pictures in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     Attributes:
         network: the trained network; it takes raw pixel values 0 to 255.
         preprocessing: how a picture of any size becomes the pixels that the network takes.
-        classes: class names in the order of the probabilities.
-        mirror: whether the logits of the picture and of its left-right mirror image are averaged.
+        classes: class names in the order of the probabilities; none where a number is predicted.
+        mirror: whether the outputs (logits or numbers) for the picture and for its left-right mirror
+            image are averaged.
+        temperature: what logits are divided by before the softmax, 0.01 to 100.
 
     Args:
         network: see the attribute.
         preprocessing: see the attribute.
         classes: see the attribute.
         mirror: see the attribute.
+        temperature: see the attribute.
+
+    Raises:
+        ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
     """
 
     network: Network
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     mirror: bool
+    temperature: float
 
     def __init__(
         self,
@@ -40,38 +47,86 @@ class ImageModel:
         classes: Sequence[str],
         *,
         mirror: bool = False,
+        temperature: float = 1.0,
     ) -> None:
         self.network = network
         self.preprocessing = preprocessing
         self.classes = tuple(classes)
         self.mirror = mirror
+        self.temperature = checked_temperature(temperature, classes)
+
+    @property
+    def is_numbers(self) -> bool:
+        """Whether a number is predicted."""
+        return not self.classes
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases that were learnt."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
+    def name(self) -> str:
+        """The network's family."""
+        return self.network.config.name
+
+    def at(self, temperature: float) -> "ImageModel":
+        """The same model, on the same network, at another temperature.
+
+        Args:
+            temperature: see the attribute.
+
+        Returns:
+            A new model; this one stays as it is.
+
+        Raises:
+            ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+        """
+        return ImageModel(
+            self.network, self.preprocessing, self.classes, mirror=self.mirror, temperature=temperature
+        )
 
     def predict_proba(
-        self, pixels: Shaped[np.ndarray, "examples ..."]
+        self, inputs: Shaped[np.ndarray, "examples ..."]
     ) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every picture.
 
         A memory-mapped array is read batch by batch and never copied whole.
 
         Args:
-            pixels: uint8 (examples, height, width, channels), as `preprocessing` makes them.
+            inputs: uint8 (examples, height, width, channels), as `preprocessing` makes them.
 
         Returns:
             One row for each picture, in the order of `classes`; each row sums to one.
 
         Raises:
-            DataError: the pictures are of another size, channel count or type.
+            DataError: the pictures are of another size, channel count or type, or the model
+                predicts numbers.
         """
-        self._check(pixels)
-        return softmax(answer_in_batches(self.network, pixels, self._logits).astype(np.float64))
+        require_classes(self.classes)
+        return softmax(self._outputs(inputs) / self.temperature)
 
-    def transform(
-        self, pixels: Shaped[np.ndarray, "examples ..."]
-    ) -> Float32[np.ndarray, "examples features"]:
+    def predict_values(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float64[np.ndarray, " examples"]:
+        """The number for every picture, in the unit of the training labels.
+
+        Args:
+            inputs: as for `predict_proba`.
+
+        Returns:
+            One number for each picture.
+
+        Raises:
+            DataError: the pictures are of another size, channel count or type, or the model
+                predicts classes.
+        """
+        require_numbers(self.classes)
+        return self._outputs(inputs)[:, 0]
+
+    def transform(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer, of the picture as it is (never mirrored).
 
         Args:
-            pixels: uint8 (examples, height, width, channels), as `preprocessing` makes them.
+            inputs: uint8 (examples, height, width, channels), as `preprocessing` makes them.
 
         Returns:
             One row of features for each picture.
@@ -79,24 +134,17 @@ class ImageModel:
         Raises:
             DataError: the pictures are of another size, channel count or type.
         """
-        self._check(pixels)
-        return answer_in_batches(self.network, pixels, self.network.features)
+        require_pictures(inputs, self.preprocessing)
+        return answer_in_batches(self.network, inputs, self.network.features)
 
-    def _logits(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
-        logits: Tensor = self.network(images)
+    def _outputs(self, inputs: np.ndarray) -> Float64[np.ndarray, "examples outputs"]:
+        require_pictures(inputs, self.preprocessing)
+        return answer_in_batches(self.network, inputs, self._averaged).astype(np.float64)
+
+    def _averaged(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch outputs"]:
+        outputs: Tensor = self.network(images)
         if self.mirror:
-            logits = (logits + self.network(images.flip(3))) / 2
-        return logits
-
-    def _check(self, pixels: np.ndarray) -> None:
-        """Refuse arrays that the preprocessing of this model did not make.
-
-        Raises:
-            DataError: with what was found and what is expected.
-        """
-        expected = (self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels)
-        if pixels.ndim != 4 or pixels.shape[1:] != expected or pixels.dtype != np.uint8:
-            raise DataError(
-                f"pictures: found {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape "
-                f"(n, {', '.join(map(str, expected))}); pass them through the model's preprocessing"
-            )
+            outputs = (outputs + self.network(images.flip(3))) / 2
+        return outputs

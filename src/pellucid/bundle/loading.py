@@ -1,22 +1,23 @@
 """A model folder back into a model: every byte checked, nothing in it run."""
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
-from pellucid.bundle.description import FILE_NAME, SIZE_LIMIT, WEIGHTS_NAME, Description
-from pellucid.bundle.feature_model import FeatureModel
+from pellucid.bundle.description import SIZE_LIMIT, Description
+from pellucid.bundle.fields import FILE_NAME, WEIGHTS_NAME
 from pellucid.bundle.foreign import refuse_foreign_file
-from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle.model import Model, PictureModel
+from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.bundle.weights import check_header, unpack
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
-from pellucid.networks import Network, NetworkConfig
-from pellucid.networks.families import outline
 
 
-def load(folder: str | Path) -> ImageModel:
+def load(folder: str | Path) -> PictureModel:
     """Load a model of pictures.
 
     Args:
@@ -30,15 +31,15 @@ def load(folder: str | Path) -> ImageModel:
             feature vectors.
     """
     model = load_any(folder)
-    if isinstance(model, FeatureModel):
+    if model.preprocessing is None:
         raise ModelFileError(
             f"{folder}: this model takes feature vectors, not pictures; use pellucid.load in Python"
         )
-    return model
+    return cast(PictureModel, model)
 
 
-def load_any(folder: str | Path) -> ImageModel | FeatureModel:
-    """Load a model of pictures or of feature vectors.
+def load_any(folder: str | Path) -> Model:
+    """Load a model of pictures or of feature vectors, neural or classical.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
@@ -121,33 +122,33 @@ def _check_other_files(folder: Path, hashes: Mapping[str, str]) -> None:
                 raise _changed(path)
 
 
-def _with_weights(path: Path, description: Description) -> ImageModel | FeatureModel:
-    """Build the network and fill it with the weights of a file that was checked first."""
+def _with_weights(path: Path, description: Description) -> Model:
+    """Build the model and fill it with the weights of a file that was checked first."""
     refuse_foreign_file(path)
-    network = _outline(description.architecture, path.parent / FILE_NAME)
+    described = path.parent / FILE_NAME
+    with _impossible(described):
+        forms = expected_forms(description)
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        check_header(file, size, network.state_dict(), str(path))
+        check_header(file, size, forms, str(path))
         file.seek(0)
         content = file.read(size)
     if hashlib.sha256(content).hexdigest() != description.sha256[WEIGHTS_NAME]:
         raise _changed(path)
-    state = unpack(content)
-    if not all(tensor.isfinite().all() for tensor in state.values()):
+    tensors = unpack(content)
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
-    network.load_state_dict(state, assign=True)
-    network.eval()
-    if description.preprocessing is None:
-        return FeatureModel(network, description.classes)
-    return ImageModel(network, description.preprocessing, description.classes, mirror=description.mirror)
+    with _impossible(path.parent):
+        return put_together(description, tensors)
 
 
-def _outline(architecture: NetworkConfig, path: Path) -> Network:
-    """The network's layers without memory."""
+@contextlib.contextmanager
+def _impossible(place: Path) -> Iterator[None]:
+    """Turn what is refused while a model is put together into an error that says where."""
     try:
-        return outline(architecture)
-    except ValueError as error:
-        raise ModelFileError(f"{path}: {error}; use an undamaged copy") from error
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
 
 
 def _changed(path: Path) -> ModelFileError:

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.bundle.card import model_card
-from pellucid.bundle.description import CARD_NAME, FILE_NAME, WEIGHTS_NAME, Description
-from pellucid.bundle.feature_model import FeatureModel
+from pellucid.bundle.classical_model import ClassicalModel
+from pellucid.bundle.description import Description
+from pellucid.bundle.fields import CARD_NAME, FILE_NAME, WEIGHTS_NAME, PredictorPlan
 from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle.model import Model
+from pellucid.bundle.parts import parts_of, tensors_of, vector_length
 from pellucid.bundle.weights import pack
+from pellucid.classical import Predictor
 from pellucid.errors import DivergedError
 from pellucid.files import write_folder
 
 
-def save(model: ImageModel | FeatureModel, folder: Path, facts: Mapping[str, Any]) -> None:
+def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
     """Write a model folder; equal weights give equal bytes of `weights.safetensors`.
 
     Args:
@@ -24,19 +28,29 @@ def save(model: ImageModel | FeatureModel, folder: Path, facts: Mapping[str, Any
             test accuracy: a name in words to a text or number, in the order to show.
 
     Raises:
+        TypeError: the model is none of this package's.
         DivergedError: a weight is not finite; nothing is written.
         StorageError: the disk is full or permission is denied; the former folder stays.
     """
-    state = model.network.state_dict()
-    for name, tensor in state.items():
+    parts = parts_of(model)
+    tensors = tensors_of(parts)
+    for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise DivergedError(f"{folder}: the weights {name!r} are not finite; nothing was saved")
-    contents = {WEIGHTS_NAME: pack(state), CARD_NAME: model_card(model, facts).encode()}
+    contents = {WEIGHTS_NAME: pack(tensors), CARD_NAME: model_card(model, facts).encode()}
     description = Description(
-        architecture=model.network.config,
-        preprocessing=model.preprocessing if isinstance(model, ImageModel) else None,
+        architecture=None if parts.network is None else parts.network.config,
+        predictor=None if parts.predictor is None else _plan(parts.predictor),
+        features=model.features if isinstance(model, ClassicalModel) else None,
+        preprocessing=model.preprocessing,
+        length=vector_length(model),
         classes=model.classes,
+        temperature=model.temperature,
         mirror=isinstance(model, ImageModel) and model.mirror,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )
     write_folder(folder, {**contents, FILE_NAME: description.to_bytes()})
+
+
+def _plan(predictor: Predictor) -> PredictorPlan:
+    return PredictorPlan(predictor.kind, predictor.to_json())

@@ -4,9 +4,10 @@ A safetensors file is: length of the header (8 bytes, little-endian), the header
 type, shape, first and last byte), then the tensors one after the other. Nothing in it can run.
 """
 
+import math
 import struct
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import safetensors.torch
 import torch
@@ -18,14 +19,35 @@ from pellucid.errors import ModelFileError
 _DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
+    "F16": torch.float16,
     "I64": torch.int64,
     "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+_NAMES = {name: str(dtype).removeprefix("torch.") for name, dtype in _DTYPES.items()}
 _BYTES = {name: dtype.itemsize for name, dtype in _DTYPES.items()}
 _LENGTH_BYTES = 8
 _HEADER_LIMIT = 16 << 20
+
+
+class Form(NamedTuple):
+    """What one tensor must look like.
+
+    Attributes:
+        dtype: as NumPy and torch call it, such as `float32`.
+        shape: its sides.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Form":
+        """The form of a tensor, which may stand on the meta device."""
+        return cls(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
 
 
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
@@ -53,14 +75,13 @@ def unpack(content: bytes) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in safetensors.torch.load(content).items()}
 
 
-def check_header(file: BinaryIO, size: int, expected: Mapping[str, Tensor], place: str) -> None:
+def check_header(file: BinaryIO, size: int, expected: Mapping[str, Form], place: str) -> None:
     """Compare the header with what the architecture needs and with the file's own size.
 
     Args:
         file: the open file, at its beginning; only the header is read.
         size: bytes that the file holds.
-        expected: the tensors of the architecture; only types and shapes count, so they may stand
-            on the meta device.
+        expected: the form of every tensor that the architecture needs.
         place: the file's name, for messages.
 
     Raises:
@@ -73,7 +94,7 @@ def check_header(file: BinaryIO, size: int, expected: Mapping[str, Tensor], plac
         which = f"lacks {missing[0]!r}" if missing else f"holds {surplus[0]!r}, which does not belong to it"
         raise ModelFileError(f"{place}: does not fit the architecture: {which}; use an undamaged copy")
     position = 0
-    for name, entry in sorted(header.items(), key=lambda item: _first_byte(item[1])):
+    for name, entry in sorted(header.items(), key=lambda item: _place(item[1])):
         position = _check_entry(name, entry, expected[name], position, place)
     if size != _LENGTH_BYTES + header_bytes + position:
         raise ModelFileError(
@@ -94,15 +115,15 @@ def _read_header(file: BinaryIO, size: int, place: str) -> tuple[dict[str, Any],
     return header, length
 
 
-def _first_byte(entry: Any) -> int:
-    """Where an entry's tensor begins; -1 where the entry is malformed."""
+def _place(entry: Any) -> tuple[int, int]:
+    """Where an entry's tensor begins and ends, so that an empty one comes before what starts there too."""
     match entry:
-        case {"data_offsets": [int(first), int()]}:
-            return first
-    return -1
+        case {"data_offsets": [int(first), int(end)]}:
+            return first, end
+    return -1, -1  # malformed
 
 
-def _check_entry(name: str, entry: Any, expected: Tensor, position: int, place: str) -> int:
+def _check_entry(name: str, entry: Any, expected: Form, position: int, place: str) -> int:
     """Check one header entry; return the byte that follows its tensor.
 
     Raises:
@@ -115,12 +136,12 @@ def _check_entry(name: str, entry: Any, expected: Tensor, position: int, place: 
         case _:
             raise ModelFileError(f"{place}: entry {name!r} is malformed; use an undamaged copy")
     whole = all(type(side) is int for side in found)
-    if _DTYPES.get(kind) is not expected.dtype or found != shape or not whole:
+    if _NAMES.get(kind) != expected.dtype or found != shape or not whole:
         raise ModelFileError(
-            f"{place}: {name!r} is {kind} {found}, the architecture needs "
-            f"{str(expected.dtype).removeprefix('torch.')} {shape}; use an undamaged copy"
+            f"{place}: {name!r} is {kind} {found}, the architecture needs {expected.dtype} {shape}; "
+            "use an undamaged copy"
         )
-    end = position + expected.numel() * _BYTES[kind]
+    end = position + math.prod(shape) * _BYTES[kind]
     if entry["data_offsets"] != [position, end]:
         raise ModelFileError(
             f"{place}: {name!r} does not stand at bytes {position} to {end}; use an undamaged copy"

@@ -18,15 +18,17 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "predict",
         help="label new pictures with a trained model",
-        description="Label pictures; one row each, in their order. A picture that cannot be read gets a "
-        "row that says why.",
+        description="Label pictures; one row each, in their order. Where the model predicts numbers, the "
+        "column label holds them. A picture that cannot be read gets a row that says why.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="Picture, folder of pictures or table")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet; default: CSV on standard output"
     )
-    parser.add_argument("--probabilities", action="store_true", help="Add a column for each class")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="Add a column for each class; not for numbers"
+    )
     add_table_flags(parser, ("input_column", "encoding"))
     parser.set_defaults(run=run)
 

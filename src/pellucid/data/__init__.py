@@ -10,6 +10,7 @@ from pellucid.data.cache import decode_all
 from pellucid.data.checking import Check
 from pellucid.data.dataset import Dataset
 from pellucid.data.decoding import decode_picture
+from pellucid.data.folding import folds
 from pellucid.data.ledger import write_ledger
 from pellucid.data.listing import Listing, Pictures, Problem
 from pellucid.data.preparing import prepare
@@ -25,6 +26,7 @@ __all__ = [
     "Problem",
     "decode_all",
     "decode_picture",
+    "folds",
     "listing_from_arrays",
     "prepare",
     "read_images",

@@ -28,6 +28,18 @@ class Augmentation:
         return not self.mirror and self.shift == 0 and self.erase == 0.0
 
 
+def usual_shift(shortest_side: int) -> int:
+    """How far pictures are shifted in training where nothing speaks against it.
+
+    Args:
+        shortest_side: of the pictures, in pixels.
+
+    Returns:
+        A fourteenth of it, in pixels.
+    """
+    return round(shortest_side / 14)
+
+
 def augmented_batch(
     pixels: UInt8[np.ndarray, "n height width channels"],
     indices: Int64[np.ndarray, " batch"],
@@ -143,7 +155,7 @@ def probe_mirroring(
     if len(indices) < 2:
         return MirrorProbe(examples=0, lost=0, gained=0)
     chosen = generator.permutation(indices)[:_PROBE_EXAMPLES]
-    pictures = _small(pixels[np.sort(chosen)])
+    pictures = small_pictures(pixels[np.sort(chosen)])
     classes = labels[np.sort(chosen)]
     plain = pictures.reshape(len(pictures), -1)
     mirrored = pictures[:, :, ::-1].reshape(len(pictures), -1)
@@ -152,7 +164,7 @@ def probe_mirroring(
     for start in range(0, len(pictures), 500):
         block = slice(start, start + 500)
         rows = np.arange(len(plain[block]))
-        to_plain, to_mirrored = _distances(plain[block], plain), _distances(plain[block], mirrored)
+        to_plain, to_mirrored = distances(plain[block], plain), distances(plain[block], mirrored)
         to_plain[rows, rows + start] = to_mirrored[rows, rows + start] = np.inf
         near_plain, near_mirrored = to_plain.argmin(1), to_mirrored.argmin(1)
         nearer = to_plain[rows, near_plain] <= to_mirrored[rows, near_mirrored]
@@ -165,8 +177,15 @@ def probe_mirroring(
     )
 
 
-def _small(pixels: np.ndarray) -> np.ndarray:
-    """Pictures reduced by block means to about 16 pixels a side, float32, centred on zero."""
+def small_pictures(pixels: np.ndarray) -> np.ndarray:
+    """Reduce pictures by block means to about 16 pixels a side.
+
+    Args:
+        pixels: uint8 (n, height, width, channels).
+
+    Returns:
+        float32, centred on zero.
+    """
     _, height, width, _ = pixels.shape
     block = max(1, round(max(height, width) / _PROBE_SIDE))
     rows, columns = max(1, height // block), max(1, width // block)
@@ -176,6 +195,14 @@ def _small(pixels: np.ndarray) -> np.ndarray:
     return cut.astype(np.float32) - 127.5
 
 
-def _distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances up to a constant per query."""
+def distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances up to a constant per query.
+
+    Args:
+        queries: one row each.
+        others: one row each, as long.
+
+    Returns:
+        One row per query, one column for each of the others.
+    """
     return np.asarray(np.square(others).sum(axis=1)[None, :] - 2 * (queries @ others.T))

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.data.class_findings import LookAlikes, class_sentences, class_table
 from pellucid.data.listing import TRAIN
-from pellucid.data.wording import count_of, fitted, quoted, some, visible, width
+from pellucid.data.number_findings import NumberFindings
+from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
 
-BALANCE_ABOVE = 5.0
-COLUMNS = 80
-_MOST_CLASSES = 20
 _FORMS = {"idx": "IDX files", "npz": "an npz file", "table": "a table"}
 
 
@@ -21,7 +20,7 @@ class Labelled(NamedTuple):
 
     Attributes:
         source: a path, or `file:row`.
-        label: its class.
+        label: its class, or its number as text.
     """
 
     source: str
@@ -34,7 +33,7 @@ class Skipped(NamedTuple):
     Attributes:
         position: place in the data, counted from 0.
         source: a path, or `file:row`.
-        label: its class.
+        label: its class, or its number as text.
         split: the user's split, or empty.
         reason: what was found, such as `truncated image`.
     """
@@ -46,20 +45,6 @@ class Skipped(NamedTuple):
     reason: str
 
 
-class LookAlikes(NamedTuple):
-    """Two classes whose names are easily taken for one.
-
-    Attributes:
-        first: a class.
-        second: another class.
-        difference: what alone tells them apart.
-    """
-
-    first: str
-    second: str
-    difference: str
-
-
 @dataclass(frozen=True)
 class Check:
     """The findings. Copies and sources stand in the order of the data.
@@ -67,8 +52,10 @@ class Check:
     Attributes:
         place: DATA as the user gave it.
         form: kind of DATA, such as `class folders`.
-        classes: names of the classes, sorted by code point.
-        counts: examples of each class in each split, in the order of `classes`.
+        classes: names of the classes, sorted by code point; none where numbers are predicted.
+        counts: examples of each class in each split, in the order of `classes`; where numbers are
+            predicted, of all examples in each split.
+        numbers: the spread of the numbers to predict; `None` where classes are predicted.
         sizes: height, width and number of pictures, commonest first.
         modes: kind of picture as stored and number, commonest first.
         training_size: height, width and channels at which all are trained.
@@ -92,6 +79,7 @@ class Check:
     form: str
     classes: tuple[str, ...]
     counts: dict[str, tuple[int, ...]]
+    numbers: NumberFindings | None
     sizes: tuple[tuple[int, int, int], ...]
     modes: tuple[tuple[str, int], ...]
     training_size: tuple[int, int, int]
@@ -139,6 +127,7 @@ class Check:
                 name: {part: counts[code] for part, counts in self.counts.items()}
                 for code, name in enumerate(self.classes)
             },
+            "numbers": None if self.numbers is None else self.numbers.to_json(),
             "sizes": [dict(zip(("height", "width", "pictures"), size, strict=True)) for size in self.sizes],
             "modes": dict(self.modes),
             "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
@@ -161,16 +150,23 @@ class Check:
         Returns:
             First what the data is, then what to know about it.
         """
-        said = [*_pictures_said(self), *_copies_said(self), *_classes_said(self)]
+        said = [*_pictures_said(self), *_copies_said(self), *self._labels_said()]
         return [visible(sentence) for sentence in (*said, *self.warnings)]
 
     def table(self) -> list[str]:
-        """Examples of each class in each split, aligned within 80 columns.
+        """Examples of each class in each split, or the spread of the numbers, within 80 columns.
 
         Returns:
-            Lines: a heading, the largest classes, how many more there are, and the sum.
+            Lines, the heading first.
         """
-        return _table(self)
+        return class_table(self.classes, self.counts) if self.numbers is None else self.numbers.table()
+
+    def _labels_said(self) -> list[str]:
+        """Names that look alike, and imbalance; or how the numbers lie."""
+        if self.numbers is not None:
+            return self.numbers.sentences()
+        counts = self.counts[TRAIN]
+        return class_sentences(self.classes, counts, self.look_alikes, self.imbalance, self.balanced)
 
     def lines(self) -> list[str]:
         """The whole finding for a terminal of 80 columns.
@@ -196,9 +192,10 @@ def _pictures_said(check: Check) -> list[str]:
     total = sum(sum(counts) for counts in check.counts.values())
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
+    classes = f" in {count_of(len(check.classes), 'class')}"
+    of_what = classes if check.numbers is None else ", each with a number to predict,"
     said = [
-        f"{count_of(total, 'picture')} in {count_of(len(check.classes), 'class')} "
-        f"from {check.place} ({_FORMS.get(check.form, check.form)})."
+        f"{count_of(total, 'picture')}{of_what} from {check.place} ({_FORMS.get(check.form, check.form)})."
     ]
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
     if len(check.sizes) == 1:
@@ -242,9 +239,11 @@ def _copies_said(check: Check) -> list[str]:
             f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
         )
     if check.conflicts:
-        sets = [some([f"{source} ({quoted(label)})" for source, label in one]) for one in check.conflicts[:3]]
+        shown = quoted if check.numbers is None else str
+        sets = [some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]]
         said.append(
-            f"Equal pictures have different labels, of which one at most is right: "
+            f"Equal pictures have different {'labels' if check.numbers is None else 'numbers'}, "
+            f"of which one at most is right: "
             f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
         )
     if check.near_duplicates:
@@ -257,55 +256,3 @@ def _copies_said(check: Check) -> list[str]:
     if not check.near_complete:
         said.append("The search for near copies stopped at its limit; there may be more.")
     return said
-
-
-def _classes_said(check: Check) -> list[str]:
-    """Names that look alike, and imbalance."""
-    said = [
-        f"Classes {quoted(first)} and {quoted(second)} differ only in {difference}; are they one class?"
-        for first, second, difference in check.look_alikes[:5]
-    ]
-    if len(check.look_alikes) > 5:
-        said.append(f"So do {count_of(len(check.look_alikes) - 5, 'pair')} of classes more.")
-    if check.imbalance > BALANCE_ABOVE:
-        largest, smallest = _extremes(check)
-        remedy = (
-            "class weights in training make up for it"
-            if check.balanced
-            else "no class weights make up for it"
-        )
-        said.append(
-            f"The largest class, {quoted(largest)}, has many times the training examples of the smallest, "
-            f"{quoted(smallest)}: {check.imbalance:.3g} times; {remedy}."
-        )
-    return said
-
-
-def _extremes(check: Check) -> tuple[str, str]:
-    """The classes with most and fewest training examples."""
-    counts = list(zip(check.counts[TRAIN], check.classes, strict=True))
-    return max(counts, key=lambda each: each[0])[1], min(counts, key=lambda each: each[0])[1]
-
-
-def _table(check: Check) -> list[str]:
-    parts = list(check.counts)
-    rows = [
-        (visible(name), [check.counts[part][code] for part in parts])
-        for code, name in enumerate(check.classes)
-    ]
-    rest: list[tuple[str, list[int]]] = []
-    if len(rows) > _MOST_CLASSES:
-        largest = sorted(range(len(rows)), key=lambda at: (-sum(rows[at][1]), at))
-        kept, left = sorted(largest[: _MOST_CLASSES - 5]), largest[_MOST_CLASSES - 5 :]
-        sums = [sum(column) for column in zip(*(rows[at][1] for at in left), strict=True)]
-        rest = [(f"and {len(left):,} more", sums)]
-        rows = [rows[at] for at in kept]
-    every = [*rows, *rest, ("all", [sum(check.counts[part]) for part in parts])]
-    columns = [max(len(part), len(f"{every[-1][1][at]:,}")) for at, part in enumerate(parts)]
-    room = COLUMNS - sum(columns) - 2 * len(columns)
-    names = min(room, max(width(name) for name, _ in [*every, ("class", [])]))
-    lines = [fitted("class", names) + "".join(f"  {part:>{columns[at]}}" for at, part in enumerate(parts))]
-    for name, numbers in every:
-        cells = "".join(f"  {number:>{columns[at]},}" for at, number in enumerate(numbers))
-        lines.append(fitted(name, names) + cells)
-    return lines

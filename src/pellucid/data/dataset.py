@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64, UInt8
 
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Pictures
 from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.splitting import together
+from pellucid.data.targets import number_text
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,9 @@ class Dataset:
 
     Attributes:
         pixels: uint8 (n, height, width, channels), usually memory-mapped and read-only.
-        labels: class of each example as a position in `classes`; 0 for an example that is skipped,
-            which stands in no split.
-        classes: names of the classes, sorted by code point.
+        labels: class of each example as a position in `classes`, 0 for an example that is skipped,
+            which stands in no split; or the number to predict.
+        classes: names of the classes, sorted by code point; none where numbers are predicted.
         train: ascending positions of the training examples.
         validation: the same for validation.
         test: the same for the test.
@@ -29,10 +31,12 @@ class Dataset:
         preprocessing: how the pictures were fitted, for the model to keep.
         fingerprint: digest of contents, labels, splits and preprocessing; it differs when anything
             that decides the result of training has changed.
+        together: number of the set, one group or exact copies, that each example belongs to and that
+            must never be parted.
     """
 
     pixels: UInt8[np.ndarray, "n height width channels"]
-    labels: Int64[np.ndarray, " n"]
+    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
     classes: tuple[str, ...]
     train: Int64[np.ndarray, " train"]
     validation: Int64[np.ndarray, " validation"]
@@ -41,6 +45,25 @@ class Dataset:
     sources: Sequence[str]
     preprocessing: Preprocessing
     fingerprint: str
+    together: Int64[np.ndarray, " n"]
+
+    @property
+    def is_numbers(self) -> bool:
+        """Whether numbers are predicted and not classes."""
+        return not self.classes
+
+    def label_text(self, position: int) -> str:
+        """The label of an example as people read it.
+
+        Args:
+            position: of the example.
+
+        Returns:
+            Name of its class, or the shortest text of its number.
+        """
+        if self.is_numbers:
+            return number_text(float(self.labels[position]))
+        return self.classes[int(self.labels[position])]
 
     @property
     def split_positions(self) -> dict[str, Int64[np.ndarray, " positions"]]:
@@ -69,10 +92,7 @@ def build_dataset(
     Returns:
         The data set.
     """
-    usable_positions = np.flatnonzero(usable).tolist()
-    classes = tuple(sorted({listing.labels[index] for index in usable_positions}))
-    codes = {name: code for code, name in enumerate(classes)}
-    labels = np.array([codes.get(label, 0) for label in listing.labels], np.int64)
+    classes, labels = _codes(listing, usable) if listing.values is None else ((), listing.values)
     train, validation, test = (
         np.flatnonzero(usable & (splits == part)).astype(np.int64) for part in (TRAIN, VALIDATION, TEST)
     )
@@ -88,20 +108,32 @@ def build_dataset(
         sources=listing.sources,
         preprocessing=preprocessing,
         fingerprint=_fingerprint(pictures.digests, labels, classes, (train, validation, test), preprocessing),
+        together=together(np.arange(len(listing), dtype=np.int64), first, listing.groups),
     )
+
+
+def _codes(
+    listing: Listing, usable: Bool[np.ndarray, " n"]
+) -> tuple[tuple[str, ...], Int64[np.ndarray, " n"]]:
+    """The sorted classes of all usable examples, and the position of each example's class."""
+    usable_positions = np.flatnonzero(usable).tolist()
+    classes = tuple(sorted({listing.labels[index] for index in usable_positions}))
+    codes = {name: code for code, name in enumerate(classes)}
+    return classes, np.array([codes.get(label, 0) for label in listing.labels], np.int64)
 
 
 def _fingerprint(
     digests: UInt8[np.ndarray, "n bytes"],
-    labels: Int64[np.ndarray, " n"],
+    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
     classes: tuple[str, ...],
     positions: tuple[np.ndarray, ...],
     preprocessing: Preprocessing,
 ) -> str:
     """SHA-256 over everything about the data that decides the result of training."""
     digest = hashlib.sha256(json.dumps([classes, preprocessing.to_json()]).encode())
+    label_bytes = "<i8" if classes else "<f8"
     for part in positions:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(np.ascontiguousarray(digests[part]).tobytes())
-        digest.update(labels[part].astype("<i8").tobytes())
+        digest.update(labels[part].astype(label_bytes).tobytes())
     return digest.hexdigest()

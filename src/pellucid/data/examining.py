@@ -1,17 +1,17 @@
 """Looking at data that is read, decoded and split: counts, copies, names, imbalance."""
 
-import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.data.checking import BALANCE_ABOVE, Check, Labelled, LookAlikes, Skipped
+from pellucid.data.checking import Check, Labelled, Skipped
+from pellucid.data.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
 from pellucid.data.dataset import Dataset
 from pellucid.data.duplicates import NearCopies
 from pellucid.data.listing import TRAIN, Listing, Pictures
+from pellucid.data.number_findings import number_findings
 from pellucid.data.wording import count_of, quoted, some
 
 
@@ -47,10 +47,7 @@ def examine(
         The findings; nothing is refused here.
     """
     used = np.sort(np.concatenate(list(dataset.split_positions.values())))
-    counts = {
-        part: tuple(np.bincount(dataset.labels[positions], minlength=len(dataset.classes)).tolist())
-        for part, positions in dataset.split_positions.items()
-    }
+    counts = {part: _counts(dataset, positions) for part, positions in dataset.split_positions.items()}
     training = [count for count in counts[TRAIN] if count]
     imbalance = max(training) / min(training)
     sets = _copy_sets(copies.first, used)
@@ -61,6 +58,7 @@ def examine(
         form=listing.form,
         classes=dataset.classes,
         counts=counts,
+        numbers=number_findings(dataset) if dataset.is_numbers else None,
         sizes=_sizes(pictures.original_sizes[used]),
         modes=tuple(Counter(pictures.modes[index] for index in used.tolist()).most_common()),
         training_size=(*dataset.preprocessing.size, dataset.preprocessing.channels),
@@ -82,43 +80,18 @@ def examine(
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
         look_alikes=look_alikes(dataset.classes),
         imbalance=imbalance,
-        balanced=class_weight == "balanced" or (class_weight is None and imbalance > BALANCE_ABOVE),
+        balanced=not dataset.is_numbers
+        and (class_weight == "balanced" or (class_weight is None and imbalance > BALANCE_ABOVE)),
         warnings=(*listing.warnings, *pictures.warnings, *_warnings(listing, dataset, counts)),
         first=copies.first,
     )
 
 
-def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
-    """Find classes whose names differ only in what is easily overlooked.
-
-    Args:
-        classes: names.
-
-    Returns:
-        Each such class beside the first one it is like.
-    """
-    found = []
-    seen: dict[str, str] = {}
-    for name in classes:
-        first = seen.setdefault(_alike(name), name)
-        if first == name:
-            continue
-        if " ".join(first.split()) == " ".join(name.split()):
-            difference = "spaces"
-        elif first.casefold() == name.casefold():
-            difference = "upper and lower case"
-        elif unicodedata.normalize("NFC", first) == unicodedata.normalize("NFC", name):
-            difference = "the way their accents are encoded"
-        else:
-            difference = "spaces, case or the way their characters are encoded"
-        found.append(LookAlikes(first, name, difference))
-    return tuple(found)
-
-
-def _alike(name: str) -> str:
-    """What is left of a name without invisible characters, case, spaces and ways of encoding."""
-    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
+def _counts(dataset: Dataset, positions: Int64[np.ndarray, " positions"]) -> tuple[int, ...]:
+    """Examples of each class; of numbers, how many there are."""
+    if dataset.is_numbers:
+        return (len(positions),)
+    return tuple(np.bincount(dataset.labels[positions], minlength=len(dataset.classes)).tolist())
 
 
 def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"]) -> list[list[int]]:
@@ -147,14 +120,7 @@ def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
 
 def _warnings(listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]]) -> list[str]:
     """Classes with few or no examples in a split, and groups in two splits."""
-    warnings = []
-    single = [name for name, count in zip(dataset.classes, counts[TRAIN], strict=True) if count == 1]
-    if single:
-        warnings.append(f"One training example is all there is of {_classes(single)}; expect little of it.")
-    for part, numbers in counts.items():
-        absent = [name for name, count in zip(dataset.classes, numbers, strict=True) if not count]
-        if absent and sum(numbers):
-            warnings.append(f"The {part} split has no example of {_classes(absent)}.")
+    warnings = [] if dataset.is_numbers else missing_classes(dataset.classes, counts)
     splits_of: dict[str, set[str]] = {}
     for part, positions in dataset.split_positions.items():
         for group in {listing.groups[index] for index in positions.tolist()}:
@@ -166,7 +132,3 @@ def _warnings(listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, .
             f"your splits, so that scores may flatter: {some([quoted(group) for group in torn])}."
         )
     return warnings
-
-
-def _classes(names: list[str]) -> str:
-    return f"{'class' if len(names) == 1 else 'classes'} {some([quoted(name) for name in names])}"

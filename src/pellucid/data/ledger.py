@@ -58,9 +58,8 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
     splits = _splits(dataset)
     fates = dict.fromkeys(dataset.leaked.tolist(), LEAKED)
     reasons = _copies(dataset, check, splits)
-    labels = dataset.labels.tolist()
     for index, source in enumerate(dataset.sources):
-        label, split, fate = dataset.classes[labels[index]], splits[index], fates.get(index, USED)
+        label, split, fate = dataset.label_text(index), splits[index], fates.get(index, USED)
         reason = reasons.get(index, "")
         if index in skipped:
             left_out = skipped[index]
@@ -89,5 +88,6 @@ def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]
     for index, other in others.items():
         reasons[index] = f"exact copy of {dataset.sources[other]} in {splits[other]}"
         if dataset.labels[other] != dataset.labels[index]:
-            reasons[index] += f", labelled {dataset.classes[dataset.labels[other]]!r} there"
+            other_label = dataset.label_text(other)
+            reasons[index] += f", labelled {other_label if dataset.is_numbers else repr(other_label)} there"
     return reasons

@@ -18,7 +18,7 @@ class Listing:
         place: DATA as the user gave it.
         form: `class folders`, `split folders`, `table`, `idx`, `npz` or `arrays`.
         sources: where each example stands: a path, or `file:row` (rows count from 1).
-        labels: class of each example as text.
+        labels: class of each example, or number to predict, as text.
         splits: `train`, `validation`, `test`, or `UNDECIDED` where Pellucid must choose.
         groups: examples of one group never stand in two splits; empty text is no group.
         paths: file of each example where pictures are files.
@@ -29,6 +29,7 @@ class Listing:
             is given.
         array_files: the files that `load_pixels` reads.
         warnings: sentences for the user that refuse nothing.
+        values: float64 (n,), where numbers are predicted; `None` where classes are.
     """
 
     place: str
@@ -42,6 +43,12 @@ class Listing:
     load_pixels: Callable[[], np.ndarray] | None = None
     array_files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+    values: np.ndarray | None = None
+
+    @property
+    def is_numbers(self) -> bool:
+        """Whether numbers are predicted and not classes."""
+        return self.values is not None
 
     def __len__(self) -> int:
         return len(self.sources)

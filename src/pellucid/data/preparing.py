@@ -11,13 +11,15 @@ from jaxtyping import Bool, Int64
 from pellucid.data import duplicates
 from pellucid.data.cache import cache_folder, decode_all
 from pellucid.data.checking import Check
+from pellucid.data.class_findings import look_alikes
 from pellucid.data.dataset import Dataset, build_dataset
 from pellucid.data.duplicates import NearCopies, first_with_content, near_copies
-from pellucid.data.examining import Copies, examine, look_alikes
+from pellucid.data.examining import Copies, examine
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Pictures
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.reading import read_images
 from pellucid.data.splitting import split
+from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 from pellucid.files import make_folder, write_file
@@ -46,34 +48,40 @@ def prepare(
 
     Raises:
         DataError: pictures cannot be used (and `skip_bad` is off), fewer than two classes, a class
-            too small for the splits to be made, or a class that is tested and never trained on.
+            too small for the splits to be made, or a class that is tested and never trained on; or
+            numbers to predict that are all the same.
     """
     listing = place if isinstance(place, Listing) else read_images(place, settings)
-    _require_classes(listing, np.ones(len(listing), bool))
+    _require_targets(listing, np.ones(len(listing), bool))
     pictures, preprocessing = decode_all(listing, settings, progress=progress)
     usable = np.ones(len(listing), bool)
     usable[[problem.index for problem in pictures.problems]] = False
     if pictures.problems and not settings.skip_bad:
         raise _unusable(listing, pictures)
-    _require_classes(listing, usable)
+    _require_targets(listing, usable)
     first = first_with_content(pictures.digests, usable)
     division = split(listing, first, usable, settings.seed, make)
     dataset = build_dataset(listing, pictures, preprocessing, division.splits, first, usable)
-    _require_trained_classes(listing, dataset)
+    if dataset.is_numbers:
+        require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split")
+    else:
+        _require_trained_classes(listing, dataset)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
     near = _remembered_near_copies(listing, pictures, preprocessing, alone)
     return dataset, examine(listing, pictures, dataset, Copies(first, near), settings.class_weight)
 
 
-def _require_classes(listing: Listing, usable: Bool[np.ndarray, " n"]) -> None:
-    """Refuse data without at least two classes, or a split of the user's that lost all it had.
+def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"]) -> None:
+    """Refuse data with nothing to tell apart, or a split of the user's that lost all it had.
 
     Raises:
         DataError: with what was found.
     """
-    classes = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
-    if not classes:
+    if not usable.any():
         raise DataError(f"{listing.place}: no picture that can be used; give labelled pictures")
+    if listing.values is not None:
+        require_spread(listing.values[usable], listing.place)
+    classes = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
     if len(classes) == 1:
         raise DataError(
             f"{listing.place}: only one class, {quoted(classes.pop())}; give pictures of at least two classes"

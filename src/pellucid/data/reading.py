@@ -14,6 +14,7 @@ from pellucid.data.npz import read_npz
 from pellucid.data.picture_tables import read_table
 from pellucid.data.samples import PREFIX, read_sample
 from pellucid.data.tables import is_table
+from pellucid.data.targets import with_target
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
@@ -26,7 +27,7 @@ def read_images(place: str, settings: Settings) -> Listing:
 
     Args:
         place: DATA: a folder, a table, an `.npz` file or `sample:fashion`.
-        settings: columns, encoding, `test`, `skip_bad`.
+        settings: columns, encoding, `target`, `test`, `skip_bad`.
 
     Returns:
         The listing, in an order that depends on names and rows alone.
@@ -40,6 +41,7 @@ def read_images(place: str, settings: Settings) -> Listing:
         if TEST in listing.splits:
             raise UsageError(f"--test {settings.test}: {place} has a test split of its own; leave --test out")
         listing = _with_test(listing, _read(settings.test, settings))
+    listing = with_target(listing, settings)
     if TEST in listing.splits and VALIDATION in listing.splits:
         return listing
     splits = [UNDECIDED if split == TRAIN else split for split in listing.splits]

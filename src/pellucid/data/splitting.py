@@ -6,7 +6,9 @@ The rule:
    calls train, is the pool from which missing splits are cut.
 2. No test split given: 20 % of the pool, at most 10,000 examples.
 3. No validation split given: 10 % of what is left, at most 5,000 examples.
-4. Every class gives its share to each split, and at least one example.
+4. Every class gives its share to each split, and at least one example. Where numbers are
+   predicted, their deciles take the place of classes (fewer and wider parts below 150 examples),
+   except that a decile that groups hold together may give none.
 5. Examples that share a group, and exact copies, stay together.
 6. Chance comes from the seed alone; names, folders and locale play no part.
 
@@ -20,9 +22,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
-from pellucid.data.wording import count_of, quoted
-from pellucid.errors import DataError
+from pellucid.data.shortages import Shortage, too_few_numbers, too_few_of_classes
 
+_MOST_STRATA, _EXAMPLES_A_STRATUM = 10, 15
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION = 0.1, 5_000
 
@@ -41,7 +43,7 @@ class Division(NamedTuple):
     whole: tuple[str, ...]
 
 
-class _Units(NamedTuple):
+class Units(NamedTuple):
     """What must stay together, as a sparse table of unit and class to number of examples.
 
     Attributes:
@@ -88,29 +90,72 @@ def split(
     splits[pool] = TRAIN
     if not missing or len(pool) == 0:
         return Division(splits, ())
-    texts = [listing.labels[index] for index in pool.tolist()]
-    names = sorted(set(texts))
-    codes = {name: code for code, name in enumerate(names)}
-    labels = np.array([codes[text] for text in texts], np.int64)
-    units = _units(_together(pool, first, listing.groups), labels, seed)
+    names, labels = _strata(listing, pool)
+    units = tabulated(together(pool, first, listing.groups), labels, seed)
     free = np.ones(len(units.ranks), bool)
     whole: set[int] = set()
     for part in missing:
         keep = len(missing) - missing.index(part)
         share, most = (TEST_SHARE, MOST_TEST) if part == TEST else (VALIDATION_SHARE, MOST_VALIDATION)
-        taken, without = _Carving(units, free, len(names), keep).carve(share, most)
-        if without and not given & {VALIDATION, TEST}:
-            raise _too_few(listing.place, [names[code] for code in without], labels, names, units, missing)
+        taken, without = Carving(units, free, len(names), keep).carve(share, most)
+        refuses = not given & {VALIDATION, TEST}
+        if refuses and without and not listing.is_numbers:
+            short = [_shortage(names, code, labels, units) for code in without]
+            raise too_few_of_classes(listing.place, names, short, missing)
+        if refuses and not taken:
+            raise too_few_numbers(listing.place, Shortage("", len(pool), len(units.ranks)), missing)
         whole.update(without)
         free[taken] = False
         splits[pool[np.isin(units.of, taken)]] = part
-    return Division(splits, tuple(names[code] for code in sorted(whole)))
+    return Division(splits, () if listing.is_numbers else tuple(names[code] for code in sorted(whole)))
 
 
-def _together(
+def _shortage(names: list[str], code: int, labels: Int64[np.ndarray, " pool"], units: Units) -> Shortage:
+    """How much there is of a class that is too small."""
+    return Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
+
+
+def _strata(
+    listing: Listing, pool: Int64[np.ndarray, " pool"]
+) -> tuple[list[str], Int64[np.ndarray, " pool"]]:
+    """What shares are met in: the classes, sorted, or parts of equal size of the range of the numbers."""
+    if listing.values is None:
+        texts = [listing.labels[index] for index in pool.tolist()]
+        names = sorted(set(texts))
+        codes = {name: code for code, name in enumerate(names)}
+        return names, np.array([codes[text] for text in texts], np.int64)
+    labels = deciles(listing.values[pool])
+    return [f"part {part}" for part in range(1, int(labels.max()) + 2)], labels
+
+
+def deciles(values: Float64[np.ndarray, " pool"]) -> Int64[np.ndarray, " pool"]:
+    """Cut numbers into parts of about equal size; equal numbers never stand in two of them.
+
+    Args:
+        values: at least one number.
+
+    Returns:
+        Part of each, from 0: ten parts, or one for every 15 examples where there are few.
+    """
+    number = max(1, min(_MOST_STRATA, len(values) // _EXAMPLES_A_STRATUM))
+    cuts = np.unique(np.sort(values)[np.arange(1, number) * len(values) // number])
+    parts = np.searchsorted(cuts, values, side="right")
+    return np.unique(parts, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def together(
     pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
 ) -> Int64[np.ndarray, " pool"]:
-    """Number the sets of examples that copies and groups hold together, by first appearance."""
+    """Number the sets of examples that copies and groups hold together, by first appearance.
+
+    Args:
+        pool: positions of the examples to be numbered.
+        first: position of the first example with the same content.
+        groups: group of each example; empty text is none.
+
+    Returns:
+        Number of the set of each example of the pool.
+    """
     parents = list(range(len(pool)))
 
     def root(member: int) -> int:
@@ -132,8 +177,17 @@ def _together(
     return np.unique(roots, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def _units(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> _Units:
-    """Tabulate units by class, and draw their order."""
+def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:
+    """Tabulate units by class, and draw their order.
+
+    Args:
+        of: unit of each example of the pool.
+        labels: class of each, or part of the range of its number.
+        seed: decides the order.
+
+    Returns:
+        The table.
+    """
     classes = int(labels.max()) + 1
     cells, counts = np.unique(of * classes + labels, return_counts=True)
     number = int(of.max()) + 1
@@ -142,13 +196,13 @@ def _units(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], s
     order = np.argsort(np.random.PCG64(seed).random_raw(number), kind="stable")
     ranks = np.empty(number, np.int64)
     ranks[order] = np.arange(number)
-    return _Units(of, starts, cells % classes, counts.astype(np.int64), ranks)
+    return Units(of, starts, cells % classes, counts.astype(np.int64), ranks)
 
 
-class _Carving:
+class Carving:
     """Takes units out of the free ones until each class has given its share."""
 
-    def __init__(self, units: _Units, free: Bool[np.ndarray, " units"], classes: int, keep: int) -> None:
+    def __init__(self, units: Units, free: Bool[np.ndarray, " units"], classes: int, keep: int) -> None:
         self.units = units
         self.keep = keep
         self.owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
@@ -259,30 +313,3 @@ def _targets(
     largest = np.argsort(target - ideal, kind="stable")
     target[largest[: max(0, total - int(target.sum()))]] += 1
     return np.where(divisible, np.maximum(target, 1), 0).tolist()  # type: ignore[no-any-return]
-
-
-def _too_few(
-    place: str,
-    short: list[str],
-    labels: Int64[np.ndarray, " pool"],
-    names: list[str],
-    units: _Units,
-    missing: list[str],
-) -> DataError:
-    """The error that names every class too small for the splits, and what is needed."""
-    needed = len(missing) + 1
-    parts = ", ".join([TRAIN, *reversed(missing)])
-    lines = []
-    for name in short:
-        code = names.index(name)
-        examples = int((labels == code).sum())
-        held = int((units.labels == code).sum())
-        lines.append(
-            f"class {quoted(name)} has {count_of(examples, 'example')}"
-            + ("" if held == examples else f" in {count_of(held, 'set')} that must stay together")
-        )
-    what = f"{needed} are needed, one each for {parts}"
-    if len(lines) == 1:
-        return DataError(f"{place}: {lines[0]}; {what}; add examples or leave the class out")
-    listed = "".join(f"\n  {line}" for line in lines)
-    return DataError(f"{place}: too few examples; {what}; add examples or leave the classes out{listed}")

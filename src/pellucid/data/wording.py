@@ -3,6 +3,9 @@
 import unicodedata
 from collections.abc import Sequence
 
+COLUMNS = 80
+"""Columns of a terminal that everything fits into."""
+
 _MOST_NAME = 60
 _CARRIAGE = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -105,3 +108,23 @@ def fitted(text: str, columns: int) -> str:
             text = text[:-1]
         text += "..."
     return text + " " * (columns - width(text))
+
+
+def aligned(heading: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """A table for a terminal of 80 columns: names to the left, cells to the right.
+
+    Args:
+        heading: of the names.
+        columns: heading of each column of cells.
+        rows: a visible name, cut where it is too long, and one cell for each column.
+
+    Returns:
+        Lines, the headings first.
+    """
+    widths = [max(len(column), *(len(cells[at]) for _, cells in rows)) for at, column in enumerate(columns)]
+    room = COLUMNS - sum(widths) - 2 * len(widths)
+    names = min(room, max(width(name) for name in (heading, *(name for name, _ in rows))))
+    return [
+        fitted(name, names) + "".join(f"  {cell:>{size}}" for cell, size in zip(cells, widths, strict=True))
+        for name, cells in ((heading, columns), *rows)
+    ]

@@ -2,6 +2,7 @@
 
 from pellucid.estimators.checks import EXPECTED_FAILED_CHECKS
 from pellucid.estimators.image_classifier import ImageClassifier
+from pellucid.estimators.image_regressor import ImageRegressor
 from pellucid.estimators.loading import load
 
-__all__ = ["EXPECTED_FAILED_CHECKS", "ImageClassifier", "load"]
+__all__ = ["EXPECTED_FAILED_CHECKS", "ImageClassifier", "ImageRegressor", "load"]

@@ -1,47 +1,30 @@
 """`ImageClassifier`: scikit-learn's face of the pipeline."""
 
-import dataclasses
-import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, Shaped
-from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from jaxtyping import Float64, Shaped
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
-from pellucid.bundle import FeatureModel, ImageModel, save
-from pellucid.bundle.description import FILE_NAME
-from pellucid.errors import DataError, StorageError, UsageError
-from pellucid.estimators.inputs import (
-    Lesson,
-    are_paths,
-    are_pictures,
-    fit_pictures,
-    is_place,
-    lesson_from_features,
-    lesson_from_pictures,
-    lesson_from_place,
-)
+from pellucid.bundle import Model
+from pellucid.errors import DataError
 from pellucid.estimators.labels import class_weights, texts_of
-from pellucid.estimators.parameters import Parameters, documented
-from pellucid.pipeline.plan import make_plan
-from pellucid.settings import Settings, parse_duration
-from pellucid.training import Recipe, Session
+from pellucid.estimators.parameters import ClassParameters, documented
+from pellucid.estimators.trained import Trained
+from pellucid.pipeline.fitting import fit_model
 
 
 @documented
 class ImageClassifier(
     ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
-    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
-    TransformerMixin,  # type: ignore[misc]
-    Parameters,
+    Trained,
+    ClassParameters,
     BaseEstimator,  # type: ignore[misc]
 ):
-    """A neural network that learns the classes of pictures, or of feature vectors.
+    """Learns the classes of pictures, or of feature vectors, with a network or a classical model.
 
     `fit` and the other methods take:
 
@@ -58,13 +41,18 @@ class ImageClassifier(
     validation and the weights of the epoch that is best there are kept; with fewer, all are trained
     on. The same input, seed, machine and number of threads give the same model.
 
+    `model` may also name a classical model, which is then fitted alone: `majority`,
+    `logistic-regression`, `svm` or `random-forest`. Parameters that steer networks only are refused
+    beside it, and it has no hidden layer for `transform`.
+
     {parameters}
 
     Attributes:
         classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
         n_features_in_: numbers in a feature vector; absent where pictures were learnt.
         feature_names_in_: names of the features, where a data frame had them.
-        history_: one record for each epoch: losses, accuracies, learning rate, seconds.
+        history_: one record for each epoch: losses, accuracies, learning rate, seconds; empty for a
+            classical model.
         model_: the trained model.
 
     Examples:
@@ -80,7 +68,7 @@ class ImageClassifier(
     """  # noqa: DOC602, DOC603  attributes that fit sets
 
     def fit(self, X: Any, y: Any = None) -> "ImageClassifier":
-        """Train one network from scratch.
+        """Train one model from scratch.
 
         Args:
             X: pictures, feature vectors or a path, as said above.
@@ -97,51 +85,22 @@ class ImageClassifier(
         began = time.monotonic()
         settings = self._settings()
         lesson = self._lesson(X, y, settings)
-        plan = make_plan(settings, lesson.examples)
-        recipe = self._weighted(plan.recipe, lesson)
-        session = Session.start(plan.network, lesson.examples, recipe)
-        limit = parse_duration(settings.time_limit)
-        if limit is not None:
-            session.limit(limit - (time.monotonic() - began), scored_after=0)
-        network = session.run()
-        preprocessing, names = lesson.preprocessing, lesson.labels.names
-        model = (
-            FeatureModel(network, names)
-            if preprocessing is None
-            else ImageModel(network, preprocessing, names, mirror=recipe.augmentation.mirror)
+        labels = lesson.labels
+        assert labels is not None  # numbers are learnt only where the settings ask for them
+        given = self.class_weight
+        weights = class_weights(given, labels) if isinstance(given, Mapping) else None
+        fitted = fit_model(
+            settings, lesson.examples, labels.names, lesson.preprocessing, class_weights=weights, began=began
         )
-        self._take(model, lesson.labels.classes)
-        self.history_ = session.state.history
+        self._take(fitted.model, labels.classes)
+        self.history_ = fitted.history
         return self
 
-    def _take(self, model: ImageModel | FeatureModel, classes: Shaped[np.ndarray, " classes"]) -> None:
+    def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
         """Become the estimator of a trained model."""
         self.model_ = model
         self.classes_ = classes
         self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
-
-    def _lesson(self, X: Any, y: Any, settings: Settings) -> Lesson:
-        """Tell the forms of input apart and check them."""
-        if not are_pictures(X) and not is_place(X):
-            if y is None:
-                raise UsageError(
-                    "y: ImageClassifier requires y to be passed, but the target y is None; give labels"
-                )
-            return lesson_from_features(validate_data(self, X, dtype=np.float32), y, settings)
-        for name in ("n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(name, None)
-        if not is_place(X):
-            return lesson_from_pictures(X, y, settings)
-        if y is not None:
-            raise UsageError(f"y: {os.fspath(X)} brings its own labels; leave y out")
-        return lesson_from_place(os.fspath(X), settings)
-
-    def _weighted(self, recipe: Recipe, lesson: Lesson) -> Recipe:
-        """Put in the weights that were given class by class."""
-        if not isinstance(self.class_weight, Mapping):
-            return recipe
-        weights = class_weights(self.class_weight, lesson.labels)
-        return dataclasses.replace(recipe, class_weights=weights)
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " examples"]:
         """Name the most probable class of each example.
@@ -175,33 +134,6 @@ class ImageClassifier(
         probabilities: np.ndarray = self.model_.predict_proba(self._inputs(X))[:, self._columns]
         return probabilities
 
-    def transform(self, X: Any) -> Float32[np.ndarray, "examples features"]:
-        """Give the values of the last hidden layer for each example.
-
-        Args:
-            X: pictures, feature vectors or paths, as said above.
-
-        Returns:
-            One row for each.
-
-        Raises:
-            DataError: a picture cannot be read, or the array does not fit what was learnt.
-        """
-        check_is_fitted(self)
-        return self.model_.transform(self._inputs(X))
-
-    def _inputs(self, X: Any) -> np.ndarray:
-        """Bring inputs to the form that the model takes."""
-        if isinstance(self.model_, FeatureModel):
-            rows: np.ndarray = validate_data(self, X, dtype=np.float32, reset=False)
-            return rows
-        if is_place(X) or are_paths(X) or are_pictures(X):
-            return fit_pictures(X, self.model_.preprocessing)
-        raise DataError(
-            f"this model takes pictures, (n, height, width) or (n, height, width, channels), "
-            f"but was given {type(X).__name__} of shape {np.shape(X)}"
-        )
-
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy: the share of examples whose class is named right.
 
@@ -220,40 +152,3 @@ class ImageClassifier(
         if len(named) != len(labels):
             raise DataError(f"y: {len(labels):,} labels for {len(named):,} examples; give one each")
         return float(np.average(named == labels, weights=sample_weight))
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write a model folder, which every command takes and `pellucid.load` reads.
-
-        Nothing in it can run code. In it classes are texts.
-
-        Args:
-            folder: where to; its parent must exist. A former model folder is replaced as a whole.
-
-        Raises:
-            StorageError: the disk is full, permission is denied, or something else stands there.
-        """
-        check_is_fitted(self)
-        path = Path(folder)
-        if path.exists() and not (path / FILE_NAME).is_file():
-            raise StorageError(f"{path}: stands there and is no model folder; choose another name")
-        save(self.model_, path, {"Trained with": " ".join(repr(self).split())})
-
-    @property
-    def _n_features_out(self) -> int:
-        """Columns of `transform`, for `get_feature_names_out`."""
-        model = self.model_
-        if isinstance(model, FeatureModel):
-            nothing = np.zeros((0, model.features), np.float32)
-        else:
-            kept = model.preprocessing
-            nothing = np.zeros((0, *kept.size, kept.channels), np.uint8)
-        return int(model.transform(nothing).shape[1])
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags

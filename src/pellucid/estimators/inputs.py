@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64, Shaped, UInt8
+from jaxtyping import Float32, Float64, Int64, Shaped, UInt8
 
 from pellucid.data import Listing, Preprocessing, prepare, read_images
 from pellucid.data.digests import array_digests
@@ -18,7 +18,7 @@ from pellucid.data.preprocessing import value_range, with_channel_axis
 from pellucid.data.sizing import training_size
 from pellucid.data.splitting import split
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.labels import Labels, read_labels
+from pellucid.estimators.labels import Labels, read_labels, read_numbers
 from pellucid.settings import Settings
 from pellucid.training import Examples
 
@@ -35,13 +35,18 @@ class Lesson:
 
     Attributes:
         examples: for training.
-        labels: their labels.
+        labels: their classes; `None` where numbers are learnt.
         preprocessing: how pictures were fitted; `None` for feature vectors.
     """
 
     examples: Examples
-    labels: Labels
+    labels: Labels | None
     preprocessing: Preprocessing | None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; none where numbers are learnt."""
+        return () if self.labels is None else self.labels.names
 
 
 def is_place(inputs: object) -> bool:
@@ -97,20 +102,26 @@ def lesson_from_place(place: str, settings: Settings) -> Lesson:
         DataError: the data is refused.
     """
     listing = read_images(place, settings)
+    if settings.target is None and listing.values is not None:
+        raise DataError(
+            f"{place}: its labels are numbers with fractions; learn them with ImageRegressor, or write them "
+            "as texts to have classes"
+        )
     free = [
         label
         for label, part in zip(listing.labels, listing.splits, strict=True)
         if part not in (VALIDATION, TEST)
     ]
-    counts = np.unique(np.array(free), return_counts=True)[1]
-    dataset, _ = prepare(listing, settings, make=(VALIDATION,) if _allows_validation(counts) else ())
-    names = dataset.classes
-    columns = np.arange(len(names))
-    return Lesson(
-        Examples(dataset.pixels, dataset.labels, dataset.train, dataset.validation, len(names)),
-        Labels(np.array(names), names, columns, dataset.labels),
-        dataset.preprocessing,
+    counts = np.unique(np.array(free), return_counts=True)[1] if listing.values is None else None
+    dataset, _ = prepare(
+        listing, settings, make=(VALIDATION,) if _allows_validation(len(free), counts) else ()
     )
+    names = dataset.classes
+    labels = None
+    if not dataset.is_numbers:
+        labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
+    examples = Examples(dataset.pixels, dataset.labels, dataset.train, dataset.validation, len(names))
+    return Lesson(examples, labels, dataset.preprocessing)
 
 
 def lesson_from_pictures(pictures: object, y: object, settings: Settings) -> Lesson:
@@ -129,7 +140,7 @@ def lesson_from_pictures(pictures: object, y: object, settings: Settings) -> Les
         DataError: the pictures have another shape or are not numbers, or labels do not fit.
     """
     pixels = with_channel_axis(as_array(pictures))
-    labels = read_labels(y, len(pixels))
+    labels = _read(y, len(pixels), settings)
     height, width = training_size(np.array([pixels.shape[1:3]]), settings)
     preprocessing = Preprocessing(
         height, width, pixels.shape[3], *value_range(pixels, np.ones(len(pixels), bool))
@@ -154,35 +165,48 @@ def lesson_from_features(rows: Float32[np.ndarray, "n features"], y: object, set
     """
     if settings.image_size is not None:
         raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
-    return _lesson(rows, read_labels(y, len(rows)), None, settings)
+    return _lesson(rows, _read(y, len(rows), settings), None, settings)
+
+
+def _read(y: object, count: int, settings: Settings) -> Labels | Float64[np.ndarray, " examples"]:
+    """The labels as classes or as numbers."""
+    return read_numbers(y, count) if settings.target == "number" else read_labels(y, count)
 
 
 def _lesson(
-    inputs: np.ndarray, labels: Labels, preprocessing: Preprocessing | None, settings: Settings
+    inputs: np.ndarray,
+    labels: Labels | np.ndarray,
+    preprocessing: Preprocessing | None,
+    settings: Settings,
 ) -> Lesson:
     """Set examples for validation aside where there are enough."""
     count = len(inputs)
+    classes = labels if isinstance(labels, Labels) else None
+    targets = labels.codes if isinstance(labels, Labels) else labels
     first = np.arange(count) if preprocessing is None else _first_copies(inputs)
+    different = first == np.arange(count)
     validation = np.zeros(0, np.int64)
-    if _allows_validation(np.bincount(labels.codes[first == np.arange(count)])):
+    if _allows_validation(int(different.sum()), None if classes is None else np.bincount(targets[different])):
         listing = Listing(
             place="y",
             form="arrays",
             sources=[""] * count,
-            labels=[labels.names[code] for code in labels.codes],
+            labels=[str(target) if classes is None else classes.names[target] for target in targets.tolist()],
             splits=[UNDECIDED] * count,
             groups=[""] * count,
+            values=targets if classes is None else None,
         )
         parts = split(listing, first, np.ones(count, bool), settings.seed, (VALIDATION,)).splits
         validation = np.flatnonzero(parts == VALIDATION)
     elif settings.patience is not None:
+        each = "" if classes is None else f" and {VALIDATION_FROM_EACH} of each class"
         raise UsageError(
-            f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples and "
-            f"{VALIDATION_FROM_EACH} of each class; leave it out"
+            f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
+            "leave it out"
         )
     train = np.setdiff1d(np.arange(count), validation)
-    examples = Examples(inputs, labels.codes, train, validation, len(labels.names))
-    return Lesson(examples, labels, preprocessing)
+    examples = Examples(inputs, targets, train, validation, 0 if classes is None else len(classes.names))
+    return Lesson(examples, classes, preprocessing)
 
 
 def _first_copies(pixels: UInt8[np.ndarray, "n height width channels"]) -> Int64[np.ndarray, " n"]:
@@ -190,9 +214,9 @@ def _first_copies(pixels: UInt8[np.ndarray, "n height width channels"]) -> Int64
     return first_with_content(array_digests(pixels), np.ones(len(pixels), bool))
 
 
-def _allows_validation(counts: Int64[np.ndarray, " classes"]) -> bool:
-    """Whether there are enough examples, by the number in each class."""
-    return int(counts.sum()) >= VALIDATION_FROM and int(counts.min()) >= VALIDATION_FROM_EACH
+def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:
+    """Whether there are enough examples, in all and in each class."""
+    return examples >= VALIDATION_FROM and (counts is None or int(counts.min()) >= VALIDATION_FROM_EACH)
 
 
 def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:

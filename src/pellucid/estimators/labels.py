@@ -1,4 +1,4 @@
-"""Class labels as the caller has them, and as networks and files have them."""
+"""Labels as the caller has them, and as networks and files have them: classes or numbers."""
 
 import math
 import numbers
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from pellucid.data.labels import label_texts
+from pellucid.data.targets import LARGEST, require_spread
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 
@@ -49,10 +50,7 @@ def read_labels(y: object, count: int) -> Labels:
             with fractions, their number is not that of the examples, or there is only one class.
     """
     values = _column(y)
-    if len(values) != count:
-        raise DataError(
-            f"y: {count_of(len(values), 'label')} for {count_of(count, 'example')}; give one each"
-        )
+    _require_one_each(len(values), count)
     classes, positions = np.unique(values, return_inverse=True)
     texts = texts_of(classes)
     if len(texts) < 2:
@@ -60,6 +58,59 @@ def read_labels(y: object, count: int) -> Labels:
     names = tuple(sorted(texts))
     columns = np.array([names.index(text) for text in texts], np.int64)
     return Labels(classes, names, columns, columns[positions])
+
+
+def read_numbers(y: object, count: int) -> Float64[np.ndarray, " examples"]:
+    """Check numbers to be predicted.
+
+    Args:
+        y: one number for each example, with or without fractions.
+        count: number of examples.
+
+    Returns:
+        The numbers, all finite.
+
+    Raises:
+        UsageError: there are none.
+        DataError: one is missing, infinite, beyond 1e30 or no number, there are not as many as
+            examples, or they are all but the same.
+    """
+    if y is None:
+        raise UsageError("y: a regressor requires y to be passed, but the target y is None; give numbers")
+    try:
+        values = column_or_1d(y, warn=True)
+    except ValueError as error:
+        raise DataError(f"y: {error}") from error
+    _require_one_each(len(values), count)
+    if values.dtype.kind not in "biuf":
+        for index, value in enumerate(values.tolist()):
+            if not isinstance(value, numbers.Real):
+                raise DataError(
+                    f"y: {value!r:.40} at position {index} is no number; give numbers, or learn classes "
+                    "with ImageClassifier"
+                )
+    plain: np.ndarray = values.astype(np.float64)
+    try:
+        assert_all_finite(plain, input_name="y")
+    except ValueError as error:
+        position = int(np.flatnonzero(~np.isfinite(plain))[0])
+        raise DataError(f"y: {error} The first stands at position {position}") from error
+    if np.abs(plain).max(initial=0.0) > LARGEST:
+        position = int(np.flatnonzero(np.abs(plain) > LARGEST)[0])
+        raise DataError(
+            f"y: {plain[position]:g} at position {position} is too large; numbers to predict are at most "
+            f"{LARGEST:g} in size"
+        )
+    if count == 1:
+        raise DataError("y: 1 sample; a regressor needs at least two, with different numbers")
+    require_spread(plain, "y")
+    return plain
+
+
+def _require_one_each(labels: int, examples: int) -> None:
+    """Refuse labels that are not as many as the examples."""
+    if labels != examples:
+        raise DataError(f"y: {count_of(labels, 'label')} for {count_of(examples, 'example')}; give one each")
 
 
 def texts_of(y: object) -> list[str]:

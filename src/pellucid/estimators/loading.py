@@ -5,28 +5,55 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.bundle import FeatureModel, load_any
+from pellucid.bundle import ClassicalModel, Model, load_any
 from pellucid.estimators.image_classifier import ImageClassifier
+from pellucid.estimators.image_regressor import ImageRegressor
+from pellucid.estimators.trained import vector_length
+
+_CLASSICAL = {
+    "constant": ("majority", "mean"),
+    "linear": ("logistic-regression", "ridge"),
+    "kernel": ("svm", "svm"),
+    "forest": ("random-forest", "random-forest"),
+}
+"""Kind of a predictor to the parameter `model` that fits one: for classes, for numbers."""
 
 
-def load(folder: str | os.PathLike[str]) -> ImageClassifier:
-    """Load a saved model as a fitted estimator.
+def load(folder: str | os.PathLike[str]) -> ImageClassifier | ImageRegressor:
+    """Load a saved model, neural or classical, as a fitted estimator.
 
-    Its parameters are those that the model folder knows: the kind of network. Its classes are texts,
-    whatever they were when it was trained.
+    Its parameters are those that the model folder knows: the kind of model. Of a classical model on
+    the last hidden layer of a network, which no estimator fits by itself, that is the network's. Its
+    classes are texts, whatever they were when it was trained.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
 
     Returns:
-        An estimator that answers as the saved one did; to train it again is to train it afresh.
+        An `ImageRegressor` where numbers are predicted, else an `ImageClassifier`. It answers as the
+        saved one did; to train it again is to train it afresh.
 
     Raises:
         ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
     """
     model = load_any(Path(folder))
-    estimator = ImageClassifier(model=model.network.config.name)
-    estimator._take(model, np.array(model.classes))
-    if isinstance(model, FeatureModel):
-        estimator.n_features_in_ = model.features
+    estimator: ImageClassifier | ImageRegressor
+    if model.is_numbers:
+        estimator = ImageRegressor(model=_parameter(model))
+        estimator._take(model)
+    else:
+        estimator = ImageClassifier(model=_parameter(model))
+        estimator._take(model, np.array(model.classes))
+    length = vector_length(model)
+    if length:
+        estimator.n_features_in_ = length
     return estimator
+
+
+def _parameter(model: Model) -> str:
+    """The value of `model` that fits a model of the same kind."""
+    if not isinstance(model, ClassicalModel):
+        return model.name
+    if model.network is not None:
+        return model.network.config.name
+    return _CLASSICAL[model.predictor.kind][model.is_numbers]

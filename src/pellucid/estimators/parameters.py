@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, no_type_check
+from typing import Any, ClassVar, TypeVar, no_type_check
 
 import numpy as np
 
-from pellucid.settings import ROWS, Row, Settings
+from pellucid.settings import NEURAL, ROWS, Row, Settings
 
 Estimator = TypeVar("Estimator", bound="type[Parameters]")
 
@@ -18,8 +18,15 @@ class Parameters:
     """Stores what the caller wrote, unchecked, as scikit-learn asks; `fit` checks it.
 
     Names and defaults are those of the settings table; the decorator `documented` takes their
-    meanings from there.
-    """
+    meanings from there. Here are those that steer classes and numbers alike.
+
+    Attributes:
+        MODELS: models that can learn such labels.
+        TARGET: what the setting of that name says of them.
+    """  # noqa: DOC601, DOC603  the settings table explains the others
+
+    MODELS: ClassVar[tuple[str, ...]] = ("auto", *NEURAL, "mean", "ridge", "svm", "random-forest")
+    TARGET: ClassVar[str | None] = "number"
 
     image_size: str | int | None = None
     model: str = "auto"
@@ -37,12 +44,8 @@ class Parameters:
     learning_rate: float | None = None
     weight_decay: float | None = None
     schedule: str | None = None
-    loss: str = "cross-entropy"
-    label_smoothing: float | None = None
-    class_weight: str | Mapping[Any, float] | None = None
     augment: bool | None = None
     patience: int | None = None
-    metric: str = "accuracy"
     seed: int = 0
     threads: int | None = None
     precision: str = "auto"
@@ -51,24 +54,43 @@ class Parameters:
     def _settings(self) -> Settings:
         """The parameters, checked.
 
-        Weights given class by class are not in the settings; see `inputs.weights_of_classes`.
+        Weights given class by class are not in the settings; see `labels.class_weights`.
 
         Raises:
             UsageError: a parameter is of the wrong type, out of range, or contradicts another.
         """
-        values = {row.name: _plain(getattr(self, row.name)) for row in rows()}
-        if isinstance(self.class_weight, Mapping):
-            values["class_weight"] = "none"
-        return Settings.from_mapping(values, type(self).__name__)
+        values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
+        if isinstance(values.get("class_weight"), Mapping):
+            values["class_weight"] = "balanced"
+        return Settings.from_mapping({**values, "target": self.TARGET}, type(self).__name__)
 
 
-def rows() -> tuple[Row, ...]:
-    """The rows of the settings table that are parameters.
+@no_type_check
+@dataclass(kw_only=True, eq=False, repr=False)
+class ClassParameters(Parameters):
+    """Those that only classes have beside them."""
+
+    MODELS: ClassVar[tuple[str, ...]] = (
+        "auto", *NEURAL, "majority", "logistic-regression", "svm", "random-forest",
+    )  # fmt: skip
+    TARGET: ClassVar[str | None] = None
+
+    loss: str | None = None
+    label_smoothing: float | None = None
+    class_weight: str | Mapping[Any, float] | None = None
+    metric: str = "accuracy"
+
+
+def rows(estimator: "type[Parameters]") -> tuple[Row, ...]:
+    """The rows of the settings table that are parameters of an estimator.
+
+    Args:
+        estimator: its class.
 
     Returns:
         Rows in the table's order.
     """
-    names = {field.name for field in dataclasses.fields(Parameters)}
+    names = {field.name for field in dataclasses.fields(estimator)}
     return tuple(row for row in ROWS if row.name in names)
 
 
@@ -81,15 +103,16 @@ def documented(estimator: Estimator) -> Estimator:
     Returns:
         The same class.
     """
-    lines = "\n".join(f"        {row.name}: {_meaning(row)}" for row in rows())
+    lines = "\n".join(f"        {row.name}: {_meaning(row, estimator)}" for row in rows(estimator))
     estimator.__doc__ = (estimator.__doc__ or "").replace("{parameters}", f"Args:\n{lines}")
     return estimator
 
 
-def _meaning(row: Row) -> str:
-    choices = f" ({', '.join(row.choices)})" if row.choices else ""
+def _meaning(row: Row, estimator: "type[Parameters]") -> str:
+    choices = estimator.MODELS if row.name == "model" else row.choices
+    shown = f" ({', '.join(choices)})" if choices else ""
     more = ", or a weight for each class, as a dict" if row.name == "class_weight" else ""
-    return f"{row.meaning}{choices}{more}. Default: {row.default!r}."
+    return f"{row.meaning}{shown}{more}. Default: {row.default!r}."
 
 
 def _plain(value: Any) -> Any:

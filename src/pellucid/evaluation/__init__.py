@@ -1,6 +1,15 @@
-"""How good the answers are, and how sure that figure is: scores with 95 % intervals."""
+"""How good the answers are, how sure that figure is, and which difference is real."""
 
+from pellucid.evaluation.calibration import (
+    Reliability,
+    ReliabilityBin,
+    at_temperature,
+    fit_temperature,
+    reliability,
+)
 from pellucid.evaluation.intervals import Interval, wilson
+from pellucid.evaluation.label_errors import LabelError, label_errors
+from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
 from pellucid.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -8,16 +17,42 @@ from pellucid.evaluation.metrics import (
     log_loss,
     macro_f1,
 )
+from pellucid.evaluation.numbers import NumberScores, score_numbers
+from pellucid.evaluation.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
+from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers
+from pellucid.evaluation.resampled import corrected_interval, corrected_p_value
 from pellucid.evaluation.scores import Scores, score
 
 __all__ = [
+    "Comparison",
+    "CurvePoint",
     "Interval",
+    "LabelError",
+    "LearningCurve",
+    "NumberScores",
+    "Recommendation",
+    "Reliability",
+    "ReliabilityBin",
     "Scores",
     "accuracy",
+    "at_temperature",
+    "compare_all",
+    "compare_numbers",
     "confusion_matrix",
+    "corrected_interval",
+    "corrected_p_value",
     "expected_calibration_error",
+    "fit_temperature",
+    "holm",
+    "label_errors",
+    "learning_curve",
     "log_loss",
     "macro_f1",
+    "mcnemar",
+    "recommend",
+    "recommend_numbers",
+    "reliability",
     "score",
+    "score_numbers",
     "wilson",
 ]

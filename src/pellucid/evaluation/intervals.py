@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 RESAMPLES = 1000
-_NORMAL_QUANTILE = 1.959963984540054
+NORMAL_QUANTILE = 1.959963984540054
 _TAILS = (0.025, 0.975)
 _BLOCK_BYTES = 16 << 20
 
@@ -42,9 +42,9 @@ def wilson(hits: int, examples: int) -> Interval:
     Returns:
         The share and its interval.
     """
-    share, z2 = hits / examples, _NORMAL_QUANTILE**2
+    share, z2 = hits / examples, NORMAL_QUANTILE**2
     middle = share + z2 / (2 * examples)
-    spread = _NORMAL_QUANTILE * math.sqrt(share * (1 - share) / examples + z2 / (4 * examples**2))
+    spread = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / examples + z2 / (4 * examples**2))
     scale = 1 + z2 / examples
     low = 0.0 if hits == 0 else (middle - spread) / scale
     high = 1.0 if hits == examples else (middle + spread) / scale
@@ -112,30 +112,35 @@ def percentile_interval(value: float, draws: Float64[np.ndarray, " resamples"]) 
     return Interval(value, float(low), float(high))
 
 
-def distance_interval(
-    value: float, draws: Float64[np.ndarray, " resamples"], chance: Float64[np.ndarray, " draws"]
+def studentised_interval(
+    value: float,
+    error: float,
+    draws: Float64[np.ndarray, " resamples"],
+    draw_errors: Float64[np.ndarray, " resamples"],
 ) -> Interval:
-    r"""Interval of a score that is a distance from perfection, and so is inflated by chance.
+    r"""Interval from how many standard errors the resamples lie away from the sample.
 
-    Noise moves such a score up only, and a resample, being noisier than the sample, up again: the
-    percentiles would lie above the truth. So they are reflected, $[2v - q_{97.5}, 2v - q_{2.5}]$,
-    and the lower end is 0 where chance alone would show as much as $v$ more than once in forty.
+    $[v - t_{97.5} \, \sigma, \; v - t_{2.5} \, \sigma]$ with the percentiles of
+    $t = (v^* - v) / \sigma^*$. Where a standard error cannot be had in half of the resamples, as with
+    two examples, the percentiles of the finite resamples themselves serve.
 
-    Source: Davison and Hinkley 1997, "Bootstrap Methods and their Application", eq. 5.6, for the
-    reflection.
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 12.5.
 
     Args:
-        value: the score itself, 0 when perfect.
-        draws: the score of each resample.
-        chance: scores that a perfect model would get by chance.
+        value: the score itself, $v$.
+        error: its standard error, $\sigma$.
+        draws: the score of each resample, $v^*$.
+        draw_errors: the standard error of each, $\sigma^*$.
 
     Returns:
         The score and its interval, which holds the score.
     """
-    low, high = np.quantile(draws, _TAILS)
-    is_chance = value <= np.quantile(chance, _TAILS[1])
-    return Interval(
-        value,
-        0.0 if is_chance else float(np.clip(2 * value - high, 0, value)),
-        float(max(value, 2 * value - low)),
-    )
+    usable = np.isfinite(draws) & np.isfinite(draw_errors) & (draw_errors > 1e-9 * abs(error))
+    if not math.isfinite(value):
+        return Interval(value, value, value)
+    if error > 0 and math.isfinite(error) and usable.sum() > len(draws) / 2:
+        first, last = np.quantile((draws - value)[usable] / draw_errors[usable], _TAILS)
+        low, high = value - last * error, value - first * error
+    else:
+        low, high = np.quantile(np.append(draws[np.isfinite(draws)], value), _TAILS)
+    return Interval(float(value), float(min(low, value)), float(max(high, value)))

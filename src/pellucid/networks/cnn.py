@@ -52,7 +52,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
     Args:
         settings: `preset`, `width` and `depth` steer the widths.
-        facts: shape, classes and number of examples.
+        facts: shape, outputs and number of examples.
 
     Returns:
         The config.
@@ -75,7 +75,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     return NetworkConfig(
         name="cnn",
         input_shape=facts.input_shape,
-        classes=facts.classes,
+        outputs=facts.outputs,
         activation=settings.activation or _DEFAULT_ACTIVATION,
         pooling=settings.pooling,
         dropout=settings.dropout or 0.0,
@@ -117,7 +117,7 @@ def assemble(config: NetworkConfig) -> Network:
     layers["global_pool"] = GlobalPool(config.pooling)
     head = OrderedDict[str, nn.Module](
         dropout=make_dropout(config.dropout),
-        linear=nn.Linear(channels, config.classes),
+        linear=nn.Linear(channels, config.outputs),
         divide=Divide(_LOGIT_DIVISOR),
     )
     return Network(config, nn.Sequential(layers), nn.Sequential(head))

@@ -11,7 +11,7 @@ POOLINGS = ("max", "average")
 MOST_CHANNELS = 16
 LARGEST_SIDE = 4096
 MOST_FEATURES = 10_000_000
-MOST_CLASSES = 100_000
+MOST_OUTPUTS = 100_000
 MOST_LAYERS = 70
 LARGEST_WIDTH = 131_072
 LARGEST_STEM = 16
@@ -23,12 +23,12 @@ class InputFacts(NamedTuple):
 
     Attributes:
         input_shape: `(channels, height, width)` of a picture or `(features,)` of a table row.
-        classes: number of classes, one logit each.
+        outputs: number of classes, one logit each; 1 where a number is predicted.
         examples: number of training examples.
     """
 
     input_shape: tuple[int, ...]
-    classes: int
+    outputs: int
     examples: int
 
 
@@ -41,7 +41,7 @@ class NetworkConfig:
     Attributes:
         name: key of the family in `NETWORKS`.
         input_shape: `(channels, height, width)` or `(features,)`.
-        classes: number of logits.
+        outputs: number of logits, one for each class; 1 where a number is predicted.
         activation: one of `ACTIVATIONS`.
         pooling: one of `POOLINGS`.
         dropout: probability of zeroing a unit, 0 to 0.95.
@@ -56,7 +56,7 @@ class NetworkConfig:
 
     name: str
     input_shape: tuple[int, ...]
-    classes: int
+    outputs: int
     activation: str = "relu"
     pooling: str = "max"
     dropout: float = 0.0
@@ -77,7 +77,7 @@ class NetworkConfig:
             raise ValueError(
                 f"input_shape: {list(self.input_shape)} is neither [channels, height, width] nor [features]"
             )
-        _require_between("classes", (self.classes,), 1, MOST_CLASSES)
+        _require_between("outputs", (self.outputs,), 1, MOST_OUTPUTS)
         _require_choice("activation", self.activation, ACTIVATIONS)
         _require_choice("pooling", self.pooling, POOLINGS)
         _require_between("dropout", (self.dropout,), 0.0, 0.95)

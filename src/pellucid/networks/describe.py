@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
-from pellucid.networks.layers import Add, Divide, GlobalPool, Standardise
+from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
 from pellucid.networks.whitening import WhiteningStem
 
 _LINE_LENGTH = 80
@@ -172,6 +172,7 @@ def _kind(layer: nn.Module) -> str:
         Add: "add shortcut",
         nn.Dropout: f"dropout {getattr(layer, 'p', 0):g}",
         Divide: f"divide by {getattr(layer, 'divisor', 1):g}",
+        Rescale: "rescale",
         GlobalPool: f"global {getattr(layer, 'pooling', '')}",
     }
     return kinds[type(layer)]

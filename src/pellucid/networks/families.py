@@ -39,7 +39,7 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     Args:
         name: key in `NETWORKS`.
         settings: what the user asked for; it overrides the rule.
-        facts: shape, classes and number of examples.
+        facts: shape, outputs and number of examples.
 
     Returns:
         The config, which `build` takes.

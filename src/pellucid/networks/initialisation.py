@@ -16,7 +16,8 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     $a$ is the slope below zero. Before tanh: uniform with variance
     $2 / (n_\mathrm{in} + n_\mathrm{out})$. Before sigmoid, whose slope at zero is 1/4 where the
     paper's derivation has 1, weights 4 times as large. Before softmax: uniform with variance
-    $1 / (3 n_\mathrm{in})$, so that the first probabilities are nearly equal. Where a residual
+    $1 / (3 n_\mathrm{in})$, so that the first probabilities are nearly equal, and a first standardised
+    number is near its mean. Where a residual
     block's first convolution does not narrow, its first filters start as the identity: the signal
     passes unharmed.
 
@@ -25,7 +26,7 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
 
     Args:
         layers: a network or part of one, whose memory may be uninitialised.
-        activation: what follows the layers: one of `config.ACTIVATIONS`, or `softmax`.
+        activation: what follows the layers: one of `config.ACTIVATIONS`, or `softmax` in the head.
         generator: source of all draws.
 
     Source: He et al. 2015, arXiv:1502.01852, eq. 14; Glorot and Bengio 2010, AISTATS, eq. 16;

@@ -1,7 +1,7 @@
 """Layers that the networks share, beside those of torch itself."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.01
@@ -54,6 +54,46 @@ class Standardise(nn.Module):
         constant = std <= torch.finfo(torch.float32).eps * mean.abs()
         self.mean.copy_(mean)
         self.std.copy_(torch.where(constant, 1.0, std))
+
+
+class Rescale(nn.Module):
+    r"""Give standardised predictions the unit of the numbers that are predicted.
+
+    $$\hat y = \sigma \hat z + \mu$$
+
+    Attributes:
+        mean: of the training labels, (1,), in their own unit.
+        std: their standard deviation, (1,), above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1))
+        self.register_buffer("std", torch.ones(1))
+
+    def forward(self, standardised: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
+        """Return the predictions in the labels' own unit."""
+        return standardised * self.std + self.mean
+
+    @torch.no_grad()
+    def fit(self, numbers: Float64[Tensor, " examples"]) -> None:
+        """Set mean and standard deviation from labels.
+
+        Args:
+            numbers: the training labels, at least two different ones.
+
+        Raises:
+            ValueError: they do not differ as far as float32 can tell.
+        """
+        mean, std = numbers.mean(), numbers.std(correction=0)
+        precision = torch.finfo(torch.float32)
+        if not std > max(precision.tiny, precision.eps * float(mean.abs())):
+            raise ValueError(f"rescale: standard deviation {std:g} around {mean:g}, too little for float32")
+        self.mean.fill_(mean)
+        self.std.fill_(std)
 
 
 class GlobalPool(nn.Module):

@@ -38,7 +38,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         settings: `width` is the channels of the first convolution; `depth` counts convolutions
             (2 by default), each after the second with twice the channels of the one before, up to
             8 times those of the second.
-        facts: shape, classes and number of examples.
+        facts: shape, outputs and number of examples.
 
     Returns:
         The config.
@@ -59,7 +59,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     return NetworkConfig(
         name="lenet",
         input_shape=facts.input_shape,
-        classes=facts.classes,
+        outputs=facts.outputs,
         activation=settings.activation or _DEFAULT_ACTIVATION,
         pooling=settings.pooling,
         dropout=settings.dropout or 0.0,
@@ -108,7 +108,7 @@ def assemble(config: NetworkConfig) -> Network:
         layers[f"activation{number}"] = make_activation(config.activation)
         layers[f"dropout{number}"] = make_dropout(config.dropout)
         units = width
-    return Network(config, nn.Sequential(layers), nn.Linear(units, config.classes))
+    return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
 def _padding(side: int, number: int) -> int:

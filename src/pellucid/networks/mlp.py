@@ -1,7 +1,8 @@
-"""`mlp`: dense layers from the flattened input to the logits.
+"""`mlp`: dense layers from the flattened input to the logits, or to one number.
 
 With depth 0 there is no hidden layer and the network is softmax regression; with two classes its
 probability depends on the difference of the two logits alone, which is one unit: the perceptron.
+Where a number is predicted, depth 0 is linear regression.
 """
 
 from collections import OrderedDict
@@ -26,7 +27,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
     Args:
         settings: `depth` and `width` override the rule.
-        facts: shape, classes and number of examples.
+        facts: shape, outputs and number of examples.
 
     Returns:
         The config.
@@ -40,7 +41,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     return NetworkConfig(
         name="mlp",
         input_shape=facts.input_shape,
-        classes=facts.classes,
+        outputs=facts.outputs,
         activation=settings.activation or _DEFAULT_ACTIVATION,
         pooling=settings.pooling,
         dropout=settings.dropout or 0.0,
@@ -69,7 +70,7 @@ def assemble(config: NetworkConfig) -> Network:
         layers[f"activation{number}"] = make_activation(config.activation)
         layers[f"dropout{number}"] = make_dropout(config.dropout)
         units = width
-    return Network(config, nn.Sequential(layers), nn.Linear(units, config.classes))
+    return Network(config, nn.Sequential(layers), nn.Linear(units, config.outputs))
 
 
 def _power_of_two(number: int) -> int:

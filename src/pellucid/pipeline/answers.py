@@ -22,14 +22,15 @@ class Answer(NamedTuple):
 
     Attributes:
         input: its name.
-        label: the most probable class; `None` where the picture could not be read.
-        probability: of that class.
+        label: the most probable class, or the number predicted; `None` where the picture could not
+            be read.
+        probability: of that class; `None` for numbers.
         error: why the picture could not be read; empty when fine.
         probabilities: of every class where they were asked for.
     """
 
     input: str
-    label: str | None
+    label: str | float | None
     probability: float | None
     error: str
     probabilities: tuple[float | None, ...] = ()
@@ -45,6 +46,8 @@ class _Sink(Protocol):
 
 
 Write = Callable[[Sequence[Answer]], None]
+Columns = dict[str, type]
+"""Name of each column to what it holds: `str`, or `float` as in Parquet's 64-bit columns."""
 
 
 def check_ending(out: Path | None) -> None:
@@ -61,13 +64,14 @@ def check_ending(out: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def answers_to(out: Path | None, classes: Sequence[str]) -> Iterator[Write]:
+def answers_to(out: Path | None, classes: Sequence[str], *, are_numbers: bool = False) -> Iterator[Write]:
     """Open where answers go.
 
     Args:
         out: file to replace through the save protocol, its form told by its ending; `None` writes
             CSV to standard output.
         classes: names of further columns, one for each of an answer's probabilities.
+        are_numbers: whether labels are numbers; a Parquet file says so in the column's type.
 
     Yields:
         A function that writes some answers.
@@ -77,7 +81,8 @@ def answers_to(out: Path | None, classes: Sequence[str]) -> Iterator[Write]:
         StorageError: the file cannot be written; a former one is then intact.
     """
     check_ending(out)
-    columns = column_names(classes)
+    columns: Columns = dict.fromkeys(column_names(classes), float)
+    columns |= {"input": str, "label": float if are_numbers else str, "error": str}
     if out is None:
         with _csv(sys.stdout.buffer, columns) as write:
             yield write
@@ -112,7 +117,7 @@ def _row(answer: Answer) -> tuple[Any, ...]:
 
 
 @contextlib.contextmanager
-def _csv(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
+def _csv(file: _Sink, columns: Columns) -> Iterator[Write]:
     """CSV in UTF-8; a text that a spreadsheet would take for a formula gets a `'` before it."""
 
     def write_rows(rows: Sequence[Sequence[Any]]) -> None:
@@ -126,7 +131,7 @@ def _csv(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
             (quoted if has_return else plain).writerow(cells)
         file.write(text.getvalue().encode())
 
-    write_rows([columns])
+    write_rows([list(columns)])
     yield lambda answers: write_rows([_row(answer) for answer in answers])
 
 
@@ -137,7 +142,7 @@ def _cell(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _jsonl(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
+def _jsonl(file: _Sink, columns: Columns) -> Iterator[Write]:
     """One JSON object a line."""
 
     def write(answers: Sequence[Answer]) -> None:
@@ -149,13 +154,14 @@ def _jsonl(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
 
 
 @contextlib.contextmanager
-def _parquet(file: _Sink, columns: Sequence[str]) -> Iterator[Write]:
+def _parquet(file: _Sink, columns: Columns) -> Iterator[Write]:
     """Parquet, some thousand rows a group."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    texts = ("input", "label", "error")
-    schema = pa.schema([(name, pa.string() if name in texts else pa.float64()) for name in columns])
+    schema = pa.schema(
+        [(name, pa.string() if kind is str else pa.float64()) for name, kind in columns.items()]
+    )
     waiting: list[tuple[Any, ...]] = []
     with parquet.ParquetWriter(file, schema) as writer:
 

@@ -4,10 +4,11 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from pellucid.data import Dataset
-from pellucid.data.augmentation import probe_mirroring
+from pellucid.data.augmentation import probe_mirroring, usual_shift
+from pellucid.data.number_probe import probe_variations
 from pellucid.errors import DataError, UsageError
 from pellucid.networks import InputFacts, NetworkConfig, design
 from pellucid.settings import Settings
@@ -85,27 +86,50 @@ def make_plan(settings: Settings, examples: Examples) -> Plan:
     """
     is_pictures = examples.inputs.ndim == 4
     name = _model_name(settings, is_pictures)
-    reasons = []
-    keeps_class = False
-    if is_pictures and settings.augment is not False:
-        draws = generator(settings.seed, Purpose.PROBE)
-        probe = probe_mirroring(examples.inputs, examples.labels, examples.train, draws)
-        keeps_class = probe.keeps_class
-        reasons.append(probe.sentence())
+    asks = is_pictures and settings.augment is not False
+    kept = _kept_by_variations(settings, examples) if asks else _Kept(False, False, False, ())
     device = choose_device(settings)
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
         is_pictures=is_pictures,
         shortest_side=min(examples.inputs.shape[1:3]) if is_pictures else 0,
-        mirror_keeps_class=keeps_class,
+        mirror_keeps_class=kept.mirror,
         precision=choose_precision(settings, device),
         device=device,
         threads=choose_threads(settings),
+        shift_keeps_label=kept.shift,
+        erase_keeps_label=kept.erase,
     )
     recipe = choose_recipe(settings, around)
-    facts = InputFacts(_input_shape(examples), examples.classes, len(examples.train))
-    return Plan(name, design(name, settings, facts), recipe, tuple(reasons))
+    facts = InputFacts(_input_shape(examples), max(1, examples.classes), len(examples.train))
+    return Plan(name, design(name, settings, facts), recipe, kept.reasons)
+
+
+class _Kept(NamedTuple):
+    """Which ways of varying a picture keep its label, and why that is thought."""
+
+    mirror: bool
+    shift: bool
+    erase: bool
+    reasons: tuple[str, ...]
+
+
+def _kept_by_variations(settings: Settings, examples: Examples) -> _Kept:
+    """Ask the training data.
+
+    Classes survive a shift and a missing piece. What a number measures may be the very amount or
+    place of something, so it must be shown to survive; noise in a piece never is.
+    """
+    draws = generator(settings.seed, Purpose.PROBE)
+    pixels, labels, train = examples.inputs, examples.labels, examples.train
+    if not examples.is_numbers:
+        probe = probe_mirroring(pixels, labels, train, draws)
+        return _Kept(probe.keeps_class, True, True, (probe.sentence(),))
+    shift = usual_shift(min(pixels.shape[1:3]))
+    mirroring, shifting = probe_variations(pixels, labels, train, shift, draws)
+    reasons = (mirroring.sentence(), shifting.sentence())
+    return _Kept(mirroring.keeps_number, shifting.keeps_number, False, reasons)
 
 
 def _model_name(settings: Settings, is_pictures: bool) -> str:

@@ -1,13 +1,26 @@
-"""A finished run as an object."""
+"""A finished run as an object, which shows itself in a notebook."""
 
 import html
 import json
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from pellucid.bundle import load
-from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle import PictureModel, load
+from pellucid.reports.numbers import Score, interval, scored, seconds, size
+from pellucid.reports.text import visible
+
+_CLASS_SCORES = {"accuracy": "Test accuracy", "macro_f1": "Test macro-F1"}
+_NUMBER_SCORES = {
+    "root_mean_squared_error": "Test root mean squared error",
+    "mean_absolute_error": "Test mean absolute error",
+    "r2": "Test R²",
+}
+_NOUNS = {"image": "picture", "text": "text"}
+_CELL = "text-align: left; padding: 2px 12px 2px 0"
 
 
 class Run:
@@ -31,24 +44,90 @@ class Run:
         return self.folder / "report.html"
 
     @cached_property
-    def model(self) -> ImageModel:
+    def model(self) -> PictureModel:
         """The recommended model."""
         return load(self.folder)
 
     @property
     def verdict(self) -> str:
         """The outcome in one sentence."""
-        name = self.metrics["recommended"]
-        accuracy = self.metrics["models"][name]["test"]["accuracy"]
-        tested = self.metrics["data"]["test"]
-        return (
-            f"{name} names {100 * accuracy['value']:.1f} % of {tested:,} test pictures right "
-            f"(95 % interval {100 * accuracy['low']:.1f} to {100 * accuracy['high']:.1f} %)."
-        )
+        name, tested = self.metrics["recommended"], self.metrics["data"]["test"]
+        noun = f"test {self._noun}" if tested == 1 else f"test {self._noun}s"
+        test = self.metrics["models"][name].get("test") or {}
+        accuracy, error = Score.read(test.get("accuracy")), Score.read(test.get("mean_absolute_error"))
+        if accuracy is not None:
+            return (
+                f"{name} names {100 * accuracy.value:.1f} % of {tested:,} {noun} right "
+                f"(95 % interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %)."
+            )
+        if error is not None:
+            ends = interval(error)
+            return f"{name} is off by {scored(error)} on the mean of {tested:,} {noun}" + (
+                f" (95 % interval {ends})." if ends else "."
+            )
+        return f"{name} was trained, and nothing was left to test it on."
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}): {self.verdict}"
 
     def _repr_html_(self) -> str:
-        link = html.escape(self.report.as_posix())
-        return f'<p>{html.escape(self.verdict)} <a href="{link}">report.html</a></p>'
+        """The verdict, the models with their intervals, and the way to the report.
+
+        Colours are the notebook's own, so that it reads in light and dark themes.
+
+        Returns:
+            HTML in which every foreign text is escaped.
+        """
+        titles = self._scores
+        heads = "".join(_head(each) for each in ("Model", *titles.values(), "Trained in", "Size"))
+        rows = "".join(
+            _row(name, entry, titles, is_recommended=name == self.metrics["recommended"])
+            for name, entry in self.metrics["models"].items()
+        )
+        return (
+            f"<p><strong>{_shown(self.verdict)}</strong></p>"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+            f'<p>Report: <a href="{_address(self.report)}">{_shown(self.report.as_posix())}</a>. '
+            "In square brackets: 95 % intervals.</p>"
+        )
+
+    @property
+    def _noun(self) -> str:
+        return _NOUNS.get(str(self.metrics.get("task", "image")).split("-")[0], "example")
+
+    @property
+    def _scores(self) -> Mapping[str, str]:
+        """The scores that the run measured, with their titles."""
+        measured = {name for entry in self.metrics["models"].values() for name in entry.get("test") or {}}
+        return {name: title for name, title in (_CLASS_SCORES | _NUMBER_SCORES).items() if name in measured}
+
+
+def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_recommended: bool) -> str:
+    """A model's line of the table."""
+    words = f"<strong>{_shown(name)}</strong>, recommended" if is_recommended else _shown(name)
+    if entry.get("saw_fewer"):
+        words += f"; saw {entry['train_examples']:,} examples only"
+    test = entry.get("test") or {}
+    cells = [words]
+    for score in (Score.read(test.get(title)) for title in titles):
+        cells.append(f"{scored(score)} {interval(score)}".strip())
+    cells += [seconds(entry.get("train_seconds")), size(entry.get("bytes"))]
+    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _head(title: str) -> str:
+    return f'<th scope="col" style="{_CELL}">{html.escape(title)}</th>'
+
+
+def _shown(text: str) -> str:
+    """A foreign text, escaped, its invisible characters shown."""
+    return html.escape(str(visible(text)))
+
+
+def _address(path: Path) -> str:
+    """Link to a file: from the folder the notebook runs in where it lies there, otherwise absolute."""
+    try:
+        near = path.resolve().relative_to(Path.cwd().resolve())
+    except ValueError:
+        return html.escape(path.resolve().as_uri())
+    return html.escape(quote(os.fsencode(near.as_posix())))

@@ -63,7 +63,15 @@ class Stages:
             yield current
         self.line(_wrapped(f"{current.words}  {time.monotonic() - began:.1f} s"), tick=True)
         for detail in current.details:
-            self.line(_wrapped(detail))
+            self.paragraph(detail)
+
+    def paragraph(self, text: str) -> None:
+        """Print a text in lines of at most 80 columns.
+
+        Args:
+            text: shown as it is, never read as markup.
+        """
+        self.line(_wrapped(text))
 
     def line(self, text: str, tick: bool = False) -> None:
         """Print one line.

@@ -1,36 +1,35 @@
-"""The straight way of `train`: read → check → split → train → test once → report → bundle."""
+"""The straight way of `train`: read → check → split → train → calibrate → recommend → test once → report."""
 
-import dataclasses
 import os
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.bundle.image_model import ImageModel
 from pellucid.data import Check, Dataset, prepare, write_ledger
 from pellucid.data.wording import count_of
-from pellucid.errors import UsageError
-from pellucid.pipeline.plan import (
-    Plan,
-    data_identity,
-    examples_of,
-    make_plan,
-    require_same,
-    versions,
-)
-from pellucid.pipeline.results import Tested, write_results
+from pellucid.files import make_folder
+from pellucid.pipeline.configuration import configuration, plan_json, settings_of
+from pellucid.pipeline.curve import draw_curve, is_wanted
+from pellucid.pipeline.entrants import Entrant, calibrated, recommended
+from pellucid.pipeline.fitting import require_fitting_model
+from pellucid.pipeline.folds import cross_validate, require_foldable
+from pellucid.pipeline.neural import limited, recipe_words, train_network
+from pellucid.pipeline.outcome import Outcome
+from pellucid.pipeline.plan import Plan, examples_of, make_plan, require_same, versions
+from pellucid.pipeline.results import write_results
+from pellucid.pipeline.rivals import on_network, rival_names, train_rivals
 from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
+from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
-from pellucid.settings import Settings, parse_duration
+from pellucid.pipeline.suspects import find_suspects
+from pellucid.pipeline.testing import test_once
+from pellucid.settings import CLASSICAL, Settings, parse_duration
 from pellucid.training import Session
-from pellucid.training.checkpoints import load_checkpoint
-from pellucid.training.observers import Checkpointer, HistoryFile, StopOnSignal
 
-_FORMAT = 1
-_RESERVE_SECONDS = 3.0
+_RESERVE_SECONDS, _RESERVE_FOR_RIVALS = 3.0, 6.0
 
 
 def train(
@@ -43,12 +42,12 @@ def train(
     began: float | None = None,
     **given: Any,
 ) -> Run:
-    """Check the data, split it, train a network, test it once and write a report.
+    """Check the data, split it, train a network and its classical rivals, test them once, report.
 
     Args:
         data: DATA: a folder, a table, an IDX folder, an `.npz` file or `sample:fashion`.
         out: folder for everything the run leaves.
-        resume: go on from the last checkpoint in `out`; without one, start afresh.
+        resume: go on from what is finished in `out`; without a checkpoint, start afresh.
         overwrite: replace what a former run left in `out`.
         quiet: print nothing.
         began: reading of `time.monotonic` from which a time limit counts; default: now.
@@ -62,49 +61,41 @@ def train(
         DataError: the data is refused, or differs from that of the run being resumed.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
+        InterruptedRun: a signal came; what was finished is kept.
     """
     folder = RunFolder(Path(out))
     place = os.fspath(data)
     Settings.from_mapping(given, "settings")
-    with folder.opened(resume, overwrite):
+    with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             return Run(folder.path)
         former = folder.read_json("config.json") if resume else None
-        settings = _settings(given, former)
+        settings = settings_of(given, former)
         stages = Stages(quiet=quiet, began=began)
         dataset, check = _read(place, settings, stages)
+        require_fitting_model(settings, is_numbers=dataset.is_numbers)
+        require_foldable(dataset, settings)
         if former is not None:
             require_same(place, former["data"], dataset)
-        session, plan = _start(settings, dataset, former, stages)
-        config = former or _config(place, settings, plan, dataset, given, folder.path)
+            _say_versions(former["versions"], stages)
+        plan, session = _plan(settings, dataset, former, stages)
+        config = former or configuration(place, settings, plan, dataset, given, folder.path)
         if former is None:
             folder.write_json("config.json", config)
-        _train(folder, session, plan, config["data"], stages)
-        _finish(folder, session, plan, dataset, check, config, stages)
+        make_folder(folder.checkpoints)
+        entrants = train_rivals(_classical(settings, dataset), dataset, settings, folder.checkpoints, stages)
+        if plan is not None and session is not None:
+            plan, config = _within_limit(folder, session, plan, dataset, config, stages)
+            network = train_network(folder, session, plan, dataset, config["data"], stages)
+            entrants.append(network)
+            if settings.rivals:
+                entrants += on_network(dataset, network, settings, stages)
+        outcome = _conclude(folder, entrants, plan, session, (dataset, check), config, stages)
+        with stages.stage("writing models and report"):
+            write_results(folder, outcome)
         folder.prune()
+        _say_end(Run(folder.path), stages)
     return Run(folder.path)
-
-
-def _settings(given: Mapping[str, Any], former: Mapping[str, Any] | None) -> Settings:
-    """The settings of this run: those given, or those of the run being resumed.
-
-    Raises:
-        UsageError: a given setting differs from the run being resumed.
-    """
-    if former is None:
-        return Settings(**given)
-    before = former["settings"]
-    changed = [
-        f"{name} was {before.get(name)}, is {value}"
-        for name, value in given.items()
-        if before.get(name) != value
-    ]
-    if changed:
-        raise UsageError(
-            f"--resume: settings changed ({'; '.join(changed)}); leave them out, or use --overwrite"
-        )
-    return Settings(**before)
 
 
 def _read(place: str, settings: Settings, stages: Stages) -> tuple[Dataset, Check]:
@@ -115,26 +106,55 @@ def _read(place: str, settings: Settings, stages: Stages) -> tuple[Dataset, Chec
     return dataset, check
 
 
-def _start(
+def _plan(
     settings: Settings, dataset: Dataset, former: Mapping[str, Any] | None, stages: Stages
-) -> tuple[Session, Plan]:
-    """Decide, or take over, the plan and build the session at step 0."""
+) -> tuple[Plan | None, Session | None]:
+    """Decide, or take over, how the network is trained; a classical model alone needs neither."""
+    if settings.model in CLASSICAL:
+        return None, None
     examples = examples_of(dataset)
     if former is not None:
         plan = Plan.from_json(former["plan"])
-        _say_versions(former["versions"], stages)
-        return Session.start(plan.network, examples, plan.recipe), plan
+        return plan, Session.start(plan.network, examples, plan.recipe)
     with stages.stage("planning") as stage:
         plan = make_plan(settings, examples)
         session = Session.start(plan.network, examples, plan.recipe)
-        limit = parse_duration(settings.time_limit)
-        if limit is not None:
-            left = limit - (time.monotonic() - stages.began) - _RESERVE_SECONDS
-            session.limit(left, scored_after=len(dataset.validation) + len(dataset.test))
-            plan = dataclasses.replace(plan, recipe=session.batches.recipe)
-        stage.words = f"planned {plan.name}: {_recipe_words(plan)}"
+        stage.words = f"planned {plan.name}: {recipe_words(plan)}"
         stage.details += plan.reasons
-    return session, plan
+    return plan, session
+
+
+def _classical(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
+    """The classical models to train: one alone, the network's rivals, or none."""
+    if settings.model in CLASSICAL:
+        return (settings.model,)
+    return rival_names(dataset) if settings.rivals else ()
+
+
+def _trained_by_folds(settings: Settings, plan: Plan | None, dataset: Dataset) -> tuple[str, ...]:
+    """The models that cross-validation trains anew: the network and its rivals, or one alone."""
+    return (*_classical(settings, dataset), *(() if plan is None else (plan.name,)))
+
+
+def _within_limit(
+    folder: RunFolder,
+    session: Session,
+    plan: Plan,
+    dataset: Dataset,
+    config: dict[str, Any],
+    stages: Stages,
+) -> tuple[Plan, dict[str, Any]]:
+    """Turn what is left of a time limit into steps, once; the number is saved and reused."""
+    settings = Settings(**config["settings"])
+    limit = parse_duration(settings.time_limit)
+    if limit is None or config.get("is_limited"):
+        return plan, config
+    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_RIVALS if settings.rivals else 0.0)
+    plan = limited(session, plan, limit - (time.monotonic() - stages.began) - reserve, dataset)
+    stages.line(f"{plan.recipe.total_steps:,} steps fit into {settings.time_limit}")
+    config = {**config, "plan": plan_json(settings, plan), "is_limited": True}
+    folder.write_json("config.json", config)
+    return plan, config
 
 
 def _say_versions(before: Mapping[str, str], stages: Stages) -> None:
@@ -145,99 +165,56 @@ def _say_versions(before: Mapping[str, str], stages: Stages) -> None:
             )
 
 
-def _recipe_words(plan: Plan) -> str:
-    recipe = plan.recipe
-    parts = [
-        count_of(recipe.epochs, "epoch"),
-        f"{recipe.total_steps:,} steps of {recipe.batch_size}",
-        f"{recipe.optimizer} {recipe.learning_rate:g}",
-        recipe.schedule,
-        recipe.loss,
-        f"label smoothing {recipe.label_smoothing:g}",
-        recipe.precision,
-        count_of(recipe.threads, "thread"),
-    ]
-    augmentation = recipe.augmentation
-    if not augmentation.is_off:
-        parts.append(f"shifted by up to {augmentation.shift} px")
-        if augmentation.mirror:
-            parts.append("mirrored in every other epoch")
-        if augmentation.erase > 0:
-            parts.append(f"a rectangle erased from {100 * augmentation.erase:.0f} % of them")
-    if recipe.class_weights is not None:
-        parts.append("classes weighted for balance")
-    return ", ".join(parts)
-
-
-def _config(
-    place: str,
-    settings: Settings,
-    plan: Plan,
-    dataset: Dataset,
-    given: Mapping[str, Any],
-    out: Path,
-) -> dict[str, Any]:
-    """The content of `config.json`."""
-    return {
-        "format": _FORMAT,
-        "command": _command(place, given, out),
-        "settings": dataclasses.asdict(settings),
-        "plan": plan.to_json(),
-        "data": {"place": place, **data_identity(dataset), "preprocessing": dataset.preprocessing.to_json()},
-        "versions": versions(),
-    }
-
-
-def _command(place: str, given: Mapping[str, Any], out: Path) -> str:
-    """The command line that repeats this run."""
-    words = ["pellucid", "train", place, "--out", str(out)]
-    for name, value in given.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            words += [f"--{flag}", str(value)]
-    return shlex.join(words)
-
-
-def _train(
-    folder: RunFolder, session: Session, plan: Plan, identity: Mapping[str, Any], stages: Stages
-) -> None:
-    """Train from the newest checkpoint to the end."""
-    folder.checkpoints.mkdir(exist_ok=True)
-    if load_checkpoint(folder.checkpoints, session.state) is not None:
-        stages.line(f"going on after step {session.state.step:,} of {plan.recipe.total_steps:,}")
-    checkpointer = Checkpointer(folder.checkpoints, identity, plan.recipe.total_steps)
-    stop = StopOnSignal(checkpointer)
-    history = HistoryFile(folder.path / "history.jsonl")
-    with stages.stage(f"training {plan.name}", spinner=False) as stage:
-        with stages.training(plan.recipe) as progress, stop.listening():
-            session.run([*progress, history, checkpointer, stop])
-        best = session.state.best
-        if best is not None:
-            stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
-
-
-def _finish(
+def _conclude(
     folder: RunFolder,
-    session: Session,
-    plan: Plan,
-    dataset: Dataset,
-    check: Check,
+    entrants: Sequence[Entrant],
+    plan: Plan | None,
+    session: Session | None,
+    data: tuple[Dataset, Check],
     config: Mapping[str, Any],
     stages: Stages,
-) -> None:
-    """Test once, save the model, and write what people and programs read."""
-    with stages.stage("testing once and writing the report") as stage:
-        ledger = write_ledger(folder.path, dataset, check)
-        model = ImageModel(
-            session.network,
-            dataset.preprocessing,
-            dataset.classes,
-            mirror=plan.recipe.augmentation.mirror,
+) -> Outcome:
+    """Calibrate and recommend on validation, draw the learning curve, and look at the test split once."""
+    dataset, check = data
+    settings = Settings(**config["settings"])
+    entrants = calibrated(entrants, dataset)
+    recommendation = recommended(entrants, dataset, settings.metric, settings.seed)
+    curve = (
+        draw_curve(entrants, recommendation.name, plan, dataset, settings, stages)
+        if is_wanted(settings)
+        else None
+    )
+    folds = cross_validate(
+        dataset, settings, _trained_by_folds(settings, plan, dataset), folder.checkpoints, stages
+    )
+    with stages.stage("testing every model once") as stage:
+        tested = test_once(entrants, dataset)
+        stage.words = (
+            f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), 'picture')}"
         )
-        write_results(folder, model, session.state.history, Tested(dataset, check, ledger.name), config)
-        run = Run(folder.path)
-        stage.words = f"tested once: {run.verdict}"
+    suspects = None
+    if not dataset.is_numbers:
+        chosen = next(each for each in entrants if each.name == recommendation.name)
+        said = tested[recommendation.name].answers
+        suspects = find_suspects(dataset, chosen, said, settings, stages)
+    return Outcome(
+        dataset=dataset,
+        check=check,
+        ledger=write_ledger(folder.path, dataset, check).name,
+        config=config,
+        history=[] if session is None else session.state.history,
+        network=None if plan is None else plan.network,
+        entrants=entrants,
+        recommendation=recommendation,
+        tested=tested,
+        curve=curve,
+        suspects=suspects,
+        folds=folds,
+    )
+
+
+def _say_end(run: Run, stages: Stages) -> None:
+    stages.paragraph(run.verdict)
+    stages.paragraph(str(run.metrics["reason"]))
     stages.line(f"report: {run.report}")
-    stages.line(f"next: pellucid predict {shlex.quote(str(folder.path))} PICTURE...")
+    stages.line(f"next: pellucid predict {shlex.quote(str(run.folder))} PICTURE...")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.evaluation.intervals import wilson
-from pellucid.reports.facts import ReportFacts
+from pellucid.reports.examples import cell_examples
+from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.reports.numbers import Score
 from pellucid.reports.plots import Ruler, ruler
 
@@ -27,7 +28,7 @@ class Pair:
         predicted: class answered.
         count: pictures.
         share: of the true class's pictures.
-        examples: pictures of it shown on the page.
+        examples: pictures of it that the page can show.
     """
 
     key: str
@@ -35,7 +36,7 @@ class Pair:
     predicted: str
     count: int
     share: float
-    examples: int
+    examples: Sequence[Answered] = ()
 
     @property
     def is_right(self) -> bool:
@@ -74,7 +75,7 @@ class ClassRow:
         answered: pictures given its name.
         recall: share of its pictures named right, with interval; `None` without test pictures.
         precision: share of the answers with its name that were right; `None` without answers.
-        f1: harmonic mean of the two; `None` where neither exists.
+        f1: harmonic mean of the two, with interval; `None` where neither exists.
         bar: the recall on a scale from 0 to 1.
     """
 
@@ -83,7 +84,7 @@ class ClassRow:
     answered: int
     recall: Score | None
     precision: Score | None
-    f1: float | None
+    f1: Score | None
     bar: Ruler | None
 
 
@@ -98,7 +99,7 @@ def matrix(facts: ReportFacts) -> Sequence[MatrixRow]:
     """
     if len(facts.confusion) > MATRIX_LIMIT:
         return []
-    examples = examples_per_pair(facts)
+    examples = cell_examples(facts)
     indices = range(len(facts.confusion))
     totals = facts.confusion.sum(axis=1)
     return [
@@ -123,7 +124,7 @@ def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Pair
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     rows, columns = np.unravel_index(order, wrong.shape)
-    examples = examples_per_pair(facts)
+    examples = cell_examples(facts)
     return [
         _pair(facts, int(row), int(column), examples)
         for row, column in zip(rows, columns, strict=True)
@@ -131,52 +132,18 @@ def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Pair
     ]
 
 
-def shown_pairs(facts: ReportFacts) -> Sequence[Pair]:
-    """List the kinds of mistake that the page has pictures of.
+def opened(facts: ReportFacts) -> Sequence[Pair]:
+    """List the cells that the page can open.
 
     Args:
         facts: what the report is made from.
 
     Returns:
-        Pairs in the order of their first picture.
+        Pairs with examples, in the order of the classes: every cell of a matrix; without a matrix,
+        those among the most confused.
     """
-    examples = examples_per_pair(facts)
-    places = [key.split("-") for key in examples]
-    return [_pair(facts, int(row), int(column), examples) for row, column in places]
-
-
-def examples_per_pair(facts: ReportFacts) -> Mapping[str, int]:
-    """Count the mistakes that the page shows.
-
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Keys of pairs to numbers of pictures.
-    """
-    counts: dict[str, int] = {}
-    for key in mistake_keys(facts):
-        counts[key] = counts.get(key, 0) + 1
-    counts.pop("", None)
-    return counts
-
-
-def mistake_keys(facts: ReportFacts) -> Sequence[str]:
-    """Find the cell of the confusion matrix that each mistake belongs to.
-
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        One key per mistake; empty where a class has no row.
-    """
-    places = {name: index for index, name in enumerate(facts.classes[: len(facts.confusion)])}
-    return [
-        f"{places[each.label]}-{places[each.predicted]}"
-        if each.label in places and each.predicted in places
-        else ""
-        for each in facts.mistakes
-    ]
+    shown = [cell for row in matrix(facts) for cell in row.cells] or most_confused(facts)
+    return [pair for pair in shown if pair.examples]
 
 
 def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
@@ -194,20 +161,42 @@ def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
     for index, name in enumerate(facts.classes[: len(facts.confusion)]):
         recall = _proportion(int(right[index]), int(tested[index]))
         precision = _proportion(int(right[index]), int(answered[index]))
-        occurrences = int(tested[index] + answered[index])
-        f1 = 2 * int(right[index]) / occurrences if occurrences else None
+        f1 = _f1(int(right[index]), int(tested[index] + answered[index] - right[index]))
         bar = None if recall is None else ruler(recall)
         rows.append(ClassRow(name, int(tested[index]), int(answered[index]), recall, precision, f1, bar))
-    return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1)
+    return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1.value)
 
 
-def _pair(facts: ReportFacts, row: int, column: int, examples: Mapping[str, int]) -> Pair:
+def _pair(facts: ReportFacts, row: int, column: int, examples: Mapping[str, Sequence[Answered]]) -> Pair:
     count, total = int(facts.confusion[row, column]), int(facts.confusion[row].sum())
     key = f"{row}-{column}"
     share = count / total if total else 0.0
-    return Pair(key, facts.classes[row], facts.classes[column], count, share, examples.get(key, 0))
+    return Pair(key, facts.classes[row], facts.classes[column], count, share, examples.get(key, ()))
 
 
 def _proportion(right: int, total: int) -> Score | None:
     """A share with its 95 % interval; `None` of nothing."""
     return Score(*wilson(right, total)) if total else None
+
+
+def _f1(right: int, concerned: int) -> Score | None:
+    r"""F1 of a class with its 95 % interval; `None` of nothing.
+
+    Of the $m$ examples that are of the class or were given its name, the number $t$ that is both
+    is binomial, given $m$. With $J = t / m$,
+    $F_1 = \frac{2t}{2t + (m - t)} = \frac{2J}{1 + J}$ rises with $J$, so the ends of Wilson's
+    interval of $J$ become the ends of the interval of $F_1$.
+
+    Source: Wilson 1927, as in `pellucid.evaluation.wilson`; the rest is derived here.
+
+    Args:
+        right: examples of the class that were given its name, $t$.
+        concerned: examples that are of the class or were given its name, $m$.
+
+    Returns:
+        The score, 0 to 1.
+    """
+    shared = _proportion(right, concerned)
+    if shared is None:
+        return None
+    return Score(*(2 * each / (1 + each) for each in (shared.value, shared.low, shared.high)))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Float64, Int, UInt8
 
+from pellucid.evaluation import LearningCurve, Reliability
 from pellucid.reports.numbers import Score, finite
 
 _NOUNS = {"image": "picture", "text": "text"}
@@ -53,24 +54,79 @@ class Check(Protocol):
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A test example that the model named wrong.
+class Answered:
+    """A test example and what the recommended model said about it.
 
     Attributes:
-        pixels: uint8 (height, width, channels) with one or three channels, as the network saw it.
+        pixels: uint8 (height, width, channels) with one or three channels, as the model saw it.
         source: path or `file:row`.
-        label: true class.
-        predicted: class the model answered.
-        probability: what the model gave its answer, 0 to 1.
-        probability_of_label: what it gave the true class, 0 to 1.
+        label: true class, or true number as text.
+        predicted: class answered, or number as text.
+        probability: what the model gave its answer, 0 to 1; `None` for numbers.
+        probability_of_label: what it gave the true class, 0 to 1; `None` for numbers.
     """
 
     pixels: UInt8[np.ndarray, "height width channels"]
     source: str
     label: str
     predicted: str
+    probability: float | None
+    probability_of_label: float | None
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An example whose label is likely wrong.
+
+    Attributes:
+        pixels: uint8 (height, width, channels) with one or three channels.
+        source: path or `file:row`.
+        split: `train`, `validation` or `test`.
+        label: its label.
+        suggested: the class it likely belongs to.
+        probability: of the suggested class, by a model that never saw this example, 0 to 1.
+        probability_of_label: of its label, by the same model, 0 to 1.
+    """
+
+    pixels: UInt8[np.ndarray, "height width channels"]
+    source: str
+    split: str
+    label: str
+    suggested: str
     probability: float
     probability_of_label: float
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Likely label errors.
+
+    Attributes:
+        shown: the likeliest first, at most 40.
+        count: how many were found.
+        examined: how many examples were looked at.
+        method: which out-of-sample probabilities were used, in one sentence.
+    """
+
+    shown: Sequence[Suspect]
+    count: int
+    examined: int
+    method: str
+
+
+@dataclass(frozen=True)
+class CalibrationFacts:
+    """Whether the recommended model's probabilities can be believed, on the test split.
+
+    Attributes:
+        temperature: by which the logits are divided, fitted on validation.
+        before: reliability of the probabilities as they were, at temperature 1.
+        after: reliability at that temperature.
+    """
+
+    temperature: float
+    before: Reliability
+    after: Reliability
 
 
 @dataclass(frozen=True)
@@ -83,31 +139,49 @@ class ReportFacts:
         history: the lines of `history.jsonl`.
         confusion: whole numbers (k, k) on the test split: rows true, columns predicted, in the
             order of `metrics["classes"]`; (0, 0) where nothing was tested.
-        mistakes: the worst first, at most 40.
+        mistakes: wrong answers of the recommended model, the surest first (for numbers: the answers
+            farthest off), at most 40.
         check: what checking the data found, or `None`.
         settings: every setting as it was used.
         versions: program and library names to versions.
         layers: the recommended network's layers; empty for other models.
         command: the command that made the run.
         ledger: file name of the ledger in the run's folder.
+        cells: examples for the cells of the confusion matrix, at most 8 a cell and 300 in all.
+        uncertain: test examples whose two likeliest classes are nearest to each other, at most 24.
+        suspects: likely label errors, or `None` where they were not looked for.
+        calibration: reliability before and after, or `None` for numbers or without a test split.
+        learning_curve: score against number of training examples, or `None`.
+        numbers: for numbers, one row (true, predicted) per test example; otherwise `None`.
     """
 
     title: str
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     confusion: Int[np.ndarray, "classes classes"]
-    mistakes: Sequence[Mistake]
+    mistakes: Sequence[Answered]
     check: Check | None
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     layers: Sequence[LayerRow]
     command: str
     ledger: str = "data.jsonl"
+    cells: Sequence[Answered] = ()
+    uncertain: Sequence[Answered] = ()
+    suspects: Suspects | None = None
+    calibration: CalibrationFacts | None = None
+    learning_curve: LearningCurve | None = None
+    numbers: Float64[np.ndarray, "test 2"] | None = None
 
     @property
     def classes(self) -> Sequence[str]:
         """Names of the classes in the order of the confusion matrix."""
         return [str(name) for name in self.metrics.get("classes", ())]
+
+    @property
+    def is_numbers(self) -> bool:
+        """Whether numbers are predicted, not classes."""
+        return str(self.metrics.get("task", "")).endswith("regression")
 
     @property
     def noun(self) -> str:
@@ -135,6 +209,11 @@ class ReportFacts:
     def chance(self) -> float | None:
         """Share of the test split that its largest class makes up; `None` where nothing was tested."""
         return float(self.confusion.sum(axis=1).max()) / self.tested if self.tested else None
+
+    @property
+    def headline(self) -> Score | None:
+        """Test score that the page is titled by: accuracy, or for numbers the mean absolute error."""
+        return self.score("mean_absolute_error" if self.is_numbers else "accuracy")
 
     def score(self, name: str, part: str = "test") -> Score | None:
         """Read a score of the recommended model.

@@ -21,6 +21,33 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
         "calibration error",
         "Mean distance between how sure the model says it is and how often it is right.",
     ),
+    "mean-absolute-error": (
+        "mean absolute error",
+        "Mean distance between answer and truth, in the unit of the labels; 0 is perfect.",
+    ),
+    "root-mean-squared-error": (
+        "root mean squared error",
+        "Root of the mean squared distance between answer and truth; few large errors weigh more in it "
+        "than many small ones.",
+    ),
+    "r2": (
+        "R²",
+        "Share of the labels\u2019 variance that the answers explain: 1 is perfect, 0 is no better than "
+        "the mean.",
+    ),
+    "p-value": (
+        "p value",
+        "How often a difference at least this large would be seen if the two were equally good.",
+    ),
+    "temperature": (
+        "temperature",
+        "One number that makes all probabilities milder (above 1) or bolder (below 1) without changing "
+        "an answer.",
+    ),
+    "cross-validation": (
+        "cross-validation",
+        "Training and scoring again on other splits of the same data, each example being scored once.",
+    ),
     "learning-rate": ("learning rate", "Length of the step that training takes down the slope of the loss."),
     "loss": ("loss", "What training makes small: the cost of the probabilities given to wrong classes."),
     "epoch": ("epoch", "One pass over all training examples."),
@@ -28,7 +55,7 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
         "validation",
         "Examples kept out of the weights' training, used to choose among models and epochs.",
     ),
-    "parameters": ("parameters", "Numbers in the network that training, or a rule from the data, sets."),
+    "parameters": ("parameters", "Numbers in the model that training, or a rule from the data, sets."),
     "multiply-adds": ("multiply-adds", "Multiplications, each with its addition, for one example."),
     "receptive-field": (
         "receptive field",

@@ -97,7 +97,7 @@ def significant(value: Any, digits: int = 3) -> str:
         return NOT_MEASURED
     if number and not 1e-4 <= abs(number) < 1e9:
         mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
-        return f"{_plain(mantissa)}\u00b710{_superscript(int(exponent))}"
+        return f"{_plain(mantissa)}\u00b710{superscript(int(exponent))}"
     rounded = number if 0.9 < number < 1 else float(f"{number:.{digits - 1}e}")
     return _plain(f"{rounded:,.{decimals(rounded, digits)}f}")
 
@@ -166,11 +166,13 @@ def seconds(value: Any) -> str:
         value: seconds, or nothing.
 
     Returns:
-        Such as `41.2 s`, `3 min 17 s` or `1 h 2 min`.
+        Such as `12.0 ms`, `41.2 s`, `3 min 17 s` or `1 h 2 min`.
     """
     number = finite(value)
     if number is None:
         return NOT_MEASURED
+    if number < 0.1:
+        return milliseconds(1000 * number) if number >= 0.001 else f"<{_SPACE}1{_SPACE}ms"
     if number < 100:
         return f"{significant(number)}{_SPACE}s"
     whole = round(number)
@@ -186,9 +188,12 @@ def milliseconds(value: Any) -> str:
         value: milliseconds, or nothing.
 
     Returns:
-        Such as `0.521 ms`.
+        Such as `0.521 ms` or `3.20 µs`.
     """
-    return _with_unit(value, "ms")
+    number = finite(value)
+    if number is not None and 0 < number < 0.01:
+        return _with_unit(1000 * number, "µs")
+    return _with_unit(number, "ms")
 
 
 def size(value: Any) -> str:
@@ -277,5 +282,13 @@ def _plain(digits: str) -> str:
     return digits.replace("-", "\u2212")
 
 
-def _superscript(exponent: int) -> str:
+def superscript(exponent: int) -> str:
+    """Write a whole number as an exponent.
+
+    Args:
+        exponent: any whole number.
+
+    Returns:
+        Such as `⁻⁵`.
+    """
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

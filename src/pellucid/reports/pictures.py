@@ -1,6 +1,11 @@
-"""Pictures inside the page: PNG data URIs that together keep within a budget."""
+"""Pictures inside the page: each stored once, all together within a budget.
+
+The rule: every picture is kept exactly, as PNG, where all together fit the budget. Where they do
+not, all are reduced to the first side of a falling list that lets them fit, and kept as JPEG.
+"""
 
 import base64
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,56 +14,129 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-_BUDGET = 1_600_000
-_SIDES = (224, 160, 128, 96, 64)
+Pixels = UInt8[np.ndarray, "_ _ _"]
+
+BUDGET = 1_600_000
+SIDES = (224, 160, 128, 112, 96, 80, 64, 48, 32)
+_QUALITY = 80
+_PROBED = 16
+_SMALL = 96
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """A picture as the page holds it.
+class Placed:
+    """A picture where the page shows it.
 
     Attributes:
-        uri: `data:image/png;base64,...`.
-        width: of the picture the network saw, in pixels.
-        height: of the picture the network saw, in pixels.
+        key: names the stored picture that is drawn here.
+        width: of the picture the model saw, in pixels.
+        height: of the picture the model saw, in pixels.
     """
 
-    uri: str
+    key: str
     width: int
     height: int
 
     @property
     def is_small(self) -> bool:
         """Whether the page enlarges it, so that its pixels should stay sharp squares."""
-        return max(self.width, self.height) <= 96
+        return max(self.width, self.height) <= _SMALL
 
 
-def embed(pictures: Sequence[UInt8[np.ndarray, "_ _ _"]]) -> list[Embedded]:
+@dataclass(frozen=True)
+class Stored:
+    """A picture as the page holds it.
+
+    Attributes:
+        key: its name, unique in the page.
+        uri: `data:image/...;base64,...`.
+        width: width at which it is drawn, in pixels of the picture the model saw.
+        height: height at which it is drawn, in the same pixels.
+    """
+
+    key: str
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Album:
+    """All pictures of a page.
+
+    Attributes:
+        places: one for each picture given, in order; equal pictures share a key.
+        stored: the different pictures, in the order of their first place.
+        side: longest side in pixels to which they were reduced; `None` where all were kept exactly.
+    """
+
+    places: Sequence[Placed]
+    stored: Sequence[Stored]
+    side: int | None
+
+
+def bind(pictures: Sequence[Pixels], budget: int = BUDGET) -> Album:
     """Encode pictures for the page.
-
-    Large pictures are reduced, all by the same rule, until the encoded pictures together take
-    less than 1.6 MB, so that the page stays under its 3 MB.
 
     Args:
         pictures: uint8 (height, width, channels) with one or three channels.
+        budget: most bytes of all encoded pictures together; exceeded only where even the smallest
+            side does not fit.
 
     Returns:
-        One embedded picture each, in order.
+        The pictures, every content stored once.
     """
-    uris: list[str] = []
-    for side in _SIDES:
-        uris = [_data_uri(pixels, side) for pixels in pictures]
-        if sum(map(len, uris)) <= _BUDGET:
-            break
-    return [
-        Embedded(uri, pixels.shape[1], pixels.shape[0]) for uri, pixels in zip(uris, pictures, strict=True)
+    keys: dict[bytes, str] = {}
+    different: list[Pixels] = []
+    places = []
+    for pixels in pictures:
+        content = _digest(pixels)
+        if content not in keys:
+            keys[content] = f"p{len(different)}"
+            different.append(pixels)
+        places.append(Placed(keys[content], pixels.shape[1], pixels.shape[0]))
+    side, uris = _within(different, budget)
+    stored = [
+        Stored(key, uri, pixels.shape[1], pixels.shape[0])
+        for key, uri, pixels in zip(keys.values(), uris, different, strict=True)
     ]
+    return Album(places, stored, side)
 
 
-def _data_uri(pixels: UInt8[np.ndarray, "height width channels"], side: int) -> str:
+def _digest(pixels: Pixels) -> bytes:
+    """Equal for equal pictures only."""
+    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).digest()
+
+
+def _within(pictures: Sequence[Pixels], budget: int) -> tuple[int | None, list[str]]:
+    """The least reduction that fits the budget, and the pictures so encoded."""
+    probe = pictures[:: -(-len(pictures) // _PROBED) or 1]
+    choices: list[int | None] = [None, *SIDES]
+    for choice in choices:
+        is_last = choice == SIDES[-1]
+        # A few pictures tell how large all will be, so that hopeless sizes cost little.
+        expected = _bytes([_data_uri(pixels, choice) for pixels in probe]) * len(pictures)
+        if expected > 1.25 * budget * len(probe) and not is_last:
+            continue
+        uris = [_data_uri(pixels, choice) for pixels in pictures]
+        if _bytes(uris) <= budget or is_last:
+            return choice, uris
+    raise AssertionError("the last choice is always taken")
+
+
+def _bytes(uris: Sequence[str]) -> int:
+    return sum(map(len, uris))
+
+
+def _data_uri(pixels: Pixels, side: int | None) -> str:
     flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     picture = Image.fromarray(np.ascontiguousarray(flat))
-    picture.thumbnail((side, side), Image.Resampling.BOX)
     stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    if side is None:
+        picture.save(stream, "PNG", compress_level=9)
+        form = "png"
+    else:
+        picture.thumbnail((side, side), Image.Resampling.BOX)
+        picture.save(stream, "JPEG", quality=_QUALITY, optimize=True)
+        form = "jpeg"
+    return f"data:image/{form};base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -132,6 +132,25 @@ def round_steps(low: float, high: float, most: int = 5) -> list[float]:
     return [round(index * step, 12) for index in range(first, last + 1)]
 
 
+def round_bounds(low: float, high: float) -> tuple[float, float]:
+    """Round numbers around a range.
+
+    Args:
+        low: lower end.
+        high: upper end, at least `low`.
+
+    Returns:
+        Multiples of one step of `round_steps` that hold the range.
+    """
+    if not low < high:
+        low, high = low - 0.5, high + 0.5
+    steps = round_steps(low, high)
+    width = steps[1] - steps[0] if len(steps) > 1 else high - low
+    slack = 1e-9 * width
+    floor, ceiling = math.floor((low + slack) / width), math.ceil((high - slack) / width)
+    return round(width * floor, 12), round(width * ceiling, 12)
+
+
 def line_plot(series: Sequence[Series], axes: Axes) -> Plot | None:
     """Lay out curves over epochs.
 
@@ -155,7 +174,7 @@ def line_plot(series: Sequence[Series], axes: Axes) -> Plot | None:
         return round(across, 1), round(min(max(height, TOP), BOTTOM), 1)
 
     placed = [[place(x, y) for x, y in each.points()] for each in drawable]
-    label_heights = _parted([line[-1][1] for line in placed])
+    label_heights = parted([line[-1][1] for line in placed])
     lines = [
         Drawn(each.label, each.style, _path(line), line[-1], height)
         for each, line, height in zip(drawable, placed, label_heights, strict=True)
@@ -184,22 +203,25 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + " L".join(f"{x:g},{y:g}" for x, y in points)
 
 
-def _parted(heights: Sequence[float]) -> list[float]:
+def parted(heights: Sequence[float]) -> list[float]:
     """Move labels apart so that none lies on another.
 
     Args:
-        heights: where each label would stand.
+        heights: where each label would stand, in user units or pixels.
 
     Returns:
         Heights in the same order, at least one label's height apart.
     """
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     moved = list(heights)
+    for _ in order:  # a label moved clear of one neighbour may have been moved onto the other
+        for above, below in itertools.pairwise(order):
+            overlap = moved[above] + _LABEL_HEIGHT - moved[below]
+            if overlap > 0:
+                moved[above] -= overlap / 2
+                moved[below] = moved[above] + _LABEL_HEIGHT
     for above, below in itertools.pairwise(order):
-        overlap = moved[above] + _LABEL_HEIGHT - moved[below]
-        if overlap > 0:
-            moved[above] -= overlap / 2
-            moved[below] = moved[above] + _LABEL_HEIGHT
+        moved[below] = max(moved[below], moved[above] + _LABEL_HEIGHT)
     return [round(height, 1) for height in moved]
 
 

@@ -7,12 +7,23 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pellucid.reports import numbers, sections
-from pellucid.reports.facts import Mistake, ReportFacts
+from pellucid.reports import numbers
+from pellucid.reports.facts import ReportFacts
 from pellucid.reports.glossary import GLOSSARY
+from pellucid.reports.sections import (
+    curve,
+    data,
+    errors,
+    models,
+    network,
+    reliability,
+    repeat,
+    training,
+    verdict,
+)
 from pellucid.reports.text import shortened, visible
 
-__all__ = ["SECTIONS", "Mistake", "ReportFacts", "Section", "render"]
+__all__ = ["SECTIONS", "Section", "render"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +42,15 @@ class Section:
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section("verdict", "Verdict", sections.verdict),
-    Section("models", "What was trained", sections.models),
-    Section("errors", "Where it errs", sections.errors),
-    Section("training", "How training went", sections.training),
-    Section("network", "The network", sections.network),
-    Section("data", "The data", sections.data),
-    Section("repeat", "How to repeat it", sections.repeat),
+    Section("verdict", "Verdict", verdict.build),
+    Section("models", "What stood against it", models.build),
+    Section("errors", "Where it errs", errors.build),
+    Section("reliability", "Can its probabilities be believed", reliability.build),
+    Section("curve", "Would more data help", curve.build),
+    Section("training", "How training went", training.build),
+    Section("network", "The network", network.build),
+    Section("data", "The data", data.build),
+    Section("repeat", "How to repeat it", repeat.build),
 )
 
 
@@ -55,12 +68,17 @@ def render(facts: ReportFacts) -> str:
     """
     built = [(section, section.build(facts)) for section in SECTIONS]
     shown = [(section, content) for section, content in built if content is not None]
-    return _environment().get_template("report.html").render(facts=facts, sections=shown)
+    return environment().get_template("report.html").render(facts=facts, sections=shown)
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What all pages share: escaping, the words of numbers, and the glossary.
+
+    Returns:
+        The environment of the templates in `page/`.
+    """
+    shared = Environment(
         loader=PackageLoader("pellucid.reports", "page"),
         autoescape=True,
         finalize=visible,
@@ -69,7 +87,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
+    shared.filters.update(
         count=numbers.count,
         extent=numbers.extent,
         interval=numbers.interval,
@@ -84,5 +102,5 @@ def _environment() -> Environment:
         size=numbers.size,
         tick=numbers.tick,
     )
-    environment.globals.update(glossary=GLOSSARY)
-    return environment
+    shared.globals.update(glossary=GLOSSARY)
+    return shared

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pellucid.reports import entries
 from pellucid.reports.confusion import ClassRow, Pair, most_confused, per_class
+from pellucid.reports.entries import Measure
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, significant
+from pellucid.reports.paired import Pairing, pairings
 from pellucid.reports.plots import Ruler, ruler
 
 TRUSTED = 0.9
+_LEVEL = 0.05
 NAMES_SHOWN = 6
 
 
@@ -26,11 +30,34 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """The model that most readers will ask about beside the recommended one.
+
+    Attributes:
+        name: the network where a classical model is recommended, else the best of the others.
+        is_network: whether it is the network.
+        score: its test score.
+        measure: name of that score.
+        verdict: the paired comparison in words; empty where there is none.
+        is_better: whether it was really better on the test split, which may not choose.
+    """
+
+    name: str
+    is_network: bool
+    score: Score | None
+    measure: str
+    verdict: str
+    is_better: bool
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """What the first screen of the report says.
+    """What the first screen of the report says of a classifier.
 
     Attributes:
         model: the recommended model.
+        is_classical: whether it is no network.
+        is_baseline: whether it always gives the same answer.
         accuracy: on the test split, or `None`.
         without_leaked: accuracy without the test examples that also stand in training, or `None`.
         chance: share of the largest class in the test split, or `None`.
@@ -43,9 +70,12 @@ class Verdict:
         tested: test examples.
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
+        rival: the model to be named beside it, or `None`.
     """
 
     model: str
+    is_classical: bool
+    is_baseline: bool
     accuracy: Score | None
     without_leaked: Score | None
     chance: float | None
@@ -58,6 +88,7 @@ class Verdict:
     tested: int
     leaked: int
     reason: str
+    rival: Rival | None
 
 
 def judge(facts: ReportFacts) -> Verdict:
@@ -70,7 +101,8 @@ def judge(facts: ReportFacts) -> Verdict:
         The verdict.
     """
     accuracy, chance = facts.score("accuracy"), facts.chance
-    beats_chance = accuracy is not None and chance is not None and accuracy.low > chance
+    is_baseline = facts.recommended in entries.BASELINES
+    beats_chance = not is_baseline and accuracy is not None and chance is not None and accuracy.low > chance
     rows = per_class(facts)
     trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
     doubtful = [row.name for row in rows if _is_doubtful(row)]
@@ -79,6 +111,8 @@ def judge(facts: ReportFacts) -> Verdict:
     confused = most_confused(facts, 1)
     return Verdict(
         model=facts.recommended,
+        is_classical=entries.is_classical(facts.recommended),
+        is_baseline=is_baseline,
         accuracy=accuracy,
         without_leaked=facts.score("accuracy", "test_without_leaked"),
         chance=chance,
@@ -91,7 +125,53 @@ def judge(facts: ReportFacts) -> Verdict:
         tested=facts.tested,
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
+        rival=rival(facts),
     )
+
+
+def rival(facts: ReportFacts) -> Rival | None:
+    """Choose the model to be named beside the recommended one.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        The network where it is not itself recommended; else the best other model by its test score;
+        `None` where there is no other.
+    """
+    network, headline = entries.network(facts), entries.measures(facts)[0]
+    scores = {
+        name: entries.test_score(entry, headline)
+        for name, entry in entries.models(facts).items()
+        if name != facts.recommended and name not in entries.BASELINES
+    }
+    ranked = sorted(
+        ((name, score) for name, score in scores.items() if score is not None),
+        key=lambda pair: -headline.better(pair[1]),
+    )
+    if network in scores:
+        chosen = network
+    elif ranked:
+        chosen = ranked[0][0]
+    else:
+        return None
+    compared = pairings(facts, facts.metrics.get("comparisons"))
+    pair = next((each for each in compared.first if each.second == chosen), None) if compared else None
+    return Rival(
+        chosen,
+        chosen == network,
+        scores[chosen],
+        headline.title.lower(),
+        pair.verdict if pair else "",
+        pair is not None and _is_behind(pair, headline),
+    )
+
+
+def _is_behind(pair: Pairing, headline: Measure) -> bool:
+    """Whether the first of a pair is really worse."""
+    if pair.difference is None or pair.p_value is None or pair.p_value > _LEVEL:
+        return False
+    return headline.better(pair.difference) < 0
 
 
 def _is_trusted(row: ClassRow) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from pellucid.data.augmentation import augmented_batch
@@ -21,10 +21,10 @@ class Examples:
 
     Attributes:
         inputs: uint8 pictures (n, height, width, channels) or float32 features (n, features).
-        labels: int64 class of each.
+        labels: int64 class of each, or float64 number to predict.
         train: ascending positions of the training split.
         validation: ascending positions of the validation split; may be empty.
-        classes: number of classes.
+        classes: number of classes; 0 where numbers are predicted.
     """
 
     inputs: np.ndarray
@@ -33,18 +33,23 @@ class Examples:
     validation: np.ndarray
     classes: int
 
+    @property
+    def is_numbers(self) -> bool:
+        """Whether numbers are predicted and not classes."""
+        return self.classes == 0
+
 
 class Batch(NamedTuple):
     """One step's examples.
 
     Attributes:
         inputs: raw pixel values or features.
-        labels: class of each.
+        labels: class of each, or number to predict.
         indices: their positions in the data set, for messages.
     """
 
     inputs: Float[Tensor, "batch ..."]
-    labels: Int64[Tensor, " batch"]
+    labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"]
     indices: np.ndarray
 
 

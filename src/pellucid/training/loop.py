@@ -6,10 +6,17 @@ from typing import Protocol, runtime_checkable
 
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import Purpose, seed_torch, torch_seed
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import NUMBER_METRIC
 from pellucid.training.schedules import learning_rate
 from pellucid.training.state import Best, Record, State, Sums
-from pellucid.training.steps import ClassificationStep
+from pellucid.training.steps import Step
+
+_SELECTED_BY = {
+    "accuracy": ("validation_accuracy", 1.0),
+    "macro-f1": ("validation_macro_f1", 1.0),
+    "log-loss": ("validation_loss", -1.0),
+    NUMBER_METRIC: ("validation_root_mean_squared_error", -1.0),
+}
 
 
 @runtime_checkable
@@ -25,7 +32,7 @@ class Observer(Protocol):
 
 def fit(
     state: State,
-    step: ClassificationStep,
+    step: Step,
     batches: Batches,
     validate: Callable[[], Record],
     observers: Sequence[Observer] = (),
@@ -60,15 +67,17 @@ def fit(
                 observer.after_step(state)
             if state.step >= recipe.total_steps:
                 break
-        _close_epoch(state, recipe, validate())
+        _close_epoch(state, batches, validate())
         for observer in observers:
             observer.after_epoch(state)
 
 
-def _close_epoch(state: State, recipe: Recipe, validation: Record) -> None:
+def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
     """Write the epoch's record and remember the best weights; equal scores go to the later epoch."""
+    recipe = batches.recipe
     sums, state.sums = state.sums, Sums()
     last_rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step - 1, recipe.total_steps)
+    hits = {} if batches.examples.is_numbers else {"train_accuracy": sums.correct / sums.examples}
     state.history.append(
         {
             "epoch": len(state.history) + 1,
@@ -76,7 +85,7 @@ def _close_epoch(state: State, recipe: Recipe, validation: Record) -> None:
             "seconds": round(sums.seconds, 3),
             "learning_rate": last_rate,
             "train_loss": sums.loss / sums.examples,
-            "train_accuracy": sums.correct / sums.examples,
+            **hits,
             **validation,
             "images_per_second": round(sums.examples / max(sums.seconds, 1e-9), 1),
         }
@@ -99,11 +108,10 @@ def selection_score(validation: Record, metric: str) -> float:
 
     Args:
         validation: what `validate` gave.
-        metric: `accuracy`, `macro-f1` or `log-loss`.
+        metric: as in `Recipe`.
 
     Returns:
-        The score, log loss negated.
+        The score; log loss and root mean squared error are negated.
     """
-    if metric == "log-loss":
-        return -float(validation["validation_loss"])
-    return float(validation["validation_accuracy" if metric == "accuracy" else "validation_macro_f1"])
+    name, sign = _SELECTED_BY[metric]
+    return sign * float(validation[name])

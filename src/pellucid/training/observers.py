@@ -190,4 +190,7 @@ def epoch_line(state: State, recipe: Recipe) -> str:
     line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {record['train_loss']:.3f}"
     if "validation_accuracy" in record:
         line += f"   validation accuracy {record['validation_accuracy']:.4f}"
+    elif "validation_root_mean_squared_error" in record:
+        error = f"{record['validation_root_mean_squared_error']:#.4g}".rstrip(".")
+        line += f"   validation RMSE {error}"
     return f"{line}   {record['images_per_second']:,.0f}/s"

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.data.augmentation import Augmentation
+from pellucid.data.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 
 IMBALANCE = 5.0
+NUMBER_METRIC = "root-mean-squared-error"
+"""What selects the best epoch where numbers are predicted."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Recipe:
         class_weights: weight of each class in the loss, or `None` for equal weights.
         augmentation: how training pictures are varied.
         patience: epochs without gain before training stops, or `None`.
-        metric: score that decides which epoch is best.
+        metric: score that decides which epoch is best: one of the settings', or `NUMBER_METRIC`.
         precision: `fp32` or `bf16`.
         device: where training runs.
         threads: processor threads.
@@ -107,14 +109,16 @@ class Surroundings:
     """What a recipe depends on besides the settings.
 
     Attributes:
-        train_labels: class of each training example.
-        classes: number of classes.
+        train_labels: class of each training example, or number to predict.
+        classes: number of classes; 0 where numbers are predicted.
         is_pictures: False for tables of feature vectors.
         shortest_side: smaller of height and width in pixels.
-        mirror_keeps_class: what the data says about mirroring.
+        mirror_keeps_class: whether a mirrored picture keeps its label.
         precision: arithmetic chosen for this machine.
         device: device chosen for this machine.
         threads: threads chosen for this machine.
+        shift_keeps_label: whether a shifted picture does.
+        erase_keeps_label: whether a picture of which a rectangle is erased does.
     """
 
     train_labels: np.ndarray
@@ -125,6 +129,13 @@ class Surroundings:
     precision: str
     device: str
     threads: int
+    shift_keeps_label: bool = True
+    erase_keeps_label: bool = True
+
+    @property
+    def is_numbers(self) -> bool:
+        """Whether numbers are predicted and not classes."""
+        return self.classes == 0
 
 
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
@@ -164,8 +175,11 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     )
     decays = _WEIGHT_DECAYS if around.is_pictures else _WEIGHT_DECAYS_OF_VECTORS
     smoothing = settings.label_smoothing
+    if around.is_numbers:
+        _refuse_settings_of_classes(settings)
+    loss = settings.loss or ("mse" if around.is_numbers else "cross-entropy")
     if smoothing is None:
-        smoothing = preset.label_smoothing if settings.loss == "cross-entropy" and around.is_pictures else 0.0
+        smoothing = preset.label_smoothing if loss == "cross-entropy" and around.is_pictures else 0.0
     return Recipe(
         epochs=epochs,
         total_steps=epochs * batches_per_epoch(examples, batch_size),
@@ -174,17 +188,36 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         learning_rate=_first_given(settings.learning_rate, _LEARNING_RATES[optimizer]),
         weight_decay=_first_given(settings.weight_decay, decays.get(optimizer, 0.0)),
         schedule=settings.schedule or ("constant" if optimizer == "gd" else "one-cycle"),
-        loss=settings.loss,
+        loss=loss,
         label_smoothing=smoothing,
         class_weights=_class_weights(settings, around),
         augmentation=_augmentation(settings, preset, around),
         patience=settings.patience,
-        metric=settings.metric,
+        metric=NUMBER_METRIC if around.is_numbers else settings.metric,
         precision=around.precision if around.is_pictures or settings.precision != "auto" else "fp32",
         device=around.device,
         threads=around.threads if around.is_pictures or settings.threads is not None else 1,
         seed=settings.seed,
     )
+
+
+def _refuse_settings_of_classes(settings: Settings) -> None:
+    """Refuse what has a meaning for classes only.
+
+    Raises:
+        UsageError: naming the setting, and that numbers are predicted.
+    """
+    of_classes = {
+        "--loss cross-entropy": settings.loss == "cross-entropy",
+        "--label-smoothing": bool(settings.label_smoothing),
+        "--class-weight balanced": settings.class_weight == "balanced",
+        f"--metric {settings.metric}": settings.metric != Settings.metric,
+    }
+    for flag, is_given in of_classes.items():
+        if is_given:
+            raise UsageError(
+                f"{flag}: belongs to classes, but numbers are predicted; leave it out, or give --target class"
+            )
 
 
 def batches_per_epoch(examples: int, batch_size: int) -> int:
@@ -227,6 +260,8 @@ def _epochs_of_vectors(preset: Preset, updates_per_epoch: int) -> int:
 
 def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
     """Inverse class frequencies with mean 1 over the examples, where imbalance asks for them."""
+    if around.is_numbers:
+        return None
     counts = np.bincount(around.train_labels, minlength=around.classes).astype(np.float64)
     present = counts[counts > 0]
     wanted = settings.class_weight
@@ -239,7 +274,7 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
 
 
 def _augmentation(settings: Settings, preset: Preset, around: Surroundings) -> Augmentation:
-    """Shift by a fourteenth of the side; mirror only where the data allows; erase by preset."""
+    """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept."""
     wanted = around.is_pictures if settings.augment is None else settings.augment
     if wanted and not around.is_pictures:
         raise UsageError("--augment: feature vectors cannot be shifted or mirrored; leave it out")
@@ -247,6 +282,6 @@ def _augmentation(settings: Settings, preset: Preset, around: Surroundings) -> A
         return Augmentation()
     return Augmentation(
         mirror=around.mirror_keeps_class,
-        shift=round(around.shortest_side / 14),
-        erase=preset.erase,
+        shift=usual_shift(around.shortest_side) if around.shift_keeps_label else 0,
+        erase=preset.erase if around.erase_keeps_label else 0.0,
     )

@@ -14,7 +14,7 @@ from pellucid.training.memory import keep_freed_memory
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import State
-from pellucid.training.steps import ClassificationStep
+from pellucid.training.steps import make_step
 from pellucid.training.timing import within
 from pellucid.training.validation import validator
 
@@ -83,9 +83,7 @@ class Session:
         recipe = self.batches.recipe
         keep_freed_memory()
         with pinned(recipe.threads):
-            step = ClassificationStep(
-                self.network, self.state.optimizer, recipe, len(self.batches.examples.train)
-            )
+            step = make_step(self.network, self.state.optimizer, recipe, self.batches.examples)
             validate = validator(self.network, self.batches.examples, recipe.device)
             fit(self.state, step, self.batches, validate, observers)
         if self.state.best is not None:
@@ -95,6 +93,8 @@ class Session:
 
 def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network:
     """A fresh network whose first layer knows the training data's mean and deviation.
+
+    Where numbers are predicted, the last layer knows those of all training labels.
 
     Args:
         config: the network's layers.
@@ -107,5 +107,6 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
     sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[:_SAMPLE]
-    network.initialise_from_data(to_tensor(examples.inputs[np.sort(sample)]))
+    numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
+    network.initialise_from_data(to_tensor(examples.inputs[np.sort(sample)]), numbers)
     return network

@@ -18,7 +18,7 @@ class Sums:
 
     Attributes:
         loss: sum of the loss over examples.
-        correct: examples classified right while training.
+        correct: examples classified right while training; 0 where numbers are predicted.
         examples: examples used.
         seconds: time spent in steps.
     """
@@ -35,7 +35,8 @@ class Best:
 
     Attributes:
         epoch: which one, from 1.
-        score: its validation score; larger is better (log loss is negated).
+        score: its validation score; larger is better (log loss and root mean squared error are
+            negated).
         weights: the network's tensors at its end.
     """
 

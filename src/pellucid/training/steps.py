@@ -1,16 +1,17 @@
 """One step of training, one class per objective: forward, loss, backward, update."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from pellucid.errors import DivergedError
-from pellucid.training.batches import Batch
-from pellucid.training.recipe import Recipe, batches_per_epoch
+from pellucid.networks import Network
+from pellucid.training.batches import Batch, Examples
+from pellucid.training.descent import Descent
+from pellucid.training.recipe import Recipe
 
 Logits = Float[Tensor, "batch classes"]
 Labels = Int64[Tensor, " batch"]
@@ -21,13 +22,33 @@ class StepResult(NamedTuple):
 
     Attributes:
         loss: mean loss over the batch.
-        correct: examples whose largest logit is their class.
         examples: size of the batch.
+        correct: examples whose largest logit is their class; 0 where numbers are predicted.
     """
 
     loss: float
-    correct: int
     examples: int
+    correct: int = 0
+
+
+@runtime_checkable
+class Step(Protocol):
+    """Teaches a network one batch."""
+
+    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
+        """Take one step.
+
+        Args:
+            batch: the examples.
+            step: steps already taken, for messages.
+            learning_rate: of this step.
+
+        Returns:
+            How the network did on the batch, before the update.
+
+        Raises:
+            DivergedError: the loss or a gradient is not finite; the weights are left as they were.
+        """
 
 
 def cross_entropy(logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None) -> Tensor:
@@ -76,66 +97,76 @@ LOSSES: dict[str, Callable[[Logits, Labels, Recipe, Tensor | None], Tensor]] = {
 class ClassificationStep:
     """Teach a network to name the class of its input.
 
-    Full-batch gradient descent adds up the gradients of all batches of an epoch, each weighted by
-    its share of the examples, and updates once at the end.
+    Args:
+        network: from inputs to logits.
+        optimizer: over its parameters.
+        recipe: names the loss and weights the classes.
+        examples: size of the training split.
     """
 
     def __init__(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
     ) -> None:
-        self.network = network
-        self.optimizer = optimizer
-        self.recipe = recipe
-        self.examples = examples
-        self.device = torch.device(recipe.device)
-        self.parameters = [each for each in network.parameters() if each.requires_grad]
-        self.loss = LOSSES[recipe.loss]
+        self._descent = Descent(network, optimizer, recipe, examples)
+        self._recipe = recipe
+        self._loss = LOSSES[recipe.loss]
         weights = recipe.class_weights
-        self.weights = None if weights is None else torch.tensor(weights, device=self.device)
+        self._weights = None if weights is None else torch.tensor(weights, device=self._descent.device)
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step.
+        """Take one step, as `Step` says; the result counts the hits."""
+        labels = batch.labels.to(self._descent.device)
+        logits = self._descent.outputs(batch)
+        loss = self._loss(logits, labels, self._recipe, self._weights)
+        value = self._descent.down(loss, batch, step, learning_rate)
+        return StepResult(value, len(labels), int((logits.argmax(dim=1) == labels).sum()))
 
-        Args:
-            batch: the examples.
-            step: steps already taken, for messages.
-            learning_rate: of this step.
 
-        Returns:
-            Loss and hits on the batch, before the update.
+class RegressionStep:
+    r"""Teach a network to predict a number.
 
-        Raises:
-            DivergedError: the loss or a gradient is not finite; the weights are left as they were.
-        """
-        inputs, labels = batch.inputs.to(self.device), batch.labels.to(self.device)
-        bf16 = self.recipe.precision == "bf16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
-            logits = self.network(inputs).float()
-        loss = self.loss(logits, labels, self.recipe, self.weights)
-        value = loss.item()
-        self._require_finite(value, "loss", batch, step, learning_rate)
-        accumulates = self.recipe.optimizer == "gd"
-        (loss * (len(labels) / self.examples) if accumulates else loss).backward()  # type: ignore[no-untyped-call]
-        norms = torch._foreach_norm([each.grad for each in self.parameters if each.grad is not None])
-        self._require_finite(float(torch.stack(norms).norm()), "gradient", batch, step, learning_rate)
-        if not accumulates or self._closes_epoch(step):
-            self._update(learning_rate)
-        return StepResult(value, int((logits.argmax(dim=1) == labels).sum()), len(labels))
+    The loss is the mean over the batch of $(\hat z - z)^2$, where $z = (y - \mu) / \sigma$ is the
+    number standardised by mean and standard deviation of the training labels, and $\hat z$ the
+    prediction likewise: so one learning rate serves all units.
 
-    def _closes_epoch(self, step: int) -> bool:
-        return (step + 1) % batches_per_epoch(self.examples, self.recipe.batch_size) == 0
+    Args:
+        network: with one output, its last layer set from the training labels.
+        optimizer: over its parameters.
+        recipe: how it learns.
+        examples: size of the training split.
 
-    def _update(self, learning_rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+    Raises:
+        ValueError: the network predicts classes.
+    """
 
-    def _require_finite(self, value: float, what: str, batch: Batch, step: int, rate: float) -> None:
-        if value - value == 0.0:
-            return
-        shown = ", ".join(str(index) for index in batch.indices[:5])
-        raise DivergedError(
-            f"step {step + 1}: the {what} is {value} on examples {shown}, ... at learning rate {rate:.3g}; "
-            "lower --learning-rate; the last good checkpoint is kept"
-        )
+    def __init__(
+        self, network: Network, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
+    ) -> None:
+        if network.rescale is None:
+            raise ValueError(f"network: {network.config.outputs} outputs found, 1 expected for a number")
+        self._descent = Descent(network, optimizer, recipe, examples)
+        self._mean = float(network.rescale.mean)
+        self._std = float(network.rescale.std)
+
+    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
+        """Take one step, as `Step` says; the loss is that of standardised numbers."""
+        targets = ((batch.labels - self._mean) / self._std).float().to(self._descent.device)
+        predicted = (self._descent.outputs(batch).squeeze(1) - self._mean) / self._std
+        loss = (predicted - targets).square().mean()
+        return StepResult(self._descent.down(loss, batch, step, learning_rate), len(targets))
+
+
+def make_step(network: Network, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples) -> Step:
+    """The step that fits what the labels are.
+
+    Args:
+        network: what learns.
+        optimizer: over its parameters.
+        recipe: how it learns.
+        examples: what it learns from.
+
+    Returns:
+        A step for numbers or for classes.
+    """
+    kind = RegressionStep if examples.is_numbers else ClassificationStep
+    return kind(network, optimizer, recipe, len(examples.train))

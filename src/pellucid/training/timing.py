@@ -6,20 +6,19 @@ import math
 import statistics
 import time
 
-from torch import nn
-
 from pellucid.errors import UsageError
+from pellucid.networks import Network
 from pellucid.training.batches import Batches
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.recipe import Recipe
-from pellucid.training.steps import ClassificationStep
+from pellucid.training.steps import make_step
 from pellucid.training.validation import validator
 
 _WARM_STEPS, _TIMED_STEPS = 2, 6
 _MARGIN = 0.88
 
 
-def within(seconds: float, network: nn.Module, batches: Batches, scored_after: int) -> Recipe:
+def within(seconds: float, network: Network, batches: Batches, scored_after: int) -> Recipe:
     """Shorten a recipe so that training ends within a time, its schedule run to the end.
 
     A copy of the network takes a few real steps and one validation pass; the number of steps that
@@ -59,11 +58,11 @@ def within(seconds: float, network: nn.Module, batches: Batches, scored_after: i
     return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
 
 
-def _measure(network: nn.Module, batches: Batches) -> tuple[float, float]:
+def _measure(network: Network, batches: Batches) -> tuple[float, float]:
     """Seconds of a step (median) and of a validation pass, on a throw-away copy."""
     trial = copy.deepcopy(network)
     recipe = batches.recipe
-    step = ClassificationStep(trial, build_optimizer(trial, recipe), recipe, len(batches.examples.train))
+    step = make_step(trial, build_optimizer(trial, recipe), recipe, batches.examples)
     trial.train()
     seconds: list[float] = []
     for number, batch in zip(range(_WARM_STEPS + _TIMED_STEPS), batches.epoch(0), strict=False):

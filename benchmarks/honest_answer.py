@@ -1,0 +1,120 @@
+"""The whole of `pellucid train` with rivals and report: seconds of each part, and peak memory.
+
+    python benchmarks/honest_answer.py [DATA] [--runs 3] [--preset quick]
+
+DATA: by default `sample:fashion`. Each run is the command in a process of its own with stopwatches
+in it; all share one cache folder, which starts empty. What `--preset` names, and further flags, go
+to the command.
+
+Takes: on two cores about 6 minutes for the sample (3 runs), 8 a run for the full Fashion-MNIST.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from measuring import heading, print_table, spread, summary, write_json
+
+DRIVER = """
+import json, sys, time
+
+import pellucid.pipeline.results as results
+import pellucid.pipeline.train as pipeline
+from pellucid.cli.main import main
+
+seconds = {}
+
+def timed(module, name, part):
+    inner = getattr(module, name)
+    def outer(*arguments, **named):
+        began = time.perf_counter()
+        try:
+            return inner(*arguments, **named)
+        finally:
+            seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - began
+    setattr(module, name, outer)
+
+for name, part in (
+    ("prepare", "reading and checking"),
+    ("train_rivals", "rivals"),
+    ("train_network", "network"),
+    ("on_network", "models on the network"),
+    ("draw_curve", "learning curve"),
+    ("test_once", "testing every model"),
+    ("find_suspects", "judging labels"),
+    ("write_results", "scores, models and report"),
+):
+    timed(pipeline, name, part)
+timed(results, "report_facts", "of it: choosing what the report shows")
+timed(results, "render", "of it: writing the report")
+code = main(sys.argv[2:])
+open(sys.argv[1], "w").write(json.dumps(seconds))
+sys.exit(code)
+"""
+
+
+def run_once(data: str, extra: Sequence[str], cache: str) -> dict[str, float]:
+    """Run the command once.
+
+    Args:
+        data: DATA.
+        extra: flags of the command.
+        cache: folder for its cache.
+
+    Returns:
+        Seconds by part, `whole command`, and `peak MB`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        clock, run = os.path.join(folder, "seconds.json"), os.path.join(folder, "run")
+        command = [sys.executable, "-c", DRIVER, clock, "train", data, "--out", run, *extra]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env={**os.environ, "XDG_CACHE_HOME": cache})
+        _, status, usage = os.wait4(process.pid, 0)
+        whole = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise SystemExit(f"error: the command ended with {process.returncode}")
+        parts = json.loads(Path(clock).read_text())
+        size = os.path.getsize(os.path.join(run, "report.html")) / 1e6
+    per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes there, KiB elsewhere
+    return {
+        **parts,
+        "whole command": whole,
+        "peak MB": usage.ru_maxrss / per_megabyte,
+        "report MB": size,
+    }
+
+
+def main() -> int:
+    """Measure and print a table.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description="Measure the whole of pellucid train.")
+    parser.add_argument("data", nargs="?", default="sample:fashion", help="default: sample:fashion")
+    parser.add_argument("--runs", type=int, default=3, help="runs (default: 3)")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments, extra = parser.parse_known_args()  # further flags go to pellucid train
+
+    facts = heading(("pellucid", "torch", "numpy", "scikit-learn"))
+    with tempfile.TemporaryDirectory() as cache:
+        runs = [run_once(arguments.data, extra, cache) for _ in range(arguments.runs)]
+    print(f"{arguments.data}, n = {arguments.runs}: median (range); seconds where nothing else is said")
+    columns = {part: [run[part] for run in runs] for part in runs[0]}
+    rows = [[part, f"{statistics.median(values):.2f}", spread(values, 2)] for part, values in columns.items()]
+    print_table(["", "median", "range"], rows)
+    found = {part: summary(values) for part, values in columns.items()}
+    write_json(arguments.json, {**facts, "data": arguments.data, "found": found})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The one protocol in which networks and classical models meet."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, Float64, Shaped
+
+from pellucid.data.preprocessing import Preprocessing
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A trained model, of pictures or of feature vectors, for classes or for numbers.
+
+    Pictures are uint8 (examples, height, width, channels) as `preprocessing` makes them; they may
+    be a memory map. Feature vectors are float32 (examples, length). Other inputs are a `DataError`.
+    """
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities; none where a number is predicted."""
+        ...
+
+    @property
+    def is_numbers(self) -> bool:
+        """Whether a number is predicted."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How a picture of any size becomes pixels; `None` for feature vectors."""
+        ...
+
+    @property
+    def temperature(self) -> float:
+        """What the probabilities are calibrated with; 1 leaves them as they are."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learnt."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The network's family, or the kind of classical model in words."""
+        ...
+
+    def predict_proba(
+        self, inputs: Shaped[np.ndarray, "examples ..."]
+    ) -> Float64[np.ndarray, "examples classes"]:
+        """Probability of every class for every input; a `DataError` where numbers are predicted."""
+        ...
+
+    def predict_values(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float64[np.ndarray, " examples"]:
+        """The number for every input, in the labels' own unit; a `DataError` where classes are."""
+        ...
+
+    def transform(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
+        """Values of the last hidden layer; a `DataError` where there is none."""
+        ...
+
+    def at(self, temperature: float) -> "Model":
+        """The same model at another temperature; a `ValueError` where it makes no sense."""
+        ...
+
+
+@runtime_checkable
+class PictureModel(Model, Protocol):
+    """A model that takes pictures: its preprocessing is there."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture of any size becomes pixels."""
+        ...

@@ -1,0 +1,75 @@
+"""How much work the classical models may cost: counts, never the clock."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+_LEAST = {"examples": 200, "screened": 200, "judged": 200, "candidates": 1, "iterations": 20}
+_SCREENING_PART = 4
+_LEAST |= {"trees": 10, "grown": 200, "components": 20, "supported": 200, "values": 1_000_000}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Bounds of what each classical model may see, try and store; as it stands, the standard budget.
+
+    Attributes:
+        examples: training examples that a model may see; where there are more, so many are drawn.
+        screened: training examples on which the candidates are compared before the best of them
+            learns from all.
+        judged: validation examples on which they are compared.
+        candidates: how many are compared.
+        iterations: steps of the solver of logistic regression.
+        trees: of a random forest.
+        grown: training examples from which one tree of a forest grows; each tree draws its own.
+        components: principal components that a support vector machine sees.
+        supported: training examples of a support vector machine for numbers.
+        values: numbers (examples times features) that a table of features may hold.
+    """
+
+    examples: int = 60_000
+    screened: int = 5_000
+    judged: int = 5_000
+    candidates: int = 6
+    iterations: int = 150
+    trees: int = 100
+    grown: int = 40_000
+    components: int = 150
+    supported: int = 12_000
+    values: int = 100_000_000
+
+    def __post_init__(self) -> None:
+        for name, count in dataclasses.asdict(self).items():
+            if count < 1:
+                raise ValueError(f"budget: {name} is {count}; give at least 1")
+
+    @property
+    def for_screening(self) -> "Budget":
+        """The same, but a quarter of the trees: enough to tell candidates apart."""
+        return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
+
+    @classmethod
+    def standard(cls) -> "Budget":
+        """All rivals together cost about as much as the network of the preset `standard`."""
+        return cls()
+
+    @classmethod
+    def shrunk(cls, share: float) -> "Budget":
+        """A part of the standard budget.
+
+        Args:
+            share: above 0, at most 1; what the work may cost in comparison.
+
+        Returns:
+            A budget in which examples, candidates and trees are fewer.
+
+        Raises:
+            ValueError: the share is out of bounds.
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"share: {share} is not above 0 and at most 1")
+        root = math.sqrt(share)  # examples and what is learnt from each of them shrink together
+        counts = dataclasses.asdict(cls())
+        return cls(
+            **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
+        )

@@ -1,0 +1,154 @@
+r"""Histograms of oriented gradients: what edges a picture has, and where.
+
+The gradient of every pixel votes for the orientation it has (0 to 180 degrees), with its length
+as weight, shared between the two nearest bins. Votes are added up in square cells; every block of
+two by two cells is normalised by its own length, clipped and normalised again (L2-Hys), so that
+lighting and contrast hardly matter.
+
+Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection" (2005), section 6.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
+
+ORIENTATIONS = 9
+CLIP = 0.2
+_BLOCK = 2
+_EPSILON = 1e-5
+_CELLS, _SMALLEST_CELL = 7, 4
+
+
+class Grid(NamedTuple):
+    """How a picture is parted.
+
+    Attributes:
+        cell: side of a cell in pixels.
+        rows: cells from top to bottom.
+        columns: cells from left to right.
+    """
+
+    cell: int
+    rows: int
+    columns: int
+
+    @property
+    def blocks(self) -> tuple[int, int, int]:
+        """Blocks from top to bottom, from left to right, and cells in one of them."""
+        high, wide = min(_BLOCK, self.rows), min(_BLOCK, self.columns)
+        return self.rows - high + 1, self.columns - wide + 1, high * wide
+
+
+def grid(height: int, width: int) -> Grid:
+    """Choose the cells: their side is a seventh of the root of the picture's area, but at least 4 pixels.
+
+    28 x 28 pixels give 7 x 7 cells of 4 pixels. Pixels that fill no cell are left out at the borders,
+    half of them on either side.
+
+    Args:
+        height: pixels.
+        width: pixels.
+
+    Returns:
+        The grid; a picture smaller than a cell is one cell.
+    """
+    cell = min(max(_SMALLEST_CELL, round(math.sqrt(height * width) / _CELLS)), height, width)
+    return Grid(cell, height // cell, width // cell)
+
+
+def length(height: int, width: int) -> int:
+    """Count the numbers that describe one picture.
+
+    Args:
+        height: pixels.
+        width: pixels.
+
+    Returns:
+        Blocks times cells of a block times orientations.
+    """
+    down, across, cells = grid(height, width).blocks
+    return down * across * cells * ORIENTATIONS
+
+
+def histograms(
+    pixels: Float32[np.ndarray, "n height width channels"],
+) -> Float32[np.ndarray, "n features"]:
+    """Describe pictures by their histograms of oriented gradients.
+
+    Args:
+        pixels: 0 to 1; of several channels each pixel takes the one whose gradient is longest.
+
+    Returns:
+        One row for each picture: block by block from the top left, in each block cell by cell,
+        in each cell the orientations from 0 to 180 degrees (of the gradient); 0 to 1.
+    """
+    count, height, width, _ = pixels.shape
+    down, across = _gradients(pixels)
+    cells = _votes(down, across, grid(height, width))
+    return _normalised(cells).reshape(count, -1)
+
+
+def _gradients(
+    pixels: Float32[np.ndarray, "n height width channels"],
+) -> tuple[Float32[np.ndarray, "n height width"], Float32[np.ndarray, "n height width"]]:
+    """Differences of the two neighbours, 0 at the border, of the channel where they are longest."""
+    down, across = np.zeros_like(pixels), np.zeros_like(pixels)
+    np.subtract(pixels[:, 2:], pixels[:, :-2], out=down[:, 1:-1])
+    np.subtract(pixels[:, :, 2:], pixels[:, :, :-2], out=across[:, :, 1:-1])
+    if pixels.shape[3] == 1:
+        return down[..., 0], across[..., 0]
+    longest = (down**2 + across**2).argmax(axis=3)[..., np.newaxis]
+    return (
+        np.take_along_axis(down, longest, axis=3)[..., 0],
+        np.take_along_axis(across, longest, axis=3)[..., 0],
+    )
+
+
+def _votes(
+    down: Float32[np.ndarray, "n height width"], across: Float32[np.ndarray, "n height width"], parted: Grid
+) -> Float32[np.ndarray, "n rows columns orientations"]:
+    """Add up the gradients of each cell by orientation, each shared by the two nearest bins."""
+    count, height, width = down.shape
+    rows, columns, cell = parted.rows, parted.columns, parted.cell
+    top, left = (height - rows * cell) // 2, (width - columns * cell) // 2
+    down = down[:, top : top + rows * cell, left : left + columns * cell]
+    across = across[:, top : top + rows * cell, left : left + columns * cell]
+    strength = np.hypot(down, across)
+    turn = np.arctan2(down, across) * np.float32(ORIENTATIONS / np.pi)  # -9 to 9 bins; halves are one
+    turn = np.mod(turn, np.float32(ORIENTATIONS)) - np.float32(0.5)
+    lower = np.floor(turn)
+    upper_part = turn - lower
+    lower_bin = lower.astype(np.int32) % ORIENTATIONS
+    place = (
+        np.arange(count, dtype=np.int32)[:, None, None] * (rows * columns)
+        + (np.arange(rows * cell, dtype=np.int32) // cell)[None, :, None] * columns
+        + (np.arange(columns * cell, dtype=np.int32) // cell)[None, None, :]
+    ) * ORIENTATIONS
+    size = count * rows * columns * ORIENTATIONS
+    upper_bin = (lower_bin + 1) % ORIENTATIONS
+    votes = np.bincount((place + lower_bin).ravel(), (strength * (1 - upper_part)).ravel(), size)
+    votes += np.bincount((place + upper_bin).ravel(), (strength * upper_part).ravel(), size)
+    return votes.astype(np.float32).reshape(count, rows, columns, ORIENTATIONS) / np.float32(cell * cell)
+
+
+def _normalised(
+    cells: Float32[np.ndarray, "n rows columns orientations"],
+) -> Float32[np.ndarray, "n down across values"]:
+    r"""Blocks of neighbouring cells: $v / \sqrt{\lVert v\rVert^2 + \epsilon^2}$, clipped, and again."""
+    count, rows, columns, _ = cells.shape
+    down, across, _ = Grid(1, rows, columns).blocks
+    blocks = np.concatenate(
+        [
+            cells[:, row : row + down, column : column + across]
+            for row in range(rows - down + 1)
+            for column in range(columns - across + 1)
+        ],
+        axis=3,
+    ).reshape(count, down, across, -1)
+    for clip in (CLIP, None):
+        blocks /= np.sqrt((blocks**2).sum(axis=3, keepdims=True) + np.float32(_EPSILON**2))
+        if clip is not None:
+            np.minimum(blocks, np.float32(clip), out=blocks)
+    return blocks

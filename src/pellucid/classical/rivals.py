@@ -1,0 +1,156 @@
+"""The classical rivals of a network, in two dicts, and the one way to train any of them."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from jaxtyping import Float32
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from pellucid.classical.budget import Budget
+from pellucid.classical.features import FEATURES
+from pellucid.classical.lesson import PICTURES, Fitted, Lesson
+from pellucid.classical.machines import Setup, machine
+from pellucid.classical.predictors import Predictor
+from pellucid.classical.regression import logistic, mean, ridge, shares
+from pellucid.classical.scoring import METRICS
+from pellucid.classical.search import Trial, Work, search
+from pellucid.classical.trees import forest
+
+Learner = Callable[[Float32[np.ndarray, "n d"], np.ndarray, Work], Predictor]
+Number = TypeVar("Number", int, float)
+
+
+class Rival(NamedTuple):
+    """One classical model.
+
+    Attributes:
+        title: in words.
+        trials: its set-ups for a lesson within a budget, the one that usually serves best first.
+    """
+
+    title: str
+    trials: Callable[[Lesson, Budget], list[Trial]]
+
+
+def _named(features: str, words: str) -> str:
+    """The words for people, with the features where there is a choice of them."""
+    return f"{FEATURES[features].title}, {words}" if features in FEATURES else words
+
+
+def _constant(lesson: Lesson, budget: Budget) -> list[Trial]:
+    """One set-up, which sees nothing of the features."""
+
+    def learn(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work) -> Predictor:
+        return shares(labels, work.classes) if work.classes else mean(labels)
+
+    return [Trial(lesson.feature_kinds[-1], "the training labels alone", learn)]
+
+
+def _linear(lesson: Lesson, budget: Budget) -> list[Trial]:
+    return _each(lesson, (0.01, 0.1, 0.001), "C = {:g}", lambda value: partial(logistic, strength=value))
+
+
+def _ridge(lesson: Lesson, budget: Budget) -> list[Trial]:
+    return _each(lesson, (0.01, 0.1, 1.0), "penalty = {:g}", lambda value: partial(ridge, strength=value))
+
+
+def _machine(lesson: Lesson, budget: Budget) -> list[Trial]:
+    setups = (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0))
+    if lesson.is_numbers:
+        setups = (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0))
+    most = budget.supported if lesson.is_numbers else None
+    return [
+        Trial(
+            features,
+            _named(features, f"C = {setup.strength:g}, width = {setup.width:g}"),
+            partial(machine, setup=setup),
+            most,
+        )
+        for setup in setups
+        for features in lesson.feature_kinds
+    ]
+
+
+def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:
+    return _each(lesson, (1, 2), "leaves of at least {}", lambda least: partial(forest, least=least))
+
+
+def _each(
+    lesson: Lesson, values: Iterable[Number], words: str, learner: Callable[[Number], Learner]
+) -> list[Trial]:
+    """Every value with every kind of features."""
+    return [
+        Trial(features, _named(features, words.format(value)), learner(value))
+        for value in values
+        for features in lesson.feature_kinds
+    ]
+
+
+RIVALS: dict[str, Rival] = {
+    "majority": Rival("the shares of the classes, whatever the input", _constant),
+    "logistic-regression": Rival("logistic regression", _linear),
+    "svm": Rival("support vector machine with a Gaussian kernel", _machine),
+    "random-forest": Rival("random forest", _forest),
+}
+NUMBER_RIVALS: dict[str, Rival] = {
+    "mean": Rival("the mean, whatever the input", _constant),
+    "ridge": Rival("ridge regression", _ridge),
+    "svm": Rival("support vector regression with a Gaussian kernel", _machine),
+    "random-forest": Rival("random forest", _forest),
+}
+ON_NETWORK = ("logistic-regression", "svm")
+NUMBER_ON_NETWORK = ("ridge", "svm")
+
+
+def fit_rival(
+    name: str,
+    lesson: Lesson,
+    *,
+    seed: int,
+    threads: int,
+    metric: str = "accuracy",
+    budget: Budget | None = None,
+) -> Fitted:
+    """Train one classical model on the training split, its set-up chosen on the validation split.
+
+    The result follows from lesson, seed and threads; the budget counts and never looks at a clock.
+
+    Args:
+        name: key in `RIVALS`, or in `NUMBER_RIVALS` for a lesson of numbers.
+        lesson: what to learn from; features computed for one rival serve the next.
+        seed: of every draw.
+        threads: processor threads, at least 1.
+        metric: `accuracy`, `macro-f1` or `log-loss`; numbers go by the root mean squared error.
+        budget: by default the standard one.
+
+    Returns:
+        The trained model and what was compared.
+
+    Raises:
+        ValueError: there is no such model for such labels, or no such metric.
+    """
+    rivals = NUMBER_RIVALS if lesson.is_numbers else RIVALS
+    if name not in rivals:
+        raise ValueError(f"model: {name!r} is not one of {', '.join(rivals)}")
+    if metric not in METRICS:
+        raise ValueError(f"metric: {metric!r} is not one of {', '.join(METRICS)}")
+    began = time.perf_counter()
+    work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == PICTURES)
+    with warnings.catch_warnings(), threadpool_limits(threads):
+        # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
+        found = search(rivals[name].trials(lesson, work.budget), lesson, work, metric)
+    return Fitted(
+        name=name,
+        predictor=found.predictor,
+        features=found.features,
+        candidates=found.candidates,
+        train_examples=found.examples,
+        seconds=time.perf_counter() - began,
+    )

@@ -1,0 +1,52 @@
+"""Bringing features to a common scale before a model learns from them."""
+
+import numpy as np
+from jaxtyping import Float32
+
+_BLOCK_VALUES = 1 << 21
+_SMALLEST = 1e-6
+
+
+def scaling(
+    features: Float32[np.ndarray, "n d"], one_unit: bool
+) -> tuple[Float32[np.ndarray, " d"], Float32[np.ndarray, " d"]]:
+    """Mean of each feature, and what to multiply it by so that the mean variance becomes one.
+
+    A feature that does not change, but for rounding, is multiplied by 0: it has nothing to say.
+
+    Args:
+        features: one row for each example, at least one.
+        one_unit: all features are of one unit, as pixels are, and keep their proportions; or else
+            each is brought to a variance of one.
+
+    Returns:
+        What to take away, and what to multiply by.
+    """
+    rows = max(1, _BLOCK_VALUES // features.shape[1])
+    starts = range(0, len(features), rows)
+    mean = sum(features[at : at + rows].sum(axis=0, dtype=np.float64) for at in starts) / len(features)
+    square = sum(((features[at : at + rows] - mean) ** 2).sum(axis=0) for at in starts) / len(features)
+    deviation = np.sqrt(square)
+    changes = deviation > _SMALLEST * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
+    if one_unit and changes.any():
+        deviation[:] = np.sqrt(square[changes].mean())
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=changes)
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def standardise(
+    features: Float32[np.ndarray, "n d"], mean: Float32[np.ndarray, " d"], scale: Float32[np.ndarray, " d"]
+) -> Float32[np.ndarray, "n d"]:
+    """Shift and stretch every feature.
+
+    Args:
+        features: one row for each example.
+        mean: what is taken away from each feature.
+        scale: what each feature is then multiplied by.
+
+    Returns:
+        New rows.
+    """
+    shifted: np.ndarray = features - mean
+    shifted *= scale
+    return shifted

@@ -1,0 +1,82 @@
+"""`pellucid compare`: train variants over folds and seeds, say which difference is real."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.flags import add_flag, settings_given
+from pellucid.errors import UsageError
+from pellucid.settings import ROWS
+
+_LEFT_OUT = ("time_limit", "rivals", "learning_curve", "folds")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        subparsers: argparse's collection of commands.
+    """
+    parser = subparsers.add_parser(
+        "compare",
+        help="train variants and say which difference is real",
+        description="Train variants of a network with several seeds on the same folds of the data, and say "
+        "which difference is real. The test split is set aside and not looked at.",
+    )
+    parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="NAME=V1,V2,...",
+        help="A network or training setting and the values to compare, such as "
+        "activation=relu,tanh; given again, every combination is trained",
+    )
+    parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the comparison leaves")
+    parser.add_argument("--seeds", type=int, metavar="N", help="Seeds, 1 to 100 (default: 3)")
+    parser.add_argument(
+        "--folds", type=int, default=argparse.SUPPRESS, metavar="K", help="Folds, 2 to 50 (default: 3)"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
+    parser.add_argument("--resume", action="store_true", help="Go on after the trainings that are finished")
+    parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
+    names = ["folds"]
+    for group in ("data", "network", "training", "run"):
+        section = parser.add_argument_group(f"{group} settings")
+        for row in ROWS:
+            if row.group == group and row.name not in _LEFT_OUT:
+                add_flag(section, row)
+                names.append(row.name)
+    parser.set_defaults(setting_names=names, run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare.
+
+    Args:
+        arguments: what argparse read.
+
+    Returns:
+        Exit code 0.
+
+    Raises:
+        UsageError: `--out` is missing, or flags contradict each other.
+    """
+    given = settings_given(arguments)
+    if arguments.out is None:
+        raise UsageError("compare: --out RUN is missing; name a folder for the results")
+    from pellucid.pipeline.variants import parse_vary
+
+    vary = parse_vary(arguments.vary)
+    from pellucid.pipeline.compare import compare
+
+    compare(
+        arguments.data,
+        out=arguments.out,
+        vary=vary,
+        seeds=arguments.seeds,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        **given,
+    )
+    return 0

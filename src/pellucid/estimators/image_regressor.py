@@ -1,0 +1,107 @@
+"""`ImageRegressor`: scikit-learn's face of the pipeline, for numbers."""
+
+import time
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from pellucid.bundle import Model
+from pellucid.estimators.parameters import Parameters, documented
+from pellucid.estimators.trained import Trained
+from pellucid.pipeline.fitting import fit_model
+
+
+@documented
+class ImageRegressor(
+    RegressorMixin,  # type: ignore[misc]  # scikit-learn has no types
+    Trained,
+    Parameters,
+    BaseEstimator,  # type: ignore[misc]
+):
+    """Learns a number from pictures, or from feature vectors, with a network or a classical model.
+
+    `fit` and the other methods take:
+
+    - an array of pictures, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
+      as they are, others are scaled so that 0 to 1, or the smallest to the largest training value,
+      become 0 to 255;
+    - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
+      `model="auto"` is then `mlp`, and features are standardised;
+    - paths: `fit` takes a table with a column of numbers, or other DATA whose labels are numbers, as
+      `train --target number` does, without `y`; its test split, if it has one, is left alone. The
+      other methods take a picture, a folder of pictures or a list of pictures.
+
+    Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
+    `y`. The loss is the squared error. From 1,000 different training examples on, a tenth is set aside
+    for validation and the weights of the epoch whose root mean squared error is smallest there are
+    kept; with fewer, all are trained on. The same input, seed, machine and number of threads give the
+    same model.
+
+    `model` may also name a classical model, which is then fitted alone: `mean`, `ridge`, `svm` or
+    `random-forest`. Parameters that steer networks only are refused beside it, and it has no hidden
+    layer for `transform`.
+
+    {parameters}
+
+    Attributes:
+        n_features_in_: numbers in a feature vector; absent where pictures were learnt.
+        feature_names_in_: names of the features, where a data frame had them.
+        history_: one record for each epoch: losses, errors, learning rate, seconds; empty for a
+            classical model.
+        model_: the trained model.
+
+    Examples:
+        >>> from sklearn.datasets import load_diabetes
+        >>> from pellucid import ImageRegressor
+        >>> rows, progression = load_diabetes(return_X_y=True)
+        >>> regressor = ImageRegressor(seed=1, threads=1).fit(rows[:300], progression[:300])
+        >>> regressor.predict(rows[300:]).shape
+        (142,)
+        >>> regressor.score(rows[300:], progression[300:]) > 0.3
+        True
+    """  # noqa: DOC602, DOC603  attributes that fit sets
+
+    def fit(self, X: Any, y: Any = None) -> "ImageRegressor":
+        """Train one model from scratch.
+
+        Args:
+            X: pictures, feature vectors or a path, as said above.
+            y: one finite number for each example; none for a path.
+
+        Returns:
+            The regressor itself.
+
+        Raises:
+            UsageError: a parameter is unfit or contradicts the data; `y` is missing.
+            DataError: the data cannot be used as it is.
+            DivergedError: the loss stopped being finite.
+        """
+        began = time.monotonic()
+        settings = self._settings()
+        lesson = self._lesson(X, y, settings)
+        fitted = fit_model(settings, lesson.examples, (), lesson.preprocessing, began=began)
+        self._take(fitted.model)
+        self.history_ = fitted.history
+        return self
+
+    def _take(self, model: Model) -> None:
+        """Become the estimator of a trained model."""
+        self.model_ = model
+
+    def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
+        """Predict a number for each example; `score` compares such numbers by R².
+
+        Args:
+            X: pictures, feature vectors or paths, as said above.
+
+        Returns:
+            One number for each, in the unit of `y`.
+
+        Raises:
+            DataError: a picture cannot be read, or the array does not fit what was learnt.
+        """
+        check_is_fitted(self)
+        return self.model_.predict_values(self._inputs(X))

@@ -1,0 +1,214 @@
+r"""Whether more training examples would help.
+
+Notation: $e(n)$ is the error after training on $n$ examples; over a few doublings it follows
+$e(n) \approx a n^{-b}$, a straight line of $\ln e$ over $\ln n$.
+
+Source: Hestness et al. 2017, "Deep Learning Scaling is Predictable, Empirically"; Figueroa et al.
+2012, "Predicting sample size required for classification performance", for the use.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+from pellucid.evaluation.intervals import Interval, resample, wilson
+from pellucid.evaluation.numbers import score_numbers
+from pellucid.evaluation.wording import count, figure, points, span
+
+LEAST_POINTS = 3
+MATTERS, LITTLE = 0.005, 0.01
+MATTERS_RELATIVE, LITTLE_RELATIVE = 0.02, 0.05
+
+
+class CurvePoint(NamedTuple):
+    """A point of a learning curve.
+
+    Attributes:
+        examples: how many training examples were used.
+        score: on the validation split, with its interval.
+    """
+
+    examples: int
+    score: Interval
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Scores against numbers of training examples.
+
+    Attributes:
+        metric: `accuracy` or `root_mean_squared_error`.
+        curves: name of each model to its points, ascending.
+        model: which one the outlook is about.
+        outlook: one or two sentences: whether more data would help.
+        would_help: the same in a word; `None` where it cannot be told.
+    """
+
+    metric: str
+    curves: Mapping[str, tuple[CurvePoint, ...]]
+    model: str
+    outlook: str
+    would_help: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `learning_curve` in `metrics.json`.
+
+        Returns:
+            Metric, model, outlook, and each curve as a list of points.
+        """
+        return {
+            "metric": self.metric,
+            "model": self.model,
+            "outlook": self.outlook,
+            "would_help": self.would_help,
+            "curves": {
+                name: [{"examples": point.examples, **point.score._asdict()} for point in points]
+                for name, points in self.curves.items()
+            },
+        }
+
+
+class _Forecast(NamedTuple):
+    """What twice the data would give.
+
+    Attributes:
+        now: score with all the data.
+        score: score with twice the data.
+        gain: how much better that is; above 0 is better.
+    """
+
+    now: float
+    score: Interval
+    gain: Interval
+
+
+def learning_curve(
+    labels: np.ndarray,
+    answers: Mapping[str, Sequence[tuple[int, np.ndarray]]],
+    model: str,
+    seed: int = 0,
+) -> LearningCurve:
+    """Make a learning curve and say whether more data would help.
+
+    Args:
+        labels: of the validation split: class indices (int64), or numbers (float64).
+        answers: name of each model to pairs of (training examples, answers on the validation
+            split), ascending.
+        model: the one that the outlook is about.
+        seed: seed of the bootstrap.
+
+    Returns:
+        The curves and the outlook.
+
+    Raises:
+        ValueError: the model has no curve.
+    """
+    if model not in answers:
+        raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")
+    is_numbers = labels.dtype.kind == "f"
+    metric = "root_mean_squared_error" if is_numbers else "accuracy"
+    if len(labels) == 0:
+        outlook = "There are no validation examples, so it cannot be told whether more data would help."
+        return LearningCurve(metric, {name: () for name in answers}, model, outlook, None)
+    curves = {
+        name: tuple(CurvePoint(int(size), _score(labels, found, seed)) for size, found in curve)
+        for name, curve in answers.items()
+    }
+    outlook, would_help = _outlook(labels, answers[model], model, seed)
+    return LearningCurve(metric, curves, model, outlook, would_help)
+
+
+def _score(labels: np.ndarray, answers: np.ndarray, seed: int) -> Interval:
+    """Accuracy, or root mean squared error, with its interval."""
+    if labels.dtype.kind == "f":
+        return score_numbers(labels, answers, seed).root_mean_squared_error
+    return wilson(int((answers == labels).sum()), len(labels))
+
+
+def _outlook(
+    labels: np.ndarray, curve: Sequence[tuple[int, np.ndarray]], model: str, seed: int
+) -> tuple[str, bool | None]:
+    """Whether more data would help, in words and in a word."""
+    sizes = np.array([size for size, _ in curve], np.float64)
+    if len(np.unique(sizes)) < LEAST_POINTS:
+        told = f"{count(len(np.unique(sizes)), 'size')} of training split"
+        return f"Whether more data would help {model} cannot be told from {told}; three are needed.", None
+    forecast = _forecast(labels, [answers for _, answers in curve], sizes, seed)
+    return _words(forecast, model, int(sizes[-1]), labels.dtype.kind == "f")
+
+
+def _forecast(
+    labels: np.ndarray, answers: Sequence[np.ndarray], sizes: Float64[np.ndarray, " sizes"], seed: int
+) -> _Forecast:
+    """Go on along the straight line to twice the data, with the line's uncertainty."""
+    is_numbers, examples = labels.dtype.kind == "f", len(labels)
+    if is_numbers:
+        terms = np.stack([(found - labels) ** 2 for found in answers], axis=1)
+        power, added = 0.5, 0.0
+    else:
+        terms = np.stack([(found != labels).astype(np.float64) for found in answers], axis=1)
+        power, added = 1.0, 0.5
+    steps = np.log(sizes / sizes[-1])
+
+    def line(totals: np.ndarray) -> np.ndarray:
+        logs = power * np.log(np.maximum((totals + added) / (examples + 2 * added), 1e-300))
+        return np.asarray(np.polynomial.polynomial.polyfit(steps, logs.T, 1).T)
+
+    fitted = line(terms.sum(axis=0, keepdims=True))[0]
+    drawn = resample(lambda weights: line(weights @ terms), examples, seed)
+    drawn = drawn + _scatter(terms, steps, fitted, (power, added), len(drawn), seed)
+    now, later = np.exp(fitted[0]), np.exp(fitted[0] + fitted[1] * np.log(2))
+    errors_now, errors_later = np.exp(drawn[:, 0]), np.exp(drawn[:, 0] + drawn[:, 1] * np.log(2))
+    gain = Interval(float(now - later), *map(float, np.quantile(errors_now - errors_later, (0.025, 0.975))))
+    low, high = map(float, np.quantile(errors_later, (0.025, 0.975)))
+    seen = float((terms[:, -1].sum() / examples) ** power)
+    if is_numbers:
+        return _Forecast(seen, Interval(float(later), low, high), gain)
+    return _Forecast(1 - seen, Interval(1 - float(later), 1 - high, 1 - low), gain)
+
+
+def _scatter(
+    terms: np.ndarray,
+    steps: np.ndarray,
+    fitted: np.ndarray,
+    scale: tuple[float, float],
+    rows: int,
+    seed: int,
+) -> np.ndarray:
+    """Draws of how far the line would move with other training runs, from the points' own scatter."""
+    power, added = scale
+    logs = power * np.log(np.maximum((terms.sum(axis=0) + added) / (len(terms) + 2 * added), 1e-300))
+    rest = logs - fitted[0] - fitted[1] * steps
+    deviation = np.sqrt((rest**2).sum() / (len(steps) - 2))
+    noise = np.random.default_rng(seed).normal(scale=deviation, size=(len(steps), rows))
+    return np.asarray(np.polynomial.polynomial.polyfit(steps, noise, 1).T)
+
+
+def _words(forecast: _Forecast, model: str, size: int, is_numbers: bool) -> tuple[str, bool | None]:
+    """The forecast for people."""
+    gain, score = forecast.gain, forecast.score
+    matters = MATTERS_RELATIVE * forecast.now if is_numbers else MATTERS
+    little = LITTLE_RELATIVE * forecast.now if is_numbers else LITTLE
+    metric = "root mean squared error" if is_numbers else "accuracy"
+    change = span(gain) if is_numbers else points(gain)
+    twice = f"with {count(2 * size, 'training example')}, twice as many,"
+    if gain.low > 0 and gain.value >= matters:
+        return (
+            f"More data would likely help {model}: {twice} the {metric} would be about {span(score)} "
+            f"instead of {figure(forecast.now)}, if the curve goes on as it did.",
+            True,
+        )
+    if gain.high < little:
+        return (
+            f"More data of this kind would hardly help {model}: {twice} the {metric} would change by "
+            f"about {change}.",
+            False,
+        )
+    return (
+        f"Whether more data would help {model} cannot be told: {twice} the {metric} would change by "
+        f"about {change}.",
+        None,
+    )

@@ -1,0 +1,120 @@
+r"""Scores of predicted numbers.
+
+Notation: $n$ examples, $y_i$ the true number, $\hat y_i$ the prediction, $e_i = \hat y_i - y_i$.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from pellucid.evaluation.intervals import Interval, resample, studentised_interval
+
+
+@dataclass(frozen=True)
+class NumberScores:
+    r"""Scores with 95 % bootstrap intervals.
+
+    Attributes:
+        mean_absolute_error: $\frac{1}{n} \sum_i |e_i|$, in the unit of the labels.
+        root_mean_squared_error: $\sqrt{\frac{1}{n} \sum_i e_i^2}$, in the unit of the labels.
+        r2: $1 - \sum_i e_i^2 / \sum_i (y_i - \bar y)^2$; 1 is perfect, 0 no better than the mean.
+        examples: how many examples were scored.
+    """
+
+    mean_absolute_error: Interval
+    root_mean_squared_error: Interval
+    r2: Interval
+    examples: int
+
+    def to_json(self) -> dict[str, dict[str, float]]:
+        """The form of `test` in `metrics.json`.
+
+        Returns:
+            Each score with `value`, `low` and `high`.
+        """
+        return {
+            "mean_absolute_error": self.mean_absolute_error._asdict(),
+            "root_mean_squared_error": self.root_mean_squared_error._asdict(),
+            "r2": self.r2._asdict(),
+        }
+
+
+def score_numbers(
+    labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"], seed: int = 0
+) -> NumberScores:
+    r"""Score predicted numbers against true ones.
+
+    The intervals are studentised, those of the squared errors on the scale of $\ln$, where they are
+    nearly symmetric: squared errors have a long tail, and percentiles would be too narrow.
+
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", sections 12.5 and 12.6.
+
+    Args:
+        labels: true numbers, at least one.
+        predicted: one for each.
+        seed: seed of the bootstrap.
+
+    Returns:
+        Every score with its interval.
+
+    Raises:
+        ValueError: there is no example.
+    """
+    if len(labels) == 0:
+        raise ValueError("labels: no example to score; at least one is needed")
+    moments = _moments(labels, predicted)
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        return _scores(weights @ moments / len(labels), len(labels))
+
+    value = scores(np.ones((1, len(labels))))[0]
+    draws = resample(scores, len(labels), seed)
+    absolute, squared, ratio = (
+        studentised_interval(*value[[k, k + 3]], *draws[:, [k, k + 3]].T) for k in range(3)
+    )
+    r2 = Interval(*(1 - _exp(end) for end in ratio))
+    return NumberScores(
+        mean_absolute_error=Interval(absolute.value, max(0.0, absolute.low), absolute.high),
+        root_mean_squared_error=Interval(*(_exp(end / 2) for end in squared)),
+        r2=Interval(r2.value, r2.high, r2.low),
+        examples=len(labels),
+    )
+
+
+def _moments(
+    labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"]
+) -> Float64[np.ndarray, "examples moments"]:
+    """What each example adds to the sums that scores and their standard errors are made of."""
+    errors, centred = predicted - labels, labels - labels.mean()
+    squares = errors**2
+    powers = [centred**power for power in (1, 2, 3, 4)]
+    crossed = [squares * centred, squares * centred**2]
+    return np.stack([np.abs(errors), squares, squares**2, *powers, *crossed], axis=1)
+
+
+def _scores(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float64[np.ndarray, "sets 6"]:
+    r"""Mean absolute error, $\ln$ of the mean squared error and of $1 - R^2$; their standard errors.
+
+    A standard error is that of the mean of the score's influence: $|e|$, $e^2 / \overline{e^2}$, and
+    $e^2 / \overline{e^2} - (y - \bar y)^2 / s_y^2$.
+    """
+    absolute, squared, fourth, first, second, third, quartic, crossed, crossed_twice = means.T
+    variance = np.maximum(second - first**2, 0)
+    spread = quartic - 4 * third * first + 6 * second * first**2 - 3 * first**4
+    together = crossed_twice - 2 * crossed * first + first**2 * squared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_squared = fourth / squared**2 - 1
+        of_ratio = fourth / squared**2 + spread / variance**2 - 2 * together / (squared * variance)
+        logs = [np.log(squared), np.where(squared == 0, -np.inf, np.log(squared / variance))]
+    variances = [squared - absolute**2, of_squared, of_ratio]
+    errors = [np.sqrt(np.maximum(each, 0) / examples) for each in variances]
+    # equal labels leave nothing to explain: 1 where all are met, 0 otherwise
+    logs[1] = np.where((variance == 0) & (squared > 0), 0.0, logs[1])
+    return np.stack([absolute, *logs, *errors], axis=1)
+
+
+def _exp(logarithm: float) -> float:
+    """Its exponential; bounded, so that an interval stays finite."""
+    return math.exp(min(logarithm, 700.0))

@@ -1,0 +1,241 @@
+"""Which model to take: the simplest whose difference from the best on validation is not real."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pellucid.evaluation.differences import paired_interval
+from pellucid.evaluation.flips import flip_p_values, mean_difference, rmse_differences
+from pellucid.evaluation.macro import macro_f1_by_chance, macro_f1_p_value
+from pellucid.evaluation.metrics import log_loss_terms, macro_f1
+from pellucid.evaluation.paired import LEVEL, holm, mcnemar
+from pellucid.evaluation.wording import count, figure, points, span
+from pellucid.settings import NEURAL
+
+_KNOWS_NOTHING = ("majority", "mean")
+_WORDS = {"accuracy": "accuracy", "macro-f1": "macro-F1", "log-loss": "log loss"}
+
+
+class Recommendation(NamedTuple):
+    """The model to take.
+
+    Attributes:
+        name: of the model.
+        reason: one or two sentences with the figures.
+    """
+
+    name: str
+    reason: str
+
+
+class _Contest(NamedTuple):
+    """Scores on validation and how a model is compared with the best.
+
+    Attributes:
+        metric: in words.
+        scores: of each model, simplest first; in the metric's own direction.
+        best: name of the best.
+        examples: of the validation split.
+        p_value: of the difference between the named model and the best.
+        gain: by how much the best is ahead of the named model, in words.
+        by_chance: probability that answers which know nothing score like the best: two-sided, with
+            every model counted.
+    """
+
+    metric: str
+    scores: Mapping[str, float]
+    best: str
+    examples: int
+    p_value: Callable[[str], float]
+    gain: Callable[[str], str]
+    by_chance: float = 0.0
+
+
+def recommend(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
+    metric: str,
+    seed: int = 0,
+) -> Recommendation:
+    """Recommend a model of classes.
+
+    The best by the metric is found; then the simplest model is taken whose difference from the best
+    is not real at the level of 5 %, with all models that are compared with the best counted (Holm).
+    Accuracy is tested by McNemar's exact test, macro-F1 and log loss by exchanging the two models'
+    answers at random. By macro-F1 the best must also be better than the same answers on shuffled
+    labels, since guessing already beats `majority` there.
+
+    Args:
+        labels: class indices of the validation split.
+        probabilities: name of each model to its probabilities, simplest first, at least one.
+        metric: `accuracy`, `macro-f1` or `log-loss`.
+        seed: seed of the exchanged answers.
+
+    Returns:
+        The model, and why.
+
+    Raises:
+        ValueError: there is no model, or the metric is unknown.
+    """
+    if metric not in _WORDS:
+        raise ValueError(f"metric: {metric!r} is not known; choose one of {', '.join(_WORDS)}")
+    early = _without_a_contest(list(probabilities), len(labels))
+    if early is not None:
+        return early
+    contest = {"accuracy": _by_accuracy, "macro-f1": _by_macro_f1, "log-loss": _by_log_loss}[metric]
+    return _decide(contest(labels, probabilities, seed))
+
+
+def recommend_numbers(
+    labels: Float64[np.ndarray, " examples"],
+    predicted: Mapping[str, Float64[np.ndarray, " examples"]],
+    seed: int = 0,
+) -> Recommendation:
+    """Recommend a model of numbers, by root mean squared error, with the rule of `recommend`.
+
+    Args:
+        labels: true numbers of the validation split.
+        predicted: name of each model to its answers, simplest first, at least one.
+        seed: seed of the bootstrap and of the exchanged answers.
+
+    Returns:
+        The model, and why.
+
+    Raises:
+        ValueError: there is no model.
+    """
+    early = _without_a_contest(list(predicted), len(labels))
+    if early is not None:
+        return early
+    squares = {name: (answers - labels) ** 2 for name, answers in predicted.items()}
+    scores = {name: float(np.sqrt(errors.mean())) for name, errors in squares.items()}
+    best = min(scores, key=lambda name: scores[name])
+
+    def p_value(name: str) -> float:
+        return float(flip_p_values((squares[name] - squares[best])[:, None], seed)[0])
+
+    def gain(name: str) -> str:
+        pair = np.stack([squares[name], squares[best]], axis=1)
+        return span(rmse_differences(pair, np.array([[0, 1]]), seed)[0])
+
+    return _decide(_Contest("root mean squared error", scores, best, len(labels), p_value, gain))
+
+
+def _without_a_contest(names: list[str], examples: int) -> Recommendation | None:
+    """What is left to recommend where nothing can be compared."""
+    if not names:
+        raise ValueError("models: none to choose from; at least one is needed")
+    if len(names) == 1:
+        return Recommendation(names[0], f"{names[0]} is the only model that was trained.")
+    if examples == 0:
+        name = next((name for name in names if name in NEURAL), names[-1])
+        return Recommendation(
+            name, f"There are no validation examples to choose by, so {name} is taken without a comparison."
+        )
+    return None
+
+
+def _by_accuracy(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
+    seed: int,
+) -> _Contest:
+    right = {name: rows.argmax(axis=1) == labels for name, rows in probabilities.items()}
+    scores = {name: float(hits.mean()) for name, hits in right.items()}
+    best = max(scores, key=lambda name: scores[name])
+
+    def only(name: str) -> tuple[int, int]:
+        return int((right[best] & ~right[name]).sum()), int((right[name] & ~right[best]).sum())
+
+    return _Contest(
+        metric=_WORDS["accuracy"],
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=lambda name: mcnemar(*only(name)),
+        gain=lambda name: points(paired_interval(*only(name), len(labels))),
+    )
+
+
+def _by_log_loss(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
+    seed: int,
+) -> _Contest:
+    losses = {name: log_loss_terms(labels, rows) for name, rows in probabilities.items()}
+    scores = {name: float(terms.mean()) for name, terms in losses.items()}
+    best = min(scores, key=lambda name: scores[name])
+    return _Contest(
+        metric=_WORDS["log-loss"],
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=lambda name: float(flip_p_values((losses[name] - losses[best])[:, None], seed)[0]),
+        gain=lambda name: span(mean_difference(losses[name] - losses[best], seed)),
+    )
+
+
+def _by_macro_f1(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
+    seed: int,
+) -> _Contest:
+    predicted = {name: rows.argmax(axis=1) for name, rows in probabilities.items()}
+    classes = max(rows.shape[1] for rows in probabilities.values())
+    scores = {name: macro_f1(labels, answers, classes) for name, answers in predicted.items()}
+    best = max(scores, key=lambda name: scores[name])
+
+    def p_value(name: str) -> float:
+        return macro_f1_p_value(labels, predicted[best], predicted[name], classes, seed)
+
+    return _Contest(
+        metric=_WORDS["macro-f1"],
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=p_value,
+        gain=lambda name: figure(scores[best] - scores[name]),
+        by_chance=2 * len(scores) * macro_f1_by_chance(labels, predicted[best], classes, seed),
+    )
+
+
+def _decide(contest: _Contest) -> Recommendation:
+    """The simplest model that is not really worse than the best."""
+    best, scores = contest.best, contest.scores
+    others = [name for name in scores if name != best]
+    adjusted = dict(zip(others, holm([contest.p_value(name) for name in others]), strict=True))
+    for name in _KNOWS_NOTHING:
+        if name in adjusted:
+            adjusted[name] = max(adjusted[name], min(1.0, contest.by_chance))
+    name = next(name for name in scores if name == best or adjusted[name] > LEVEL)
+    place = f"on {count(contest.examples, 'validation example')}"
+    of_best = f"{contest.metric} {figure(scores[best])}"
+    if name == best:
+        if best in _KNOWS_NOTHING:
+            return Recommendation(
+                best, f"The trained models are no better than {best}: {place} it is the best, with {of_best}."
+            )
+        simpler = [other for other in scores if other in adjusted][: list(scores).index(best)]
+        if not simpler:
+            return Recommendation(
+                best, f"{best} is the best {place}, with {of_best}, and no model is simpler."
+            )
+        nearest = min(simpler, key=lambda other: abs(scores[other] - scores[best]))
+        return Recommendation(
+            best,
+            f"{best} is the best {place}, with {of_best}, and every simpler model is really worse; "
+            f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}.",
+        )
+    ahead = f"{best} scored best, {of_best} against {figure(scores[name])}"
+    difference = f"the difference, {contest.gain(name)}, is not real"
+    if name in _KNOWS_NOTHING:
+        return Recommendation(
+            name,
+            f"The trained models are no better than {name}: {place} {ahead}, but {difference}; "
+            f"chance explains it.",
+        )
+    return Recommendation(
+        name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} is the simpler model."
+    )

@@ -1,0 +1,105 @@
+"""`config.json`: every setting as it was used, and what a resumed run must agree with."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pellucid.data import Dataset
+from pellucid.errors import UsageError
+from pellucid.pipeline.plan import Plan, data_identity, versions
+from pellucid.settings import Settings
+
+_FORMAT = 1
+
+
+def settings_of(given: Mapping[str, Any], former: Mapping[str, Any] | None) -> Settings:
+    """The settings of this run: those given, or those of the run being resumed.
+
+    Args:
+        given: settings by name.
+        former: `config.json` of the run being resumed, or `None`.
+
+    Returns:
+        Checked settings.
+
+    Raises:
+        UsageError: a setting is unfit, or differs from the run being resumed, or that is a comparison.
+    """
+    if former is None:
+        return Settings(**given)
+    if "vary" in former:
+        raise UsageError(
+            "--resume: what stands there is a comparison, not a run of train; choose another --out, "
+            "or use --overwrite"
+        )
+    before = former["settings"]
+    changed = [
+        f"{name} was {before.get(name)}, is {value}"
+        for name, value in given.items()
+        if before.get(name) != value
+    ]
+    if changed:
+        raise UsageError(
+            f"--resume: settings changed ({'; '.join(changed)}); leave them out, or use --overwrite"
+        )
+    return Settings(**before)
+
+
+def configuration(
+    place: str,
+    settings: Settings,
+    plan: Plan | None,
+    dataset: Dataset,
+    given: Mapping[str, Any],
+    out: Path,
+) -> dict[str, Any]:
+    """The content of `config.json`.
+
+    Args:
+        place: DATA.
+        settings: all settings.
+        plan: how the network is trained; `None` for a classical model alone.
+        dataset: the data.
+        given: the settings that were given.
+        out: the run's folder.
+
+    Returns:
+        JSON.
+    """
+    return {
+        "format": _FORMAT,
+        "command": _command(place, given, out),
+        "settings": dataclasses.asdict(settings),
+        "plan": plan_json(settings, plan),
+        "data": {"place": place, **data_identity(dataset), "preprocessing": dataset.preprocessing.to_json()},
+        "versions": versions(),
+    }
+
+
+def plan_json(settings: Settings, plan: Plan | None) -> dict[str, Any]:
+    """The plan as `config.json` has it.
+
+    Args:
+        settings: for the name of a classical model.
+        plan: how the network is trained, or `None`.
+
+    Returns:
+        JSON; `network` and `recipe` are null for a classical model alone.
+    """
+    if plan is not None:
+        return plan.to_json()
+    return {"model": settings.model, "network": None, "recipe": None, "reasons": []}
+
+
+def _command(place: str, given: Mapping[str, Any], out: Path) -> str:
+    """The command line that repeats this run."""
+    words = ["pellucid", "train", place, "--out", str(out)]
+    for name, value in given.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", str(value)]
+    return shlex.join(words)

@@ -1,0 +1,186 @@
+"""The learning curve: the network and the best rival trained again on parts of the training split."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.bundle import ClassicalModel, ImageModel
+from pellucid.classical import Budget, fit_rival
+from pellucid.data import Dataset
+from pellucid.evaluation import LearningCurve, learning_curve
+from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.plan import Plan, examples_of, make_plan
+from pellucid.pipeline.rivals import lesson_of
+from pellucid.pipeline.stages import Stages
+from pellucid.settings import Settings, parse_duration
+from pellucid.training import Session
+from pellucid.training.determinism import Purpose, choose_threads, generator
+
+PARTS = (1 / 8, 1 / 4)
+_LEAST_PER_CLASS, _LEAST = 4, 40
+_MOST_PASSES = 500_000
+_STRATA = 10
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Whether a learning curve is drawn.
+
+    Args:
+        settings: what the user asked for; the default follows the rivals, and leaves the curve
+            out under a time limit.
+
+    Returns:
+        True where it is.
+    """
+    if settings.learning_curve is not None:
+        return settings.learning_curve
+    return settings.rivals and parse_duration(settings.time_limit) is None
+
+
+def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
+    """Choose an eighth and a quarter of the training split, the smaller part of the larger.
+
+    Each class, or each tenth of the range of numbers, gives its share.
+
+    Args:
+        dataset: the data.
+        seed: seed of the draw.
+
+    Returns:
+        Ascending positions of each part; parts too small to learn from are left out.
+    """
+    labels = dataset.labels[dataset.train]
+    strata = _strata(labels) if dataset.is_numbers else labels
+    places = np.empty(len(strata))
+    order = generator(seed, Purpose.SAMPLE, 2).permutation(len(strata))
+    for stratum in np.unique(strata):
+        members = order[strata[order] == stratum]
+        places[members] = (np.arange(len(members)) + 0.5) / len(members)
+    least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
+    found = [dataset.train[places < part] for part in PARTS]
+    return [positions for positions in found if len(positions) >= least]
+
+
+def _strata(values: np.ndarray) -> np.ndarray:
+    """Tenths of the range by rank."""
+    ranks = values.argsort(kind="stable").argsort(kind="stable")
+    strata: np.ndarray = ranks * _STRATA // max(1, len(values))
+    return strata
+
+
+def draw_curve(
+    entrants: Sequence[Entrant],
+    recommended: str,
+    plan: Plan | None,
+    dataset: Dataset,
+    settings: Settings,
+    stages: Stages,
+) -> LearningCurve | None:
+    """Train on parts of the training split and score on validation.
+
+    A network gets the training that its rules give to so many examples. Where that would take too
+    long (more than half a million passes of a picture) the larger part is left out for it.
+
+    Args:
+        entrants: the models trained on the whole split.
+        recommended: name of the model whose outlook matters.
+        plan: how the network was trained; `None` where there is none.
+        dataset: the data.
+        settings: what the user asked for.
+        stages: shows what is done.
+
+    Returns:
+        The curve, or `None` where there are too few examples, or no model that learns, to draw one.
+    """
+    subsets = parts(dataset, settings.seed)
+    drawn = _drawn(entrants, recommended, plan, dataset)
+    if not drawn or not subsets or len(dataset.validation) == 0:
+        return None
+    by_name = {each.name: each for each in entrants}
+    said: dict[str, list[tuple[int, np.ndarray]]] = {}
+    with stages.stage("training on parts of the data for the learning curve") as stage:
+        for name in drawn:
+            whole = (by_name[name].train_examples, _predicted(by_name[name].validation))
+            if plan is not None and name == plan.name:
+                smaller = [_network_on(each, plan, dataset, settings) for each in _affordable(subsets, plan)]
+            else:
+                smaller = [_rival_on(each, name, dataset, settings) for each in subsets]
+            said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
+        curve = learning_curve(
+            dataset.labels[dataset.validation], said, _subject(said, recommended), settings.seed
+        )
+        stage.words = "trained on parts of the data for the learning curve"
+        stage.details.append(curve.outlook)
+    return curve
+
+
+def _drawn(
+    entrants: Sequence[Entrant], recommended: str, plan: Plan | None, dataset: Dataset
+) -> Sequence[str]:
+    """The network, the best rival by accuracy (smallest error), and the recommended one if it is a rival."""
+    classical = [
+        each.name
+        for each in entrants
+        if isinstance(each.model, ClassicalModel) and each.features in ("pixels", "hog")
+    ]
+    labels = dataset.labels[dataset.validation]
+    scores: Mapping[str, float] = {
+        each.name: -float(np.mean((each.validation - labels) ** 2))
+        if dataset.is_numbers
+        else float((each.validation.argmax(axis=1) == labels).mean())
+        for each in entrants
+    }
+    chosen = [] if plan is None else [plan.name]
+    if classical:
+        chosen.append(max(classical, key=lambda name: scores[name]))
+    if recommended in classical:
+        chosen.append(recommended)
+    return list(dict.fromkeys(chosen))
+
+
+def _subject(said: Mapping[str, object], recommended: str) -> str:
+    """The model the outlook is about: the recommended one, or the network it stands on."""
+    return recommended if recommended in said else next(iter(said))
+
+
+def _affordable(subsets: Sequence[np.ndarray], plan: Plan) -> Sequence[np.ndarray]:
+    passes = plan.recipe.total_steps * plan.recipe.batch_size
+    return subsets[:1] if passes > _MOST_PASSES else subsets
+
+
+def _network_on(
+    train: np.ndarray, plan: Plan, dataset: Dataset, settings: Settings
+) -> tuple[int, np.ndarray]:
+    """The network of the run trained on a part, and its answers on validation."""
+    examples = dataclasses.replace(examples_of(dataset), train=train)
+    fresh = make_plan(settings, examples).recipe
+    whole = make_plan(settings, examples_of(dataset)).recipe
+    share = plan.recipe.total_steps / whole.total_steps  # below 1 where a time limit shortened it
+    recipe = dataclasses.replace(fresh, total_steps=max(1, math.ceil(share * fresh.total_steps)))
+    network = Session.start(plan.network, examples, recipe).run()
+    model = ImageModel(network, dataset.preprocessing, dataset.classes, mirror=recipe.augmentation.mirror)
+    return len(train), _predicted(answers(model, dataset, dataset.validation))
+
+
+def _rival_on(train: np.ndarray, name: str, dataset: Dataset, settings: Settings) -> tuple[int, np.ndarray]:
+    """A classical model trained on a part, and its answers on validation."""
+    fitted = fit_rival(
+        name,
+        lesson_of(dataset, train),
+        seed=settings.seed,
+        threads=choose_threads(settings),
+        metric=settings.metric,
+        budget=Budget(),
+    )
+    model = ClassicalModel(
+        fitted.predictor, fitted.features, dataset.classes, preprocessing=dataset.preprocessing
+    )
+    return fitted.train_examples, _predicted(answers(model, dataset, dataset.validation))
+
+
+def _predicted(said: np.ndarray) -> np.ndarray:
+    """Classes from probabilities; numbers as they are."""
+    return said.argmax(axis=1) if said.ndim == 2 else said

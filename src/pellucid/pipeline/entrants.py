@@ -1,0 +1,104 @@
+"""The models of one run that stand against each other, each with its answers on validation."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pellucid.bundle import Model
+from pellucid.classical import Candidate
+from pellucid.data import Dataset
+from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
+
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A trained model before the test.
+
+    Attributes:
+        name: its name in `metrics.json`.
+        model: the model.
+        train_examples: training examples it saw.
+        train_seconds: time its training took, that of a network it stands on included.
+        validation: its answers on the validation split: probabilities (n, classes) or numbers (n,).
+        features: what it sees of a picture, in words; `None` for networks.
+        candidates: what was tried and how it scored on validation.
+    """
+
+    name: str
+    model: Model
+    train_examples: int
+    train_seconds: float
+    validation: np.ndarray
+    features: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+
+def answers(
+    model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+) -> Float64[np.ndarray, "examples ..."]:
+    """What a model says about some examples, read block by block from the store.
+
+    Args:
+        model: the model.
+        dataset: holds the pictures.
+        indices: positions in it.
+
+    Returns:
+        Probabilities (examples, classes), or numbers (examples,).
+    """
+    ask = model.predict_values if dataset.is_numbers else model.predict_proba
+    rows = [ask(dataset.pixels[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
+    nothing = np.zeros(0) if dataset.is_numbers else np.zeros((0, len(dataset.classes)))
+    return np.concatenate(rows) if rows else nothing
+
+
+def calibrated(entrants: Sequence[Entrant], dataset: Dataset) -> list[Entrant]:
+    """Give every classifier the temperature that fits the validation split best.
+
+    Args:
+        entrants: the models at temperature 1.
+        dataset: for the labels.
+
+    Returns:
+        The same models, and their answers, at their temperatures; models of numbers as they are.
+    """
+    if dataset.is_numbers:
+        return list(entrants)
+    labels = dataset.labels[dataset.validation]
+    found = []
+    for entrant in entrants:
+        temperature = fit_temperature(labels, entrant.validation)
+        found.append(
+            dataclasses.replace(
+                entrant,
+                model=entrant.model.at(temperature),
+                validation=at_temperature(entrant.validation, temperature),
+            )
+        )
+    return found
+
+
+def recommended(entrants: Sequence[Entrant], dataset: Dataset, metric: str, seed: int = 0) -> Recommendation:
+    """Choose a model by the validation split alone.
+
+    Args:
+        entrants: the models, simplest first.
+        dataset: for the labels.
+        metric: `accuracy`, `macro-f1` or `log-loss`; numbers go by root mean squared error.
+        seed: seed of the bootstrap.
+
+    Returns:
+        Its name, and why.
+    """
+    if len(entrants) == 1:
+        return Recommendation(entrants[0].name, f"{entrants[0].name} is the only model that was trained.")
+    labels = dataset.labels[dataset.validation]
+    said: Mapping[str, np.ndarray] = {each.name: each.validation for each in entrants}
+    if dataset.is_numbers:
+        return recommend_numbers(labels, said, seed)
+    return recommend(labels, said, metric, seed)

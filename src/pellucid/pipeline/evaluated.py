@@ -1,0 +1,143 @@
+"""Scores of a trained model on labelled pictures, for people and for programs."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.evaluation import Interval, NumberScores, Scores
+
+_FORMAT = 1
+_CONFUSIONS_SHOWN = 5
+_NAME_WIDTH = 24
+
+_SCORE_WORDS = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    "log_loss": "Log loss (nats)",
+    "expected_calibration_error": "Expected calibration error",
+}
+_NUMBER_WORDS = {
+    "mean_absolute_error": "Mean absolute error",
+    "root_mean_squared_error": "Root mean squared error",
+    "r2": "R² (1 perfect, 0 the mean)",
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model on labelled pictures.
+
+    Attributes:
+        run: the run or model folder.
+        place: the data.
+        rows: which part of the data was scored: `test split` or `all rows`.
+        skipped: pictures left out because they could not be read.
+        classes: the model's classes; none where it predicts numbers.
+        scores: with intervals.
+        warnings: sentences for the user about the data.
+    """
+
+    run: str
+    place: str
+    rows: str
+    skipped: int
+    classes: tuple[str, ...]
+    scores: Scores | NumberScores
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The evaluation as one document; `test` has the form it has in `metrics.json`.
+
+        Returns:
+            Plain JSON values.
+        """
+        document = {
+            "format": _FORMAT,
+            "task": "image-classification" if self.classes else "image-regression",
+            "run": self.run,
+            "data": {
+                "place": self.place,
+                "rows": self.rows,
+                "examples": self.scores.examples,
+                "skipped": self.skipped,
+            },
+            "classes": list(self.classes),
+            "test": self.scores.to_json(),
+        }
+        if isinstance(self.scores, Scores):
+            document["confusion"] = self.scores.confusion.tolist()
+        return document
+
+    def to_text(self) -> str:
+        """The evaluation for a terminal of 80 columns.
+
+        Returns:
+            Lines without the last line break.
+        """
+        lines = [
+            f"Data    {_printable(self.place)}",
+            f"Scored  {self.rows}: {self.scores.examples:,} pictures, {self.skipped:,} skipped",
+            "",
+        ]
+        if isinstance(self.scores, Scores):
+            return "\n".join([*lines, *_table(self.scores), *self._confusions(self.scores)])
+        return "\n".join([*lines, *_number_table(self.scores)])
+
+    def _confusions(self, scores: Scores) -> list[str]:
+        """The mistakes made most often."""
+        mistakes = scores.confusion.copy()
+        np.fill_diagonal(mistakes, 0)
+        worst = np.argsort(-mistakes, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
+        pairs = [divmod(int(cell), len(self.classes)) for cell in worst]
+        lines = [
+            f"{_cut(self.classes[label]):<28}{_cut(self.classes[said]):<28}{mistakes[label, said]:>6,}"
+            for label, said in pairs
+            if mistakes[label, said] > 0
+        ]
+        return ["", f"{'Label':<28}{'Taken for':<28}{'Times':>6}", *lines] if lines else []
+
+
+def _table(scores: Scores) -> list[str]:
+    """Each score of a classifier beside its interval."""
+    lines = [f"{'Score':<28}{'Value':>8}   95 % interval"]
+    for name, words in _SCORE_WORDS.items():
+        interval: Interval = getattr(scores, name)
+        lines.append(f"{words:<28}{interval.value:>8.3f}   [{interval.low:.3f}, {interval.high:.3f}]")
+    return lines
+
+
+def _number_table(scores: NumberScores) -> list[str]:
+    """Each score of predicted numbers beside its interval; errors are in the labels' own unit."""
+    lines = [f"{'Score':<28}{'Value':>12}   95 % interval"]
+    for name, words in _NUMBER_WORDS.items():
+        interval: Interval = getattr(scores, name)
+        value, low, high = (figure(number) for number in interval)
+        lines.append(f"{words:<28}{value:>12}   [{low}, {high}]")
+    return [*lines, "", "Errors are in the unit of the labels."]
+
+
+def figure(number: float) -> str:
+    """A number at three significant figures.
+
+    Args:
+        number: of any size.
+
+    Returns:
+        Such as `0.0123`, `1.23` or `12,300`; very small and very large ones with an exponent.
+    """
+    if number == 0 or not 1e-4 <= abs(number) < 1e9:
+        return f"{number:.3g}"
+    digits = 2 - math.floor(math.log10(abs(number)))
+    return f"{round(number, digits):,.{max(digits, 0)}f}"
+
+
+def _printable(text: str) -> str:
+    """A text whose control characters cannot reach the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _cut(name: str) -> str:
+    shown = _printable(name)
+    return shown if len(shown) <= _NAME_WIDTH else shown[: _NAME_WIDTH - 3] + "..."

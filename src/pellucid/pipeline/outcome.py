@@ -1,0 +1,50 @@
+"""Everything a run has found out when it is about to write its results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.data import Check, Dataset
+from pellucid.evaluation import LearningCurve, Recommendation
+from pellucid.networks import NetworkConfig
+from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.testing import Tested
+from pellucid.reports import Suspects
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything a run has found out.
+
+    Attributes:
+        dataset: the data.
+        check: what checking it found.
+        ledger: name of the file that lists every example.
+        config: the content of `config.json`.
+        history: one record per epoch; empty without a network.
+        network: the network's layers, or `None`.
+        entrants: the models at their temperatures, simplest first.
+        recommendation: which one to use, and why.
+        tested: what each said on the test split, by name.
+        curve: the learning curve, or `None`.
+        suspects: likely label errors, or `None`.
+        folds: the form of `folds` in `metrics.json`, or `None`.
+    """
+
+    dataset: Dataset
+    check: Check
+    ledger: str
+    config: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    network: NetworkConfig | None
+    entrants: Sequence[Entrant]
+    recommendation: Recommendation
+    tested: Mapping[str, Tested]
+    curve: LearningCurve | None
+    suspects: Suspects | None
+    folds: Mapping[str, Any] | None
+
+    @property
+    def recommended(self) -> Entrant:
+        """The recommended model."""
+        return next(each for each in self.entrants if each.name == self.recommendation.name)

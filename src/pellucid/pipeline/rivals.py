@@ -1,0 +1,252 @@
+"""The classical models beside the network: on the same split, and on its last hidden layer."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.bundle import ClassicalModel, ImageModel, load_any, save
+from pellucid.classical import (
+    NUMBER_ON_NETWORK,
+    NUMBER_RIVALS,
+    ON_NETWORK,
+    RIVALS,
+    Budget,
+    Candidate,
+    Fitted,
+    Lesson,
+    fit_rival,
+)
+from pellucid.data import Dataset
+from pellucid.errors import ModelFileError
+from pellucid.files import make_folder, write_json
+from pellucid.networks import Network
+from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.stages import Stages
+from pellucid.settings import Settings, parse_duration
+from pellucid.training.determinism import Purpose, choose_threads, generator
+
+_FITTED = "fitted.json"
+_MOST_ON_NETWORK = 20_000
+_FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
+_SHARE_OF_LIMIT = 0.3
+
+
+def rival_names(dataset: Dataset) -> tuple[str, ...]:
+    """The classical models that stand against a network, simplest first.
+
+    Args:
+        dataset: decides between classes and numbers.
+
+    Returns:
+        Names.
+    """
+    return tuple(NUMBER_RIVALS if dataset.is_numbers else RIVALS)
+
+
+def budget_within(settings: Settings, examples: int) -> Budget:
+    """The rivals' budget: counts that follow from the settings and the data, never from the clock.
+
+    Under a time limit the rivals may take three tenths of it, going by what they took on
+    Fashion-MNIST on two cores.
+
+    Args:
+        settings: for the time limit.
+        examples: training examples.
+
+    Returns:
+        The whole budget, or a share of it.
+    """
+    limit = parse_duration(settings.time_limit)
+    if limit is None:
+        return Budget()
+    expected = max(_LEAST_SECONDS, _FULL_SECONDS * min(1.0, examples / _FULL_EXAMPLES))
+    share = _SHARE_OF_LIMIT * limit / expected
+    return Budget() if share >= 1 else Budget.shrunk(share)
+
+
+def train_rivals(
+    names: Sequence[str], dataset: Dataset, settings: Settings, checkpoints: Path, stages: Stages
+) -> list[Entrant]:
+    """Train classical models on the training split, or take over those a killed run had finished.
+
+    Args:
+        names: which ones.
+        dataset: the data.
+        settings: seed, threads, metric and time limit.
+        checkpoints: folder in which each is kept as soon as it is trained.
+        stages: shows a line for each.
+
+    Returns:
+        The models in the order of their names.
+    """
+    lesson = lesson_of(dataset)
+    budget = budget_within(settings, len(dataset.train))
+    kept = checkpoints / "rivals"
+    make_folder(kept)
+    found = []
+    for name in names:
+        former = _restored(kept / name, name, dataset)
+        if former is not None:
+            stages.line(f"took over {name} from before the interruption")
+            found.append(former)
+            continue
+        with stages.stage(f"training {name}") as stage:
+            fitted = fit_rival(
+                name,
+                lesson,
+                seed=settings.seed,
+                threads=choose_threads(settings),
+                metric=settings.metric,
+                budget=budget,
+            )
+            entrant = _entrant(fitted, dataset)
+            _keep(kept / name, entrant)
+            stage.words = f"trained {name}{_words(entrant, dataset)}"
+        found.append(entrant)
+    return found
+
+
+def lesson_of(dataset: Dataset, train: Int64[np.ndarray, " examples"] | None = None) -> Lesson:
+    """What a classical model learns from.
+
+    Args:
+        dataset: the data.
+        train: positions to train on; by default the training split.
+
+    Returns:
+        The lesson; the validation split is the data set's.
+    """
+    return Lesson(
+        inputs=dataset.pixels,
+        labels=dataset.labels,
+        train=dataset.train if train is None else train,
+        validation=dataset.validation,
+        classes=len(dataset.classes),
+    )
+
+
+def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: Stages) -> list[Entrant]:
+    """Train simple models on the last hidden layer of a trained network.
+
+    A network's inner representation often serves a simple model well. Of large training splits
+    20,000 examples are taken, drawn with the run's seed.
+
+    Args:
+        dataset: the data.
+        network: the trained network.
+        settings: seed, threads and metric.
+        stages: shows what is done.
+
+    Returns:
+        The models, simplest first.
+    """
+    model = network.model
+    assert isinstance(model, ImageModel)  # networks of a run take pictures
+    with stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
+        draws = generator(settings.seed, Purpose.SAMPLE, 1)
+        train = np.sort(draws.permutation(dataset.train)[:_MOST_ON_NETWORK])
+        positions = np.concatenate([train, dataset.validation])
+        hidden = np.concatenate(
+            [
+                model.transform(dataset.pixels[positions[at : at + 4096]])
+                for at in range(0, len(positions), 4096)
+            ]
+        )
+        lesson = Lesson(
+            inputs=hidden,
+            labels=dataset.labels[positions],
+            train=np.arange(len(train)),
+            validation=np.arange(len(train), len(positions)),
+            classes=len(dataset.classes),
+            kind="network",
+        )
+        found = []
+        for name in NUMBER_ON_NETWORK if dataset.is_numbers else ON_NETWORK:
+            fitted = fit_rival(
+                name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
+            )
+            found.append(_standing_on(network, model.network, fitted, dataset))
+        stage.words = f"trained {' and '.join(each.name for each in found)}" + _words(found[-1], dataset)
+    return found
+
+
+def _standing_on(network: Entrant, layers: Network, fitted: Fitted, dataset: Dataset) -> Entrant:
+    """A simple model together with the layers it stands on, as one model."""
+    model = ClassicalModel(
+        fitted.predictor,
+        "network",
+        dataset.classes,
+        preprocessing=dataset.preprocessing,
+        network=layers,
+    )
+    return Entrant(
+        name=f"{fitted.name}-on-{network.name}",
+        model=model,
+        train_examples=fitted.train_examples,
+        train_seconds=network.train_seconds + fitted.seconds,
+        validation=answers(model, dataset, dataset.validation),
+        features=f"last hidden layer of {network.name}",
+        candidates=fitted.candidates,
+    )
+
+
+def _entrant(fitted: Fitted, dataset: Dataset) -> Entrant:
+    model = ClassicalModel(
+        fitted.predictor, fitted.features, dataset.classes, preprocessing=dataset.preprocessing
+    )
+    return Entrant(
+        name=fitted.name,
+        model=model,
+        train_examples=fitted.train_examples,
+        train_seconds=fitted.seconds,
+        validation=answers(model, dataset, dataset.validation),
+        features=fitted.features if fitted.predictor.inputs else None,
+        candidates=fitted.candidates,
+    )
+
+
+def _words(entrant: Entrant, dataset: Dataset) -> str:
+    """How it did on validation, for its line."""
+    if len(entrant.validation) == 0:
+        return ""
+    labels = dataset.labels[dataset.validation]
+    if dataset.is_numbers:
+        error = float(np.sqrt(np.mean((entrant.validation - labels) ** 2)))
+        return f": root mean squared error {error:.3g} on validation"
+    return f": accuracy {(entrant.validation.argmax(axis=1) == labels).mean():.3f} on validation"
+
+
+def _keep(folder: Path, entrant: Entrant) -> None:
+    """Write a model where a resumed run finds it; its description comes last and completes it."""
+    make_folder(folder)
+    save(entrant.model, folder / "model", {})
+    write_json(
+        folder / _FITTED,
+        {
+            "train_examples": entrant.train_examples,
+            "train_seconds": entrant.train_seconds,
+            "features": entrant.features,
+            "candidates": [list(each) for each in entrant.candidates],
+        },
+    )
+
+
+def _restored(folder: Path, name: str, dataset: Dataset) -> Entrant | None:
+    """A model that `_keep` wrote, or `None` where there is none that is whole."""
+    try:
+        facts = json.loads((folder / _FITTED).read_text(encoding="utf-8"))
+        model = load_any(folder / "model")
+    except (OSError, ValueError, ModelFileError):
+        return None
+    return Entrant(
+        name=name,
+        model=model,
+        train_examples=int(facts["train_examples"]),
+        train_seconds=float(facts["train_seconds"]),
+        validation=answers(model, dataset, dataset.validation),
+        features=facts["features"],
+        candidates=tuple(Candidate(*each) for each in facts["candidates"]),
+    )

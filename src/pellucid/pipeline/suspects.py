@@ -1,0 +1,119 @@
+"""Labels that are likely wrong, by models that never saw the example they judge."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from pellucid.classical import Lesson, extract, fit_rival
+from pellucid.data import Dataset
+from pellucid.evaluation import label_errors
+from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.stages import Stages
+from pellucid.reports import Suspect, Suspects
+from pellucid.settings import Settings
+from pellucid.training.determinism import Purpose, choose_threads, generator
+
+_FOLDS = 3
+_MOST_EXAMINED = 20_000
+_SHOWN = 40
+_JUDGE = "logistic-regression"
+
+
+def find_suspects(
+    dataset: Dataset,
+    judge: Entrant,
+    test: Float64[np.ndarray, "test classes"],
+    settings: Settings,
+    stages: Stages,
+) -> Suspects:
+    """Look for wrong labels in every split by confident learning.
+
+    Validation and test examples are judged by the recommended model, which did not learn from
+    them. Training examples are judged, where rivals are trained, by logistic regression on
+    histograms of oriented gradients, three times trained on two thirds and asked about the rest.
+
+    Args:
+        dataset: the data.
+        judge: the recommended model.
+        test: its probabilities on the test split.
+        settings: seed, threads and whether rivals are trained.
+        stages: shows what is done.
+
+    Returns:
+        The likeliest, and how many there are.
+    """
+    held_out = np.concatenate([dataset.validation, dataset.test])
+    found = [(held_out, np.concatenate([judge.validation, test]))]
+    method = f"Validation and test examples were judged by {judge.name}, which did not learn from them."
+    if settings.rivals:
+        with stages.stage("judging the labels of the training examples"):
+            found.append(_cross_fitted(dataset, settings))
+        share = "" if len(dataset.train) <= _MOST_EXAMINED else f" (of {_MOST_EXAMINED:,}, drawn by chance)"
+        method += (
+            f" Training examples{share} were judged by logistic regression on histograms of oriented "
+            "gradients, trained three times on two thirds of them and asked about the rest."
+        )
+    suspects: list[tuple[float, Suspect]] = []
+    for positions, probabilities in found:
+        for each in label_errors(dataset.labels[positions], probabilities):
+            place = int(positions[each.position])
+            margin = each.probability - each.probability_of_label
+            suspects.append((margin, _suspect(dataset, place, each)))
+    suspects.sort(key=lambda pair: -pair[0])
+    return Suspects(
+        shown=[suspect for _, suspect in suspects[:_SHOWN]],
+        count=len(suspects),
+        examined=sum(len(positions) for positions, _ in found),
+        method=method,
+    )
+
+
+def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of training examples, and probabilities by models that did not learn from them."""
+    draws = generator(settings.seed, Purpose.SAMPLE, 3)
+    positions = draws.permutation(dataset.train)[:_MOST_EXAMINED]
+    features = extract("hog", dataset.pixels[positions])
+    labels = dataset.labels[positions]
+    places = np.arange(len(positions))
+    probabilities = np.zeros((len(positions), len(dataset.classes)))
+    for fold in range(_FOLDS):
+        asked = places % _FOLDS == fold
+        lesson = Lesson(features, labels, places[~asked], places[:0], len(dataset.classes), kind="values")
+        fitted = fit_rival(_JUDGE, lesson, seed=settings.seed, threads=choose_threads(settings))
+        probabilities[asked] = fitted.predictor.predict(features[asked])
+    return positions, probabilities
+
+
+def _suspect(dataset: Dataset, place: int, found: Any) -> Suspect:
+    split = next(name for name, members in dataset.split_positions.items() if place in members)
+    return Suspect(
+        pixels=np.array(dataset.pixels[place]),
+        source=dataset.sources[place],
+        split=split,
+        label=dataset.classes[dataset.labels[place]],
+        suggested=dataset.classes[found.suggested],
+        probability=found.probability,
+        probability_of_label=found.probability_of_label,
+    )
+
+
+def as_json(suspects: Suspects | None) -> dict[str, Any] | None:
+    """The form of `label_errors` in `metrics.json`.
+
+    Args:
+        suspects: what was found, or `None` where it was not looked for.
+
+    Returns:
+        JSON without pictures.
+    """
+    if suspects is None:
+        return None
+    names: Sequence[str] = ("source", "split", "label", "suggested", "probability", "probability_of_label")
+    return {
+        "count": suspects.count,
+        "examined": suspects.examined,
+        "method": suspects.method,
+        "examples": [{name: getattr(each, name) for name in names} for each in suspects.shown],
+    }

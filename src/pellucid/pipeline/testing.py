@@ -1,0 +1,140 @@
+"""The one look at the test split: every model answers, and is scored, once."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.data import Dataset
+from pellucid.evaluation import (
+    at_temperature,
+    compare_all,
+    compare_numbers,
+    reliability,
+    score,
+    score_numbers,
+)
+from pellucid.pipeline.entrants import Entrant, answers
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What one model said on the test split.
+
+    Attributes:
+        raw: probabilities at temperature 1 (n, classes), or numbers (n,).
+        answers: the same at the model's temperature.
+        milliseconds: to answer one example.
+    """
+
+    raw: np.ndarray
+    answers: np.ndarray
+    milliseconds: float
+
+
+def test_once(entrants: Sequence[Entrant], dataset: Dataset) -> dict[str, Tested]:
+    """Ask every model about the test split.
+
+    Args:
+        entrants: the models, at their temperatures.
+        dataset: its test split is used here and nowhere before.
+
+    Returns:
+        What each said, by name.
+    """
+    found = {}
+    for entrant in entrants:
+        began = time.perf_counter()
+        raw = answers(entrant.model.at(1.0), dataset, dataset.test)
+        seconds = time.perf_counter() - began
+        calibrated = raw if dataset.is_numbers else at_temperature(raw, entrant.model.temperature)
+        found[entrant.name] = Tested(raw, calibrated, 1000 * seconds / max(1, len(dataset.test)))
+    return found
+
+
+def entry(entrant: Entrant, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
+    """A model's entry in `metrics.json`, its size on disk still missing.
+
+    Args:
+        entrant: the model.
+        tested: what it said.
+        dataset: for the labels.
+        seed: seed of the bootstrap.
+
+    Returns:
+        JSON.
+    """
+    labels = dataset.labels[dataset.test]
+    kept = ~np.isin(dataset.test, dataset.leaked)
+    without = None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
+    return {
+        "validation": _values(scores(dataset.labels[dataset.validation], entrant.validation, seed)),
+        "test": scores(labels, tested.answers, seed),
+        "test_without_leaked": without,
+        "train_examples": entrant.train_examples,
+        "saw_fewer": entrant.train_examples < len(dataset.train),
+        "train_seconds": round(entrant.train_seconds, 3),
+        "parameters": entrant.model.parameters,
+        "bytes": 0,
+        "milliseconds_per_example": round(tested.milliseconds, 4),
+        "features": entrant.features,
+        "candidates": [each._asdict() for each in entrant.candidates],
+        "calibration": None if dataset.is_numbers else _calibration(entrant, tested, labels, seed),
+    }
+
+
+def scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+    """Scores with intervals, as `metrics.json` has them.
+
+    Args:
+        labels: class codes or numbers.
+        said: probabilities (n, classes) or numbers (n,).
+        seed: seed of the bootstrap.
+
+    Returns:
+        Each score by name; nothing where there is no example.
+    """
+    if len(labels) == 0:
+        return {}
+    return (score(labels, said, seed) if said.ndim == 2 else score_numbers(labels, said, seed)).to_json()
+
+
+def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> list[dict[str, Any]]:
+    """Every pair of models on the same test examples.
+
+    Args:
+        tested: what each model said, simplest first.
+        dataset: for the labels.
+        seed: seed of the permutations.
+
+    Returns:
+        The form of `comparisons` in `metrics.json`; the less simple model of a pair is `a`.
+    """
+    labels = dataset.labels[dataset.test]
+    names = list(tested)[::-1]
+    if len(names) < 2 or len(labels) == 0:
+        return []
+    if dataset.is_numbers:
+        found = compare_numbers(labels, {name: tested[name].answers for name in names}, seed)
+    else:
+        found = compare_all(labels, {name: tested[name].answers.argmax(axis=1) for name in names})
+    return [each.to_json() for each in found]
+
+
+def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Plain values, without intervals: validation decides, it does not conclude."""
+    return {name: float(each["value"]) for name, each in found.items()}
+
+
+def _calibration(entrant: Entrant, tested: Tested, labels: np.ndarray, seed: int) -> dict[str, Any] | None:
+    """Expected calibration error before and after the temperature."""
+    if len(labels) == 0:
+        return None
+    before, after = (reliability(labels, said, seed) for said in (tested.raw, tested.answers))
+    return {
+        "temperature": entrant.model.temperature,
+        "before": before.error._asdict(),
+        "after": after.error._asdict(),
+    }

@@ -1,0 +1,258 @@
+"""`--vary NAME=V1,V2,...`: from texts to variants, each a complete set of settings."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.errors import UsageError
+from pellucid.settings import CLASSICAL, ROWS, Row, Settings
+
+MOST_VARIANTS = 50
+
+_WORDS_OF_TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_NOT_VARIED = {
+    "metric": "it decides how variants are judged; give --metric once",
+    "time_limit": "variants would train for different numbers of steps from run to run; vary epochs",
+}
+OF_NETWORKS = frozenset(
+    row.name
+    for row in ROWS
+    if (row.group in ("network", "training") and row.name not in ("model", "metric"))
+    or row.name in ("precision", "device")
+)
+"""Settings that a classical model has no use for."""
+
+_NOT_GIVEN = {
+    "time_limit": "compare trains every variant for the steps its settings ask for; give --epochs",
+    "rivals": "compare trains what --vary names, such as --vary model=cnn,svm",
+    "learning_curve": "belongs to train",
+}
+_VARIED = {
+    row.name: row for row in ROWS if row.group in ("network", "training") and row.name not in _NOT_VARIED
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the things compared.
+
+    Attributes:
+        name: the varied settings with their values, such as `activation=relu`.
+        varied: those settings.
+        settings: all settings.
+    """
+
+    name: str
+    varied: Mapping[str, Any]
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is compared, and how often.
+
+    Attributes:
+        vary: the varied settings with their values.
+        given: the fixed settings that were given.
+        seeds: how many seeds.
+        folds: how many folds.
+    """
+
+    vary: Mapping[str, Sequence[Any]]
+    given: Mapping[str, Any]
+    seeds: int
+    folds: int
+
+    @property
+    def settings(self) -> Settings:
+        """The fixed settings; their seed is the first of all seeds."""
+        return Settings(**self.given)
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of each variant."""
+        return self.seeds * self.folds
+
+    def seed_numbers(self) -> list[int]:
+        """The seeds, counted up from the first.
+
+        Returns:
+            As many as there are.
+        """
+        return [(self.settings.seed + number) % 2**32 for number in range(self.seeds)]
+
+
+def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Read what stands behind `--vary`.
+
+    Args:
+        texts: each `NAME=V1,V2,...`.
+
+    Returns:
+        Names of settings to their values, in the order given.
+
+    Raises:
+        UsageError: a text is of another form, a name is unknown, cannot be varied or stands twice, or
+            a value is unfit; with what is admitted.
+    """
+    found: dict[str, tuple[Any, ...]] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise UsageError(f"--vary {text}: is not NAME=V1,V2,... such as activation=relu,tanh")
+        row = _row(name.strip())
+        if row.name in found:
+            raise UsageError(f"--vary {text}: {row.name} is varied twice; give all its values in one --vary")
+        found[row.name] = tuple(_value(row, each.strip()) for each in values.split(","))
+    return found
+
+
+def _row(name: str) -> Row:
+    """The setting of a name.
+
+    Raises:
+        UsageError: there is none, or it cannot be varied.
+    """
+    plain = name.removeprefix("--").replace("-", "_")
+    if plain in _VARIED:
+        return _VARIED[plain]
+    if plain == "seed":
+        raise UsageError("--vary seed: every variant is trained with several seeds anyway; give --seeds N")
+    if plain in _NOT_VARIED:
+        raise UsageError(f"--vary {plain}: cannot be varied: {_NOT_VARIED[plain]}")
+    known = ", ".join(sorted(_VARIED))
+    if plain in {row.name for row in ROWS}:
+        raise UsageError(f"--vary {plain}: is no setting of network or training; choose one of {known}")
+    raise UsageError(f"--vary {name}: is not known; choose one of {known}")
+
+
+def _value(row: Row, text: str) -> Any:
+    """A value as the table of settings takes it.
+
+    Raises:
+        UsageError: with what is admitted.
+    """
+    if not text:
+        raise UsageError(f"--vary {row.name}: a value is empty; write {row.name}=V1,V2 without gaps")
+    if row.kind is bool:
+        if text.lower() not in _WORDS_OF_TRUTH:
+            raise UsageError(f"--vary {row.name}: {text!r} is not true or false")
+        return _WORDS_OF_TRUTH[text.lower()]
+    if row.kind is str:
+        return text
+    try:
+        return row.kind(text)
+    except ValueError as error:
+        kind = "a whole number" if row.kind is int else "a number"
+        raise UsageError(f"--vary {row.name}: {text!r} is not {kind}") from error
+
+
+def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -> list[Variant]:
+    """Every combination of the varied settings, with the fixed ones.
+
+    Args:
+        vary: names of settings to their values.
+        given: the fixed settings by name.
+
+    Returns:
+        The variants in order, the last varied setting changing fastest.
+
+    Raises:
+        UsageError: nothing is varied, a setting is varied and fixed, has a single value or one value
+            twice, a value is unfit, or the settings of a variant contradict each other.
+    """
+    Settings.from_mapping(given, "settings")
+    for name, why in _NOT_GIVEN.items():
+        if given.get(name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')}: {why}")
+    if not vary:
+        raise UsageError(
+            "compare: --vary is missing; name a setting and its values: --vary activation=relu,tanh"
+        )
+    rows = {name: _row(name) for name in vary}
+    checked = {row.name: _checked(row.name, vary[name], given) for name, row in rows.items()}
+    combinations = list(itertools.product(*checked.values()))
+    if len(combinations) > MOST_VARIANTS:
+        raise UsageError(
+            f"--vary: makes {len(combinations):,} variants, and {MOST_VARIANTS} are the most; "
+            "give fewer values"
+        )
+    return [_variant(dict(zip(checked, values, strict=True)), given) for values in combinations]
+
+
+def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of one setting, brought to its type.
+
+    Raises:
+        UsageError: as for `make_variants`.
+    """
+    if name in given:
+        raise UsageError(f"--vary {name}: is also fixed at {shown(given[name])}; leave one of them out")
+    fit = tuple(getattr(Settings.from_mapping({name: value}, f"--vary {name}"), name) for value in values)
+    for place, value in enumerate(fit):
+        if value in fit[:place]:
+            raise UsageError(f"--vary {name}: {shown(value)} stands there twice; leave one out")
+    if len(fit) < 2:
+        raise UsageError(
+            f"--vary {name}: has one value only; give two or more, or fix it with {_VARIED[name].flag}"
+        )
+    return fit
+
+
+def _variant(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Variant:
+    """One combination.
+
+    Raises:
+        UsageError: its settings contradict each other.
+    """
+    name = " ".join(f"{setting}={shown(value)}" for setting, value in varied.items())
+    try:
+        settings = Settings(**{**given, **varied})
+    except UsageError as error:
+        raise UsageError(f"variant {name}: {error}") from error
+    idle = [setting for setting in varied if setting != "model"]
+    if settings.model in CLASSICAL and idle:
+        raise UsageError(
+            f"variant {name}: {', '.join(idle)} {'is' if len(idle) == 1 else 'are'} about networks, and "
+            f"{settings.model} is none; compare models alone, or networks alone"
+        )
+    return Variant(name, varied, settings_for(settings.model, settings))
+
+
+def settings_for(model: str, settings: Settings) -> Settings:
+    """The settings of one model out of several that are trained.
+
+    Args:
+        model: a network's name, or a classical model's.
+        settings: for all of them.
+
+    Returns:
+        For a network, the same; for a classical model, those that are not about networks.
+    """
+    if model not in CLASSICAL:
+        return settings
+    return Settings(
+        model=model,
+        target=settings.target,
+        image_size=settings.image_size,
+        metric=settings.metric,
+        seed=settings.seed,
+        threads=settings.threads,
+    )
+
+
+def shown(value: Any) -> str:
+    """A value of a setting as people write it.
+
+    Args:
+        value: of any setting.
+
+    Returns:
+        Such as `relu`, `0.01` or `true`.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return str(value)

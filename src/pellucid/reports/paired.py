@@ -1,0 +1,112 @@
+"""Pairs of models on the same test examples: which difference is real."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.reports.entries import BASELINES, Measure, measures
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.numbers import Score, finite
+from pellucid.reports.plots import Ruler, ruler
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two models compared.
+
+    Attributes:
+        first: the model that the difference belongs to.
+        second: the model it is measured against.
+        difference: score of the first minus score of the second.
+        bar: the difference on the list's common scale, zero marked; `None` where it lies off the scale.
+        p_value: adjusted for the number of pairs.
+        raw_p_value: of this pair alone.
+        verdict: in words.
+    """
+
+    first: str
+    second: str
+    difference: Score | None
+    bar: Ruler | None
+    p_value: float | None
+    raw_p_value: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Pairings:
+    """Every pair that was compared.
+
+    Attributes:
+        measure: the score that differs.
+        first: pairs with the recommended model, seen from it, the nearest other first.
+        rest: the other pairs.
+        bounds: ends of the scale of the first list.
+    """
+
+    measure: Measure
+    first: Sequence[Pairing]
+    rest: Sequence[Pairing]
+    bounds: tuple[float, float]
+
+    @property
+    def count(self) -> int:
+        """How many pairs were compared."""
+        return len(self.first) + len(self.rest)
+
+
+def pairings(facts: ReportFacts, comparisons: Any, measure: Measure | None = None) -> Pairings | None:
+    """Read the comparisons of `metrics.json`.
+
+    Args:
+        facts: what the report is made from.
+        comparisons: the list.
+        measure: the score that differs; by default the one that models are compared by.
+
+    Returns:
+        The pairs, or `None` where there are none.
+    """
+    measure = measure or measures(facts)[0]
+    read = [_read(each, facts.recommended, measure) for each in comparisons or ()]
+    if not read:
+        return None
+    first = sorted((each for each in read if each.first == facts.recommended), key=_distance)
+    rest = [each for each in read if each.first != facts.recommended]
+    bounds = _bounds(first)
+    return Pairings(measure, [_drawn(each, bounds) for each in first], rest, bounds)
+
+
+def _read(comparison: Mapping[str, Any], recommended: str, measure: Measure) -> Pairing:
+    """One comparison, turned around where the recommended model comes second."""
+    first, second = str(comparison.get("a", "")), str(comparison.get("b", ""))
+    difference = Score.read(comparison.get(f"{measure.key}_difference"))
+    if second == recommended:
+        first, second = second, first
+        if difference is not None:
+            difference = Score(-difference.value, -difference.high, -difference.low)
+    raw = finite(comparison.get("p_value"))
+    adjusted = finite(comparison.get("p_value_holm"))
+    verdict = str(comparison.get("verdict") or "")
+    return Pairing(first, second, difference, None, raw if adjusted is None else adjusted, raw, verdict)
+
+
+def _distance(pair: Pairing) -> float:
+    """How far the two are apart; infinite where it is not known."""
+    return math.inf if pair.difference is None else abs(pair.difference.value)
+
+
+def _bounds(pairs: Sequence[Pairing]) -> tuple[float, float]:
+    """A scale around zero, wide enough for all but the model that knows nothing."""
+    kept = [each for each in pairs if each.second not in BASELINES] or pairs
+    ends = [end for each in kept if each.difference for end in (each.difference.low, each.difference.high)]
+    reach = 1.1 * max((abs(end) for end in ends), default=0.0) or 1.0
+    return (-reach, reach)
+
+
+def _drawn(pair: Pairing, bounds: tuple[float, float]) -> Pairing:
+    difference = pair.difference
+    if difference is None or not bounds[0] <= difference.value <= bounds[1]:
+        return pair
+    bar = ruler(difference, bounds, (0.0, "0"))
+    return Pairing(pair.first, pair.second, difference, bar, pair.p_value, pair.raw_p_value, pair.verdict)

@@ -1,0 +1,73 @@
+"""What the model learned from, and what was found wrong with it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.reports.facts import ReportFacts
+
+_FINDING_LINES, _FINDING_WIDTH = 20, 6
+
+
+def build(facts: ReportFacts) -> Mapping[str, Any]:
+    """Say what the model learned from, and what was found wrong with it.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Content of `page/data.html`.
+    """
+    details = facts.check.to_json() if facts.check is not None else {}
+    return {
+        "counts": {
+            name: facts.data_count(name)
+            for name in ("train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked")
+        },
+        "sentences": facts.check.sentences() if facts.check is not None else [],
+        "spreads": _spreads(details),
+        "class_counts": list((details.get("counts") or {}).items()),
+        "findings": [finding for finding in _findings(details) if finding.count],
+    }
+
+
+def _spreads(details: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """How the numbers to predict lie, in all splits together and in each."""
+    found = details.get("numbers") or {}
+    splits = found.get("splits") or {}
+    return [(name, spread) for name, spread in (("all", found), *splits.items()) if spread]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something found in the data, with the places where it stands.
+
+    Attributes:
+        title: what was found.
+        count: how often.
+        lines: the first few, each the texts that belong together.
+    """
+
+    title: str
+    count: int
+    lines: Sequence[Sequence[str]]
+
+
+def _findings(details: Mapping[str, Any]) -> Sequence[Finding]:
+    """The lists of `Check.to_json`, cut to what a page can show."""
+
+    def finding(title: str, key: str, texts: Callable[[Any], Sequence[str]]) -> Finding:
+        found = details.get(key) or []
+        return Finding(title, len(found), [texts(each)[:_FINDING_WIDTH] for each in found[:_FINDING_LINES]])
+
+    return (
+        finding("Could not be used", "skipped_examples", lambda each: (each["source"], each["reason"])),
+        finding("Leaked from the test split", "leaked_examples", lambda each: (each,)),
+        finding(
+            "Equal content under different labels",
+            "conflicts",
+            lambda each: [f"{example['source']}: {example['label']}" for example in each],
+        ),
+        finding("Sets of exact copies", "copies", list),
+        finding("Near duplicates", "near_copies", list),
+    )

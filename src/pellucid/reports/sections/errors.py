@@ -1,0 +1,117 @@
+"""Where the recommended model errs: opened cells, mistakes, doubts, and labels that are likely wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.reports import confusion
+from pellucid.reports.facts import Answered, ReportFacts, Suspect
+from pellucid.reports.numbers import finite
+from pellucid.reports.pictures import Album, Placed, bind
+from pellucid.reports.residuals import residuals
+
+WORST_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An example with its picture.
+
+    Attributes:
+        about: what is known of it.
+        picture: where it stands in the page's album.
+    """
+
+    about: Answered | Suspect
+    picture: Placed
+
+    @property
+    def off(self) -> float | None:
+        """Answer minus truth, for numbers; `None` where either is no number."""
+        if not isinstance(self.about, Answered):
+            return None
+        try:
+            return finite(float(self.about.predicted) - float(self.about.label))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A cell of the confusion matrix with its examples.
+
+    Attributes:
+        pair: the cell.
+        shown: its examples, the surest answers first.
+    """
+
+    pair: confusion.Pair
+    shown: Sequence[Shown]
+
+
+def build(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Show where the answers are wrong, with pictures.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Content of `page/errors.html`; `None` where nothing was tested and no label is suspected.
+    """
+    if facts.numbers is not None:
+        return _numbers(facts)
+    if not facts.tested and facts.suspects is None:
+        return None
+    pairs = confusion.opened(facts)
+    suspects = () if facts.suspects is None else facts.suspects.shown
+    album, (worst, uncertain, suspected, *cells) = _shown(
+        facts.mistakes, facts.uncertain, suspects, *(pair.examples for pair in pairs)
+    )
+    wrong = facts.confusion - np.diag(np.diag(facts.confusion))
+    return {
+        "is_numbers": False,
+        "matrix": confusion.matrix(facts),
+        "steps": (*confusion.STEPS, 1.0),
+        "pairs": confusion.most_confused(facts),
+        "pair_count": int(np.count_nonzero(wrong)),
+        "wrong": int(wrong.sum()),
+        "tested": facts.tested,
+        "per_class": confusion.per_class(facts) if facts.tested else (),
+        "opened": [Opened(pair, shown) for pair, shown in zip(pairs, cells, strict=True)],
+        "worst": worst,
+        "uncertain": uncertain,
+        "suspects": facts.suspects,
+        "suspected": suspected,
+        "first": WORST_SHOWN,
+        "album": album,
+    }
+
+
+def _numbers(facts: ReportFacts) -> Mapping[str, Any] | None:
+    if facts.numbers is None or len(facts.numbers) == 0:
+        return None
+    album, (worst,) = _shown(facts.mistakes)
+    return {
+        "is_numbers": True,
+        "residuals": residuals(facts.numbers, facts.noun),
+        "tested": len(facts.numbers),
+        "worst": worst,
+        "first": WORST_SHOWN,
+        "album": album,
+    }
+
+
+def _shown(*groups: Sequence[Answered] | Sequence[Suspect]) -> tuple[Album, list[list[Shown]]]:
+    """Bind the pictures of all groups into one album.
+
+    Args:
+        groups: examples.
+
+    Returns:
+        The album, and the groups with the places of their pictures.
+    """
+    album = bind([each.pixels for group in groups for each in group])
+    places = iter(album.places)
+    return album, [[Shown(each, next(places)) for each in group] for group in groups]

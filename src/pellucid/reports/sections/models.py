@@ -1,0 +1,172 @@
+"""What stood against the recommended model: every model that was trained, on one scale."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.reports import entries
+from pellucid.reports.entries import Measure
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.numbers import Score, finite
+from pellucid.reports.paired import pairings
+from pellucid.reports.plots import Ruler, round_bounds, ruler
+from pellucid.reports.sections import folds
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A line of the table of models.
+
+    Attributes:
+        name: the model.
+        colour: place of its colour.
+        is_recommended: whether it is the one to use.
+        saw_fewer: whether it learned from a part of the training examples only.
+        score: the test score that models are compared by.
+        bar: that score on the table's common scale.
+        others: its other test scores, in the order of `entries.measures`.
+        without_leaked: the score without the leaked test examples.
+        facts: its entry in `metrics.json`.
+    """
+
+    name: str
+    colour: int
+    is_recommended: bool
+    saw_fewer: bool
+    score: Score | None
+    bar: Ruler | None
+    others: Sequence[Score | None]
+    without_leaked: Score | None
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a model was given to choose from.
+
+    Attributes:
+        model: the model.
+        features: those it chose.
+        candidates: each in words, its score on validation, and whether it was chosen.
+    """
+
+    model: str
+    features: str
+    candidates: Sequence[tuple[str, float | None, bool]]
+
+
+def build(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Compare every model that was trained.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Content of `page/models.html`, the recommended model first, then by score; `None` without models.
+    """
+    trained = entries.models(facts)
+    if not trained:
+        return None
+    headline, *others = entries.measures(facts)
+    scores = {name: entries.test_score(entry, headline) for name, entry in trained.items()}
+    bounds, reference = _scale(facts, scores, headline)
+    rows = [_row(facts, name, entry, headline, bounds, reference) for name, entry in trained.items()]
+    rows.sort(key=lambda row: (not row.is_recommended, *_rank(row.score, headline)))
+    return {
+        "rows": rows,
+        "recommended": rows[0],
+        "headline": headline,
+        "others": others,
+        "bounds": bounds,
+        "reference": reference,
+        "off_scale": reference is not None and not bounds[0] <= reference <= bounds[1],
+        "baseline": entries.baseline(facts),
+        "fewer": [row for row in rows if row.saw_fewer],
+        "has_leaked": any(row.without_leaked for row in rows),
+        "tried": _tried(rows),
+        "metric": _selection(facts),
+        "pairings": pairings(facts, facts.metrics.get("comparisons")),
+        "folds": folds.read(facts),
+    }
+
+
+def _row(
+    facts: ReportFacts,
+    name: str,
+    entry: Mapping[str, Any],
+    headline: Measure,
+    bounds: tuple[float, float],
+    reference: float | None,
+) -> ModelRow:
+    score = entries.test_score(entry, headline)
+    return ModelRow(
+        name=name,
+        colour=entries.colour(name),
+        is_recommended=name == facts.recommended,
+        saw_fewer=entries.saw_fewer(facts, entry),
+        score=score,
+        bar=None if score is None else ruler(score, bounds, None if reference is None else (reference, "")),
+        others=[entries.test_score(entry, measure) for measure in entries.measures(facts)[1:]],
+        without_leaked=Score.read((entry.get("test_without_leaked") or {}).get(headline.key)),
+        facts=entry,
+    )
+
+
+def _rank(score: Score | None, headline: Measure) -> tuple[bool, float]:
+    """Sorts the best model first and those without a score last."""
+    return (True, 0.0) if score is None else (False, -headline.better(score))
+
+
+def _scale(
+    facts: ReportFacts, scores: Mapping[str, Score | None], headline: Measure
+) -> tuple[tuple[float, float], float | None]:
+    """Ends of the common scale, and the score of the model that knows nothing.
+
+    Errors reach from round number to round number, the baseline's among them. Shares end at one
+    and start where the models that know something do, so that these can be told apart; a baseline
+    far below is left of the scale.
+    """
+    baseline = scores.get(entries.baseline(facts) or "")
+    reference = baseline.value if baseline is not None else None
+    if reference is None and not facts.is_numbers:
+        reference = facts.chance
+    known = [score for name, score in scores.items() if score is not None and name not in entries.BASELINES]
+    if headline.is_error:
+        shown = [*known, baseline] if baseline is not None else known
+        low, high = (
+            min((each.low for each in shown), default=0.0),
+            max((each.high for each in shown), default=1.0),
+        )
+        return round_bounds(low, high), reference
+    low = math.floor(10 * min((score.low for score in known), default=0.0)) / 10
+    return (min(max(0.0, low), 0.9), 1.0), reference
+
+
+def _tried(rows: Sequence[ModelRow]) -> Sequence[Tried]:
+    """The candidates of every model that had any."""
+    found = []
+    for row in rows:
+        candidates = [each for each in row.facts.get("candidates") or () if isinstance(each, Mapping)]
+        features = str(row.facts.get("features") or "")
+        if not candidates and not features:
+            continue
+        scores = [finite(each.get("score")) for each in candidates]
+        best = max((score for score in scores if score is not None), default=None)
+        chosen = scores.index(best) if best is not None else -1
+        lines = [
+            (_words(each), None if score is None else abs(score), place == chosen)
+            for place, (each, score) in enumerate(zip(candidates, scores, strict=True))
+        ]
+        found.append(Tried(row.name, features, lines))
+    return found
+
+
+def _words(candidate: Mapping[str, Any]) -> str:
+    features, words = str(candidate.get("features") or ""), str(candidate.get("words") or "")
+    return ", ".join(text for text in (features, words) if text)
+
+
+def _selection(facts: ReportFacts) -> Measure:
+    """The score that candidates are chosen by on validation."""
+    return entries.measure_named(facts, "" if facts.is_numbers else facts.settings.get("metric"))

@@ -1,0 +1,35 @@
+"""How to make the run again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pellucid.reports.facts import ReportFacts
+from pellucid.settings import ROWS
+
+
+def build(facts: ReportFacts) -> Mapping[str, Any]:
+    """Give the command, settings and versions that make the run again.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Content of `page/repeat.html`.
+    """
+    meanings = {row.name: row.meaning for row in ROWS}
+    rows = [(name, _shown(value), meanings.get(name, "")) for name, value in facts.settings.items()]
+    return {
+        "command": facts.command,
+        "settings": rows,
+        "versions": sorted(facts.versions.items()),
+        "seed": facts.metrics.get("seed"),
+    }
+
+
+def _shown(value: Any) -> str:
+    """A setting's value as people write it."""
+    if value is None:
+        return "by rule"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

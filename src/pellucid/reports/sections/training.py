@@ -1,0 +1,125 @@
+"""How training went: loss, accuracy and learning rate after each epoch."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.reports import entries
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.numbers import finite
+from pellucid.reports.plots import Axes, Plot, Series, line_plot
+
+_COLUMNS = (
+    ("train_loss", "Train loss"),
+    ("train_accuracy", "Train accuracy"),
+    ("validation_loss", "Validation loss"),
+    ("validation_accuracy", "Validation accuracy"),
+    ("validation_macro_f1", "Validation macro-F1"),
+)
+_COLUMNS_OF_NUMBERS = (
+    ("train_loss", "Train loss"),
+    ("validation_loss", "Validation loss"),
+    ("validation_root_mean_squared_error", "Validation root mean squared error"),
+    ("validation_mean_absolute_error", "Validation mean absolute error"),
+    ("validation_r2", "Validation R²"),
+)
+
+
+def build(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Show how loss, score and learning rate ran.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Content of `page/training.html`; `None` without a history.
+    """
+    if not facts.history:
+        return None
+    key, words, is_error = _judged(facts)
+    scores = [(finite(line.get(key)), line) for line in facts.history]
+    measured = [(value, line) for value, line in scores if value is not None]
+    best = _best(measured, is_error)
+    speeds = [speed for line in facts.history if (speed := finite(line.get("images_per_second")))]
+    network = entries.network(facts)
+    return {
+        "plots": [plot for plot in _training_plots(facts) if plot is not None],
+        "rows": _thinned(facts.history, 200),
+        "columns": _COLUMNS_OF_NUMBERS if facts.is_numbers else _COLUMNS,
+        "epochs": len(facts.history),
+        "has_chance": facts.chance is not None and not facts.is_numbers,
+        "score": words,
+        "is_error": is_error,
+        "first": measured[0][0] if measured else None,
+        "last": finite(facts.history[-1].get(key)),
+        "best": best[0],
+        "best_epoch": None if best[1] is None else best[1].get("epoch"),
+        "pictures_per_second": sum(speeds) / len(speeds) if speeds else None,
+        "network": None if network == facts.recommended else network,
+    }
+
+
+def _judged(facts: ReportFacts) -> tuple[str, str, bool]:
+    """The score that epochs are judged by: its key, its name, and whether smaller is better."""
+    if facts.is_numbers:
+        return "validation_root_mean_squared_error", "root mean squared error", True
+    return "validation_accuracy", "accuracy", False
+
+
+def _best(
+    measured: Sequence[tuple[float, Mapping[str, Any]]], is_error: bool
+) -> tuple[float, Mapping[str, Any]] | tuple[None, None]:
+    """The best epoch's score and line, the earliest of equals."""
+    if not measured:
+        return (None, None)
+    return (min if is_error else max)(measured, key=lambda pair: pair[0])
+
+
+def _thinned(lines: Sequence[Mapping[str, Any]], most: int) -> Sequence[Mapping[str, Any]]:
+    """Evenly spaced lines of a long history, its last among them."""
+    stride = math.ceil(len(lines) / most)
+    return lines[(len(lines) - 1) % stride :: stride]
+
+
+def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
+    lines = _thinned(facts.history, 400)
+    epochs = [finite(line.get("epoch")) or float(place) for place, line in enumerate(lines, start=1)]
+
+    def series(label: str, style: str, key: str) -> Series:
+        return Series(label, style, epochs, [finite(line.get(key)) for line in lines])
+
+    loss = line_plot(
+        [series("validation", "main", "validation_loss"), series("train", "second", "train_loss")],
+        Axes("Loss", "Mean loss after each epoch", "epoch", _loss_unit(facts)),
+    )
+    rate = line_plot(
+        [series("", "plain", "learning_rate")],
+        Axes("Learning rate", "Learning rate at the end of each epoch", "epoch", "no unit"),
+    )
+    if facts.is_numbers:
+        error = line_plot(
+            [
+                series("squared", "main", "validation_root_mean_squared_error"),
+                series("absolute", "second", "validation_mean_absolute_error"),
+            ],
+            Axes(
+                "Error",
+                "Root mean squared and mean absolute error on validation after each epoch",
+                "epoch",
+                "root mean squared, mean absolute",
+            ),
+        )
+        return error, loss, rate
+    chance = None if facts.chance is None else (facts.chance, "chance")
+    accuracy = line_plot(
+        [series("validation", "main", "validation_accuracy"), series("train", "second", "train_accuracy")],
+        Axes("Accuracy", "Share named right after each epoch", "epoch", "share right", (0, 1), chance),
+    )
+    return accuracy, loss, rate
+
+
+def _loss_unit(facts: ReportFacts) -> str:
+    """What the loss is measured in."""
+    if facts.is_numbers:
+        return "squared error, labels standardised"
+    return "squared error" if facts.settings.get("loss") == "mse" else f"nats per {facts.noun}"

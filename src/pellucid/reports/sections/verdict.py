@@ -1,0 +1,25 @@
+"""The verdict: one sentence on what was reached."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pellucid.reports import entries
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.verdict import TRUSTED, judge
+from pellucid.reports.verdict_of_numbers import judge_numbers
+
+
+def build(facts: ReportFacts) -> Mapping[str, Any]:
+    """Say in one sentence what was reached.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Content of `page/verdict.html`.
+    """
+    return {
+        "verdict": judge_numbers(facts) if facts.is_numbers else judge(facts),
+        "models": len(entries.models(facts)),
+        "trusted_share": TRUSTED,
+    }

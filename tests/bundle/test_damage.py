@@ -1,0 +1,170 @@
+"""FAULTS 20: damaged and forged model files, of networks, of classical models and of both in one."""
+
+import os
+import resource
+import shutil
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from forged_folders import document_of, header_of, write_weights
+from pellucid.bundle import load, load_any
+from pellucid.errors import ModelFileError
+from pellucid.networks import NetworkConfig
+from small_models import reseal
+
+FILES = ("model.json", "weights.safetensors", "README.md")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_flipped_byte(name, any_folder):
+    path = any_folder / name
+    content = path.read_bytes()
+    count = 300 if name == "model.json" else 60
+    places = np.unique(np.linspace(0, len(content) - 1, count).astype(int))
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= (0x01, 0x20, 0xFF)[place % 3]
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=rf"{name}: |'README\.md'|README\.md"):
+            load_any(any_folder)
+    path.write_bytes(content)
+    load_any(any_folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_truncation(name, any_folder):
+    path = any_folder / name
+    content = path.read_bytes()
+    for length in (0, 1, 7, 8, 9, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(ModelFileError, match=rf"{name}: .*use an undamaged copy"):
+            load_any(any_folder)
+
+
+def test_truncation_with_right_checksums(any_folder):
+    content = (any_folder / "weights.safetensors").read_bytes()
+    for length in (0, 7, 8, 9, 100, len(content) - 1):
+        (any_folder / "weights.safetensors").write_bytes(content[:length])
+        reseal(any_folder)
+        with pytest.raises(
+            ModelFileError, match=r"weights\.safetensors: (truncated|not acceptable JSON|\d+ bytes)"
+        ):
+            load_any(any_folder)
+
+
+def test_bytes_after_the_last_tensor(any_folder):
+    header, data = header_of(any_folder)
+    write_weights(any_folder, header, data + b"hidden")
+    with pytest.raises(ModelFileError, match=r"\d+ bytes, but its header announces \d+"):
+        load_any(any_folder)
+
+
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1, 10**9, 16 << 20])
+def test_a_header_longer_than_the_file(length, any_folder):
+    header, data = header_of(any_folder)
+    write_weights(any_folder, header, data, length=length)
+    with pytest.raises(ModelFileError, match="truncated or not a safetensors file"):
+        load_any(any_folder)
+
+
+HEADER_CHANGES = {
+    "shape bomb": ({"shape": [10**9, 10**9]}, r"is F32 \[1000000000, 1000000000\], the architecture needs"),
+    "negative side": ({"shape": [-10, -8]}, "the architecture needs float32"),
+    "side as a fraction": ({"shape": [10.0, 24.0]}, "the architecture needs float32"),
+    "other type": ({"dtype": "F64"}, "is F64 .* the architecture needs float32"),
+    "unknown type": ({"dtype": "os.system"}, "is os.system .* the architecture needs float32"),
+    "type that is no text": ({"dtype": ["F32"]}, "is malformed"),
+    "offsets past the end": ({"data_offsets": [0, 2**62]}, "does not stand at bytes"),
+    "offsets backwards": ({"data_offsets": [80, 0]}, "does not stand at bytes"),
+    "offsets over another tensor": ({"data_offsets": [0, 960]}, "does not stand at bytes"),
+    "offsets that are no numbers": ({"data_offsets": ["0", "960"]}, "is malformed"),
+    "offsets missing": ({"data_offsets": None}, "is malformed"),
+    "something more": ({"path": "../elsewhere"}, "is malformed"),
+}
+
+
+@pytest.mark.parametrize("change", HEADER_CHANGES)
+def test_a_header_that_lies(change, any_folder, tensor):
+    header, data = header_of(any_folder)
+    fields, reason = HEADER_CHANGES[change]
+    header[tensor] |= fields
+    write_weights(any_folder, header, data)
+    with pytest.raises(ModelFileError, match=reason):
+        load_any(any_folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda header, tensor: header.pop(tensor), "does not fit the architecture: lacks '{tensor}'"),
+        (
+            lambda header, tensor: header.update(more=header[tensor]),
+            "holds 'more', which does not belong to it",
+        ),
+        (lambda header, _: header.update(__metadata__={"a": "b"}), "holds '__metadata__'"),
+    ],
+)
+def test_other_tensors_than_the_architecture_needs(change, reason, any_folder, tensor):
+    header, data = header_of(any_folder)
+    change(header, tensor)
+    write_weights(any_folder, header, data)
+    with pytest.raises(ModelFileError, match=reason.format(tensor=tensor)):
+        load_any(any_folder)
+
+
+@pytest.mark.parametrize("text", [b'{"a": {}, "a": {}}', b"[1, 2]", b"{", b"\xff\xff"])
+def test_a_header_that_is_no_object(text, any_folder):
+    write_weights(any_folder, text, b"")
+    with pytest.raises(
+        ModelFileError, match=r"weights\.safetensors: (not acceptable JSON|its header is not)"
+    ):
+        load_any(any_folder)
+
+
+def test_weights_that_are_not_finite(any_folder, tensor):
+    header, data = header_of(any_folder)
+    start = header[tensor]["data_offsets"][0]
+    write_weights(any_folder, header, data[:start] + struct.pack("<f", float("nan")) + data[start + 4 :])
+    with pytest.raises(ModelFileError, match="holds weights that are not finite"):
+        load_any(any_folder)
+
+
+def test_a_bomb_allocates_nothing(folder):
+    """An admissible architecture of 1.6 GB, over weights of a few kilobytes."""
+    architecture = document_of(folder)["architecture"]
+    bomb = NetworkConfig.from_json(
+        {**architecture, "name": "mlp", "widths": [20_000, 19_000], "stem_filters": 0}
+    )
+    reseal(folder, architecture=bomb.to_json())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelFileError, match="does not fit the architecture"):
+        load(folder)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 50_000 * (1 if sys.platform == "linux" else 1024)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_links_are_refused(name, any_folder, tmp_path):
+    shutil.move(any_folder / name, tmp_path / "elsewhere")
+    (any_folder / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelFileError, match=rf"{name}: a link; a model folder holds its own files"):
+        load_any(any_folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_is_never_waited_for(name, any_folder):
+    (any_folder / name).unlink()
+    os.mkfifo(any_folder / name)
+    with pytest.raises(ModelFileError, match=rf"{name}: not a regular file"):
+        load_any(any_folder)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "README.md"])
+def test_another_files_checksum(name, any_folder):
+    content = (any_folder / name).read_bytes()
+    (any_folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelFileError, match=rf"{name}: its checksum does not match: it was changed"):
+        load_any(any_folder)

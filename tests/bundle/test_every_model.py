@@ -1,0 +1,220 @@
+"""What holds for every model that a folder can hold."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from every_model import CLASSICAL, CLASSIFIERS, MODELS, ON_NETWORK, answers_of, inputs_of
+from forged_folders import document_of
+from pellucid.bundle import ClassicalModel, Model, load, load_any, save
+from pellucid.bundle.answering import at_temperature
+from pellucid.bundle.kinds import KINDS
+from pellucid.classical import PREDICTORS, feature_length
+from pellucid.errors import DataError, ModelFileError
+from small_models import DIGITS, digits
+
+
+@pytest.fixture(params=MODELS)
+def each(request):
+    return MODELS[request.param]()
+
+
+@pytest.fixture(params=CLASSIFIERS)
+def classifier(request):
+    return MODELS[request.param]()
+
+
+def test_the_protocol(each):
+    assert isinstance(each, Model)
+    assert each.is_numbers == (each.classes == ())
+    assert type(each.parameters) is int
+    assert each.parameters > 0
+    assert each.name
+    assert each.temperature == 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_saved_model_answers_the_same(name, saved):
+    model, loaded = MODELS[name](), load_any(saved(name))
+    assert type(loaded) is type(model)
+    assert (loaded.classes, loaded.preprocessing) == (model.classes, model.preprocessing)
+    assert (loaded.parameters, loaded.name) == (model.parameters, model.name)
+    assert np.array_equal(answers_of(loaded, 200), answers_of(model, 200))
+
+
+def test_its_temperature_is_saved(classifier, tmp_path):
+    model = classifier.at(1.7)
+    save(model, tmp_path / "model", {})
+    loaded = load_any(tmp_path / "model")
+    assert loaded.temperature == 1.7
+    assert np.array_equal(answers_of(loaded), answers_of(model))
+
+
+def test_equal_models_are_equal_bytes(each, tmp_path):
+    save(each, tmp_path / "one", {})
+    save(load_any(tmp_path / "one"), tmp_path / "two", {})
+    for name in ("weights.safetensors", "model.json", "README.md"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_temperature_leaves_the_weights_alone(classifier, tmp_path):
+    save(classifier, tmp_path / "one", {})
+    save(classifier.at(2.0), tmp_path / "two", {})
+    one, two = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_probabilities_at_a_temperature(classifier):
+    plain = answers_of(classifier)
+    assert np.array_equal(answers_of(classifier.at(1)), plain)
+    for temperature in (0.5, 3.0):
+        found = answers_of(classifier.at(temperature))
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+        np.testing.assert_allclose(found, at_temperature(plain, temperature), atol=1e-12)
+        assert np.array_equal(found.argmax(axis=1), plain.argmax(axis=1))
+    assert classifier.temperature == 1
+
+
+def test_questions_of_the_other_kind_are_refused(each):
+    inputs = inputs_of(each)
+    if each.is_numbers:
+        with pytest.raises(
+            DataError, match="it predicts numbers and has no probabilities; use predict_values"
+        ):
+            each.predict_proba(inputs)
+    else:
+        with pytest.raises(DataError, match="it predicts classes and no numbers; use predict_proba"):
+            each.predict_values(inputs)
+
+
+def test_temperatures_that_make_no_sense_are_refused(each):
+    for temperature in (0.0, -1.0, 0.001, 101.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"temperature: .* is outside 0.01 to 100"):
+            each.at(temperature)
+    if each.is_numbers:
+        with pytest.raises(ValueError, match="in a model of numbers, where only 1 has a meaning"):
+            each.at(2.0)
+
+
+def test_answers_have_one_row_for_each_input(each):
+    ask = each.predict_values if each.is_numbers else each.predict_proba
+    for count in (0, 1, 3):
+        found = ask(inputs_of(each)[:count])
+        assert found.dtype == np.float64
+        assert found.shape == ((count,) if each.is_numbers else (count, 10))
+
+
+def test_a_row_does_not_depend_on_its_batch(each):
+    ask = each.predict_values if each.is_numbers else each.predict_proba
+    inputs = inputs_of(each, 1500)
+    together = ask(inputs)
+    for rows in (slice(0, 1), slice(1020, 1030), slice(1499, 1500)):
+        np.testing.assert_allclose(ask(inputs[rows]), together[rows], atol=2e-5)
+
+
+def test_inputs_of_another_form_are_refused(each):
+    ask = each.predict_values if each.is_numbers else each.predict_proba
+    inputs = inputs_of(each)
+    with pytest.raises(
+        DataError, match=r"found float64 of shape .*, expected (uint8|float32) of shape \(n, "
+    ):
+        ask(inputs.astype(np.float64))
+    with pytest.raises(DataError, match=r"found .*, expected"):
+        ask(inputs[0])
+
+
+def test_commands_for_pictures_take_models_of_pictures(each, tmp_path):
+    save(each, tmp_path / "model", {})
+    if each.preprocessing is None:
+        with pytest.raises(ModelFileError, match="this model takes feature vectors, not pictures"):
+            load(tmp_path / "model")
+    else:
+        assert load(tmp_path / "model").preprocessing == each.preprocessing
+
+
+def test_the_hidden_layer(each):
+    inputs = inputs_of(each, 5)
+    if getattr(each, "network", None) is None:
+        with pytest.raises(DataError, match="it has no hidden layer"):
+            each.transform(inputs)
+    else:
+        head = each.network.head
+        linear = head if isinstance(head, torch.nn.Linear) else head.linear
+        assert each.transform(inputs).shape == (5, linear.in_features)
+
+
+@pytest.mark.parametrize("name", ON_NETWORK)
+def test_a_model_on_a_network_sees_what_the_network_gives(name):
+    model = MODELS[name]()
+    seen = model.predictor.predict(model.transform(inputs_of(model)))
+    expected = seen[:, 0] if model.is_numbers else seen
+    np.testing.assert_allclose(answers_of(model), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CLASSICAL | ON_NETWORK)
+def test_classical_models_learned_something(name):
+    """Majority and mean aside, they know digits that they have not seen."""
+    model, labels = MODELS[name](), digits()[1][-200:]
+    found = answers_of(model, 200)
+    if name.startswith(("majority", "mean")):
+        assert (found == found[0]).all()
+    elif model.is_numbers:
+        assert np.mean((found - labels) ** 2) < np.var(labels)
+    else:
+        assert (
+            found.argmax(axis=1) == labels
+        ).mean() > 0.3  # chance is 0.1, and the network below is untrained
+
+
+def test_cards_of_every_model(each, tmp_path):
+    save(each, tmp_path / "model", {"training examples": 300})
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert re.search(r"^\| parameters \| [\d,]+ \|$", card, re.M)
+    assert "| training examples | 300 |" in card
+    assert ("## Numbers" in card) == each.is_numbers
+    assert ("## Classes" in card) != each.is_numbers
+    assert "None" not in card
+    assert max(len(line) for line in card.splitlines()) < 180
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("cnn", ["| network | cnn |", "| mirroring | none |"]),
+        ("majority", ["| model | the same answer always |", r"| features | none\: it looks at nothing |"]),
+        ("logistic-regression", ["| model | linear model |", "| features | pixels |"]),
+        ("svm", [r"| model | support vector machine \(Gaussian kernel\) |"]),
+        ("svm of vectors", ["| input | a vector of 64 numbers |", "| features | the values as they are |"]),
+        (
+            "logistic-regression-on-cnn",
+            [
+                "| model | linear model on cnn |",
+                "| features | the last hidden layer of a cnn network, which lies in this folder |",
+            ],
+        ),
+        ("mean", ["| output | one number, in the unit of the training labels |"]),
+        ("cnn of numbers", ["Those had the mean 4.426 and the standard deviation 2.86;"]),
+    ],
+)
+def test_what_a_card_says(name, lines, saved):
+    card = (saved(name) / "README.md").read_text()
+    for line in lines:
+        assert line in card
+
+
+def test_a_card_states_the_temperature_and_histograms(tmp_path):
+    length = feature_length("hog", (8, 8, 1))
+    settings = {"number": False, "outputs": 2, "inputs": length, "columns": 2}
+    arrays = {"weights": np.zeros((length, 2)), "bias": np.zeros(2), "classes": np.arange(2, dtype=np.int32)}
+    linear = PREDICTORS["linear"].from_parts(settings, arrays)
+    model = ClassicalModel(linear, "hog", ("a", "b"), preprocessing=DIGITS, temperature=1.234)
+    save(model, tmp_path / "model", {})
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert r"| features | histograms of oriented gradients \(HOG\) |" in card
+    assert r"| calibration | temperature 1\.23, fitted on validation examples |" in card
+
+
+def test_every_kind_is_among_them(saved):
+    assert {document_of(saved(name))["kind"] for name in MODELS} == set(KINDS)

@@ -1,0 +1,24 @@
+"""A weights file is never taken for a pickle or an archive, whatever the length of its header."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pellucid.bundle.foreign import refuse_foreign_file
+from pellucid.errors import ModelFileError
+
+
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408, 19_280, 35_615])
+def test_a_header_of_any_length_is_fine(length: int, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + b"{" + b" " * length)
+    refuse_foreign_file(path)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickles_of_every_protocol_are_refused(protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(pickle.dumps({"weights": [1.0] * 1000}, protocol))
+    with pytest.raises(ModelFileError, match=r"a pickle .*may run code; refused"):
+        refuse_foreign_file(path)

@@ -1,0 +1,293 @@
+"""What every classical rival promises, for classes and for numbers."""
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.svm import SVC, SVR
+
+from pellucid.classical import (
+    NUMBER_RIVALS,
+    PREDICTORS,
+    RIVALS,
+    Budget,
+    Lesson,
+    extract,
+    fit_rival,
+    kernel,
+    machines,
+    regression,
+    trees,
+)
+
+SMALL = Budget(screened=300, iterations=60, trees=20)
+every_rival = pytest.mark.parametrize("name", RIVALS)
+every_number_rival = pytest.mark.parametrize("name", NUMBER_RIVALS)
+
+
+def digits(train=400):
+    """Real digits as uint8 pictures, split by chance."""
+    data = load_digits()
+    pictures = (data.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
+    order = np.random.default_rng(0).permutation(len(pictures))
+    lesson = Lesson(
+        pictures,
+        data.target.astype(np.int64),
+        np.sort(order[:train]),
+        np.sort(order[train : train + 150]),
+        10,
+    )
+    return lesson, order[train + 150 :]
+
+
+def numbers(train=300):
+    """Real measurements of patients, and how far their diabetes went on."""
+    data = load_diabetes()
+    order = np.random.default_rng(0).permutation(len(data.data))
+    rows = (data.data * 7 + 3).astype(np.float32)
+    return Lesson(
+        rows, data.target.astype(np.float64), np.sort(order[:train]), np.sort(order[train:]), 0, "values"
+    )
+
+
+def asked(fitted, inputs):
+    return fitted.predictor.predict(extract(fitted.features, inputs))
+
+
+def fit(name, lesson, **named):
+    return fit_rival(name, lesson, seed=3, threads=1, **{"budget": SMALL, **named})
+
+
+@every_rival
+def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
+    lesson, test = digits()
+    fitted = fit(name, lesson)
+    together = asked(fitted, lesson.inputs[test[:50]])
+    alone = np.concatenate([asked(fitted, lesson.inputs[[each]]) for each in test[:50]])
+    assert together.shape == (50, 10)
+    assert together.min() >= 0
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(alone, together, rtol=0, atol=1e-12)
+    assert asked(fitted, lesson.inputs[:0]).shape == (0, 10)
+
+
+@every_rival
+def test_same_lesson_same_model(name):
+    first, second = (fit(name, digits()[0]) for _ in range(2))
+    assert first.candidates == second.candidates
+    for one, other in zip(first.predictor.arrays().values(), second.predictor.arrays().values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@every_rival
+def test_arrays_and_settings_are_the_whole_model(name):
+    lesson, test = digits()
+    fitted = fit(name, lesson)
+    kind = PREDICTORS[fitted.predictor.kind]
+    arrays, settings = fitted.predictor.arrays(), fitted.predictor.to_json()
+    forms = {key: (str(array.dtype), array.shape) for key, array in arrays.items()}
+    assert forms == kind.expected(settings)
+    again = kind.from_parts(settings, {key: array.copy() for key, array in arrays.items()})
+    np.testing.assert_array_equal(
+        again.predict(extract(fitted.features, lesson.inputs[test])), asked(fitted, lesson.inputs[test])
+    )
+    assert (again.outputs, again.inputs, again.parameters) == (
+        fitted.predictor.outputs,
+        fitted.predictor.inputs,
+        fitted.predictor.parameters,
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in RIVALS if name != "majority"])
+def test_every_rival_beats_majority(name):
+    lesson, test = digits()
+    reached = [
+        (asked(fit(each, lesson), lesson.inputs[test]).argmax(axis=1) == lesson.labels[test]).mean()
+        for each in (name, "majority")
+    ]
+    assert reached[0] > 0.85 > 0.2 > reached[1]
+
+
+@every_rival
+@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+def test_the_best_candidate_on_validation_is_taken(name, metric):
+    lesson, _ = digits()
+    fitted = fit(name, lesson, metric=metric)
+    assert (len(fitted.candidates) > 1) == (name != "majority")
+    if fitted.candidates:
+        assert fitted.features == max(fitted.candidates, key=lambda each: each.score).features
+        assert (max(each.score for each in fitted.candidates) <= 0) == (metric == "log-loss")
+    assert fitted.train_examples == 400
+
+
+@every_rival
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        pytest.param(2, np.arange(30) % 2, id="two classes, thirty examples"),
+        pytest.param(3, np.minimum(np.arange(30), 1) + 1, id="one example of a class, none of another"),
+        pytest.param(4, np.full(30, 2), id="one class only"),
+        pytest.param(30, np.arange(30), id="as many classes as examples"),
+        pytest.param(2, np.array([0, 1]), id="two examples"),
+    ],
+)
+def test_little_data(name, classes, labels):
+    pictures = (np.random.default_rng(1).random((len(labels), 5, 3, 3)) * 255).astype(np.uint8)
+    places = np.arange(len(labels))
+    lesson = Lesson(pictures, labels.astype(np.int64), places, places[:0], classes)
+    answers = asked(fit(name, lesson), pictures)
+    assert answers.shape == (len(labels), classes)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
+    assert (answers[:, np.setdiff1d(np.arange(classes), labels)] == 0).all()
+
+
+@every_rival
+def test_pictures_that_are_all_alike(name):
+    pictures, labels = np.full((40, 6, 6, 1), 9, np.uint8), np.arange(40) % 4
+    lesson = Lesson(pictures, labels.astype(np.int64), np.arange(30), np.arange(30, 40), 4)
+    answers = asked(fit(name, lesson), pictures)
+    np.testing.assert_allclose(answers, 0.25, atol=0.05)
+
+
+@every_number_rival
+def test_numbers(name):
+    lesson = numbers()
+    fitted, mean = fit(name, lesson), fit("mean", lesson)
+    values, truth = asked(fitted, lesson.inputs[lesson.validation]), lesson.labels[lesson.validation]
+    assert values.shape == (len(truth), 1)
+    assert fitted.predictor.outputs == 1
+    assert mean.predictor.predict(lesson.inputs[:1])[0, 0] == pytest.approx(
+        lesson.labels[lesson.train].mean()
+    )
+    if name != "mean":
+        error, most = (
+            np.sqrt(((found[:, 0] - truth) ** 2).mean())
+            for found in (values, asked(mean, lesson.inputs[lesson.validation]))
+        )
+        assert error < 0.85 * most
+    kind = PREDICTORS[fitted.predictor.kind]
+    again = kind.from_parts(fitted.predictor.to_json(), fitted.predictor.arrays())
+    np.testing.assert_array_equal(again.predict(lesson.inputs[lesson.validation]), values)
+
+
+@every_number_rival
+@pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
+def test_numbers_of_little_data(name, labels):
+    rows = np.random.default_rng(2).random((12, 40)).astype(np.float32)
+    lesson = Lesson(rows, labels, np.arange(12), np.arange(0), 0, "network")
+    assert np.isfinite(asked(fit(name, lesson), rows)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "lesson", "said"),
+    [
+        ("ridge", digits()[0], "'ridge' is not one of majority"),
+        ("majority", numbers(), "not one of mean, ridge"),
+    ],
+)
+def test_a_model_of_the_other_kind_is_refused(name, lesson, said):
+    with pytest.raises(ValueError, match=said):
+        fit(name, lesson)
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(ValueError, match="metric: 'speed' is not one of accuracy, macro-f1, log-loss"):
+        fit("majority", digits()[0], metric="speed")
+
+
+def test_a_rival_that_saw_fewer_examples_says_so():
+    fitted = fit("random-forest", digits()[0], budget=Budget(examples=100, trees=10))
+    assert fitted.train_examples == 100
+
+
+def spied(monkeypatch, module, estimator):
+    """Every estimator that the module fits from now on."""
+    fitted = []
+
+    class Spied(estimator):
+        def fit(self, *arguments, **named):
+            fitted.append(self)
+            return super().fit(*arguments, **named)
+
+    monkeypatch.setattr(module, estimator.__name__, Spied)
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Thousands of rows that no model has seen: mixtures of real digits with noise."""
+    chance = np.random.default_rng(5)
+    lesson, _ = digits()
+    pair = chance.integers(0, len(lesson.inputs), (4000, 2))
+    mixed = lesson.inputs[pair].mean(axis=1) + chance.normal(0, 20, (4000, 8, 8, 1))
+    return np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+def agree(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(ours.argmax(axis=1), theirs.argmax(axis=1))
+
+
+def test_logistic_regression_answers_as_scikit_learn_does(monkeypatch, many):
+    models = spied(monkeypatch, regression, LogisticRegression)
+    lesson, _ = digits()
+    fitted = fit("logistic-regression", lesson)
+    seen = extract(fitted.features, lesson.inputs[lesson.train]).astype(np.float64)
+    changes = seen.std(axis=0) > 0
+    scale = changes / np.sqrt(seen.var(axis=0)[changes].mean())
+    agree(
+        asked(fitted, many),
+        models[-1].predict_proba((extract(fitted.features, many) - seen.mean(axis=0)) * scale),
+    )
+
+
+def test_forest_answers_as_scikit_learn_does(monkeypatch, many):
+    models = spied(monkeypatch, trees, RandomForestClassifier)
+    fitted = fit("random-forest", digits()[0])
+    agree(asked(fitted, many), models[-1].predict_proba(extract(fitted.features, many)))
+
+
+def test_machine_answers_as_scikit_learn_does(many):
+    lesson, _ = digits()
+    fitted = fit("svm", lesson)
+    ours = fitted.predictor
+    order = lesson.table(fitted.features, next(iter(lesson._kept))[1])
+    space = kernel.project(order.train, ours.mean, ours.projection).astype(np.float32).astype(np.float64)
+    words = max(fitted.candidates, key=lambda each: each.score).words
+    strength = float(words.split("C = ")[1].split(",")[0])
+    model = SVC(C=strength, gamma=float(ours.gamma[0]), decision_function_shape="ovo").fit(
+        space, order.labels
+    )
+    rows = kernel.project(extract(fitted.features, many), ours.mean, ours.projection)
+    votes = np.zeros((len(rows), 10))
+    for (first, second), decisions in zip(
+        [(a, b) for a in range(10) for b in range(a + 1, 10)], model.decision_function(rows).T, strict=True
+    ):
+        votes[:, first] += expit(5 * decisions)
+        votes[:, second] += expit(-5 * decisions)
+    agree(asked(fitted, many), softmax(ours.scale[0] * votes, axis=1))
+    rows = kernel.project(extract(fitted.features, lesson.inputs), ours.mean, ours.projection)
+    assert (asked(fitted, lesson.inputs).argmax(axis=1) == model.predict(rows)).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "estimator"),
+    [("ridge", regression, Ridge), ("svm", machines, SVR), ("random-forest", trees, RandomForestRegressor)],
+)
+def test_numbers_are_those_of_scikit_learn(monkeypatch, name, module, estimator):
+    models = spied(monkeypatch, module, estimator)
+    lesson = numbers()
+    fitted = fit(name, lesson)
+    labels, rows = lesson.labels[lesson.train], lesson.inputs[lesson.validation]
+    if name == "random-forest":
+        theirs = models[-1].predict(rows)
+    else:
+        seen = lesson.inputs[lesson.train].astype(np.float64)
+        rows = (rows - seen.mean(axis=0)) / seen.std(axis=0)
+        if name == "svm":
+            ours = fitted.predictor
+            rows = kernel.project(lesson.inputs[lesson.validation], ours.mean, ours.projection)
+        theirs = models[-1].predict(rows) * labels.std() + labels.mean()
+    np.testing.assert_allclose(asked(fitted, lesson.inputs[lesson.validation])[:, 0], theirs, rtol=1e-5)

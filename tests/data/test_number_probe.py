@@ -1,0 +1,68 @@
+"""Whether mirrored and shifted pictures keep their number, on real pictures with known answers."""
+
+import numpy as np
+import pytest
+
+from pellucid.data import prepare
+from pellucid.data.number_probe import VariationProbe, probe_variations
+from pellucid.settings import Settings
+
+SHIFT = 2
+
+
+@pytest.fixture(scope="module")
+def clothes():
+    """Pictures of the bundled sample, and positions to train on."""
+    dataset, _ = prepare("sample:fashion", Settings())
+    return dataset.pixels, dataset.train[:2500]
+
+
+def _centre(pixels, axis):
+    ink = pixels[..., 0].astype(np.float64)
+    places = np.arange(28.0).reshape((1, -1, 1) if axis == 1 else (1, 1, -1))
+    return (ink * places).sum((1, 2)) / ink.sum((1, 2))
+
+
+NUMBERS = {
+    "brightness": lambda pixels: pixels.mean((1, 2, 3), dtype=np.float64),
+    "horizontal place": lambda pixels: _centre(pixels, 2),
+    "vertical place": lambda pixels: _centre(pixels, 1),
+    "chance": lambda pixels: np.random.default_rng(0).normal(size=len(pixels)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "mirroring", "shifting"),
+    [
+        ("brightness", True, True),
+        ("horizontal place", False, False),
+        ("vertical place", True, False),
+        ("chance", False, False),
+    ],
+)
+def test_the_data_says_what_keeps_the_number(clothes, name, mirroring, shifting):
+    pixels, train = clothes
+    numbers = NUMBERS[name](pixels)
+    found = probe_variations(pixels, numbers, train, SHIFT, np.random.default_rng(0))
+    assert [each.keeps_number for each in found] == [mirroring, shifting]
+    assert [each.can_tell for each in found] == [name != "chance"] * 2
+
+
+def test_a_few_pictures_cannot_tell(clothes):
+    pixels, train = clothes
+    numbers = NUMBERS["brightness"](pixels)
+    for each in probe_variations(pixels, numbers, train[:20], SHIFT, np.random.default_rng(0)):
+        assert not each.keeps_number
+        assert each.sentence().startswith(
+            f"{each.name} is left out: the nearest neighbours among 20 training"
+        )
+
+
+@pytest.mark.parametrize(("joint", "keeps"), [(1.0, True), (1.05, True), (1.2, False)])
+def test_an_increase_beyond_the_standard_error_counts(joint, keeps):
+    probe = VariationProbe("mirroring", 100, 50, 4.0, 1.0, joint, 0.1)
+    assert probe.keeps_number == keeps
+    assert probe.sentence() == (
+        f"mirroring {'keeps' if keeps else 'changes'} the number: the nearest neighbour of 100 training "
+        f"pictures errs by 1 (root mean square), with such copies of them by {joint**0.5:.4g}"
+    )

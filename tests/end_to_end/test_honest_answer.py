@@ -1,0 +1,211 @@
+"""The network beside its rivals on the same split: what a run says, and what planted faults make it say."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import pellucid as package
+
+QUICK = ("--epochs", "8", "--width", "16", "--threads", "1")
+NAMES = [
+    "majority",
+    "logistic-regression",
+    "svm",
+    "random-forest",
+    "cnn",
+    "logistic-regression-on-cnn",
+    "svm-on-cnn",
+]
+NUMBER_NAMES = ["mean", "ridge", "svm", "random-forest", "cnn", "ridge-on-cnn", "svm-on-cnn"]
+
+
+def _metrics(run):
+    return json.loads((run / "metrics.json").read_text())
+
+
+def _trained(pellucid, data, run, *more):
+    done = pellucid("train", data, "--out", run, *QUICK, *more)
+    assert done.returncode == 0, done.stderr
+    return _metrics(run)
+
+
+@pytest.fixture(scope="module")
+def run(pellucid, digits_npz, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("honest") / "run"
+    _trained(pellucid, digits_npz, folder)
+    return folder
+
+
+def test_every_rival_stands_beside_the_network(run):
+    metrics = _metrics(run)
+    assert list(metrics["models"]) == NAMES
+    assert {path.name for path in (run / "models").iterdir()} == set(NAMES)
+    for name, model in metrics["models"].items():
+        assert model["test"]["accuracy"]["low"] <= model["test"]["accuracy"]["value"], name
+        assert model["train_examples"] > 0
+        assert model["bytes"] == sum(file.stat().st_size for file in (run / "models" / name).iterdir())
+    assert metrics["models"]["svm"]["features"] in ("pixels", "hog")
+    assert len(metrics["models"]["svm"]["candidates"]) > 1
+    assert metrics["models"]["cnn"]["test"]["accuracy"]["value"] > 0.9
+    assert metrics["models"]["majority"]["test"]["accuracy"]["value"] < 0.2
+
+
+def test_every_pair_is_compared_on_the_same_examples(run):
+    comparisons = _metrics(run)["comparisons"]
+    assert len(comparisons) == len(NAMES) * (len(NAMES) - 1) // 2
+    for each in comparisons:
+        difference = each["accuracy_difference"]
+        assert difference["low"] <= difference["value"] <= difference["high"]
+        assert 0 <= each["p_value"] <= each["p_value_holm"] <= 1
+        assert each["verdict"]
+    pair = next(each for each in comparisons if (each["a"], each["b"]) == ("cnn", "majority"))
+    assert pair["accuracy_difference"]["low"] > 0.5
+    assert pair["p_value"] < 1e-6
+
+
+def test_the_recommended_model_is_in_model_and_its_reason_names_it(run):
+    metrics = _metrics(run)
+    assert metrics["recommended"] in metrics["reason"]
+    chosen = run / "models" / metrics["recommended"]
+    assert (run / "model" / "model.json").read_bytes() == (chosen / "model.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_answers_after_loading_as_it_was_tested(run, digits_npz, name):
+    data = np.load(digits_npz)
+    model = package.load(run / "models" / name)
+    right = (model.predict(data["x_test"]) == data["y_test"].astype(str)).mean()
+    assert right == pytest.approx(_metrics(run)["models"][name]["test"]["accuracy"]["value"])
+
+
+def test_the_report_holds_the_whole_argument(run):
+    page = (run / "report.html").read_text()
+    for heading in (
+        "What stood against it",
+        "Where it errs",
+        "Can its probabilities be believed",
+        "Would more data help",
+        "How training went",
+        "The data",
+        "How to repeat it",
+    ):
+        assert heading in page
+    assert "<script" not in page
+
+
+def test_a_learning_curve_and_the_temperature_are_in_the_metrics(run):
+    metrics = _metrics(run)
+    points = metrics["learning_curve"]["curves"]["cnn"]
+    assert [point["examples"] for point in points] == sorted(point["examples"] for point in points)
+    assert len(points) == 3
+    assert metrics["models"]["cnn"]["calibration"]["temperature"] > 0
+    assert metrics["label_errors"]["examined"] > 1000
+
+
+def test_without_rivals_only_the_network_is_trained(pellucid, digits_npz, tmp_path):
+    metrics = _trained(pellucid, digits_npz, tmp_path / "run", "--no-rivals", "--epochs", "2")
+    assert list(metrics["models"]) == ["cnn"]
+    assert metrics["comparisons"] == []
+    assert metrics["learning_curve"] is None
+
+
+@pytest.mark.parametrize("name", ["majority", "logistic-regression", "svm", "random-forest"])
+def test_a_rival_trains_alone(pellucid, digits_npz, tmp_path, name):
+    done = pellucid("train", digits_npz, "--out", tmp_path / "run", "--model", name, "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    metrics = _metrics(tmp_path / "run")
+    assert list(metrics["models"]) == [name]
+    assert metrics["recommended"] == name
+    assert "nan" not in (tmp_path / "run" / "report.html").read_text().lower().split("<title>")[1][:2000]
+
+
+@pytest.fixture
+def pixels():
+    return (load_digits().images * 15).astype(np.uint8)
+
+
+def test_shuffled_labels_end_in_majority(pellucid, pixels, tmp_path):
+    labels = np.random.default_rng(3).permutation(load_digits().target)
+    np.savez(tmp_path / "shuffled.npz", x_train=pixels, y_train=labels)
+    metrics = _trained(pellucid, tmp_path / "shuffled.npz", tmp_path / "run", "--no-learning-curve")
+    assert metrics["recommended"] == "majority"
+    assert "no better than majority" in metrics["reason"]
+    assert "majority" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_test_pictures_copied_from_train_are_counted_and_both_scores_given(pellucid, pixels, tmp_path):
+    labels = load_digits().target
+    x_test = np.concatenate([pixels[1400:], pixels[:37]])
+    y_test = np.concatenate([labels[1400:], labels[:37]])
+    np.savez(
+        tmp_path / "leaky.npz", x_train=pixels[:1400], y_train=labels[:1400], x_test=x_test, y_test=y_test
+    )
+    metrics = _trained(pellucid, tmp_path / "leaky.npz", tmp_path / "run", "--no-learning-curve")
+    assert metrics["data"]["leaked"] == 37
+    for model in metrics["models"].values():
+        assert model["test_without_leaked"]["accuracy"]["value"] >= 0
+    forest = metrics["models"]["random-forest"]
+    assert forest["test"]["accuracy"]["value"] > forest["test_without_leaked"]["accuracy"]["value"]
+
+
+@pytest.fixture
+def table_of_ink(pixels, tmp_path):
+    """A table of pictures with the mean of their pixels, a fraction, as label."""
+    rows = ["path,ink"]
+    (tmp_path / "pictures").mkdir()
+    for index in range(600):
+        Image.fromarray(pixels[index]).save(tmp_path / "pictures" / f"{index}.png")
+        rows.append(f"pictures/{index}.png,{pixels[index].mean() / 7:.4f}")
+    path = tmp_path / "ink.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, tmp_path):
+    run = tmp_path / "run"
+    metrics = _trained(pellucid, table_of_ink, run, "--epochs", "20")
+    assert metrics["task"] == "image-regression"
+    assert metrics["classes"] == []
+    assert list(metrics["models"]) == NUMBER_NAMES
+    for model in metrics["models"].values():
+        assert list(model["test"]) == ["mean_absolute_error", "root_mean_squared_error", "r2"]
+    assert metrics["models"]["ridge"]["test"]["r2"]["value"] > 0.9
+    assert metrics["models"]["mean"]["test"]["r2"]["value"] < 0.1
+    assert metrics["models"]["cnn"]["test"]["r2"]["value"] > 0.5
+    assert metrics["recommended"] != "mean"
+    done = pellucid("predict", run, tmp_path / "pictures" / "1.png")
+    assert done.returncode == 0, done.stderr
+    label = float(done.stdout.splitlines()[1].split(",")[1])
+    assert label == pytest.approx(float(table_of_ink.read_text().splitlines()[2].split(",")[1]), rel=0.2)
+
+
+def test_a_run_stopped_among_the_rivals_goes_on_where_it_was(pellucid, digits_npz, run, tmp_path):
+    folder = tmp_path / "run"
+    words = [str(word) for word in ("train", digits_npz, "--out", folder, *QUICK)]
+    process = subprocess.Popen([sys.executable, "-m", "pellucid", *words], stderr=subprocess.PIPE, text=True)
+    kept = folder / "checkpoints" / "rivals" / "logistic-regression" / "fitted.json"
+    end = time.monotonic() + 120
+    while not kept.exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, message
+    assert "--resume" in message
+    done = pellucid(*words, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "took over logistic-regression" in done.stderr
+    ours, unbroken = _metrics(folder), _metrics(run)
+    for name in NAMES:
+        assert ours["models"][name]["test"] == unbroken["models"][name]["test"], name
+    assert ours["recommended"] == unbroken["recommended"]
+    shutil.rmtree(folder)

@@ -1,0 +1,134 @@
+"""Classical models alone, through the same two estimators."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.model_selection import GridSearchCV
+
+import pellucid
+from number_models import ink
+from small_models import digits
+
+DIGITS = load_digits()
+ROWS, PROGRESSION = load_diabetes(return_X_y=True)
+CLASSIFIERS = ("majority", "logistic-regression", "svm", "random-forest")
+REGRESSORS = ("mean", "ridge", "svm", "random-forest")
+
+
+@pytest.mark.parametrize("model", CLASSIFIERS)
+def test_classes_of_vectors(model: str) -> None:
+    estimator = pellucid.ImageClassifier(model=model, threads=1).fit(DIGITS.data[:500], DIGITS.target[:500])
+    score = estimator.score(DIGITS.data[500:], DIGITS.target[500:])
+    assert score > (0.05 if model == "majority" else 0.85)
+    probabilities = estimator.predict_proba(DIGITS.data[:9])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert estimator.predict(DIGITS.data[:9]).dtype == DIGITS.target.dtype
+    assert estimator.n_features_in_ == 64
+    assert estimator.history_ == []
+
+
+@pytest.mark.parametrize("model", CLASSIFIERS)
+def test_classes_of_pictures(model: str, tmp_path: Path) -> None:
+    estimator = pellucid.ImageClassifier(model=model, threads=1)
+    estimator.fit(DIGITS.images[:400], DIGITS.target[:400])
+    score = estimator.score(DIGITS.images[400:800], DIGITS.target[400:800])
+    assert score > (0.05 if model == "majority" else 0.75)
+    estimator.save(tmp_path / "model")
+    loaded = pellucid.load(tmp_path / "model")
+    assert isinstance(loaded, pellucid.ImageClassifier)
+    assert loaded.model == model
+    np.testing.assert_array_equal(
+        loaded.predict_proba(DIGITS.images[:99]), estimator.predict_proba(DIGITS.images[:99])
+    )
+
+
+@pytest.mark.parametrize("model", REGRESSORS)
+@pytest.mark.parametrize("form", ["vectors", "pictures"])
+def test_numbers(form: str, model: str, tmp_path: Path) -> None:
+    if form == "vectors":
+        inputs, numbers, least = ROWS, PROGRESSION, 0.3
+    else:
+        inputs, numbers, least = digits()[0][:600], ink()[:600], 0.4
+    estimator = pellucid.ImageRegressor(model=model, threads=1).fit(inputs[:300], numbers[:300])
+    score = estimator.score(inputs[300:], numbers[300:])
+    assert score > (-0.1 if model == "mean" else least)
+    if model == "mean":
+        np.testing.assert_allclose(estimator.predict(inputs), numbers[:300].mean())
+    estimator.save(tmp_path / "model")
+    loaded = pellucid.load(tmp_path / "model")
+    assert isinstance(loaded, pellucid.ImageRegressor)
+    assert loaded.model == model
+    np.testing.assert_array_equal(loaded.predict(inputs), estimator.predict(inputs))
+
+
+def test_the_features_are_chosen_on_few_examples_too() -> None:
+    """How much ink there is stands in the pixels, and not at all in the directions of edges."""
+    estimator = pellucid.ImageRegressor(model="ridge", threads=1).fit(digits()[0][:100], ink()[:100])
+    assert estimator.model_.features == "pixels"
+    assert estimator.score(digits()[0][100:600], ink()[100:600]) > 0.8
+
+
+def test_more_examples_are_judged_on_validation() -> None:
+    estimator = pellucid.ImageClassifier(model="logistic-regression", threads=1)
+    estimator.fit(DIGITS.data[:1200], DIGITS.target[:1200])
+    assert estimator.score(DIGITS.data[1200:], DIGITS.target[1200:]) > 0.85
+
+
+def test_the_same_seed_gives_the_same_forest() -> None:
+    def answers(seed: int) -> np.ndarray:
+        estimator = pellucid.ImageClassifier(model="random-forest", threads=1, seed=seed)
+        return estimator.fit(DIGITS.data[:200], DIGITS.target[:200]).predict_proba(DIGITS.data)
+
+    np.testing.assert_array_equal(answers(0), answers(0))
+    assert not np.array_equal(answers(0), answers(1))
+
+
+def test_there_is_no_hidden_layer() -> None:
+    estimator = pellucid.ImageClassifier(model="logistic-regression", threads=1)
+    estimator.fit(DIGITS.data[:200], DIGITS.target[:200])
+    with pytest.raises(pellucid.DataError, match="it has no hidden layer"):
+        estimator.transform(DIGITS.data)
+    with pytest.raises(pellucid.DataError, match="it has no hidden layer"):
+        estimator.get_feature_names_out()
+
+
+def test_a_grid_may_choose_between_models() -> None:
+    grid = {"model": ["majority", "logistic-regression"]}
+    search = GridSearchCV(clone(pellucid.ImageClassifier(threads=1)), grid, cv=2)
+    search.fit(DIGITS.data[:200], DIGITS.target[:200])
+    assert search.best_params_ == {"model": "logistic-regression"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (
+            pellucid.ImageClassifier(model="ridge"),
+            "--model: ridge predicts numbers, and these labels are classes; choose auto, a network or one of "
+            "majority, logistic-regression, svm, random-forest",
+        ),
+        (
+            pellucid.ImageRegressor(model="logistic-regression"),
+            "--model: logistic-regression predicts classes, and these labels are numbers; .* "
+            "mean, ridge, svm, random-forest",
+        ),
+        (pellucid.ImageRegressor(model="majority"), "majority predicts classes"),
+        (
+            pellucid.ImageClassifier(model="svm", epochs=3, activation="relu"),
+            "--activation, --epochs: steer networks only, and --model is svm; leave them out",
+        ),
+        (
+            pellucid.ImageClassifier(model="svm", class_weight={0: 2.0}),
+            "--class-weight: steers networks only, and --model is svm; leave it out",
+        ),
+        (pellucid.ImageRegressor(model="mean", preset="best"), "--preset: steers networks only"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    estimator: pellucid.ImageClassifier | pellucid.ImageRegressor, words: str
+) -> None:
+    with pytest.raises(pellucid.UsageError, match=words):
+        estimator.fit(DIGITS.data[:50], DIGITS.target[:50])

@@ -1,0 +1,150 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from pellucid.evaluation import (
+    at_temperature,
+    expected_calibration_error,
+    fit_temperature,
+    log_loss,
+    reliability,
+    wilson,
+)
+from pellucid.evaluation.calibration_error import calibration_error
+
+
+def drawn(examples, classes, stated=1.0, seed=0):
+    """Labels drawn from true probabilities; the logits of the stated ones are `stated` times as large."""
+    generator = np.random.default_rng(seed)
+    logits = 2 * generator.normal(size=(examples, classes))
+    true, said = np.exp(logits), np.exp(stated * logits)
+    true, said = (weights / weights.sum(axis=1, keepdims=True) for weights in (true, said))
+    labels = (true.cumsum(axis=1) < generator.random((examples, 1))).sum(axis=1)
+    return labels.clip(0, classes - 1).astype(np.int64), said
+
+
+@pytest.mark.parametrize("stated", [0.5, 1.0, 2.5])
+def test_the_temperature_undoes_overstatement(stated):
+    assert fit_temperature(*drawn(20_000, 5, stated)) == pytest.approx(stated, rel=0.05)
+
+
+@given(st.integers(0, 1000), st.floats(0.3, 4))
+def test_no_other_temperature_has_a_smaller_loss(seed, stated):
+    labels, probabilities = drawn(60, 3, stated, seed)
+    found = fit_temperature(labels, probabilities)
+    expected = minimize_scalar(
+        lambda log: log_loss(labels, at_temperature(probabilities, np.exp(log))),
+        bounds=(np.log(0.05), np.log(20)),
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
+    assert log_loss(labels, at_temperature(probabilities, found)) <= expected.fun + 1e-9
+
+
+def test_where_nothing_can_be_fitted():
+    uniform = np.full((6, 3), 1 / 3)
+    labels = np.array([0, 1, 2, 0, 1, 2])
+    right = np.eye(3)[labels] * 0.7 + 0.1
+    assert fit_temperature(labels[:0], uniform[:0]) == 1.0
+    assert fit_temperature(np.zeros(6, np.int64), drawn(6, 3)[1]) == 1.0
+    assert fit_temperature(labels, uniform) == 1.0
+    assert fit_temperature(labels, right) == 1.0
+    assert fit_temperature(labels, right[[1, 2, 0, 4, 5, 3]]) == 1.0
+
+
+def test_bounds_of_the_temperature():
+    labels = np.array([0, 1] * 10)
+    wrong_but_once = np.where(np.eye(2)[labels] == 1, 0.4, 0.6)
+    wrong_but_once[0] = [0.6, 0.4]
+    assert fit_temperature(labels, wrong_but_once) == 20.0
+    nearly_even = np.where(np.eye(2)[labels] == 1, 0.501, 0.499)
+    nearly_even[0] = [0.499, 0.501]
+    assert fit_temperature(labels, nearly_even) == 0.05
+
+
+def test_probabilities_of_zero_and_one():
+    labels, probabilities = drawn(300, 3, 2.0)
+    probabilities[:20] = np.eye(3)[labels[:20]]
+    probabilities[20:30] = np.eye(3)[(labels[20:30] + 1) % 3]
+    found = fit_temperature(labels, probabilities)
+    assert 0.05 < found < 20
+    rest = np.r_[0:20, 30:300]
+    assert found == pytest.approx(fit_temperature(labels[rest], probabilities[rest]))
+    assert np.isfinite(at_temperature(probabilities, found)).all()
+
+
+def test_temperature_keeps_answers_and_lowers_the_error():
+    labels, probabilities = drawn(5000, 4, 2.0)
+    tempered = at_temperature(probabilities, fit_temperature(labels, probabilities))
+    assert np.array_equal(tempered.argmax(axis=1), probabilities.argmax(axis=1))
+    before, after = reliability(labels, probabilities).error, reliability(labels, tempered).error
+    assert after.high < before.low
+    assert at_temperature(probabilities, 1.0) is probabilities
+
+
+def test_bins_by_hand():
+    probabilities = np.array([[0.61, 0.39], [0.65, 0.35], [0.1, 0.9]])
+    found = reliability(np.array([0, 1, 1]), probabilities)
+    first, second = found.bins
+    assert (first.low, first.high, first.examples) == (9 / 15, 10 / 15, 2)
+    assert first.confidence == pytest.approx(0.63)
+    assert first.accuracy == wilson(1, 2)
+    assert second.examples == 1
+    assert found.error.value == pytest.approx((abs(1 - 1.26) + 0.1) / 3)
+
+
+def test_bins_hold_every_answer():
+    labels, probabilities = drawn(500, 4)
+    found = reliability(labels, probabilities, seed=3)
+    assert sum(each.examples for each in found.bins) == 500
+    assert found.error.value == pytest.approx(expected_calibration_error(labels, probabilities))
+    assert found == reliability(labels, probabilities, seed=3)
+
+
+def test_no_example():
+    with pytest.raises(ValueError, match="no example to judge confidence by"):
+        reliability(np.zeros(0, np.int64), np.zeros((0, 3)))
+
+
+def test_few_and_extreme_answers():
+    for labels, probabilities in [
+        (np.array([0, 1]), np.array([[1.0, 0.0], [1.0, 0.0]])),
+        (np.array([0, 0]), np.array([[1.0, 0.0], [1.0, 0.0]])),
+        (np.array([1]), np.array([[0.4, 0.6]])),
+    ]:
+        low, value, high = (calibration_error(labels, probabilities)[k] for k in (1, 0, 2))
+        assert 0 <= low <= value <= high <= 1
+
+
+@pytest.mark.parametrize("stated", [1.0, 1.3])
+def test_the_interval_of_the_error_holds_the_truth(stated):
+    truth = expected_calibration_error(*drawn(400_000, 4, stated, seed=1))
+    held = [
+        found.low <= truth <= found.high
+        for found in (calibration_error(*drawn(500, 4, stated, 100 + t), seed=t) for t in range(100))
+    ]
+    assert np.mean(held) >= 0.88
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("examples", [300, 1000, 5000])
+@pytest.mark.parametrize("stated", [1.0, 1.1, 1.3, 2.0])
+def test_the_interval_of_the_error_holds_the_truth_95_percent_of_the_time(examples, stated):
+    """400 trials: the spread of a coverage of 0.95 is 0.011."""
+    truth = expected_calibration_error(*drawn(1_000_000, 10, stated, seed=1))
+    held = [
+        found.low <= truth <= found.high
+        for found in (calibration_error(*drawn(examples, 10, stated, 100 + t), seed=t) for t in range(400))
+    ]
+    assert 0.91 <= np.mean(held) <= 0.995
+
+
+def test_ten_thousand_examples_take_little_time():
+    labels, probabilities = drawn(10_000, 10)
+    began = time.process_time()
+    reliability(labels, probabilities)
+    assert time.process_time() - began < 0.5

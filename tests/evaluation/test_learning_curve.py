@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from pellucid.evaluation import learning_curve, wilson
+
+SIZES = [500, 1000, 2000, 4000]
+
+
+def answers(errors, examples, seed=0):
+    """Answers to labels of 0 that are wrong on these shares; the hard examples stay hard."""
+    order = np.random.default_rng(seed).permutation(examples)
+    found = []
+    for share in errors:
+        wrong = np.zeros(examples, np.int64)
+        wrong[order[: round(share * examples)]] = 1
+        found.append(wrong)
+    return list(zip(SIZES, found, strict=False))
+
+
+def outlook(errors, examples=2000):
+    return learning_curve(np.zeros(examples, np.int64), {"cnn": answers(errors, examples)}, "cnn")
+
+
+def test_a_falling_error_promises_more():
+    curve = outlook([0.2, 0.15, 0.1125, 0.0844])
+    assert curve.would_help is True
+    # the line goes on: 0.0844 x 0.75 = 0.0633, half an example added to the wrong ones makes it 0.0635
+    assert curve.outlook.startswith("More data would likely help cnn: with 8,000 training examples")
+    assert "accuracy would be about 0.936 [" in curve.outlook
+    assert "instead of 0.915" in curve.outlook
+
+
+def test_a_flat_error_promises_nothing():
+    curve = outlook([0.101, 0.1, 0.1, 0.1])
+    assert curve.would_help is False
+    assert "would hardly help cnn" in curve.outlook
+
+
+def test_few_examples_cannot_tell():
+    curve = outlook([0.2, 0.3, 0.1, 0.2], examples=30)
+    assert curve.would_help is None
+    assert "cannot be told" in curve.outlook
+
+
+def test_points_and_json():
+    labels = np.zeros(100, np.int64)
+    curve = learning_curve(
+        labels, {"svm": answers([0.5, 0.4], 100), "cnn": answers([0.3, 0.2, 0.1], 100)}, "svm"
+    )
+    assert curve.would_help is None
+    assert "three are needed" in curve.outlook
+    assert curve.curves["cnn"][0] == (500, wilson(70, 100))
+    document = curve.to_json()
+    assert document["metric"] == "accuracy"
+    assert document["curves"]["svm"][1] == {"examples": 1000, **wilson(60, 100)._asdict()}
+
+
+def test_numbers():
+    generator = np.random.default_rng(0)
+    labels = generator.normal(size=1000)
+    noise = generator.normal(size=1000)
+    falling = [(size, labels + noise * size**-0.5) for size in SIZES]
+    curve = learning_curve(labels, {"ridge": falling}, "ridge")
+    assert curve.metric == "root_mean_squared_error"
+    assert curve.would_help is True
+    assert curve.curves["ridge"][0].score.value == pytest.approx(500**-0.5, rel=0.1)
+    flat = [(size, labels + noise) for size in SIZES]
+    assert learning_curve(labels, {"ridge": flat}, "ridge").would_help is False
+
+
+def test_perfect_answers_need_no_more():
+    assert outlook([0.0, 0.0, 0.0]).would_help is False
+
+
+def test_no_validation_example_and_no_curve():
+    nothing = np.zeros(0, np.int64)
+    curve = learning_curve(nothing, {"cnn": [(10, nothing)]}, "cnn")
+    assert curve.would_help is None
+    assert curve.curves == {"cnn": ()}
+    with pytest.raises(ValueError, match="'svm' has no learning curve"):
+        learning_curve(nothing, {}, "svm")

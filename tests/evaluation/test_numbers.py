@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sklearn_metrics
+
+from pellucid.evaluation import score_numbers
+
+NAMES = ["mean_absolute_error", "root_mean_squared_error", "r2"]
+
+
+def test_by_hand():
+    # errors 1, -1, 2: 4/3, sqrt(6/3); the labels' squared distances from 2 add up to 2
+    scores = score_numbers(np.array([1.0, 2.0, 3.0]), np.array([2.0, 1.0, 5.0]))
+    assert scores.mean_absolute_error.value == pytest.approx(4 / 3)
+    assert scores.root_mean_squared_error.value == pytest.approx(np.sqrt(2))
+    assert scores.r2.value == pytest.approx(1 - 6 / 2)
+    assert scores.examples == 3
+    assert list(scores.to_json()) == NAMES
+
+
+@given(st.integers(0, 1000), st.integers(2, 60))
+def test_parity_with_scikit_learn(seed, examples):
+    generator = np.random.default_rng(seed)
+    labels = generator.normal(50, 4, size=examples)
+    predicted = labels + generator.normal(size=examples)
+    found = score_numbers(labels, predicted, seed)
+    assert found.mean_absolute_error.value == pytest.approx(
+        sklearn_metrics.mean_absolute_error(labels, predicted)
+    )
+    assert found.root_mean_squared_error.value == pytest.approx(
+        sklearn_metrics.root_mean_squared_error(labels, predicted)
+    )
+    assert found.r2.value == pytest.approx(sklearn_metrics.r2_score(labels, predicted))
+    for entry in found.to_json().values():
+        assert np.isfinite(list(entry.values())).all()
+        assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+def test_perfect_answers():
+    scores = score_numbers(np.arange(9.0), np.arange(9.0))
+    assert scores.root_mean_squared_error == (0.0, 0.0, 0.0)
+    assert scores.r2 == (1.0, 1.0, 1.0)
+
+
+def test_equal_labels():
+    assert score_numbers(np.ones(5), np.ones(5)).r2.value == 1.0
+    assert score_numbers(np.ones(5), np.ones(5) * 2).r2.value == 0.0
+
+
+def test_one_and_no_example():
+    one = score_numbers(np.array([1.0]), np.array([3.0]))
+    assert one.mean_absolute_error == (2.0, 2.0, 2.0)
+    with pytest.raises(ValueError, match="no example to score"):
+        score_numbers(np.zeros(0), np.zeros(0))
+
+
+def coverage(examples, trials):
+    """How often each interval holds the truth; errors normal of deviation 1, labels of deviation 2."""
+    truth = {"mean_absolute_error": np.sqrt(2 / np.pi), "root_mean_squared_error": 1.0, "r2": 0.75}
+    held = dict.fromkeys(NAMES, 0)
+    for trial in range(trials):
+        generator = np.random.default_rng(trial)
+        labels = 2 * generator.normal(size=examples)
+        found = score_numbers(labels, labels + generator.normal(size=examples), trial).to_json()
+        for name in NAMES:
+            held[name] += found[name]["low"] <= truth[name] <= found[name]["high"]
+    return {name: count / trials for name, count in held.items()}
+
+
+def test_intervals_hold_the_truth_most_of_the_time():
+    assert min(coverage(100, 60).values()) > 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("examples", [100, 1000])
+def test_intervals_hold_the_truth_95_percent_of_the_time(examples):
+    found = coverage(examples, 600)
+    assert all(0.925 <= share <= 0.975 for share in found.values()), found

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from pellucid.evaluation import recommend, recommend_numbers
+
+NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
+
+
+def stated(labels, strength, seed, classes=4):
+    """Probabilities that know the labels the better, the greater the strength."""
+    logits = np.random.default_rng(seed).normal(size=(len(labels), classes))
+    logits[np.arange(len(labels)), labels] += strength
+    powers = np.exp(logits)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def majority(labels, classes=4):
+    return np.tile(np.bincount(labels, minlength=classes) / len(labels), (len(labels), 1))
+
+
+LABELS = np.random.default_rng(0).integers(0, 4, 800)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+def test_the_better_model_is_taken(metric):
+    models = {"majority": majority(LABELS), "svm": stated(LABELS, 1.5, 1), "cnn": stated(LABELS, 3, 2)}
+    found = recommend(LABELS, models, metric)
+    assert found.name == "cnn"
+    assert "cnn is the best on 800 validation examples" in found.reason
+    assert "every simpler model is really worse; svm, with" in found.reason
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+def test_the_simpler_of_equals_is_taken(metric):
+    cnn = stated(LABELS, 3, 2)
+    svm = cnn.copy()
+    svm[:2] = 1 - cnn[:2]
+    svm[:2] /= svm[:2].sum(axis=1, keepdims=True)
+    found = recommend(LABELS, {"majority": majority(LABELS), "svm": svm, "cnn": cnn}, metric)
+    assert found.name == "svm"
+    assert "cnn scored best" in found.reason
+    assert "is not real; svm is the simpler model" in found.reason
+
+
+def test_the_simplest_may_be_the_best():
+    models = {"svm": stated(LABELS, 4, 1), "cnn": stated(LABELS, 1, 2)}
+    assert recommend(LABELS, models, "accuracy").reason.endswith("no model is simpler.")
+
+
+def shuffled(examples, metric, seed):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 4, examples)
+    models = {"majority": majority(labels)}
+    models.update({name: generator.dirichlet(np.full(4, 5.0), size=examples) for name in NAMES})
+    return recommend(labels, models, metric, seed)
+
+
+@pytest.mark.parametrize("examples", [100, 1000])
+def test_shuffled_labels_end_in_majority(examples):
+    """At 0.975, which is expected, 185 of 200 or fewer happen once in 5,000."""
+    found = [shuffled(examples, "accuracy", seed) for seed in range(200)]
+    assert sum(each.name == "majority" for each in found) > 185
+    assert all(
+        each.reason.startswith("The trained models are no better than majority")
+        for each in found
+        if each.name == "majority"
+    )
+
+
+@pytest.mark.parametrize("metric", ["macro-f1", "log-loss"])
+def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
+    assert sum(shuffled(200, metric, seed).name == "majority" for seed in range(20)) >= 18
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+@pytest.mark.parametrize("examples", [100, 300, 1000])
+def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric, examples):
+    found = [shuffled(examples, metric, seed).name == "majority" for seed in range(300)]
+    assert np.mean(found) >= 0.95
+
+
+def test_numbers():
+    generator = np.random.default_rng(0)
+    labels = generator.normal(size=400)
+    noise = generator.normal(size=(3, 400))
+    models = {"mean": np.zeros(400), "ridge": labels + 0.5 * noise[0], "cnn": labels + 0.2 * noise[1]}
+    assert recommend_numbers(labels, models).name == "cnn"
+    models["ridge"] = models["cnn"] + 0.001
+    assert recommend_numbers(labels, models).name == "ridge"
+    knows_nothing = {"mean": np.zeros(400), "cnn": 0.3 * noise[2]}
+    found = recommend_numbers(labels, knows_nothing)
+    assert found.name == "mean"
+    assert found.reason.startswith("The trained models are no better than mean")
+
+
+def test_without_validation_examples():
+    nothing = np.zeros((0, 3))
+    models = {"majority": nothing, "svm": nothing, "cnn": nothing, "svm-on-cnn": nothing}
+    found = recommend(np.zeros(0, np.int64), models, "accuracy")
+    assert found.name == "cnn"
+    assert found.reason.startswith("There are no validation examples")
+    assert recommend_numbers(np.zeros(0), {"mean": np.zeros(0), "ridge": np.zeros(0)}).name == "ridge"
+
+
+def test_one_model_and_none():
+    assert recommend(LABELS, {"svm": majority(LABELS)}, "accuracy").reason.startswith("svm is the only model")
+    with pytest.raises(ValueError, match="none to choose from"):
+        recommend(LABELS, {}, "accuracy")
+    with pytest.raises(ValueError, match="none to choose from"):
+        recommend_numbers(np.zeros(2), {})
+    with pytest.raises(ValueError, match="metric: 'f2' is not known"):
+        recommend(LABELS, {"svm": majority(LABELS)}, "f2")
+
+
+def test_two_examples_and_one_class():
+    labels = np.zeros(2, np.int64)
+    models = {"majority": np.array([[1.0, 0.0]] * 2), "cnn": np.array([[0.9, 0.1]] * 2)}
+    for metric in ("accuracy", "macro-f1", "log-loss"):
+        assert recommend(labels, models, metric).name == "majority"

@@ -1,0 +1,380 @@
+"""`compare` on real digits: planted differences are called real, and nothing else is."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid.errors import DataError, StorageError, UsageError
+from pellucid.pipeline import trials
+from pellucid.pipeline.compare import compare
+from pellucid.pipeline.standings import ALIKE, BETTER, IDENTICAL, MEASURES, UNDECIDED, rank
+from pellucid.pipeline.train import train
+from pellucid.pipeline.variants import make_variants, parse_vary
+from small_models import digits
+
+TINY = {"model": "mlp", "depth": 1, "width": 16, "epochs": 3, "threads": 1, "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """600 digits, 100 of them a test split of the user's own."""
+    pixels, labels = digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(path, x_train=pixels[:500], y_train=labels[:500], x_test=pixels[500:600], y_test=labels[500:600])
+    return path
+
+
+def read(run: Path) -> tuple[dict, list[dict]]:
+    lines = (run / "history.jsonl").read_text().splitlines()
+    return json.loads((run / "metrics.json").read_text()), [json.loads(line) for line in lines]
+
+
+def timeless(metrics: dict, history: list[dict]) -> tuple[str, str]:
+    """The same without what the clock decides."""
+    for entry in metrics["compare"]["variants"].values():
+        del entry["train_seconds"]
+    kept = [{k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in history]
+    return json.dumps(metrics), json.dumps(kept)
+
+
+@pytest.fixture(scope="module")
+def planted(data, tmp_path_factory) -> Path:
+    """A learning rate that learns against one that cannot, in a grid with one that changes nothing."""
+    out = tmp_path_factory.mktemp("planted") / "run"
+    vary = {"learning_rate": [0.02, 0.00001], "pooling": ["max", "average"]}
+    compare(data, out=out, vary=vary, seeds=2, folds=3, **TINY)
+    return out
+
+
+def test_a_planted_difference_is_real_and_a_setting_without_effect_is_not(planted):
+    found = read(planted)[0]["compare"]
+    verdicts = {(each["a"], each["b"]): each for each in found["comparisons"]}
+    assert list(found["variants"]) == [
+        "learning_rate=0.02 pooling=max",
+        "learning_rate=0.02 pooling=average",
+        "learning_rate=1e-05 pooling=max",
+        "learning_rate=1e-05 pooling=average",
+    ]
+    assert len(verdicts) == 6
+    for (a, b), each in verdicts.items():
+        if a.split()[0] == b.split()[0]:
+            assert each["verdict"] == f"{a} and {b}: {IDENTICAL}"
+            assert each["p_value"] == each["p_value_holm"] == 1
+            assert each["accuracy_difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+        else:
+            assert each["verdict"] == f"{a} {BETTER} {b}"
+            assert each["p_value"] <= each["p_value_holm"] < 0.05
+            assert each["accuracy_difference"]["low"] > 0.2
+    assert found["best"] == "learning_rate=0.02 pooling=max"
+
+
+def test_metrics_say_how_they_were_made(planted):
+    metrics = read(planted)[0]
+    found = metrics["compare"]
+    assert (metrics["format"], metrics["task"], metrics["data"]["test"]) == (1, "image-classification", 100)
+    assert (found["seeds"], found["folds"], found["trainings"], found["set_aside"]) == ([0, 1], 3, 6, 100)
+    assert found["train"] + found["judged"] < 500
+    for entry in found["variants"].values():
+        scores = [each["accuracy"] for each in entry["scores"]]
+        assert [(each["seed"], each["fold"]) for each in entry["scores"]] == [
+            (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3),
+        ]  # fmt: skip
+        assert entry["mean"]["value"] == pytest.approx(np.mean(scores))
+        assert entry["mean"]["low"] <= entry["mean"]["value"] <= entry["mean"]["high"] <= 1
+        assert entry["parameters"] == 64 * 16 + 16 * 2 + 16 * 10 + 10
+        assert entry["epochs"] == 3
+    assert len({entry["steps"] for entry in found["variants"].values()}) == 1
+
+
+def test_history_has_a_line_for_every_epoch_of_every_training(planted):
+    history = read(planted)[1]
+    assert len(history) == 4 * 2 * 3 * 3
+    assert {(line["seed"], line["fold"], line["epoch"]) for line in history} == {
+        (seed, fold, epoch) for seed in (0, 1) for fold in (1, 2, 3) for epoch in (1, 2, 3)
+    }
+    assert all(0 <= line["validation_accuracy"] <= 1 for line in history)
+
+
+def test_nothing_but_the_four_files_is_left(planted):
+    names = {path.name for path in planted.iterdir()} - {".lock"}
+    assert names == {"report.html", "metrics.json", "history.jsonl", "config.json"}
+
+
+def test_the_page_says_it_and_asks_no_one(planted):
+    page = (planted / "report.html").read_text()
+    text = re.sub(r"<[^>]+>", "", page)
+    assert read(planted)[0]["compare"]["verdict"] in text.replace("&#39;", "'")
+    assert "100 pictures for the test were set aside and not looked at" in text
+    assert page.count('<path class="band ') == 8
+    assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
+
+
+def test_the_test_split_is_not_looked_at(data, planted, tmp_path):
+    arrays = dict(np.load(data))
+    arrays["x_test"] = np.random.default_rng(0).integers(0, 256, arrays["x_test"].shape).astype(np.uint8)
+    arrays["y_test"] = np.roll(arrays["y_test"], 7)
+    other = tmp_path / "other.npz"
+    np.savez(other, **arrays)
+    vary = {"learning_rate": [0.02, 0.00001], "pooling": ["max", "average"]}
+    compare(other, out=tmp_path / "run", vary=vary, seeds=2, folds=3, **TINY)
+    mine, others = timeless(*read(planted)), timeless(*read(tmp_path / "run"))
+    assert mine[1] == others[1]
+    assert json.loads(mine[0])["compare"] == json.loads(others[0])["compare"]
+
+
+def test_finished_trainings_are_not_trained_again_and_the_result_is_the_same(data, tmp_path, monkeypatch):
+    vary = {"activation": ["relu", "tanh"]}
+    compare(data, out=tmp_path / "unbroken", vary=vary, seeds=1, folds=3, **TINY)
+    real, done = trials.train_and_judge, []
+
+    def dies_at_the_fifth(trial, fold):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(trial.words)
+        return real(trial, fold)
+
+    monkeypatch.setattr(trials, "train_and_judge", dies_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        compare(data, out=tmp_path / "run", vary=vary, seeds=1, folds=3, **TINY)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    again = []
+    monkeypatch.setattr(
+        trials, "train_and_judge", lambda trial, fold: again.append(trial.words) or real(trial, fold)
+    )
+    compare(data, out=tmp_path / "run", vary={}, resume=True, quiet=True)
+    assert again == ["activation=tanh, seed 0, fold 2", "activation=tanh, seed 0, fold 3"]
+    assert timeless(*read(tmp_path / "run")) == timeless(*read(tmp_path / "unbroken"))
+    monkeypatch.setattr(trials, "train_and_judge", None)  # a finished comparison trains nothing
+    assert compare(data, out=tmp_path / "run", vary=vary, resume=True, quiet=True) == tmp_path / "run"
+
+
+@pytest.fixture
+def half_done(data, tmp_path, monkeypatch):
+    def dies(trial, fold):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "train_and_judge", dies)
+        with pytest.raises(KeyboardInterrupt):
+            compare(data, out=tmp_path / "run", vary={"activation": ["relu", "tanh"]}, **TINY)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"vary": {"activation": ["relu", "gelu"]}}, "--resume: --vary was .* leave it out"),
+        ({"seeds": 5}, "--resume: --seeds was 3, is 5"),
+        ({"epochs": 4}, "--resume: settings changed .epochs was 3, is 4"),
+        ({"folds": 5}, "--resume: settings changed .folds was None, is 5"),
+    ],
+)
+def test_resuming_another_comparison_is_refused(data, half_done, changed, message):
+    arguments = {"vary": {}, **changed}
+    with pytest.raises(UsageError, match=message):
+        compare(data, out=half_done, resume=True, quiet=True, **arguments)
+
+
+def test_resuming_on_other_data_is_refused(data, half_done, tmp_path):
+    arrays = dict(np.load(data))
+    arrays["y_train"][:20] = 0
+    np.savez(tmp_path / "other.npz", **arrays)
+    with pytest.raises(DataError, match="the data changed since the run was started"):
+        compare(tmp_path / "other.npz", out=half_done, vary={}, resume=True, quiet=True)
+
+
+def test_a_run_that_stands_there_is_refused_and_one_of_train_is_not_resumed(data, planted, tmp_path):
+    vary = {"activation": ["relu", "tanh"]}
+    with pytest.raises(StorageError, match="a run stands here"):
+        compare(data, out=planted, vary=vary, **TINY)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text('{"settings": {}, "plan": {}}')
+    with pytest.raises(UsageError, match="holds a run of train, not of compare"):
+        compare(data, out=tmp_path / "run", vary=vary, resume=True, **TINY)
+
+
+def test_train_does_not_go_on_with_a_comparison(data, half_done):
+    with pytest.raises(UsageError, match="what stands there is a comparison, not a run of train"):
+        train(data, out=half_done, resume=True, quiet=True)
+
+
+def test_a_variant_that_contradicts_the_data_is_refused_before_any_training(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "train_and_judge", None)
+    with pytest.raises(UsageError, match=r"variant optimizer=gd: --batch-size: gd takes the whole"):
+        compare(
+            data,
+            out=tmp_path / "run",
+            vary={"optimizer": ["adam", "gd"]},
+            **{**TINY, "batch_size": 32},
+        )
+    with pytest.raises(UsageError, match=r"variant model=ridge: --model: ridge predicts numbers"):
+        compare(data, out=tmp_path / "two", vary={"model": ["svm", "ridge"]}, quiet=True)
+
+
+def test_a_class_too_small_for_the_folds_is_refused(data, tmp_path):
+    arrays = dict(np.load(data))
+    kept = np.sort(np.concatenate([np.flatnonzero(arrays["y_train"] != 4), [4]]))
+    few = tmp_path / "few.npz"
+    np.savez(few, **{**arrays, "x_train": arrays["x_train"][kept], "y_train": arrays["y_train"][kept]})
+    with pytest.raises(DataError, match=r"fewer than 3 examples that may be parted"):
+        compare(few, out=tmp_path / "run", vary={"activation": ["relu", "tanh"]}, **TINY)
+
+
+def test_a_network_against_a_classical_model(data, tmp_path):
+    given = {name: value for name, value in TINY.items() if name != "model"}
+    compare(data, out=tmp_path / "run", vary={"model": ["mlp", "majority"]}, seeds=2, **given)
+    found = read(tmp_path / "run")[0]["compare"]
+    assert found["best"] == "model=mlp"
+    assert found["variants"]["model=majority"]["steps"] == 0
+    assert found["comparisons"][0]["verdict"] == "model=mlp is better than model=majority"
+
+
+def test_numbers_are_compared_by_root_mean_squared_error(tmp_path, capsys):
+    pixels, _ = digits()
+    rows = ["path,brightness"]
+    for place in range(120):
+        Image.fromarray(pixels[place, ..., 0]).save(tmp_path / f"{place}.png")
+        rows.append(f"{place}.png,{pixels[place].mean() / 7 + 0.25:.3f}")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    given = {"seeds": 1, "threads": 1, "epochs": 4}
+    compare(tmp_path / "table.csv", out=tmp_path / "run", vary={"model": ["mean", "ridge"]}, **given)
+    metrics = read(tmp_path / "run")[0]
+    assert (metrics["task"], metrics["classes"]) == ("image-regression", [])
+    assert metrics["compare"]["best"] == "model=ridge"
+    (pair,) = metrics["compare"]["comparisons"]
+    assert pair["root_mean_squared_error_difference"]["low"] > 0
+    assert "Mean <" in (tmp_path / "run" / "report.html").read_text()
+    said = capsys.readouterr().err
+    assert "model=ridge is best: mean root mean squared error" in said
+    assert said.splitlines()[-1].endswith("--threads 1 --model ridge")
+    assert "--epochs" not in said
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["activation"], r"--vary activation: is not NAME=V1,V2"),
+        (["activatoin=relu,tanh"], r"--vary activatoin: is not known; choose one of activation, augment"),
+        (["seed=1,2"], r"--vary seed: .* give --seeds N"),
+        (["metric=accuracy,macro-f1"], r"--vary metric: cannot be varied: it decides"),
+        (["time-limit=1m,2m"], r"--vary time_limit: cannot be varied: .*vary epochs"),
+        (["image_size=8,16"], r"--vary image_size: is no setting of network or training"),
+        (["threads=1,2"], r"--vary threads: is no setting of network or training"),
+        (["epochs=3,x"], r"--vary epochs: 'x' is not a whole number"),
+        (["dropout=0,half"], r"--vary dropout: 'half' is not a number"),
+        (["batch-norm=true,maybe"], r"--vary batch_norm: 'maybe' is not true or false"),
+        (["activation=relu,,tanh"], r"--vary activation: a value is empty"),
+        (["depth=1,2", "depth=3,4"], r"--vary depth=3,4: depth is varied twice"),
+    ],
+)
+def test_what_vary_does_not_take(texts, message):
+    with pytest.raises(UsageError, match=message):
+        parse_vary(texts)
+
+
+@pytest.mark.parametrize(
+    ("vary", "given", "message"),
+    [
+        ({}, {}, r"--vary is missing"),
+        ({"activation": ["relu"]}, {}, r"has one value only; give two or more, or fix it with --activation"),
+        ({"depth": [1, 2, 1]}, {}, r"--vary depth: 1 stands there twice"),
+        ({"learning_rate": [0.1, 0.10]}, {}, r"--vary learning_rate: 0.1 stands there twice"),
+        ({"depth": [1, 2]}, {"depth": 3}, r"--vary depth: is also fixed at 3"),
+        ({"depth": [1, 99]}, {}, r"--vary depth: --depth: 99 is outside 0 to 64"),
+        ({"activation": ["relu", "sine"]}, {}, r"'sine' is not known; choose one of relu, leaky-relu"),
+        ({"depth": list(range(1, 52))}, {}, r"makes 51 variants, and 50 are the most"),
+        (
+            {"loss": ["mse", "cross-entropy"]},
+            {"label_smoothing": 0.1},
+            r"variant loss=mse: --label-smoothing",
+        ),
+        (
+            {"model": ["mlp", "svm"], "depth": [1, 2]},
+            {},
+            r"variant model=svm depth=1: depth is about networks, and svm is none",
+        ),
+        ({"depth": [1, 2]}, {"model": "svm"}, r"variant depth=1: depth is about networks"),
+        ({"depth": [1, 2]}, {"time_limit": "5m"}, r"--time-limit: .*give --epochs"),
+        ({"depth": [1, 2]}, {"rivals": False}, r"--rivals: compare trains what --vary names"),
+        ({"depth": [1, 2]}, {"lerning_rate": 1}, r"unknown setting 'lerning_rate'"),
+    ],
+)
+def test_variants_that_cannot_be(vary, given, message):
+    with pytest.raises(UsageError, match=message):
+        make_variants(vary, given)
+
+
+def test_a_grid_has_every_combination_in_order():
+    vary = parse_vary(["batch-norm=yes,off", "learning-rate=1e-3,0.25"])
+    assert vary == {"batch_norm": (True, False), "learning_rate": (0.001, 0.25)}
+    variants = make_variants(vary, {"epochs": 2})
+    assert [each.name for each in variants] == [
+        "batch_norm=true learning_rate=0.001",
+        "batch_norm=true learning_rate=0.25",
+        "batch_norm=false learning_rate=0.001",
+        "batch_norm=false learning_rate=0.25",
+    ]
+    assert {each.settings.epochs for each in variants} == {2}
+
+
+def test_names_tell_close_values_apart():
+    names = [each.name for each in make_variants({"learning_rate": [0.12345671, 0.12345672]}, {})]
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize("seeds", [0, 101])
+def test_number_of_seeds_is_bounded(seeds, tmp_path):
+    with pytest.raises(UsageError, match=f"--seeds: {seeds} is outside 1 to 100"):
+        compare("nowhere", out=tmp_path / "run", vary={"depth": [1, 2]}, seeds=seeds)
+    assert not (tmp_path / "run").exists()
+
+
+def test_findings_by_hand():
+    """Differences 1, 2 and 3 hundredths: mean 0.02, t = 0.02 / (0.01 sqrt(1/3 + 1/2)) = 2.19, p = 0.16."""
+    scores = {"a": [0.91, 0.92, 0.93], "b": [0.90, 0.90, 0.90]}
+    contrast = rank(scores, 20, 10, MEASURES["accuracy"]).contrasts[0]
+    assert contrast.difference.value == pytest.approx(0.02)
+    assert contrast.difference.high == pytest.approx(0.02 + 4.302653 * 0.01 * (1 / 3 + 1 / 2) ** 0.5)
+    assert contrast.p_value == pytest.approx(0.1598, abs=1e-4)
+    assert (contrast.finding, contrast.better) == (UNDECIDED, None)
+
+
+def test_slight_differences_are_told_from_unknown_ones():
+    scores = {"a": [0.900, 0.901, 0.902, 0.903], "b": [0.901, 0.900, 0.903, 0.902]}
+    assert rank(scores, 900, 100, MEASURES["accuracy"]).contrasts[0].finding == ALIKE
+
+
+def test_smaller_is_better_for_losses():
+    standings = rank({"a": [0.5, 0.52, 0.48, 0.5], "b": [0.1, 0.11, 0.1, 0.09]}, 90, 10, MEASURES["log-loss"])
+    assert (standings.best, standings.contrasts[0].better) == ("b", "b")
+    assert standings.sentence().startswith("b is best: mean log loss 0.1")
+    assert "really better than a" in standings.sentence()
+
+
+def test_the_sentence_names_each_kind_of_finding():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=9) * 0.002
+    scores = {
+        "best": 0.95 + noise,
+        "twin": 0.95 + noise,
+        "near": 0.9495 + noise + rng.normal(size=9) * 0.0005,
+        "noisy": 0.9 + rng.normal(size=9) * 0.05,
+        "bad": 0.5 + noise + rng.normal(size=9) * 0.001,
+    }
+    standings = rank({name: each.tolist() for name, each in scores.items()}, 600, 300, MEASURES["accuracy"])
+    assert {name: each.finding for name, each in standings.against_best().items()} == {
+        "twin": IDENTICAL, "near": ALIKE, "noisy": UNDECIDED, "bad": BETTER,
+    }  # fmt: skip
+    sentence = standings.sentence()
+    for part in (
+        "best has the best mean accuracy",
+        "really better than bad",
+        "the same in every training as twin",
+        "no different in a way that matters from near",
+        "not surely better than noisy (too few trainings to tell)",
+    ):
+        assert part in sentence

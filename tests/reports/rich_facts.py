@@ -1,0 +1,325 @@
+"""Facts of whole runs: real answers of scikit-learn's models on its own data, for classes and for numbers."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC, SVR
+
+from pellucid.evaluation import (
+    at_temperature,
+    compare_all,
+    compare_numbers,
+    confusion_matrix,
+    corrected_interval,
+    corrected_p_value,
+    fit_temperature,
+    learning_curve,
+    recommend,
+    recommend_numbers,
+    reliability,
+    score,
+    score_numbers,
+)
+from pellucid.reports import Answered, ReportFacts
+from pellucid.reports.facts import CalibrationFacts
+
+TRAIN, VALIDATION, TEST = slice(0, 800), slice(800, 1100), slice(1100, None)
+FEWER = 400
+CLASSIFIERS: Mapping[str, Callable[[], Any]] = {
+    "majority": DummyClassifier,
+    "logistic-regression": lambda: LogisticRegression(C=0.0002, max_iter=300),
+    "svm": lambda: SVC(gamma=0.001),
+    "random-forest": lambda: RandomForestClassifier(40, random_state=0),
+    "logistic-regression-on-cnn": LinearDiscriminantAnalysis,
+    "svm-on-cnn": GaussianNB,
+    "cnn": lambda: KNeighborsClassifier(5, weights="distance"),
+}
+REGRESSORS: Mapping[str, Callable[[], Any]] = {
+    "mean": DummyRegressor,
+    "ridge": Ridge,
+    "svm": lambda: SVR(C=10),
+    "random-forest": lambda: RandomForestRegressor(30, random_state=0),
+    "cnn": lambda: RandomForestRegressor(60, max_features=8, random_state=1),
+}
+
+# Seconds to train, parameters, bytes on disk, milliseconds for one example.
+_COSTS: Mapping[str, tuple[float, int, int, float]] = {
+    "majority": (0.01, 10, 2_210, 0.0002),
+    "mean": (0.01, 1, 2_190, 0.0002),
+    "logistic-regression": (3.4, 13_410, 56_300, 0.021),
+    "ridge": (0.9, 1_341, 8_120, 0.018),
+    "svm": (21.7, 1_912_000, 7_730_000, 0.94),
+    "random-forest": (14.2, 1_204_000, 9_820_000, 0.113),
+    "logistic-regression-on-cnn": (49.1, 290_300, 1_164_000, 0.533),
+    "svm-on-cnn": (52.6, 871_000, 3_490_000, 0.71),
+    "cnn": (47.3, 287_498, 1_153_000, 0.5214),
+}
+
+
+def _entry(name: str, examples: int, validation: Mapping[str, Any], test: Any) -> dict[str, Any]:
+    seconds, parameters, size, milliseconds = _COSTS[name]
+    return {
+        "validation": {key: each["value"] for key, each in validation.items()},
+        "test": test,
+        "test_without_leaked": None,
+        "train_examples": examples,
+        "saw_fewer": examples < 800,
+        "train_seconds": seconds,
+        "parameters": parameters,
+        "bytes": size,
+        "milliseconds_per_example": milliseconds,
+        "features": None if name == "cnn" else "network" if "-on-" in name else "hog",
+        "candidates": []
+        if name in ("cnn", "majority", "mean")
+        else [
+            {"features": features, "words": f"C = {cost:g}", "score": 0.9 + 0.01 * cost}
+            for features in ("pixels", "hog")
+            for cost in (0.1, 1, 3)
+        ],
+        "calibration": None,
+    }
+
+
+def _probabilities(model: Any, pixels: np.ndarray) -> np.ndarray:
+    if hasattr(model, "predict_proba"):
+        found = model.predict_proba(pixels) + 1e-4
+    else:
+        margins = model.decision_function(pixels)
+        found = np.exp(0.8 * (margins - margins.max(axis=1, keepdims=True)))
+    return np.asarray(found / found.sum(axis=1, keepdims=True), np.float64)
+
+
+def rich_class_facts(base: ReportFacts) -> ReportFacts:
+    """A run with seven models, one of them on fewer examples, a leaking test split and folds.
+
+    Args:
+        base: settings, versions, layers and history.
+
+    Returns:
+        The facts; the seven models learned digits, and have the names of a run's models.
+    """
+    digits = load_digits()
+    pixels, labels = digits.data, digits.target.astype(np.int64)
+    said: dict[str, tuple[np.ndarray, np.ndarray, int]] = {}
+    noise = np.random.default_rng(0).normal(scale=1.8, size=pixels.shape)
+    for name, make in CLASSIFIERS.items():
+        seen = pixels + noise * (name != "cnn")
+        examples = FEWER if name == "svm" else 800
+        model = make().fit(seen[:examples], labels[:examples])
+        said[name] = (_probabilities(model, seen[VALIDATION]), _probabilities(model, seen[TEST]), examples)
+    names = [f"digit {k}" for k in range(10)]
+    chosen = recommend(labels[VALIDATION], {name: each[0] for name, each in said.items()}, "accuracy")
+    temperatures = {name: fit_temperature(labels[VALIDATION], each[0]) for name, each in said.items()}
+    test = {name: at_temperature(each[1], temperatures[name]) for name, each in said.items()}
+    models = {
+        name: _entry(
+            name,
+            each[2],
+            score(labels[VALIDATION], each[0]).to_json(),
+            score(labels[TEST], test[name]).to_json(),
+        )
+        for name, each in said.items()
+    }
+    for name in models:
+        models[name]["test_without_leaked"] = score(labels[TEST][12:], test[name][12:]).to_json()
+    predicted = test[chosen.name].argmax(axis=1)
+    curve = {}
+    for name in ("svm", "cnn"):
+        sizes = (100, 200, 400) if name == "svm" else (200, 400, 800)
+        curve[name] = [
+            (size, CLASSIFIERS[name]().fit(pixels[:size], labels[:size]).predict(pixels[VALIDATION]))
+            for size in sizes
+        ]
+    pairs = compare_all(labels[TEST], {name: test[name].argmax(axis=1) for name in reversed(test)})
+    metrics = {
+        **base.metrics,
+        "classes": names,
+        "data": {"train": 800, "validation": 300, "test": len(predicted), "skipped": 3, "duplicates": 14,
+                 "near_duplicates": 6, "leaked": 12},
+        "recommended": chosen.name,
+        "reason": chosen.reason,
+        "models": models,
+        "comparisons": [each.to_json() for each in pairs],
+        "folds": made_folds("accuracy", {"majority": 0.1, "svm": 0.951, "random-forest": 0.94, "cnn": 0.957}),
+    }  # fmt: skip
+    return dataclasses.replace(
+        base,
+        metrics=metrics,
+        confusion=confusion_matrix(labels[TEST], predicted, 10),
+        mistakes=_mistakes(digits.images[TEST], labels[TEST], test[chosen.name], names),
+        settings={**base.settings, "metric": "accuracy"},
+        calibration=CalibrationFacts(
+            temperatures[chosen.name],
+            reliability(labels[TEST], said[chosen.name][1]),
+            reliability(labels[TEST], test[chosen.name]),
+        ),
+        learning_curve=learning_curve(labels[VALIDATION], curve, "cnn"),
+        command="pellucid train digits/ --out run --folds 5",
+    )
+
+
+def _mistakes(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str]
+) -> list[Answered]:
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    order = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:40]
+    return [
+        Answered(
+            (images[row] * (255 / 16)).astype(np.uint8)[..., None],
+            f"digits/test/{row}.png",
+            names[labels[row]],
+            names[predicted[row]],
+            float(probabilities[row].max()),
+            float(probabilities[row, labels[row]]),
+        )
+        for row in order
+    ]
+
+
+def made_folds(metric: str, means: Mapping[str, float], train: int = 880, test: int = 220) -> dict[str, Any]:
+    """Cross-validation in the form of `metrics.json`, its scores drawn around given means.
+
+    Args:
+        metric: name of the score.
+        means: per model, what its scores lie around.
+        train: examples to learn from in each of five folds.
+        test: examples to score on in each.
+
+    Returns:
+        The form of `folds`.
+    """
+    generator = np.random.default_rng(0)
+    shared = generator.normal(scale=0.008, size=5)
+    scores = {
+        name: mean * (1 + shared + generator.normal(scale=0.003, size=5)) for name, mean in means.items()
+    }
+    pairs = [(a, b) for place, a in enumerate(means) for b in list(means)[place + 1 :]]
+    return {
+        "folds": 5,
+        "metric": metric,
+        "train": train,
+        "test": test,
+        "models": {
+            name: {"scores": each.tolist(), "mean": corrected_interval(each, train, test)._asdict()}
+            for name, each in scores.items()
+        },
+        "comparisons": [
+            {
+                "a": a,
+                "b": b,
+                f"{metric}_difference": corrected_interval(scores[a] - scores[b], train, test)._asdict(),
+                "p_value": corrected_p_value(scores[a] - scores[b], train, test),
+                "p_value_holm": min(1.0, 6 * corrected_p_value(scores[a] - scores[b], train, test)),
+                "verdict": f"{a} and {b}: too few trainings to tell",
+            }
+            for a, b in pairs
+        ],
+    }
+
+
+def rich_number_facts(base: ReportFacts) -> ReportFacts:
+    """A run that predicts a number: how many of a digit's pixels are dark, from a blurred half of it.
+
+    Args:
+        base: versions and layers.
+
+    Returns:
+        The facts.
+    """
+    digits = load_digits()
+    values = digits.data.sum(axis=1)
+    seen = digits.images[:, :5].reshape(len(values), -1)
+    said = {}
+    for name, make in REGRESSORS.items():
+        model = make().fit(seen[TRAIN], values[TRAIN])
+        said[name] = (model.predict(seen[VALIDATION]), model.predict(seen[TEST]))
+    chosen = recommend_numbers(values[VALIDATION], {name: each[0] for name, each in said.items()})
+    models = {
+        name: _entry(
+            name,
+            800,
+            score_numbers(values[VALIDATION], each[0]).to_json(),
+            score_numbers(values[TEST], each[1]).to_json(),
+        )
+        for name, each in said.items()
+    }
+    for entry in models.values():
+        entry["candidates"] = [{**each, "score": -40 / (1 + each["score"])} for each in entry["candidates"]]
+    curve = {
+        name: [
+            (size, REGRESSORS[name]().fit(seen[:size], values[:size]).predict(seen[VALIDATION]))
+            for size in (200, 400, 800)
+        ]
+        for name in ("ridge", "random-forest")
+    }
+    pairs = compare_numbers(values[TEST], {name: said[name][1] for name in reversed(said)})
+    numbers = np.stack([values[TEST], said[chosen.name][1]], axis=1)
+    worst = np.argsort(-np.abs(numbers[:, 1] - numbers[:, 0]))[:40]
+    metrics = {
+        **base.metrics,
+        "task": "image-regression",
+        "classes": [],
+        "data": {"train": 800, "validation": 300, "test": len(numbers), "skipped": 0, "duplicates": 0,
+                 "near_duplicates": 0, "leaked": 0},
+        "recommended": chosen.name,
+        "reason": chosen.reason,
+        "models": models,
+        "comparisons": [each.to_json() for each in pairs],
+        "folds": made_folds(
+            "root_mean_squared_error", {"mean": 56.0, "ridge": 31.0, "random-forest": 33.5, "cnn": 34.0}
+        ),
+    }  # fmt: skip
+    spread = {"examples": 800, "smallest": 170.0, "lower_quartile": 280.0, "median": 312.0,
+              "upper_quartile": 344.0, "largest": 484.0, "mean": 312.5}  # fmt: skip
+    return dataclasses.replace(
+        base,
+        metrics=metrics,
+        history=[_number_line(epoch) for epoch in range(1, 13)],
+        confusion=np.zeros((0, 0), np.int64),
+        mistakes=[
+            Answered(
+                (digits.images[TEST][row] * (255 / 16)).astype(np.uint8)[..., None],
+                f"digits/test/{row}.png",
+                f"{numbers[row, 0]:.4g}",
+                f"{numbers[row, 1]:.4g}",
+                None,
+                None,
+            )
+            for row in worst
+        ],
+        numbers=numbers,
+        learning_curve=learning_curve(
+            values[VALIDATION], curve, "ridge" if chosen.name == "ridge" else "random-forest"
+        ),
+        check=dataclasses.replace(
+            base.check,
+            said=["1,797 grey pictures of 8 x 8 pixels with a number each."],
+            numbers={"numbers": {**spread, "distinct": 240, "splits": {"train": spread, "test": None}}},
+        ),
+        command="pellucid train digits.csv --target number --out run",
+    )
+
+
+def _number_line(epoch: int) -> dict[str, float]:
+    return {
+        "epoch": epoch,
+        "step": 10 * epoch,
+        "seconds": 2.5 * epoch,
+        "learning_rate": 0.01 / epoch,
+        "train_loss": 0.2 + 0.8 / epoch,
+        "validation_loss": 0.3 + 0.8 / epoch,
+        "validation_root_mean_squared_error": 30 + 30 / epoch,
+        "validation_mean_absolute_error": 24 + 24 / epoch,
+        "validation_r2": 0.7 - 0.5 / epoch,
+        "images_per_second": 3512.0,
+    }

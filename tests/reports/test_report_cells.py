@@ -1,0 +1,218 @@
+"""Cells that open, galleries, likely label errors: which pictures stand where on the page."""
+
+import base64
+import dataclasses
+import re
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from pellucid.reports import Answered, ReportFacts, render
+from pellucid.reports.confusion import opened
+from pellucid.reports.facts import Suspect, Suspects
+from pellucid.reports.numbers import probability
+from reports.report_page import Page
+
+
+class Galleries(Page):
+    """A page whose pictures are known by the element with an identifier, or heading, they stand under."""
+
+    def __init__(self, html: str) -> None:
+        self.place: list[str] = []
+        self.drawn: dict[str, list[str]] = {}
+        self.sources: dict[str, list[str]] = {}
+        super().__init__(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        identifier = dict(attrs).get("id") or ""
+        if tag == "h3":
+            self.place = [identifier]
+        if identifier.startswith("cell-") and tag == "div":
+            self.place = [identifier]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_startendtag(tag, attrs)
+        if tag == "use":
+            self.drawn.setdefault(self.place[0], []).append((dict(attrs)["href"] or "")[1:])
+
+    def handle_data(self, data: str) -> None:
+        super().handle_data(data)
+        paragraphs = [attributes for tag, attributes in self.elements if tag == "p"]
+        if self.open[-2:] == ["p", "bdi"] and paragraphs[-1].get("class") == "source":
+            self.sources.setdefault(self.place[0], []).append(data)
+
+
+@pytest.fixture(scope="module")
+def page(digit_facts: ReportFacts) -> Galleries:
+    return Galleries(render(digit_facts))
+
+
+def _stored(page: Page) -> dict[str, bytes]:
+    """Keys of stored pictures to their content."""
+    return {
+        each["id"]: base64.b64decode(each["href"].removeprefix("data:image/png;base64,"))
+        for each in page.all("image")
+    }
+
+
+def test_every_cell_with_examples_opens_to_exactly_its_examples(
+    page: Galleries, digit_facts: ReportFacts
+) -> None:
+    cells = opened(digit_facts)
+    assert len(cells) > 20
+    shown = {key: found for key, found in page.sources.items() if key.startswith("cell-")}
+    assert shown == {f"cell-{cell.key}": [each.source for each in cell.examples] for cell in cells}
+    links = {link.get("id"): link["href"] for link in page.all("a") if link.get("id", "").startswith("at-")}
+    assert links == {f"at-{cell.key}": f"#cell-{cell.key}" for cell in cells}
+    for cell in cells:
+        expected = {(each.label, each.predicted) for each in (*digit_facts.cells, *digit_facts.mistakes)}
+        assert (cell.true, cell.predicted) in expected
+        assert {(each.label, each.predicted) for each in cell.examples} == {(cell.true, cell.predicted)}
+
+
+def test_cells_are_hidden_until_they_are_the_target(page: Page) -> None:
+    rules = "".join(text for tag, text in page.texts if tag == "style")
+    assert ".cell { display: none;" in rules
+    assert ".cell:target { display: block; }" in rules
+    groups = [part for part in page.all("div") if part.get("class") == "cell"]
+    assert all(
+        part["role"] == "group" and part["aria-labelledby"] == f"{part['id']}-title" for part in groups
+    )
+    assert all(f":root:has(#{part['id']}:target)" in rules for part in groups)
+
+
+def test_an_opened_cell_names_truth_answer_and_count(page: Page, digit_facts: ReportFacts) -> None:
+    wrong = next(
+        cell for cell in opened(digit_facts) if not cell.is_right and len(cell.examples) < cell.count
+    )
+    assert (
+        f"{wrong.true} taken for {wrong.predicted} {wrong.count} pictures, "
+        f"{100 * wrong.share:.1f} % of the class; the {len(wrong.examples)} answered most surely."
+        in page.text
+    )
+    assert "digit 3 named right" in page.text
+
+
+def test_the_galleries_hold_what_the_facts_say(page: Galleries, digit_facts: ReportFacts) -> None:
+    assert digit_facts.suspects is not None
+    assert page.sources["mistakes"] == [each.source for each in digit_facts.mistakes]
+    assert page.sources["uncertain"] == [each.source for each in digit_facts.uncertain]
+    assert page.sources["labels"] == [each.source for each in digit_facts.suspects.shown]
+    assert "28 more of the worst mistakes" in page.text
+    assert "12 more of the most uncertain" in page.text
+
+
+def test_every_content_is_embedded_once_and_drawn_where_it_belongs(
+    page: Galleries, digit_facts: ReportFacts
+) -> None:
+    assert digit_facts.suspects is not None
+    stored = _stored(page)
+    shown = [*digit_facts.mistakes, *digit_facts.uncertain, *digit_facts.suspects.shown]
+    shown += [each for cell in opened(digit_facts) for each in cell.examples]
+    assert len(set(stored.values())) == len(stored) == len({each.pixels.tobytes() for each in shown})
+    assert sum(map(len, page.drawn.values())) == len(shown)
+    assert {key for keys in page.drawn.values() for key in keys} == set(stored)
+    # The first mistake also stands in its cell and among the suspected labels: drawn from one picture.
+    first = page.drawn["mistakes"][0]
+    places = digit_facts.classes.index
+    worst = digit_facts.mistakes[0]
+    assert first in page.drawn[f"cell-{places(worst.label)}-{places(worst.predicted)}"]
+    assert page.drawn["labels"][0] == first
+
+
+def test_pictures_are_described(page: Page, digit_facts: ReportFacts) -> None:
+    pictures = [each for each in page.all("svg") if each.get("class", "").startswith("frame")]
+    assert all(each["role"] == "img" and each["aria-label"] for each in pictures)
+    first = digit_facts.mistakes[0]
+    assert f"{first.label}, taken for {first.predicted}" in [each["aria-label"] for each in pictures]
+    assert len(page.all("use")) == len(pictures)
+
+
+def test_suspects_are_called_suggestions_with_both_probabilities_split_and_source(
+    page: Page, digit_facts: ReportFacts
+) -> None:
+    assert digit_facts.suspects is not None
+    first = digit_facts.suspects.shown[0]
+    assert "The labels of 23 pictures of 1,797 may be wrong." in page.text
+    assert "These are suggestions to look at, not errors proven" in page.text
+    assert "Every example was judged by a model that never saw it." in page.text
+    said = [" ".join(probability(each).split()) for each in (first.probability_of_label, first.probability)]
+    assert (
+        f"labelled {first.label} {said[0]} looks like {first.suggested} {said[1]} test: {first.source}"
+        in page.text
+    )
+    assert {"href": "data.jsonl"} in page.all("a")
+
+
+def test_no_suspects_is_said_and_not_looked_for_is_not(digit_facts: ReportFacts) -> None:
+    none = Suspects([], 0, 900, "They were judged by cnn.")
+    page = Page(render(dataclasses.replace(digit_facts, suspects=none)))
+    assert "None was found among 900 pictures." in page.text
+    assert "They were judged by cnn." in page.text
+    assert "Likely label errors" not in Page(render(dataclasses.replace(digit_facts, suspects=None))).text
+
+
+def test_suspects_are_shown_where_nothing_was_tested(digit_facts: ReportFacts) -> None:
+    facts = dataclasses.replace(
+        digit_facts,
+        confusion=np.zeros((0, 0), np.int64),
+        mistakes=[],
+        cells=[],
+        uncertain=[],
+        calibration=None,
+    )
+    page = Page(render(facts))
+    assert "Nothing was left to test it on, so its mistakes are not known." in page.text
+    assert "Likely label errors" in page.text
+    assert not [table for table in page.all("table") if table.get("class", "").startswith("matrix")]
+
+
+def _large(base: ReportFacts, pictures: Sequence[np.ndarray], classes: int) -> ReportFacts:
+    """Facts of a run with as many examples as a report may hold."""
+    names = [f"class {k:03}" for k in range(classes)]
+    matrix = np.full((classes, classes), 1) + 80 * np.eye(classes, dtype=np.int64)
+    take = iter(pictures)
+
+    def answered(count: int) -> list[Answered]:
+        return [
+            Answered(
+                next(take), f"photos/some class/picture-{k:05}.jpg", names[k % classes],
+                names[(k + 1 + k // classes) % classes], 0.9 - k / 1000, 0.05,
+            )
+            for k in range(count)
+        ]  # fmt: skip
+
+    mistakes, cells, uncertain = answered(40), answered(300), answered(24)
+    suspects = [
+        Suspect(next(take), f"photos/{k}.jpg", "train", names[0], names[1], 0.9, 0.1) for k in range(40)
+    ]
+    return dataclasses.replace(
+        base, metrics={**base.metrics, "classes": names}, confusion=matrix, mistakes=mistakes, cells=cells,
+        uncertain=uncertain, suspects=Suspects(suspects, 90, 9000, "By folds."),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("classes", "side", "channels"), [(10, 28, 1), (20, 96, 3), (100, 224, 3)], ids=str)
+def test_a_full_report_stays_under_three_megabytes_and_two_seconds(
+    digit_facts: ReportFacts, classes: int, side: int, channels: int
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (404, side, side, channels), np.uint8)
+    facts = _large(digit_facts, noise, classes)
+    began = time.process_time()
+    html = render(facts)
+    assert time.process_time() - began < 2
+    assert len(html.encode()) < 3_000_000
+    reduced = re.search(r"reduced to (\d+) pixels", html)
+    assert (reduced is not None) == (side > 28)
+    assert len(Page(html).all("image")) == (404 if classes <= 20 else len(_shown_places(facts)))
+
+
+def _shown_places(facts: ReportFacts) -> set[bytes]:
+    """Contents that a report without a matrix shows."""
+    assert facts.suspects is not None
+    shown = [*facts.mistakes, *facts.uncertain, *facts.suspects.shown]
+    shown += [each for cell in opened(facts) for each in cell.examples]
+    return {each.pixels.tobytes() for each in shown}

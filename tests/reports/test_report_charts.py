@@ -1,0 +1,154 @@
+"""The reliability diagram, the learning curve, and what the page says beside them."""
+
+import dataclasses
+
+import pytest
+
+from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
+from pellucid.reports import CalibrationFacts, ReportFacts, render
+from pellucid.reports.charts import (
+    CURVE_BOTTOM,
+    CURVE_TOP,
+    SIDE,
+    SQUARE_LEFT,
+    SQUARE_TOP,
+    curve_plot,
+    reliability_plot,
+)
+from pellucid.reports.plots import round_bounds
+from pellucid.reports.sections import reliability as section
+from reports.report_page import Page
+
+
+def binned(*accuracies: float, error: Interval) -> Reliability:
+    """Bins at confidences 0.5 and 0.9, ten and ninety examples in them."""
+    bins = [
+        ReliabilityBin(0.4, 0.6, 10, 0.5, Interval(accuracies[0], 0.2, 0.8)),
+        ReliabilityBin(0.8, 1.0, 90, 0.9, Interval(accuracies[1], 0.7, 1.0)),
+    ]
+    return Reliability(tuple(bins), error)
+
+
+def calibrated(facts: ReportFacts, temperature: float, after: Reliability) -> str:
+    before = binned(0.3, 0.7, error=Interval(0.2, 0.15, 0.25))
+    changed = dataclasses.replace(facts, calibration=CalibrationFacts(temperature, before, after))
+    return Page(render(changed)).text
+
+
+def test_marks_of_the_reliability_diagram_stand_where_the_shares_are() -> None:
+    plot = reliability_plot(binned(0.5, 0.9, error=Interval(0, 0, 0)))
+    first, second = plot.marks
+    assert (first.x, first.y) == (SQUARE_LEFT + SIDE / 2, SQUARE_TOP + SIDE / 2)
+    assert (second.x - SQUARE_LEFT) / SIDE == pytest.approx(0.9)
+    assert second.top == SQUARE_TOP
+    assert first.top < first.y < first.bottom
+    assert plot.columns[1].height == pytest.approx(9 * plot.columns[0].height, abs=0.5)
+    assert plot.most == "90"
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03)), "Yes, as far as this test can tell"),
+        (binned(0.4, 0.8, error=Interval(0.1, 0.05, 0.15)), "With a discount"),
+        (binned(0.6, 1.0, error=Interval(0.1, 0.05, 0.15)), "it is too modest"),
+    ],
+)
+def test_whether_probabilities_can_be_believed(
+    digit_facts: ReportFacts, after: Reliability, said: str
+) -> None:
+    assert said in calibrated(digit_facts, 1.4, after)
+
+
+def test_the_temperature_has_its_one_line_meaning(digit_facts: ReportFacts) -> None:
+    after = binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03))
+    hot, cold, none = (calibrated(digit_facts, temperature, after) for temperature in (1.4, 0.7, 1.0))
+    assert "is 1.40: as trained it was too sure of itself" in hot
+    assert "0.0100 [0.0000, 0.0300]; it was 0.200 [0.150, 0.250] before its temperature was set" in hot
+    assert "is 0.700: as trained it was too timid" in cold
+    assert "so its probabilities were left as they were" in none
+    assert "As trained at temperature 1" in none
+    assert "Before at temperature 1" not in none
+
+
+def test_reliability_needs_a_test_split_and_classes(
+    digit_facts: ReportFacts, number_facts: ReportFacts
+) -> None:
+    empty = CalibrationFacts(1.0, Reliability((), Interval(0, 0, 0)), Reliability((), Interval(0, 0, 0)))
+    assert section.build(dataclasses.replace(digit_facts, calibration=empty)) is None
+    assert section.build(dataclasses.replace(digit_facts, calibration=None)) is None
+    assert section.build(number_facts) is None
+
+
+def points(*pairs: tuple[int, float]) -> tuple[CurvePoint, ...]:
+    return tuple(CurvePoint(size, Interval(score, score - 0.1, score + 0.1)) for size, score in pairs)
+
+
+def test_the_curve_runs_over_the_logarithm_of_the_examples() -> None:
+    plot = curve_plot(
+        {"cnn": points((100, 0.5), (200, 0.6), (400, 0.8)), "svm": points((100, 0.4), (200, 0.5))}
+    )
+    assert plot is not None
+    cnn, svm = plot.curves
+    assert [mark.x for mark in cnn.marks] == [0, 50, 100]
+    assert cnn.marks[0].y > cnn.marks[1].y > cnn.marks[2].y
+    assert all(CURVE_TOP <= mark.top < mark.y < mark.bottom <= CURVE_BOTTOM for mark in cnn.marks)
+    assert (cnn.is_short, svm.is_short) == (False, True)
+    assert svm.label_y < svm.marks[-1].top
+    assert cnn.shift != svm.shift
+    assert [tick.label for tick in plot.x_ticks] == ["100", "200", "400"]
+
+
+def test_sizes_too_close_to_label_are_left_out_but_never_the_largest() -> None:
+    plot = curve_plot({"cnn": points((100, 0.5), (390, 0.6), (400, 0.8))})
+    assert plot is not None
+    assert [tick.label for tick in plot.x_ticks] == ["100", "400"]
+
+
+def test_labels_at_the_edge_are_parted() -> None:
+    plot = curve_plot({"cnn": points((10, 0.5), (20, 0.6)), "svm": points((10, 0.5), (20, 0.601))})
+    assert plot is not None
+    assert abs(plot.curves[0].label_y - plot.curves[1].label_y) >= 14
+
+
+def test_one_size_is_no_curve() -> None:
+    assert curve_plot({"cnn": points((100, 0.5))}) is None
+    assert curve_plot({}) is None
+    assert curve_plot({"cnn": ()}) is None
+
+
+def test_the_outlook_stands_first_and_every_point_in_a_table(rich_facts: ReportFacts) -> None:
+    page = Page(render(rich_facts))
+    curve = rich_facts.learning_curve
+    assert curve is not None
+    assert curve.outlook in page.text
+    pictures = [part for part in page.all("div") if part.get("class") == "chart-body"]
+    assert len(pictures) == 1
+    assert pictures[0]["role"] == "img"
+    assert "cnn with 800 examples 0.963 [" in pictures[0]["aria-label"]
+    assert "svm1000.820 [" in page.text
+
+
+def test_the_outlook_of_the_network_below_is_said_to_be_its_own(rich_facts: ReportFacts) -> None:
+    changed = {**rich_facts.metrics, "recommended": "svm-on-cnn"}
+    text = Page(render(dataclasses.replace(rich_facts, metrics=changed))).text
+    assert "The outlook is that of cnn, on which svm-on-cnn stands." in text
+
+
+def test_a_curve_that_cannot_be_drawn_still_says_why(digit_facts: ReportFacts) -> None:
+    curve = LearningCurve("accuracy", {"cnn": points((100, 0.5))}, "cnn", "It cannot be told.", None)
+    page = Page(render(dataclasses.replace(digit_facts, learning_curve=curve)))
+    assert "It cannot be told." in page.text
+    assert not [part for part in page.all("div") if part.get("class") == "chart-body"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bounds"),
+    [(22.1, 36.9, (20, 40)), (0.931, 0.968, (0.93, 0.97)), (0, 1, (0, 1)), (3, 3, (2.5, 3.5))],
+)
+def test_round_bounds(low: float, high: float, bounds: tuple[float, float]) -> None:
+    found = round_bounds(low, high)
+    assert found[0] <= low
+    assert high <= found[1]
+    if low < high:
+        assert found == pytest.approx(bounds)

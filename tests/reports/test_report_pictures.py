@@ -1,0 +1,82 @@
+"""Pictures inside the page: kept exactly or reduced by one rule, each content once, within the budget."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pellucid.reports.pictures import BUDGET, SIDES, bind
+
+
+def decoded(uri: str) -> np.ndarray:
+    head, body = uri.split(",")
+    assert head in ("data:image/png;base64", "data:image/jpeg;base64")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(body))))
+
+
+def noise(count: int, side: int, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, channels), np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_that_fit_are_kept_exactly(channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, channels), np.uint8)
+    album = bind([pixels])
+    assert album.side is None
+    assert np.array_equal(decoded(album.stored[0].uri).reshape(pixels.shape), pixels)
+    assert (album.places[0].width, album.places[0].height, album.places[0].is_small) == (9, 5, True)
+    assert not bind(list(noise(1, 97))).places[0].is_small
+
+
+@given(st.lists(st.integers(0, 3), max_size=12))
+def test_equal_pictures_are_stored_once(order: list[int]) -> None:
+    pictures = noise(4, 3)
+    album = bind([pictures[k].copy() for k in order])
+    assert [each.key for each in album.stored] == [f"p{k}" for k in range(len(set(order)))]
+    stored = {each.key: decoded(each.uri) for each in album.stored}
+    assert len(album.places) == len(order)
+    assert all(
+        np.array_equal(stored[place.key], pictures[k]) for place, k in zip(album.places, order, strict=True)
+    )
+
+
+def test_pictures_of_equal_bytes_and_other_shape_are_different() -> None:
+    row = np.arange(12, dtype=np.uint8)
+    album = bind([row.reshape(2, 6, 1), row.reshape(6, 2, 1), row.reshape(2, 2, 3)])
+    assert len(album.stored) == 3
+
+
+def test_too_many_bytes_reduce_every_picture_by_the_same_rule() -> None:
+    pictures = list(noise(300, 224))
+    album = bind(pictures)
+    assert album.side in SIDES
+    assert sum(len(each.uri) for each in album.stored) <= BUDGET
+    shapes = {decoded(each.uri).shape for each in album.stored}
+    assert shapes == {(album.side, album.side, 3)}
+    assert all((each.width, each.height) == (224, 224) for each in album.stored)
+
+
+def test_no_more_is_taken_away_than_needed() -> None:
+    pictures = list(noise(60, 224))
+    album = bind(pictures)
+    assert album.side is not None
+    larger = SIDES[SIDES.index(album.side) - 1]
+    last = [np.asarray(Image.fromarray(each).resize((larger, larger))) for each in pictures]
+    assert sum(len(each.uri) for each in bind(last, 10**9).stored) > BUDGET
+
+
+def test_wide_pictures_keep_their_proportions() -> None:
+    wide = np.random.default_rng(0).integers(0, 256, (40, 100, 300, 3), np.uint8)
+    album = bind(list(wide), 100_000)
+    height, width, _ = decoded(album.stored[0].uri).shape
+    assert width == album.side
+    assert width / height == pytest.approx(3, rel=0.1)
+
+
+def test_the_last_side_is_taken_where_nothing_fits() -> None:
+    assert bind(list(noise(3, 64)), 10).side == SIDES[-1]
+    assert bind([]).stored == []

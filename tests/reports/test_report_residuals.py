@@ -1,0 +1,132 @@
+"""Answers in numbers: what is said of their errors, and where the marks of the plots go."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.reports import ReportFacts, render
+from pellucid.reports.residuals import BOTTOM, LEFT, RIGHT, TOP, Residuals, Scatter, residuals
+from reports.report_page import Page
+
+
+def measured(rows: np.ndarray) -> Residuals:
+    found = residuals(rows, "picture")
+    assert found is not None
+    return found
+
+
+def marks(plot: Scatter) -> list[tuple[float, float]]:
+    return [
+        (float(x), float(y))
+        for _, path in plot.levels
+        for x, y in re.findall(r"M([-\d.]+) ([-\d.]+)h0", path)
+    ]
+
+
+def test_figures_by_hand() -> None:
+    found = measured(np.array([[0.0, 1.0], [10.0, 8.0], [20.0, 23.0], [30.0, 30.0]]))
+    assert (found.examples, found.left_out, found.worst) == (4, 0, 3.0)
+    assert found.half_within == 1.5
+    assert found.mean.value == 0.5
+    spread = 1.96 * np.std([1, -2, 3, 0], ddof=1) / 2
+    assert (found.mean.low, found.mean.high) == pytest.approx((0.5 - spread, 0.5 + spread))
+    assert not found.leans
+    assert not found.is_thinned
+
+
+def test_a_shift_is_a_lean() -> None:
+    true = np.linspace(0, 1, 50)
+    assert measured(np.stack([true, true + 0.1 + 0.01 * np.sin(90 * true)], axis=1)).leans
+
+
+def test_a_right_answer_lies_on_the_line_and_too_much_above_it() -> None:
+    plot = measured(np.array([[0.0, 0.0], [5.0, 9.0], [10.0, 10.0]])).plots[0]
+    low_x, low_y, high_x, high_y = plot.line
+    assert (low_x, low_y, high_x, high_y) == (LEFT, BOTTOM, RIGHT, TOP)
+    height = {x: low_y + (high_y - low_y) * (x - low_x) / (high_x - low_x) for x, _ in marks(plot)}
+    (_, first), (middle, above), (_, last) = sorted(marks(plot))
+    ends = sorted(height)
+    assert first == pytest.approx(height[ends[0]], abs=0.2)
+    assert last == pytest.approx(height[ends[2]], abs=0.2)
+    assert above < height[middle] - 10
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([3, 500, 501, 10_000]))
+def test_marks_stay_in_the_plot_are_bounded_and_lose_no_place(seed: int, count: int) -> None:
+    draws = np.random.default_rng(seed)
+    true = draws.normal(size=count) * 10.0 ** draws.integers(-8, 9)
+    rows = np.stack([true, true + draws.standard_cauchy(count) * true.std()], axis=1)
+    found = measured(rows)
+    for plot in found.plots:
+        places = np.array(marks(plot))
+        assert ((places[:, 0] >= LEFT - 2) & (places[:, 0] <= RIGHT + 2)).all()
+        assert ((places[:, 1] >= TOP - 2) & (places[:, 1] <= BOTTOM + 2)).all()
+        assert len(places) <= 3000
+        assert len({tuple(place) for place in places.tolist()}) == len(places)
+    # Every answer, outliers too, has a mark at most half a step away.
+    plot = found.plots[0]
+    wanted = np.stack([plot.across.places(rows[:, 0]), plot.upward.places(rows[:, 1])], axis=1)
+    outer = wanted[np.argsort(-np.abs(rows[:, 1] - rows[:, 0]))[:20]]
+    gaps = np.abs(outer[:, None] - np.array(marks(plot))).max(axis=2).min(axis=1)
+    assert (gaps <= 2.06).all()
+
+
+def test_depth_tells_how_many_answers_share_a_place() -> None:
+    rows = np.concatenate([np.zeros((600, 2)), [[10.0, 10.0]], [[0.0, 10.0]] * 3])
+    assert [depth for depth, _ in measured(rows).plots[0].levels] == [1, 2, 5]
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
+def test_the_histogram_holds_every_residual_with_zero_at_an_edge(off: list[float]) -> None:
+    histogram = measured(np.stack([np.zeros(len(off)), np.array(off)], axis=1)).histogram
+    assert histogram.bars
+    assert all(bar.width > 0 and bar.height >= 1 for bar in histogram.bars)
+    assert all(
+        bar.x >= histogram.zero - 0.2 or bar.x + bar.width <= histogram.zero + 0.2 for bar in histogram.bars
+    )
+    assert len(histogram.bars) <= 45
+
+
+def test_one_value_and_nothing() -> None:
+    assert measured(np.array([[2.0, 2.0]])).worst == 0
+    assert residuals(np.zeros((0, 2)), "picture") is None
+    found = measured(np.array([[1.0, np.nan], [np.inf, 1.0], [1.0, 2.0]]))
+    assert (found.examples, found.left_out) == (1, 2)
+    assert residuals(np.full((3, 2), np.nan), "picture") is None
+
+
+@pytest.mark.parametrize(
+    ("scale", "title"),
+    [(1.0, "answer"), (3e7, "answer, \u00d7\u00a010⁷"), (4e-6, "answer, \u00d7\u00a010⁻⁶")],
+)
+def test_axes_leave_out_powers_of_ten(scale: float, title: str) -> None:
+    axis = measured(np.array([[0.0, 0.1], [1.0, 1.0]]) * scale).plots[1].across
+    assert axis.title == title
+    assert all(len(tick.label) <= 5 for tick in axis.ticks)
+
+
+def test_the_page_of_numbers(number_facts: ReportFacts) -> None:
+    assert number_facts.numbers is not None
+    page = Page(render(number_facts))
+    off = np.abs(number_facts.numbers[:, 1] - number_facts.numbers[:, 0])
+    assert f"the worst is {off.max():.3g} off" in page.text.replace("\u00a0", " ")
+    plots = [each["aria-label"].split(":")[0] for each in page.all("svg") if each.get("role") == "img"]
+    assert {"Answer against truth", "Residual against answer", "Spread of the residuals"} <= set(plots)
+    assert "Farthest off" in page.text
+    assert "Confusion matrix" not in page.text
+    worst = number_facts.mistakes[0]
+    side = "much" if float(worst.predicted) > float(worst.label) else "little"
+    assert re.search(rf"said {worst.predicted} is {worst.label} [\d.,]+ too {side} ", page.text)
+
+
+def test_ten_thousand_answers_make_a_small_page(number_facts: ReportFacts) -> None:
+    draws = np.random.default_rng(0)
+    true = draws.normal(size=10_000)
+    rows = np.stack([true, true + draws.normal(size=10_000)], axis=1)
+    few = len(render(number_facts))
+    many = len(render(dataclasses.replace(number_facts, numbers=rows)))
+    assert many - few < 100_000

@@ -1,0 +1,246 @@
+"""What the report says of several models: the verdict, the table, the pairs and the folds."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from pellucid.reports import ReportFacts, entries, render
+from pellucid.reports.numbers import Score
+from pellucid.reports.paired import pairings
+from pellucid.reports.sections import folds, models
+from pellucid.reports.verdict import judge, rival
+from reports.report_page import Page
+from reports.rich_facts import made_folds
+
+
+def with_metrics(facts: ReportFacts, **changes: Any) -> ReportFacts:
+    return dataclasses.replace(facts, metrics={**facts.metrics, **changes})
+
+
+def classes_of_svg(page: Page) -> list[str]:
+    return [svg.get("class", "") for svg in page.all("svg")]
+
+
+@pytest.fixture(scope="module")
+def page(rich_facts: ReportFacts) -> Page:
+    return Page(render(rich_facts))
+
+
+def test_the_verdict_names_model_score_leaks_rival_and_reason(page: Page, rich_facts: ReportFacts) -> None:
+    assert "cnn named 95.3 % of 697 unseen pictures right, but 12 of them also stand in its" in page.text
+    assert "Recommended: cnn. Test accuracy 0.953 [0.934, 0.966]; 0.952" in page.text
+    assert "without the leaked pictures" in page.text
+    assert "The best of the others, svm, reached an accuracy of 0.924" in page.text
+    assert f"Why this one. {rich_facts.metrics['reason']}" in page.text
+
+
+def test_a_classical_winner_is_called_one_and_the_network_stands_beside_it(rich_facts: ReportFacts) -> None:
+    page = Page(render(with_metrics(rich_facts, recommended="random-forest")))
+    assert "random-forest, a classical model, named" in page.text
+    assert "The network, cnn, reached an accuracy of 0.953" in page.text
+    assert "Validation chose before the test was looked at" in page.text, "cnn is really better on the test"
+    assert "This is how cnn was trained, the network; random-forest, which is recommended" in page.text
+
+
+def test_without_a_real_difference_the_choice_is_not_defended(rich_facts: ReportFacts) -> None:
+    comparison = {
+        "a": "cnn", "b": "svm", "accuracy_difference": {"value": 0.02, "low": -0.01, "high": 0.05},
+        "p_value": 0.01, "p_value_holm": 0.21, "verdict": "no real difference between cnn and svm",
+    }  # fmt: skip
+    found = rival(with_metrics(rich_facts, recommended="svm", comparisons=[comparison]))
+    assert found is not None
+    assert (found.name, found.is_network, found.is_better) == ("cnn", True, False)
+    real = rival(
+        with_metrics(rich_facts, recommended="svm", comparisons=[{**comparison, "p_value_holm": 0.05}])
+    )
+    assert real is not None
+    assert real.is_better
+    turned = rival(
+        with_metrics(rich_facts, recommended="cnn", comparisons=[{**comparison, "p_value_holm": 0.05}])
+    )
+    assert turned is not None
+    assert not turned.is_better
+
+
+def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> None:
+    facts = with_metrics(rich_facts, recommended="majority")
+    text = Page(render(facts)).text
+    assert "Nothing that was trained is surely better than always answering the commonest class." in text
+    assert "Nothing: it gives every picture the same answer, without looking." in text
+    assert "would reach" not in text
+    assert judge(facts).trusted.shown == []
+
+
+def test_every_model_stands_in_the_table_the_recommended_first_then_by_score(
+    rich_facts: ReportFacts,
+) -> None:
+    content = models.build(rich_facts)
+    assert content is not None
+    rows = content["rows"]
+    assert len(rows) == 7
+    assert [row.is_recommended for row in rows] == [True] + 6 * [False]
+    values = [row.score.value for row in rows[1:]]
+    assert values == sorted(values, reverse=True)
+    assert len({row.colour for row in rows}) == 7
+
+
+def test_the_scale_tells_the_good_ones_apart_and_the_baseline_lies_at_its_edge(
+    rich_facts: ReportFacts,
+) -> None:
+    content = models.build(rich_facts)
+    assert content is not None
+    assert content["bounds"] == (0.8, 1.0)
+    assert content["off_scale"]
+    assert {row.bar.reference.place for row in content["rows"]} == {0}
+    text = Page(render(rich_facts)).text
+    assert (
+        "The bars run from 0.8 to 1. The dashed line is always answering the commonest class, 0.100" in text
+    )
+
+
+def test_a_model_that_saw_fewer_examples_is_marked_in_words(page: Page) -> None:
+    assert "400 fewer" in page.text
+    assert "svm saw fewer pictures than there were: 400 of 800 to train on." in page.text
+    assert "cnn saw fewer" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("entry", "fewer"),
+    [
+        ({"train_examples": 10}, True),
+        ({"train_examples": 800}, False),
+        ({"train_examples": 10, "saw_fewer": False}, False),
+        ({}, False),
+    ],
+)
+def test_old_metrics_are_judged_by_their_counts(
+    rich_facts: ReportFacts, entry: Mapping[str, Any], fewer: bool
+) -> None:
+    assert entries.saw_fewer(rich_facts, entry) is fewer
+
+
+def test_candidates_and_the_chosen_one_stand_behind_a_disclosure(page: Page) -> None:
+    assert "What each was given to choose from" in page.text
+    assert "hog, C = 0.1" in page.text
+    assert len(re.findall(r"C = 3 chosen0\.930", page.text)) == 5, "one for each model that had a choice"
+
+
+def test_pairs_are_seen_from_the_recommended_model_the_nearest_first(rich_facts: ReportFacts) -> None:
+    found = pairings(rich_facts, rich_facts.metrics["comparisons"])
+    assert found is not None
+    assert (len(found.first), len(found.rest), found.count) == (6, 15, 21)
+    assert {pair.first for pair in found.first} == {"cnn"}
+    distances = [abs(pair.difference.value) for pair in found.first if pair.difference]
+    assert distances == sorted(distances)
+    assert found.first[-1].second == "majority"
+    assert found.first[-1].bar is None, "the baseline does not stretch the scale of the others"
+    assert all(pair.bar for pair in found.first[:-1])
+
+
+def test_a_pair_is_turned_with_its_interval(rich_facts: ReportFacts) -> None:
+    facts = with_metrics(rich_facts, recommended="svm")
+    comparison = {"a": "cnn", "b": "svm", "accuracy_difference": {"value": 0.2, "low": 0.1, "high": 0.4}}
+    found = pairings(facts, [comparison])
+    assert found is not None
+    pair = found.first[0]
+    assert (pair.first, pair.second) == ("svm", "cnn")
+    assert pair.difference == Score(-0.2, -0.4, -0.1)
+    assert pair.p_value is None
+    assert pairings(facts, []) is None
+    assert pairings(facts, None) is None
+
+
+def test_one_model_alone_says_so_in_one_line(digit_facts: ReportFacts) -> None:
+    page = Page(render(digit_facts))
+    assert "Nothing: cnn is the only model that was trained." in page.text
+    assert "Recommended:" not in page.text
+    assert "against each" not in page.text
+    assert "The same on" not in page.text
+
+
+def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts: ReportFacts) -> None:
+    found = folds.read(rich_facts)
+    assert found is not None
+    assert [row.name for row in found.rows] == ["cnn", "svm", "random-forest", "majority"]
+    assert all(len(row.dots) == 5 for row in found.rows)
+    assert found.bounds[0] > 0.9, "the baseline does not stretch the scale"
+    assert "The same on 5 other splits" in page.text
+    assert "880 pictures to learn from and 220 to score each time" in page.text
+    dots = [circle for circle in page.all("circle") if circle.get("class") == "dot"]
+    assert len(dots) == 20
+
+
+def test_folds_without_the_recommended_model_tell_of_the_best(rich_facts: ReportFacts) -> None:
+    found = folds.read(with_metrics(rich_facts, recommended="svm-on-cnn"))
+    assert found is not None
+    assert len(found.told) == 3
+    assert all("cnn" in (pair.first, pair.second) for pair in found.told)
+    assert folds.read(with_metrics(rich_facts, folds=None)) is None
+
+
+def test_folds_of_equal_scores_have_a_scale(rich_facts: ReportFacts) -> None:
+    flat = made_folds("accuracy", {"cnn": 0.5})
+    flat["models"]["cnn"] = {"scores": [0.5] * 5, "mean": {"value": 0.5, "low": 0.5, "high": 0.5}}
+    found = folds.read(with_metrics(rich_facts, folds=flat))
+    assert found is not None
+    assert found.bounds == (0.0, 1.0)
+
+
+def test_a_model_has_one_colour_everywhere(page: Page, rich_facts: ReportFacts) -> None:
+    css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
+    for place in {entries.colour(name) for name in entries.models(rich_facts)}:
+        assert f".model-{place} {{ --model: var(--model-{place}); }}" in css
+        assert f"bar model-{place}" in classes_of_svg(page)
+    assert entries.colour("svm-on-lenet") == entries.colour("svm-on-cnn") != entries.colour("svm")
+    assert entries.colour("ridge") == entries.colour("logistic-regression")
+
+
+@pytest.mark.parametrize(("theme", "ground"), [(0, 0.9638), (1, 0.0077)])
+def test_colours_of_models_stand_out_from_the_ground(theme: int, ground: float) -> None:
+    css = files("pellucid.reports").joinpath("page/models.css").read_text(encoding="utf-8")
+    colours = re.findall(r"#[0-9a-f]{6}", re.findall(r":root \{(.*?)\}", css)[theme])
+    assert len(colours) == 7
+    for colour in colours:
+        light = 0.0
+        for weight, place in ((0.2126, 1), (0.7152, 3), (0.0722, 5)):
+            part = int(colour[place : place + 2], 16) / 255
+            light += weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+        darker, lighter = sorted((light, ground))
+        assert (lighter + 0.05) / (darker + 0.05) >= 3, colour
+
+
+def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
+    page = Page(render(number_facts))
+    assert "svm, a classical model, is off by 18.7 on average over 697 unseen pictures." in page.text
+    assert "Test mean absolute error 18.7" in page.text
+    assert "Always answering the mean would be off by 28.9." in page.text
+    assert "The network, cnn, reached a root mean squared error of 26.7" in page.text
+    assert "to within 37.4: nine answers in ten were no farther off." in page.text
+    assert "Values below 185 or above 427: none was tested." in page.text
+    assert "accuracy" not in re.sub(r"accuracy Share of the test examples.*", "", page.text)
+    assert "reliability" not in [section["id"] for section in page.all("section")]
+    assert "left of zero it errs less" in page.text
+    assert "sign-flip" in page.text
+    assert "McNemar" not in page.text
+
+
+def test_numbers_that_explain_nothing_are_no_better_than_the_mean(number_facts: ReportFacts) -> None:
+    page = Page(render(with_metrics(number_facts, recommended="mean")))
+    assert "Nothing that was trained is surely better than always answering the mean." in page.text
+    entry = number_facts.metrics["models"]["svm"]
+    weak = {**entry, "test": {**entry["test"], "r2": {"value": 0.01, "low": -0.02, "high": 0.04}}}
+    trained = {**number_facts.metrics["models"], "svm": weak}
+    text = Page(render(with_metrics(number_facts, models=trained))).text
+    assert "svm is not surely better than always answering the mean." in text
+    assert "Nothing yet: the mean alone may do as well." in text
+
+
+def test_numbers_without_a_test_split(number_facts: ReportFacts) -> None:
+    trained = {"cnn": {"validation": {}, "test": {}}}
+    facts = with_metrics(number_facts, models=trained, recommended="cnn", comparisons=[], folds=None)
+    page = Page(render(dataclasses.replace(facts, numbers=None, mistakes=[])))
+    assert "cnn was trained, and nothing was left to test it on." in page.text

@@ -1,0 +1,212 @@
+"""Training on numbers: the step, the record, which epoch is best, and resuming."""
+
+import copy
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.errors import DivergedError, InterruptedRun
+from pellucid.training.batches import to_tensor
+from pellucid.training.checkpoints import load_checkpoint, save_checkpoint
+from pellucid.training.loop import selection_score
+from pellucid.training.observers import PlainProgress
+from pellucid.training.optimisers import build_optimizer
+from pellucid.training.recipe import NUMBER_METRIC
+from pellucid.training.steps import ClassificationStep, RegressionStep, make_step
+
+
+def test_the_last_layer_knows_the_training_labels_alone(begin_numbers, start, ink):
+    rescale = begin_numbers().network.rescale
+    labels = ink.labels[ink.train]
+    assert rescale.mean.item() == np.float32(labels.mean())
+    assert rescale.std.item() == pytest.approx(labels.std(), rel=1e-6)
+    moved = ink.labels.copy()
+    moved[ink.validation] += 1e9
+    other = start(dataclasses.replace(ink, labels=moved)).network.rescale
+    assert torch.equal(other.mean, rescale.mean)
+    assert torch.equal(other.std, rescale.std)
+
+
+def test_the_step_fits_what_the_labels_are(begin, begin_numbers):
+    for session, kind in ((begin(), ClassificationStep), (begin_numbers(), RegressionStep)):
+        batches = session.batches
+        step = make_step(session.network, session.state.optimizer, batches.recipe, batches.examples)
+        assert type(step) is kind
+
+
+def test_a_network_of_classes_cannot_learn_numbers(begin):
+    session = begin()
+    with pytest.raises(ValueError, match="network: 10 outputs found, 1 expected for a number"):
+        RegressionStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+
+
+def test_the_loss_is_the_mean_squared_error_of_standardised_numbers(begin_numbers, ink):
+    session = begin_numbers(model="mlp", batch_norm=False)
+    batch = next(iter(session.batches.epoch(0)))
+    with torch.no_grad():
+        predicted = session.network(batch.inputs)[:, 0].double()
+    labels = ink.labels[ink.train]
+    expected = ((predicted - batch.labels) / labels.std()).square().mean().item()
+    step = RegressionStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    result = step(batch, 0, 0.01)
+    # The labels lie near 5e6, where float32 steps by 0.5, a 10,000th of their deviation.
+    assert result.loss == pytest.approx(expected, rel=1e-3)
+    assert (result.examples, result.correct) == (64, 0)
+
+
+def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin_numbers, ink):
+    session = begin_numbers(optimizer="gd", model="mlp", width=8, batch_norm=False, augment=False)
+    network, recipe = copy.deepcopy(session.network), session.batches.recipe
+    labels = ink.labels[ink.train]
+    targets = torch.from_numpy((labels - labels.mean()) / labels.std()).float()
+    standardised = network.head[:-1](network.features(to_tensor(ink.inputs[ink.train])))
+    (standardised[:, 0] - targets).square().mean().backward()
+    session.batches.recipe = dataclasses.replace(recipe, total_steps=session.batches.per_epoch)
+    session.run()
+    assert session.batches.per_epoch > 1
+    for (name, before), after in zip(network.named_parameters(), session.network.parameters(), strict=True):
+        moved = before.detach() - after.detach()
+        assert torch.allclose(moved, recipe.learning_rate * before.grad, atol=2e-4), name
+    assert session.state.step == session.batches.per_epoch
+
+
+def test_one_unit_serves_as_well_as_another(ink, begin_numbers, start):
+    grams = begin_numbers(model="lenet", epochs=3)
+    grams.run()
+    tons = start(dataclasses.replace(ink, labels=ink.labels / 2.0**20), model="lenet", epochs=3)
+    tons.run()
+    for one, other in zip(grams.state.history, tons.state.history, strict=True):
+        assert one["train_loss"] == other["train_loss"]
+        ratio = one["validation_mean_absolute_error"] / other["validation_mean_absolute_error"]
+        assert ratio == pytest.approx(2.0**20)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_finite_stops_before_the_update(begin_numbers, what):
+    session = begin_numbers(model="mlp", width=8)
+    step = RegressionStep(session.network, session.state.optimizer, session.batches.recipe, 600)
+    batch = next(iter(session.batches.epoch(0)))
+    if what == "loss":
+        batch = batch._replace(inputs=torch.full_like(batch.inputs, float("nan")))
+    else:
+        parameter = next(session.network.head.parameters())
+        parameter.register_hook(lambda gradient: gradient * float("inf"))
+    before = {name: each.clone() for name, each in session.network.named_parameters()}
+    with pytest.raises(DivergedError, match=rf"step 413: the {what} is (nan|inf) on examples \d+.*; lower"):
+        step(batch, 412, 0.25)
+    assert all(torch.equal(each, before[name]) for name, each in session.network.named_parameters())
+
+
+def test_a_record_has_the_scores_of_numbers_in_their_own_unit(begin_numbers, ink):
+    session = begin_numbers(epochs=3)
+    network = session.run()
+    assert set(session.state.history[0]) == {
+        "epoch",
+        "step",
+        "seconds",
+        "learning_rate",
+        "train_loss",
+        "validation_loss",
+        "validation_root_mean_squared_error",
+        "validation_mean_absolute_error",
+        "validation_r2",
+        "images_per_second",
+    }
+    labels = ink.labels[ink.validation]
+    with torch.inference_mode():
+        errors = network(to_tensor(ink.inputs[ink.validation]))[:, 0].double().numpy() - labels
+    best = session.state.history[session.state.best.epoch - 1]
+    squared = np.square(errors).mean()
+    assert best["validation_root_mean_squared_error"] == pytest.approx(squared**0.5, rel=1e-4)
+    assert best["validation_mean_absolute_error"] == pytest.approx(np.abs(errors).mean(), rel=1e-4)
+    assert best["validation_r2"] == pytest.approx(1 - squared / labels.var(), rel=1e-4)
+    assert best["validation_loss"] == pytest.approx(squared / ink.labels[ink.train].var(), rel=1e-4)
+    assert session.state.best.score == -best["validation_root_mean_squared_error"]
+    assert json.loads(json.dumps(session.state.history, allow_nan=False)) == session.state.history
+
+
+def test_the_smallest_root_mean_squared_error_is_best(begin_numbers):
+    session = begin_numbers(epochs=4, learning_rate=0.2, schedule="constant", patience=100)
+    session.run()
+    errors = [record["validation_root_mean_squared_error"] for record in session.state.history]
+    assert session.state.best.epoch == int(np.argmin(errors)) + 1
+    assert selection_score({"validation_root_mean_squared_error": 0.5}, NUMBER_METRIC) == -0.5
+
+
+def test_labels_of_validation_that_are_all_equal_have_a_finite_record(ink, start):
+    labels = ink.labels.copy()
+    labels[ink.validation] = 5e6
+    session = start(dataclasses.replace(ink, labels=labels), model="mlp", epochs=1)
+    session.run()
+    assert session.state.history[0]["validation_r2"] == 0.0
+
+
+def test_a_small_network_explains_nearly_all_ink(begin_numbers):
+    session = begin_numbers(model="lenet", epochs=20)
+    session.run()
+    assert session.state.history[session.state.best.epoch - 1]["validation_r2"] > 0.9
+
+
+class _KillAt:
+    """Ends training after a step, as a kill would, with or without a checkpoint of that step."""
+
+    def __init__(self, step, folder, every):
+        self.step, self.folder, self.every = step, folder, every
+
+    def after_step(self, state):
+        if state.step % self.every == 0:
+            save_checkpoint(self.folder, state, {"data": 1})
+        if state.step == self.step:
+            raise InterruptedRun("killed", 9)
+
+    def after_epoch(self, state):
+        pass
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"precision": "bf16"}, {"optimizer": "gd", "model": "lenet"}, {"dropout": 0.4, "patience": 1}],
+)
+@pytest.mark.parametrize("stop", [3, 14])
+def test_a_resumed_run_ends_in_the_same_bytes(begin_numbers, tmp_path, given, stop):
+    whole = begin_numbers(epochs=3, **given)
+    expected = whole.run().state_dict()
+    with pytest.raises(InterruptedRun):
+        begin_numbers(epochs=3, **given).run([_KillAt(stop, tmp_path, every=2)])
+    resumed = begin_numbers(epochs=3, **given)
+    assert load_checkpoint(tmp_path, resumed.state) == {"data": 1}
+    assert resumed.state.step == stop - stop % 2
+    weights = resumed.run().state_dict()
+    assert all(torch.equal(expected[name], weights[name]) for name in expected)
+    assert resumed.state.best.score == whole.state.best.score
+
+
+def test_a_time_limit_shortens_the_recipe(begin_numbers):
+    session = begin_numbers(model="mlp", epochs=100_000)
+    session.limit(2.0, scored_after=100)
+    assert 3 <= session.batches.recipe.total_steps < 100_000 * session.batches.per_epoch
+
+
+def test_lines_show_the_root_mean_squared_error(begin_numbers):
+    session, lines = begin_numbers(model="mlp", epochs=2), []
+    session.run([PlainProgress(lines.append, session.batches.recipe)])
+    shown = lines[0].split("validation RMSE ")[1].split()[0]
+    assert len(shown.replace(".", "").replace("e+0", "")) in (4, 5)
+    assert float(shown) == pytest.approx(
+        session.state.history[0]["validation_root_mean_squared_error"], rel=1e-3
+    )
+    assert "accuracy" not in lines[0]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_optimiser_leaves_mean_and_deviation_alone(begin_numbers):
+    session = begin_numbers(epochs=1)
+    optimizer = build_optimizer(session.network, session.batches.recipe)
+    learned = {id(each) for group in optimizer.param_groups for each in group["params"]}
+    assert id(session.network.rescale.mean) not in learned
+    before = session.network.rescale.mean.clone()
+    session.run()
+    assert torch.equal(session.network.rescale.mean, before)
