@@ -79,8 +79,14 @@ def test_importing_the_package_is_light(code: str) -> None:
     assert loaded_by(code) == set()
 
 
-def test_the_data_room_reads_without_torch() -> None:
-    assert "torch" not in loaded_by("import pellucid.data")
+@pytest.mark.parametrize("room", ["arithmetic", "data", "classical", "evaluation", "reports"])
+def test_what_needs_no_network_loads_without_torch(room: str) -> None:
+    assert "torch" not in loaded_by(f"import pellucid.{room}")
+
+
+@pytest.mark.parametrize("place", ["bundle", "classical", "pipeline.predict"])
+def test_answering_loads_without_what_only_learning_needs(place: str) -> None:
+    assert not {"sklearn", "scipy"} & loaded_by(f"import pellucid.{place}")
 
 
 @pytest.mark.parametrize("command", [[], *([each] for each in COMMANDS)], ids=" ".join)

@@ -24,6 +24,9 @@ NEURAL = ("cnn", "mlp", "lenet")
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
 """Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes."""
 
+BASELINES = ("majority", "mean")
+"""Those that look at no input: what every other model has to beat."""
+
 
 @dataclass(frozen=True)
 class Row:

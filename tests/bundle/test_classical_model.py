@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from every_model import MODELS
+from pellucid.arithmetic import at_temperature
 from pellucid.bundle import ClassicalModel, load_any, save
-from pellucid.bundle.answering import at_temperature
 from pellucid.bundle.checks import LEAST_TEMPERATURE, MOST_TEMPERATURE
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.data.preprocessing import Preprocessing

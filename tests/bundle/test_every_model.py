@@ -8,8 +8,8 @@ import torch
 
 from every_model import CLASSICAL, CLASSIFIERS, MODELS, ON_NETWORK, answers_of, inputs_of
 from forged_folders import document_of
+from pellucid.arithmetic import at_temperature
 from pellucid.bundle import ClassicalModel, Model, load, load_any, save
-from pellucid.bundle.answering import at_temperature
 from pellucid.bundle.kinds import KINDS
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.errors import DataError, ModelFileError

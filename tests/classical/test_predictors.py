@@ -1,5 +1,7 @@
 """Predictors that come out of files nobody vouches for, and thresholds to the last bit."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -14,11 +16,17 @@ from pellucid.classical.trees import laid_out
 DATA = load_digits()
 
 
-def parts(name):
-    """Settings and arrays of a rival trained on digits."""
+@functools.cache
+def trained(name):
+    """A rival trained on digits."""
     rows, places = DATA.data[:120].astype(np.float32), np.arange(100)
     lesson = Lesson(rows, DATA.target[:120].astype(np.int64), places, np.arange(100, 120), 10, "values")
-    predictor = fit_rival(name, lesson, seed=0, threads=1, budget=Budget(trees=4, screened=60)).predictor
+    return fit_rival(name, lesson, seed=0, threads=1, budget=Budget(trees=4, screened=60)).predictor
+
+
+def parts(name):
+    """Kind, settings and arrays of a trained rival, free to be changed."""
+    predictor = trained(name)
     return (
         type(predictor),
         predictor.to_json(),
@@ -137,7 +145,6 @@ def test_few_examples_without_error_do_not_call_for_certainty():
 
 
 def test_budget():
-    assert Budget.standard() == Budget()
     small = Budget.shrunk(0.01)
     assert (small.trees, small.examples) == (10, 6000)
     with pytest.raises(ValueError, match="share: 0 is not above 0"):

@@ -1,5 +1,7 @@
 """What every classical rival promises, for classes and for numbers."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
@@ -17,9 +19,6 @@ from pellucid.classical import (
     extract,
     fit_rival,
     kernel,
-    machines,
-    regression,
-    trees,
 )
 
 SMALL = Budget(screened=300, iterations=60, trees=20)
@@ -202,8 +201,8 @@ def test_a_rival_that_saw_fewer_examples_says_so():
     assert fitted.train_examples == 100
 
 
-def spied(monkeypatch, module, estimator):
-    """Every estimator that the module fits from now on."""
+def spied(monkeypatch, estimator):
+    """Every estimator of this kind that is fitted from now on."""
     fitted = []
 
     class Spied(estimator):
@@ -211,7 +210,8 @@ def spied(monkeypatch, module, estimator):
             fitted.append(self)
             return super().fit(*arguments, **named)
 
-    monkeypatch.setattr(module, estimator.__name__, Spied)
+    package = sys.modules[estimator.__module__.rpartition(".")[0]]
+    monkeypatch.setattr(package, estimator.__name__, Spied)
     return fitted
 
 
@@ -231,7 +231,7 @@ def agree(ours, theirs):
 
 
 def test_logistic_regression_answers_as_scikit_learn_does(monkeypatch, many):
-    models = spied(monkeypatch, regression, LogisticRegression)
+    models = spied(monkeypatch, LogisticRegression)
     lesson, _ = digits()
     fitted = fit("logistic-regression", lesson)
     seen = extract(fitted.features, lesson.inputs[lesson.train]).astype(np.float64)
@@ -244,7 +244,7 @@ def test_logistic_regression_answers_as_scikit_learn_does(monkeypatch, many):
 
 
 def test_forest_answers_as_scikit_learn_does(monkeypatch, many):
-    models = spied(monkeypatch, trees, RandomForestClassifier)
+    models = spied(monkeypatch, RandomForestClassifier)
     fitted = fit("random-forest", digits()[0])
     agree(asked(fitted, many), models[-1].predict_proba(extract(fitted.features, many)))
 
@@ -273,11 +273,11 @@ def test_machine_answers_as_scikit_learn_does(many):
 
 
 @pytest.mark.parametrize(
-    ("name", "module", "estimator"),
-    [("ridge", regression, Ridge), ("svm", machines, SVR), ("random-forest", trees, RandomForestRegressor)],
+    ("name", "estimator"),
+    [("ridge", Ridge), ("svm", SVR), ("random-forest", RandomForestRegressor)],
 )
-def test_numbers_are_those_of_scikit_learn(monkeypatch, name, module, estimator):
-    models = spied(monkeypatch, module, estimator)
+def test_numbers_are_those_of_scikit_learn(monkeypatch, name, estimator):
+    models = spied(monkeypatch, estimator)
     lesson = numbers()
     fitted = fit(name, lesson)
     labels, rows = lesson.labels[lesson.train], lesson.inputs[lesson.validation]

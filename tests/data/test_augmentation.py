@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from pellucid.data.augmentation import Augmentation, augmented_batch, probe_mirroring
+from pellucid.data.augmentation import Augmentation, MirrorProbe, augmented_batch, probe_mirroring
 
 
 def _pictures(count=6, height=5, width=7, channels=3):
@@ -86,3 +86,9 @@ def test_mirroring_stays_off_without_a_neighbour_to_ask(count):
     pixels = _pictures(2, 4, 4, 1)
     probe = probe_mirroring(pixels, np.zeros(2, np.int64), np.arange(count), np.random.default_rng(0))
     assert not probe.keeps_class
+
+
+def test_the_sentence_on_mirroring_counts_one_as_one():
+    assert "1 loses its right" in MirrorProbe(examples=9, lost=1, gained=1).sentence()
+    assert MirrorProbe(examples=9, lost=1, gained=1).sentence().endswith("and 1 gains it")
+    assert MirrorProbe(examples=9, lost=0, gained=2).sentence().endswith("and 2 gain it")

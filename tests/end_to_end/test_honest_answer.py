@@ -206,6 +206,7 @@ def test_a_run_stopped_among_the_rivals_goes_on_where_it_was(pellucid, digits_np
     assert "took over logistic-regression" in done.stderr
     ours, unbroken = _metrics(folder), _metrics(run)
     for name in NAMES:
-        assert ours["models"][name]["test"] == unbroken["models"][name]["test"], name
+        for same in ("test", "bytes", "candidates"):
+            assert ours["models"][name][same] == unbroken["models"][name][same], name
     assert ours["recommended"] == unbroken["recommended"]
     shutil.rmtree(folder)

@@ -10,7 +10,7 @@ from PIL import Image
 
 import pellucid as package
 
-QUICK = ("--epochs", "8", "--width", "16", "--threads", "1")
+QUICK = ("--epochs", "8", "--width", "16", "--threads", "1", "--no-rivals")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,9 @@ def test_metrics_have_the_keys_of_the_contract(run):
         "reason",
         "models",
         "comparisons",
+        "learning_curve",
+        "label_errors",
+        "folds",
     ]
     assert metrics["data"].keys() == {
         "train",
@@ -123,13 +126,22 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, digit
 
 
 def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
-    finished = package.train(digits_npz, out=tmp_path / "python", epochs=8, width=16, threads=1, quiet=True)
+    finished = package.train(
+        digits_npz, out=tmp_path / "python", epochs=8, width=16, threads=1, rivals=False, quiet=True
+    )
     assert (
         finished.metrics["models"]["cnn"]["test"]
         == json.loads((run / "metrics.json").read_text())["models"]["cnn"]["test"]
     )
     assert finished.report.is_file()
     assert "test pictures right" in finished._repr_html_()
+
+
+def test_describe_says_that_a_classical_model_has_no_layers(pellucid, digits_npz):
+    done = pellucid("train", digits_npz, "--describe", "--model", "svm")
+    assert done.returncode == 2
+    assert "svm has none" in done.stderr
+    assert done.stdout == ""
 
 
 def test_describe_prints_layers_and_trains_nothing(pellucid, digits_npz, tmp_path):

@@ -188,10 +188,10 @@ def test_a_very_long_history_is_thinned(digit_facts: ReportFacts) -> None:
     assert len(html.encode()) < 500_000
 
 
-def test_rendering_loads_no_plotting_library_and_no_learner() -> None:
+def test_rendering_loads_neither_torch_nor_a_learner_nor_a_plotting_library() -> None:
     code = (
-        "import sys, pellucid.evaluation; before = set(sys.modules); import pellucid.reports;"
-        "print(sorted({'torch', 'sklearn', 'matplotlib', 'scipy'} & (set(sys.modules) - before)))"
+        "import sys, pellucid.reports.report;"
+        "print(sorted({'torch', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

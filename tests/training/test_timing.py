@@ -36,3 +36,5 @@ def test_gd_is_limited_to_whole_epochs(begin):
 def test_a_limit_too_short_for_any_step_is_refused(begin):
     with pytest.raises(UsageError, match=r"--time-limit: .* s are left for training"):
         begin(epochs=5).limit(0.001, scored_after=0)
+    with pytest.raises(UsageError, match=r"--time-limit: 0\.0 s are left for training"):
+        begin(epochs=5).limit(-9.0, scored_after=0)

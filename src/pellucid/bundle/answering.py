@@ -1,11 +1,11 @@
-"""Asking a model about any number of inputs: block by block, and what its outputs then mean."""
+"""Asking a model about any number of inputs, block by block."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Shaped
+from jaxtyping import Float, Float32, Shaped
 from torch import Tensor
 
 from pellucid.networks import Network
@@ -87,45 +87,3 @@ def _answering(network: Network, device: torch.device) -> Iterator[None]:
             yield
     finally:
         network.train(was_training)
-
-
-def softmax(
-    logits: Float64[np.ndarray, "examples classes"],
-) -> Float64[np.ndarray, "examples classes"]:
-    r"""Probabilities $p_k = e^{z_k} / \sum_j e^{z_j}$ of each row.
-
-    Args:
-        logits: one row for each example.
-
-    Returns:
-        Rows that sum to one.
-    """
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
-
-
-def at_temperature(
-    probabilities: Float64[np.ndarray, "examples classes"], temperature: float
-) -> Float64[np.ndarray, "examples classes"]:
-    r"""Make probabilities bolder (below 1) or more cautious (above 1); the order of classes stays.
-
-    $$q_k = \frac{p_k^{1/T}}{\sum_j p_j^{1/T}}$$
-
-    Of a softmax this is the softmax of the logits divided by $T$.
-
-    Args:
-        probabilities: rows that sum to one.
-        temperature: $T$, above 0; at 1 the very same array comes back.
-
-    Returns:
-        Rows that sum to one.
-
-    Source:
-        Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
-    """
-    if temperature == 1:
-        return probabilities
-    powers = (probabilities / probabilities.max(axis=1, keepdims=True)) ** (1 / temperature)
-    tempered: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return tempered

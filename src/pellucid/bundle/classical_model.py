@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Shaped
 
-from pellucid.bundle.answering import answer_in_batches, at_temperature, blocks
+from pellucid.arithmetic import at_temperature
+from pellucid.bundle.answering import answer_in_batches, blocks
 from pellucid.bundle.checks import (
     checked_temperature,
     require_classes,
@@ -14,13 +15,12 @@ from pellucid.bundle.checks import (
     require_pictures,
     require_vectors,
 )
-from pellucid.classical import FEATURES, Predictor, extract, feature_length
+from pellucid.classical import FEATURES, HIDDEN, VALUES, Predictor, extract, feature_length
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import Network
 from pellucid.networks.families import outline
 
-ON_NETWORK, AS_THEY_ARE = "network", "values"
 _MOST_EXAMPLES = 1024
 _WORDS = {
     "constant": "the same answer always",
@@ -209,7 +209,7 @@ class ClassicalModel:
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"
             raise ValueError(f"the predictor has {self.predictor.outputs} outputs where {needed} needed")
-        if (self.features == ON_NETWORK) != (self.network is not None):
+        if (self.features == HIDDEN) != (self.network is not None):
             raise ValueError(f"features {self.features!r} and a network: one without the other")
         seen = self._features_seen()
         if self.predictor.inputs not in (0, seen) and seen:
@@ -227,10 +227,10 @@ class ClassicalModel:
                 raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
             return _hidden_size(self.network)
         if picture is None:
-            if self.features != AS_THEY_ARE:
+            if self.features != VALUES:
                 raise ValueError(f"features {self.features!r} are not made of feature vectors")
             return 0
-        if self.features not in FEATURES or self.features == AS_THEY_ARE:
+        if self.features not in FEATURES:
             raise ValueError(f"features {self.features[:40]!r} are not made of pictures")
         return feature_length(self.features, (picture.height, picture.width, picture.channels))
 

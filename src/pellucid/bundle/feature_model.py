@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
-from pellucid.bundle.answering import answer_in_batches, softmax
+from pellucid.arithmetic import softmax
+from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_vectors
 from pellucid.networks import Network
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pellucid.bundle.checks import checked_temperature
 from pellucid.bundle.kinds import Kind
-from pellucid.classical import FEATURES, PREDICTORS
+from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, VALUES
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
@@ -17,7 +17,6 @@ from pellucid.networks.config import MOST_FEATURES
 FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
-VALUES, ON_NETWORK = "values", "network"
 
 
 class PredictorPlan(NamedTuple):
@@ -74,9 +73,7 @@ def read_features(value: object, kind: Kind) -> str | None:
     if not kind.is_classical:
         _require_null("features", value, kind)
         return None
-    fitting = [*(FEATURES if kind.takes_pictures else ()), VALUES, ON_NETWORK]
-    if kind.takes_pictures:
-        fitting.remove(VALUES)
+    fitting = [*(FEATURES if kind.takes_pictures else (VALUES,)), HIDDEN]
     if value not in fitting:
         raise ValueError(f"features: {str(value)[:40]!r} is not one of {', '.join(fitting)}")
     return str(value)
@@ -96,7 +93,7 @@ def read_architecture(value: object, kind: Kind, features: str | None) -> Networ
     Raises:
         ValueError: it does not fit the kind, or a field is wrong.
     """
-    if kind.is_classical and features != ON_NETWORK:
+    if kind.is_classical and features != HIDDEN:
         _require_null("architecture", value, kind)
         return None
     return NetworkConfig.from_json(value)

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor
 
-from pellucid.bundle.answering import answer_in_batches, softmax
+from pellucid.arithmetic import softmax
+from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_pictures
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.networks import Network

@@ -4,14 +4,26 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-_LEAST = {"examples": 200, "screened": 200, "judged": 200, "candidates": 1, "iterations": 20}
+_LEAST = {
+    "examples": 200,
+    "screened": 200,
+    "judged": 200,
+    "candidates": 1,
+    "iterations": 20,
+    "trees": 10,
+    "grown": 200,
+    "components": 20,
+    "supported": 200,
+    "values": 1_000_000,
+}
 _SCREENING_PART = 4
-_LEAST |= {"trees": 10, "grown": 200, "components": 20, "supported": 200, "values": 1_000_000}
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Bounds of what each classical model may see, try and store; as it stands, the standard budget.
+    """Bounds of what each classical model may see, try and store.
+
+    As it stands, all rivals together cost about as much as the network of the preset `standard`.
 
     Attributes:
         examples: training examples that a model may see; where there are more, so many are drawn.
@@ -47,11 +59,6 @@ class Budget:
     def for_screening(self) -> "Budget":
         """The same, but a quarter of the trees: enough to tell candidates apart."""
         return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
-
-    @classmethod
-    def standard(cls) -> "Budget":
-        """All rivals together cost about as much as the network of the preset `standard`."""
-        return cls()
 
     @classmethod
     def shrunk(cls, share: float) -> "Budget":

@@ -16,7 +16,8 @@ from jaxtyping import Float32, Shaped, UInt8
 from pellucid.classical import hog
 
 LONGEST_OF_PIXELS, LONGEST_OF_HOG = 32, 64
-AS_THEY_ARE = ("values", "network")
+VALUES, HIDDEN = "values", "network"
+AS_THEY_ARE = (VALUES, HIDDEN)
 """Kinds of features that are taken as they come: feature vectors, and a network's hidden layer."""
 _BLOCK_VALUES = 1 << 20
 

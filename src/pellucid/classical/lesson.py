@@ -146,8 +146,9 @@ class Candidate(NamedTuple):
     Attributes:
         features: what it saw.
         words: the whole set-up for people, such as "HOG, C = 1".
-        score: on validation, by the metric; larger is better. Log loss and the root mean squared
-            error are negative for that.
+        score: by the metric, on validation, or, without that split, on training examples set aside
+            for the comparison; larger is better. Log loss and the root mean squared error are
+            negative for that.
     """
 
     features: str
@@ -163,7 +164,8 @@ class Fitted:
         name: as in `RIVALS` or `NUMBER_RIVALS`.
         predictor: what answers.
         features: what it sees.
-        candidates: what was compared on validation; none where there was nothing to choose.
+        candidates: what was compared; none where there was nothing to choose, or too little to
+            compare on.
         train_examples: how many examples it learnt from.
         seconds: that features, comparison and training took.
     """

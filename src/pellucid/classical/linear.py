@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32, Float64, Int32
 
+from pellucid.arithmetic import softmax
 from pellucid.classical.strict import Forms, read_arrays, read_settings, require_classes
 
 _BLOCK_VALUES = 1 << 22
@@ -34,9 +35,8 @@ def spread(
     """
     if number:
         return scores
-    scores = np.exp(scores - scores.max(axis=1, keepdims=True))
     found = np.zeros((len(scores), outputs))
-    found[:, classes] = scores / scores.sum(axis=1, keepdims=True)
+    found[:, classes] = softmax(scores)
     return found
 
 

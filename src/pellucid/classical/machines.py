@@ -22,8 +22,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
-from sklearn.decomposition import PCA
-from sklearn.svm import SVC, SVR
 
 from pellucid.classical.calibration import best_scale
 from pellucid.classical.kernel import Kernel, project
@@ -112,6 +110,8 @@ def _space(
     work: Work,
 ) -> Space:
     """Principal components of the first examples, and all examples seen through them."""
+    from sklearn.decomposition import PCA
+
     some = standardise(features[:_FOR_COMPONENTS], centre, scale)
     count = min(work.budget.components, *some.shape)
     solver = "randomized" if count < min(some.shape) else "full"
@@ -123,6 +123,8 @@ def _space(
 
 def _for_numbers(space: Space, labels: Float64[np.ndarray, " n"], gamma: float, strength: float) -> Kernel:
     """Support vector regression on numbers brought to mean 0 and deviation 1."""
+    from sklearn.svm import SVR
+
     middle, deviation = labels.mean(), labels.std()
     model = SVR(C=strength, gamma=gamma, epsilon=_INSENSITIVE, cache_size=_CACHE_MEGABYTES)
     model.fit(space.rows.astype(np.float64), (labels - middle) / deviation)
@@ -188,6 +190,8 @@ def _pairs(
     strength: float,
 ) -> Pairs:
     """Solve every pair of classes, several at a time."""
+    from sklearn.svm import SVC
+
     classes = int(labels.max()) + 1
     members = [np.flatnonzero(labels == each) for each in range(classes)]
     weights = np.zeros((len(labels), classes - 1))

@@ -7,7 +7,6 @@ form. The standardisation is then folded into weights and bias.
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from pellucid.classical.constant import Constant
 from pellucid.classical.linear import Linear
@@ -57,6 +56,8 @@ def logistic(
     Returns:
         The predictor; where only one class is there, its shares.
     """
+    from sklearn.linear_model import LogisticRegression
+
     present = np.unique(labels)
     if len(present) == 1:
         return shares(labels, work.classes)
@@ -83,6 +84,8 @@ def ridge(
     Returns:
         The predictor.
     """
+    from sklearn.linear_model import Ridge
+
     centre, scale = scaling(features, work.one_unit)
     middle = labels.mean()
     spread = labels.std() or 1.0

@@ -4,11 +4,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from pellucid.classical.budget import Budget
@@ -24,17 +23,8 @@ from pellucid.classical.trees import forest
 Learner = Callable[[Float32[np.ndarray, "n d"], np.ndarray, Work], Predictor]
 Number = TypeVar("Number", int, float)
 
-
-class Rival(NamedTuple):
-    """One classical model.
-
-    Attributes:
-        title: in words.
-        trials: its set-ups for a lesson within a budget, the one that usually serves best first.
-    """
-
-    title: str
-    trials: Callable[[Lesson, Budget], list[Trial]]
+Rival = Callable[[Lesson, Budget], list[Trial]]
+"""From a lesson and a budget to a model's set-ups, the one that usually serves best first."""
 
 
 def _named(features: str, words: str) -> str:
@@ -92,16 +82,16 @@ def _each(
 
 
 RIVALS: dict[str, Rival] = {
-    "majority": Rival("the shares of the classes, whatever the input", _constant),
-    "logistic-regression": Rival("logistic regression", _linear),
-    "svm": Rival("support vector machine with a Gaussian kernel", _machine),
-    "random-forest": Rival("random forest", _forest),
+    "majority": _constant,
+    "logistic-regression": _linear,
+    "svm": _machine,
+    "random-forest": _forest,
 }
 NUMBER_RIVALS: dict[str, Rival] = {
-    "mean": Rival("the mean, whatever the input", _constant),
-    "ridge": Rival("ridge regression", _ridge),
-    "svm": Rival("support vector regression with a Gaussian kernel", _machine),
-    "random-forest": Rival("random forest", _forest),
+    "mean": _constant,
+    "ridge": _ridge,
+    "svm": _machine,
+    "random-forest": _forest,
 }
 ON_NETWORK = ("logistic-regression", "svm")
 NUMBER_ON_NETWORK = ("ridge", "svm")
@@ -117,6 +107,8 @@ def fit_rival(
     budget: Budget | None = None,
 ) -> Fitted:
     """Train one classical model on the training split, its set-up chosen on the validation split.
+
+    Without a validation split, part of the training examples is set aside for the choice.
 
     The result follows from lesson, seed and threads; the budget counts and never looks at a clock.
 
@@ -134,6 +126,8 @@ def fit_rival(
     Raises:
         ValueError: there is no such model for such labels, or no such metric.
     """
+    from sklearn.exceptions import ConvergenceWarning
+
     rivals = NUMBER_RIVALS if lesson.is_numbers else RIVALS
     if name not in rivals:
         raise ValueError(f"model: {name!r} is not one of {', '.join(rivals)}")
@@ -141,11 +135,14 @@ def fit_rival(
         raise ValueError(f"metric: {metric!r} is not one of {', '.join(METRICS)}")
     began = time.perf_counter()
     work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == PICTURES)
-    with warnings.catch_warnings(), threadpool_limits(threads):
+    # One thread for each matrix product: several wait for each other, and where the processor is
+    # shared they wait a hundred times longer than they work. Candidates, pairs and trees run beside
+    # each other instead.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
-        found = search(rivals[name].trials(lesson, work.budget), lesson, work, metric)
+        found = search(rivals[name](lesson, work.budget), lesson, work, metric)
     return Fitted(
         name=name,
         predictor=found.predictor,

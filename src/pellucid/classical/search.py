@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -85,25 +86,38 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
     Returns:
         The trained model.
     """
-    budget, screening = work.budget, work._replace(budget=work.budget.for_screening)
+    budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values)
     trials = list(trials)[: budget.candidates]
-    candidates: list[Candidate] = []
     compared = _comparing(lesson, work.seed)
-    if len(trials) > 1 and len(compared.validation):
-        for trial in trials:
-            table = compared.table(trial.features, draw)
-            rows = slice(budget.screened)
-            predictor = trial.learn(table.train[rows], table.labels[rows], screening)
-            reached = score(
-                metric, table.validation_labels, predictor.predict(table.validation), lesson.is_numbers
-            )
-            candidates.append(Candidate(trial.features, trial.words, reached))
+    is_contest = len(trials) > 1 and len(compared.validation) > 0
+    candidates = _screened(trials, compared, draw, work, metric) if is_contest else []
     best = max(range(len(candidates)), key=lambda number: candidates[number].score, default=0)
     table = lesson.table(trials[best].features, draw)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     predictor = trials[best].learn(features, labels, work)
     return Found(predictor, trials[best].features, tuple(candidates), len(features))
+
+
+def _screened(
+    trials: Sequence[Trial], compared: Lesson, draw: Draw, work: Work, metric: str
+) -> list[Candidate]:
+    """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
+    alone = work._replace(budget=work.budget.for_screening, threads=1)
+    tables = {trial.features: compared.table(trial.features, draw) for trial in trials}
+
+    def reached(trial: Trial) -> Candidate:
+        table, rows = tables[trial.features], slice(work.budget.screened)
+        predictor = trial.learn(table.train[rows], table.labels[rows], alone)
+        said = predictor.predict(table.validation)
+        return Candidate(
+            trial.features,
+            trial.words,
+            score(metric, table.validation_labels, said, compared.is_numbers),
+        )
+
+    with ThreadPoolExecutor(work.threads) as pool:
+        return list(pool.map(reached, trials))
 
 
 def _comparing(lesson: Lesson, seed: int) -> Lesson:

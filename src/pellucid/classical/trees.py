@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pellucid.classical.forest import MOST_DEPTH, Forest
 from pellucid.classical.predictors import Predictor
@@ -30,6 +29,8 @@ def forest(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work,
     Returns:
         The predictor.
     """
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
     settings: dict[str, Any] = {
         "n_estimators": work.budget.trees,
         "min_samples_leaf": least,

@@ -129,9 +129,11 @@ class MirrorProbe:
     def sentence(self) -> str:
         """What was found, for people."""
         verdict = "keeps" if self.keeps_class else "changes"
+        lost = f"{self.lost} loses its" if self.lost == 1 else f"{self.lost} lose their"
+        gained = f"{self.gained} gains" if self.gained == 1 else f"{self.gained} gain"
         return (
             f"mirroring {verdict} the class: of {self.examples:,} training pictures, "
-            f"{self.lost} lose their right nearest neighbour to a mirrored one and {self.gained} gain it"
+            f"{lost} right nearest neighbour to a mirrored one and {gained} it"
         )
 
 

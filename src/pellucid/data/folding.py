@@ -3,8 +3,8 @@
 The rule:
 
 1. The test split takes no part. Train and validation together are the pool.
-2. Every class gives its share to each fold, and at least one example; numbers, tenths of the range
-   by rank instead.
+2. Every class gives its share to each fold, and at least one example. Where numbers are predicted,
+   their deciles take the place of classes (fewer and wider parts where there are few).
 3. Examples that share a group, and exact copies, stay together.
 4. What is left when a fold is taken out is divided again: 10 % of it, at most 5,000 examples, are
    kept back to choose the epoch or the candidate, the rest is trained on.
@@ -18,12 +18,11 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from pellucid.data.carving import Carving, Units, tabulated
 from pellucid.data.dataset import Dataset
-from pellucid.data.splitting import MOST_VALIDATION, VALIDATION_SHARE, Carving, Units, tabulated
+from pellucid.data.splitting import MOST_VALIDATION, VALIDATION_SHARE, deciles
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-
-_STRATA = 10
 
 
 def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
@@ -83,14 +82,11 @@ def _members(
 
 
 def _strata(dataset: Dataset, pool: Int64[np.ndarray, " pool"], count: int) -> Int64[np.ndarray, " pool"]:
-    """Class of each example, numbered without gaps; for numbers, its tenth of the range by rank."""
+    """Class of each example, numbered without gaps; for numbers, its decile."""
     labels = dataset.labels[pool]
     if not dataset.is_numbers:
         return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    ranks = labels.argsort(kind="stable").argsort(kind="stable")
-    strata = max(1, min(_STRATA, len(pool) // (2 * count)))
-    tenths: Int64[np.ndarray, " pool"] = (ranks * strata // max(1, len(pool))).astype(np.int64)
-    return tenths
+    return deciles(labels, least=2 * count)
 
 
 def _require_enough(dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int) -> None:

@@ -8,6 +8,8 @@ from pellucid.data.targets import CLASSES_AT_MOST, read_number
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 
+_NAMED_AT_MOST = 20
+
 
 class Shortage(NamedTuple):
     """What there is too little of.
@@ -34,7 +36,7 @@ class Shortage(NamedTuple):
 def too_few_of_classes(
     place: str, names: Sequence[str], short: Sequence[Shortage], missing: Sequence[str]
 ) -> DataError:
-    """The error that names every class too small for the splits, and what is needed.
+    """The error that names the classes too small for the splits, twenty lines at most, and what is needed.
 
     Args:
         place: DATA, for the message.
@@ -51,6 +53,9 @@ def too_few_of_classes(
     lines = [f"class {quoted(each.name)} has {each.words}" for each in short]
     if len(lines) == 1:
         return DataError(f"{place}: {lines[0]}; {what}")
+    if len(lines) > _NAMED_AT_MOST:
+        more = len(lines) - _NAMED_AT_MOST + 1
+        lines = [*lines[: _NAMED_AT_MOST - 1], f"and {more:,} more classes"]
     listed = "".join(f"\n  {line}" for line in lines)
     return DataError(f"{place}: too few examples; {what}{listed}")
 

@@ -21,10 +21,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.data.carving import Carving, Units, tabulated
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.shortages import Shortage, too_few_numbers, too_few_of_classes
 
-_MOST_STRATA, _EXAMPLES_A_STRATUM = 10, 15
+_MOST_STRATA = 10
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION = 0.1, 5_000
 
@@ -41,24 +42,6 @@ class Division(NamedTuple):
 
     splits: np.ndarray
     whole: tuple[str, ...]
-
-
-class Units(NamedTuple):
-    """What must stay together, as a sparse table of unit and class to number of examples.
-
-    Attributes:
-        of: unit of each example of the pool.
-        starts: where the rows of each unit begin in `labels` and `counts`, and the end.
-        labels: class of each row.
-        counts: examples of that class in the unit.
-        ranks: place of each unit in the order drawn from the seed.
-    """
-
-    of: Int64[np.ndarray, " pool"]
-    starts: Int64[np.ndarray, " units_and_end"]
-    labels: Int64[np.ndarray, " rows"]
-    counts: Int64[np.ndarray, " rows"]
-    ranks: Int64[np.ndarray, " units"]
 
 
 def split(
@@ -128,16 +111,17 @@ def _strata(
     return [f"part {part}" for part in range(1, int(labels.max()) + 2)], labels
 
 
-def deciles(values: Float64[np.ndarray, " pool"]) -> Int64[np.ndarray, " pool"]:
+def deciles(values: Float64[np.ndarray, " pool"], least: int = 15) -> Int64[np.ndarray, " pool"]:
     """Cut numbers into parts of about equal size; equal numbers never stand in two of them.
 
     Args:
         values: at least one number.
+        least: examples that each part should have.
 
     Returns:
-        Part of each, from 0: ten parts, or one for every 15 examples where there are few.
+        Part of each, from 0: ten parts, or fewer and wider ones where there are few numbers.
     """
-    number = max(1, min(_MOST_STRATA, len(values) // _EXAMPLES_A_STRATUM))
+    number = max(1, min(_MOST_STRATA, len(values) // least))
     cuts = np.unique(np.sort(values)[np.arange(1, number) * len(values) // number])
     parts = np.searchsorted(cuts, values, side="right")
     return np.unique(parts, return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -175,141 +159,3 @@ def together(
                 parents[other] = one
     roots = np.array([root(member) for member in range(len(pool))], np.int64)
     return np.unique(roots, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:
-    """Tabulate units by class, and draw their order.
-
-    Args:
-        of: unit of each example of the pool.
-        labels: class of each, or part of the range of its number.
-        seed: decides the order.
-
-    Returns:
-        The table.
-    """
-    classes = int(labels.max()) + 1
-    cells, counts = np.unique(of * classes + labels, return_counts=True)
-    number = int(of.max()) + 1
-    starts = np.searchsorted(cells // classes, np.arange(number + 1)).astype(np.int64)
-    # The raw stream of a bit generator is the same in every version of numpy; `permutation` is not.
-    order = np.argsort(np.random.PCG64(seed).random_raw(number), kind="stable")
-    ranks = np.empty(number, np.int64)
-    ranks[order] = np.arange(number)
-    return Units(of, starts, cells % classes, counts.astype(np.int64), ranks)
-
-
-class Carving:
-    """Takes units out of the free ones until each class has given its share."""
-
-    def __init__(self, units: Units, free: Bool[np.ndarray, " units"], classes: int, keep: int) -> None:
-        self.units = units
-        self.keep = keep
-        self.owners = np.repeat(np.arange(len(units.ranks)), np.diff(units.starts))
-        self.rows = np.flatnonzero(free[self.owners])
-        labels = units.labels[self.rows]
-        self.examples = np.bincount(labels, weights=units.counts[self.rows], minlength=classes)
-        self.left = np.bincount(labels, minlength=classes).tolist()
-        self.have = [0] * classes
-        self.target = [0] * classes
-        self.taken: dict[int, None] = {}
-
-    def carve(self, share: float, most: int) -> tuple[list[int], list[int]]:
-        """Choose the units of one split.
-
-        Args:
-            share: wanted share of the free examples.
-            most: most examples wanted.
-
-        Returns:
-            The units, and the classes that could give none.
-        """
-        divisible = np.array([units > self.keep for units in self.left])
-        self.target = _targets(self.examples, divisible, share, most)
-        sizes = np.add.reduceat(self.units.counts, self.units.starts[:-1])
-        order = self.rows[np.argsort(self.units.ranks[self.owners[self.rows]], kind="stable")]
-        alone = sizes[self.owners[order]] == 1
-        self._give_every_class_one(order, alone)
-        for unit in dict.fromkeys(self.owners[order[~alone]].tolist()):
-            if self._brings_nearer(unit) and self._may_go(unit):
-                self._take(unit)
-        self._fill_with_singles(order[alone])
-        without = [label for label, have in enumerate(self.have) if not have and self.examples[label]]
-        return list(self.taken), without
-
-    def _give_every_class_one(
-        self, order: Int64[np.ndarray, " rows"], alone: Bool[np.ndarray, " rows"]
-    ) -> None:
-        """Take one unit for each class, those found in the fewest units first."""
-        by_class = np.argsort(self.units.labels[order], kind="stable")
-        ends = np.cumsum(np.bincount(self.units.labels[order], minlength=len(self.have)))
-        for label in np.argsort(self.left, kind="stable").tolist():
-            if self.have[label] or self.left[label] <= self.keep:
-                continue
-            mine = by_class[ends[label - 1] if label else 0 : ends[label]]
-            singles = mine[alone[mine]]
-            if len(singles):
-                self._take(int(self.owners[order[singles[0]]]))
-                continue
-            fitting = [unit for unit in self.owners[order[mine]].tolist() if self._may_go(unit)]
-            if fitting:
-                self._take(min(fitting, key=self._excess))
-
-    def _fill_with_singles(self, order: Int64[np.ndarray, " rows"]) -> None:
-        """Take single examples, in the drawn order, up to each class's share."""
-        untaken = order[~np.isin(self.owners[order], list(self.taken))]
-        labels = self.units.labels[untaken]
-        for label, target in enumerate(self.target):
-            wanted = min(target - self.have[label], self.left[label] - self.keep)
-            if wanted > 0:
-                for row in untaken[np.flatnonzero(labels == label)[:wanted]]:
-                    self._take(int(self.owners[row]))
-
-    def _content(self, unit: int) -> list[tuple[int, int]]:
-        """Classes of a unit with their numbers of examples."""
-        rows = slice(self.units.starts[unit], self.units.starts[unit + 1])
-        return list(zip(self.units.labels[rows].tolist(), self.units.counts[rows].tolist(), strict=True))
-
-    def _take(self, unit: int) -> None:
-        self.taken[unit] = None
-        for label, count in self._content(unit):
-            self.have[label] += count
-            self.left[label] -= 1
-
-    def _may_go(self, unit: int) -> bool:
-        """Whether every class of a unit keeps enough others for the splits still to be served."""
-        return unit not in self.taken and all(
-            self.left[label] > self.keep for label, _ in self._content(unit)
-        )
-
-    def _excess(self, unit: int) -> int:
-        """Examples by which a unit would overshoot the shares of its classes."""
-        return sum(
-            max(0, self.have[label] + count - self.target[label]) for label, count in self._content(unit)
-        )
-
-    def _brings_nearer(self, unit: int) -> bool:
-        """Whether a unit lessens the squared distance to the shares, each relative to its share."""
-        return 0 > sum(
-            count * (2 * (self.have[label] - self.target[label]) + count) / max(1, self.target[label])
-            for label, count in self._content(unit)
-        )
-
-
-def _targets(
-    examples: Float64[np.ndarray, " classes"],
-    divisible: Bool[np.ndarray, " classes"],
-    share: float,
-    most: int,
-) -> list[int]:
-    """Examples each class should give: its exact share, rounded so that the total is right.
-
-    The largest remainders round up; a class that can give at all gives at least one.
-    """
-    total = min(round(share * float(examples.sum())), most)
-    ideal = np.where(divisible, examples, 0.0)
-    ideal *= total / max(1.0, float(ideal.sum()))
-    target = np.floor(ideal).astype(np.int64)
-    largest = np.argsort(target - ideal, kind="stable")
-    target[largest[: max(0, total - int(target.sum()))]] += 1
-    return np.where(divisible, np.maximum(target, 1), 0).tolist()  # type: ignore[no-any-return]

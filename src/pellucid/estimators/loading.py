@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.bundle import ClassicalModel, Model, load_any
+from pellucid.bundle.parts import vector_length
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_regressor import ImageRegressor
-from pellucid.estimators.trained import vector_length
 
 _CLASSICAL = {
     "constant": ("majority", "mean"),

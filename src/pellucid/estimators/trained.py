@@ -10,8 +10,9 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from pellucid.bundle import ClassicalModel, FeatureModel, Model, save
+from pellucid.bundle import Model, save
 from pellucid.bundle.fields import FILE_NAME
+from pellucid.bundle.parts import vector_length
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.estimators.inputs import (
     Lesson,
@@ -112,7 +113,7 @@ class Trained(
         if kept is not None:
             nothing = np.zeros((0, *kept.size, kept.channels), np.uint8)
         else:
-            nothing = np.zeros((0, vector_length(model)), np.float32)
+            nothing = np.zeros((0, vector_length(model) or 0), np.float32)
         return int(model.transform(nothing).shape[1])
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -123,17 +124,3 @@ class Trained(
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def vector_length(model: Model) -> int:
-    """Numbers in one feature vector.
-
-    Args:
-        model: of pictures or of feature vectors.
-
-    Returns:
-        The number; 0 for pictures, and where the model looks at none of them.
-    """
-    if isinstance(model, FeatureModel):
-        return model.features
-    return model.length if isinstance(model, ClassicalModel) else 0

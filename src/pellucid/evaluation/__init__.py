@@ -1,5 +1,12 @@
 """How good the answers are, how sure that figure is, and which difference is real."""
 
+from pellucid.arithmetic.metrics import (
+    accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    log_loss,
+    macro_f1,
+)
 from pellucid.evaluation.calibration import (
     Reliability,
     ReliabilityBin,
@@ -10,13 +17,6 @@ from pellucid.evaluation.calibration import (
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.label_errors import LabelError, label_errors
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
-from pellucid.evaluation.metrics import (
-    accuracy,
-    confusion_matrix,
-    expected_calibration_error,
-    log_loss,
-    macro_f1,
-)
 from pellucid.evaluation.numbers import NumberScores, score_numbers
 from pellucid.evaluation.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
 from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.optimize import brentq
 
-from pellucid.bundle.answering import at_temperature
+from pellucid.arithmetic import at_temperature
+from pellucid.arithmetic.metrics import CALIBRATION_BINS, calibration_terms
 from pellucid.evaluation.calibration_error import calibration_error
 from pellucid.evaluation.intervals import Interval, wilson
-from pellucid.evaluation.metrics import CALIBRATION_BINS, calibration_terms
 
 __all__ = ["Reliability", "ReliabilityBin", "at_temperature", "fit_temperature", "reliability"]
 

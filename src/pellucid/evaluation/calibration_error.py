@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from pellucid.arithmetic.metrics import CALIBRATION_BINS, calibration_terms, expected_calibration_error
 from pellucid.evaluation.intervals import Interval
-from pellucid.evaluation.metrics import CALIBRATION_BINS, calibration_terms
 
 DRAWS = 2000
 _STEPS = 41
@@ -76,7 +76,7 @@ def calibration_error(
         gap=np.bincount(bins, gaps, CALIBRATION_BINS)[held] / len(labels),
         examples=len(labels),
     )
-    value = float(np.abs(measured.gap).sum())
+    value = expected_calibration_error(labels, probabilities)
     low, high = _inverted(measured, value, seed)
     return Interval(value, min(low, value), min(1.0, max(high, value)))
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.data.wording import count_of
 from pellucid.evaluation.intervals import Interval, resample, wilson
 from pellucid.evaluation.numbers import score_numbers
-from pellucid.evaluation.wording import count, figure, points, span
+from pellucid.evaluation.wording import figure, points, span
 
 LEAST_POINTS = 3
 MATTERS, LITTLE = 0.005, 0.01
@@ -134,7 +135,7 @@ def _outlook(
     """Whether more data would help, in words and in a word."""
     sizes = np.array([size for size, _ in curve], np.float64)
     if len(np.unique(sizes)) < LEAST_POINTS:
-        told = f"{count(len(np.unique(sizes)), 'size')} of training split"
+        told = f"{count_of(len(np.unique(sizes)), 'size')} of training split"
         return f"Whether more data would help {model} cannot be told from {told}; three are needed.", None
     forecast = _forecast(labels, [answers for _, answers in curve], sizes, seed)
     return _words(forecast, model, int(sizes[-1]), labels.dtype.kind == "f")
@@ -194,7 +195,7 @@ def _words(forecast: _Forecast, model: str, size: int, is_numbers: bool) -> tupl
     little = LITTLE_RELATIVE * forecast.now if is_numbers else LITTLE
     metric = "root mean squared error" if is_numbers else "accuracy"
     change = span(gain) if is_numbers else points(gain)
-    twice = f"with {count(2 * size, 'training example')}, twice as many,"
+    twice = f"with {count_of(2 * size, 'training example')}, twice as many,"
     if gain.low > 0 and gain.value >= matters:
         return (
             f"More data would likely help {model}: {twice} the {metric} would be about {span(score)} "

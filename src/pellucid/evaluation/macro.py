@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import Int64
 from scipy.sparse import csr_array
 
+from pellucid.arithmetic.metrics import ClassCounts, macro_f1, macro_f1_of_counts
 from pellucid.evaluation.flips import flips
 from pellucid.evaluation.intervals import block_rows
-from pellucid.evaluation.metrics import ClassCounts, macro_f1, macro_f1_of_counts
 
 MACRO_FLIPS, MACRO_SHUFFLES = 1999, 799
 

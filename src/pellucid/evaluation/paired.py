@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.special import bdtr
 
+from pellucid.data.wording import count_of
 from pellucid.evaluation.differences import paired_interval
 from pellucid.evaluation.flips import flip_p_values, rmse_differences
 from pellucid.evaluation.intervals import Interval
-from pellucid.evaluation.wording import count, points, span
+from pellucid.evaluation.wording import points, span
 
 LEVEL = 0.05
 WIDEST, WIDEST_RELATIVE = 0.05, 0.1
@@ -45,11 +46,6 @@ class Comparison:
     adjusted: float
     verdict: str
     score: str = "accuracy"
-
-    @property
-    def is_real(self) -> bool:
-        """Whether chance is ruled out at the level of 5 %, all pairs counted."""
-        return self.adjusted <= LEVEL
 
     def to_json(self) -> dict[str, Any]:
         """The form of an entry of `comparisons` in `metrics.json`.
@@ -193,7 +189,7 @@ def _verdict(
     if adjusted <= LEVEL:
         return _better(a, b, difference, points)
     if max(-difference.low, difference.high) > WIDEST:
-        told = f"{apart:,} of {count(examples, 'example')} set {a} and {b} apart"
+        told = f"{apart:,} of {count_of(examples, 'example')} set {a} and {b} apart"
         return f"too few examples to tell: {told}, and the difference is {points(difference)}"
     if p_value <= LEVEL:
         return (
@@ -211,7 +207,7 @@ def _number_verdict(
         return _better(a, b, Interval(-difference.value, -difference.high, -difference.low), span)
     if max(-difference.low, difference.high) > WIDEST_RELATIVE * spread:
         return (
-            f"too few examples to tell: on {count(examples, 'example')} the errors of {a} and {b} "
+            f"too few examples to tell: on {count_of(examples, 'example')} the errors of {a} and {b} "
             f"differ by {span(difference)}"
         )
     return f"no real difference between {a} and {b}: their errors differ by {span(difference)}"

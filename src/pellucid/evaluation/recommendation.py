@@ -6,15 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from pellucid.arithmetic.metrics import log_loss_terms, macro_f1
+from pellucid.data.wording import count_of
 from pellucid.evaluation.differences import paired_interval
 from pellucid.evaluation.flips import flip_p_values, mean_difference, rmse_differences
 from pellucid.evaluation.macro import macro_f1_by_chance, macro_f1_p_value
-from pellucid.evaluation.metrics import log_loss_terms, macro_f1
 from pellucid.evaluation.paired import LEVEL, holm, mcnemar
-from pellucid.evaluation.wording import count, figure, points, span
-from pellucid.settings import NEURAL
+from pellucid.evaluation.wording import figure, points, span
+from pellucid.settings import BASELINES, NEURAL
 
-_KNOWS_NOTHING = ("majority", "mean")
 _WORDS = {"accuracy": "accuracy", "macro-f1": "macro-F1", "log-loss": "log loss"}
 
 
@@ -206,14 +206,14 @@ def _decide(contest: _Contest) -> Recommendation:
     best, scores = contest.best, contest.scores
     others = [name for name in scores if name != best]
     adjusted = dict(zip(others, holm([contest.p_value(name) for name in others]), strict=True))
-    for name in _KNOWS_NOTHING:
+    for name in BASELINES:
         if name in adjusted:
             adjusted[name] = max(adjusted[name], min(1.0, contest.by_chance))
     name = next(name for name in scores if name == best or adjusted[name] > LEVEL)
-    place = f"on {count(contest.examples, 'validation example')}"
+    place = f"on {count_of(contest.examples, 'validation example')}"
     of_best = f"{contest.metric} {figure(scores[best])}"
     if name == best:
-        if best in _KNOWS_NOTHING:
+        if best in BASELINES:
             return Recommendation(
                 best, f"The trained models are no better than {best}: {place} it is the best, with {of_best}."
             )
@@ -229,8 +229,9 @@ def _decide(contest: _Contest) -> Recommendation:
             f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}.",
         )
     ahead = f"{best} scored best, {of_best} against {figure(scores[name])}"
-    difference = f"the difference, {contest.gain(name)}, is not real"
-    if name in _KNOWS_NOTHING:
+    counted = ", all comparisons counted" if contest.p_value(name) <= LEVEL else ""
+    difference = f"the difference, {contest.gain(name)}, is not real{counted}"
+    if name in BASELINES:
         return Recommendation(
             name,
             f"The trained models are no better than {name}: {place} {ahead}, but {difference}; "

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.evaluation.calibration_error import calibration_error
-from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
-from pellucid.evaluation.metrics import (
+from pellucid.arithmetic.metrics import (
     ClassCounts,
     confusion_matrix,
     log_loss_terms,
     macro_f1_of_counts,
 )
+from pellucid.evaluation.calibration_error import calibration_error
+from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
 
 
 @dataclass(frozen=True)

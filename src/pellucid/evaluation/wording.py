@@ -1,8 +1,31 @@
-"""How figures stand in a sentence."""
+"""How figures stand in a plain sentence, on a terminal or in JSON.
+
+`reports.numbers` sets those of a page, with real minus signs, powers of ten and units.
+"""
 
 import math
 
 from pellucid.evaluation.intervals import Interval
+
+
+def decimals(value: float, digits: int = 3) -> int:
+    """Places after the point that show a value with so many significant digits.
+
+    Args:
+        value: the number to be shown.
+        digits: significant digits.
+
+    Returns:
+        Zero or more places; a share just below one gets enough of them not to read as one.
+    """
+    if value == 0:
+        return digits - 1
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    if 0.9 < value < 1:
+        places = digits
+        while round(value, places) == 1 and places < 9:
+            places += 1
+    return places
 
 
 def figure(value: float) -> str:
@@ -12,15 +35,14 @@ def figure(value: float) -> str:
         value: any number.
 
     Returns:
-        Such as `0.936`, `12.3` or `1240`.
+        Such as `0.936`, `12.3` or `1240`; a share just below one never reads as one.
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    decimals = 2 - math.floor(math.log10(abs(value)))
-    if decimals > 6:
+    if abs(value) < 1e-4:
         return f"{value:.3g}"
-    text = f"{round(value, decimals):.{max(0, decimals)}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    rounded = value if 0.9 < value < 1 else float(f"{value:.2e}")
+    return f"{rounded:.{decimals(rounded)}f}"
 
 
 def span(interval: Interval, unit: str = "") -> str:
@@ -52,16 +74,3 @@ def points(interval: Interval) -> str:
         Such as `1.9 points [1.1, 2.7]`.
     """
     return span(Interval(*(100 * end for end in interval)), "points")
-
-
-def count(number: int, noun: str) -> str:
-    """Write a count with its noun.
-
-    Args:
-        number: zero or more.
-        noun: in the singular; an `s` makes the plural.
-
-    Returns:
-        Such as `1 example` or `10,000 examples`.
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,21 +8,22 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.bundle import ClassicalModel, ImageModel
-from pellucid.classical import Budget, fit_rival
 from pellucid.data import Dataset
+from pellucid.data.splitting import deciles
 from pellucid.evaluation import LearningCurve, learning_curve
 from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.fitting import budget_within, fit_classical, lesson_of
 from pellucid.pipeline.plan import Plan, examples_of, make_plan
-from pellucid.pipeline.rivals import lesson_of
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings, parse_duration
 from pellucid.training import Session
-from pellucid.training.determinism import Purpose, choose_threads, generator
+from pellucid.training.determinism import Purpose, generator
 
 PARTS = (1 / 8, 1 / 4)
+WITH_CURVE = 2.0
+"""Time that training and its curve take together, in trainings: small parts get more passes of a picture."""
 _LEAST_PER_CLASS, _LEAST = 4, 40
 _MOST_PASSES = 500_000
-_STRATA = 10
 
 
 def is_wanted(settings: Settings) -> bool:
@@ -53,7 +54,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
         Ascending positions of each part; parts too small to learn from are left out.
     """
     labels = dataset.labels[dataset.train]
-    strata = _strata(labels) if dataset.is_numbers else labels
+    strata = deciles(labels) if dataset.is_numbers else labels
     places = np.empty(len(strata))
     order = generator(seed, Purpose.SAMPLE, 2).permutation(len(strata))
     for stratum in np.unique(strata):
@@ -62,13 +63,6 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
     least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
     found = [dataset.train[places < part] for part in PARTS]
     return [positions for positions in found if len(positions) >= least]
-
-
-def _strata(values: np.ndarray) -> np.ndarray:
-    """Tenths of the range by rank."""
-    ranks = values.argsort(kind="stable").argsort(kind="stable")
-    strata: np.ndarray = ranks * _STRATA // max(1, len(values))
-    return strata
 
 
 def draw_curve(
@@ -167,16 +161,14 @@ def _network_on(
 
 def _rival_on(train: np.ndarray, name: str, dataset: Dataset, settings: Settings) -> tuple[int, np.ndarray]:
     """A classical model trained on a part, and its answers on validation."""
-    fitted = fit_rival(
+    examples = dataclasses.replace(examples_of(dataset), train=train)
+    fitted, model = fit_classical(
         name,
-        lesson_of(dataset, train),
-        seed=settings.seed,
-        threads=choose_threads(settings),
-        metric=settings.metric,
-        budget=Budget(),
-    )
-    model = ClassicalModel(
-        fitted.predictor, fitted.features, dataset.classes, preprocessing=dataset.preprocessing
+        lesson_of(examples),
+        settings,
+        dataset.classes,
+        dataset.preprocessing,
+        budget_within(settings, len(dataset.train)),
     )
     return fitted.train_examples, _predicted(answers(model, dataset, dataset.validation))
 

@@ -95,8 +95,6 @@ def recommended(entrants: Sequence[Entrant], dataset: Dataset, metric: str, seed
     Returns:
         Its name, and why.
     """
-    if len(entrants) == 1:
-        return Recommendation(entrants[0].name, f"{entrants[0].name} is the only model that was trained.")
     labels = dataset.labels[dataset.validation]
     said: Mapping[str, np.ndarray] = {each.name: each.validation for each in entrants}
     if dataset.is_numbers:

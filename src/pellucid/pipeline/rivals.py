@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
 
 from pellucid.bundle import ClassicalModel, ImageModel, load_any, save
 from pellucid.classical import (
@@ -13,7 +12,6 @@ from pellucid.classical import (
     NUMBER_RIVALS,
     ON_NETWORK,
     RIVALS,
-    Budget,
     Candidate,
     Fitted,
     Lesson,
@@ -24,14 +22,14 @@ from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
 from pellucid.networks import Network
 from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.fitting import budget_within, fit_classical, lesson_of
+from pellucid.pipeline.plan import examples_of
 from pellucid.pipeline.stages import Stages
-from pellucid.settings import Settings, parse_duration
+from pellucid.settings import Settings
 from pellucid.training.determinism import Purpose, choose_threads, generator
 
 _FITTED = "fitted.json"
 _MOST_ON_NETWORK = 20_000
-_FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
-_SHARE_OF_LIMIT = 0.3
 
 
 def rival_names(dataset: Dataset) -> tuple[str, ...]:
@@ -44,27 +42,6 @@ def rival_names(dataset: Dataset) -> tuple[str, ...]:
         Names.
     """
     return tuple(NUMBER_RIVALS if dataset.is_numbers else RIVALS)
-
-
-def budget_within(settings: Settings, examples: int) -> Budget:
-    """The rivals' budget: counts that follow from the settings and the data, never from the clock.
-
-    Under a time limit the rivals may take three tenths of it, going by what they took on
-    Fashion-MNIST on two cores.
-
-    Args:
-        settings: for the time limit.
-        examples: training examples.
-
-    Returns:
-        The whole budget, or a share of it.
-    """
-    limit = parse_duration(settings.time_limit)
-    if limit is None:
-        return Budget()
-    expected = max(_LEAST_SECONDS, _FULL_SECONDS * min(1.0, examples / _FULL_EXAMPLES))
-    share = _SHARE_OF_LIMIT * limit / expected
-    return Budget() if share >= 1 else Budget.shrunk(share)
 
 
 def train_rivals(
@@ -82,7 +59,7 @@ def train_rivals(
     Returns:
         The models in the order of their names.
     """
-    lesson = lesson_of(dataset)
+    lesson = lesson_of(examples_of(dataset))
     budget = budget_within(settings, len(dataset.train))
     kept = checkpoints / "rivals"
     make_folder(kept)
@@ -94,38 +71,14 @@ def train_rivals(
             found.append(former)
             continue
         with stages.stage(f"training {name}") as stage:
-            fitted = fit_rival(
-                name,
-                lesson,
-                seed=settings.seed,
-                threads=choose_threads(settings),
-                metric=settings.metric,
-                budget=budget,
+            fitted, model = fit_classical(
+                name, lesson, settings, dataset.classes, dataset.preprocessing, budget
             )
-            entrant = _entrant(fitted, dataset)
+            entrant = _entrant(fitted, model, dataset)
             _keep(kept / name, entrant)
-            stage.words = f"trained {name}{_words(entrant, dataset)}"
+            stage.words = f"trained {name}{_words([entrant], dataset)}"
         found.append(entrant)
     return found
-
-
-def lesson_of(dataset: Dataset, train: Int64[np.ndarray, " examples"] | None = None) -> Lesson:
-    """What a classical model learns from.
-
-    Args:
-        dataset: the data.
-        train: positions to train on; by default the training split.
-
-    Returns:
-        The lesson; the validation split is the data set's.
-    """
-    return Lesson(
-        inputs=dataset.pixels,
-        labels=dataset.labels,
-        train=dataset.train if train is None else train,
-        validation=dataset.validation,
-        classes=len(dataset.classes),
-    )
 
 
 def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: Stages) -> list[Entrant]:
@@ -169,7 +122,8 @@ def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: S
                 name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
             )
             found.append(_standing_on(network, model.network, fitted, dataset))
-        stage.words = f"trained {' and '.join(each.name for each in found)}" + _words(found[-1], dataset)
+        trained = " and ".join(each.name for each in found)
+        stage.words = f"trained {trained}{_words(found, dataset)}"
     return found
 
 
@@ -193,10 +147,7 @@ def _standing_on(network: Entrant, layers: Network, fitted: Fitted, dataset: Dat
     )
 
 
-def _entrant(fitted: Fitted, dataset: Dataset) -> Entrant:
-    model = ClassicalModel(
-        fitted.predictor, fitted.features, dataset.classes, preprocessing=dataset.preprocessing
-    )
+def _entrant(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Entrant:
     return Entrant(
         name=fitted.name,
         model=model,
@@ -208,15 +159,20 @@ def _entrant(fitted: Fitted, dataset: Dataset) -> Entrant:
     )
 
 
-def _words(entrant: Entrant, dataset: Dataset) -> str:
-    """How it did on validation, for its line."""
-    if len(entrant.validation) == 0:
+def _words(entrants: Sequence[Entrant], dataset: Dataset) -> str:
+    """How models did on validation, for their line."""
+    return _scored(dataset.labels[dataset.validation], [each.validation for each in entrants])
+
+
+def _scored(labels: np.ndarray, said: Sequence[np.ndarray]) -> str:
+    """The score of each, in their order; nothing without labels."""
+    if len(labels) == 0:
         return ""
-    labels = dataset.labels[dataset.validation]
-    if dataset.is_numbers:
-        error = float(np.sqrt(np.mean((entrant.validation - labels) ** 2)))
-        return f": root mean squared error {error:.3g} on validation"
-    return f": accuracy {(entrant.validation.argmax(axis=1) == labels).mean():.3f} on validation"
+    if said[0].ndim == 1:
+        errors = [f"{float(np.sqrt(np.mean((each - labels) ** 2))):.3g}" for each in said]
+        return f": root mean squared error {' and '.join(errors)} on validation"
+    rights = [f"{float((each.argmax(axis=1) == labels).mean()):.3f}" for each in said]
+    return f": accuracy {' and '.join(rights)} on validation"
 
 
 def _keep(folder: Path, entrant: Entrant) -> None:

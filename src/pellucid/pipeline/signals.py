@@ -5,9 +5,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from pellucid.errors import InterruptedRun
+from pellucid.training.signals import signals_to
 
 
 @contextlib.contextmanager
@@ -34,14 +35,5 @@ def interruptible(run: Path) -> Iterator[None]:
             number,
         )
 
-    former: dict[signal.Signals, Any] = {}
-    try:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            former[each] = signal.signal(each, receive)
-    except ValueError:  # only the main thread may; elsewhere the caller's handlers stay
-        former.clear()
-    try:
+    with signals_to(receive):
         yield
-    finally:
-        for each, handler in former.items():
-            signal.signal(each, handler)

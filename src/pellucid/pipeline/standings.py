@@ -14,9 +14,8 @@ import numpy as np
 
 from pellucid.evaluation import corrected_interval, corrected_p_value, holm
 from pellucid.evaluation.intervals import Interval
+from pellucid.evaluation.paired import LEVEL
 from pellucid.evaluation.wording import figure, span
-
-LEVEL = 0.05
 
 BETTER = "is better than"
 IDENTICAL = "the same in every training"

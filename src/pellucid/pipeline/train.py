@@ -11,7 +11,7 @@ from pellucid.data import Check, Dataset, prepare, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.pipeline.configuration import configuration, plan_json, settings_of
-from pellucid.pipeline.curve import draw_curve, is_wanted
+from pellucid.pipeline.curve import WITH_CURVE, draw_curve, is_wanted
 from pellucid.pipeline.entrants import Entrant, calibrated, recommended
 from pellucid.pipeline.fitting import require_fitting_model
 from pellucid.pipeline.folds import cross_validate, require_foldable
@@ -149,12 +149,18 @@ def _within_limit(
     limit = parse_duration(settings.time_limit)
     if limit is None or config.get("is_limited"):
         return plan, config
-    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_RIVALS if settings.rivals else 0.0)
-    plan = limited(session, plan, limit - (time.monotonic() - stages.began) - reserve, dataset)
+    left = _for_network(settings, limit - (time.monotonic() - stages.began))
+    plan = limited(session, plan, left, dataset)
     stages.line(f"{plan.recipe.total_steps:,} steps fit into {settings.time_limit}")
     config = {**config, "plan": plan_json(settings, plan), "is_limited": True}
     folder.write_json("config.json", config)
     return plan, config
+
+
+def _for_network(settings: Settings, seconds: float) -> float:
+    """What the network may take of the seconds left: the rest is for what comes after it."""
+    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_RIVALS if settings.rivals else 0.0)
+    return (seconds - reserve) / (WITH_CURVE if is_wanted(settings) else 1.0)
 
 
 def _say_versions(before: Mapping[str, str], stages: Stages) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
 from pellucid.data import Dataset, folds
 from pellucid.errors import DivergedError
-from pellucid.evaluation.metrics import confusion_matrix, log_loss, macro_f1
 from pellucid.files import make_folder, write_json
 from pellucid.pipeline.entrants import answers
 from pellucid.pipeline.fitting import fit_model
@@ -182,17 +181,9 @@ def scores_of(labels: np.ndarray, said: np.ndarray, classes: int) -> dict[str, f
         Scores by the names of `metrics.json`.
     """
     if classes == 0:
-        errors = said - labels
-        around_mean = float(np.sum((labels - labels.mean()) ** 2))
-        return {
-            "mean_absolute_error": float(np.abs(errors).mean()),
-            "root_mean_squared_error": math.sqrt(float((errors**2).mean())),
-            "r2": 1 - float((errors**2).sum()) / around_mean if around_mean > 0 else 0.0,
-        }
-    predicted = said.argmax(axis=1)
-    counts = confusion_matrix(labels, predicted, classes)
+        return number_errors(labels, said)._asdict()
     return {
-        "accuracy": float(np.trace(counts) / len(labels)),
-        "macro_f1": macro_f1(labels, predicted, classes),
+        "accuracy": accuracy(labels, said),
+        "macro_f1": macro_f1(labels, said.argmax(axis=1), classes),
         "log_loss": log_loss(labels, said),
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.reports.bands import BandPlot, Bundle, band_plot, by_training
+from pellucid.reports.entries import OF_CLASSES, OF_NUMBERS, Measure
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.plots import Ruler, round_steps, ruler
 from pellucid.reports.report import environment
@@ -18,41 +19,7 @@ _MOST_DRAWN = len(_COLOURS)
 _LABEL = 17
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A score as the page names it.
-
-    Attributes:
-        key: its name in `metrics.json`.
-        title: its name in a heading.
-        term: its entry in the glossary.
-        in_history: its name in `history.jsonl`.
-    """
-
-    key: str
-    title: str
-    term: str
-    in_history: str
-
-
-_MEASURED = (
-    Measured("accuracy", "Accuracy", "accuracy", "validation_accuracy"),
-    Measured("macro_f1", "Macro-F1", "macro-f1", "validation_macro_f1"),
-    Measured("log_loss", "Log loss", "log-loss", "validation_loss"),
-    Measured(
-        "root_mean_squared_error",
-        "Root mean squared error",
-        "root-mean-squared-error",
-        "validation_root_mean_squared_error",
-    ),
-    Measured(
-        "mean_absolute_error",
-        "Mean absolute error",
-        "mean-absolute-error",
-        "validation_mean_absolute_error",
-    ),
-    Measured("r2", "R²", "r2", "validation_r2"),
-)
+_MEASURES = (*OF_CLASSES, *OF_NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -82,9 +49,9 @@ class ComparisonFacts:
         return found
 
     @property
-    def measured(self) -> Measured:
+    def measured(self) -> Measure:
         """The score that decides."""
-        return next(each for each in _MEASURED if each.key == self.found["metric"])
+        return next(each for each in _MEASURES if each.key == self.found["metric"])
 
 
 @dataclass(frozen=True)
@@ -151,7 +118,7 @@ def render_comparison(facts: ComparisonFacts) -> str:
     content = {
         "rows": rows,
         "bounds": bounds,
-        "others": [each for each in _MEASURED if each in _others(facts)],
+        "others": _others(facts),
         "first": [each for each in pairs if each.first == facts.found["best"]],
         "rest": [each for each in pairs if each.first != facts.found["best"]],
         "pair_bounds": _pair_bounds(facts),
@@ -185,10 +152,10 @@ def _headline(facts: ComparisonFacts, pairs: Sequence[PairRow]) -> str:
     return "No variant is surely better than the others"
 
 
-def _others(facts: ComparisonFacts) -> list[Measured]:
+def _others(facts: ComparisonFacts) -> list[Measure]:
     """The scores that do not decide."""
     first = next(iter(facts.found["variants"].values()))["scores"][0]
-    return [each for each in _MEASURED if each.key in first and each.key != facts.measured.key]
+    return [each for each in _MEASURES if each.key in first and each.key != facts.measured.key]
 
 
 def _rows(facts: ComparisonFacts, colours: Mapping[str, int]) -> tuple[list[VariantRow], tuple[float, float]]:
@@ -277,9 +244,9 @@ def _plots(
     score = facts.measured
     unit = "squared deviations" if score.key == "root_mean_squared_error" else "nats per example"
     plots = [band_plot(bundles("validation_loss"), "Validation loss", unit)]
-    if score.in_history != "validation_loss":
+    if score.key != "log_loss":  # which the history knows as the loss
         title = f"Validation {score.title[0].lower()}{score.title[1:]}"
-        plots.insert(0, band_plot(bundles(score.in_history), title, "by epoch"))
+        plots.insert(0, band_plot(bundles(f"validation_{score.key}"), title, "by epoch"))
     return [plot for plot in plots if plot is not None]
 
 

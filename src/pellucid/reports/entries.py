@@ -6,8 +6,8 @@ from typing import Any
 
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
+from pellucid.settings import BASELINES
 
-BASELINES = ("majority", "mean")
 # Places in the Okabe-Ito order, which the style sheet holds: a model has one colour on every page.
 _COLOURS = {
     "majority": 0,
@@ -54,13 +54,13 @@ ACCURACY = Measure("accuracy", "Accuracy", "accuracy", False)
 ROOT_MEAN_SQUARED_ERROR = Measure(
     "root_mean_squared_error", "Root mean squared error", "root-mean-squared-error", True
 )
-_OF_CLASSES = (
+OF_CLASSES = (
     ACCURACY,
     Measure("macro_f1", "Macro-F1", "macro-f1", False),
     Measure("log_loss", "Log loss", "log-loss", True),
     Measure("expected_calibration_error", "Calibration error", "calibration-error", True),
 )
-_OF_NUMBERS = (
+OF_NUMBERS = (
     ROOT_MEAN_SQUARED_ERROR,
     Measure("mean_absolute_error", "Mean absolute error", "mean-absolute-error", True),
     Measure("r2", "R²", "r2", False),
@@ -76,7 +76,7 @@ def measures(facts: ReportFacts) -> tuple[Measure, ...]:
     Returns:
         The scores, the one that models are compared by first.
     """
-    return _OF_NUMBERS if facts.is_numbers else _OF_CLASSES
+    return OF_NUMBERS if facts.is_numbers else OF_CLASSES
 
 
 def measure_named(facts: ReportFacts, name: Any) -> Measure:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.evaluation.wording import decimals
+
 NOT_MEASURED = "not measured"
 _SPACE = "\u00a0"
 
@@ -60,26 +62,6 @@ def finite(value: Any) -> float | None:
         return None
     number = float(value)
     return number if math.isfinite(number) else None
-
-
-def decimals(value: float, digits: int = 3) -> int:
-    """Places after the point that show a value with so many significant digits.
-
-    Args:
-        value: the number to be shown.
-        digits: significant digits.
-
-    Returns:
-        Zero or more places; a share just below one gets enough of them not to read as one.
-    """
-    if value == 0:
-        return digits - 1
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    if 0.9 < value < 1:
-        places = digits
-        while round(value, places) == 1 and places < 9:
-            places += 1
-    return places
 
 
 def significant(value: Any, digits: int = 3) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.reports.entries import BASELINES, Measure, measures
+from pellucid.reports.entries import Measure, measures
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.plots import Ruler, ruler
+from pellucid.settings import BASELINES
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pellucid.evaluation.paired import LEVEL
 from pellucid.reports import entries
 from pellucid.reports.confusion import ClassRow, Pair, most_confused, per_class
 from pellucid.reports.entries import Measure
@@ -10,9 +11,9 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, significant
 from pellucid.reports.paired import Pairing, pairings
 from pellucid.reports.plots import Ruler, ruler
+from pellucid.settings import BASELINES
 
 TRUSTED = 0.9
-_LEVEL = 0.05
 NAMES_SHOWN = 6
 
 
@@ -101,7 +102,7 @@ def judge(facts: ReportFacts) -> Verdict:
         The verdict.
     """
     accuracy, chance = facts.score("accuracy"), facts.chance
-    is_baseline = facts.recommended in entries.BASELINES
+    is_baseline = facts.recommended in BASELINES
     beats_chance = not is_baseline and accuracy is not None and chance is not None and accuracy.low > chance
     rows = per_class(facts)
     trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
@@ -143,7 +144,7 @@ def rival(facts: ReportFacts) -> Rival | None:
     scores = {
         name: entries.test_score(entry, headline)
         for name, entry in entries.models(facts).items()
-        if name != facts.recommended and name not in entries.BASELINES
+        if name != facts.recommended and name not in BASELINES
     }
     ranked = sorted(
         ((name, score) for name, score in scores.items() if score is not None),
@@ -169,7 +170,7 @@ def rival(facts: ReportFacts) -> Rival | None:
 
 def _is_behind(pair: Pairing, headline: Measure) -> bool:
     """Whether the first of a pair is really worse."""
-    if pair.difference is None or pair.p_value is None or pair.p_value > _LEVEL:
+    if pair.difference is None or pair.p_value is None or pair.p_value > LEVEL:
         return False
     return headline.better(pair.difference) < 0
 

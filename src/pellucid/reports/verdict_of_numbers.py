@@ -10,6 +10,7 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots import Ruler, ruler
 from pellucid.reports.verdict import Rival, rival
+from pellucid.settings import BASELINES
 
 _NINE_IN_TEN = 0.9
 _PARTS = 4
@@ -87,7 +88,7 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         The verdict.
     """
     error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
-    is_baseline = facts.recommended in entries.BASELINES
+    is_baseline = facts.recommended in BASELINES
     truth, said = _tested(facts)
     distances = np.abs(said - truth)
     chance = _of_the_mean(facts, truth)

@@ -13,6 +13,7 @@ from pellucid.errors import InterruptedRun
 from pellucid.files import write_file
 from pellucid.training.checkpoints import save_checkpoint
 from pellucid.training.recipe import Recipe
+from pellucid.training.signals import signals_to
 from pellucid.training.state import State
 
 
@@ -108,17 +109,8 @@ class StopOnSignal:
         Yields:
             Nothing.
         """
-        former: dict[signal.Signals, Any] = {}
-        try:
-            for each in (signal.SIGINT, signal.SIGTERM):
-                former[each] = signal.signal(each, self._receive)
-        except ValueError:  # only the main thread may; elsewhere the caller's handlers stay
-            former.clear()
-        try:
+        with signals_to(self._receive):
             yield
-        finally:
-            for each, handler in former.items():
-                signal.signal(each, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame

@@ -50,8 +50,8 @@ def within(seconds: float, network: Network, batches: Batches, scored_after: int
         steps = whole * batches.per_epoch
     if steps < 3:
         raise UsageError(
-            f"--time-limit: {left:.1f} s are left for training and one step takes {step_seconds:.2f} s; "
-            "allow more time, or use fewer examples or a smaller --image-size"
+            f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
+            f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller --image-size"
         )
     if steps >= recipe.total_steps:
         return recipe

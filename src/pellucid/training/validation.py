@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from jaxtyping import Float64
 from torch import Tensor
 
-from pellucid.evaluation.metrics import confusion_matrix, log_loss, macro_f1
+from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
 from pellucid.networks import Network
 from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.state import Record
@@ -40,37 +38,22 @@ def validator(network: Network, examples: Examples, device: str) -> Callable[[],
 def _score_classes(network: Network, examples: Examples, device: str) -> Record:
     probabilities = _outputs(network, examples, device).softmax(dim=1).cpu().numpy()
     labels = examples.labels[examples.validation]
-    predicted = probabilities.argmax(axis=1)
-    counts = confusion_matrix(labels, predicted, examples.classes)
     return {
         "validation_loss": log_loss(labels, probabilities),
-        "validation_accuracy": float(np.trace(counts) / len(labels)),
-        "validation_macro_f1": macro_f1(labels, predicted, examples.classes),
+        "validation_accuracy": accuracy(labels, probabilities),
+        "validation_macro_f1": macro_f1(labels, probabilities.argmax(axis=1), examples.classes),
     }
 
 
 def _score_numbers(network: Network, examples: Examples, device: str) -> Record:
     assert network.rescale is not None
-    labels = examples.labels[examples.validation]
-    errors = _outputs(network, examples, device)[:, 0].cpu().numpy() - labels
-    squared = float(np.square(errors).mean())
+    predicted = _outputs(network, examples, device)[:, 0].cpu().numpy()
+    errors = number_errors(examples.labels[examples.validation], predicted)
+    standardised = errors.root_mean_squared_error / float(network.rescale.std)
     return {
-        "validation_loss": squared / float(network.rescale.std) ** 2,
-        "validation_root_mean_squared_error": squared**0.5,
-        "validation_mean_absolute_error": float(np.abs(errors).mean()),
-        "validation_r2": _r2(labels, squared),
+        "validation_loss": standardised * standardised,
+        **{f"validation_{name}": value for name, value in errors._asdict().items()},
     }
-
-
-def _r2(labels: Float64[np.ndarray, " examples"], mean_squared_error: float) -> float:
-    r"""Share of the variance that is explained, $1 - \text{MSE} / \sigma_y^2$.
-
-    Of labels that are all equal there is none to explain: 1 for exact predictions, else 0.
-    """
-    variance = float(labels.var())
-    if variance > 0.0:
-        return 1.0 - mean_squared_error / variance
-    return 1.0 if mean_squared_error == 0.0 else 0.0
 
 
 @torch.inference_mode()

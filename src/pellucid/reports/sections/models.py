@@ -12,6 +12,7 @@ from pellucid.reports.numbers import Score, finite
 from pellucid.reports.paired import pairings
 from pellucid.reports.plots import Ruler, round_bounds, ruler
 from pellucid.reports.sections import folds
+from pellucid.settings import BASELINES
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _scale(
     reference = baseline.value if baseline is not None else None
     if reference is None and not facts.is_numbers:
         reference = facts.chance
-    known = [score for name, score in scores.items() if score is not None and name not in entries.BASELINES]
+    known = [score for name, score in scores.items() if score is not None and name not in BASELINES]
     if headline.is_error:
         shown = [*known, baseline] if baseline is not None else known
         low, high = (

@@ -1,0 +1,16 @@
+"""Formulas that several floors share, in NumPy alone: probabilities, and scores without intervals."""
+
+from pellucid.arithmetic.metrics import accuracy, confusion_matrix, log_loss, macro_f1
+from pellucid.arithmetic.numbers import NumberErrors, number_errors
+from pellucid.arithmetic.probabilities import at_temperature, softmax
+
+__all__ = [
+    "NumberErrors",
+    "accuracy",
+    "at_temperature",
+    "confusion_matrix",
+    "log_loss",
+    "macro_f1",
+    "number_errors",
+    "softmax",
+]

@@ -1,0 +1,26 @@
+"""What is said about classical models while they are trained."""
+
+import numpy as np
+import pytest
+
+from pellucid.pipeline.rivals import _scored
+
+
+@pytest.mark.parametrize(
+    ("labels", "said", "words"),
+    [
+        (
+            np.array([0, 1]),
+            [np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[0.9, 0.1], [0.2, 0.8]])],
+            ": accuracy 0.500 and 1.000 on validation",
+        ),
+        (
+            np.array([1.0, 2.0]),
+            [np.array([2.0, 3.0]), np.array([1.0, 2.0])],
+            ": root mean squared error 1 and 0 on validation",
+        ),
+        (np.zeros(0), [np.zeros(0)], ""),
+    ],
+)
+def test_each_model_of_a_line_has_its_own_score(labels, said, words):
+    assert _scored(labels, said) == words
