@@ -291,3 +291,13 @@ def test_numbers_are_those_of_scikit_learn(monkeypatch, name, estimator):
             rows = kernel.project(lesson.inputs[lesson.validation], ours.mean, ours.projection)
         theirs = models[-1].predict(rows) * labels.std() + labels.mean()
     np.testing.assert_allclose(asked(fitted, lesson.inputs[lesson.validation])[:, 0], theirs, rtol=1e-5)
+
+
+def test_with_many_classes_fewer_machines_are_compared():
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(40), 6)
+    pictures = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
+    lesson = Lesson(pictures, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
+    assert fit_rival("svm", lesson, seed=0, threads=1).candidates == ()
+    few = Lesson(pictures, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
+    assert len(fit_rival("svm", few, seed=0, threads=1).candidates) == 6

@@ -42,6 +42,19 @@ def test_the_simpler_of_equals_is_taken(metric):
     assert "is not real; svm is the simpler model" in found.reason
 
 
+def test_a_simpler_model_that_is_really_worse_is_not_taken_however_many_were_compared():
+    """8 answers to 1 are too one-sided for chance (p = 0.04), and 6 more comparisons do not hide it."""
+    labels = np.zeros(144, np.int64)
+    right, wrong = [0.9, 0.1, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0]
+    svm = np.array([right] * 142 + [wrong] * 2)
+    linear = np.array([wrong] * 8 + [right] * 135 + [wrong])
+    models = {"majority": np.array([wrong] * 144), "logistic-regression": linear, "svm": svm}
+    models |= {name: svm.copy() for name in ("cnn", "svm-on-cnn", "logistic-regression-on-cnn", "mlp")}
+    found = recommend(labels, models, "accuracy")
+    assert found.name == "svm"
+    assert "logistic-regression" in found.reason
+
+
 def test_the_simplest_may_be_the_best():
     models = {"svm": stated(LABELS, 4, 1), "cnn": stated(LABELS, 1, 2)}
     assert recommend(LABELS, models, "accuracy").reason.endswith("no model is simpler.")

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-SMALL = ("--width", "8", "--threads", "1")
+SMALL = ("--width", "8", "--threads", "1", "--no-rivals")
 
 
 @pytest.fixture
@@ -43,7 +43,19 @@ def _wait_for(path, process, seconds=60):
 
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, digits_npz, tiny_disk):
     run = tiny_disk / "run"
-    words = ["train", digits_npz, "--out", run, "--epochs", "40", "--width", "24", "--threads", "1"]
+    words = [
+        "train",
+        digits_npz,
+        "--out",
+        run,
+        "--epochs",
+        "40",
+        "--width",
+        "24",
+        "--threads",
+        "1",
+        "--no-rivals",
+    ]
     process = _started(*words)
     _wait_for(run / "checkpoints" / "step-*", process)
     free = shutil.disk_usage(tiny_disk).free

@@ -15,6 +15,7 @@ _LEAST = {
     "components": 20,
     "supported": 200,
     "values": 1_000_000,
+    "pairs": 45,
 }
 _SCREENING_PART = 4
 
@@ -36,6 +37,8 @@ class Budget:
         grown: training examples from which one tree of a forest grows; each tree draws its own.
         components: principal components that a support vector machine sees.
         supported: training examples of a support vector machine for numbers.
+        pairs: pairs of classes that a support vector machine is trained on while candidates are
+            compared; with more classes fewer candidates are.
         values: numbers (examples times features) that a table of features may hold.
     """
 
@@ -48,6 +51,7 @@ class Budget:
     grown: int = 40_000
     components: int = 150
     supported: int = 12_000
+    pairs: int = 600
     values: int = 100_000_000
 
     def __post_init__(self) -> None:

@@ -54,7 +54,7 @@ def _machine(lesson: Lesson, budget: Budget) -> list[Trial]:
     if lesson.is_numbers:
         setups = (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0))
     most = budget.supported if lesson.is_numbers else None
-    return [
+    trials = [
         Trial(
             features,
             _named(features, f"C = {setup.strength:g}, width = {setup.width:g}"),
@@ -64,6 +64,8 @@ def _machine(lesson: Lesson, budget: Budget) -> list[Trial]:
         for setup in setups
         for features in lesson.feature_kinds
     ]
+    pairs = lesson.classes * (lesson.classes - 1) // 2
+    return trials[: max(1, budget.pairs // max(1, pairs))]
 
 
 def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:

@@ -62,10 +62,11 @@ def recommend(
     """Recommend a model of classes.
 
     The best by the metric is found; then the simplest model is taken whose difference from the best
-    is not real at the level of 5 %, with all models that are compared with the best counted (Holm).
-    Accuracy is tested by McNemar's exact test, macro-F1 and log loss by exchanging the two models'
-    answers at random. By macro-F1 the best must also be better than the same answers on shuffled
-    labels, since guessing already beats `majority` there.
+    is not real at the level of 5 %. Accuracy is tested by McNemar's exact test, macro-F1 and log loss
+    by exchanging the two models' answers at random. Against `majority` all comparisons are counted
+    (Holm), since the best of several models that know nothing easily beats it by chance. By macro-F1
+    the best must also be better than the same answers on shuffled labels, since guessing already
+    beats `majority` there.
 
     Args:
         labels: class indices of the validation split.
@@ -205,11 +206,12 @@ def _decide(contest: _Contest) -> Recommendation:
     """The simplest model that is not really worse than the best."""
     best, scores = contest.best, contest.scores
     others = [name for name in scores if name != best]
-    adjusted = dict(zip(others, holm([contest.p_value(name) for name in others]), strict=True))
+    p_values = {name: contest.p_value(name) for name in others}
+    counted = dict(zip(others, holm(list(p_values.values())), strict=True))
     for name in BASELINES:
-        if name in adjusted:
-            adjusted[name] = max(adjusted[name], min(1.0, contest.by_chance))
-    name = next(name for name in scores if name == best or adjusted[name] > LEVEL)
+        if name in p_values:
+            p_values[name] = max(counted[name], min(1.0, contest.by_chance))
+    name = next(name for name in scores if name == best or p_values[name] > LEVEL)
     place = f"on {count_of(contest.examples, 'validation example')}"
     of_best = f"{contest.metric} {figure(scores[best])}"
     if name == best:
@@ -217,7 +219,7 @@ def _decide(contest: _Contest) -> Recommendation:
             return Recommendation(
                 best, f"The trained models are no better than {best}: {place} it is the best, with {of_best}."
             )
-        simpler = [other for other in scores if other in adjusted][: list(scores).index(best)]
+        simpler = list(scores)[: list(scores).index(best)]
         if not simpler:
             return Recommendation(
                 best, f"{best} is the best {place}, with {of_best}, and no model is simpler."
@@ -229,13 +231,12 @@ def _decide(contest: _Contest) -> Recommendation:
             f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}.",
         )
     ahead = f"{best} scored best, {of_best} against {figure(scores[name])}"
-    counted = ", all comparisons counted" if contest.p_value(name) <= LEVEL else ""
-    difference = f"the difference, {contest.gain(name)}, is not real{counted}"
+    difference = f"the difference, {contest.gain(name)}, is not real"
     if name in BASELINES:
         return Recommendation(
             name,
-            f"The trained models are no better than {name}: {place} {ahead}, but {difference}; "
-            f"chance explains it.",
+            f"The trained models are no better than {name}: {place} {ahead}, but {difference}; the best of "
+            f"{len(others)} comes that far by chance.",
         )
     return Recommendation(
         name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} is the simpler model."
