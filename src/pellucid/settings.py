@@ -186,7 +186,7 @@ class Settings:
         None,
         "run",
         "Train on parts of the training split too, to see whether more data would help; "
-        "default: where rivals are trained",
+        "default: the best rival alone, where rivals are trained and no time limit is given",
     )
     folds: int | None = _row(
         None, "run", "Cross-validate on so many folds too, for small data; default: off", low=2, high=50

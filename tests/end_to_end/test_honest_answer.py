@@ -103,11 +103,21 @@ def test_the_report_holds_the_whole_argument(run):
 
 def test_a_learning_curve_and_the_temperature_are_in_the_metrics(run):
     metrics = _metrics(run)
-    points = metrics["learning_curve"]["curves"]["cnn"]
-    assert [point["examples"] for point in points] == sorted(point["examples"] for point in points)
-    assert len(points) == 3
+    curves = metrics["learning_curve"]["curves"]
+    assert curves.keys() < {"logistic-regression", "svm", "random-forest"}
+    for points in curves.values():
+        assert [point["examples"] for point in points] == [158, 313, 1260]
     assert metrics["models"]["cnn"]["calibration"]["temperature"] > 0
     assert metrics["label_errors"]["examined"] > 1000
+
+
+def test_the_network_is_drawn_where_the_curve_was_asked_for(pellucid, digits_npz, tmp_path):
+    metrics = _trained(
+        pellucid, digits_npz, tmp_path / "run", "--learning-curve", "--no-rivals", "--epochs", "4"
+    )
+    points = metrics["learning_curve"]["curves"]["cnn"]
+    assert [point["examples"] for point in points] == [158, 313, 1260]
+    assert metrics["learning_curve"]["model"] == "cnn"
 
 
 def test_without_rivals_only_the_network_is_trained(pellucid, digits_npz, tmp_path):

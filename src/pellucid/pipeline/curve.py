@@ -1,4 +1,4 @@
-"""The learning curve: the network and the best rival trained again on parts of the training split."""
+"""The learning curve: the best rival, or the network too, trained again on parts of the training split."""
 
 import dataclasses
 import math
@@ -77,7 +77,8 @@ def draw_curve(
 ) -> LearningCurve | None:
     """Train on parts of the training split and score on validation.
 
-    A network gets the training that its rules give to so many examples.
+    The best rival stands for all by default, since it takes seconds; the network too is trained on
+    the parts where the curve was asked for, with what its rules give to so many examples.
 
     Args:
         entrants: the models trained on the whole split.
@@ -91,7 +92,7 @@ def draw_curve(
         The curve, or `None` where there are too few examples, or no model that learns, to draw one.
     """
     subsets = parts(dataset, settings.seed)
-    drawn = _drawn(entrants, recommended, plan, dataset)
+    drawn = _drawn(entrants, recommended, plan if settings.learning_curve else None, dataset)
     if not drawn or not subsets or len(dataset.validation) == 0:
         return None
     by_name = {each.name: each for each in entrants}
@@ -137,7 +138,7 @@ def _drawn(
 
 
 def _subject(said: Mapping[str, object], recommended: str) -> str:
-    """The model the outlook is about: the recommended one, or the network it stands on."""
+    """The model the outlook is about: the recommended one, or the first that was drawn in its place."""
     return recommended if recommended in said else next(iter(said))
 
 

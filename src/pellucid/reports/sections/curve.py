@@ -7,6 +7,7 @@ from pellucid.reports import entries
 from pellucid.reports.charts import curve_plot
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, count, interval, scored
+from pellucid.settings import NEURAL
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
@@ -35,6 +36,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "measure": measure,
         "outlook": found.outlook,
         "model": found.model,
+        "has_network": any(name in NEURAL for name in found.curves),
         "stands_on": facts.recommended.endswith(f"-on-{found.model}"),
         "plot": curve_plot(found.curves),
         "rows": rows,
