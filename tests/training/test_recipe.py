@@ -39,6 +39,15 @@ def test_presets_grow_in_work():
     assert len(set(epochs)) == 3
 
 
+@pytest.mark.parametrize(
+    ("examples", "epochs"),
+    [(50_000, 16), (22_500, 20), (9_000, 20), (4_500, 40), (2_000, 80), (125, 320), (20, 320)],
+)
+def test_the_fewer_pictures_the_more_epochs(examples, epochs):
+    around = _around(train_labels=np.arange(examples) % 10)
+    assert choose_recipe(Settings(), around).epochs == epochs
+
+
 def test_small_data_gets_more_epochs_and_smaller_batches():
     large, small = (
         choose_recipe(Settings(), _around(train_labels=np.arange(count) % 10)) for count in (50_000, 500)
