@@ -144,7 +144,8 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
 
     Rules for pictures: small data gets more epochs, in proportion to the square root of what it
     lacks to 50,000 examples, up to twenty times the preset's; above a quarter more, up to 11,250
-    pictures passed for each of the preset's; the batch is at most a 64th of the training split, a power of two from 16 to 512.
+    pictures passed for each of the preset's; the batch is at most a 64th of the training split, a
+    power of two from 16 to 512.
 
     Rules for feature vectors, whose steps take less than a millisecond: at least 25 updates for each
     of the preset's epochs; a batch of a sixteenth of the training split, from 32 to 256; a stronger
