@@ -1,4 +1,4 @@
-"""`pellucid train`: check, split, train, test once, report."""
+"""`pellucid train`: check, split, train, recommend, test once, report."""
 
 import argparse
 import sys
@@ -18,8 +18,9 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a network on labelled pictures",
-        description="Check the data, split it, train a network, test it once and write a report.",
+        help="train a network and its rivals on labelled pictures",
+        description="Check the data, split it, train a network and its classical rivals, recommend one by "
+        "the validation data, test each once and write a report.",
     )
     parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
     parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the run leaves")
