@@ -77,3 +77,10 @@ def test_a_share_below_one_never_reads_as_one(share: float) -> None:
 def test_three_digits_are_kept(value: float) -> None:
     shown = float(numbers.significant(value).replace(",", ""))
     assert shown == pytest.approx(value, rel=5.01e-3)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0, "<\u00a00.001"), (0.0004, "<\u00a00.001"), (0.031, "0.031"), (1.0, "1.000")]
+)
+def test_a_p_value_is_never_nothing(value, shown):
+    assert numbers.p_value(value) == shown

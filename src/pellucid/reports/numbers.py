@@ -227,6 +227,19 @@ def probability(value: Any) -> str:
     return f"<{_SPACE}0.001" if 0 < number < 0.001 else f"{number:.3f}"
 
 
+def p_value(value: Any) -> str:
+    """Show a p-value, which is never nothing at all however small the computer finds it.
+
+    Args:
+        value: between 0 and 1, or nothing.
+
+    Returns:
+        Three decimals, such as `0.031`, or `< 0.001`.
+    """
+    number = finite(value)
+    return probability(number if number is None else max(number, 1e-9))
+
+
 def tick(value: float) -> str:
     """Show a round number on an axis.
 

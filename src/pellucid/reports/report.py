@@ -93,6 +93,7 @@ def environment() -> Environment:
         interval=numbers.interval,
         milliseconds=numbers.milliseconds,
         percent=numbers.percent,
+        p_value=numbers.p_value,
         probability=numbers.probability,
         rough=numbers.rough,
         scored=numbers.scored,
