@@ -151,14 +151,16 @@ def test_eight_examples_are_learnt_by_heart(name, batch_norm, activation):
     network = started(name, settings, images)
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=0.01)
+    least_sure = 0.0
     for _ in range(1000):
         logits = network(images)
-        if (logits.softmax(1).gather(1, labels.unsqueeze(1)) > 0.9).all():
-            return
+        least_sure = logits.softmax(1).gather(1, labels.unsqueeze(1)).min().item()
+        if least_sure > 0.9:
+            break
         optimizer.zero_grad()
         functional.cross_entropy(logits, labels).backward()
         optimizer.step()
-    pytest.fail("1000 steps did not learn eight digits")
+    assert least_sure > 0.9
 
 
 @every_network
@@ -168,13 +170,15 @@ def test_eight_numbers_are_learnt_by_heart(name, batch_norm):
     network = started(name, Settings(batch_norm=batch_norm), images, outputs=1)
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=0.01)
+    bound, farthest = 0.1 * NUMBERS.std(), NUMBERS.std()
     for _ in range(1000):
-        if (network(images)[:, 0] - NUMBERS).abs().max() < 0.1 * NUMBERS.std():
-            return
+        farthest = (network(images)[:, 0] - NUMBERS).abs().max()
+        if farthest < bound:
+            break
         optimizer.zero_grad()
         loss_of(network, images).backward()
         optimizer.step()
-    pytest.fail("1000 steps did not learn eight numbers")
+    assert farthest < bound
 
 
 @every_network
