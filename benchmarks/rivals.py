@@ -61,7 +61,7 @@ def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int
     """
     began = time.process_time()
     if name == PIXELS_ALONE:
-        pixels = extract("pixels", dataset.pixels)
+        pixels = extract("pixels", dataset.inputs)
         alone = dataclasses.replace(lesson, inputs=pixels, kind="values")
         fitted = fit_rival("logistic-regression", alone, seed=seed, threads=threads)
         fitted = dataclasses.replace(fitted, features="pixels")
@@ -69,7 +69,7 @@ def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int
         fitted = fit_rival(name, lesson, seed=seed, threads=threads)
     cpu = time.process_time() - began
     began = time.perf_counter()
-    answers = fitted.predictor.predict(extract(fitted.features, np.asarray(dataset.pixels[dataset.test])))
+    answers = fitted.predictor.predict(extract(fitted.features, np.asarray(dataset.inputs[dataset.test])))
     asking = time.perf_counter() - began
     accuracy = float((answers.argmax(axis=1) == dataset.labels[dataset.test]).mean())
     return {
@@ -115,7 +115,7 @@ def main() -> int:
     facts = heading(("pellucid", "scikit-learn", "numpy"))
     dataset, _ = prepare(place, Settings())
     lesson = Lesson(
-        inputs=dataset.pixels,
+        inputs=dataset.inputs,
         labels=dataset.labels,
         train=dataset.train,
         validation=dataset.validation,

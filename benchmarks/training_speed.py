@@ -107,7 +107,7 @@ def cut(place: str, batch: int, steps: int, warm_up_steps: int) -> Data:
             f"{place}: has {len(dataset.train)} pictures to train on, {batch * steps} are needed"
         )
     return Data(
-        np.ascontiguousarray(dataset.pixels[chosen]),
+        np.ascontiguousarray(dataset.inputs[chosen]),
         dataset.labels[chosen],
         len(dataset.classes),
         batch,

@@ -18,7 +18,13 @@ from pellucid.errors import UsageError
 
 Group = Literal["data", "network", "training", "run"]
 
-NEURAL = ("cnn", "mlp", "lenet")
+NEURAL_OF_PICTURES = ("cnn", "mlp", "lenet")
+"""Neural networks for pictures; `mlp` also takes feature vectors."""
+
+NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
+"""Neural networks for texts."""
+
+NEURAL = (*NEURAL_OF_PICTURES, *NEURAL_OF_TEXTS)
 """Models that are neural networks."""
 
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
@@ -76,7 +82,9 @@ class Settings:
     """What the user asked for. Checked on construction; a contradiction raises `UsageError`."""
 
     # data
-    task: str = _row("auto", "data", "Kind of input", choices=("auto", "image"))
+    task: str = _row(
+        "auto", "data", "Kind of input; auto goes by the data", choices=("auto", "image", "text")
+    )
     target: str | None = _row(
         None,
         "data",
@@ -85,13 +93,13 @@ class Settings:
         choices=("class", "number"),
     )
     test: str | None = _row(None, "data", "Separate labelled DATA that becomes the test split")
-    input_column: str | None = _row(None, "data", "Table column holding the image paths")
+    input_column: str | None = _row(None, "data", "Table column holding the texts or image paths")
     label_column: str | None = _row(None, "data", "Table column holding the labels")
     group_column: str | None = _row(None, "data", "Table column whose equal values never stand in two splits")
     split_column: str | None = _row(
         None, "data", "Table column with the values train, validation (or val) and test"
     )
-    encoding: str | None = _row(None, "data", "Text encoding of tables; default: detected")
+    encoding: str | None = _row(None, "data", "Text encoding of tables and text files; default: detected")
     skip_bad: bool = _row(False, "data", "Leave unreadable examples out instead of refusing the data")
     image_size: str | None = _row(
         None, "data", "Training size in pixels, N or HxW; default: a rule from the data"
@@ -103,6 +111,26 @@ class Settings:
         "Model to train: a network, or a classical model alone",
         choices=("auto", *NEURAL, *CLASSICAL),
     )
+    cell: str | None = _row(None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"))
+    tokens: str | None = _row(
+        None,
+        "network",
+        "What text-cnn and rnn read; default: a rule from the data",
+        choices=("words", "sub-words", "characters", "bytes"),
+    )
+    length: int | None = _row(
+        None,
+        "network",
+        "Most tokens of a text that are read; default: a rule from the data",
+        low=1,
+        high=65_536,
+    )
+    vectors: str | None = _row(
+        None,
+        "network",
+        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary beside it",
+    )
+    tune_vectors: bool = _row(True, "network", "Train pretrained word vectors further")
     activation: str | None = _row(
         None,
         "network",
@@ -113,7 +141,12 @@ class Settings:
     dropout: float | None = _row(None, "network", "Probability of zeroing a unit", low=0.0, high=0.95)
     batch_norm: bool = _row(True, "network", "Normalise each channel over the batch")
     width: int | None = _row(
-        None, "network", "Units of a hidden layer (mlp) or channels of the first block", low=1, high=4096
+        None,
+        "network",
+        "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) "
+        "or filters of each size (text-cnn)",
+        low=1,
+        high=4096,
     )
     depth: int | None = _row(
         None, "network", "Hidden layers (mlp) or blocks (cnn); an mlp of depth 0 is linear", low=0, high=64

@@ -66,7 +66,7 @@ def test_groups_and_copies_are_never_parted(seed: int) -> None:
     dataset = dataset_of(labels, groups=groups, copies=copies)
     first = {}
     for place in range(len(labels)):
-        first.setdefault(dataset.pixels[place].tobytes(), place)
+        first.setdefault(dataset.inputs[place].tobytes(), place)
     for fold in folds(dataset, 3, seed):
         part_of = {int(place): part for part, members in enumerate(parts_of(fold)) for place in members}
         of_group: dict[str, set[int]] = {}
@@ -74,7 +74,7 @@ def test_groups_and_copies_are_never_parted(seed: int) -> None:
         for place, part in part_of.items():
             if groups[place]:
                 of_group.setdefault(groups[place], set()).add(part)
-            of_content.setdefault(first[dataset.pixels[place].tobytes()], set()).add(part)
+            of_content.setdefault(first[dataset.inputs[place].tobytes()], set()).add(part)
         assert all(len(parts) == 1 for parts in of_group.values())
         assert all(len(parts) == 1 for parts in of_content.values())
 

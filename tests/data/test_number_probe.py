@@ -14,7 +14,7 @@ SHIFT = 2
 def clothes():
     """Pictures of the bundled sample, and positions to train on."""
     dataset, _ = prepare("sample:fashion", Settings())
-    return dataset.pixels, dataset.train[:2500]
+    return dataset.inputs, dataset.train[:2500]
 
 
 def _centre(pixels, axis):

@@ -12,14 +12,16 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Pictures
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.splitting import together
 from pellucid.data.targets import number_text
+from pellucid.data.texts import Texts
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Checked and split pictures.
+    """Checked and split pictures or texts.
 
     Attributes:
-        pixels: uint8 (n, height, width, channels), usually memory-mapped and read-only.
+        inputs: pictures, uint8 (n, height, width, channels), usually memory-mapped and read-only; or
+            texts.
         labels: class of each example as a position in `classes`, 0 for an example that is skipped,
             which stands in no split; or the number to predict.
         classes: names of the classes, sorted by code point; none where numbers are predicted.
@@ -28,14 +30,15 @@ class Dataset:
         test: the same for the test.
         leaked: those test examples whose exact content also stands in train or validation.
         sources: where each example stands: a path, or `file:row`.
-        preprocessing: how the pictures were fitted, for the model to keep.
+        preprocessing: how the pictures were fitted, for the model to keep; `None` for texts, which every
+            model prepares in its own way.
         fingerprint: digest of contents, labels, splits and preprocessing; it differs when anything
             that decides the result of training has changed.
         together: number of the set, one group or exact copies, that each example belongs to and that
             must never be parted.
     """
 
-    pixels: UInt8[np.ndarray, "n height width channels"]
+    inputs: UInt8[np.ndarray, "n height width channels"] | Texts
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
     classes: tuple[str, ...]
     train: Int64[np.ndarray, " train"]
@@ -43,7 +46,7 @@ class Dataset:
     test: Int64[np.ndarray, " test"]
     leaked: Int64[np.ndarray, " leaked"]
     sources: Sequence[str]
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     fingerprint: str
     together: Int64[np.ndarray, " n"]
 
@@ -51,6 +54,16 @@ class Dataset:
     def is_numbers(self) -> bool:
         """Whether numbers are predicted and not classes."""
         return not self.classes
+
+    @property
+    def is_texts(self) -> bool:
+        """Whether inputs are texts and not pictures."""
+        return isinstance(self.inputs, Texts)
+
+    @property
+    def noun(self) -> str:
+        """What one example is: `picture` or `text`."""
+        return "text" if self.is_texts else "picture"
 
     def label_text(self, position: int) -> str:
         """The label of an example as people read it.
@@ -98,7 +111,7 @@ def build_dataset(
     )
     fitted_on = np.concatenate([train, validation])
     return Dataset(
-        pixels=pictures.pixels,
+        inputs=pictures.pixels,
         labels=labels,
         classes=classes,
         train=train,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.data.texts import Texts
+
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""
 
@@ -25,11 +27,13 @@ class Listing:
         pixels: the pictures themselves where they came as arrays in memory:
             (n, height, width, channels), 8-bit, 16-bit or float.
         load_pixels: reads such an array from `array_files` (IDX, npz), so that nothing is unpacked
-            while the cache already holds it. Exactly one of `paths`, `pixels` and `load_pixels`
-            is given.
+            while the cache already holds it. Exactly one of `paths`, `pixels`, `load_pixels` and
+            `texts` is given.
         array_files: the files that `load_pixels` reads.
         warnings: sentences for the user that refuse nothing.
         values: float64 (n,), where numbers are predicted; `None` where classes are.
+        texts: the texts themselves where the inputs are texts.
+        problems: texts that cannot be used, found while reading.
     """
 
     place: str
@@ -44,6 +48,13 @@ class Listing:
     array_files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
     values: np.ndarray | None = None
+    texts: Texts | None = None
+    problems: tuple["Problem", ...] = ()
+
+    @property
+    def noun(self) -> str:
+        """What one example is: `picture` or `text`."""
+        return "picture" if self.texts is None else "text"
 
     @property
     def is_numbers(self) -> bool:

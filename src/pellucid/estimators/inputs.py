@@ -120,7 +120,7 @@ def lesson_from_place(place: str, settings: Settings) -> Lesson:
     labels = None
     if not dataset.is_numbers:
         labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
-    examples = Examples(dataset.pixels, dataset.labels, dataset.train, dataset.validation, len(names))
+    examples = Examples(dataset.inputs, dataset.labels, dataset.train, dataset.validation, len(names))
     return Lesson(examples, labels, dataset.preprocessing)
 
 

@@ -52,7 +52,7 @@ def answers(
         Probabilities (examples, classes), or numbers (examples,).
     """
     ask = model.predict_values if dataset.is_numbers else model.predict_proba
-    rows = [ask(dataset.pixels[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
+    rows = [ask(dataset.inputs[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
     nothing = np.zeros(0) if dataset.is_numbers else np.zeros((0, len(dataset.classes)))
     return np.concatenate(rows) if rows else nothing
 

@@ -63,7 +63,7 @@ class Plan:
 def examples_of(dataset: Dataset) -> Examples:
     """What training sees of a data set."""
     return Examples(
-        inputs=dataset.pixels,
+        inputs=dataset.inputs,
         labels=dataset.labels,
         train=dataset.train,
         validation=dataset.validation,

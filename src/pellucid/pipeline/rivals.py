@@ -104,7 +104,7 @@ def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: S
         positions = np.concatenate([train, dataset.validation])
         hidden = np.concatenate(
             [
-                model.transform(dataset.pixels[positions[at : at + 4096]])
+                model.transform(dataset.inputs[positions[at : at + 4096]])
                 for at in range(0, len(positions), 4096)
             ]
         )

@@ -127,7 +127,7 @@ def _answered(dataset: Dataset, row: int, probabilities: Float64[np.ndarray, " c
     place = dataset.test[row]
     label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
     return Answered(
-        pixels=np.array(dataset.pixels[place]),
+        pixels=np.array(dataset.inputs[place]),
         source=dataset.sources[place],
         label=dataset.classes[label],
         predicted=dataset.classes[predicted],
@@ -142,7 +142,7 @@ def _farthest_off(dataset: Dataset, said: Float64[np.ndarray, " test"]) -> list[
     worst = np.argsort(-np.abs(said - labels), kind="stable")[:_MISTAKES]
     return [
         Answered(
-            pixels=np.array(dataset.pixels[dataset.test[row]]),
+            pixels=np.array(dataset.inputs[dataset.test[row]]),
             source=dataset.sources[dataset.test[row]],
             label=f"{labels[row]:.4g}",
             predicted=f"{said[row]:.4g}",

@@ -74,7 +74,7 @@ def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.
     """Positions of training examples, and probabilities by models that did not learn from them."""
     draws = generator(settings.seed, Purpose.SAMPLE, 3)
     positions = draws.permutation(dataset.train)[:_MOST_EXAMINED]
-    features = extract("hog", dataset.pixels[positions])
+    features = extract("hog", dataset.inputs[positions])
     labels = dataset.labels[positions]
     places = np.arange(len(positions))
     probabilities = np.zeros((len(positions), len(dataset.classes)))
@@ -89,7 +89,7 @@ def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.
 def _suspect(dataset: Dataset, place: int, found: Any) -> Suspect:
     split = next(name for name, members in dataset.split_positions.items() if place in members)
     return Suspect(
-        pixels=np.array(dataset.pixels[place]),
+        pixels=np.array(dataset.inputs[place]),
         source=dataset.sources[place],
         split=split,
         label=dataset.classes[dataset.labels[place]],

@@ -1,0 +1,55 @@
+"""Token ids of many texts of different lengths, in one flat array."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64, Integer
+
+PADDING, UNKNOWN = 0, 1
+"""Ids that no token has: what fills short texts up, and what stands for everything never seen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """What a text network sees of many texts.
+
+    Attributes:
+        ids: of all texts one after the other, each from 1 to `vocabulary` - 1; may be a memory map.
+        offsets: where each text starts in `ids`, and where the last one ends.
+        vocabulary: how many ids there are, padding and unknown included.
+        length: most ids of a text; longer texts were cut.
+    """
+
+    ids: Integer[np.ndarray, " ids"]
+    offsets: Int64[np.ndarray, " starts"]
+    vocabulary: int
+    length: int
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " texts"]:
+        """Number of ids of each text; 0 where nothing of it is left."""
+        return np.diff(self.offsets)
+
+    def padded(
+        self, positions: Int64[np.ndarray, " batch"], multiple: int = 1
+    ) -> Int64[np.ndarray, "batch longest"]:
+        """A batch as a rectangle, filled up at the end with `PADDING`.
+
+        Args:
+            positions: of the texts, in the order wanted.
+            multiple: the width is rounded up to a multiple of it.
+
+        Returns:
+            At least `multiple` columns wide.
+        """
+        starts, ends = self.offsets[positions], self.offsets[positions + 1]
+        longest = int((ends - starts).max(initial=1))
+        columns = np.arange(-(-longest // multiple) * multiple)
+        places = starts[:, None] + columns
+        inside = places < ends[:, None]
+        batch = np.zeros(places.shape, np.int64)
+        batch[inside] = self.ids[places[inside]]
+        return batch
