@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from pellucid.data import decode_all, duplicates, read_images
+from pellucid.data import decode_all, duplicates, read_data
 from pellucid.data.digests import difference_hashes
 from pellucid.settings import Settings
 
@@ -28,7 +28,7 @@ def main() -> None:
     """Print both tables."""
     place = sys.argv[1] if len(sys.argv) > 1 else "sample:fashion"
     settings = Settings(skip_bad=True)
-    pictures, _ = decode_all(read_images(place, settings), settings)
+    pictures, _ = decode_all(read_data(place, settings), settings)
     usable = np.ones(len(pictures.digests), bool)
     usable[[problem.index for problem in pictures.problems]] = False
     first = duplicates.first_with_content(pictures.digests, usable)

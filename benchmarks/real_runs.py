@@ -24,6 +24,7 @@ class RealRun:
         seed: as given.
         model: name of the network.
         recommended: name of the model that the run recommends.
+        recommended_accuracy: of that model on the test split.
         accuracy: of the network on the test split.
         low: lower end of its 95 % interval.
         high: upper end.
@@ -38,6 +39,7 @@ class RealRun:
     seed: int
     model: str
     recommended: str
+    recommended_accuracy: float
     accuracy: float
     low: float
     high: float
@@ -83,6 +85,7 @@ def run_once(data: str, preset: str, seed: int, extra: Sequence[str], cache: Pat
         seed=seed,
         model=name,
         recommended=metrics["recommended"],
+        recommended_accuracy=metrics["models"][metrics["recommended"]]["test"]["accuracy"]["value"],
         accuracy=accuracy["value"],
         low=accuracy["low"],
         high=accuracy["high"],

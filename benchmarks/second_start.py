@@ -32,10 +32,10 @@ import json, os, sys, time
 
 from pellucid.cli.main import main
 import pellucid.pipeline.train as pipeline
-from pellucid.training.session import ClassificationStep
+from pellucid.training.session import ClassificationStep, Session
 
 moments = [time.time()]
-prepare, run, step = pipeline.prepare, pipeline.Session.run, ClassificationStep.__call__
+prepare, run, step = pipeline.prepare, Session.run, ClassificationStep.__call__
 
 def timed_prepare(*arguments, **named):
     result = prepare(*arguments, **named)
@@ -52,7 +52,7 @@ def timed_step(*arguments, **named):
     print(json.dumps(moments), flush=True)
     os._exit(0)
 
-pipeline.prepare, pipeline.Session.run, ClassificationStep.__call__ = timed_prepare, timed_run, timed_step
+pipeline.prepare, Session.run, ClassificationStep.__call__ = timed_prepare, timed_run, timed_step
 main(sys.argv[1:])
 """
 

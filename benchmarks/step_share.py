@@ -36,7 +36,8 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from pellucid.data import prepare
-from pellucid.pipeline.plan import examples_of, make_plan
+from pellucid.pipeline.plan import make_plan
+from pellucid.pipeline.preparation import Prepared, material_of, prepared_for
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Recipe, Session, State, fit
 from pellucid.training.batches import Batch
@@ -78,9 +79,9 @@ class Case:
         return ClassificationStep(self.network, self.optimizer, self.recipe, len(self.examples.train))
 
 
-def default_cnn(examples: Examples) -> Case:
+def default_cnn(prepared: Prepared) -> Case:
     """What `pellucid train` would train."""
-    plan = make_plan(Settings(), examples)
+    plan, examples = make_plan(Settings(), prepared), prepared.examples
     session = Session.start(plan.network, examples, plan.recipe)
     title = f"default cnn, batch {plan.recipe.batch_size}"
     return Case(title, session.network, session.state.optimizer, examples, plan.recipe)
@@ -371,8 +372,9 @@ def main() -> int:
     facts = heading(("pellucid", "torch", "numpy"))
     keep_freed_memory()
     dataset, _ = prepare(arguments.data, Settings())
-    examples = examples_of(dataset)
-    cases = [default_cnn(examples), six_convolutions(examples)]
+    prepared = prepared_for("cnn", material_of(dataset), Settings())
+    examples = prepared.examples
+    cases = [default_cnn(prepared), six_convolutions(examples)]
     largest = max(case.recipe.batch_size for case in cases)
     print(f"n = {arguments.rounds} rounds of {arguments.repeats} steps, {len(examples.train):,} pictures")
     assert len(examples.train) > largest, "too few pictures for one full batch"

@@ -1,48 +1,63 @@
-"""One small model of every kind that can be saved, on scikit-learn's digits."""
+"""One small model of every kind that can be saved, on scikit-learn's digits and on texts that name them."""
 
 import functools
 from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.bundle import ClassicalModel, Model
+from pellucid.bundle import ClassicalModel, Inputs, Model
 from pellucid.classical import Budget, Fitted, Lesson, fit_rival
+from pellucid.data.texts import Texts
 from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
+from text_models import text_model, texts
 
 
 @functools.cache
 def fitted_rival(name: str, kind: str, of_numbers: bool) -> Fitted:
     """A classical model trained on 300 digits, chosen by 100 more, within a small budget."""
-    pixels, labels = digits()
-    if kind == "network":
-        inputs = network_model(of_numbers).transform(pixels[:400])
+    labels = digits()[1]
+    if kind in ("network", "text network"):
+        inputs, seen = network_model(kind, of_numbers).transform(_taken(kind)[:400]), "network"
+    elif kind == "texts":
+        inputs, seen = Texts.of(texts()[:400]), kind
     else:
-        inputs = vectors()[:400] if kind == "values" else pixels[:400]
+        inputs, seen = _taken(kind)[:400], kind
     lesson = Lesson(
         inputs=inputs,
         labels=labels[:400].astype(np.float64) if of_numbers else labels[:400],
         train=np.arange(300),
         validation=np.arange(300, 400),
         classes=0 if of_numbers else 10,
-        kind=kind,
+        kind=seen,
     )
     return fit_rival(name, lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
 
 
-def network_model(of_numbers: bool) -> Model:
+def _taken(kind: str):
+    """The digits in a form that a kind of model takes."""
+    return {"values": vectors(), "texts": texts(), "text network": texts()}.get(kind, digits()[0])
+
+
+@functools.cache
+def network_model(kind: str, of_numbers: bool) -> Model:
     """The network that the models on a network stand on."""
+    if kind == "text network":
+        return text_model("text-cnn", () if of_numbers else CLASSES, width=32)
     return number_model() if of_numbers else untrained_model()
 
 
 def classical_model(name: str, kind: str = "pictures", *, of_numbers: bool = False) -> ClassicalModel:
-    """A trained classical model of `pictures`, of `values` or on a `network`."""
+    """A trained classical model of `pictures`, `values` or `texts`, or on a `network` or `text network`."""
     fitted = fitted_rival(name, kind, of_numbers)
+    network = network_model(kind, of_numbers) if "network" in kind else None
     return ClassicalModel(
         fitted.predictor,
         fitted.features,
         () if of_numbers else CLASSES,
-        preprocessing=None if kind == "values" else DIGITS,
-        network=network_model(of_numbers).network if kind == "network" else None,
+        preprocessing=DIGITS if kind in ("pictures", "network") else None,
+        network=None if network is None else network.network,
+        tfidf=fitted.tfidf if kind == "texts" else None,
+        encoder=network.encoder if kind == "text network" else None,
     )
 
 
@@ -51,6 +66,11 @@ NEURAL: dict[str, Callable[[], Model]] = {
     "cnn of numbers": number_model,
     "mlp of vectors": vector_model,
     "mlp of vectors, of numbers": lambda: vector_model(()),
+    "text-cnn": text_model,
+    "rnn": lambda: text_model("rnn", cell="gru"),
+    "rnn of sub-words": lambda: text_model("rnn", tokens="sub-words"),
+    "bag": lambda: text_model("bag"),
+    "text-cnn of numbers": lambda: text_model("text-cnn", ()),
 }
 CLASSICAL: dict[str, Callable[[], Model]] = {
     "majority": lambda: classical_model("majority"),
@@ -63,22 +83,29 @@ CLASSICAL: dict[str, Callable[[], Model]] = {
     "random-forest of numbers": lambda: classical_model("random-forest", of_numbers=True),
     "majority of vectors": lambda: classical_model("majority", "values"),
     "svm of vectors": lambda: classical_model("svm", "values"),
+    "majority of texts": lambda: classical_model("majority", "texts"),
+    "logistic-regression of texts": lambda: classical_model("logistic-regression", "texts"),
+    "svm of texts": lambda: classical_model("svm", "texts"),
+    "random-forest of texts": lambda: classical_model("random-forest", "texts"),
+    "mean of texts, of numbers": lambda: classical_model("mean", "texts", of_numbers=True),
+    "ridge of texts, of numbers": lambda: classical_model("ridge", "texts", of_numbers=True),
+    "svm of texts, of numbers": lambda: classical_model("svm", "texts", of_numbers=True),
     "ridge of vectors, of numbers": lambda: classical_model("ridge", "values", of_numbers=True),
 }
 ON_NETWORK: dict[str, Callable[[], Model]] = {
     "svm-on-cnn": lambda: classical_model("svm", "network"),
     "logistic-regression-on-cnn": lambda: classical_model("logistic-regression", "network"),
     "ridge-on-cnn": lambda: classical_model("ridge", "network", of_numbers=True),
+    "svm-on-text-cnn": lambda: classical_model("svm", "text network"),
+    "ridge-on-text-cnn": lambda: classical_model("ridge", "text network", of_numbers=True),
 }
 MODELS = NEURAL | CLASSICAL | ON_NETWORK
-CLASSIFIERS = [
-    name for name in MODELS if "numbers" not in name and name not in ("mean", "ridge", "ridge-on-cnn")
-]
+CLASSIFIERS = [name for name in MODELS if "numbers" not in name and not name.startswith(("mean", "ridge"))]
 
 
-def inputs_of(model: Model, count: int = 40) -> np.ndarray:
+def inputs_of(model: Model, count: int = 40) -> Inputs:
     """The last digits in the form that a model takes."""
-    return vectors()[-count:] if model.preprocessing is None else digits()[0][-count:]
+    return _taken(model.takes)[-count:]
 
 
 def answers_of(model: Model, count: int = 40) -> np.ndarray:

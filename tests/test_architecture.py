@@ -86,7 +86,7 @@ def test_what_needs_no_network_loads_without_torch(room: str) -> None:
 
 @pytest.mark.parametrize("place", ["bundle", "classical", "pipeline.predict"])
 def test_answering_loads_without_what_only_learning_needs(place: str) -> None:
-    assert not {"sklearn", "scipy"} & loaded_by(f"import pellucid.{place}")
+    assert "sklearn" not in loaded_by(f"import pellucid.{place}")
 
 
 @pytest.mark.parametrize("command", [[], *([each] for each in COMMANDS)], ids=" ".join)

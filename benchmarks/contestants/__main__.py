@@ -12,16 +12,16 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from contestants import CONTESTANTS
-from contestants.data import MEASURED, WARM_UP, Data
+from contestants import CONTESTANTS, TEXT_CONTESTANTS
+from contestants.data import MEASURED, WARM_UP, Data, Texts
 
 
 def main() -> None:
     """Obey standard input until it ends."""
     name, path = sys.argv[1], Path(sys.argv[2])
     answers = _take_stdout()
-    data = Data.load(path)
-    module = importlib.import_module(f"contestants.{CONTESTANTS[name].module}")
+    data = Texts.load(path) if name in TEXT_CONTESTANTS else Data.load(path)
+    module = importlib.import_module(f"contestants.{(CONTESTANTS | TEXT_CONTESTANTS)[name].module}")
     epoch, parameters = module.build(name, data)
     epoch(WARM_UP)
     _say(answers, {"parameters": parameters})
@@ -29,7 +29,7 @@ def main() -> None:
         began = time.perf_counter()
         loss = epoch(MEASURED)
         seconds = time.perf_counter() - began
-        _say(answers, {"images_per_second": len(data.labels) / seconds, "loss": loss})
+        _say(answers, {"examples_per_second": len(data.labels) / seconds, "loss": loss})
 
 
 def _take_stdout() -> TextIO:

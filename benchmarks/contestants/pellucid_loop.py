@@ -33,7 +33,7 @@ class FromPixels(nn.Sequential):
     def __init__(self, network: nn.Module, pixels: np.ndarray) -> None:
         _, height, width, channels = pixels.shape
         super().__init__(Standardise((channels, height, width)), network)
-        self[0].fit(to_tensor(pixels))
+        self[0].fit(to_tensor(pixels, np.arange(len(pixels))))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits of raw pixel values 0 to 255."""
@@ -59,7 +59,7 @@ def prepare(data: Data, settings: Settings) -> tuple[nn.Module, Examples, Recipe
     around = Surroundings(
         train_labels=data.labels,
         classes=data.classes,
-        is_pictures=True,
+        takes="pictures",
         shortest_side=min(height, width),
         mirror_keeps_class=True,
         precision=choose_precision(settings, "cpu"),

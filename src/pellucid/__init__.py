@@ -1,10 +1,12 @@
-"""Train image classifiers on your own machine, see how they work, know whether to trust them.
+"""Train image and text classifiers on your own machine, see how they work, know whether to trust them.
 
     import pellucid
 
     classifier = pellucid.ImageClassifier(preset="quick").fit("photos/")
     classifier.predict("new/")
     classifier.save("model/")
+
+    classifier = pellucid.TextClassifier().fit(texts, labels)
 
 Names are loaded on first use, so `import pellucid` itself costs a few milliseconds.
 """
@@ -24,7 +26,14 @@ if TYPE_CHECKING:
         UsageError,
         WorkerError,
     )
-    from pellucid.estimators import EXPECTED_FAILED_CHECKS, ImageClassifier, ImageRegressor, load
+    from pellucid.estimators import (
+        EXPECTED_FAILED_CHECKS,
+        ImageClassifier,
+        ImageRegressor,
+        TextClassifier,
+        TextRegressor,
+        load,
+    )
     from pellucid.pipeline.train import train
 
 __version__ = "0.1.0"
@@ -40,6 +49,8 @@ __all__ = [
     "PellucidError",
     "RunLockedError",
     "StorageError",
+    "TextClassifier",
+    "TextRegressor",
     "UsageError",
     "WorkerError",
     "__version__",
@@ -53,6 +64,8 @@ _HOMES = {
     "EXPECTED_FAILED_CHECKS": "pellucid.estimators",
     "ImageClassifier": "pellucid.estimators",
     "ImageRegressor": "pellucid.estimators",
+    "TextClassifier": "pellucid.estimators",
+    "TextRegressor": "pellucid.estimators",
 }
 
 

@@ -149,7 +149,12 @@ class Settings:
         high=4096,
     )
     depth: int | None = _row(
-        None, "network", "Hidden layers (mlp) or blocks (cnn); an mlp of depth 0 is linear", low=0, high=64
+        None,
+        "network",
+        "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn) or recurrent layers (rnn); "
+        "an mlp of depth 0 is linear",
+        low=0,
+        high=64,
     )
     # training
     preset: str = _row(
@@ -184,7 +189,7 @@ class Settings:
         None,
         "training",
         "Weight of a class in the loss; default: balanced when the largest class "
-        "has more than five times the examples of the smallest",
+        "has more than five times the examples of the smallest, but never for texts",
         choices=("none", "balanced"),
     )
     augment: bool | None = _row(
@@ -210,7 +215,7 @@ class Settings:
     precision: str = _row(
         "auto",
         "run",
-        "Arithmetic of training; auto is bf16 where the processor has it",
+        "Arithmetic of training; auto is bf16 where the processor has it and the network gains by it",
         choices=("auto", "fp32", "bf16"),
     )
     device: str = _row("auto", "run", "Where to train", choices=("auto", "cpu", "cuda", "mps"))

@@ -11,6 +11,8 @@ SINGLE_PRECISION = {
     "mlp of vectors, of numbers": "head.linear.weight",
     "random-forest": "predictor.threshold",
     "svm of vectors": "predictor.mean",
+    "rnn": "head.weight",
+    "logistic-regression of texts": "tfidf.idf",
     "svm-on-cnn": "network.head.linear.weight",
 }
 """Models whose folders are damaged, and one float32 tensor of each."""

@@ -143,6 +143,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
 def test_models_of_others_cannot_be_saved(tmp_path):
     class Borrowed:
         classes, is_numbers, preprocessing, temperature, parameters, name = (), True, None, 1.0, 1, "mine"
+        takes = "values"
         predict_proba = predict_values = transform = at = len
 
     with pytest.raises(TypeError, match=r"Borrowed cannot be saved; only models of pellucid\.bundle can"):

@@ -40,6 +40,7 @@ def test_a_saved_model_answers_the_same(name, saved):
     model, loaded = MODELS[name](), load_any(saved(name))
     assert type(loaded) is type(model)
     assert (loaded.classes, loaded.preprocessing) == (model.classes, model.preprocessing)
+    assert loaded.takes == model.takes
     assert (loaded.parameters, loaded.name) == (model.parameters, model.name)
     assert np.array_equal(answers_of(loaded, 200), answers_of(model, 200))
 
@@ -55,7 +56,9 @@ def test_its_temperature_is_saved(classifier, tmp_path):
 def test_equal_models_are_equal_bytes(each, tmp_path):
     save(each, tmp_path / "one", {})
     save(load_any(tmp_path / "one"), tmp_path / "two", {})
-    for name in ("weights.safetensors", "model.json", "README.md"):
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
+    for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
@@ -117,18 +120,20 @@ def test_a_row_does_not_depend_on_its_batch(each):
 def test_inputs_of_another_form_are_refused(each):
     ask = each.predict_values if each.is_numbers else each.predict_proba
     inputs = inputs_of(each)
-    with pytest.raises(
-        DataError, match=r"found float64 of shape .*, expected (uint8|float32) of shape \(n, "
-    ):
-        ask(inputs.astype(np.float64))
+    expected = "a list of texts" if each.takes == "texts" else r"(uint8|float32) of shape \(n, "
+    with pytest.raises(DataError, match=rf"found float64 of shape .*, expected {expected}"):
+        ask(np.zeros(np.shape(inputs)))
     with pytest.raises(DataError, match=r"found .*, expected"):
         ask(inputs[0])
+    if each.takes != "texts":
+        with pytest.raises(DataError, match="found list, expected"):
+            ask(["a text"])
 
 
-def test_commands_for_pictures_take_models_of_pictures(each, tmp_path):
+def test_commands_take_models_of_pictures_and_of_texts(each, tmp_path):
     save(each, tmp_path / "model", {})
-    if each.preprocessing is None:
-        with pytest.raises(ModelFileError, match="this model takes feature vectors, not pictures"):
+    if each.takes == "values":
+        with pytest.raises(ModelFileError, match="this model takes feature vectors, not pictures or texts"):
             load(tmp_path / "model")
     else:
         assert load(tmp_path / "model").preprocessing == each.preprocessing
@@ -143,6 +148,7 @@ def test_the_hidden_layer(each):
         head = each.network.head
         linear = head if isinstance(head, torch.nn.Linear) else head.linear
         assert each.transform(inputs).shape == (5, linear.in_features)
+        assert each.transform(inputs[:0]).shape == (0, linear.in_features)
 
 
 @pytest.mark.parametrize("name", ON_NETWORK)
@@ -195,6 +201,35 @@ def test_cards_of_every_model(each, tmp_path):
             ],
         ),
         ("mean", ["| output | one number, in the unit of the training labels |"]),
+        (
+            "text-cnn",
+            [
+                "A text classifier trained with Pellucid.",
+                "| input | one text, of which the first 24 tokens are read |",
+                "| tokens | words; 26 different ones |",
+                "or `pellucid predict path/to/this/folder text.txt`.",
+                "Words of the training texts stand in `tokenizer.json`",
+            ],
+        ),
+        ("rnn of sub-words", ["| tokens | words and parts of words; "]),
+        (
+            "bag",
+            [
+                "| input | one text, of which the first 24 n\\-grams are read |",
+                r"| n\-grams | words, up to 2",
+            ],
+        ),
+        (
+            "svm of texts",
+            [
+                "| model | linear model |",
+                "| input | one text, of any length |",
+                r"| features | how often words",
+            ],
+        ),
+        ("majority of texts", [r"| features | none\: it looks at nothing |"]),
+        ("svm-on-text-cnn", ["| tokens | words; 26 different ones |"]),
+        ("text-cnn of numbers", ["A model that predicts a number from a text, trained with Pellucid."]),
         ("cnn of numbers", ["Those had the mean 4.426 and the standard deviation 2.86;"]),
     ],
 )

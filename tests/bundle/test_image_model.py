@@ -7,8 +7,8 @@ import torch
 from pellucid.bundle import ImageModel
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import DataError
-from pellucid.networks import NETWORKS, InputFacts, build, design
-from pellucid.settings import Settings
+from pellucid.networks import InputFacts, build, design
+from pellucid.settings import NEURAL_OF_PICTURES, Settings
 from small_models import DIGITS, digits, number_model, trained_model, untrained_model
 
 PIXELS, LABELS = digits()
@@ -47,7 +47,7 @@ def test_extreme_logits_stay_finite():
     assert np.allclose(found.sum(axis=1), 1.0)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", NEURAL_OF_PICTURES)
 def test_a_row_does_not_depend_on_its_batch(name):
     model = untrained_model(name)
     together = model.predict_proba(PIXELS[:300])

@@ -59,7 +59,7 @@ def test_a_table_with_a_column_of_ones_own(run, tmp_path, capfd):
     ("words", "code", "message"),
     [
         (["{run}", "{tmp}/nowhere.png"], 3, "error: {tmp}/nowhere.png: no such file or folder\n"),
-        (["{tmp}/nowhere", "{tmp}"], 3, "error: {tmp}: no picture in this folder; choose another INPUT\n"),
+        (["{run}", "{tmp}"], 3, "error: {tmp}: no picture in this folder; choose another INPUT\n"),
         (["{run}", "{tmp}", "--out", "{tmp}/a.txt"], 2, "does not end in .csv, .jsonl, .parquet"),
         (["{tmp}/nowhere", "{run}/x.png"], 4, "error: {tmp}/nowhere: there is no such folder"),
         (["{run}", "{run}/x.png", "--out", "{tmp}/no/a.csv"], 5, "create the folder first"),

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.data.listing import Listing
+from pellucid.data.texts import Texts
 
 
 def listing_of(
@@ -40,3 +41,31 @@ def write_class_folders(folder: Path, counts: dict[str, int], seed: int = 0) -> 
         for number in range(count):
             Image.fromarray(next(pictures)[:, :, 0]).save(folder / name / f"{number:03}.png")
     return folder
+
+
+def listing_of_texts(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    splits: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
+) -> Listing:
+    count = len(texts)
+    return Listing(
+        place="mails.csv",
+        form="table",
+        sources=[f"mails.csv:{row + 2}" for row in range(count)],
+        labels=list(labels),
+        splits=list(splits) if splits is not None else [""] * count,
+        groups=list(groups) if groups is not None else [""] * count,
+        texts=Texts.of(texts),
+    )
+
+
+def made_texts(count: int, words: int = 40, seed: int = 0) -> list[str]:
+    """Texts of made-up words, drawn as unevenly as those of a language; no two are alike."""
+    generator = np.random.default_rng(seed)
+    letters = np.array(list("abcdefghijklmnoprstuvw"))
+    vocabulary = ["".join(generator.choice(letters, size)) for size in generator.integers(2, 9, 3000)]
+    frequencies = 1 / np.arange(1, 3001)
+    drawn = generator.choice(3000, (count, words), p=frequencies / frequencies.sum())
+    return [" ".join(vocabulary[word] for word in row) for row in drawn.tolist()]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pellucid.data import read_images
+from pellucid.data import read_data
 from pellucid.data.arrays import listing_from_arrays
 from pellucid.data.idx import is_idx_folder, read_idx_folder
 from pellucid.data.npz import read_npz
@@ -121,7 +121,7 @@ def test_idx_round_trip(tmp_path_factory: pytest.TempPathFactory, images: np.nda
 def test_training_rows_wait_for_a_validation_split(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", pictures(4), np.arange(4))
     write_idx(tmp_path, "t10k", pictures(2), np.arange(2))
-    assert read_images(str(tmp_path), Settings()).splits == [""] * 4 + ["test"] * 2
+    assert read_data(str(tmp_path), Settings()).splits == [""] * 4 + ["test"] * 2
 
 
 def test_unpacked_files_come_before_packed_ones(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_npz_round_trip(tmp_path: Path) -> None:
         x_train=train, y_train=np.arange(4)[:, None], x_test=test, y_test=np.arange(3),
         x_val=validation, y_val=np.arange(2),
     )  # fmt: skip
-    listing = read_images(str(path), Settings())
+    listing = read_data(str(path), Settings())
     assert listing.labels == ["0", "1", "2", "3", "0", "1", "0", "1", "2"]
     assert listing.splits == ["train"] * 4 + ["validation"] * 2 + ["test"] * 3
     assert listing.sources[4] == f"{path}:x_val:1"

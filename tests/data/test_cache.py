@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from made_pictures import encoded, scene
-from pellucid.data import Listing, Pictures, Preprocessing, decode_all, listing_from_arrays, read_images
+from pellucid.data import Listing, Pictures, Preprocessing, decode_all, listing_from_arrays, read_data
 from pellucid.data import cache as cache_module
 from pellucid.data.cache import cache_folder, cache_limit, make_room
 from pellucid.data.cache_entry import open_entry
@@ -28,7 +28,7 @@ from pellucid.settings import Settings
 
 def decode(place: Path | str, **settings: object) -> tuple[Listing, Pictures, Preprocessing]:
     chosen = Settings(**settings)  # type: ignore[arg-type]
-    listing = read_images(str(place), chosen)
+    listing = read_data(str(place), chosen)
     return listing, *decode_all(listing, chosen)
 
 
@@ -171,7 +171,7 @@ def test_the_bundled_sample_is_cached(own_cache: Path, monkeypatch: pytest.Monke
     np.testing.assert_array_equal(pictures.pixels, listing.load_pixels())
     np.testing.assert_array_equal(pictures.digests, array_digests(pictures.pixels))
     started = time.perf_counter()
-    assert calls(read_images("sample:fashion", Settings())) == []
+    assert calls(read_data("sample:fashion", Settings())) == []
     assert time.perf_counter() - started < 1.0
 
 
@@ -179,10 +179,10 @@ def test_the_bundled_sample_is_cached(own_cache: Path, monkeypatch: pytest.Monke
 
 
 def test_the_second_time_nothing_is_decoded(class_folders: Path, own_cache: Path) -> None:
-    listing = read_images(str(class_folders), Settings())
+    listing = read_data(str(class_folders), Settings())
     assert calls(listing)[-1] == (6, 6)
     assert calls(listing) == []
-    assert calls(read_images(f"{class_folders}/", Settings())) == []
+    assert calls(read_data(f"{class_folders}/", Settings())) == []
     assert calls(listing, Settings(image_size="16"))[-1] == (6, 6)
     (class_folders / "cat" / "0.png").write_bytes(encoded(scene(seed=99)))
     assert calls(listing)[-1] == (6, 6)
@@ -202,7 +202,7 @@ def test_the_first_and_the_second_time_are_equal(class_folders: Path, own_cache:
 )
 @pytest.mark.parametrize("fault", ["cut", "gone", "longer"])
 def test_damaged_entries_are_made_again(class_folders: Path, own_cache: Path, name: str, fault: str) -> None:
-    listing = read_images(str(class_folders), Settings())
+    listing = read_data(str(class_folders), Settings())
     expected = np.array(decode_all(listing, Settings())[0].pixels)
     (path,) = own_cache.glob(f"*/data/{name}")
     if fault == "gone":
@@ -216,7 +216,7 @@ def test_damaged_entries_are_made_again(class_folders: Path, own_cache: Path, na
 
 @pytest.mark.parametrize("column", ["digests.npy", "original_sizes.npy"])
 def test_one_flipped_byte_in_a_column_is_noticed(class_folders: Path, own_cache: Path, column: str) -> None:
-    listing = read_images(str(class_folders), Settings())
+    listing = read_data(str(class_folders), Settings())
     decode_all(listing, Settings())
     (path,) = own_cache.glob(f"*/data/{column}")
     content = bytearray(path.read_bytes())
@@ -227,7 +227,7 @@ def test_one_flipped_byte_in_a_column_is_noticed(class_folders: Path, own_cache:
 
 @pytest.mark.parametrize("document", [b"", b"{", b"[]", b'{"format": 99}', b'{"format": 1}'])
 def test_damaged_descriptions_are_made_again(class_folders: Path, own_cache: Path, document: bytes) -> None:
-    listing = read_images(str(class_folders), Settings())
+    listing = read_data(str(class_folders), Settings())
     decode_all(listing, Settings())
     (path,) = own_cache.glob("*/data/entry.json")
     path.write_bytes(document)
@@ -246,14 +246,14 @@ def test_an_entry_of_another_length_is_not_trusted(class_folders: Path, own_cach
 
 WRITER = """
 import sys, os, signal, time
-from pellucid.data import read_images, decode_all
+from pellucid.data import read_data, decode_all
 from pellucid.settings import Settings
 def progress(done, total):
     print(done, flush=True)
     if sys.argv[2] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(float(sys.argv[2]))
-decode_all(read_images(sys.argv[1], Settings()), Settings(), progress=progress)
+decode_all(read_data(sys.argv[1], Settings()), Settings(), progress=progress)
 print("whole", flush=True)
 """
 
@@ -269,7 +269,7 @@ def test_what_a_killed_writer_left_is_neither_trusted_nor_kept(class_folders: Pa
     assert process.returncode == -signal.SIGKILL
     assert [path.name for path in own_cache.glob("*/data*")] != ["data"]
     assert len(list(own_cache.glob("*/data.*.tmp"))) == 1
-    assert calls(read_images(str(class_folders), Settings()))[-1] == (6, 6)
+    assert calls(read_data(str(class_folders), Settings()))[-1] == (6, 6)
     assert [path.name for path in own_cache.glob("*/data*")] == ["data"]
 
 
@@ -277,7 +277,7 @@ def test_a_second_writer_waits_and_takes_what_the_first_made(class_folders: Path
     with writer(class_folders, "1.5") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "6\n"
-        assert calls(read_images(str(class_folders), Settings())) == []
+        assert calls(read_data(str(class_folders), Settings())) == []
         assert process.stdout.readline() == "whole\n"
     assert process.returncode == 0
 
@@ -287,7 +287,7 @@ def test_an_interruption_stops_the_work_and_leaves_nothing(tmp_path: Path, own_c
         (tmp_path / "set" / name).mkdir(parents=True)
         for value in range(400):
             Image.new("L", (4, 4), value % 256).save(tmp_path / "set" / name / f"{value:03}.png")
-    listing = read_images(str(tmp_path / "set"), Settings())
+    listing = read_data(str(tmp_path / "set"), Settings())
     before = threading.active_count()
     filters = list(warnings.filters)
 
@@ -342,12 +342,12 @@ def test_a_disk_that_fills_while_writing(class_folders: Path, own_cache: Path) -
     """A limit on the size of files makes the system refuse the write, as a full disk does."""
     script = (
         "import resource, signal, sys\n"
-        "from pellucid.data import read_images, decode_all\n"
+        "from pellucid.data import read_data, decode_all\n"
         "from pellucid.settings import Settings\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "try:\n"
-        "    decode_all(read_images(sys.argv[1], Settings()), Settings())\n"
+        "    decode_all(read_data(sys.argv[1], Settings()), Settings())\n"
         "except OSError as error:\n"
         "    print(type(error).__name__, error)\n"
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from made_pictures import encoded, scene
-from pellucid.data.folders import picture_files, read_folder
+from pellucid.data.file_kinds import PICTURE_KIND, files_of
+from pellucid.data.folders import read_folder
 from pellucid.errors import DataError
 
 PICTURE = encoded(scene())
@@ -114,7 +115,7 @@ def test_empty_class_folders_are_named(class_folders: Path) -> None:
 @pytest.mark.parametrize("names", [["a/1.txt", "b/2.txt"], ["1.txt", "2.txt"]])
 def test_text_files_only(tmp_path: Path, names: list[str]) -> None:
     put(tmp_path, *names, content=b"words")
-    with pytest.raises(DataError, match="holds text files only; folders of pictures are read now"):
+    with pytest.raises(DataError, match="holds text files only; leave --task image out"):
         read_folder(tmp_path, "mails")
 
 
@@ -179,7 +180,7 @@ def test_links_are_followed_once(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "dog" / "linked.png").symlink_to(class_folders / "cat" / "0.png")
     (class_folders / "dog" / "broken.png").symlink_to(tmp_path / "gone.png")
     (class_folders / "bird").symlink_to(class_folders / "dog")
-    pictures, others = picture_files(class_folders / "dog")
+    pictures, others = files_of(class_folders / "dog", PICTURE_KIND)
     assert [path.name for path in pictures] == ["0.png", "1.png", "2.png", "broken.png", "linked.png"]
     assert others == []
     listing = read_folder(class_folders, "photos")

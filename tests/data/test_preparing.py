@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from data.made import listing_of, pictures_of, write_class_folders
-from pellucid.data import prepare, preparing
+from pellucid.data import content as content_room
+from pellucid.data import prepare
 from pellucid.data.cache import cache_folder
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -133,7 +134,7 @@ def test_near_copies_are_searched_once_for_the_same_pictures(tmp_path, monkeypat
     folder = write_class_folders(tmp_path / "photos", {"cat": 9, "dog": 9})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = prepare(str(folder), Settings())
-    monkeypatch.setattr(preparing, "near_copies", _must_not_be_called)
+    monkeypatch.setattr(content_room, "near_copies", _must_not_be_called)
     assert prepare(str(folder), Settings())[1] == first[1]
 
 
@@ -153,7 +154,7 @@ def test_a_damaged_memory_of_near_copies_is_searched_anew(tmp_path, monkeypatch)
 
 def test_memory_of_near_copies_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(preparing, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(content_room, "_MOST_REMEMBERED", 2)
     for number in range(4):
         folder = write_class_folders(tmp_path / f"photos{number}", {"cat": 9, "dog": 9}, seed=number)
         prepare(str(folder), Settings())
@@ -169,11 +170,11 @@ def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(tmp_path, monkeypat
 
 
 def test_listing_and_place_give_the_same(tmp_path):
-    from pellucid.data import read_images
+    from pellucid.data import read_data
 
     folder = str(write_class_folders(tmp_path / "photos", {"cat": 9, "dog": 9}))
     by_place = prepare(folder, Settings())
-    by_listing = prepare(read_images(folder, Settings()), Settings())
+    by_listing = prepare(read_data(folder, Settings()), Settings())
     assert by_place[1] == by_listing[1]
     assert by_place[0].fingerprint == by_listing[0].fingerprint
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.data import read_images
+from pellucid.data import read_data
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
@@ -19,19 +19,19 @@ def npz(path: Path, count: int, side: int = 6, **more: np.ndarray) -> str:
 
 def test_every_form_is_told_apart(class_folders: Path, tmp_path: Path) -> None:
     (tmp_path / "t.CSV").write_text("path,label\nphotos/cat/0.png,cat\n")
-    assert read_images(str(class_folders), Settings()).form == "class folders"
-    assert read_images(f"{class_folders}/", Settings()).form == "class folders"
-    assert read_images(str(tmp_path / "t.CSV"), Settings()).form == "table"
-    assert read_images(npz(tmp_path / "a.npz", 3), Settings()).form == "npz"
-    assert read_images("sample:fashion", Settings()).form == "idx"
+    assert read_data(str(class_folders), Settings()).form == "class folders"
+    assert read_data(f"{class_folders}/", Settings()).form == "class folders"
+    assert read_data(str(tmp_path / "t.CSV"), Settings()).form == "table"
+    assert read_data(npz(tmp_path / "a.npz", 3), Settings()).form == "npz"
+    assert read_data("sample:fashion", Settings()).form == "idx"
 
 
 def test_data_that_is_missing_or_of_no_form(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="gone: no such file or folder"):
-        read_images(str(tmp_path / "gone"), Settings())
+        read_data(str(tmp_path / "gone"), Settings())
     (tmp_path / "notes.docx").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"notes.docx: not a form of DATA; give a folder of class folders"):
-        read_images(str(tmp_path / "notes.docx"), Settings())
+        read_data(str(tmp_path / "notes.docx"), Settings())
 
 
 def test_training_rows_are_fixed_only_when_all_three_splits_are_given(
@@ -39,14 +39,14 @@ def test_training_rows_are_fixed_only_when_all_three_splits_are_given(
 ) -> None:
     for name in ("train", "test"):
         shutil.copytree(class_folders, tmp_path / "set" / name)
-    assert set(read_images(str(tmp_path / "set"), Settings()).splits) == {"", "test"}
+    assert set(read_data(str(tmp_path / "set"), Settings()).splits) == {"", "test"}
     shutil.copytree(class_folders, tmp_path / "set" / "val")
-    assert set(read_images(str(tmp_path / "set"), Settings()).splits) == {"train", "validation", "test"}
+    assert set(read_data(str(tmp_path / "set"), Settings()).splits) == {"train", "validation", "test"}
 
 
 def test_a_second_folder_becomes_the_test_split(tmp_path: Path, class_folders: Path) -> None:
     shutil.copytree(class_folders, tmp_path / "more")
-    listing = read_images(str(class_folders), Settings(test=str(tmp_path / "more")))
+    listing = read_data(str(class_folders), Settings(test=str(tmp_path / "more")))
     assert listing.splits == [""] * 6 + ["test"] * 6
     assert listing.paths is not None
     assert listing.paths[6] == tmp_path / "more" / "cat" / "0.png"
@@ -54,7 +54,7 @@ def test_a_second_folder_becomes_the_test_split(tmp_path: Path, class_folders: P
 
 
 def test_arrays_join_arrays(tmp_path: Path) -> None:
-    listing = read_images(npz(tmp_path / "a.npz", 3), Settings(test=npz(tmp_path / "b.npz", 2)))
+    listing = read_data(npz(tmp_path / "a.npz", 3), Settings(test=npz(tmp_path / "b.npz", 2)))
     assert listing.splits == [""] * 3 + ["test"] * 2
     assert listing.array_files == (tmp_path / "a.npz", tmp_path / "b.npz")
     assert listing.load_pixels is not None
@@ -64,10 +64,10 @@ def test_arrays_join_arrays(tmp_path: Path) -> None:
 def test_what_does_not_join(tmp_path: Path, class_folders: Path) -> None:
     arrays = npz(tmp_path / "a.npz", 3)
     with pytest.raises(DataError, match=r"is of the form npz, but .* of the form class folders; give both"):
-        read_images(str(class_folders), Settings(test=arrays))
-    listing = read_images(arrays, Settings(test=npz(tmp_path / "b.npz", 2, side=7)))
+        read_data(str(class_folders), Settings(test=arrays))
+    listing = read_data(arrays, Settings(test=npz(tmp_path / "b.npz", 2, side=7)))
     assert listing.load_pixels is not None
     with pytest.raises(DataError, match=r"pictures of \(7, 7, 1\), but those to train on are \(6, 6, 1\)"):
         listing.load_pixels()
     with pytest.raises(UsageError, match="sample:fashion has a test split of its own; leave --test out"):
-        read_images("sample:fashion", Settings(test=arrays))
+        read_data("sample:fashion", Settings(test=arrays))

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pellucid.data import Listing, read_images
-from pellucid.data.csv_rows import read_csv
-from pellucid.data.tables import load_table
+from pellucid.data import Listing, read_data
+from pellucid.data.tables import open_table
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -25,12 +24,20 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x
 
 
 def read(path: Path, **settings: object) -> Listing:
-    return read_images(str(path), Settings(**settings))  # type: ignore[arg-type]
+    return read_data(str(path), Settings(**settings))  # type: ignore[arg-type]
 
 
 def file_names(listing: Listing) -> list[str]:
     assert listing.paths is not None
     return [path.name for path in listing.paths]
+
+
+def whole(path: Path) -> tuple[dict[str, list[object]], list[int]]:
+    """Every column of a table, and the numbers of its rows."""
+    table = open_table(path, path.name)
+    blocks = list(table.read(table.names))
+    columns = {name: [value for block in blocks for value in block.columns[name]] for name in table.names}
+    return columns, [number for block in blocks for number in block.numbers]
 
 
 # --- parsing
@@ -42,25 +49,33 @@ def file_names(listing: Listing) -> list[str]:
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
-def test_csv_round_trip(rows: list[tuple[str, str]], separator: str, line_end: str, encoding: str) -> None:
+def test_csv_round_trip(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str]],
+    separator: str,
+    line_end: str,
+    encoding: str,
+) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows(
         [("left", "right"), *rows]
     )
-    table = read_csv(text.getvalue().encode(encoding), "t.csv", None, separator)
-    assert table.header == ["left", "right"]
-    assert [tuple(row) for row in table.rows] == rows
-    assert table.numbers == list(range(2, len(rows) + 2))
+    path = tmp_path_factory.mktemp("csv") / ("t.tsv" if separator == "\t" else "t.csv")
+    path.write_bytes(text.getvalue().encode(encoding))
+    columns, numbers = whole(path)
+    assert list(columns) == ["left", "right"]
+    assert list(zip(*columns.values(), strict=True)) == rows
+    assert numbers == list(range(2, len(rows) + 2))
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), CELL | st.integers() | st.none()), min_size=1))
 def test_jsonl_round_trip(tmp_path_factory: pytest.TempPathFactory, objects: list[dict[str, object]]) -> None:
     path = tmp_path_factory.mktemp("jsonl") / "t.jsonl"
     path.write_text("\n\n".join(json.dumps(value) for value in objects), encoding="utf-8")
-    table = load_table(path, "t.jsonl")
-    for name, values in table.columns.items():
-        assert list(values) == [value.get(name) for value in objects]
-    assert list(table.numbers) == list(range(1, 2 * len(objects), 2))
+    columns, numbers = whole(path)
+    for name, values in columns.items():
+        assert values == [value.get(name) for value in objects]
+    assert numbers == list(range(1, 2 * len(objects), 2))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
@@ -218,7 +233,7 @@ def test_columns_can_be_named(write_table: Write) -> None:
 
 def test_a_table_without_pictures(write_table: Write) -> None:
     with pytest.raises(DataError, match="no column holds paths of pictures; columns are 'words', 'kind'"):
-        read(write_table("t.csv", "words,kind\nhello,a\nthere,b\n"))
+        read(write_table("t.csv", "words,kind\nhello,a\nthere,b\n"), task="image")
 
 
 def test_a_table_without_a_header(write_table: Write) -> None:

@@ -17,7 +17,7 @@ from pyarrow import parquet
 from sklearn.datasets import load_digits
 
 from data.made import listing_of, pictures_of, write_class_folders
-from pellucid.data import prepare, read_images
+from pellucid.data import prepare, read_data
 from pellucid.data.targets import number_text, read_number, require_spread, with_target
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -47,7 +47,7 @@ def write_table(folder: Path, cells, *, name: str = "ink.csv", separator: str = 
 
 
 def read(path: Path, **settings: object):
-    return read_images(str(path), Settings(**settings))  # type: ignore[arg-type]
+    return read_data(str(path), Settings(**settings))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

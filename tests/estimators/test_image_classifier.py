@@ -197,3 +197,10 @@ def test_the_example_in_the_docstring_holds() -> None:
     (example,) = doctest.DocTestFinder(recurse=False).find(pellucid.ImageClassifier, "ImageClassifier")
     assert len(example.examples) == 7
     assert doctest.DocTestRunner().run(example).failed == 0
+
+
+@pytest.mark.parametrize("wrap", [list, np.array])
+def test_a_list_of_texts_is_refused_with_the_estimator_that_takes_them(wrap):
+    texts = wrap(["good film", "bad film", "dull film", "fine film"])
+    with pytest.raises(pellucid.DataError, match=r"X: a list of texts; .*learn texts with TextClassifier"):
+        pellucid.ImageClassifier().fit(texts, ["a", "b", "a", "b"])

@@ -8,12 +8,20 @@ import pytest
 from sklearn.base import clone
 
 import pellucid
-from pellucid.estimators.parameters import ClassParameters, Parameters
+from pellucid.estimators.parameters import (
+    Parameters,
+    PictureClassParameters,
+    PictureParameters,
+    TextClassParameters,
+    TextParameters,
+)
 from pellucid.settings import ROWS
 
 ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
 OF_CLASSES_ALONE = {"loss", "label_smoothing", "class_weight", "metric"}
+OF_PICTURES_ALONE = {"image_size", "pooling", "batch_norm", "augment"}
+OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 PARAMETERS = [
     row
     for row in ROWS
@@ -23,7 +31,13 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(
-    ("parameters", "missing"), [(ClassParameters, set()), (Parameters, OF_CLASSES_ALONE)]
+    ("parameters", "missing"),
+    [
+        (PictureClassParameters, OF_TEXTS_ALONE),
+        (PictureParameters, OF_TEXTS_ALONE | OF_CLASSES_ALONE),
+        (TextClassParameters, OF_PICTURES_ALONE),
+        (TextParameters, OF_PICTURES_ALONE | OF_CLASSES_ALONE),
+    ],
 )
 def test_parameters_are_the_settings_of_network_training_and_run(
     parameters: type[Parameters], missing: set[str]
@@ -42,8 +56,26 @@ def test_parameters_are_the_settings_of_network_training_and_run(
 @pytest.mark.parametrize(
     ("estimator", "missing", "models"),
     [
-        (pellucid.ImageClassifier, set(), "auto, cnn, mlp, lenet, majority, logistic-regression, svm"),
-        (pellucid.ImageRegressor, OF_CLASSES_ALONE, "auto, cnn, mlp, lenet, mean, ridge, svm"),
+        (
+            pellucid.ImageClassifier,
+            OF_TEXTS_ALONE,
+            "auto, cnn, mlp, lenet, majority, logistic-regression, svm",
+        ),
+        (
+            pellucid.ImageRegressor,
+            OF_TEXTS_ALONE | OF_CLASSES_ALONE,
+            "auto, cnn, mlp, lenet, mean, ridge, svm",
+        ),
+        (
+            pellucid.TextClassifier,
+            OF_PICTURES_ALONE,
+            "auto, text-cnn, rnn, bag, majority, logistic-regression, svm",
+        ),
+        (
+            pellucid.TextRegressor,
+            OF_PICTURES_ALONE | OF_CLASSES_ALONE,
+            "auto, text-cnn, rnn, bag, mean, ridge, svm",
+        ),
     ],
 )
 def test_the_docstring_explains_every_parameter(
@@ -60,9 +92,11 @@ def test_the_constructor_only_stores() -> None:
     size = object()
     estimator = pellucid.ImageClassifier(image_size=size, model=3)  # type: ignore[arg-type]
     assert estimator.get_params()["image_size"] is size
-    assert set(vars(estimator)) == {row.name for row in PARAMETERS}
+    assert set(vars(estimator)) == {row.name for row in PARAMETERS} - OF_TEXTS_ALONE
     assert clone(pellucid.ImageClassifier(width=7)).width == 7
     assert repr(pellucid.ImageClassifier(width=7)) == "ImageClassifier(width=7)"
+    assert clone(pellucid.TextRegressor(cell="gru")).get_params()["cell"] == "gru"
+    assert repr(pellucid.TextClassifier(tokens=3)) == "TextClassifier(tokens=3)"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,19 @@ def test_the_simpler_of_equals_is_taken(metric):
     assert "is not real; svm is the simpler model" in found.reason
 
 
+def test_of_models_as_simple_as_each_other_the_first_is_taken_and_not_called_simpler():
+    linear = stated(LABELS, 3, 2)
+    svm = linear.copy()
+    svm[:2] = (1 - linear[:2]) / 3
+    models = {"majority": majority(LABELS), "svm": svm, "logistic-regression": linear}
+    pair = ("svm", "logistic-regression")
+    found = recommend(LABELS, models, "accuracy", equally_simple=pair)
+    assert found.name == "svm"
+    assert found.reason.endswith("is not real; svm is as simple and comes first.")
+    cnn = recommend(LABELS, {"svm": svm, "cnn": linear}, "accuracy", equally_simple=pair)
+    assert cnn.reason.endswith("svm is the simpler model.")
+
+
 def test_a_simpler_model_that_is_really_worse_is_not_taken_however_many_were_compared():
     """8 answers to 1 are too one-sided for chance (p = 0.04), and 6 more comparisons do not hide it."""
     labels = np.zeros(144, np.int64)

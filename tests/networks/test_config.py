@@ -10,6 +10,12 @@ from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design
 from pellucid.settings import Settings
 
 DIGITS = InputFacts(input_shape=(1, 8, 8), outputs=10, examples=1437)
+TEXTS = InputFacts(input_shape=(20,), outputs=3, examples=500, vocabulary=50, groups=(2, 30, 50))
+
+
+def facts_for(name):
+    """Facts about data that the family takes."""
+    return TEXTS if NETWORKS[name].takes == "texts" else DIGITS
 
 
 def changed(**values):
@@ -17,9 +23,14 @@ def changed(**values):
     return design("cnn", Settings(), DIGITS).to_json() | values
 
 
+def changed_bag(**values):
+    """A good config's JSON of a network of texts with some values replaced."""
+    return design("bag", Settings(), TEXTS).to_json() | values
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_config_survives_json(name):
-    config = design(name, Settings(dropout=0.25), DIGITS)
+    config = design(name, Settings(dropout=0.25), facts_for(name))
     assert NetworkConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
@@ -52,6 +63,14 @@ def test_config_survives_json(name):
         (changed(stem_kernel=17), "stem_kernel: 17 is outside 0 to 16"),
         (changed(stem_stride=-1), "stem_stride: -1 is outside 0 to 16"),
         (changed(pooled_blocks=99), "pooled_blocks: 99 is outside 0 to 70"),
+        (changed_bag(vocabulary=10**9), "vocabulary: 1000000000 is outside 0 to 5000000"),
+        (changed_bag(embedding=10**9), "embedding: 1000000000 is outside 0 to 16384"),
+        (changed_bag(kernels=[65]), "kernels: 65 is outside 1 to 64"),
+        (changed_bag(kernels=3), "kernels: a list of at most 70 whole numbers expected"),
+        (changed_bag(cell="elman"), "cell: 'elman' is not one of , lstm, gru"),
+        (changed_bag(groups=[2, 51]), r"groups: \[2, 51\] do not ascend from 2 to the vocabulary of 50"),
+        (changed_bag(groups=[0, 50]), r"groups: \[0, 50\] do not ascend from 2"),
+        (changed_bag(groups=[2, 40, 30, 50]), r"groups: \[2, 40, 30, 50\] do not ascend from 2"),
     ],
 )
 def test_hostile_json_is_refused(values, message):
@@ -66,10 +85,12 @@ json_values = st.recursive(
 )
 
 
-@given(name=st.sampled_from(sorted(changed())), value=json_values)
-def test_any_value_in_any_field_is_read_or_refused(name, value):
+@pytest.mark.parametrize("good", [changed(), changed_bag()], ids=["cnn", "bag"])
+@given(data=st.data(), value=json_values)
+def test_any_value_in_any_field_is_read_or_refused(good, data, value):
+    name = data.draw(st.sampled_from(sorted(good)))
     try:
-        config = NetworkConfig.from_json(changed(**{name: value}))
+        config = NetworkConfig.from_json(good | {name: value})
         shapes = parameter_shapes(config)
     except ValueError:
         return
@@ -90,6 +111,16 @@ def test_any_value_in_any_field_is_read_or_refused(name, value):
         (changed(pooled_blocks=3), "cnn: pooled_blocks 3 is more than 7 pixels can be halved"),
         (changed(name="lenet", input_shape=[1, 7, 9]), r"lenet: input_shape \[1, 7, 9\] is not a picture"),
         (changed(name="lenet", widths=[120, 84]), "lenet: 2 widths found, at least 3 expected"),
+        (changed(vocabulary=50), "cnn takes pictures or feature vectors, not ids of texts"),
+        (changed(name="rnn"), r"rnn takes texts: one length and .* \[1, 8, 8\] and 0 found"),
+        (changed_bag(vocabulary=1, groups=[]), r"bag takes texts: .* at least 2 ids expected, \[20\] and 1"),
+        (changed_bag(widths=[]), "bag: at least 1 of widths and 2 of groups expected"),
+        (changed_bag(groups=[]), "bag: at least 1 of widths and 2 of groups expected"),
+        (changed_bag(vocabulary=5_000_000, groups=[2, 5_000_000]), "parameters is over the limit"),
+        (changed_bag(name="text-cnn", embedding=8), r"text-cnn: kernels \[\], where at least one"),
+        (changed_bag(name="text-cnn", embedding=8, kernels=[2, 2]), r"text-cnn: kernels \[2, 2\], where"),
+        (changed_bag(name="text-cnn", kernels=[2]), "text-cnn: at least 1 of widths and an embedding of 1"),
+        (changed_bag(name="rnn", embedding=8), "rnn: at least 1 of widths, an embedding of 1 and a cell"),
     ],
 )
 def test_layers_that_cannot_stand_are_refused_before_memory_is_taken(values, message):
@@ -102,7 +133,7 @@ def test_layers_that_cannot_stand_are_refused_before_memory_is_taken(values, mes
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameter_shapes_are_those_of_the_state_dict(name):
-    config = design(name, Settings(), DIGITS)
+    config = design(name, Settings(), facts_for(name))
     state = build(config).state_dict()
     assert parameter_shapes(config) == {key: tuple(tensor.shape) for key, tensor in state.items()}
 
@@ -118,6 +149,7 @@ def test_parameter_shapes_are_those_of_the_state_dict(name):
         ("lenet", Settings(), (1, 7, 8), "lenet needs pictures of at least 8x8"),
         ("lenet", Settings(depth=0), (1, 8, 8), "--depth: lenet needs at least 1 convolution"),
         ("mlp", Settings(width=4096), (3, 4096, 4096), "over the limit .* choose a smaller --image-size"),
+        ("bag", Settings(), (1, 8, 8), "--model: bag takes texts; choose one of cnn, lenet, mlp$"),
     ],
 )
 def test_design_refuses_what_cannot_be_built(name, settings, shape, message):
@@ -127,7 +159,7 @@ def test_design_refuses_what_cannot_be_built(name, settings, shape, message):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_build_draws_from_the_passed_generator_alone(name):
-    config = design(name, Settings(), DIGITS)
+    config = design(name, Settings(), facts_for(name))
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first = build(config, torch.Generator().manual_seed(7)).state_dict()
@@ -136,3 +168,23 @@ def test_build_draws_from_the_passed_generator_alone(name):
     other = build(config, torch.Generator().manual_seed(8)).state_dict()
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("cnn", Settings(), "--model: cnn takes pictures; choose one of text-cnn, rnn, bag$"),
+        ("bag", Settings(depth=0), "--depth: bag has at least 1 hidden layer; give 1 or more"),
+        ("rnn", Settings(depth=0), "--depth: rnn has at least 1 recurrent layer; give 1 or more"),
+        ("rnn", Settings(activation="relu"), "--activation: the cells of rnn have sigmoid and tanh"),
+        ("bag", Settings(width=4096), "over the limit .* choose a smaller --width or --depth"),
+    ],
+)
+def test_design_refuses_texts_that_cannot_be_learnt_so(name, settings, message):
+    with pytest.raises(UsageError, match=message):
+        design(name, settings, TEXTS._replace(vocabulary=200_000, groups=()))
+
+
+def test_configs_of_pictures_have_no_words_of_texts():
+    written = design("cnn", Settings(), DIGITS).to_json()
+    assert not {"vocabulary", "embedding", "kernels", "cell", "groups"} & set(written)

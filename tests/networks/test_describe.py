@@ -5,6 +5,9 @@ from pellucid.networks import NETWORKS, InputFacts, as_text, build, describe, de
 from pellucid.settings import Settings
 
 FASHION = InputFacts((1, 28, 28), 10, 55_000)
+TEXTS = InputFacts((40,), 3, 500, vocabulary=50, groups=(2, 30, 50))
+OF_PICTURES = [name for name, family in NETWORKS.items() if family.takes == "pictures"]
+OF_TEXTS = [name for name, family in NETWORKS.items() if family.takes == "texts"]
 
 
 def table(name, settings=None, facts=FASHION):
@@ -48,7 +51,7 @@ def test_activations_are_called_by_their_names(activation):
     assert table("mlp", Settings(activation=activation))["activation1"].kind == activation.replace("-", " ")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", OF_PICTURES)
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_parameters_add_up_to_those_of_the_network(name, batch_norm):
     config = design(name, Settings(batch_norm=batch_norm), FASHION)
@@ -108,7 +111,7 @@ def test_the_text_fits_and_totals_are_grouped():
     assert len({len(line) for line in lines[3:-2]}) == 1
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", OF_PICTURES)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 256, 256), (3, 2048, 1024)])
 def test_every_line_fits_80_columns(name, shape):
     settings = Settings(depth=12, width=20, pooling="average", activation="leaky-relu")
@@ -124,8 +127,51 @@ def test_describing_takes_no_memory_for_weights():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_of_numbers_ends_in_a_layer_that_rescales(name):
-    rows = describe(design(name, Settings(dropout=0.5), InputFacts((1, 8, 8), 1, 100)))
-    assert rows[-1] == ("head.rescale", "rescale", (1,), 0, 0, (8, 8))
+    is_texts = name in OF_TEXTS
+    facts = TEXTS._replace(outputs=1) if is_texts else InputFacts((1, 8, 8), 1, 100)
+    rows = describe(design(name, Settings(dropout=0.5), facts))
+    assert rows[-1] == ("head.rescale", "rescale", (1,), 0, 0, (40,) if is_texts else (8, 8))
     linear = next(row for row in rows if row.name == "head.linear")
     assert linear.output_shape == (1,)
     assert all(len(line) <= 80 for line in as_text(rows).splitlines())
+
+
+@pytest.mark.parametrize("name", OF_TEXTS)
+def test_parameters_of_networks_of_texts_add_up_and_lines_fit(name):
+    config = design(name, Settings(depth=3, width=20), TEXTS)
+    expected = sum(parameter.numel() for parameter in build(config).parameters())
+    assert sum(row.parameters for row in describe(config)) == expected
+    assert max(map(len, as_text(describe(config)).splitlines())) <= 80
+
+
+def test_text_cnn_by_hand():
+    rows = table("text-cnn", Settings(width=6, dropout=0.0), TEXTS)
+    assert rows["filters.embedding"] == (
+        "filters.embedding",
+        "vectors of tokens",
+        (40, 128),
+        50 * 128,
+        0,
+        (1,),
+    )
+    weights = 3 * 128 * 6
+    assert rows["filters.conv3"] == ("filters.conv3", "conv 3", (40, 6), weights + 6, 40 * weights, (3,))
+    assert rows["filters.activation"] == ("filters.activation", "relu", (40, 24), 0, 0, (5,))
+    assert rows["filters.pool"] == ("filters.pool", "max over text", (24,), 0, 0, (40,))
+    assert rows["head"] == ("head", "linear", (3,), 24 * 3 + 3, 24 * 3, (40,))
+
+
+def test_rnn_by_hand():
+    rows = table("rnn", Settings(width=6, depth=2, cell="gru"), TEXTS)
+    weights = 3 * 6 * (128 + 6)
+    first = ("layers.forwards1", "gru", (40, 6), weights + 2 * 3 * 6, 40 * weights, (40,))
+    assert rows["layers.forwards1"] == first
+    assert rows["layers.backwards2"].parameters == 3 * 6 * (12 + 6) + 2 * 3 * 6
+    assert rows["layers.mean"] == ("layers.mean", "average over text", (12,), 0, 0, (40,))
+    assert table("rnn", facts=TEXTS)["layers.forwards1"].kind == "lstm"
+
+
+def test_bag_by_hand():
+    rows = table("bag", Settings(width=6, depth=2), TEXTS)
+    assert rows["sum"] == ("sum", "weighed sum", (6,), 50 * 6 + 6, 40 * 6, (40,))
+    assert rows["linear2"] == ("linear2", "linear", (6,), 6 * 6 + 6, 36, (40,))

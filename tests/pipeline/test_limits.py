@@ -1,20 +1,65 @@
-"""How a time limit is shared out before the network is trained."""
+"""How a time limit is shared out between the rivals and the network."""
+
+import time
 
 import pytest
 
-from pellucid.pipeline.train import _for_network
+from pellucid.pipeline.limits import allotted, seconds_for_network, seconds_for_rivals
+from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
+
+NAMES = ("majority", "logistic-regression", "svm", "random-forest")
 
 
 @pytest.mark.parametrize("rivals", [True, False])
 def test_a_learning_curve_under_a_limit_takes_its_time_from_the_training(rivals):
     settings = Settings(time_limit="100s", rivals=rivals)
-    without = _for_network(settings, 100.0)
-    curve = _for_network(Settings(time_limit="100s", rivals=rivals, learning_curve=True), 100.0)
+    without = seconds_for_network(settings, 100.0)
+    curve = seconds_for_network(Settings(time_limit="100s", rivals=rivals, learning_curve=True), 100.0)
     assert 85 < without < 100
     assert curve == pytest.approx(without / 2)
 
 
 def test_rivals_leave_the_network_less():
-    with_rivals = _for_network(Settings(time_limit="100s"), 100.0)
-    assert with_rivals < _for_network(Settings(time_limit="100s", rivals=False), 100.0)
+    with_rivals = seconds_for_network(Settings(time_limit="100s"), 100.0)
+    assert with_rivals < seconds_for_network(Settings(time_limit="100s", rivals=False), 100.0)
+
+
+def test_a_short_limit_is_not_eaten_up_by_what_is_set_aside():
+    assert seconds_for_network(Settings(time_limit="30s"), 20.0) == pytest.approx(14.0)
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(95.0, 30.0), (59.0, 25.0), (9.0, 0.0), (-5.0, 0.0)])
+def test_rivals_shrink_where_reading_took_long(left, seconds):
+    assert seconds_for_rivals(Settings(time_limit="100s"), left) == pytest.approx(seconds)
+
+
+def _stages(spent: float) -> Stages:
+    return Stages(began=time.monotonic() - spent)
+
+
+def test_all_rivals_are_trained_where_there_is_time(capsys):
+    found = allotted(NAMES, Settings(time_limit="60s"), {}, _stages(5.0))
+    assert found == (NAMES, 18.0)
+    assert capsys.readouterr().err == ""
+
+
+def test_slow_rivals_are_left_out_where_reading_took_most_of_the_limit(capsys):
+    found = allotted(NAMES, Settings(time_limit="30s"), {}, _stages(22.0))
+    assert found.names == NAMES[:2]
+    assert 0 < found.seconds < 4
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("warning: reading and planning took 22.")
+    assert "of 30s; svm and random-forest are left out, so that there is time for the network" in said
+
+
+def test_a_resumed_run_trains_the_rivals_that_were_chosen_before():
+    settings = Settings(time_limit="30s")
+    before = allotted(NAMES, settings, {}, _stages(22.0))
+    assert allotted(NAMES, settings, before.to_json(), _stages(0.0)) == before
+
+
+def test_without_a_limit_all_are_trained_and_nothing_is_kept():
+    found = allotted(NAMES, Settings(), {}, _stages(1000.0))
+    assert found == (NAMES, None)
+    assert found.to_json() == {}

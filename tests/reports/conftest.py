@@ -128,7 +128,7 @@ def digit_facts(answers: Answers) -> ReportFacts:
     def answered(rows: Iterable[int]) -> list[Answered]:
         return [
             Answered(
-                pixels=answers.pixels[row],
+                shown=answers.pixels[row],
                 source=f"digits/test/{row}.png",
                 label=names[answers.labels[row]],
                 predicted=names[predicted[row]],
@@ -140,7 +140,7 @@ def digit_facts(answers: Answers) -> ReportFacts:
 
     suspects = [
         Suspect(
-            each.pixels, each.source, "test", each.label, each.predicted, each.probability or 0.0,
+            each.shown, each.source, "test", each.label, each.predicted, each.probability or 0.0,
             each.probability_of_label or 0.0,
         )
         for each in answered(worst[:14])

@@ -112,7 +112,7 @@ def test_every_content_is_embedded_once_and_drawn_where_it_belongs(
     stored = _stored(page)
     shown = [*digit_facts.mistakes, *digit_facts.uncertain, *digit_facts.suspects.shown]
     shown += [each for cell in opened(digit_facts) for each in cell.examples]
-    assert len(set(stored.values())) == len(stored) == len({each.pixels.tobytes() for each in shown})
+    assert len(set(stored.values())) == len(stored) == len({each.shown.tobytes() for each in shown})
     assert sum(map(len, page.drawn.values())) == len(shown)
     assert {key for keys in page.drawn.values() for key in keys} == set(stored)
     # The first mistake also stands in its cell and among the suspected labels: drawn from one picture.
@@ -215,4 +215,4 @@ def _shown_places(facts: ReportFacts) -> set[bytes]:
     assert facts.suspects is not None
     shown = [*facts.mistakes, *facts.uncertain, *facts.suspects.shown]
     shown += [each for cell in opened(facts) for each in cell.examples]
-    return {each.pixels.tobytes() for each in shown}
+    return {each.shown.tobytes() for each in shown}

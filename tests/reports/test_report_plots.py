@@ -4,6 +4,7 @@ import pytest
 
 from pellucid.reports.numbers import Score
 from pellucid.reports.plots import BOTTOM, LEFT, RIGHT, TOP, Axes, Series, line_plot, round_steps, ruler
+from pellucid.reports.report import environment
 
 AXES = Axes("Accuracy", "by epoch", "epoch", "share right", (0, 1), (0.1, "chance"))
 
@@ -58,3 +59,10 @@ def test_a_ruler_places_the_interval_and_stays_on_its_scale() -> None:
     assert (laid.low, laid.value, laid.high) == pytest.approx((50, 75, 100))
     assert laid.reference is not None
     assert laid.reference.place == 0
+
+
+@pytest.mark.parametrize(("place", "anchor"), [(0.4, "start"), (0.5, "end"), (0.571, "end"), (0.9, "end")])
+def test_the_label_of_a_reference_stays_inside_a_narrow_page(place, anchor):
+    drawn = ruler(Score(0.95, 0.9, 1.0), reference=(place, "largest class alone"))
+    page = environment().from_string('{% import "plots.html" as plots %}{{ plots.scale(drawn, "0.95") }}')
+    assert f'text-anchor="{anchor}">largest class alone</text>' in page.render(drawn=drawn)

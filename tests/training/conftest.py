@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from pellucid.encoding.ragged import Tokens
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
@@ -39,7 +40,7 @@ def _start(examples: Examples, **given) -> Session:
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
-        is_pictures=True,
+        takes="pictures",
         shortest_side=8,
         mirror_keeps_class=False,
         precision="fp32" if settings.precision == "auto" else settings.precision,
@@ -67,3 +68,51 @@ def begin(digits):
 def begin_numbers(ink):
     """A function that starts a session on the digits' ink with some settings."""
     return functools.partial(_start, ink)
+
+
+@pytest.fixture(scope="session")
+def letters() -> Examples:
+    """Texts of 1 to 60 ids; a class is the one of four ids that a text holds, among 40 that say nothing."""
+    draws = np.random.default_rng(5)
+    texts, labels = [], []
+    for number in range(600):
+        label = number % 4
+        words = draws.integers(6, 46, size=draws.integers(0, 60))
+        texts.append(draws.permutation(np.append(words, 2 + label)))
+        labels.append(label)
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
+    tokens = Tokens(np.concatenate(texts).astype(np.int32), offsets, vocabulary=46, length=60)
+    order = draws.permutation(600)
+    return Examples(tokens, np.array(labels), np.sort(order[:400]), np.sort(order[400:]), classes=4)
+
+
+def _start_texts(letters: Examples, numbers: bool = False, vectors=None, **given) -> Session:
+    """Start a session on the letters with some settings."""
+    if numbers:
+        letters = dataclasses.replace(letters, labels=1e4 + 1e3 * letters.labels.astype(float), classes=0)
+    size = {} if given.get("optimizer") == "gd" else {"batch_size": 40}
+    settings = Settings(**{"model": "text-cnn", "epochs": 2, "width": 8, **size, **given})
+    around = Surroundings(
+        train_labels=letters.labels[letters.train],
+        classes=letters.classes,
+        takes="texts",
+        model=settings.model,
+        precision="fp32" if settings.precision == "auto" else settings.precision,
+        device="cpu",
+        threads=1,
+    )
+    facts = InputFacts(
+        (letters.inputs.length,),
+        max(1, letters.classes),
+        len(letters.train),
+        vocabulary=letters.inputs.vocabulary,
+        embedding=8,
+    )
+    config = design(settings.model, settings, facts)
+    return Session.start(config, letters, choose_recipe(settings, around), vectors)
+
+
+@pytest.fixture(scope="session")
+def begin_texts(letters):
+    """A function that starts a session on the letters with some settings."""
+    return functools.partial(_start_texts, letters)

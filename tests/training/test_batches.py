@@ -39,7 +39,7 @@ def test_a_picture_is_mirrored_in_every_other_epoch(begin, digits):
             {int(i): x for b in batches.epoch(epoch) for i, x in zip(b.indices, b.inputs, strict=True)}
         )
     for index in digits.train[:50]:
-        picture = to_tensor(digits.inputs[[index]])[0]
+        picture = to_tensor(digits.inputs, np.array([index]))[0]
         seen = [torch.equal(views[int(index)], picture) for views in shown]
         mirrored = [torch.equal(views[int(index)], picture.flip(2)) for views in shown]
         assert sorted(seen) == [False, True] or torch.equal(picture, picture.flip(2))
@@ -48,14 +48,14 @@ def test_a_picture_is_mirrored_in_every_other_epoch(begin, digits):
 
 def test_pictures_are_laid_out_channels_last_with_raw_values():
     pixels = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
-    tensor = to_tensor(pixels)
+    tensor = to_tensor(pixels, np.arange(2))
     assert tensor.shape == (2, 3, 4, 5)
     assert tensor.is_contiguous(memory_format=torch.channels_last)
     assert float(tensor[1, 2, 3, 4]) == pixels[1, 3, 4, 2]
 
 
 def test_features_stay_rows():
-    assert to_tensor(np.ones((3, 7))).shape == (3, 7)
+    assert to_tensor(np.ones((3, 7)), np.array([2, 0])).shape == (2, 7)
 
 
 @pytest.mark.parametrize(

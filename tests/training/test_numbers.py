@@ -62,7 +62,7 @@ def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin_num
     network, recipe = copy.deepcopy(session.network), session.batches.recipe
     labels = ink.labels[ink.train]
     targets = torch.from_numpy((labels - labels.mean()) / labels.std()).float()
-    standardised = network.head[:-1](network.features(to_tensor(ink.inputs[ink.train])))
+    standardised = network.head[:-1](network.features(to_tensor(ink.inputs, ink.train)))
     (standardised[:, 0] - targets).square().mean().backward()
     session.batches.recipe = dataclasses.replace(recipe, total_steps=session.batches.per_epoch)
     session.run()
@@ -117,7 +117,7 @@ def test_a_record_has_the_scores_of_numbers_in_their_own_unit(begin_numbers, ink
     }
     labels = ink.labels[ink.validation]
     with torch.inference_mode():
-        errors = network(to_tensor(ink.inputs[ink.validation]))[:, 0].double().numpy() - labels
+        errors = network(to_tensor(ink.inputs, ink.validation))[:, 0].double().numpy() - labels
     best = session.state.history[session.state.best.epoch - 1]
     squared = np.square(errors).mean()
     assert best["validation_root_mean_squared_error"] == pytest.approx(squared**0.5, rel=1e-4)

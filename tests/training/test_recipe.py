@@ -7,14 +7,16 @@ import pytest
 from pellucid.data.augmentation import Augmentation
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.training.recipe import NUMBER_METRIC, PRESETS, Recipe, Surroundings, choose_recipe
+from pellucid.training.defaults import PRESETS
+from pellucid.training.recipe import NUMBER_METRIC, Recipe, choose_recipe
+from pellucid.training.surroundings import Surroundings
 
 
 def _around(**changes) -> Surroundings:
     around = Surroundings(
         train_labels=np.repeat(np.arange(10), 5500),
         classes=10,
-        is_pictures=True,
+        takes="pictures",
         shortest_side=28,
         mirror_keeps_class=True,
         precision="fp32",
@@ -96,7 +98,7 @@ def test_mirroring_follows_the_data_and_no_augment_switches_all_off():
 
 
 def test_feature_vectors_are_not_augmented():
-    around = _around(is_pictures=False, shortest_side=0)
+    around = _around(takes="values", shortest_side=0)
     assert choose_recipe(Settings(), around).augmentation.is_off
     with pytest.raises(UsageError, match="--augment: feature vectors cannot be shifted"):
         choose_recipe(Settings(augment=True), around)

@@ -4,15 +4,17 @@ from pellucid.bundle.classical_model import ClassicalModel
 from pellucid.bundle.feature_model import FeatureModel
 from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.loading import load, load_any, model_folder
-from pellucid.bundle.model import Model, PictureModel
+from pellucid.bundle.model import Inputs, Model
 from pellucid.bundle.saving import save
+from pellucid.bundle.text_model import TextModel
 
 __all__ = [
     "ClassicalModel",
     "FeatureModel",
     "ImageModel",
+    "Inputs",
     "Model",
-    "PictureModel",
+    "TextModel",
     "load",
     "load_any",
     "model_folder",

@@ -36,7 +36,7 @@ def answer_in_batches(
         return answer_in_batches(network, np.zeros((1, *inputs.shape[1:]), inputs.dtype), answer)[:0]
     device = next(network.parameters()).device
     found = []
-    with _answering(network, device):
+    with answering(network, device):
         for block in blocks(inputs, _MOST_PICTURES if inputs.ndim == 4 else _MOST_ROWS):
             batch = torch.from_numpy(_filled_up(block)).to(device)
             if batch.ndim == 4:
@@ -74,8 +74,16 @@ def blocks(
 
 
 @contextlib.contextmanager
-def _answering(network: Network, device: torch.device) -> Iterator[None]:
-    """Evaluation mode and plain fp32 for a while; everything is put back afterwards."""
+def answering(network: Network, device: torch.device) -> Iterator[None]:
+    """Hold a network in evaluation mode and plain fp32 for a while; everything is put back afterwards.
+
+    Args:
+        network: to be asked.
+        device: where it stands.
+
+    Yields:
+        Nothing.
+    """
     was_training = network.training
     network.eval()
     try:

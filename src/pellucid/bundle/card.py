@@ -5,16 +5,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.bundle.classical_model import ClassicalModel
+from pellucid.bundle.encodings import EncodingPlan
 from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.model import Model
-from pellucid.bundle.parts import vector_length
+from pellucid.bundle.parts import parts_of, vector_length
+from pellucid.bundle.text_model import TextModel
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
 
 _CLASSES_SHOWN = 50
 _FEATURES = {
     "pixels": "pixels",
     "hog": "histograms of oriented gradients (HOG)",
     "values": "the values as they are",
+    "tf-idf": "how often {title} stand in the text, and how rare they are (TF-IDF); {count} of them",
     "network": "the last hidden layer of a {network} network, which lies in this folder",
+}
+_NOUNS = {
+    "pictures": ("picture", "An image classifier"),
+    "texts": ("text", "A text classifier"),
+    "values": ("feature vector", "A classifier of feature vectors"),
+}
+"""What a model takes to the noun of one, and to what a model of classes is."""
+
+_COMMANDS = {
+    "pictures": "or `pellucid predict path/to/this/folder picture.png`. ",
+    "texts": "or `pellucid predict path/to/this/folder text.txt`. ",
+    "values": "",
 }
 
 
@@ -37,24 +54,27 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         **facts,
     }
     lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
-    takes_pictures = model.preprocessing is not None
     return _CARD.format(
         kind=_kind(model),
         table="\n".join(lines),
         answers=_answers(model),
-        command="or `pellucid predict path/to/this/folder picture.png`. " if takes_pictures else "",
+        command=_COMMANDS[model.takes],
+        words=_words(model),
     )
 
 
 def _kind(model: Model) -> str:
     """What it is, in a few words."""
-    takes_pictures = model.preprocessing is not None
-    if model.is_numbers:
-        return f"A model that predicts a number from a {'picture' if takes_pictures else 'feature vector'},"
-    return "An image classifier" if takes_pictures else "A classifier of feature vectors"
+    noun, classifier = _NOUNS[model.takes]
+    return f"A model that predicts a number from a {noun}," if model.is_numbers else classifier
 
 
 def _input(model: Model) -> str:
+    if model.takes == "texts":
+        encoding = parts_of(model).encoding
+        if encoding is None or isinstance(encoding, Tfidf):
+            return "one text, of any length"
+        return f"one text, of which the first {encoding.length:,} {EncodingPlan.of(encoding).noun} are read"
     picture = model.preprocessing
     if picture is None:
         length = vector_length(model)
@@ -64,15 +84,42 @@ def _input(model: Model) -> str:
 
 
 def _features(model: Model) -> dict[str, str]:
-    """What a classical model sees, or whether a network sees the mirrored picture too."""
+    """What a classical model sees, what a text is split into, or whether a picture is mirrored."""
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
         words = _FEATURES[model.features]
-        return {"features": words.format(network=model.network and model.network.config.name)}
+        names = {
+            "network": model.network and model.network.config.name,
+            "count": f"{model.tfidf.features:,}" if model.tfidf is not None else "",
+            "title": EncodingPlan.of(model.tfidf).title if model.tfidf is not None else "",
+        }
+        return {"features": words.format(**names), **_tokens(model.encoder)}
+    if isinstance(model, TextModel):
+        return _tokens(model.encoder)
     if isinstance(model, ImageModel):
         return {"mirroring": "answers are averaged with the mirrored picture's" if model.mirror else "none"}
     return {}
+
+
+def _tokens(encoder: Encoder | None) -> dict[str, str]:
+    """What an encoder splits texts into, and how many different ones it knows."""
+    if encoder is None:
+        return {}
+    plan = EncodingPlan.of(encoder)
+    return {plan.noun: f"{plan.title}; {encoder.vocabulary:,} different ones"}
+
+
+def _words(model: Model) -> str:
+    """A warning that words of the training texts lie in the folder."""
+    encoding = parts_of(model).encoding
+    plan = None if encoding is None else EncodingPlan.of(encoding)
+    if plan is None or not plan.holds_words:
+        return ""
+    return (
+        f"\nWords of the training texts stand in `{plan.file}`: whoever passes this folder on passes them "
+        "on too.\n"
+    )
 
 
 def _output(model: Model) -> dict[str, str]:
@@ -163,4 +210,4 @@ model = pellucid.load("path/to/this/folder")
 ```
 
 {command}Nothing in this folder can run code.
-"""
+{words}"""

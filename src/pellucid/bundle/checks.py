@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Shaped, UInt8
 
+from pellucid.bundle.model import Inputs
 from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.texts import Texts
+from pellucid.encoding import Encoder
 from pellucid.errors import DataError
+from pellucid.networks import NetworkConfig
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
 
@@ -59,36 +63,123 @@ def require_numbers(classes: Sequence[str]) -> None:
         raise DataError("model: it predicts classes and no numbers; use predict_proba")
 
 
-def require_pictures(pixels: Shaped[np.ndarray, "..."], preprocessing: Preprocessing) -> None:
-    """Refuse arrays that the preprocessing of a model did not make.
+def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:
+    """Refuse a network and an encoder that do not speak of the same ids.
 
     Args:
-        pixels: what a model was given.
+        config: of the network.
+        encoder: from texts to ids.
+
+    Raises:
+        ValueError: the network takes other inputs, or knows more or fewer ids.
+    """
+    if config.vocabulary != encoder.vocabulary:
+        raise ValueError(f"the network knows {config.vocabulary} tokens, the vocabulary {encoder.vocabulary}")
+    if tuple(config.input_shape) != (encoder.length,):
+        raise ValueError(
+            f"the network takes {tuple(config.input_shape)}, but texts have at most {encoder.length} tokens"
+        )
+
+
+def require_pictures(
+    inputs: Inputs, preprocessing: Preprocessing
+) -> UInt8[np.ndarray, "examples height width channels"]:
+    """Refuse what the preprocessing of a model did not make.
+
+    Args:
+        inputs: what a model was given.
         preprocessing: the model's.
+
+    Returns:
+        The same pictures.
 
     Raises:
         DataError: with what was found and what is expected.
     """
     expected = (preprocessing.height, preprocessing.width, preprocessing.channels)
-    if pixels.ndim != 4 or pixels.shape[1:] != expected or pixels.dtype != np.uint8:
+    if (
+        not isinstance(inputs, np.ndarray)
+        or inputs.ndim != 4
+        or inputs.shape[1:] != expected
+        or inputs.dtype != np.uint8
+    ):
         raise DataError(
-            f"pictures: found {pixels.dtype} of shape {pixels.shape}, expected uint8 of shape "
+            f"pictures: found {_form(inputs)}, expected uint8 of shape "
             f"(n, {', '.join(map(str, expected))}); pass them through the model's preprocessing"
         )
+    return inputs
 
 
-def require_vectors(rows: Shaped[np.ndarray, "..."], length: int) -> None:
-    """Refuse arrays that are not feature vectors of a length.
+def require_vectors(inputs: Inputs, length: int) -> Shaped[np.ndarray, "examples features"]:
+    """Refuse what is no array of feature vectors of a length.
 
     Args:
-        rows: what a model was given.
+        inputs: what a model was given.
         length: numbers in one vector; 0 where any length will do.
+
+    Returns:
+        The same vectors.
 
     Raises:
         DataError: with what was found and what is expected.
     """
-    if rows.ndim != 2 or (length and rows.shape[1] != length) or rows.dtype != np.float32:
-        raise DataError(
-            f"features: found {rows.dtype} of shape {rows.shape}, expected float32 of shape "
-            f"(n, {length or 'any'})"
-        )
+    if (
+        not isinstance(inputs, np.ndarray)
+        or inputs.ndim != 2
+        or (length and inputs.shape[1] != length)
+        or inputs.dtype != np.float32
+    ):
+        raise DataError(f"features: found {_form(inputs)}, expected float32 of shape (n, {length or 'any'})")
+    return inputs
+
+
+def require_texts(inputs: object) -> Sequence[str]:
+    """Refuse what is no list of texts.
+
+    Args:
+        inputs: what a model was given.
+
+    Returns:
+        The same texts; an array of them as a list.
+
+    Raises:
+        DataError: it is a single text or no list, or holds something that is no text or that UTF-8
+            cannot write; with its position, from 0.
+    """
+    if isinstance(inputs, Texts):
+        return inputs
+    if isinstance(inputs, np.ndarray) and inputs.ndim == 1 and inputs.dtype.kind in "UO":
+        inputs = inputs.tolist()
+    if isinstance(inputs, str):
+        raise DataError("texts: found a single text, expected a list of them; put it into a list")
+    if not isinstance(inputs, Sequence) or isinstance(inputs, (bytes, bytearray, memoryview)):
+        raise DataError(f"texts: found {_form(inputs)}, expected a list of texts")
+    for position, text in enumerate(inputs):
+        if not isinstance(text, str):
+            raise DataError(
+                f"texts: {type(text).__name__} at position {position}, expected a text; leave it out"
+            )
+        if not _is_unicode(text):
+            raise DataError(
+                f"texts: half a character (a lone surrogate) in the text at position {position}; "
+                "read its source anew in the right encoding, or leave it out"
+            )
+    return inputs
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 can write a text."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _form(inputs: object) -> str:
+    """What something is, for messages."""
+    if isinstance(inputs, np.ndarray):
+        return f"{inputs.dtype} of shape {inputs.shape}"
+    return type(inputs).__name__

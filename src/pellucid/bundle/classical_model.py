@@ -1,27 +1,23 @@
 """A trained classical model with everything that belongs to it, as one thing that answers."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float32, Float64, Shaped
+from jaxtyping import Float32, Float64
 
 from pellucid.arithmetic import at_temperature
-from pellucid.bundle.answering import answer_in_batches, blocks
-from pellucid.bundle.checks import (
-    checked_temperature,
-    require_classes,
-    require_numbers,
-    require_pictures,
-    require_vectors,
-)
-from pellucid.classical import FEATURES, HIDDEN, VALUES, Predictor, extract, feature_length
+from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers
+from pellucid.bundle.kinds import Takes
+from pellucid.bundle.model import Inputs
+from pellucid.bundle.sight import Sight
+from pellucid.classical import Predictor
 from pellucid.data.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.networks import Network
-from pellucid.networks.families import outline
 
-_MOST_EXAMPLES = 1024
 _WORDS = {
     "constant": "the same answer always",
     "linear": "linear model",
@@ -31,24 +27,24 @@ _WORDS = {
 
 
 class ClassicalModel:
-    """Pictures or feature vectors in, class probabilities or numbers out, by a classical model.
+    """Pictures, texts or feature vectors in, class probabilities or numbers out, by a classical model.
 
     Attributes:
         predictor: the trained model, from features to probabilities or a number.
-        features: what it sees: `pixels` or `hog` of pictures, `values` of vectors, or `network`, the
-            last hidden layer of `network`.
         classes: class names in the order of the probabilities; none where a number is predicted.
-        preprocessing: how a picture of any size becomes pixels; `None` for feature vectors.
-        network: the network it stands on, or `None`; as for every network, its `transform` is of the
-            picture as it is, in fp32 and evaluation mode.
         temperature: probabilities are raised to the power of one over it; 0.01 to 100.
 
     Args:
         predictor: see the attribute.
-        features: see the attribute.
+        features: what it sees: `pixels` or `hog` of pictures, `values` of vectors, `tf-idf` of texts, or
+            `network`, the last hidden layer of `network`.
         classes: see the attribute.
-        preprocessing: see the attribute.
-        network: see the attribute.
+        preprocessing: how a picture of any size becomes pixels; `None` where none are taken.
+        network: the network it stands on, or `None`; as for every network, its `transform` is of the
+            picture or text as it is, in fp32 and evaluation mode.
+        tfidf: from texts to the weights of their words; `None` where the features are others, or the
+            predictor looks at none.
+        encoder: from texts to the ids of `network`, or `None`.
         temperature: see the attribute.
 
     Raises:
@@ -57,10 +53,7 @@ class ClassicalModel:
     """
 
     predictor: Predictor
-    features: str
     classes: tuple[str, ...]
-    preprocessing: Preprocessing | None
-    network: Network | None
     temperature: float
 
     def __init__(
@@ -71,15 +64,47 @@ class ClassicalModel:
         *,
         preprocessing: Preprocessing | None,
         network: Network | None = None,
+        tfidf: Tfidf | None = None,
+        encoder: Encoder | None = None,
         temperature: float = 1.0,
     ) -> None:
         self.predictor = predictor
-        self.features = features
         self.classes = tuple(classes)
-        self.preprocessing = preprocessing
-        self.network = network
         self.temperature = checked_temperature(temperature, classes)
+        self._sight = Sight(
+            kind=features, preprocessing=preprocessing, network=network, tfidf=tfidf, encoder=encoder
+        )
         self._require_agreement()
+
+    @property
+    def features(self) -> str:
+        """What it sees: `pixels`, `hog`, `values`, `tf-idf` or `network`."""
+        return self._sight.kind
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How a picture of any size becomes pixels; `None` where none are taken."""
+        return self._sight.preprocessing
+
+    @property
+    def network(self) -> Network | None:
+        """The network it stands on, or `None`."""
+        return self._sight.network
+
+    @property
+    def tfidf(self) -> Tfidf | None:
+        """From texts to the weights of their words, or `None`."""
+        return self._sight.tfidf
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """From texts to the ids of the network, or `None`."""
+        return self._sight.encoder
+
+    @property
+    def takes(self) -> Takes:
+        """`pictures`, `texts` or `values` (feature vectors)."""
+        return self._sight.takes
 
     @property
     def is_numbers(self) -> bool:
@@ -101,8 +126,8 @@ class ClassicalModel:
 
     @property
     def length(self) -> int:
-        """Numbers in one feature vector, 0 where any number will do; 0 too for pictures."""
-        if self.preprocessing is not None:
+        """Numbers in one feature vector, 0 where any number will do; 0 too for pictures and texts."""
+        if self.takes != "values":
             return 0
         return self.predictor.inputs if self.network is None else self.network.config.input_shape[0]
 
@@ -118,24 +143,17 @@ class ClassicalModel:
         Raises:
             ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
         """
-        return ClassicalModel(
-            self.predictor,
-            self.features,
-            self.classes,
-            preprocessing=self.preprocessing,
-            network=self.network,
-            temperature=temperature,
-        )
+        model = copy.copy(self)
+        model.temperature = checked_temperature(temperature, self.classes)
+        return model
 
-    def predict_proba(
-        self, inputs: Shaped[np.ndarray, "examples ..."]
-    ) -> Float64[np.ndarray, "examples classes"]:
+    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every input.
 
         A memory-mapped array is read block by block and never copied whole.
 
         Args:
-            inputs: uint8 (examples, height, width, channels), as `preprocessing` makes them, or
+            inputs: uint8 (examples, height, width, channels), as `preprocessing` makes them, texts, or
                 finite float32 (examples, length).
 
         Returns:
@@ -147,7 +165,7 @@ class ClassicalModel:
         require_classes(self.classes)
         return at_temperature(self._outputs(inputs), self.temperature)
 
-    def predict_values(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float64[np.ndarray, " examples"]:
+    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every input, in the unit of the training labels.
 
         Args:
@@ -162,7 +180,7 @@ class ClassicalModel:
         require_numbers(self.classes)
         return self._outputs(inputs)[:, 0]
 
-    def transform(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer of the network it stands on.
 
         Args:
@@ -176,31 +194,18 @@ class ClassicalModel:
         """
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
-        self._require_form(inputs)
-        return answer_in_batches(self.network, inputs, self.network.features)
+        return self._sight.hidden(self.network, self._sight.checked(inputs, self.length))
 
-    def _outputs(self, inputs: np.ndarray) -> Float64[np.ndarray, "examples outputs"]:
-        self._require_form(inputs)
-        if len(inputs) == 0:
+    def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
+        checked = self._sight.checked(inputs, self.length)
+        if len(checked) == 0:
             return np.zeros((0, self.predictor.outputs))
         return np.concatenate(
-            [self.predictor.predict(self._seen(block)) for block in blocks(inputs, _MOST_EXAMPLES)]
+            [self.predictor.predict(self._sight.features(block)) for block in self._sight.blocks(checked)]
         )
 
-    def _seen(self, inputs: np.ndarray) -> Float32[np.ndarray, "examples features"]:
-        """What the predictor sees of some inputs."""
-        if self.network is not None:
-            return answer_in_batches(self.network, inputs, self.network.features)
-        return extract(self.features, inputs)
-
-    def _require_form(self, inputs: np.ndarray) -> None:
-        if self.preprocessing is None:
-            require_vectors(inputs, self.length)
-        else:
-            require_pictures(inputs, self.preprocessing)
-
     def _require_agreement(self) -> None:
-        """Predictor, features, classes, preprocessing and network must speak of the same things.
+        """Predictor, features, classes and what the features are made of must speak of the same things.
 
         Raises:
             ValueError: with what contradicts what.
@@ -209,34 +214,8 @@ class ClassicalModel:
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"
             raise ValueError(f"the predictor has {self.predictor.outputs} outputs where {needed} needed")
-        if (self.features == HIDDEN) != (self.network is not None):
-            raise ValueError(f"features {self.features!r} and a network: one without the other")
-        seen = self._features_seen()
-        if self.predictor.inputs not in (0, seen) and seen:
+        seen = self._sight.size()
+        if self.predictor.inputs not in (0, seen) and (seen or self.takes == "texts"):
             raise ValueError(
                 f"the predictor takes {self.predictor.inputs} features where {self.features!r} gives {seen}"
             )
-
-    def _features_seen(self) -> int:
-        """How many features the predictor gets; 0 where any number may come."""
-        picture = self.preprocessing
-        if self.network is not None:
-            takes = self.network.config.input_shape
-            made = None if picture is None else (picture.channels, picture.height, picture.width)
-            if made != (None if len(takes) == 1 else takes):
-                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
-            return _hidden_size(self.network)
-        if picture is None:
-            if self.features != VALUES:
-                raise ValueError(f"features {self.features!r} are not made of feature vectors")
-            return 0
-        if self.features not in FEATURES:
-            raise ValueError(f"features {self.features[:40]!r} are not made of pictures")
-        return feature_length(self.features, (picture.height, picture.width, picture.channels))
-
-
-def _hidden_size(network: Network) -> int:
-    """Units of the last hidden layer, found without computing it."""
-    sketch = outline(network.config).eval()
-    nothing = torch.empty((1, *network.config.input_shape), device="meta")
-    return int(sketch.features(nothing).shape[1])

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.bundle import fields
-from pellucid.bundle.fields import PredictorPlan
-from pellucid.bundle.kinds import KINDS, Kind
+from pellucid.bundle.encodings import EncodingPlan
+from pellucid.bundle.fields import WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.kinds import KINDS, Kind, Takes
 from pellucid.bundle.strict_json import parse_strictly
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
@@ -37,21 +38,24 @@ class Description:
     """Everything in `model.json` but its own checksum.
 
     Attributes:
+        takes: pictures, texts or values (feature vectors).
         architecture: the network to build; `None` in a classical model that stands on none.
         predictor: the classical model to build; `None` in a network.
         features: what a classical model sees; `None` in a network.
-        preprocessing: how a picture becomes pixels; `None` in a model of feature vectors.
-        length: numbers in a feature vector, 0 where any will do; `None` in a model of pictures.
+        preprocessing: how a picture becomes pixels or a text numbers; `None` in a model of feature
+            vectors, and in one of texts that looks at none.
+        length: numbers in a feature vector, 0 where any will do; `None` in other models.
         classes: class names in the order of the outputs; none where a number is predicted.
         temperature: what the probabilities are calibrated with.
         mirror: whether answers are averaged with the mirrored picture's.
         sha256: name of every other file to its SHA-256.
     """
 
+    takes: Takes
     architecture: NetworkConfig | None
     predictor: PredictorPlan | None
     features: str | None
-    preprocessing: Preprocessing | None
+    preprocessing: Preprocessing | EncodingPlan | None
     length: int | None
     classes: tuple[str, ...]
     temperature: float
@@ -62,7 +66,7 @@ class Description:
     def kind(self) -> Kind:
         """What the model takes, gives and is made of."""
         return Kind(
-            takes_pictures=self.preprocessing is not None,
+            takes=self.takes,
             gives_numbers=not self.classes,
             is_classical=self.predictor is not None,
         )
@@ -124,16 +128,19 @@ class Description:
         predictor = fields.read_predictor(document["predictor"], kind)
         features = fields.read_features(document["features"], kind)
         classes = fields.read_classes(document["classes"], kind)
+        preprocessing = fields.read_preprocessing(document["preprocessing"], kind, features)
+        words = [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
         return cls(
+            takes=kind.takes,
             architecture=fields.read_architecture(document["architecture"], kind, features),
             predictor=predictor,
             features=features,
-            preprocessing=fields.read_preprocessing(document["preprocessing"], kind),
+            preprocessing=preprocessing,
             length=fields.read_length(document["length"], kind),
             classes=classes,
             temperature=fields.read_temperature(document["temperature"], classes),
             mirror=fields.read_mirror(document["mirror"], kind),
-            sha256=fields.read_hashes(document["sha256"]),
+            sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *words]),
         )
 
     def _check_agreement(self) -> None:
@@ -144,20 +151,32 @@ class Description:
         """
         if self.architecture is None:
             return
-        takes, picture = tuple(self.architecture.input_shape), self.preprocessing
-        if picture is None and takes != (self.length,):
-            raise ValueError(f"the network takes {takes}, but feature vectors have the length {self.length}")
-        if picture is not None and takes != (picture.channels, picture.height, picture.width):
-            raise ValueError(
-                f"the network takes {takes}, but preprocessing makes "
-                f"{(picture.channels, picture.height, picture.width)}"
-            )
+        self._check_inputs(self.architecture)
         needed = len(self.classes) or 1
         if self.architecture.outputs != needed:
             raise ValueError(
                 f"the network has {self.architecture.outputs} outputs where {needed} "
                 f"{'is' if needed == 1 else 'are'} needed"
             )
+
+    def _check_inputs(self, architecture: NetworkConfig) -> None:
+        """The network must take what the model takes; of texts, their file says the rest.
+
+        Raises:
+            ValueError: with what contradicts what.
+        """
+        takes, prepared = tuple(architecture.input_shape), self.preprocessing
+        reads_texts = architecture.vocabulary > 0
+        if reads_texts != (self.takes == "texts"):
+            raise ValueError(
+                f"the network takes {'texts' if reads_texts else 'no texts'}, the model {self.takes}"
+            )
+        if self.takes == "values" and takes != (self.length,):
+            raise ValueError(f"the network takes {takes}, but feature vectors have the length {self.length}")
+        if isinstance(prepared, Preprocessing):
+            made = (prepared.channels, prepared.height, prepared.width)
+            if takes != made:
+                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
 
 
 def _sealed(document: dict[str, Any]) -> bytes:

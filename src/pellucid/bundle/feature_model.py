@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64, Shaped
+from jaxtyping import Float32, Float64
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_vectors
+from pellucid.bundle.kinds import Takes
+from pellucid.bundle.model import Inputs
 from pellucid.networks import Network
 
 
@@ -43,6 +45,11 @@ class FeatureModel:
         return self.network.config.input_shape[0]
 
     @property
+    def takes(self) -> Takes:
+        """Feature vectors."""
+        return "values"
+
+    @property
     def is_numbers(self) -> bool:
         """Whether a number is predicted."""
         return not self.classes
@@ -76,9 +83,7 @@ class FeatureModel:
         """
         return FeatureModel(self.network, self.classes, temperature=temperature)
 
-    def predict_proba(
-        self, inputs: Shaped[np.ndarray, "examples ..."]
-    ) -> Float64[np.ndarray, "examples classes"]:
+    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every vector.
 
         Args:
@@ -93,7 +98,7 @@ class FeatureModel:
         require_classes(self.classes)
         return softmax(self._outputs(inputs) / self.temperature)
 
-    def predict_values(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float64[np.ndarray, " examples"]:
+    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every vector, in the unit of the training labels.
 
         Args:
@@ -108,7 +113,7 @@ class FeatureModel:
         require_numbers(self.classes)
         return self._outputs(inputs)[:, 0]
 
-    def transform(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer.
 
         Args:
@@ -120,9 +125,9 @@ class FeatureModel:
         Raises:
             DataError: the vectors are of another length or type.
         """
-        require_vectors(inputs, self.features)
-        return answer_in_batches(self.network, inputs, self.network.features)
+        rows = require_vectors(inputs, self.features)
+        return answer_in_batches(self.network, rows, self.network.features)
 
-    def _outputs(self, inputs: np.ndarray) -> Float64[np.ndarray, "examples outputs"]:
-        require_vectors(inputs, self.features)
-        return answer_in_batches(self.network, inputs, self.network.forward).astype(np.float64)
+    def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
+        rows = require_vectors(inputs, self.features)
+        return answer_in_batches(self.network, rows, self.network.forward).astype(np.float64)

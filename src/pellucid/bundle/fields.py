@@ -4,12 +4,13 @@ Every function takes the field's parsed value and raises `ValueError` where it i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.bundle.checks import checked_temperature
+from pellucid.bundle.encodings import EncodingPlan, read_encoding
 from pellucid.bundle.kinds import Kind
-from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, VALUES
+from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
@@ -17,6 +18,8 @@ from pellucid.networks.config import MOST_FEATURES
 FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
+
+_FEATURES = {"pictures": tuple(FEATURES), "texts": (TF_IDF,), "values": (VALUES,)}
 
 
 class PredictorPlan(NamedTuple):
@@ -65,7 +68,7 @@ def read_features(value: object, kind: Kind) -> str | None:
         kind: of the model.
 
     Returns:
-        One of `pixels`, `hog`, `values` and `network`.
+        One of `pixels`, `hog`, `values`, `tf-idf` and `network`.
 
     Raises:
         ValueError: it does not fit the kind.
@@ -73,7 +76,7 @@ def read_features(value: object, kind: Kind) -> str | None:
     if not kind.is_classical:
         _require_null("features", value, kind)
         return None
-    fitting = [*(FEATURES if kind.takes_pictures else (VALUES,)), HIDDEN]
+    fitting = [*_FEATURES[kind.takes], HIDDEN]
     if value not in fitting:
         raise ValueError(f"features: {str(value)[:40]!r} is not one of {', '.join(fitting)}")
     return str(value)
@@ -99,20 +102,25 @@ def read_architecture(value: object, kind: Kind, features: str | None) -> Networ
     return NetworkConfig.from_json(value)
 
 
-def read_preprocessing(value: object, kind: Kind) -> Preprocessing | None:
-    """Read `preprocessing`: how pictures are prepared, null for feature vectors.
+def read_preprocessing(
+    value: object, kind: Kind, features: str | None
+) -> Preprocessing | EncodingPlan | None:
+    """Read `preprocessing`: how pictures or texts are prepared, null for feature vectors.
 
     Args:
         value: the parsed field.
         kind: of the model.
+        features: what a classical model sees.
 
     Returns:
-        The checked object.
+        The checked object; of texts the plan, whose settings are still to be checked.
 
     Raises:
         ValueError: it does not fit the kind, or a field is wrong.
     """
-    if not kind.takes_pictures:
+    if kind.takes == "texts":
+        return read_encoding(value, kind, features)
+    if kind.takes == "values":
         _require_null("preprocessing", value, kind)
         return None
     if not isinstance(value, dict):
@@ -121,7 +129,7 @@ def read_preprocessing(value: object, kind: Kind) -> Preprocessing | None:
 
 
 def read_length(value: object, kind: Kind) -> int | None:
-    """Read `length`: numbers in a feature vector, null for pictures.
+    """Read `length`: numbers in a feature vector, null for pictures and texts.
 
     Args:
         value: the parsed field.
@@ -133,7 +141,7 @@ def read_length(value: object, kind: Kind) -> int | None:
     Raises:
         ValueError: it does not fit the kind, or is out of bounds.
     """
-    if kind.takes_pictures:
+    if kind.takes != "values":
         _require_null("length", value, kind)
         return None
     if type(value) is not int or not 0 <= value <= MOST_FEATURES:
@@ -201,22 +209,23 @@ def read_mirror(value: object, kind: Kind) -> bool:
     """
     if not isinstance(value, bool):
         raise ValueError("'mirror' is neither true nor false")
-    if value and (kind.is_classical or not kind.takes_pictures):
+    if value and (kind.is_classical or kind.takes != "pictures"):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
     return value
 
 
-def read_hashes(value: object) -> Mapping[str, str]:
-    """Read `sha256`: plain file names to 64 hexadecimal digits, the weights among them.
+def read_hashes(value: object, needed: Sequence[str]) -> Mapping[str, str]:
+    """Read `sha256`: plain file names to 64 hexadecimal digits.
 
     Args:
         value: the parsed field.
+        needed: names that must be among them.
 
     Returns:
         The checked mapping.
 
     Raises:
-        ValueError: a name leads outside the folder, or a checksum is none.
+        ValueError: a name leads outside the folder, a checksum is none, or a needed one is missing.
     """
     if not isinstance(value, dict):
         raise ValueError("'sha256' is not an object")
@@ -225,8 +234,9 @@ def read_hashes(value: object) -> Mapping[str, str]:
             raise ValueError(f"{name!r} is not a plain file name in the model folder")
         if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise ValueError(f"the SHA-256 of {name!r} is malformed")
-    if WEIGHTS_NAME not in value:
-        raise ValueError(f"{WEIGHTS_NAME!r} is missing from 'sha256'")
+    for name in needed:
+        if name not in value:
+            raise ValueError(f"{name!r} is missing from 'sha256'")
     return value
 
 

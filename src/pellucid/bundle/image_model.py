@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Shaped
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_pictures
+from pellucid.bundle.kinds import Takes
+from pellucid.bundle.model import Inputs
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.networks import Network
 
@@ -57,6 +59,11 @@ class ImageModel:
         self.temperature = checked_temperature(temperature, classes)
 
     @property
+    def takes(self) -> Takes:
+        """Pictures."""
+        return "pictures"
+
+    @property
     def is_numbers(self) -> bool:
         """Whether a number is predicted."""
         return not self.classes
@@ -87,9 +94,7 @@ class ImageModel:
             self.network, self.preprocessing, self.classes, mirror=self.mirror, temperature=temperature
         )
 
-    def predict_proba(
-        self, inputs: Shaped[np.ndarray, "examples ..."]
-    ) -> Float64[np.ndarray, "examples classes"]:
+    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every picture.
 
         A memory-mapped array is read batch by batch and never copied whole.
@@ -107,7 +112,7 @@ class ImageModel:
         require_classes(self.classes)
         return softmax(self._outputs(inputs) / self.temperature)
 
-    def predict_values(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float64[np.ndarray, " examples"]:
+    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every picture, in the unit of the training labels.
 
         Args:
@@ -123,7 +128,7 @@ class ImageModel:
         require_numbers(self.classes)
         return self._outputs(inputs)[:, 0]
 
-    def transform(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer, of the picture as it is (never mirrored).
 
         Args:
@@ -135,12 +140,12 @@ class ImageModel:
         Raises:
             DataError: the pictures are of another size, channel count or type.
         """
-        require_pictures(inputs, self.preprocessing)
-        return answer_in_batches(self.network, inputs, self.network.features)
+        pixels = require_pictures(inputs, self.preprocessing)
+        return answer_in_batches(self.network, pixels, self.network.features)
 
-    def _outputs(self, inputs: np.ndarray) -> Float64[np.ndarray, "examples outputs"]:
-        require_pictures(inputs, self.preprocessing)
-        return answer_in_batches(self.network, inputs, self._averaged).astype(np.float64)
+    def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
+        pixels = require_pictures(inputs, self.preprocessing)
+        return answer_in_batches(self.network, pixels, self._averaged).astype(np.float64)
 
     def _averaged(
         self, images: Float[Tensor, "batch channels height width"]

@@ -1,18 +1,21 @@
 """The kinds of models that a folder can hold."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Takes = Literal["pictures", "texts", "values"]
+"""What a model takes; values are feature vectors."""
 
 
 class Kind(NamedTuple):
     """What a model takes, gives and is made of.
 
     Attributes:
-        takes_pictures: or else feature vectors.
+        takes: pictures, texts or feature vectors.
         gives_numbers: or else probabilities of classes.
         is_classical: or else a network.
     """
 
-    takes_pictures: bool
+    takes: Takes
     gives_numbers: bool
     is_classical: bool
 
@@ -23,12 +26,16 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "image-classifier": Kind(takes_pictures=True, gives_numbers=False, is_classical=False),
-    "image-regressor": Kind(takes_pictures=True, gives_numbers=True, is_classical=False),
-    "feature-classifier": Kind(takes_pictures=False, gives_numbers=False, is_classical=False),
-    "feature-regressor": Kind(takes_pictures=False, gives_numbers=True, is_classical=False),
-    "classical-image-classifier": Kind(takes_pictures=True, gives_numbers=False, is_classical=True),
-    "classical-image-regressor": Kind(takes_pictures=True, gives_numbers=True, is_classical=True),
-    "classical-feature-classifier": Kind(takes_pictures=False, gives_numbers=False, is_classical=True),
-    "classical-feature-regressor": Kind(takes_pictures=False, gives_numbers=True, is_classical=True),
+    "image-classifier": Kind("pictures", gives_numbers=False, is_classical=False),
+    "image-regressor": Kind("pictures", gives_numbers=True, is_classical=False),
+    "feature-classifier": Kind("values", gives_numbers=False, is_classical=False),
+    "feature-regressor": Kind("values", gives_numbers=True, is_classical=False),
+    "text-classifier": Kind("texts", gives_numbers=False, is_classical=False),
+    "text-regressor": Kind("texts", gives_numbers=True, is_classical=False),
+    "classical-image-classifier": Kind("pictures", gives_numbers=False, is_classical=True),
+    "classical-image-regressor": Kind("pictures", gives_numbers=True, is_classical=True),
+    "classical-feature-classifier": Kind("values", gives_numbers=False, is_classical=True),
+    "classical-feature-regressor": Kind("values", gives_numbers=True, is_classical=True),
+    "classical-text-classifier": Kind("texts", gives_numbers=False, is_classical=True),
+    "classical-text-regressor": Kind("texts", gives_numbers=True, is_classical=True),
 }

@@ -3,22 +3,22 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
-from typing import cast
 
 from pellucid.bundle.description import SIZE_LIMIT, Description
+from pellucid.bundle.encodings import WORDS_LIMIT, EncodingPlan
 from pellucid.bundle.fields import FILE_NAME, WEIGHTS_NAME
 from pellucid.bundle.foreign import refuse_foreign_file
-from pellucid.bundle.model import Model, PictureModel
+from pellucid.bundle.model import Model
 from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.bundle.weights import check_header, unpack
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
 
 
-def load(folder: str | Path) -> PictureModel:
-    """Load a model of pictures.
+def load(folder: str | Path) -> Model:
+    """Load a model of pictures or of texts.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
@@ -31,15 +31,15 @@ def load(folder: str | Path) -> PictureModel:
             feature vectors.
     """
     model = load_any(folder)
-    if model.preprocessing is None:
+    if model.takes == "values":
         raise ModelFileError(
-            f"{folder}: this model takes feature vectors, not pictures; use pellucid.load in Python"
+            f"{folder}: this model takes feature vectors, not pictures or texts; use pellucid.load in Python"
         )
-    return cast(PictureModel, model)
+    return model
 
 
 def load_any(folder: str | Path) -> Model:
-    """Load a model of pictures or of feature vectors, neural or classical.
+    """Load a model of pictures, of texts or of feature vectors, neural or classical.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
@@ -53,9 +53,12 @@ def load_any(folder: str | Path) -> Model:
     place = model_folder(folder)
     try:
         path = _file_inside(place, FILE_NAME)
-        description = Description.from_bytes(_read_bounded(path), str(path))
-        _check_other_files(place, description.sha256)
-        return _with_weights(_file_inside(place, WEIGHTS_NAME), description)
+        description = Description.from_bytes(_read_bounded(path, SIZE_LIMIT), str(path))
+        encoding = description.preprocessing
+        words_name = encoding.file if isinstance(encoding, EncodingPlan) else None
+        _check_other_files(place, description.sha256, {WEIGHTS_NAME, words_name})
+        words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
+        return _with_weights(_file_inside(place, WEIGHTS_NAME), description, words)
     except OSError as error:
         raise ModelFileError(
             f"{place}: cannot be read: {(error.strerror or str(error)).lower()}; check the folder"
@@ -105,24 +108,34 @@ def _file_inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _read_bounded(path: Path) -> bytes:
-    """The description's bytes, at most `SIZE_LIMIT` of them."""
+def _read_bounded(path: Path, limit: int) -> bytes:
+    """A file's bytes, at most so many of them."""
     refuse_foreign_file(path)
-    if path.stat().st_size > SIZE_LIMIT:
-        raise ModelFileError(f"{path}: larger than {SIZE_LIMIT >> 20} MB; use an undamaged copy")
-    return path.read_bytes()
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ModelFileError(f"{path}: larger than {limit >> 20} MB; use an undamaged copy")
+    return content
 
 
-def _check_other_files(folder: Path, hashes: Mapping[str, str]) -> None:
-    """Compare the checksum of every file but the weights, which are hashed as they are read."""
+def _words(path: Path, description: Description) -> bytes:
+    """The file with the vocabulary, still to be parsed."""
+    content = _read_bounded(path, WORDS_LIMIT)
+    if hashlib.sha256(content).hexdigest() != description.sha256[path.name]:
+        raise _changed(path)
+    return content
+
+
+def _check_other_files(folder: Path, hashes: Mapping[str, str], later: Set[str | None]) -> None:
+    """Compare the checksum of every file but those that are hashed as they are read."""
     for name, digest in hashes.items():
-        if name != WEIGHTS_NAME:
+        if name not in later:
             path = _file_inside(folder, name)
             if sha256(path) != digest:
                 raise _changed(path)
 
 
-def _with_weights(path: Path, description: Description) -> Model:
+def _with_weights(path: Path, description: Description, words: bytes) -> Model:
     """Build the model and fill it with the weights of a file that was checked first."""
     refuse_foreign_file(path)
     described = path.parent / FILE_NAME
@@ -139,7 +152,7 @@ def _with_weights(path: Path, description: Description) -> Model:
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
     with _impossible(path.parent):
-        return put_together(description, tensors)
+        return put_together(description, tensors, words)
 
 
 @contextlib.contextmanager

@@ -1,20 +1,31 @@
 """The one protocol in which networks and classical models meet."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
+from pellucid.bundle.kinds import Takes
 from pellucid.data.preprocessing import Preprocessing
+
+Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
+"""What models are asked about: pictures or feature vectors as one array, or texts."""
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A trained model, of pictures or of feature vectors, for classes or for numbers.
+    """A trained model, of pictures, of texts or of feature vectors, for classes or for numbers.
 
     Pictures are uint8 (examples, height, width, channels) as `preprocessing` makes them; they may
-    be a memory map. Feature vectors are float32 (examples, length). Other inputs are a `DataError`.
+    be a memory map. Texts are taken as they are: each model holds what turns them into numbers.
+    Feature vectors are float32 (examples, length). Other inputs are a `DataError`.
     """
+
+    @property
+    def takes(self) -> Takes:
+        """`pictures`, `texts` or `values` (feature vectors)."""
+        ...
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -28,7 +39,7 @@ class Model(Protocol):
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How a picture of any size becomes pixels; `None` for feature vectors."""
+        """How a picture of any size becomes pixels; `None` where none are taken."""
         ...
 
     @property
@@ -46,30 +57,18 @@ class Model(Protocol):
         """The network's family, or the kind of classical model in words."""
         ...
 
-    def predict_proba(
-        self, inputs: Shaped[np.ndarray, "examples ..."]
-    ) -> Float64[np.ndarray, "examples classes"]:
+    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every input; a `DataError` where numbers are predicted."""
         ...
 
-    def predict_values(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float64[np.ndarray, " examples"]:
+    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every input, in the labels' own unit; a `DataError` where classes are."""
         ...
 
-    def transform(self, inputs: Shaped[np.ndarray, "examples ..."]) -> Float32[np.ndarray, "examples hidden"]:
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer; a `DataError` where there is none."""
         ...
 
     def at(self, temperature: float) -> "Model":
         """The same model at another temperature; a `ValueError` where it makes no sense."""
-        ...
-
-
-@runtime_checkable
-class PictureModel(Model, Protocol):
-    """A model that takes pictures: its preprocessing is there."""
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How a picture of any size becomes pixels."""
         ...

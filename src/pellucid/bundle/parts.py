@@ -9,15 +9,20 @@ from torch import Tensor
 
 from pellucid.bundle.classical_model import ClassicalModel
 from pellucid.bundle.description import Description
+from pellucid.bundle.encodings import EncodingPlan
 from pellucid.bundle.feature_model import FeatureModel
 from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.model import Model
+from pellucid.bundle.text_model import TextModel
 from pellucid.bundle.weights import Form
-from pellucid.classical import PREDICTORS, Predictor
+from pellucid.classical import PREDICTORS, TF_IDF, Predictor
+from pellucid.data.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
 from pellucid.networks import Network
 from pellucid.networks.families import outline
 
-_PREDICTOR, _NETWORK = "predictor.", "network."
+_PREDICTOR, _NETWORK, _TFIDF = "predictor.", "network.", "tfidf."
 
 
 class Parts(NamedTuple):
@@ -26,10 +31,12 @@ class Parts(NamedTuple):
     Attributes:
         network: with its weights, or an outline without; `None` where there is none.
         predictor: the classical model; `None` in a network.
+        encoding: what turns texts into numbers; `None` in models of anything else.
     """
 
     network: Network | None
     predictor: Predictor | None
+    encoding: Encoder | Tfidf | None = None
 
 
 def parts_of(model: Model) -> Parts:
@@ -45,7 +52,10 @@ def parts_of(model: Model) -> Parts:
         TypeError: it is a model of someone else's, which cannot be saved.
     """
     if isinstance(model, ClassicalModel):
-        return Parts(model.network, model.predictor)
+        encoding = model.tfidf if model.encoder is None else model.encoder
+        return Parts(model.network, model.predictor, encoding)
+    if isinstance(model, TextModel):
+        return Parts(model.network, None, model.encoder)
     if isinstance(model, (ImageModel, FeatureModel)):
         return Parts(model.network, None)
     raise TypeError(f"model: {type(model).__name__} cannot be saved; only models of pellucid.bundle can")
@@ -58,11 +68,11 @@ def vector_length(model: Model) -> int | None:
         model: any of this room.
 
     Returns:
-        Numbers in a vector, 0 where any number will do; `None` where pictures are taken.
+        Numbers in a vector, 0 where any number will do; `None` where none are taken.
     """
     if isinstance(model, FeatureModel):
         return model.features
-    return model.length if isinstance(model, ClassicalModel) and model.preprocessing is None else None
+    return model.length if isinstance(model, ClassicalModel) and model.takes == "values" else None
 
 
 def tensors_of(parts: Parts) -> dict[str, Tensor]:
@@ -77,10 +87,11 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
     network = {} if parts.network is None else parts.network.state_dict()
     if parts.predictor is None:
         return dict(network)
-    arrays = parts.predictor.arrays()
+    tfidf = parts.encoding if isinstance(parts.encoding, Tfidf) else None
     return {
         **{_NETWORK + name: tensor for name, tensor in network.items()},
-        **{_PREDICTOR + name: torch.from_numpy(np.array(array)) for name, array in arrays.items()},
+        **_named(_PREDICTOR, parts.predictor.arrays()),
+        **_named(_TFIDF, {} if tfidf is None else tfidf.arrays()),
     }
 
 
@@ -102,18 +113,27 @@ def expected_forms(description: Description) -> dict[str, Form]:
     if plan is None:
         return forms
     arrays = PREDICTORS[plan.kind].expected(plan.settings)
+    encoding = description.preprocessing
+    weights = (
+        Tfidf.expected(dict(encoding.settings))
+        if isinstance(encoding, EncodingPlan) and encoding.kind == TF_IDF
+        else {}
+    )
     return {
         **{_NETWORK + name: form for name, form in forms.items()},
         **{_PREDICTOR + name: Form(*form) for name, form in arrays.items()},
+        **{_TFIDF + name: Form(*form) for name, form in weights.items()},
     }
 
 
-def put_together(description: Description, tensors: Mapping[str, Tensor]) -> Model:
+def put_together(description: Description, tensors: Mapping[str, Tensor], words: bytes) -> Model:
     """Build the described model.
 
     Args:
         description: from a file.
         tensors: of the forms that `expected_forms` named, finite; the model takes them over.
+        words: content of the file with the vocabulary; nothing in it is trusted. Empty where there is
+            none.
 
     Returns:
         The model, in evaluation mode.
@@ -123,13 +143,21 @@ def put_together(description: Description, tensors: Mapping[str, Tensor]) -> Mod
     """
     plan = description.predictor
     if plan is None:
-        return _neural(description, tensors)
-    arrays = {name: tensor.numpy() for name, tensor in _within(_PREDICTOR, tensors)}
+        return _neural(description, tensors, words)
+    encoding = description.preprocessing
+    tfidf = encoder = None
+    if isinstance(encoding, EncodingPlan):
+        if encoding.kind == TF_IDF:
+            tfidf = encoding.tfidf(words, _arrays(_TFIDF, tensors))
+        else:
+            encoder = encoding.encoder(words)
     model = ClassicalModel(
-        PREDICTORS[plan.kind].from_parts(plan.settings, arrays),
+        PREDICTORS[plan.kind].from_parts(plan.settings, _arrays(_PREDICTOR, tensors)),
         str(description.features),
         description.classes,
-        preprocessing=description.preprocessing,
+        preprocessing=encoding if isinstance(encoding, Preprocessing) else None,
+        tfidf=tfidf,
+        encoder=encoder,
         network=_network(description, dict(_within(_NETWORK, tensors))),
         temperature=description.temperature,
     )
@@ -140,14 +168,19 @@ def put_together(description: Description, tensors: Mapping[str, Tensor]) -> Mod
     return model
 
 
-def _neural(description: Description, tensors: Mapping[str, Tensor]) -> ImageModel | FeatureModel:
-    network = _network(description, tensors)
+def _neural(
+    description: Description, tensors: Mapping[str, Tensor], words: bytes
+) -> ImageModel | TextModel | FeatureModel:
+    network, prepared = _network(description, tensors), description.preprocessing
     assert network is not None  # the description of a network holds its architecture
-    if description.preprocessing is None:
+    if prepared is None:
         return FeatureModel(network, description.classes, temperature=description.temperature)
+    if isinstance(prepared, EncodingPlan):
+        encoder = prepared.encoder(words)
+        return TextModel(network, encoder, description.classes, temperature=description.temperature)
     return ImageModel(
         network,
-        description.preprocessing,
+        prepared,
         description.classes,
         mirror=description.mirror,
         temperature=description.temperature,
@@ -161,6 +194,16 @@ def _network(description: Description, tensors: Mapping[str, Tensor]) -> Network
     network = outline(description.architecture)
     network.load_state_dict(tensors, assign=True)
     return network.eval()
+
+
+def _named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    """The arrays of one part as tensors, each under a name that says to which part it belongs."""
+    return {prefix + name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def _arrays(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """The arrays of one part by their own names."""
+    return {name: tensor.numpy() for name, tensor in _within(prefix, tensors)}
 
 
 def _within(prefix: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.bundle.card import model_card
 from pellucid.bundle.classical_model import ClassicalModel
 from pellucid.bundle.description import Description
+from pellucid.bundle.encodings import EncodingPlan
 from pellucid.bundle.fields import CARD_NAME, FILE_NAME, WEIGHTS_NAME, PredictorPlan
 from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.model import Model
@@ -37,12 +38,17 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise DivergedError(f"{folder}: the weights {name!r} are not finite; nothing was saved")
+    encoding = parts.encoding
+    plan = None if encoding is None else EncodingPlan.of(encoding)
     contents = {WEIGHTS_NAME: pack(tensors), CARD_NAME: model_card(model, facts).encode()}
+    if encoding is not None and plan is not None:
+        contents[plan.file] = encoding.content()
     description = Description(
+        takes=model.takes,
         architecture=None if parts.network is None else parts.network.config,
         predictor=None if parts.predictor is None else _plan(parts.predictor),
         features=model.features if isinstance(model, ClassicalModel) else None,
-        preprocessing=model.preprocessing,
+        preprocessing=model.preprocessing if plan is None else plan,
         length=vector_length(model),
         classes=model.classes,
         temperature=model.temperature,

@@ -16,15 +16,21 @@ from pellucid.classical.rivals import (
     Rival,
     fit_rival,
 )
+from pellucid.classical.text_rivals import LINEAR_OF_TEXTS, TEXT_NUMBER_RIVALS, TEXT_RIVALS
+from pellucid.classical.texts import TF_IDF
 
 __all__ = [
     "FEATURES",
     "HIDDEN",
+    "LINEAR_OF_TEXTS",
     "NUMBER_ON_NETWORK",
     "NUMBER_RIVALS",
     "ON_NETWORK",
     "PREDICTORS",
     "RIVALS",
+    "TEXT_NUMBER_RIVALS",
+    "TEXT_RIVALS",
+    "TF_IDF",
     "VALUES",
     "Budget",
     "Candidate",

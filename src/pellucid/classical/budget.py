@@ -16,6 +16,9 @@ _LEAST = {
     "supported": 200,
     "values": 1_000_000,
     "pairs": 45,
+    "text": 1_000_000,
+    "products": 10_000_000,
+    "screened_texts": 200,
 }
 _SCREENING_PART = 4
 
@@ -30,6 +33,7 @@ class Budget:
         examples: training examples that a model may see; where there are more, so many are drawn.
         screened: training examples on which the candidates are compared before the best of them
             learns from all.
+        screened_texts: the same of texts, from which most models learn faster.
         judged: validation examples on which they are compared.
         candidates: how many are compared.
         iterations: steps of the solver of logistic regression.
@@ -40,10 +44,13 @@ class Budget:
         pairs: pairs of classes that a support vector machine is trained on while candidates are
             compared; with more classes fewer candidates are.
         values: numbers (examples times features) that a table of features may hold.
+        text: bytes of training texts that a model may see.
+        products: words of texts times classes that a linear model of texts may learn from.
     """
 
     examples: int = 60_000
     screened: int = 5_000
+    screened_texts: int = 12_000
     judged: int = 5_000
     candidates: int = 6
     iterations: int = 150
@@ -53,6 +60,8 @@ class Budget:
     supported: int = 12_000
     pairs: int = 600
     values: int = 100_000_000
+    text: int = 40_000_000
+    products: int = 400_000_000
 
     def __post_init__(self) -> None:
         for name, count in dataclasses.asdict(self).items():

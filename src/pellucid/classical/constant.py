@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
+from pellucid.classical.rows import Rows
 from pellucid.classical.strict import Forms, read_arrays, read_settings
 
 _ROUNDING = 1e-9
@@ -41,7 +42,7 @@ class Constant:
         """Numbers of the answer."""
         return len(self.answer)
 
-    def predict(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Answer for every row.
 
         Args:
@@ -50,7 +51,7 @@ class Constant:
         Returns:
             The same row for each.
         """
-        return np.tile(self.answer, (len(features), 1))
+        return np.tile(self.answer, (features.shape[0], 1))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that was learnt."""

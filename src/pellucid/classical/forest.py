@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
+from pellucid.classical.rows import Rows, dense
 from pellucid.classical.strict import Forms, read_arrays, read_settings
 
 MOST_DEPTH = 64
@@ -62,7 +63,7 @@ class Forest:
         """Features, thresholds and branches of the nodes, and what the leaves hold."""
         return sum(array.size for array in self.arrays().values())
 
-    def predict(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Answer for every row.
 
         Args:
@@ -72,13 +73,14 @@ class Forest:
             Probabilities, or the number in column 0.
         """
         rows = max(1, _BLOCK_VALUES // max(len(self.roots), self.outputs))
-        blocks = [self._answer(features[at : at + rows]) for at in range(0, len(features), rows)]
+        starts = range(0, features.shape[0], rows)
+        blocks = [self._answer(dense(features, at, at + rows)) for at in starts]
         return np.concatenate([np.zeros((0, self.outputs)), *blocks])
 
     def _answer(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
         """Mean over the trees of what the leaf of each row answers."""
         count, trees = len(features), len(self.roots)
-        leaves = self._leaves(np.ascontiguousarray(features))
+        leaves = self._leaves(features)
         ends, shares = self.ends.astype(np.int64), self._shares
         sizes = np.diff(ends, prepend=0)[leaves]
         last = np.cumsum(sizes)

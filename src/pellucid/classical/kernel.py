@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.linear import spread
+from pellucid.classical.rows import Rows, dense
 from pellucid.classical.strict import Forms, read_arrays, read_settings, require_classes
 
 SHARPNESS = 5.0
@@ -112,7 +113,7 @@ class Kernel:
         """Everything stored but which point is of which class."""
         return sum(array.size for name, array in self.arrays().items() if name not in ("ends", "classes"))
 
-    def predict(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Answer for every row.
 
         Args:
@@ -123,8 +124,8 @@ class Kernel:
         """
         rows = max(1, _BLOCK_VALUES // max(len(self.points), len(self.classes) ** 2))
         blocks = []
-        for at in range(0, max(1, len(features)), rows):
-            projected = project(features[at : at + rows], self.mean, self.projection)
+        for at in range(0, max(1, features.shape[0]), rows):
+            projected = project(dense(features, at, at + rows), self.mean, self.projection)
             if self.number:
                 blocks.append(self._likeness(projected) @ self.weights + self.bias)
             else:

@@ -1,15 +1,20 @@
 """What a classical model learns from, and what comes out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.classical.features import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.predictors import Predictor
+from pellucid.classical.rows import Rows
+from pellucid.classical.texts import NOTHING, Look, TextTable, look, text_table, within
+from pellucid.encoding.tfidf import Tfidf
 
-PICTURES = "pictures"
+PICTURES, TEXTS = "pictures", "texts"
 _KEPT = ("hog",)
 _PURPOSE = 11
 _BLOCK = 1024
@@ -23,12 +28,14 @@ class Draw(NamedTuple):
         train: most training examples.
         validation: most validation examples.
         values: most numbers in a table of training features.
+        text: most bytes of training texts, and of validation texts.
     """
 
     seed: int
     train: int
     validation: int
     values: int
+    text: int = 1
 
 
 class Table(NamedTuple):
@@ -39,12 +46,35 @@ class Table(NamedTuple):
         labels: theirs.
         validation: features of the validation examples.
         validation_labels: theirs.
+        counted: what the features of texts are made of.
     """
 
-    train: Float32[np.ndarray, "train d"]
+    train: Rows
     labels: np.ndarray
-    validation: Float32[np.ndarray, "validation d"]
+    validation: Rows
     validation_labels: np.ndarray
+    counted: TextTable | None = None
+
+    def narrowed(self, classes: int, most: int | None) -> "Table":
+        """Keep the n-grams of texts that say most about the labels.
+
+        Args:
+            classes: how many there are; 0 for numbers.
+            most: how many to keep; `None` for all.
+
+        Returns:
+            A table of fewer features.
+        """
+        if most is None or self.counted is None:
+            return self
+        return self._of(self.counted.narrowed(self.labels, classes, most))
+
+    def _of(self, counted: TextTable) -> "Table":
+        """The same examples with features of other counts."""
+        weigh = counted.tfidf.weigh
+        return self._replace(
+            train=weigh(counted.train), validation=weigh(counted.validation), counted=counted
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +82,18 @@ class Lesson:
     """Examples, split, and the features of them that were already computed.
 
     Attributes:
-        inputs: uint8 (n, height, width, channels), which may be a memory map, or float32 (n, d).
+        inputs: uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts.
         labels: class codes, or numbers, of every input.
         train: ascending positions of the training examples, at least one.
         validation: ascending positions of those on which candidates are compared; there may be none.
         classes: how many there are; 0 where numbers are predicted.
-        kind: `pictures`, `values` (feature vectors) or `network` (a network's hidden layer).
+        kind: `pictures`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
 
     Raises:
         ValueError: inputs, labels, positions and kind do not fit each other.
     """
 
-    inputs: Shaped[np.ndarray, "n ..."]
+    inputs: Shaped[np.ndarray, "n ..."] | Sequence[str]
     labels: Int64[np.ndarray, " labels"] | Float64[np.ndarray, " labels"]
     train: Int64[np.ndarray, " train"]
     validation: Int64[np.ndarray, " validation"]
@@ -72,10 +102,13 @@ class Lesson:
     _kept: dict[tuple[str, Draw], "Table"] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        kinds = (PICTURES, *AS_THEY_ARE, TEXTS)
+        if self.kind not in kinds:
+            raise ValueError(f"kind: {self.kind!r} is not one of {', '.join(kinds)}")
+        if isinstance(self.inputs, np.ndarray) == self.is_texts:
+            raise ValueError(f"inputs: {type(self.inputs).__name__} found, where there are {self.kind}")
         sides = 4 if self.kind == PICTURES else 2
-        if self.kind != PICTURES and self.kind not in AS_THEY_ARE:
-            raise ValueError(f"kind: {self.kind!r} is not one of {', '.join((PICTURES, *AS_THEY_ARE))}")
-        if self.inputs.ndim != sides:
+        if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != sides:
             raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {sides}")
         if len(self.labels) != len(self.inputs):
             raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
@@ -88,8 +121,26 @@ class Lesson:
         return self.classes == 0
 
     @property
+    def is_texts(self) -> bool:
+        """Whether the inputs are texts."""
+        return self.kind == TEXTS
+
+    @property
+    def words(self) -> float:
+        """Of texts: how many words each has, about."""
+        return max(1.0, self._look.words)
+
+    @cached_property
+    def _look(self) -> Look:
+        """What a glance at the training texts says."""
+        assert not isinstance(self.inputs, np.ndarray)
+        return look(self.inputs, self.train)
+
+    @property
     def feature_kinds(self) -> tuple[str, ...]:
         """Kinds of features there are to choose from, the one that usually serves best first."""
+        if self.is_texts:
+            return self._look.readings
         return ("hog", "pixels") if self.kind == PICTURES else (self.kind,)
 
     def length(self, features: str) -> int:
@@ -101,10 +152,11 @@ class Lesson:
         Returns:
             How many.
         """
+        assert isinstance(self.inputs, np.ndarray)  # of texts it is known when they are counted
         return feature_length(features, self.inputs.shape[1:])
 
     def table(self, features: str, draw: "Draw") -> "Table":
-        """Features and labels of the examples drawn; histograms are computed once and kept.
+        """Features and labels of the examples drawn; histograms and TF-IDF are computed once and kept.
 
         Pixels are not kept: they cost less than the memory that would hold them.
 
@@ -117,6 +169,8 @@ class Lesson:
         """
         if (features, draw) in self._kept:
             return self._kept[features, draw]
+        if not isinstance(self.inputs, np.ndarray):
+            return self._text_table(self.inputs, features, draw)
         chance = np.random.default_rng((draw.seed, _PURPOSE))
         train = chance.permutation(self.train)[
             : min(draw.train, max(1, draw.values // self.length(features)))
@@ -132,8 +186,24 @@ class Lesson:
             self._kept[features, draw] = table
         return table
 
-    def _seen(self, features: str, positions: Int64[np.ndarray, " some"]) -> Float32[np.ndarray, "some d"]:
+    def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
+        """The table of texts."""
+        chance = np.random.default_rng((draw.seed, _PURPOSE))
+        train, validation = (chance.permutation(each) for each in (self.train, self.validation))
+        train = within(texts, train[: draw.train], draw.text)
+        if len(validation):
+            validation = within(texts, validation[: draw.validation], draw.text)
+        nothing = np.zeros((len(train), 0), np.float32), np.zeros((len(validation), 0), np.float32)
+        table = Table(nothing[0], self.labels[train], nothing[1], self.labels[validation])
+        if features == NOTHING:
+            return table
+        table = table._of(text_table(features, texts, train, validation, self.classes))
+        self._kept[features, draw] = table
+        return table
+
+    def _seen(self, features: str, positions: Int64[np.ndarray, " some"]) -> np.ndarray:
         """Features of the examples at these positions, block by block."""
+        assert isinstance(self.inputs, np.ndarray)
         found = np.empty((len(positions), self.length(features)), np.float32)
         for at in range(0, len(positions), _BLOCK):
             found[at : at + _BLOCK] = extract(features, self.inputs[positions[at : at + _BLOCK]])
@@ -149,11 +219,17 @@ class Candidate(NamedTuple):
         score: by the metric, on validation, or, without that split, on training examples set aside
             for the comparison; larger is better. Log loss and the root mean squared error are
             negative for that.
+        chosen: whether it was taken, where the score alone did not decide.
     """
 
     features: str
     words: str
     score: float
+    chosen: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The candidate as plain JSON values; `chosen` where it says something."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +244,7 @@ class Fitted:
             compare on.
         train_examples: how many examples it learnt from.
         seconds: that features, comparison and training took.
+        tfidf: what makes features of texts; `None` where the model looks at none.
     """
 
     name: str
@@ -176,3 +253,4 @@ class Fitted:
     candidates: tuple[Candidate, ...]
     train_examples: int
     seconds: float
+    tfidf: Tfidf | None = None

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32
+from jaxtyping import Float64, Int32
 
 from pellucid.arithmetic import softmax
+from pellucid.classical.rows import Rows, wide
 from pellucid.classical.strict import Forms, read_arrays, read_settings, require_classes
 
 _BLOCK_VALUES = 1 << 22
@@ -70,7 +71,7 @@ class Linear:
         """Weights and biases."""
         return self.weights.size + self.bias.size
 
-    def predict(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Answer for every row.
 
         Args:
@@ -79,10 +80,10 @@ class Linear:
         Returns:
             Probabilities, or the number in column 0.
         """
-        rows = max(1, _BLOCK_VALUES // self.inputs)
+        rows = max(1, _BLOCK_VALUES // (self.inputs if isinstance(features, np.ndarray) else len(self.bias)))
         scores = [
-            features[at : at + rows].astype(np.float64) @ self.weights + self.bias
-            for at in range(0, max(1, len(features)), rows)
+            wide(features, at, at + rows) @ self.weights + self.bias
+            for at in range(0, max(1, features.shape[0]), rows)
         ]
         return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from pellucid.classical.constant import Constant
 from pellucid.classical.forest import Forest
 from pellucid.classical.kernel import Kernel
 from pellucid.classical.linear import Linear
+from pellucid.classical.rows import Rows
 from pellucid.classical.strict import Forms
 
 
@@ -35,7 +36,7 @@ class Predictor(Protocol):
     def parameters(self) -> int:
         """Numbers it stores."""
 
-    def predict(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Answer for every row.
 
         Args:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float32
 from threadpoolctl import threadpool_limits
 
 from pellucid.classical.budget import Budget
@@ -16,11 +15,14 @@ from pellucid.classical.lesson import PICTURES, Fitted, Lesson
 from pellucid.classical.machines import Setup, machine
 from pellucid.classical.predictors import Predictor
 from pellucid.classical.regression import logistic, mean, ridge, shares
+from pellucid.classical.rows import Rows
 from pellucid.classical.scoring import METRICS
 from pellucid.classical.search import Trial, Work, search
+from pellucid.classical.text_rivals import TEXT_NUMBER_RIVALS, TEXT_RIVALS
+from pellucid.classical.texts import TF_IDF
 from pellucid.classical.trees import forest
 
-Learner = Callable[[Float32[np.ndarray, "n d"], np.ndarray, Work], Predictor]
+Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 Number = TypeVar("Number", int, float)
 
 Rival = Callable[[Lesson, Budget], list[Trial]]
@@ -35,7 +37,7 @@ def _named(features: str, words: str) -> str:
 def _constant(lesson: Lesson, budget: Budget) -> list[Trial]:
     """One set-up, which sees nothing of the features."""
 
-    def learn(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work) -> Predictor:
+    def learn(features: Rows, labels: np.ndarray, work: Work) -> Predictor:
         return shares(labels, work.classes) if work.classes else mean(labels)
 
     return [Trial(lesson.feature_kinds[-1], "the training labels alone", learn)]
@@ -136,6 +138,9 @@ def fit_rival(
     if metric not in METRICS:
         raise ValueError(f"metric: {metric!r} is not one of {', '.join(METRICS)}")
     began = time.perf_counter()
+    trials = rivals[name]
+    if lesson.is_texts:
+        trials = (TEXT_NUMBER_RIVALS if lesson.is_numbers else TEXT_RIVALS)[name]
     work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == PICTURES)
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Candidates, pairs and trees run beside
@@ -144,12 +149,14 @@ def fit_rival(
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
-        found = search(rivals[name](lesson, work.budget), lesson, work, metric)
+        found = search(trials(lesson, work.budget), lesson, work, metric)
+    counted = found.table.counted
     return Fitted(
         name=name,
         predictor=found.predictor,
-        features=found.features,
+        features=TF_IDF if lesson.is_texts else found.features,
         candidates=found.candidates,
         train_examples=found.examples,
         seconds=time.perf_counter() - began,
+        tfidf=None if counted is None or not found.predictor.inputs else counted.tfidf,
     )

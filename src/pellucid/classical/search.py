@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32
 
 from pellucid.classical.budget import Budget
-from pellucid.classical.lesson import Candidate, Draw, Lesson
+from pellucid.classical.lesson import Candidate, Draw, Lesson, Table
 from pellucid.classical.predictors import Predictor
+from pellucid.classical.rows import Rows
 from pellucid.classical.scoring import score
+from pellucid.classical.texts import TF_IDF
 
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""
@@ -28,6 +29,7 @@ class Work(NamedTuple):
         threads: processor threads.
         budget: counts.
         one_unit: whether all features are of one unit, as those of pictures are.
+        for_comparison: whether the model will only be compared and then forgotten.
     """
 
     classes: int
@@ -35,6 +37,7 @@ class Work(NamedTuple):
     threads: int
     budget: Budget
     one_unit: bool = False
+    for_comparison: bool = False
 
 
 class Trial(NamedTuple):
@@ -45,12 +48,17 @@ class Trial(NamedTuple):
         words: the set-up for people.
         learn: trains it on features and labels in an order drawn by chance.
         most: training examples that it can take; `None` for as many as the budget allows.
+        best: n-grams of texts that it sees, those that say most; `None` for all.
+        calibrated: whether its probabilities are honest enough to tell set-ups apart that the metric
+            cannot.
     """
 
     features: str
     words: str
-    learn: Callable[[Float32[np.ndarray, "n d"], np.ndarray, Work], Predictor]
+    learn: Callable[[Rows, np.ndarray, Work], Predictor]
     most: int | None = None
+    best: int | None = None
+    calibrated: bool = False
 
 
 class Found(NamedTuple):
@@ -61,21 +69,23 @@ class Found(NamedTuple):
         features: what it sees.
         candidates: all that were compared.
         examples: how many it learnt from.
+        table: features and labels they came from.
     """
 
     predictor: Predictor
     features: str
     candidates: tuple[Candidate, ...]
     examples: int
+    table: Table
 
 
 def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> Found:
     """Choose on validation, then learn.
 
     Each candidate learns from the first `screened` examples, within `for_screening`; the best of
-    them (of equals the first) then learns from all that the budget allows. Without a validation
-    split a fifth of the training examples is set aside for the comparison alone. With nothing to
-    compare, or too few examples to compare on, the first is taken.
+    them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
+    allows. Without a validation split a fifth of the training examples is set aside for the comparison
+    alone. With nothing to compare, or too few examples to compare on, the first is taken.
 
     Args:
         trials: at least one; the one that usually serves best first.
@@ -87,37 +97,64 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
         The trained model.
     """
     budget = work.budget
-    draw = Draw(work.seed, budget.examples, budget.judged, budget.values)
+    draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.candidates]
     compared = _comparing(lesson, work.seed)
     is_contest = len(trials) > 1 and len(compared.validation) > 0
     candidates = _screened(trials, compared, draw, work, metric) if is_contest else []
     best = max(range(len(candidates)), key=lambda number: candidates[number].score, default=0)
-    table = lesson.table(trials[best].features, draw)
+    best = next((number for number, each in enumerate(candidates) if each.chosen), best)
+    table = lesson.table(trials[best].features, draw).narrowed(lesson.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     predictor = trials[best].learn(features, labels, work)
-    return Found(predictor, trials[best].features, tuple(candidates), len(features))
+    return Found(predictor, trials[best].features, tuple(candidates), len(labels), table)
 
 
 def _screened(
     trials: Sequence[Trial], compared: Lesson, draw: Draw, work: Work, metric: str
 ) -> list[Candidate]:
     """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
-    alone = work._replace(budget=work.budget.for_screening, threads=1)
-    tables = {trial.features: compared.table(trial.features, draw) for trial in trials}
-
-    def reached(trial: Trial) -> Candidate:
-        table, rows = tables[trial.features], slice(work.budget.screened)
-        predictor = trial.learn(table.train[rows], table.labels[rows], alone)
-        said = predictor.predict(table.validation)
-        return Candidate(
-            trial.features,
-            trial.words,
-            score(metric, table.validation_labels, said, compared.is_numbers),
+    alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
+    screened = work.budget.screened_texts if compared.is_texts else work.budget.screened
+    tables = {
+        (trial.features, trial.best): compared.table(trial.features, draw).narrowed(
+            compared.classes, trial.best
         )
+        for trial in trials
+    }
+
+    def said(trial: Trial) -> np.ndarray:
+        table, rows = tables[trial.features, trial.best], slice(screened)
+        return trial.learn(table.train[rows], table.labels[rows], alone).predict(table.validation)
 
     with ThreadPoolExecutor(work.threads) as pool:
-        return list(pool.map(reached, trials))
+        answers = list(pool.map(said, trials))
+    labels = tables[trials[0].features, trials[0].best].validation_labels
+    candidates = [
+        Candidate(
+            TF_IDF if compared.is_texts else trial.features,
+            trial.words,
+            score(metric, labels, answer, compared.is_numbers),
+        )
+        for trial, answer in zip(trials, answers, strict=True)
+    ]
+    if metric == "log-loss" or not all(trial.calibrated for trial in trials):
+        return candidates
+    return _settled(candidates, [score("log-loss", labels, each, False) for each in answers], len(labels))
+
+
+def _settled(candidates: Sequence[Candidate], logarithmic: Sequence[float], count: int) -> list[Candidate]:
+    r"""Of set-ups that cannot be told apart by the metric, choose the one with the smallest log loss.
+
+    Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
+    error $\sqrt{p (1 - p) / n}$ of the best count as alike; the log loss, to which every example
+    contributes by degrees, tells them apart with much less noise.
+    """
+    best = max(each.score for each in candidates)
+    error = np.sqrt(max(0.0, best * (1 - best)) / count)
+    alike = [number for number, each in enumerate(candidates) if each.score >= best - error]
+    chosen = max(alike, key=lambda number: logarithmic[number])
+    return [each._replace(chosen=number == chosen) for number, each in enumerate(candidates)]
 
 
 def _comparing(lesson: Lesson, seed: int) -> Lesson:

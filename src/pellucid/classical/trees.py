@@ -6,18 +6,18 @@ Source: Breiman, "Random Forests", Machine Learning 45 (2001).
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
 from pellucid.classical.forest import MOST_DEPTH, Forest
 from pellucid.classical.predictors import Predictor
-from pellucid.classical.regression import shares
+from pellucid.classical.regression import mean, shares
+from pellucid.classical.rows import Rows
 from pellucid.classical.search import Work
 
 MOST_LEAVES = 500_000
 """Leaves of a whole forest: some 15 MB in a file."""
 
 
-def forest(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work, least: int) -> Predictor:
+def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
     """Train a random forest.
 
     Args:
@@ -31,6 +31,8 @@ def forest(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work,
     """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+    if features.shape[1] == 0:
+        return shares(labels, work.classes) if work.classes else mean(labels)
     settings: dict[str, Any] = {
         "n_estimators": work.budget.trees,
         "min_samples_leaf": least,
@@ -38,7 +40,7 @@ def forest(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work,
         "max_leaf_nodes": max(2, MOST_LEAVES // work.budget.trees),
         "random_state": work.seed % 2**32,
         "n_jobs": work.threads,
-        "max_samples": min(work.budget.grown, len(features)),
+        "max_samples": min(work.budget.grown, len(labels)),
     }
     if work.classes == 0:
         share = 1 / 3 if features.shape[1] > 3 else 1.0

@@ -23,7 +23,9 @@ def add_parser(subparsers: Any) -> None:
         description="Train variants of a network with several seeds on the same folds of the data, and say "
         "which difference is real. The test split is set aside and not looked at.",
     )
-    parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument(
+        "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
+    )
     parser.add_argument(
         "--vary",
         action="append",

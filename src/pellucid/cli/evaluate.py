@@ -1,4 +1,4 @@
-"""`pellucid evaluate`: score a trained model on labelled pictures."""
+"""`pellucid evaluate`: score a trained model on labelled pictures or texts."""
 
 import argparse
 import json
@@ -17,12 +17,14 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "evaluate",
-        help="score a trained model on labelled pictures",
+        help="score a trained model on labelled pictures or texts",
         description="Score a model, with 95 % intervals, on the test split of DATA, or on all of it "
         "where it has none.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
-    parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument(
+        "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
+    )
     parser.add_argument("--json", action="store_true", help="Print one JSON document instead of a table")
     add_table_flags(parser, ("input_column", "label_column", "split_column", "encoding", "skip_bad", "seed"))
     parser.set_defaults(run=run)

@@ -18,9 +18,12 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "inspect",
         help="read and check the data, train nothing",
-        description="Read every picture, look for faults, copies and leaks, and say what training would use.",
+        description="Read every picture or text, look for faults, copies and leaks, and say what training "
+        "would use.",
     )
-    parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument(
+        "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
+    )
     parser.add_argument("--json", action="store_true", help="Print the findings as one JSON document")
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
     parser.add_argument(
@@ -52,14 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Counting:
-    """One line on the error stream that counts pictures, in a terminal only."""
+    """One line on the error stream that counts examples, in a terminal only."""
 
     def __init__(self) -> None:
         self._shown = False
 
     def __call__(self, done: int, total: int) -> None:
         if sys.stderr.isatty():
-            sys.stderr.write(f"\rreading {done:,} of {total:,} pictures")
+            sys.stderr.write(f"\rreading {done:,} of {total:,}")
             sys.stderr.flush()
             self._shown = True
 

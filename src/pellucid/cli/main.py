@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     """
     parser = _Parser(
         prog="pellucid",
-        description="Train image classifiers on your own machine, and know whether to trust them.",
+        description="Train image and text classifiers on your own machine, and know whether to trust them.",
     )
     parser.add_argument("--version", action="version", version=f"pellucid {_version()}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

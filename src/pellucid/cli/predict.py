@@ -1,4 +1,4 @@
-"""`pellucid predict`: label new pictures."""
+"""`pellucid predict`: label new pictures or texts."""
 
 import argparse
 import sys
@@ -17,12 +17,15 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "predict",
-        help="label new pictures with a trained model",
-        description="Label pictures; one row each, in their order. Where the model predicts numbers, the "
-        "column label holds them. A picture that cannot be read gets a row that says why.",
+        help="label new pictures or texts with a trained model",
+        description="Label pictures or texts, whichever the model was trained on; one row each, in their "
+        "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
+        "read gets a row that says why.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="Picture, folder of pictures or table")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="Picture or text file, folder of such, or table"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet; default: CSV on standard output"
     )
@@ -34,14 +37,15 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Label pictures.
+    """Label pictures or texts.
 
     Args:
         arguments: what argparse read.
 
     Returns:
-        Exit code 0, also where some pictures could not be read.
+        Exit code 0, also where some inputs could not be read.
     """
+    from pellucid.data.wording import count_of
     from pellucid.pipeline.predict import predict
 
     with counting("labelling") as progress:
@@ -55,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")
-    sentence = f"{done.labelled:,} pictures labelled"
+    sentence = f"{count_of(done.labelled, done.noun)} labelled"
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     sys.stderr.write(f"{sentence}\n")

@@ -1,4 +1,4 @@
-"""What `predict` and `evaluate` share: flags about tables, and a bar while pictures are read."""
+"""What `predict` and `evaluate` share: flags about tables, and a bar while inputs are read."""
 
 import argparse
 import contextlib
@@ -26,13 +26,13 @@ def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> No
 
 @contextlib.contextmanager
 def counting(words: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on standard error while many pictures are worked on; nothing where it is no terminal.
+    """Show a bar on standard error while many inputs are worked on; nothing where it is no terminal.
 
     Args:
         words: what is being done.
 
     Yields:
-        A function that is told the pictures done and the pictures in all.
+        A function that is told the inputs done and the inputs in all.
     """
     if not sys.stderr.isatty():
         yield None

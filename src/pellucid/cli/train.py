@@ -18,11 +18,13 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a network and its rivals on labelled pictures",
+        help="train a network and its rivals on labelled pictures or texts",
         description="Check the data, split it, train a network and its classical rivals, recommend one by "
         "the validation data, test each once and write a report.",
     )
-    parser.add_argument("data", metavar="DATA", help="Folder, table, IDX folder, .npz or sample:fashion")
+    parser.add_argument(
+        "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
+    )
     parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the run leaves")
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
     parser.add_argument("--resume", action="store_true", help="Go on from the last checkpoint in RUN")

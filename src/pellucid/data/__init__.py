@@ -1,4 +1,4 @@
-"""Reading, decoding, checking and splitting of labelled pictures.
+"""Reading, decoding, checking and splitting of labelled pictures and texts.
 
     DATA → reading → cache (decode once) → duplicates, splitting → checking → Dataset
 
@@ -15,7 +15,9 @@ from pellucid.data.ledger import write_ledger
 from pellucid.data.listing import Listing, Pictures, Problem
 from pellucid.data.preparing import prepare
 from pellucid.data.preprocessing import Preprocessing
-from pellucid.data.reading import read_images
+from pellucid.data.reading import read_data
+from pellucid.data.text_inputs import TextInputs, list_texts
+from pellucid.data.text_lists import listing_from_texts
 
 __all__ = [
     "Check",
@@ -24,11 +26,14 @@ __all__ = [
     "Pictures",
     "Preprocessing",
     "Problem",
+    "TextInputs",
     "decode_all",
     "decode_picture",
     "folds",
+    "list_texts",
     "listing_from_arrays",
+    "listing_from_texts",
     "prepare",
-    "read_images",
+    "read_data",
     "write_ledger",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Shaped
 
-from pellucid.data.labels import label_texts
+from pellucid.data.labels import group_text, label_texts
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.data.preprocessing import with_channel_axis
 from pellucid.errors import DataError
@@ -40,7 +40,7 @@ def listing_from_arrays(
     values = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
     require_equal(count, len(values), "labels", place)
     texts = label_texts(values, place, lambda index: f"row {index + 1}")
-    group_texts = [""] * count if groups is None else [str(group) for group in groups]
+    group_texts = [""] * count if groups is None else list(map(group_text, groups))
     require_equal(count, len(group_texts), "groups", place)
     return Listing(
         place=place,
@@ -53,20 +53,21 @@ def listing_from_arrays(
     )
 
 
-def require_equal(pictures: int, others: int, name: str, place: str) -> None:
+def require_equal(inputs: int, others: int, name: str, place: str, noun: str = "picture") -> None:
     """Refuse columns of different length.
 
     Args:
-        pictures: number of pictures.
+        inputs: number of pictures or texts.
         others: length of the other column.
         name: what the other column holds, in the plural.
         place: where, for messages.
+        noun: what one input is.
 
     Raises:
         DataError: with both lengths.
     """
-    if pictures != others:
-        raise DataError(f"{place}: {pictures:,} pictures but {others:,} {name}; there must be one for each")
+    if inputs != others:
+        raise DataError(f"{place}: {inputs:,} {noun}s but {others:,} {name}; there must be one for each")
 
 
 def checked_pixels(

@@ -10,9 +10,10 @@ from jaxtyping import Int64
 from pellucid.data.class_findings import LookAlikes, class_sentences, class_table
 from pellucid.data.listing import TRAIN
 from pellucid.data.number_findings import NumberFindings
+from pellucid.data.text_findings import TextFindings
 from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
 
-_FORMS = {"idx": "IDX files", "npz": "an npz file", "table": "a table"}
+_FORMS = {"idx": "IDX files", "npz": "an npz file", "table": "a table", "list": "a list"}
 
 
 class Labelled(NamedTuple):
@@ -56,9 +57,10 @@ class Check:
         counts: examples of each class in each split, in the order of `classes`; where numbers are
             predicted, of all examples in each split.
         numbers: the spread of the numbers to predict; `None` where classes are predicted.
-        sizes: height, width and number of pictures, commonest first.
-        modes: kind of picture as stored and number, commonest first.
-        training_size: height, width and channels at which all are trained.
+        texts: lengths and scripts of texts; `None` where inputs are pictures.
+        sizes: height, width and number of pictures, commonest first; nothing for texts.
+        modes: kind of picture as stored and number, commonest first; nothing for texts.
+        training_size: height, width and channels at which all are trained; nothing for texts.
         skipped: examples left out.
         copies: sources of each set of exact copies.
         conflicts: those sets of exact copies whose labels differ.
@@ -80,9 +82,10 @@ class Check:
     classes: tuple[str, ...]
     counts: dict[str, tuple[int, ...]]
     numbers: NumberFindings | None
+    texts: TextFindings | None
     sizes: tuple[tuple[int, int, int], ...]
     modes: tuple[tuple[str, int], ...]
-    training_size: tuple[int, int, int]
+    training_size: tuple[int, int, int] | tuple[()]
     skipped: tuple[Skipped, ...]
     copies: tuple[tuple[str, ...], ...]
     conflicts: tuple[tuple[Labelled, ...], ...]
@@ -97,6 +100,11 @@ class Check:
     balanced: bool
     warnings: tuple[str, ...]
     first: Int64[np.ndarray, " n"] = field(repr=False, compare=False)
+
+    @property
+    def noun(self) -> str:
+        """What one example is: `picture` or `text`."""
+        return "picture" if self.texts is None else "text"
 
     def metrics(self) -> dict[str, int]:
         """The counts that `metrics.json` has under `data`.
@@ -128,9 +136,7 @@ class Check:
                 for code, name in enumerate(self.classes)
             },
             "numbers": None if self.numbers is None else self.numbers.to_json(),
-            "sizes": [dict(zip(("height", "width", "pictures"), size, strict=True)) for size in self.sizes],
-            "modes": dict(self.modes),
-            "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
+            **self._inputs_to_json(),
             "skipped_examples": [each._asdict() for each in self.skipped],
             "copies": [list(sources) for sources in self.copies],
             "conflicts": [[each._asdict() for each in conflict] for conflict in self.conflicts],
@@ -144,13 +150,23 @@ class Check:
             "warnings": list(self.warnings),
         }
 
+    def _inputs_to_json(self) -> dict[str, Any]:
+        """What is known about the inputs alone."""
+        if self.texts is not None:
+            return {"texts": self.texts.to_json()}
+        return {
+            "sizes": [dict(zip(("height", "width", "pictures"), size, strict=True)) for size in self.sizes],
+            "modes": dict(self.modes),
+            "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
+        }
+
     def sentences(self) -> list[str]:
         """The findings in words, one line each, safe to print.
 
         Returns:
             First what the data is, then what to know about it.
         """
-        said = [*_pictures_said(self), *_copies_said(self), *self._labels_said()]
+        said = [*_inputs_said(self), *_copies_said(self), *self._labels_said()]
         return [visible(sentence) for sentence in (*said, *self.warnings)]
 
     def table(self) -> list[str]:
@@ -187,16 +203,28 @@ class Check:
         ]
 
 
-def _pictures_said(check: Check) -> list[str]:
-    """What the pictures are, and what is done to them."""
+def _inputs_said(check: Check) -> list[str]:
+    """What the pictures or texts are, and which of them are left out."""
     total = sum(sum(counts) for counts in check.counts.values())
-    height, width_, channels = check.training_size
-    target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
     classes = f" in {count_of(len(check.classes), 'class')}"
     of_what = classes if check.numbers is None else ", each with a number to predict,"
-    said = [
-        f"{count_of(total, 'picture')}{of_what} from {check.place} ({_FORMS.get(check.form, check.form)})."
-    ]
+    form = _FORMS.get(check.form, check.form)
+    said = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
+    said += _pictures_said(check) if check.texts is None else check.texts.sentences()
+    if check.skipped:
+        named = [f"{each.source} ({each.reason})" for each in check.skipped]
+        said.append(
+            f"Left out because they cannot be used: {count_of(len(named), check.noun)}, {some(named)}."
+        )
+    return said
+
+
+def _pictures_said(check: Check) -> list[str]:
+    """What the pictures are, and what is done to them."""
+    assert check.training_size
+    height, width_, channels = check.training_size
+    target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"
+    said = []
     modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
     if len(check.sizes) == 1:
         size = f"{check.sizes[0][0]} x {check.sizes[0][1]}"
@@ -216,41 +244,38 @@ def _pictures_said(check: Check) -> list[str]:
             f"{min(widths)} to {max(widths)} wide; each is fitted into {target} with its aspect kept."
         )
     said.append(f"They are stored as: {modes}.")
-    if check.skipped:
-        named = [f"{each.source} ({each.reason})" for each in check.skipped]
-        said.append(
-            f"Left out because they cannot be used: {count_of(len(named), 'picture')}, {some(named)}."
-        )
     return said
 
 
 def _copies_said(check: Check) -> list[str]:
     """Exact copies, leaks, conflicts and near copies."""
     said = []
+    nouns = f"{check.noun}s"
     if check.duplicates:
         largest = max(check.copies, key=len)
+        alike = "" if check.texts is None else " but for case and space"
         said.append(
-            f"Exact copies of other pictures: {check.duplicates:,}, in {count_of(len(check.copies), 'set')}, "
-            f"for instance {some(largest)}."
+            f"Exact copies{alike} of other {nouns}: {check.duplicates:,}, in "
+            f"{count_of(len(check.copies), 'set')}, for instance {some(largest)}."
         )
     if check.leaked:
         said.append(
-            "Test pictures that also stand in train or validation flatter the score, which is therefore "
+            f"Test {nouns} that also stand in train or validation flatter the score, which is therefore "
             f"also given without them: {len(check.leaked):,}, for instance {some(check.leaked)}."
         )
     if check.conflicts:
         shown = quoted if check.numbers is None else str
         sets = [some([f"{source} ({shown(label)})" for source, label in one]) for one in check.conflicts[:3]]
         said.append(
-            f"Equal pictures have different {'labels' if check.numbers is None else 'numbers'}, "
+            f"Equal {nouns} have different {'labels' if check.numbers is None else 'numbers'}, "
             f"of which one at most is right: "
             f"{count_of(len(check.conflicts), 'set')}, for instance {'; '.join(sets)}."
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "
         said.append(
-            f"Pictures nearly the same as another: {least}{check.near_duplicates:,}, for instance "
-            f"{' and '.join(check.near_copies[0])}. Pairs of them that stand in two splits: "
+            f"{nouns.capitalize()} nearly the same as another: {least}{check.near_duplicates:,}, for "
+            f"instance {' and '.join(check.near_copies[0])}. Pairs of them that stand in two splits: "
             f"{check.near_across:,}. Nothing was moved."
         )
     if not check.near_complete:

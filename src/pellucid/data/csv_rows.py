@@ -2,18 +2,36 @@
 
 import contextlib
 import csv
-import io
 import itertools
 import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pellucid.data.encodings import TextFile
 from pellucid.errors import DataError
 
 _SEPARATORS = ",;\t"
 _SAMPLE_ROWS = 50
+_SAMPLE_CHARACTERS = 1 << 20
 _END = "\x00end of table\x00"
+_LONGEST_FIELD = 1 << 26
 _FIELD_LIMIT_LOCK = threading.Lock()
+
+ROWS_FIRST, ROWS_LATER = 1_000, 10_000
+"""Rows that are read at once: at first, when columns are chosen from them, and afterwards."""
+
+
+class CsvBatch(NamedTuple):
+    """Some rows of a table; blank ones are left out.
+
+    Attributes:
+        rows: fields of each.
+        numbers: row of each in the file, counted from 1 with the header, as a spreadsheet does; a
+            quoted field that runs over several lines belongs to one row.
+    """
+
+    rows: list[list[str]]
+    numbers: list[int]
 
 
 class CsvRows(NamedTuple):
@@ -21,158 +39,178 @@ class CsvRows(NamedTuple):
 
     Attributes:
         header: names of the columns.
-        rows: fields of each row after the header; blank rows are left out.
-        numbers: row of each in the file, counted from 1 with the header, as a spreadsheet does; a
-            quoted field that runs over several lines belongs to one row.
+        batches: the rows after the header, read as they are asked for.
         warnings: what was unusual about the form.
     """
 
     header: list[str]
-    rows: list[list[str]]
-    numbers: list[int]
+    batches: Iterator[CsvBatch]
     warnings: tuple[str, ...]
 
 
-def decode_text(
-    content: bytes, place: str, encoding: str | None, count_rows: Callable[[str], int]
-) -> tuple[str, str]:
-    """Turn the bytes of a table into text.
+def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
+    """Begin to read a table of separated values.
 
     Args:
-        content: the bytes.
-        place: file, for messages.
-        encoding: the user's choice, or `None` for UTF-8 and UTF-16, told apart by their marks.
-        count_rows: the row on which a text ends, for messages.
+        file: the table.
+        separator: one character; default: comma, semicolon or tab, whichever parts the first rows
+            most evenly.
 
     Returns:
-        The text without its byte order mark, and the encoding that was used.
+        Header and rows. Reading the rows refuses a quote that never closes, and rows of uneven
+        length.
 
     Raises:
-        DataError: bytes that do not fit the encoding, with row and byte, or an unknown encoding.
+        DataError: the table is empty, or its first rows are refused.
     """
-    used = encoding or _detected_encoding(content)
-    try:
-        return content.decode(used).removeprefix("\ufeff"), used
-    except UnicodeDecodeError as error:
-        row = count_rows(content[: error.start].decode(used, errors="replace"))
-        raise DataError(
-            f"{place}: row {row}, byte {error.start}: not {used.upper()} "
-            f"(found {content[error.start]:#04x}); name the encoding, such as --encoding cp1252"
-        ) from error
-    except LookupError as error:
-        raise DataError(
-            f"{place}: --encoding {encoding!r} is not known; try utf-8, utf-16 or cp1252"
-        ) from error
+    separator = separator or _detected_separator(file)
+    batches = _batches(file, separator)
+    first = next(batches, CsvBatch([], []))
+    if not first.rows:
+        raise DataError(f"{file.place}: the table is empty; give one with a header and rows")
+    warnings = []
+    if separator == ";":
+        warnings.append(f"{file.place}: fields parted by semicolons")
+    elif separator == "\t" and ".csv" in file.place.lower():
+        warnings.append(f"{file.place}: fields parted by tabs")
+    after = CsvBatch(first.rows[1:], first.numbers[1:])
+    return CsvRows(
+        [name.strip() for name in first.rows[0]], itertools.chain([after], batches), tuple(warnings)
+    )
 
 
-def count_lines(text: str) -> int:
-    """The line on which a text ends, counted from 1.
+def _row_counter(separator: str | None) -> Callable[[Iterator[str]], int]:
+    """Tells the row on which lines end; line ends inside quotes do not count."""
 
-    Args:
-        text: the beginning of a file.
+    def count(lines: Iterator[str]) -> int:
+        sample, is_whole = _sample(lines)
+        used = separator or _evenest_separator(sample, is_whole)
+        rows = 0
+        with _any_field_length(), contextlib.suppress(csv.Error):
+            for _ in csv.reader(_marked(itertools.chain(sample, lines)), delimiter=used):
+                rows += 1
+        return rows
 
-    Returns:
-        1 and the number of line ends.
-    """
-    return 1 + (text.count("\n") or text.count("\r"))
+    return count
 
 
-def _count_csv_rows(text: str) -> int:
-    """The row on which a text ends; line ends inside quotes do not count."""
-    with _any_field_length():
-        return sum(1 for _ in csv.reader(io.StringIO(text + "x", newline="")))
+def _marked(lines: Iterator[str]) -> Iterator[str]:
+    """Lines with one character more, so that a last row of no characters counts too."""
+    last = ""
+    for line in lines:
+        if last:
+            yield last
+        last = line
+    if last.endswith(("\n", "\r")):
+        yield last
+        last = ""
+    yield last + "x"
 
 
 @contextlib.contextmanager
 def _any_field_length() -> Iterator[None]:
     """Lift the limit of Python's csv module (131,072 characters), which holds for the whole process."""
     with _FIELD_LIMIT_LOCK:
-        limit = csv.field_size_limit(2**31 - 1)
+        limit = csv.field_size_limit(_LONGEST_FIELD)
         try:
             yield
         finally:
             csv.field_size_limit(limit)
 
 
-def _detected_encoding(content: bytes) -> str:
-    """UTF-16 by its mark or by the zero bytes of plain letters, otherwise UTF-8."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    start = content[:1000]
-    odd, even = start[1::2].count(0), start[::2].count(0)
-    if odd > len(start) // 4 and even == 0:
-        return "utf-16-le"
-    if even > len(start) // 4 and odd == 0:
-        return "utf-16-be"
-    return "utf-8"
+def _detected_separator(file: TextFile) -> str:
+    """The separator of a table by its first rows."""
+    with file.lines("", _row_counter(None)) as lines:
+        return _evenest_separator(*_sample(lines))
 
 
-def read_csv(content: bytes, place: str, encoding: str | None, separator: str | None = None) -> CsvRows:
-    """Read a table of separated values.
-
-    Args:
-        content: the bytes of the file, unpacked.
-        place: file, for messages.
-        encoding: as for `decode_text`.
-        separator: one character; default: comma, semicolon or tab, whichever parts the first rows
-            most evenly.
-
-    Returns:
-        Header and rows.
-
-    Raises:
-        DataError: no rows, a quote that never closes, or rows of uneven length.
-    """
-    text, used = decode_text(content, place, encoding, _count_csv_rows)
-    separator = separator or _detected_separator(text)
-    rows, numbers = _parse(text, separator, place)
-    if not rows:
-        raise DataError(f"{place}: the table is empty")
-    header = [name.strip() for name in rows[0]]
-    for fields, number in zip(rows[1:], numbers[1:], strict=True):
-        if len(fields) != len(header):
-            raise DataError(
-                f"{place}: row {number} has {len(fields)} fields, the first row {len(header)}; mend the row"
-            )
-    warnings = []
-    if used != "utf-8" and encoding is None:
-        warnings.append(f"{place}: read as {used.upper()}")
-    if separator == ";":
-        warnings.append(f"{place}: fields parted by semicolons")
-    elif separator == "\t" and ".csv" in place.lower():
-        warnings.append(f"{place}: fields parted by tabs")
-    return CsvRows(header, rows[1:], numbers[1:], tuple(warnings))
-
-
-def _detected_separator(text: str) -> str:
+def _evenest_separator(sample: list[str], is_whole: bool) -> str:
     """The separator that cuts the first rows into the same number of fields, more than one."""
 
     def evenness(separator: str) -> tuple[int, int]:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        with _any_field_length():
-            lengths = [len(row) for row in itertools.islice(reader, _SAMPLE_ROWS) if row]
-        if not lengths or lengths[0] < 2:
-            return 0, 0
-        return lengths.count(lengths[0]), lengths[0]
+        reader = csv.reader(sample, delimiter=separator)
+        with _any_field_length(), contextlib.suppress(csv.Error):
+            rows = list(itertools.islice(reader, _SAMPLE_ROWS))
+            if not is_whole and len(rows) < _SAMPLE_ROWS:
+                rows = rows[:-1] or rows
+            lengths = [len(row) for row in rows if row]
+            if lengths and lengths[0] >= 2:
+                return lengths.count(lengths[0]), lengths[0]
+        return 0, 0
 
     return max(_SEPARATORS, key=evenness)
 
 
-def _parse(text: str, separator: str, place: str) -> tuple[list[list[str]], list[int]]:
-    """Rows that are not blank, with their numbers.
+def _sample(lines: Iterator[str]) -> tuple[list[str], bool]:
+    """The first million characters in whole lines, and whether these are all there are."""
+    sample, size = [], 0
+    for line in lines:
+        sample.append(line)
+        size += len(line)
+        if size > _SAMPLE_CHARACTERS:
+            return sample, False
+    return sample, True
+
+
+def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
+    """Rows that are not blank, as long as the first.
 
     A last line of our own shows whether a quote was still open at the end: it would be swallowed.
 
-    Raises DataError: a quote was opened and never closed.
+    Raises DataError: a quote was opened and never closed, or a row is longer or shorter.
     """
-    lines = itertools.chain(io.StringIO(text, newline=""), [_END])
-    rows: list[list[str]] = []
-    numbers: list[int] = []
+    number, width, size = 0, 0, ROWS_FIRST + 1
+    with file.lines("", _row_counter(separator)) as lines:
+        reader = csv.reader(itertools.chain(lines, [_END]), delimiter=separator)
+        found: list[list[str]] = []
+        while found[-1:] != [[_END]]:
+            found, is_last = _some_rows(reader, size, number, file.place)
+            if is_last and found[-1:] != [[_END]]:
+                opened = number + len(found)
+                raise DataError(
+                    f"{file.place}: quote opened at row {opened} never closes; close or remove it"
+                )
+            batch = CsvBatch([], [])
+            for fields in found:
+                number += 1
+                if fields:
+                    batch.rows.append(fields)
+                    batch.numbers.append(number)
+            if found[-1] == [_END]:
+                batch.rows.pop()
+                batch.numbers.pop()
+            width = width or len(batch.rows[0] if batch.rows else ())
+            _require_even(batch, width, file.place)
+            yield batch
+            size = ROWS_LATER
+
+
+def _some_rows(
+    reader: "Iterator[list[str]]", size: int, number: int, place: str
+) -> tuple[list[list[str]], bool]:
+    """The next rows, and whether the table ends with them.
+
+    Raises DataError: a field is so long that a quote must have stayed open.
+    """
+    found: list[list[str]] = []
     with _any_field_length():
-        for number, fields in enumerate(csv.reader(lines, delimiter=separator), start=1):
-            if fields:
-                rows.append(fields)
-                numbers.append(number)
-    if rows[-1] != [_END]:
-        raise DataError(f"{place}: quote opened at row {numbers[-1]} never closes; close or remove it")
-    return rows[:-1], numbers[:-1]
+        try:
+            found.extend(itertools.islice(reader, size))
+        except csv.Error as error:
+            raise DataError(
+                f"{place}: row {number + len(found) + 1} cannot be read ({error}); close or remove its quote"
+            ) from error
+    is_last = len(found) < size or (found[-1] != [] and found[-1][-1].endswith(_END))
+    return found, is_last
+
+
+def _require_even(batch: CsvBatch, width: int, place: str) -> None:
+    """Refuse rows of another length than the first.
+
+    Raises DataError: naming the first of them.
+    """
+    for fields, number in zip(batch.rows, batch.numbers, strict=True):
+        if len(fields) != width:
+            raise DataError(
+                f"{place}: row {number} has {len(fields)} fields, the first row {width}; mend the row"
+            )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
-from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Pictures
+from pellucid.data.content import Content
+from pellucid.data.digests import DIGEST_BYTES
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.splitting import together
 from pellucid.data.targets import number_text
@@ -86,8 +88,7 @@ class Dataset:
 
 def build_dataset(
     listing: Listing,
-    pictures: Pictures,
-    preprocessing: Preprocessing,
+    content: Content,
     splits: np.ndarray,
     first: Int64[np.ndarray, " n"],
     usable: Bool[np.ndarray, " n"],
@@ -96,8 +97,7 @@ def build_dataset(
 
     Args:
         listing: what was read.
-        pictures: what decoding made of it.
-        preprocessing: how it was fitted.
+        content: what stands behind it.
         splits: the split of each example.
         first: position of the first example with the same content.
         usable: false where an example is left out.
@@ -111,7 +111,7 @@ def build_dataset(
     )
     fitted_on = np.concatenate([train, validation])
     return Dataset(
-        inputs=pictures.pixels,
+        inputs=content.inputs,
         labels=labels,
         classes=classes,
         train=train,
@@ -119,8 +119,8 @@ def build_dataset(
         test=test,
         leaked=test[np.isin(first[test], first[fitted_on])],
         sources=listing.sources,
-        preprocessing=preprocessing,
-        fingerprint=_fingerprint(pictures.digests, labels, classes, (train, validation, test), preprocessing),
+        preprocessing=content.preprocessing,
+        fingerprint=_fingerprint(content, labels, classes, (train, validation, test)),
         together=together(np.arange(len(listing), dtype=np.int64), first, listing.groups),
     )
 
@@ -136,17 +136,28 @@ def _codes(
 
 
 def _fingerprint(
-    digests: UInt8[np.ndarray, "n bytes"],
+    content: Content,
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
     classes: tuple[str, ...],
     positions: tuple[np.ndarray, ...],
-    preprocessing: Preprocessing,
 ) -> str:
     """SHA-256 over everything about the data that decides the result of training."""
-    digest = hashlib.sha256(json.dumps([classes, preprocessing.to_json()]).encode())
+    kept = None if content.preprocessing is None else content.preprocessing.to_json()
+    digest = hashlib.sha256(json.dumps([classes, kept]).encode())
     label_bytes = "<i8" if classes else "<f8"
     for part in positions:
         digest.update(len(part).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(digests[part]).tobytes())
+        digest.update(_exact_digests(content, part))
         digest.update(labels[part].astype(label_bytes).tobytes())
     return digest.hexdigest()
+
+
+def _exact_digests(content: Content, positions: Int64[np.ndarray, " positions"]) -> bytes:
+    """16 bytes for each example; unlike the digests of copies, those of texts tell case and space apart."""
+    texts = content.inputs
+    if not isinstance(texts, Texts):
+        return np.ascontiguousarray(content.digests[positions]).tobytes()
+    return b"".join(
+        hashlib.blake2b(texts.bytes_of(index), digest_size=DIGEST_BYTES).digest()
+        for index in positions.tolist()
+    )

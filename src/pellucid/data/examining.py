@@ -8,10 +8,12 @@ from jaxtyping import Int64
 
 from pellucid.data.checking import Check, Labelled, Skipped
 from pellucid.data.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
+from pellucid.data.content import Content
 from pellucid.data.dataset import Dataset
 from pellucid.data.duplicates import NearCopies
 from pellucid.data.listing import TRAIN, Listing, Pictures
 from pellucid.data.number_findings import number_findings
+from pellucid.data.text_findings import text_findings
 from pellucid.data.wording import count_of, quoted, some
 
 
@@ -29,7 +31,7 @@ class Copies(NamedTuple):
 
 def examine(
     listing: Listing,
-    pictures: Pictures,
+    content: Content,
     dataset: Dataset,
     copies: Copies,
     class_weight: str | None,
@@ -38,7 +40,7 @@ def examine(
 
     Args:
         listing: what was read.
-        pictures: what decoding made of it.
+        content: what stands behind it.
         dataset: what is used of it.
         copies: exact and near copies.
         class_weight: as the user set it; `None` means by the stated rule.
@@ -53,25 +55,20 @@ def examine(
     sets = _copy_sets(copies.first, used)
     split_of = _split_codes(dataset)
     pairs = copies.near.pairs.tolist()
+    pictures, preprocessing = content.pictures, content.preprocessing
     return Check(
         place=listing.place,
         form=listing.form,
         classes=dataset.classes,
         counts=counts,
         numbers=number_findings(dataset) if dataset.is_numbers else None,
-        sizes=_sizes(pictures.original_sizes[used]),
-        modes=tuple(Counter(pictures.modes[index] for index in used.tolist()).most_common()),
-        training_size=(*dataset.preprocessing.size, dataset.preprocessing.channels),
-        skipped=tuple(
-            Skipped(at.index, at.source, listing.labels[at.index], listing.splits[at.index], at.reason)
-            for at in pictures.problems
-        ),
+        texts=None if listing.texts is None else text_findings(listing, used),
+        sizes=() if pictures is None else _sizes(pictures.original_sizes[used]),
+        modes=() if pictures is None else _modes(pictures, used),
+        training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
+        skipped=_skipped(listing, content),
         copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
-        conflicts=tuple(
-            tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
-            for each in sets
-            if len({listing.labels[index] for index in each}) > 1
-        ),
+        conflicts=_conflicts(listing, sets),
         near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
         near_across=sum(split_of[one] != split_of[other] for one, other in pairs),
         near_complete=copies.near.complete,
@@ -80,9 +77,12 @@ def examine(
         leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
         look_alikes=look_alikes(dataset.classes),
         imbalance=imbalance,
-        balanced=not dataset.is_numbers
-        and (class_weight == "balanced" or (class_weight is None and imbalance > BALANCE_ABOVE)),
-        warnings=(*listing.warnings, *pictures.warnings, *_warnings(listing, dataset, counts)),
+        balanced=_is_balanced(dataset, imbalance, class_weight),
+        warnings=(
+            *listing.warnings,
+            *(() if pictures is None else pictures.warnings),
+            *_warnings(listing, dataset, counts),
+        ),
         first=copies.first,
     )
 
@@ -103,12 +103,41 @@ def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"])
     return [sets[leader] for leader in sorted(sets)]
 
 
+def _conflicts(listing: Listing, sets: list[list[int]]) -> tuple[tuple[Labelled, ...], ...]:
+    """Sets of exact copies whose labels differ."""
+    return tuple(
+        tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
+        for each in sets
+        if len({listing.labels[index] for index in each}) > 1
+    )
+
+
+def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
+    """Examples that cannot be used."""
+    return tuple(
+        Skipped(at.index, at.source, listing.labels[at.index], listing.splits[at.index], at.reason)
+        for at in content.problems
+    )
+
+
+def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -> bool:
+    """Whether class weights make up for imbalance; by rule they do for pictures alone."""
+    if dataset.is_numbers or class_weight is not None:
+        return not dataset.is_numbers and class_weight == "balanced"
+    return not dataset.is_texts and imbalance > BALANCE_ABOVE
+
+
 def _split_codes(dataset: Dataset) -> list[int]:
     """A number for the split of each example; equal numbers, equal splits."""
     codes = np.zeros(len(dataset.labels), np.int64)
     for code, positions in enumerate(dataset.split_positions.values(), start=1):
         codes[positions] = code
     return codes.tolist()
+
+
+def _modes(pictures: Pictures, used: Int64[np.ndarray, " used"]) -> tuple[tuple[str, int], ...]:
+    """Kinds of pictures as stored and their numbers, commonest first."""
+    return tuple(Counter(pictures.modes[index] for index in used.tolist()).most_common())
 
 
 def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:

@@ -1,117 +1,49 @@
-"""Class folders, and split folders that hold class folders.
+"""Class folders, and split folders that hold class folders, of pictures or of texts.
 
 The order of examples is that of the code points of their paths, whatever the locale and the file
-system say. Hidden files and the litter of operating systems are passed over in silence; other
-files that are no pictures are left out with a warning that counts them.
+system say. Files of another kind are left out with a warning that counts them.
 """
 
-import os
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from pellucid.data.file_kinds import (
+    PICTURE_KIND,
+    TEXT_SUFFIX,
+    FileKind,
+    entries_of,
+    files_of,
+    source_of,
+    walk,
+)
 from pellucid.data.labels import is_encodable
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
-from pellucid.data.signatures import is_picture_start
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 
-PICTURE_SUFFIXES = frozenset(
-    (
-        ".apng .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm "
-        ".tif .tiff .webp"
-    ).split()
-)
-"""Endings of files that are taken for pictures without looking into them."""
-
-_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "$recycle.bin", "icon\r"})
 _SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}
 
 
-def is_clutter(name: str) -> bool:
-    """Whether a file or folder is hidden or left behind by an operating system.
+def holds_texts(folder: Path) -> bool:
+    """Whether the class folders of a folder hold texts: `.txt` files, and no picture.
 
     Args:
-        name: its name without the folder.
+        folder: DATA.
 
     Returns:
-        True for `.DS_Store`, `Thumbs.db`, `__MACOSX` and their like.
+        Also true where such files lie in the folder itself and there are no class folders.
     """
-    return name.startswith(".") or name.lower() in _LITTER
-
-
-def picture_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Find the pictures in a folder and its sub-folders.
-
-    A file counts as a picture by its ending, or, with another ending, by its first bytes.
-
-    Args:
-        folder: where to look; links to folders are followed, once each.
-
-    Returns:
-        Pictures in order, and the other files that were passed over (clutter aside).
-
-    Raises:
-        DataError: a folder cannot be read.
-    """
-    found = _Found()
-    _walk(folder, found, set())
-    return sorted(found.pictures, key=_order), sorted(found.others, key=_order)
-
-
-@dataclass
-class _Found:
-    pictures: list[Path] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
-
-
-def _order(path: Path) -> tuple[str, ...]:
-    return path.parts
-
-
-def _walk(folder: Path, found: _Found, seen: set[tuple[int, int]]) -> None:
-    for entry in _entries(folder):
-        path = folder / entry.name
-        if entry.is_dir():
-            status = entry.stat()
-            identity = (status.st_dev, status.st_ino)
-            if identity not in seen:
-                _walk(path, found, seen | {identity})
-        elif _is_picture(entry):
-            found.pictures.append(path)
-        else:
-            found.others.append(path)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, clutter aside, in the order of code points.
-
-    Raises DataError: the folder cannot be read.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            kept = [entry for entry in entries if not is_clutter(entry.name)]
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from error
-    return sorted(kept, key=lambda entry: entry.name)
-
-
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    """Whether a file is to be decoded; a link that leads nowhere is, so that it is reported."""
-    has_ending = os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES
-    if not entry.is_file():
-        return has_ending and not os.path.exists(entry.path)
-    if has_ending:
-        return True
-    try:
-        with open(entry.path, "rb") as file:
-            return is_picture_start(file.read(16))
-    except OSError:
-        return False
+    found_text = False
+    for place in list(_sub_folders(folder).values()) or [folder]:
+        for path, is_picture in walk(place, PICTURE_KIND):
+            if is_picture:
+                return False
+            found_text = found_text or path.suffix.lower() == TEXT_SUFFIX
+    return found_text
 
 
 def _sub_folders(folder: Path) -> dict[str, Path]:
-    return {entry.name: folder / entry.name for entry in _entries(folder) if entry.is_dir()}
+    return {entry.name: folder / entry.name for entry in entries_of(folder) if entry.is_dir()}
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
@@ -143,24 +75,26 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return found if len(found) > 1 or is_alone else {}
 
 
-def read_folder(folder: Path, place: str) -> Listing:
+def read_folder(folder: Path, place: str, kind: FileKind = PICTURE_KIND) -> Listing:
     """List class folders, or split folders of class folders.
 
     Args:
         folder: DATA.
         place: how the user named it.
+        kind: of the files that are listed.
 
     Returns:
-        The listing.
+        The listing, which names files.
 
     Raises:
-        DataError: no class folder, one without pictures, or text files only.
+        DataError: no class folder, one without such files, or text files only where pictures are
+            looked for.
     """
     splits = split_folders(folder)
     if not splits:
-        return _class_folders(folder, place, UNDECIDED)
+        return _class_folders(folder, place, UNDECIDED, kind)
     parts = [
-        _class_folders(splits[split], str(splits[split]), split)
+        _class_folders(splits[split], str(splits[split]), split, kind)
         for split in (TRAIN, VALIDATION, TEST)
         if split in splits
     ]
@@ -182,14 +116,14 @@ def read_folder(folder: Path, place: str) -> Listing:
     )
 
 
-def _class_folders(folder: Path, place: str, split: str) -> Listing:
-    """List the pictures of every class folder in one folder.
+def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> Listing:
+    """List the files of every class folder in one folder.
 
     Raises DataError: as for `read_folder`.
     """
     classes = _sub_folders(folder)
     if not classes:
-        raise DataError(_no_class_folders(folder, place))
+        raise DataError(_no_class_folders(folder, place, kind))
     paths: list[Path] = []
     labels: list[str] = []
     empty: list[str] = []
@@ -197,50 +131,58 @@ def _class_folders(folder: Path, place: str, split: str) -> Listing:
     for name, path in classes.items():
         if not is_encodable(name):
             raise DataError(f"{place}: the name of class folder {quoted(name)} is not UTF-8; rename it")
-        pictures, passed_over = picture_files(path)
-        paths += pictures
-        labels += [name] * len(pictures)
+        wanted, passed_over = files_of(path, kind)
+        paths += wanted
+        labels += [name] * len(wanted)
         others += passed_over
-        if not pictures:
+        if not wanted:
             empty.append(name)
-    if not paths and others and all(path.suffix.lower() == ".txt" for path in others):
-        raise DataError(
-            f"{place}: holds text files only; folders of pictures are read now, texts are not yet"
-        )
+    if not paths and are_texts(others):
+        raise DataError(f"{place}: {_TEXTS_ONLY}")
     if empty:
         raise DataError(
-            f"{place}: no picture in class folder {some([quoted(name) for name in empty], 10)}; "
-            "put pictures there or remove the folder"
+            f"{place}: no {kind.what} in class folder {some([quoted(name) for name in empty], 10)}; "
+            f"put {kind.noun}s there or remove the folder"
         )
-    loose = [folder / entry.name for entry in _entries(folder) if not entry.is_dir()]
+    loose = [folder / entry.name for entry in entries_of(folder) if not entry.is_dir()]
     return Listing(
         place=place,
         form="class folders",
-        sources=[_source(path) for path in paths],
+        sources=[source_of(path) for path in paths],
         labels=labels,
         splits=[split] * len(paths),
         groups=[""] * len(paths),
         paths=paths,
-        warnings=_warnings(place, loose, others),
+        warnings=_warnings(place, loose, others, kind),
     )
 
 
-def _source(path: Path) -> str:
-    """A path as text that can be written as UTF-8, whatever bytes its name is made of."""
-    return str(path).encode(errors="backslashreplace").decode()
+_TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
 
 
-def _no_class_folders(folder: Path, place: str) -> str:
-    pictures, others = picture_files(folder)
-    if pictures:
-        number = count_of(len(pictures), "picture")
+def are_texts(others: list[Path]) -> bool:
+    """Whether files that are no pictures are texts.
+
+    Args:
+        others: as `files_of` gives them.
+
+    Returns:
+        True where there are some, and all of them end in `.txt`.
+    """
+    return bool(others) and all(path.suffix.lower() == TEXT_SUFFIX for path in others)
+
+
+def _no_class_folders(folder: Path, place: str, kind: FileKind) -> str:
+    wanted, others = files_of(folder, kind)
+    if wanted:
+        number = count_of(len(wanted), kind.noun)
         return f"{place}: {number} but no class folders; make one sub-folder for each class"
-    if others and all(path.suffix.lower() == ".txt" for path in others):
-        return f"{place}: holds text files only; folders of pictures are read now, texts are not yet"
-    return f"{place}: holds no class folders; make one sub-folder of pictures for each class"
+    if are_texts(others):
+        return f"{place}: {_TEXTS_ONLY}"
+    return f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class"
 
 
-def _warnings(place: str, loose: list[Path], others: list[Path]) -> tuple[str, ...]:
+def _warnings(place: str, loose: list[Path], others: list[Path], kind: FileKind) -> tuple[str, ...]:
     """Say which files were left out, and how many."""
     warnings = []
     if loose:
@@ -249,9 +191,7 @@ def _warnings(place: str, loose: list[Path], others: list[Path]) -> tuple[str, .
             + some([quoted(path.name) for path in loose])
         )
     if others:
-        kinds = Counter(path.suffix.lower() or "no ending" for path in others)
-        counts = ", ".join(f"{count:,} {visible(kind)}" for kind, count in sorted(kinds.items()))
-        warnings.append(
-            f"{place}: {count_of(len(others), 'file')} left out, being no pictures by their names ({counts})"
-        )
+        endings = Counter(path.suffix.lower() or "no ending" for path in others)
+        counts = ", ".join(f"{count:,} {visible(ending)}" for ending, count in sorted(endings.items()))
+        warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such} ({counts})")
     return tuple(warnings)

@@ -3,6 +3,7 @@
 Nothing here stops at one bad picture: what cannot be read carries its reason along.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -12,14 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from pellucid.data.folders import picture_files
+from pellucid.data.columns import choose_input
+from pellucid.data.file_kinds import PICTURE_KIND, files_of
 from pellucid.data.idx import is_idx_folder
-from pellucid.data.picture_tables import PathFinder, choose_input_column
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.quiet import quiet_pillow
-from pellucid.data.reading import read_images
+from pellucid.data.reading import read_data
 from pellucid.data.samples import PREFIX
-from pellucid.data.tables import is_table, load_table
+from pellucid.data.table_paths import PathFinder
+from pellucid.data.tables import is_table, open_table
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -27,7 +29,6 @@ from pellucid.settings import Settings
 _MOST_IN_BLOCK = 256
 _MOST_BLOCK_BYTES = 1 << 25
 _MOST_DECODERS = 4
-_WARNINGS_SHOWN = 10
 
 
 class Input(NamedTuple):
@@ -98,7 +99,7 @@ def _list_place(place: str, settings: Settings) -> Inputs:
 
 def _from_arrays(place: str, settings: Settings) -> Inputs:
     """List the rows of IDX and npz files."""
-    listing = read_images(place, settings)
+    listing = read_data(place, settings)
     assert listing.load_pixels is not None
     rows = zip(listing.sources, listing.load_pixels(), strict=True)
     return Inputs([Input(source, pixels) for source, pixels in rows], listing.warnings)
@@ -110,7 +111,7 @@ def _from_folder(place: str, folder: Path) -> Inputs:
     Raises:
         DataError: there is none.
     """
-    pictures, others = picture_files(folder)
+    pictures, others = files_of(folder, PICTURE_KIND)
     if not pictures:
         raise DataError(f"{place}: no picture in this folder; choose another INPUT")
     names = [os.path.join(place, picture.relative_to(folder)) for picture in pictures]
@@ -120,12 +121,13 @@ def _from_folder(place: str, folder: Path) -> Inputs:
 
 def _from_table(place: str, path: Path, settings: Settings) -> Inputs:
     """List the pictures that a table's rows name; labels are not needed."""
-    table = load_table(path, place, settings.encoding)
-    column = choose_input_column(table, path.parent, settings)
+    table = open_table(path, place, settings.encoding)
+    _, column = choose_input(table, path.parent, dataclasses.replace(settings, task="image"))
     finder = PathFinder(path.parent)
     pictures = [
         _from_row(f"{place}:{number}", value, finder)
-        for number, value in zip(table.numbers, table.columns[column], strict=True)
+        for block in table.read([column])
+        for number, value in zip(block.numbers, block.columns[column], strict=True)
     ]
     return Inputs(pictures, (*table.warnings, f"{place}: pictures from column {column!r}"))
 
@@ -214,16 +216,3 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
             if warning
         ],
     )
-
-
-def first_few(warnings: Sequence[str]) -> tuple[str, ...]:
-    """At most ten of many warnings, and how many more there are.
-
-    Args:
-        warnings: sentences, one for each picture.
-
-    Returns:
-        Sentences to show.
-    """
-    more = len(warnings) - _WARNINGS_SHOWN
-    return (*warnings[:_WARNINGS_SHOWN], *((f"and {more:,} more such pictures",) if more > 0 else ()))

@@ -50,6 +50,18 @@ def label_texts(values: Sequence[object], place: str, source: Callable[[int], st
     return texts
 
 
+def group_text(value: object) -> str:
+    """Turn the name of a group into text.
+
+    Args:
+        value: of any kind.
+
+    Returns:
+        The text; empty, which is no group, where nothing is given.
+    """
+    return "" if _is_missing(value) else str(value)
+
+
 def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 

@@ -45,12 +45,14 @@ class NumberFindings:
         distinct: how many different numbers there are.
         splits: spread in each split; `None` where the split is empty.
         outside: test examples whose number is smaller or larger than every number of the train split.
+        noun: what one example is.
     """
 
     all: Spread
     distinct: int
     splits: Mapping[str, Spread | None]
     outside: int
+    noun: str = "picture"
 
     def to_json(self) -> dict[str, Any]:
         """The findings as JSON can hold it.
@@ -78,7 +80,8 @@ class NumberFindings:
             assert train is not None
             said.append(
                 f"Beyond what is trained on, {train.smallest:.6g} to {train.largest:.6g}, go the numbers of "
-                f"{count_of(self.outside, 'test picture')}; models seldom reach further than they were shown."
+                f"{count_of(self.outside, f'test {self.noun}')}; models seldom reach further than they were "
+                "shown."
             )
         return said
 
@@ -86,13 +89,13 @@ class NumberFindings:
         """The spread in each split, aligned within 80 columns.
 
         Returns:
-            Lines: a heading, one line for each figure, and the number of pictures.
+            Lines: a heading, one line for each figure, and the number of examples.
         """
         rows = [
             (words, [_cell(each, name) for each in self.splits.values()]) for name, words in _FIGURES.items()
         ]
         counts = [f"{0 if each is None else each.examples:,}" for each in self.splits.values()]
-        return aligned("number", list(self.splits), [*rows, ("pictures", counts)])
+        return aligned("number", list(self.splits), [*rows, (f"{self.noun}s", counts)])
 
 
 _FIGURES = {
@@ -126,6 +129,7 @@ def number_findings(dataset: Dataset) -> NumberFindings:
         distinct=len(np.unique(used)),
         splits={part: _spread(each) if len(each) else None for part, each in values.items()},
         outside=int(((values[TEST] < low) | (values[TEST] > high)).sum()),
+        noun=dataset.noun,
     )
 
 

@@ -1,31 +1,25 @@
 """From DATA to a finished data set: read, decode, check, split."""
 
-import contextlib
-import hashlib
-import io
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool
 
-from pellucid.data import duplicates
-from pellucid.data.cache import cache_folder, decode_all
 from pellucid.data.checking import Check
 from pellucid.data.class_findings import look_alikes
+from pellucid.data.content import content_of, near_copies_of
 from pellucid.data.dataset import Dataset, build_dataset
-from pellucid.data.duplicates import NearCopies, first_with_content, near_copies
+from pellucid.data.duplicates import first_with_content
 from pellucid.data.examining import Copies, examine
-from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Pictures
-from pellucid.data.preprocessing import Preprocessing
-from pellucid.data.reading import read_images
+from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
+from pellucid.data.reading import read_data
 from pellucid.data.splitting import split
 from pellucid.data.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
-from pellucid.files import make_folder, write_file
 from pellucid.settings import Settings
 
-_MOST_REMEMBERED = 100
+_MOST_LISTED = 1000
 
 
 def prepare(
@@ -47,28 +41,28 @@ def prepare(
         The data set, and what is known about it.
 
     Raises:
-        DataError: pictures cannot be used (and `skip_bad` is off), fewer than two classes, a class
+        DataError: pictures or texts cannot be used (and `skip_bad` is off), fewer than two classes, a class
             too small for the splits to be made, or a class that is tested and never trained on; or
             numbers to predict that are all the same.
     """
-    listing = place if isinstance(place, Listing) else read_images(place, settings)
+    listing = place if isinstance(place, Listing) else read_data(place, settings)
     _require_targets(listing, np.ones(len(listing), bool))
-    pictures, preprocessing = decode_all(listing, settings, progress=progress)
+    content = content_of(listing, settings, progress)
     usable = np.ones(len(listing), bool)
-    usable[[problem.index for problem in pictures.problems]] = False
-    if pictures.problems and not settings.skip_bad:
-        raise _unusable(listing, pictures)
+    usable[[problem.index for problem in content.problems]] = False
+    if content.problems and not settings.skip_bad:
+        raise _unusable(listing, content.problems)
     _require_targets(listing, usable)
-    first = first_with_content(pictures.digests, usable)
+    first = first_with_content(content.digests, usable)
     division = split(listing, first, usable, settings.seed, make)
-    dataset = build_dataset(listing, pictures, preprocessing, division.splits, first, usable)
+    dataset = build_dataset(listing, content, division.splits, first, usable)
     if dataset.is_numbers:
-        require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split")
+        require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
     else:
         _require_trained_classes(listing, dataset)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
-    near = _remembered_near_copies(listing, pictures, preprocessing, alone)
-    return dataset, examine(listing, pictures, dataset, Copies(first, near), settings.class_weight)
+    near = near_copies_of(listing, content, alone)
+    return dataset, examine(listing, content, dataset, Copies(first, near), settings.class_weight)
 
 
 def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"]) -> None:
@@ -78,28 +72,32 @@ def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"]) -> None:
         DataError: with what was found.
     """
     if not usable.any():
-        raise DataError(f"{listing.place}: no picture that can be used; give labelled pictures")
+        raise DataError(f"{listing.place}: no {listing.noun} that can be used; give labelled {listing.noun}s")
     if listing.values is not None:
-        require_spread(listing.values[usable], listing.place)
+        require_spread(listing.values[usable], listing.place, listing.noun)
     classes = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
     if len(classes) == 1:
         raise DataError(
-            f"{listing.place}: only one class, {quoted(classes.pop())}; give pictures of at least two classes"
+            f"{listing.place}: only one class, {quoted(classes.pop())}; "
+            f"give {listing.noun}s of at least two classes"
         )
     splits = np.array(listing.splits, dtype="<U10")
     for part in (TRAIN, VALIDATION, TEST):
         if (splits == part).any() and not (usable & (splits == part)).any():
-            raise DataError(f"{listing.place}: no picture of the {part} split can be used; mend them")
+            raise DataError(f"{listing.place}: no {listing.noun} of the {part} split can be used; mend them")
     if not np.isin(splits, (TRAIN, UNDECIDED)).any():
-        raise DataError(f"{listing.place}: no picture is for training; mark some as {TRAIN}")
+        raise DataError(f"{listing.place}: no {listing.noun} is for training; mark some as {TRAIN}")
 
 
-def _unusable(listing: Listing, pictures: Pictures) -> DataError:
-    """The error that lists every picture that cannot be used."""
-    listed = "".join(f"\n  {visible(f'{problem.source}: {problem.reason}')}" for problem in pictures.problems)
-    number = len(pictures.problems)
+def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
+    """The error that lists every picture, or the first thousand texts, that cannot be used."""
+    number = len(problems)
+    shown = problems if listing.texts is None else problems[:_MOST_LISTED]
+    listed = "".join(f"\n  {visible(f'{problem.source}: {problem.reason}')}" for problem in shown)
+    if len(shown) < number:
+        listed += f"\n  and {number - len(shown):,} more"
     return DataError(
-        f"{listing.place}: {number:,} of {count_of(len(listing), 'picture')} cannot be used; "
+        f"{listing.place}: {number:,} of {count_of(len(listing), listing.noun)} cannot be used; "
         f"mend or remove {'it' if number == 1 else 'them'}, or leave {'it' if number == 1 else 'them'} "
         f"out with --skip-bad{listed}"
     )
@@ -130,34 +128,3 @@ def _require_trained_classes(listing: Listing, dataset: Dataset) -> None:
             f"{'stands' if len(names) == 1 else 'stand'} in {TRAIN}: {some(shown, 10)}; "
             f"add training examples or remove {'it' if len(names) == 1 else 'them'}"
         )
-
-
-def _remembered_near_copies(
-    listing: Listing,
-    pictures: Pictures,
-    preprocessing: Preprocessing,
-    positions: Int64[np.ndarray, " m"],
-) -> NearCopies:
-    """Search for near copies once; what was found for the same pictures is remembered."""
-    if listing.pixels is not None:
-        return near_copies(pictures.pixels, pictures.perceptual_hashes, positions)
-    key = hashlib.sha256(repr((duplicates.RULE, preprocessing)).encode())
-    key.update(positions.astype("<i8").tobytes())
-    key.update(np.ascontiguousarray(pictures.digests).tobytes())
-    path = cache_folder().parent / "near-copies" / f"{key.hexdigest()[:40]}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        rows = np.load(path, allow_pickle=False)
-        if rows.dtype == np.int64 and rows.shape[1:] == (2,) and len(rows):
-            return NearCopies(rows[1:], bool(rows[0, 0]))
-    near = near_copies(pictures.pixels, pictures.perceptual_hashes, positions)
-    content = io.BytesIO()
-    # The first row says whether the search was complete, the others are the pairs.
-    np.save(content, np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs]))
-    # A cache that cannot be written to costs seconds next time, and is no reason to stop.
-    with contextlib.suppress(OSError):
-        make_folder(path.parent)
-        write_file(path, content.getvalue())
-        kept_files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
-        for old in kept_files[:-_MOST_REMEMBERED]:
-            old.unlink(missing_ok=True)
-    return near

@@ -2,39 +2,48 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.data.folders import read_folder
+from pellucid.data.columns import PICTURES, choose_columns
+from pellucid.data.folders import holds_texts, read_folder
 from pellucid.data.idx import is_idx_folder, read_idx_folder
-from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.npz import read_npz
-from pellucid.data.picture_tables import read_table
+from pellucid.data.picture_tables import list_pictures
+from pellucid.data.row_names import Chain
 from pellucid.data.samples import PREFIX, read_sample
-from pellucid.data.tables import is_table
+from pellucid.data.tables import is_table, open_table
 from pellucid.data.targets import with_target
+from pellucid.data.text_folders import read_text_folder
+from pellucid.data.text_tables import list_texts_of
+from pellucid.data.texts import Texts, TextWriter
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
+_TASK_OF_NOUN = {"picture": "image", "text": "text"}
 
-def read_images(place: str, settings: Settings) -> Listing:
+
+def read_data(place: str, settings: Settings) -> Listing:
     """List every example of DATA, and of `--test DATA` if given.
 
-    Nothing is decoded. A training part stays `UNDECIDED` as long as a validation or test part must
-    still be cut from it; it is `TRAIN` only when the data itself holds all three.
+    Pictures are told from texts: by what lies in folders, by the input column of tables. No picture
+    is decoded. A training part stays `UNDECIDED` as long as a validation or test part must still be
+    cut from it; it is `TRAIN` only when the data itself holds all three.
 
     Args:
-        place: DATA: a folder, a table, an `.npz` file or `sample:fashion`.
-        settings: columns, encoding, `target`, `test`, `skip_bad`.
+        place: DATA: a folder, a table, an `.npz` file, `sample:fashion` or `sample:spam`.
+        settings: `task`, columns, encoding, `target`, `test`, `skip_bad`.
 
     Returns:
         The listing, in an order that depends on names and rows alone.
 
     Raises:
         DataError: DATA is missing, of no known form, or cannot be used as it is.
-        UsageError: `--test` is given though DATA holds a test split.
+        UsageError: `--test` is given though DATA holds a test split, or `--task` names what DATA is
+            not.
     """
     listing = _read(place, settings)
     if settings.test is not None:
@@ -51,7 +60,21 @@ def read_images(place: str, settings: Settings) -> Listing:
 def _read(place: str, settings: Settings) -> Listing:
     """Read DATA by its form.
 
-    Raises DataError: as for `read_images`.
+    Raises UsageError: it holds pictures and `--task` asks for texts, or the other way round.
+    """
+    listing = _read_by_form(place, settings)
+    if settings.task not in ("auto", _TASK_OF_NOUN[listing.noun]):
+        raise UsageError(
+            f"--task {settings.task}: {place} holds {listing.noun}s; "
+            f"leave --task out or give --task {_TASK_OF_NOUN[listing.noun]}"
+        )
+    return listing
+
+
+def _read_by_form(place: str, settings: Settings) -> Listing:
+    """Read DATA of any form.
+
+    Raises DataError: as for `read_data`.
     """
     if place.startswith(PREFIX):
         return read_sample(place)
@@ -59,24 +82,41 @@ def _read(place: str, settings: Settings) -> Listing:
     if path.is_dir():
         if is_idx_folder(path):
             return read_idx_folder(path, place)
+        if settings.task == "text" or (settings.task == "auto" and holds_texts(path)):
+            return read_text_folder(path, place, settings)
         return read_folder(path, place)
     if not path.exists():
         raise DataError(f"{place}: no such file or folder")
     if path.suffix.lower() == ".npz":
         return read_npz(path, place)
     if is_table(path):
-        return read_table(path, place, settings)
+        return _read_table(path, place, settings)
     raise DataError(
         f"{place}: not a form of DATA; give a folder of class folders, a .csv, .tsv, .jsonl or .parquet "
-        "table, a folder of IDX files, an .npz file or sample:fashion"
+        "table, a folder of IDX files, an .npz file, sample:fashion or sample:spam"
     )
+
+
+def _read_table(path: Path, place: str, settings: Settings) -> Listing:
+    """List the pictures or texts of a table."""
+    table = open_table(path, place, settings.encoding)
+    columns = choose_columns(table, path.parent, settings)
+    if columns.holds == PICTURES:
+        return list_pictures(table, columns, path.parent, settings.skip_bad)
+    return list_texts_of(table, columns, path.parent, settings)
 
 
 def _with_test(listing: Listing, test: Listing) -> Listing:
     """Join a second listing as the test split.
 
-    Raises DataError: one is of files and the other of arrays.
+    Raises DataError: one is of texts and the other of pictures, or one is of files and the other of
+    arrays.
     """
+    if listing.noun != test.noun:
+        raise DataError(
+            f"{test.place}: holds {test.noun}s, but {listing.place} {listing.noun}s; "
+            "give both as pictures or both as texts"
+        )
     if (listing.paths is None) != (test.paths is None):
         raise DataError(
             f"{test.place}: is of the form {test.form}, but {listing.place} of the form {listing.form}; "
@@ -87,7 +127,7 @@ def _with_test(listing: Listing, test: Listing) -> Listing:
     return Listing(
         place=listing.place,
         form=listing.form,
-        sources=[*listing.sources, *test.sources],
+        sources=Chain([listing.sources, test.sources]),
         labels=[*listing.labels, *test.labels],
         splits=[*listing.splits, *[TEST] * len(test)],
         groups=[*listing.groups, *test.groups],
@@ -95,7 +135,24 @@ def _with_test(listing: Listing, test: Listing) -> Listing:
         load_pixels=functools.partial(_joined, loaders, test.place) if loaders else None,
         array_files=(*listing.array_files, *test.array_files),
         warnings=(*listing.warnings, *test.warnings),
+        texts=_joined_texts(listing.texts, test.texts),
+        problems=(*listing.problems, *_moved(test.problems, len(listing))),
     )
+
+
+def _joined_texts(texts: Texts | None, test: Texts | None) -> Texts | None:
+    """Texts of both parts; nothing where they are pictures."""
+    if texts is None or test is None:
+        return None
+    writer = TextWriter()
+    writer.extend(texts)
+    writer.extend(test)
+    return writer.finish()
+
+
+def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
+    """Problems of a second part, counted from the start of the first."""
+    return (dataclasses.replace(problem, index=problem.index + by) for problem in problems)
 
 
 def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:

@@ -140,6 +140,9 @@ def together(
     Returns:
         Number of the set of each example of the pool.
     """
+    if not any(groups):
+        _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)
+        return np.unique(leaders[of.reshape(-1)], return_inverse=True)[1].reshape(-1).astype(np.int64)
     parents = list(range(len(pool)))
 
     def root(member: int) -> int:

@@ -123,12 +123,13 @@ def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Floa
     return np.array(read, np.float64)
 
 
-def require_spread(values: Float64[np.ndarray, " n"], place: str) -> None:
+def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "picture") -> None:
     """Refuse numbers that leave nothing to learn.
 
     Args:
         values: finite, at least one.
         place: where they come from, for messages.
+        noun: what one example is.
 
     Raises:
         DataError: all are the same, or differ by so little that float32, in which networks compute,
@@ -138,7 +139,7 @@ def require_spread(values: Float64[np.ndarray, " n"], place: str) -> None:
     if low == high:
         raise DataError(
             f"{place}: every number to predict is {number_text(low)}, which leaves nothing to learn; "
-            "give pictures with different numbers"
+            f"give {noun}s with different numbers"
         )
     if values.std() < max(1 / LARGEST, _SMALLEST_SHARE * max(abs(low), abs(high))):
         raise DataError(

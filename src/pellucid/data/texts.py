@@ -1,14 +1,14 @@
 """Any number of texts in one flat array, so that a million of them cost no more than their bytes."""
 
-import mmap
-import tempfile
+import array
 from collections.abc import Iterator, Sequence
 from typing import overload
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-_MOST_IN_MEMORY = 64 << 20
+from pellucid.data.spool import Spool
+
 _FLUSHED = 1 << 20
 
 
@@ -86,9 +86,9 @@ class TextWriter:
     """Takes texts one by one; from 64 MB on they go into an unnamed file that ends with the process."""
 
     def __init__(self) -> None:
-        self._ends: list[int] = [0]
+        self._ends = array.array("q", [0])
         self._pending = bytearray()
-        self._file = tempfile.SpooledTemporaryFile(max_size=_MOST_IN_MEMORY)
+        self._spool = Spool()
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -105,6 +105,17 @@ class TextWriter:
         if len(self._pending) >= _FLUSHED:
             self._flush()
 
+    def extend(self, texts: Texts) -> None:
+        """Add every text of a store.
+
+        Args:
+            texts: the store.
+        """
+        self._flush()
+        for start in range(0, len(texts.content), _FLUSHED):
+            self._spool.write(texts.content[start : start + _FLUSHED].tobytes())
+        self._ends.frombytes((texts.offsets[1:] + self._ends[-1]).tobytes())
+
     def finish(self) -> Texts:
         """Close the store.
 
@@ -112,14 +123,8 @@ class TextWriter:
             All texts, in order.
         """
         self._flush()
-        offsets = np.array(self._ends, np.int64)
-        size = int(offsets[-1])
-        if size <= _MOST_IN_MEMORY:
-            self._file.seek(0)
-            return Texts(np.frombuffer(self._file.read(), np.uint8), offsets)
-        mapped = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ)
-        return Texts(np.frombuffer(mapped, np.uint8), offsets)
+        return Texts(self._spool.finish(np.dtype(np.uint8)), np.array(self._ends, np.int64))
 
     def _flush(self) -> None:
-        self._file.write(self._pending)
+        self._spool.write(self._pending)
         self._pending.clear()

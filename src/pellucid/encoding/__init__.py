@@ -1,1 +1,23 @@
 """From texts to numbers: tokens, n-grams and TF-IDF, fitted on training texts and saved as JSON."""
+
+from pellucid.encoding.choosing import Fitting, fit_ngrams, fit_tokens
+from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.encoder import ENCODERS, Encoder, coverage
+from pellucid.encoding.ngrams import NgramEncoder
+from pellucid.encoding.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.encoding.tokenizing import TokenEncoder
+
+__all__ = [
+    "ENCODERS",
+    "PADDING",
+    "UNKNOWN",
+    "Coverage",
+    "Encoder",
+    "Fitting",
+    "NgramEncoder",
+    "TokenEncoder",
+    "Tokens",
+    "coverage",
+    "fit_ngrams",
+    "fit_tokens",
+]

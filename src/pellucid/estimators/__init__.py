@@ -4,5 +4,14 @@ from pellucid.estimators.checks import EXPECTED_FAILED_CHECKS
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_regressor import ImageRegressor
 from pellucid.estimators.loading import load
+from pellucid.estimators.text_classifier import TextClassifier
+from pellucid.estimators.text_regressor import TextRegressor
 
-__all__ = ["EXPECTED_FAILED_CHECKS", "ImageClassifier", "ImageRegressor", "load"]
+__all__ = [
+    "EXPECTED_FAILED_CHECKS",
+    "ImageClassifier",
+    "ImageRegressor",
+    "TextClassifier",
+    "TextRegressor",
+    "load",
+]

@@ -1,25 +1,18 @@
 """`ImageRegressor`: scikit-learn's face of the pipeline, for numbers."""
 
-import time
-from typing import Any
+from sklearn.base import BaseEstimator
 
-import numpy as np
-from jaxtyping import Float64
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
-
-from pellucid.bundle import Model
-from pellucid.estimators.parameters import Parameters, documented
-from pellucid.estimators.trained import Trained
-from pellucid.pipeline.fitting import fit_model
+from pellucid.estimators.on_pictures import OnPictures
+from pellucid.estimators.parameters import PictureParameters, documented
+from pellucid.estimators.regressing import Regressing
 
 
 @documented
 class ImageRegressor(
-    RegressorMixin,  # type: ignore[misc]  # scikit-learn has no types
-    Trained,
-    Parameters,
-    BaseEstimator,  # type: ignore[misc]
+    OnPictures,
+    Regressing,
+    PictureParameters,
+    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
 ):
     """Learns a number from pictures, or from feature vectors, with a network or a classical model.
 
@@ -63,45 +56,3 @@ class ImageRegressor(
         >>> regressor.score(rows[300:], progression[300:]) > 0.3
         True
     """  # noqa: DOC602, DOC603  attributes that fit sets
-
-    def fit(self, X: Any, y: Any = None) -> "ImageRegressor":
-        """Train one model from scratch.
-
-        Args:
-            X: pictures, feature vectors or a path, as said above.
-            y: one finite number for each example; none for a path.
-
-        Returns:
-            The regressor itself.
-
-        Raises:
-            UsageError: a parameter is unfit or contradicts the data; `y` is missing.
-            DataError: the data cannot be used as it is.
-            DivergedError: the loss stopped being finite.
-        """
-        began = time.monotonic()
-        settings = self._settings()
-        lesson = self._lesson(X, y, settings)
-        fitted = fit_model(settings, lesson.examples, (), lesson.preprocessing, began=began)
-        self._take(fitted.model)
-        self.history_ = fitted.history
-        return self
-
-    def _take(self, model: Model) -> None:
-        """Become the estimator of a trained model."""
-        self.model_ = model
-
-    def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
-        """Predict a number for each example; `score` compares such numbers by R².
-
-        Args:
-            X: pictures, feature vectors or paths, as said above.
-
-        Returns:
-            One number for each, in the unit of `y`.
-
-        Raises:
-            DataError: a picture cannot be read, or the array does not fit what was learnt.
-        """
-        check_is_fitted(self)
-        return self.model_.predict_values(self._inputs(X))

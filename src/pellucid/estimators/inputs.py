@@ -1,52 +1,24 @@
-"""From whatever `fit` and `predict` are given to arrays that training and models take."""
+"""From whatever `fit` and `predict` are given to pictures or feature vectors."""
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, Shaped, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 
-from pellucid.data import Listing, Preprocessing, prepare, read_images
+from pellucid.data import Preprocessing
 from pellucid.data.digests import array_digests
 from pellucid.data.duplicates import first_with_content
 from pellucid.data.inputs import fit_inputs, list_inputs
-from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
 from pellucid.data.preprocessing import value_range, with_channel_axis
 from pellucid.data.sizing import training_size
-from pellucid.data.splitting import split
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.labels import Labels, read_labels, read_numbers
+from pellucid.estimators.taught import PICTURES, Taught, read_targets, taught_in_memory
 from pellucid.settings import Settings
-from pellucid.training import Examples
-
-VALIDATION_FROM = 1000
-VALIDATION_FROM_EACH = 10
-"""`fit` sets 10 % aside for validation from this many examples, and this many of each class."""
 
 _MOST_DECODERS = 8
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What `fit` learns from.
-
-    Attributes:
-        examples: for training.
-        labels: their classes; `None` where numbers are learnt.
-        preprocessing: how pictures were fitted; `None` for feature vectors.
-    """
-
-    examples: Examples
-    labels: Labels | None
-    preprocessing: Preprocessing | None
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes; none where numbers are learnt."""
-        return () if self.labels is None else self.labels.names
 
 
 def is_place(inputs: object) -> bool:
@@ -88,43 +60,7 @@ def are_pictures(inputs: object) -> bool:
     return getattr(inputs, "ndim", 0) >= 3
 
 
-def lesson_from_place(place: str, settings: Settings) -> Lesson:
-    """Read DATA; its own splits stand, and its test split is left alone.
-
-    Args:
-        place: a folder, a table, an `.npz` file, an IDX folder or `sample:fashion`.
-        settings: what the caller asked for.
-
-    Returns:
-        The lesson.
-
-    Raises:
-        DataError: the data is refused.
-    """
-    listing = read_images(place, settings)
-    if settings.target is None and listing.values is not None:
-        raise DataError(
-            f"{place}: its labels are numbers with fractions; learn them with ImageRegressor, or write them "
-            "as texts to have classes"
-        )
-    free = [
-        label
-        for label, part in zip(listing.labels, listing.splits, strict=True)
-        if part not in (VALIDATION, TEST)
-    ]
-    counts = np.unique(np.array(free), return_counts=True)[1] if listing.values is None else None
-    dataset, _ = prepare(
-        listing, settings, make=(VALIDATION,) if _allows_validation(len(free), counts) else ()
-    )
-    names = dataset.classes
-    labels = None
-    if not dataset.is_numbers:
-        labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
-    examples = Examples(dataset.inputs, dataset.labels, dataset.train, dataset.validation, len(names))
-    return Lesson(examples, labels, dataset.preprocessing)
-
-
-def lesson_from_pictures(pictures: object, y: object, settings: Settings) -> Lesson:
+def taught_by_pictures(pictures: object, y: object, settings: Settings) -> Taught:
     """Take pictures that stand in memory; nothing is written to the cache.
 
     Args:
@@ -133,22 +69,24 @@ def lesson_from_pictures(pictures: object, y: object, settings: Settings) -> Les
         settings: what the caller asked for.
 
     Returns:
-        The lesson.
+        What is learnt from them.
 
     Raises:
         UsageError: there are no labels.
         DataError: the pictures have another shape or are not numbers, or labels do not fit.
     """
     pixels = with_channel_axis(as_array(pictures))
-    labels = _read(y, len(pixels), settings)
+    labels = read_targets(y, len(pixels), settings, PICTURES)
     height, width = training_size(np.array([pixels.shape[1:3]]), settings)
     preprocessing = Preprocessing(
         height, width, pixels.shape[3], *value_range(pixels, np.ones(len(pixels), bool))
     )
-    return _lesson(preprocessing.arrays(pixels), labels, preprocessing, settings)
+    fitted = preprocessing.arrays(pixels)
+    first = first_with_content(array_digests(fitted), np.ones(len(fitted), bool))
+    return taught_in_memory(fitted, labels, settings, first=first, preprocessing=preprocessing)
 
 
-def lesson_from_features(rows: Float32[np.ndarray, "n features"], y: object, settings: Settings) -> Lesson:
+def taught_by_features(rows: Float32[np.ndarray, "n features"], y: object, settings: Settings) -> Taught:
     """Take a table of feature vectors.
 
     Args:
@@ -157,7 +95,7 @@ def lesson_from_features(rows: Float32[np.ndarray, "n features"], y: object, set
         settings: what the caller asked for.
 
     Returns:
-        The lesson.
+        What is learnt from them.
 
     Raises:
         UsageError: there are no labels, or a setting belongs to pictures.
@@ -165,58 +103,8 @@ def lesson_from_features(rows: Float32[np.ndarray, "n features"], y: object, set
     """
     if settings.image_size is not None:
         raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
-    return _lesson(rows, _read(y, len(rows), settings), None, settings)
-
-
-def _read(y: object, count: int, settings: Settings) -> Labels | Float64[np.ndarray, " examples"]:
-    """The labels as classes or as numbers."""
-    return read_numbers(y, count) if settings.target == "number" else read_labels(y, count)
-
-
-def _lesson(
-    inputs: np.ndarray,
-    labels: Labels | np.ndarray,
-    preprocessing: Preprocessing | None,
-    settings: Settings,
-) -> Lesson:
-    """Set examples for validation aside where there are enough."""
-    count = len(inputs)
-    classes = labels if isinstance(labels, Labels) else None
-    targets = labels.codes if isinstance(labels, Labels) else labels
-    first = np.arange(count) if preprocessing is None else _first_copies(inputs)
-    different = first == np.arange(count)
-    validation = np.zeros(0, np.int64)
-    if _allows_validation(int(different.sum()), None if classes is None else np.bincount(targets[different])):
-        listing = Listing(
-            place="y",
-            form="arrays",
-            sources=[""] * count,
-            labels=[str(target) if classes is None else classes.names[target] for target in targets.tolist()],
-            splits=[UNDECIDED] * count,
-            groups=[""] * count,
-            values=targets if classes is None else None,
-        )
-        parts = split(listing, first, np.ones(count, bool), settings.seed, (VALIDATION,)).splits
-        validation = np.flatnonzero(parts == VALIDATION)
-    elif settings.patience is not None:
-        each = "" if classes is None else f" and {VALIDATION_FROM_EACH} of each class"
-        raise UsageError(
-            f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
-            "leave it out"
-        )
-    train = np.setdiff1d(np.arange(count), validation)
-    examples = Examples(inputs, targets, train, validation, 0 if classes is None else len(classes.names))
-    return Lesson(examples, classes, preprocessing)
-
-
-def _first_copies(pixels: UInt8[np.ndarray, "n height width channels"]) -> Int64[np.ndarray, " n"]:
-    """For each picture the first with the same content."""
-    return first_with_content(array_digests(pixels), np.ones(len(pixels), bool))
-
-
-def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:
-    """Whether there are enough examples, in all and in each class."""
-    return examples >= VALIDATION_FROM and (counts is None or int(counts.min()) >= VALIDATION_FROM_EACH)
+    labels = read_targets(y, len(rows), settings, PICTURES)
+    return taught_in_memory(rows, labels, settings, first=np.arange(len(rows)))
 
 
 def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:

@@ -60,12 +60,15 @@ def read_labels(y: object, count: int) -> Labels:
     return Labels(classes, names, columns, columns[positions])
 
 
-def read_numbers(y: object, count: int) -> Float64[np.ndarray, " examples"]:
+def read_numbers(
+    y: object, count: int, classifier: str = "ImageClassifier"
+) -> Float64[np.ndarray, " examples"]:
     """Check numbers to be predicted.
 
     Args:
         y: one number for each example, with or without fractions.
         count: number of examples.
+        classifier: name of the estimator that learns classes of such inputs.
 
     Returns:
         The numbers, all finite.
@@ -87,7 +90,7 @@ def read_numbers(y: object, count: int) -> Float64[np.ndarray, " examples"]:
             if not isinstance(value, numbers.Real):
                 raise DataError(
                     f"y: {value!r:.40} at position {index} is no number; give numbers, or learn classes "
-                    "with ImageClassifier"
+                    f"with {classifier}"
                 )
     plain: np.ndarray = values.astype(np.float64)
     try:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from pellucid.bundle import ClassicalModel, Model, load_any
 from pellucid.bundle.parts import vector_length
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_regressor import ImageRegressor
+from pellucid.estimators.text_classifier import TextClassifier
+from pellucid.estimators.text_regressor import TextRegressor
+from pellucid.estimators.trained import Trained
+
+Estimator = TypeVar("Estimator", bound=Trained)
 
 _CLASSICAL = {
     "constant": ("majority", "mean"),
@@ -19,31 +25,40 @@ _CLASSICAL = {
 """Kind of a predictor to the parameter `model` that fits one: for classes, for numbers."""
 
 
-def load(folder: str | os.PathLike[str]) -> ImageClassifier | ImageRegressor:
+def load(
+    folder: str | os.PathLike[str],
+) -> ImageClassifier | ImageRegressor | TextClassifier | TextRegressor:
     """Load a saved model, neural or classical, as a fitted estimator.
 
     Its parameters are those that the model folder knows: the kind of model. Of a classical model on
-    the last hidden layer of a network, which no estimator fits by itself, that is the network's. Its
+    the last hidden layer of a network, which no estimator fits by itself, that is the network's; of a
+    linear one of texts it is `logistic-regression` or `ridge`, also where an `svm` was trained. Its
     classes are texts, whatever they were when it was trained.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
 
     Returns:
-        An `ImageRegressor` where numbers are predicted, else an `ImageClassifier`. It answers as the
-        saved one did; to train it again is to train it afresh.
+        A `TextClassifier` or `TextRegressor` where texts are taken, else an `ImageClassifier` or
+        `ImageRegressor`; a regressor where numbers are predicted. It answers as the saved one did; to
+        train it again is to train it afresh.
 
     Raises:
         ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
     """
     model = load_any(Path(folder))
-    estimator: ImageClassifier | ImageRegressor
+    takes_texts = model.takes == "texts"
     if model.is_numbers:
-        estimator = ImageRegressor(model=_parameter(model))
-        estimator._take(model)
-    else:
-        estimator = ImageClassifier(model=_parameter(model))
-        estimator._take(model, np.array(model.classes))
+        regressor = (TextRegressor if takes_texts else ImageRegressor)(model=_parameter(model))
+        regressor._take(model)
+        return _with_length(regressor, model)
+    classifier = (TextClassifier if takes_texts else ImageClassifier)(model=_parameter(model))
+    classifier._take(model, np.array(model.classes))
+    return _with_length(classifier, model)
+
+
+def _with_length(estimator: Estimator, model: Model) -> Estimator:
+    """Let an estimator check the length of feature vectors."""
     length = vector_length(model)
     if length:
         estimator.n_features_in_ = length

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar, no_type_check
 
 import numpy as np
 
-from pellucid.settings import NEURAL, ROWS, Row, Settings
+from pellucid.settings import NEURAL_OF_PICTURES, NEURAL_OF_TEXTS, ROWS, Row, Settings
 
 Estimator = TypeVar("Estimator", bound="type[Parameters]")
 
@@ -18,22 +18,21 @@ class Parameters:
     """Stores what the caller wrote, unchecked, as scikit-learn asks; `fit` checks it.
 
     Names and defaults are those of the settings table; the decorator `documented` takes their
-    meanings from there. Here are those that steer classes and numbers alike.
+    meanings from there. Here are those that steer every model.
 
     Attributes:
-        MODELS: models that can learn such labels.
-        TARGET: what the setting of that name says of them.
+        TARGET: what the setting of that name says of the labels.
+        NETWORKS: networks that can learn from such inputs.
+        RIVALS: classical models that can learn such labels.
     """  # noqa: DOC601, DOC603  the settings table explains the others
 
-    MODELS: ClassVar[tuple[str, ...]] = ("auto", *NEURAL, "mean", "ridge", "svm", "random-forest")
     TARGET: ClassVar[str | None] = "number"
+    NETWORKS: ClassVar[tuple[str, ...]] = ()
+    RIVALS: ClassVar[tuple[str, ...]] = ("mean", "ridge", "svm", "random-forest")
 
-    image_size: str | int | None = None
     model: str = "auto"
     activation: str | None = None
-    pooling: str = "max"
     dropout: float | None = None
-    batch_norm: bool = True
     width: int | None = None
     depth: int | None = None
     preset: str = "standard"
@@ -44,7 +43,6 @@ class Parameters:
     learning_rate: float | None = None
     weight_decay: float | None = None
     schedule: str | None = None
-    augment: bool | None = None
     patience: int | None = None
     seed: int = 0
     threads: int | None = None
@@ -70,15 +68,52 @@ class Parameters:
 class ClassParameters(Parameters):
     """Those that only classes have beside them."""
 
-    MODELS: ClassVar[tuple[str, ...]] = (
-        "auto", *NEURAL, "majority", "logistic-regression", "svm", "random-forest",
-    )  # fmt: skip
     TARGET: ClassVar[str | None] = None
+    RIVALS: ClassVar[tuple[str, ...]] = ("majority", "logistic-regression", "svm", "random-forest")
 
     loss: str | None = None
     label_smoothing: float | None = None
     class_weight: str | Mapping[Any, float] | None = None
     metric: str = "accuracy"
+
+
+@no_type_check
+@dataclass(kw_only=True, eq=False, repr=False)
+class PictureParameters(Parameters):
+    """Those that only pictures have beside them."""
+
+    NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_PICTURES
+
+    image_size: str | int | None = None
+    pooling: str = "max"
+    batch_norm: bool = True
+    augment: bool | None = None
+
+
+@no_type_check
+@dataclass(kw_only=True, eq=False, repr=False)
+class TextParameters(Parameters):
+    """Those that only texts have beside them."""
+
+    NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_TEXTS
+
+    cell: str | None = None
+    tokens: str | None = None
+    length: int | None = None
+    vectors: str | None = None
+    tune_vectors: bool = True
+
+
+@no_type_check
+@dataclass(kw_only=True, eq=False, repr=False)
+class PictureClassParameters(ClassParameters, PictureParameters):
+    """All that a classifier of pictures has."""
+
+
+@no_type_check
+@dataclass(kw_only=True, eq=False, repr=False)
+class TextClassParameters(ClassParameters, TextParameters):
+    """All that a classifier of texts has."""
 
 
 def rows(estimator: "type[Parameters]") -> tuple[Row, ...]:
@@ -109,7 +144,9 @@ def documented(estimator: Estimator) -> Estimator:
 
 
 def _meaning(row: Row, estimator: "type[Parameters]") -> str:
-    choices = estimator.MODELS if row.name == "model" else row.choices
+    choices = row.choices
+    if row.name == "model":
+        choices = ("auto", *estimator.NETWORKS, *estimator.RIVALS)
     shown = f" ({', '.join(choices)})" if choices else ""
     more = ", or a weight for each class, as a dict" if row.name == "class_weight" else ""
     return f"{row.meaning}{shown}{more}. Default: {row.default!r}."

@@ -1,6 +1,6 @@
 """Which model to take: the simplest whose difference from the best on validation is not real."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +58,7 @@ def recommend(
     probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
     metric: str,
     seed: int = 0,
+    equally_simple: Sequence[str] = (),
 ) -> Recommendation:
     """Recommend a model of classes.
 
@@ -73,6 +74,8 @@ def recommend(
         probabilities: name of each model to its probabilities, simplest first, at least one.
         metric: `accuracy`, `macro-f1` or `log-loss`.
         seed: seed of the exchanged answers.
+        equally_simple: names of models none of which is simpler than another; the first given that
+            is not really worse is taken all the same.
 
     Returns:
         The model, and why.
@@ -86,13 +89,14 @@ def recommend(
     if early is not None:
         return early
     contest = {"accuracy": _by_accuracy, "macro-f1": _by_macro_f1, "log-loss": _by_log_loss}[metric]
-    return _decide(contest(labels, probabilities, seed))
+    return _decide(contest(labels, probabilities, seed), equally_simple)
 
 
 def recommend_numbers(
     labels: Float64[np.ndarray, " examples"],
     predicted: Mapping[str, Float64[np.ndarray, " examples"]],
     seed: int = 0,
+    equally_simple: Sequence[str] = (),
 ) -> Recommendation:
     """Recommend a model of numbers, by root mean squared error, with the rule of `recommend`.
 
@@ -100,6 +104,7 @@ def recommend_numbers(
         labels: true numbers of the validation split.
         predicted: name of each model to its answers, simplest first, at least one.
         seed: seed of the bootstrap and of the exchanged answers.
+        equally_simple: as for `recommend`.
 
     Returns:
         The model, and why.
@@ -121,7 +126,8 @@ def recommend_numbers(
         pair = np.stack([squares[name], squares[best]], axis=1)
         return span(rmse_differences(pair, np.array([[0, 1]]), seed)[0])
 
-    return _decide(_Contest("root mean squared error", scores, best, len(labels), p_value, gain))
+    contest = _Contest("root mean squared error", scores, best, len(labels), p_value, gain)
+    return _decide(contest, equally_simple)
 
 
 def _without_a_contest(names: list[str], examples: int) -> Recommendation | None:
@@ -202,7 +208,7 @@ def _by_macro_f1(
     )
 
 
-def _decide(contest: _Contest) -> Recommendation:
+def _decide(contest: _Contest, equally_simple: Sequence[str]) -> Recommendation:
     """The simplest model that is not really worse than the best."""
     best, scores = contest.best, contest.scores
     others = [name for name in scores if name != best]
@@ -238,6 +244,6 @@ def _decide(contest: _Contest) -> Recommendation:
             f"The trained models are no better than {name}: {place} {ahead}, but {difference}; the best of "
             f"{len(others)} comes that far by chance.",
         )
-    return Recommendation(
-        name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} is the simpler model."
-    )
+    is_tie = name in equally_simple and best in equally_simple
+    merit = "is as simple and comes first" if is_tie else "is the simpler model"
+    return Recommendation(name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} {merit}.")

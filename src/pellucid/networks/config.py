@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 ACTIVATIONS = ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")
 POOLINGS = ("max", "average")
+CELLS = ("", "lstm", "gru")
 
 MOST_CHANNELS = 16
 LARGEST_SIDE = 4096
@@ -15,6 +16,9 @@ MOST_OUTPUTS = 100_000
 MOST_LAYERS = 70
 LARGEST_WIDTH = 131_072
 LARGEST_STEM = 16
+MOST_IDS = 5_000_000
+LARGEST_EMBEDDING = 16_384
+LARGEST_KERNEL = 64
 _LARGEST_NUMBER = 1e9
 
 
@@ -22,14 +26,23 @@ class InputFacts(NamedTuple):
     """What the data tells the design of a network.
 
     Attributes:
-        input_shape: `(channels, height, width)` of a picture or `(features,)` of a table row.
+        input_shape: `(channels, height, width)` of a picture, `(features,)` of a table row, or
+            `(length,)`: most ids of a text.
         outputs: number of classes, one logit each; 1 where a number is predicted.
         examples: number of training examples.
+        vocabulary: number of ids that texts are made of, padding and unknown included; 0 where the
+            inputs are not texts.
+        embedding: length of the pretrained vectors of words; 0 without such.
+        groups: first id of each kind of n-gram and, last, the number of ids; empty where there is
+            one kind.
     """
 
     input_shape: tuple[int, ...]
     outputs: int
     examples: int
+    vocabulary: int = 0
+    embedding: int = 0
+    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +53,25 @@ class NetworkConfig:
 
     Attributes:
         name: key of the family in `NETWORKS`.
-        input_shape: `(channels, height, width)` or `(features,)`.
+        input_shape: `(channels, height, width)`, `(features,)` or, of texts, `(length,)`.
         outputs: number of logits, one for each class; 1 where a number is predicted.
         activation: one of `ACTIVATIONS`.
         pooling: one of `POOLINGS`.
         dropout: probability of zeroing a unit, 0 to 0.95.
         batch_norm: whether channels are normalised over the batch.
         widths: mlp: units of each hidden layer; cnn: channels of each block; lenet: channels of
-            each convolution, then units of the two dense layers.
+            each convolution, then units of the two dense layers; bag: units of each hidden layer;
+            text-cnn: filters of each kernel, then units of each hidden layer; rnn: units of each
+            layer in either direction.
         stem_filters: cnn: filters of the whitening stem, half of them negatives; 0 elsewhere.
         stem_kernel: cnn: side of the stem's patches in pixels; 0 elsewhere.
         stem_stride: cnn: distance between the stem's patches in pixels; 0 elsewhere.
         pooled_blocks: cnn: how many of the first blocks halve the picture; 0 elsewhere.
+        vocabulary: texts: number of ids, padding and unknown included; 0 elsewhere.
+        embedding: text-cnn, rnn: length of the vector of an id; 0 elsewhere.
+        kernels: text-cnn: how many neighbouring ids each kind of filter sees; empty elsewhere.
+        cell: rnn: `lstm` or `gru`; empty elsewhere.
+        groups: bag: first id of each kind of n-gram and, last, the number of ids; empty elsewhere.
     """
 
     name: str
@@ -66,6 +86,11 @@ class NetworkConfig:
     stem_kernel: int = 0
     stem_stride: int = 0
     pooled_blocks: int = 0
+    vocabulary: int = 0
+    embedding: int = 0
+    kernels: tuple[int, ...] = ()
+    cell: str = ""
+    groups: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.input_shape) == 1:
@@ -87,14 +112,36 @@ class NetworkConfig:
         _require_between("stem_kernel", (self.stem_kernel,), 0, LARGEST_STEM)
         _require_between("stem_stride", (self.stem_stride,), 0, LARGEST_STEM)
         _require_between("pooled_blocks", (self.pooled_blocks,), 0, MOST_LAYERS)
+        self._require_text_bounds()
+
+    def _require_text_bounds(self) -> None:
+        """Refuse what no network of texts can have."""
+        _require_between("vocabulary", (self.vocabulary,), 0, MOST_IDS)
+        _require_between("embedding", (self.embedding,), 0, LARGEST_EMBEDDING)
+        _require_between("number of kernels", (len(self.kernels),), 0, MOST_LAYERS)
+        _require_between("kernels", self.kernels, 1, LARGEST_KERNEL)
+        _require_choice("cell", self.cell, CELLS)
+        _require_between("number of groups", (len(self.groups),), 0, MOST_LAYERS)
+        _require_between("groups", self.groups, 0, MOST_IDS)
+        if self.groups and (
+            self.groups[-1] != self.vocabulary
+            or list(self.groups) != sorted(self.groups)
+            or self.groups[0] < 2
+        ):
+            raise ValueError(
+                f"groups: {list(self.groups)} do not ascend from 2 to the vocabulary of {self.vocabulary}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Turn the config into plain JSON values.
 
         Returns:
-            Field names to numbers, texts, booleans and lists of numbers.
+            Field names to numbers, texts, booleans and lists of numbers; what only texts have is
+            left out where it is not set.
         """
-        values = dataclasses.asdict(self)
+        values = {
+            name: value for name, value in dataclasses.asdict(self).items() if value or name not in _OF_TEXTS
+        }
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
@@ -102,7 +149,8 @@ class NetworkConfig:
         """Read a config from parsed JSON, trusting nothing.
 
         Args:
-            values: what `json.loads` returned; every field must be there, and no other.
+            values: what `json.loads` returned; every field must be there, but for those that only
+                texts have, and no other.
 
         Returns:
             The checked config.
@@ -114,10 +162,10 @@ class NetworkConfig:
             raise ValueError(f"network: {type(values).__name__} found, an object expected")
         readers = {field.name: _READERS[field.type] for field in dataclasses.fields(cls)}
         unknown = sorted(str(name)[:40] for name in values.keys() - readers.keys())[:5]
-        missing = sorted(readers.keys() - values.keys())
+        missing = sorted(readers.keys() - _OF_TEXTS - values.keys())
         if unknown or missing:
             raise ValueError(f"network: unknown keys {unknown}, missing keys {missing}")
-        return cls(**{name: read(name, values[name]) for name, read in readers.items()})
+        return cls(**{name: read(name, values[name]) for name, read in readers.items() if name in values})
 
 
 def _require_between(name: str, numbers: Sequence[int | float], low: float | int, high: float | int) -> None:
@@ -164,6 +212,8 @@ def _read_wholes(name: str, value: object) -> tuple[int, ...]:
         raise ValueError(f"{name}: a list of at most {MOST_LAYERS} whole numbers expected")
     return tuple(_read_whole(name, number) for number in value)
 
+
+_OF_TEXTS = frozenset({"vocabulary", "embedding", "kernels", "cell", "groups"})
 
 _READERS: dict[Any, Any] = {
     str: _read_text,

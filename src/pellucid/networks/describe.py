@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
+from pellucid.networks.text_layers import MaskedPool, Neighbours, WeighedSum
 from pellucid.networks.whitening import WhiteningStem
 
 _LINE_LENGTH = 80
@@ -17,6 +18,9 @@ _HEADER = (
     ("layer", "kind", "output", "parameters", "adds", "field"),
 )
 
+_States = tuple[Tensor, object]
+"""What a recurrent layer returns: all its states, and the last ones."""
+
 
 class LayerRow(NamedTuple):
     """One layer, in the order of computation.
@@ -24,12 +28,13 @@ class LayerRow(NamedTuple):
     Attributes:
         name: dotted name inside the network, without `body.`.
         kind: what it does, for people.
-        output_shape: `(channels, height, width)` or `(units,)` for one example.
+        output_shape: `(channels, height, width)`, `(units,)` or, of texts, `(tokens, units)` for one example;
+            texts are as long as they can be.
         parameters: weights and biases, frozen ones too.
         multiply_adds: multiplications followed by an addition, for one example; counted for
-            convolutions and linear layers, 0 elsewhere, as is usual.
+            convolutions, linear and recurrent layers and sums of vectors, 0 elsewhere, as is usual.
         receptive_field: height and width in pixels of what one output can see, at most the
-            picture; `None` for tables of features.
+            picture; of texts `(tokens,)`; `None` for tables of features.
     """
 
     name: str
@@ -37,7 +42,7 @@ class LayerRow(NamedTuple):
     output_shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
-    receptive_field: tuple[int, int] | None
+    receptive_field: tuple[int, ...] | None
 
 
 def describe(config: NetworkConfig) -> list[LayerRow]:
@@ -50,7 +55,7 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
         One row per layer; layers that do nothing (norm off, dropout 0) have none.
     """
     rows = []
-    field = _Field(config.input_shape)
+    field = _Tokens(config.input_shape[0]) if config.vocabulary else _Field(config.input_shape)
     for name, layer, output_shape in _trace(config):
         receptive_field = field.through(layer)
         rows.append(
@@ -59,7 +64,7 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
                 kind=_kind(layer),
                 output_shape=output_shape,
                 parameters=sum(parameter.numel() for parameter in layer.parameters()),
-                multiply_adds=_multiply_adds(layer, output_shape),
+                multiply_adds=_multiply_adds(layer, output_shape, config.input_shape[0]),
                 receptive_field=receptive_field,
             )
         )
@@ -96,11 +101,13 @@ def _trace(config: NetworkConfig) -> list[tuple[str, nn.Module, tuple[int, ...]]
         if next(layer.children(), None) is None and not isinstance(layer, nn.Identity):
             short = name.removeprefix("body.")
 
-            def record(layer: nn.Module, _: object, output: Tensor, name: str = short) -> None:
-                seen.append((name, layer, tuple(output.shape[1:])))
+            def record(layer: nn.Module, _: object, output: Tensor | _States, name: str = short) -> None:
+                values = output if isinstance(output, Tensor) else output[0]
+                seen.append((name, layer, tuple(values.shape[1:])))
 
             layer.register_forward_hook(record)
-    network(torch.empty((1, *config.input_shape), device="meta"))
+    dtype = torch.int64 if config.vocabulary else torch.float32
+    network(torch.empty((1, *config.input_shape), dtype=dtype, device="meta"))
     return seen
 
 
@@ -120,7 +127,7 @@ class _Field:
         self.size = [1, 1]
         self.jump = [1, 1]
 
-    def through(self, layer: nn.Module) -> tuple[int, int] | None:
+    def through(self, layer: nn.Module) -> tuple[int, ...] | None:
         """Take one more layer in, and return height and width seen by its outputs."""
         if self.picture is None:
             return None
@@ -131,6 +138,22 @@ class _Field:
             self.size[axis] += (kernel - 1) * self.jump[axis]
             self.jump[axis] *= stride
         return min(self.size[0], self.picture[0]), min(self.size[1], self.picture[1])
+
+
+class _Tokens:
+    """How many neighbouring tokens are seen: by a filter its width, above pools and recurrent layers all."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.size = 1
+
+    def through(self, layer: nn.Module) -> tuple[int, ...] | None:
+        """Take one more layer in, and return how many tokens its outputs see."""
+        if isinstance(layer, Neighbours):
+            self.size = min(self.length, layer.kernel_size[0])
+        elif isinstance(layer, (MaskedPool, nn.RNNBase, WeighedSum)):
+            self.size = self.length
+        return (self.size,)
 
 
 def _window(layer: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -145,9 +168,15 @@ def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
-def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...]) -> int:
+def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int) -> int:
     if isinstance(layer, nn.Conv2d):
         return layer.weight.numel() * output_shape[1] * output_shape[2]
+    if isinstance(layer, nn.Conv1d):
+        return layer.weight.numel() * length
+    if isinstance(layer, nn.RNNBase):
+        return length * sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
+    if isinstance(layer, WeighedSum):
+        return length * output_shape[0]
     return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
 
 
@@ -173,6 +202,12 @@ def _kind(layer: nn.Module) -> str:
         nn.Dropout: f"dropout {getattr(layer, 'p', 0):g}",
         Divide: f"divide by {getattr(layer, 'divisor', 1):g}",
         Rescale: "rescale",
+        nn.Embedding: "vectors of tokens",
+        Neighbours: f"conv {getattr(layer, 'kernel_size', (0,))[0]}",
+        MaskedPool: f"{getattr(layer, 'pooling', '')} over text",
+        nn.LSTM: "lstm",
+        nn.GRU: "gru",
+        WeighedSum: "weighed sum",
         GlobalPool: f"global {getattr(layer, 'pooling', '')}",
     }
     return kinds[type(layer)]

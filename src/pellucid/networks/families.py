@@ -1,12 +1,13 @@
 """Every network family in one dict, and the two steps from settings to layers."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
+from pellucid.encoding.ragged import UNKNOWN
 from pellucid.errors import UsageError
-from pellucid.networks import cnn, lenet, mlp
+from pellucid.networks import bag, cnn, lenet, mlp, rnn, text_cnn
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
 from pellucid.settings import Settings
@@ -20,16 +21,21 @@ class Family(NamedTuple):
     Attributes:
         design: chooses layers and widths by a stated rule.
         assemble: puts the layers together, their values unset.
+        takes: `pictures` (or feature vectors), or `texts` as ids.
     """
 
     design: Callable[[Settings, InputFacts], NetworkConfig]
     assemble: Callable[[NetworkConfig], Network]
+    takes: Literal["pictures", "texts"] = "pictures"
 
 
 NETWORKS: dict[str, Family] = {
     "cnn": Family(cnn.design, cnn.assemble),
     "lenet": Family(lenet.design, lenet.assemble),
     "mlp": Family(mlp.design, mlp.assemble),
+    "text-cnn": Family(text_cnn.design, text_cnn.assemble, "texts"),
+    "rnn": Family(rnn.design, rnn.assemble, "texts"),
+    "bag": Family(bag.design, bag.assemble, "texts"),
 }
 
 
@@ -50,15 +56,18 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     """
     if name not in NETWORKS:
         raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(NETWORKS)}")
+    takes = "texts" if facts.vocabulary else "pictures"
+    if NETWORKS[name].takes != takes:
+        fitting = [other for other, family in NETWORKS.items() if family.takes == takes]
+        raise UsageError(f"--model: {name} takes {NETWORKS[name].takes}; choose one of {', '.join(fitting)}")
     try:
         config = NETWORKS[name].design(settings, facts)
         outline(config)
     except UsageError:
         raise
     except ValueError as error:
-        raise UsageError(
-            f"--model {name}: {error}; choose a smaller --image-size, --width or --depth"
-        ) from error
+        smaller = "--width or --depth" if facts.vocabulary else "--image-size, --width or --depth"
+        raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
     return config
 
 
@@ -94,12 +103,29 @@ def outline(config: NetworkConfig) -> Network:
     """
     if config.name not in NETWORKS:
         raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(NETWORKS)}")
+    _require_fitting_inputs(config)
     with torch.device("meta"):
         network = NETWORKS[config.name].assemble(config)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     if parameters > MOST_PARAMETERS:
         raise ValueError(f"{parameters:,} parameters is over the limit of {MOST_PARAMETERS:,}")
     return network
+
+
+def _require_fitting_inputs(config: NetworkConfig) -> None:
+    """Refuse texts for a network of pictures and the other way round.
+
+    Raises:
+        ValueError: naming what the family takes.
+    """
+    takes = NETWORKS[config.name].takes
+    if takes == "pictures" and config.vocabulary:
+        raise ValueError(f"{config.name} takes pictures or feature vectors, not ids of texts")
+    if takes == "texts" and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
+        raise ValueError(
+            f"{config.name} takes texts: one length and a vocabulary of at least {UNKNOWN + 1} ids expected, "
+            f"{list(config.input_shape)} and {config.vocabulary} found"
+        )
 
 
 def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:

@@ -3,7 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from pellucid.encoding.ragged import PADDING
 from pellucid.networks.layers import LEAKY_SLOPE, ResidualBlock
+from pellucid.networks.text_layers import WeighedSum
+
+EMBEDDING_SCALE = 0.1
+"""Standard deviation of the numbers that a token starts with."""
 
 _SIGMOID_GAIN = 4.0
 _SHARE_BEFORE_NORM = 1 / 6
@@ -24,6 +29,10 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     Where batch norm follows (a layer without bias), a sixth of the variance: the norm cancels the
     scale, but a step of the optimiser turns short weights further, and a short training gains.
 
+    Vectors of tokens: normal with standard deviation 0.1, zero for padding. Vectors that are summed up
+    with weights of length 1: normal with variance $1 / n_\mathrm{out}$. Recurrent layers: orthogonal
+    from state to state, as before tanh from below; the LSTM's forget gates start open (bias 1).
+
     Args:
         layers: a network or part of one, whose memory may be uninitialised.
         activation: what follows the layers: one of `config.ACTIVATIONS`, or `softmax` in the head.
@@ -31,10 +40,11 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
 
     Source: He et al. 2015, arXiv:1502.01852, eq. 14; Glorot and Bengio 2010, AISTATS, eq. 16;
         Zagoruyko and Komodakis 2017, arXiv:1706.00388, for the identity ("dirac") start;
-        van Laarhoven 2017, arXiv:1706.05350, for the scale of weights before a norm.
+        van Laarhoven 2017, arXiv:1706.05350, for the scale of weights before a norm;
+        Jozefowicz et al. 2015, ICML, for the forget gates.
     """
     for layer in layers.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
             _draw(layer.weight, activation, generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
@@ -42,6 +52,10 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
                 layer.weight.detach().mul_(_SHARE_BEFORE_NORM**0.5)
         elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
             layer.reset_parameters()
+        elif isinstance(layer, nn.RNNBase):
+            _start_recurrent(layer, generator)
+        elif isinstance(layer, (nn.Embedding, WeighedSum)):
+            _start_vectors(layer, generator)
     for layer in layers.modules():
         if isinstance(layer, ResidualBlock) and layer.conv1.in_channels <= layer.conv1.out_channels:
             with torch.no_grad():
@@ -59,3 +73,28 @@ def _draw(weight: Tensor, activation: str, generator: torch.Generator) -> None:
     else:
         gain = _SIGMOID_GAIN if activation == "sigmoid" else 1.0
         nn.init.xavier_uniform_(weight, gain=gain, generator=generator)
+
+
+@torch.no_grad()
+def _start_vectors(layer: nn.Embedding | WeighedSum, generator: torch.Generator) -> None:
+    if isinstance(layer, WeighedSum):
+        nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5, generator=generator)
+        nn.init.zeros_(layer.bias)
+        nn.init.ones_(layer.rarity)
+        layer.rarity[: layer.groups[0]] = 0
+    else:
+        nn.init.normal_(layer.weight, std=EMBEDDING_SCALE, generator=generator)
+    layer.weight[PADDING] = 0
+
+
+@torch.no_grad()
+def _start_recurrent(layer: nn.RNNBase, generator: torch.Generator) -> None:
+    for name, weights in layer.named_parameters():
+        for gate, weight in enumerate(torch.split(weights, layer.hidden_size)):
+            if name.startswith("weight_hh"):
+                nn.init.orthogonal_(weight, generator=generator)
+            elif name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(weight, generator=generator)
+            else:
+                is_forget = isinstance(layer, nn.LSTM) and name.startswith("bias_ih") and gate == 1
+                nn.init.constant_(weight, float(is_forget))

@@ -2,13 +2,15 @@
 
 from collections import OrderedDict
 
+import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float32, Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from pellucid.networks.config import NetworkConfig
-from pellucid.networks.initialisation import initialise_layers
+from pellucid.networks.initialisation import EMBEDDING_SCALE, initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
+from pellucid.networks.text_layers import WeighedSum
 from pellucid.networks.whitening import WhiteningStem
 
 _STEM_IMAGES = 4096
@@ -19,7 +21,8 @@ class Network(nn.Module):
 
     Attributes:
         config: what the layers were built from.
-        standardise: first layer, with the data's mean and standard deviation.
+        standardise: first layer, with the data's mean and standard deviation; ids of texts pass it
+            as they are.
         body: named layers from standardised input to the last hidden layer.
         head: from the last hidden layer to logits. Where a number is predicted, its last layer,
             `rescale`, turns a standardised prediction into one in the unit of the labels.
@@ -31,14 +34,14 @@ class Network(nn.Module):
     """
 
     config: NetworkConfig
-    standardise: Standardise
+    standardise: Standardise | nn.Identity
     body: nn.Sequential
     head: nn.Module
 
     def __init__(self, config: NetworkConfig, body: nn.Sequential, head: nn.Module) -> None:
         super().__init__()
         self.config = config
-        self.standardise = Standardise(config.input_shape)
+        self.standardise = nn.Identity() if config.vocabulary else Standardise(config.input_shape)
         self.body = body
         self.head = head if config.outputs > 1 else _rescaled(head)
 
@@ -48,11 +51,12 @@ class Network(nn.Module):
         last = list(self.head.children())[-1:]
         return last[0] if last and isinstance(last[0], Rescale) else None
 
-    def features(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
+    def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
         """Compute the last hidden layer.
 
         Args:
-            inputs: raw pixel values 0 to 255 (batch, channel, height, width), or raw features.
+            inputs: raw pixel values 0 to 255 (batch, channel, height, width), raw features, or ids
+                of texts (batch, length), int64, filled up at the end with 0, which changes nothing.
 
         Returns:
             One row per example.
@@ -60,7 +64,7 @@ class Network(nn.Module):
         hidden: Tensor = self.body(self.standardise(inputs))
         return hidden
 
-    def forward(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
+    def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
         """Compute logits, or predicted numbers.
 
         Args:
@@ -78,8 +82,9 @@ class Network(nn.Module):
         Args:
             generator: source of all draws.
         """
-        nn.init.zeros_(self.standardise.mean)
-        nn.init.ones_(self.standardise.std)
+        if isinstance(self.standardise, Standardise):
+            nn.init.zeros_(self.standardise.mean)
+            nn.init.ones_(self.standardise.std)
         initialise_layers(self.body, self.config.activation, generator)
         initialise_layers(self.head, "softmax", generator)
         if self.rescale is not None:
@@ -88,9 +93,11 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def initialise_from_data(
-        self, inputs: Float[Tensor, "batch ..."], numbers: Float64[Tensor, " examples"] | None = None
+        self, inputs: Shaped[Tensor, "batch ..."], numbers: Float64[Tensor, " examples"] | None = None
     ) -> None:
         """Set what comes from training data: the standardisation and, in `cnn`, the whitening stem.
+
+        Of ids of texts nothing is asked here; see `weigh_ids`.
 
         Equal inputs give equal bytes. Works in float64 on the CPU: call it before the network
         moves to another device.
@@ -107,11 +114,61 @@ class Network(nn.Module):
             if self.rescale is None:
                 raise ValueError("numbers: this network predicts classes; leave them out")
             self.rescale.fit(numbers)
+        if isinstance(self.standardise, nn.Identity):
+            return
         self.standardise.fit(inputs)
         for layer in self.body.children():
             if isinstance(layer, WhiteningStem):
                 sample = inputs[:: max(1, -(-len(inputs) // _STEM_IMAGES))]
                 layer.fit(self.standardise(sample))
+
+    def weigh_ids(self, counts: Int64[Tensor, " vocabulary"], texts: int) -> None:
+        """Tell a network of n-grams how rare each is; nothing happens in the others.
+
+        Args:
+            counts: training texts that hold an id, once however often it stands in them.
+            texts: number of training texts.
+
+        Raises:
+            ValueError: there is not one count for each id, or one is not possible.
+        """
+        if len(counts) != self.config.vocabulary or not ((counts >= 0) & (counts <= texts)).all():
+            raise ValueError(
+                f"counts: {self.config.vocabulary} numbers from 0 to {texts} expected, {len(counts)} found"
+            )
+        for layer in self.body.children():
+            if isinstance(layer, WeighedSum):
+                layer.fit(counts, texts)
+
+    @torch.no_grad()
+    def load_vectors(
+        self, rows: Int64[np.ndarray, " words"], matrix: Float32[np.ndarray, "words size"], tune: bool
+    ) -> None:
+        """Start words with pretrained vectors.
+
+        All are brought to the scale at which the network's own vectors start, so that those of unknown
+        words are neither drowned nor louder.
+
+        Args:
+            rows: ids of the words.
+            matrix: the vector of each.
+            tune: whether training changes the vectors. Otherwise those of all ids stay as they are.
+
+        Raises:
+            ValueError: the network has no vectors of ids, of another length, or fewer of them.
+        """
+        tables = [layer for layer in self.body.modules() if isinstance(layer, nn.Embedding)]
+        if not tables:
+            raise ValueError(f"vectors: {self.config.name} has no vectors of tokens; choose text-cnn or rnn")
+        table = tables[0].weight
+        if matrix.shape[1] != table.shape[1]:
+            raise ValueError(f"vectors: of {matrix.shape[1]} numbers, where {table.shape[1]} are expected")
+        if len(rows) and not 0 < int(rows.min()) <= int(rows.max()) < len(table):
+            raise ValueError(f"vectors: a row is outside 1 to {len(table) - 1}")
+        vectors = torch.from_numpy(matrix).to(table)
+        scale = vectors.square().mean().sqrt()
+        table[torch.from_numpy(rows)] = vectors * (EMBEDDING_SCALE / scale) if scale > 0 else vectors
+        table.requires_grad_(tune)
 
 
 def _rescaled(head: nn.Module) -> nn.Sequential:

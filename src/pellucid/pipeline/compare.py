@@ -16,9 +16,10 @@ from pellucid.evaluation.wording import figure
 from pellucid.files import make_folder
 from pellucid.pipeline.comparison import command_line, comparison_config, write_comparison
 from pellucid.pipeline.configuration import settings_of
-from pellucid.pipeline.fitting import require_fitting_model
-from pellucid.pipeline.plan import examples_of, make_plan, require_same
+from pellucid.pipeline.plan import make_plan, require_same
+from pellucid.pipeline.preparation import material_of, network_name, prepared_for
 from pellucid.pipeline.progress import counting
+from pellucid.pipeline.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
@@ -133,9 +134,9 @@ def _design(
 def _read(place: str, design: Design, stages: Stages) -> tuple[Dataset, Check]:
     with stages.stage(f"reading and checking {place}") as stage:
         dataset, check = prepare(place, design.settings)
-        stage.words = f"read and checked {count_of(len(dataset.labels), 'picture')} from {place}"
+        stage.words = f"read and checked {count_of(len(dataset.labels), dataset.noun)} from {place}"
         stage.details += check.sentences()
-        test = count_of(len(dataset.test), "picture")
+        test = count_of(len(dataset.test), dataset.noun)
         verb = "is" if len(dataset.test) == 1 else "are"
         divided = len(dataset.train) + len(dataset.validation)
         stage.details.append(
@@ -171,8 +172,11 @@ def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dat
         first = Trial(variant.name, variant.settings, fold=1)
         try:
             require_fitting_model(variant.settings, is_numbers=dataset.is_numbers)
+            require_fitting_inputs(variant.settings, material_of(dataset).takes)
             if variant.settings.model not in CLASSICAL:
-                make_plan(variant.settings, examples_of(trials.fold(first)))
+                material = material_of(trials.fold(first))
+                name = network_name(variant.settings, material)
+                make_plan(variant.settings, prepared_for(name, material, variant.settings))
         except UsageError as error:
             raise UsageError(f"variant {variant.name}: {error}") from error
     return trials

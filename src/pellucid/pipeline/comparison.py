@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.data import Check, Dataset
 from pellucid.files import write_file
-from pellucid.pipeline.plan import data_identity, versions
+from pellucid.pipeline.plan import data_json, task_name, versions
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.standings import Standings, measure_of, rank
 from pellucid.pipeline.trials import Judged, Trial
@@ -52,8 +52,8 @@ def comparison_config(place: str, design: Design, dataset: Dataset, out: Path) -
             "device": device,
             "precision": choose_precision(settings, device),
         },
-        "data": {"place": place, **data_identity(dataset), "preprocessing": dataset.preprocessing.to_json()},
-        "versions": versions(),
+        "data": data_json(place, dataset),
+        "versions": versions(dataset),
     }
 
 
@@ -156,7 +156,7 @@ def _metrics(
     )
     return {
         "format": _FORMAT,
-        "task": "image-regression" if dataset.is_numbers else "image-classification",
+        "task": task_name(dataset),
         "seed": design.settings.seed,
         "classes": list(dataset.classes),
         "data": check.metrics(),

@@ -8,7 +8,9 @@ from typing import Any
 
 from pellucid.data import Dataset
 from pellucid.errors import UsageError
-from pellucid.pipeline.plan import Plan, data_identity, versions
+from pellucid.pipeline.neural import Planned
+from pellucid.pipeline.plan import Plan, data_json, versions
+from pellucid.pipeline.preparation import encoder_json
 from pellucid.settings import Settings
 
 _FORMAT = 1
@@ -50,7 +52,7 @@ def settings_of(given: Mapping[str, Any], former: Mapping[str, Any] | None) -> S
 def configuration(
     place: str,
     settings: Settings,
-    plan: Plan | None,
+    network: Planned | None,
     dataset: Dataset,
     given: Mapping[str, Any],
     out: Path,
@@ -60,7 +62,7 @@ def configuration(
     Args:
         place: DATA.
         settings: all settings.
-        plan: how the network is trained; `None` for a classical model alone.
+        network: how the network is trained; `None` for a classical model alone.
         dataset: the data.
         given: the settings that were given.
         out: the run's folder.
@@ -68,13 +70,15 @@ def configuration(
     Returns:
         JSON.
     """
+    encoder = None if network is None else network.prepared.encoder
     return {
         "format": _FORMAT,
         "command": _command(place, given, out),
         "settings": dataclasses.asdict(settings),
-        "plan": plan_json(settings, plan),
-        "data": {"place": place, **data_identity(dataset), "preprocessing": dataset.preprocessing.to_json()},
-        "versions": versions(),
+        "plan": plan_json(settings, None if network is None else network.plan),
+        **({} if encoder is None else {"encoder": encoder_json(encoder)}),
+        "data": data_json(place, dataset),
+        "versions": versions(dataset),
     }
 
 

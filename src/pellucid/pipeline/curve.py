@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.bundle import ClassicalModel, ImageModel
+from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splitting import deciles
 from pellucid.evaluation import LearningCurve, learning_curve
 from pellucid.pipeline.entrants import Entrant, answers
-from pellucid.pipeline.fitting import budget_within, fit_classical, lesson_of
-from pellucid.pipeline.plan import Plan, examples_of, make_plan
+from pellucid.pipeline.fitting import budget_within, fit_classical
+from pellucid.pipeline.neural import Planned
+from pellucid.pipeline.plan import make_plan
+from pellucid.pipeline.preparation import material_of, model_of, prepared_for, session_of
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings, parse_duration
-from pellucid.training import Session
 from pellucid.training.determinism import Purpose, generator
 
 PARTS, PARTS_OF_MANY = (1 / 8, 1 / 4), (1 / 64, 1 / 16)
@@ -70,7 +71,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
 def draw_curve(
     entrants: Sequence[Entrant],
     recommended: str,
-    plan: Plan | None,
+    network: Planned | None,
     dataset: Dataset,
     settings: Settings,
     stages: Stages,
@@ -83,7 +84,7 @@ def draw_curve(
     Args:
         entrants: the models trained on the whole split.
         recommended: name of the model whose outlook matters.
-        plan: how the network was trained; `None` where there is none.
+        network: the network and how it was trained; `None` where there is none.
         dataset: the data.
         settings: what the user asked for.
         stages: shows what is done.
@@ -92,7 +93,7 @@ def draw_curve(
         The curve, or `None` where there are too few examples, or no model that learns, to draw one.
     """
     subsets = parts(dataset, settings.seed)
-    drawn = _drawn(entrants, recommended, plan if settings.learning_curve else None, dataset)
+    drawn = _drawn(entrants, recommended, network if settings.learning_curve else None, dataset)
     if not drawn or not subsets or len(dataset.validation) == 0:
         return None
     by_name = {each.name: each for each in entrants}
@@ -100,8 +101,8 @@ def draw_curve(
     with stages.stage("training on parts of the data for the learning curve") as stage:
         for name in drawn:
             whole = (by_name[name].train_examples, _predicted(by_name[name].validation))
-            if plan is not None and name == plan.name:
-                smaller = [_network_on(each, plan, dataset, settings) for each in subsets]
+            if network is not None and name == network.plan.name:
+                smaller = [_network_on(each, network, dataset, settings) for each in subsets]
             else:
                 smaller = [_rival_on(each, name, dataset, settings) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
@@ -114,13 +115,13 @@ def draw_curve(
 
 
 def _drawn(
-    entrants: Sequence[Entrant], recommended: str, plan: Plan | None, dataset: Dataset
+    entrants: Sequence[Entrant], recommended: str, network: Planned | None, dataset: Dataset
 ) -> Sequence[str]:
     """The network, the best rival by accuracy (smallest error), and the recommended one if it is a rival."""
     classical = [
         each.name
         for each in entrants
-        if isinstance(each.model, ClassicalModel) and each.features in ("pixels", "hog")
+        if isinstance(each.model, ClassicalModel) and each.features and each.model.network is None
     ]
     labels = dataset.labels[dataset.validation]
     scores: Mapping[str, float] = {
@@ -129,7 +130,7 @@ def _drawn(
         else float((each.validation.argmax(axis=1) == labels).mean())
         for each in entrants
     }
-    chosen = [] if plan is None else [plan.name]
+    chosen = [] if network is None else [network.plan.name]
     if classical:
         chosen.append(max(classical, key=lambda name: scores[name]))
     if recommended in classical:
@@ -143,30 +144,30 @@ def _subject(said: Mapping[str, object], recommended: str) -> str:
 
 
 def _network_on(
-    train: np.ndarray, plan: Plan, dataset: Dataset, settings: Settings
+    train: np.ndarray, network: Planned, dataset: Dataset, settings: Settings
 ) -> tuple[int, np.ndarray]:
     """The network of the run trained on a part, and its answers on validation."""
-    examples = dataclasses.replace(examples_of(dataset), train=train)
-    fresh = make_plan(settings, examples).recipe
-    whole = make_plan(settings, examples_of(dataset)).recipe
+    plan = network.plan
+    prepared = prepared_for(plan.name, dataclasses.replace(material_of(dataset), train=train), settings)
+    fresh = make_plan(settings, prepared)
+    whole = make_plan(settings, network.prepared).recipe
     share = plan.recipe.total_steps / whole.total_steps  # below 1 where a time limit shortened it
-    recipe = dataclasses.replace(fresh, total_steps=max(1, math.ceil(share * fresh.total_steps)))
-    network = Session.start(plan.network, examples, recipe).run()
-    model = ImageModel(network, dataset.preprocessing, dataset.classes, mirror=recipe.augmentation.mirror)
+    steps = max(1, math.ceil(share * fresh.recipe.total_steps))
+    recipe = dataclasses.replace(fresh.recipe, total_steps=steps)
+    # A vocabulary learnt from the whole split would know words that the part does not hold.
+    seen = fresh.network
+    layers = dataclasses.replace(
+        plan.network, input_shape=seen.input_shape, vocabulary=seen.vocabulary, groups=seen.groups
+    )
+    trained = session_of(layers, prepared, recipe).run()
+    model = model_of(trained, prepared, dataset.classes, recipe)
     return len(train), _predicted(answers(model, dataset, dataset.validation))
 
 
 def _rival_on(train: np.ndarray, name: str, dataset: Dataset, settings: Settings) -> tuple[int, np.ndarray]:
     """A classical model trained on a part, and its answers on validation."""
-    examples = dataclasses.replace(examples_of(dataset), train=train)
-    fitted, model = fit_classical(
-        name,
-        lesson_of(examples),
-        settings,
-        dataset.classes,
-        dataset.preprocessing,
-        budget_within(settings, len(dataset.train)),
-    )
+    material = dataclasses.replace(material_of(dataset), train=train)
+    fitted, model = fit_classical(name, material, settings, budget_within(settings, material_of(dataset)))
     return fitted.train_examples, _predicted(answers(model, dataset, dataset.validation))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import as_text, describe
-from pellucid.pipeline.plan import examples_of, make_plan
+from pellucid.pipeline.plan import make_plan
+from pellucid.pipeline.preparation import material_of, network_name, prepared_for
 from pellucid.settings import CLASSICAL, Settings
 
 
@@ -14,7 +15,7 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
     """Layer, output shape, parameters, multiply-adds and receptive field, as a table.
 
     Args:
-        data: DATA; its pictures decide the network's size.
+        data: DATA; its inputs decide the network's size.
         given: settings that differ from their defaults.
 
     Returns:
@@ -30,4 +31,6 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
             "choose a network with --model, or leave --describe out to train it"
         )
     dataset, _ = prepare(data, settings)
-    return as_text(describe(make_plan(settings, examples_of(dataset)).network))
+    material = material_of(dataset)
+    prepared = prepared_for(network_name(settings, material), material, settings)
+    return as_text(describe(make_plan(settings, prepared).network))

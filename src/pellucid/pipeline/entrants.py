@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.bundle import Model
-from pellucid.classical import Candidate
+from pellucid.classical import LINEAR_OF_TEXTS, Candidate
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 
@@ -97,6 +97,7 @@ def recommended(entrants: Sequence[Entrant], dataset: Dataset, metric: str, seed
     """
     labels = dataset.labels[dataset.validation]
     said: Mapping[str, np.ndarray] = {each.name: each.validation for each in entrants}
+    equals = LINEAR_OF_TEXTS if dataset.is_texts else ()
     if dataset.is_numbers:
-        return recommend_numbers(labels, said, seed)
-    return recommend(labels, said, metric, seed)
+        return recommend_numbers(labels, said, seed, equals)
+    return recommend(labels, said, metric, seed, equals)

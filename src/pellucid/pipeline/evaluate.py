@@ -1,21 +1,23 @@
-"""Score a trained model on labelled pictures."""
+"""Score a trained model on labelled pictures or texts."""
 
 import dataclasses
+import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from pellucid.bundle import Model, PictureModel, load
-from pellucid.data.inputs import Input, blocks_of, decoders, first_few, fit_inputs
+from pellucid.bundle import Model, load
 from pellucid.data.listing import TEST, Listing
-from pellucid.data.reading import read_images
+from pellucid.data.reading import read_data
 from pellucid.data.targets import read_number
 from pellucid.data.wording import quoted, some
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import score, score_numbers
 from pellucid.pipeline.evaluated import Evaluation
+from pellucid.pipeline.incoming import first_few, incoming_rows, noun_of
 from pellucid.settings import Settings
 
 _NAMES_SHOWN = 10
@@ -30,14 +32,14 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on the test split of the data, or on all rows where there is none.
 
-    Whether labels are classes or numbers is the model's to decide.
+    Whether inputs are pictures or texts, and labels classes or numbers, is the model's to decide.
 
     Args:
-        run: a run or a model folder of pictures, neural or classical, of classes or numbers.
+        run: a run or a model folder of pictures or texts, neural or classical, of classes or numbers.
         place: DATA, in any of its forms.
-        settings: columns and encoding of tables, whether unreadable pictures are left out, seed of
+        settings: columns and encoding of tables, whether unreadable inputs are left out, seed of
             the bootstrap.
-        progress: told the pictures done and the pictures in all.
+        progress: told the inputs done and the inputs in all.
 
     Returns:
         The scores.
@@ -48,7 +50,7 @@ def evaluate(
         ModelFileError: the model is damaged or unsafe.
     """
     model = load(run)
-    listing = read_images(place, dataclasses.replace(settings, target="class"))
+    listing = _listing(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
     labels = (_numbers if model.is_numbers else _class_codes)(listing, rows, model)
@@ -56,16 +58,55 @@ def evaluate(
     scores = (score_numbers if model.is_numbers else score)(labels[is_readable], answers, settings.seed)
     return Evaluation(
         run=str(run),
+        noun=noun_of(model),
         place=listing.place,
         rows="test split" if chosen else "all rows",
         skipped=int((~is_readable).sum()),
         classes=model.classes,
         scores=scores,
-        warnings=(*_about_pictures(listing.warnings), *warnings),
+        warnings=(
+            *_about_inputs(listing.warnings),
+            *warnings,
+            *(() if chosen else _learnt_before(Path(run), place, len(listing))),
+        ),
     )
 
 
-def _about_pictures(warnings: Sequence[str]) -> list[str]:
+def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
+    """A warning where the data is what the run itself was made from: it knows most of it by now."""
+    try:
+        former = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
+        counted = sum(int(former[split]) for split in ("train", "validation", "test"))
+        is_same = os.path.realpath(former["place"]) == os.path.realpath(place)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()  # a model folder, or a run that was left before its end
+    if not is_same or rows < counted:
+        return ()
+    return (
+        f"warning: {run} was trained on {place} itself, so these scores flatter it; give data that it has "
+        "not seen, or see its report for the test",
+    )
+
+
+def _listing(model: Model, place: str, settings: Settings) -> Listing:
+    """The data, read as what the model takes.
+
+    Raises:
+        DataError: it holds something else, or cannot be read.
+    """
+    task = "text" if model.takes == "texts" else "image"
+    try:
+        return read_data(place, dataclasses.replace(settings, task=task, target="class"))
+    except UsageError as error:
+        if not str(error).startswith("--task"):
+            raise
+        raise DataError(
+            f"{place}: holds no {noun_of(model)}s, which are what the model takes; give labelled "
+            f"{noun_of(model)}s"
+        ) from error
+
+
+def _about_inputs(warnings: Sequence[str]) -> list[str]:
     """What reading said, but for what it decided about labels, which is the model's to decide."""
     return [warning for warning in warnings if "--target" not in warning]
 
@@ -123,38 +164,35 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _answers(
-    model: PictureModel,
+    model: Model,
     listing: Listing,
     rows: Sequence[int],
     skip_bad: bool,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[Float64[np.ndarray, "readable ..."], Bool[np.ndarray, " rows"], tuple[str, ...]]:
-    """Probabilities or numbers of the readable pictures, which of the rows those are, and warnings.
+    """Probabilities or numbers of the usable inputs, which of the rows those are, and warnings.
 
     Raises:
-        DataError: pictures cannot be read and are not to be skipped, or none can be read.
+        DataError: inputs cannot be read and are not to be skipped, or none can be read.
     """
     ask = model.predict_values if model.is_numbers else model.predict_proba
-    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
-    sources = listing.paths if pixels is None else pixels
-    assert sources is not None
-    inputs = [Input(listing.sources[index], sources[index]) for index in rows]
-    found, errors, warnings = [], [], []
-    with decoders() as executor:
-        for block in blocks_of(inputs, model.preprocessing):
-            fitted = fit_inputs(block, model.preprocessing, executor)
-            found.append(ask(fitted.pixels))
-            errors += fitted.errors
-            warnings += fitted.warnings
-            if progress is not None:
-                progress(len(errors), len(rows))
+    found: list[np.ndarray] = []
+    errors: list[str] = []
+    warnings: list[str] = []
+    for block in incoming_rows(model, listing, rows).blocks:
+        found.append(ask(block.inputs))
+        errors += block.errors
+        warnings += block.warnings
+        if progress is not None:
+            progress(len(errors), len(rows))
+    noun = noun_of(model)
     bad = [f"{listing.sources[index]}: {error}" for index, error in zip(rows, errors, strict=True) if error]
     if bad and not skip_bad:
         listed = "\n  ".join(bad)
         raise DataError(
-            f"{listing.place}: {len(bad):,} pictures cannot be read; mend them or leave them out with "
+            f"{listing.place}: {len(bad):,} {noun}s cannot be read; mend them or leave them out with "
             f"--skip-bad\n  {listed}"
         )
     if len(bad) == len(rows):
-        raise DataError(f"{listing.place}: no picture can be read; the first is {bad[0]}")
-    return np.concatenate(found), np.array([not error for error in errors]), first_few(warnings)
+        raise DataError(f"{listing.place}: no {noun} can be read; the first is {bad[0]}")
+    return np.concatenate(found), np.array([not error for error in errors]), first_few(warnings, noun)

@@ -1,4 +1,4 @@
-"""Scores of a trained model on labelled pictures, for people and for programs."""
+"""Scores of a trained model on labelled data, for people and for programs."""
 
 import math
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ _SCORE_WORDS = {
     "log_loss": "Log loss (nats)",
     "expected_calibration_error": "Expected calibration error",
 }
+_KINDS = {"picture": "image", "text": "text"}
 _NUMBER_WORDS = {
     "mean_absolute_error": "Mean absolute error",
     "root_mean_squared_error": "Root mean squared error",
@@ -27,19 +28,21 @@ _NUMBER_WORDS = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model on labelled pictures.
+    """Scores of a model on labelled pictures or texts.
 
     Attributes:
         run: the run or model folder.
+        noun: what one input is: `picture` or `text`.
         place: the data.
         rows: which part of the data was scored: `test split` or `all rows`.
-        skipped: pictures left out because they could not be read.
+        skipped: inputs left out because they could not be read.
         classes: the model's classes; none where it predicts numbers.
         scores: with intervals.
         warnings: sentences for the user about the data.
     """
 
     run: str
+    noun: str
     place: str
     rows: str
     skipped: int
@@ -55,7 +58,7 @@ class Evaluation:
         """
         document = {
             "format": _FORMAT,
-            "task": "image-classification" if self.classes else "image-regression",
+            "task": f"{_KINDS[self.noun]}-{'classification' if self.classes else 'regression'}",
             "run": self.run,
             "data": {
                 "place": self.place,
@@ -78,7 +81,7 @@ class Evaluation:
         """
         lines = [
             f"Data    {_printable(self.place)}",
-            f"Scored  {self.rows}: {self.scores.examples:,} pictures, {self.skipped:,} skipped",
+            f"Scored  {self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped",
             "",
         ]
         if isinstance(self.scores, Scores):

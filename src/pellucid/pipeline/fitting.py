@@ -5,30 +5,29 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model
-from pellucid.classical import NUMBER_RIVALS, RIVALS, Budget, Fitted, Lesson, fit_rival
-from pellucid.data import Preprocessing
-from pellucid.errors import UsageError
+from pellucid.bundle import ClassicalModel, Model
+from pellucid.classical import Budget, Fitted, Lesson, fit_rival
+from pellucid.data.texts import Texts
 from pellucid.pipeline.plan import make_plan
-from pellucid.settings import CLASSICAL, ROWS, Settings, parse_duration
-from pellucid.training import Examples, Session
+from pellucid.pipeline.preparation import (
+    Material,
+    classical_model_of,
+    model_of,
+    network_name,
+    prepared_for,
+    session_of,
+)
+from pellucid.pipeline.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.settings import CLASSICAL, Settings, parse_duration
 from pellucid.training.determinism import choose_threads
 
-_STEER_BOTH = frozenset({"image_size", "model", "time_limit", "metric", "seed", "threads"})
-_TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu"}
-"""Settings of networks, and the values that say what a classical model does anyway."""
-
-_NETWORK_SETTINGS = (
-    frozenset(
-        row.name
-        for row in ROWS
-        if row.group in ("network", "training") or row.name in ("precision", "device")
-    )
-    - _STEER_BOTH
-)
-
 _FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
-_SHARE_OF_LIMIT = 0.3
+_SECONDS_A_BYTE = 2e-6
+_LEAST_GRANTED = 0.1
+SHARE_OF_LIMIT = 0.3
+"""Of a time limit, what all rivals together may take."""
+LEAST_SHARE = 0.1
+"""Of a time limit, what training a network gets in any case, even where the time is up before."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,7 @@ class FittedModel:
 
 def fit_model(
     settings: Settings,
-    examples: Examples,
-    classes: tuple[str, ...],
-    preprocessing: Preprocessing | None,
+    material: Material,
     *,
     class_weights: tuple[float, ...] | None = None,
     began: float | None = None,
@@ -57,10 +54,9 @@ def fit_model(
 
     Args:
         settings: what the user asked for.
-        examples: pictures or feature vectors with their labels; the validation split may be empty.
-        classes: names of the classes; none for numbers.
-        preprocessing: how the pictures were fitted; `None` for feature vectors.
-        class_weights: weights in the loss in the order of `classes`, in place of those by rule.
+        material: pictures, feature vectors or texts with their labels; the validation split may be
+            empty.
+        class_weights: weights in the loss in the order of the classes, in place of those by rule.
         began: reading of `time.monotonic` from which a time limit counts; default: now.
 
     Returns:
@@ -70,91 +66,80 @@ def fit_model(
         UsageError: a setting contradicts the data, the model or another setting.
         DivergedError: the loss stopped being finite.
     """
-    require_fitting_model(settings, is_numbers=examples.is_numbers)
+    require_fitting_model(settings, is_numbers=material.is_numbers)
     if settings.model in CLASSICAL:
-        budget = budget_within(settings, len(examples.train))
-        lesson = lesson_of(examples)
-        return FittedModel(
-            fit_classical(settings.model, lesson, settings, classes, preprocessing, budget)[1], []
-        )
+        require_fitting_inputs(settings, material.takes)
+        budget = budget_within(settings, material)
+        return FittedModel(fit_classical(settings.model, material, settings, budget)[1], [])
     began = time.monotonic() if began is None else began
-    plan = make_plan(settings, examples)
+    prepared = prepared_for(network_name(settings, material), material, settings)
+    plan = make_plan(settings, prepared)
     recipe = plan.recipe
     if class_weights is not None:
         recipe = dataclasses.replace(recipe, class_weights=class_weights)
-    session = Session.start(plan.network, examples, recipe)
+    session = session_of(plan.network, prepared, recipe)
     limit = parse_duration(settings.time_limit)
     if limit is not None:
-        session.limit(limit - (time.monotonic() - began), scored_after=0)
+        session.limit(limit - (time.monotonic() - began), 0, least=LEAST_SHARE * limit)
     network = session.run()
-    model = (
-        FeatureModel(network, classes)
-        if preprocessing is None
-        else ImageModel(network, preprocessing, classes, mirror=recipe.augmentation.mirror)
-    )
-    return FittedModel(model, session.state.history)
+    return FittedModel(model_of(network, prepared, material.classes, recipe), session.state.history)
 
 
 def fit_classical(
-    name: str,
-    lesson: Lesson,
-    settings: Settings,
-    classes: tuple[str, ...],
-    preprocessing: Preprocessing | None,
-    budget: Budget,
+    name: str, material: Material, settings: Settings, budget: Budget, lesson: Lesson | None = None
 ) -> tuple[Fitted, ClassicalModel]:
     """Fit one classical model.
 
     Args:
         name: of the model.
-        lesson: what it learns from.
+        material: what it learns from.
         settings: seed, threads and metric.
-        classes: names of the classes; none for numbers.
-        preprocessing: how the pictures were fitted; `None` for feature vectors.
         budget: bounds of its work.
+        lesson: of the same material, where several models share what was computed for it.
 
     Returns:
         How it was fitted, and the model.
     """
     fitted = fit_rival(
         name,
-        lesson,
+        lesson or lesson_of(material),
         seed=settings.seed,
         threads=choose_threads(settings),
         metric=settings.metric,
         budget=budget,
     )
-    return fitted, ClassicalModel(fitted.predictor, fitted.features, classes, preprocessing=preprocessing)
+    return fitted, classical_model_of(fitted, material)
 
 
-def lesson_of(examples: Examples) -> Lesson:
+def lesson_of(material: Material) -> Lesson:
     """What a classical model learns from.
 
     Args:
-        examples: pictures or feature vectors with their labels.
+        material: pictures, feature vectors or texts with their labels.
 
     Returns:
         The lesson.
     """
     return Lesson(
-        inputs=examples.inputs,
-        labels=examples.labels,
-        train=examples.train,
-        validation=examples.validation,
-        classes=examples.classes,
-        kind="pictures" if examples.inputs.ndim == 4 else "values",
+        inputs=material.inputs,
+        labels=material.labels,
+        train=material.train,
+        validation=material.validation,
+        classes=len(material.classes),
+        kind=material.takes,
     )
 
 
-def budget_within(settings: Settings, examples: int) -> Budget:
+def budget_within(settings: Settings, material: Material, seconds: float | None = None) -> Budget:
     """The rivals' budget: counts that follow from the settings and the data, never from the clock.
 
-    Under a time limit the rivals may take three tenths of it, going by what they took on
-    Fashion-MNIST on two cores.
+    Under a time limit the rivals may take three tenths of it, going by what they took on two cores on
+    Fashion-MNIST, or for each byte of the bundled mails.
 
     Args:
         settings: for the time limit.
-        examples: training examples.
+        material: for the amount of it.
+        seconds: that a run set aside for them; default: three tenths of the limit.
 
     Returns:
         The whole budget, or a share of it.
@@ -162,40 +147,14 @@ def budget_within(settings: Settings, examples: int) -> Budget:
     limit = parse_duration(settings.time_limit)
     if limit is None:
         return Budget()
-    expected = max(_LEAST_SECONDS, _FULL_SECONDS * min(1.0, examples / _FULL_EXAMPLES))
-    share = _SHARE_OF_LIMIT * limit / expected
+    granted = SHARE_OF_LIMIT * limit if seconds is None else max(seconds, _LEAST_GRANTED)
+    share = granted / max(_LEAST_SECONDS, _expected(material))
     return Budget() if share >= 1 else Budget.shrunk(share)
 
 
-def require_fitting_model(settings: Settings, *, is_numbers: bool) -> None:
-    """Refuse a model that cannot learn such labels, and settings that a classical model has no use for.
-
-    Args:
-        settings: what the user asked for.
-        is_numbers: whether numbers are predicted, not classes.
-
-    Raises:
-        UsageError: naming what fits.
-    """
-    if settings.model not in CLASSICAL:
-        return
-    fitting = NUMBER_RIVALS if is_numbers else RIVALS
-    if settings.model not in fitting:
-        wanted, other = ("numbers", "classes") if is_numbers else ("classes", "numbers")
-        raise UsageError(
-            f"--model: {settings.model} predicts {other}, and these labels are {wanted}; "
-            f"choose auto, a network or one of {', '.join(fitting)}"
-        )
-    idle = [row.flag for row in ROWS if _is_idle(row.name, getattr(settings, row.name), row.default)]
-    if idle:
-        raise UsageError(
-            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} networks only, and --model is "
-            f"{settings.model}; leave {'it' if len(idle) == 1 else 'them'} out"
-        )
-
-
-def _is_idle(name: str, value: Any, default: Any) -> bool:
-    """Whether a setting was given that would change nothing."""
-    if name not in _NETWORK_SETTINGS or value == default:
-        return False
-    return name not in _TRUE_OF_CLASSICAL or value != _TRUE_OF_CLASSICAL[name]
+def _expected(material: Material) -> float:
+    """Seconds that all rivals together may take."""
+    inputs, train = material.inputs, material.train
+    if isinstance(inputs, Texts):
+        return _SECONDS_A_BYTE * float((inputs.offsets[train + 1] - inputs.offsets[train]).sum())
+    return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES)

@@ -2,53 +2,119 @@
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from pellucid.bundle import ImageModel
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
+from pellucid.errors import UsageError
 from pellucid.pipeline.entrants import Entrant, answers
-from pellucid.pipeline.plan import Plan
+from pellucid.pipeline.plan import Plan, make_plan
+from pellucid.pipeline.preparation import (
+    Prepared,
+    encoder_json,
+    material_of,
+    model_of,
+    network_name,
+    prepared_for,
+    session_of,
+)
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.stages import Stages
+from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.checkpoints import load_checkpoint
 from pellucid.training.observers import Checkpointer, HistoryFile, StopOnSignal
 
 
-def limited(session: Session, plan: Plan, seconds: float, dataset: Dataset) -> Plan:
+@dataclass(frozen=True)
+class Planned:
+    """A network about to be trained.
+
+    Attributes:
+        plan: its layers and its recipe.
+        prepared: what it trains on.
+        session: where its training stands.
+    """
+
+    plan: Plan
+    prepared: Prepared
+    session: Session
+
+
+def planned(
+    settings: Settings, dataset: Dataset, former: Mapping[str, Any] | None, stages: Stages
+) -> Planned:
+    """Decide, or take over, how the network of a run is trained.
+
+    Args:
+        settings: what the user asked for.
+        dataset: the data.
+        former: `config.json` of the run being resumed, or `None`.
+        stages: shows what is decided.
+
+    Returns:
+        The network at step 0.
+
+    Raises:
+        UsageError: settings contradict the data, each other or this machine.
+    """
+    material = material_of(dataset)
+    if former is not None:
+        plan = Plan.from_json(former["plan"])
+        prepared = prepared_for(plan.name, material, settings)
+        _require_same_encoder(former, prepared)
+        return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
+    with stages.stage("planning") as stage:
+        prepared = prepared_for(network_name(settings, material), material, settings)
+        plan = make_plan(settings, prepared)
+        session = session_of(plan.network, prepared, plan.recipe)
+        stage.words = f"planned {plan.name}: {recipe_words(plan)}"
+        stage.details += plan.reasons
+    return Planned(plan, prepared, session)
+
+
+def _require_same_encoder(former: Mapping[str, Any], prepared: Prepared) -> None:
+    """Refuse to go on with texts cut otherwise than before: every weight would mean something else.
+
+    Raises:
+        UsageError: the encoder differs from that of the run being resumed.
+    """
+    if prepared.encoder is not None and former.get("encoder") != encoder_json(prepared.encoder):
+        raise UsageError(
+            "--resume: texts are cut into other tokens than when the run was started, by another version "
+            "of a library; install the versions in config.json, or start again with --overwrite"
+        )
+
+
+def limited(network: Planned, seconds: float, dataset: Dataset, least: float) -> Planned:
     """Shorten a plan to what fits into a time.
 
     Args:
-        session: at step 0; its recipe is shortened too.
-        plan: the whole plan.
+        network: at step 0; its session is shortened too.
         seconds: left for training and for scoring afterwards.
         dataset: its validation and test examples are scored afterwards.
+        least: seconds that training gets in any case.
 
     Returns:
-        The plan with fewer steps.
+        The same with fewer steps.
 
     Raises:
         UsageError: not even a few steps fit.
     """
-    session.limit(seconds, scored_after=len(dataset.validation) + len(dataset.test))
-    return dataclasses.replace(plan, recipe=session.batches.recipe)
+    network.session.limit(seconds, len(dataset.validation) + len(dataset.test), least)
+    plan = dataclasses.replace(network.plan, recipe=network.session.batches.recipe)
+    return dataclasses.replace(network, plan=plan)
 
 
 def train_network(
-    folder: RunFolder,
-    session: Session,
-    plan: Plan,
-    dataset: Dataset,
-    identity: Mapping[str, Any],
-    stages: Stages,
+    folder: RunFolder, network: Planned, dataset: Dataset, identity: Mapping[str, Any], stages: Stages
 ) -> Entrant:
     """Train to the end of the recipe.
 
     Args:
         folder: the run's folder; checkpoints and the history are written there.
-        session: the network at step 0.
-        plan: its plan.
+        network: at step 0.
         dataset: the data.
         identity: the data as `config.json` knows it; kept in every checkpoint.
         stages: shows progress.
@@ -60,6 +126,7 @@ def train_network(
         DivergedError: the loss stopped being finite.
         InterruptedRun: a signal came; a checkpoint was written.
     """
+    plan, session = network.plan, network.session
     if load_checkpoint(folder.checkpoints, session.state) is not None:
         stages.line(f"going on after step {session.state.step:,} of {plan.recipe.total_steps:,}")
     checkpointer = Checkpointer(folder.checkpoints, identity, plan.recipe.total_steps)
@@ -71,12 +138,7 @@ def train_network(
         best = session.state.best
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
-    model = ImageModel(
-        session.network,
-        dataset.preprocessing,
-        dataset.classes,
-        mirror=plan.recipe.augmentation.mirror,
-    )
+    model = model_of(session.network, network.prepared, dataset.classes, plan.recipe)
     return Entrant(
         name=plan.name,
         model=model,
@@ -114,6 +176,8 @@ def recipe_words(plan: Plan) -> str:
             parts.append("mirrored in every other epoch")
         if augmentation.erase > 0:
             parts.append(f"a rectangle erased from {100 * augmentation.erase:.0f} % of them")
+    if recipe.word_dropout:
+        parts.append(f"{100 * recipe.word_dropout:.0f} % of the tokens replaced by unknown")
     if recipe.class_weights is not None:
         parts.append("classes weighted for balance")
     return ", ".join(parts)

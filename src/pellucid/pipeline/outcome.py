@@ -29,6 +29,7 @@ class Outcome:
         curve: the learning curve, or `None`.
         suspects: likely label errors, or `None`.
         folds: the form of `folds` in `metrics.json`, or `None`.
+        text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
     """
 
     dataset: Dataset
@@ -43,6 +44,7 @@ class Outcome:
     curve: LearningCurve | None
     suspects: Suspects | None
     folds: Mapping[str, Any] | None
+    text: Mapping[str, Any] | None
 
     @property
     def recommended(self) -> Entrant:

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
+import numpy as np
+from jaxtyping import UInt8
+
 from pellucid.data import Dataset
 from pellucid.data.augmentation import probe_mirroring, usual_shift
 from pellucid.data.number_probe import probe_variations
-from pellucid.errors import DataError, UsageError
-from pellucid.networks import InputFacts, NetworkConfig, design
+from pellucid.errors import DataError
+from pellucid.networks import NetworkConfig, design
+from pellucid.pipeline.preparation import Prepared
 from pellucid.settings import Settings
 from pellucid.training import Examples, Recipe, Surroundings, choose_recipe
 from pellucid.training.determinism import (
@@ -22,6 +26,7 @@ from pellucid.training.determinism import (
 )
 
 _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
+_LIBRARIES_OF_TEXTS = ("tokenizers",)
 
 
 @dataclass(frozen=True)
@@ -60,23 +65,12 @@ class Plan:
         )
 
 
-def examples_of(dataset: Dataset) -> Examples:
-    """What training sees of a data set."""
-    return Examples(
-        inputs=dataset.inputs,
-        labels=dataset.labels,
-        train=dataset.train,
-        validation=dataset.validation,
-        classes=len(dataset.classes),
-    )
-
-
-def make_plan(settings: Settings, examples: Examples) -> Plan:
+def make_plan(settings: Settings, prepared: Prepared) -> Plan:
     """Decide the network and the recipe.
 
     Args:
         settings: what the user asked for.
-        examples: the data.
+        prepared: what the network trains on.
 
     Returns:
         The plan, before any time limit shortens it.
@@ -84,16 +78,17 @@ def make_plan(settings: Settings, examples: Examples) -> Plan:
     Raises:
         UsageError: settings contradict the data, each other or this machine.
     """
-    is_pictures = examples.inputs.ndim == 4
-    name = _model_name(settings, is_pictures)
-    asks = is_pictures and settings.augment is not False
-    kept = _kept_by_variations(settings, examples) if asks else _Kept(False, False, False, ())
+    examples, pictures = prepared.examples, prepared.pictures
+    kept = _Kept(False, False, False, ())
+    if pictures is not None and settings.augment is not False:
+        kept = _kept_by_variations(settings.seed, pictures, examples)
     device = choose_device(settings)
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
-        is_pictures=is_pictures,
-        shortest_side=min(examples.inputs.shape[1:3]) if is_pictures else 0,
+        takes=examples.takes,
+        model=prepared.name,
+        shortest_side=0 if pictures is None else min(pictures.shape[1:3]),
         mirror_keeps_class=kept.mirror,
         precision=choose_precision(settings, device),
         device=device,
@@ -102,8 +97,8 @@ def make_plan(settings: Settings, examples: Examples) -> Plan:
         erase_keeps_label=kept.erase,
     )
     recipe = choose_recipe(settings, around)
-    facts = InputFacts(_input_shape(examples), max(1, examples.classes), len(examples.train))
-    return Plan(name, design(name, settings, facts), recipe, kept.reasons)
+    network = design(prepared.name, settings, prepared.facts)
+    return Plan(prepared.name, network, recipe, (*prepared.reasons, *kept.reasons))
 
 
 class _Kept(NamedTuple):
@@ -115,14 +110,16 @@ class _Kept(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def _kept_by_variations(settings: Settings, examples: Examples) -> _Kept:
+def _kept_by_variations(
+    seed: int, pixels: UInt8[np.ndarray, "n height width channels"], examples: Examples
+) -> _Kept:
     """Ask the training data.
 
     Classes survive a shift and a missing piece. What a number measures may be the very amount or
     place of something, so it must be shown to survive; noise in a piece never is.
     """
-    draws = generator(settings.seed, Purpose.PROBE)
-    pixels, labels, train = examples.inputs, examples.labels, examples.train
+    draws = generator(seed, Purpose.PROBE)
+    labels, train = examples.labels, examples.train
     if not examples.is_numbers:
         probe = probe_mirroring(pixels, labels, train, draws)
         return _Kept(probe.keeps_class, True, True, (probe.sentence(),))
@@ -132,23 +129,30 @@ def _kept_by_variations(settings: Settings, examples: Examples) -> _Kept:
     return _Kept(mirroring.keeps_number, shifting.keeps_number, False, reasons)
 
 
-def _model_name(settings: Settings, is_pictures: bool) -> str:
-    """`auto` is `cnn` for pictures and `mlp` for tables of features."""
-    if settings.model == "auto":
-        return "cnn" if is_pictures else "mlp"
-    if not is_pictures and settings.model != "mlp":
-        raise UsageError(f"--model: {settings.model} needs pictures, not feature vectors; use mlp")
-    return settings.model
+def versions(dataset: Dataset) -> dict[str, str]:
+    """Versions of Python and of the libraries that decide results.
+
+    Args:
+        dataset: texts also depend on what cuts them into tokens.
+
+    Returns:
+        Names to versions.
+    """
+    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.is_texts else ()))
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _input_shape(examples: Examples) -> tuple[int, ...]:
-    shape = examples.inputs.shape
-    return (shape[3], shape[1], shape[2]) if len(shape) == 4 else (shape[1],)
+def task_name(dataset: Dataset) -> str:
+    """The task as `metrics.json` names it.
 
+    Args:
+        dataset: the data.
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that decide results."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+    Returns:
+        Such as `image-classification` or `text-regression`.
+    """
+    kind = "text" if dataset.is_texts else "image"
+    return f"{kind}-{'regression' if dataset.is_numbers else 'classification'}"
 
 
 def require_same(place: str, former: Mapping[str, Any], dataset: Dataset) -> None:
@@ -183,4 +187,22 @@ def data_identity(dataset: Dataset) -> dict[str, Any]:
         "test": len(dataset.test),
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
+    }
+
+
+def data_json(place: str, dataset: Dataset) -> dict[str, Any]:
+    """The data as `config.json` has it.
+
+    Args:
+        place: DATA.
+        dataset: the data.
+
+    Returns:
+        JSON; `preprocessing` is null for texts, which every model makes ready in its own way.
+    """
+    fitted = dataset.preprocessing
+    return {
+        "place": place,
+        **data_identity(dataset),
+        "preprocessing": None if fitted is None else fitted.to_json(),
     }

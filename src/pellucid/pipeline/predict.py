@@ -1,14 +1,15 @@
-"""Label new pictures with a trained model."""
+"""Label new pictures or texts with a trained model."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.bundle import Model, load
-from pellucid.data.inputs import Fitted, Input, blocks_of, decoders, first_few, fit_inputs, list_inputs
+from pellucid.bundle import Inputs, Model, load
 from pellucid.errors import UsageError
 from pellucid.pipeline.answers import Answer, answers_to, check_ending
-from pellucid.settings import Settings
+from pellucid.pipeline.incoming import Block, first_few, incoming, noun_of
+from pellucid.settings import BASELINES, Settings
 
 _Said = tuple[str | float, float | None, tuple[float, ...]]
 """Class or number, probability of the class, and probabilities of all classes."""
@@ -18,11 +19,13 @@ class Predicted(NamedTuple):
     """What came of labelling.
 
     Attributes:
-        labelled: pictures that got a label or a number.
-        unreadable: pictures that could not be read, each with a row that says why.
+        noun: what one input is: `picture` or `text`.
+        labelled: those that got a label or a number.
+        unreadable: those that could not be read, each with a row that says why.
         warnings: sentences for the user.
     """
 
+    noun: str
     labelled: int
     unreadable: int
     warnings: tuple[str, ...]
@@ -37,75 +40,87 @@ def predict(
     with_probabilities: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Predicted:
-    """Label pictures and write one row for each, in their order.
+    """Label pictures or texts and write one row for each, in their order.
 
     Pictures are decoded and labelled block by block, so memory does not grow with their number.
-    One that cannot be read gets a row with the reason, and the work goes on.
+    An input that cannot be read gets a row with the reason, and the work goes on.
 
     Args:
-        run: a run or a model folder of pictures, neural or classical, of classes or numbers.
+        run: a run or a model folder of pictures or texts, neural or classical, of classes or numbers.
         inputs: files, folders or tables.
         out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
-        settings: column of the paths and encoding of tables.
+        settings: column of the inputs and encoding of tables.
         with_probabilities: whether each class gets a column.
-        progress: told the pictures done and the pictures in all.
+        progress: told the inputs done and the inputs in all.
 
     Returns:
         How many were labelled and how many could not be read.
 
     Raises:
         UsageError: `out` has another ending, or probabilities of numbers are asked for.
-        DataError: an input does not exist or holds no pictures.
+        DataError: an input does not exist or holds nothing that the model takes.
         ModelFileError: the model is damaged or unsafe.
         StorageError: `out` cannot be written; a former file is then intact.
     """
     check_ending(out)
-    listed = list_inputs(inputs, settings)
     model = load(run)
+    asked = incoming(model, inputs, settings)
     if with_probabilities and model.is_numbers:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
-    done, unreadable, total = 0, 0, len(listed.pictures)
+    done, unreadable, total = 0, 0, len(asked.names)
     warnings: list[str] = []
+    names = iter(asked.names)
     classes = model.classes if with_probabilities else ()
-    with (
-        answers_to(out, classes, are_numbers=model.is_numbers) as write,
-        decoders() as executor,
-    ):
-        for block in blocks_of(listed.pictures, model.preprocessing):
-            fitted = fit_inputs(block, model.preprocessing, executor)
-            answers = _answers(block, fitted, model, with_probabilities)
+    with answers_to(out, classes, are_numbers=model.is_numbers) as write:
+        for block in asked.blocks:
+            answers = _answers(names, block, model, with_probabilities)
             write(answers)
-            warnings += fitted.warnings
-            done += len(block)
+            warnings += block.warnings
+            done += len(answers)
             unreadable += sum(answer.label is None for answer in answers)
             if progress is not None:
                 progress(done, total)
-    return Predicted(total - unreadable, unreadable, (*listed.warnings, *first_few(warnings)))
+    said = (*asked.warnings, *first_few(warnings, noun_of(model)), *_same_for_all(Path(run), noun_of(model)))
+    return Predicted(noun_of(model), total - unreadable, unreadable, said)
 
 
-def _answers(block: Sequence[Input], fitted: Fitted, model: Model, with_probabilities: bool) -> list[Answer]:
-    """What the model says about each picture of a block."""
-    said: Iterator[_Said] = (_numbers if model.is_numbers else _classes)(model, fitted)
+def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
+    """A warning where a run recommends a model that looks at nothing."""
+    try:
+        recommended = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["recommended"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()  # a model folder, or a run that was left before its end
+    if recommended not in BASELINES:
+        return ()
+    return (
+        f"warning: {run} recommends {recommended}, which gives every {noun} the same answer; "
+        f"the other models stand in {run / 'models'}",
+    )
+
+
+def _answers(names: Iterator[str], block: Block, model: Model, with_probabilities: bool) -> list[Answer]:
+    """What the model says about each input of a block."""
+    said: Iterator[_Said] = (_numbers if model.is_numbers else _classes)(model, block.inputs)
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
     answers = []
-    for picture, error in zip(block, fitted.errors, strict=True):
+    for error in block.errors:
         if error:
-            answers.append(Answer(picture.name, None, None, error, nothing))
+            answers.append(Answer(next(names), None, None, error, nothing))
             continue
         label, probability, probabilities = next(said)
         shown = probabilities if with_probabilities else ()
-        answers.append(Answer(picture.name, label, probability, "", shown))
+        answers.append(Answer(next(names), label, probability, "", shown))
     return answers
 
 
-def _numbers(model: Model, fitted: Fitted) -> Iterator[_Said]:
-    """The number predicted for each readable picture."""
-    for value in model.predict_values(fitted.pixels).tolist():
+def _numbers(model: Model, inputs: Inputs) -> Iterator[_Said]:
+    """The number predicted for each usable input."""
+    for value in model.predict_values(inputs).tolist():
         yield value, None, ()
 
 
-def _classes(model: Model, fitted: Fitted) -> Iterator[_Said]:
-    """The most probable class of each readable picture, its probability, and all of them."""
-    for probabilities in model.predict_proba(fitted.pixels).tolist():
+def _classes(model: Model, inputs: Inputs) -> Iterator[_Said]:
+    """The most probable class of each usable input, its probability, and all of them."""
+    for probabilities in model.predict_proba(inputs).tolist():
         best = max(range(len(probabilities)), key=probabilities.__getitem__)
         yield model.classes[best], probabilities[best], tuple(probabilities)

@@ -8,6 +8,7 @@ from pellucid.bundle import save
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.outcome import Outcome
+from pellucid.pipeline.plan import task_name
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.showing import report_facts
 from pellucid.pipeline.suspects import as_json
@@ -35,7 +36,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
     link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")
     metrics = {
         "format": _FORMAT,
-        "task": "image-regression" if dataset.is_numbers else "image-classification",
+        "task": task_name(dataset),
         "seed": seed,
         "classes": list(dataset.classes),
         "data": outcome.check.metrics(),
@@ -46,6 +47,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_errors": as_json(outcome.suspects),
         "folds": outcome.folds,
+        **({} if outcome.text is None else {"text": outcome.text}),
     }
     report = render(report_facts(outcome, metrics))
     write_file(folder.path / "report.html", report.encode())

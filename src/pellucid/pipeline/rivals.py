@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.bundle import ClassicalModel, ImageModel, load_any, save
+from pellucid.bundle import ClassicalModel, load_any, save
 from pellucid.classical import (
     NUMBER_ON_NETWORK,
     NUMBER_RIVALS,
     ON_NETWORK,
     RIVALS,
+    TEXT_NUMBER_RIVALS,
+    TEXT_RIVALS,
     Candidate,
     Fitted,
     Lesson,
@@ -20,32 +22,40 @@ from pellucid.classical import (
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
-from pellucid.networks import Network
 from pellucid.pipeline.entrants import Entrant, answers
 from pellucid.pipeline.fitting import budget_within, fit_classical, lesson_of
-from pellucid.pipeline.plan import examples_of
+from pellucid.pipeline.preparation import material_of, model_on_network
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.determinism import Purpose, choose_threads, generator
 
 _FITTED = "fitted.json"
 _MOST_ON_NETWORK = 20_000
+_MOST_PAIRS = 5_000
+"""Of classes, for each of which a support vector machine has a machine of its own."""
 
 
 def rival_names(dataset: Dataset) -> tuple[str, ...]:
     """The classical models that stand against a network, simplest first.
 
     Args:
-        dataset: decides between classes and numbers.
+        dataset: decides between classes and numbers, pictures and texts.
 
     Returns:
         Names.
     """
+    if dataset.is_texts:
+        return tuple(TEXT_NUMBER_RIVALS if dataset.is_numbers else TEXT_RIVALS)
     return tuple(NUMBER_RIVALS if dataset.is_numbers else RIVALS)
 
 
 def train_rivals(
-    names: Sequence[str], dataset: Dataset, settings: Settings, checkpoints: Path, stages: Stages
+    names: Sequence[str],
+    dataset: Dataset,
+    settings: Settings,
+    checkpoints: Path,
+    stages: Stages,
+    seconds: float | None = None,
 ) -> list[Entrant]:
     """Train classical models on the training split, or take over those a killed run had finished.
 
@@ -55,12 +65,16 @@ def train_rivals(
         settings: seed, threads, metric and time limit.
         checkpoints: folder in which each is kept as soon as it is trained.
         stages: shows a line for each.
+        seconds: set aside for them under a time limit; default: a share of it.
 
     Returns:
         The models in the order of their names.
     """
-    lesson = lesson_of(examples_of(dataset))
-    budget = budget_within(settings, len(dataset.train))
+    if not names:
+        return []
+    material = material_of(dataset)
+    lesson = lesson_of(material)
+    budget = budget_within(settings, material, seconds)
     kept = checkpoints / "rivals"
     make_folder(kept)
     found = []
@@ -71,9 +85,7 @@ def train_rivals(
             found.append(former)
             continue
         with stages.stage(f"training {name}") as stage:
-            fitted, model = fit_classical(
-                name, lesson, settings, dataset.classes, dataset.preprocessing, budget
-            )
+            fitted, model = fit_classical(name, material, settings, budget, lesson)
             entrant = _entrant(fitted, model, dataset)
             _keep(kept / name, entrant)
             stage.words = f"trained {name}{_words([entrant], dataset)}"
@@ -96,15 +108,13 @@ def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: S
     Returns:
         The models, simplest first.
     """
-    model = network.model
-    assert isinstance(model, ImageModel)  # networks of a run take pictures
     with stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
         draws = generator(settings.seed, Purpose.SAMPLE, 1)
         train = np.sort(draws.permutation(dataset.train)[:_MOST_ON_NETWORK])
         positions = np.concatenate([train, dataset.validation])
         hidden = np.concatenate(
             [
-                model.transform(dataset.inputs[positions[at : at + 4096]])
+                network.model.transform(dataset.inputs[positions[at : at + 4096]])
                 for at in range(0, len(positions), 4096)
             ]
         )
@@ -117,25 +127,36 @@ def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: S
             kind="network",
         )
         found = []
-        for name in NUMBER_ON_NETWORK if dataset.is_numbers else ON_NETWORK:
+        names, left_out = _affordable(len(dataset.classes))
+        if left_out:
+            stage.details.append(left_out)
+        for name in names:
             fitted = fit_rival(
                 name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
             )
-            found.append(_standing_on(network, model.network, fitted, dataset))
+            found.append(_standing_on(network, fitted, dataset))
         trained = " and ".join(each.name for each in found)
         stage.words = f"trained {trained}{_words(found, dataset)}"
     return found
 
 
-def _standing_on(network: Entrant, layers: Network, fitted: Fitted, dataset: Dataset) -> Entrant:
-    """A simple model together with the layers it stands on, as one model."""
-    model = ClassicalModel(
-        fitted.predictor,
-        "network",
-        dataset.classes,
-        preprocessing=dataset.preprocessing,
-        network=layers,
+def _affordable(classes: int) -> tuple[tuple[str, ...], str]:
+    """The simple models for the last hidden layer, and a sentence about one that would take minutes."""
+    if classes == 0:
+        return NUMBER_ON_NETWORK, ""
+    pairs = classes * (classes - 1) // 2
+    if pairs <= _MOST_PAIRS:
+        return ON_NETWORK, ""
+    return (
+        tuple(name for name in ON_NETWORK if name != "svm"),
+        f"A support vector machine is left out there: it would train one machine for each of the {pairs:,} "
+        "pairs of classes.",
     )
+
+
+def _standing_on(network: Entrant, fitted: Fitted, dataset: Dataset) -> Entrant:
+    """A simple model together with the layers it stands on, as one model."""
+    model = model_on_network(fitted, network.model)
     return Entrant(
         name=f"{fitted.name}-on-{network.name}",
         model=model,

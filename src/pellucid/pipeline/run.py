@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pellucid.bundle import PictureModel, load
+from pellucid.bundle import Model, load
 from pellucid.reports.numbers import Score, interval, scored, seconds, size
 from pellucid.reports.text import visible
 
@@ -44,7 +44,7 @@ class Run:
         return self.folder / "report.html"
 
     @cached_property
-    def model(self) -> PictureModel:
+    def model(self) -> Model:
         """The recommended model."""
         return load(self.folder)
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.data import Dataset
+from pellucid.data.texts import Texts
 from pellucid.evaluation import confusion_matrix, reliability
 from pellucid.networks import describe
 from pellucid.pipeline.outcome import Outcome
@@ -123,11 +124,26 @@ def uncertain_rows(probabilities: Float64[np.ndarray, "test classes"]) -> list[i
     return [int(row) for row in np.argsort(top[:, 1] - top[:, 0], kind="stable")[:_UNCERTAIN]]
 
 
+def shown(dataset: Dataset, place: int) -> np.ndarray | str:
+    """An example as the report shows it.
+
+    Args:
+        dataset: the data.
+        place: position of the example.
+
+    Returns:
+        A picture as models saw it, or the text.
+    """
+    if isinstance(dataset.inputs, Texts):
+        return dataset.inputs[place]
+    return np.array(dataset.inputs[place])
+
+
 def _answered(dataset: Dataset, row: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:
-    place = dataset.test[row]
+    place = int(dataset.test[row])
     label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
     return Answered(
-        pixels=np.array(dataset.inputs[place]),
+        shown=shown(dataset, place),
         source=dataset.sources[place],
         label=dataset.classes[label],
         predicted=dataset.classes[predicted],
@@ -142,8 +158,8 @@ def _farthest_off(dataset: Dataset, said: Float64[np.ndarray, " test"]) -> list[
     worst = np.argsort(-np.abs(said - labels), kind="stable")[:_MISTAKES]
     return [
         Answered(
-            pixels=np.array(dataset.inputs[dataset.test[row]]),
-            source=dataset.sources[dataset.test[row]],
+            shown=shown(dataset, int(dataset.test[row])),
+            source=dataset.sources[int(dataset.test[row])],
             label=f"{labels[row]:.4g}",
             predicted=f"{said[row]:.4g}",
             probability=None,

@@ -8,8 +8,10 @@ from jaxtyping import Float64
 
 from pellucid.classical import Lesson, extract, fit_rival
 from pellucid.data import Dataset
+from pellucid.data.texts import Texts
 from pellucid.evaluation import label_errors
 from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.showing import shown
 from pellucid.pipeline.stages import Stages
 from pellucid.reports import Suspect, Suspects
 from pellucid.settings import Settings
@@ -19,6 +21,7 @@ _FOLDS = 3
 _MOST_EXAMINED = 20_000
 _SHOWN = 40
 _JUDGE = "logistic-regression"
+_SEEN = {"picture": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
 
 
 def find_suspects(
@@ -32,7 +35,8 @@ def find_suspects(
 
     Validation and test examples are judged by the recommended model, which did not learn from
     them. Training examples are judged, where rivals are trained, by logistic regression on
-    histograms of oriented gradients, three times trained on two thirds and asked about the rest.
+    histograms of oriented gradients, or on TF-IDF of texts, three times trained on two thirds and asked
+    about the rest.
 
     Args:
         dataset: the data.
@@ -52,8 +56,8 @@ def find_suspects(
             found.append(_cross_fitted(dataset, settings))
         share = "" if len(dataset.train) <= _MOST_EXAMINED else f" (of {_MOST_EXAMINED:,}, drawn by chance)"
         method += (
-            f" Training examples{share} were judged by logistic regression on histograms of oriented "
-            "gradients, trained three times on two thirds of them and asked about the rest."
+            f" Training examples{share} were judged by logistic regression on {_SEEN[dataset.noun]}, trained "
+            "three times on two thirds of them and asked about the rest."
         )
     suspects: list[tuple[float, Suspect]] = []
     for positions, probabilities in found:
@@ -74,22 +78,31 @@ def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.
     """Positions of training examples, and probabilities by models that did not learn from them."""
     draws = generator(settings.seed, Purpose.SAMPLE, 3)
     positions = draws.permutation(dataset.train)[:_MOST_EXAMINED]
-    features = extract("hog", dataset.inputs[positions])
+    seen = _seen(dataset, positions)
     labels = dataset.labels[positions]
     places = np.arange(len(positions))
     probabilities = np.zeros((len(positions), len(dataset.classes)))
     for fold in range(_FOLDS):
         asked = places % _FOLDS == fold
-        lesson = Lesson(features, labels, places[~asked], places[:0], len(dataset.classes), kind="values")
+        kind = "texts" if dataset.is_texts else "values"
+        lesson = Lesson(seen, labels, places[~asked], places[:0], len(dataset.classes), kind=kind)
         fitted = fit_rival(_JUDGE, lesson, seed=settings.seed, threads=choose_threads(settings))
-        probabilities[asked] = fitted.predictor.predict(features[asked])
+        features = seen[asked] if fitted.tfidf is None else fitted.tfidf.transform(seen[asked])
+        probabilities[asked] = fitted.predictor.predict(features)
     return positions, probabilities
+
+
+def _seen(dataset: Dataset, positions: np.ndarray) -> np.ndarray | Texts:
+    """What the judge of training examples learns from: features of pictures, or texts as they are."""
+    if isinstance(dataset.inputs, Texts):
+        return Texts.of(dataset.inputs[positions])
+    return extract("hog", dataset.inputs[positions])
 
 
 def _suspect(dataset: Dataset, place: int, found: Any) -> Suspect:
     split = next(name for name, members in dataset.split_positions.items() if place in members)
     return Suspect(
-        pixels=np.array(dataset.inputs[place]),
+        shown=shown(dataset, place),
         source=dataset.sources[place],
         split=split,
         label=dataset.classes[dataset.labels[place]],
@@ -106,7 +119,7 @@ def as_json(suspects: Suspects | None) -> dict[str, Any] | None:
         suspects: what was found, or `None` where it was not looked for.
 
     Returns:
-        JSON without pictures.
+        JSON without the inputs themselves.
     """
     if suspects is None:
         return None

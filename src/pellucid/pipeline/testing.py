@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.data import Dataset
+from pellucid.data.texts import Texts
+from pellucid.encoding import coverage
 from pellucid.evaluation import (
     at_temperature,
     compare_all,
@@ -17,6 +19,7 @@ from pellucid.evaluation import (
     score_numbers,
 )
 from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.preparation import Prepared
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,28 @@ def test_once(entrants: Sequence[Entrant], dataset: Dataset) -> dict[str, Tested
     return found
 
 
+def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
+    """How the network read texts, and how much of the test texts it knew.
+
+    Args:
+        prepared: what it was trained on.
+        dataset: for the test texts.
+
+    Returns:
+        The form of `text` in `metrics.json`; `None` where the inputs are others.
+    """
+    encoder = prepared.encoder
+    if encoder is None or not isinstance(dataset.inputs, Texts):
+        return None
+    return {
+        "encoder": encoder.to_json().get("tokens", encoder.kind),
+        "vocabulary": encoder.vocabulary,
+        "length": encoder.length,
+        "test_coverage": coverage(encoder, dataset.inputs[dataset.test])._asdict(),
+        "reasons": list(prepared.reasons),
+    }
+
+
 def entry(entrant: Entrant, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing.
 
@@ -80,7 +105,7 @@ def entry(entrant: Entrant, tested: Tested, dataset: Dataset, seed: int) -> dict
         "bytes": 0,
         "milliseconds_per_example": round(tested.milliseconds, 4),
         "features": entrant.features,
-        "candidates": [each._asdict() for each in entrant.candidates],
+        "candidates": [each.to_json() for each in entrant.candidates],
         "calibration": None if dataset.is_numbers else _calibration(entrant, tested, labels, seed),
     }
 

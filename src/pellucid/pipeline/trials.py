@@ -18,7 +18,7 @@ from pellucid.errors import DivergedError
 from pellucid.files import make_folder, write_json
 from pellucid.pipeline.entrants import answers
 from pellucid.pipeline.fitting import fit_model
-from pellucid.pipeline.plan import examples_of
+from pellucid.pipeline.preparation import material_of
 from pellucid.settings import Settings
 
 
@@ -155,7 +155,7 @@ def train_and_judge(trial: Trial, fold: Dataset) -> Judged:
     """
     began = time.perf_counter()
     try:
-        fitted = fit_model(trial.settings, examples_of(fold), fold.classes, fold.preprocessing)
+        fitted = fit_model(trial.settings, material_of(fold))
     except DivergedError as error:
         raise DivergedError(f"{trial.words}: {error}") from error
     seconds = time.perf_counter() - began

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.reports.bands import BandPlot, Bundle, band_plot, by_training
 from pellucid.reports.entries import OF_CLASSES, OF_NUMBERS, Measure
+from pellucid.reports.facts import noun_of
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.plots import Ruler, round_steps, ruler
 from pellucid.reports.report import environment
@@ -41,6 +42,11 @@ class ComparisonFacts:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     command: str
+
+    @property
+    def noun(self) -> str:
+        """What one example is called, such as `picture`."""
+        return noun_of(self.metrics)
 
     @property
     def found(self) -> Mapping[str, Any]:

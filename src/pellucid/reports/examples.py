@@ -1,4 +1,4 @@
-"""Pictures that stand for what happened: which test examples belong to which cell of the matrix."""
+"""Examples that stand for what happened: which test examples belong to which cell of the matrix."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,7 +26,9 @@ def cell_examples(facts: ReportFacts) -> Mapping[str, Sequence[Answered]]:
 
 def _identity(each: Answered) -> tuple[object, ...]:
     """Equal for the same example, which may stand among the cells and among the mistakes."""
-    return (each.source, each.pixels.shape, each.pixels.tobytes())
+    if isinstance(each.shown, str):
+        return (each.source, each.shown)
+    return (each.source, each.shown.shape, each.shown.tobytes())
 
 
 def _sureness(each: Answered) -> float:

@@ -13,6 +13,19 @@ from pellucid.reports.numbers import Score, finite
 _NOUNS = {"image": "picture", "text": "text"}
 
 
+def noun_of(metrics: Mapping[str, Any]) -> str:
+    """What one example of a run is called.
+
+    Args:
+        metrics: the content of `metrics.json`.
+
+    Returns:
+        `picture`, `text` or, where the task is neither, `example`.
+    """
+    task = str(metrics.get("task", ""))
+    return next((noun for kind, noun in _NOUNS.items() if task.startswith(kind)), "example")
+
+
 @runtime_checkable
 class LayerRow(Protocol):
     """A line of the network's table, as `pellucid.networks.describe` gives it."""
@@ -58,7 +71,8 @@ class Answered:
     """A test example and what the recommended model said about it.
 
     Attributes:
-        pixels: uint8 (height, width, channels) with one or three channels, as the model saw it.
+        shown: a picture, uint8 (height, width, channels) with one or three channels, as the model saw
+            it; or the text.
         source: path or `file:row`.
         label: true class, or true number as text.
         predicted: class answered, or number as text.
@@ -66,7 +80,7 @@ class Answered:
         probability_of_label: what it gave the true class, 0 to 1; `None` for numbers.
     """
 
-    pixels: UInt8[np.ndarray, "height width channels"]
+    shown: UInt8[np.ndarray, "height width channels"] | str
     source: str
     label: str
     predicted: str
@@ -79,7 +93,7 @@ class Suspect:
     """An example whose label is likely wrong.
 
     Attributes:
-        pixels: uint8 (height, width, channels) with one or three channels.
+        shown: a picture, uint8 (height, width, channels) with one or three channels; or the text.
         source: path or `file:row`.
         split: `train`, `validation` or `test`.
         label: its label.
@@ -88,7 +102,7 @@ class Suspect:
         probability_of_label: of its label, by the same model, 0 to 1.
     """
 
-    pixels: UInt8[np.ndarray, "height width channels"]
+    shown: UInt8[np.ndarray, "height width channels"] | str
     source: str
     split: str
     label: str
@@ -186,8 +200,7 @@ class ReportFacts:
     @property
     def noun(self) -> str:
         """What one example is called, such as `picture`."""
-        task = str(self.metrics.get("task", ""))
-        return next((noun for kind, noun in _NOUNS.items() if task.startswith(kind)), "example")
+        return noun_of(self.metrics)
 
     @property
     def recommended(self) -> str:

@@ -59,7 +59,7 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
     "multiply-adds": ("multiply-adds", "Multiplications, each with its addition, for one example."),
     "receptive-field": (
         "receptive field",
-        "Height and width, in pixels of the input, of what one unit of this layer can see.",
+        "Height and width in pixels, or number of tokens of a text, that one unit of this layer can see.",
     ),
     "leaked": (
         "leaked",
@@ -67,6 +67,6 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
     ),
     "near-duplicates": (
         "near duplicates",
-        "Different examples whose content is almost the same, confirmed pixel by pixel.",
+        "Different examples whose content is almost the same, confirmed pixel by pixel or word by word.",
     ),
 }

@@ -1,7 +1,8 @@
 """Foreign text made safe to look at: every character that hides, turns or breaks is shown by its code."""
 
 import re
-from typing import Any
+import unicodedata
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -12,6 +13,10 @@ _LINE_BREAKS = {"\t": "⇥", "\n": "↵", "\r": "␍"}
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
+
+
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+_SPACIOUS = 8
 
 
 def visible(value: Any) -> Any:
@@ -45,3 +50,39 @@ def shortened(text: str, length: int = 40) -> str:
         return text
     tail = length // 3
     return text[: length - tail - 1] + "…" + text[-tail:]
+
+
+class Excerpt(NamedTuple):
+    """What a page shows of a text.
+
+    Attributes:
+        text: the beginning of the text, runs of space as single spaces; with `…` where more follows.
+        characters: of the whole text.
+    """
+
+    text: str
+    characters: int
+
+
+def excerpt(text: str, length: int = 400) -> Excerpt:
+    """Take the beginning of a text, which may be very long.
+
+    Args:
+        text: any text.
+        length: most characters to show, the mark of omission included.
+
+    Returns:
+        The part to show; hidden characters are still in it, for `visible` to show by their code.
+    """
+    start = " ".join(text[: _SPACIOUS * length].split())
+    if len(start) <= length and len(text) <= _SPACIOUS * length:
+        return Excerpt(start, len(text))
+    cut = start[: length - 1]
+    # A mark or joiner that continues the character before it does not stand alone behind the cut.
+    while cut and len(start) > len(cut) and _continues(start[len(cut)]):
+        cut = cut[:-1]
+    return Excerpt(f"{cut.rstrip()}…", len(text))
+
+
+def _continues(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character) in ("Mn", "Me")

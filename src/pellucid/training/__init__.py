@@ -2,9 +2,10 @@
 
 from pellucid.training.batches import Batches, Examples
 from pellucid.training.loop import Observer, fit
-from pellucid.training.recipe import Recipe, Surroundings, choose_recipe
-from pellucid.training.session import Session
+from pellucid.training.recipe import Recipe, choose_recipe
+from pellucid.training.session import Session, WordVectors
 from pellucid.training.state import State
+from pellucid.training.surroundings import Surroundings
 
 __all__ = [
     "Batches",
@@ -14,6 +15,7 @@ __all__ = [
     "Session",
     "State",
     "Surroundings",
+    "WordVectors",
     "choose_recipe",
     "fit",
 ]

@@ -11,8 +11,13 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from pellucid.data.augmentation import augmented_batch
+from pellucid.encoding.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.training.determinism import Purpose, generator
+from pellucid.training.lengths import batches_by_length
 from pellucid.training.recipe import Recipe, batches_per_epoch
+from pellucid.training.surroundings import Takes
+
+_MULTIPLE = 8
 
 
 @dataclass(frozen=True)
@@ -20,14 +25,15 @@ class Examples:
     """What training sees of a data set.
 
     Attributes:
-        inputs: uint8 pictures (n, height, width, channels) or float32 features (n, features).
+        inputs: uint8 pictures (n, height, width, channels), float32 features (n, features) or the
+            token ids of n texts.
         labels: int64 class of each, or float64 number to predict.
         train: ascending positions of the training split.
         validation: ascending positions of the validation split; may be empty.
         classes: number of classes; 0 where numbers are predicted.
     """
 
-    inputs: np.ndarray
+    inputs: np.ndarray | Tokens
     labels: np.ndarray
     train: np.ndarray
     validation: np.ndarray
@@ -38,17 +44,24 @@ class Examples:
         """Whether numbers are predicted and not classes."""
         return self.classes == 0
 
+    @property
+    def takes(self) -> Takes:
+        """Kind of input."""
+        if isinstance(self.inputs, Tokens):
+            return "texts"
+        return "pictures" if self.inputs.ndim == 4 else "values"
+
 
 class Batch(NamedTuple):
     """One step's examples.
 
     Attributes:
-        inputs: raw pixel values or features.
+        inputs: raw pixel values, features or token ids.
         labels: class of each, or number to predict.
         indices: their positions in the data set, for messages.
     """
 
-    inputs: Float[Tensor, "batch ..."]
+    inputs: Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]
     labels: Int64[Tensor, " batch"] | Float64[Tensor, " batch"]
     indices: np.ndarray
 
@@ -74,7 +87,8 @@ class Batches:
         """Batches of one epoch.
 
         A picture mirrored in one epoch is shown as it is in the next, and the other way round
-        (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6).
+        (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). Texts of similar length
+        stand in one batch.
 
         Args:
             epoch: passes already made over the training split.
@@ -83,38 +97,86 @@ class Batches:
         Yields:
             Batches ready for the network.
         """
-        order = generator(self.recipe.seed, Purpose.ORDER, epoch).permutation(self.examples.train)
-        size = self.recipe.batch_size
-        for position in range(start, self.per_epoch):
-            is_last = position == self.per_epoch - 1
-            indices = order[position * size : None if is_last else (position + 1) * size]
+        for position, indices in enumerate(self._cut(epoch)[start:], start=start):
             yield self._batch(indices, epoch, epoch * self.per_epoch + position)
+
+    def typical(self, count: int) -> Iterator[Batch]:
+        """Batches that stand for all, for measuring how long a step takes.
+
+        Args:
+            count: how many at most.
+
+        Yields:
+            The first batches of the first epoch; for texts, batches from its narrowest to its
+            widest in equal steps, again and again where there are few.
+        """
+        cut = self._cut(0)
+        numbers = np.arange(len(cut))[:count]
+        if isinstance(self.examples.inputs, Tokens):
+            lengths = self.examples.inputs.lengths
+            by_width = np.argsort([lengths[indices].max() for indices in cut])
+            numbers = by_width[np.linspace(0, len(cut) - 1, 2 * count + 1)[1::2].round().astype(np.int64)]
+        for number in numbers.tolist():
+            yield self._batch(cut[number], 0, number)
+
+    def _cut(self, epoch: int) -> list[np.ndarray]:
+        """Positions of each batch of an epoch."""
+        draws = generator(self.recipe.seed, Purpose.ORDER, epoch)
+        order = draws.permutation(self.examples.train)
+        size = self.recipe.batch_size
+        if isinstance(self.examples.inputs, Tokens):
+            lengths = self.examples.inputs.lengths[order]
+            return batches_by_length(order, lengths, size, self.per_epoch, draws)
+        return np.split(order, [size * position for position in range(1, self.per_epoch)])
 
     def _batch(self, indices: np.ndarray, epoch: int, number: int) -> Batch:
         augmentation = self.recipe.augmentation
         labels = torch.from_numpy(self.examples.labels[indices])
+        inputs = self.examples.inputs
+        if isinstance(inputs, Tokens):
+            return Batch(self._varied(to_tensor(inputs, indices), number), labels, indices)
         if augmentation.is_off:
-            return Batch(to_tensor(self.examples.inputs[indices]), labels, indices)
+            return Batch(to_tensor(inputs, indices), labels, indices)
         mirrored = (self._mirror_bits[indices] + epoch) % 2 == 1
         pictures = augmented_batch(
-            self.examples.inputs,
+            inputs,
             indices,
             mirrored & augmentation.mirror,
             augmentation,
             generator(self.recipe.seed, Purpose.AUGMENTATION, number),
         )
-        return Batch(to_tensor(pictures), labels, indices)
+        return Batch(_as_tensor(pictures), labels, indices)
+
+    def _varied(self, ids: Int64[Tensor, "batch longest"], number: int) -> Int64[Tensor, "batch longest"]:
+        """Replace some ids by `UNKNOWN`, so that no text hangs on a single word."""
+        if not self.recipe.word_dropout:
+            return ids
+        draws = generator(self.recipe.seed, Purpose.WORDS, number).random(ids.shape, dtype=np.float32)
+        dropped = torch.from_numpy(draws < self.recipe.word_dropout)
+        return ids.masked_fill_(dropped & (ids != PADDING), UNKNOWN)
 
 
-def to_tensor(inputs: np.ndarray) -> Float[Tensor, "batch ..."]:
-    """Pictures or features as the network takes them.
+def to_tensor(
+    inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
+) -> Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]:
+    """Some of the inputs as the network takes them.
 
     Args:
-        inputs: uint8 (batch, height, width, channels) or float32 (batch, features).
+        inputs: uint8 (n, height, width, channels), float32 (n, features) or the ids of n texts.
+        positions: which, in the order wanted.
 
     Returns:
-        float32: (batch, channels, height, width) laid out channels-last, or (batch, features).
+        float32 (batch, channels, height, width) laid out channels-last, float32 (batch, features),
+        or int64 ids (batch, longest), texts filled up at the end with `PADDING` to the longest of
+        them, rounded up to a multiple of 8.
     """
+    if isinstance(inputs, Tokens):
+        return torch.from_numpy(inputs.padded(positions, _MULTIPLE))
+    return _as_tensor(inputs[positions])
+
+
+def _as_tensor(inputs: np.ndarray) -> Float[Tensor, "batch ..."]:
+    """Pictures or features, none left out."""
     if inputs.ndim == 2:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2).float()

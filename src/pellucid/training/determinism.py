@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     MIRROR = 4
     PROBE = 5
     SAMPLE = 6
+    WORDS = 7
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

@@ -8,7 +8,7 @@ from pellucid.training.batches import Batches
 from pellucid.training.determinism import Purpose, seed_torch, torch_seed
 from pellucid.training.recipe import NUMBER_METRIC
 from pellucid.training.schedules import learning_rate
-from pellucid.training.state import Best, Record, State, Sums
+from pellucid.training.state import SPEEDS, Best, Record, State, Sums
 from pellucid.training.steps import Step
 
 _SELECTED_BY = {
@@ -87,7 +87,7 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
             "train_loss": sums.loss / sums.examples,
             **hits,
             **validation,
-            "images_per_second": round(sums.examples / max(sums.seconds, 1e-9), 1),
+            SPEEDS[batches.examples.takes]: round(sums.examples / max(sums.seconds, 1e-9), 1),
         }
     )
     if not validation:

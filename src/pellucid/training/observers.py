@@ -14,7 +14,10 @@ from pellucid.files import write_file
 from pellucid.training.checkpoints import save_checkpoint
 from pellucid.training.recipe import Recipe
 from pellucid.training.signals import signals_to
-from pellucid.training.state import State
+from pellucid.training.state import SPEEDS, State
+
+_WRITING = 20
+"""Checkpoints of large networks are this many times as far apart as writing one takes."""
 
 
 class Checkpointer:
@@ -37,6 +40,7 @@ class Checkpointer:
         self.seconds = seconds
         self.long_seconds = long_seconds
         self.last = time.monotonic()
+        self.took = 0.0
 
     def after_step(self, state: State) -> None:
         """Save when the epoch is a long one."""
@@ -46,13 +50,15 @@ class Checkpointer:
     def after_epoch(self, state: State) -> None:
         """Save at the end of training, and else when the last checkpoint is some seconds old."""
         finished = state.step >= self.total_steps or state.stopped
-        if finished or time.monotonic() - self.last >= self.seconds:
+        if finished or time.monotonic() - self.last >= max(self.seconds, _WRITING * self.took):
             self.save(state)
 
     def save(self, state: State) -> None:
         """Save now."""
+        began = time.monotonic()
         save_checkpoint(self.folder, state, self.identity)
         self.last = time.monotonic()
+        self.took = self.last - began
 
 
 class HistoryFile:
@@ -185,4 +191,5 @@ def epoch_line(state: State, recipe: Recipe) -> str:
     elif "validation_root_mean_squared_error" in record:
         error = f"{record['validation_root_mean_squared_error']:#.4g}".rstrip(".")
         line += f"   validation RMSE {error}"
-    return f"{line}   {record['images_per_second']:,.0f}/s"
+    speed = next(record[name] for name in SPEEDS.values() if name in record)
+    return f"{line}   {speed:,.0f}/s"

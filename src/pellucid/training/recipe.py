@@ -1,7 +1,7 @@
 """From what the user asked for and what the data is to every number training needs.
 
-A preset is a row of `PRESETS`. Whatever the user set stands; the rest comes from the preset or
-from a rule stated here. The finished recipe is printed and saved in `config.json`.
+Whatever the user set stands; the rest comes from a rule. The finished recipe is printed and saved
+in `config.json`.
 """
 
 import dataclasses
@@ -15,38 +15,12 @@ import numpy as np
 from pellucid.data.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
+from pellucid.training.defaults import DEFAULTS, PRESETS
+from pellucid.training.surroundings import Surroundings
 
 IMBALANCE = 5.0
 NUMBER_METRIC = "root-mean-squared-error"
 """What selects the best epoch where numbers are predicted."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What a preset spends.
-
-    Attributes:
-        epochs: passes over a training split of 50,000 examples.
-        erase: probability of random erasing.
-        label_smoothing: share of each target spread over all classes.
-    """
-
-    epochs: int
-    erase: float
-    label_smoothing: float
-
-
-PRESETS: dict[str, Preset] = {
-    "quick": Preset(epochs=8, erase=0.0, label_smoothing=0.1),
-    "standard": Preset(epochs=16, erase=0.2, label_smoothing=0.1),
-    "best": Preset(epochs=60, erase=0.4, label_smoothing=0.1),
-}
-
-_LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
-_WEIGHT_DECAYS = {"adamw": 0.05}
-_WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
-_UPDATES_OF_VECTORS = 25
-_WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 
 
 @dataclass(frozen=True)
@@ -71,6 +45,7 @@ class Recipe:
         device: where training runs.
         threads: processor threads.
         seed: seed of every draw.
+        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
     """
 
     epochs: int
@@ -90,10 +65,14 @@ class Recipe:
     device: str
     threads: int
     seed: int
+    word_dropout: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON can hold it."""
-        return dataclasses.asdict(self)
+        """The recipe as JSON can hold it; what only texts have is left out where it is off."""
+        document = dataclasses.asdict(self)
+        if not self.word_dropout:
+            del document["word_dropout"]
+        return document
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
@@ -105,54 +84,8 @@ class Recipe:
         return cls(**values)
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What a recipe depends on besides the settings.
-
-    Attributes:
-        train_labels: class of each training example, or number to predict.
-        classes: number of classes; 0 where numbers are predicted.
-        is_pictures: False for tables of feature vectors.
-        shortest_side: smaller of height and width in pixels.
-        mirror_keeps_class: whether a mirrored picture keeps its label.
-        precision: arithmetic chosen for this machine.
-        device: device chosen for this machine.
-        threads: threads chosen for this machine.
-        shift_keeps_label: whether a shifted picture does.
-        erase_keeps_label: whether a picture of which a rectangle is erased does.
-    """
-
-    train_labels: np.ndarray
-    classes: int
-    is_pictures: bool
-    shortest_side: int
-    mirror_keeps_class: bool
-    precision: str
-    device: str
-    threads: int
-    shift_keeps_label: bool = True
-    erase_keeps_label: bool = True
-
-    @property
-    def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
-        return self.classes == 0
-
-
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
-    """Decide every number of training.
-
-    Rules for pictures: small data gets more epochs, in proportion to the square root of what it
-    lacks to 50,000 examples, up to twenty times the preset's; above a quarter more, up to 11,250
-    pictures passed for each of the preset's; the batch is at most a 64th of the training split, a
-    power of two from 16 to 512.
-
-    Rules for feature vectors, whose steps take less than a millisecond: at least 25 updates for each
-    of the preset's epochs; a batch of a sixteenth of the training split, from 32 to 256; a stronger
-    weight decay; fp32 and one thread, since there is too little work to share.
-
-    A batch by rule grows by a few examples where the last one of an epoch would hold a single
-    example, which batch normalisation cannot take.
+    """Decide every number of training: what the user set stands, the rest is as `DEFAULTS` has it.
 
     Args:
         settings: what the user asked for.
@@ -164,42 +97,35 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     Raises:
         UsageError: a setting contradicts the data or another setting.
     """
-    preset = PRESETS[settings.preset]
     examples = len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
-    batch_size = settings.batch_size or _batch_size(examples, around.is_pictures)
-    epochs = settings.epochs or (
-        _epochs(preset, examples)
-        if around.is_pictures
-        else _epochs_of_vectors(preset, 1 if optimizer == "gd" else math.ceil(examples / batch_size))
-    )
-    decays = _WEIGHT_DECAYS if around.is_pictures else _WEIGHT_DECAYS_OF_VECTORS
-    smoothing = settings.label_smoothing
     if around.is_numbers:
         _refuse_settings_of_classes(settings)
+    default = DEFAULTS[around.takes](settings, around)
+    epochs = settings.epochs or default.epochs
     loss = settings.loss or ("mse" if around.is_numbers else "cross-entropy")
-    if smoothing is None:
-        smoothing = preset.label_smoothing if loss == "cross-entropy" and around.is_pictures else 0.0
+    smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
     return Recipe(
         epochs=epochs,
-        total_steps=epochs * batches_per_epoch(examples, batch_size),
-        batch_size=min(batch_size, examples),
+        total_steps=epochs * batches_per_epoch(examples, default.batch_size),
+        batch_size=min(default.batch_size, examples),
         optimizer=optimizer,
-        learning_rate=_first_given(settings.learning_rate, _LEARNING_RATES[optimizer]),
-        weight_decay=_first_given(settings.weight_decay, decays.get(optimizer, 0.0)),
+        learning_rate=_first_given(settings.learning_rate, default.learning_rate),
+        weight_decay=_first_given(settings.weight_decay, default.weight_decay),
         schedule=settings.schedule or ("constant" if optimizer == "gd" else "one-cycle"),
         loss=loss,
-        label_smoothing=smoothing,
+        label_smoothing=_first_given(settings.label_smoothing, smoothing),
         class_weights=_class_weights(settings, around),
-        augmentation=_augmentation(settings, preset, around),
+        augmentation=_augmentation(settings, around),
         patience=settings.patience,
         metric=NUMBER_METRIC if around.is_numbers else settings.metric,
-        precision=around.precision if around.is_pictures or settings.precision != "auto" else "fp32",
+        precision=default.precision,
         device=around.device,
-        threads=around.threads if around.is_pictures or settings.threads is not None else 1,
+        threads=default.threads,
         seed=settings.seed,
+        word_dropout=default.word_dropout,
     )
 
 
@@ -242,48 +168,36 @@ def _first_given(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
-def _batch_size(examples: int, is_pictures: bool) -> int:
-    part, smallest, largest = (64, 16, 512) if is_pictures else (16, 32, 256)
-    share: int = 2 ** math.floor(math.log2(max(1, examples / part)))
-    batch_size = max(min(smallest, examples), min(largest, share))
-    while batch_size > 1 and examples % batch_size == 1:
-        batch_size += 1
-    return batch_size
-
-
-def _epochs(preset: Preset, examples: int) -> int:
-    factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
-    return round(preset.epochs * max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples)))))
-
-
-def _epochs_of_vectors(preset: Preset, updates_per_epoch: int) -> int:
-    return max(preset.epochs, math.ceil(_UPDATES_OF_VECTORS * preset.epochs / updates_per_epoch))
-
-
 def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
-    """Inverse class frequencies with mean 1 over the examples, where imbalance asks for them."""
+    """Inverse class frequencies with mean 1 over the examples, where imbalance asks for them.
+
+    Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
+    their own, and weights cost more right answers than they give.
+    """
     if around.is_numbers:
         return None
     counts = np.bincount(around.train_labels, minlength=around.classes).astype(np.float64)
     present = counts[counts > 0]
     wanted = settings.class_weight
     if wanted is None:
-        wanted = "balanced" if present.max() > IMBALANCE * present.min() else "none"
+        is_imbalanced = present.max() > IMBALANCE * present.min()
+        wanted = "balanced" if is_imbalanced and around.takes != "texts" else "none"
     if wanted == "none":
         return None
     weights = np.divide(counts.sum(), len(present) * counts, out=np.zeros_like(counts), where=counts > 0)
     return tuple(float(weight) for weight in weights)
 
 
-def _augmentation(settings: Settings, preset: Preset, around: Surroundings) -> Augmentation:
+def _augmentation(settings: Settings, around: Surroundings) -> Augmentation:
     """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept."""
     wanted = around.is_pictures if settings.augment is None else settings.augment
     if wanted and not around.is_pictures:
-        raise UsageError("--augment: feature vectors cannot be shifted or mirrored; leave it out")
+        what = "texts" if around.takes == "texts" else "feature vectors"
+        raise UsageError(f"--augment: {what} cannot be shifted or mirrored; leave it out")
     if not wanted:
         return Augmentation()
     return Augmentation(
         mirror=around.mirror_keeps_class,
         shift=usual_shift(around.shortest_side) if around.shift_keeps_label else 0,
-        erase=preset.erase if around.erase_keeps_label else 0.0,
+        erase=PRESETS[settings.preset].erase if around.erase_keeps_label else 0.0,
     )

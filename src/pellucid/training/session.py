@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float32, Int64
 
+from pellucid.encoding.ragged import Tokens
 from pellucid.networks import Network, NetworkConfig, build
 from pellucid.training.batches import Batches, Examples, to_tensor
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
+from pellucid.training.frequencies import text_frequencies
 from pellucid.training.loop import Observer, fit
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.optimisers import build_optimizer
@@ -18,7 +22,21 @@ from pellucid.training.steps import make_step
 from pellucid.training.timing import within
 from pellucid.training.validation import validator
 
-_SAMPLE = 5000
+_SAMPLE = {"pictures": 5000, "values": 5000, "texts": 1}
+
+
+class WordVectors(NamedTuple):
+    """Pretrained vectors of words that a network starts with.
+
+    Attributes:
+        rows: ids of the words.
+        matrix: vector of each.
+        tune: whether they are trained further.
+    """
+
+    rows: Int64[np.ndarray, " words"]
+    matrix: Float32[np.ndarray, "words size"]
+    tune: bool
 
 
 @dataclass
@@ -36,35 +54,47 @@ class Session:
     state: State
 
     @classmethod
-    def start(cls, config: NetworkConfig, examples: Examples, recipe: Recipe) -> "Session":
+    def start(
+        cls,
+        config: NetworkConfig,
+        examples: Examples,
+        recipe: Recipe,
+        vectors: WordVectors | None = None,
+    ) -> "Session":
         """Build and initialise everything; the same arguments give the same weights.
 
         Args:
             config: the network's layers.
             examples: what it learns from.
             recipe: how.
+            vectors: pretrained vectors of words, for networks of texts; to go on from a checkpoint
+                they are needed again.
 
         Returns:
             A session at step 0.
         """
         with pinned(recipe.threads):
-            network = initialised(config, examples, recipe.seed).to(recipe.device)
+            network = initialised(config, examples, recipe.seed)
+            if vectors is not None:
+                network.load_vectors(*vectors)
+            network = network.to(recipe.device)
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             batches = Batches(examples, recipe)
             return cls(network, batches, State(network, build_optimizer(network, recipe)))
 
-    def limit(self, seconds: float, scored_after: int) -> None:
+    def limit(self, seconds: float, scored_after: int, least: float = 0.0) -> None:
         """Shorten the recipe to what fits into a time.
 
         Args:
             seconds: time left for training and for scoring afterwards.
             scored_after: examples that will be scored when training is over.
+            least: seconds that training gets in any case, even where none are left.
 
         Raises:
             UsageError: not even a few steps fit.
         """
         with pinned(self.batches.recipe.threads):
-            recipe = within(seconds, self.network, self.batches, scored_after)
+            recipe = within(seconds, self.network, self.batches, scored_after, least)
             self.batches = Batches(self.batches.examples, recipe)
 
     def run(self, observers: Sequence[Observer] = ()) -> Network:
@@ -94,11 +124,12 @@ class Session:
 def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network:
     """A fresh network whose first layer knows the training data's mean and deviation.
 
-    Where numbers are predicted, the last layer knows those of all training labels.
+    A network of n-grams knows how many training texts hold each. Where numbers are predicted, the
+    last layer knows the mean and deviation of all training labels.
 
     Args:
         config: the network's layers.
-        examples: up to 5,000 of the training split are looked at.
+        examples: up to 5,000 pictures or feature vectors of the training split are looked at.
         seed: seed of the run.
 
     Returns:
@@ -106,7 +137,10 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     """
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
-    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[:_SAMPLE]
+    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[: _SAMPLE[examples.takes]]
     numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
-    network.initialise_from_data(to_tensor(examples.inputs[np.sort(sample)]), numbers)
+    network.initialise_from_data(to_tensor(examples.inputs, np.sort(sample)), numbers)
+    if isinstance(examples.inputs, Tokens) and config.groups:
+        counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))
+        network.weigh_ids(counts, len(examples.train))
     return network

@@ -18,17 +18,21 @@ _WARM_STEPS, _TIMED_STEPS = 2, 6
 _MARGIN = 0.88
 
 
-def within(seconds: float, network: Network, batches: Batches, scored_after: int) -> Recipe:
+def within(
+    seconds: float, network: Network, batches: Batches, scored_after: int, least: float = 0.0
+) -> Recipe:
     """Shorten a recipe so that training ends within a time, its schedule run to the end.
 
-    A copy of the network takes a few real steps and one validation pass; the number of steps that
-    fit, with a margin of 12 % for a busy machine, is then fixed and saved with the run.
+    A copy of the network takes a few real steps, on short and on long texts where it reads texts, and
+    one validation pass; the number of steps that fit, with a margin of 12 % for a busy machine, is
+    then fixed and saved with the run.
 
     Args:
         seconds: time left for training and for scoring afterwards.
         network: the network about to be trained; not changed.
         batches: the recipe's batches.
         scored_after: examples that will be scored when training is over.
+        least: seconds that training gets in any case, even where none are left.
 
     Returns:
         The recipe with fewer steps, or as it was when it fits.
@@ -41,7 +45,7 @@ def within(seconds: float, network: Network, batches: Batches, scored_after: int
     step_seconds, validation_seconds = _measure(network, batches)
     scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
     scoring *= 2 if recipe.augmentation.mirror else 1
-    left = (seconds - scoring - (time.perf_counter() - began)) * _MARGIN
+    left = max(least, (seconds - scoring - (time.perf_counter() - began)) * _MARGIN)
     epoch_seconds = batches.per_epoch * step_seconds + validation_seconds
     whole = math.floor(left / epoch_seconds)
     rest = (left - whole * epoch_seconds - validation_seconds) / step_seconds
@@ -51,7 +55,8 @@ def within(seconds: float, network: Network, batches: Batches, scored_after: int
     if steps < 3:
         raise UsageError(
             f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
-            f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller --image-size"
+            f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller "
+            + ("--length" if batches.examples.takes == "texts" else "--image-size")
         )
     if steps >= recipe.total_steps:
         return recipe
@@ -59,16 +64,20 @@ def within(seconds: float, network: Network, batches: Batches, scored_after: int
 
 
 def _measure(network: Network, batches: Batches) -> tuple[float, float]:
-    """Seconds of a step (median) and of a validation pass, on a throw-away copy."""
+    """Seconds of a step and of a validation pass, on a throw-away copy."""
     trial = copy.deepcopy(network)
     recipe = batches.recipe
     step = make_step(trial, build_optimizer(trial, recipe), recipe, batches.examples)
     trial.train()
+    for number, batch in enumerate(batches.typical(_WARM_STEPS)):
+        step(batch, number, 1e-6)
     seconds: list[float] = []
-    for number, batch in zip(range(_WARM_STEPS + _TIMED_STEPS), batches.epoch(0), strict=False):
+    for number, batch in enumerate(batches.typical(_TIMED_STEPS), start=_WARM_STEPS):
         began = time.perf_counter()
         step(batch, number, 1e-6)
         seconds.append(time.perf_counter() - began)
     began = time.perf_counter()
     validator(trial, batches.examples, recipe.device)()
-    return statistics.median(seconds[_WARM_STEPS:] or seconds), time.perf_counter() - began
+    # Steps on texts differ by their lengths, so their mean counts; else only a busy machine makes them.
+    average = statistics.fmean if batches.examples.takes == "texts" else statistics.median
+    return average(seconds), time.perf_counter() - began

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
+from pellucid.encoding.ragged import Tokens
 from pellucid.networks import Network
 from pellucid.training.batches import Examples, to_tensor
+from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
-
-_BATCH = 500
 
 
 def validator(network: Network, examples: Examples, device: str) -> Callable[[], Record]:
@@ -60,8 +61,10 @@ def _score_numbers(network: Network, examples: Examples, device: str) -> Record:
 def _outputs(network: Network, examples: Examples, device: str) -> Tensor:
     """What the network says on the validation split, in float64."""
     network.eval()
-    rows = [
-        network(to_tensor(examples.inputs[examples.validation[start : start + _BATCH]]).to(device))
-        for start in range(0, len(examples.validation), _BATCH)
-    ]
-    return torch.cat(rows).double()
+    positions = examples.validation
+    if isinstance(examples.inputs, Tokens):
+        blocks = blocks_by_length(examples.inputs.lengths[positions])
+    else:
+        blocks = np.split(np.arange(len(positions)), range(ROWS, len(positions), ROWS))
+    rows = [network(to_tensor(examples.inputs, positions[block]).to(device)) for block in blocks]
+    return torch.cat(rows)[np.argsort(np.concatenate(blocks))].double()

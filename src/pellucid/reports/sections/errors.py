@@ -11,21 +11,24 @@ from pellucid.reports.facts import Answered, ReportFacts, Suspect
 from pellucid.reports.numbers import finite
 from pellucid.reports.pictures import Album, Placed, bind
 from pellucid.reports.residuals import residuals
+from pellucid.reports.text import Excerpt, excerpt
 
-WORST_SHOWN = 12
+WORST_SHOWN, WORST_TEXTS_SHOWN = 12, 6
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An example with its picture.
+    """An example with its picture or text.
 
     Attributes:
         about: what is known of it.
-        picture: where it stands in the page's album.
+        picture: where it stands in the page's album; `None` for a text.
+        text: the part of a text that is shown; `None` for a picture.
     """
 
     about: Answered | Suspect
-    picture: Placed
+    picture: Placed | None = None
+    text: Excerpt | None = None
 
     @property
     def off(self) -> float | None:
@@ -52,7 +55,7 @@ class Opened:
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """Show where the answers are wrong, with pictures.
+    """Show where the answers are wrong, with pictures or texts.
 
     Args:
         facts: what the report is made from.
@@ -84,7 +87,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "uncertain": uncertain,
         "suspects": facts.suspects,
         "suspected": suspected,
-        "first": WORST_SHOWN,
+        "first": WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN,
         "album": album,
     }
 
@@ -98,20 +101,26 @@ def _numbers(facts: ReportFacts) -> Mapping[str, Any] | None:
         "residuals": residuals(facts.numbers, facts.noun),
         "tested": len(facts.numbers),
         "worst": worst,
-        "first": WORST_SHOWN,
+        "first": WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN,
         "album": album,
     }
 
 
 def _shown(*groups: Sequence[Answered] | Sequence[Suspect]) -> tuple[Album, list[list[Shown]]]:
-    """Bind the pictures of all groups into one album.
+    """Bind the pictures of all groups into one album, and cut texts to what the page can show.
 
     Args:
         groups: examples.
 
     Returns:
-        The album, and the groups with the places of their pictures.
+        The album, and the groups with the places of their pictures or the parts of their texts.
     """
-    album = bind([each.pixels for group in groups for each in group])
+    album = bind([each.shown for group in groups for each in group if not isinstance(each.shown, str)])
     places = iter(album.places)
-    return album, [[Shown(each, next(places)) for each in group] for group in groups]
+
+    def shown(each: Answered | Suspect) -> Shown:
+        if isinstance(each.shown, str):
+            return Shown(each, text=excerpt(each.shown))
+        return Shown(each, picture=next(places))
+
+    return album, [[shown(each) for each in group] for group in groups]

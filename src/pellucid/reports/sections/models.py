@@ -155,6 +155,7 @@ def _tried(rows: Sequence[ModelRow]) -> Sequence[Tried]:
         scores = [finite(each.get("score")) for each in candidates]
         best = max((score for score in scores if score is not None), default=None)
         chosen = scores.index(best) if best is not None else -1
+        chosen = next((place for place, each in enumerate(candidates) if each.get("chosen") is True), chosen)
         lines = [
             (_words(each), None if score is None else abs(score), place == chosen)
             for place, (each, score) in enumerate(zip(candidates, scores, strict=True))

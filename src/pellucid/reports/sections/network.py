@@ -1,9 +1,18 @@
-"""The layers of the recommended network."""
+"""The layers of the recommended network, and how it reads a text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pellucid.reports.facts import LayerRow, ReportFacts
+from pellucid.reports.numbers import finite
+
+_ENCODERS = {
+    "sub-words": "frequent words and parts of words",
+    "bytes": "frequent runs of bytes",
+    "n-grams": "words and short runs of words or characters",
+}
+"""What the encoders of `metrics.json` take texts apart into, where their names do not say it."""
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
@@ -23,7 +32,58 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "parameters": total,
         "multiply_adds": sum(int(layer.multiply_adds) for layer in facts.layers),
         "learned": sum(1 for layer in facts.layers if layer.parameters),
+        "has_fields": facts.noun != "text" or any(layer.receptive_field for layer in facts.layers),
+        "tokens": _tokens(facts),
     }
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How the network reads a text.
+
+    Attributes:
+        encoder: what texts are taken apart into, in words.
+        vocabulary: different pieces that it knows.
+        length: most pieces of a text that it reads; 0 where there is no limit.
+        texts: test texts.
+        is_bag: whether runs of words are looked up; the counts below are then of single words, and
+            what is unknown is passed over.
+        pieces: that the test texts fell into.
+        unknown: of these, how many the vocabulary does not hold.
+        cut: test texts that were longer than the network reads.
+        reasons: how the choice was made, in sentences.
+    """
+
+    encoder: str
+    vocabulary: int
+    length: int
+    texts: int
+    is_bag: bool
+    pieces: int
+    unknown: int
+    cut: int
+    reasons: Sequence[str]
+
+
+def _tokens(facts: ReportFacts) -> Tokens | None:
+    """What the metrics say about the encoder of texts; `None` for pictures."""
+    found = facts.metrics.get("text")
+    if not isinstance(found, Mapping):
+        return None
+    coverage = found.get("test_coverage") or {}
+    encoder = str(found.get("encoder") or "pieces")
+    counts = {name: int(finite(coverage.get(name)) or 0) for name in ("texts", "ids", "unknown", "cut")}
+    return Tokens(
+        encoder=_ENCODERS.get(encoder, encoder),
+        vocabulary=int(finite(found.get("vocabulary")) or 0),
+        length=int(finite(found.get("length")) or 0),
+        texts=counts["texts"],
+        is_bag=encoder == "n-grams",
+        pieces=counts["ids"],
+        unknown=counts["unknown"],
+        cut=counts["cut"],
+        reasons=[str(reason) for reason in found.get("reasons") or ()],
+    )
 
 
 def _share(layer: LayerRow, total: int) -> float:

@@ -6,6 +6,9 @@ from typing import Any
 from pellucid.reports.facts import ReportFacts
 from pellucid.settings import ROWS
 
+_OF_PICTURES = ("image_size", "pooling", "batch_norm", "augment", "augmentation")
+"""Settings that a run on texts has, but that do nothing there."""
+
 
 def build(facts: ReportFacts) -> Mapping[str, Any]:
     """Give the command, settings and versions that make the run again.
@@ -17,7 +20,12 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
         Content of `page/repeat.html`.
     """
     meanings = {row.name: row.meaning for row in ROWS}
-    rows = [(name, _shown(value), meanings.get(name, "")) for name, value in facts.settings.items()]
+    idle = _OF_PICTURES if facts.noun == "text" else ()
+    rows = [
+        (name, _shown(value), meanings.get(name, ""))
+        for name, value in facts.settings.items()
+        if name not in idle
+    ]
     return {
         "command": facts.command,
         "settings": rows,

@@ -40,7 +40,8 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     scores = [(finite(line.get(key)), line) for line in facts.history]
     measured = [(value, line) for value, line in scores if value is not None]
     best = _best(measured, is_error)
-    speeds = [speed for line in facts.history if (speed := finite(line.get("images_per_second")))]
+    speed_key = "texts_per_second" if facts.noun == "text" else "images_per_second"
+    speeds = [speed for line in facts.history if (speed := finite(line.get(speed_key)))]
     network = entries.network(facts)
     return {
         "plots": [plot for plot in _training_plots(facts) if plot is not None],
@@ -54,7 +55,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "last": finite(facts.history[-1].get(key)),
         "best": best[0],
         "best_epoch": None if best[1] is None else best[1].get("epoch"),
-        "pictures_per_second": sum(speeds) / len(speeds) if speeds else None,
+        "examples_per_second": sum(speeds) / len(speeds) if speeds else None,
         "network": None if network == facts.recommended else network,
     }
 

@@ -1,0 +1,99 @@
+r"""64-bit names of pieces of text, the same on every machine and in every process.
+
+A piece with code points $c_0, \dots, c_{n-1}$ has the name
+$m\bigl(\sum_j (c_j + 1)\,p^j \bmod 2^{64}\bigr)$ with an odd $p$, so that prefix sums over a whole
+array give the names of all its pieces at once; $m$ is the finaliser of SplitMix64.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64, UInt32, UInt64
+
+_BASE = 0x9E3779B97F4A7C15
+_INVERSE = pow(_BASE, -1, 2**64)
+_MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_ORDER = 0xD6E8FEB86659FD93
+
+
+class Prefixes(NamedTuple):
+    """What the names of all pieces of an array of code points are made from.
+
+    Attributes:
+        sums: of the terms before each position.
+        shifts: what takes a piece from its position to the beginning.
+    """
+
+    sums: UInt64[np.ndarray, " points_and_one"]
+    shifts: UInt64[np.ndarray, " points_and_one"]
+
+
+def prefixes(points: UInt32[np.ndarray, " points"]) -> Prefixes:
+    """Prepare an array of code points.
+
+    Args:
+        points: of any number of texts.
+
+    Returns:
+        Its prefix sums.
+    """
+    terms = points.astype(np.uint64)
+    terms += np.uint64(1)
+    terms *= _powers(_BASE, len(points))
+    sums = np.zeros(len(points) + 1, np.uint64)
+    np.cumsum(terms, out=sums[1:])
+    return Prefixes(sums, _powers(_INVERSE, len(points) + 1))
+
+
+def names(
+    ready: Prefixes, starts: Int64[np.ndarray, " pieces"], ends: Int64[np.ndarray, " pieces"]
+) -> UInt64[np.ndarray, " pieces"]:
+    """Name pieces.
+
+    Args:
+        ready: of the array they lie in.
+        starts: where they start.
+        ends: where they end.
+
+    Returns:
+        One name each.
+    """
+    return mixed((ready.sums[ends] - ready.sums[starts]) * ready.shifts[starts])
+
+
+def chained(
+    first: UInt64[np.ndarray, " pieces"], second: UInt64[np.ndarray, " pieces"]
+) -> UInt64[np.ndarray, " pieces"]:
+    """Name what two pieces are together, in this order.
+
+    Args:
+        first: names.
+        second: names.
+
+    Returns:
+        Names that differ from those of single pieces.
+    """
+    return mixed(first * np.uint64(_ORDER) + second)
+
+
+def mixed(values: UInt64[np.ndarray, " pieces"]) -> UInt64[np.ndarray, " pieces"]:
+    """Spread every bit over all bits.
+
+    Args:
+        values: any.
+
+    Returns:
+        As many, each belonging to exactly one.
+    """
+    values = values ^ (values >> np.uint64(30))
+    values *= np.uint64(_MIX[0])
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(_MIX[1])
+    values ^= values >> np.uint64(31)
+    return values
+
+
+def _powers(base: int, count: int) -> UInt64[np.ndarray, " count"]:
+    powers = np.full(count, base, np.uint64)
+    powers[:1] = 1
+    return np.multiply.accumulate(powers, out=powers)

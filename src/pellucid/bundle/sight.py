@@ -1,0 +1,171 @@
+"""What a classical model sees of its inputs, and what belongs to it for that."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from pellucid.bundle.answering import answer_in_batches, blocks
+from pellucid.bundle.answering_texts import answer_texts, text_blocks
+from pellucid.bundle.checks import require_agreement, require_pictures, require_texts, require_vectors
+from pellucid.bundle.kinds import Takes
+from pellucid.bundle.model import Inputs
+from pellucid.classical import FEATURES, HIDDEN, TF_IDF, VALUES, extract, feature_length
+from pellucid.data.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
+from pellucid.encoding.tfidf import Tfidf
+from pellucid.networks import Network
+from pellucid.networks.families import outline
+
+_MOST_EXAMPLES = 1024
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sight:
+    """From inputs to the features that a predictor takes.
+
+    Attributes:
+        kind: `pixels` or `hog` of pictures, `values` of vectors, `tf-idf` of texts, or `network`, the
+            last hidden layer of `network`.
+        preprocessing: how a picture of any size becomes pixels; `None` where none are taken.
+        network: the network it looks through, or `None`.
+        tfidf: from texts to the weights of their words, or `None`.
+        encoder: from texts to the ids of `network`, or `None`.
+    """
+
+    kind: str
+    preprocessing: Preprocessing | None
+    network: Network | None
+    tfidf: Tfidf | None
+    encoder: Encoder | None
+
+    @property
+    def takes(self) -> Takes:
+        """`pictures`, `texts` or `values`."""
+        if self.kind == TF_IDF or self.encoder is not None:
+            return "texts"
+        return "values" if self.preprocessing is None else "pictures"
+
+    def checked(self, inputs: Inputs, length: int) -> Inputs:
+        """Refuse inputs of another form.
+
+        Args:
+            inputs: what a model was given.
+            length: numbers in a feature vector; 0 where any will do.
+
+        Returns:
+            The same inputs.
+
+        Raises:
+            DataError: with what was found and what is expected.
+        """
+        if self.takes == "texts":
+            return require_texts(inputs)
+        if self.preprocessing is None:
+            return require_vectors(inputs, length)
+        return require_pictures(inputs, self.preprocessing)
+
+    def blocks(self, inputs: Inputs) -> Iterator[Inputs]:
+        """Take checked inputs block by block.
+
+        Args:
+            inputs: at least one; may be a memory map.
+
+        Yields:
+            Consecutive inputs.
+        """
+        if isinstance(inputs, np.ndarray):
+            yield from blocks(inputs, _MOST_EXAMPLES)
+        else:
+            yield from text_blocks(inputs)
+
+    def features(self, inputs: Inputs) -> Any:
+        """Compute what the predictor takes.
+
+        Args:
+            inputs: checked, as many as one block holds.
+
+        Returns:
+            One row for each: an array, or the sparse rows of TF-IDF.
+        """
+        if self.network is not None:
+            return self.hidden(self.network, inputs)
+        if isinstance(inputs, np.ndarray):
+            return extract(self.kind, inputs)
+        if self.tfidf is None:
+            return np.zeros((len(inputs), 0), np.float32)
+        return self.tfidf.transform(inputs)
+
+    def hidden(self, network: Network, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """Compute the last hidden layer of the network.
+
+        Args:
+            network: the one it looks through.
+            inputs: checked.
+
+        Returns:
+            One row for each.
+        """
+        if isinstance(inputs, np.ndarray):
+            return answer_in_batches(network, inputs, network.features)
+        assert self.encoder is not None  # texts and a network
+        return answer_texts(network, self.encoder, inputs, network.features)
+
+    def size(self) -> int:
+        """Count the features, once the parts were found to fit each other.
+
+        Returns:
+            How many; 0 where any number may come.
+
+        Raises:
+            ValueError: with what contradicts what.
+        """
+        if (self.kind == HIDDEN) != (self.network is not None):
+            raise ValueError(f"features {self.kind!r} and a network: one without the other")
+        if self.takes == "texts":
+            return self._size_of_texts()
+        if self.tfidf is not None:
+            raise ValueError(f"features {self.kind!r} and TF-IDF: one without the other")
+        picture = self.preprocessing
+        if self.network is not None:
+            takes = self.network.config.input_shape
+            made = None if picture is None else (picture.channels, picture.height, picture.width)
+            if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
+                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
+            return _hidden_size(self.network)
+        if picture is None:
+            if self.kind != VALUES:
+                raise ValueError(f"features {self.kind!r} are not made of feature vectors")
+            return 0
+        if self.kind not in FEATURES:
+            raise ValueError(f"features {self.kind[:40]!r} are not made of pictures")
+        return feature_length(self.kind, (picture.height, picture.width, picture.channels))
+
+    def _size_of_texts(self) -> int:
+        """Count the features of texts.
+
+        Raises:
+            ValueError: with what contradicts what.
+        """
+        if self.preprocessing is not None:
+            raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes pictures")
+        if self.network is None:
+            if self.encoder is not None:
+                raise ValueError(f"features {self.kind!r} and tokens: one without the other")
+            return 0 if self.tfidf is None else self.tfidf.features
+        if self.encoder is None or self.tfidf is not None:
+            raise ValueError(f"features {self.kind!r} of texts need tokens, and nothing else")
+        require_agreement(self.network.config, self.encoder)
+        return _hidden_size(self.network)
+
+
+def _hidden_size(network: Network) -> int:
+    """Units of the last hidden layer, found without computing it."""
+    config = network.config
+    sketch = outline(config).eval()
+    kind = torch.int64 if config.vocabulary else torch.float32
+    nothing = torch.empty((1, *config.input_shape), dtype=kind, device="meta")
+    return int(sketch.features(nothing).shape[1])

@@ -1,0 +1,116 @@
+"""The set-ups of classical models of texts, the one that usually serves best first."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from pellucid.classical.budget import Budget
+from pellucid.classical.lesson import Lesson
+from pellucid.classical.predictors import Predictor
+from pellucid.classical.regression import mean, shares
+from pellucid.classical.rows import Rows
+from pellucid.classical.search import Trial, Work
+from pellucid.classical.text_models import LOGISTIC, RIDGE, SVM, TextSetup, for_classes, for_numbers
+from pellucid.classical.texts import NOTHING, READINGS
+from pellucid.classical.trees import forest
+
+BEST_FEATURES = 2_000
+"""N-grams that a forest sees: those that say most about the labels."""
+
+_WITHOUT_SPACES = "characters"
+_MACHINES = (
+    ("words", TextSetup(SVM, 1.0, by_class=True)),
+    ("words", TextSetup(SVM, 0.3, by_class=True)),
+    ("words", TextSetup(SVM, 1.0)),
+    ("pairs", TextSetup(SVM, 0.3, by_class=True)),
+    ("pairs", TextSetup(SVM, 1.0)),
+    ("parts", TextSetup(SVM, 1.0)),
+    (_WITHOUT_SPACES, TextSetup(SVM, 0.3, by_class=True)),
+    (_WITHOUT_SPACES, TextSetup(SVM, 1.0, by_class=True)),
+    (_WITHOUT_SPACES, TextSetup(SVM, 0.3)),
+)
+_LOGISTIC = (
+    ("words", TextSetup(LOGISTIC, 30.0, by_class=True)),
+    ("words", TextSetup(LOGISTIC, 100.0)),
+    ("pairs", TextSetup(LOGISTIC, 30.0, by_class=True)),
+    (_WITHOUT_SPACES, TextSetup(LOGISTIC, 10.0, by_class=True)),
+    (_WITHOUT_SPACES, TextSetup(LOGISTIC, 30.0, by_class=True)),
+)
+_RIDGES = tuple(
+    (reading, TextSetup(RIDGE, penalty))
+    for reading in ("words", "pairs", _WITHOUT_SPACES)
+    for penalty in (1.0, 0.3)
+)
+_NUMBER_MACHINES = tuple(
+    (reading, TextSetup(SVM, strength))
+    for reading in ("words", "pairs", _WITHOUT_SPACES)
+    for strength in (1.0, 0.3)
+)
+
+
+def _constant(lesson: Lesson, budget: Budget) -> list[Trial]:
+    """One set-up, which does not look at the texts."""
+
+    def learn(features: Rows, labels: np.ndarray, work: Work) -> Predictor:
+        return shares(labels, work.classes) if work.classes else mean(labels)
+
+    return [Trial(NOTHING, "the training labels alone", learn)]
+
+
+def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budget], list[Trial]]:
+    """The set-ups of a linear model, those whose reading fits the texts."""
+
+    def trials(lesson: Lesson, budget: Budget) -> list[Trial]:
+        learner = for_numbers if lesson.is_numbers else for_classes
+        most = max(1, int(budget.products / (max(1, lesson.classes) * lesson.words)))
+        return [
+            Trial(
+                reading,
+                _words(reading, setup),
+                partial(learner, setup=setup),
+                most,
+                calibrated=not lesson.is_numbers,
+            )
+            for reading, setup in setups
+            if reading in lesson.feature_kinds
+        ]
+
+    return trials
+
+
+def _words(reading: str, setup: TextSetup) -> str:
+    """A set-up for people."""
+    name = "penalty" if setup.model == RIDGE else "C"
+    weighed = ", weighed by class" if setup.by_class else ""
+    return f"{READINGS[reading].title}{weighed}, {name} = {setup.strength:g}"
+
+
+def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:
+    reading = lesson.feature_kinds[0]
+    return [
+        Trial(
+            reading,
+            f"{READINGS[reading].title}, the {BEST_FEATURES:,} that say most, leaves of at least {least}",
+            partial(forest, least=least),
+            best=BEST_FEATURES,
+        )
+        for least in (1, 2)
+    ]
+
+
+LINEAR_OF_TEXTS = ("svm", "logistic-regression", "ridge")
+"""Linear models of the same n-grams, none simpler than another; the machine usually serves texts best."""
+
+TEXT_RIVALS: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
+    "majority": _constant,
+    "svm": _linear(_MACHINES),
+    "logistic-regression": _linear(_LOGISTIC),
+    "random-forest": _forest,
+}
+TEXT_NUMBER_RIVALS: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
+    "mean": _constant,
+    "svm": _linear(_NUMBER_MACHINES),
+    "ridge": _linear(_RIDGES),
+    "random-forest": _forest,
+}

@@ -1,0 +1,269 @@
+"""Text files as bytes on disk: which encoding they are in, and where they break it."""
+
+import codecs
+import contextlib
+import gzip
+import io
+import itertools
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.errors import DataError
+
+_LOOKED_AT = 1000
+_BLOCK = 1 << 20
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def detected_encoding(start: bytes) -> str:
+    """The encoding of a text by its byte order mark, or by the zero bytes of plain letters.
+
+    Args:
+        start: its first bytes.
+
+    Returns:
+        `utf-16` or `utf-32` where there is a mark; with `-le` or `-be` where there is none;
+        otherwise `utf-8`.
+    """
+    for mark, name in _MARKS:
+        if start.startswith(mark):
+            return name
+    start = start[:_LOOKED_AT]
+    quarters = "".join("0" if start[at::4].count(0) * 8 > len(start) else "x" for at in range(4))
+    if len(start) >= 8 and quarters in ("x000", "000x"):
+        return "utf-32-le" if quarters == "x000" else "utf-32-be"
+    if len(start) < 2:
+        return "utf-8"
+    odd, even = start[1::2].count(0), start[::2].count(0)
+    if odd > len(start) // 4 and even == 0:
+        return "utf-16-le"
+    if even > len(start) // 4 and odd == 0:
+        return "utf-16-be"
+    return "utf-8"
+
+
+def require_known(encoding: str | None, place: str) -> None:
+    """Refuse a name that stands for no encoding.
+
+    Args:
+        encoding: the user's choice; `None` is none.
+        place: what is to be read, for messages.
+
+    Raises:
+        DataError: with names that are known.
+    """
+    if encoding is None:
+        return
+    try:
+        b"x".decode(encoding, errors="replace")
+    except (LookupError, ValueError) as error:
+        raise DataError(
+            f"{place}: --encoding {encoding!r} is not known; try utf-8, utf-16 or cp1252"
+        ) from error
+
+
+def _used(encoding: str | None, start: bytes) -> str:
+    """The encoding to read with; one that needs a mark the file lacks is read as most machines write it."""
+    used = encoding or detected_encoding(start)
+    plain = used.lower().replace("_", "-")
+    if plain in ("utf-16", "utf-32") and not start.startswith(tuple(mark for mark, _ in _MARKS)):
+        return f"{plain}-le"
+    return used
+
+
+class Decoded(NamedTuple):
+    """A text and how it was read.
+
+    Attributes:
+        text: without its byte order mark.
+        encoding: such as `utf-8`.
+    """
+
+    text: str
+    encoding: str
+
+
+def decode_text(content: bytes, encoding: str | None) -> Decoded:
+    """Turn the bytes of a whole text into text.
+
+    Args:
+        content: the bytes.
+        encoding: the user's choice, a known one; default: detected.
+
+    Returns:
+        The text and the encoding.
+
+    Raises:
+        DataError: bytes that do not fit the encoding, with the first of them.
+    """
+    used = _used(encoding, content[:_LOOKED_AT])
+    try:
+        return Decoded(content.decode(used).removeprefix(BYTE_ORDER_MARK), used)
+    except UnicodeDecodeError as error:
+        found = content[error.start]
+        raise DataError(f"byte {error.start}: {_not_encoded(used, found)}") from error
+
+
+def _not_encoded(encoding: str, found: int) -> str:
+    return f"not {encoding.upper()} (found {found:#04x}); name the encoding, such as --encoding cp1252"
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file of lines, packed with gzip or not, that is read as a stream.
+
+    Attributes:
+        path: the file.
+        place: how the user named it.
+        encoding: what it is read with.
+    """
+
+    path: Path
+    place: str
+    encoding: str
+
+    @contextlib.contextmanager
+    def lines(
+        self, newline: str, count_rows: Callable[[Iterator[str]], int]
+    ) -> Generator[Iterator[str], None, None]:
+        """Open the file and read its lines; what goes wrong meanwhile becomes an error that says where.
+
+        Args:
+            newline: as for `open`: empty for every usual line end, none of them changed.
+            count_rows: the row on which lines end.
+
+        Yields:
+            Lines, without the byte order mark.
+
+        Raises:
+            DataError: the file cannot be read, is damaged, or holds bytes that do not fit the
+                encoding, with row and byte.
+        """
+        with (
+            naming_unreadable(self.place),
+            io.TextIOWrapper(open_binary(self.path), self.encoding, newline=newline) as lines,
+        ):
+            try:
+                first = lines.readline().removeprefix(BYTE_ORDER_MARK)
+                yield itertools.chain([first] if first else [], lines)
+            except UnicodeDecodeError as error:
+                raise self._undecodable(newline, count_rows) from error
+
+    def _undecodable(self, newline: str, count_rows: Callable[[Iterator[str]], int]) -> DataError:
+        """The error that names the first bytes that do not fit."""
+        byte, found = self._first_undecodable()
+        start = io.BufferedReader(_Start(open_binary(self.path), byte))
+        with io.TextIOWrapper(start, self.encoding, errors="replace", newline=newline) as lines:
+            row = count_rows(lines)
+        return DataError(f"{self.place}: row {row}, byte {byte}: {_not_encoded(self.encoding, found)}")
+
+    def _first_undecodable(self) -> tuple[int, int]:
+        """Position and value of the first byte that does not fit."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        read = 0
+        block = b"?"
+        with open_binary(self.path) as file:
+            while block:
+                block = file.read(_BLOCK)
+                waiting = len(decoder.getstate()[0])
+                try:
+                    decoder.decode(block, final=not block)
+                except UnicodeDecodeError as error:
+                    return read - waiting + error.start, error.object[error.start]
+                read += len(block)
+        raise DataError(f"{self.place}: changes while it is being read; wait until it is complete")
+
+
+class _Start(io.RawIOBase):
+    """The first bytes of a file."""
+
+    def __init__(self, file: io.BufferedReader, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        content = self._file.read(min(len(buffer), self._left))
+        buffer[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def count_lines(lines: Iterator[str]) -> int:
+    """The line on which a text ends, counted from 1.
+
+    Args:
+        lines: the beginning of a file.
+
+    Returns:
+        1 and the number of line ends.
+    """
+    return 1 + sum(line.endswith("\n") for line in lines)
+
+
+def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
+    """Look at the start of a file to see how it is to be read.
+
+    Args:
+        path: the file.
+        place: how the user named it.
+        encoding: the user's choice; default: detected.
+
+    Returns:
+        The file, not yet read.
+
+    Raises:
+        DataError: it cannot be read, or the encoding is not known.
+    """
+    require_known(encoding, place)
+    with naming_unreadable(place), open_binary(path) as file:
+        return TextFile(path, place, _used(encoding, file.read(_LOOKED_AT)))
+
+
+def open_binary(path: Path) -> io.BufferedReader:
+    """Open a file, unpacking what ends in `.gz`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its bytes; to be closed.
+    """
+    if path.name.lower().endswith(".gz"):
+        return io.BufferedReader(gzip.GzipFile(path), _BLOCK)
+    return io.BufferedReader(io.FileIO(path), _BLOCK)
+
+
+@contextlib.contextmanager
+def naming_unreadable(place: str) -> Iterator[None]:
+    """Turn errors of the file system and of gzip into one that names the file.
+
+    Args:
+        place: the file as the user named it.
+
+    Yields:
+        Nothing; read inside.
+
+    Raises:
+        DataError: with the reason.
+    """
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{place}: cannot be read ({reason.lower()})") from error

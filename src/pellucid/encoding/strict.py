@@ -1,0 +1,138 @@
+"""Settings and vocabulary of a saved encoder, each read as if an attacker had written it."""
+
+import json
+from typing import Any
+
+LONGEST = 65_536
+"""Most ids of a text that an encoder can be asked for."""
+
+MOST_ENTRIES = 1_000_000
+"""Most ids that a vocabulary may hold."""
+
+MOST_BYTES = 64 << 20
+"""Most bytes of a file with a vocabulary."""
+
+
+def read_content(content: bytes, names: set[str]) -> dict[str, Any]:
+    """Parse the file of an encoder.
+
+    Args:
+        content: all of it.
+        names: keys that are to be there, no others.
+
+    Returns:
+        The object.
+
+    Raises:
+        ValueError: it is too large, not JSON in UTF-8, a key stands twice, is missing or unknown.
+    """
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{len(content)} bytes, where a vocabulary has at most {MOST_BYTES}")
+    try:
+        document = json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("not UTF-8") from error
+    return read_object("vocabulary", document, names)
+
+
+def read_object(what: str, document: object, names: set[str]) -> dict[str, Any]:
+    """Check that something is an object with exactly these keys.
+
+    Args:
+        what: it is, for messages.
+        document: what JSON held.
+        names: of all keys.
+
+    Returns:
+        The object.
+
+    Raises:
+        ValueError: it is none, or a key is missing or unknown.
+    """
+    if not isinstance(document, dict):
+        raise ValueError(f"{what}: {type(document).__name__} found, an object expected")
+    if document.keys() != names:
+        unknown = sorted(str(name)[:40] for name in document.keys() - names)[:5]
+        raise ValueError(f"{what}: unknown keys {unknown}, missing keys {sorted(names - document.keys())}")
+    return document
+
+
+def read_whole(what: str, value: object, low: int, high: int) -> int:
+    """Check a whole number.
+
+    Args:
+        what: it counts, for messages.
+        value: what JSON held.
+        low: smallest admitted.
+        high: largest admitted.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: it is none, or out of bounds.
+    """
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"{what}: {str(value)[:40]} is no whole number from {low} to {high}")
+    return value
+
+
+def read_counts(what: str, value: object, most: int) -> tuple[int, ...]:
+    """Check a list of counts of entries.
+
+    Args:
+        what: they count, for messages.
+        value: what JSON held.
+        most: counts admitted.
+
+    Returns:
+        Them.
+
+    Raises:
+        ValueError: it is no list, too long, or one of them is no whole number or out of bounds.
+    """
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise ValueError(f"{what}: no list of 1 to {most} whole numbers")
+    return tuple(read_whole(what, each, 0, MOST_ENTRIES) for each in value)
+
+
+def read_length(value: object) -> int:
+    """Check the most ids of a text.
+
+    Args:
+        value: what JSON held.
+
+    Returns:
+        The length.
+
+    Raises:
+        ValueError: it is no whole number, or out of bounds.
+    """
+    return read_whole("length", value, 1, LONGEST)
+
+
+def write_content(document: dict[str, Any]) -> bytes:
+    """The file of an encoder.
+
+    Args:
+        document: plain values.
+
+    Returns:
+        JSON in UTF-8, always the same bytes for the same values.
+    """
+    return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in document:
+            raise ValueError(f"the key {key[:40]!r} stands twice")
+        document[key] = value
+    return document
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not a number")

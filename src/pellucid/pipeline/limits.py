@@ -1,0 +1,148 @@
+"""How a run shares out its time limit: so much for the rivals, the rest for the network, never nothing.
+
+The clock is read twice, before the rivals and before the network. What follows from it is written to
+`config.json` as counts and seconds, which a resumed run takes over.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pellucid.data import Dataset
+from pellucid.pipeline.configuration import plan_json
+from pellucid.pipeline.curve import WITH_CURVE, is_wanted
+from pellucid.pipeline.fitting import LEAST_SHARE, SHARE_OF_LIMIT
+from pellucid.pipeline.neural import Planned, limited
+from pellucid.pipeline.run_folder import RunFolder
+from pellucid.pipeline.stages import Stages
+from pellucid.settings import Settings, parse_duration
+
+_RESERVE_SECONDS, _RESERVE_FOR_RIVALS = 3.0, 6.0
+_MOST_RESERVED = 0.2
+_LEAST_FOR_ALL_RIVALS = 4.0
+_QUICK_RIVALS = 2
+_KEY = "rivals_within_limit"
+
+
+class Allotted(NamedTuple):
+    """What the rivals get.
+
+    Attributes:
+        names: of the models to train, simplest first.
+        seconds: for all of them together; `None` without a time limit.
+    """
+
+    names: tuple[str, ...]
+    seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `config.json` keeps of it: nothing without a time limit."""
+        if self.seconds is None:
+            return {}
+        return {_KEY: {"names": list(self.names), "seconds": self.seconds}}
+
+
+def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any], stages: Stages) -> Allotted:
+    """Share out a time limit before the first rival is trained.
+
+    The rivals get three tenths of the limit, or half of what is left where reading and planning took
+    long. Where that is less than 4 s, only the simplest two are trained.
+
+    Args:
+        names: of all rivals, simplest first.
+        settings: for the limit.
+        config: of the run; one being resumed holds what was decided.
+        stages: says what is left out, and knows when the run began.
+
+    Returns:
+        The models to train, and the time for them.
+    """
+    limit = parse_duration(settings.time_limit)
+    if limit is None or not names:
+        return Allotted(tuple(names), None)
+    kept = config.get(_KEY)
+    if kept is not None:
+        return Allotted(tuple(kept["names"]), float(kept["seconds"]))
+    spent = time.monotonic() - stages.began
+    seconds = round(seconds_for_rivals(settings, limit - spent), 1)
+    first, late = tuple(names[:_QUICK_RIVALS]), names[_QUICK_RIVALS:]
+    if seconds >= _LEAST_FOR_ALL_RIVALS or not late:
+        return Allotted(tuple(names), seconds)
+    stages.paragraph(
+        f"warning: reading and planning took {spent:.1f} s of {settings.time_limit}; "
+        f"{' and '.join(late)} {'is' if len(late) == 1 else 'are'} left out, so that there is time for "
+        "the network"
+    )
+    return Allotted(first, seconds)
+
+
+def within_limit(
+    folder: RunFolder, network: Planned, dataset: Dataset, config: dict[str, Any], stages: Stages
+) -> tuple[Planned, dict[str, Any]]:
+    """Turn what is left of a time limit into steps, once; the number is saved and reused.
+
+    Args:
+        folder: of the run; its `config.json` is written anew.
+        network: at step 0.
+        dataset: what is scored afterwards.
+        config: of the run.
+        stages: says how many steps fit.
+
+    Returns:
+        The network with its steps, and the configuration that holds their number.
+
+    Raises:
+        UsageError: not even a few steps fit.
+    """
+    settings = Settings(**config["settings"])
+    limit = parse_duration(settings.time_limit)
+    if limit is None or config.get("is_limited"):
+        return network, config
+    spent = time.monotonic() - stages.began
+    left, least = seconds_for_network(settings, limit - spent), LEAST_SHARE * limit
+    network = limited(network, left, dataset, least)
+    steps = f"{network.plan.recipe.total_steps:,} steps"
+    if left < least:
+        stages.paragraph(
+            f"warning: {spent:.1f} s of {settings.time_limit} are gone before the network's training; it "
+            f"takes {steps} all the same, so the command may end late"
+        )
+    else:
+        stages.line(f"{steps} fit into {settings.time_limit}")
+    config = {**config, "plan": plan_json(settings, network.plan), "is_limited": True}
+    folder.write_json("config.json", config)
+    return network, config
+
+
+def seconds_for_rivals(settings: Settings, left: float) -> float:
+    """What the rivals may take of the seconds left.
+
+    Args:
+        settings: for the limit and for what comes after training.
+        left: seconds of the limit after reading and planning.
+
+    Returns:
+        At least 0.
+    """
+    limit = parse_duration(settings.time_limit) or left
+    return max(0.0, min(SHARE_OF_LIMIT * limit, (left - _reserved(settings, limit)) / 2))
+
+
+def seconds_for_network(settings: Settings, left: float) -> float:
+    """What the network may take of the seconds left: the rest is for what comes after it.
+
+    Args:
+        settings: for the limit and for what comes after training.
+        left: seconds of the limit before the network is trained.
+
+    Returns:
+        Seconds; below 0 where none are left.
+    """
+    limit = parse_duration(settings.time_limit) or left
+    return (left - _reserved(settings, limit)) / (WITH_CURVE if is_wanted(settings) else 1.0)
+
+
+def _reserved(settings: Settings, limit: float) -> float:
+    """Seconds for what comes after the network: 3, with rivals 9, never more than a fifth of the limit."""
+    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_RIVALS if settings.rivals else 0.0)
+    return min(reserve, _MOST_RESERVED * limit)

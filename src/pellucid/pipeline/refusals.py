@@ -1,0 +1,159 @@
+"""Settings that could change nothing are refused before anything is trained, with what fits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.classical import NUMBER_RIVALS, RIVALS
+from pellucid.errors import UsageError
+from pellucid.settings import CLASSICAL, NEURAL, NEURAL_OF_PICTURES, NEURAL_OF_TEXTS, ROWS, Settings
+
+_STEER_BOTH = frozenset({"image_size", "model", "time_limit", "metric", "seed", "threads"})
+_TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu"}
+"""Settings of networks, and the values that say what a classical model does anyway."""
+
+_NETWORK_SETTINGS = (
+    frozenset(
+        row.name
+        for row in ROWS
+        if row.group in ("network", "training") or row.name in ("precision", "device")
+    )
+    - _STEER_BOTH
+)
+
+_OF_PICTURES = ("image_size", "pooling", "batch_norm", "augment")
+_TRUE_OF_TEXTS = {"augment": False}
+"""A setting of pictures, and the value that says what happens to texts anyway."""
+
+_TOKEN_NETWORKS = ("text-cnn", "rnn")
+_OF_TEXTS: Mapping[str, tuple[str, ...]] = {
+    "cell": ("rnn",),
+    "tokens": _TOKEN_NETWORKS,
+    "length": NEURAL_OF_TEXTS,
+    "vectors": _TOKEN_NETWORKS,
+    "tune_vectors": _TOKEN_NETWORKS,
+}
+"""Settings of texts, and the networks that have them."""
+
+_WORDS = {"pictures": "pictures", "values": "feature vectors", "texts": "texts"}
+_NETWORKS: Mapping[str, tuple[str, ...]] = {
+    "pictures": NEURAL_OF_PICTURES,
+    "values": ("mlp",),
+    "texts": NEURAL_OF_TEXTS,
+}
+
+
+def require_fitting_model(settings: Settings, *, is_numbers: bool) -> None:
+    """Refuse a model that cannot learn such labels, and settings that a classical model has no use for.
+
+    Args:
+        settings: what the user asked for.
+        is_numbers: whether numbers are predicted, not classes.
+
+    Raises:
+        UsageError: naming what fits.
+    """
+    if settings.model not in CLASSICAL:
+        return
+    fitting = NUMBER_RIVALS if is_numbers else RIVALS
+    if settings.model not in fitting:
+        wanted, other = ("numbers", "classes") if is_numbers else ("classes", "numbers")
+        raise UsageError(
+            f"--model: {settings.model} predicts {other}, and these labels are {wanted}; "
+            f"choose auto, a network or one of {', '.join(fitting)}"
+        )
+    idle = [
+        row.flag
+        for row in ROWS
+        if row.name in _NETWORK_SETTINGS and _changes(settings, row.name, _TRUE_OF_CLASSICAL)
+    ]
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} networks only, and --model is "
+            f"{settings.model}; leave {_them(idle)} out"
+        )
+
+
+def require_fitting_inputs(settings: Settings, takes: str) -> None:
+    """Refuse a network, and settings, that belong to another kind of input or to another network.
+
+    Args:
+        settings: what the user asked for.
+        takes: what the inputs are: `pictures`, `values` (feature vectors) or `texts`.
+
+    Raises:
+        UsageError: naming what fits.
+    """
+    words, networks = _WORDS[takes], _NETWORKS[takes]
+    if settings.model in NEURAL and settings.model not in networks:
+        reads = "texts" if settings.model in NEURAL_OF_TEXTS else "pictures"
+        raise UsageError(
+            f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
+        )
+    if takes != "texts":
+        _refuse(settings, tuple(_OF_TEXTS), "texts", words)
+        return
+    _refuse(settings, _OF_PICTURES, "pictures", words)
+    for name, owners in _OF_TEXTS.items():
+        if settings.model in NEURAL and settings.model not in owners and _changes(settings, name):
+            raise UsageError(
+                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {settings.model}; "
+                f"leave it out, or give --model {owners[0]}"
+            )
+    if settings.vectors is None and not settings.tune_vectors:
+        raise UsageError("--no-tune-vectors: needs --vectors FILE; give it, or leave this out")
+
+
+def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
+    """Networks of texts that have every setting which was given.
+
+    Args:
+        settings: what the user asked for.
+        names: networks to choose from.
+
+    Returns:
+        Those of the names that fit, in the same order.
+
+    Raises:
+        UsageError: no network has them all.
+    """
+    given = [name for name in _OF_TEXTS if _changes(settings, name)]
+    fitting = [network for network in names if all(network in _OF_TEXTS[name] for name in given)]
+    if not fitting:
+        raise UsageError(
+            f"{', '.join(_flag(name) for name in given)}: no network has all of them; leave some out"
+        )
+    return fitting
+
+
+def _refuse(settings: Settings, names: Sequence[str], of: str, words: str) -> None:
+    """Refuse settings that were given and belong to other inputs.
+
+    Raises:
+        UsageError: naming them.
+    """
+    idle = [_flag(name) for name in names if _changes(settings, name, _TRUE_OF_TEXTS)]
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)}: {'belongs' if len(idle) == 1 else 'belong'} to {of}, and the inputs are "
+            f"{words}; leave {_them(idle)} out"
+        )
+
+
+def _changes(settings: Settings, name: str, harmless: Mapping[str, Any] | None = None) -> bool:
+    """Whether a setting differs from its default, and from a value that says what happens anyway."""
+    value = getattr(settings, name)
+    if value == getattr(Settings, name):
+        return False
+    return harmless is None or name not in harmless or value != harmless[name]
+
+
+def _flag(name: str) -> str:
+    return next(row.flag for row in ROWS if row.name == name)
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _any_of(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,358 @@
+"""FAULTS 19 and 20 for models of texts: the file with the words, and what `model.json` says of it."""
+
+import json
+import os
+import pickle
+import resource
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from every_model import MODELS, answers_of
+from forged_folders import document_of
+from pellucid.bundle import encodings, load, load_any, save
+from pellucid.errors import ModelFileError
+from small_models import CLASSES, reseal, sealed
+from text_models import encoder, text_model
+
+NETWORKS = ["text-cnn", "rnn of sub-words", "bag", "svm-on-text-cnn"]
+
+
+@pytest.fixture
+def copied(saved, tmp_path):
+    """Give a copy of a saved model's folder."""
+    return lambda name: shutil.copytree(saved(name), tmp_path / "model")
+
+
+def words_of(folder: Path) -> dict:
+    return json.loads((folder / "tokenizer.json").read_text())
+
+
+def forge(folder: Path, content: bytes | dict) -> None:
+    """Write the file with the words, every checksum right."""
+    plain = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
+    (folder / "tokenizer.json").write_bytes(plain)
+    reseal(folder)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_flipped_byte(name, copied):
+    folder = copied(name)
+    path = folder / "tokenizer.json"
+    content = path.read_bytes()
+    for place in np.unique(np.linspace(0, len(content) - 1, 60).astype(int)):
+        damaged = bytearray(content)
+        damaged[place] ^= (0x01, 0x20, 0xFF)[place % 3]
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=r"tokenizer\.json: its checksum does not match"):
+            load_any(folder)
+    path.write_bytes(content)
+    load_any(folder)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_flipped_bytes_with_right_checksums(name, copied):
+    """Whatever comes of it is a refusal or a model that answers."""
+    folder = copied(name)
+    content = (folder / "tokenizer.json").read_bytes()
+    reasons = []
+    for place in np.unique(np.linspace(0, len(content) - 1, 60).astype(int)):
+        damaged = bytearray(content)
+        damaged[place] ^= (0x01, 0x20, 0xFF)[place % 3]
+        forge(folder, bytes(damaged))
+        try:
+            found = answers_of(load_any(folder), 20)
+        except ModelFileError as error:
+            reasons.append(str(error))
+        else:
+            assert found.shape == (20, 10)
+            assert np.isfinite(found).all()
+    assert len(reasons) > 5
+    assert all(reason.startswith(f"{folder}: ") for reason in reasons)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 50])
+def test_truncation(length, copied):
+    folder = copied("text-cnn")
+    content = (folder / "tokenizer.json").read_bytes()
+    (folder / "tokenizer.json").write_bytes(content[:length])
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: its checksum does not match"):
+        load_any(folder)
+    forge(folder, content[:length])
+    with pytest.raises(ModelFileError, match=r"model: .*use an undamaged copy"):
+        load_any(folder)
+
+
+ENTRIES = ["one", "two", "three"]
+CONTENTS = {
+    "nothing": b"",
+    "a list": b"[]",
+    "a number": b"1" * 1000,
+    "a huge number": b'{"entries": [], "merges": ' + b"9" * 10_000 + b"}",
+    "infinity": b'{"entries": [], "merges": Infinity}',
+    "not UTF-8": b'{"entries": ["\xff\xfe"], "merges": []}',
+    "a key twice": b'{"entries": [], "entries": [], "merges": []}',
+    "no words": b'{"merges": []}',
+    "something more": b'{"entries": [], "merges": [], "pre_tokenizer": {"type": "os.system"}}',
+    "another library's": b'{"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}',
+    "nested deeply": b'{"entries": ' + b"[" * 100_000 + b"]" * 100_000 + b', "merges": []}',
+    "nested objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "words as text": b'{"entries": "one", "merges": []}',
+    "words as object": b'{"entries": {"one": 1}, "merges": []}',
+    "a word that is none": b'{"entries": [1], "merges": []}',
+    "an empty word": b'{"entries": [""], "merges": []}',
+    "a word of a megabyte": b'{"entries": ["' + b"a" * (1 << 20) + b'"], "merges": []}',
+    "half a character": b'{"entries": ["\\ud83d"], "merges": []}',
+    "merges of words": b'{"entries": [], "merges": [["a", "b"]]}',
+    "merges that are none": b'{"entries": [], "merges": [[1, 2, 3]]}',
+    "other words": json.dumps({"entries": ENTRIES, "merges": []}).encode(),
+    "more words": json.dumps({"entries": [f"word {n}" for n in range(9999)], "merges": []}).encode(),
+}
+
+
+@pytest.mark.parametrize("name", ["text-cnn", "svm-on-text-cnn"])
+@pytest.mark.parametrize("case", CONTENTS)
+def test_words_that_cannot_be(case, name, copied):
+    folder = copied(name)
+    forge(folder, CONTENTS[case])
+    with pytest.raises(ModelFileError, match=r"model: .*; use an undamaged copy") as caught:
+        load_any(folder)
+    assert str(caught.value).startswith(str(folder))
+    assert len(str(caught.value)) < 400
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda words: words["entries"].append(words["entries"][0]), "one of them stands twice"),
+        (lambda words: words["entries"].append("new"), "27 ids found, 26 stated"),
+        (lambda words: words["entries"].pop(), "25 ids found, 26 stated"),
+    ],
+)
+def test_words_that_contradict_themselves(change, reason, copied):
+    folder = copied("text-cnn")
+    words = words_of(folder)
+    change(words)
+    forge(folder, words)
+    with pytest.raises(ModelFileError, match=reason):
+        load_any(folder)
+
+
+def test_more_words_than_the_network_knows(copied):
+    folder = copied("text-cnn")
+    words = words_of(folder)
+    words["entries"].append("new")
+    forge(folder, words)
+    preprocessing = {**document_of(folder)["preprocessing"], "vocabulary": 27}
+    reseal(folder, preprocessing=preprocessing)
+    with pytest.raises(ModelFileError, match="the network knows 26 tokens, the vocabulary 27"):
+        load_any(folder)
+
+
+def test_a_larger_network_than_the_weights(copied):
+    folder = copied("text-cnn")
+    architecture = {**document_of(folder)["architecture"], "vocabulary": 27}
+    reseal(folder, architecture=architecture)
+    with pytest.raises(
+        ModelFileError, match=r"is F32 \[26, 128\], the architecture needs float32 \[27, 128\]"
+    ):
+        load_any(folder)
+
+
+@pytest.mark.parametrize("name", ["text-cnn", "rnn"])
+def test_a_bomb_allocates_nothing(name, copied):
+    """An admissible architecture of gigabytes, over weights of some kilobytes."""
+    folder = copied(name)
+    architecture = {**document_of(folder)["architecture"], "vocabulary": 1_000_000, "embedding": 400}
+    reseal(folder, architecture=architecture)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelFileError, match="the architecture needs"):
+        load(folder)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 50_000 * (1 if sys.platform == "linux" else 1024)
+
+
+def test_an_oversized_file_is_not_parsed(copied, monkeypatch):
+    folder = copied("text-cnn")
+    monkeypatch.setattr("pellucid.bundle.loading.WORDS_LIMIT", 1 << 20)
+    forge(folder, b" " * ((1 << 20) + 1))
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: larger than 1 MB"):
+        load_any(folder)
+    assert encodings.WORDS_LIMIT == 64 << 20
+
+
+@pytest.mark.parametrize("content", [pickle.dumps({"entries": []}), b"PK\x03\x04" + b"\0" * 60])
+def test_a_file_that_may_run_code(content, copied):
+    folder = copied("text-cnn")
+    forge(folder, content)
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: .*such a file may run code; refused"):
+        load_any(folder)
+
+
+def test_a_zip_archive_as_words(copied):
+    folder = copied("bag")
+    with zipfile.ZipFile(folder / "tokenizer.json", "w") as archive:
+        archive.writestr("data.pkl", b"")
+    reseal(folder)
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: a ZIP archive"):
+        load_any(folder)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_file_with_the_words_is_needed(name, copied):
+    folder = copied(name)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: missing; use an undamaged copy"):
+        load_any(folder)
+    document = document_of(folder)
+    hashes = {key: value for key, value in document["sha256"].items() if key != "tokenizer.json"}
+    (folder / "model.json").write_bytes(sealed({**document, "sha256": hashes}))
+    with pytest.raises(ModelFileError, match=r"'tokenizer\.json' is missing from 'sha256'"):
+        load_any(folder)
+
+
+def test_a_file_too_many(copied):
+    """One that is named must be there and unchanged; one that is not named is nobody's."""
+    folder = copied("text-cnn")
+    (folder / "INTENDED_USE.md").write_text("for tests")
+    assert load_any(folder).takes == "texts"
+    document = document_of(folder)
+    (folder / "vocabulary.json").write_text("{}")
+    (folder / "model.json").write_bytes(
+        sealed({**document, "sha256": {**document["sha256"], "vocabulary.json": "0" * 64}})
+    )
+    with pytest.raises(ModelFileError, match=r"vocabulary\.json: its checksum does not match"):
+        load_any(folder)
+
+
+def test_links_and_pipes_are_refused(copied, tmp_path):
+    folder = copied("text-cnn")
+    shutil.move(folder / "tokenizer.json", tmp_path / "elsewhere")
+    (folder / "tokenizer.json").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: a link; a model folder holds its own files"):
+        load_any(folder)
+    (folder / "tokenizer.json").unlink()
+    os.mkfifo(folder / "tokenizer.json")
+    with pytest.raises(ModelFileError, match=r"tokenizer\.json: not a regular file"):
+        load_any(folder)
+
+
+TOKENS = {"kind": "tokens", "tokens": "words", "length": 24, "vocabulary": 26}
+WRONG = {
+    "no words": ({"preprocessing": None}, "preprocessing must be an object with a kind in a model of the"),
+    "words as text": ({"preprocessing": "tokens"}, "preprocessing must be an object with a kind"),
+    "words without kind": ({"preprocessing": {"length": 24}}, "preprocessing must be an object with a kind"),
+    "a kind that is none": ({"preprocessing": TOKENS | {"kind": ["tokens"]}}, "must be an object with a"),
+    "a name to import": (
+        {"preprocessing": {"kind": "os.system"}},
+        "preprocessing: kind 'os.system' is not one of tokens, n-grams",
+    ),
+    "weights of words": ({"preprocessing": {"kind": "tf-idf"}}, "kind 'tf-idf' is not one of tokens"),
+    "a path": (
+        {"preprocessing": TOKENS | {"file": "../../elsewhere.json"}},
+        r"tokenizer: unknown keys \['file'\], missing keys \[\]",
+    ),
+    "unknown tokens": ({"preprocessing": TOKENS | {"tokens": "os.system"}}, "'os.system' is not one of"),
+    "tokens as list": ({"preprocessing": TOKENS | {"tokens": ["words"]}}, "is not one of words"),
+    "a huge length": ({"preprocessing": TOKENS | {"length": 10**18}}, "length: 1000000000000000000 is"),
+    "length as truth": ({"preprocessing": TOKENS | {"length": True}}, "length: True is no whole number"),
+    "another length": ({"preprocessing": TOKENS | {"length": 25}}, "but texts have at most 25 tokens"),
+    "a huge vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 10**400}}, "vocabulary: 1000.* is no"),
+    "no vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 0}}, "vocabulary: 0 is no whole number"),
+    "another encoder": (
+        {"preprocessing": {"kind": "n-grams"}}, "tokenizer: unknown keys .*, missing keys .*length",
+    ),
+    "pictures": (
+        {"preprocessing": {"height": 8, "width": 8, "channels": 1, "low": 0.0, "high": 255.0}},
+        "preprocessing must be an object with a kind",
+    ),
+    "a model of pictures": ({"kind": "image-classifier"}, "preprocessing needs exactly the fields channels"),
+    "a model of vectors": (
+        {"kind": "feature-classifier", "preprocessing": None, "length": 24},
+        "the network takes texts, the model values",
+    ),
+    "a length": ({"length": 24}, "length must be null in a model of the kind text-classifier"),
+    "features": ({"features": "tf-idf"}, "features must be null in a model of the kind text-classifier"),
+    "mirrored": ({"mirror": True}, "'mirror' must be false in a model of the kind text-classifier"),
+    "numbers": ({"kind": "text-regressor"}, "'classes' must be empty in a model of the kind text-regressor"),
+    "numbers of 10 outputs": ({"kind": "text-regressor", "classes": []}, "10 outputs where 1 is needed"),
+    "too few classes": ({"classes": ["a", "b"]}, "the network has 10 outputs where 2 are needed"),
+    "no network": ({"architecture": None}, "network: NoneType found, an object expected"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_a_description_that_cannot_be(change, copied):
+    fields, reason = WRONG[change]
+    folder = copied("text-cnn")
+    (folder / "model.json").write_bytes(sealed({**document_of(folder), **fields}))
+    with pytest.raises(ModelFileError, match=reason) as caught:
+        load_any(folder)
+    assert caught.value.exit_code == 4
+    assert len(str(caught.value)) < 400
+
+
+ARCHITECTURES = {
+    "of pictures": ({"name": "mlp", "vocabulary": 0}, "the network takes no texts, the model texts"),
+    "another family": ({"name": "lenet"}, "lenet takes pictures or feature vectors, not ids of texts"),
+    "a huge vocabulary": ({"vocabulary": 10**12}, "vocabulary: 1000000000000 is outside"),
+    "a vocabulary of nothing": ({"vocabulary": 0}, "the network takes no texts, the model texts"),
+    "huge vectors": ({"embedding": 10**9}, "embedding: 1000000000 is outside"),
+    "huge filters": ({"kernels": [10**6]}, "kernels: 1000000 is outside"),
+    "another length": ({"input_shape": [9]}, r"the network takes \(9,\), but texts have at most 24 tokens"),
+    "an unknown cell": ({"cell": "os.system"}, "cell: 'os.system' is not one of"),
+}
+
+
+@pytest.mark.parametrize("case", ARCHITECTURES)
+def test_an_architecture_that_cannot_be(case, copied):
+    fields, reason = ARCHITECTURES[case]
+    folder = copied("text-cnn")
+    document = document_of(folder)
+    document["architecture"] |= fields
+    (folder / "model.json").write_bytes(sealed(document))
+    with pytest.raises(ModelFileError, match=reason):
+        load_any(folder)
+
+
+def test_a_picture_models_folder_needs_no_words(copied):
+    folder = copied("cnn")
+    reseal(folder, preprocessing=TOKENS)
+    with pytest.raises(ModelFileError, match=r"unknown keys|model\.json: "):
+        load_any(folder)
+
+
+@pytest.mark.parametrize("tokens", ["words", "sub-words", "characters", "bytes"])
+def test_every_kind_of_tokens_is_saved(tokens, tmp_path):
+    model = text_model("text-cnn", tokens=tokens)
+    save(model, tmp_path / "model", {})
+    loaded = load_any(tmp_path / "model")
+    assert loaded.encoder == encoder("text-cnn", tokens)
+    assert np.array_equal(answers_of(loaded), answers_of(model))
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert ("Words of the training texts stand in" in card) == (tokens != "bytes")
+
+
+def test_names_of_classes_are_shown_as_text(tmp_path):
+    """FAULTS 32 in the card of a text model."""
+    names = ("<script>alert(1)</script>", "=1+1", *CLASSES[2:])
+    save(text_model("bag", names), tmp_path / "model", {"kept": "<img src=x onerror=alert(1)>"})
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "<script" not in card
+    assert "<img" not in card
+    assert load_any(tmp_path / "model").classes == names
+
+
+def test_a_model_on_a_network_needs_nothing_but_its_folder(tmp_path):
+    model = MODELS["svm-on-text-cnn"]()
+    save(model, tmp_path / "run", {})
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    assert np.array_equal(answers_of(load_any(tmp_path / "elsewhere")), answers_of(model))
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == [
+        "README.md", "model.json", "tokenizer.json", "weights.safetensors",
+    ]  # fmt: skip

@@ -1,0 +1,231 @@
+"""What every network of texts promises, under every setting."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from pellucid.networks import NETWORKS, InputFacts, build, design
+from pellucid.networks.config import ACTIVATIONS
+from pellucid.settings import Settings
+
+VOCABULARY = 40
+OF_TEXTS = [name for name, family in NETWORKS.items() if family.takes == "texts"]
+SETTINGS = [
+    *[("bag", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],
+    *[("text-cnn", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
+    *[("rnn", Settings(cell=cell, width=8, depth=depth)) for cell in ("lstm", "gru") for depth in (1, 2)],
+    *[(name, Settings(dropout=0.0)) for name in OF_TEXTS],
+]
+every_network = pytest.mark.parametrize("name", OF_TEXTS)
+every_setting = pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        pytest.param(
+            name, made, id=f"{name}-{made.activation or made.cell or 'default'}-{made.depth}-{made.dropout}"
+        )
+        for name, made in SETTINGS
+    ],
+)
+every_outputs = pytest.mark.parametrize("outputs", [8, 1])  # eight classes, or a number
+
+NUMBERS = torch.tensor([3.5, -20.0, 7.25, 40.0, 0.0, 11.5, 2.0, -6.75]).double()
+"""Numbers to predict for eight texts."""
+
+LENGTHS = (12, 1, 7, 3, 12, 5, 2, 9)
+
+
+def texts():
+    """Ids of eight texts of different lengths, some ids unknown, and padding behind them."""
+    generator = torch.Generator().manual_seed(5)
+    ids = torch.randint(1, VOCABULARY, (8, max(LENGTHS)), generator=generator)
+    ids[1, 0] = 7
+    return torch.where(torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS).unsqueeze(1), ids, 0)
+
+
+def started(name, settings, outputs=8):
+    """The network designed for these texts and started from them."""
+    facts = InputFacts((20,), outputs, 1000, vocabulary=VOCABULARY, groups=(2, 25, VOCABULARY))
+    network = build(design(name, settings, facts), torch.Generator().manual_seed(3))
+    network.initialise_from_data(texts(), NUMBERS if outputs == 1 else None)
+    counts = torch.stack([(texts() == id).any(1).sum() for id in range(VOCABULARY)])
+    network.weigh_ids(counts, 8)
+    return network
+
+
+def loss_of(network):
+    """How far the answers for the eight texts are off."""
+    answers = network(texts())
+    if answers.shape[1] > 1:
+        return functional.cross_entropy(answers, torch.arange(8))
+    return ((answers[:, 0] - NUMBERS) / NUMBERS.std()).square().mean()
+
+
+@every_setting
+@every_outputs
+def test_every_text_gives_finite_outputs_and_head_of_features(name, settings, outputs):
+    network = started(name, settings, outputs).eval()
+    answers, features = network(texts()), network.features(texts())
+    assert answers.shape == (8, outputs)
+    assert features.ndim == 2
+    assert answers.isfinite().all()
+    assert answers.std() > 0
+    assert torch.equal(network.head(features), answers)
+    nothing = torch.tensor([[1, 1, 1], [1, 0, 0], [0, 0, 0]])  # unknown words alone, and no word at all
+    assert network(nothing).isfinite().all()
+
+
+@every_setting
+@every_outputs
+def test_gradient_reaches_every_parameter(name, settings, outputs):
+    network = started(name, settings, outputs)
+    torch.manual_seed(0)
+    loss_of(network).backward()
+    for key, parameter in network.named_parameters():
+        assert parameter.grad.isfinite().all(), key
+        assert parameter.grad.abs().sum() > 0, key
+
+
+@every_setting
+@every_outputs
+def test_neither_padding_nor_the_batch_changes_an_answer(name, settings, outputs):
+    network = started(name, settings, outputs).eval()
+    with torch.inference_mode():
+        together = network(texts())
+        wider = network(functional.pad(texts(), (0, 8)))
+        alone = torch.cat(
+            [network(text[:length].unsqueeze(0)) for text, length in zip(texts(), LENGTHS, strict=True)]
+        )
+    torch.testing.assert_close(wider, together, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(alone, together, rtol=1e-5, atol=1e-5)
+
+
+@every_setting
+def test_padding_changes_no_gradient(name, settings):
+    gradients = []
+    for width in (0, 8):
+        network = started(name, settings).eval()
+        functional.cross_entropy(network(functional.pad(texts(), (0, width))), torch.arange(8)).backward()
+        gradients.append({key: parameter.grad for key, parameter in network.named_parameters()})
+        for key in ("body.sum.weight", "body.filters.embedding.weight", "body.layers.embedding.weight"):
+            if key in gradients[-1]:
+                assert gradients[-1][key][0].abs().max() == 0  # the vector of padding stays as it is
+    for key, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][key], gradient, rtol=1e-4, atol=1e-6)
+
+
+@every_setting
+@every_outputs
+def test_saved_and_loaded_weights_answer_the_same(name, settings, outputs):
+    network = started(name, settings, outputs)
+    other = build(network.config, torch.Generator().manual_seed(4))
+    other.load_state_dict(network.state_dict())
+    assert torch.equal(network.eval()(texts()), other.eval()(texts()))
+
+
+@every_setting
+@every_outputs
+def test_bf16_is_near(name, settings, outputs):
+    network = started(name, settings, outputs).eval()
+    expected = network(texts())
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = network(texts())
+    scale = max(1.0, expected.abs().max().item()) if outputs > 1 else NUMBERS.std().item()
+    assert (narrow.float() - expected).abs().max() < 0.05 * scale
+
+
+@every_network
+@every_outputs
+def test_eight_texts_are_learnt_by_heart(name, outputs):
+    network = started(name, Settings(dropout=0.0), outputs)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
+    loss = float("inf")
+    for _ in range(300):
+        found = loss_of(network)
+        loss = found.item()
+        if loss < 0.01:
+            break
+        optimizer.zero_grad()
+        found.backward()
+        optimizer.step()
+    assert loss < 0.01
+
+
+@every_network
+def test_dropout_acts_in_training_only(name):
+    network = started(name, Settings(dropout=0.5))
+    torch.manual_seed(0)
+    assert not torch.equal(network(texts()), network(texts()))
+    network.eval()
+    assert torch.equal(network(texts()), network(texts()))
+
+
+@every_network
+def test_numbers_come_in_their_own_unit(name):
+    network = started(name, Settings(), outputs=1).eval()
+    standardised = (network(texts()) - NUMBERS.mean()) / NUMBERS.std(correction=0)
+    network.rescale.mean.zero_()
+    network.rescale.std.fill_(1)
+    torch.testing.assert_close(network(texts()), standardised.float(), rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="numbers: this network predicts classes; leave them out"):
+        started(name, Settings()).initialise_from_data(texts(), NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*[(name, Settings(depth=1)) for name in OF_TEXTS], ("rnn", Settings(cell="gru", depth=2))],
+    ids=[*OF_TEXTS, "gru"],
+)
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights")  # torch's own, of LSTM and GRU
+def test_exported_programs_answer_the_same_at_other_sizes(name, settings):
+    network = started(name, settings).eval()
+    sizes = {0: torch.export.Dim("batch", min=1, max=1024), 1: torch.export.Dim("length", min=1, max=4096)}
+    if name == "rnn":  # torch's exporter unrolls a recurrent layer over the length it sees
+        del sizes[1]
+    with torch.inference_mode():
+        program = torch.export.export(network, (texts()[:3].clone(),), dynamic_shapes=(sizes,)).module()
+        for batch in (8, 1):
+            for length in (12,) if name == "rnn" else (12, 2, 40):
+                ids = functional.pad(texts()[:batch], (0, length - 12)).clone()
+                torch.testing.assert_close(program(ids), network(ids), rtol=1e-5, atol=1e-5)
+
+
+@every_network
+def test_counts_of_ids_must_be_possible(name):
+    network = started(name, Settings())
+    with pytest.raises(ValueError, match="counts: 40 numbers from 0 to 8 expected, 39 found"):
+        network.weigh_ids(torch.ones(39, dtype=torch.int64), 8)
+    with pytest.raises(ValueError, match="counts: 40 numbers from 0 to 8 expected, 40 found"):
+        network.weigh_ids(torch.full((40,), 9), 8)
+
+
+@pytest.mark.parametrize("name", ["text-cnn", "rnn"])
+@pytest.mark.parametrize("tune", [True, False])
+def test_pretrained_vectors_take_their_rows(name, tune):
+    facts = InputFacts((20,), 3, 1000, vocabulary=VOCABULARY, embedding=4)
+    network = build(design(name, Settings(), facts))
+    (table,) = [weight for key, weight in network.named_parameters() if key.endswith("embedding.weight")]
+    before = table.detach().clone()
+    vectors = torch.tensor([[3.0, 0.0, -3.0, 3.0], [0.0, 3.0, 3.0, 3.0]])
+    network.load_vectors(torch.tensor([5, 9]).numpy(), vectors.numpy(), tune)
+    # Their mean square is 6.75; a token's numbers start with a standard deviation of 0.1.
+    torch.testing.assert_close(table.detach()[[5, 9]], vectors * 0.1 / 6.75**0.5)
+    others = [row for row in range(VOCABULARY) if row not in (5, 9)]
+    assert torch.equal(table.detach()[others], before[others])
+    network(texts()).sum().backward()
+    assert (table.grad is not None) == tune
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "shape", "message"),
+    [
+        ("bag", [5], (1, 4), "vectors: bag has no vectors of tokens; choose text-cnn or rnn"),
+        ("rnn", [5], (1, 3), "vectors: of 3 numbers, where 4 are expected"),
+        ("text-cnn", [0], (1, 4), "vectors: a row is outside 1 to 39"),
+        ("text-cnn", [40], (1, 4), "vectors: a row is outside 1 to 39"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_refused(name, rows, shape, message):
+    facts = InputFacts((20,), 3, 1000, vocabulary=VOCABULARY, embedding=4)
+    network = build(design(name, Settings(), facts))
+    with pytest.raises(ValueError, match=message):
+        network.load_vectors(torch.tensor(rows).numpy(), torch.ones(shape).numpy(), True)

@@ -1,0 +1,258 @@
+"""What every classical rival promises of texts, for classes and for numbers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.feature_selection import chi2, r_regression
+from sklearn.svm import LinearSVC
+
+from pellucid.classical import NUMBER_RIVALS, PREDICTORS, RIVALS, TF_IDF, Budget, Lesson, fit_rival
+from pellucid.classical.search import Work
+from pellucid.classical.text_models import SVM, TextSetup, for_classes
+from pellucid.classical.text_rivals import BEST_FEATURES
+from pellucid.classical.texts import about_classes, about_numbers, look, most_features
+from pellucid.data.texts import Texts
+
+SMALL = Budget(trees=20)
+every_rival = pytest.mark.parametrize("name", RIVALS)
+every_number_rival = pytest.mark.parametrize("name", NUMBER_RIVALS)
+
+
+def made(count, classes=3, seed=0, alphabet="abcdefghijklmnop"):
+    """Texts that hold a few words of their class among many of all."""
+    chance = np.random.default_rng(seed)
+    letters = np.array(list(alphabet))
+    stock = np.array(["".join(np.random.default_rng(each).choice(letters, 5)) for each in range(300)])
+    labels = chance.integers(0, classes, count)
+    texts = []
+    for label in labels:
+        own = stock[chance.integers(0, 12, chance.integers(1, 4)) + 12 * label]
+        texts.append(" ".join(chance.permutation([*own, *chance.choice(stock, 15)])))
+    return texts, labels
+
+
+def lesson(count=360, classes=3, of_numbers=False, keep=Texts.of):
+    texts, labels = made(count, classes)
+    labels = labels * 10 + np.random.default_rng(1).normal(size=count) if of_numbers else labels
+    places = np.arange(count)
+    return Lesson(keep(texts), labels, places[:-60], places[-60:], 0 if of_numbers else classes, "texts")
+
+
+def fit(name, lesson, **named):
+    return fit_rival(name, lesson, seed=3, **{"threads": 1, "budget": SMALL, **named})
+
+
+def asked(fitted, texts):
+    """What a model says of texts, through everything it stores."""
+    if fitted.tfidf is None:
+        return fitted.predictor.predict(np.zeros((len(texts), 0), np.float32))
+    return fitted.predictor.predict(fitted.tfidf.transform(texts))
+
+
+@every_rival
+def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
+    fitted = fit(name, lesson())
+    texts = [*made(40, seed=5)[0], "", "words nobody knows"]
+    together = asked(fitted, texts)
+    assert together.shape == (42, 3)
+    assert together.min() >= 0
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(np.concatenate([asked(fitted, [each]) for each in texts]), together)
+    assert asked(fitted, []).shape == (0, 3)
+
+
+@every_rival
+def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
+    models = [
+        fit(name, lesson()),
+        fit(name, lesson(keep=list)),
+        fit(name, lesson(classes=3), threads=2),
+    ]
+    for other in models[1:]:
+        assert other.candidates == models[0].candidates
+        if other.tfidf is not None:
+            assert other.tfidf.content() == models[0].tfidf.content()
+        for one, two in zip(
+            models[0].predictor.arrays().values(), other.predictor.arrays().values(), strict=True
+        ):
+            np.testing.assert_array_equal(one, two)
+
+
+@every_rival
+def test_arrays_and_settings_are_the_whole_model(name):
+    fitted, texts = fit(name, lesson()), made(30, seed=6)[0]
+    kind = PREDICTORS[fitted.predictor.kind]
+    settings, arrays = fitted.predictor.to_json(), fitted.predictor.arrays()
+    assert {key: (str(each.dtype), each.shape) for key, each in arrays.items()} == kind.expected(settings)
+    again = kind.from_parts(settings, {key: array.copy() for key, array in arrays.items()})
+    assert again.inputs == (0 if fitted.tfidf is None else fitted.tfidf.features)
+    rows = np.zeros((30, 0), np.float32) if fitted.tfidf is None else fitted.tfidf.transform(texts)
+    np.testing.assert_array_equal(again.predict(rows), asked(fitted, texts))
+    if fitted.tfidf is not None:
+        np.testing.assert_allclose(again.predict(rows.toarray()), again.predict(rows), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in RIVALS if name != "majority"])
+def test_every_rival_learns_and_majority_does_not_look(name):
+    texts, labels = made(300, seed=7)
+    fitted = fit(name, lesson(900))
+    assert fitted.features == TF_IDF
+    assert (asked(fitted, texts).argmax(axis=1) == labels).mean() > 0.75
+    majority = fit("majority", lesson(900))
+    assert majority.tfidf is None
+    assert (asked(majority, texts).argmax(axis=1) == labels).mean() < 0.5
+
+
+@pytest.mark.parametrize("name", ["logistic-regression", "svm"])
+def test_one_candidate_is_chosen_among_those_that_cannot_be_told_apart(name):
+    whole = lesson(900)
+    fitted = fit(name, whole)
+    best = max(each.score for each in fitted.candidates)
+    (chosen,) = [each for each in fitted.candidates if each.chosen]
+    assert chosen.score >= best - np.sqrt(best * (1 - best) / len(whole.validation))
+    assert {each.features for each in fitted.candidates} == {TF_IDF}
+    assert chosen.to_json()["chosen"] is True
+    by_loss = fit(name, whole, metric="log-loss").candidates
+    assert all(each.chosen is None and each.score < 0 for each in by_loss)
+    assert set(by_loss[0].to_json()) == {"features", "words", "score"}
+
+
+@every_rival
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        pytest.param(2, np.arange(30) % 2, id="two classes, thirty examples"),
+        pytest.param(3, np.minimum(np.arange(30), 1) + 1, id="one example of a class, none of another"),
+        pytest.param(4, np.full(30, 2), id="one class only"),
+        pytest.param(30, np.arange(30), id="as many classes as examples"),
+        pytest.param(2, np.array([0, 1]), id="two examples"),
+        pytest.param(2, np.array([1]), id="one example"),
+    ],
+)
+def test_little_data(name, classes, labels):
+    texts, places = made(len(labels))[0], np.arange(len(labels))
+    fitted = fit(name, Lesson(texts, labels.astype(np.int64), places, places[:0], classes, "texts"))
+    answers = asked(fitted, texts)
+    assert answers.shape == (len(labels), classes)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
+    assert (answers[:, np.setdiff1d(np.arange(classes), labels)] == 0).all()
+
+
+@every_rival
+@pytest.mark.parametrize("text", ["", "\n\t ", "the same", "\ud800"], ids=ascii)
+def test_texts_that_are_all_alike(name, text):
+    labels, places = np.arange(60) % 3, np.arange(60)
+    fitted = fit(name, Lesson([text] * 60, labels, places[:48], places[48:], 3, "texts"))
+    np.testing.assert_allclose(asked(fitted, [text, "other"]), 1 / 3, atol=0.05)
+
+
+@every_number_rival
+def test_numbers(name):
+    whole = lesson(600, of_numbers=True)
+    fitted, mean = fit(name, whole), fit("mean", whole)
+    texts = whole.inputs[whole.validation]
+    values, truth = asked(fitted, texts), whole.labels[whole.validation]
+    assert values.shape == (60, 1)
+    if name != "mean":
+        error, most = (np.sqrt(((said[:, 0] - truth) ** 2).mean()) for said in (values, asked(mean, texts)))
+        assert error < 0.8 * most
+        assert all(each.chosen is None for each in fitted.candidates)
+    kind = PREDICTORS[fitted.predictor.kind]
+    again = kind.from_parts(fitted.predictor.to_json(), fitted.predictor.arrays())
+    rows = np.zeros((60, 0), np.float32) if fitted.tfidf is None else fitted.tfidf.transform(texts)
+    np.testing.assert_array_equal(again.predict(rows), values)
+
+
+@every_number_rival
+@pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
+def test_numbers_of_little_data(name, labels):
+    texts = made(12)[0]
+    fitted = fit(name, Lesson(texts, labels, np.arange(12), np.arange(0), 0, "texts"))
+    assert np.isfinite(asked(fitted, [*texts, ""])).all()
+
+
+def test_svm_agrees_with_scikit_learn_and_weighing_by_class_changes_it():
+    whole = lesson(500)
+    fitted = fit("svm", whole)
+    rows, labels = fitted.tfidf.transform(whole.inputs[whole.train]), whole.labels[whole.train]
+    work = Work(3, 0, 1, SMALL)
+    ours = for_classes(rows, labels, work, TextSetup(SVM, 1.0))
+    theirs = LinearSVC(C=1.0, dual=False, tol=1e-8).fit(rows.astype(np.float64), labels)
+    scale = (ours.weights.T * theirs.coef_).sum() / (theirs.coef_**2).sum()
+    largest = np.abs(theirs.coef_).max()
+    np.testing.assert_allclose(ours.weights.T / scale, theirs.coef_, rtol=0, atol=0.03 * largest)
+    np.testing.assert_allclose(ours.bias / scale, theirs.intercept_, rtol=0, atol=0.03)
+    weighed = for_classes(rows, labels, work, TextSetup(SVM, 1.0, by_class=True))
+    assert np.abs(weighed.weights - ours.weights).max() > 0.1
+
+
+def test_probabilities_are_as_good_as_they_say():
+    texts, labels = made(1_000, seed=8)
+    for name in ("svm", "logistic-regression"):
+        answers = asked(fit(name, lesson(1_500)), texts)
+        right = (answers.argmax(axis=1) == labels).mean()
+        assert answers.max(axis=1).mean() == pytest.approx(right, abs=0.04), name
+
+
+def test_a_forest_sees_the_ngrams_that_say_most():
+    chance = np.random.default_rng(0)
+    stock = [f"word{number}" for number in range(3 * BEST_FEATURES)]
+    labels = np.arange(400) % 2
+    texts = [" ".join([*chance.choice(stock, 60), "yes" if label else "no"]) for label in labels]
+    fitted = fit("random-forest", Lesson(texts, labels, np.arange(400), np.arange(0), 2, "texts"))
+    assert fitted.predictor.inputs == fitted.tfidf.features == BEST_FEATURES
+    assert {"yes", "no"} <= set(fitted.tfidf.terms[0])
+
+
+def test_what_features_say_equals_scikit_learn():
+    whole = lesson(300)
+    rows = fit("svm", whole).tfidf.transform(whole.inputs[:])
+    np.testing.assert_allclose(about_classes(rows, whole.labels, 3), chi2(rows, whole.labels)[0], rtol=1e-4)
+    numbers = np.random.default_rng(0).normal(size=300)
+    expected = r_regression(rows.astype(np.float64), numbers) ** 2
+    np.testing.assert_allclose(about_numbers(rows, numbers), expected, rtol=1e-6, atol=1e-12)
+
+
+def test_texts_are_read_as_their_script_asks():
+    english, chinese = made(50)[0], ["这家酒店很好,服务不错", "书很差 no"] * 25
+    places = np.arange(50)
+    assert look(english, places).readings == ("words", "pairs", "parts")
+    assert look(chinese, places).readings == ("characters",)
+    assert look(["a word or two " * 3_000] * 50, places).readings == ("words", "pairs")
+    fitted = fit("svm", Lesson(chinese, places % 2, places, places[:0], 2, "texts"))
+    assert {"酒", "no"} <= set(fitted.tfidf.terms[0])
+    assert "这 家 酒" in fitted.tfidf.terms[2]
+    assert (asked(fitted, chinese).argmax(axis=1) == places % 2).all()
+
+
+def test_budget_bounds_texts():
+    whole = lesson(600)
+    size = sum(len(text) for text in whole.inputs[whole.train])
+    half = fit("svm", whole, budget=Budget(text=size // 2))
+    assert 200 < half.train_examples < 340
+    few = fit("svm", whole, budget=Budget(products=3 * 20 * 50))
+    assert 30 < few.train_examples < 70
+    assert fit("random-forest", whole, budget=Budget(examples=100, trees=5)).train_examples == 100
+    assert most_features(2) > most_features(50) > most_features(10**5) > 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind", "said"),
+    [
+        (np.zeros((3, 2), np.float32), "texts", "inputs: ndarray found, where there are texts"),
+        (["a", "b", "c"], "values", "inputs: list found, where there are values"),
+    ],
+)
+def test_inputs_of_another_kind_are_refused(inputs, kind, said):
+    with pytest.raises(ValueError, match=said):
+        Lesson(inputs, np.zeros(3, np.int64), np.arange(3), np.arange(0), 1, kind)
+
+
+def test_answers_need_no_scikit_learn():
+    code = (
+        "import sys, pellucid.classical, pellucid.encoding.tfidf, pellucid.encoding.tfidf_fitting\n"
+        "assert 'sklearn' not in sys.modules and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

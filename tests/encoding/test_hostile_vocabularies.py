@@ -1,0 +1,136 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from encoding.written import ENGLISH, everyone
+from pellucid.encoding import ENCODERS, TokenEncoder, fit_tokens
+from pellucid.encoding import strict as strict_module
+from pellucid.encoding.strict import read_content
+from pellucid.encoding.tokenizing import CHARACTERS, SUB_WORDS, WORDS
+from pellucid.settings import Settings
+
+WORD_PARTS = {"entries": ["a", "b"], "merges": []}
+STATED = {"tokens": "words", "length": 8, "vocabulary": 4}
+
+
+def written(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts", "message"),
+    [
+        (None, WORD_PARTS, "tokenizer: NoneType found, an object expected"),
+        (STATED | {"more": 1}, WORD_PARTS, r"unknown keys \['more'\]"),
+        ({"tokens": "words"}, WORD_PARTS, r"missing keys \['length', 'vocabulary'\]"),
+        (STATED | {"tokens": []}, WORD_PARTS, r"tokens: '\[\]' is not one of"),
+        (STATED | {"tokens": "pickle"}, WORD_PARTS, "tokens: 'pickle' is not one of"),
+        (STATED | {"length": True}, WORD_PARTS, "length: True is no whole number"),
+        (STATED | {"length": 10**30}, WORD_PARTS, "length: 10+ is no whole number"),
+        (STATED | {"length": 8.0}, WORD_PARTS, "length: 8.0 is no whole number"),
+        (STATED | {"vocabulary": 5}, WORD_PARTS, "vocabulary: 4 ids found, 5 stated"),
+        (STATED | {"vocabulary": -1}, WORD_PARTS, "vocabulary: -1 is no whole number"),
+        (STATED, [], "vocabulary: list found, an object expected"),
+        (STATED, WORD_PARTS | {"pre_tokenizer": {}}, r"unknown keys \['pre_tokenizer'\]"),
+        (STATED, {"entries": "ab", "merges": []}, "entries: no list of at most"),
+        (STATED, {"entries": ["a", "a"], "merges": []}, "entries: one of them stands twice"),
+        (STATED, {"entries": ["a", 7], "merges": []}, "entries: '7' is no text of 1 to 64"),
+        (STATED, {"entries": ["a", ""], "merges": []}, "entries: '' is no text of 1 to 64"),
+        (STATED, {"entries": ["a", "b" * 65], "merges": []}, "entries: .* is no text of 1 to 64"),
+        (STATED, {"entries": ["a", "\ud800"], "merges": []}, "entries: one of them is not Unicode"),
+        (STATED, {"entries": ["a", "b"], "merges": [[1, 2]]}, "merges: words have none"),
+        (STATED | {"tokens": "bytes"}, WORD_PARTS, "entries: bytes have none"),
+        (STATED | {"tokens": "sub-words"}, WORD_PARTS, "entries: sub-words have none"),
+    ],
+)
+def test_impossible_parts_are_refused(settings: object, parts: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TokenEncoder.from_parts(settings, written(parts))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Expecting value"),
+        (b"{", "Expecting property name"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        (b'{"entries": [], "entries": []}', "the key 'entries' stands twice"),
+        (b'{"entries": [NaN], "merges": []}', "NaN is not a number"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"entries": [' + b"9" * 5000 + b'], "merges": []}', "Exceeds the limit"),
+    ],
+)
+def test_content_that_is_no_vocabulary_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_content(content, {"entries", "merges"})
+
+
+def test_a_large_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_module, "MOST_BYTES", 10)
+    with pytest.raises(ValueError, match="11 bytes, where a vocabulary has at most 10"):
+        read_content(b'{"a": true}', {"a"})
+
+
+def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.encoding import tokenizing
+
+    monkeypatch.setattr(tokenizing, "MOST_ENTRIES", 3)
+    with pytest.raises(ValueError, match="vocabulary: 4 ids, where 3 are admitted"):
+        TokenEncoder(WORDS, 8, ("a", "b"))
+    with pytest.raises(ValueError, match="entries: no list of at most 3 texts"):
+        TokenEncoder.from_parts(STATED | {"vocabulary": 3}, written({"entries": [*"abcd"], "merges": []}))
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+@given(data=st.data())
+def test_whatever_stands_in_the_files_is_read_or_refused(kind: str, data: st.DataObject) -> None:
+    settings = {
+        name: data.draw(
+            st.one_of(json_values, st.sampled_from(["words", "characters", "sub-words", 0, 1, 2, 8]))
+        )
+        for name in ("tokens", "length", "vocabulary", "words", "shortest", "longest", "kept")
+        if data.draw(st.booleans())
+    }
+    names = ("entries", "merges") if kind == "tokens" else ("names",)
+    content = data.draw(
+        st.one_of(
+            st.binary(max_size=40), st.fixed_dictionaries({name: json_values for name in names}).map(written)
+        )
+    )
+    try:
+        encoder = ENCODERS[kind].from_parts(settings, content)
+    except ValueError:
+        return
+    assert encoder.vocabulary >= 2
+
+
+def test_a_file_is_never_given_to_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tokenizers
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the library was given the content of a file")
+
+    encoder = fit_tokens(*everyone(ENGLISH), Settings(tokens=SUB_WORDS)).encoder
+    for name in ("from_str", "from_file", "from_buffer", "from_pretrained"):
+        monkeypatch.setattr(
+            f"tokenizers.{name}" if hasattr(tokenizers, name) else f"tokenizers.Tokenizer.{name}", refuse
+        )
+    again = TokenEncoder.from_parts(encoder.to_json(), encoder.content())
+    assert again.encode(ENGLISH).ids.tolist() == encoder.encode(ENGLISH).ids.tolist()
+
+
+def test_characters_may_be_any() -> None:
+    parts = written({"entries": ["\x00", "\u0301", "👍"], "merges": []})
+    encoder = TokenEncoder.from_parts({"tokens": CHARACTERS, "length": 8, "vocabulary": 5}, parts)
+    assert encoder.encode(["👍 \u0301"]).ids.tolist() == [4, 1, 3]

@@ -1,0 +1,86 @@
+"""Classical models of texts alone, through the same two estimators."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+
+import pellucid
+from pellucid.data.samples import read_sample
+from small_models import digits
+from text_models import texts
+
+MAIL = read_sample("sample:spam")
+TEXTS = [*MAIL.texts[:300], *MAIL.texts[-100:]]
+KINDS = np.array([*MAIL.labels[:300], *MAIL.labels[-100:]])
+
+
+@pytest.mark.parametrize("model", ["majority", "logistic-regression", "svm", "random-forest"])
+def test_classes(model: str, tmp_path: Path) -> None:
+    estimator = pellucid.TextClassifier(model=model, threads=1).fit(TEXTS[:240], KINDS[:240])
+    assert estimator.score(TEXTS[240:], KINDS[240:]) > (0.7 if model == "majority" else 0.85)
+    probabilities = estimator.predict_proba(["", *TEXTS[:9]])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert estimator.history_ == []
+    with pytest.raises(pellucid.DataError, match="it has no hidden layer"):
+        estimator.transform(TEXTS)
+    estimator.save(tmp_path / "model")
+    loaded = pellucid.load(tmp_path / "model")
+    assert isinstance(loaded, pellucid.TextClassifier)
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), estimator.predict_proba(TEXTS))
+
+
+@pytest.mark.parametrize("model", ["mean", "ridge", "svm", "random-forest"])
+def test_numbers(model: str, tmp_path: Path) -> None:
+    numbers = digits()[1][:400].astype(float)
+    estimator = pellucid.TextRegressor(model=model, threads=1).fit(texts()[:300], numbers[:300])
+    assert estimator.score(texts()[300:400], numbers[300:]) > (-0.1 if model == "mean" else 0.5)
+    estimator.save(tmp_path / "model")
+    loaded = pellucid.load(tmp_path / "model")
+    assert isinstance(loaded, pellucid.TextRegressor)
+    np.testing.assert_array_equal(loaded.predict(texts()), estimator.predict(texts()))
+
+
+def test_eight_texts_are_enough() -> None:
+    reviews = ["good film", "bad film", "so good", "so bad", "good", "bad", "a good one", "a bad one"]
+    for model in ("logistic-regression", "svm", "random-forest"):
+        estimator = pellucid.TextClassifier(model=model, threads=1).fit(reviews, [1, 0] * 4)
+        assert estimator.predict(["good", "bad"]).tolist() == [1, 0]
+
+
+def test_the_same_seed_gives_the_same_forest() -> None:
+    def answers(seed: int) -> np.ndarray:
+        estimator = pellucid.TextClassifier(model="random-forest", threads=1, seed=seed)
+        return estimator.fit(TEXTS[:100], KINDS[:100]).predict_proba(TEXTS)
+
+    np.testing.assert_array_equal(answers(0), answers(0))
+    assert not np.array_equal(answers(0), answers(1))
+
+
+def test_a_grid_may_choose_between_models() -> None:
+    grid = {"model": ["majority", "logistic-regression"]}
+    search = GridSearchCV(pellucid.TextClassifier(threads=1), grid, cv=2).fit(TEXTS, KINDS)
+    assert search.best_params_ == {"model": "logistic-regression"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (
+            pellucid.TextClassifier(model="svm", epochs=3),
+            "--epochs: steers networks only, and --model is svm",
+        ),
+        (
+            pellucid.TextClassifier(model="svm", cell="gru"),
+            "--cell: steers networks only, and --model is svm",
+        ),
+        (
+            pellucid.TextClassifier(model="mean"),
+            "--model: mean predicts numbers, and these labels are classes",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(estimator: pellucid.TextClassifier, words: str) -> None:
+    with pytest.raises(pellucid.UsageError, match=words):
+        estimator.fit(TEXTS[:50], KINDS[:50])

@@ -1,0 +1,112 @@
+"""Numbers that texts tell, on texts that name digits and on real mail."""
+
+import doctest
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+import pellucid
+from pellucid.data.samples import read_sample
+from small_models import digits
+from text_models import texts as naming_digits
+
+TEXTS = naming_digits()[:400]
+NUMBERS = digits()[1][:400].astype(float)
+
+
+def small(**parameters: object) -> pellucid.TextRegressor:
+    return pellucid.TextRegressor().set_params(
+        **{"model": "bag", "epochs": 20, "learning_rate": 0.02, "threads": 1, "width": 32, **parameters}
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted() -> pellucid.TextRegressor:
+    return small().fit(TEXTS[:300], NUMBERS[:300])
+
+
+def test_numbers_are_learnt(fitted: pellucid.TextRegressor) -> None:
+    predicted = fitted.predict(TEXTS[300:])
+    assert predicted.dtype == np.float64
+    residuals = ((predicted - NUMBERS[300:]) ** 2).sum()
+    r2 = 1 - residuals / ((NUMBERS[300:] - NUMBERS[300:].mean()) ** 2).sum()
+    assert fitted.score(TEXTS[300:], NUMBERS[300:]) == pytest.approx(r2)
+    assert r2 > 0.6
+    assert fitted.transform(TEXTS).shape == (400, len(fitted.get_feature_names_out()))
+    assert not hasattr(fitted, "predict_proba")
+
+
+def test_answers_are_in_the_unit_of_the_labels(fitted: pellucid.TextRegressor) -> None:
+    far = small().fit(TEXTS[:300], 1e6 * NUMBERS[:300] - 1e9)
+    np.testing.assert_allclose(far.predict(TEXTS), 1e6 * fitted.predict(TEXTS) - 1e9, rtol=1e-4)
+
+
+def test_real_mail() -> None:
+    """How long a mail is, on a logarithmic scale, is told by its words."""
+    mail = read_sample("sample:spam")
+    texts = list(mail.texts[:300])
+    lengths = np.log([len(text) for text in texts])
+    assert small(length=400).fit(texts[:240], lengths[:240]).score(texts[240:], lengths[240:]) > 0.2
+
+
+def test_tables(tmp_path: Path) -> None:
+    rows = [f'"{text}",{number + 0.25}' for text, number in zip(TEXTS[:200], NUMBERS, strict=False)]
+    (tmp_path / "rated.csv").write_text("\n".join(["review,stars", *rows]) + "\n", encoding="utf-8")
+    estimator = small().fit(tmp_path / "rated.csv")
+    assert estimator.score(tmp_path / "rated.csv", NUMBERS[:200] + 0.25) > 0.6
+
+
+def test_numbers_are_no_classes(tmp_path: Path) -> None:
+    rows = [f'"{text}",{index / 8}' for index, text in enumerate(TEXTS)]
+    (tmp_path / "rated.csv").write_text("\n".join(["review,stars", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(pellucid.DataError, match=r"its labels are numbers with fractions; .* TextRegressor"):
+        pellucid.TextClassifier(model="bag").fit(tmp_path / "rated.csv")
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (
+            ["a", "b", "c", "d"],
+            "y: 'a' at position 0 is no number; give numbers, or learn classes with TextCl",
+        ),
+        ([3, 3, 3, 3], "y: every number to predict is 3, which leaves nothing to learn"),
+        ([1.0, np.nan, 2.0, 3.0], "y: Input y contains NaN"),
+        ([1.0, 2.0], "y: 2 labels for 4 examples; give one each"),
+    ],
+)
+def test_unfit_numbers_are_refused(y: object, words: str) -> None:
+    with pytest.raises(pellucid.DataError, match=words):
+        small().fit(TEXTS[:4], y)
+
+
+def test_models_that_cannot_learn_numbers_are_refused() -> None:
+    with pytest.raises(
+        pellucid.UsageError, match="logistic-regression predicts classes, and these labels are"
+    ):
+        small(model="logistic-regression").fit(TEXTS, NUMBERS)
+    with pytest.raises(pellucid.UsageError, match="requires y to be passed, but the target y is None"):
+        small().fit(TEXTS)
+
+
+def test_scikit_learn_composes_it() -> None:
+    assert cross_val_score(small(), TEXTS, NUMBERS, cv=2).mean() > 0.5
+    search = GridSearchCV(small(), {"learning_rate": [1e-9, 0.02]}, cv=2).fit(TEXTS[:200], NUMBERS[:200])
+    assert search.best_params_ == {"learning_rate": 0.02}
+
+
+def test_a_loaded_estimator_answers_as_the_saved_one(fitted: pellucid.TextRegressor, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "model")
+    loaded = pellucid.load(tmp_path / "model")
+    assert isinstance(loaded, pellucid.TextRegressor)
+    assert loaded.model == "bag"
+    np.testing.assert_array_equal(loaded.predict(TEXTS), fitted.predict(TEXTS))
+    assert "A model that predicts a number from a text" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_the_example_in_the_docstring_holds() -> None:
+    (example,) = doctest.DocTestFinder(recurse=False).find(pellucid.TextRegressor, "TextRegressor")
+    assert len(example.examples) == 5
+    assert doctest.DocTestRunner().run(example).failed == 0

@@ -1,0 +1,101 @@
+"""What is refused beside a classical model."""
+
+import pytest
+
+from pellucid.errors import UsageError
+from pellucid.pipeline.refusals import networks_with, require_fitting_inputs, require_fitting_model
+from pellucid.settings import CLASSICAL, NEURAL, ROWS, Settings
+
+NETWORK_ALONE = {
+    "activation": "relu", "pooling": "average", "dropout": 0.1, "batch_norm": False, "width": 8, "depth": 1,
+    "preset": "quick", "epochs": 2, "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.1,
+    "weight_decay": 0.1, "schedule": "cosine", "loss": "mse", "label_smoothing": 0.2,
+    "class_weight": "balanced", "augment": True, "patience": 2, "precision": "fp32", "device": "cuda",
+    "cell": "gru", "tokens": "bytes", "length": 8, "vectors": "words.txt", "tune_vectors": False,
+}  # fmt: skip
+FOR_ALL = {
+    "model": "svm", "image_size": "8", "time_limit": "9s", "metric": "log-loss", "seed": 3, "threads": 1,
+    "skip_bad": True, "augment": False, "class_weight": "none", "device": "cpu",
+}  # fmt: skip
+
+
+def test_the_two_kinds_of_settings_are_all_there_are() -> None:
+    steering = {row.name for row in ROWS if row.group in ("network", "training")}
+    assert steering <= NETWORK_ALONE.keys() | FOR_ALL.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), NETWORK_ALONE.items())
+def test_what_steers_networks_alone_is_refused(name: str, value: object) -> None:
+    settings = Settings(**{"model": "random-forest", name: value})
+    flag = "--" + name.replace("_", "-")
+    with pytest.raises(
+        UsageError, match=f"{flag}: steers networks only, and --model is random-forest; leave"
+    ):
+        require_fitting_model(settings, is_numbers=False)
+    require_fitting_model(Settings(**{"model": "mlp", name: value}), is_numbers=False)
+
+
+def test_what_steers_all_models_is_taken() -> None:
+    require_fitting_model(Settings(**FOR_ALL), is_numbers=False)
+
+
+@pytest.mark.parametrize("model", CLASSICAL)
+def test_each_model_fits_its_task(model: str) -> None:
+    fits_numbers = model in ("mean", "ridge", "svm", "random-forest")
+    fits_classes = model in ("majority", "logistic-regression", "svm", "random-forest")
+    for fits, is_numbers in ((fits_numbers, True), (fits_classes, False)):
+        if fits:
+            require_fitting_model(Settings(model=model), is_numbers=is_numbers)
+        else:
+            with pytest.raises(
+                UsageError, match=f"--model: {model} predicts .*choose auto, a network or one"
+            ):
+                require_fitting_model(Settings(model=model), is_numbers=is_numbers)
+
+
+@pytest.mark.parametrize("model", ["auto", *NEURAL])
+def test_networks_fit_both(model: str) -> None:
+    require_fitting_model(Settings(model=model), is_numbers=True)
+    require_fitting_model(Settings(model=model), is_numbers=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"image_size": "8"}, "--image-size: belongs to pictures, and the inputs are texts; leave it out"),
+        ({"augment": True, "batch_norm": False}, "--batch-norm, --augment: belong to pictures, .*leave them"),
+        ({"model": "cnn"}, "--model: cnn needs pictures, not texts; use text-cnn, rnn, bag or auto"),
+        ({"cell": "gru", "model": "bag"}, "--cell: belongs to rnn, and --model is bag; .*give --model rnn"),
+        ({"tokens": "words", "model": "bag"}, "--tokens: belongs to text-cnn or rnn, and --model is bag"),
+        ({"tune_vectors": False}, "--no-tune-vectors: needs --vectors FILE; give it, or leave this out"),
+    ],
+)
+def test_what_texts_have_no_use_for_is_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        require_fitting_inputs(Settings(**given), "texts")
+
+
+@pytest.mark.parametrize("takes", ["pictures", "values"])
+def test_settings_of_texts_are_refused_elsewhere(takes: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"--tokens, --length: belong to texts, and the inputs are .*them out"
+    ):
+        require_fitting_inputs(Settings(tokens="words", length=9), takes)
+    with pytest.raises(UsageError, match=r"--model: rnn needs texts, not .*; use .*mlp.*or auto"):
+        require_fitting_inputs(Settings(model="rnn"), takes)
+
+
+def test_what_fits_is_taken() -> None:
+    require_fitting_inputs(Settings(augment=False, width=8, dropout=0.1, model="text-cnn"), "texts")
+    require_fitting_inputs(Settings(cell="gru", model="rnn", length=8), "texts")
+    require_fitting_inputs(Settings(model="svm"), "texts")
+    require_fitting_inputs(Settings(image_size="8", pooling="average", model="lenet"), "pictures")
+
+
+def test_the_network_by_rule_has_every_setting_that_was_given() -> None:
+    names = ("bag", "text-cnn", "rnn")
+    assert networks_with(Settings(length=9), names) == ["bag", "text-cnn", "rnn"]
+    assert networks_with(Settings(tokens="words"), names) == ["text-cnn", "rnn"]
+    assert networks_with(Settings(tokens="words", cell="gru"), names) == ["rnn"]
+    with pytest.raises(UsageError, match="--cell: no network has all of them"):
+        networks_with(Settings(cell="gru"), ("bag",))

@@ -1,0 +1,40 @@
+"""The numbers in `docs/texts.md` are those that networks of texts really train with."""
+
+import re
+
+import pytest
+import write_reference
+
+from pellucid.training.defaults import MANY_CLASSES, TEXTS
+
+PAGE = (write_reference.ROOT / "docs" / "texts.md").read_text(encoding="utf-8")
+FEW = {8: "below eight classes, or for a number, "}
+
+
+def documented(title: str, column: int) -> str:
+    """One cell of the table under "How they learn"."""
+    row = re.search(rf"^\| {re.escape(title)}.*$", PAGE, re.MULTILINE)
+    assert row is not None, f"docs/texts.md: no row {title!r}"
+    return row[0].strip("|").split("|")[column].strip()
+
+
+def plain(many: float, few: float, show: str) -> str:
+    """How a number stands in the table, with that for few classes where it is another."""
+    shown = show.format(many)
+    return shown if many == few else f"{shown}; {FEW[MANY_CLASSES]}{show.format(few)}"
+
+
+@pytest.mark.parametrize(("name", "column"), [("bag", 1), ("text-cnn", 2), ("rnn", 2)])
+def test_documented_numbers_of_training_are_those_used(name: str, column: int) -> None:
+    recipe = TEXTS[name]
+    assert documented("epochs", column) == ", ".join(map(str, recipe.epochs.values()))
+    assert documented("batch", column) == f"up to {recipe.batch}"
+    assert documented("learning rate", column) == plain(recipe.learning_rate, recipe.rate_of_few, "{:g}")
+    assert documented("tokens replaced", column) == plain(
+        100 * recipe.word_dropout, 100 * recipe.word_dropout_of_few, "{:g} %"
+    )
+    assert documented("arithmetic", column).startswith("bf16" if recipe.in_bf16 else "fp32")
+    assert (
+        f"until {recipe.updates['quick']}, {recipe.updates['standard']} or {recipe.updates['best']} steps"
+        in PAGE
+    )

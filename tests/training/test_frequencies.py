@@ -1,0 +1,19 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.encoding.ragged import Tokens
+from pellucid.training import frequencies
+from pellucid.training.frequencies import text_frequencies
+
+
+@given(st.lists(st.lists(st.integers(1, 8), max_size=12), min_size=1, max_size=20), st.data())
+def test_a_text_counts_once_however_often_it_holds_an_id(texts, data):
+    offsets = np.cumsum([0, *[len(text) for text in texts]])
+    tokens = Tokens(np.array([i for text in texts for i in text], np.int32), offsets, vocabulary=9, length=12)
+    chosen = data.draw(st.lists(st.sampled_from(range(len(texts))), unique=True))
+    expected = [sum(i in texts[position] for position in chosen) for i in range(9)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frequencies, "_IDS", 15)
+        assert text_frequencies(tokens, np.array(chosen, np.int64)).tolist() == expected
