@@ -76,11 +76,11 @@ class TextFindings:
                 f"They are {characters.shortest:,} to {characters.longest:,} characters long, half of them "
                 f"at most {characters.median:,}"
             )
-        if self.has_words:
+        if self.has_words and words.shortest == words.longest:
+            lengths += f", and of {count_of(words.longest, 'word')} each"
+        elif self.has_words:
             lengths += (
-                f", and of {count_of(words.longest, 'word')} each"
-                if words.shortest == words.longest
-                else f", and of {words.shortest:,} to {words.longest:,} words, half of at most {words.median:,}"
+                f", and of {words.shortest:,} to {words.longest:,} words, half of at most {words.median:,}"
             )
         scripts = ", ".join(f"{number:,} {name}" for name, number in self.scripts)
         said = [f"{lengths}; the longest is {self.longest}."]
