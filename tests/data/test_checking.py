@@ -135,6 +135,16 @@ def test_mild_imbalance_is_passed_over():
     assert "times" not in said(check)
 
 
+def test_a_test_split_cut_from_the_users_training_split_is_told():
+    labels, words = (
+        ["a", "b"] * 20,
+        "Your splits name no test, so 6 pictures of your training split were set aside",
+    )
+    assert words in said(check_of(labels, splits=["train"] * 30 + ["validation"] * 10))
+    assert "name no test" not in said(check_of(labels, splits=["train"] * 30 + ["test"] * 10))
+    assert "name no test" not in said(check_of(labels))
+
+
 def test_group_in_two_of_the_users_splits_is_warned_of():
     splits = ["train"] * 30 + ["test"] * 10
     check = check_of(["a", "b"] * 20, splits=splits, groups=["g1"] * 4 + [""] * 32 + ["g1"] * 4)

@@ -11,7 +11,7 @@ from pellucid.data.class_findings import BALANCE_ABOVE, look_alikes, missing_cla
 from pellucid.data.content import Content
 from pellucid.data.dataset import Dataset
 from pellucid.data.duplicates import NearCopies
-from pellucid.data.listing import TRAIN, Listing, Pictures
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Pictures
 from pellucid.data.number_findings import number_findings
 from pellucid.data.text_findings import text_findings
 from pellucid.data.wording import count_of, quoted, some
@@ -148,8 +148,13 @@ def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
 
 
 def _warnings(listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]]) -> list[str]:
-    """Classes with few or no examples in a split, and groups in two splits."""
+    """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
     warnings = [] if dataset.is_numbers else missing_classes(dataset.classes, counts)
+    if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):
+        warnings.append(
+            f"Your splits name no test, so {count_of(len(dataset.test), listing.noun)} of your training "
+            "split were set aside for it."
+        )
     splits_of: dict[str, set[str]] = {}
     for part, positions in dataset.split_positions.items():
         for group in {listing.groups[index] for index in positions.tolist()}:

@@ -78,6 +78,7 @@ def compare(
         make_variants(vary, given)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
+            folder.prune()
             return folder.path
         former = folder.read_json("config.json") if resume else None
         design = _design(folder.path, vary, seeds, given, former)

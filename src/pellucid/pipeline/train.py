@@ -66,6 +66,7 @@ def train(
     Settings.from_mapping(given, "settings")
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
+            folder.prune()  # a kill may have come between the last file and this
             return Run(folder.path)
         former = folder.read_json("config.json") if resume else None
         settings = settings_of(given, former)
