@@ -10,25 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from killing import KILL_IN_SAVE
+
 CHAINS, KILLS_PER_CHAIN = 4, 5
 TRAINING = ("--epochs", "12", "--width", "16", "--threads", "1", "--seed", "5", "--dropout", "0.1")
-
-# Runs the command with a process that kills itself at its n-th fsync: that is inside a save.
-_KILL_IN_SAVE = """
-import os, signal, sys
-left, sync = int(sys.argv.pop(1)), os.fsync
-def fsync(descriptor):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    sync(descriptor)
-os.fsync = fsync
-from pellucid.training.observers import Checkpointer
-Checkpointer.__init__.__defaults__ = (0.0, 0.0)
-from pellucid.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +36,7 @@ def _killed_after(seconds: float, words: list[str]) -> int:
 
 
 def _killed_in_save(count: int, words: list[str]) -> int:
-    done = subprocess.run([sys.executable, "-c", _KILL_IN_SAVE, str(count), *words], capture_output=True)
+    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
     return done.returncode
 
 

@@ -11,28 +11,12 @@ import numpy as np
 import pytest
 
 import pellucid as package
+from killing import KILL_IN_SAVE
 from pellucid.data import read_data
 from pellucid.settings import Settings
 
 QUICK = ("--preset", "quick", "--threads", "1", "--no-rivals")
 SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "6", "--threads", "1")
-
-# Runs the command with a process that kills itself at its n-th fsync: that is inside a save.
-_KILL_IN_SAVE = """
-import os, signal, sys
-left, sync = int(sys.argv.pop(1)), os.fsync
-def fsync(descriptor):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    sync(descriptor)
-os.fsync = fsync
-from pellucid.training.observers import Checkpointer
-Checkpointer.__init__.__defaults__ = (0.0, 0.0)
-from pellucid.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 @pytest.fixture(scope="session")
@@ -178,16 +162,14 @@ def test_killed_inside_a_save_and_resumed_it_ends_in_the_same_bytes(pellucid, ta
     unbroken = _finish(pellucid, words, tmp_path / "whole")
     words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-rivals", "--resume"]
     for count in (9, 5):
-        killed = subprocess.run(
-            [sys.executable, "-c", _KILL_IN_SAVE, str(count), *words], capture_output=True
-        )
+        killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
         assert killed.returncode == -signal.SIGKILL
     assert _finish(pellucid, words, tmp_path / "run") == unbroken
 
 
 def test_resumed_with_other_texts_is_refused(pellucid, table, tmp_path):
     words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-rivals", "--resume"]
-    killed = subprocess.run([sys.executable, "-c", _KILL_IN_SAVE, "9", *words], capture_output=True)
+    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "9", *words], capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     words[1] = str(tmp_path / "other.csv")
     (tmp_path / "other.csv").write_text(table.read_text(encoding="utf-8").replace("free", "fair"), "utf-8")

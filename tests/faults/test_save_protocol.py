@@ -309,7 +309,7 @@ def test_the_lock_is_freed_after_an_error(tmp_path):
     with contextlib.suppress(ValueError), files.locked(tmp_path):
         raise ValueError
     with files.locked(tmp_path):
-        pass
+        assert (tmp_path / ".lock").read_text() == str(os.getpid())
 
 
 def test_a_child_process_does_not_keep_the_lock(tmp_path):
@@ -317,7 +317,7 @@ def test_a_child_process_does_not_keep_the_lock(tmp_path):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
     try:
         with files.locked(tmp_path):
-            pass
+            assert child.poll() is None
     finally:
         child.kill()
         child.wait()

@@ -3,25 +3,9 @@ import json
 import pytest
 import torch
 
+from killing import KillAt
 from pellucid.errors import DivergedError, InterruptedRun, StorageError
 from pellucid.training.checkpoints import load_checkpoint, save_checkpoint
-
-
-class _KillAt:
-    """Ends training after a step, as a kill would, with or without a checkpoint of that step."""
-
-    def __init__(self, step, folder, every):
-        self.step, self.folder, self.every = step, folder, every
-
-    def after_step(self, state):
-        if state.step % self.every == 0:
-            save_checkpoint(self.folder, state, {"data": 1})
-        if state.step == self.step:
-            raise InterruptedRun("killed", 9)
-
-    def after_epoch(self, state):
-        pass
-
 
 VARIANTS = [
     {},
@@ -40,7 +24,7 @@ VARIANTS = [
 def test_a_resumed_run_ends_in_the_same_bytes(begin, tmp_path, given, stop):
     whole = begin(epochs=3, **given).run().state_dict()
     with pytest.raises(InterruptedRun):
-        begin(epochs=3, **given).run([_KillAt(stop, tmp_path, every=2)])
+        begin(epochs=3, **given).run([KillAt(stop, tmp_path, every=2)])
     resumed = begin(epochs=3, **given)
     assert load_checkpoint(tmp_path, resumed.state) == {"data": 1}
     assert resumed.state.step == stop - stop % 2

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from killing import KillAt
 from pellucid.errors import DivergedError, InterruptedRun
 from pellucid.training.batches import to_tensor
-from pellucid.training.checkpoints import load_checkpoint, save_checkpoint
+from pellucid.training.checkpoints import load_checkpoint
 from pellucid.training.loop import selection_score
 from pellucid.training.observers import PlainProgress
 from pellucid.training.optimisers import build_optimizer
@@ -150,22 +151,6 @@ def test_a_small_network_explains_nearly_all_ink(begin_numbers):
     assert session.state.history[session.state.best.epoch - 1]["validation_r2"] > 0.9
 
 
-class _KillAt:
-    """Ends training after a step, as a kill would, with or without a checkpoint of that step."""
-
-    def __init__(self, step, folder, every):
-        self.step, self.folder, self.every = step, folder, every
-
-    def after_step(self, state):
-        if state.step % self.every == 0:
-            save_checkpoint(self.folder, state, {"data": 1})
-        if state.step == self.step:
-            raise InterruptedRun("killed", 9)
-
-    def after_epoch(self, state):
-        pass
-
-
 @pytest.mark.parametrize(
     "given",
     [{}, {"precision": "bf16"}, {"optimizer": "gd", "model": "lenet"}, {"dropout": 0.4, "patience": 1}],
@@ -175,7 +160,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(begin_numbers, tmp_path, given, st
     whole = begin_numbers(epochs=3, **given)
     expected = whole.run().state_dict()
     with pytest.raises(InterruptedRun):
-        begin_numbers(epochs=3, **given).run([_KillAt(stop, tmp_path, every=2)])
+        begin_numbers(epochs=3, **given).run([KillAt(stop, tmp_path, every=2)])
     resumed = begin_numbers(epochs=3, **given)
     assert load_checkpoint(tmp_path, resumed.state) == {"data": 1}
     assert resumed.state.step == stop - stop % 2

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from killing import KillAt
 from pellucid.encoding.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.errors import DivergedError, InterruptedRun, UsageError
 from pellucid.training import Batches, Session, WordVectors
@@ -106,22 +107,6 @@ def test_a_network_learns_which_letters_a_text_holds(begin_texts):
     assert session.state.history[session.state.best.epoch - 1]["validation_accuracy"] > 0.9
 
 
-class _KillAt:
-    """Ends training after a step, as a kill would, with or without a checkpoint of that step."""
-
-    def __init__(self, step, folder, every):
-        self.step, self.folder, self.every = step, folder, every
-
-    def after_step(self, state):
-        if state.step % self.every == 0:
-            save_checkpoint(self.folder, state, {"data": 1})
-        if state.step == self.step:
-            raise InterruptedRun("killed", 9)
-
-    def after_epoch(self, state):
-        pass
-
-
 VARIANTS = [
     {"model": "text-cnn"},
     {"model": "text-cnn", "precision": "bf16"},
@@ -139,7 +124,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(begin_texts, tmp_path, given, stop
     whole = begin_texts(epochs=3, **given)
     expected = whole.run().state_dict()
     with pytest.raises(InterruptedRun):
-        begin_texts(epochs=3, **given).run([_KillAt(stop, tmp_path, every=2)])
+        begin_texts(epochs=3, **given).run([KillAt(stop, tmp_path, every=2)])
     resumed = begin_texts(epochs=3, **given)
     assert load_checkpoint(tmp_path, resumed.state) == {"data": 1}
     assert resumed.state.step == stop - stop % 2
@@ -214,7 +199,7 @@ def test_frozen_vectors_survive_a_checkpoint(begin_texts, tmp_path):
     vectors = WordVectors(np.array([4]), np.ones((1, 8), np.float32), tune=False)
     whole = begin_texts(epochs=2, vectors=vectors).run().state_dict()
     with pytest.raises(InterruptedRun):
-        begin_texts(epochs=2, vectors=vectors).run([_KillAt(7, tmp_path, every=2)])
+        begin_texts(epochs=2, vectors=vectors).run([KillAt(7, tmp_path, every=2)])
     resumed = begin_texts(epochs=2, vectors=vectors)
     load_checkpoint(tmp_path, resumed.state)
     weights = resumed.run().state_dict()
