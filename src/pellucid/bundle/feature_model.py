@@ -10,10 +10,11 @@ from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_vectors
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
+from pellucid.bundle.on_network import OnNetwork
 from pellucid.networks import Network
 
 
-class FeatureModel:
+class FeatureModel(OnNetwork):
     """Feature vectors in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     Attributes:
@@ -50,24 +51,9 @@ class FeatureModel:
         return "values"
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether a number is predicted."""
-        return not self.classes
-
-    @property
     def preprocessing(self) -> None:
         """None: vectors are taken as they are."""
         return None
-
-    @property
-    def parameters(self) -> int:
-        """Weights and biases that were learnt."""
-        return sum(parameter.numel() for parameter in self.network.parameters())
-
-    @property
-    def name(self) -> str:
-        """The network's family."""
-        return self.network.config.name
 
     def at(self, temperature: float) -> "FeatureModel":
         """The same model, on the same network, at another temperature.

@@ -11,11 +11,12 @@ from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_pictures
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
+from pellucid.bundle.on_network import OnNetwork
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.networks import Network
 
 
-class ImageModel:
+class ImageModel(OnNetwork):
     """Pictures in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     Attributes:
@@ -62,21 +63,6 @@ class ImageModel:
     def takes(self) -> Takes:
         """Pictures."""
         return "pictures"
-
-    @property
-    def is_numbers(self) -> bool:
-        """Whether a number is predicted."""
-        return not self.classes
-
-    @property
-    def parameters(self) -> int:
-        """Weights and biases that were learnt."""
-        return sum(parameter.numel() for parameter in self.network.parameters())
-
-    @property
-    def name(self) -> str:
-        """The network's family."""
-        return self.network.config.name
 
     def at(self, temperature: float) -> "ImageModel":
         """The same model, on the same network, at another temperature.

@@ -16,11 +16,12 @@ from pellucid.bundle.checks import (
 )
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
+from pellucid.bundle.on_network import OnNetwork
 from pellucid.encoding import Encoder
 from pellucid.networks import Network
 
 
-class TextModel:
+class TextModel(OnNetwork):
     """Texts in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     The answer for a text does not depend on the texts beside it. Every text is answered: of an empty
@@ -63,24 +64,9 @@ class TextModel:
         return "texts"
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether a number is predicted."""
-        return not self.classes
-
-    @property
     def preprocessing(self) -> None:
         """None: texts are taken as they are."""
         return None
-
-    @property
-    def parameters(self) -> int:
-        """Weights and biases that were learnt."""
-        return sum(parameter.numel() for parameter in self.network.parameters())
-
-    @property
-    def name(self) -> str:
-        """The network's family."""
-        return self.network.config.name
 
     def at(self, temperature: float) -> "TextModel":
         """The same model, on the same network, at another temperature.
