@@ -30,6 +30,9 @@ NEURAL = (*NEURAL_OF_PICTURES, *NEURAL_OF_TEXTS)
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
 """Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes."""
 
+NO_BACKBONE = "none"
+"""Value of `--backbone` with which none is considered."""
+
 BASELINES = ("majority", "mean")
 """Those that look at no input: what every other model has to beat."""
 
@@ -111,6 +114,13 @@ class Settings:
         "Model to train: a network, or a classical model alone",
         choices=("auto", *NEURAL, *CLASSICAL),
     )
+    backbone: str | None = _row(
+        None,
+        "network",
+        "Pretrained network to build on: efficientnet-lite0, any network of timm with --weights, or none; "
+        "default: one that is installed is considered for pictures that look like photographs",
+    )
+    weights: str | None = _row(None, "network", "Local weights of --backbone: a .safetensors file")
     cell: str | None = _row(None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"))
     tokens: str | None = _row(
         None,
@@ -237,8 +247,15 @@ class Settings:
             raise UsageError(
                 "--label-smoothing: belongs to cross-entropy, but --loss is mse; leave one of them out"
             )
+        if self.weights is not None and self.backbone in (None, NO_BACKBONE):
+            raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
         parse_image_size(self.image_size)
         parse_duration(self.time_limit)
+
+    @property
+    def builds_on_backbone(self) -> bool:
+        """Whether a pretrained network was asked for by name."""
+        return self.backbone not in (None, NO_BACKBONE)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], place: str) -> "Settings":

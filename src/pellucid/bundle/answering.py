@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Shaped
-from torch import Tensor
-
-from pellucid.networks import Network
+from torch import Tensor, nn
 
 _MOST_PICTURES, _MOST_ROWS = 128, 4096
 _MOST_VALUES = 1 << 22
@@ -16,7 +14,7 @@ _GROUP = 64
 
 
 def answer_in_batches(
-    network: Network,
+    network: nn.Module,
     inputs: Shaped[np.ndarray, "examples ..."],
     answer: Callable[[Float[Tensor, "batch ..."]], Float[Tensor, "batch values"]],
 ) -> Float32[np.ndarray, "examples values"]:
@@ -74,7 +72,7 @@ def blocks(
 
 
 @contextlib.contextmanager
-def answering(network: Network, device: torch.device) -> Iterator[None]:
+def answering(network: nn.Module, device: torch.device) -> Iterator[None]:
     """Hold a network in evaluation mode and plain fp32 for a while; everything is put back afterwards.
 
     Args:

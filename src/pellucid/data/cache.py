@@ -31,6 +31,7 @@ from pellucid.data.cache_entry import (
 from pellucid.data.listing import TEST, VALIDATION, Listing, Pictures, Problem
 from pellucid.data.plans import Plan, plan_arrays, plan_files
 from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.sizing import largest_side
 from pellucid.data.wording import some, visible
 from pellucid.errors import RunLockedError, StorageError, UsageError
 from pellucid.files import locked, make_folder
@@ -147,7 +148,8 @@ def _plan(listing: Listing, settings: Settings) -> Plan:
 def _key(listing: Listing, settings: Settings) -> str:
     """Name of an entry: a digest of everything that decides its content."""
     digest = hashlib.blake2b(digest_size=20)
-    digest.update(repr((FORMAT, pillow_version, settings.image_size, len(listing))).encode())
+    size = settings.image_size or largest_side(settings)
+    digest.update(repr((FORMAT, pillow_version, size, len(listing))).encode())
     folder = os.getcwd()
     for path in listing.array_files if listing.paths is None else listing.paths:
         absolute = os.path.join(folder, path)

@@ -6,6 +6,9 @@ The rule, unless `--image-size` says otherwise:
 2. Otherwise: a square. Its side is the median of the pictures' longer sides, rounded to a multiple
    of 16, at least 32 and at most 128.
 
+Where `--backbone` names a pretrained network, which was trained on larger pictures, the limit of 128 pixels
+becomes 160, with the preset `best` 224.
+
 A picture of another size is fitted inside with its aspect kept (Lanczos, antialiased) and centred;
 what is left over is filled with the median colour of the picture's own border, so that no edge
 appears that was not in the picture.
@@ -20,6 +23,7 @@ from PIL import Image
 from pellucid.settings import Settings, parse_image_size
 
 LARGEST_SIDE = 128
+_LARGEST_OF_BACKBONE = {"quick": 128, "standard": 160, "best": 224}
 SMALLEST_SQUARE = 32
 _STEP = 16
 
@@ -29,7 +33,7 @@ def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) ->
 
     Args:
         original_sizes: height and width of every readable picture.
-        settings: `image_size` overrides the rule.
+        settings: `image_size` overrides the rule; a backbone and the preset move its limit.
 
     Returns:
         Height and width.
@@ -39,13 +43,26 @@ def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) ->
         return chosen
     if len(original_sizes) == 0:
         return SMALLEST_SQUARE, SMALLEST_SQUARE
+    largest = largest_side(settings)
     height, width = (int(side) for side in original_sizes[0])
-    if (original_sizes == original_sizes[0]).all() and max(height, width) <= LARGEST_SIDE:
+    if (original_sizes == original_sizes[0]).all() and max(height, width) <= largest:
         return height, width
     median = float(np.median(original_sizes.max(axis=1)))
     side = _STEP * int(median / _STEP + 0.5)
-    side = min(max(side, SMALLEST_SQUARE), LARGEST_SIDE)
+    side = min(max(side, SMALLEST_SQUARE), largest)
     return side, side
+
+
+def largest_side(settings: Settings) -> int:
+    """Longest side of a picture in training, where no size was asked for.
+
+    Args:
+        settings: a backbone and the preset decide.
+
+    Returns:
+        Pixels.
+    """
+    return _LARGEST_OF_BACKBONE[settings.preset] if settings.builds_on_backbone else LARGEST_SIDE
 
 
 def fit_picture(

@@ -3,15 +3,18 @@
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.describe import LayerRow, as_text, describe
 from pellucid.networks.families import NETWORKS, Family, build, design, parameter_shapes
-from pellucid.networks.network import Network
+from pellucid.networks.network import HeadAlone, Network
+from pellucid.networks.origin import Origin
 
 __all__ = [
     "NETWORKS",
     "Family",
+    "HeadAlone",
     "InputFacts",
     "LayerRow",
     "Network",
     "NetworkConfig",
+    "Origin",
     "as_text",
     "build",
     "describe",

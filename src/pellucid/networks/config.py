@@ -72,6 +72,8 @@ class NetworkConfig:
         kernels: text-cnn: how many neighbouring ids each kind of filter sees; empty elsewhere.
         cell: rnn: `lstm` or `gru`; empty elsewhere.
         groups: bag: first id of each kind of n-gram and, last, the number of ids; empty elsewhere.
+        backbone: backbone: name of the architecture in timm; empty elsewhere.
+        seen: backbone: height and width in pixels at which it sees pictures; empty elsewhere.
     """
 
     name: str
@@ -91,6 +93,8 @@ class NetworkConfig:
     kernels: tuple[int, ...] = ()
     cell: str = ""
     groups: tuple[int, ...] = ()
+    backbone: str = ""
+    seen: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.input_shape) == 1:
@@ -112,6 +116,8 @@ class NetworkConfig:
         _require_between("stem_kernel", (self.stem_kernel,), 0, LARGEST_STEM)
         _require_between("stem_stride", (self.stem_stride,), 0, LARGEST_STEM)
         _require_between("pooled_blocks", (self.pooled_blocks,), 0, MOST_LAYERS)
+        _require_between("number of sides in seen", (len(self.seen),), 0, 2)
+        _require_between("seen", self.seen, 1, LARGEST_SIDE)
         self._require_text_bounds()
 
     def _require_text_bounds(self) -> None:
@@ -136,11 +142,11 @@ class NetworkConfig:
         """Turn the config into plain JSON values.
 
         Returns:
-            Field names to numbers, texts, booleans and lists of numbers; what only texts have is
-            left out where it is not set.
+            Field names to numbers, texts, booleans and lists of numbers; what only texts or
+            backbones have is left out where it is not set.
         """
         values = {
-            name: value for name, value in dataclasses.asdict(self).items() if value or name not in _OF_TEXTS
+            name: value for name, value in dataclasses.asdict(self).items() if value or name not in _OF_SOME
         }
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -150,7 +156,7 @@ class NetworkConfig:
 
         Args:
             values: what `json.loads` returned; every field must be there, but for those that only
-                texts have, and no other.
+                texts or backbones have, and no other.
 
         Returns:
             The checked config.
@@ -162,7 +168,7 @@ class NetworkConfig:
             raise ValueError(f"network: {type(values).__name__} found, an object expected")
         readers = {field.name: _READERS[field.type] for field in dataclasses.fields(cls)}
         unknown = sorted(str(name)[:40] for name in values.keys() - readers.keys())[:5]
-        missing = sorted(readers.keys() - _OF_TEXTS - values.keys())
+        missing = sorted(readers.keys() - _OF_SOME - values.keys())
         if unknown or missing:
             raise ValueError(f"network: unknown keys {unknown}, missing keys {missing}")
         return cls(**{name: read(name, values[name]) for name, read in readers.items() if name in values})
@@ -213,7 +219,8 @@ def _read_wholes(name: str, value: object) -> tuple[int, ...]:
     return tuple(_read_whole(name, number) for number in value)
 
 
-_OF_TEXTS = frozenset({"vocabulary", "embedding", "kernels", "cell", "groups"})
+_OF_SOME = frozenset({"vocabulary", "embedding", "kernels", "cell", "groups", "backbone", "seen"})
+"""Fields that only texts, or only backbones, have."""
 
 _READERS: dict[Any, Any] = {
     str: _read_text,

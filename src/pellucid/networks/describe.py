@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
@@ -13,6 +14,7 @@ from pellucid.networks.text_layers import MaskedPool, Neighbours, WeighedSum
 from pellucid.networks.whitening import WhiteningStem
 
 _LINE_LENGTH = 80
+_WITHIN = "backbone.layers."
 _HEADER = (
     ("", "", "", "", "multiply-", "receptive"),
     ("layer", "kind", "output", "parameters", "adds", "field"),
@@ -46,10 +48,10 @@ class LayerRow(NamedTuple):
 
 
 def describe(config: NetworkConfig) -> list[LayerRow]:
-    """List the layers of a network.
+    """List the layers of a network; those of a backbone part by part.
 
     Args:
-        config: any config that `build` takes.
+        config: any config that `build` takes, or of a backbone.
 
     Returns:
         One row per layer; layers that do nothing (norm off, dropout 0) have none.
@@ -68,7 +70,37 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
                 receptive_field=receptive_field,
             )
         )
-    return rows
+    return _grouped(rows)
+
+
+def _grouped(rows: Sequence[LayerRow]) -> list[LayerRow]:
+    """Take the layers of a part of a backbone together: it has hundreds."""
+    grouped: list[LayerRow] = []
+    counts: dict[str, int] = {}
+    for row in rows:
+        name = _part(row.name)
+        counts[name] = counts.get(name, 0) + 1
+        if not grouped or grouped[-1].name != name:
+            grouped.append(row._replace(name=name))
+            continue
+        former = grouped[-1]
+        grouped[-1] = row._replace(
+            name=name,
+            kind=f"{counts[name]} layers",
+            parameters=former.parameters + row.parameters,
+            multiply_adds=former.multiply_adds + row.multiply_adds,
+        )
+    return grouped
+
+
+def _part(name: str) -> str:
+    """The part of a backbone that a layer belongs to; other layers by their own name."""
+    prefix, found, rest = name.partition(_WITHIN)
+    if not found:
+        return name
+    pieces = rest.split(".")
+    numbered = len(pieces) > 1 and pieces[1].isdigit()
+    return prefix + found + ".".join(pieces[: 2 if numbered else 1])
 
 
 def as_text(rows: Sequence[LayerRow]) -> str:
@@ -209,8 +241,12 @@ def _kind(layer: nn.Module) -> str:
         nn.GRU: "gru",
         WeighedSum: "weighed sum",
         GlobalPool: f"global {getattr(layer, 'pooling', '')}",
+        ScaleAndStandardise: "scale, standardise",
     }
-    return kinds[type(layer)]
+    for kind in type(layer).__mro__[:2]:  # a backbone's layers are often variants of torch's own
+        if kind in kinds:
+            return kinds[kind]
+    return type(layer).__name__.lower()[:16]
 
 
 def _cells(row: LayerRow) -> tuple[str, ...]:

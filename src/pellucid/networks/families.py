@@ -7,7 +7,7 @@ import torch
 
 from pellucid.encoding.ragged import UNKNOWN
 from pellucid.errors import UsageError
-from pellucid.networks import bag, cnn, lenet, mlp, rnn, text_cnn
+from pellucid.networks import backbone, bag, cnn, lenet, mlp, rnn, text_cnn
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
 from pellucid.settings import Settings
@@ -37,6 +37,9 @@ NETWORKS: dict[str, Family] = {
     "rnn": Family(rnn.design, rnn.assemble, "texts"),
     "bag": Family(bag.design, bag.assemble, "texts"),
 }
+
+PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble}
+"""Families whose layers others designed and trained: their config comes with the weights."""
 
 
 def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
@@ -100,12 +103,15 @@ def outline(config: NetworkConfig) -> Network:
 
     Raises:
         ValueError: the config is unknown, contradicts itself or is too large.
+        UsageError: it is a backbone, and timm is not installed.
     """
-    if config.name not in NETWORKS:
-        raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(NETWORKS)}")
-    _require_fitting_inputs(config)
+    if config.name not in NETWORKS | PRETRAINED:
+        raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(NETWORKS | PRETRAINED)}")
+    if config.name in NETWORKS:
+        _require_fitting_inputs(config)
+    assemble = PRETRAINED.get(config.name) or NETWORKS[config.name].assemble
     with torch.device("meta"):
-        network = NETWORKS[config.name].assemble(config)
+        network = assemble(config)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     if parameters > MOST_PARAMETERS:
         raise ValueError(f"{parameters:,} parameters is over the limit of {MOST_PARAMETERS:,}")

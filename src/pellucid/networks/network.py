@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.initialisation import EMBEDDING_SCALE, initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
+from pellucid.networks.origin import Origin
 from pellucid.networks.text_layers import WeighedSum
 from pellucid.networks.whitening import WhiteningStem
 
@@ -26,6 +27,7 @@ class Network(nn.Module):
         body: named layers from standardised input to the last hidden layer.
         head: from the last hidden layer to logits. Where a number is predicted, its last layer,
             `rescale`, turns a standardised prediction into one in the unit of the labels.
+        origin: where the weights of the body come from that others trained; `None` where none do.
 
     Args:
         config: what the layers are built from.
@@ -37,19 +39,20 @@ class Network(nn.Module):
     standardise: Standardise | nn.Identity
     body: nn.Sequential
     head: nn.Module
+    origin: Origin | None
 
     def __init__(self, config: NetworkConfig, body: nn.Sequential, head: nn.Module) -> None:
         super().__init__()
         self.config = config
         self.standardise = nn.Identity() if config.vocabulary else Standardise(config.input_shape)
         self.body = body
+        self.origin = None
         self.head = head if config.outputs > 1 else _rescaled(head)
 
     @property
     def rescale(self) -> Rescale | None:
         """The last layer where a number is predicted; `None` where classes are."""
-        last = list(self.head.children())[-1:]
-        return last[0] if last and isinstance(last[0], Rescale) else None
+        return _rescale_of(self.head)
 
     def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
         """Compute the last hidden layer.
@@ -169,6 +172,58 @@ class Network(nn.Module):
         scale = vectors.square().mean().sqrt()
         table[torch.from_numpy(rows)] = vectors * (EMBEDDING_SCALE / scale) if scale > 0 else vectors
         table.requires_grad_(tune)
+
+
+class HeadAlone(nn.Module):
+    """The head of a network, to be trained on last hidden layers that were computed before.
+
+    Attributes:
+        config: of the network.
+        head: the network's own, shared with it.
+
+    Args:
+        network: whose body stays as it is.
+    """
+
+    config: NetworkConfig
+    head: nn.Module
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.config = network.config
+        self.head = network.head
+
+    @property
+    def rescale(self) -> Rescale | None:
+        """The last layer where a number is predicted; `None` where classes are."""
+        return _rescale_of(self.head)
+
+    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch outputs"]:
+        """Compute what the network makes of its last hidden layer."""
+        outputs: Tensor = self.head(features)
+        return outputs
+
+    @torch.no_grad()
+    def fit(
+        self, features: Float[Tensor, "examples features"], numbers: Float64[Tensor, " examples"] | None
+    ) -> None:
+        """Set what comes from training data: the scale of the features, and of predicted numbers.
+
+        Args:
+            features: of training examples.
+            numbers: labels of training examples; `None` where classes are predicted.
+        """
+        for layer in self.head.children():
+            if isinstance(layer, Standardise):
+                layer.fit(features)
+        if numbers is not None and self.rescale is not None:
+            self.rescale.fit(numbers)
+
+
+def _rescale_of(head: nn.Module) -> Rescale | None:
+    """The last layer of a head that predicts a number."""
+    last = list(head.children())[-1:]
+    return last[0] if last and isinstance(last[0], Rescale) else None
 
 
 def _rescaled(head: nn.Module) -> nn.Sequential:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.data import Dataset
 from pellucid.errors import UsageError
+from pellucid.pipeline.backbones import Choice
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.plan import Plan, data_json, versions
 from pellucid.pipeline.preparation import encoder_json
@@ -56,6 +57,7 @@ def configuration(
     dataset: Dataset,
     given: Mapping[str, Any],
     out: Path,
+    backbone: Choice | None = None,
 ) -> dict[str, Any]:
     """The content of `config.json`.
 
@@ -66,6 +68,7 @@ def configuration(
         dataset: the data.
         given: the settings that were given.
         out: the run's folder.
+        backbone: a pretrained network that takes part, or `None`.
 
     Returns:
         JSON.
@@ -77,6 +80,7 @@ def configuration(
         "settings": dataclasses.asdict(settings),
         "plan": plan_json(settings, None if network is None else network.plan),
         **({} if encoder is None else {"encoder": encoder_json(encoder)}),
+        **({} if backbone is None else {"backbone": backbone.to_json()}),
         "data": data_json(place, dataset),
         "versions": versions(dataset),
     }

@@ -1,18 +1,32 @@
 """The models of one run that stand against each other, each with its answers on validation."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from pellucid.bundle import Model
 from pellucid.classical import LINEAR_OF_TEXTS, Candidate
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
+from pellucid.pipeline.features import Features
 
 _BLOCK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Features of a frozen network that were computed before, and what a model makes of them.
+
+    Attributes:
+        features: of every example that the model is asked about.
+        ask: from rows of features to probabilities at temperature 1, or to numbers.
+    """
+
+    features: Features
+    ask: Callable[[Float32[np.ndarray, "rows features"]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,7 @@ class Entrant:
         validation: its answers on the validation split: probabilities (n, classes) or numbers (n,).
         features: what it sees of a picture, in words; `None` for networks.
         candidates: what was tried and how it scored on validation.
+        stored: a short way to its answers about the data set; `None` where there is none.
     """
 
     name: str
@@ -36,6 +51,7 @@ class Entrant:
     validation: np.ndarray
     features: str | None = None
     candidates: tuple[Candidate, ...] = ()
+    stored: Stored | None = None
 
 
 def answers(
@@ -55,6 +71,43 @@ def answers(
     rows = [ask(dataset.inputs[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
     nothing = np.zeros(0) if dataset.is_numbers else np.zeros((0, len(dataset.classes)))
     return np.concatenate(rows) if rows else nothing
+
+
+def raw_answers(
+    entrant: Entrant, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+) -> Float64[np.ndarray, "examples ..."]:
+    """What a model says at temperature 1, by the short way where there is one.
+
+    Args:
+        entrant: the model.
+        dataset: holds the inputs.
+        indices: positions in it.
+
+    Returns:
+        Probabilities (examples, classes), or numbers (examples,).
+    """
+    stored = entrant.stored
+    if stored is None or len(indices) == 0:
+        return answers(entrant.model.at(1.0), dataset, indices)
+    return np.concatenate(
+        [
+            stored.ask(stored.features.of(indices[start : start + _BLOCK]))
+            for start in range(0, len(indices), _BLOCK)
+        ]
+    )
+
+
+def with_validation(entrant: Entrant, dataset: Dataset) -> Entrant:
+    """Ask a model about the validation split.
+
+    Args:
+        entrant: the model, at temperature 1.
+        dataset: the data.
+
+    Returns:
+        The same with its answers.
+    """
+    return dataclasses.replace(entrant, validation=raw_answers(entrant, dataset, dataset.validation))
 
 
 def calibrated(entrants: Sequence[Entrant], dataset: Dataset) -> list[Entrant]:

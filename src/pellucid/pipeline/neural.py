@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
+from pellucid.networks import Network
 from pellucid.pipeline.entrants import Entrant, answers
 from pellucid.pipeline.plan import Plan, make_plan
 from pellucid.pipeline.preparation import (
@@ -39,7 +40,7 @@ class Planned:
 
     plan: Plan
     prepared: Prepared
-    session: Session
+    session: Session[Network]
 
 
 def planned(

@@ -65,6 +65,18 @@ class Plan:
         )
 
 
+class Chosen(NamedTuple):
+    """A recipe, and why it is as it is.
+
+    Attributes:
+        recipe: every number of training.
+        reasons: how the variations of pictures were decided, in sentences.
+    """
+
+    recipe: Recipe
+    reasons: tuple[str, ...]
+
+
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
     """Decide the network and the recipe.
 
@@ -74,6 +86,24 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
 
     Returns:
         The plan, before any time limit shortens it.
+
+    Raises:
+        UsageError: settings contradict the data, each other or this machine.
+    """
+    chosen = make_recipe(settings, prepared)
+    network = design(prepared.name, settings, prepared.facts)
+    return Plan(prepared.name, network, chosen.recipe, (*prepared.reasons, *chosen.reasons))
+
+
+def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
+    """Decide how a network is trained.
+
+    Args:
+        settings: what the user asked for.
+        prepared: what the network trains on.
+
+    Returns:
+        The recipe for a fresh network.
 
     Raises:
         UsageError: settings contradict the data, each other or this machine.
@@ -96,9 +126,7 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
         shift_keeps_label=kept.shift,
         erase_keeps_label=kept.erase,
     )
-    recipe = choose_recipe(settings, around)
-    network = design(prepared.name, settings, prepared.facts)
-    return Plan(prepared.name, network, recipe, (*prepared.reasons, *kept.reasons))
+    return Chosen(choose_recipe(settings, around), kept.reasons)
 
 
 class _Kept(NamedTuple):

@@ -182,11 +182,11 @@ def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
         DataError: the file of word vectors cannot be used.
     """
     if not isinstance(material.inputs, Texts):
-        return Prepared(name, _examples(material.inputs, material), material.preprocessing)
+        return Prepared(name, examples_of(material.inputs, material), material.preprocessing)
     fit = _FITTED_BY.get(name, fit_tokens)
     encoder, reasons = fit(material.inputs, material.train, settings)
     vectors, more = _vectors(settings, encoder)
-    examples = _examples(encoder.encode(material.inputs), material)
+    examples = examples_of(encoder.encode(material.inputs), material)
     return Prepared(name, examples, encoder, (*reasons, *more), vectors)
 
 
@@ -205,7 +205,16 @@ def _vectors(settings: Settings, encoder: Encoder) -> tuple[WordVectors | None, 
     return WordVectors(found.words + first, found.matrix, settings.tune_vectors), (reason,)
 
 
-def _examples(inputs: np.ndarray | Tokens, material: Material) -> Examples:
+def examples_of(inputs: np.ndarray | Tokens, material: Material) -> Examples:
+    """Inputs that are ready for a network, with their labels.
+
+    Args:
+        inputs: pictures, feature vectors or ids of texts.
+        material: where they come from.
+
+    Returns:
+        What training sees.
+    """
     return Examples(inputs, material.labels, material.train, material.validation, len(material.classes))
 
 
@@ -229,7 +238,7 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
     return TextModel(network, preparation, classes)
 
 
-def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Session:
+def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Session[Network]:
     """A network about to be trained.
 
     Args:

@@ -1,4 +1,4 @@
-"""The classical models beside the network: on the same split, and on its last hidden layer."""
+"""The classical models beside the network, on the same split."""
 
 import json
 from collections.abc import Sequence
@@ -8,31 +8,23 @@ import numpy as np
 
 from pellucid.bundle import ClassicalModel, load_any, save
 from pellucid.classical import (
-    NUMBER_ON_NETWORK,
     NUMBER_RIVALS,
-    ON_NETWORK,
     RIVALS,
     TEXT_NUMBER_RIVALS,
     TEXT_RIVALS,
     Candidate,
     Fitted,
-    Lesson,
-    fit_rival,
 )
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
 from pellucid.pipeline.entrants import Entrant, answers
 from pellucid.pipeline.fitting import budget_within, fit_classical, lesson_of
-from pellucid.pipeline.preparation import material_of, model_on_network
+from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
-from pellucid.training.determinism import Purpose, choose_threads, generator
 
 _FITTED = "fitted.json"
-_MOST_ON_NETWORK = 20_000
-_MOST_PAIRS = 5_000
-"""Of classes, for each of which a support vector machine has a machine of its own."""
 
 
 def rival_names(dataset: Dataset) -> tuple[str, ...]:
@@ -88,84 +80,9 @@ def train_rivals(
             fitted, model = fit_classical(name, material, settings, budget, lesson)
             entrant = _entrant(fitted, model, dataset)
             _keep(kept / name, entrant)
-            stage.words = f"trained {name}{_words([entrant], dataset)}"
+            stage.words = f"trained {name}{on_validation([entrant], dataset)}"
         found.append(entrant)
     return found
-
-
-def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: Stages) -> list[Entrant]:
-    """Train simple models on the last hidden layer of a trained network.
-
-    A network's inner representation often serves a simple model well. Of large training splits
-    20,000 examples are taken, drawn with the run's seed.
-
-    Args:
-        dataset: the data.
-        network: the trained network.
-        settings: seed, threads and metric.
-        stages: shows what is done.
-
-    Returns:
-        The models, simplest first.
-    """
-    with stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
-        draws = generator(settings.seed, Purpose.SAMPLE, 1)
-        train = np.sort(draws.permutation(dataset.train)[:_MOST_ON_NETWORK])
-        positions = np.concatenate([train, dataset.validation])
-        hidden = np.concatenate(
-            [
-                network.model.transform(dataset.inputs[positions[at : at + 4096]])
-                for at in range(0, len(positions), 4096)
-            ]
-        )
-        lesson = Lesson(
-            inputs=hidden,
-            labels=dataset.labels[positions],
-            train=np.arange(len(train)),
-            validation=np.arange(len(train), len(positions)),
-            classes=len(dataset.classes),
-            kind="network",
-        )
-        found = []
-        names, left_out = _affordable(len(dataset.classes))
-        if left_out:
-            stage.details.append(left_out)
-        for name in names:
-            fitted = fit_rival(
-                name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
-            )
-            found.append(_standing_on(network, fitted, dataset))
-        trained = " and ".join(each.name for each in found)
-        stage.words = f"trained {trained}{_words(found, dataset)}"
-    return found
-
-
-def _affordable(classes: int) -> tuple[tuple[str, ...], str]:
-    """The simple models for the last hidden layer, and a sentence about one that would take minutes."""
-    if classes == 0:
-        return NUMBER_ON_NETWORK, ""
-    pairs = classes * (classes - 1) // 2
-    if pairs <= _MOST_PAIRS:
-        return ON_NETWORK, ""
-    return (
-        tuple(name for name in ON_NETWORK if name != "svm"),
-        f"A support vector machine is left out there: it would train one machine for each of the {pairs:,} "
-        "pairs of classes.",
-    )
-
-
-def _standing_on(network: Entrant, fitted: Fitted, dataset: Dataset) -> Entrant:
-    """A simple model together with the layers it stands on, as one model."""
-    model = model_on_network(fitted, network.model)
-    return Entrant(
-        name=f"{fitted.name}-on-{network.name}",
-        model=model,
-        train_examples=fitted.train_examples,
-        train_seconds=network.train_seconds + fitted.seconds,
-        validation=answers(model, dataset, dataset.validation),
-        features=f"last hidden layer of {network.name}",
-        candidates=fitted.candidates,
-    )
 
 
 def _entrant(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Entrant:
@@ -180,8 +97,16 @@ def _entrant(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Entrant
     )
 
 
-def _words(entrants: Sequence[Entrant], dataset: Dataset) -> str:
-    """How models did on validation, for their line."""
+def on_validation(entrants: Sequence[Entrant], dataset: Dataset) -> str:
+    """How models did on validation, for their line.
+
+    Args:
+        entrants: the models.
+        dataset: for the labels.
+
+    Returns:
+        Words that begin with a colon; none without a validation split.
+    """
     return _scored(dataset.labels[dataset.validation], [each.validation for each in entrants])
 
 

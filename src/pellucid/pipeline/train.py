@@ -1,5 +1,6 @@
 """The straight way of `train`: read → check → split → train → calibrate → recommend → test once → report."""
 
+import dataclasses
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -9,18 +10,20 @@ from typing import Any
 from pellucid.data import Check, Dataset, prepare, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
+from pellucid.pipeline.backbones import Built, Choice, build_on, chosen
 from pellucid.pipeline.configuration import configuration, settings_of
 from pellucid.pipeline.curve import draw_curve, is_wanted
 from pellucid.pipeline.entrants import Entrant, calibrated, recommended
 from pellucid.pipeline.folds import cross_validate, require_foldable
 from pellucid.pipeline.limits import Allotted, allotted, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
+from pellucid.pipeline.on_network import on_network
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.plan import require_same, versions
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.results import write_results
-from pellucid.pipeline.rivals import on_network, rival_names, train_rivals
+from pellucid.pipeline.rivals import rival_names, train_rivals
 from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.signals import interruptible
@@ -78,8 +81,10 @@ def train(
         if former is not None:
             require_same(place, former["data"], dataset)
             _say_versions(former["versions"], dataset, stages)
-        network = None if settings.model in CLASSICAL else planned(settings, dataset, former, stages)
-        config = former or configuration(place, settings, network, dataset, given, folder.path)
+        backbone = chosen(settings, dataset, stages)
+        is_planned = settings.model not in CLASSICAL and not settings.builds_on_backbone
+        network = planned(settings, dataset, former, stages) if is_planned else None
+        config = former or configuration(place, settings, network, dataset, given, folder.path, backbone)
         names = _classical(settings, dataset)
         rivals = Allotted(names, None) if network is None else allotted(names, settings, config, stages)
         config = {**config, **rivals.to_json()}
@@ -92,7 +97,12 @@ def train(
             entrants.append(train_network(folder, network, dataset, config["data"], stages))
             if settings.rivals:
                 entrants += on_network(dataset, entrants[-1], settings, stages)
-        outcome = _conclude(folder, entrants, network, (dataset, check), config, stages)
+        history = [] if network is None else network.session.state.history
+        built = Built(())
+        if backbone is not None:
+            built = build_on(backbone, folder, dataset, settings, history, stages)
+        outcome = _conclude(folder, [*entrants, *built.entrants], network, (dataset, check), config, stages)
+        outcome = _with_backbone(outcome, backbone, built)
         with stages.stage("writing models and report"):
             write_results(folder, outcome)
         folder.prune()
@@ -174,6 +184,14 @@ def _conclude(
         folds=folds,
         text=None if network is None else text_facts(network.prepared, dataset),
     )
+
+
+def _with_backbone(outcome: Outcome, backbone: Choice | None, built: Built) -> Outcome:
+    """Let the report speak of the backbone where it is the run's network, or a model on it is recommended."""
+    names = {each.name for each in built.entrants}
+    if backbone is None or not (backbone.is_asked_for or outcome.recommendation.name in names):
+        return outcome
+    return dataclasses.replace(outcome, network=backbone.config, history=built.history)
 
 
 def _say_end(run: Run, dataset: Dataset, stages: Stages) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Batch
+from pellucid.training.optimisers import SHARE
 from pellucid.training.recipe import Recipe, batches_per_epoch
 
 
@@ -83,7 +84,7 @@ class Descent:
 
     def _update(self, learning_rate: float) -> None:
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group[SHARE]
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,17 +62,28 @@ class Checkpointer:
 
 
 class HistoryFile:
-    """Keeps `history.jsonl` equal to the state's history, also after a resume."""
+    """Keeps `history.jsonl` equal to the state's history, also after a resume.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file.
+        before: records that stand before those of the state, as they are.
+        model: added to each record of the state; left out where it is `None`.
+    """
+
+    def __init__(
+        self, path: Path, before: Sequence[Mapping[str, Any]] = (), model: str | None = None
+    ) -> None:
         self.path = path
+        self.before = before
+        self.added = {} if model is None else {"model": model}
 
     def after_step(self, state: State) -> None:
         """Nothing: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Write every record so far."""
-        lines = [json.dumps(record, allow_nan=False) + "\n" for record in state.history]
+        records = [*self.before, *({**record, **self.added} for record in state.history)]
+        lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
         write_file(self.path, "".join(lines).encode())
 
 

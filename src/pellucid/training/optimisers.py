@@ -1,6 +1,6 @@
 """The optimisers, as torch builds them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import nn
@@ -9,6 +9,8 @@ from pellucid.training.recipe import Recipe
 
 MOMENTUM = 0.9
 BETAS = (0.9, 0.99)
+SHARE = "share_of_rate"
+"""Key of a parameter group that says which share of the learning rate it gets."""
 
 Groups = list[dict[str, object]]
 
@@ -29,7 +31,9 @@ OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
 }
 
 
-def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def build_optimizer(
+    network: nn.Module, recipe: Recipe, shares: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
     """The optimiser of a recipe over a network's trainable parameters.
 
     Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales.
@@ -37,12 +41,21 @@ def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer
     Args:
         network: the network to train.
         recipe: names the optimiser and its numbers.
+        shares: name of a parameter to the share of the learning rate that it gets, where not all get
+            the whole.
 
     Returns:
-        A torch optimiser with two parameter groups.
+        A torch optimiser with two parameter groups for each share.
     """
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = _groups(trainable, recipe.weight_decay)
+    by_share: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            by_share.setdefault((shares or {}).get(name, 1.0), []).append(parameter)
+    groups = [
+        {**group, SHARE: share}
+        for share, parameters in by_share.items()
+        for group in _groups(parameters, recipe.weight_decay)
+    ]
     return OPTIMIZERS[recipe.optimizer](groups, recipe)
 
 

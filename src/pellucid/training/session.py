@@ -1,26 +1,29 @@
 """One training, put together: network, optimiser, batches and where it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
 from pellucid.encoding.ragged import Tokens
-from pellucid.networks import Network, NetworkConfig, build
+from pellucid.networks import HeadAlone, Network, NetworkConfig, build
 from pellucid.training.batches import Batches, Examples, to_tensor
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
-from pellucid.training.loop import Observer, fit
+from pellucid.training.loop import Observer, fit, selection_score
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.recipe import Recipe
-from pellucid.training.state import State
+from pellucid.training.state import Best, State
 from pellucid.training.steps import make_step
 from pellucid.training.timing import within
 from pellucid.training.validation import validator
+
+Learner = TypeVar("Learner", Network, HeadAlone)
+"""A network, or its head alone."""
 
 _SAMPLE = {"pictures": 5000, "values": 5000, "texts": 1}
 
@@ -40,7 +43,7 @@ class WordVectors(NamedTuple):
 
 
 @dataclass
-class Session:
+class Session(Generic[Learner]):
     """A network about to be trained, under training, or trained.
 
     Attributes:
@@ -49,18 +52,17 @@ class Session:
         state: where training stands.
     """
 
-    network: Network
+    network: Learner
     batches: Batches
     state: State
 
-    @classmethod
+    @staticmethod
     def start(
-        cls,
         config: NetworkConfig,
         examples: Examples,
         recipe: Recipe,
         vectors: WordVectors | None = None,
-    ) -> "Session":
+    ) -> "Session[Network]":
         """Build and initialise everything; the same arguments give the same weights.
 
         Args:
@@ -77,10 +79,39 @@ class Session:
             network = initialised(config, examples, recipe.seed)
             if vectors is not None:
                 network.load_vectors(*vectors)
+        return Session.of(network, examples, recipe)
+
+    @staticmethod
+    def of(
+        network: Learner,
+        examples: Examples,
+        recipe: Recipe,
+        shares: Mapping[str, float] | None = None,
+    ) -> "Session[Learner]":
+        """Train a network from the weights that it has.
+
+        Args:
+            network: taken over, not copied; parameters that need no gradient stay as they are.
+            examples: what it learns from.
+            recipe: how.
+            shares: as for `build_optimizer`.
+
+        Returns:
+            A session at step 0.
+        """
+        with pinned(recipe.threads):
             network = network.to(recipe.device)
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            batches = Batches(examples, recipe)
-            return cls(network, batches, State(network, build_optimizer(network, recipe)))
+            optimizer = build_optimizer(network, recipe, shares)
+            return Session(network, Batches(examples, recipe), State(network, optimizer))
+
+    def judge_start(self) -> None:
+        """Let the weights it starts from stand as the best so far, so that only better ones replace them."""
+        examples, recipe = self.batches.examples, self.batches.recipe
+        with pinned(recipe.threads):
+            record = validator(self.network, examples, recipe.device)()
+        weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        self.state.best = Best(0, selection_score(record, recipe.metric), weights)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0) -> None:
         """Shorten the recipe to what fits into a time.
@@ -97,7 +128,7 @@ class Session:
             recipe = within(seconds, self.network, self.batches, scored_after, least)
             self.batches = Batches(self.batches.examples, recipe)
 
-    def run(self, observers: Sequence[Observer] = ()) -> Network:
+    def run(self, observers: Sequence[Observer] = ()) -> Learner:
         """Train to the end of the recipe.
 
         Args:

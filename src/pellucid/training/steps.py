@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from pellucid.networks import Network
+from pellucid.networks import HeadAlone, Network
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.descent import Descent
 from pellucid.training.recipe import Recipe
@@ -140,7 +140,7 @@ class RegressionStep:
     """
 
     def __init__(
-        self, network: Network, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
+        self, network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
     ) -> None:
         if network.rescale is None:
             raise ValueError(f"network: {network.config.outputs} outputs found, 1 expected for a number")
@@ -156,7 +156,9 @@ class RegressionStep:
         return StepResult(self._descent.down(loss, batch, step, learning_rate), len(targets))
 
 
-def make_step(network: Network, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples) -> Step:
+def make_step(
+    network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
+) -> Step:
     """The step that fits what the labels are.
 
     Args:

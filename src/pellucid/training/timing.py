@@ -7,7 +7,7 @@ import statistics
 import time
 
 from pellucid.errors import UsageError
-from pellucid.networks import Network
+from pellucid.networks import HeadAlone, Network
 from pellucid.training.batches import Batches
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.recipe import Recipe
@@ -19,7 +19,7 @@ _MARGIN = 0.88
 
 
 def within(
-    seconds: float, network: Network, batches: Batches, scored_after: int, least: float = 0.0
+    seconds: float, network: Network | HeadAlone, batches: Batches, scored_after: int, least: float = 0.0
 ) -> Recipe:
     """Shorten a recipe so that training ends within a time, its schedule run to the end.
 
@@ -63,7 +63,7 @@ def within(
     return dataclasses.replace(recipe, total_steps=steps, epochs=math.ceil(steps / batches.per_epoch))
 
 
-def _measure(network: Network, batches: Batches) -> tuple[float, float]:
+def _measure(network: Network | HeadAlone, batches: Batches) -> tuple[float, float]:
     """Seconds of a step and of a validation pass, on a throw-away copy."""
     trial = copy.deepcopy(network)
     recipe = batches.recipe

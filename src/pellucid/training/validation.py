@@ -8,13 +8,13 @@ from torch import Tensor
 
 from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
 from pellucid.encoding.ragged import Tokens
-from pellucid.networks import Network
+from pellucid.networks import HeadAlone, Network
 from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
 
 
-def validator(network: Network, examples: Examples, device: str) -> Callable[[], Record]:
+def validator(network: Network | HeadAlone, examples: Examples, device: str) -> Callable[[], Record]:
     """Make the function that scores the network as it stands.
 
     Args:
@@ -36,7 +36,7 @@ def validator(network: Network, examples: Examples, device: str) -> Callable[[],
     return validate
 
 
-def _score_classes(network: Network, examples: Examples, device: str) -> Record:
+def _score_classes(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
     probabilities = _outputs(network, examples, device).softmax(dim=1).cpu().numpy()
     labels = examples.labels[examples.validation]
     return {
@@ -46,7 +46,7 @@ def _score_classes(network: Network, examples: Examples, device: str) -> Record:
     }
 
 
-def _score_numbers(network: Network, examples: Examples, device: str) -> Record:
+def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
     assert network.rescale is not None
     predicted = _outputs(network, examples, device)[:, 0].cpu().numpy()
     errors = number_errors(examples.labels[examples.validation], predicted)
@@ -58,7 +58,7 @@ def _score_numbers(network: Network, examples: Examples, device: str) -> Record:
 
 
 @torch.inference_mode()
-def _outputs(network: Network, examples: Examples, device: str) -> Tensor:
+def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> Tensor:
     """What the network says on the validation split, in float64."""
     network.eval()
     positions = examples.validation

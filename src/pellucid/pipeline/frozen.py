@@ -1,0 +1,160 @@
+"""Models on the features of a frozen backbone: a head, logistic regression and a support vector machine."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+
+from pellucid.arithmetic import softmax
+from pellucid.bundle.answering import answer_in_batches
+from pellucid.data import Dataset
+from pellucid.data.wording import count_of
+from pellucid.networks import HeadAlone, Network
+from pellucid.pipeline.entrants import Entrant, Stored, with_validation
+from pellucid.pipeline.features import Features
+from pellucid.pipeline.on_network import simple_models
+from pellucid.pipeline.preparation import Prepared, model_of
+from pellucid.pipeline.rivals import on_validation
+from pellucid.pipeline.stages import Stages
+from pellucid.settings import Settings
+from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
+from pellucid.training.determinism import choose_device
+
+
+def frozen_entrants(
+    name: str,
+    network: Network,
+    prepared: Prepared,
+    features: Features,
+    train: Int64[np.ndarray, " train"],
+    dataset: Dataset,
+    settings: Settings,
+    stages: Stages,
+) -> list[Entrant]:
+    """Train every model on features, in seconds.
+
+    Args:
+        name: of the backbone.
+        network: the backbone with a head that has learnt nothing; the head is trained in place.
+        prepared: what the network takes.
+        features: of all examples that are asked about.
+        train: ascending positions of the examples to learn from.
+        dataset: the data.
+        settings: seed, threads, metric and the training settings.
+        stages: shows what is done.
+
+    Returns:
+        The models, the head first.
+    """
+    with stages.stage(f"training a head and simple models on the features of {name}") as stage:
+        began = time.perf_counter()
+        recipe = train_head(network, features, train, dataset, settings)
+        head = Entrant(
+            name=name,
+            model=model_of(network.eval(), prepared, dataset.classes, _unvaried(recipe)),
+            train_examples=len(train),
+            train_seconds=time.perf_counter() - began,
+            validation=np.zeros(0),
+            features=f"frozen features of {name}",
+            stored=Stored(features, _asking(network, dataset.is_numbers)),
+        )
+        head = with_validation(head, dataset)
+        simple, left_out = simple_models(
+            dataclasses.replace(head, train_seconds=0.0), features, train, dataset, settings
+        )
+        stage.details += left_out
+        stage.words = (
+            f"trained {name} (head), "
+            f"{' and '.join(each.name for each in simple)} on {count_of(len(train), dataset.noun)}"
+            f"{on_validation([head, *simple], dataset)}"
+        )
+    return [*simple, head]
+
+
+def train_head(
+    network: Network,
+    features: Features,
+    train: Int64[np.ndarray, " train"],
+    dataset: Dataset,
+    settings: Settings,
+) -> Recipe:
+    """Teach the head of a network on stored features, with the recipe for feature vectors.
+
+    Args:
+        network: its head is changed.
+        features: of training and validation examples.
+        train: ascending positions of the examples to learn from.
+        dataset: the data.
+        settings: what the user asked for.
+
+    Returns:
+        How it was trained.
+    """
+    rows = np.concatenate([features.of(train), features.of(dataset.validation)])
+    labels = np.concatenate([dataset.labels[train], dataset.labels[dataset.validation]])
+    examples = Examples(
+        inputs=rows,
+        labels=labels,
+        train=np.arange(len(train)),
+        validation=np.arange(len(train), len(rows)),
+        classes=len(dataset.classes),
+    )
+    around = Surroundings(
+        train_labels=labels[: len(train)],
+        classes=len(dataset.classes),
+        takes="values",
+        precision="fp32",
+        device=choose_device(settings),
+        threads=1,
+    )
+    recipe = choose_recipe(of_head(settings), around)
+    head = HeadAlone(network)
+    head.fit(
+        torch.from_numpy(rows[: len(train)]),
+        torch.from_numpy(labels[: len(train)]) if dataset.is_numbers else None,
+    )
+    Session.of(head, examples, recipe).run()
+    network.to("cpu")
+    return recipe
+
+
+def of_head(settings: Settings) -> Settings:
+    """The settings that a head is trained with: those of pictures and of long trainings do not reach it.
+
+    Args:
+        settings: what the user asked for.
+
+    Returns:
+        The same without epochs, batch size, learning rate and augmentation, which belong to tuning.
+    """
+    return dataclasses.replace(
+        settings,
+        epochs=None,
+        batch_size=None,
+        learning_rate=None,
+        weight_decay=None,
+        optimizer=None,
+        schedule=None,
+        augment=None,
+        patience=None,
+        threads=settings.threads or 1,
+    )
+
+
+def _unvaried(recipe: Recipe) -> Recipe:
+    """A recipe that asks for no mirrored answers: the head saw every picture as it is."""
+    return dataclasses.replace(recipe, augmentation=type(recipe.augmentation)())
+
+
+def _asking(network: Network, is_numbers: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """From features to what the head says of them."""
+    head = HeadAlone(network)
+
+    def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
+        outputs = answer_in_batches(head, rows, head.forward).astype(np.float64)
+        return outputs[:, 0] if is_numbers else softmax(outputs)
+
+    return ask

@@ -1,0 +1,184 @@
+"""Gradual fine-tuning of a backbone: stage by stage, for as long as validation says that it pays.
+
+A stage trains the upper layers further (see `training/thawing.py`), starting from the head that was trained
+on frozen features. The weights it starts from count as its epoch 0: a stage whose epochs are all worse on
+validation leaves them as they were, and no further stage is tried. What decides is the log loss, which every
+validation example moves, and not accuracy, which few do; of numbers the root mean squared error.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.data import Dataset
+from pellucid.data.wording import count_of
+from pellucid.files import make_folder
+from pellucid.networks import Network
+from pellucid.pipeline.entrants import Entrant, with_validation
+from pellucid.pipeline.plan import make_recipe
+from pellucid.pipeline.preparation import Prepared, model_of
+from pellucid.pipeline.run_folder import RunFolder
+from pellucid.pipeline.stages import Stages
+from pellucid.settings import Settings
+from pellucid.training import Recipe, Session
+from pellucid.training.checkpoints import load_checkpoint
+from pellucid.training.observers import Checkpointer, HistoryFile, StopOnSignal
+from pellucid.training.recipe import batches_per_epoch
+from pellucid.training.state import Record
+from pellucid.training.thawing import STAGES, thaw
+
+_PASSES = {"quick": 0, "standard": 1_500, "best": 12_000}
+"""Examples shown in one stage, unless epochs are given; none with the preset `quick`."""
+
+_MOST_EPOCHS = 20
+_LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+SUFFIX = "-tuned"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """What came of tuning.
+
+    Attributes:
+        entrant: the tuned network; `None` where tuning did not pay.
+        history: one record for each epoch of all stages.
+        recipes: one for each stage that was tried.
+    """
+
+    entrant: Entrant | None
+    history: Sequence[Record]
+    recipes: Sequence[Recipe]
+
+
+def is_tuned(settings: Settings, dataset: Dataset) -> bool:
+    """Whether tuning is tried at all: it needs validation examples, and a preset that spends something on it.
+
+    Args:
+        settings: preset and epochs.
+        dataset: the data.
+
+    Returns:
+        Whether it is.
+    """
+    return len(dataset.validation) > 0 and bool(settings.epochs or _PASSES[settings.preset])
+
+
+def tune(
+    folder: RunFolder,
+    frozen: Entrant,
+    network: Network,
+    prepared: Prepared,
+    dataset: Dataset,
+    settings: Settings,
+    before: Sequence[Mapping[str, Any]],
+    stages: Stages,
+) -> Tuned:
+    """Train the upper layers further, stage by stage.
+
+    Args:
+        folder: of the run; checkpoints and the history are written there.
+        frozen: the backbone with its head as it was trained on frozen features.
+        network: the same as layers; a copy of it is trained.
+        prepared: what it trains on.
+        dataset: the data.
+        settings: what the user asked for.
+        before: records of the history that stand before those of tuning.
+        stages: shows progress.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        InterruptedRun: a signal came; a checkpoint was written.
+    """
+    name = frozen.name + SUFFIX
+    recipe = tuning_recipe(settings, prepared)
+    network = copy.deepcopy(network)
+    history: list[Record] = []
+    recipes: list[Recipe] = []
+    is_better = False
+    for number, opened in enumerate(STAGES, start=1):
+        session = Session.of(network, prepared.examples, recipe, thaw(network, opened))
+        checkpoints = folder.checkpoints / f"{name}-stage-{number}"
+        records = _trained(session, checkpoints, folder, (*before, *history), name, stages)
+        history += [{**record, "model": name, "stage": number} for record in records]
+        recipes.append(recipe)
+        assert session.state.best is not None  # the weights it started from, at least
+        if session.state.best.epoch == 0:
+            break
+        is_better = True
+    if not is_better:
+        stages.line(f"fine-tuning {frozen.name} did not pay on validation; its features stay frozen")
+        return Tuned(None, history, recipes)
+    seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
+    model = model_of(network, prepared, dataset.classes, recipe)
+    entrant = dataclasses.replace(
+        frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
+    )
+    return Tuned(with_validation(entrant, dataset), history, recipes)
+
+
+def _trained(
+    session: Session[Network],
+    checkpoints: Path,
+    folder: RunFolder,
+    before: Sequence[Mapping[str, Any]],
+    name: str,
+    stages: Stages,
+) -> list[Record]:
+    """Run one stage to its end, from its newest checkpoint; its records."""
+    make_folder(checkpoints)
+    recipe = session.batches.recipe
+    if load_checkpoint(checkpoints, session.state) is None:
+        session.judge_start()
+    checkpointer = Checkpointer(checkpoints, {"model": name}, recipe.total_steps)
+    stop = StopOnSignal(checkpointer)
+    history = HistoryFile(folder.path / "history.jsonl", before, name)
+    with stages.stage(f"fine-tuning {name}", spinner=False) as stage:
+        with stages.training(recipe) as progress, stop.listening():
+            session.run([*progress, history, checkpointer, stop])
+        best = session.state.best
+        assert best is not None
+        said = f"epoch {best.epoch} is best on validation" if best.epoch else "no epoch was better"
+        stage.words = f"fine-tuned {name} ({count_of(recipe.epochs, 'epoch')}); {said}"
+    return session.state.history
+
+
+def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
+    """The numbers of one stage: what the user set stands, the rest is by rule.
+
+    The rule: so many epochs that about 1,500 examples are shown (12,000 with the preset `best`), a part of
+    one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
+    below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
+
+    Args:
+        settings: what the user asked for.
+        prepared: what the network trains on.
+
+    Returns:
+        The recipe.
+    """
+    examples = len(prepared.examples.train)
+    chosen = make_recipe(settings, prepared).recipe
+    batch_size = settings.batch_size or min(_BATCH, max(1, examples))
+    per_epoch = batches_per_epoch(examples, batch_size)
+    passes = _PASSES[settings.preset]
+    epochs = settings.epochs or max(1, min(_MOST_EPOCHS, round(passes / examples)))
+    steps = epochs * per_epoch
+    if settings.epochs is None:
+        steps = min(steps, -(-passes // batch_size))
+    is_adaptive = settings.optimizer in (None, "adam", "adamw")
+    return dataclasses.replace(
+        chosen,
+        epochs=epochs,
+        total_steps=max(1, steps),
+        batch_size=batch_size,
+        learning_rate=settings.learning_rate or (_LEARNING_RATE if is_adaptive else chosen.learning_rate),
+        weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
+        metric="log-loss" if prepared.examples.classes else chosen.metric,
+        precision="fp32" if settings.precision == "auto" else chosen.precision,
+        patience=settings.patience,
+    )
