@@ -8,7 +8,7 @@ $$g = \bar w + \lambda w$$
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -189,7 +189,7 @@ RULES: dict[str, Rule] = {
 def update(
     rule: Rule,
     weights: Mapping[str, np.ndarray],
-    gradients: Mapping[str, np.ndarray],
+    gradients: Mapping[str, Any],
     memories: Mapping[str, Memory],
     numbers: Numbers,
 ) -> tuple[dict[str, np.ndarray], dict[str, Memory]]:
@@ -201,7 +201,7 @@ def update(
     Args:
         rule: one of `RULES`.
         weights: what is learnt, by name.
-        gradients: of at least these.
+        gradients: of at least these, as `walk_back` gives them.
         memories: of the step before; empty at the first.
         numbers: of the rule.
 
