@@ -10,6 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import mathematics_page
 import pytest
 import write_reference
 
@@ -54,6 +55,18 @@ def test_documented_settings_equal_the_table() -> None:
     page = write_reference.SETTINGS.read_text(encoding="utf-8")
     wrong = differences(page.splitlines(), write_reference.settings_reference().splitlines())
     assert not wrong, f"docs/settings.md: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
+
+
+def test_documented_formulas_equal_those_of_the_reference() -> None:
+    page = write_reference.MATHEMATICS.read_text(encoding="utf-8")
+    wrong = differences(page.splitlines(), mathematics_page.mathematics_page().splitlines())
+    assert not wrong, f"docs/mathematics.md: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
+
+
+def test_every_formula_of_the_reference_is_on_its_page() -> None:
+    shown = [name for files in mathematics_page.ORDER.values() for name in files.values()]
+    files = {path.stem for path in mathematics_page.REFERENCE.glob("*.py")}
+    assert sorted([*shown, *mathematics_page.WITHOUT_FORMULAS]) == sorted(files)
 
 
 def test_documented_floors_are_the_checked_ones() -> None:

@@ -1,11 +1,11 @@
 r"""GRU: a state that one gate renews and another lets the new see.
 
 $$\begin{aligned}
-r_t &= \sigma(W_r x_t + b_r + U_r h_{t-1} + c_r) & \text{what the new sees of the old} \\
-z_t &= \sigma(W_z x_t + b_z + U_z h_{t-1} + c_z) & \text{what is kept} \\
-q_t &= U_q h_{t-1} + c_q & \text{the old, as the new may see it} \\
-g_t &= \tanh(W_g x_t + b_g + r_t q_t) & \text{what is new} \\
-h_t &= (1 - z_t) g_t + z_t h_{t-1} & \text{the state}
+r_t &= \sigma(W_r x_t + b_r + U_r h_{t-1} + c_r) && \text{what the new sees of the old} \\
+z_t &= \sigma(W_z x_t + b_z + U_z h_{t-1} + c_z) && \text{what is kept} \\
+q_t &= U_q h_{t-1} + c_q && \text{the old, as the new may see it} \\
+g_t &= \tanh(W_g x_t + b_g + r_t q_t) && \text{what is new} \\
+h_t &= (1 - z_t) g_t + z_t h_{t-1} && \text{the state}
 \end{aligned}$$
 
 with $h_0 = 0$; products of vectors are value by value. $W$ and $b$ hold the rows of $r, z, g$ in this order,

@@ -1,12 +1,12 @@
 r"""LSTM: a memory that gates let in, keep and let out.
 
 $$\begin{aligned}
-i_t &= \sigma(W_i x_t + b_i + U_i h_{t-1} + c_i) & \text{what comes in} \\
-f_t &= \sigma(W_f x_t + b_f + U_f h_{t-1} + c_f) & \text{what is kept} \\
-g_t &= \tanh(W_g x_t + b_g + U_g h_{t-1} + c_g) & \text{what is new} \\
-o_t &= \sigma(W_o x_t + b_o + U_o h_{t-1} + c_o) & \text{what goes out} \\
-s_t &= f_t s_{t-1} + i_t g_t & \text{the memory} \\
-h_t &= o_t \tanh s_t & \text{the state}
+i_t &= \sigma(W_i x_t + b_i + U_i h_{t-1} + c_i) && \text{what comes in} \\
+f_t &= \sigma(W_f x_t + b_f + U_f h_{t-1} + c_f) && \text{what is kept} \\
+g_t &= \tanh(W_g x_t + b_g + U_g h_{t-1} + c_g) && \text{what is new} \\
+o_t &= \sigma(W_o x_t + b_o + U_o h_{t-1} + c_o) && \text{what goes out} \\
+s_t &= f_t s_{t-1} + i_t g_t && \text{the memory} \\
+h_t &= o_t \tanh s_t && \text{the state}
 \end{aligned}$$
 
 with $h_0 = s_0 = 0$; products of vectors are value by value. $W$, $U$, $b$ and $c$ hold the rows of the

@@ -15,7 +15,8 @@ gradients = walk_back(lines, values, {"loss": 1.0})
 
 Backwards is the chain rule: with $\bar v = \partial L / \partial v$ for the value $v$ of any name,
 
-$$\bar v = \sum_{\text{lines } u \text{ that take } v} \frac{\partial u}{\partial v}^{\!\top} \bar u$$
+$$\bar v = \sum_{\text{lines } u \text{ that take } v}
+  \Bigl(\frac{\partial u}{\partial v}\Bigr)^{\!\top} \bar u$$
 
 A value that several lines take, such as the start of a shortcut, collects from all of them.
 

@@ -45,9 +45,7 @@ def patch_covariance(
 def whitening_filters(
     covariance: Float[np.ndarray, "size size"], *, count: int, epsilon: float = EPSILON
 ) -> Float[np.ndarray, "filter size"]:
-    r"""Eigenvectors to the largest eigenvalues, scaled, then their negatives.
-
-    $$W_i = \pm \frac{v_i}{\sqrt{\lambda_i + \epsilon}}$$
+    r"""Leading eigenvectors, scaled: $v_i / \sqrt{\lambda_i + \epsilon}$, then their negatives.
 
     The sign of an eigenvector is free; here the first of its nearly largest entries is positive.
 
