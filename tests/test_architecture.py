@@ -10,6 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import mathematics_page
 import pytest
 import write_reference
 
@@ -56,6 +57,18 @@ def test_documented_settings_equal_the_table() -> None:
     assert not wrong, f"docs/settings.md: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
 
 
+def test_documented_formulas_equal_those_of_the_reference() -> None:
+    page = write_reference.MATHEMATICS.read_text(encoding="utf-8")
+    wrong = differences(page.splitlines(), mathematics_page.mathematics_page().splitlines())
+    assert not wrong, f"docs/mathematics.md: run `{write_reference.COMMAND}`\n" + "\n".join(wrong)
+
+
+def test_every_formula_of_the_reference_is_on_its_page() -> None:
+    shown = [name for files in mathematics_page.ORDER.values() for name in files.values()]
+    files = {path.stem for path in mathematics_page.REFERENCE.glob("*.py")}
+    assert sorted([*shown, *mathematics_page.WITHOUT_FORMULAS]) == sorted(files)
+
+
 def test_documented_floors_are_the_checked_ones() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     checked = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
@@ -79,7 +92,7 @@ def test_importing_the_package_is_light(code: str) -> None:
     assert loaded_by(code) == set()
 
 
-@pytest.mark.parametrize("room", ["arithmetic", "data", "classical", "evaluation", "reports"])
+@pytest.mark.parametrize("room", ["arithmetic", "reference", "data", "classical", "evaluation", "reports"])
 def test_what_needs_no_network_loads_without_torch(room: str) -> None:
     assert "torch" not in loaded_by(f"import pellucid.{room}")
 

@@ -1,7 +1,8 @@
 """Writes the parts of the documentation that are taken from the source, so that they stay true.
 
-docs/settings.md comes from the settings table; the tree in docs/architecture.md from the files and
-the first line of each one's docstring. A test compares both with the source.
+docs/settings.md comes from the settings table; docs/mathematics.md from the docstrings of the reference;
+the tree in docs/architecture.md from the files and the first line of each one's docstring. Tests compare
+all three with the source.
 """
 
 import ast
@@ -9,11 +10,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mathematics_page import mathematics_page
+
 from pellucid.settings import ROWS, Row
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "docs" / "settings.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+MATHEMATICS = ROOT / "docs" / "mathematics.md"
 COMMAND = "make generated"
 
 _SHOWN_FOLDERS = ("src/pellucid", "benchmarks", "tools")
@@ -156,12 +160,13 @@ def architecture(page: str) -> str:
 
 
 def main() -> int:
-    """Rewrite both pages.
+    """Rewrite the pages.
 
     Returns:
         The exit code.
     """
     SETTINGS.write_text(settings_reference(), encoding="utf-8")
+    MATHEMATICS.write_text(mathematics_page(), encoding="utf-8")
     ARCHITECTURE.write_text(architecture(ARCHITECTURE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 

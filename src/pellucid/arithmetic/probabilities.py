@@ -1,12 +1,12 @@
 """From scores to probabilities, and how bold probabilities are."""
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 
 def softmax(
-    logits: Float64[np.ndarray, "examples classes"],
-) -> Float64[np.ndarray, "examples classes"]:
+    logits: Float[np.ndarray, "examples classes"],
+) -> Float[np.ndarray, "examples classes"]:
     r"""Probabilities $p_k = e^{z_k} / \sum_j e^{z_j}$ of each row.
 
     Args:

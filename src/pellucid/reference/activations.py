@@ -1,0 +1,225 @@
+r"""Activation functions, value by value, and softmax, row by row.
+
+Each backward function multiplies the gradient of the result by the slope: $\bar x = \bar y \, f'(x)$.
+Softmax, $p_k = e^{z_k} / \sum_j e^{z_j}$, stands in `arithmetic/probabilities.py`, since scores need it, too.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from pellucid.arithmetic import softmax
+
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "tanh",
+    "tanh_backward",
+]
+
+
+def relu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    r"""What is above zero: $y = \max(0, x)$.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+
+    Source: Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines", ICML.
+    """
+    outputs: np.ndarray = np.maximum(0, inputs)
+    return outputs
+
+
+def relu_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `relu`: $\bar x = \bar y$ where $x > 0$, else 0; at 0, where there is no slope, 0.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+
+    Returns:
+        $\bar x$.
+
+    Source: Nair and Hinton 2010.
+    """
+    return gradient * (inputs > 0)
+
+
+def leaky_relu(inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01) -> Float[np.ndarray, "*shape"]:
+    r"""What is above zero, and a little of what is below: $y = x$ where $x > 0$, else $a x$.
+
+    Args:
+        inputs: $x$.
+        slope: $a$.
+
+    Returns:
+        $y$.
+
+    Source: Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic
+        models", ICML, eq. 2.
+    """
+    return np.where(inputs > 0, inputs, slope * inputs)
+
+
+def leaky_relu_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `leaky_relu`: $\bar x = \bar y$ where $x > 0$, else $a \bar y$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+        slope: $a$.
+
+    Returns:
+        $\bar x$.
+
+    Source: Maas et al. 2013, eq. 2.
+    """
+    return np.where(inputs > 0, gradient, slope * gradient)
+
+
+def gelu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    r"""The input times the normal distribution function at it: $y = x \, \Phi(x)$.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+
+    Source: Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
+    """
+    outputs: np.ndarray = inputs * _normal_distribution(inputs)
+    return outputs
+
+
+def gelu_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `gelu`: $\bar x = \bar y \, (\Phi(x) + x \, \varphi(x))$, $\varphi$ the normal density.
+
+    $$\varphi(x) = \Phi'(x) = \frac{1}{\sqrt{2 \pi}} e^{-x^2 / 2}$$
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+
+    Returns:
+        $\bar x$.
+
+    Source: Hendrycks and Gimpel 2016, section 2.
+    """
+    density = 1 / math.sqrt(2 * math.pi) * np.exp(-(inputs**2) / 2)
+    return gradient * (_normal_distribution(inputs) + inputs * density)
+
+
+def _normal_distribution(inputs: np.ndarray) -> np.ndarray:
+    r"""$\Phi(x) = \frac12 (1 + \mathrm{erf}(x / \sqrt 2))$, one value after the other."""
+    values = [0.5 * (1 + math.erf(x / math.sqrt(2))) for x in inputs.ravel().tolist()]
+    return np.array(values, inputs.dtype).reshape(inputs.shape)
+
+
+def sigmoid(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    r"""From 0 to 1: $y = \sigma(x) = 1 / (1 + e^{-x})$, as $e^{-\ln(e^0 + e^{-x})}$, which no $x$ overflows.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+
+    Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 2.
+    """
+    outputs: np.ndarray = np.exp(-np.logaddexp(0, -inputs))
+    return outputs
+
+
+def sigmoid_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `sigmoid`: $\bar x = \bar y \, y \, (1 - y)$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+
+    Returns:
+        $\bar x$.
+
+    Source: Rumelhart et al. 1986, eq. 5.
+    """
+    outputs = sigmoid(inputs)
+    of_inputs: np.ndarray = gradient * outputs * (1 - outputs)
+    return of_inputs
+
+
+def tanh(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    r"""From -1 to 1: $y = \tanh x = (e^x - e^{-x}) / (e^x + e^{-x})$.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+
+    Source: LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.4.
+    """
+    outputs: np.ndarray = np.tanh(inputs)
+    return outputs
+
+
+def tanh_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `tanh`: $\bar x = \bar y \, (1 - y^2)$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+
+    Returns:
+        $\bar x$.
+
+    Source: LeCun et al. 1998, section 4.4.
+    """
+    outputs = tanh(inputs)
+    of_inputs: np.ndarray = gradient * (1 - outputs**2)
+    return of_inputs
+
+
+def softmax_backward(
+    gradient: Float[np.ndarray, "examples classes"], logits: Float[np.ndarray, "examples classes"]
+) -> Float[np.ndarray, "examples classes"]:
+    r"""Gradient of `softmax`: each logit raises its own probability and lowers all others.
+
+    $$\frac{\partial p_j}{\partial z_k} = p_j (\delta_{jk} - p_k), \quad
+      \bar z_k = \sum_j \bar p_j \frac{\partial p_j}{\partial z_k}
+      = p_k \Bigl(\bar p_k - \sum_j \bar p_j p_j\Bigr)$$
+
+    Args:
+        gradient: $\bar p$.
+        logits: $z$.
+
+    Returns:
+        $\bar z$.
+
+    Source: Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs".
+    """
+    p = softmax(logits)
+    of_logits: np.ndarray = p * (gradient - (gradient * p).sum(axis=1, keepdims=True))
+    return of_logits

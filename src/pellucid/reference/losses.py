@@ -1,0 +1,190 @@
+r"""What training makes small: cross-entropy, and squared errors of numbers and of probabilities.
+
+Notation: $n$ examples, $K$ classes, $z$ logits, $p = \mathrm{softmax}(z)$, $y_i$ the class of example $i$,
+$w_k$ the weight of class $k$.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from pellucid.reference.activations import softmax, softmax_backward
+
+Weights = tuple[float, ...] | None
+
+
+def cross_entropy(
+    logits: Float[np.ndarray, "examples classes"],
+    labels: Int64[np.ndarray, " examples"],
+    *,
+    smoothing: float = 0.0,
+    class_weights: Weights = None,
+) -> float:
+    r"""How surprised the probabilities are by the classes.
+
+    $$L = -\frac{1}{\sum_i w_{y_i}} \sum_i \sum_k w_k \, t_{ik} \ln p_{ik}, \qquad
+      t_{ik} = (1 - \varepsilon) \, \delta_{k y_i} + \frac{\varepsilon}{K}$$
+
+    Args:
+        logits: $z$.
+        labels: $y$.
+        smoothing: $\varepsilon$, the share of a target that is spread over all classes.
+        class_weights: $w$, or `None` for ones.
+
+    Returns:
+        $L$.
+
+    Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 6.12; Szegedy et al. 2016,
+        "Rethinking the Inception architecture", section 7, for smoothing.
+    """
+    w = _weights(logits, class_weights)
+    t = _smoothed(logits, labels, smoothing)
+    return float(-(w * t * _log_softmax(logits)).sum() / w[labels].sum())
+
+
+def cross_entropy_backward(
+    gradient: float,
+    logits: Float[np.ndarray, "examples classes"],
+    labels: Int64[np.ndarray, " examples"],
+    *,
+    smoothing: float = 0.0,
+    class_weights: Weights = None,
+) -> tuple[Float[np.ndarray, "examples classes"], None]:
+    r"""Gradient of `cross_entropy`; without weights it is the error of the probabilities.
+
+    $$\bar z_{ik} = \frac{1}{\sum_i w_{y_i}} \Bigl(p_{ik} \sum_j w_j t_{ij} - w_k t_{ik}\Bigr) \bar L, \qquad
+      \bar z_{ik} = \frac{1}{n} (p_{ik} - t_{ik}) \, \bar L \text{ where } w = 1$$
+
+    Args:
+        gradient: $\bar L$, 1 where the loss is the end.
+        logits: $z$.
+        labels: $y$.
+        smoothing: $\varepsilon$.
+        class_weights: $w$, or `None` for ones.
+
+    Returns:
+        $\bar z$; labels have no gradient.
+
+    Source: Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs".
+    """
+    w = _weights(logits, class_weights)
+    t = _smoothed(logits, labels, smoothing)
+    p = softmax(logits)
+    of_logits = (p * (w * t).sum(axis=1, keepdims=True) - w * t) / w[labels].sum()
+    return of_logits * gradient, None
+
+
+def squared_error(
+    predicted: Float[np.ndarray, "examples 1"], numbers: Float[np.ndarray, " examples"], *, unit: float = 1.0
+) -> float:
+    r"""Mean of the squared errors of predicted numbers: $L = \frac{1}{n} \sum_i ((\hat y_i - y_i) / u)^2$.
+
+    Args:
+        predicted: $\hat y$.
+        numbers: $y$, the true ones.
+        unit: $u$, what errors are measured in; training takes the standard deviation of the labels.
+
+    Returns:
+        $L$.
+
+    Source: Goodfellow et al. 2016, eq. 5.4.
+    """
+    errors = (predicted[:, 0] - numbers) / unit
+    return float((errors**2).mean())
+
+
+def squared_error_backward(
+    gradient: float,
+    predicted: Float[np.ndarray, "examples 1"],
+    numbers: Float[np.ndarray, " examples"],
+    *,
+    unit: float = 1.0,
+) -> tuple[Float[np.ndarray, "examples 1"], None]:
+    r"""Gradient of `squared_error`: $\bar{\hat y}_i = \frac{2}{n u^2} (\hat y_i - y_i) \, \bar L$.
+
+    Args:
+        gradient: $\bar L$, 1 where the loss is the end.
+        predicted: $\hat y$.
+        numbers: $y$, the true ones.
+        unit: $u$.
+
+    Returns:
+        $\bar{\hat y}$; the true numbers have no gradient.
+
+    Source: Goodfellow et al. 2016, eq. 5.8.
+    """
+    of_predicted = 2 / (len(numbers) * unit**2) * (predicted[:, 0] - numbers) * gradient
+    return of_predicted[:, None], None
+
+
+def squared_error_of_probabilities(
+    logits: Float[np.ndarray, "examples classes"],
+    labels: Int64[np.ndarray, " examples"],
+    *,
+    class_weights: Weights = None,
+) -> float:
+    r"""How far probabilities are from certainty about the class.
+
+    $$L = \frac{1}{\sum_i w_{y_i}} \sum_i w_{y_i} \sum_k (p_{ik} - \delta_{k y_i})^2$$
+
+    Args:
+        logits: $z$.
+        labels: $y$.
+        class_weights: $w$, or `None` for ones.
+
+    Returns:
+        $L$.
+
+    Source: Brier 1950, "Verification of forecasts expressed in terms of probability", eq. 2.
+    """
+    w = _weights(logits, class_weights)[labels]
+    errors = softmax(logits) - _smoothed(logits, labels, 0.0)
+    return float((w * (errors**2).sum(axis=1)).sum() / w.sum())
+
+
+def squared_error_of_probabilities_backward(
+    gradient: float,
+    logits: Float[np.ndarray, "examples classes"],
+    labels: Int64[np.ndarray, " examples"],
+    *,
+    class_weights: Weights = None,
+) -> tuple[Float[np.ndarray, "examples classes"], None]:
+    r"""Gradient of `squared_error_of_probabilities`, through the softmax.
+
+    $$\bar p_{ik} = \frac{2 w_{y_i}}{\sum_i w_{y_i}} (p_{ik} - \delta_{k y_i}) \, \bar L$$
+
+    Args:
+        gradient: $\bar L$, 1 where the loss is the end.
+        logits: $z$.
+        labels: $y$.
+        class_weights: $w$, or `None` for ones.
+
+    Returns:
+        $\bar z$, from $\bar p$ by `softmax_backward`; labels have no gradient.
+
+    Source: the chain rule on Brier 1950, eq. 2.
+    """
+    w = _weights(logits, class_weights)[labels]
+    errors = softmax(logits) - _smoothed(logits, labels, 0.0)
+    of_probabilities = 2 * w[:, None] / w.sum() * errors * gradient
+    return softmax_backward(of_probabilities, logits), None
+
+
+def _weights(logits: np.ndarray, class_weights: Weights) -> np.ndarray:
+    """Weight of each class."""
+    classes = logits.shape[1]
+    return np.asarray(np.ones(classes) if class_weights is None else class_weights, logits.dtype)
+
+
+def _smoothed(logits: np.ndarray, labels: np.ndarray, smoothing: float) -> np.ndarray:
+    """The targets $t$: one-hot rows, some of which is spread over all classes."""
+    classes = logits.shape[1]
+    one_hot = np.eye(classes, dtype=logits.dtype)[labels]
+    targets: np.ndarray = (1 - smoothing) * one_hot + smoothing / classes
+    return targets
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    r"""$\ln p_k = z_k - \ln \sum_j e^{z_j}$, the largest logit taken off first, so that none overflows."""
+    z = logits - logits.max(axis=1, keepdims=True)
+    logarithms: np.ndarray = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return logarithms

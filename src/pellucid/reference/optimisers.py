@@ -1,0 +1,216 @@
+r"""From gradients to the next weights: gradient descent, momentum, Nesterov, Adam, AdamW.
+
+Notation: $w$ weights, $\bar w$ their gradient, $\eta$ the learning rate, $\lambda$ the weight decay,
+$\mu$ the momentum, $\beta_1, \beta_2$ and $\epsilon$ the numbers of Adam. Everything happens number by
+number. In all but AdamW decay is a part of the gradient, as if $\frac{\lambda}{2} w^2$ stood in the loss:
+
+$$g = \bar w + \lambda w$$
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Numbers(NamedTuple):
+    r"""What a rule needs beside the gradient; each reads its own.
+
+    Attributes:
+        learning_rate: $\eta$.
+        weight_decay: $\lambda$.
+        momentum: $\mu$.
+        betas: $\beta_1$ and $\beta_2$.
+        epsilon: $\epsilon$.
+    """
+
+    learning_rate: float
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+
+class Memory(NamedTuple):
+    """What a rule remembers of the steps before, for one array of weights.
+
+    Attributes:
+        step: how many there were.
+        first: running sum or mean of the gradients.
+        second: running mean of their squares.
+    """
+
+    step: int = 0
+    first: Float[np.ndarray, "*shape"] | float = 0.0
+    second: Float[np.ndarray, "*shape"] | float = 0.0
+
+
+def gradient_descent(
+    weight: Float[np.ndarray, "*shape"],
+    gradient: Float[np.ndarray, "*shape"],
+    memory: Memory,
+    numbers: Numbers,
+) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+    r"""One step down the gradient: $w \leftarrow w - \eta g$.
+
+    Args:
+        weight: $w$.
+        gradient: $\bar w$.
+        memory: not needed.
+        numbers: $\eta$ and $\lambda$.
+
+    Returns:
+        $w$ after the step, and the memory.
+
+    Source: Cauchy 1847, "Méthode générale pour la résolution des systèmes d'équations simultanées".
+    """
+    g = gradient + numbers.weight_decay * weight
+    return weight - numbers.learning_rate * g, Memory(memory.step + 1)
+
+
+def momentum(
+    weight: Float[np.ndarray, "*shape"],
+    gradient: Float[np.ndarray, "*shape"],
+    memory: Memory,
+    numbers: Numbers,
+) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+    r"""A heavy ball that rolls on: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta v$.
+
+    Args:
+        weight: $w$.
+        gradient: $\bar w$.
+        memory: `first` is $v$.
+        numbers: $\eta$, $\lambda$ and $\mu$.
+
+    Returns:
+        $w$ after the step, and the memory.
+
+    Source: Polyak 1964, "Some methods of speeding up the convergence of iteration methods"; Sutskever,
+        Martens, Dahl and Hinton 2013, "On the importance of initialization and momentum", ICML, eq. 1
+        and 2, where $\eta$ stands inside $v$.
+    """
+    g = gradient + numbers.weight_decay * weight
+    v = numbers.momentum * memory.first + g
+    return weight - numbers.learning_rate * v, Memory(memory.step + 1, v)
+
+
+def nesterov(
+    weight: Float[np.ndarray, "*shape"],
+    gradient: Float[np.ndarray, "*shape"],
+    memory: Memory,
+    numbers: Numbers,
+) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+    r"""Momentum that looks ahead: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta (g + \mu v)$.
+
+    Args:
+        weight: $w$, one step of momentum ahead of the paper's.
+        gradient: $\bar w$.
+        memory: `first` is $v$.
+        numbers: $\eta$, $\lambda$ and $\mu$.
+
+    Returns:
+        $w$ after the step, and the memory.
+
+    Source: Sutskever et al. 2013, eq. 3 and 4, written for the point where the gradient is taken.
+    """
+    g = gradient + numbers.weight_decay * weight
+    v = numbers.momentum * memory.first + g
+    return weight - numbers.learning_rate * (g + numbers.momentum * v), Memory(memory.step + 1, v)
+
+
+def adam(
+    weight: Float[np.ndarray, "*shape"],
+    gradient: Float[np.ndarray, "*shape"],
+    memory: Memory,
+    numbers: Numbers,
+) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+    r"""Steps of like size for all weights: the mean gradient over the root of the mean square.
+
+    $$m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2$$
+
+    $$\hat m = \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t}, \quad
+      w \leftarrow w - \eta \, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
+
+    Args:
+        weight: $w$.
+        gradient: $\bar w$.
+        memory: `first` is $m$, `second` is $v$, `step` is $t - 1$.
+        numbers: $\eta$, $\lambda$, $\beta_1$, $\beta_2$ and $\epsilon$.
+
+    Returns:
+        $w$ after the step, and the memory.
+
+    Source: Kingma and Ba 2014, arXiv:1412.6980, algorithm 1.
+    """
+    g = gradient + numbers.weight_decay * weight
+    (beta1, beta2), t = numbers.betas, memory.step + 1
+    m = beta1 * memory.first + (1 - beta1) * g
+    v = beta2 * memory.second + (1 - beta2) * g**2
+    m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+    after = weight - numbers.learning_rate * m_hat / (np.sqrt(v_hat) + numbers.epsilon)
+    return after, Memory(t, m, v)
+
+
+def adamw(
+    weight: Float[np.ndarray, "*shape"],
+    gradient: Float[np.ndarray, "*shape"],
+    memory: Memory,
+    numbers: Numbers,
+) -> tuple[Float[np.ndarray, "*shape"], Memory]:
+    r"""Adam whose decay does not pass through the gradient: $w \leftarrow w - \eta \lambda w$ first.
+
+    Args:
+        weight: $w$.
+        gradient: $\bar w$.
+        memory: as for `adam`.
+        numbers: as for `adam`.
+
+    Returns:
+        $w$ after the step, and the memory.
+
+    Source: Loshchilov and Hutter 2017, arXiv:1711.05101, algorithm 2.
+    """
+    decayed = weight - numbers.learning_rate * numbers.weight_decay * weight
+    return adam(decayed, gradient, memory, numbers._replace(weight_decay=0.0))
+
+
+Rule = Callable[[np.ndarray, np.ndarray, Memory, Numbers], tuple[np.ndarray, Memory]]
+
+RULES: dict[str, Rule] = {
+    "gd": gradient_descent,
+    "sgd": gradient_descent,
+    "momentum": momentum,
+    "nesterov": nesterov,
+    "adam": adam,
+    "adamw": adamw,
+}
+
+
+def update(
+    rule: Rule,
+    weights: Mapping[str, np.ndarray],
+    gradients: Mapping[str, Any],
+    memories: Mapping[str, Memory],
+    numbers: Numbers,
+) -> tuple[dict[str, np.ndarray], dict[str, Memory]]:
+    """Take one step with all weights of a network.
+
+    As in `training/optimisers.py`, decay acts on matrices and kernels only: biases and the scales of
+    norms, which have one axis, are left alone.
+
+    Args:
+        rule: one of `RULES`.
+        weights: what is learnt, by name.
+        gradients: of at least these, as `walk_back` gives them.
+        memories: of the step before; empty at the first.
+        numbers: of the rule.
+
+    Returns:
+        Weights after the step, and the memories for the next.
+    """
+    after, remembered = {}, {}
+    for name, weight in weights.items():
+        own = numbers if weight.ndim > 1 else numbers._replace(weight_decay=0.0)
+        after[name], remembered[name] = rule(weight, gradients[name], memories.get(name, Memory()), own)
+    return after, remembered

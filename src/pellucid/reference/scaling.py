@@ -1,0 +1,150 @@
+r"""Layers that shift and scale by numbers that stand: standardise, rescale, divide.
+
+$$\text{standardise: } y = (x - \mu) / \sigma, \qquad \text{rescale: } y = \sigma x + \mu, \qquad
+  \text{divide: } y = x / d$$
+
+Source: LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.3, for standardised inputs.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+_NARROW = float(np.finfo(np.float32).eps)
+
+
+def standardise(
+    inputs: Float[np.ndarray, "batch channel *places"],
+    mean: Float[np.ndarray, "channel ..."],
+    deviation: Float[np.ndarray, "channel ..."],
+) -> Float[np.ndarray, "batch channel *places"]:
+    r"""Subtract the mean and divide by the standard deviation: $y = (x - \mu) / \sigma$.
+
+    Args:
+        inputs: $x$.
+        mean: $\mu$ of each channel or feature, with a length of 1 for rows and for columns.
+        deviation: $\sigma$ likewise.
+
+    Returns:
+        $y$.
+
+    Source: LeCun et al. 1998, section 4.3.
+    """
+    outputs: np.ndarray = (inputs - mean) / deviation
+    return outputs
+
+
+def standardise_backward(
+    gradient: Float[np.ndarray, "batch channel *places"],
+    inputs: Float[np.ndarray, "batch channel *places"],
+    mean: Float[np.ndarray, "channel ..."],
+    deviation: Float[np.ndarray, "channel ..."],
+) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
+    r"""Gradient of `standardise`: $\bar x = \bar y / \sigma$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, on which the gradient does not depend.
+        mean: $\mu$, likewise.
+        deviation: $\sigma$.
+
+    Returns:
+        $\bar x$; mean and deviation are not learnt.
+
+    Source: LeCun et al. 1998, section 4.3.
+    """
+    del inputs, mean
+    return gradient / deviation, None, None
+
+
+def mean_and_deviation(
+    inputs: Float[np.ndarray, "batch channel *places"],
+) -> tuple[Float[np.ndarray, "channel ..."], Float[np.ndarray, "channel ..."]]:
+    r"""What `standardise` takes from training data: $\mu$ and $\sigma$ of each channel or feature.
+
+    $$\mu = \frac{1}{m} \sum_j x_j, \quad \sigma = \sqrt{\frac{1}{m} \sum_j (x_j - \mu)^2}$$
+
+    Where $\sigma$ is less than single precision can tell beside $\mu$, it is 1: a constant becomes 0.
+
+    Args:
+        inputs: training data.
+
+    Returns:
+        $\mu$ and $\sigma$, with a length of 1 for rows and for columns.
+
+    Source: LeCun et al. 1998, section 4.3.
+    """
+    axes = (0, *range(2, inputs.ndim))
+    mean, deviation = inputs.mean(axis=axes, keepdims=True)[0], inputs.std(axis=axes, keepdims=True)[0]
+    return mean, np.where(deviation <= _NARROW * np.abs(mean), 1, deviation).astype(inputs.dtype)
+
+
+def rescale(
+    inputs: Float[np.ndarray, "batch 1"], mean: Float[np.ndarray, " 1"], deviation: Float[np.ndarray, " 1"]
+) -> Float[np.ndarray, "batch 1"]:
+    r"""Give standardised predictions their unit: $y = \sigma x + \mu$.
+
+    Args:
+        inputs: $x$.
+        mean: $\mu$ of the training labels.
+        deviation: $\sigma$ of them.
+
+    Returns:
+        $y$.
+
+    Source: LeCun et al. 1998, section 4.3, the other way round.
+    """
+    outputs: np.ndarray = deviation * inputs + mean
+    return outputs
+
+
+def rescale_backward(
+    gradient: Float[np.ndarray, "batch 1"],
+    inputs: Float[np.ndarray, "batch 1"],
+    mean: Float[np.ndarray, " 1"],
+    deviation: Float[np.ndarray, " 1"],
+) -> tuple[Float[np.ndarray, "batch 1"], None, None]:
+    r"""Gradient of `rescale`: $\bar x = \bar y \, \sigma$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, on which the gradient does not depend.
+        mean: $\mu$, likewise.
+        deviation: $\sigma$.
+
+    Returns:
+        $\bar x$; mean and deviation are not learnt.
+
+    Source: LeCun et al. 1998, section 4.3, the other way round.
+    """
+    del inputs, mean
+    return gradient * deviation, None, None
+
+
+def divide(inputs: Float[np.ndarray, "*shape"], *, divisor: float) -> Float[np.ndarray, "*shape"]:
+    r"""Divide by a constant: $y = x / d$.
+
+    Args:
+        inputs: $x$.
+        divisor: $d$.
+
+    Returns:
+        $y$.
+    """
+    return inputs / divisor
+
+
+def divide_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, divisor: float
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `divide`: $\bar x = \bar y / d$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, on which the gradient does not depend.
+        divisor: $d$.
+
+    Returns:
+        $\bar x$.
+    """
+    del inputs
+    return gradient / divisor

@@ -1,0 +1,186 @@
+"""Small arguments for every layer of the reference, and what torch calls the same."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pellucid.networks.text_layers import MaskedPool, WeighedSum, filled, reordered, turned_around
+
+LSTM_GATES, GRU_GATES = 4, 3
+TOKENS = np.array([[3, 5, 3, 4, 0], [2, 0, 0, 0, 0], [1, 6, 2, 2, 5]])
+LABELS = np.array([2, 0, 1, 1])
+CLASS_WEIGHTS = (0.5, 2.0, 1.25)
+GROUPS = (2, 5, 7)
+
+
+class Case(NamedTuple):
+    """Arguments of a layer.
+
+    Attributes:
+        arrays: in order.
+        theirs: the same in torch.
+        settings: keywords.
+        fixed: places of the arrays that have no gradient.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    theirs: Any
+    settings: dict[str, Any] = {}  # noqa: RUF012
+    fixed: tuple[int, ...] = ()
+
+
+def draw(*shape, seed=0):
+    """Numbers of the normal distribution."""
+    return np.random.default_rng([seed, *shape]).normal(size=shape)
+
+
+def recurrent(gates, layer):
+    """A recurrent layer of 4 units over 3 texts of 5 places with vectors of 2."""
+
+    def theirs(inputs, *weights):
+        module = layer(2, 4, batch_first=True).double()
+        names = [name for name, _ in module.named_parameters()]
+        values = dict(zip(names, weights, strict=True))
+        return torch.func.functional_call(module, values, (inputs,))[0]
+
+    return Case(
+        (draw(3, 5, 2), draw(4 * gates, 2), draw(4 * gates, 4), draw(4 * gates), draw(4 * gates, seed=1)),
+        theirs,
+    )
+
+
+def standing(shape):
+    """Which values a dropout of torch's leaves standing, by its seed."""
+    return torch.nn.functional.dropout(torch.ones(shape), 0.4).numpy() > 0
+
+
+def seeded(function):
+    """Run with torch's generator at one and the same place."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return function()
+
+
+def smoothed(logits, labels):
+    return functional.cross_entropy(
+        logits, labels, weight=torch.tensor(CLASS_WEIGHTS).double(), label_smoothing=0.2
+    )
+
+
+def squared(logits, labels):
+    errors = (logits.softmax(1) - functional.one_hot(labels, 3)).square().sum(1)
+    weights = torch.tensor(CLASS_WEIGHTS).double()[labels]
+    return (errors * weights).sum() / weights.sum()
+
+
+def weighed(tokens, weight, bias, rarity):
+    layer = WeighedSum(GROUPS, weight.shape[1]).double()
+    return torch.func.functional_call(layer, {"weight": weight, "bias": bias, "rarity": rarity}, (tokens,))
+
+
+MAPS = draw(2, 3, 4, 5)
+PRESENT = TOKENS != 0
+RARITY = np.array([0.0, 0.0, *np.abs(draw(5)) + 1])
+
+CASES: dict[str, list[Case]] = {
+    "dense": [
+        Case((draw(4, 3), draw(2, 3), draw(2)), functional.linear),
+        Case((draw(4, 3), draw(2, 3)), functional.linear),
+    ],
+    "convolution": [
+        Case((MAPS, draw(2, 3, 2, 3), draw(2)), functional.conv2d),
+        Case(
+            (MAPS, draw(2, 3, 3, 2)),
+            lambda x, w: functional.conv2d(x, w, stride=(2, 1), padding=(1, 2)),
+            {"stride": (2, 1), "padding": (1, 2)},
+        ),
+    ],
+    "neighbours": [
+        Case(
+            (draw(3, 5, 2), draw(4, 2, kernel), draw(4)),
+            lambda x, w, b: functional.conv1d(x.transpose(1, 2), w, b, padding="same").transpose(1, 2),
+        )
+        for kernel in (1, 3, 5, 7)
+    ],
+    "max-pool": [Case((MAPS,), lambda x: functional.max_pool2d(x, (2, 2)), {"window": (2, 2)})],
+    "average-pool": [Case((MAPS,), lambda x: functional.avg_pool2d(x, (3, 2)), {"window": (3, 2)})],
+    "global-max": [
+        Case((MAPS,), lambda x: x.amax((2, 3))),
+    ],
+    "global-average": [Case((MAPS,), lambda x: x.mean((2, 3)))],
+    "batch-norm": [
+        Case(
+            (inputs, draw(3), draw(3, seed=1)),
+            lambda x, w, b: functional.batch_norm(x, None, None, w, b, training=True),
+        )
+        for inputs in (MAPS, draw(4, 3))
+    ],
+    "fixed-norm": [
+        Case(
+            (inputs, draw(3), draw(3, seed=1), draw(3, seed=2), draw(3) ** 2),
+            lambda x, w, b, mean, variance: functional.batch_norm(x, mean.detach(), variance.detach(), w, b),
+            fixed=(3, 4),
+        )
+        for inputs in (MAPS, draw(4, 3))
+    ],
+    "relu": [Case((MAPS,), functional.relu)],
+    "leaky-relu": [Case((MAPS,), lambda x: functional.leaky_relu(x, 0.2), {"slope": 0.2})],
+    "gelu": [Case((MAPS,), functional.gelu)],
+    "sigmoid": [Case((MAPS,), torch.sigmoid)],
+    "tanh": [Case((MAPS,), torch.tanh)],
+    "softmax": [Case((draw(4, 3),), lambda x: x.softmax(1))],
+    "dropout": [
+        Case(
+            (draw(4, 6), seeded(lambda: standing((4, 6)))),
+            lambda x, mask: seeded(lambda: functional.dropout(x, 0.4)),
+            {"probability": 0.4},
+            fixed=(1,),
+        )
+    ],
+    "standardise": [
+        Case((inputs, *each), lambda x, mean, deviation: (x - mean) / deviation, fixed=(1, 2))
+        for inputs, each in [
+            (MAPS, (draw(3, 1, 1), np.exp(draw(3, 1, 1)))),
+            (draw(4, 3), (draw(3), np.exp(draw(3)))),
+        ]
+    ],
+    "rescale": [Case((draw(4, 1), draw(1), np.exp(draw(1))), lambda x, m, s: x * s + m, fixed=(1, 2))],
+    "divide": [Case((draw(4, 3),), lambda x: x / 3, {"divisor": 3.0})],
+    "add": [Case((MAPS, draw(2, 3, 4, 5, seed=1)), torch.add)],
+    "side-by-side": [
+        Case((draw(3, 5, 2), draw(3, 5, 1), draw(3, 5, 4)), lambda *parts: torch.cat(parts, -1)),
+        Case((draw(3, 2), draw(3, 4)), lambda *parts: torch.cat(parts, -1)),
+    ],
+    "flatten": [Case((MAPS,), lambda x: x.flatten(1))],
+    "embedding": [Case((np.maximum(TOKENS, 1), draw(7, 3)), functional.embedding, fixed=(0,))],
+    "present": [Case((tokens,), filled) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
+    "text-max": [Case((draw(3, 5, 2), PRESENT), MaskedPool("max"), fixed=(1,))],
+    "text-average": [Case((draw(3, 5, 2), PRESENT), MaskedPool("average"), fixed=(1,))],
+    "turned-places": [Case((PRESENT,), turned_around)],
+    "turn": [Case((draw(3, 5, 2), turned_around(torch.from_numpy(PRESENT)).numpy()), reordered, fixed=(1,))],
+    "lstm": [recurrent(LSTM_GATES, torch.nn.LSTM)],
+    "gru": [recurrent(GRU_GATES, torch.nn.GRU)],
+    "weighed-sum": [
+        Case((TOKENS, draw(7, 3), draw(3), RARITY), weighed, {"groups": GROUPS}, fixed=(0, 3)),
+    ],
+    "cross-entropy": [
+        Case((draw(4, 3), LABELS), functional.cross_entropy, fixed=(1,)),
+        Case((draw(4, 3), LABELS), smoothed, {"smoothing": 0.2, "class_weights": CLASS_WEIGHTS}, fixed=(1,)),
+    ],
+    "squared-error": [
+        Case((draw(4, 1), draw(4)), lambda x, y: (x[:, 0] - y).square().mean(), fixed=(1,)),
+        Case(
+            (draw(4, 1), draw(4)), lambda x, y: ((x[:, 0] - y) / 5).square().mean(), {"unit": 5.0}, fixed=(1,)
+        ),
+    ],
+    "squared-error-of-probabilities": [
+        Case((draw(4, 3), LABELS), squared, {"class_weights": CLASS_WEIGHTS}, fixed=(1,)),
+        Case(
+            (draw(4, 3), LABELS),
+            lambda x, y: (x.softmax(1) - functional.one_hot(y, 3)).square().sum(1).mean(),
+            fixed=(1,),
+        ),
+    ],
+}

@@ -1,0 +1,115 @@
+"""The real networks, walked: every value and every gradient equals torch's."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pellucid.networks.config import ACTIVATIONS
+from pellucid.reference import Line, walk, walk_back
+from pellucid.settings import Settings
+from reference.bridge import SAME, draws_of, taken_apart, weights_of
+from reference.real_networks import IS_SPAM, of_pictures, of_texts, pictures, tokens
+
+OF_PICTURES = [
+    Settings(activation=activation, pooling=pooling, batch_norm=norm, dropout=dropout, width=4)
+    for activation in ACTIVATIONS
+    for pooling, norm, dropout in [("max", True, 0.0), ("average", False, 0.4)]
+]
+OF_TEXTS = [
+    ("bag", Settings(width=4)),
+    ("bag", Settings(width=4, depth=2, activation="gelu", dropout=0.0)),
+    ("text-cnn", Settings(width=3)),
+    ("text-cnn", Settings(width=3, depth=1, activation="tanh")),
+    *[("rnn", Settings(width=3, depth=depth, cell=cell)) for cell in ("lstm", "gru") for depth in (1, 2)],
+]
+both_modes = pytest.mark.parametrize("training", [True, False], ids=["training", "answering"])
+
+
+def of_settings(settings):
+    return (
+        f"{settings.activation or settings.cell}-{settings.depth}-{settings.pooling}-drop{settings.dropout}"
+    )
+
+
+def recorded(network):
+    """What comes out of each layer, before the next may write over it."""
+    seen = {}
+    for name, layer in network.named_modules():
+        if type(layer) in SAME:
+
+            def record(layer, inputs, output, name=name):
+                seen[name] = (output if isinstance(output, torch.Tensor) else output[0]).detach().clone()
+
+            layer.register_forward_hook(record)
+    return seen
+
+
+def assert_walks(network, inputs, labels, training):
+    """Walk through the network, and compare each value and each gradient with torch's."""
+    network.train(training)
+    masks = draws_of(network, np.random.default_rng(0))
+    seen = recorded(network)
+    weights = weights_of(network)
+    lines, last = taken_apart(network)
+    outputs = network(torch.from_numpy(inputs))
+    if labels.dtype == np.float64:
+        loss = ((outputs[:, 0] - torch.from_numpy(labels)) / 3).square().mean()
+        lines.append(Line("loss", "squared-error", (last, "labels"), {"unit": 3.0}))
+    else:
+        loss = functional.cross_entropy(outputs, torch.from_numpy(labels))
+        lines.append(Line("loss", "cross-entropy", (last, "labels")))
+    loss.backward()
+    values = walk(lines, {**weights, **masks, "inputs": inputs, "labels": labels})
+    assert values["loss"] == pytest.approx(loss.item(), abs=1e-10)
+    asleep = {
+        name for name, layer in network.named_modules() if isinstance(layer, nn.Dropout) and not training
+    }
+    for name in seen.keys() - asleep:
+        np.testing.assert_allclose(values[name], seen[name], rtol=1e-10, atol=1e-10, err_msg=name)
+    gradients = walk_back(lines, values, {"loss": 1.0})
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            np.testing.assert_allclose(gradients[name], parameter.grad, rtol=1e-10, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
+@pytest.mark.parametrize("settings", OF_PICTURES, ids=of_settings)
+@both_modes
+def test_networks_of_digits(name, settings, training):
+    images = pictures((1, 8, 8), 5)
+    assert_walks(of_pictures(name, settings, images, 5), images, np.arange(5), training)
+
+
+@pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
+@both_modes
+def test_networks_of_numbers_and_of_photographs_of_odd_sizes(name, training):
+    images = pictures((3, 13, 9), 4)
+    network = of_pictures(name, Settings(width=4), images, 1)
+    assert_walks(network, images, np.array([3.0, -1.0, 4.0, 1.5]), training)
+
+
+@pytest.mark.parametrize("name", ["cnn", "lenet"])
+def test_large_photographs_with_strides(name):
+    images = pictures((3, 48, 50), 2)
+    network = of_pictures(name, Settings(width=4), images, 2)
+    assert_walks(network, images, np.array([1, 0]), training=False)
+
+
+def test_softmax_regression_on_features():
+    rows = pictures((1, 8, 8), 5).reshape(5, 64)
+    assert_walks(of_pictures("mlp", Settings(depth=0), rows, 5), rows, np.arange(5), training=False)
+
+
+@pytest.mark.parametrize(("name", "settings"), OF_TEXTS)
+@both_modes
+def test_networks_of_texts(name, settings, training):
+    ids = tokens(with_pairs=name == "bag")
+    assert_walks(of_texts(name, settings), ids, IS_SPAM, training)
+
+
+@pytest.mark.parametrize(("name", "settings"), OF_TEXTS[::2])
+def test_networks_of_numbers_from_texts(name, settings):
+    ids = tokens(with_pairs=name == "bag")
+    assert_walks(of_texts(name, settings, outputs=1), ids, np.arange(8.0) - 2, training=True)

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from pellucid.networks.layers import Standardise
+from pellucid.reference.normalisation import batch_norm, batch_norm_backward, running_statistics
+from pellucid.reference.scaling import mean_and_deviation
+from reference.agreement import assert_agrees
+from reference.cases import draw
+
+COLUMN = np.array([[1.0], [3.0]])
+
+
+def test_two_values_by_hand():
+    # Mean 2, variance 1: they become -1 and 1, then 10 * -1 + 5 and 10 * 1 + 5.
+    result = batch_norm(COLUMN, np.array([10.0]), np.array([5.0]), epsilon=0.0)
+    assert result.tolist() == [[-5.0], [15.0]]
+
+
+def test_gradients_by_hand():
+    of_inputs, of_scale, of_shift = batch_norm_backward(
+        np.array([[0.0], [1.0]]), COLUMN, np.array([10.0]), np.array([5.0]), epsilon=0.0
+    )
+    # Two normalised values are -1 and 1 wherever they stand: nothing moves them.
+    assert of_inputs.ravel().tolist() == pytest.approx([0.0, 0.0], abs=1e-15)
+    assert (of_scale.tolist(), of_shift.tolist()) == ([1.0], [1.0])
+
+
+@given(st.integers(2, 5), st.integers(1, 3), st.lists(st.integers(1, 3), max_size=2))
+@settings(max_examples=25)
+def test_any_shape_is_torchs(batch, channels, places):
+    arrays = (draw(batch, channels, *places) * 3 + 1, draw(channels), draw(channels, seed=1))
+    assert_agrees(
+        "batch-norm", arrays, lambda x, scale, shift: functional.batch_norm(x, None, None, scale, shift, True)
+    )
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2, 2)])
+def test_running_statistics_are_torchs(shape):
+    layer = (nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d)(3).double()
+    mean, variance = np.zeros(3), np.ones(3)
+    for seed in range(3):
+        inputs = draw(*shape, seed=seed) + 2
+        layer(torch.from_numpy(inputs))
+        mean, variance = running_statistics(mean, variance, inputs)
+    np.testing.assert_allclose(mean, layer.running_mean, rtol=1e-12)
+    np.testing.assert_allclose(variance, layer.running_var, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(50, 3), (50, 3, 2, 4)])
+def test_mean_and_deviation_are_those_of_the_networks(shape):
+    inputs = draw(*shape) * 7 + 100
+    inputs[:, 1] = 42.0  # constant: the divisor stays 1
+    layer = Standardise(shape[1:]).double()
+    layer.fit(torch.from_numpy(inputs))
+    mean, deviation = mean_and_deviation(inputs)
+    np.testing.assert_allclose(mean, layer.mean, rtol=1e-12)
+    np.testing.assert_allclose(deviation, layer.std, rtol=1e-12)
+    assert deviation[1] == 1.0

@@ -1,0 +1,142 @@
+"""Whole trainings in NumPy alone, beside torch's: the same losses for 50 steps."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from pellucid.data.augmentation import Augmentation
+from pellucid.networks import Network
+from pellucid.reference import RULES, Line, Numbers, update, walk, walk_back
+from pellucid.reference.normalisation import running_statistics
+from pellucid.settings import Settings
+from pellucid.training.optimisers import BETAS, MOMENTUM, build_optimizer
+from pellucid.training.recipe import Recipe
+from pellucid.training.schedules import learning_rate
+from pellucid.training.steps import LOSSES
+from reference.bridge import draws_of, taken_apart, weights_of
+from reference.real_networks import IS_SPAM, of_pictures, of_texts, pictures, tokens
+
+STEPS, SCHEDULE, WEIGHT_DECAY, SMOOTHING = 50, "one-cycle", 0.02, 0.1
+LARGEST_RATES = {"gd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.01, "adamw": 0.01}
+NETWORKS = {
+    "cnn": ("cnn", Settings(width=4, dropout=0.2)),
+    "lenet": ("lenet", Settings(width=3, pooling="average", activation="tanh")),
+    "mlp": ("mlp", Settings(width=8, dropout=0.2)),
+    "lstm": ("rnn", Settings(width=4, cell="lstm")),
+    "gru": ("rnn", Settings(width=4, cell="gru")),
+    "text-cnn": ("text-cnn", Settings(width=4)),
+    "bag": ("bag", Settings(width=8)),
+}
+WITH_EVERY_OPTIMISER = ("cnn", "mlp", "lstm")
+RUNS = [
+    *[(name, optimizer, "cross-entropy") for name in WITH_EVERY_OPTIMISER for optimizer in LARGEST_RATES],
+    *[(name, "adamw", "cross-entropy") for name in NETWORKS if name not in WITH_EVERY_OPTIMISER],
+    ("gru", "nesterov", "cross-entropy"),
+    ("mlp", "adamw", "mse"),
+]
+
+
+def begun(name):
+    """A network, and all inputs and labels it learns from."""
+    family, settings = NETWORKS[name]
+    if family in ("cnn", "lenet", "mlp"):
+        images = pictures((1, 8, 8), 400)
+        return of_pictures(family, settings, images, 10), images, load_digits().target[:400].astype(np.int64)
+    ids = tokens(with_pairs=family == "bag")
+    # The first words are enough for a recurrent network: checking shapes at each place takes the time.
+    return of_texts(family, settings), ids[:, :5] if family == "rnn" else ids, IS_SPAM
+
+
+def batch_of(step, examples, size=8):
+    """Which examples a step sees."""
+    return np.arange(step * size, (step + 1) * size) % examples
+
+
+class WithTorch:
+    """Trains as Pellucid does, in float64; dropout takes masks that are drawn here."""
+
+    def __init__(self, network: Network, recipe: Recipe):
+        self.network, self.recipe = network.train(), recipe
+        self.optimizer = build_optimizer(network, recipe)
+        self.masks = draws_of(network, np.random.default_rng(5))
+
+    def step(self, inputs, labels, rate):
+        self.optimizer.param_groups[0]["lr"] = self.optimizer.param_groups[-1]["lr"] = rate
+        outputs = self.network(torch.from_numpy(inputs))
+        loss = LOSSES[self.recipe.loss](outputs, torch.from_numpy(labels), self.recipe, None)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+
+class WithNumpy:
+    """Trains the same from the same start, and sees nothing of torch but the masks."""
+
+    def __init__(self, network: Network, recipe: Recipe):
+        self.lines, self.last = taken_apart(network.train())
+        loss = {
+            "cross-entropy": ("cross-entropy", {"smoothing": SMOOTHING}),
+            "mse": ("squared-error-of-probabilities", {}),
+        }[recipe.loss]
+        self.lines.append(Line("loss", loss[0], (self.last, "labels"), loss[1]))
+        self.weights, self.memories = weights_of(network), {}
+        self.learnt = [name for name, each in network.named_parameters() if each.requires_grad]
+        self.rule = RULES[recipe.optimizer]
+
+    def step(self, inputs, labels, masks, rate):
+        values = walk(self.lines, {**self.weights, **masks, "inputs": inputs, "labels": labels})
+        gradients = walk_back(self.lines, values, {"loss": 1.0})
+        learnt = {name: self.weights[name] for name in self.learnt}
+        numbers = Numbers(rate, WEIGHT_DECAY, MOMENTUM, BETAS)
+        after, self.memories = update(self.rule, learnt, gradients, self.memories, numbers)
+        self.weights |= after
+        for line in self.lines:
+            if line.kind == "batch-norm":
+                mean, variance = f"{line.name}.running_mean", f"{line.name}.running_var"
+                self.weights[mean], self.weights[variance] = running_statistics(
+                    self.weights[mean], self.weights[variance], values[line.takes[0]]
+                )
+        return values["loss"]
+
+
+def recipe_of(optimizer, loss):
+    return Recipe(
+        epochs=1,
+        total_steps=STEPS,
+        batch_size=8,
+        optimizer=optimizer,
+        learning_rate=LARGEST_RATES[optimizer],
+        weight_decay=WEIGHT_DECAY,
+        schedule=SCHEDULE,
+        loss=loss,
+        label_smoothing=SMOOTHING,
+        class_weights=None,
+        augmentation=Augmentation(),
+        patience=None,
+        metric="accuracy",
+        precision="fp32",
+        device="cpu",
+        threads=1,
+        seed=0,
+    )
+
+
+@pytest.mark.parametrize(("name", "optimizer", "loss"), RUNS)
+def test_fifty_steps_in_numpy_follow_torch(name, optimizer, loss):
+    network, inputs, labels = begun(name)
+    recipe = recipe_of(optimizer, loss)
+    with_numpy = WithNumpy(network, recipe)  # copies the weights before torch changes them
+    with_torch = WithTorch(network, recipe)
+    losses, theirs = [], []
+    for step in range(STEPS):
+        batch = batch_of(step, len(labels))
+        rate = learning_rate(SCHEDULE, recipe.learning_rate, step, STEPS)
+        theirs.append(with_torch.step(inputs[batch], labels[batch], rate))
+        losses.append(with_numpy.step(inputs[batch], labels[batch], with_torch.masks, rate))
+    np.testing.assert_allclose(losses, theirs, rtol=0, atol=1e-9)
+    assert np.mean(losses[-10:]) < np.mean(losses[:10])  # it did learn
+    lines, last = taken_apart(network.eval())
+    answers = walk(lines, {**with_numpy.weights, "inputs": inputs[:8]})[last]
+    np.testing.assert_allclose(answers, network(torch.from_numpy(inputs[:8])).detach(), rtol=0, atol=1e-8)
