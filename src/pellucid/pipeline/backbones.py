@@ -27,7 +27,7 @@ from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.features import Features, compute_features
 from pellucid.pipeline.frozen import frozen_entrants
 from pellucid.pipeline.preparation import Prepared, examples_of, material_of
-from pellucid.pipeline.run_folder import RunFolder
+from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.stages import Stages
 from pellucid.pipeline.tuning import is_tuned, tune
 from pellucid.pretrained import PICTURE_PACKAGES, PictureBackbone, at_hand, packaged_backbone, timm_backbone
@@ -195,23 +195,13 @@ def seen_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
     return height, width
 
 
-def build_on(
-    choice: Choice,
-    folder: RunFolder,
-    dataset: Dataset,
-    settings: Settings,
-    before: Sequence[Mapping[str, Any]],
-    stages: Stages,
-) -> Built:
+def build_on(choice: Choice, before: Sequence[Mapping[str, Any]], scene: Scene) -> Built:
     """Compute the features, train every model on them, and fine-tune where that pays.
 
     Args:
         choice: the backbone.
-        folder: of the run.
-        dataset: the data.
-        settings: what the user asked for.
         before: records of the history so far.
-        stages: shows what is done.
+        scene: the run.
 
     Returns:
         The models.
@@ -221,20 +211,19 @@ def build_on(
         InterruptedRun: a signal came; what was finished is kept.
         StorageError: the disk is full or not writable.
     """
+    dataset, settings = scene.dataset, scene.settings
     draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.INITIALISATION, 1))
     network = choice.backbone.network(choice.config, draws)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     prepared = prepared_on(choice, dataset)
     began = time.perf_counter()
-    features = _features(choice, network, dataset, folder.checkpoints, settings, stages)
+    features = _features(choice, network, scene)
     seconds = (time.perf_counter() - began) * len(choice.train) / len(features.positions)
-    entrants = frozen_entrants(
-        choice.name, network, prepared, features, choice.train, dataset, settings, stages
-    )
+    entrants = frozen_entrants(choice.name, network, prepared, features, choice.train, scene)
     entrants = [dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in entrants]
     if not is_tuned(settings, dataset):
         return Built(entrants)
-    tuned = tune(folder, entrants[-1], network, prepared, dataset, settings, before, stages)
+    tuned = tune(entrants[-1], network, prepared, before, scene)
     return Built([*entrants, *filter(None, [tuned.entrant])], tuned.history)
 
 
@@ -253,15 +242,9 @@ def prepared_on(choice: Choice, dataset: Dataset) -> Prepared:
     return Prepared(choice.name, examples_of(material.inputs, material), material.preprocessing)
 
 
-def _features(
-    choice: Choice,
-    network: Network,
-    dataset: Dataset,
-    checkpoints: Path,
-    settings: Settings,
-    stages: Stages,
-) -> Features:
+def _features(choice: Choice, network: Network, scene: Scene) -> Features:
     """What the frozen network says of every example that any model on it is asked about."""
+    dataset = scene.dataset
     kept, pixels = dataset.preprocessing, dataset.inputs
     assert kept is not None
     assert isinstance(pixels, np.ndarray)
@@ -272,12 +255,12 @@ def _features(
     )
     height, width = choice.config.seen
     words = f"features of {choice.name} at {height}x{width}"
-    with stages.stage(f"computing {words}") as stage, pinned(choose_threads(settings)):
+    with scene.stages.stage(f"computing {words}") as stage, pinned(choose_threads(scene.settings)):
         began = time.perf_counter()
         features = compute_features(
             lambda some: model.transform(pixels[some]),
             positions,
-            checkpoints / f"features-{choice.name}",
+            scene.folder.checkpoints / f"features-{choice.name}",
             identity,
         )
         speed = len(positions) / max(1e-9, time.perf_counter() - began)

@@ -18,7 +18,7 @@ from pellucid.pipeline.features import Features
 from pellucid.pipeline.on_network import simple_models
 from pellucid.pipeline.preparation import Prepared, model_of
 from pellucid.pipeline.rivals import on_validation
-from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.scene import Scene
 from pellucid.settings import Settings
 from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device
@@ -30,9 +30,7 @@ def frozen_entrants(
     prepared: Prepared,
     features: Features,
     train: Int64[np.ndarray, " train"],
-    dataset: Dataset,
-    settings: Settings,
-    stages: Stages,
+    scene: Scene,
 ) -> list[Entrant]:
     """Train every model on features, in seconds.
 
@@ -42,14 +40,13 @@ def frozen_entrants(
         prepared: what the network takes.
         features: of all examples that are asked about.
         train: ascending positions of the examples to learn from.
-        dataset: the data.
-        settings: seed, threads, metric and the training settings.
-        stages: shows what is done.
+        scene: the run.
 
     Returns:
-        The models, the head first.
+        The models, simplest first, the head last.
     """
-    with stages.stage(f"training a head and simple models on the features of {name}") as stage:
+    dataset, settings = scene.dataset, scene.settings
+    with scene.stages.stage(f"training a head and simple models on the features of {name}") as stage:
         began = time.perf_counter()
         recipe = train_head(network, features, train, dataset, settings)
         head = Entrant(

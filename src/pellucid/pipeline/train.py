@@ -26,6 +26,7 @@ from pellucid.pipeline.results import write_results
 from pellucid.pipeline.rivals import rival_names, train_rivals
 from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
+from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
 from pellucid.pipeline.suspects import find_suspects
@@ -100,7 +101,7 @@ def train(
         history = [] if network is None else network.session.state.history
         built = Built(())
         if backbone is not None:
-            built = build_on(backbone, folder, dataset, settings, history, stages)
+            built = build_on(backbone, history, Scene(folder, dataset, settings, stages))
         outcome = _conclude(folder, [*entrants, *built.entrants], network, (dataset, check), config, stages)
         outcome = _with_backbone(outcome, backbone, built)
         with stages.stage("writing models and report"):

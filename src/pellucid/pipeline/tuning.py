@@ -19,8 +19,7 @@ from pellucid.networks import Network
 from pellucid.pipeline.entrants import Entrant, with_validation
 from pellucid.pipeline.plan import make_recipe
 from pellucid.pipeline.preparation import Prepared, model_of
-from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.scene import Scene
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.checkpoints import load_checkpoint
@@ -66,26 +65,16 @@ def is_tuned(settings: Settings, dataset: Dataset) -> bool:
 
 
 def tune(
-    folder: RunFolder,
-    frozen: Entrant,
-    network: Network,
-    prepared: Prepared,
-    dataset: Dataset,
-    settings: Settings,
-    before: Sequence[Mapping[str, Any]],
-    stages: Stages,
+    frozen: Entrant, network: Network, prepared: Prepared, before: Sequence[Mapping[str, Any]], scene: Scene
 ) -> Tuned:
     """Train the upper layers further, stage by stage.
 
     Args:
-        folder: of the run; checkpoints and the history are written there.
         frozen: the backbone with its head as it was trained on frozen features.
         network: the same as layers; a copy of it is trained.
         prepared: what it trains on.
-        dataset: the data.
-        settings: what the user asked for.
         before: records of the history that stand before those of tuning.
-        stages: shows progress.
+        scene: the run; checkpoints and the history are written to its folder.
 
     Returns:
         What came of it.
@@ -95,15 +84,15 @@ def tune(
         InterruptedRun: a signal came; a checkpoint was written.
     """
     name = frozen.name + SUFFIX
-    recipe = tuning_recipe(settings, prepared)
+    recipe = tuning_recipe(scene.settings, prepared)
     network = copy.deepcopy(network)
     history: list[Record] = []
     recipes: list[Recipe] = []
     is_better = False
     for number, opened in enumerate(STAGES, start=1):
         session = Session.of(network, prepared.examples, recipe, thaw(network, opened))
-        checkpoints = folder.checkpoints / f"{name}-stage-{number}"
-        records = _trained(session, checkpoints, folder, (*before, *history), name, stages)
+        checkpoints = scene.folder.checkpoints / f"{name}-stage-{number}"
+        records = _trained(session, checkpoints, name, (*before, *history), scene)
         history += [{**record, "model": name, "stage": number} for record in records]
         recipes.append(recipe)
         assert session.state.best is not None  # the weights it started from, at least
@@ -111,23 +100,22 @@ def tune(
             break
         is_better = True
     if not is_better:
-        stages.line(f"fine-tuning {frozen.name} did not pay on validation; its features stay frozen")
+        scene.stages.line(f"fine-tuning {frozen.name} did not pay on validation; its features stay frozen")
         return Tuned(None, history, recipes)
     seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
-    model = model_of(network, prepared, dataset.classes, recipe)
+    model = model_of(network, prepared, scene.dataset.classes, recipe)
     entrant = dataclasses.replace(
         frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
     )
-    return Tuned(with_validation(entrant, dataset), history, recipes)
+    return Tuned(with_validation(entrant, scene.dataset), history, recipes)
 
 
 def _trained(
     session: Session[Network],
     checkpoints: Path,
-    folder: RunFolder,
-    before: Sequence[Mapping[str, Any]],
     name: str,
-    stages: Stages,
+    before: Sequence[Mapping[str, Any]],
+    scene: Scene,
 ) -> list[Record]:
     """Run one stage to its end, from its newest checkpoint; its records."""
     make_folder(checkpoints)
@@ -136,9 +124,9 @@ def _trained(
         session.judge_start()
     checkpointer = Checkpointer(checkpoints, {"model": name}, recipe.total_steps)
     stop = StopOnSignal(checkpointer)
-    history = HistoryFile(folder.path / "history.jsonl", before, name)
-    with stages.stage(f"fine-tuning {name}", spinner=False) as stage:
-        with stages.training(recipe) as progress, stop.listening():
+    history = HistoryFile(scene.folder.path / "history.jsonl", before, name)
+    with scene.stages.stage(f"fine-tuning {name}", spinner=False) as stage:
+        with scene.stages.training(recipe) as progress, stop.listening():
             session.run([*progress, history, checkpointer, stop])
         best = session.state.best
         assert best is not None
