@@ -51,6 +51,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         "input": _input(model),
         **_features(model),
         **_output(model),
+        **_detector(model),
         **facts,
     }
     lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
@@ -133,6 +134,18 @@ def _output(model: Model) -> dict[str, str]:
     return {
         "output": f"a probability for each of {len(model.classes)} classes",
         "calibration": calibration,
+    }
+
+
+def _detector(model: Model) -> dict[str, str]:
+    """How inputs that are unlike the training data are told."""
+    found = model.detector
+    if found is None:
+        return {}
+    return {
+        "unlike the training data": "said of each input as a number from 0 to 1, the share of "
+        f"{found.examples:,} validation examples that look less foreign; what lies above "
+        f"{found.threshold:g} deserves doubt, as do {100 * found.rate:g} % of inputs like the training data"
     }
 
 
