@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.01
 _CHUNK = 1024
+_CHUNK_VALUES = 2**22
 
 
 class Standardise(nn.Module):
@@ -46,7 +47,7 @@ class Standardise(nn.Module):
         """
         axes = [0, *range(2, inputs.ndim)]
         count = inputs.numel() // inputs.shape[1]
-        chunks = torch.split(inputs, _CHUNK)
+        chunks = torch.split(inputs, min(_CHUNK, max(1, _CHUNK_VALUES // inputs[0].numel())))
         mean = torch.stack([chunk.double().sum(axes) for chunk in chunks]).sum(0) / count
         mean = mean.view(self.mean.shape)
         squares = torch.stack([(chunk.double() - mean).square().sum(axes) for chunk in chunks]).sum(0)
