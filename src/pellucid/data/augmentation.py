@@ -7,7 +7,7 @@ from jaxtyping import Bool, Int64, UInt8
 
 from pellucid.data.preprocessing import block_rows, blocks
 
-PROBE_BYTES = 1 << 25
+PROBE_BYTES = 1 << 24
 """About how many bytes of pictures a probe has in memory at a time."""
 
 _PROBE_EXAMPLES, _PROBE_SIDE = 5000, 16

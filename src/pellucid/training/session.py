@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 
 from pellucid.encoding.ragged import Tokens
 from pellucid.networks import Network, NetworkConfig, build
-from pellucid.training.batches import Batches, Examples, to_tensor
+from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
 from pellucid.training.loop import Observer, fit
@@ -24,7 +24,7 @@ from pellucid.training.timing import within
 from pellucid.training.validation import validator
 
 _SAMPLE = {"pictures": 5000, "values": 5000, "texts": 1}
-_SAMPLE_VALUES = 2**25
+_SAMPLE_VALUES = 2**24
 _FEWEST_PICTURES = 256
 
 
@@ -143,7 +143,7 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     network = build(config, draws)
     sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[: _sample_size(config, examples)]
     numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
-    network.initialise_from_data(to_tensor(examples.inputs, np.sort(sample)), numbers)
+    network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:
         counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))
         network.weigh_ids(counts, len(examples.train))
