@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Int32, Shaped, UInt8
 
-from pellucid.data.decoding import GREY_MODES, decode_content, header_of_content, read_content
+from pellucid.data.decoding import GREY_MODES, decode_content, header_of, read_content
 from pellucid.data.digests import DIGEST_BYTES, array_digests, picture_digest
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
@@ -26,7 +26,7 @@ from pellucid.settings import Settings
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_FILES_A_BLOCK = 32
+_FILES_A_BLOCK = 8
 
 
 class Block(NamedTuple):
@@ -99,7 +99,7 @@ def _headers(paths: Sequence[Path]) -> list[tuple[int, int, str] | None]:
     headers: list[tuple[int, int, str] | None] = []
     for path in paths:
         try:
-            headers.append(header_of_content(read_content(path)))
+            headers.append(header_of(path))
         except DataError:
             headers.append(None)
     return headers
@@ -119,7 +119,7 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
         except DataError as error:
             reasons[index] = str(error)
             continue
-        pixels[index] = fit_picture(decoded.pixels, size, channels)
+        pixels[index] = fit_picture(decoded.pixels, size, channels, decoded.size)
         digests[index] = np.frombuffer(picture_digest(decoded.pixels), np.uint8)
         sizes[index] = decoded.size
         modes[index] = decoded.mode

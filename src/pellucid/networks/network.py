@@ -106,7 +106,7 @@ class Network(nn.Module):
         moves to another device.
 
         Args:
-            inputs: as for `features`; training examples only.
+            inputs: as for `features`, or pictures in 8 bits; training examples only.
             numbers: labels of training examples, whose mean and standard deviation a network that
                 predicts a number rescales by; without them it goes on predicting standardised ones.
 
@@ -123,7 +123,8 @@ class Network(nn.Module):
         for layer in self.body.children():
             if isinstance(layer, WhiteningStem):
                 sample = inputs[:: max(1, -(-len(inputs) // _STEM_IMAGES))]
-                layer.fit(self.standardise(sample))
+                sample = sample[:: layer.distance(tuple(sample.shape))]
+                layer.fit(self.standardise(sample.float()))
 
     def weigh_ids(self, counts: Int64[Tensor, " vocabulary"], texts: int) -> None:
         """Tell a network of n-grams how rare each is; nothing happens in the others.

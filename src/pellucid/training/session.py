@@ -1,5 +1,6 @@
 """One training, put together: network, optimiser, batches and where it stands."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -10,7 +11,7 @@ from jaxtyping import Float32, Int64
 
 from pellucid.encoding.ragged import Tokens
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
-from pellucid.training.batches import Batches, Examples, to_tensor
+from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
 from pellucid.training.loop import Observer, fit, selection_score
@@ -26,6 +27,8 @@ Learner = TypeVar("Learner", Network, HeadAlone)
 """A network, or its head alone."""
 
 _SAMPLE = {"pictures": 5000, "values": 5000, "texts": 1}
+_SAMPLE_VALUES = 2**24
+_FEWEST_PICTURES = 256
 
 
 class WordVectors(NamedTuple):
@@ -160,7 +163,8 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
 
     Args:
         config: the network's layers.
-        examples: up to 5,000 pictures or feature vectors of the training split are looked at.
+        examples: up to 5,000 pictures or feature vectors of the training split are looked at; fewer
+            large pictures, because each tells more and all of them would fill the memory.
         seed: seed of the run.
 
     Returns:
@@ -168,10 +172,18 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     """
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
-    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[: _SAMPLE[examples.takes]]
+    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[: _sample_size(config, examples)]
     numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
-    network.initialise_from_data(to_tensor(examples.inputs, np.sort(sample)), numbers)
+    network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:
         counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))
         network.weigh_ids(counts, len(examples.train))
     return network
+
+
+def _sample_size(config: NetworkConfig, examples: Examples) -> int:
+    """How many examples say what the first layer must know."""
+    most = _SAMPLE[examples.takes]
+    if examples.takes != "pictures":
+        return most
+    return min(most, max(_FEWEST_PICTURES, _SAMPLE_VALUES // math.prod(config.input_shape)))
