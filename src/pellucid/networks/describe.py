@@ -1,5 +1,6 @@
 """A table of a network's layers, without data, training or memory for weights."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
+from pellucid.networks.mean_and_max import MeanAndMax
 from pellucid.networks.text_layers import MaskedPool, Neighbours, WeighedSum
+from pellucid.networks.transformer import Attend, Places, UnitLength
 from pellucid.networks.whitening import WhiteningStem
 
 _LINE_LENGTH = 80
@@ -141,7 +144,7 @@ class _Field:
 
 
 class _Tokens:
-    """How many neighbouring tokens are seen: by a filter its width, above pools and recurrent layers all."""
+    """How many neighbouring tokens are seen: by a filter its width, above what joins a text all of them."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -151,7 +154,7 @@ class _Tokens:
         """Take one more layer in, and return how many tokens its outputs see."""
         if isinstance(layer, Neighbours):
             self.size = min(self.length, layer.kernel_size[0])
-        elif isinstance(layer, (MaskedPool, nn.RNNBase, WeighedSum)):
+        elif isinstance(layer, (Attend, MaskedPool, nn.RNNBase, MeanAndMax, WeighedSum)):
             self.size = self.length
         return (self.size,)
 
@@ -177,7 +180,11 @@ def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int)
         return length * sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
     if isinstance(layer, WeighedSum):
         return length * output_shape[0]
-    return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
+    if isinstance(layer, MeanAndMax):  # the mean alone multiplies
+        return length * output_shape[0] // 2
+    if isinstance(layer, Attend):  # queries by keys, then weights by values
+        return 2 * length * math.prod(output_shape)
+    return layer.weight.numel() * math.prod(output_shape[:-1]) if isinstance(layer, nn.Linear) else 0
 
 
 def _kind(layer: nn.Module) -> str:
@@ -208,6 +215,11 @@ def _kind(layer: nn.Module) -> str:
         nn.LSTM: "lstm",
         nn.GRU: "gru",
         WeighedSum: "weighed sum",
+        MeanAndMax: "mean and maximum",
+        Places: "vectors of place",
+        nn.LayerNorm: "layer norm",
+        Attend: f"attention x{getattr(layer, 'heads', 0)}",
+        UnitLength: "to length 1",
         GlobalPool: f"global {getattr(layer, 'pooling', '')}",
     }
     return kinds[type(layer)]
