@@ -118,8 +118,8 @@ class Transformer(nn.Module):
     Args:
         vocabulary: number of ids.
         length: most ids of a text.
-        layers: as many as are made, one after the other.
         size: length of the vector of a token.
+        layers: as many as are made, one after the other.
     """
 
     def __init__(self, vocabulary: int, length: int, size: int, layers: list[TransformerLayer]) -> None:
