@@ -11,7 +11,9 @@ from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
+from pellucid.networks.mean_and_max import MeanAndMax
 from pellucid.networks.text_layers import MaskedPool, Neighbours, WeighedSum
+from pellucid.networks.transformer import Attend, Places, UnitLength
 from pellucid.networks.whitening import WhiteningStem
 
 _LINE_LENGTH = 80
@@ -176,7 +178,7 @@ class _Field:
 
 
 class _Tokens:
-    """How many neighbouring tokens are seen: by a filter its width, above pools and recurrent layers all."""
+    """How many neighbouring tokens are seen: by a filter its width, above what joins a text all of them."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -186,7 +188,7 @@ class _Tokens:
         """Take one more layer in, and return how many tokens its outputs see."""
         if isinstance(layer, Neighbours):
             self.size = min(self.length, layer.kernel_size[0])
-        elif isinstance(layer, (MaskedPool, nn.RNNBase, WeighedSum)):
+        elif isinstance(layer, (Attend, MaskedPool, nn.RNNBase, MeanAndMax, WeighedSum)):
             self.size = self.length
         return (self.size,)
 
@@ -212,6 +214,10 @@ def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int)
         return length * sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
     if isinstance(layer, WeighedSum):
         return length * output_shape[0]
+    if isinstance(layer, MeanAndMax):  # the mean alone multiplies
+        return length * output_shape[0] // 2
+    if isinstance(layer, Attend):  # queries by keys, then weights by values
+        return 2 * length * math.prod(output_shape)
     return layer.weight.numel() * math.prod(output_shape[:-1]) if isinstance(layer, nn.Linear) else 0
 
 
@@ -257,6 +263,11 @@ _KINDS: dict[type, Callable[[Any], str]] = {
     nn.LSTM: lambda layer: "lstm",
     nn.GRU: lambda layer: "gru",
     WeighedSum: lambda layer: "weighed sum",
+    MeanAndMax: lambda layer: "mean and maximum",
+    Places: lambda layer: "vectors of place",
+    nn.LayerNorm: lambda layer: "layer norm",
+    Attend: lambda layer: f"attention x{layer.heads}",
+    UnitLength: lambda layer: "to length 1",
     GlobalPool: lambda layer: f"global {layer.pooling}",
 }
 

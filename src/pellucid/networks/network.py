@@ -89,7 +89,10 @@ class Network(nn.Module):
             nn.init.zeros_(self.standardise.mean)
             nn.init.ones_(self.standardise.std)
         initialise_layers(self.body, self.config.activation, generator)
-        initialise_layers(self.head, "softmax", generator)
+        *hidden, last = [layer for layer in self.head.modules() if isinstance(layer, nn.Linear)]
+        for layer in hidden:
+            initialise_layers(layer, self.config.activation, generator)
+        initialise_layers(last, "softmax", generator)
         if self.rescale is not None:
             nn.init.zeros_(self.rescale.mean)
             nn.init.ones_(self.rescale.std)
