@@ -66,7 +66,7 @@ class Plan:
 
 
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
-    """Decide the network and the recipe.
+    """Decide the network and the recipe; one that goes on keeps its layers.
 
     Args:
         settings: what the user asked for.
@@ -97,7 +97,8 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
         erase_keeps_label=kept.erase,
     )
     recipe = choose_recipe(settings, around)
-    network = design(prepared.name, settings, prepared.facts)
+    trained = prepared.trained
+    network = design(prepared.name, settings, prepared.facts) if trained is None else trained.config
     return Plan(prepared.name, network, recipe, (*prepared.reasons, *kept.reasons))
 
 

@@ -90,6 +90,7 @@ class Prepared:
             for feature vectors.
         reasons: how it was chosen, in sentences.
         vectors: pretrained vectors of words that the network starts with, or `None`.
+        trained: a network that goes on, with the weights it starts from; `None` for a fresh one.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Prepared:
     preparation: Preprocessing | Encoder | None
     reasons: tuple[str, ...] = ()
     vectors: WordVectors | None = None
+    trained: Network | None = None
 
     @property
     def encoder(self) -> Encoder | None:
@@ -182,11 +184,11 @@ def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
         DataError: the file of word vectors cannot be used.
     """
     if not isinstance(material.inputs, Texts):
-        return Prepared(name, _examples(material.inputs, material), material.preprocessing)
+        return Prepared(name, examples_of(material.inputs, material), material.preprocessing)
     fit = _FITTED_BY.get(name, fit_tokens)
     encoder, reasons = fit(material.inputs, material.train, settings)
     vectors, more = _vectors(settings, encoder)
-    examples = _examples(encoder.encode(material.inputs), material)
+    examples = examples_of(encoder.encode(material.inputs), material)
     return Prepared(name, examples, encoder, (*reasons, *more), vectors)
 
 
@@ -205,7 +207,16 @@ def _vectors(settings: Settings, encoder: Encoder) -> tuple[WordVectors | None, 
     return WordVectors(found.words + first, found.matrix, settings.tune_vectors), (reason,)
 
 
-def _examples(inputs: np.ndarray | Tokens, material: Material) -> Examples:
+def examples_of(inputs: np.ndarray | Tokens, material: Material) -> Examples:
+    """Inputs that are ready for a network, with their labels.
+
+    Args:
+        inputs: pictures, feature vectors or ids of texts.
+        material: where they come from.
+
+    Returns:
+        What training sees.
+    """
     return Examples(inputs, material.labels, material.train, material.validation, len(material.classes))
 
 
@@ -240,7 +251,7 @@ def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Ses
     Returns:
         A session at step 0.
     """
-    return Session.start(config, prepared.examples, recipe, prepared.vectors)
+    return Session.start(config, prepared.examples, recipe, prepared.vectors, prepared.trained)
 
 
 def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:

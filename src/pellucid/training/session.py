@@ -10,6 +10,7 @@ from jaxtyping import Float32, Int64
 
 from pellucid.encoding.ragged import Tokens
 from pellucid.networks import Network, NetworkConfig, build
+from pellucid.networks.extending import copied
 from pellucid.training.batches import Batches, Examples, to_tensor
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
@@ -60,6 +61,7 @@ class Session:
         examples: Examples,
         recipe: Recipe,
         vectors: WordVectors | None = None,
+        trained: Network | None = None,
     ) -> "Session":
         """Build and initialise everything; the same arguments give the same weights.
 
@@ -69,12 +71,13 @@ class Session:
             recipe: how.
             vectors: pretrained vectors of words, for networks of texts; to go on from a checkpoint
                 they are needed again.
+            trained: a network of these layers that goes on; it stays as it is, a copy is trained.
 
         Returns:
             A session at step 0.
         """
         with pinned(recipe.threads):
-            network = initialised(config, examples, recipe.seed)
+            network = initialised(config, examples, recipe.seed) if trained is None else copied(trained)
             if vectors is not None:
                 network.load_vectors(*vectors)
             network = network.to(recipe.device)
