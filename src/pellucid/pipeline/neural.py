@@ -143,7 +143,7 @@ def train_network(
     return Entrant(
         name=plan.name,
         model=model,
-        train_examples=len(dataset.train),
+        train_examples=len(network.prepared.examples.train),
         train_seconds=sum(record["seconds"] for record in session.state.history),
         validation=answers(model, dataset, dataset.validation),
     )

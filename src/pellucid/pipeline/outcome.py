@@ -30,6 +30,8 @@ class Outcome:
         suspects: likely label errors, or `None`.
         folds: the form of `folds` in `metrics.json`, or `None`.
         text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
+        going_on: what became of what a network had learned before: the form of `going_on` in
+            `metrics.json`, or `None` for a fresh network.
     """
 
     dataset: Dataset
@@ -45,6 +47,7 @@ class Outcome:
     suspects: Suspects | None
     folds: Mapping[str, Any] | None
     text: Mapping[str, Any] | None
+    going_on: Mapping[str, Any] | None = None
 
     @property
     def recommended(self) -> Entrant:

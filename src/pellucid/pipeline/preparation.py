@@ -90,6 +90,7 @@ class Prepared:
             for feature vectors.
         reasons: how it was chosen, in sentences.
         vectors: pretrained vectors of words that the network starts with, or `None`.
+        trained: a network that goes on, with the weights it starts from; `None` for a fresh one.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Prepared:
     preparation: Preprocessing | Encoder | None
     reasons: tuple[str, ...] = ()
     vectors: WordVectors | None = None
+    trained: Network | None = None
 
     @property
     def encoder(self) -> Encoder | None:
@@ -249,7 +251,7 @@ def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Ses
     Returns:
         A session at step 0.
     """
-    return Session.start(config, prepared.examples, recipe, prepared.vectors)
+    return Session.start(config, prepared.examples, recipe, prepared.vectors, prepared.trained)
 
 
 def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:

@@ -48,6 +48,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "label_errors": as_json(outcome.suspects),
         "folds": outcome.folds,
         **({} if outcome.text is None else {"text": outcome.text}),
+        **({} if outcome.going_on is None else {"going_on": outcome.going_on}),
     }
     report = render(report_facts(outcome, metrics))
     write_file(folder.path / "report.html", report.encode())
@@ -58,6 +59,7 @@ def _save(path: Path, entrant: Entrant, found: Mapping[str, Any], config: Mappin
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
     facts = {
         "trained on": config["data"]["place"],
+        **({"went on from": config["going_on"]["from"]} if "going_on" in config else {}),
         "training examples": entrant.train_examples,
         **_tested_facts(found["test"]),
         "settings": "config.json of the run",

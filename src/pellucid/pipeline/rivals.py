@@ -27,6 +27,19 @@ from pellucid.settings import Settings
 _FITTED = "fitted.json"
 
 
+def has_rivals(settings: Settings, dataset: Dataset) -> bool:
+    """Whether classical models stand beside the network.
+
+    Args:
+        settings: what the user asked for.
+        dataset: new data of a single class, with which a network may go on, leaves them nothing to learn.
+
+    Returns:
+        True where they do.
+    """
+    return settings.rivals and (dataset.is_numbers or len(np.unique(dataset.labels[dataset.train])) > 1)
+
+
 def rival_names(dataset: Dataset) -> tuple[str, ...]:
     """The classical models that stand against a network, simplest first.
 

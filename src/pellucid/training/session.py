@@ -11,6 +11,7 @@ from jaxtyping import Float32, Int64
 
 from pellucid.encoding.ragged import Tokens
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
+from pellucid.networks.extending import copied
 from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
@@ -65,6 +66,7 @@ class Session(Generic[Learner]):
         examples: Examples,
         recipe: Recipe,
         vectors: WordVectors | None = None,
+        trained: Network | None = None,
     ) -> "Session[Network]":
         """Build and initialise everything; the same arguments give the same weights.
 
@@ -74,12 +76,13 @@ class Session(Generic[Learner]):
             recipe: how.
             vectors: pretrained vectors of words, for networks of texts; to go on from a checkpoint
                 they are needed again.
+            trained: a network of these layers that goes on; it stays as it is, a copy is trained.
 
         Returns:
             A session at step 0.
         """
         with pinned(recipe.threads):
-            network = initialised(config, examples, recipe.seed)
+            network = initialised(config, examples, recipe.seed) if trained is None else copied(trained)
             if vectors is not None:
                 network.load_vectors(*vectors)
         return Session.of(network, examples, recipe)

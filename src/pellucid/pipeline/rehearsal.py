@@ -1,0 +1,204 @@
+"""Rehearsal: beside new data a network that goes on learns again from a part of the old.
+
+The rule: as many old training examples as there are new ones, at least 1,000, at most all; each class gives
+its share (of numbers, every tenth of their range), by a draw that depends on the seed alone. Validation
+examples are taken in the same proportion, so that the best epoch is chosen by both. Old examples whose
+content stands anywhere in the new data are left out: no test example is learned by way of an old copy.
+
+Source: Robins 1995, "Catastrophic Forgetting, Rehearsal and Pseudorehearsal"; Rolnick et al. 2019,
+arXiv:1811.11682, for how far a sample of the old data goes.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from pellucid.data import Dataset
+from pellucid.data.digests import array_digests
+from pellucid.data.splitting import deciles
+from pellucid.data.spool import Spool
+from pellucid.data.text_copies import text_digests
+from pellucid.data.texts import Texts, TextWriter
+from pellucid.pipeline.preparation import Material
+from pellucid.training.determinism import Purpose, generator
+
+LEAST = 1_000
+_DRAW = 4
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """What is learned again.
+
+    Attributes:
+        material: new data with the rehearsed examples behind it.
+        train: how many training examples are rehearsed.
+        of: how many training examples there were.
+        validation: how many validation examples are.
+        fingerprints: of the data sets they come from.
+    """
+
+    material: Material
+    train: int
+    of: int
+    validation: int
+    fingerprints: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `metrics.json` and `config.json` have of it."""
+        return {
+            "train": self.train,
+            "of": self.of,
+            "validation": self.validation,
+            "fingerprints": list(self.fingerprints),
+        }
+
+
+def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsal:
+    """Put a part of the old data behind the new, by the rule at the top of this file.
+
+    Args:
+        material: the new data, with all classes.
+        old: earlier data, fitted as the new is.
+        seed: decides what is drawn.
+
+    Returns:
+        What the network learns from.
+    """
+    new_content = set(contents(material.inputs, np.arange(len(material.labels))))
+    train, validation = (
+        [_fresh(each, part, new_content) for each in old] for part in ("train", "validation")
+    )
+    counts = sum(len(each) for each in train)
+    wanted = min(counts, max(LEAST, len(material.train)))
+    share = wanted / max(1, counts)
+    codes = [_labels(each, material.classes) for each in old]
+    draws = generator(seed, Purpose.SAMPLE, _DRAW)
+    chosen = _drawn(train, codes, wanted, draws, material.is_numbers)
+    held_out = round(share * sum(len(each) for each in validation))
+    checked = _drawn(validation, codes, held_out, draws, material.is_numbers)
+    together = [np.sort(np.concatenate(pair)) for pair in zip(chosen, checked, strict=True)]
+    joined = _joined(material, old, together, codes)
+    first = len(material.labels)
+    places: list[list[np.ndarray]] = [[], []]
+    for kept, parts in zip(together, zip(chosen, checked, strict=True), strict=True):
+        for found, part in zip(places, parts, strict=True):
+            found.append(first + np.searchsorted(kept, np.sort(part)))
+        first += len(kept)
+    joined = dataclasses.replace(
+        joined,
+        train=np.concatenate([material.train, *places[0]]),
+        validation=np.concatenate([material.validation, *places[1]]),
+    )
+    of = sum(len(each.train) for each in old)
+    return Rehearsal(joined, wanted, of, held_out, tuple(each.fingerprint for each in old))
+
+
+def contents(
+    inputs: Shaped[np.ndarray, "n height width channels"] | Texts, positions: Int64[np.ndarray, " some"]
+) -> list[bytes]:
+    """What tells examples apart: pictures as the network sees them, texts but for case and space.
+
+    Args:
+        inputs: pictures or texts.
+        positions: which.
+
+    Returns:
+        16 bytes for each; equal ones are copies.
+    """
+    found: list[bytes] = []
+    for start in range(0, len(positions), _BLOCK):
+        some = positions[start : start + _BLOCK]
+        block = Texts.of(inputs[some]) if isinstance(inputs, Texts) else inputs[some]
+        digests = text_digests(block) if isinstance(block, Texts) else array_digests(block)
+        found += [row.tobytes() for row in digests]
+    return found
+
+
+def _fresh(dataset: Dataset, part: str, new_content: set[bytes]) -> Int64[np.ndarray, " fresh"]:
+    """Positions of a split whose content is not in the new data."""
+    positions = dataset.split_positions[part]
+    pairs = zip(positions.tolist(), contents(dataset.inputs, positions), strict=True)
+    return np.array([position for position, content in pairs if content not in new_content], np.int64)
+
+
+def _labels(
+    dataset: Dataset, classes: tuple[str, ...]
+) -> Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
+    """Labels as the new data has them."""
+    if dataset.is_numbers:
+        return dataset.labels
+    codes: np.ndarray = np.array([classes.index(name) for name in dataset.classes], np.int64)
+    labels: np.ndarray = codes[dataset.labels]
+    return labels
+
+
+def _drawn(
+    positions: Sequence[Int64[np.ndarray, " some"]],
+    labels: Sequence[np.ndarray],
+    wanted: int,
+    draws: np.random.Generator,
+    is_numbers: bool,
+) -> list[Int64[np.ndarray, " drawn"]]:
+    """So many of the positions, each class giving its share; for each data set."""
+    owners = np.repeat(np.arange(len(positions)), [len(each) for each in positions])
+    every = np.concatenate(positions)
+    values = np.concatenate([found[some] for found, some in zip(labels, positions, strict=True)])
+    strata = deciles(values) if is_numbers and len(values) else values
+    order = draws.permutation(len(every))
+    places = np.empty(len(every))
+    for stratum in np.unique(strata):
+        members = order[strata[order] == stratum]
+        places[members] = (np.arange(len(members)) + 0.5) / len(members)
+    is_taken = np.zeros(len(every), bool)
+    is_taken[np.argsort(places, kind="stable")[:wanted]] = True
+    return [every[is_taken & (owners == owner)] for owner in range(len(positions))]
+
+
+def _joined(
+    material: Material,
+    old: Sequence[Dataset],
+    kept: Sequence[Int64[np.ndarray, " kept"]],
+    labels: Sequence[np.ndarray],
+) -> Material:
+    """The new examples, and behind them what is kept of each old data set."""
+    return dataclasses.replace(
+        material,
+        inputs=_texts(material.inputs, old, kept)
+        if isinstance(material.inputs, Texts)
+        else _pictures(material.inputs, old, kept),
+        labels=np.concatenate(
+            [material.labels, *(found[some] for found, some in zip(labels, kept, strict=True))]
+        ),
+    )
+
+
+def _texts(new: Texts, old: Sequence[Dataset], kept: Sequence[Int64[np.ndarray, " kept"]]) -> Texts:
+    writer = TextWriter()
+    writer.extend(new)
+    for dataset, some in zip(old, kept, strict=True):
+        for position in some.tolist():
+            writer.append(str(dataset.inputs[position]))
+    return writer.finish()
+
+
+def _pictures(
+    new: Shaped[np.ndarray, "n height width channels"],
+    old: Sequence[Dataset],
+    kept: Sequence[Int64[np.ndarray, " kept"]],
+) -> Shaped[np.ndarray, "all height width channels"]:
+    """One array, in memory or, where it is large, in a file that ends with the process."""
+    spool = Spool()
+    parts = [(new, np.arange(len(new)))]
+    for dataset, some in zip(old, kept, strict=True):
+        assert isinstance(dataset.inputs, np.ndarray)  # earlier data of pictures holds pictures
+        parts.append((dataset.inputs, some))
+    for inputs, positions in parts:
+        for start in range(0, len(positions), _BLOCK):
+            spool.write(np.ascontiguousarray(inputs[positions[start : start + _BLOCK]]).tobytes())
+    return spool.finish(np.dtype(np.uint8)).reshape(-1, *new.shape[1:])
