@@ -52,6 +52,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         **_features(model),
         **_output(model),
         **_detector(model),
+        **_origin(model),
         **facts,
     }
     lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
@@ -62,6 +63,20 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         command=_COMMANDS[model.takes],
         words=_words(model),
     )
+
+
+def _origin(model: Model) -> dict[str, str]:
+    """Where weights come from that others trained; nothing where there are none."""
+    network = parts_of(model).network
+    origin = None if network is None else network.origin
+    if origin is None:
+        return {}
+    return {
+        "pretrained weights": origin.title,
+        "taken from": origin.source,
+        "their licence": origin.licence,
+        "their SHA-256": origin.sha256,
+    }
 
 
 def _kind(model: Model) -> str:

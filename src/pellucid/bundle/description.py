@@ -13,7 +13,7 @@ from pellucid.bundle.kinds import KINDS, Kind, Takes
 from pellucid.bundle.strict_json import parse_strictly
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
-from pellucid.networks import NetworkConfig
+from pellucid.networks import NetworkConfig, Origin
 
 FORMAT = 1
 SIZE_LIMIT = 8 << 20
@@ -29,11 +29,12 @@ _KEYS = (
     "temperature",
     "mirror",
     "novelty",
+    "origin",
     "sha256",
     "own_sha256",
 )
-_OPTIONAL = ("novelty",)
-"""Models that were saved before there were detectors, and those that have none, do not speak of them."""
+_OPTIONAL = ("novelty", "origin")
+"""Models that have no detector, or no weights of others, do not speak of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class Description:
         sha256: name of every other file to its SHA-256.
         novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
             without one.
+        origin: where weights in it come from that others trained; `None` where there are none.
     """
 
     takes: Takes
@@ -67,6 +69,7 @@ class Description:
     mirror: bool
     sha256: Mapping[str, str]
     novelty: Any = None
+    origin: Origin | None = None
 
     @property
     def kind(self) -> Kind:
@@ -96,6 +99,7 @@ class Description:
                 "temperature": self.temperature,
                 "mirror": self.mirror,
                 **({} if self.novelty is None else {"novelty": self.novelty}),
+                **({} if self.origin is None else {"origin": self.origin.to_json()}),
                 "sha256": dict(self.sha256),
             }
         )
@@ -151,6 +155,7 @@ class Description:
             mirror=fields.read_mirror(document["mirror"], kind),
             sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *files]),
             novelty=novelty,
+            origin=Origin.from_json(document["origin"]) if "origin" in document else None,
         )
 
     def _check_agreement(self) -> None:

@@ -193,6 +193,7 @@ def _network(description: Description, tensors: Mapping[str, Tensor]) -> Network
         return None
     network = outline(description.architecture)
     network.load_state_dict(tensors, assign=True)
+    network.origin = description.origin
     return network.eval()
 
 

@@ -56,6 +56,7 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
         temperature=model.temperature,
         mirror=isinstance(model, ImageModel) and model.mirror,
         novelty=None if model.detector is None else model.detector.to_json(),
+        origin=None if parts.network is None else parts.network.origin,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )
     write_folder(folder, {**contents, FILE_NAME: description.to_bytes()})
