@@ -69,14 +69,7 @@ def _origin(model: Model) -> dict[str, str]:
     """Where weights come from that others trained; nothing where there are none."""
     network = parts_of(model).network
     origin = None if network is None else network.origin
-    if origin is None:
-        return {}
-    return {
-        "pretrained weights": origin.title,
-        "taken from": origin.source,
-        "their licence": origin.licence,
-        "their SHA-256": origin.sha256,
-    }
+    return {} if origin is None else origin.facts()
 
 
 def _kind(model: Model) -> str:

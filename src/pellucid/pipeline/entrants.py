@@ -154,3 +154,27 @@ def recommended(entrants: Sequence[Entrant], dataset: Dataset, metric: str, seed
     if dataset.is_numbers:
         return recommend_numbers(labels, said, seed, equals)
     return recommend(labels, said, metric, seed, equals)
+
+
+def on_validation(entrants: Sequence[Entrant], dataset: Dataset) -> str:
+    """How models did on validation, for their line.
+
+    Args:
+        entrants: the models.
+        dataset: for the labels.
+
+    Returns:
+        Words that begin with a colon; none without a validation split.
+    """
+    return _scored(dataset.labels[dataset.validation], [each.validation for each in entrants])
+
+
+def _scored(labels: np.ndarray, said: Sequence[np.ndarray]) -> str:
+    """The score of each, in their order; nothing without labels."""
+    if len(labels) == 0:
+        return ""
+    if said[0].ndim == 1:
+        errors = [f"{float(np.sqrt(np.mean((each - labels) ** 2))):.3g}" for each in said]
+        return f": root mean squared error {' and '.join(errors)} on validation"
+    rights = [f"{float((each.argmax(axis=1) == labels).mean()):.3f}" for each in said]
+    return f": accuracy {' and '.join(rights)} on validation"

@@ -240,6 +240,23 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
     return TextModel(network, preparation, classes)
 
 
+def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
+    """A network that saw every example as it is, with everything that belongs to it.
+
+    Args:
+        network: the network.
+        prepared: what it takes.
+        classes: names of the classes; none where numbers are predicted.
+
+    Returns:
+        The model; it asks about every picture once.
+    """
+    if isinstance(prepared.preparation, Preprocessing):
+        return ImageModel(network, prepared.preparation, classes)
+    assert prepared.preparation is not None  # feature vectors have no backbone
+    return TextModel(network, prepared.preparation, classes)
+
+
 def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Session[Network]:
     """A network about to be trained.
 

@@ -10,7 +10,7 @@ from typing import Any
 from pellucid.data import Check, Dataset, prepare, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
-from pellucid.pipeline.backbones import Built, Choice, build_on, chosen
+from pellucid.pipeline.backbones import Choice, chosen
 from pellucid.pipeline.configuration import configuration, settings_of
 from pellucid.pipeline.contradictions import require_place_of_its_own
 from pellucid.pipeline.curve import draw_curve, is_wanted
@@ -21,6 +21,7 @@ from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall, recommen
 from pellucid.pipeline.going_on_plan import plan_on
 from pellucid.pipeline.limits import Allotted, allotted, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
+from pellucid.pipeline.on_backbone import Built, build_on
 from pellucid.pipeline.on_network import on_network
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.plan import require_same, versions
@@ -93,7 +94,7 @@ def train(
             _say_versions(former["versions"], dataset, stages)
         backbone = None
         if going is None:
-            backbone = chosen(settings, dataset, stages)
+            backbone = chosen(settings, material_of(dataset), former)
             is_planned = settings.model not in CLASSICAL and not settings.builds_on_backbone
             network = planned(settings, dataset, former, stages) if is_planned else None
         else:
@@ -117,7 +118,7 @@ def train(
             if has_rivals(settings, dataset):
                 entrants += on_network(dataset, entrants[-1], settings, stages)
         history = [] if network is None else network.session.state.history
-        built = Built(())
+        built = Built()
         if backbone is not None:
             built = build_on(backbone, history, Scene(folder, dataset, settings, stages))
         outcome = _conclude(

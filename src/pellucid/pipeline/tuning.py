@@ -8,11 +8,10 @@ validation example moves, and not accuracy, which few do; of numbers the root me
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.networks import Network
@@ -43,25 +42,24 @@ class Tuned:
     Attributes:
         entrant: the tuned network; `None` where tuning did not pay.
         history: one record for each epoch of all stages.
-        recipes: one for each stage that was tried.
     """
 
     entrant: Entrant | None
     history: Sequence[Record]
-    recipes: Sequence[Recipe]
 
 
-def is_tuned(settings: Settings, dataset: Dataset) -> bool:
+def is_tuned(settings: Settings, prepared: Prepared) -> bool:
     """Whether tuning is tried at all: it needs validation examples, and a preset that spends something on it.
 
     Args:
-        settings: preset and epochs.
-        dataset: the data.
+        settings: preset, epochs and time limit; under a limit there is no time for it.
+        prepared: what the network trains on.
 
     Returns:
         Whether it is.
     """
-    return len(dataset.validation) > 0 and bool(settings.epochs or _PASSES[settings.preset])
+    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and settings.time_limit is None
+    return is_wanted and len(prepared.examples.validation) > 0
 
 
 def tune(
@@ -84,40 +82,59 @@ def tune(
         InterruptedRun: a signal came; a checkpoint was written.
     """
     name = frozen.name + SUFFIX
+    history: list[Record] = []
+
+    def run(session: Session[Network], stage: int) -> None:
+        checkpoints = scene.folder.checkpoints / f"{name}-stage-{stage}"
+        _run_in(scene, session, checkpoints, name, (*before, *history))
+        history.extend({**record, "model": name, "stage": stage} for record in session.state.history)
+
     recipe = tuning_recipe(scene.settings, prepared)
     network = copy.deepcopy(network)
-    history: list[Record] = []
-    recipes: list[Recipe] = []
-    is_better = False
-    for number, opened in enumerate(STAGES, start=1):
-        session = Session.of(network, prepared.examples, recipe, thaw(network, opened))
-        checkpoints = scene.folder.checkpoints / f"{name}-stage-{number}"
-        records = _trained(session, checkpoints, name, (*before, *history), scene)
-        history += [{**record, "model": name, "stage": number} for record in records]
-        recipes.append(recipe)
-        assert session.state.best is not None  # the weights it started from, at least
-        if session.state.best.epoch == 0:
-            break
-        is_better = True
-    if not is_better:
+    if not tune_stages(network, prepared, recipe, run):
         scene.stages.line(f"fine-tuning {frozen.name} did not pay on validation; its features stay frozen")
-        return Tuned(None, history, recipes)
+        return Tuned(None, history)
     seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
     model = model_of(network, prepared, scene.dataset.classes, recipe)
     entrant = dataclasses.replace(
         frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
     )
-    return Tuned(with_validation(entrant, scene.dataset), history, recipes)
+    return Tuned(with_validation(entrant, scene.dataset), history)
 
 
-def _trained(
+def tune_stages(
+    network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network], int], None]
+) -> bool:
+    """Train one stage after the other, until one does not pay.
+
+    Args:
+        network: trained in place; it keeps the best weights.
+        prepared: what it trains on.
+        recipe: of each stage.
+        run: trains a session of a stage, from 1, to its end.
+
+    Returns:
+        Whether any stage paid.
+    """
+    is_better = False
+    for number, opened in enumerate(STAGES, start=1):
+        session = Session.of(network, prepared.examples, recipe, thaw(network, opened))
+        run(session, number)
+        assert session.state.best is not None  # the weights it started from, at least
+        if session.state.best.epoch == 0:
+            break
+        is_better = True
+    return is_better
+
+
+def _run_in(
+    scene: Scene,
     session: Session[Network],
     checkpoints: Path,
     name: str,
     before: Sequence[Mapping[str, Any]],
-    scene: Scene,
-) -> list[Record]:
-    """Run one stage to its end, from its newest checkpoint; its records."""
+) -> None:
+    """Run one stage to its end, from its newest checkpoint."""
     make_folder(checkpoints)
     recipe = session.batches.recipe
     if load_checkpoint(checkpoints, session.state) is None:
@@ -132,7 +149,6 @@ def _trained(
         assert best is not None
         said = f"epoch {best.epoch} is best on validation" if best.epoch else "no epoch was better"
         stage.words = f"fine-tuned {name} ({count_of(recipe.epochs, 'epoch')}); {said}"
-    return session.state.history
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
