@@ -123,10 +123,16 @@ class Settings:
     backbone: str | None = _row(
         None,
         "network",
-        "Pretrained network to build on: efficientnet-lite0, any network of timm with --weights, or none; "
-        "default: one that is installed is considered for pictures that look like photographs",
+        "Pretrained network to build on: efficientnet-lite0, or any network of timm with --weights "
+        "(pictures), all-minilm-l6-v2 or glove-6b-50d (texts), or none; default: one that is installed is "
+        "considered for pictures that look like photographs, and for few texts",
     )
-    weights: str | None = _row(None, "network", "Local weights of --backbone: a .safetensors file")
+    weights: str | None = _row(
+        None,
+        "network",
+        "Local weights of --backbone: a .safetensors file (pictures), the folder of a sentence encoder or a "
+        "file of word vectors (texts)",
+    )
     from_: str | None = _row(
         None, "network", "Run or model folder whose network goes on: its weights and its classes are kept"
     )

@@ -99,7 +99,7 @@ def _features(model: Model) -> dict[str, str]:
             return {"features": "none: it looks at nothing"}
         words = _FEATURES[model.features]
         names = {
-            "network": model.network and model.network.config.name,
+            "network": model.network and model.network.name,
             "count": f"{model.tfidf.features:,}" if model.tfidf is not None else "",
             "title": EncodingPlan.of(model.tfidf).title if model.tfidf is not None else "",
         }

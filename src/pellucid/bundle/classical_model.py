@@ -126,7 +126,7 @@ class ClassicalModel(Watched):
     def name(self) -> str:
         """The kind of model in words."""
         words = _WORDS.get(self.predictor.kind, self.predictor.kind)
-        return words if self.network is None else f"{words} on {self.network.config.name}"
+        return words if self.network is None else f"{words} on {self.network.name}"
 
     @property
     def length(self) -> int:

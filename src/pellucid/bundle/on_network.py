@@ -41,8 +41,8 @@ class OnNetwork(Watched):
 
     @property
     def name(self) -> str:
-        """The network's family."""
-        return self.network.config.name
+        """The network's family, or the name of the weights that others trained."""
+        return self.network.name
 
     @property
     def columns_seen(self) -> int:

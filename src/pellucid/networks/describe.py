@@ -133,7 +133,8 @@ def _trace(config: NetworkConfig) -> list[tuple[str, nn.Module, tuple[int, ...]]
     network = outline(config).eval()
     seen: list[tuple[str, nn.Module, tuple[int, ...]]] = []
     for name, layer in network.named_modules():
-        if next(layer.children(), None) is None and not isinstance(layer, nn.Identity):
+        is_leaf = next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
+        if is_leaf or next(layer.parameters(recurse=False), None) is not None:
             short = name.removeprefix("body.")
 
             def record(layer: nn.Module, _: object, output: Tensor | _States, name: str = short) -> None:

@@ -50,6 +50,11 @@ class Network(nn.Module):
         self.head = head if config.outputs > 1 else _rescaled(head)
 
     @property
+    def name(self) -> str:
+        """Its family, or the name of the weights that others trained."""
+        return self.config.name if self.origin is None else self.origin.name
+
+    @property
     def rescale(self) -> Rescale | None:
         """The last layer where a number is predicted; `None` where classes are."""
         return _rescale_of(self.head)

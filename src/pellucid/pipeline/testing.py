@@ -21,7 +21,7 @@ from pellucid.evaluation import (
 from pellucid.pipeline.entrants import Entrant, answers, raw_answers
 from pellucid.pipeline.preparation import Prepared
 
-_TIMED = 64
+_TIMED = 32
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ _PASSES = {"quick": 0, "standard": 1_500, "best": 12_000}
 
 _MOST_EPOCHS = 20
 _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+_PATIENCE = 2
 SUFFIX = "-tuned"
 
 
@@ -156,7 +157,8 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
 
     The rule: so many epochs that about 1,500 examples are shown (12,000 with the preset `best`), a part of
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
-    below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
+    below, once up and down; an end after 2 epochs without gain; fp32, since narrow convolutions gain nothing
+    by bf16.
 
     Args:
         settings: what the user asked for.
@@ -184,5 +186,5 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
         weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
         metric="log-loss" if prepared.examples.classes else chosen.metric,
         precision="fp32" if settings.precision == "auto" else chosen.precision,
-        patience=settings.patience,
+        patience=settings.patience or _PATIENCE,
     )

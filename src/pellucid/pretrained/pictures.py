@@ -29,7 +29,6 @@ from pellucid.settings import Settings
 
 _PREFIX = "body.backbone.layers."
 _SEEN = {"quick": 128, "standard": 160, "best": 224}
-_SEEN_OF_SMALL, _SMALL = 128, 64
 _DEFAULT_DROPOUT, _DEFAULT_WIDTH = 0.2, 256
 
 
@@ -144,9 +143,8 @@ class PictureBackbone:
 def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:
     """Decide at which size a backbone sees pictures.
 
-    The longer side becomes 160 pixels (128 with the preset `quick`, 224 with `best`), of pictures of up to
-    64 pixels 128 unless the preset is `best`; the shorter side in proportion, rounded to a multiple of 8
-    and at least 32.
+    The longer side becomes 160 pixels (128 with the preset `quick`, 224 with `best`), also of smaller
+    pictures; the shorter side in proportion, rounded to a multiple of 8 and at least 32.
 
     Args:
         size: height and width of the stored pictures.
@@ -156,8 +154,6 @@ def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:
         Height and width.
     """
     longer = _SEEN[preset]
-    if max(size) <= _SMALL and preset != "best":
-        longer = _SEEN_OF_SMALL
     height, width = (max(32, 8 * round(side * longer / max(size) / 8)) for side in size)
     return height, width
 
