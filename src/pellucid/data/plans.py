@@ -131,6 +131,7 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
         modes[index] = decoded.mode
         if decoded.warning is not None:
             notes[index] = decoded.warning
+        del decoded  # it may be large, and so may the next
     return Block(pixels, digests, sizes, modes, reasons, notes)
 
 
