@@ -14,6 +14,7 @@ from pellucid.evaluation.calibration import (
     fit_temperature,
     reliability,
 )
+from pellucid.evaluation.drift import Drift, Gathering
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.label_errors import LabelError, label_errors
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
@@ -26,6 +27,8 @@ from pellucid.evaluation.scores import Scores, score
 __all__ = [
     "Comparison",
     "CurvePoint",
+    "Drift",
+    "Gathering",
     "Interval",
     "LabelError",
     "LearningCurve",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.bundle import Model
+from pellucid.bundle import Answers, Model
 from pellucid.classical import LINEAR_OF_TEXTS, Candidate
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
@@ -55,6 +55,23 @@ def answers(
     rows = [ask(dataset.inputs[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
     nothing = np.zeros(0) if dataset.is_numbers else np.zeros((0, len(dataset.classes)))
     return np.concatenate(rows) if rows else nothing
+
+
+def answers_and_novelty(model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]) -> Answers:
+    """What a model says about some examples, and how unlike the training data they are, in one pass.
+
+    Args:
+        model: the model.
+        dataset: holds the inputs.
+        indices: positions in it.
+
+    Returns:
+        Both.
+    """
+    starts = range(0, max(1, len(indices)), _BLOCK)
+    blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
+    unlike = [each.unlike for each in blocks if each.unlike is not None]
+    return Answers(np.concatenate([each.said for each in blocks]), np.concatenate(unlike) if unlike else None)
 
 
 def calibrated(entrants: Sequence[Entrant], dataset: Dataset) -> list[Entrant]:

@@ -11,6 +11,7 @@ from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.pipeline.configuration import configuration, settings_of
 from pellucid.pipeline.curve import draw_curve, is_wanted
+from pellucid.pipeline.detecting import with_detectors
 from pellucid.pipeline.entrants import Entrant, calibrated, recommended
 from pellucid.pipeline.folds import cross_validate, require_foldable
 from pellucid.pipeline.limits import Allotted, allotted, within_limit
@@ -140,6 +141,8 @@ def _conclude(
     dataset, check = data
     settings = Settings(**config["settings"])
     entrants = calibrated(entrants, dataset)
+    with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
+        entrants = with_detectors(entrants, material_of(dataset), settings.seed)
     recommendation = recommended(entrants, dataset, settings.metric, settings.seed)
     curve = (
         draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
