@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from novelty_made import detector, digits
-from pellucid.evaluation import Gathering
+from pellucid.evaluation import Gathering, area_under_roc
 from pellucid.evaluation.drift import LEAST_INPUTS
 from pellucid.evaluation.paired import holm
 from pellucid.novelty import fit_detector, fit_measure
@@ -119,3 +120,11 @@ def test_few_inputs_are_no_set():
     few = LEAST_INPUTS - 1
     assert drift_of(rows[:few], labels[:few], judge=judge) is None
     assert drift_of(rows[: few + 1], labels[: few + 1], judge=judge) is not None
+
+
+def test_area_under_roc_against_scikit_learn():
+    chance = np.random.default_rng(0)
+    foreign, known = chance.integers(0, 9, 40).astype(float), chance.integers(0, 7, 60).astype(float)
+    labels = np.repeat([1, 0], [40, 60])
+    expected = roc_auc_score(labels, np.concatenate([foreign, known]))
+    assert area_under_roc(foreign, known) == pytest.approx(expected)

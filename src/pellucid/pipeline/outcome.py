@@ -29,6 +29,7 @@ class Outcome:
         curve: the learning curve, or `None`.
         suspects: likely label errors, or `None`.
         folds: the form of `folds` in `metrics.json`, or `None`.
+        novelty: how well the detector of each model did: the form of `models.NAME.unlike` in `metrics.json`.
         text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
     """
 
@@ -44,6 +45,7 @@ class Outcome:
     curve: LearningCurve | None
     suspects: Suspects | None
     folds: Mapping[str, Any] | None
+    novelty: Mapping[str, Mapping[str, Any]]
     text: Mapping[str, Any] | None
 
     @property

@@ -26,6 +26,7 @@ from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.stand_ins import judge_detectors
 from pellucid.pipeline.suspects import find_suspects
 from pellucid.pipeline.testing import test_once, text_facts
 from pellucid.settings import CLASSICAL, Settings
@@ -157,6 +158,7 @@ def _conclude(
         stage.words = (
             f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
         )
+        novelty = judge_detectors(entrants, tested, dataset, settings.seed)
     suspects = None
     if not dataset.is_numbers:
         chosen = next(each for each in entrants if each.name == recommendation.name)
@@ -175,6 +177,7 @@ def _conclude(
         curve=curve,
         suspects=suspects,
         folds=folds,
+        novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
     )
 
