@@ -223,6 +223,8 @@ class ClassicalModel(Watched):
             DataError: the inputs are of another form.
         """
         checked = self._sight.checked(inputs, self.length)
+        if len(checked) == 0:
+            return np.zeros((0, self.columns_seen), np.float32)
         found = [self._sight.features(block) for block in self._sight.blocks(checked)]
         return (
             np.concatenate(found) if isinstance(found[0], np.ndarray) else scipy.sparse.vstack(found, "csr")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from pellucid.bundle import Model
+from pellucid.bundle import Answers, Model
 from pellucid.classical import LINEAR_OF_TEXTS, Candidate
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
@@ -108,6 +108,31 @@ def with_validation(entrant: Entrant, dataset: Dataset) -> Entrant:
         The same with its answers.
     """
     return dataclasses.replace(entrant, validation=raw_answers(entrant, dataset, dataset.validation))
+
+
+def answers_and_novelty(
+    entrant: Entrant, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+) -> Answers:
+    """What a model says at temperature 1, and how unlike the training data the examples are, in one pass.
+
+    Args:
+        entrant: the model; its short way is taken where there is one.
+        dataset: holds the inputs.
+        indices: positions in it.
+
+    Returns:
+        Both.
+    """
+    stored, model = entrant.stored, entrant.model.at(1.0)
+    if stored is not None and len(indices):
+        detector, rows = model.detector, stored.features.of(indices)
+        return Answers(
+            raw_answers(entrant, dataset, indices), None if detector is None else detector.unlike(rows)
+        )
+    starts = range(0, max(1, len(indices)), _BLOCK)
+    blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
+    unlike = [each.unlike for each in blocks if each.unlike is not None]
+    return Answers(np.concatenate([each.said for each in blocks]), np.concatenate(unlike) if unlike else None)
 
 
 def calibrated(entrants: Sequence[Entrant], dataset: Dataset) -> list[Entrant]:

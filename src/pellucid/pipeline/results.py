@@ -31,6 +31,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
     entries = {}
     for entrant in outcome.entrants:
         found = entry(entrant, outcome.tested[entrant.name], dataset, seed)
+        found["unlike"] = outcome.novelty.get(entrant.name)
         found["bytes"] = _save(folder.path / "models" / entrant.name, entrant, found, config)
         entries[entrant.name] = found
     link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")

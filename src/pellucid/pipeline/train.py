@@ -14,6 +14,7 @@ from pellucid.pipeline.backbones import Choice, chosen
 from pellucid.pipeline.configuration import configuration, settings_of
 from pellucid.pipeline.contradictions import require_place_of_its_own
 from pellucid.pipeline.curve import draw_curve, is_wanted
+from pellucid.pipeline.detecting import with_detectors
 from pellucid.pipeline.entrants import Entrant, calibrated
 from pellucid.pipeline.folds import cross_validate, require_foldable
 from pellucid.pipeline.forgetting import going_on_metrics, sentence_of
@@ -34,6 +35,7 @@ from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.stand_ins import judge_detectors
 from pellucid.pipeline.starting_point import keep
 from pellucid.pipeline.suspects import find_suspects
 from pellucid.pipeline.testing import test_once, text_facts
@@ -173,6 +175,8 @@ def _conclude(
     dataset, check = data
     settings = Settings(**config["settings"])
     entrants = calibrated(entrants, dataset)
+    with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
+        entrants = with_detectors(entrants, material_of(dataset), settings.seed)
     recommendation = recommended_on(going, entrants, dataset, settings)
     curve = (
         draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
@@ -187,6 +191,7 @@ def _conclude(
         stage.words = (
             f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
         )
+        novelty = judge_detectors(entrants, tested, dataset, settings.seed)
     found = None
     if going is not None:
         with stages.stage("measuring what was forgotten"):
@@ -209,6 +214,7 @@ def _conclude(
         curve=curve,
         suspects=suspects,
         folds=folds,
+        novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
         going_on=found,
     )

@@ -19,6 +19,7 @@ from pellucid.reports.sections import (
     reliability,
     repeat,
     training,
+    unlike,
     verdict,
 )
 from pellucid.reports.text import shortened, visible
@@ -46,6 +47,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("models", "What stood against it", models.build),
     Section("errors", "Where it errs", errors.build),
     Section("reliability", "Can its probabilities be believed", reliability.build),
+    Section("unlike", "Does it know what it has not seen", unlike.build),
     Section("curve", "Would more data help", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),
