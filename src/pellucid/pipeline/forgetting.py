@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float64, Int64
 
 from pellucid.bundle import Model
 from pellucid.data import Dataset
-from pellucid.data.wording import count_of
-from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbers
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbers, holm, mcnemar
 from pellucid.evaluation.paired import LEVEL, WIDEST, WIDEST_RELATIVE
 from pellucid.evaluation.wording import figure, points, span
 from pellucid.pipeline.entrants import Entrant, answers
@@ -18,6 +18,8 @@ from pellucid.pipeline.rehearsal import contents
 from pellucid.pipeline.testing import scores
 
 _BEFORE, _AFTER = "before", "after"
+_NOT_OF_OLD_CLASSES = ("macro_f1", "expected_calibration_error")
+_LOSERS_NAMED = 3
 
 
 class OldTest(NamedTuple):
@@ -119,19 +121,27 @@ def forgetting(
     else:
         answered = {_AFTER: asked.after.argmax(axis=1), _BEFORE: asked.before.argmax(axis=1)}
         comparison = compare_all(asked.labels, answered)[0]
+    classes = [] if dataset.is_numbers else _by_class(asked, dataset.classes)
     found = {
         "model": entrant.name,
         "data": list(old.places),
         "examples": old.examples,
         "left_out": old.left_out,
-        _BEFORE: scores(asked.labels, asked.before, seed),
-        _AFTER: scores(asked.labels, asked.after, seed),
+        _BEFORE: _scores(asked.labels, asked.before, seed),
+        _AFTER: _scores(asked.labels, asked.after, seed),
         f"{comparison.score}_difference": comparison.difference._asdict(),
         "p_value": comparison.p_value,
-        "classes": [] if dataset.is_numbers else _by_class(asked, dataset.classes),
+        "classes": classes,
     }
-    spread = float(asked.labels.std())
-    return {**found, "sentence": _sentence(found, comparison, spread, dataset.noun, went_on=went_on)}
+    losers, spread = _losers(classes), float(asked.labels.std())
+    told = _Told(dataset.noun, spread, went_on, bool(losers))
+    return {**found, "sentence": " ".join([_sentence(found, comparison, told), *losers])}
+
+
+def _scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+    """Scores without those that count a class as 0 which is answered and never true, as new ones are here."""
+    found = scores(labels, said, seed)
+    return {name: score for name, score in found.items() if name not in _NOT_OF_OLD_CLASSES}
 
 
 def _asked(
@@ -159,24 +169,61 @@ def _in_order(
 
 
 def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Share of right answers before and after for each class, the worst losers first."""
-    rows = []
-    for code in np.unique(asked.labels).tolist():
-        of_class = asked.labels == code
-        before, after = (
-            float((said[of_class].argmax(axis=1) == code).mean()) for said in (asked.before, asked.after)
-        )
-        examples = int(of_class.sum())
-        rows.append({"class": classes[code], "examples": examples, _BEFORE: before, _AFTER: after})
+    """Share of right answers before and after for each class, the worst losers first.
+
+    Each p-value is McNemar's with all classes counted (Holm).
+    """
+    before, after = (said.argmax(axis=1) == asked.labels for said in (asked.before, asked.after))
+    codes = np.unique(asked.labels).tolist()
+    members = [asked.labels == code for code in codes]
+    p_values = holm(
+        [mcnemar(int((after & ~before & of).sum()), int((before & ~after & of).sum())) for of in members]
+    )
+    rows = [
+        {
+            "class": classes[code],
+            "examples": int(of.sum()),
+            _BEFORE: float(before[of].mean()),
+            _AFTER: float(after[of].mean()),
+            "p_value_holm": p_value,
+        }
+        for code, of, p_value in zip(codes, members, p_values, strict=True)
+    ]
     return sorted(rows, key=lambda row: row[_AFTER] - row[_BEFORE])
 
 
-def _sentence(
-    found: Mapping[str, Any], comparison: Comparison, spread: float, noun: str, *, went_on: bool
-) -> str:
+def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence about the classes whose loss is real, the worst first; nothing where there is none."""
+    lost = [row for row in rows if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL]
+    if not lost:
+        return []
+    named = [
+        f"{quoted(row['class'])} ({100 * row[_AFTER]:.1f} % right, {100 * row[_BEFORE]:.1f} % before)"
+        for row in lost
+    ]
+    return [f"Real losses by class: {some(named, _LOSERS_NAMED)}."]
+
+
+class _Told(NamedTuple):
+    """What the words about a comparison depend on beside its figures.
+
+    Attributes:
+        noun: what one example is.
+        spread: of the numbers that are predicted.
+        went_on: whether the model is the network that went on.
+        has_losers: whether a class alone has lost something.
+    """
+
+    noun: str
+    spread: float
+    went_on: bool
+    has_losers: bool
+
+
+def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _Told) -> str:
     """What the comparison says, in words with figures."""
-    name, examples = found["model"], count_of(found["examples"], f"old test {noun}")
-    difference, then = comparison.difference, "before it went on" if went_on else "the network before"
+    name, examples = found["model"], count_of(found["examples"], f"old test {about.noun}")
+    difference, then = comparison.difference, "before it went on" if about.went_on else "the network before"
     if comparison.score == "accuracy":
         was, now = (100 * found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
         told = f"of {examples} it names {now:.1f} % right, {was:.1f} % {then}"
@@ -184,16 +231,23 @@ def _sentence(
     else:
         was, now = (found[part]["root_mean_squared_error"]["value"] for part in (_BEFORE, _AFTER))
         told = f"on {examples} its root mean squared error is {figure(now)}, {figure(was)} {then}"
-        loss, widest, words = difference.value, WIDEST_RELATIVE * spread, span
+        loss, widest, words = difference.value, WIDEST_RELATIVE * about.spread, span
     size = words(_without_sign(difference))
-    if not went_on:
+    if not about.went_on:
         return f"{name}, the recommended model, learned from the new data alone: {told}, {size} apart."
     if comparison.p_value <= LEVEL:
-        verb = "has forgotten something" if loss > 0 else "has even gained on the old data"
+        is_most = comparison.score == "accuracy" and now < was / 2
+        lost = "has forgotten most of what it knew" if is_most else "has forgotten something"
+        verb = lost if loss > 0 else "has even gained on the old data"
         return f"{name} {verb}: {told}, a difference of {size}."
     if max(-difference.low, difference.high) > widest:
         return f"Whether {name} has forgotten anything cannot be told from so few: {told}, {size} apart."
-    return f"{name} has forgotten nothing that could be measured: {told}, a difference of {size}."
+    kept = (
+        "has kept its score on the old data"
+        if about.has_losers
+        else "has forgotten nothing that could be measured"
+    )
+    return f"{name} {kept}: {told}, a difference of {size}."
 
 
 def _without_sign(difference: Interval) -> Interval:

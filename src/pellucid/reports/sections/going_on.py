@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.evaluation.paired import LEVEL
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
@@ -21,12 +22,14 @@ class Kept:
         examples: old test examples of it.
         before: share of them that was named right before the network went on.
         after: the same now.
+        is_real: whether it has lost, and not by chance.
     """
 
     name: str
     examples: int
     before: float
     after: float
+    is_real: bool
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
@@ -42,12 +45,12 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not isinstance(found, Mapping):
         return None
     forgetting = found.get("forgetting") or {}
-    measures = [each for each in entries.measures(facts)[:2] if each.key in (forgetting.get("after") or {})]
+    measures = [each for each in entries.measures(facts) if each.key in (forgetting.get("after") or {})]
     classes = _classes(forgetting)
     return {
         "run": str(found.get("from") or ""),
         "network": str(found.get("model") or ""),
-        "sentence": str(forgetting.get("sentence") or _UNMEASURED),
+        "sentence": _unbroken(forgetting.get("sentence") or _UNMEASURED),
         "reasons": [str(each) for each in found.get("not_measured") or ()],
         "said": [str(each) for each in found.get("reasons") or ()],
         "examples": finite(forgetting.get("examples")),
@@ -63,8 +66,13 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "classes": classes,
         "shown": classes[:MOST_SHOWN],
         "seen": _seen(facts, found),
-        "of_recommended": str((found.get("forgetting_of_recommended") or {}).get("sentence") or ""),
+        "of_recommended": _unbroken((found.get("forgetting_of_recommended") or {}).get("sentence") or ""),
     }
+
+
+def _unbroken(sentence: Any) -> str:
+    """A sentence in which no number parts from its per cent sign."""
+    return str(sentence).replace(" %", "\u00a0%")
 
 
 def _classes(forgetting: Mapping[str, Any]) -> Sequence[Kept]:
@@ -76,9 +84,17 @@ def _classes(forgetting: Mapping[str, Any]) -> Sequence[Kept]:
             int(finite(each.get("examples")) or 0),
             finite(each.get("before")) or 0.0,
             finite(each.get("after")) or 0.0,
+            _is_real(each),
         )
         for each in rows
     ]
+
+
+def _is_real(row: Mapping[str, Any]) -> bool:
+    """Whether a class has lost, at the level of 5 % with all classes counted."""
+    p_value = finite(row.get("p_value_holm"))
+    has_lost = (finite(row.get("after")) or 0.0) < (finite(row.get("before")) or 0.0)
+    return p_value is not None and p_value <= LEVEL and has_lost
 
 
 def _seen(facts: ReportFacts, found: Mapping[str, Any]) -> Mapping[str, Any] | None:
