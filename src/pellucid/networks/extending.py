@@ -90,7 +90,7 @@ class Centres:
 @torch.no_grad()
 def centres_of(
     network: Network,
-    batches: Iterable[tuple[Shaped[Tensor, "batch ..."], Int64[Tensor, " batch"]]],
+    batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
     classes: int,
 ) -> Centres:
     """Let examples through a network and take the means of what its last dense layer is given.

@@ -68,7 +68,8 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
     if not found:
         return
     facts = _facts(start)
-    named = [f"{row.key.replace('_', '-')} {facts[row.name]}" for row in found if facts.get(row.name)]
+    known = [row for row in found if facts.get(row.name) is not None]
+    named = [f"{row.key.replace('_', '-')} {facts[row.name]}" for row in known]
     there = f" ({', '.join(named)})" if named else ""
     raise UsageError(
         f"{', '.join(row.flag for row in found)}: the network of {start.place} goes on as it is{there}; "

@@ -56,7 +56,8 @@ def plan_on(
     with stages.stage("planning") as stage:
         prepared = _prepared(going, dataset, settings)
         plan = make_plan(settings, prepared)
-        recipe = continued(plan.recipe, settings, len(prepared.examples.train))
+        examples, new = len(prepared.examples.train), len(going.new(dataset))
+        recipe = continued(plan.recipe, settings, examples, new_classes=new)
         gently = continued_words(plan.recipe, recipe, settings)
         reasons = (*sentences(going, dataset, settings), gently, *plan.reasons)
         plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
@@ -102,7 +103,7 @@ def _with_all_classes(
 
 def _some_of_each(
     examples: Examples, seed: int
-) -> Iterator[tuple[Shaped[Tensor, "batch ..."], Int64[Tensor, " batch"]]]:
+) -> Iterator[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]]:
     """Some training examples of each class, drawn by chance, as the network takes them."""
     most = max(1, min(_MOST_OF_A_CLASS, _MOST_IN_ALL // examples.classes))
     order = generator(seed, Purpose.SAMPLE, _DRAW).permutation(examples.train)

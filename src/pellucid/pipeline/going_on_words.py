@@ -56,8 +56,8 @@ def _about_classes(going: GoingOn, dataset: Dataset) -> list[str]:
             f"{starts} examples, and the old classes keep theirs."
         )
     if missing:
-        them = "it" if len(missing) == 1 else "them"
-        said.append(f"No new training example has {_named(missing)}; the network can still answer {them}.")
+        stay = "it stays" if len(missing) == 1 else "they stay"
+        said.append(f"No new training example has {_named(missing)}; {stay} among the network's answers.")
     return said
 
 

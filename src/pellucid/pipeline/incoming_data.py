@@ -9,8 +9,8 @@ from pellucid.data import Check, Dataset, Listing, prepare, read_data
 from pellucid.data.decoding import GREY_MODES
 from pellucid.data.known import Known
 from pellucid.data.targets import number_text, read_number
-from pellucid.data.wording import quoted, some
-from pellucid.errors import DataError, UsageError
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 _NAMES_SHOWN = 10
@@ -34,20 +34,15 @@ def prepare_for(
     Raises:
         DataError: the data holds other inputs or labels than the network takes, or cannot be used.
     """
-    wanted = dataclasses.replace(
-        settings,
-        task="text" if takes_texts else "image",
-        target="class" if is_numbers else settings.target,
+    listing = read_data(
+        place, dataclasses.replace(settings, target="class" if is_numbers else settings.target)
     )
-    try:
-        listing = read_data(place, wanted)
-    except UsageError as error:
-        if not str(error).startswith("--task"):
-            raise
-        nouns, others = ("texts", "pictures") if takes_texts else ("pictures", "texts")
+    if (listing.texts is not None) != takes_texts:
+        nouns = "texts" if takes_texts else "pictures"
         raise DataError(
-            f"{place}: holds {others}, and the network that goes on takes {nouns}; give labelled {nouns}"
-        ) from error
+            f"{place}: holds {listing.noun}s, and the network that goes on takes {nouns}; "
+            f"give labelled {nouns}"
+        )
     listing = _with_numbers(listing) if is_numbers else _with_classes(listing)
     dataset, check = prepare(listing, settings, known=known)
     return dataset, dataclasses.replace(check, warnings=(*check.warnings, *_turned_grey(check, known)))
@@ -96,4 +91,5 @@ def _turned_grey(check: Check, known: Known) -> Sequence[str]:
     coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
     if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
         return ()
-    return (f"{coloured:,} colour pictures become grey: the network that goes on was trained on grey ones.",)
+    become = f"{count_of(coloured, 'colour picture')} {'becomes' if coloured == 1 else 'become'} grey"
+    return (f"{become}: the network that goes on was trained on grey ones.",)

@@ -71,29 +71,21 @@ def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsa
         What the network learns from.
     """
     new_content = set(contents(material.inputs, np.arange(len(material.labels))))
-    train, validation = (
-        [_fresh(each, part, new_content) for each in old] for part in ("train", "validation")
-    )
-    counts = sum(len(each) for each in train)
-    wanted = min(counts, max(LEAST, len(material.train)))
-    share = wanted / max(1, counts)
-    codes = [_labels(each, material.classes) for each in old]
     draws = generator(seed, Purpose.SAMPLE, _DRAW)
-    chosen = _drawn(train, codes, wanted, draws, material.is_numbers)
-    held_out = round(share * sum(len(each) for each in validation))
-    checked = _drawn(validation, codes, held_out, draws, material.is_numbers)
-    together = [np.sort(np.concatenate(pair)) for pair in zip(chosen, checked, strict=True)]
-    joined = _joined(material, old, together, codes)
+    train, validation = (
+        _Pool(old, [_fresh(each, part, new_content) for each in old], material.classes)
+        for part in ("train", "validation")
+    )
+    wanted = min(train.size, max(LEAST, len(material.train)))
+    held_out = round(validation.size * wanted / max(1, train.size))
+    again, checked = train.drawn(wanted, draws), validation.drawn(held_out, draws)
     first = len(material.labels)
-    places: list[list[np.ndarray]] = [[], []]
-    for kept, parts in zip(together, zip(chosen, checked, strict=True), strict=True):
-        for found, part in zip(places, parts, strict=True):
-            found.append(first + np.searchsorted(kept, np.sort(part)))
-        first += len(kept)
     joined = dataclasses.replace(
-        joined,
-        train=np.concatenate([material.train, *places[0]]),
-        validation=np.concatenate([material.validation, *places[1]]),
+        material,
+        inputs=_joined(material.inputs, [*zip(old, again, strict=True), *zip(old, checked, strict=True)]),
+        labels=np.concatenate([material.labels, *train.labels_of(again), *validation.labels_of(checked)]),
+        train=np.concatenate([material.train, first + np.arange(wanted)]),
+        validation=np.concatenate([material.validation, first + wanted + np.arange(held_out)]),
     )
     of = sum(len(each.train) for each in old)
     return Rehearsal(joined, wanted, of, held_out, tuple(each.fingerprint for each in old))
@@ -127,6 +119,39 @@ def _fresh(dataset: Dataset, part: str, new_content: set[bytes]) -> Int64[np.nda
     return np.array([position for position, content in pairs if content not in new_content], np.int64)
 
 
+class _Pool:
+    """Old examples of one split that may be taken."""
+
+    def __init__(
+        self, old: Sequence[Dataset], positions: Sequence[Int64[np.ndarray, " _"]], classes: tuple[str, ...]
+    ) -> None:
+        self._positions = positions
+        self._labels = [_labels(each, classes) for each in old]
+        self._is_numbers = not classes
+        self.size = sum(len(each) for each in positions)
+
+    def drawn(self, wanted: int, draws: np.random.Generator) -> list[Int64[np.ndarray, " _"]]:
+        """So many of the positions of each data set, each class giving its share."""
+        every, owners = np.concatenate(self._positions), self._owners()
+        values = np.concatenate(self.labels_of(self._positions))
+        strata = deciles(values) if self._is_numbers and len(values) else values
+        order, places = draws.permutation(len(every)), np.empty(len(every))
+        for stratum in np.unique(strata):
+            members = order[strata[order] == stratum]
+            places[members] = (np.arange(len(members)) + 0.5) / len(members)
+        is_taken = np.zeros(len(every), bool)
+        is_taken[np.argsort(places, kind="stable")[:wanted]] = True
+        return [every[is_taken & (owners == owner)] for owner in range(len(self._positions))]
+
+    def labels_of(self, positions: Sequence[Int64[np.ndarray, " _"]]) -> list[np.ndarray]:
+        """Labels of some positions of each data set, as the new data has them."""
+        return [labels[some] for labels, some in zip(self._labels, positions, strict=True)]
+
+    def _owners(self) -> Int64[np.ndarray, " n"]:
+        """Number of the data set of each position."""
+        return np.repeat(np.arange(len(self._positions)), [len(each) for each in self._positions])
+
+
 def _labels(
     dataset: Dataset, classes: tuple[str, ...]
 ) -> Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
@@ -138,66 +163,20 @@ def _labels(
     return labels
 
 
-def _drawn(
-    positions: Sequence[Int64[np.ndarray, " some"]],
-    labels: Sequence[np.ndarray],
-    wanted: int,
-    draws: np.random.Generator,
-    is_numbers: bool,
-) -> list[Int64[np.ndarray, " drawn"]]:
-    """So many of the positions, each class giving its share; for each data set."""
-    owners = np.repeat(np.arange(len(positions)), [len(each) for each in positions])
-    every = np.concatenate(positions)
-    values = np.concatenate([found[some] for found, some in zip(labels, positions, strict=True)])
-    strata = deciles(values) if is_numbers and len(values) else values
-    order = draws.permutation(len(every))
-    places = np.empty(len(every))
-    for stratum in np.unique(strata):
-        members = order[strata[order] == stratum]
-        places[members] = (np.arange(len(members)) + 0.5) / len(members)
-    is_taken = np.zeros(len(every), bool)
-    is_taken[np.argsort(places, kind="stable")[:wanted]] = True
-    return [every[is_taken & (owners == owner)] for owner in range(len(positions))]
-
-
 def _joined(
-    material: Material,
-    old: Sequence[Dataset],
-    kept: Sequence[Int64[np.ndarray, " kept"]],
-    labels: Sequence[np.ndarray],
-) -> Material:
-    """The new examples, and behind them what is kept of each old data set."""
-    return dataclasses.replace(
-        material,
-        inputs=_texts(material.inputs, old, kept)
-        if isinstance(material.inputs, Texts)
-        else _pictures(material.inputs, old, kept),
-        labels=np.concatenate(
-            [material.labels, *(found[some] for found, some in zip(labels, kept, strict=True))]
-        ),
-    )
-
-
-def _texts(new: Texts, old: Sequence[Dataset], kept: Sequence[Int64[np.ndarray, " kept"]]) -> Texts:
-    writer = TextWriter()
-    writer.extend(new)
-    for dataset, some in zip(old, kept, strict=True):
-        for position in some.tolist():
-            writer.append(str(dataset.inputs[position]))
-    return writer.finish()
-
-
-def _pictures(
-    new: Shaped[np.ndarray, "n height width channels"],
-    old: Sequence[Dataset],
-    kept: Sequence[Int64[np.ndarray, " kept"]],
-) -> Shaped[np.ndarray, "all height width channels"]:
-    """One array, in memory or, where it is large, in a file that ends with the process."""
-    spool = Spool()
-    parts = [(new, np.arange(len(new)))]
-    for dataset, some in zip(old, kept, strict=True):
-        assert isinstance(dataset.inputs, np.ndarray)  # earlier data of pictures holds pictures
-        parts.append((dataset.inputs, some))
+    new: Shaped[np.ndarray, "n height width channels"] | Texts,
+    kept: Sequence[tuple[Dataset, Int64[np.ndarray, " _"]]],
+) -> Shaped[np.ndarray, "all height width channels"] | Texts:
+    """The new inputs, and behind them what is kept of each old data set."""
+    if isinstance(new, Texts):
+        writer = TextWriter()
+        writer.extend(new)
+        for dataset, some in kept:
+            for position in some.tolist():
+                writer.append(str(dataset.inputs[position]))
+        return writer.finish()
+    spool = Spool()  # in memory or, where it is large, in a file that ends with the process
+    parts = [(new, np.arange(len(new))), *((np.asarray(each.inputs), some) for each, some in kept)]
     for inputs, positions in parts:
         for start in range(0, len(positions), _BLOCK):
             spool.write(np.ascontiguousarray(inputs[positions[start : start + _BLOCK]]).tobytes())

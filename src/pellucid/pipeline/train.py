@@ -17,8 +17,8 @@ from pellucid.pipeline.curve import draw_curve, is_wanted
 from pellucid.pipeline.detecting import with_detectors
 from pellucid.pipeline.entrants import Entrant, calibrated
 from pellucid.pipeline.folds import cross_validate, require_foldable
-from pellucid.pipeline.forgetting import going_on_metrics, sentence_of
 from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall, recommended_on
+from pellucid.pipeline.going_on_metrics import going_on_metrics, going_on_said
 from pellucid.pipeline.going_on_plan import plan_on
 from pellucid.pipeline.limits import Allotted, allotted, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
@@ -195,7 +195,7 @@ def _conclude(
     found = None
     if going is not None:
         with stages.stage("measuring what was forgotten"):
-            found = going_on_metrics(going, dataset, entrants, tested, config)
+            found = going_on_metrics(going, dataset, entrants, recommendation.name, tested, config)
     suspects = None
     if not dataset.is_numbers:
         chosen = next(each for each in entrants if each.name == recommendation.name)
@@ -231,8 +231,8 @@ def _with_backbone(outcome: Outcome, backbone: Choice | None, built: Built) -> O
 def _say_end(run: Run, dataset: Dataset, stages: Stages, going_on: Mapping[str, Any] | None) -> None:
     stages.paragraph(run.verdict)
     stages.paragraph(str(run.metrics["reason"]))
-    if going_on is not None:
-        stages.paragraph(sentence_of(going_on))
+    for sentence in [] if going_on is None else going_on_said(going_on):
+        stages.paragraph(sentence)
     stages.line(f"report: {run.report}")
     new = "TEXTS.csv" if dataset.is_texts else "PICTURE..."
     stages.line(f"next: pellucid predict {shlex.quote(str(run.folder))} {new}")
