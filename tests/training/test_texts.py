@@ -68,7 +68,7 @@ def test_word_dropout_replaces_its_share_of_ids_and_no_padding(begin_texts, lett
 
 
 def test_a_record_says_how_many_texts_a_second(begin_texts):
-    session, lines = begin_texts(epochs=2), []
+    session, lines = begin_texts(epochs=1), []
     session.run([PlainProgress(lines.append, session.batches.recipe)])
     record = session.state.history[-1]
     assert set(record) == {

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import Purpose, seed_torch, torch_seed
+from pellucid.training.health import epoch_health
 from pellucid.training.recipe import NUMBER_METRIC
 from pellucid.training.schedules import learning_rate
 from pellucid.training.state import SPEEDS, Best, Record, State, Sums
@@ -88,6 +89,7 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
             **hits,
             **validation,
             SPEEDS[batches.examples.takes]: round(sums.examples / max(sums.seconds, 1e-9), 1),
+            **epoch_health(sums.health),
         }
     )
     if not validation:

@@ -76,15 +76,16 @@ class HistoryFile:
         self.path = path
         self.before = before
         self.added = {} if model is None else {"model": model}
+        self.lines: list[str] = []
 
     def after_step(self, state: State) -> None:
         """Nothing: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Write every record so far."""
-        records = [*self.before, *({**record, **self.added} for record in state.history)]
-        lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
-        write_file(self.path, "".join(lines).encode())
+        new = (*self.before, *({**record, **self.added} for record in state.history))[len(self.lines) :]
+        self.lines += [json.dumps(record, allow_nan=False) + "\n" for record in new]
+        write_file(self.path, "".join(self.lines).encode())
 
 
 class StopOnSignal:

@@ -15,6 +15,7 @@ from pellucid.networks.extending import copied
 from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
+from pellucid.training.health import ExaminedStep
 from pellucid.training.loop import Observer, fit, selection_score
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.optimisers import build_optimizer
@@ -151,6 +152,7 @@ class Session(Generic[Learner]):
         keep_freed_memory()
         with pinned(recipe.threads):
             step = make_step(self.network, self.state.optimizer, recipe, self.batches.examples)
+            step = ExaminedStep(step, self.state, self.batches)
             validate = validator(self.network, self.batches.examples, recipe.device)
             fit(self.state, step, self.batches, validate, observers)
         if self.state.best is not None:

@@ -24,12 +24,14 @@ class Sums:
         correct: examples classified right while training; 0 where numbers are predicted.
         examples: examples used.
         seconds: time spent in steps.
+        health: what `training/health.py` measured in the layers.
     """
 
     loss: float = 0.0
     correct: int = 0
     examples: int = 0
     seconds: float = 0.0
+    health: Record = field(default_factory=dict)
 
 
 @dataclass

@@ -1,0 +1,42 @@
+"""What a training's history says went wrong, in words, each with its numbers and its remedy."""
+
+from collections.abc import Callable, Sequence
+
+from pellucid.insight.findings.course import Course
+from pellucid.insight.findings.finding import Finding
+from pellucid.insight.findings.fitting import cut_short, overfitting, underfitting
+from pellucid.insight.findings.gradients import exploding_gradients, vanishing_gradients
+from pellucid.insight.findings.labels import suspicious_labels
+from pellucid.insight.findings.learning_rate import learning_rate_too_high, learning_rate_too_low
+from pellucid.insight.findings.units import dead_units, saturated_units
+
+__all__ = ["CAUSES", "FINDINGS", "Course", "Finding", "find"]
+
+CAUSES: tuple[Callable[[Course], Finding | None], ...] = (
+    learning_rate_too_high,
+    learning_rate_too_low,
+    exploding_gradients,
+    vanishing_gradients,
+    dead_units,
+    saturated_units,
+)
+"""What keeps a network from learning; where one is found, underfitting and a cut are its consequence."""
+
+CONSEQUENCES: tuple[Callable[[Course], Finding | None], ...] = (underfitting, cut_short)
+
+FINDINGS = (*CAUSES, *CONSEQUENCES, overfitting, suspicious_labels)
+"""Everything that is looked for, in the order in which it is told."""
+
+
+def find(course: Course) -> Sequence[Finding]:
+    """Look for everything that goes wrong in training.
+
+    Args:
+        course: how the training ran.
+
+    Returns:
+        What was found, causes first; nothing where the training was sound.
+    """
+    causes = [finding for look in CAUSES if (finding := look(course)) is not None]
+    others = (*(() if causes else CONSEQUENCES), overfitting, suspicious_labels)
+    return [*causes, *(finding for look in others if (finding := look(course)) is not None)]

@@ -1,0 +1,103 @@
+"""How a training ran, as the findings read it."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training ran.
+
+    Attributes:
+        history: one record for each epoch, as in `history.jsonl`.
+        chance: share of the largest class among the training examples; 0 where numbers are predicted.
+        suspects: labels that are likely wrong.
+        examined: labels that were looked at.
+    """
+
+    history: Sequence[Record]
+    chance: float = 0.0
+    suspects: int = 0
+    examined: int = 0
+
+    def series(self, key: str) -> list[float]:
+        """A number of every epoch.
+
+        Args:
+            key: as in `history.jsonl`.
+
+        Returns:
+            One for each epoch; empty where an epoch lacks it.
+        """
+        found = [record.get(key) for record in self.history]
+        numbers = [float(each) for each in found if each is not None and math.isfinite(each)]
+        return numbers if len(numbers) == len(self.history) else []
+
+    @cached_property
+    def measured(self) -> list[Record]:
+        """Records of the epochs in which the layers were measured."""
+        return [record for record in self.history if (record.get("health") or {}).get("weights")]
+
+    def layers(self, key: str) -> dict[str, list[float]]:
+        """A number of every layer with weights.
+
+        Args:
+            key: such as `gradient_norm`.
+
+        Returns:
+            By layer, one for each measured epoch.
+        """
+        return self._by_name("weights", lambda layer: layer[key])
+
+    def activations(self, share: str) -> dict[str, list[float]]:
+        """A share of every activation that has it.
+
+        Args:
+            share: `dead` or `saturated`.
+
+        Returns:
+            By layer, one for each measured epoch.
+        """
+        return self._by_name("activations", lambda layer: layer.get(share))
+
+    def _by_name(self, part: str, read: Callable[[Record], float | None]) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = {}
+        for record in self.measured:
+            for name, layer in record["health"].get(part, {}).items():
+                value = read(layer)
+                if value is not None:
+                    found.setdefault(name, []).append(value)
+        return found
+
+    @property
+    def update_ratio(self) -> float | None:
+        """The largest epoch's update relative to the weights, of the layer in the middle by it.
+
+        `None` where the layers were not measured.
+        """
+        by_layer = list(self.layers("update_to_weight").values())
+        if not by_layer:
+            return None
+        return max(float(median(epoch)) for epoch in zip(*by_layer, strict=True))
+
+    @property
+    def skill(self) -> float | None:
+        """How far the last epoch came from knowing nothing, 0, to knowing all, 1; on train or validation.
+
+        Of classes (accuracy - chance) / (1 - chance); of numbers R². The better of the two counts, since
+        training is scored on varied inputs while the weights still change.
+        """
+        if not self.history:
+            return None
+        last = self.history[-1]
+        if "train_accuracy" not in last:
+            scores = [1.0 - float(last["train_loss"]), float(last.get("validation_r2", -math.inf))]
+            return max(scores)
+        accuracy = max(float(last["train_accuracy"]), float(last.get("validation_accuracy", 0.0)))
+        return (accuracy - self.chance) / max(1e-9, 1.0 - self.chance)

@@ -1,0 +1,35 @@
+"""One thing that went wrong in a training."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that went wrong in a training.
+
+    Attributes:
+        name: such as `dead-units`; stays the same.
+        sentence: what went wrong, in words.
+        evidence: what was measured, in words and numbers.
+        remedy: what to do about it.
+        method: how it is found, with the threshold and where that comes from.
+        numbers: what was measured, by name.
+    """
+
+    name: str
+    sentence: str
+    evidence: str
+    remedy: str
+    method: str
+    numbers: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as an entry of `findings` in `metrics.json`.
+
+        Returns:
+            Its attributes.
+        """
+        return dataclasses.asdict(self)

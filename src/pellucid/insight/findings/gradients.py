@@ -1,0 +1,86 @@
+"""Gradients that fade or grow on their way from the last layer down to the first."""
+
+import math
+from statistics import median
+
+from pellucid.evaluation.wording import figure
+from pellucid.insight.findings.course import Course
+from pellucid.insight.findings.finding import Finding
+
+FEWEST_LAYERS = 3
+VANISHED = 0.01
+"""Of the last layer's gradient, what the lowest third of the layers gets at least in a sound network."""
+
+EXPLODED = 100.0
+"""Times the last layer's gradient, or that of the first measured epoch, that a sound network stays below."""
+
+_SOURCE = "Hochreiter 1991 and Bengio and others 1994 show why gradients fade or grow by a factor per layer"
+
+
+def vanishing_gradients(course: Course) -> Finding | None:
+    """The gradient fades on its way down, so that the lowest layers hardly learn.
+
+    Args:
+        course: how the training ran.
+
+    Returns:
+        The finding where, in the median of the measured epochs, the lowest third of the layers gets less
+        than a hundredth of the last layer's gradient; `None` elsewhere.
+    """
+    low, last = _ends(course)
+    ratios = [below / above for below, above in zip(low, last, strict=True) if above > 0]
+    if not ratios or median(ratios) >= VANISHED:
+        return None
+    ratio = median(ratios)
+    return Finding(
+        "vanishing-gradients",
+        "Gradients vanish on their way down: the lowest layers hardly learn.",
+        f"The gradient of the lowest third of the layers is {figure(ratio)} times as long as that of the "
+        "last layer.",
+        "Use relu or gelu in place of sigmoid or tanh, keep batch normalisation on, or take fewer layers.",
+        f"Found where that is below {VANISHED:g} in the median of the measured epochs. {_SOURCE}; Glorot and "
+        "Bengio 2010 measure it layer by layer. In sound trainings of our own it stays above 0.05.",
+        {"lowest_to_last": ratio},
+    )
+
+
+def exploding_gradients(course: Course) -> Finding | None:
+    """The gradient grows on its way down, or in time.
+
+    Args:
+        course: how the training ran.
+
+    Returns:
+        The finding where the lowest third of the layers gets more than a hundred times the last layer's
+        gradient, or the whole gradient grows a hundredfold since the first measured epoch; `None` elsewhere.
+    """
+    low, last = _ends(course)
+    steepest = max((below / above for below, above in zip(low, last, strict=True) if above > 0), default=0.0)
+    lengths = [math.hypot(*epoch) for epoch in zip(*course.layers("gradient_norm").values(), strict=True)]
+    growth = max(lengths) / lengths[0] if lengths and lengths[0] > 0 else 0.0
+    if max(steepest, growth) <= EXPLODED:
+        return None
+    evidence = (
+        f"The gradient of the lowest third of the layers was up to {figure(steepest)} times as long as that "
+        "of the last layer."
+        if steepest > EXPLODED
+        else f"The gradient grew to {figure(growth)} times its length in the first measured epoch."
+    )
+    return Finding(
+        "exploding-gradients",
+        "Gradients explode: they grow many times over on their way down, or from epoch to epoch.",
+        evidence,
+        "Lower the learning rate, keep batch normalisation on, or take fewer or wider layers.",
+        f"Found above a factor of {EXPLODED:g} in either. {_SOURCE}; Pascanu and others 2013 describe the "
+        "walls in the loss that such gradients come from.",
+        {"lowest_to_last": steepest, "growth": growth},
+    )
+
+
+def _ends(course: Course) -> tuple[list[float], list[float]]:
+    """Gradients of the lowest third of the layers (its median) and of the last, for each measured epoch."""
+    layers = list(course.layers("gradient_norm").values())
+    if len(layers) < FEWEST_LAYERS:
+        return [], []
+    third = layers[: len(layers) // 3]
+    return [median(epoch) for epoch in zip(*third, strict=True)], layers[-1]

@@ -1,0 +1,32 @@
+"""Labels that are likely wrong, where there are many of them."""
+
+from pellucid.insight.findings.course import Course
+from pellucid.insight.findings.finding import Finding
+
+SUSPICIOUS = 0.05
+"""Share of the labels. Well-known test sets have 3.3 % errors on the mean (Northcutt and others 2021)."""
+
+
+def suspicious_labels(course: Course) -> Finding | None:
+    """More labels look wrong than well-known data sets have.
+
+    Args:
+        course: how the training ran.
+
+    Returns:
+        The finding where more than 5 % of the labels that were looked at are suspected; `None` elsewhere.
+    """
+    share = course.suspects / course.examined if course.examined else 0.0
+    if share <= SUSPICIOUS:
+        return None
+    return Finding(
+        "suspicious-labels",
+        "Many labels look wrong.",
+        f"Of {course.examined:,} labels that were judged by models that had not seen the example, "
+        f"{course.suspects:,} ({100 * share:.1f} %) are suspected.",
+        "Look at the likely label errors in this report and mend what is wrong; the network learns what the "
+        "labels say, and so does its score.",
+        f"Found above {100 * SUSPICIOUS:.0f} %. Ten well-known test sets have 3.3 % wrong labels on the mean "
+        "(Northcutt, Athalye and Mueller 2021).",
+        {"share": share},
+    )

@@ -1,0 +1,212 @@
+"""What is measured in the layers during one step; measuring only reads."""
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_MOST_LAYERS = 32
+_MOST_NUMBERS, _FEWEST_EXAMPLES = 2**18, 8
+_SATURATED = 0.97
+"""A tanh beyond it on either side counts as saturated; its slope is there below 0.06 of the largest."""
+
+_KINDS: dict[type[nn.Module], str] = {
+    nn.ReLU: "relu",
+    nn.ReLU6: "relu",
+    nn.Sigmoid: "sigmoid",
+    nn.Tanh: "tanh",
+    nn.LeakyReLU: "leaky-relu",
+    nn.GELU: "gelu",
+    nn.SiLU: "silu",
+    nn.LSTM: "lstm",
+    nn.GRU: "gru",
+}
+SHARES = {"relu": "dead", "sigmoid": "saturated", "tanh": "saturated"}
+"""What the third number of an activation is the share of, where it has one."""
+
+Named = TypeVar("Named")
+
+
+class WeightNorms(NamedTuple):
+    """Lengths of one layer's weights, of their gradient, and of an update relative to them.
+
+    Attributes:
+        gradient_norm: of the gradient that the optimiser is given.
+        weight_norm: before the update.
+        update_to_weight: length of the update over that of the weights.
+    """
+
+    gradient_norm: float
+    weight_norm: float
+    update_to_weight: float
+
+
+def weights_of_layers(network: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """The weights that learn, by layer in the network's order; biases and scales of norms are none.
+
+    Args:
+        network: any.
+
+    Returns:
+        For at most 32 layers, evenly spaced from the first to the last: trainable parameters of two or
+        more dimensions.
+    """
+    found = {
+        name: [each for each in layer.parameters(recurse=False) if each.requires_grad and each.ndim > 1]
+        for name, layer in network.named_modules()
+    }
+    return _evenly({name: parameters for name, parameters in found.items() if parameters})
+
+
+def activations_of(network: nn.Module) -> dict[str, nn.Module]:
+    """The activation functions and recurrent layers whose input learns.
+
+    Args:
+        network: any.
+
+    Returns:
+        At most 32, evenly spaced from the first to the last; none that stands before the first layer
+        with trainable weights.
+    """
+    learns, found = False, {}
+    for name, layer in network.named_modules():
+        learns = learns or any(each.requires_grad and each.ndim > 1 for each in layer.parameters(False))
+        if learns and type(layer) in _KINDS:
+            found[name] = layer
+    return _evenly(found)
+
+
+def _evenly(named: Mapping[str, Named]) -> dict[str, Named]:
+    """At most as many entries as are recorded, the first and the last among them."""
+    items, steps = list(named.items()), _MOST_LAYERS - 1
+    if len(items) <= _MOST_LAYERS:
+        return dict(items)
+    return dict(items[round(place * (len(items) - 1) / steps)] for place in range(_MOST_LAYERS))
+
+
+class _Update:
+    """Measures the weights of layers around the optimiser's next update.
+
+    Weights of very many numbers are compared by evenly spaced rows of them.
+
+    Attributes:
+        found: by layer, a row of `WeightNorms`, once the update is done.
+
+    Args:
+        layers: weights by layer.
+    """
+
+    found: dict[str, Tensor]
+
+    def __init__(self, layers: Mapping[str, Sequence[nn.Parameter]]) -> None:
+        self.found = {}
+        self._layers = layers
+        self._parameters = [each for parameters in layers.values() for each in parameters]
+        self._strides = [math.ceil(each.numel() / _MOST_NUMBERS) for each in self._parameters]
+        self._gradients: list[Tensor] = []
+        self._before: list[Tensor] = []
+
+    def _rows(self) -> list[Tensor]:
+        return [each.detach()[::stride] for each, stride in zip(self._parameters, self._strides, strict=True)]
+
+    @torch.no_grad()
+    def look_before(self, *_: Any) -> None:
+        """Keep the weights and measure their gradients; a hook of the optimiser."""
+        self._gradients = [
+            each.new_zeros(()) if each.grad is None else each.grad.norm() for each in self._parameters
+        ]
+        self._before = [rows.clone() for rows in self._rows()]
+
+    @torch.no_grad()
+    def look_after(self, *_: Any) -> None:
+        """Measure how far the weights have moved; a hook of the optimiser."""
+        kept = [len(rows) / len(each) for rows, each in zip(self._before, self._parameters, strict=True)]
+        scales = [1 / math.sqrt(share) for share in kept]
+        weights = torch._foreach_mul(torch._foreach_norm(self._before), scales)
+        torch._foreach_sub_(self._before, self._rows())
+        updates = torch._foreach_mul(torch._foreach_norm(self._before), scales)
+        place = 0
+        for name, parameters in self._layers.items():
+            mine = slice(place, place + len(parameters))
+            place += len(parameters)
+            rows = [torch.stack(list(each[mine])) for each in (self._gradients, weights, updates)]
+            gradient, weight, update = torch.stack(rows).float().norm(dim=1)
+            self.found[name] = torch.stack([gradient, weight, update / weight])
+
+
+@contextlib.contextmanager
+def watched_weights(
+    optimizer: torch.optim.Optimizer, layers: Mapping[str, Sequence[nn.Parameter]]
+) -> Iterator[dict[str, Tensor]]:
+    """Measure the next update; yields what `_Update` finds."""
+    watch = _Update(layers)
+    before = optimizer.register_step_pre_hook(watch.look_before)
+    after = optimizer.register_step_post_hook(watch.look_after)
+    try:
+        yield watch.found
+    finally:
+        before.remove()
+        after.remove()
+
+
+@contextlib.contextmanager
+def watched_activations(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tensor]]]:
+    """Measure what layers give while the network is called; what is given may be overwritten afterwards.
+
+    Yields, by kind and layer, such as `relu body.activation1`, one row of `measured` for each call.
+    """
+    found: dict[str, list[Tensor]] = {}
+
+    def look(key: str, kind: str) -> Any:
+        def hook(layer: nn.Module, inputs: Any, outputs: Any) -> None:
+            del layer, inputs
+            values = outputs if isinstance(outputs, Tensor) else outputs[0]
+            found.setdefault(key, []).append(measured(values, kind))
+
+        return hook
+
+    handles = [
+        layer.register_forward_hook(look(f"{_KINDS[type(layer)]} {name}", _KINDS[type(layer)]))
+        for name, layer in layers.items()
+    ]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@torch.no_grad()
+def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3"]:
+    r"""Mean, standard deviation, and share of dead or saturated ones, of what an activation gives.
+
+    Args:
+        outputs: (batch, units), (batch, channels, height, width) or (batch, length, channels). Of maps
+            and texts the first examples are looked at, as many as hold about 260,000 numbers, at least 8.
+        kind: of the activation. A relu's unit or channel is dead where it is 0 for all these examples
+            and places. A tanh is saturated beyond 0.97 on either side, and a sigmoid where the tanh that
+            it is made of is: $\sigma(x) = (1 + \tanh(x / 2)) / 2$.
+
+    Returns:
+        The three; the last is 0 for kinds that have no such share.
+
+    Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+        networks", sections 3.1 to 3.3, for what is worth watching.
+    """
+    examples = max(_FEWEST_EXAMPLES, _MOST_NUMBERS // max(1, outputs[0].numel()))
+    values = outputs.detach()[:examples].float()
+    variance, mean = torch.var_mean(values, correction=0)
+    share = torch.zeros_like(mean)
+    if kind == "relu":
+        channel = values.ndim - 1 if values.ndim == 3 else 1
+        others = [axis for axis in range(values.ndim) if axis != channel]
+        share = (values.amax(others) <= 0).float().mean()
+    elif kind == "tanh":
+        share = (values.abs() > _SATURATED).float().mean()
+    elif kind == "sigmoid":
+        share = ((values - 0.5).abs() > _SATURATED / 2).float().mean()
+    return torch.stack([mean, variance.sqrt(), share])
