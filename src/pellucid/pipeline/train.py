@@ -70,7 +70,7 @@ def train(
     folder = RunFolder(Path(out))
     place = os.fspath(data)
     checked = Settings.from_mapping(given, "settings")
-    given = {name: getattr(checked, name) for name in map(name_of, given)}
+    given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
@@ -87,11 +87,7 @@ def train(
         if former is not None:
             require_same(place, former["data"], dataset)
             _say_versions(former["versions"], dataset, stages)
-        if going is None:
-            network = None if settings.model in CLASSICAL else planned(settings, dataset, former, stages)
-        else:
-            going = recall(going, dataset, settings, former, stages)
-            network = plan_on(going, dataset, settings, former, stages)
+        going, network = _planned(going, settings, dataset, former, stages)
         config = former or configuration(place, settings, network, dataset, given, folder.path, going)
         names = _classical(settings, dataset)
         rivals = Allotted(names, None) if network is None else allotted(names, settings, config, stages)
@@ -121,6 +117,20 @@ def _read(place: str, settings: Settings, stages: Stages, going: GoingOn | None)
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
         stage.details += check.sentences()
     return dataset, check
+
+
+def _planned(
+    going: GoingOn | None,
+    settings: Settings,
+    dataset: Dataset,
+    former: Mapping[str, Any] | None,
+    stages: Stages,
+) -> tuple[GoingOn | None, Planned | None]:
+    """The network to train, a fresh one or one that goes on with what it rehearses; or none."""
+    if going is None:
+        return None, None if settings.model in CLASSICAL else planned(settings, dataset, former, stages)
+    going = recall(going, dataset, settings, former, stages)
+    return going, plan_on(going, dataset, settings, former, stages)
 
 
 def _classical(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
