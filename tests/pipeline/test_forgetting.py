@@ -81,7 +81,8 @@ def test_forgetting_is_said_plainly(gone_on):
     found = gone_on.metrics["going_on"]
     sentence = found["forgetting"]["sentence"]
     was, now = (100 * found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
-    assert sentence.startswith("mlp has forgotten something: of ")
+    assert sentence.startswith("mlp has forgotten most of what it knew: of ")
+    assert "Real losses by class: 'digit " in sentence
     assert f"it names {now:.1f} % right, {was:.1f} % before it went on" in sentence
     assert found["missing_classes"] == [f"digit {digit}" for digit in OLD]
     assert any(said.startswith("warning: without them the network forgets") for said in found["reasons"])

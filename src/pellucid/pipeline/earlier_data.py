@@ -79,7 +79,7 @@ def _read(record: Record) -> Earlier:
         changed = [
             name for name, value in data_identity(dataset).items() if record["data"].get(name) != value
         ]
-    except PellucidError as error:
+    except (PellucidError, OSError) as error:
         return Earlier(place, None, f"the data it was trained on cannot be read: {error}")
     except (KeyError, TypeError, ValueError, AttributeError):
         run = record.get("run", "the run")

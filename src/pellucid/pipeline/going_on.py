@@ -184,7 +184,7 @@ def recall(
         old = _to_rehearse(going, settings, former)
         if old:
             rehearsal = rehearsed(material_of(dataset), old, settings.seed)
-            going = dataclasses.replace(going, rehearsal=rehearsal)
+            going = dataclasses.replace(going, rehearsal=rehearsal if rehearsal.train else None)
         examples = count_of(sum(len(each.train) for each in going.at_hand), f"training {dataset.noun}")
         stage.words = f"read what {place} was trained on: {examples} at hand"
     return going

@@ -64,7 +64,8 @@ def plan_on(
         session = session_of(plan.network, prepared, recipe)
         stage.words = f"planned how {plan.name} goes on: {recipe_words(plan)}"
         stage.details += reasons
-    return Planned(plan, prepared, session)
+    # The old test examples are answered twice: by the network as it was, and as it is.
+    return Planned(plan, prepared, session, 2 * sum(len(each.test) for each in going.at_hand))
 
 
 def _prepared(going: GoingOn, dataset: Dataset, settings: Settings) -> Prepared:
@@ -79,7 +80,7 @@ def _prepared(going: GoingOn, dataset: Dataset, settings: Settings) -> Prepared:
         examples = examples_of(inputs, material)
     with pinned(choose_threads(settings)):
         network = _with_all_classes(model.network, model.classes, dataset.classes, examples, settings.seed)
-    if ((going.start.config or {}).get("settings") or {}).get("tune_vectors") is False:
+    if any(record["settings"].get("tune_vectors") is False for record in going.records):
         for layer in network.modules():
             if isinstance(layer, nn.Embedding):
                 layer.weight.requires_grad_(False)

@@ -32,8 +32,7 @@ def sentences(going: GoingOn, dataset: Dataset, settings: Settings) -> list[str]
             "ones alone."
         )
     else:
-        why = f"{going.not_at_hand[0]}" if not going.at_hand else "as --no-rehearse asks"
-        said.append(f"No old {dataset.noun}s are rehearsed: {why}.")
+        said.append(f"No old {dataset.noun}s are rehearsed: {_why_not(going, settings)}.")
     if going.rehearsal is None and missing:
         said.append(
             f"warning: without them the network forgets {_named(missing)}, of which the new data has "
@@ -42,6 +41,13 @@ def sentences(going: GoingOn, dataset: Dataset, settings: Settings) -> list[str]
     if dataset.is_numbers:
         said += _about_units(going.start.network, dataset)
     return said
+
+
+def _why_not(going: GoingOn, settings: Settings) -> str:
+    """Why nothing is rehearsed."""
+    if settings.rehearse is False:
+        return "as --no-rehearse asks"
+    return "all of them stand in the new data" if going.at_hand else going.not_at_hand[0]
 
 
 def _about_classes(going: GoingOn, dataset: Dataset) -> list[str]:

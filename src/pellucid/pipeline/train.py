@@ -77,7 +77,7 @@ def train(
     folder = RunFolder(Path(out))
     place = os.fspath(data)
     checked = Settings.from_mapping(given, "settings")
-    given = {name: getattr(checked, name) for name in map(name_of, given)}
+    given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
@@ -94,14 +94,8 @@ def train(
         if former is not None:
             require_same(place, former["data"], dataset)
             _say_versions(former["versions"], dataset, stages)
-        backbone = None
-        if going is None:
-            backbone = chosen(settings, material_of(dataset), former)
-            is_planned = settings.model not in CLASSICAL and not settings.builds_on_backbone
-            network = planned(settings, dataset, former, stages) if is_planned else None
-        else:
-            going = recall(going, dataset, settings, former, stages)
-            network = plan_on(going, dataset, settings, former, stages)
+        backbone = _backbone(going, settings, dataset, former, stages)
+        going, network = _planned(going, settings, dataset, former, stages)
         config = former or configuration(
             place, settings, network, dataset, given, folder.path, backbone, going
         )
@@ -142,6 +136,35 @@ def _read(place: str, settings: Settings, stages: Stages, going: GoingOn | None)
     return dataset, check
 
 
+def _backbone(
+    going: GoingOn | None,
+    settings: Settings,
+    dataset: Dataset,
+    former: Mapping[str, Any] | None,
+    stages: Stages,
+) -> Choice | None:
+    """The pretrained network that takes part; none where a trained one goes on."""
+    backbone = None if going is not None else chosen(settings, material_of(dataset), former)
+    if backbone is not None and not backbone.is_asked_for:
+        stages.paragraph(backbone.reason)
+    return backbone
+
+
+def _planned(
+    going: GoingOn | None,
+    settings: Settings,
+    dataset: Dataset,
+    former: Mapping[str, Any] | None,
+    stages: Stages,
+) -> tuple[GoingOn | None, Planned | None]:
+    """The network to train, a fresh one or one that goes on with what it rehearses; or none."""
+    if going is None:
+        is_other = settings.model in CLASSICAL or settings.builds_on_backbone
+        return None, None if is_other else planned(settings, dataset, former, stages)
+    going = recall(going, dataset, settings, former, stages)
+    return going, plan_on(going, dataset, settings, former, stages)
+
+
 def _classical(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
     """The classical models to train: one alone, the network's rivals, or none."""
     if settings.model in CLASSICAL:
@@ -151,7 +174,10 @@ def _classical(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
 
 def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Dataset) -> tuple[str, ...]:
     """The models that cross-validation trains anew: the network and its rivals, or one alone."""
-    return (*_classical(settings, dataset), *(() if network is None else (network.plan.name,)))
+    names = [] if network is None else [network.plan.name]
+    if settings.builds_on_backbone:
+        names = [str(settings.backbone)]
+    return (*_classical(settings, dataset), *names)
 
 
 def _say_versions(before: Mapping[str, str], dataset: Dataset, stages: Stages) -> None:
