@@ -8,7 +8,7 @@ from novelty_made import detector, digits, weights
 from pellucid.novelty import fit_measure
 from pellucid.novelty.directions import Directions
 from pellucid.novelty.fitting import LEAST_EXAMPLES
-from pellucid.novelty.neighbours import MOST_ENTRIES, Neighbours
+from pellucid.novelty.neighbours import Neighbours
 
 
 def directions(**given) -> Directions:
@@ -102,11 +102,15 @@ def test_texts_without_a_known_word_are_as_foreign_as_can_be():
     np.testing.assert_allclose(found[:2], 1)
 
 
-def test_rows_kept_are_bounded_in_entries():
-    rows = scipy.sparse.csr_array(np.ones((300, 1000), np.float32))
-    measure = fit_measure(rows, np.zeros(300, np.int64), "values")
-    assert measure.kept.nnz <= MOST_ENTRIES
-    assert measure.kept.shape[0] == MOST_ENTRIES // 1000
+def test_of_each_kept_row_the_heaviest_features_stay():
+    rows = np.random.default_rng(0).random((1100, 300)).astype(np.float32)
+    rows[:, ::2] = 0
+    kept = fit_measure(scipy.sparse.csr_array(rows), np.zeros(1100, np.int64), "values").kept
+    assert kept.shape == (1000, 300)
+    assert set(np.diff(kept.indptr)) == {40}
+    first = kept[[0]].toarray()[0]
+    whole = next(row for row in rows if np.isin(first[first > 0], row).all())
+    np.testing.assert_array_equal(np.sort(whole)[-40:], np.sort(first)[-40:])
 
 
 @pytest.mark.parametrize("sort", ["layer", "picture", "values"])

@@ -129,8 +129,8 @@ def with_detector(facts: ReportFacts, **changes: object) -> ReportFacts:
     ("changes", "said"),
     [
         ({"stated_rate": 0.05}, "Only in part: some stand-ins for foreign pictures look to it much like"),
-        ({"stated_rate": 0.05}, "74.2 % of pairs"),
-        ({"stated_rate": 0.05}, "5.74 % (95 % interval 4.26 % to 7.69 %) are called unlike it, where 5.00 %"),
+        ({"stated_rate": 0.05}, "74.2 %"),
+        ({"stated_rate": 0.05}, "5.74 % (95 % interval 4.26 % to 7.69 %) are called unlike it, where 5 %"),
         ({"stated_rate": 0.05}, "is meant: the promise is kept."),
         ({"stated_rate": 0.01}, "is meant: more false alarms than promised"),
         ({"stated_rate": 0.2}, "is meant: fewer false alarms than promised."),

@@ -81,7 +81,7 @@ class Directions:
     def _measured(self, rows: Float32[np.ndarray, "n columns"]) -> Float64[np.ndarray, "n signals"]:
         scaled, lengths = brought_to_scale(rows, self.scale, self.of_layer)
         offset = scaled - self.mean
-        along = offset @ self.axes.astype(np.float64)
+        along = (offset.astype(np.float32) @ self.axes).astype(np.float64)  # what costs most
         white = along @ self.whitening.astype(np.float64)
         centres = self.centres.astype(np.float64)
         squared = (white**2).sum(axis=1, keepdims=True) - 2 * white @ centres.T + (centres**2).sum(axis=1)

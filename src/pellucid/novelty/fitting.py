@@ -10,7 +10,7 @@ from pellucid.classical.rows import Rows, dense
 from pellucid.novelty.detector import MOST_REFERENCES, Detector, combined
 from pellucid.novelty.directions import MOST_AXES, MOST_CENTRES, Directions, brought_to_scale
 from pellucid.novelty.measures import Measure
-from pellucid.novelty.neighbours import MOST_ENTRIES, MOST_KEPT, Neighbours
+from pellucid.novelty.neighbours import MOST_KEPT, Neighbours
 
 Sort = Literal["layer", "picture", "values"]
 """What features are: a network's hidden layer, a description of pictures, or numbers as they were given."""
@@ -22,6 +22,7 @@ LEAST_EXAMPLES = 20
 _MOST_VALUES = 400_000
 _SHRINKAGE = 0.01
 _MOST_SQUARE = 2048
+_MOST_OF_KEPT = 40
 _MOST_OF_CENTRE, _MOST_OF_CENTRES, _LEAST_OF_CENTRE = 500, 50_000, 10
 _HIGH = 0.95
 _TINY = 1e-30
@@ -147,23 +148,33 @@ def _means(rows: Float64[np.ndarray, "n axes"], codes: Int64[np.ndarray, " n"]) 
 
 
 def _neighbours(rows: scipy.sparse.csr_array, codes: Int64[np.ndarray, " n"], seed: int) -> Neighbours:
-    """Some training examples as they are, and the heaviest features of each class."""
-    order = np.random.default_rng(seed).permutation(rows.shape[0])[:MOST_KEPT]
-    sizes = np.cumsum(np.diff(rows.indptr)[order])
-    kept = np.sort(order[: max(1, int(np.searchsorted(sizes, MOST_ENTRIES, "right")))])
+    """Some training examples and the centre of each class, the heaviest features of each."""
+    kept = np.sort(np.random.default_rng(seed).permutation(rows.shape[0])[:MOST_KEPT])
     classes = int(codes.max()) + 1
     most = max(_LEAST_OF_CENTRE, min(_MOST_OF_CENTRE, _MOST_OF_CENTRES // classes))
-    centres = [_centre(rows[np.flatnonzero(codes == code)], most) for code in range(classes)]
-    return Neighbours(rows[kept], scipy.sparse.vstack(centres, format="csr").astype(np.float32))
+    centres = []
+    for code in range(classes):
+        total = np.asarray(rows[np.flatnonzero(codes == code)].sum(axis=0), np.float64)
+        centre = _heaviest(np.arange(len(total)), total, len(total), most)
+        centres.append(centre / max(float(np.sqrt((centre.data**2).sum())), _TINY))
+    some = [_heaviest(*_entries(rows, row), rows.shape[1], _MOST_OF_KEPT) for row in kept.tolist()]
+    return Neighbours(_stacked(some), _stacked(centres))
 
 
-def _centre(rows: scipy.sparse.csr_array, most: int) -> scipy.sparse.csr_array:
-    """The sum of rows, but for its smallest entries, at length 1."""
-    total = np.asarray(rows.sum(axis=0), np.float64)
-    heaviest = np.sort(np.argsort(-total, kind="stable")[:most])
-    heaviest = heaviest[total[heaviest] > 0]
-    values = total[heaviest]
-    values /= max(float(np.sqrt((values**2).sum())), _TINY)
-    return scipy.sparse.csr_array(
-        (values, heaviest.astype(np.int32), np.array([0, len(values)], np.int32)), shape=(1, len(total))
-    )
+def _entries(rows: scipy.sparse.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and values of one row."""
+    inside = slice(rows.indptr[row], rows.indptr[row + 1])
+    return rows.indices[inside], rows.data[inside]
+
+
+def _heaviest(places: np.ndarray, values: np.ndarray, columns: int, most: int) -> scipy.sparse.csr_array:
+    """One row of the largest values, those above 0, in the order of their columns."""
+    chosen = np.argsort(-values, kind="stable")[:most]
+    chosen = chosen[values[chosen] > 0]
+    chosen = chosen[np.argsort(places[chosen], kind="stable")]
+    ends = np.array([0, len(chosen)], np.int32)
+    return scipy.sparse.csr_array((values[chosen], places[chosen], ends), shape=(1, columns))
+
+
+def _stacked(rows: list[scipy.sparse.csr_array]) -> scipy.sparse.csr_array:
+    return scipy.sparse.vstack(rows, format="csr").astype(np.float32)

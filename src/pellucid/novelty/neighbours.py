@@ -1,7 +1,8 @@
 r"""How unlike the nearest training texts, and the nearest class, the weights of a text's words are.
 
 Notation: $x$ the TF-IDF weights of a text, of length 1, or 0 where it holds no known word; $p_i$ those of
-kept training texts; $c_k$ the centre of class $k$, of its heaviest words alone, of length 1.
+kept training texts, of the heaviest words of each alone; $c_k$ the centre of class $k$, of its heaviest words
+alone, of length 1.
 
 The two signals are $1 - x \cdot p_{(5)}$, with $p_{(5)}$ the fifth nearest kept text, and
 $1 - \max_k x \cdot c_k$. The first knows small topics, the second what all texts of a class share.
@@ -21,7 +22,7 @@ from pellucid.classical.rows import Rows
 from pellucid.classical.strict import Forms, read_arrays
 from pellucid.encoding.strict import read_object, read_whole
 
-MOST_KEPT, MOST_ENTRIES, NEIGHBOUR = 2000, 200_000, 5
+MOST_KEPT, NEIGHBOUR = 1000, 5
 _MOST_COLUMNS, _MOST_CENTRES = 10_000_000, 100_000
 _BLOCK = 512
 _PARTS = ("kept", "centre")
@@ -33,7 +34,7 @@ class Neighbours:
 
     Attributes:
         kind: key in `MEASURES`.
-        kept: features of some training examples.
+        kept: features of some training examples, the small ones left out.
         centres: features of each class, the small ones left out.
     """
 
