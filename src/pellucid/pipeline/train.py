@@ -14,6 +14,7 @@ from pellucid.pipeline.backbones import Built, Choice, build_on, chosen
 from pellucid.pipeline.configuration import configuration, settings_of
 from pellucid.pipeline.curve import draw_curve, is_wanted
 from pellucid.pipeline.entrants import Entrant, calibrated, recommended
+from pellucid.pipeline.findings import findings_line
 from pellucid.pipeline.folds import cross_validate, require_foldable
 from pellucid.pipeline.limits import Allotted, allotted, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
@@ -197,6 +198,9 @@ def _with_backbone(outcome: Outcome, backbone: Choice | None, built: Built) -> O
 def _say_end(run: Run, dataset: Dataset, stages: Stages) -> None:
     stages.paragraph(run.verdict)
     stages.paragraph(str(run.metrics["reason"]))
+    found = findings_line(run.metrics.get("findings"))
+    if found is not None:
+        stages.paragraph(found)
     stages.line(f"report: {run.report}")
     new = "TEXTS.csv" if dataset.is_texts else "PICTURE..."
     stages.line(f"next: pellucid predict {shlex.quote(str(run.folder))} {new}")
