@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.reports.numbers import NOT_MEASURED, finite, percent, significant, superscript
+from pellucid.reports.numbers import NOT_MEASURED, finite, percent, significant, superscript, tick
 
 HEIGHT = 36.0
 _EDGE = 3.0
@@ -105,7 +105,7 @@ class _Scale:
         if self.is_log:
             low, high = (_power(int(exponent)) for exponent in (self.low, self.high))
             return f"{low} to {high}, by powers of ten"
-        return f"{significant(self.low, 2)} to {significant(self.high, 2)}"
+        return " to ".join(tick(float(f"{end:.2g}")) for end in (self.low, self.high))
 
 
 def _power(exponent: int) -> str:
