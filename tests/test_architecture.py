@@ -92,7 +92,9 @@ def test_importing_the_package_is_light(code: str) -> None:
     assert loaded_by(code) == set()
 
 
-@pytest.mark.parametrize("room", ["arithmetic", "reference", "data", "classical", "evaluation", "reports"])
+@pytest.mark.parametrize(
+    "room", ["arithmetic", "reference", "data", "classical", "evaluation", "reports", "insight.findings"]
+)
 def test_what_needs_no_network_loads_without_torch(room: str) -> None:
     assert "torch" not in loaded_by(f"import pellucid.{room}")
 

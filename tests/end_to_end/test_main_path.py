@@ -55,6 +55,7 @@ def test_metrics_have_the_keys_of_the_contract(run):
         "comparisons",
         "learning_curve",
         "label_errors",
+        "findings",
         "folds",
     ]
     assert metrics["data"].keys() == {

@@ -7,6 +7,7 @@ from typing import Any
 from pellucid.bundle import save
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.findings import findings_of
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.plan import task_name
 from pellucid.pipeline.run_folder import RunFolder
@@ -47,6 +48,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "comparisons": comparisons(outcome.tested, dataset, seed),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_errors": as_json(outcome.suspects),
+        "findings": findings_of(outcome),
         "folds": outcome.folds,
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.going_on is None else {"going_on": outcome.going_on}),

@@ -16,6 +16,7 @@ from pellucid.pipeline.contradictions import require_place_of_its_own
 from pellucid.pipeline.curve import draw_curve, is_wanted
 from pellucid.pipeline.detecting import with_detectors
 from pellucid.pipeline.entrants import Entrant, calibrated
+from pellucid.pipeline.findings import findings_line
 from pellucid.pipeline.folds import cross_validate, require_foldable
 from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall, recommended_on
 from pellucid.pipeline.going_on_metrics import going_on_metrics, going_on_said
@@ -259,6 +260,9 @@ def _say_end(run: Run, dataset: Dataset, stages: Stages, going_on: Mapping[str, 
     stages.paragraph(str(run.metrics["reason"]))
     for sentence in [] if going_on is None else going_on_said(going_on):
         stages.paragraph(sentence)
+    found = findings_line(run.metrics.get("findings"))
+    if found is not None:
+        stages.paragraph(found)
     stages.line(f"report: {run.report}")
     new = "TEXTS.csv" if dataset.is_texts else "PICTURE..."
     stages.line(f"next: pellucid predict {shlex.quote(str(run.folder))} {new}")

@@ -10,9 +10,11 @@ from pellucid.insight.findings.labels import suspicious_labels
 from pellucid.insight.findings.learning_rate import learning_rate_too_high, learning_rate_too_low
 from pellucid.insight.findings.units import dead_units, saturated_units
 
-__all__ = ["CAUSES", "FINDINGS", "Course", "Finding", "find"]
+__all__ = ["CAUSES", "FINDINGS", "WITHOUT_CAUSES", "Course", "Finding", "find"]
 
-CAUSES: tuple[Callable[[Course], Finding | None], ...] = (
+_Look = Callable[[Course], Finding | None]
+
+CAUSES: tuple[_Look, ...] = (
     learning_rate_too_high,
     learning_rate_too_low,
     exploding_gradients,
@@ -20,11 +22,12 @@ CAUSES: tuple[Callable[[Course], Finding | None], ...] = (
     dead_units,
     saturated_units,
 )
-"""What keeps a network from learning; where one is found, underfitting and a cut are its consequence."""
+"""What keeps a network from learning."""
 
-CONSEQUENCES: tuple[Callable[[Course], Finding | None], ...] = (underfitting, cut_short)
+WITHOUT_CAUSES: tuple[_Look, ...] = (underfitting, cut_short, suspicious_labels)
+"""What is looked for only where there is no cause: it follows from one, or a sound network must judge it."""
 
-FINDINGS = (*CAUSES, *CONSEQUENCES, overfitting, suspicious_labels)
+FINDINGS = (*CAUSES, overfitting, *WITHOUT_CAUSES)
 """Everything that is looked for, in the order in which it is told."""
 
 
@@ -38,5 +41,5 @@ def find(course: Course) -> Sequence[Finding]:
         What was found, causes first; nothing where the training was sound.
     """
     causes = [finding for look in CAUSES if (finding := look(course)) is not None]
-    others = (*(() if causes else CONSEQUENCES), overfitting, suspicious_labels)
+    others = (overfitting, *(() if causes else WITHOUT_CAUSES))
     return [*causes, *(finding for look in others if (finding := look(course)) is not None)]

@@ -1,4 +1,4 @@
-"""How training went: loss, accuracy and learning rate after each epoch."""
+"""How training went: what was found, the curves of every epoch, and the layers over time."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
+from pellucid.reports.layers import layer_tables
 from pellucid.reports.numbers import finite
 from pellucid.reports.plots import Axes, Plot, Series, line_plot
 
@@ -26,7 +27,7 @@ _COLUMNS_OF_NUMBERS = (
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """Show how loss, score and learning rate ran.
+    """Show what was found, and how loss, score, learning rate and the layers ran.
 
     Args:
         facts: what the report is made from.
@@ -44,6 +45,9 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     speeds = [speed for line in facts.history if (speed := finite(line.get(speed_key)))]
     network = entries.network(facts)
     return {
+        "findings": facts.metrics.get("findings"),
+        "layers": layer_tables(facts.history),
+        "measured_steps": sum((line.get("health") or {}).get("steps", 0) for line in facts.history),
         "plots": [plot for plot in _training_plots(facts) if plot is not None],
         "rows": _thinned(facts.history, 200),
         "columns": _COLUMNS_OF_NUMBERS if facts.is_numbers else _COLUMNS,

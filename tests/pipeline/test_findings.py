@@ -1,0 +1,57 @@
+"""Findings in the files of a run and on the terminal."""
+
+import json
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid.pipeline.findings import findings_line, last_training
+from small_models import digits
+
+
+@pytest.fixture(scope="module")
+def digits_npz(tmp_path_factory):
+    pixels, labels = digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(path, x_train=pixels[:700, ..., 0], y_train=labels[:700], x_test=pixels[700:900, ..., 0],
+             y_test=labels[700:900])  # fmt: skip
+    return path
+
+
+GIVEN = {"model": "mlp", "rivals": False, "epochs": 6, "batch_size": 32, "threads": 1}
+
+
+def test_a_training_gone_wrong_is_told_in_metrics_report_and_one_line(digits_npz, tmp_path, capsys):
+    run = pellucid.train(digits_npz, out=tmp_path / "run", learning_rate=10.0, **GIVEN)
+    found = [each["name"] for each in run.metrics["findings"]]
+    assert found[0] == "learning-rate-too-high"
+    assert "dead-units" in found
+    assert "The learning rate was too high" in run.report.read_text(encoding="utf-8")
+    said = capsys.readouterr().err
+    assert said.count("training: learning rate too high, dead units; the report says how to mend it") == 1
+    records = [json.loads(line) for line in (run.folder / "history.jsonl").read_text().splitlines()]
+    assert records[-1]["health"]["activations"]["body.activation2"]["dead"] > 0.9
+
+
+def test_of_a_sound_training_nothing_is_said(digits_npz, tmp_path, capsys):
+    run = pellucid.train(digits_npz, out=tmp_path / "run", **{**GIVEN, "epochs": 20})
+    assert run.metrics["findings"] == []
+    assert "training:" not in capsys.readouterr().err
+
+
+def test_a_classical_model_has_no_findings(digits_npz, tmp_path):
+    run = pellucid.train(digits_npz, out=tmp_path / "run", model="logistic-regression", quiet=True)
+    assert run.metrics["findings"] is None
+
+
+def test_the_stages_of_fine_tuning_are_no_single_course():
+    first = [{"model": "net", "stage": 1, "epoch": epoch} for epoch in (1, 2)]
+    second = [{"model": "net", "stage": 2, "epoch": epoch} for epoch in (1, 2)]
+    assert last_training([*first, *second]) == second
+    assert last_training([{"epoch": 1}, {"epoch": 2}]) == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_the_line_of_the_terminal_is_only_there_where_something_was_found():
+    assert findings_line(None) is findings_line([]) is None
+    assert findings_line([{"name": "cut-short"}]) == "training: cut short; the report says how to mend it"
