@@ -58,6 +58,11 @@ class WeightCheck:
     step: float
 
     @property
+    def chained(self) -> float:
+        """The sum of the chain rule's terms."""
+        return float(self.above @ self.seen)
+
+    @property
     def relative_error(self) -> float:
         """How far the three are apart at most, beside the largest of them."""
         three = (self.by_hand, self.by_autograd, self.by_difference)
