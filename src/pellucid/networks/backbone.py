@@ -46,6 +46,7 @@ class ScaleAndStandardise(nn.Module):
 
     mean: Tensor
     std: Tensor
+    size: tuple[int, int]
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -82,6 +83,8 @@ class Backbone(nn.Module):
         ValueError: timm does not know it.
         UsageError: timm is not installed.
     """
+
+    layers: nn.Module
 
     def __init__(self, name: str) -> None:
         super().__init__()
