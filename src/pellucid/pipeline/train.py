@@ -101,25 +101,21 @@ def train(
             place, settings, network, dataset, given, folder.path, backbone, going
         )
         names = _classical(settings, dataset)
-        rivals = Allotted(names, None) if network is None else allotted(names, settings, config, stages)
+        is_alone = network is None and backbone is None
+        rivals = Allotted(names, None) if is_alone else allotted(names, settings, config, stages)
         config = {**config, **rivals.to_json()}
         if former is None:
             folder.write_json("config.json", config)
         make_folder(folder.checkpoints)
         if going is not None:
             keep(going.start, folder.checkpoints)
+        scene = Scene(folder, dataset, settings, stages)
         entrants = train_rivals(rivals.names, dataset, settings, folder.checkpoints, stages, rivals.seconds)
-        if network is not None:
-            network, config = within_limit(folder, network, dataset, config, stages)
-            entrants.append(train_network(folder, network, dataset, config["data"], stages))
-            if has_rivals(settings, dataset):
-                entrants += on_network(dataset, entrants[-1], settings, stages)
+        network, config, neural = _train_neural(network, config, scene)
         history = [] if network is None else network.session.state.history
-        built = Built()
-        if backbone is not None:
-            built = build_on(backbone, history, Scene(folder, dataset, settings, stages))
+        built = Built() if backbone is None else build_on(backbone, history, scene)
         outcome = _conclude(
-            folder, [*entrants, *built.entrants], network, going, (dataset, check), config, stages
+            folder, [*entrants, *neural, *built.entrants], network, going, (dataset, check), config, stages
         )
         outcome = _with_backbone(outcome, backbone, built)
         with stages.stage("writing models and report"):
@@ -127,6 +123,20 @@ def train(
         folder.prune()
         _say_end(Run(folder.path), dataset, stages, outcome.going_on)
     return Run(folder.path)
+
+
+def _train_neural(
+    network: Planned | None, config: dict[str, Any], scene: Scene
+) -> tuple[Planned | None, dict[str, Any], list[Entrant]]:
+    """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
+    if network is None:
+        return None, config, []
+    folder, dataset, settings, stages = scene
+    network, config = within_limit(folder, network, dataset, config, stages)
+    entrants = [train_network(folder, network, dataset, config["data"], stages)]
+    if has_rivals(settings, dataset):
+        entrants += on_network(dataset, entrants[-1], settings, stages)
+    return network, config, entrants
 
 
 def _read(place: str, settings: Settings, stages: Stages, going: GoingOn | None) -> tuple[Dataset, Check]:
