@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.pretrained import OF_TEXTS, Known, Origin, installed
+from pellucid.networks import Origin
+from pellucid.pretrained import OF_TEXTS, Known, installed
 from pellucid.pretrained import known as known_module
 
 CONTENT = b"some weights"
