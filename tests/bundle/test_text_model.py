@@ -15,7 +15,16 @@ from pellucid.errors import DataError
 from small_models import CLASSES, DIGITS, digits, untrained_model, vector_model
 from text_models import encoder, text_model, texts, trained_text_model
 
-NAMES = ["text-cnn", "rnn", "rnn of sub-words", "bag", "svm-on-text-cnn"]
+NAMES = [
+    "text-cnn",
+    "rnn",
+    "rnn of sub-words",
+    "bag",
+    "svm-on-text-cnn",
+    "sentence-encoder",
+    "word-vectors",
+    "logistic-regression-on-sentence-encoder",
+]
 STRANGE = [
     "",
     " \t\n",
@@ -208,3 +217,19 @@ def test_bf16_elsewhere_changes_nothing() -> None:
     plain = model.predict_proba(texts()[:20])
     with torch.autocast("cpu", torch.bfloat16):
         assert np.array_equal(model.predict_proba(texts()[:20]), plain)
+
+
+def test_batches_of_a_transformer_hold_few_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = text_model("sentence-encoder")
+    expected = model.transform(texts()[:100])
+    seen: list[tuple[int, int]] = []
+    model.network.body.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
+    model.transform(texts()[:100])
+    assert len(seen) == 1
+    monkeypatch.setattr(
+        "pellucid.bundle.answering_texts._MOST_VALUES", 100 * model.network.config.feed_forward
+    )
+    del seen[:]
+    np.testing.assert_allclose(model.transform(texts()[:100]), expected, atol=1e-6)
+    assert all(rows * columns <= 100 for rows, columns in seen)
+    assert sum(rows for rows, _ in seen) == 100
