@@ -138,7 +138,7 @@ def test_the_accessibility_checker_finds_nothing(
     frame = f'<!doctype html><title>checking</title><iframe src="{place}" width="{width}" height="900" '
     (folder / "frame.html").write_text(frame + 'style="border: 0"></iframe>', encoding="utf-8")
     found, _, _ = open_page(chromium, folder, "frame.html", theme)
-    assert found["violations"] == []
+    assert found["violations"] == [], found["violations"]
     assert found["passes"] > 20
     assert found["wide"] == width
     assert found["needed"] <= width, "the page scrolls sideways"
