@@ -12,6 +12,7 @@ from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.sight import Sight
 from pellucid.classical import Predictor
+from pellucid.classical.rows import Rows
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
@@ -195,6 +196,21 @@ class ClassicalModel:
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
         return self._sight.hidden(self.network, self._sight.checked(inputs, self.length))
+
+    def seen(self, inputs: Inputs) -> Rows:
+        """Features of inputs, as the predictor takes them.
+
+        Args:
+            inputs: as for `predict_proba`, few enough for memory.
+
+        Returns:
+            One row for each input: an array, or sparse rows of TF-IDF.
+
+        Raises:
+            DataError: the inputs are of another form.
+        """
+        rows: Rows = self._sight.features(self._sight.checked(inputs, self.length))
+        return rows
 
     def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
         checked = self._sight.checked(inputs, self.length)
