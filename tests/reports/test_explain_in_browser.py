@@ -54,7 +54,7 @@ WALK = """<!doctype html><title>walking</title>
   if (backward) { backward.click(); await wait(); }
   keys.push(page.getElementById("arithmetic").textContent.slice(0, 400));
   page.getElementById("tab-drove").click();
-  keys.push(page.getElementById("drove").hidden, frame.location.hash.split("/")[0]);
+  keys.push(page.getElementById("panel-drove").hidden, frame.location.hash.split("/")[0]);
   document.title = JSON.stringify({ seen, keys, title: page.title, width: page.documentElement.scrollWidth });
 };</script>"""
 

@@ -150,8 +150,8 @@ function show(view) {
     tab.setAttribute("aria-selected", own ? "true" : "false");
     tab.tabIndex = own ? 0 : -1;
   }
-  if ($("network")) $("network").hidden = view === "drove";
-  $("drove").hidden = view !== "drove";
+  if ($("panel-network")) $("panel-network").hidden = view === "drove";
+  $("panel-drove").hidden = view !== "drove";
   document.body.dataset.view = view;
 }
 
