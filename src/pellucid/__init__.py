@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ImageRegressor,
         TextClassifier,
         TextRegressor,
+        explain,
         load,
     )
     from pellucid.pipeline.train import train
@@ -54,11 +55,13 @@ __all__ = [
     "UsageError",
     "WorkerError",
     "__version__",
+    "explain",
     "load",
     "train",
 ]
 
 _HOMES = {
+    "explain": "pellucid.estimators",
     "load": "pellucid.estimators",
     "train": "pellucid.pipeline.train",
     "EXPECTED_FAILED_CHECKS": "pellucid.estimators",

@@ -152,7 +152,7 @@ def test_words_make_up_the_text(text):
 @pytest.mark.parametrize("name", ["bag", "text-cnn", "lstm"])
 def test_all_ids_kept_is_the_answer_itself(name):
     made = model(name)
-    ids = ids_of(made, texts()[300])
+    ids = ids_of(made.encoder, texts()[300])
     pieces = TokenPieces(made, ids, 3)
     count = pieces.shape[0]
     kept = np.ones((3, count), bool)

@@ -81,7 +81,12 @@ def test_fields_of_texts_by_hand():
     length = asked("text-cnn").shape[1]
     assert receptive_field(opened("text-cnn"), "body.filters.conv4", (3, 0)) == ((2, 5),)
     assert receptive_field(opened("text-cnn"), "body.filters.pool", (3,)) == ((0, length - 1),)
+    # A number beside others sees what its own part sees: filters 0 to 7 are of two tokens, 8 to 15 of three.
+    assert receptive_field(opened("text-cnn"), "body.filters.activation", (3, 2)) == ((3, 4),)
+    assert receptive_field(opened("text-cnn"), "body.filters.activation", (3, 9)) == ((2, 4),)
     rnn = opened("gru")
+    assert receptive_field(rnn, "body.layers.states1", (3, 2)) == ((0, 3),)
+    assert receptive_field(rnn, "body.layers.states1", (3, 12)) == ((3, length - 1),)
     assert receptive_field(rnn, "body.layers.forwards1", (3, 0)) == ((0, 3),)
     assert receptive_field(rnn, "body.layers.back1", (3, 0)) == ((3, length - 1),)
     assert receptive_field(rnn, "body.layers.forwards2", (3, 0)) == ((0, length - 1),)

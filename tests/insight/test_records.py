@@ -33,7 +33,7 @@ def test_every_layer_says_what_it_is(name):
         assert record.formula.count("{") == record.formula.count("}")
         assert record.words
         assert record.name in repr(record)
-        assert record._repr_latex_().startswith("$$y") or "_{t}" in record.formula or "p_" in record.formula
+        assert record.formula in record._repr_latex_()
         assert record.values.shape == record.output_shape
 
 

@@ -1,6 +1,7 @@
 """Estimators that follow scikit-learn's conventions; each trains exactly one model."""
 
 from pellucid.estimators.checks import EXPECTED_FAILED_CHECKS
+from pellucid.estimators.explaining import explain
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_regressor import ImageRegressor
 from pellucid.estimators.loading import load
@@ -13,5 +14,6 @@ __all__ = [
     "ImageRegressor",
     "TextClassifier",
     "TextRegressor",
+    "explain",
     "load",
 ]

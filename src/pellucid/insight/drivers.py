@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from pellucid.bundle import ImageModel, Model, TextModel
+from pellucid.encoding import Encoder
 from pellucid.insight.grad_cam import grad_cam, has_maps
 from pellucid.insight.path_gradients import (
     Collected,
@@ -128,7 +129,7 @@ def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
         words = WordPieces(model, text, target)
         without: dict[str, _Method] = {"leave-one-out": lambda asked: _Scored(taking_out(words))}
         return Driven(words, _tested(model, words, without, ""))
-    ids = ids_of(model, text)
+    ids = ids_of(model.encoder, text)
     pieces = TokenPieces(model, ids, target)
 
     def by_path(asked: Model) -> _Scored:
@@ -145,17 +146,17 @@ def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
     return Driven(pieces, _tested(model, pieces, methods, start))
 
 
-def ids_of(model: TextModel, text: str) -> Int64[np.ndarray, " ids"]:
+def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
     """What a network reads of a text, nothing filled up.
 
     Args:
-        model: of texts.
+        encoder: of the network.
         text: as it was written.
 
     Returns:
         Ids.
     """
-    found: np.ndarray = model.encoder.encode([text]).padded(np.array([0]), 1)[0]
+    found: np.ndarray = encoder.encode([text]).padded(np.array([0]), 1)[0]
     return found
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic import softmax
-from pellucid.bundle import ImageModel, Inputs, Model, TextModel
+from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
 from pellucid.insight.backward import go_back
+from pellucid.insight.contributions import contributions_of
 from pellucid.insight.drivers import Driven, drivers_of_picture, drivers_of_text, ids_of
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.opened import Opened
@@ -25,8 +26,9 @@ def explain_model(model: Model, inputs: Inputs, target: int | None = None) -> Ex
     """Open a model on one input.
 
     Args:
-        model: of pictures or texts, trained.
-        inputs: one picture (1, height, width, channels) as the model takes it, or a list of one text.
+        model: trained, of any kind.
+        inputs: one picture (1, height, width, channels) as the model takes it, one feature vector
+            (1, length), or a list of one text.
         target: class that loss and explanations are about; by default the most probable one.
 
     Returns:
@@ -37,22 +39,44 @@ def explain_model(model: Model, inputs: Inputs, target: int | None = None) -> Ex
         target = None
     elif target is None:
         target = int(answer.argmax())
-    text = inputs[0] if isinstance(inputs[0], str) else None
-    driven = (
-        drivers_of_picture(model, np.asarray(inputs[0]), target)
-        if text is None
-        else drivers_of_text(model, text, target)
-    )
+    driven = _driven(model, inputs, target)
+    opened = _network_of(model, inputs, target)
+    notes, contributions = opened.pop("notes", ()), None
+    if isinstance(model, ClassicalModel):
+        notes, contributions = (*notes, *_notes_of_classical(model)), contributions_of(model, inputs, target)
     return Explanation(
         model=model.name,
         classes=model.classes,
         answer=answer,
         target=target,
-        inputs=np.asarray(inputs[0]) if text is None else text,
+        inputs=inputs[0] if isinstance(inputs[0], str) else np.asarray(inputs[0]),
         driven=driven,
-        **_pieces(model, text, driven),
-        **_network_of(model, inputs, target),
+        contributions=contributions,
+        notes=notes,
+        **_pieces(model, inputs, driven),
+        **opened,
     )
+
+
+def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
+    """What drove the answer; nothing does where every input has the same, and vectors have no pieces."""
+    if model.takes == "values" or (isinstance(model, ClassicalModel) and model.predictor.kind == "constant"):
+        return None
+    if isinstance(inputs[0], str):
+        return drivers_of_text(model, inputs[0], target)
+    return drivers_of_picture(model, np.asarray(inputs[0]), target)
+
+
+def _notes_of_classical(model: ClassicalModel) -> tuple[str, ...]:
+    if model.predictor.kind == "constant":
+        same = "the mean of the training labels" if model.is_numbers else "the shares of the training classes"
+        return (f"This model gives every input the same answer, {same}: it looks at nothing.",)
+    if model.network is not None:
+        return (
+            "The classical model takes the last hidden layer of the network, which is opened below up to "
+            "there; the network's own head takes no part.",
+        )
+    return ()
 
 
 def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
@@ -62,30 +86,36 @@ def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
     return answer
 
 
-def _pieces(model: Model, text: str | None, driven: Driven) -> dict[str, Any]:
+def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, Any]:
     """What a network read of a text, and what the explanations give numbers to."""
-    if text is None:
+    if not isinstance(inputs[0], str):
         return {}
+    encoder = model.encoder if isinstance(model, (TextModel, ClassicalModel)) else None
+    tokens = [] if encoder is None else [piece for piece, _ in encoder.explain(inputs[0])]
+    if driven is None:
+        return {"tokens": tuple(tokens)}
     if isinstance(driven.pieces, WordPieces):
-        return {"pieces": tuple(driven.pieces.words)}
-    assert isinstance(model, TextModel)  # whose pieces are tokens
+        return {"tokens": tuple(tokens), "pieces": tuple(driven.pieces.words)}
     assert isinstance(driven.pieces, TokenPieces)
-    tokens = [piece for piece, _ in model.encoder.explain(text)]
+    is_bag = isinstance(model, TextModel) and bool(model.network.config.groups)
     joined: list[list[str]] = [[] for _ in range(driven.pieces.shape[0])]
     for token, piece in zip(tokens, driven.pieces.piece_of.tolist(), strict=True):
-        if token not in joined[piece] or not model.network.config.groups:
+        if token not in joined[piece] or not is_bag:
             joined[piece].append(token)
     return {"tokens": tuple(tokens), "pieces": tuple(" ".join(each) for each in joined)}
 
 
 def _network_of(model: Model, inputs: Inputs, target: int | None) -> dict[str, Any]:
-    """The model's network, opened forwards and backwards."""
-    if not isinstance(model, (ImageModel, TextModel)):
+    """The model's network, opened forwards and, where the answer is its own, backwards."""
+    if not isinstance(model, (ImageModel, TextModel, FeatureModel, ClassicalModel)) or model.network is None:
         return {}
     try:
         opened = open_network(model.network, _given(model, inputs))
     except ValueError as error:
         return {"notes": (f"The layers of {model.name} are not opened: {error}.",)}
+    if isinstance(model, ClassicalModel):
+        opened = _without_head(opened)
+        return {"opened": opened, "layers": layer_records(opened)}
     backward = go_back(model.network, opened, target)
     checks = WeightChecker(model.network, opened, backward).largest(2)
     if target is not None:
@@ -99,11 +129,22 @@ def _network_of(model: Model, inputs: Inputs, target: int | None) -> dict[str, A
     }
 
 
-def _given(model: ImageModel | TextModel, inputs: Inputs) -> np.ndarray:
+def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs: Inputs) -> np.ndarray:
     """An input as the network takes it."""
-    if isinstance(model, TextModel):
-        return ids_of(model, inputs[0])[None]
-    return np.asarray(inputs).transpose(0, 3, 1, 2).astype(np.float32)
+    if isinstance(inputs[0], str):
+        assert isinstance(model, (TextModel, ClassicalModel))  # which take texts
+        assert model.encoder is not None  # a network of texts has one
+        return ids_of(model.encoder, inputs[0])[None]
+    array = np.asarray(inputs)
+    return (array.transpose(0, 3, 1, 2) if array.ndim == 4 else array).astype(np.float32)
+
+
+def _without_head(opened: Opened) -> Opened:
+    """The layers up to the last hidden one."""
+    lines = tuple(line for line in opened.lines if line.name.split(".")[0] != "head")
+    kept = {"inputs", *(line.name for line in lines)}
+    values = {name: value for name, value in opened.values.items() if name in kept}
+    return dataclasses.replace(opened, lines=lines, values=values, output=lines[-1].name)
 
 
 def with_probabilities(opened: Opened, temperature: float) -> Opened:
@@ -127,7 +168,7 @@ def with_probabilities(opened: Opened, temperature: float) -> Opened:
     return dataclasses.replace(opened, lines=tuple(lines), values=values)
 
 
-def _notes(model: ImageModel | TextModel) -> tuple[str, ...]:
+def _notes(model: ImageModel | TextModel | FeatureModel) -> tuple[str, ...]:
     notes: list[str] = []
     if isinstance(model, ImageModel) and model.mirror:
         notes.append(

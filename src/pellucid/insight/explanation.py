@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from pellucid.insight.arithmetic import Arithmetic
 from pellucid.insight.backward import Backward
+from pellucid.insight.contributions import Contributions
 from pellucid.insight.drivers import Driven
 from pellucid.insight.fields import Box, receptive_field
 from pellucid.insight.opened import Opened
@@ -42,7 +43,7 @@ class Explanation:
         classes: class names; none where a number is predicted.
         answer: probabilities of the classes, or the predicted number alone.
         target: the class that loss and explanations are about; `None` where a number is predicted.
-        inputs: the picture (height, width, channels) as the model takes it, or the text.
+        inputs: the picture (height, width, channels) as the model takes it, the feature vector, or the text.
         tokens: what a network of texts read, id by id, as it stands in the text.
         pieces: what the explanations of a text give numbers to; none of a picture.
         opened: lines, values and weights; `None` where there is no network that could be opened.
@@ -59,7 +60,7 @@ class Explanation:
     classes: tuple[str, ...]
     answer: Float64[np.ndarray, " outputs"]
     target: int | None
-    inputs: UInt8[np.ndarray, "height width channels"] | str
+    inputs: UInt8[np.ndarray, "height width channels"] | Float32[np.ndarray, " features"] | str
     tokens: tuple[str, ...] = ()
     pieces: tuple[str, ...] = ()
     opened: Opened | None = None
@@ -67,7 +68,7 @@ class Explanation:
     backward: Backward | None = None
     checks: Sequence[WeightCheck] = ()
     driven: Driven | None = None
-    contributions: object = None
+    contributions: Contributions | None = None
     nearest: Sequence[Like] = ()
     notes: tuple[str, ...] = ()
 
@@ -86,9 +87,8 @@ class Explanation:
         for record in self.layers:
             if record.name == name:
                 return record
-        raise ValueError(
-            f"{name}: no layer of this name; there are {', '.join(each.name for each in self.layers)}"
-        )
+        names = ", ".join(each.name for each in self.layers)
+        raise ValueError(f"{name}: no layer of this name; there are {names or 'none'}")
 
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
         """Compute one number of a layer by hand, beside the network's own.
@@ -139,4 +139,6 @@ class Explanation:
         lines += [f"  {record!r}" for record in self.layers]
         if self.driven is not None:
             lines += [f"  {driver!r}" for driver in self.driven.drivers]
+        if self.contributions is not None:
+            lines += [f"  {line}" for line in repr(self.contributions).split("\n")]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])

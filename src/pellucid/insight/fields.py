@@ -71,8 +71,23 @@ def receptive_field(opened: Opened, name: str, unit: Sequence[int]) -> Box:
     Raises:
         ValueError: no layer is called so.
     """
-    start = tuple((each, each) for each in place_of(opened.value(name).shape, unit))
+    index = tuple(unit)
+    while name in opened.by_name and opened.by_name[name].kind in _PASSING:  # keeps to one of several parts
+        name, index = _passed_on(opened, opened.by_name[name], index)
+    start = tuple((each, each) for each in place_of(opened.value(name).shape, index))
     return field_of(opened, name, start)
+
+
+def _passed_on(opened: Opened, line: Line, unit: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """Where a number comes from that is bent, or stands beside others."""
+    channel = unit[-1]
+    sources = opened.sources(line)
+    for source in sources[:-1]:
+        width = opened.value(source).shape[-1]
+        if line.kind != "side-by-side" or channel < width:
+            return source, (*unit[:-1], channel)
+        channel -= width
+    return sources[-1], (*unit[:-1], channel)
 
 
 def field_of(opened: Opened, name: str, box: Box) -> Box:
@@ -165,6 +180,9 @@ def _flattened(step: _Step, box: Box) -> Box:
     _, row, column = np.unravel_index(low, step.taken)
     return (int(row), int(row)), (int(column), int(column))
 
+
+_PASSING = frozenset({"side-by-side", "relu", "leaky-relu", "gelu", "sigmoid", "tanh"})
+"""Lines of which each number comes from one number alone."""
 
 _UNSEEING = frozenset({"present", "turned-places"})
 """Lines that say where ids stand and not which."""

@@ -35,7 +35,7 @@ def formula_of(opened: Opened, line: Line) -> str:
         line: one of its lines.
 
     Returns:
-        LaTeX without dollar signs.
+        LaTeX without dollar signs; lines are parted by two backslashes.
     """
     sizes = _Sizes(
         opened.value(opened.sources(line)[0]).shape,
@@ -159,7 +159,7 @@ def _embedding(sizes: _Sizes) -> str:
 
 def _weighed_sum(sizes: _Sizes) -> str:
     return (
-        r"y_{o} = b_{o} + \sum_{t} A_{t} E_{t o}, A_{t} = a_{g} \frac{w_{t}}{\lVert w_{g} \rVert}, "
+        r"y_{o} = b_{o} + \sum_{t} A_{t} E_{t o} \\ A_{t} = a_{g} \frac{w_{t}}{\lVert w_{g} \rVert} \\ "
         r"w_{t} = (1 + \ln n_{t}) r_{t}"
     )
 
@@ -170,15 +170,15 @@ def _softmax(sizes: _Sizes) -> str:
 
 def _lstm(sizes: _Sizes) -> str:
     return (
-        r"s_{t} = \sigma(f_{t}) s_{t-1} + \sigma(i_{t}) \tanh(g_{t}), "
-        r"h_{t} = \sigma(o_{t}) \tanh(s_{t}), "
+        r"s_{t} = \sigma(f_{t}) s_{t-1} + \sigma(i_{t}) \tanh(g_{t}) \\ "
+        r"h_{t} = \sigma(o_{t}) \tanh(s_{t}) \\ "
         r"(i, f, g, o)_{t} = W x_{t} + b + U h_{t-1} + c"
     )
 
 
 def _gru(sizes: _Sizes) -> str:
     return (
-        r"h_{t} = (1 - z_{t}) \tanh(W_{g} x_{t} + b_{g} + r_{t} (U_{g} h_{t-1} + c_{g})) + z_{t} h_{t-1}, "
+        r"h_{t} = (1 - z_{t}) \tanh(W_{g} x_{t} + b_{g} + r_{t} (U_{g} h_{t-1} + c_{g})) + z_{t} h_{t-1} \\ "
         r"(r, z)_{t} = \sigma(W x_{t} + b + U h_{t-1} + c)"
     )
 

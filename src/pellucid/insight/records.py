@@ -64,7 +64,7 @@ class LayerRecord:
     values: Shaped[np.ndarray, "..."]
 
     def _repr_latex_(self) -> str:
-        return f"$${self.formula}$$"
+        return rf"$$\begin{{gathered}} {self.formula} \end{{gathered}}$$"
 
     def __repr__(self) -> str:
         shapes = " → ".join("\u00d7".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))

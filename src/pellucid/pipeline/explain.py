@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.bundle import Inputs, Model, load
+from pellucid.data.idx import is_idx_folder
 from pellucid.data.samples import PREFIX
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
@@ -155,10 +156,15 @@ def _positions(names: Sequence[str], place: str) -> list[int]:
 
 
 def _table_of(place: str) -> str | None:
-    """The table or sample whose row `FILE:ROW` names; `None` for anything else."""
-    file, colon, row = place.rpartition(":")
-    if not colon or not row.isdigit() or Path(place).exists():
+    """What `FILE:ROW`, `FILE:ARRAY:ROW` or a row of a sample stands in; `None` for anything else."""
+    if Path(place).exists():
         return None
-    if place.startswith(PREFIX):
-        return file.split("/")[0] if "/" in file else None
-    return file if Path(file).exists() else None
+    before = place
+    while ":" in before:
+        before = before.rpartition(":")[0]
+        if before.startswith(PREFIX):
+            return before.split("/")[0]
+        path = Path(before)
+        if path.is_file():
+            return str(path.parent) if is_idx_folder(path.parent) else before
+    return None

@@ -26,17 +26,16 @@ def mathml(latex: str) -> Markup:
     """Write a formula as MathML.
 
     Args:
-        latex: without dollar signs.
+        latex: without dollar signs; lines are parted by two backslashes.
 
     Returns:
-        A `math` element.
+        A `math` element for each line.
 
     Raises:
         ValueError: something in it is not understood.
     """
-    reader = _Reader(latex)
-    inside = reader.row(until="")
-    return Markup('<math display="block">{}</math>').format(inside)
+    rows = [_Reader(line).row(until="") for line in latex.split(r"\\ ")]
+    return Markup("").join(Markup('<math display="block">{}</math>').format(row) for row in rows)
 
 
 class _Reader:

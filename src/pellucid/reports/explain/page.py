@@ -42,6 +42,7 @@ _SCRIPTS = (
 _PICTURES = 500_000
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
+_SHOWN_TERMS = 24
 _LONGEST_TEXT = 20_000
 _TITLES = {
     "grad-cam": "Grad-CAM",
@@ -101,6 +102,8 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             layers=[each for each in explanation.layers if each.kind not in HIDDEN],
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
             drivers=_shown(explanation),
+            contributions=explanation.contributions,
+            terms=_largest_terms(explanation),
             album=_album(explanation),
             left_out=packed.left_out,
             script=Markup(script),  # our own file
@@ -177,12 +180,32 @@ def _shown(explanation: Explanation) -> list[_Shown]:
     ]
 
 
+def _largest_terms(explanation: Explanation) -> list[tuple[str, float | None, float]]:
+    """Name, value of the feature, and what it adds, of the terms that add most; none that add nothing."""
+    found = explanation.contributions
+    if found is None:
+        return []
+    order = np.argsort(-np.abs(found.scores), kind="stable")[:_SHOWN_TERMS].tolist()
+    return [
+        (
+            found.names[at],
+            None if found.features is None else float(found.features[at]),
+            float(found.scores[at]),
+        )
+        for at in order
+        if found.scores[at]
+    ]
+
+
 def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, Any]]:
     """Where the scores of explanations lie, and what each piece of a text is called."""
+    found: list[dict[str, Any]] = []
+    if explanation.contributions is not None and explanation.contributions.drawn is not None:
+        packed.add("driver:contributions", explanation.contributions.drawn)
+        found.append({"name": "contributions", "is_picture": True})
     if explanation.driven is None:
-        return []
+        return found
     pieces = explanation.driven.pieces
-    found = []
     for driver in explanation.driven.drivers:
         scores = driver.scores.reshape(pieces.shape)
         fine = driver.fine if isinstance(pieces, PicturePieces) and driver.fine is not None else None

@@ -18,7 +18,7 @@ function productTable(weighing) {
     rows.push(element("tr", {}, element("th", { scope: "row" }, `${rest.toLocaleString("en")} smaller products`),
       element("td", {}), element("td", {}), element("td", {}, shown(weighing.sum - kept))));
   }
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "products" }, element("table", { class: "products" },
+  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "products" }, element("table", { class: "products" },
     element("thead", {}, element("tr", {}, ...["at", "seen", "weight", "product"].map((word) => element("th", { scope: "col" }, word)))),
     element("tbody", {}, ...rows)));
 }
@@ -35,7 +35,7 @@ function squares(weighing) {
         const colour = scale.colour(numbers[k * width + l]);
         const cell = element("td", {}, shown(numbers[k * width + l], 3));
         cell.style.background = `rgb(${colour.join(" ")})`;
-        cell.style.color = colour[0] * 0.3 + colour[1] * 0.59 + colour[2] * 0.11 > 130 ? "#000" : "#fff";
+        cell.style.color = inkOn(colour);
         return cell;
       })));
       return element("table", { class: "square" }, element("caption", {}, title), element("tbody", {}, ...cells));
@@ -56,7 +56,7 @@ function squares(weighing) {
 
 function weighingView(weighing) {
   const parts = [];
-  if (weighing.name) parts.push(element("h4", {}, weighing.name));
+  if (weighing.name) parts.push(element("h3", { class: "gate" }, weighing.name));
   const square = weighing.shape.length === 3 && weighing.shape[1] * weighing.shape[2] <= 64 && weighing.shape[1] > 1;
   if (square) parts.push(squares(weighing));
   const table = productTable(weighing);
@@ -89,7 +89,7 @@ function curveView({ x, y, kind }, settings) {
 
 function softmaxView(powers) {
   const total = powers.reduce((sum, power) => sum + power, 0);
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "exponentials" }, element("table", {},
+  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "exponentials" }, element("table", {},
     element("thead", {}, element("tr", {}, ...["class", "exponential", "share"].map((word) => element("th", { scope: "col" }, word)))),
     element("tbody", {}, ...largest(powers, 20).map((at) => element("tr", {},
       element("th", { scope: "row" }, told.classes[at]), element("td", {}, shown(powers[at])), element("td", {}, shown(powers[at] / total)))))));
@@ -98,7 +98,7 @@ function softmaxView(powers) {
 function gatesView(history, names) {
   const tokens = told.tokens;
   return element("details", {}, element("summary", {}, "This unit's gates over the whole text"),
-    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "gates over the text" }, element("table", {},
+    element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "gates over the text" }, element("table", {},
       element("thead", {}, element("tr", {}, ...["step", "token", ...names].map((word) => element("th", { scope: "col" }, word)))),
       element("tbody", {}, ...history.map((gates, t) => element("tr", {}, element("th", { scope: "row" }, String(t)),
         element("td", {}, current.layer.name.includes("backwards") ? tokens[tokens.length - 1 - t] : tokens[t]),
@@ -145,7 +145,7 @@ function arithmeticView(layer, unit) {
     const tokens = layer.kind === "text-max" ? tokensAt(layer.takes[0], found.choice.source) : "";
     parts.push(element("p", {}, `The largest of ${found.choice.data.length} numbers stands at ${indexText(found.choice.source)} of ${layer.takes[0]}${tokens}. No weights can choose a largest number: taking the maximum is not a convolution.`));
     if (found.choice.shape.length === 2 && found.choice.data.length <= 64) {
-      parts.push(element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "window" }, element("table", { class: "square" }, element("caption", {}, "the window"), element("tbody", {},
+      parts.push(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "window" }, element("table", { class: "square" }, element("caption", {}, "the window"), element("tbody", {},
         ...Array.from({ length: found.choice.shape[0] }, (_, k) => element("tr", {}, ...Array.from({ length: found.choice.shape[1] }, (__, l) => {
           const index = k * found.choice.shape[1] + l;
           return element("td", { class: index === found.choice.winner ? "winner" : "" }, shown(found.choice.data[index], 4));

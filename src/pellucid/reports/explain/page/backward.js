@@ -8,7 +8,7 @@ function chainView(layer, unit, found) {
   if (weighing && found.weighings.length === 1) {
     const order = largest(weighing.products, 12);
     parts.push(element("p", {}, "By the chain rule it passes on, to each number it saw, itself times the weight, and to each weight itself times the number seen:"));
-    parts.push(element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "chain rule" }, element("table", {},
+    parts.push(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "chain rule" }, element("table", {},
       element("thead", {}, element("tr", {}, ...["at", "to the number seen", "to the weight"].map((word) => element("th", { scope: "col" }, word)))),
       element("tbody", {}, ...order.map((at) => element("tr", {}, element("th", { scope: "row" }, nameOf(weighing, at)),
         element("td", {}, `${shown(above, 4)} \u00d7 ${shown(weighing.weights[at], 4)} = ${shown(above * weighing.weights[at], 4)}`),

@@ -8,6 +8,12 @@ function mixed(stops, share) {
   return stops[low].map((part, at) => Math.round(part + (stops[low + 1][at] - part) * (place - low)));
 }
 
+// Black or white, whichever stands out more on a colour: by relative luminance, as WCAG 2 defines it.
+function inkOn(colour) {
+  const [red, green, blue] = colour.map((part) => (part <= 10 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
+}
+
 // A scale for some numbers: signed ones are centred on zero.
 function scaleOf(numbers) {
   let low = Infinity;

@@ -81,7 +81,7 @@ function kernelsOf(layer) {
   const canvas = element("canvas", { role: "img", "aria-label": `kernels of filter ${current.unit[0]}, one for each of ${channels} channels` });
   const tilePlan = layout(tiles.shape, 320);
   const scale = paint(canvas, tiles, { ...tilePlan });
-  return [element("h3", {}, `Kernels of filter ${current.unit[0]} of ${filters}`), element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "kernels" }, canvas), legend(scale)];
+  return [element("h3", {}, `Kernels of filter ${current.unit[0]} of ${filters}`), element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "kernels" }, canvas), legend(scale)];
 }
 
 function drawUnit() {
@@ -150,8 +150,8 @@ function show(view) {
     tab.setAttribute("aria-selected", own ? "true" : "false");
     tab.tabIndex = own ? 0 : -1;
   }
-  if ($("network")) $("network").hidden = view === "drove";
-  $("drove").hidden = view !== "drove";
+  if ($("panel-network")) $("panel-network").hidden = view === "drove";
+  $("panel-drove").hidden = view !== "drove";
   document.body.dataset.view = view;
 }
 
@@ -179,7 +179,7 @@ function drawDrivers() {
     document.querySelectorAll(`[data-driver-pieces="${driver.name}"] span`).forEach((span, at) => {
       const colour = (scale.signed ? scale : { colour: (score) => mixed(SIGNED, 0.5 + score / (2 * (scale.high || 1))) }).colour(found.data[at]);
       span.style.background = `rgb(${colour.join(" ")})`;
-      span.style.color = colour[0] * 0.3 + colour[1] * 0.59 + colour[2] * 0.11 > 130 ? "#000" : "#fff";
+      span.style.color = inkOn(colour);
       span.title = shown(found.data[at], 3);
     });
     document.querySelector(`[data-driver-legend="${driver.name}"]`).replaceChildren(legend(scale));

@@ -63,6 +63,15 @@ function fieldOf(name, unit) {
     const shape = source === "inputs" ? told.inputs : byName.get(source).shape;
     return fieldOf(source, unravel(unit[0], shape));
   }
+  if (layer.kind === "side-by-side" && unit.length === 2) {
+    let channel = unit[1];
+    for (const source of layer.takes) {
+      const own = byName.get(source).shape[1];
+      if (channel < own) return fieldOf(source, [unit[0], channel]);
+      channel -= own;
+    }
+  }
+  if (bends[layer.kind]) return fieldOf(layer.takes[0], unit);
   if (!layer.field) return null;
   const places = unit.length === 3 ? unit.slice(1) : [unit[0]];
   return layer.field.map((axis, at) => axis[places[at]]);

@@ -1,0 +1,68 @@
+"""`pellucid.explain`: open a trained model on one input, as an object that shows itself."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.bundle import Inputs
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.loading import load
+from pellucid.estimators.trained import Trained
+from pellucid.insight.explaining import explain_model
+from pellucid.insight.explanation import Explanation
+from pellucid.pipeline.explain import model_to_open
+
+
+def explain(model: Any, input: Any, *, label: Any = None) -> Explanation:
+    """Open a model on one input, down to its arithmetic.
+
+    Args:
+        model: a fitted estimator, or the path of a run (its network is opened) or of a model folder.
+        input: one example: a picture as an array (height, width) or (height, width, channels) or as a path,
+            one feature vector, or one text.
+        label: class that loss and explanations are about; by default the most probable one.
+
+    Returns:
+        Layers, values, gradients, explanations and their tests; `.unit(layer, unit)` opens any number.
+
+    Raises:
+        UsageError: the model is none of these, or has no such class.
+        DataError: the input is not one example of what the model takes.
+        ModelFileError: the model is damaged or unsafe.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        estimator: Trained = load(model_to_open(Path(model)))
+    elif isinstance(model, Trained) and hasattr(model, "model_"):
+        estimator = model
+    else:
+        found = type(model).__name__
+        raise UsageError(
+            f"model: found {found}; give a fitted estimator, or the path of a run or model folder"
+        )
+    inputs = _one(estimator, input)
+    if len(inputs) != 1:
+        raise DataError(f"input: {len(inputs)} examples found, one expected; give one of them")
+    return explain_model(estimator.model_, inputs, _position(estimator.model_.classes, label))
+
+
+def _one(estimator: Trained, example: Any) -> Inputs:
+    """One example as a model takes it."""
+    if isinstance(example, (str, os.PathLike)):
+        return estimator._inputs([example])
+    return estimator._inputs(np.asarray(example)[None])
+
+
+def _position(classes: tuple[str, ...], label: Any) -> int | None:
+    """Position of a class.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if label is None:
+        return None
+    if str(label) not in classes:
+        known = ", ".join(classes[:10]) or "none: the model predicts numbers"
+        raise UsageError(f"label: {label!r} is no class of the model; choose one of {known}")
+    return classes.index(str(label))

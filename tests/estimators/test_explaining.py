@@ -1,0 +1,71 @@
+"""`pellucid.explain`: the records of the page as objects."""
+
+import numpy as np
+import pytest
+
+import pellucid
+from number_models import number_model
+from pellucid.bundle import save
+from pellucid.errors import DataError, UsageError
+from small_models import CLASSES, digits, trained_model, vector_model, vectors, write_digits
+from text_models import text_model, texts
+
+PIXELS, LABELS = digits()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("saved") / "model"
+    save(trained_model(), place, {})
+    return place
+
+
+def test_a_saved_model_and_an_estimator_give_the_same(folder, tmp_path):
+    by_path = pellucid.explain(folder, PIXELS[5, :, :, 0])
+    estimator = pellucid.load(folder)
+    by_estimator = pellucid.explain(estimator, PIXELS[5, :, :, 0])
+    (file,) = write_digits(tmp_path, [5])
+    by_file = pellucid.explain(str(folder), file)
+    assert repr(by_path) == repr(by_estimator) == repr(by_file)
+    np.testing.assert_allclose(by_path.answer, estimator.predict_proba(PIXELS[5:6])[0])
+    unit = by_path.unit("body.linear1", (3,))
+    assert unit.agrees
+    assert by_path.layer("body.linear1").formula.startswith("y_{o} = ")
+    assert by_path.field("body.linear1", (3,)) == ((0, 7), (0, 7))
+    assert by_path.said in repr(by_path)
+
+
+def test_another_class_can_be_asked_about(folder):
+    found = pellucid.explain(folder, PIXELS[5, :, :, 0], label=CLASSES[2])
+    assert found.target == 2
+    assert found.backward.target == 2
+    assert "explained for digit 2" in repr(found)
+    with pytest.raises(UsageError, match="label: 'cat' is no class of the model; choose one of digit 0"):
+        pellucid.explain(folder, PIXELS[5, :, :, 0], label="cat")
+
+
+def test_texts_numbers_and_vectors(tmp_path):
+    save(text_model("bag"), tmp_path / "bag", {})
+    found = pellucid.explain(pellucid.load(tmp_path / "bag"), texts()[3])
+    assert "".join(found.tokens)
+    assert len(found.pieces) == found.driven.pieces.shape[0]
+    save(number_model("lenet"), tmp_path / "number", {})
+    of_number = pellucid.explain(tmp_path / "number", PIXELS[3, :, :, 0])
+    assert of_number.target is None
+    assert of_number.said == f"{of_number.answer[0]:.6g}"
+    with pytest.raises(UsageError, match="none: the model predicts numbers"):
+        pellucid.explain(tmp_path / "number", PIXELS[3, :, :, 0], label=1)
+    save(vector_model(), tmp_path / "vectors", {})
+    of_vector = pellucid.explain(tmp_path / "vectors", vectors()[3])
+    assert of_vector.driven is None
+    assert of_vector.unit("head", (1,)).agrees
+
+
+def test_what_cannot_be_explained_is_told(folder, tmp_path):
+    with pytest.raises(UsageError, match="model: found int; give a fitted estimator, or the path"):
+        pellucid.explain(3, PIXELS[0])
+    with pytest.raises(UsageError, match="model: found ImageClassifier; give a fitted estimator"):
+        pellucid.explain(pellucid.ImageClassifier(), PIXELS[0])
+    write_digits(tmp_path / "many", range(3))
+    with pytest.raises(DataError, match="input: 3 examples found, one expected"):
+        pellucid.explain(folder, tmp_path / "many")

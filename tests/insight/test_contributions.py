@@ -1,0 +1,130 @@
+"""Terms of classical models add up to what the models compute."""
+
+import numpy as np
+import pytest
+
+from every_model import CLASSICAL, ON_NETWORK, answers_of, inputs_of
+from pellucid.bundle import ClassicalModel
+from pellucid.classical.forest import Forest
+from pellucid.classical.kernel import Kernel
+from pellucid.classical.linear import Linear
+from pellucid.insight.contributions import contributions_of
+from pellucid.insight.explaining import explain_model
+
+WITH_TERMS = [name for name in [*CLASSICAL, *ON_NETWORK] if not name.startswith(("majority", "mean"))]
+MODELS = CLASSICAL | ON_NETWORK
+
+
+def computed(model: ClassicalModel, inputs, target) -> float:
+    """The number that the terms must add up to, by the predictor itself."""
+    predictor, features = model.predictor, model.seen(inputs)
+    answer = predictor.predict(features)[0]
+    if target is None:
+        return float(answer[0])
+    if isinstance(predictor, Forest):
+        return float(answer[target])
+    at = predictor.classes.tolist().index(target)
+    if isinstance(predictor, Linear):
+        logits = np.log(answer[predictor.classes])
+        return float(logits[at] - logits.mean())
+    votes = answer[predictor.classes]
+    return float(np.log(votes)[at])
+
+
+@pytest.mark.parametrize("name", WITH_TERMS)
+def test_terms_add_up_to_what_the_model_computes(name):
+    model = MODELS[name]()
+    inputs = inputs_of(model, 1)
+    target = None if model.is_numbers else 4
+    found = contributions_of(model, inputs, target)
+    assert found.total == pytest.approx(found.start + found.scores.sum())
+    assert len(found.names) == len(found.scores)
+    if isinstance(model.predictor, Kernel) and target is not None:
+        decisions = pair_decisions(model.predictor, model.seen(inputs), target)
+        assert found.total == pytest.approx(decisions.sum(), abs=1e-9)
+    else:
+        assert found.total == pytest.approx(computed(model, inputs, target), rel=1e-6, abs=1e-9)
+    assert repr(found).startswith(found.how)
+
+
+def pair_decisions(predictor: Kernel, features, target) -> np.ndarray:
+    """Decisions of a class against each other, from how sure the votes are."""
+    columns = predictor.classes.tolist()
+    own, found = columns.index(target), []
+    from pellucid.classical.kernel import likeness, project
+
+    rows = np.asarray(features.toarray() if hasattr(features, "toarray") else features, np.float32)
+    projected = project(rows, predictor.mean, predictor.projection)
+    near = likeness(projected, predictor.points.astype(np.float64), float(predictor.gamma[0]))[0]
+    ends = [0, *predictor.ends.tolist()]
+    pairs = [(i, j) for i in range(len(columns)) for j in range(i + 1, len(columns))]
+    for (i, j), bias in zip(pairs, predictor.bias.tolist(), strict=True):
+        if own not in (i, j):
+            continue
+        decision = bias
+        for point in range(ends[i], ends[i + 1]):
+            decision += near[point] * predictor.weights[point, j - 1]
+        for point in range(ends[j], ends[j + 1]):
+            decision += near[point] * predictor.weights[point, i]
+        found.append(decision if own == i else -decision)
+    return np.array(found)
+
+
+def test_the_map_holds_every_term():
+    for name in ("logistic-regression", "random-forest"):
+        model = CLASSICAL[name]()
+        found = contributions_of(model, inputs_of(model, 1), 4)
+        assert found.drawn.shape == found.map_shape
+        assert found.drawn.sum() == pytest.approx(found.scores.sum())
+
+
+def test_terms_of_texts_are_words():
+    model = CLASSICAL["logistic-regression of texts"]()
+    text = "zero is a number here"
+    found = contributions_of(model, [text], 0)
+    named = {found.names[at] for at in np.flatnonzero(found.scores)}
+    assert named
+    assert all(word in text for word in named if " " not in word)
+    assert max(zip(found.scores, found.names, strict=True))[1] == "zero"
+
+
+@pytest.mark.parametrize("name", ["majority", "mean", "majority of texts", "majority of vectors"])
+def test_what_looks_at_nothing_says_so(name):
+    model = CLASSICAL[name]()
+    found = explain_model(model, inputs_of(model, 1))
+    assert found.contributions is None
+    assert found.driven is None
+    assert "it looks at nothing" in repr(found)
+    assert found.answer.tolist() == answers_of(model, 1).ravel().tolist()
+
+
+@pytest.mark.parametrize("name", ON_NETWORK)
+def test_the_network_below_a_classical_model_is_opened(name):
+    model = ON_NETWORK[name]()
+    found = explain_model(model, inputs_of(model, 1))
+    assert found.layers
+    assert all(not record.name.startswith("head") for record in found.layers)
+    assert found.backward is None
+    np.testing.assert_allclose(
+        found.opened.value(found.opened.output), model.transform(inputs_of(model, 1))[0], rtol=1e-5, atol=1e-6
+    )
+    assert "head takes no part" in found.notes[0]
+    layer = found.layers[-1].name
+    assert found.unit(layer, (0,)).agrees
+
+
+@pytest.mark.parametrize(
+    "name", ["svm", "random-forest of texts", "svm of vectors", "ridge of vectors, of numbers"]
+)
+def test_models_without_a_network(name):
+    model = CLASSICAL[name]()
+    found = explain_model(model, inputs_of(model, 1))
+    assert found.layers == ()
+    if model.takes == "values":
+        assert found.driven is None
+    else:
+        (driver,) = found.driven.drivers
+        assert driver.trial.likeness is None
+    assert found.contributions.how in repr(found)
+    with pytest.raises(ValueError, match="head: no layer of this name; there are none"):
+        found.unit("head", (0,))
