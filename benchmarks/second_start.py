@@ -32,7 +32,8 @@ import json, os, sys, time
 
 from pellucid.cli.main import main
 import pellucid.pipeline.train as pipeline
-from pellucid.training.session import ClassificationStep, Session
+from pellucid.training.session import Session
+from pellucid.training.steps import ClassificationStep
 
 moments = [time.time()]
 prepare, run, step = pipeline.prepare, Session.run, ClassificationStep.__call__

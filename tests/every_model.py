@@ -16,7 +16,7 @@ from text_models import text_model, texts
 def fitted_rival(name: str, kind: str, of_numbers: bool) -> Fitted:
     """A classical model trained on 300 digits, chosen by 100 more, within a small budget."""
     labels = digits()[1]
-    if kind in ("network", "text network"):
+    if "network" in kind:
         inputs, seen = network_model(kind, of_numbers).transform(_taken(kind)[:400]), "network"
     elif kind == "texts":
         inputs, seen = Texts.of(texts()[:400]), kind
@@ -35,19 +35,22 @@ def fitted_rival(name: str, kind: str, of_numbers: bool) -> Fitted:
 
 def _taken(kind: str):
     """The digits in a form that a kind of model takes."""
-    return {"values": vectors(), "texts": texts(), "text network": texts()}.get(kind, digits()[0])
+    if kind == "values":
+        return vectors()
+    return digits()[0] if kind in ("pictures", "network") else texts()
 
 
 @functools.cache
 def network_model(kind: str, of_numbers: bool) -> Model:
     """The network that the models on a network stand on."""
-    if kind == "text network":
-        return text_model("text-cnn", () if of_numbers else CLASSES, width=32)
+    if kind != "network":
+        name = "text-cnn" if kind == "text network" else "sentence-encoder"
+        return text_model(name, () if of_numbers else CLASSES, width=32)
     return number_model() if of_numbers else untrained_model()
 
 
 def classical_model(name: str, kind: str = "pictures", *, of_numbers: bool = False) -> ClassicalModel:
-    """A trained classical model of `pictures`, `values` or `texts`, or on a `network` or `text network`."""
+    """A trained classical model of `pictures`, `values` or `texts`, or on some `network`."""
     fitted = fitted_rival(name, kind, of_numbers)
     network = network_model(kind, of_numbers) if "network" in kind else None
     return ClassicalModel(
@@ -57,7 +60,7 @@ def classical_model(name: str, kind: str = "pictures", *, of_numbers: bool = Fal
         preprocessing=DIGITS if kind in ("pictures", "network") else None,
         network=None if network is None else network.network,
         tfidf=fitted.tfidf if kind == "texts" else None,
-        encoder=network.encoder if kind == "text network" else None,
+        encoder=network.encoder if kind in ("text network", "sentence network") else None,
     )
 
 
@@ -71,6 +74,8 @@ NEURAL: dict[str, Callable[[], Model]] = {
     "rnn of sub-words": lambda: text_model("rnn", tokens="sub-words"),
     "bag": lambda: text_model("bag"),
     "text-cnn of numbers": lambda: text_model("text-cnn", ()),
+    "sentence-encoder": lambda: text_model("sentence-encoder", depth=1),
+    "word-vectors": lambda: text_model("word-vectors"),
 }
 CLASSICAL: dict[str, Callable[[], Model]] = {
     "majority": lambda: classical_model("majority"),
@@ -97,6 +102,9 @@ ON_NETWORK: dict[str, Callable[[], Model]] = {
     "logistic-regression-on-cnn": lambda: classical_model("logistic-regression", "network"),
     "ridge-on-cnn": lambda: classical_model("ridge", "network", of_numbers=True),
     "svm-on-text-cnn": lambda: classical_model("svm", "text network"),
+    "logistic-regression-on-sentence-encoder": lambda: classical_model(
+        "logistic-regression", "sentence network"
+    ),
     "ridge-on-text-cnn": lambda: classical_model("ridge", "text network", of_numbers=True),
 }
 MODELS = NEURAL | CLASSICAL | ON_NETWORK

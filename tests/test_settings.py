@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import UsageError
-from pellucid.settings import ROWS, Row, Settings, parse_duration, parse_image_size
+from pellucid.settings import ROWS, Row, Settings, name_of, parse_duration, parse_image_size
 
 ROW_OF = {row.name: row for row in ROWS}
 BOUNDED = [row for row in ROWS if row.low is not None]
@@ -191,3 +191,27 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
         return
     assert seconds is not None
     assert 0 < seconds < math.inf
+
+
+def test_a_word_of_python_has_its_own_name_there_and_nowhere_else() -> None:
+    row = ROW_OF["from_"]
+    assert (row.key, row.flag) == ("from", "--from")
+    assert Settings.from_mapping({"from": "run"}, "on.toml").from_ == "run"
+    assert Settings.from_mapping({"from_": "run"}, "settings").from_ == "run"
+    with pytest.raises(UsageError, match=r"on.toml: setting 'from_' is given twice; leave one of them out"):
+        Settings.from_mapping({"from": "run", "from_": "run"}, "on.toml")
+    with pytest.raises(UsageError, match=r"known are .*, from, .*"):
+        Settings.from_mapping({"form": "run"}, "on.toml")
+
+
+def test_every_key_is_the_name_of_one_row() -> None:
+    assert [name_of(row.key) for row in ROWS] == [row.name for row in ROWS]
+    assert [name_of(row.flag[2:]) for row in ROWS] == [row.name for row in ROWS]
+    assert name_of("no-such-thing") == "no_such_thing"
+
+
+def test_a_path_is_a_text() -> None:
+    found = Settings.from_mapping({"from": Path("a") / "run", "test": Path("more.csv")}, "settings")
+    assert (found.from_, found.test) == ("a/run", "more.csv")
+    with pytest.raises(UsageError, match=r"--model: 'cnn-too' is not known"):
+        Settings.from_mapping({"model": Path("cnn-too")}, "settings")

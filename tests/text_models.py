@@ -7,7 +7,7 @@ import torch
 
 from pellucid.bundle import TextModel
 from pellucid.data.texts import Texts
-from pellucid.encoding import Encoder, fit_ngrams, fit_tokens
+from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 from small_models import CLASSES, digits
@@ -30,6 +30,10 @@ _OTHERS = (
 )
 
 
+PIECES = ("[CLS]", "[SEP]", *_NAMES, *(word.lower() for word in _OTHERS[:7]), "gr", "##o", "##ß", "##er")
+"""Word pieces of the texts; some of their words are unknown."""
+
+
 @functools.cache
 def texts() -> list[str]:
     """1,797 texts of 4 to 23 words that name their digit once or twice among words that tell nothing."""
@@ -45,9 +49,11 @@ def texts() -> list[str]:
 
 @functools.cache
 def encoder(name: str, tokens: str | None = None, length: int = 24) -> Encoder:
-    """What a network reads, fitted on the first 300 texts."""
+    """What a network reads, fitted on the first 300 texts; word pieces are not fitted."""
+    if name == "sentence-encoder":
+        return WordPieceEncoder(PIECES, length)
     fit = fit_ngrams if name == "bag" else fit_tokens
-    settings = Settings(model=name, tokens=tokens, length=length)
+    settings = Settings(tokens=tokens, length=length)
     return fit(Texts.of(texts()), np.arange(300), settings).encoder
 
 
@@ -57,7 +63,7 @@ def text_model(
     """An untrained model of texts; of numbers that lie where the digits do without classes."""
     reads = encoder(name, tokens, given.pop("length", 24))
     facts = InputFacts((reads.length,), len(classes) or 1, 300, reads.vocabulary)
-    settings = Settings(model=name, **{"width": 8, **given})
+    settings = Settings(**{"width": 8, **given})
     network = build(design(name, settings, facts), torch.Generator().manual_seed(0))
     if not classes:
         network.rescale.fit(torch.from_numpy(digits()[1]).double())

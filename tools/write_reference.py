@@ -29,7 +29,8 @@ _SETTINGS_HEAD = """\
 
 One table in `src/pellucid/settings.py` feeds the flags of `pellucid train`, the keys of a
 `--config` file, the parameters of the estimators and this page (written by `make generated`).
-In TOML and Python a name has underscores instead of dashes: `--learning-rate` is `learning_rate`.
+In TOML and Python a name has underscores instead of dashes: `--learning-rate` is `learning_rate`; in
+Python, where `from` is a word of the language, `--from` is `from_`.
 The preset or the data decides a default that stands here as *by rule*; what was decided is printed
 when training starts and saved in `config.json`.
 """

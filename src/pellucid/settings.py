@@ -7,6 +7,7 @@ rule"; what was decided is printed and saved in `config.json`.
 
 import dataclasses
 import numbers
+import os
 import re
 import types
 import typing
@@ -42,7 +43,7 @@ class Row:
     """One setting as flags, TOML and the reference need it.
 
     Attributes:
-        name: name in Python and in TOML; the flag is the same with dashes.
+        name: name in Python.
         kind: `str`, `int`, `float` or `bool`.
         default: value when nothing is given; `None` means decided by rule.
         group: which part of the work it steers.
@@ -62,9 +63,14 @@ class Row:
     high: float | None
 
     @property
+    def key(self) -> str:
+        """The name in TOML: that in Python, without the line that keeps `from_` apart from a keyword."""
+        return self.name.rstrip("_")
+
+    @property
     def flag(self) -> str:
         """The command-line form, such as `--learning-rate`."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.key.replace("_", "-")
 
 
 def _row(
@@ -117,10 +123,19 @@ class Settings:
     backbone: str | None = _row(
         None,
         "network",
-        "Pretrained network to build on: efficientnet-lite0, any network of timm with --weights, or none; "
-        "default: one that is installed is considered for pictures that look like photographs",
+        "Pretrained network to build on: efficientnet-lite0, or any network of timm with --weights "
+        "(pictures), all-minilm-l6-v2 or glove-6b-50d (texts), or none; default: one that is installed is "
+        "considered for pictures that look like photographs, and for few texts",
     )
-    weights: str | None = _row(None, "network", "Local weights of --backbone: a .safetensors file")
+    weights: str | None = _row(
+        None,
+        "network",
+        "Local weights of --backbone: a .safetensors file (pictures), the folder of a sentence encoder or a "
+        "file of word vectors (texts)",
+    )
+    from_: str | None = _row(
+        None, "network", "Run or model folder whose network goes on: its weights and its classes are kept"
+    )
     cell: str | None = _row(None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"))
     tokens: str | None = _row(
         None,
@@ -191,6 +206,12 @@ class Settings:
         "training",
         "Loss function; default: cross-entropy for classes, mse for numbers",
         choices=("cross-entropy", "mse"),
+    )
+    rehearse: bool | None = _row(
+        None,
+        "training",
+        "With --from, learn again from a part of what the network was trained on; "
+        "default: where that data is still at hand",
     )
     label_smoothing: float | None = _row(
         None, "training", "Share of each target spread over all classes", low=0.0, high=0.9
@@ -275,9 +296,10 @@ class Settings:
         known = {row.name: row for row in ROWS}
         named: dict[str, Any] = {}
         for given, value in values.items():
-            name = given.replace("-", "_")
+            name = name_of(given)
             if name not in known:
-                raise UsageError(f"{place}: unknown setting {given!r}; known are {', '.join(sorted(known))}")
+                keys = sorted(row.key for row in ROWS)
+                raise UsageError(f"{place}: unknown setting {given!r}; known are {', '.join(keys)}")
             if name in named:
                 raise UsageError(f"{place}: setting {name!r} is given twice; leave one of them out")
             named[name] = value
@@ -300,6 +322,19 @@ ROWS: tuple[Row, ...] = tuple(
 )
 
 
+def name_of(key: str) -> str:
+    """The name in Python of a setting as TOML, a flag or Python itself names it.
+
+    Args:
+        key: such as `learning-rate` or `from`.
+
+    Returns:
+        Such as `learning_rate` or `from_`; an unknown name comes back as it is.
+    """
+    plain = key.replace("-", "_")
+    return next((row.name for row in ROWS if row.key == plain), plain)
+
+
 _KIND_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -307,7 +342,7 @@ def _checked(row: Row, value: Any) -> Any:
     """Bring a value to its plain type, or refuse it.
 
     A NumPy number becomes a plain one, `3.0` a whole number and, where any text will do, `32` the
-    text `"32"`: what is saved is JSON, whatever it came from.
+    text `"32"`, a path a text: what is saved is JSON, whatever it came from.
 
     Args:
         row: the setting.
@@ -322,6 +357,8 @@ def _checked(row: Row, value: Any) -> Any:
     """
     if value is None and row.default is None:
         return None
+    if row.kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     is_integer = isinstance(value, numbers.Integral) and is_number
     right_type = {

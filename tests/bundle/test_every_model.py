@@ -145,10 +145,9 @@ def test_the_hidden_layer(each):
         with pytest.raises(DataError, match="it has no hidden layer"):
             each.transform(inputs)
     else:
-        head = each.network.head
-        linear = head if isinstance(head, torch.nn.Linear) else head.linear
-        assert each.transform(inputs).shape == (5, linear.in_features)
-        assert each.transform(inputs[:0]).shape == (0, linear.in_features)
+        first = next(layer for layer in each.network.head.modules() if isinstance(layer, torch.nn.Linear))
+        assert each.transform(inputs).shape == (5, first.in_features)
+        assert each.transform(inputs[:0]).shape == (0, first.in_features)
 
 
 @pytest.mark.parametrize("name", ON_NETWORK)

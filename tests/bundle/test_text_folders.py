@@ -19,7 +19,7 @@ from pellucid.errors import ModelFileError
 from small_models import CLASSES, reseal, sealed
 from text_models import encoder, text_model
 
-NETWORKS = ["text-cnn", "rnn of sub-words", "bag", "svm-on-text-cnn"]
+NETWORKS = ["text-cnn", "rnn of sub-words", "bag", "svm-on-text-cnn", "sentence-encoder", "word-vectors"]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from number_models import number_model, write_ink
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from small_models import trained_model, write_digits
+from watched_models import watched
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,26 @@ def test_json_is_one_document_on_standard_output(run, data, capfd):
     document = json.loads(capfd.readouterr().out)
     assert list(document["test"]) == ["accuracy", "macro_f1", "log_loss", "expected_calibration_error"]
     assert document["data"]["examples"] == 200
+
+
+def test_drift_is_said_and_stands_in_the_document(data, tmp_path, capfd):
+    save(watched(trained_model(), train=700, validation=300), tmp_path / "model", {})
+    assert main(["evaluate", str(tmp_path / "model"), str(data), "--json"]) == 0
+    drift = json.loads(capfd.readouterr().out)["drift"]
+    assert drift["examples"] == 200
+    assert drift["reference_examples"] == 300
+    assert 0.3 < drift["foreignness"]["superiority"] < 0.7
+    assert main(["evaluate", str(tmp_path / "model"), str(data)]) == 0
+    output = capfd.readouterr().out
+    assert "Unlike the training data: " in output
+    assert " ".join(drift["verdict"].split()) in " ".join(output.split())
+
+
+def test_without_a_detector_nothing_is_said_of_drift(run, data, capfd):
+    assert main(["evaluate", str(run), str(data), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["drift"] is None
+    assert main(["evaluate", str(run), str(data)]) == 0
+    assert "Drift" not in capfd.readouterr().out
 
 
 def test_the_seed_moves_the_intervals_and_nothing_else(run, data, capfd):

@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from number_models import number_model
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from small_models import CLASSES, trained_model, write_digits
+from watched_models import watched
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +28,11 @@ def test_csv_goes_to_standard_output_and_words_to_standard_error(run, tmp_path, 
     assert main(["predict", str(run), *map(str, paths), str(tmp_path / "bad.png")]) == 0
     output = capfd.readouterr()
     rows = list(csv.DictReader(io.StringIO(output.out)))
-    assert list(rows[0]) == ["input", "label", "probability", "error"]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
     assert [row["input"] for row in rows] == [*map(str, paths), str(tmp_path / "bad.png")]
     assert rows[3] == {
         "input": str(tmp_path / "bad.png"), "label": "", "probability": "",
-        "error": "empty file (zero bytes)",
+        "error": "empty file (zero bytes)", "unlike": "",
     }  # fmt: skip
     assert output.err == "3 pictures labelled, 1 could not be read: see the column error\n"
 
@@ -39,10 +42,27 @@ def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):
     out = tmp_path / "answers.csv"
     words = ["predict", str(run / "model"), str(tmp_path / "pictures"), "--out", str(out), "--probabilities"]
     assert main(words) == 0
-    assert out.read_text().startswith(",".join(["input,label,probability,error", *CLASSES]) + "\n")
+    assert out.read_text().startswith(",".join(["input,label,probability,error,unlike", *CLASSES]) + "\n")
     output = capfd.readouterr()
     assert output.out == ""
     assert output.err == "3 pictures labelled\n"
+
+
+def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):
+    save(watched(trained_model(), train=1000, validation=300), tmp_path / "model", {})
+    paths = write_digits(tmp_path / "pictures", range(1400, 1440))
+    chance = np.random.default_rng(0)
+    for path in paths[:20]:
+        Image.fromarray(chance.integers(0, 256, (8, 8), np.uint8)).save(path)
+    assert main(["predict", str(tmp_path / "model"), str(tmp_path / "pictures")]) == 0
+    output = capfd.readouterr()
+    rows = list(csv.DictReader(io.StringIO(output.out)))
+    alarms = sum(float(row["unlike"]) > 0.95 for row in rows)
+    assert alarms >= 10
+    said = f"{alarms} pictures ({100 * alarms / 40:.3g} %) unlike the training data, where 5 % is no alarm"
+    assert f"{said}: see the column unlike\n" in output.err
+    assert "Drift: in " in output.err
+    assert max(map(len, output.err.splitlines())) <= 100
 
 
 def test_a_table_with_a_column_of_ones_own(run, tmp_path, capfd):
@@ -93,7 +113,7 @@ def test_a_reader_that_leaves_early_is_no_error(run, tmp_path):
     (tmp_path / "table.csv").write_text("image\n" + "0000.png\n" * 20_000)
     with pellucid("predict", run, tmp_path / "table.csv", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"input,label,probability,error\n"
+        assert process.stdout.readline() == b"input,label,probability,error,unlike\n"
         process.stdout.close()
         assert process.stderr is not None
         said = process.stderr.read().decode()

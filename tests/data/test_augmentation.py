@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from pellucid.data.augmentation import Augmentation, MirrorProbe, augmented_batch, probe_mirroring
+from pellucid.data import augmentation as augmentation_module
+from pellucid.data.augmentation import (
+    Augmentation,
+    MirrorProbe,
+    augmented_batch,
+    probe_mirroring,
+    small_pictures,
+)
 
 
 def _pictures(count=6, height=5, width=7, channels=3):
@@ -79,6 +86,27 @@ def test_mirroring_is_refused_for_digits_and_allowed_for_symmetric_pictures():
     allowed = probe_mirroring(symmetric, labels, every, np.random.default_rng(0))
     assert allowed.keeps_class
     assert allowed.lost <= 2 * allowed.gained
+
+
+def test_small_pictures_are_the_means_of_blocks():
+    pixels = _pictures(2, 41, 50)  # blocks of 3 x 3; two rows and two columns are left over
+    expected = [
+        pixels[:, 3 * row : 3 * row + 3, 3 * column : 3 * column + 3].mean(axis=(1, 2)) - 127.5
+        for row in range(13)
+        for column in range(16)
+    ]
+    small = small_pictures(pixels)
+    assert small.shape == (2, 13, 16, 3)
+    np.testing.assert_allclose(small.reshape(2, -1, 3), np.stack(expected, axis=1), rtol=1e-5, atol=1e-4)
+
+
+def test_how_many_pictures_are_in_memory_changes_no_verdict(monkeypatch):
+    bunch = load_digits()
+    pixels = (bunch.images * 15).astype(np.uint8)[..., None].repeat(4, axis=1).repeat(4, axis=2)
+    labels, every = bunch.target.astype(np.int64), np.arange(len(bunch.target))
+    whole = probe_mirroring(pixels, labels, every, np.random.default_rng(0))
+    monkeypatch.setattr(augmentation_module, "PROBE_BYTES", 100 * 32 * 32)
+    assert probe_mirroring(pixels, labels, every, np.random.default_rng(0)) == whole
 
 
 @pytest.mark.parametrize("count", [0, 1])

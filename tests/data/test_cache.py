@@ -225,7 +225,7 @@ def test_one_flipped_byte_in_a_column_is_noticed(class_folders: Path, own_cache:
     assert calls(listing) != []
 
 
-@pytest.mark.parametrize("document", [b"", b"{", b"[]", b'{"format": 99}', b'{"format": 1}'])
+@pytest.mark.parametrize("document", [b"", b"{", b"[]", b'{"format": 99}', b'{"format": 2}'])
 def test_damaged_descriptions_are_made_again(class_folders: Path, own_cache: Path, document: bytes) -> None:
     listing = read_data(str(class_folders), Settings())
     decode_all(listing, Settings())

@@ -323,17 +323,6 @@ def test_formats_off_the_list_are_not_tried() -> None:
         decode_picture(encoded(scene(), "ICO"))
 
 
-@pytest.mark.parametrize("form", ["JPEG", "MPO"])
-def test_huge_photographs_are_decoded_small_and_keep_their_size(form: str) -> None:
-    rows = np.linspace(0, 255, 3000).astype(np.uint8)
-    photograph = np.broadcast_to(rows[:, None, None], (3000, 4000, 3))
-    content = encoded(np.ascontiguousarray(photograph), form)
-    decoded = decode_picture(content, (64, 64))
-    assert decoded.pixels.shape == (375, 500, 3)
-    assert decoded.size == (3000, 4000)
-    assert decode_picture(content).pixels.shape == (3000, 4000, 3)
-
-
 def test_pillows_warnings_do_not_leak_and_filters_come_back() -> None:
     before = list(warnings.filters)
     large = png_with_header(9500, 9500)

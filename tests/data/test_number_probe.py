@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.data import prepare
+from pellucid.data import number_probe, prepare
 from pellucid.data.number_probe import VariationProbe, probe_variations
 from pellucid.settings import Settings
 
@@ -46,6 +46,16 @@ def test_the_data_says_what_keeps_the_number(clothes, name, mirroring, shifting)
     found = probe_variations(pixels, numbers, train, SHIFT, np.random.default_rng(0))
     assert [each.keeps_number for each in found] == [mirroring, shifting]
     assert [each.can_tell for each in found] == [name != "chance"] * 2
+
+
+def test_how_many_pictures_are_in_memory_changes_no_verdict(clothes, monkeypatch):
+    pixels, train = clothes
+    numbers = NUMBERS["horizontal place"](pixels)
+    whole = probe_variations(pixels, numbers, train, SHIFT, np.random.default_rng(0))
+    monkeypatch.setattr(number_probe, "PROBE_BYTES", 100 * 28 * 28)
+    parts = probe_variations(pixels, numbers, train, SHIFT, np.random.default_rng(0))
+    assert parts[0] == whole[0]
+    assert parts[1].keeps_number == whole[1].keeps_number  # its shifts are drawn part by part
 
 
 def test_a_few_pictures_cannot_tell(clothes):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_pictures import scene
-from pellucid.data.sizing import fit_picture, training_size
+from pellucid.data.sizing import fit_picture, inner_size, training_size
 from pellucid.settings import Settings
 
 sides = st.integers(1, 90)
@@ -48,6 +48,30 @@ def test_fitting_gives_the_size_and_invents_no_value(
     assert fitted.shape == (new_height, new_width, new_channels)
     assert fitted.dtype == np.uint8
     assert (fitted == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("own", "size", "inner"),
+    [
+        ((3000, 4000), (128, 128), (96, 128)),
+        ((4000, 3000), (128, 128), (128, 96)),
+        ((538, 671), (128, 128), (103, 128)),
+        ((10, 20), (40, 40), (20, 40)),
+        ((1, 5000), (64, 32), (1, 32)),
+    ],
+)
+def test_the_size_inside(own: tuple[int, int], size: tuple[int, int], inner: tuple[int, int]) -> None:
+    assert inner_size(own, size) == inner
+
+
+def test_a_reduced_picture_is_fitted_by_its_own_aspect() -> None:
+    """At a half, 538 x 671 is 269 x 336, and 128 of those 336 columns would go with 102 rows."""
+    half = np.full((269, 336, 1), 255, np.uint8)
+    half[0] = half[-1] = half[:, 0] = half[:, -1] = 0  # the colour of what is padded
+    half[1:-1, 1:-1] = 255
+    rows = (fit_picture(half, (128, 128), 1)[:, 64, 0] > 0).sum()
+    own_rows = (fit_picture(half, (128, 128), 1, (538, 671))[:, 64, 0] > 0).sum()
+    assert (rows, own_rows) == (102, 103)
 
 
 @given(st.integers(20, 240), st.integers(20, 240), st.integers(16, 64))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encoding.written import ENGLISH, everyone
-from pellucid.encoding import ENCODERS, TokenEncoder, fit_tokens
+from pellucid.encoding import ENCODERS, TokenEncoder, WordPieceEncoder, fit_tokens
 from pellucid.encoding import strict as strict_module
 from pellucid.encoding.strict import read_content
 from pellucid.encoding.tokenizing import CHARACTERS, SUB_WORDS, WORDS
@@ -48,6 +48,39 @@ def written(document: object) -> bytes:
 def test_impossible_parts_are_refused(settings: object, parts: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TokenEncoder.from_parts(settings, written(parts))
+
+
+PIECES = {"entries": ["[CLS]", "[SEP]", "a", "##b"]}
+STATED_PIECES = {"length": 8, "vocabulary": 6, "lower_case": True}
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts", "message"),
+    [
+        ([], PIECES, "tokenizer: list found, an object expected"),
+        (STATED_PIECES | {"tokens": "words"}, PIECES, r"unknown keys \['tokens'\]"),
+        ({"length": 8, "vocabulary": 6}, PIECES, r"missing keys \['lower_case'\]"),
+        (STATED_PIECES | {"lower_case": 1}, PIECES, "lower_case: 1 is neither true nor false"),
+        (STATED_PIECES | {"lower_case": "no"}, PIECES, "lower_case: no is neither true nor false"),
+        (STATED_PIECES | {"length": 2}, PIECES, "length: 2 is no whole number from 3"),
+        (STATED_PIECES | {"length": True}, PIECES, "length: True is no whole number"),
+        (STATED_PIECES | {"vocabulary": 7}, PIECES, "vocabulary: 6 ids found, 7 stated"),
+        (STATED_PIECES | {"vocabulary": 10**30}, PIECES, "vocabulary: 10+ is no whole number"),
+        (STATED_PIECES, PIECES | {"normalizer": {}}, r"unknown keys \['normalizer'\]"),
+        (STATED_PIECES, {"entries": {"a": 1}}, "entries: no list of at most"),
+        (STATED_PIECES, {"entries": ["[CLS]", "[SEP]", "a", "a"]}, "entries: one of them stands twice"),
+        (STATED_PIECES, {"entries": ["[CLS]", "[SEP]", "[PAD]", "a"]}, r"entries: \[PAD\] has an id of its"),
+        (STATED_PIECES, {"entries": ["[SEP]", "a", "b", "c"]}, r"entries: \[CLS\] is missing"),
+        (
+            STATED_PIECES,
+            {"entries": ["[CLS]", "[SEP]", "a", "\ud800"]},
+            "entries: one of them is not Unicode",
+        ),
+    ],
+)
+def test_impossible_word_pieces_are_refused(settings: object, parts: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        WordPieceEncoder.from_parts(settings, written(parts))
 
 
 @pytest.mark.parametrize(
@@ -99,10 +132,10 @@ def test_whatever_stands_in_the_files_is_read_or_refused(kind: str, data: st.Dat
         name: data.draw(
             st.one_of(json_values, st.sampled_from(["words", "characters", "sub-words", 0, 1, 2, 8]))
         )
-        for name in ("tokens", "length", "vocabulary", "words", "shortest", "longest", "kept")
+        for name in ("tokens", "length", "vocabulary", "words", "shortest", "longest", "kept", "lower_case")
         if data.draw(st.booleans())
     }
-    names = ("entries", "merges") if kind == "tokens" else ("names",)
+    names = {"tokens": ("entries", "merges"), "word-pieces": ("entries",)}.get(kind, ("names",))
     content = data.draw(
         st.one_of(
             st.binary(max_size=40), st.fixed_dictionaries({name: json_values for name in names}).map(written)
@@ -113,6 +146,26 @@ def test_whatever_stands_in_the_files_is_read_or_refused(kind: str, data: st.Dat
     except ValueError:
         return
     assert encoder.vocabulary >= 2
+
+
+@given(
+    entries=st.lists(st.one_of(st.text(max_size=3), st.sampled_from(["[CLS]", "[SEP]", "[UNK]", "##", "#"]))),
+    length=st.integers(0, 9),
+    lower_case=st.booleans(),
+)
+def test_whatever_pieces_are_read_give_ids_of_theirs(
+    entries: list[str], length: int, lower_case: bool
+) -> None:
+    marked = ["[CLS]", "[SEP]", *entries]
+    stated = {"length": length, "vocabulary": len(marked) + 2, "lower_case": lower_case}
+    try:
+        encoder = WordPieceEncoder.from_parts(stated, written({"entries": marked}))
+    except ValueError:
+        return
+    found = encoder.encode(["".join(entries), *ENGLISH])
+    assert 1 <= found.ids.min()
+    assert found.ids.max() < encoder.vocabulary
+    assert found.lengths.max() <= length
 
 
 def test_a_file_is_never_given_to_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +181,8 @@ def test_a_file_is_never_given_to_the_library(monkeypatch: pytest.MonkeyPatch) -
         )
     again = TokenEncoder.from_parts(encoder.to_json(), encoder.content())
     assert again.encode(ENGLISH).ids.tolist() == encoder.encode(ENGLISH).ids.tolist()
+    pieces = WordPieceEncoder.from_parts(STATED_PIECES, written(PIECES))
+    assert pieces.encode(["AB"]).ids.tolist() == [2, 4, 5, 3]
 
 
 def test_characters_may_be_any() -> None:

@@ -144,3 +144,30 @@ def test_two_examples_and_one_class():
     models = {"majority": np.array([[1.0, 0.0]] * 2), "cnn": np.array([[0.9, 0.1]] * 2)}
     for metric in ("accuracy", "macro-f1", "log-loss"):
         assert recommend(labels, models, metric).name == "majority"
+
+
+def answers_with(labels, wrong, sureness):
+    """Probabilities of two classes that name the class of the first so many examples wrong."""
+    named = np.where(np.arange(len(labels)) < wrong, 1 - labels, labels)
+    return np.where(np.eye(2)[named] == 1, sureness, 1 - sureness)
+
+
+def test_of_few_examples_the_log_loss_tells_what_accuracy_cannot():
+    """5 more of 24 right is chance to McNemar's test (p = 0.06), but every probability says otherwise."""
+    labels = np.arange(24) % 2
+    rows = {
+        "majority": np.full((24, 2), 0.5),
+        "svm": answers_with(labels, 6, 0.52),
+        "svm-on-cnn": answers_with(labels, 1, 0.9),
+    }
+    found = recommend(labels, rows, "accuracy")
+    assert found.name == "svm-on-cnn"
+    assert found.reason.endswith("and clearly by log loss.")
+
+
+def test_of_few_examples_a_lead_that_the_log_loss_does_not_bear_out_is_not_real():
+    labels = np.arange(24) % 2
+    rows = {"svm": answers_with(labels, 4, 0.9), "cnn": answers_with(labels, 3, 0.9999)}
+    found = recommend(labels, rows, "accuracy")
+    assert found.name == "svm"
+    assert "is not real; svm is the simpler model" in found.reason

@@ -28,6 +28,11 @@ def changed_bag(**values):
     return design("bag", Settings(), TEXTS).to_json() | values
 
 
+def changed_sentence(**values):
+    """A good config's JSON of a transformer with some values replaced."""
+    return design("sentence-encoder", Settings(), TEXTS).to_json() | values
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_config_survives_json(name):
     config = design(name, Settings(dropout=0.25), facts_for(name))
@@ -67,6 +72,10 @@ def test_config_survives_json(name):
         (changed_bag(embedding=10**9), "embedding: 1000000000 is outside 0 to 16384"),
         (changed_bag(kernels=[65]), "kernels: 65 is outside 1 to 64"),
         (changed_bag(kernels=3), "kernels: a list of at most 70 whole numbers expected"),
+        (changed_bag(transformer_layers=71), "transformer_layers: 71 is outside 0 to 70"),
+        (changed_bag(attention_heads=10**9), "attention_heads: 1000000000 is outside 0 to 256"),
+        (changed_bag(feed_forward=2**40), "feed_forward: 1099511627776 is outside 0 to 131072"),
+        (changed_bag(attention_heads=True), "attention_heads: bool found, a whole number expected"),
         (changed_bag(cell="elman"), "cell: 'elman' is not one of , lstm, gru"),
         (changed_bag(groups=[2, 51]), r"groups: \[2, 51\] do not ascend from 2 to the vocabulary of 50"),
         (changed_bag(groups=[0, 50]), r"groups: \[0, 50\] do not ascend from 2"),
@@ -85,7 +94,9 @@ json_values = st.recursive(
 )
 
 
-@pytest.mark.parametrize("good", [changed(), changed_bag()], ids=["cnn", "bag"])
+@pytest.mark.parametrize(
+    "good", [changed(), changed_bag(), changed_sentence()], ids=["cnn", "bag", "sentence-encoder"]
+)
 @given(data=st.data(), value=json_values)
 def test_any_value_in_any_field_is_read_or_refused(good, data, value):
     name = data.draw(st.sampled_from(sorted(good)))
@@ -121,6 +132,15 @@ def test_any_value_in_any_field_is_read_or_refused(good, data, value):
         (changed_bag(name="text-cnn", embedding=8, kernels=[2, 2]), r"text-cnn: kernels \[2, 2\], where"),
         (changed_bag(name="text-cnn", kernels=[2]), "text-cnn: at least 1 of widths and an embedding of 1"),
         (changed_bag(name="rnn", embedding=8), "rnn: at least 1 of widths, an embedding of 1 and a cell"),
+        (changed_bag(name="word-vectors"), "word-vectors: an embedding of at least 1 expected, 0 found"),
+        (changed_bag(name="word-vectors", vocabulary=5_000_000, groups=[], embedding=101), "over the limit"),
+        (changed_sentence(embedding=0), "sentence-encoder: at least 1 of embedding, .* 0, 2, 4, 256 found"),
+        (changed_sentence(transformer_layers=0), "sentence-encoder: at least 1 of .* 64, 0, 4, 256 found"),
+        (changed_sentence(attention_heads=0), "sentence-encoder: at least 1 of .* 64, 2, 0, 256 found"),
+        (changed_sentence(feed_forward=0), "sentence-encoder: at least 1 of .* 64, 2, 4, 0 found"),
+        (changed_sentence(attention_heads=6), "sentence-encoder: 64 numbers do not split into 6 heads"),
+        (changed_sentence(input_shape=[8193]), "sentence-encoder: texts of 8193 tokens, where 8192 are"),
+        (changed_sentence(feed_forward=131_072, transformer_layers=70), "parameters is over the limit"),
     ],
 )
 def test_layers_that_cannot_stand_are_refused_before_memory_is_taken(values, message):
@@ -187,4 +207,4 @@ def test_design_refuses_texts_that_cannot_be_learnt_so(name, settings, message):
 
 def test_configs_of_pictures_have_no_words_of_texts():
     written = design("cnn", Settings(), DIGITS).to_json()
-    assert not {"vocabulary", "embedding", "kernels", "cell", "groups"} & set(written)
+    assert not {"vocabulary", "embedding", "kernels", "cell", "groups", "attention_heads"} & set(written)

@@ -175,3 +175,22 @@ def test_bag_by_hand():
     rows = table("bag", Settings(width=6, depth=2), TEXTS)
     assert rows["sum"] == ("sum", "weighed sum", (6,), 50 * 6 + 6, 40 * 6, (40,))
     assert rows["linear2"] == ("linear2", "linear", (6,), 6 * 6 + 6, 36, (40,))
+
+
+def test_sentence_encoder_by_hand():
+    rows = table("sentence-encoder", Settings(depth=1, width=6), TEXTS)
+    assert rows["encoder.places"] == ("encoder.places", "vectors of place", (40, 64), 40 * 64, 0, (1,))
+    thrice = ("encoder.layer1.query_key_value", "linear", (40, 192), 65 * 192, 40 * 64 * 192, (1,))
+    assert rows["encoder.layer1.query_key_value"] == thrice
+    # Of each pair of tokens 64 products for the weight, and 64 for what is mixed by it.
+    mixed = ("encoder.layer1.attend", "attention x4", (40, 64), 0, 2 * 40 * 40 * 64, (40,))
+    assert rows["encoder.layer1.attend"] == mixed
+    assert rows["encoder.layer2.norm2"] == ("encoder.layer2.norm2", "layer norm", (40, 64), 128, 0, (40,))
+    assert rows["encoder.unit"] == ("encoder.unit", "to length 1", (64,), 0, 0, (40,))
+    assert rows["head.linear1"] == ("head.linear1", "linear", (6,), 65 * 6, 64 * 6, (40,))
+
+
+def test_word_vectors_by_hand():
+    rows = table("word-vectors", facts=TEXTS._replace(embedding=4))
+    assert rows["words"] == ("words", "mean and maximum", (8,), 50 * 4, 40 * 4, (40,))
+    assert rows["head.linear"].parameters == 8 * 3 + 3

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from pellucid.networks import layers
 from pellucid.networks.initialisation import initialise_layers
 from pellucid.networks.layers import (
     Add,
@@ -33,6 +34,15 @@ def test_standardise_agrees_with_numpy_on_offset_features_over_several_chunks():
     np.testing.assert_allclose(layer.mean, values.astype(np.float64).mean(0), rtol=1e-6)
     np.testing.assert_allclose(layer.std, values.astype(np.float64).std(0), rtol=1e-6)
     assert layer(torch.from_numpy(values)).std(0).tolist() == pytest.approx([1, 1, 1], rel=1e-2)
+
+
+def test_standardise_takes_large_pictures_a_few_at_a_time(monkeypatch):
+    pictures = np.random.default_rng(0).integers(0, 256, (7, 3, 20, 30)).astype(np.float32)
+    monkeypatch.setattr(layers, "_CHUNK_VALUES", 4000)  # two pictures
+    layer = Standardise((3, 20, 30))
+    layer.fit(torch.from_numpy(pictures))
+    np.testing.assert_allclose(layer.mean.flatten(), pictures.mean((0, 2, 3), dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(layer.std.flatten(), pictures.std((0, 2, 3), dtype=np.float64), rtol=1e-6)
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 255.0, -1e20])

@@ -102,3 +102,20 @@ def test_the_stem_is_frozen():
     assert [name for name, part in network.named_parameters() if not part.requires_grad] == [
         "body.stem.weight"
     ]
+
+
+def test_pictures_in_8_bits_give_the_same_bytes(photographs, monkeypatch):
+    """Only those that are worth reading become floats."""
+    monkeypatch.setattr(whitening, "_MOST_VALUES", 1)
+    monkeypatch.setattr(whitening, "_FEWEST_IMAGES", 8)
+    filled = []
+    for inputs in (photographs.to(torch.uint8), photographs):
+        network = build(design("cnn", Settings(), InputFacts((3, 40, 40), 2, 30)))
+        network.initialise_from_data(inputs)
+        filled.append((network.standardise.mean, network.standardise.std, network.body.stem.weight))
+    assert network.body.stem.distance((30, 3, 40, 40)) == 4
+    alone = WhiteningStem(3, 24, kernel=2, stride=1)
+    alone.fit(network.standardise(photographs))
+    for one, other in zip(*filled, strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(filled[0][2], alone.weight)

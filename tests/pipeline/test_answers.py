@@ -11,8 +11,8 @@ from pellucid.errors import StorageError, UsageError
 from pellucid.pipeline.answers import Answer, answers_to, column_names
 
 ANSWERS = [
-    Answer("photos/a.png", "cat", 0.75, "", (0.75, 0.25)),
-    Answer("photos/b.png", None, None, "truncated image", (None, None)),
+    Answer("photos/a.png", "cat", 0.75, "", 0.5, (0.75, 0.25)),
+    Answer("photos/b.png", None, None, "truncated image", None, (None, None)),
 ]
 
 
@@ -25,9 +25,9 @@ def write(out, answers=ANSWERS, classes=("cat", "dog")):
 def test_csv(tmp_path):
     write(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().splitlines() == [
-        "input,label,probability,error,cat,dog",
-        "photos/a.png,cat,0.75,,0.75,0.25",
-        "photos/b.png,,,truncated image,,",
+        "input,label,probability,error,unlike,cat,dog",
+        "photos/a.png,cat,0.75,,0.5,0.75,0.25",
+        "photos/b.png,,,truncated image,,,",
     ]
 
 
@@ -35,13 +35,16 @@ def test_jsonl(tmp_path):
     write(tmp_path / "out.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert lines == [
-        {"input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "cat": 0.75, "dog": 0.25},
+        {
+            "input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "unlike": 0.5,
+            "cat": 0.75, "dog": 0.25,
+        },
         {
             "input": "photos/b.png", "label": None, "probability": None, "error": "truncated image",
-            "cat": None, "dog": None,
+            "unlike": None, "cat": None, "dog": None,
         },
     ]  # fmt: skip
-    assert list(lines[0]) == ["input", "label", "probability", "error", "cat", "dog"]
+    assert list(lines[0]) == ["input", "label", "probability", "error", "unlike", "cat", "dog"]
 
 
 def test_parquet(tmp_path):
@@ -50,7 +53,7 @@ def test_parquet(tmp_path):
         for start in range(0, len(many), 256):
             sink(many[start : start + 256])
     table = parquet.read_table(tmp_path / "out.parquet")
-    assert table.column_names == ["input", "label", "probability", "error", "cat", "dog"]
+    assert table.column_names == ["input", "label", "probability", "error", "unlike", "cat", "dog"]
     assert [str(kind) for kind in table.schema.types] == [
         "string",
         "string",
@@ -58,13 +61,17 @@ def test_parquet(tmp_path):
         "string",
         "double",
         "double",
+        "double",
     ]
     assert table.num_rows == 10_000
     assert table.slice(9998, 2).to_pylist() == [
-        {"input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "cat": 0.75, "dog": 0.25},
+        {
+            "input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "unlike": 0.5,
+            "cat": 0.75, "dog": 0.25,
+        },
         {
             "input": "photos/b.png", "label": None, "probability": None, "error": "truncated image",
-            "cat": None, "dog": None,
+            "unlike": None, "cat": None, "dog": None,
         },
     ]  # fmt: skip
     assert parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups <= 3
@@ -78,12 +85,12 @@ def test_numbers_are_labels_without_a_probability(tmp_path):
         with answers_to(tmp_path / f"out.{ending}", (), are_numbers=True) as sink:
             sink(NUMBERS)
     assert (tmp_path / "out.csv").read_text().splitlines() == [
-        "input,label,probability,error", "a.png,-3.25,,", "b.png,,,truncated image",
+        "input,label,probability,error,unlike", "a.png,-3.25,,,", "b.png,,,truncated image,",
     ]  # fmt: skip
     first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
-    assert first == {"input": "a.png", "label": -3.25, "probability": None, "error": ""}
+    assert first == {"input": "a.png", "label": -3.25, "probability": None, "error": "", "unlike": None}
     table = parquet.read_table(tmp_path / "out.parquet")
-    assert [str(kind) for kind in table.schema.types] == ["string", "double", "double", "string"]
+    assert [str(kind) for kind in table.schema.types] == ["string", "double", "double", "string", "double"]
     assert table.to_pylist() == [first, second]
 
 
@@ -92,25 +99,27 @@ def test_nothing_to_say_is_a_file_without_rows(ending, tmp_path):
     write(tmp_path / f"out.{ending}", [])
     assert (tmp_path / f"out.{ending}").exists()
     if ending == "csv":
-        assert (tmp_path / "out.csv").read_text() == "input,label,probability,error,cat,dog\n"
+        assert (tmp_path / "out.csv").read_text() == "input,label,probability,error,unlike,cat,dog\n"
     if ending == "parquet":
         assert parquet.read_table(tmp_path / "out.parquet").num_rows == 0
 
 
 def test_standard_output_is_csv_in_utf8(capfdbinary):
     write(None, [Answer("ä\n.png", "猫", 1.0, "")], ())
-    assert capfdbinary.readouterr().out == 'input,label,probability,error\n"ä\n.png",猫,1.0,\n'.encode()
+    assert (
+        capfdbinary.readouterr().out == 'input,label,probability,error,unlike\n"ä\n.png",猫,1.0,,\n'.encode()
+    )
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_a_spreadsheet_never_takes_a_text_for_a_formula(start, tmp_path):
     hostile = f'{start}cmd|"/C calc"!A0'
-    answer = Answer(hostile, hostile, 0.5, hostile, (0.5, 1e-9))
+    answer = Answer(hostile, hostile, 0.5, hostile, 0.25, (0.5, 1e-9))
     write(tmp_path / "out.csv", [answer], (hostile, "dog"))
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         header, row = csv.reader(file)
-    assert header == ["input", "label", "probability", "error", "'" + hostile, "dog"]
-    assert row == ["'" + hostile, "'" + hostile, "0.5", "'" + hostile, "0.5", "1e-09"]
+    assert header == ["input", "label", "probability", "error", "unlike", "'" + hostile, "dog"]
+    assert row == ["'" + hostile, "'" + hostile, "0.5", "'" + hostile, "0.25", "0.5", "1e-09"]
     write(tmp_path / "out.jsonl", [answer], (hostile, "dog"))
     assert json.loads((tmp_path / "out.jsonl").read_text())["label"] == hostile
     write(tmp_path / "out.parquet", [answer], (hostile, "dog"))
@@ -142,9 +151,9 @@ def test_a_name_that_is_no_unicode_shows_its_bytes(tmp_path):
 
 
 def test_no_two_columns_share_a_name():
-    assert column_names(["cat", "dog"])[4:] == ["cat", "dog"]
-    assert column_names(["label", "error"])[4:] == ["class label", "class error"]
-    assert column_names(["label", "class label"])[4:] == ["class class label", "class label"]
+    assert column_names(["cat", "dog"])[5:] == ["cat", "dog"]
+    assert column_names(["label", "unlike"])[5:] == ["class label", "class unlike"]
+    assert column_names(["label", "class label"])[5:] == ["class class label", "class label"]
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out", "out.csv.gz", "csv"])

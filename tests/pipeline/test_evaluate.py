@@ -135,7 +135,7 @@ def test_the_document(run, tmp_path):
     write_digits(tmp_path / "data", range(1000, 1100), by_class=True)
     done = evaluate(run, str(tmp_path / "data"), Settings())
     document = json.loads(json.dumps(done.to_json(), allow_nan=False))
-    assert list(document) == ["format", "task", "run", "data", "classes", "test", "confusion"]
+    assert list(document) == ["format", "task", "run", "data", "classes", "test", "drift", "confusion"]
     assert document["data"] == {
         "place": str(tmp_path / "data"), "rows": "all rows", "examples": 100, "skipped": 0,
     }  # fmt: skip
@@ -245,7 +245,7 @@ def test_numbers_mean_nothing_to_a_classifier(run, tmp_path):
 def test_the_document_of_numbers(numbers_run, tmp_path):
     done = evaluate(numbers_run, str(write_ink(tmp_path, range(1000, 1100))), Settings())
     document = json.loads(json.dumps(done.to_json(), allow_nan=False))
-    assert list(document) == ["format", "task", "run", "data", "classes", "test"]
+    assert list(document) == ["format", "task", "run", "data", "classes", "test", "drift"]
     assert document["task"] == "image-regression"
     assert document["classes"] == []
     assert document["test"] == done.scores.to_json()

@@ -16,6 +16,7 @@ from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.pipeline.predict import predict
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
+from watched_models import watched
 
 PIXELS, LABELS = digits()
 
@@ -46,17 +47,38 @@ def expected_labels(indices):
 def test_files_are_labelled_in_the_order_given(run, tmp_path):
     paths = write_digits(tmp_path / "pictures", range(5))[::-1]
     done, rows = ask(run, paths, tmp_path)
-    assert list(rows[0]) == ["input", "label", "probability", "error"]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
     assert [row["input"] for row in rows] == [str(path) for path in paths]
     assert [row["label"] for row in rows] == expected_labels([4, 3, 2, 1, 0])
     assert [row["error"] for row in rows] == [""] * 5
     assert (done.labelled, done.unreadable, done.warnings) == (5, 0, ())
 
 
+def test_how_unlike_the_training_data_each_input_is(tmp_path):
+    model = watched(trained_model(), train=1000, validation=300)
+    save(model, tmp_path / "model", {})
+    paths = write_digits(tmp_path / "pictures", range(1400, 1430))
+    (tmp_path / "pictures" / "0000.png").write_bytes(b"")
+    done, rows = ask(tmp_path / "model", [tmp_path / "pictures"], tmp_path)
+    assert rows[0]["unlike"] == ""
+    said = model.answer(PIXELS[1400:1430]).unlike
+    np.testing.assert_allclose([float(row["unlike"]) for row in rows[1:]], said, atol=2e-6)
+    assert (len(paths), done.unlike, done.expected) == (30, (said > 0.95).sum(), 0.05)
+    assert done.drift.examples == 30
+    few, _ = ask(tmp_path / "model", paths[:5], tmp_path)
+    assert few.drift is None
+
+
+def test_a_model_without_a_detector_leaves_the_column_empty(run, tmp_path):
+    done, rows = ask(run, write_digits(tmp_path / "pictures", range(25)), tmp_path)
+    assert {row["unlike"] for row in rows} == {""}
+    assert (done.unlike, done.drift) == (None, None)
+
+
 def test_probabilities_of_every_class(run, tmp_path):
     paths = write_digits(tmp_path / "pictures", range(300))
     _, rows = ask(run, paths, tmp_path, with_probabilities=True)
-    assert list(rows[0]) == ["input", "label", "probability", "error", *CLASSES]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike", *CLASSES]
     found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
     assert np.allclose(found, trained_model().predict_proba(PIXELS[:300]), atol=1e-7)
     assert [float(row["probability"]) for row in rows] == found.max(axis=1).tolist()
@@ -315,7 +337,7 @@ def test_numbers_stand_in_the_column_of_labels(name, tmp_path):
     paths = write_digits(tmp_path / "pictures", range(600, 605))
     (tmp_path / "pictures" / "bad.png").write_bytes(b"")
     done, rows = ask(tmp_path / "model", [*paths, tmp_path / "pictures" / "bad.png"], tmp_path)
-    assert list(rows[0]) == ["input", "label", "probability", "error"]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
     assert [float(row["label"]) for row in rows[:5]] == pytest.approx(model.predict_values(PIXELS[600:605]))
     assert [row["probability"] for row in rows] == [""] * 6
     assert rows[5]["label"] == ""

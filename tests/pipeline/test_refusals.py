@@ -12,22 +12,23 @@ NETWORK_ALONE = {
     "weight_decay": 0.1, "schedule": "cosine", "loss": "mse", "label_smoothing": 0.2,
     "class_weight": "balanced", "augment": True, "patience": 2, "precision": "fp32", "device": "cuda",
     "cell": "gru", "tokens": "bytes", "length": 8, "vectors": "words.txt", "tune_vectors": False,
+    "from_": "run", "rehearse": False, "backbone": "efficientnet-lite0",
 }  # fmt: skip
 FOR_ALL = {
     "model": "svm", "image_size": "8", "time_limit": "9s", "metric": "log-loss", "seed": 3, "threads": 1,
-    "skip_bad": True, "augment": False, "class_weight": "none", "device": "cpu",
+    "skip_bad": True, "augment": False, "class_weight": "none", "device": "cpu", "backbone": "none",
 }  # fmt: skip
 
 
 def test_the_two_kinds_of_settings_are_all_there_are() -> None:
     steering = {row.name for row in ROWS if row.group in ("network", "training")}
-    assert steering <= NETWORK_ALONE.keys() | FOR_ALL.keys()
+    assert steering <= NETWORK_ALONE.keys() | FOR_ALL.keys() | {"weights"}  # which only come with a backbone
 
 
 @pytest.mark.parametrize(("name", "value"), NETWORK_ALONE.items())
 def test_what_steers_networks_alone_is_refused(name: str, value: object) -> None:
     settings = Settings(**{"model": "random-forest", name: value})
-    flag = "--" + name.replace("_", "-")
+    flag = next(row.flag for row in ROWS if row.name == name)
     with pytest.raises(
         UsageError, match=f"{flag}: steers networks only, and --model is random-forest; leave"
     ):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pellucid.pipeline.rivals import _affordable, _scored
+from pellucid.pipeline.entrants import _scored
+from pellucid.pipeline.on_network import _affordable
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pellucid.insight.bridge import SAME, taken_apart, weights_of
 from pellucid.networks.config import ACTIVATIONS
 from pellucid.reference import Line, walk, walk_back
 from pellucid.settings import Settings
-from reference.bridge import SAME, draws_of, taken_apart, weights_of
+from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, of_pictures, of_texts, pictures, tokens
 
 OF_PICTURES = [

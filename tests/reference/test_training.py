@@ -6,6 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from pellucid.data.augmentation import Augmentation
+from pellucid.insight.bridge import taken_apart, weights_of
 from pellucid.networks import Network
 from pellucid.reference import RULES, Line, Numbers, update, walk, walk_back
 from pellucid.reference.normalisation import running_statistics
@@ -14,7 +15,7 @@ from pellucid.training.optimisers import BETAS, MOMENTUM, build_optimizer
 from pellucid.training.recipe import Recipe
 from pellucid.training.schedules import learning_rate
 from pellucid.training.steps import LOSSES
-from reference.bridge import draws_of, taken_apart, weights_of
+from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, of_pictures, of_texts, pictures, tokens
 
 STEPS, SCHEDULE, WEIGHT_DECAY, SMOOTHING = 50, "one-cycle", 0.02, 0.1

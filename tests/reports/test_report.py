@@ -116,6 +116,41 @@ def test_parts_that_do_not_exist_are_left_out(
     assert not {link["href"] for link in page.all("a")} & {f"#{key}" for key in gone}
 
 
+def with_detector(facts: ReportFacts, **changes: object) -> ReportFacts:
+    """The same run, its recommended model's detector changed; `None` where it has none."""
+    name = facts.recommended
+    entry = facts.metrics["models"][name]
+    unlike = {**entry["unlike"], **changes} if changes else None
+    models = {**facts.metrics["models"], name: {**entry, "unlike": unlike}}
+    return dataclasses.replace(facts, metrics={**facts.metrics, "models": models})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stated_rate": 0.05}, "Only in part: some stand-ins for foreign pictures look to it much like"),
+        ({"stated_rate": 0.05}, "74.2 %"),
+        ({"stated_rate": 0.05}, "5.74 % (95 % interval 4.26 % to 7.69 %) are called unlike it, where 5 %"),
+        ({"stated_rate": 0.05}, "is meant: the promise is kept."),
+        ({"stated_rate": 0.01}, "is meant: more false alarms than promised"),
+        ({"stated_rate": 0.2}, "is meant: fewer false alarms than promised."),
+        ({"area_under_roc": {"noise": 0.99}}, "yes: stand-ins for them look more foreign to it"),
+        ({"area_under_roc": {"noise": 0.9}}, "mostly: stand-ins for them usually look more foreign"),
+        ({"detector": "neighbours"}, "such as the order of words"),
+    ],
+)
+def test_how_well_foreign_inputs_are_told(
+    rich_facts: ReportFacts, changes: dict[str, object], said: str
+) -> None:
+    page = Page(render(with_detector(rich_facts, **changes)))
+    assert said in page.text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
+def test_without_a_detector_the_report_does_not_speak_of_one(rich_facts: ReportFacts) -> None:
+    page = Page(render(with_detector(rich_facts)))
+    assert "unlike" not in [section["id"] for section in page.all("section")]
+
+
 def test_without_a_test_split_nothing_is_claimed(digit_facts: ReportFacts) -> None:
     models = {"cnn": {"validation": {"accuracy": 0.9}, "test": {}, "test_without_leaked": None}}
     metrics = {**digit_facts.metrics, "models": models}

@@ -6,7 +6,7 @@ import torch
 
 from pellucid.data.augmentation import Augmentation
 from pellucid.training import Batches
-from pellucid.training.batches import to_tensor
+from pellucid.training.batches import as_stored, to_tensor
 
 
 def test_an_epoch_uses_every_training_example_once(begin, digits):
@@ -66,3 +66,10 @@ def test_a_single_example_left_over_joins_the_batch_before_it(begin, digits, exa
     batches = Batches(few, dataclasses.replace(begin().batches.recipe, batch_size=4))
     assert [len(batch.labels) for batch in batches.epoch(0)] == sizes
     assert batches.per_epoch == len(sizes)
+
+
+def test_stored_pictures_stay_in_8_bits(digits):
+    positions = np.array([3, 1, 2])
+    stored = as_stored(digits.inputs, positions)
+    assert stored.dtype == torch.uint8
+    assert torch.equal(stored.float(), to_tensor(digits.inputs, positions))

@@ -7,8 +7,10 @@ from pellucid.bundle.loading import load, load_any, model_folder
 from pellucid.bundle.model import Inputs, Model
 from pellucid.bundle.saving import save
 from pellucid.bundle.text_model import TextModel
+from pellucid.bundle.watched import Answers
 
 __all__ = [
+    "Answers",
     "ClassicalModel",
     "FeatureModel",
     "ImageModel",

@@ -51,6 +51,8 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         "input": _input(model),
         **_features(model),
         **_output(model),
+        **_detector(model),
+        **_origin(model),
         **facts,
     }
     lines = [f"| {plain_text(str(name))} | {plain_text(_shown(value))} |" for name, value in rows.items()]
@@ -61,6 +63,13 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         command=_COMMANDS[model.takes],
         words=_words(model),
     )
+
+
+def _origin(model: Model) -> dict[str, str]:
+    """Where weights come from that others trained; nothing where there are none."""
+    network = parts_of(model).network
+    origin = None if network is None else network.origin
+    return {} if origin is None else origin.facts()
 
 
 def _kind(model: Model) -> str:
@@ -90,7 +99,7 @@ def _features(model: Model) -> dict[str, str]:
             return {"features": "none: it looks at nothing"}
         words = _FEATURES[model.features]
         names = {
-            "network": model.network and model.network.config.name,
+            "network": model.network and model.network.name,
             "count": f"{model.tfidf.features:,}" if model.tfidf is not None else "",
             "title": EncodingPlan.of(model.tfidf).title if model.tfidf is not None else "",
         }
@@ -133,6 +142,18 @@ def _output(model: Model) -> dict[str, str]:
     return {
         "output": f"a probability for each of {len(model.classes)} classes",
         "calibration": calibration,
+    }
+
+
+def _detector(model: Model) -> dict[str, str]:
+    """How inputs that are unlike the training data are told."""
+    found = model.detector
+    if found is None:
+        return {}
+    return {
+        "unlike the training data": "said of each input as a number from 0 to 1, the share of "
+        f"{found.examples:,} validation examples that look less foreign; what lies above "
+        f"{found.threshold:g} deserves doubt, as do {100 * found.rate:g} % of inputs like the training data"
     }
 
 

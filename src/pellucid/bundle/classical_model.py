@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.sparse
 from jaxtyping import Float32, Float64
 
 from pellucid.arithmetic import at_temperature
@@ -11,12 +12,15 @@ from pellucid.bundle.checks import checked_temperature, require_classes, require
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.sight import Sight
+from pellucid.bundle.watched import Answers, Watched
 from pellucid.classical import Predictor
+from pellucid.classical.rows import Rows
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.networks import Network
+from pellucid.novelty import Sort
 
 _WORDS = {
     "constant": "the same answer always",
@@ -26,7 +30,7 @@ _WORDS = {
 }
 
 
-class ClassicalModel:
+class ClassicalModel(Watched):
     """Pictures, texts or feature vectors in, class probabilities or numbers out, by a classical model.
 
     Attributes:
@@ -122,7 +126,7 @@ class ClassicalModel:
     def name(self) -> str:
         """The kind of model in words."""
         words = _WORDS.get(self.predictor.kind, self.predictor.kind)
-        return words if self.network is None else f"{words} on {self.network.config.name}"
+        return words if self.network is None else f"{words} on {self.network.name}"
 
     @property
     def length(self) -> int:
@@ -130,6 +134,16 @@ class ClassicalModel:
         if self.takes != "values":
             return 0
         return self.predictor.inputs if self.network is None else self.network.config.input_shape[0]
+
+    @property
+    def columns_seen(self) -> int:
+        """Features that a detector looks at: those of the predictor, none where it looks at nothing."""
+        return self.predictor.inputs
+
+    @property
+    def sort_seen(self) -> Sort:
+        """What these features are."""
+        return self._sight.sort
 
     def at(self, temperature: float) -> "ClassicalModel":
         """The same model at another temperature.
@@ -163,7 +177,7 @@ class ClassicalModel:
             DataError: the inputs are of another form, or the model predicts numbers.
         """
         require_classes(self.classes)
-        return at_temperature(self._outputs(inputs), self.temperature)
+        return self._said(self._outputs(inputs))
 
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every input, in the unit of the training labels.
@@ -178,7 +192,7 @@ class ClassicalModel:
             DataError: the inputs are of another form, or the model predicts classes.
         """
         require_numbers(self.classes)
-        return self._outputs(inputs)[:, 0]
+        return self._said(self._outputs(inputs))
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer of the network it stands on.
@@ -195,6 +209,53 @@ class ClassicalModel:
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
         return self._sight.hidden(self.network, self._sight.checked(inputs, self.length))
+
+    def seen(self, inputs: Inputs) -> Rows:
+        """What a detector looks at: the features of the predictor.
+
+        Args:
+            inputs: as for `predict_proba`.
+
+        Returns:
+            One row for each: an array, or sparse rows of texts.
+
+        Raises:
+            DataError: the inputs are of another form.
+        """
+        checked = self._sight.checked(inputs, self.length)
+        if len(checked) == 0:
+            return np.zeros((0, self.columns_seen), np.float32)
+        found = [self._sight.features(block) for block in self._sight.blocks(checked)]
+        return (
+            np.concatenate(found) if isinstance(found[0], np.ndarray) else scipy.sparse.vstack(found, "csr")
+        )
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """Answer, and say how unlike the training data each input is; features are computed once.
+
+        Args:
+            inputs: as for `predict_proba`.
+
+        Returns:
+            The same as `predict_proba` or `predict_values` give, and what the detector says.
+
+        Raises:
+            DataError: the inputs are of another form.
+        """
+        checked = self._sight.checked(inputs, self.length)
+        detector = self.detector
+        if detector is None or len(checked) == 0:
+            return Answers(self._said(self._outputs(checked)), None if detector is None else np.zeros(0))
+        outputs, judged = [], []
+        for block in self._sight.blocks(checked):
+            rows = self._sight.features(block)
+            outputs.append(self.predictor.predict(rows))
+            judged.append(detector.unlike(rows))
+        return Answers(self._said(np.concatenate(outputs)), np.concatenate(judged))
+
+    def _said(self, outputs: Float64[np.ndarray, "examples outputs"]) -> Float64[np.ndarray, "examples ..."]:
+        """Probabilities at the model's temperature, or numbers."""
+        return at_temperature(outputs, self.temperature) if self.classes else outputs[:, 0]
 
     def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
         checked = self._sight.checked(inputs, self.length)

@@ -8,12 +8,12 @@ from typing import Any
 
 from pellucid.bundle import fields
 from pellucid.bundle.encodings import EncodingPlan
-from pellucid.bundle.fields import WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.fields import NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
 from pellucid.bundle.kinds import KINDS, Kind, Takes
 from pellucid.bundle.strict_json import parse_strictly
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
-from pellucid.networks import NetworkConfig
+from pellucid.networks import NetworkConfig, Origin
 
 FORMAT = 1
 SIZE_LIMIT = 8 << 20
@@ -28,9 +28,13 @@ _KEYS = (
     "classes",
     "temperature",
     "mirror",
+    "novelty",
+    "origin",
     "sha256",
     "own_sha256",
 )
+_OPTIONAL = ("novelty", "origin")
+"""Models that have no detector, or no weights of others, do not speak of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,9 @@ class Description:
         temperature: what the probabilities are calibrated with.
         mirror: whether answers are averaged with the mirrored picture's.
         sha256: name of every other file to its SHA-256.
+        novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
+            without one.
+        origin: where weights in it come from that others trained; `None` where there are none.
     """
 
     takes: Takes
@@ -61,6 +68,8 @@ class Description:
     temperature: float
     mirror: bool
     sha256: Mapping[str, str]
+    novelty: Any = None
+    origin: Origin | None = None
 
     @property
     def kind(self) -> Kind:
@@ -89,6 +98,8 @@ class Description:
                 "classes": list(self.classes),
                 "temperature": self.temperature,
                 "mirror": self.mirror,
+                **({} if self.novelty is None else {"novelty": self.novelty}),
+                **({} if self.origin is None else {"origin": self.origin.to_json()}),
                 "sha256": dict(self.sha256),
             }
         )
@@ -114,7 +125,7 @@ class Description:
             description._check_agreement()
         except (ValueError, TypeError, KeyError) as error:
             raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
-        if _sealed({key: document[key] for key in _KEYS[:-1]}) != content:
+        if _sealed({key: document[key] for key in _KEYS[:-1] if key in document}) != content:
             raise ModelFileError(
                 f"{place}: its checksum does not match: it was changed after it was saved; "
                 "use an undamaged copy"
@@ -129,7 +140,9 @@ class Description:
         features = fields.read_features(document["features"], kind)
         classes = fields.read_classes(document["classes"], kind)
         preprocessing = fields.read_preprocessing(document["preprocessing"], kind, features)
-        words = [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
+        novelty = fields.read_novelty(document["novelty"]) if "novelty" in document else None
+        files = [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
+        files += [] if novelty is None else [NOVELTY_NAME]
         return cls(
             takes=kind.takes,
             architecture=fields.read_architecture(document["architecture"], kind, features),
@@ -140,7 +153,9 @@ class Description:
             classes=classes,
             temperature=fields.read_temperature(document["temperature"], classes),
             mirror=fields.read_mirror(document["mirror"], kind),
-            sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *words]),
+            sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *files]),
+            novelty=novelty,
+            origin=Origin.from_json(document["origin"]) if "origin" in document else None,
         )
 
     def _check_agreement(self) -> None:
@@ -207,7 +222,7 @@ def _check_keys(document: Any, place: str) -> None:
             "use the version of Pellucid that wrote it"
         )
     for key in _KEYS:
-        if key not in document:
+        if key not in document and key not in _OPTIONAL:
             raise ModelFileError(f"{place}: {key!r} is missing; use an undamaged copy")
     for key in document:
         if key not in _KEYS:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.bundle.kinds import Kind
 from pellucid.classical import HIDDEN, TF_IDF
-from pellucid.encoding import ENCODERS, Encoder, NgramEncoder
+from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
 from pellucid.encoding.strict import MOST_BYTES
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.encoding.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS
@@ -55,6 +55,8 @@ class EncodingPlan(NamedTuple):
     def title(self) -> str:
         """What a text is split into, in words."""
         stated = self.settings
+        if self.kind == WordPieceEncoder.kind:
+            return "words and parts of words, known before training"
         if self.kind not in (NgramEncoder.kind, TF_IDF):
             return _TITLES[stated["tokens"]]
         neighbours = f", up to {stated['words']} neighbouring words" if stated["words"] > 1 else ""
@@ -64,7 +66,8 @@ class EncodingPlan(NamedTuple):
     @property
     def holds_words(self) -> bool:
         """Whether words of the training texts can be read in the file."""
-        return self.kind != NgramEncoder.kind and self.settings.get("tokens") != BYTE
+        kinds = (NgramEncoder.kind, WordPieceEncoder.kind)
+        return self.kind not in kinds and self.settings.get("tokens") != BYTE
 
     def to_json(self) -> dict[str, Any]:
         """Turn the plan into plain JSON values.

@@ -1,11 +1,12 @@
 """A trained network for tables of feature vectors, as one thing that answers."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64
+from torch import Tensor
 
-from pellucid.arithmetic import softmax
 from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_vectors
 from pellucid.bundle.kinds import Takes
@@ -67,7 +68,9 @@ class FeatureModel(OnNetwork):
         Raises:
             ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
         """
-        return FeatureModel(self.network, self.classes, temperature=temperature)
+        model = copy.copy(self)
+        model.temperature = checked_temperature(temperature, self.classes)
+        return model
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every vector.
@@ -82,7 +85,7 @@ class FeatureModel(OnNetwork):
             DataError: the vectors are of another length or type, or the model predicts numbers.
         """
         require_classes(self.classes)
-        return softmax(self._outputs(inputs) / self.temperature)
+        return self._said(self._asked(inputs, self._outputs_of))
 
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every vector, in the unit of the training labels.
@@ -97,7 +100,7 @@ class FeatureModel(OnNetwork):
             DataError: the vectors are of another length or type, or the model predicts classes.
         """
         require_numbers(self.classes)
-        return self._outputs(inputs)[:, 0]
+        return self._said(self._asked(inputs, self._outputs_of))
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer.
@@ -111,9 +114,9 @@ class FeatureModel(OnNetwork):
         Raises:
             DataError: the vectors are of another length or type.
         """
-        rows = require_vectors(inputs, self.features)
-        return answer_in_batches(self.network, rows, self.network.features)
+        return self._asked(inputs, self.network.features)
 
-    def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
-        rows = require_vectors(inputs, self.features)
-        return answer_in_batches(self.network, rows, self.network.forward).astype(np.float64)
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_in_batches(self.network, require_vectors(inputs, self.features), question)

@@ -17,6 +17,7 @@ from pellucid.networks.config import MOST_FEATURES
 
 FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
+NOVELTY_NAME = "novelty.safetensors"
 CARD_NAME = "README.md"
 
 _FEATURES = {"pictures": tuple(FEATURES), "texts": (TF_IDF,), "values": (VALUES,)}
@@ -211,6 +212,23 @@ def read_mirror(value: object, kind: Kind) -> bool:
         raise ValueError("'mirror' is neither true nor false")
     if value and (kind.is_classical or kind.takes != "pictures"):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
+    return value
+
+
+def read_novelty(value: object) -> Mapping[str, Any]:
+    """Read `novelty`: the settings of a detector.
+
+    Args:
+        value: the parsed field.
+
+    Returns:
+        The settings, still to be checked by the detector.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("'novelty' is not an object")
     return value
 
 

@@ -1,12 +1,12 @@
 """A trained network for pictures with everything that belongs to it, as one thing that answers."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from pellucid.arithmetic import softmax
 from pellucid.bundle.answering import answer_in_batches
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_pictures
 from pellucid.bundle.kinds import Takes
@@ -76,9 +76,9 @@ class ImageModel(OnNetwork):
         Raises:
             ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
         """
-        return ImageModel(
-            self.network, self.preprocessing, self.classes, mirror=self.mirror, temperature=temperature
-        )
+        model = copy.copy(self)
+        model.temperature = checked_temperature(temperature, self.classes)
+        return model
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every picture.
@@ -96,7 +96,7 @@ class ImageModel(OnNetwork):
                 predicts numbers.
         """
         require_classes(self.classes)
-        return softmax(self._outputs(inputs) / self.temperature)
+        return self._said(self._asked(inputs, self._outputs_of))
 
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every picture, in the unit of the training labels.
@@ -112,7 +112,7 @@ class ImageModel(OnNetwork):
                 predicts classes.
         """
         require_numbers(self.classes)
-        return self._outputs(inputs)[:, 0]
+        return self._said(self._asked(inputs, self._outputs_of))
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer, of the picture as it is (never mirrored).
@@ -126,17 +126,18 @@ class ImageModel(OnNetwork):
         Raises:
             DataError: the pictures are of another size, channel count or type.
         """
-        pixels = require_pictures(inputs, self.preprocessing)
-        return answer_in_batches(self.network, pixels, self.network.features)
+        return self._asked(inputs, self.network.features)
 
-    def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
-        pixels = require_pictures(inputs, self.preprocessing)
-        return answer_in_batches(self.network, pixels, self._averaged).astype(np.float64)
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_in_batches(self.network, require_pictures(inputs, self.preprocessing), question)
 
     def _averaged(
-        self, images: Float[Tensor, "batch channels height width"]
+        self,
+        batch: Float[Tensor, "batch channels height width"],
+        outputs: Float[Tensor, "batch outputs"],
     ) -> Float[Tensor, "batch outputs"]:
-        outputs: Tensor = self.network(images)
         if self.mirror:
-            outputs = (outputs + self.network(images.flip(3))) / 2
+            outputs = (outputs + self.network(batch.flip(3))) / 2
         return outputs

@@ -6,15 +6,18 @@ import os
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
+from torch import Tensor
+
 from pellucid.bundle.description import SIZE_LIMIT, Description
 from pellucid.bundle.encodings import WORDS_LIMIT, EncodingPlan
-from pellucid.bundle.fields import FILE_NAME, WEIGHTS_NAME
+from pellucid.bundle.fields import FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME
 from pellucid.bundle.foreign import refuse_foreign_file
 from pellucid.bundle.model import Model
 from pellucid.bundle.parts import expected_forms, put_together
-from pellucid.bundle.weights import check_header, unpack
+from pellucid.bundle.weights import Form, check_header, unpack
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
+from pellucid.novelty import Detector
 
 
 def load(folder: str | Path) -> Model:
@@ -56,9 +59,9 @@ def load_any(folder: str | Path) -> Model:
         description = Description.from_bytes(_read_bounded(path, SIZE_LIMIT), str(path))
         encoding = description.preprocessing
         words_name = encoding.file if isinstance(encoding, EncodingPlan) else None
-        _check_other_files(place, description.sha256, {WEIGHTS_NAME, words_name})
+        _check_other_files(place, description.sha256, {WEIGHTS_NAME, NOVELTY_NAME, words_name})
         words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
-        return _with_weights(_file_inside(place, WEIGHTS_NAME), description, words)
+        return _with_detector(place, description, _with_weights(place, description, words))
     except OSError as error:
         raise ModelFileError(
             f"{place}: cannot be read: {(error.strerror or str(error)).lower()}; check the folder"
@@ -135,24 +138,45 @@ def _check_other_files(folder: Path, hashes: Mapping[str, str], later: Set[str |
                 raise _changed(path)
 
 
-def _with_weights(path: Path, description: Description, words: bytes) -> Model:
+def _with_weights(folder: Path, description: Description, words: bytes) -> Model:
     """Build the model and fill it with the weights of a file that was checked first."""
-    refuse_foreign_file(path)
-    described = path.parent / FILE_NAME
-    with _impossible(described):
+    path = _file_inside(folder, WEIGHTS_NAME)
+    with _impossible(folder / FILE_NAME):
         forms = expected_forms(description)
+    tensors = _tensors(path, forms, description.sha256[WEIGHTS_NAME])
+    with _impossible(folder):
+        return put_together(description, tensors, words)
+
+
+def _with_detector(folder: Path, description: Description, model: Model) -> Model:
+    """Give a model its detector, read with the same care, or leave it as it is."""
+    if description.novelty is None:
+        if NOVELTY_NAME in description.sha256:
+            raise ModelFileError(f"{folder / NOVELTY_NAME}: belongs to no detector; use an undamaged copy")
+        return model
+    path = _file_inside(folder, NOVELTY_NAME)
+    with _impossible(folder / FILE_NAME):
+        forms = {name: Form(*form) for name, form in Detector.expected(description.novelty).items()}
+    tensors = _tensors(path, forms, description.sha256[NOVELTY_NAME])
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    with _impossible(folder):
+        return model.watched_by(Detector.from_parts(description.novelty, arrays))
+
+
+def _tensors(path: Path, forms: Mapping[str, Form], digest: str) -> dict[str, Tensor]:
+    """The tensors of a file whose header and checksum were compared first."""
+    refuse_foreign_file(path)
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         check_header(file, size, forms, str(path))
         file.seek(0)
         content = file.read(size)
-    if hashlib.sha256(content).hexdigest() != description.sha256[WEIGHTS_NAME]:
+    if hashlib.sha256(content).hexdigest() != digest:
         raise _changed(path)
     tensors = unpack(content)
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
-    with _impossible(path.parent):
-        return put_together(description, tensors, words)
+    return tensors
 
 
 @contextlib.contextmanager

@@ -7,7 +7,10 @@ import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 from pellucid.bundle.kinds import Takes
+from pellucid.bundle.watched import Answers
+from pellucid.classical.rows import Rows
 from pellucid.data.preprocessing import Preprocessing
+from pellucid.novelty import Detector, Sort
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 """What models are asked about: pictures or feature vectors as one array, or texts."""
@@ -67,6 +70,33 @@ class Model(Protocol):
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer; a `DataError` where there is none."""
+        ...
+
+    @property
+    def detector(self) -> Detector | None:
+        """What tells inputs that are unlike the training data; `None` where there is none."""
+        ...
+
+    @property
+    def columns_seen(self) -> int:
+        """Features that a detector looks at; 0 where the model looks at nothing."""
+        ...
+
+    @property
+    def sort_seen(self) -> Sort:
+        """What these features are."""
+        ...
+
+    def seen(self, inputs: Inputs) -> Rows:
+        """What a detector looks at: the last hidden layer, or the features of a classical model."""
+        ...
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """What the model says and what its detector says, in one pass."""
+        ...
+
+    def watched_by(self, detector: Detector | None) -> "Model":
+        """The same model with another detector; a `ValueError` where it does not fit."""
         ...
 
     def at(self, temperature: float) -> "Model":

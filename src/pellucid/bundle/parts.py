@@ -90,8 +90,8 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
     tfidf = parts.encoding if isinstance(parts.encoding, Tfidf) else None
     return {
         **{_NETWORK + name: tensor for name, tensor in network.items()},
-        **_named(_PREDICTOR, parts.predictor.arrays()),
-        **_named(_TFIDF, {} if tfidf is None else tfidf.arrays()),
+        **as_tensors(parts.predictor.arrays(), _PREDICTOR),
+        **as_tensors({} if tfidf is None else tfidf.arrays(), _TFIDF),
     }
 
 
@@ -193,11 +193,20 @@ def _network(description: Description, tensors: Mapping[str, Tensor]) -> Network
         return None
     network = outline(description.architecture)
     network.load_state_dict(tensors, assign=True)
+    network.origin = description.origin
     return network.eval()
 
 
-def _named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """The arrays of one part as tensors, each under a name that says to which part it belongs."""
+def as_tensors(arrays: Mapping[str, np.ndarray], prefix: str = "") -> dict[str, Tensor]:
+    """The arrays of one part as tensors.
+
+    Args:
+        arrays: name to array.
+        prefix: stands before each name, and says to which part it belongs.
+
+    Returns:
+        Name to tensor, each in memory of its own.
+    """
     return {prefix + name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 
 

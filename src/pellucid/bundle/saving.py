@@ -9,10 +9,10 @@ from pellucid.bundle.card import model_card
 from pellucid.bundle.classical_model import ClassicalModel
 from pellucid.bundle.description import Description
 from pellucid.bundle.encodings import EncodingPlan
-from pellucid.bundle.fields import CARD_NAME, FILE_NAME, WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.fields import CARD_NAME, FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
 from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.model import Model
-from pellucid.bundle.parts import parts_of, tensors_of, vector_length
+from pellucid.bundle.parts import as_tensors, parts_of, tensors_of, vector_length
 from pellucid.bundle.weights import pack
 from pellucid.classical import Predictor
 from pellucid.errors import DivergedError
@@ -41,6 +41,8 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
     encoding = parts.encoding
     plan = None if encoding is None else EncodingPlan.of(encoding)
     contents = {WEIGHTS_NAME: pack(tensors), CARD_NAME: model_card(model, facts).encode()}
+    if model.detector is not None:
+        contents[NOVELTY_NAME] = pack(as_tensors(model.detector.arrays()))
     if encoding is not None and plan is not None:
         contents[plan.file] = encoding.content()
     description = Description(
@@ -53,6 +55,8 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
         classes=model.classes,
         temperature=model.temperature,
         mirror=isinstance(model, ImageModel) and model.mirror,
+        novelty=None if model.detector is None else model.detector.to_json(),
+        origin=None if parts.network is None else parts.network.origin,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )
     write_folder(folder, {**contents, FILE_NAME: description.to_bytes()})

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 
 from pellucid.bundle.answering import answer_in_batches, blocks
 from pellucid.bundle.answering_texts import answer_texts, text_blocks
 from pellucid.bundle.checks import require_agreement, require_pictures, require_texts, require_vectors
+from pellucid.bundle.hidden import hidden_size
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.classical import FEATURES, HIDDEN, TF_IDF, VALUES, extract, feature_length
@@ -18,7 +18,7 @@ from pellucid.data.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.networks import Network
-from pellucid.networks.families import outline
+from pellucid.novelty import Sort
 
 _MOST_EXAMPLES = 1024
 
@@ -48,6 +48,13 @@ class Sight:
         if self.kind == TF_IDF or self.encoder is not None:
             return "texts"
         return "values" if self.preprocessing is None else "pictures"
+
+    @property
+    def sort(self) -> Sort:
+        """What the features are: a hidden layer, a description of pictures, or numbers as they were given."""
+        if self.network is not None:
+            return "layer"
+        return "values" if self.preprocessing is None else "picture"
 
     def checked(self, inputs: Inputs, length: int) -> Inputs:
         """Refuse inputs of another form.
@@ -135,7 +142,7 @@ class Sight:
             made = None if picture is None else (picture.channels, picture.height, picture.width)
             if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
                 raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
-            return _hidden_size(self.network)
+            return hidden_size(self.network)
         if picture is None:
             if self.kind != VALUES:
                 raise ValueError(f"features {self.kind!r} are not made of feature vectors")
@@ -159,13 +166,4 @@ class Sight:
         if self.encoder is None or self.tfidf is not None:
             raise ValueError(f"features {self.kind!r} of texts need tokens, and nothing else")
         require_agreement(self.network.config, self.encoder)
-        return _hidden_size(self.network)
-
-
-def _hidden_size(network: Network) -> int:
-    """Units of the last hidden layer, found without computing it."""
-    config = network.config
-    sketch = outline(config).eval()
-    kind = torch.int64 if config.vocabulary else torch.float32
-    nothing = torch.empty((1, *config.input_shape), dtype=kind, device="meta")
-    return int(sketch.features(nothing).shape[1])
+        return hidden_size(self.network)

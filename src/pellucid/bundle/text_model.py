@@ -1,11 +1,12 @@
 """A trained network for texts with everything that belongs to it, as one thing that answers."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64
+from torch import Tensor
 
-from pellucid.arithmetic import softmax
 from pellucid.bundle.answering_texts import answer_texts
 from pellucid.bundle.checks import (
     checked_temperature,
@@ -80,7 +81,9 @@ class TextModel(OnNetwork):
         Raises:
             ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
         """
-        return TextModel(self.network, self.encoder, self.classes, temperature=temperature)
+        model = copy.copy(self)
+        model.temperature = checked_temperature(temperature, self.classes)
+        return model
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
         """Probability of every class for every text.
@@ -95,7 +98,7 @@ class TextModel(OnNetwork):
             DataError: it is no list of texts, or the model predicts numbers.
         """
         require_classes(self.classes)
-        return softmax(self._outputs(inputs) / self.temperature)
+        return self._said(self._asked(inputs, self._outputs_of))
 
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every text, in the unit of the training labels.
@@ -110,7 +113,7 @@ class TextModel(OnNetwork):
             DataError: it is no list of texts, or the model predicts classes.
         """
         require_numbers(self.classes)
-        return self._outputs(inputs)[:, 0]
+        return self._said(self._asked(inputs, self._outputs_of))
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer.
@@ -124,8 +127,9 @@ class TextModel(OnNetwork):
         Raises:
             DataError: it is no list of texts.
         """
-        return answer_texts(self.network, self.encoder, require_texts(inputs), self.network.features)
+        return self._asked(inputs, self.network.features)
 
-    def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
-        texts = require_texts(inputs)
-        return answer_texts(self.network, self.encoder, texts, self.network.forward).astype(np.float64)
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_texts(self.network, self.encoder, require_texts(inputs), question)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.settings import ROWS, Group, Row, Settings
+from pellucid.settings import ROWS, Group, Row, Settings, name_of
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
 
@@ -39,11 +39,16 @@ def add_flag(section: Any, row: Row) -> None:
         meaning += f" (default: {row.default})"
     if row.kind is bool:
         section.add_argument(
-            row.flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=meaning
+            row.flag,
+            dest=row.name,
+            action=argparse.BooleanOptionalAction,
+            default=argparse.SUPPRESS,
+            help=meaning,
         )
         return
     section.add_argument(
         row.flag,
+        dest=row.name,
         type=row.kind,
         choices=row.choices or None,
         default=argparse.SUPPRESS,
@@ -74,7 +79,7 @@ def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"{config}: {(error.strerror or '').lower()}; give a readable TOML file") from error
     except ValueError as error:
         raise UsageError(f"{config}: not TOML: {error}; write lines such as epochs = 5") from error
-    from_file = {name.replace("-", "_"): value for name, value in document.items()}
+    from_file = {name_of(name): value for name, value in document.items()}
     checked = Settings.from_mapping(from_file, str(config))
     return {name: getattr(checked, name) for name in from_file} | given
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def add_parser(subparsers: Any) -> None:
         help="label new pictures or texts with a trained model",
         description="Label pictures or texts, whichever the model was trained on; one row each, in their "
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
-        "read gets a row that says why.",
+        "read gets a row that says why. The column unlike, from 0 to 1, is the share of the model's "
+        "validation examples that look less foreign; above 0.95 an answer deserves doubt.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     parser.add_argument(
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         Exit code 0, also where some inputs could not be read.
     """
-    from pellucid.data.wording import count_of
+    from pellucid.data.wording import COLUMNS, count_of
     from pellucid.pipeline.predict import predict
 
     with counting("labelling") as progress:
@@ -63,4 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     sys.stderr.write(f"{sentence}\n")
+    if done.unlike is not None and done.labelled:
+        share, expected = (f"{100 * each:.3g} %" for each in (done.unlike / done.labelled, done.expected))
+        sys.stderr.write(
+            f"{count_of(done.unlike, done.noun)} ({share}) unlike the training data, where {expected} is no "
+            "alarm: see the column unlike\n"
+        )
+    if done.drift is not None:
+        sys.stderr.write(f"{textwrap.fill(done.drift.sentence, COLUMNS, break_on_hyphens=False)}\n")
     return 0

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
+from pellucid.data.preprocessing import block_rows, blocks
+
+PROBE_BYTES = 1 << 24
+"""About how many bytes of pictures a probe has in memory at a time."""
+
 _PROBE_EXAMPLES, _PROBE_SIDE = 5000, 16
 
 
@@ -156,9 +161,10 @@ def probe_mirroring(
     """
     if len(indices) < 2:
         return MirrorProbe(examples=0, lost=0, gained=0)
-    chosen = generator.permutation(indices)[:_PROBE_EXAMPLES]
-    pictures = small_pictures(pixels[np.sort(chosen)])
-    classes = labels[np.sort(chosen)]
+    chosen = np.sort(generator.permutation(indices)[:_PROBE_EXAMPLES])
+    parts = blocks(chosen, block_rows(pixels, PROBE_BYTES))
+    pictures = np.concatenate([small_pictures(pixels[part]) for part in parts])
+    classes = labels[chosen]
     plain = pictures.reshape(len(pictures), -1)
     mirrored = pictures[:, :, ::-1].reshape(len(pictures), -1)
     plain_right = np.empty(len(pictures), dtype=bool)
@@ -193,7 +199,10 @@ def small_pictures(pixels: np.ndarray) -> np.ndarray:
     rows, columns = max(1, height // block), max(1, width // block)
     cut = pixels[:, : rows * block, : columns * block] if block > 1 else pixels
     if block > 1 and min(height, width) >= block:
-        cut = cut.reshape(len(pixels), rows, block, columns, block, -1).mean(axis=(2, 4), dtype=np.float32)
+        # Whole numbers, first down and then across, give the same means in a third of the time.
+        down = cut.reshape(len(pixels), rows, block, -1).sum(axis=2, dtype=np.uint32)
+        sums = down.reshape(len(pixels), rows, columns, block, -1).sum(axis=3)
+        cut = sums.astype(np.float32) / np.float32(block * block)
     return cut.astype(np.float32) - 127.5
 
 

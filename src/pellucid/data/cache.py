@@ -44,7 +44,11 @@ _LOCK_PAUSE_SECONDS = 0.1
 
 
 def decode_all(
-    listing: Listing, settings: Settings, *, progress: Progress | None = None
+    listing: Listing,
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    fixed: Preprocessing | None = None,
 ) -> tuple[Pictures, Preprocessing]:
     """Decode every picture of a listing to one size, or find it decoded in the cache.
 
@@ -52,6 +56,7 @@ def decode_all(
         listing: what was read.
         settings: image size and number of threads.
         progress: told the pictures done and the pictures in all; not called when the cache has all.
+        fixed: size, channels and range to fit them to; by default a rule decides.
 
     Returns:
         The pictures, those that cannot be used among their `problems`; and how they were fitted,
@@ -64,7 +69,7 @@ def decode_all(
         UsageError: `PELLUCID_CACHE_GB` is no number.
     """
     if listing.pixels is not None:
-        plan = plan_arrays(listing.pixels, listing.splits, settings)
+        plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
         is_ready = listing.pixels.dtype == np.uint8 and listing.pixels.shape == plan.shape
         entry = entry_in_memory(plan, listing.pixels if is_ready else None, progress)
         return _pictures(entry, listing, ()), entry.preprocessing
@@ -76,9 +81,9 @@ def decode_all(
             f"{error}; pictures were decoded into a temporary folder and will be decoded again next time"
         )
         with tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True) as temporary:
-            entry = _open_or_write(Path(temporary), listing, settings, progress)
+            entry = _open_or_write(Path(temporary), listing, settings, progress, fixed)
         return _pictures(entry, listing, (warning,)), entry.preprocessing
-    entry = _open_or_write(root, listing, settings, progress)
+    entry = _open_or_write(root, listing, settings, progress, fixed)
     return _pictures(entry, listing, ()), entry.preprocessing
 
 
@@ -112,12 +117,18 @@ def cache_limit() -> int:
     return int(gigabytes * 1e9)
 
 
-def _open_or_write(root: Path, listing: Listing, settings: Settings, progress: Progress | None) -> Entry:
+def _open_or_write(
+    root: Path,
+    listing: Listing,
+    settings: Settings,
+    progress: Progress | None,
+    fixed: Preprocessing | None,
+) -> Entry:
     """Find the entry, or make it while no other process does.
 
     Raises StorageError: the disk is full, or another process held the entry for an hour.
     """
-    home = root / _key(listing, settings)
+    home = root / _key(listing, settings, fixed)
     entry = open_entry(home, len(listing))
     if entry is not None:
         return entry
@@ -127,7 +138,7 @@ def _open_or_write(root: Path, listing: Listing, settings: Settings, progress: P
         if entry is not None:
             return entry
         clear_leftovers(home)
-        plan = _plan(listing, settings)
+        plan = _plan(listing, settings, fixed)
         needed = int(np.prod(plan.shape, dtype=np.int64)) + 64 * plan.count
         make_room(root, limit - needed, keep=home)
         _require_space(root, needed)
@@ -138,18 +149,18 @@ def _open_or_write(root: Path, listing: Listing, settings: Settings, progress: P
     return entry
 
 
-def _plan(listing: Listing, settings: Settings) -> Plan:
+def _plan(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> Plan:
     if listing.paths is not None:
-        return plan_files(listing.paths, settings)
+        return plan_files(listing.paths, settings, fixed)
     assert listing.load_pixels is not None, "a listing has paths, pixels or load_pixels"
-    return plan_arrays(listing.load_pixels(), listing.splits, settings)
+    return plan_arrays(listing.load_pixels(), listing.splits, settings, fixed)
 
 
-def _key(listing: Listing, settings: Settings) -> str:
+def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> str:
     """Name of an entry: a digest of everything that decides its content."""
     digest = hashlib.blake2b(digest_size=20)
-    size = settings.image_size or largest_side(settings)
-    digest.update(repr((FORMAT, pillow_version, size, len(listing))).encode())
+    fitted = (settings.image_size or largest_side(settings)) if fixed is None else fixed
+    digest.update(repr((FORMAT, pillow_version, fitted, len(listing))).encode())
     folder = os.getcwd()
     for path in listing.array_files if listing.paths is None else listing.paths:
         absolute = os.path.join(folder, path)

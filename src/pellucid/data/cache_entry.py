@@ -28,7 +28,8 @@ from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import StorageError
 from pellucid.files import write_file, write_json
 
-FORMAT = 1
+FORMAT = 2
+"""Of the files and of their content: whatever changes a decoded pixel takes a new number."""
 _COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes")
 
 

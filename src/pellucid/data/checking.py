@@ -206,7 +206,8 @@ class Check:
 def _inputs_said(check: Check) -> list[str]:
     """What the pictures or texts are, and which of them are left out."""
     total = sum(sum(counts) for counts in check.counts.values())
-    classes = f" in {count_of(len(check.classes), 'class')}"
+    present = sum(map(any, zip(*check.counts.values(), strict=True)))
+    classes = f" in {count_of(present, 'class')}"
     of_what = classes if check.numbers is None else ", each with a number to predict,"
     form = _FORMS.get(check.form, check.form)
     said = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]

@@ -41,13 +41,19 @@ class Content:
     preprocessing: Preprocessing | None = None
 
 
-def content_of(listing: Listing, settings: Settings, progress: Callable[[int, int], None] | None) -> Content:
+def content_of(
+    listing: Listing,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None,
+    fixed: Preprocessing | None = None,
+) -> Content:
     """Decode pictures, or take texts as they are.
 
     Args:
         listing: what was read.
         settings: image size and number of threads.
         progress: told the pictures decoded and the pictures in all.
+        fixed: how pictures are fitted; by default a rule decides.
 
     Returns:
         The content.
@@ -57,7 +63,7 @@ def content_of(listing: Listing, settings: Settings, progress: Callable[[int, in
     """
     if listing.texts is not None:
         return Content(listing.texts, text_digests(listing.texts), listing.problems)
-    pictures, preprocessing = decode_all(listing, settings, progress=progress)
+    pictures, preprocessing = decode_all(listing, settings, progress=progress, fixed=fixed)
     return Content(pictures.pixels, pictures.digests, pictures.problems, pictures, preprocessing)
 
 

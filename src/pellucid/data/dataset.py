@@ -92,6 +92,7 @@ def build_dataset(
     splits: np.ndarray,
     first: Int64[np.ndarray, " n"],
     usable: Bool[np.ndarray, " n"],
+    known_classes: Sequence[str] = (),
 ) -> Dataset:
     """Put together what was read, decoded and split.
 
@@ -101,11 +102,14 @@ def build_dataset(
         splits: the split of each example.
         first: position of the first example with the same content.
         usable: false where an example is left out.
+        known_classes: those of an earlier model, which stay whether or not an example has them.
 
     Returns:
         The data set.
     """
-    classes, labels = _codes(listing, usable) if listing.values is None else ((), listing.values)
+    classes, labels = (
+        _codes(listing, usable, known_classes) if listing.values is None else ((), listing.values)
+    )
     train, validation, test = (
         np.flatnonzero(usable & (splits == part)).astype(np.int64) for part in (TRAIN, VALIDATION, TEST)
     )
@@ -126,11 +130,11 @@ def build_dataset(
 
 
 def _codes(
-    listing: Listing, usable: Bool[np.ndarray, " n"]
+    listing: Listing, usable: Bool[np.ndarray, " n"], known: Sequence[str]
 ) -> tuple[tuple[str, ...], Int64[np.ndarray, " n"]]:
-    """The sorted classes of all usable examples, and the position of each example's class."""
+    """All classes, known ones and those of usable examples, sorted; and the position of each example's."""
     usable_positions = np.flatnonzero(usable).tolist()
-    classes = tuple(sorted({listing.labels[index] for index in usable_positions}))
+    classes = tuple(sorted({listing.labels[index] for index in usable_positions} | set(known)))
     codes = {name: code for code, name in enumerate(classes)}
     return classes, np.array([codes.get(label, 0) for label in listing.labels], np.int64)
 

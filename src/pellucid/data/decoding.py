@@ -11,7 +11,8 @@ What becomes of each kind of picture:
 - several frames or pages: the first, with a warning that says how many there are.
 
 Only the formats in `FORMATS` are tried. The number of pixels is checked in the header, before any
-is allocated.
+is allocated. A photograph in JPEG that is much larger than wanted is decoded at a half, a quarter or
+an eighth of its size, which spares the most of the work: a block of 8 x 8 pixels becomes one.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from PIL import Image, UnidentifiedImageError
 from pellucid.data.conversion import to_pixels
 from pellucid.data.quiet import quiet_pillow
 from pellucid.data.signatures import what_it_is
+from pellucid.data.sizing import inner_size
 from pellucid.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
@@ -37,9 +39,15 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000
 PIXEL_LIMIT = 100_000_000
 """Pictures with more pixels are refused from their header."""
 
-DRAFT_LIMIT = 8_000_000
-"""JPEG photographs with more pixels are decoded at a half, a quarter or an eighth of their size,
-never below twice the size wanted."""
+DRAFT_FROM = 1_000_000
+"""JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size;
+with smaller ones next to nothing is saved."""
+
+DRAFT_MARGIN = 2
+"""What is decoded at a fraction of its size is still this many times as large as it will be fitted:
+with less, `fit_picture` would have too little to average over."""
+
+_START_BYTES = 1024
 
 _MODE_NAMES = {
     "1": "black and white", "L": "grey", "LA": "grey with transparency", "La": "grey with transparency",
@@ -74,7 +82,7 @@ class Decoded(NamedTuple):
         pixels: (height, width, 1 or 3), upright.
         mode: kind of picture as it was stored, such as `grey`, `colour` or `16-bit grey`.
         warning: what the user should know, such as the number of frames left out.
-        size: own height and width; `pixels` of a huge photograph may be smaller.
+        size: own height and width; `pixels` of a large JPEG may be smaller.
     """
 
     pixels: UInt8[np.ndarray, "height width channels"]
@@ -88,8 +96,8 @@ def decode_picture(source: Path | bytes, size: tuple[int, int] | None = None) ->
 
     Args:
         source: file or its content.
-        size: height and width it will be fitted to; lets huge JPEG photographs be decoded at a
-            fraction of their size.
+        size: height and width it will be fitted to; lets large JPEGs be decoded at a fraction of
+            their size.
 
     Returns:
         The picture.
@@ -115,7 +123,7 @@ def read_header(source: Path | bytes) -> tuple[int, int, str]:
         DataError: as for `decode_picture`.
     """
     with quiet_pillow():
-        return header_of_content(read_content(source))
+        return header_of(source)
 
 
 def read_content(source: Path | bytes) -> bytes:
@@ -131,26 +139,19 @@ def read_content(source: Path | bytes) -> bytes:
         DataError: the file is missing, empty or cannot be read.
     """
     if isinstance(source, bytes):
-        content = source
-    else:
-        try:
-            with open(source, "rb") as file:
-                content = file.read()
-        except FileNotFoundError as error:
-            raise DataError("no such file") from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise DataError(f"cannot be read ({reason.lower()})") from error
-    if not content:
-        raise DataError("empty file (zero bytes)")
-    return content
+        return _not_empty(source)
+    with _readable(), open(source, "rb") as file:
+        content = file.read()
+    return _not_empty(content)
 
 
-def header_of_content(content: bytes) -> tuple[int, int, str]:
+def header_of(source: Path | bytes) -> tuple[int, int, str]:
     """As `read_header`, for many pictures inside one `quiet_pillow()`.
 
+    Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
+
     Args:
-        content: bytes of a picture.
+        source: file or its content.
 
     Returns:
         Height, width and kind.
@@ -158,8 +159,12 @@ def header_of_content(content: bytes) -> tuple[int, int, str]:
     Raises:
         DataError: as for `decode_picture`.
     """
-    with _plain_reasons(content), _open(content) as image:
-        return (*_upright_size(image), _mode_name(image))
+    if isinstance(source, bytes):
+        return _header(io.BytesIO(source))
+    with _readable():
+        file = open(source, "rb")
+    with file:
+        return _header(file)
 
 
 def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded:
@@ -175,26 +180,67 @@ def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decod
     Raises:
         DataError: as for `decode_picture`.
     """
-    with _plain_reasons(content), _open(content) as image:
+    with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
         mode = _mode_name(image)
         warning = _frames_warning(image)
         own_size = _upright_size(image)
-        if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height > DRAFT_LIMIT:
-            side = 2 * max(size)
-            image.draft(image.mode, (side, side))
+        if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height >= DRAFT_FROM:
+            _shrink_while_decoding(image, size)
         image.load()
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         return Decoded(to_pixels(upright), mode, warning, own_size)
 
 
-def _open(content: bytes) -> Image.Image:
+def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
+    """Have a JPEG decoded at the smallest scale that leaves `DRAFT_MARGIN` times what will be used."""
+    height, width = inner_size(_upright_size(image), size)
+    if _orientation(image) in _TURNS_ON_THE_SIDE:
+        height, width = width, height
+    image.draft(image.mode, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
+
+
+def _not_empty(content: bytes) -> bytes:
+    """Hand back the bytes of a file.
+
+    Raises DataError: there are none.
+    """
+    if not content:
+        raise DataError("empty file (zero bytes)")
+    return content
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what the system says about a file into a plain reason.
+
+    Raises DataError: instead of the system's own exception.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError("no such file") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot be read ({reason.lower()})") from error
+
+
+def _header(file: io.BufferedReader | io.BytesIO) -> tuple[int, int, str]:
+    """Height, width and kind of the picture in an open file."""
+    with _readable():
+        start = _not_empty(file.read(_START_BYTES))
+        file.seek(0)
+    with _plain_reasons(start), _open(file, start[:2]) as image:
+        return (*_upright_size(image), _mode_name(image))
+
+
+def _open(file: io.BufferedReader | io.BytesIO, start: bytes) -> Image.Image:
     """Open without decoding, and refuse a decompression bomb from its header.
 
     Raises DataError: it has more pixels than `PIXEL_LIMIT`.
     """
-    formats = _FORMAT_OF_START.get(content[:2]) or _formats()
-    image = Image.open(io.BytesIO(content), formats=formats)
+    formats = _FORMAT_OF_START.get(start) or _formats()
+    image = Image.open(file, formats=formats)
     if image.width * image.height > PIXEL_LIMIT:
         raise DataError(
             f"{image.height:,} x {image.width:,} pixels is over the limit of {PIXEL_LIMIT:,} pixels"

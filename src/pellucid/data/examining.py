@@ -11,6 +11,7 @@ from pellucid.data.class_findings import BALANCE_ABOVE, look_alikes, missing_cla
 from pellucid.data.content import Content
 from pellucid.data.dataset import Dataset
 from pellucid.data.duplicates import NearCopies
+from pellucid.data.known import NOTHING, Known
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Pictures
 from pellucid.data.number_findings import number_findings
 from pellucid.data.text_findings import text_findings
@@ -35,6 +36,7 @@ def examine(
     dataset: Dataset,
     copies: Copies,
     class_weight: str | None,
+    known: Known = NOTHING,
 ) -> Check:
     """Look at data that is read, decoded and split.
 
@@ -44,6 +46,7 @@ def examine(
         dataset: what is used of it.
         copies: exact and near copies.
         class_weight: as the user set it; `None` means by the stated rule.
+        known: of an earlier model; its classes are not missed where the data has none of them.
 
     Returns:
         The findings; nothing is refused here.
@@ -81,7 +84,7 @@ def examine(
         warnings=(
             *listing.warnings,
             *(() if pictures is None else pictures.warnings),
-            *_warnings(listing, dataset, counts),
+            *_warnings(listing, dataset, counts, known),
         ),
         first=copies.first,
     )
@@ -147,9 +150,15 @@ def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
     return tuple((int(codes[at]) >> 32, int(codes[at]) & 0xFFFFFFFF, int(counts[at])) for at in order)
 
 
-def _warnings(listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]]) -> list[str]:
+def _warnings(
+    listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]], known: Known
+) -> list[str]:
     """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
-    warnings = [] if dataset.is_numbers else missing_classes(dataset.classes, counts)
+    new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]
+    warnings = []
+    if not dataset.is_numbers:
+        counts_of_new = {part: [numbers[code] for code in new] for part, numbers in counts.items()}
+        warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
     if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):
         warnings.append(
             f"Your splits name no test, so {count_of(len(dataset.test), listing.noun)} of your training "

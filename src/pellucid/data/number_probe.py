@@ -21,7 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from pellucid.data.augmentation import Augmentation, augmented_batch, distances, small_pictures
+from pellucid.data.augmentation import (
+    PROBE_BYTES,
+    Augmentation,
+    augmented_batch,
+    distances,
+    small_pictures,
+)
+from pellucid.data.preprocessing import block_rows, blocks
 
 _EXAMPLES, _ROWS = 3000, 500
 _WORTH_ASKING = 0.9
@@ -97,19 +104,26 @@ def probe_variations(
     """
     chosen = np.sort(generator.permutation(indices)[:_EXAMPLES])
     labels = numbers[chosen]
-    plain = _rows(pixels[chosen])
-    everyone = np.ones(len(chosen), bool)
-    mirrored = augmented_batch(pixels, chosen, everyone, Augmentation(mirror=True), generator)
-    shifted = augmented_batch(pixels, chosen, ~everyone, Augmentation(shift=shift), generator)
+    plain = _rows(pixels, chosen, Augmentation(), generator)
     return (
-        _compare("mirroring", plain, _rows(mirrored), labels),
-        _compare("shifting", plain, _rows(shifted), labels),
+        _compare("mirroring", plain, _rows(pixels, chosen, Augmentation(mirror=True), generator), labels),
+        _compare("shifting", plain, _rows(pixels, chosen, Augmentation(shift=shift), generator), labels),
     )
 
 
-def _rows(pixels: UInt8[np.ndarray, "m height width channels"]) -> Float32[np.ndarray, "m values"]:
-    pictures = small_pictures(pixels)
-    return pictures.reshape(len(pictures), -1)
+def _rows(
+    pixels: UInt8[np.ndarray, "n height width channels"],
+    chosen: Int64[np.ndarray, " m"],
+    variation: Augmentation,
+    generator: np.random.Generator,
+) -> Float32[np.ndarray, "m values"]:
+    """The chosen pictures, every one varied, small; a few at a time are in memory at their full size."""
+    rows = []
+    for part in blocks(chosen, block_rows(pixels, PROBE_BYTES)):
+        varied = np.full(len(part), variation.mirror)
+        small = small_pictures(augmented_batch(pixels, part, varied, variation, generator))
+        rows.append(small.reshape(len(small), -1))
+    return np.concatenate(rows)
 
 
 def _compare(

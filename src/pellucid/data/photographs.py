@@ -2,8 +2,8 @@
 
 The rule looks at up to 200 pictures. Each is as rich as it has different colours, red, green and blue told
 apart in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
-has hundreds. Pictures look like photographs when at least half of them have more than 96 colours in colour,
-or 64 grey levels in grey, and their shorter side is at least 32 pixels.
+has hundreds. Pictures look like photographs when at least half of them have more than 64 colours (or grey
+levels), and their shorter side is at least 32 pixels.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import Int64, UInt8
 
 LEAST_SIDE = 32
 _EXAMINED = 200
-_LEAST_COLOURS, _LEAST_GREYS = 96, 64
+_LEAST_COLOURS, _LEAST_GREYS = 64, 64
 
 
 def look_like_photographs(

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Int32, Shaped, UInt8
 
-from pellucid.data.decoding import GREY_MODES, decode_content, header_of_content, read_content
+from pellucid.data.decoding import GREY_MODES, decode_content, header_of, read_content
 from pellucid.data.digests import DIGEST_BYTES, array_digests, picture_digest
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
@@ -26,7 +26,7 @@ from pellucid.settings import Settings
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_FILES_A_BLOCK = 32
+_FILES_A_BLOCK = 8
 
 
 class Block(NamedTuple):
@@ -70,23 +70,19 @@ class Plan:
         return self.count, kept.height, kept.width, kept.channels
 
 
-def plan_files(paths: Sequence[Path], settings: Settings) -> Plan:
+def plan_files(paths: Sequence[Path], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
     """Look at the header of every file, decide the size, and prepare to decode.
 
     Args:
         paths: the files.
         settings: image size and number of threads.
+        fixed: size and channels to fit them to; no header is looked at then.
 
     Returns:
         The plan.
     """
     chunks = [paths[start : start + _FILES_A_BLOCK] for start in range(0, len(paths), _FILES_A_BLOCK)]
-    headers = [header for chunk in _in_threads(_headers, chunks, settings) for header in chunk]
-    readable = [header for header in headers if header is not None]
-    sizes = np.array([header[:2] for header in readable], np.int32).reshape(-1, 2)
-    height, width = training_size(sizes, settings)
-    is_grey = bool(readable) and all(header[2] in GREY_MODES for header in readable)
-    preprocessing = Preprocessing(height, width, 1 if is_grey else 3)
+    preprocessing = _by_headers(chunks, settings) if fixed is None else fixed
 
     def decode(chunk: Sequence[Path]) -> Block:
         return _decode_files(chunk, preprocessing)
@@ -94,12 +90,22 @@ def plan_files(paths: Sequence[Path], settings: Settings) -> Plan:
     return Plan(preprocessing, len(paths), _in_threads(decode, chunks, settings))
 
 
+def _by_headers(chunks: Sequence[Sequence[Path]], settings: Settings) -> Preprocessing:
+    """Size and channels by rule."""
+    headers = [header for chunk in _in_threads(_headers, chunks, settings) for header in chunk]
+    readable = [header for header in headers if header is not None]
+    sizes = np.array([header[:2] for header in readable], np.int32).reshape(-1, 2)
+    height, width = training_size(sizes, settings)
+    is_grey = bool(readable) and all(header[2] in GREY_MODES for header in readable)
+    return Preprocessing(height, width, 1 if is_grey else 3)
+
+
 def _headers(paths: Sequence[Path]) -> list[tuple[int, int, str] | None]:
     """Headers of some files; `None` where a file is no picture (decoding will say why)."""
     headers: list[tuple[int, int, str] | None] = []
     for path in paths:
         try:
-            headers.append(header_of_content(read_content(path)))
+            headers.append(header_of(path))
         except DataError:
             headers.append(None)
     return headers
@@ -119,12 +125,13 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
         except DataError as error:
             reasons[index] = str(error)
             continue
-        pixels[index] = fit_picture(decoded.pixels, size, channels)
+        pixels[index] = fit_picture(decoded.pixels, size, channels, decoded.size)
         digests[index] = np.frombuffer(picture_digest(decoded.pixels), np.uint8)
         sizes[index] = decoded.size
         modes[index] = decoded.mode
         if decoded.warning is not None:
             notes[index] = decoded.warning
+        del decoded  # it may be large, and so may the next
     return Block(pixels, digests, sizes, modes, reasons, notes)
 
 
@@ -148,7 +155,10 @@ def _in_threads(
 
 
 def plan_arrays(
-    pixels: Shaped[np.ndarray, "n height width channels"], splits: Sequence[str], settings: Settings
+    pixels: Shaped[np.ndarray, "n height width channels"],
+    splits: Sequence[str],
+    settings: Settings,
+    fixed: Preprocessing | None = None,
 ) -> Plan:
     """Decide size and range for pictures in an array.
 
@@ -156,10 +166,13 @@ def plan_arrays(
         pixels: the pictures.
         splits: split of each; the range of values is taken from training pictures alone.
         settings: image size.
+        fixed: size, channels and range to fit them to; by default rules decide.
 
     Returns:
         The plan.
     """
+    if fixed is not None:
+        return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
     own_size = pixels.shape[1:3]
     height, width = training_size(np.array([own_size], np.int32), settings)
     is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)

@@ -11,6 +11,7 @@ from pellucid.data.content import content_of, near_copies_of
 from pellucid.data.dataset import Dataset, build_dataset
 from pellucid.data.duplicates import first_with_content
 from pellucid.data.examining import Copies, examine
+from pellucid.data.known import NOTHING, Known
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading import read_data
 from pellucid.data.splitting import split
@@ -28,6 +29,7 @@ def prepare(
     *,
     make: Sequence[str] = (VALIDATION, TEST),
     progress: Callable[[int, int], None] | None = None,
+    known: Known = NOTHING,
 ) -> tuple[Dataset, Check]:
     """Make data ready for training, or say all that is wrong with it.
 
@@ -36,6 +38,7 @@ def prepare(
         settings: the data settings, the seed and the class weights.
         make: splits to cut where the user gave none; an estimator cuts no test.
         progress: told the pictures decoded and the pictures in all.
+        known: classes and preprocessing of an earlier model that goes on with this data.
 
     Returns:
         The data set, and what is known about it.
@@ -46,26 +49,26 @@ def prepare(
             numbers to predict that are all the same.
     """
     listing = place if isinstance(place, Listing) else read_data(place, settings)
-    _require_targets(listing, np.ones(len(listing), bool))
-    content = content_of(listing, settings, progress)
+    _require_targets(listing, np.ones(len(listing), bool), known)
+    content = content_of(listing, settings, progress, known.preprocessing)
     usable = np.ones(len(listing), bool)
     usable[[problem.index for problem in content.problems]] = False
     if content.problems and not settings.skip_bad:
         raise _unusable(listing, content.problems)
-    _require_targets(listing, usable)
+    _require_targets(listing, usable, known)
     first = first_with_content(content.digests, usable)
     division = split(listing, first, usable, settings.seed, make)
-    dataset = build_dataset(listing, content, division.splits, first, usable)
+    dataset = build_dataset(listing, content, division.splits, first, usable, known.classes)
     if dataset.is_numbers:
         require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
     else:
-        _require_trained_classes(listing, dataset)
+        _require_trained_classes(listing, dataset, known)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
     near = near_copies_of(listing, content, alone)
-    return dataset, examine(listing, content, dataset, Copies(first, near), settings.class_weight)
+    return dataset, examine(listing, content, dataset, Copies(first, near), settings.class_weight, known)
 
 
-def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"]) -> None:
+def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: Known) -> None:
     """Refuse data with nothing to tell apart, or a split of the user's that lost all it had.
 
     Raises:
@@ -76,7 +79,7 @@ def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"]) -> None:
     if listing.values is not None:
         require_spread(listing.values[usable], listing.place, listing.noun)
     classes = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
-    if len(classes) == 1:
+    if len(classes | set(known.classes)) == 1:
         raise DataError(
             f"{listing.place}: only one class, {quoted(classes.pop())}; "
             f"give {listing.noun}s of at least two classes"
@@ -103,13 +106,14 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
     )
 
 
-def _require_trained_classes(listing: Listing, dataset: Dataset) -> None:
-    """Refuse classes that are scored and can never be answered.
+def _require_trained_classes(listing: Listing, dataset: Dataset, known: Known) -> None:
+    """Refuse classes that are scored and can never be answered; an earlier model answers those it knows.
 
     Raises:
         DataError: naming them.
     """
     trained = set(dataset.labels[dataset.train].tolist())
+    trained |= {dataset.classes.index(name) for name in known.classes}
     for part in (VALIDATION, TEST):
         scored = set(dataset.labels[dataset.split_positions[part]].tolist())
         names = [dataset.classes[code] for code in sorted(scored - trained)]

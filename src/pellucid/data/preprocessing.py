@@ -71,7 +71,7 @@ class Preprocessing:
             DataError: the reason why it cannot be decoded; the caller knows the place.
         """
         decoded = decode_picture(source, self.size)
-        return fit_picture(decoded.pixels, self.size, self.channels), decoded.warning
+        return fit_picture(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
 
     def arrays(self, pixels: Shaped[np.ndarray, "n ..."]) -> UInt8[np.ndarray, "n height width channels"]:
         """Scale and fit pictures that came as an array.

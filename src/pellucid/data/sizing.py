@@ -65,8 +65,26 @@ def largest_side(settings: Settings) -> int:
     return _LARGEST_OF_BACKBONE[settings.preset] if settings.builds_on_backbone else LARGEST_SIDE
 
 
+def inner_size(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """Size of a picture once it is fitted inside another with its aspect kept.
+
+    Args:
+        own: height and width of the picture.
+        size: height and width it is fitted into.
+
+    Returns:
+        Height and width, at least 1 and at most `size`.
+    """
+    scale = min(size[0] / own[0], size[1] / own[1])
+    height, width = (min(most, max(1, round(side * scale))) for side, most in zip(own, size, strict=True))
+    return height, width
+
+
 def fit_picture(
-    pixels: UInt8[np.ndarray, "height width channels"], size: tuple[int, int], channels: int
+    pixels: UInt8[np.ndarray, "height width channels"],
+    size: tuple[int, int],
+    channels: int,
+    own: tuple[int, int] | None = None,
 ) -> UInt8[np.ndarray, "new_height new_width new_channels"]:
     """Fit one picture to a size and number of channels.
 
@@ -74,6 +92,8 @@ def fit_picture(
         pixels: picture of 1 or 3 channels.
         size: height and width wanted.
         channels: 1 (colour becomes grey by the weights of ITU-R 601) or 3 (grey is repeated).
+        own: height and width of the picture where `pixels` is a reduced decoding of it, whose
+            rounded sides would tell another aspect.
 
     Returns:
         The picture at that size; the very same array when nothing is to do.
@@ -82,9 +102,7 @@ def fit_picture(
     height, width = pixels.shape[:2]
     if (height, width) == size:
         return pixels
-    scale = min(size[0] / height, size[1] / width)
-    inner_height = min(size[0], max(1, round(height * scale)))
-    inner_width = min(size[1], max(1, round(width * scale)))
+    inner_height, inner_width = inner_size(own or (height, width), size)
     picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
     resized = picture.resize((inner_width, inner_height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     inner = np.asarray(resized).reshape(inner_height, inner_width, channels)

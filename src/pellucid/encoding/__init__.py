@@ -6,6 +6,7 @@ from pellucid.encoding.encoder import ENCODERS, Encoder, coverage
 from pellucid.encoding.ngrams import NgramEncoder
 from pellucid.encoding.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.encoding.tokenizing import TokenEncoder
+from pellucid.encoding.word_pieces import WordPieceEncoder
 
 __all__ = [
     "ENCODERS",
@@ -17,6 +18,7 @@ __all__ = [
     "NgramEncoder",
     "TokenEncoder",
     "Tokens",
+    "WordPieceEncoder",
     "coverage",
     "fit_ngrams",
     "fit_tokens",

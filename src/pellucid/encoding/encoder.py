@@ -7,11 +7,12 @@ from pellucid.encoding.coverage import Coverage
 from pellucid.encoding.ngrams import NgramEncoder
 from pellucid.encoding.ragged import Tokens
 from pellucid.encoding.tokenizing import TokenEncoder
+from pellucid.encoding.word_pieces import WordPieceEncoder
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    """From texts to ids; frozen, fitted on training texts alone.
+    """From texts to ids; frozen, fitted on training texts alone or belonging to pretrained weights.
 
     Attributes:
         kind: its key in `ENCODERS`.
@@ -50,6 +51,7 @@ class Encoder(Protocol):
 ENCODERS: dict[str, type[Encoder]] = {
     TokenEncoder.kind: TokenEncoder,
     NgramEncoder.kind: NgramEncoder,
+    WordPieceEncoder.kind: WordPieceEncoder,
 }
 """Every encoder by its kind, as saved models name it."""
 

@@ -28,13 +28,27 @@ def read_content(content: bytes, names: set[str]) -> dict[str, Any]:
     """
     if len(content) > MOST_BYTES:
         raise ValueError(f"{len(content)} bytes, where a vocabulary has at most {MOST_BYTES}")
+    return read_object("vocabulary", parse(content), names)
+
+
+def parse(content: bytes) -> Any:
+    """Parse JSON, refusing what two readers could understand differently.
+
+    Args:
+        content: all of it; the caller bounds its length.
+
+    Returns:
+        The document.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8, a key stands twice, or a number is none.
+    """
     try:
-        document = json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_refuse)
+        return json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     except UnicodeDecodeError as error:
         raise ValueError("not UTF-8") from error
-    return read_object("vocabulary", document, names)
 
 
 def read_object(what: str, document: object, names: set[str]) -> dict[str, Any]:

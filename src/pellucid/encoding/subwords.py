@@ -1,8 +1,6 @@
 """Sub-words: byte-level byte-pair encoding, built anew from its merges alone."""
 
-import itertools
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int32, Int64
 
+from pellucid.encoding.distinct import one_thread, split_by_words
 from pellucid.encoding.lookup import FIRST
 
 if TYPE_CHECKING:
@@ -116,16 +115,8 @@ def evenly_spaced(text: str) -> str:
     return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
-def _flattened(parts: list[list[int]]) -> tuple[Int32[np.ndarray, " numbers"], Int64[np.ndarray, " starts"]]:
-    """Many lists in one array, and where each starts in it."""
-    starts = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum([len(part) for part in parts], out=starts[1:])
-    return np.fromiter(itertools.chain.from_iterable(parts), np.int32, int(starts[-1])), starts
-
-
 def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> "Tokenizer":
-    # Its threads would be as many as there are cores, whatever --threads says, and warn after a fork.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    one_thread()
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
@@ -156,18 +147,8 @@ class SubWords:
         Returns:
             Ids of all, and where each text starts in them.
         """
-        different: dict[str, int] = {}
-        words = [
-            [different.setdefault(word, len(different)) for word in _WORD.findall(text)] for text in texts
-        ]
-        found = self._tokenizer.encode_batch_fast([*different])
-        tokens, starts = _flattened([each.ids for each in found])
-        order, begins = _flattened(words)
-        counts = np.diff(starts)[order]
-        ends = np.zeros(len(order) + 1, np.int64)
-        np.cumsum(counts, out=ends[1:])
-        places = np.arange(ends[-1]) + np.repeat(starts[order] - ends[:-1], counts)
-        return tokens[places] + np.int32(FIRST), ends[begins]
+        tokens, starts = split_by_words(self._tokenizer, _WORD, texts)
+        return tokens + np.int32(FIRST), starts
 
     def pieces(self, text: str) -> list[tuple[int, int, int]]:
         """Split one text, saying where.

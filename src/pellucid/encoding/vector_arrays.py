@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int64
 
-from pellucid.encoding.vector_words import Wanted
+from pellucid.encoding.vector_words import Vectors, Wanted
 from pellucid.errors import DataError
 
 MOST_NUMBERS = 4096
@@ -15,9 +14,7 @@ MOST_NUMBERS = 4096
 _ENDINGS = (".txt", ".json", ".parquet")
 
 
-def array_rows(
-    path: Path, wanted: Wanted
-) -> tuple[Float32[np.ndarray, "found d"], Int64[np.ndarray, " found"]]:
+def array_rows(path: Path, wanted: Wanted) -> Vectors:
     """Read the rows of the words that are wanted.
 
     Args:
@@ -25,7 +22,7 @@ def array_rows(
         wanted: which words.
 
     Returns:
-        The rows and where each belongs.
+        The rows, where each belongs and where it stood.
 
     Raises:
         DataError: matrix or vocabulary are missing, damaged, or do not belong together.
@@ -49,7 +46,23 @@ def array_rows(
     if len(broken):
         row = [*rows.values()][int(broken[0])]
         raise DataError(f"{path}: row {row} ({words[row]!r}) is not finite; use an undamaged copy")
-    return found, np.array([*rows], np.int64)
+    ranks = np.array([*rows.values()], np.int64) + 1
+    return Vectors(found, np.array([*rows], np.int64), ranks, len(matrix))
+
+
+def array_words(path: Path) -> list[str]:
+    """The word of each row of a matrix.
+
+    Args:
+        path: of the matrix.
+
+    Returns:
+        The words as its vocabulary spells them.
+
+    Raises:
+        DataError: the vocabulary is missing or damaged.
+    """
+    return _words(_beside(path))
 
 
 def _matrix(path: Path) -> np.ndarray:

@@ -1,8 +1,28 @@
-"""Which words of a file of vectors are needed."""
+"""Which words of a file of vectors are needed, and what was found of them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int64
 
 from pellucid.encoding.characters import normalise
+
+
+class Vectors(NamedTuple):
+    """Vectors of some words.
+
+    Attributes:
+        matrix: one row for each word found.
+        words: positions of these words among those asked for.
+        ranks: which row of the file each is, from 1; files hold frequent words first.
+        rows: how many the file holds.
+    """
+
+    matrix: Float32[np.ndarray, "found numbers"]
+    words: Int64[np.ndarray, " found"]
+    ranks: Int64[np.ndarray, " found"]
+    rows: int
 
 
 class Wanted:

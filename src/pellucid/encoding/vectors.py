@@ -4,28 +4,16 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, cast
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
-from pellucid.encoding.vector_arrays import MOST_NUMBERS, array_rows
-from pellucid.encoding.vector_words import Wanted
+from pellucid.encoding.vector_arrays import MOST_NUMBERS, array_rows, array_words
+from pellucid.encoding.vector_words import Vectors, Wanted
 from pellucid.errors import DataError
 
 _LONGEST_LINE = 1 << 20
-
-
-class Vectors(NamedTuple):
-    """Vectors of some words.
-
-    Attributes:
-        matrix: one row for each word found.
-        words: positions of these words among those asked for, ascending.
-    """
-
-    matrix: Float32[np.ndarray, "found numbers"]
-    words: Int64[np.ndarray, " found"]
 
 
 def read_vectors(path: str, words: Sequence[str]) -> Vectors:
@@ -46,41 +34,81 @@ def read_vectors(path: str, words: Sequence[str]) -> Vectors:
         DataError: there is no such file, it is of another form, damaged, or holds none of the words; the
             message names the file and, in a text, the line.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f"{path}: no such file; name a file with word vectors (--vectors)")
+    file = _existing(path)
     wanted = Wanted(words)
-    matrix, places = array_rows(file, wanted) if file.suffix == ".npy" else _text_rows(file, wanted)
+    found = array_rows(file, wanted) if file.suffix == ".npy" else _text_rows(file, wanted)
+    places = found.words
     if not len(places):
         raise DataError(
             f"{path}: none of the {len(words)} words of the training texts stands in it; "
             "take vectors of the language of the texts"
         )
     order = np.argsort(places)
-    return Vectors(matrix[order], places[order])
+    return Vectors(found.matrix[order], places[order], found.ranks[order], found.rows)
 
 
-def _text_rows(
-    path: Path, wanted: Wanted
-) -> tuple[Float32[np.ndarray, "found d"], Int64[np.ndarray, " found"]]:
+def leading_words(path: str, most: int) -> list[str]:
+    """The first words of a file of vectors: the most frequent ones, as such files are sorted.
+
+    Args:
+        path: as for `read_vectors`.
+        most: how many rows are looked at.
+
+    Returns:
+        The words as the file spells them, in its order.
+
+    Raises:
+        DataError: there is no such file, it is of another form or damaged.
+    """
+    file = _existing(path)
+    if file.suffix == ".npy":
+        return array_words(file)[:most]
+    found: list[str] = []
+    for number, line in _lines(file):
+        if number > 1 or not _form(file, number, line)[1]:
+            found.append(_word(line))
+        if len(found) == most:
+            break
+    return found
+
+
+def _existing(path: str) -> Path:
+    """The file.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not Path(path).is_file():
+        raise DataError(f"{path}: no such file; name a file with word vectors (--vectors)")
+    return Path(path)
+
+
+def _word(line: bytes) -> str:
+    return line.split(None, 1)[0].decode("utf-8", "replace")
+
+
+def _text_rows(path: Path, wanted: Wanted) -> Vectors:
     """Rows of a text file."""
     rows: dict[int, Float32[np.ndarray, " numbers"]] = {}
-    size = 0
+    ranks: dict[int, int] = {}
+    size = count = 0
     for number, line in _lines(path):
         if not size:
             size, is_heading = _form(path, number, line)
             if is_heading:
                 continue
-        word = line.split(None, 1)[0].decode("utf-8", "replace")
+        count += 1
+        word = _word(line)
         if not wanted.wants(word):
             continue
         numbers = _numbers(path, number, line, size)
         place = None if numbers is None else wanted.take(word)
         if place is not None and numbers is not None:
-            rows[place] = numbers
+            rows[place], ranks[place] = numbers, count
     if not size:
         raise DataError(f"{path}: the file is empty; name a file with word vectors (--vectors)")
-    return np.array([*rows.values()], np.float32).reshape(len(rows), size), np.array([*rows], np.int64)
+    matrix = np.array([*rows.values()], np.float32).reshape(len(rows), size)
+    return Vectors(matrix, np.array([*rows], np.int64), np.array([*ranks.values()], np.int64), count)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

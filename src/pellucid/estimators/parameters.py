@@ -31,6 +31,8 @@ class Parameters:
     RIVALS: ClassVar[tuple[str, ...]] = ("mean", "ridge", "svm", "random-forest")
 
     model: str = "auto"
+    backbone: str | None = None
+    weights: str | None = None
     activation: str | None = None
     dropout: float | None = None
     width: int | None = None

@@ -14,11 +14,13 @@ from pellucid.evaluation.calibration import (
     fit_temperature,
     reliability,
 )
+from pellucid.evaluation.drift import Drift, Gathering
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.label_errors import LabelError, label_errors
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
 from pellucid.evaluation.numbers import NumberScores, score_numbers
 from pellucid.evaluation.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
+from pellucid.evaluation.ranking import area_under_roc
 from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers
 from pellucid.evaluation.resampled import corrected_interval, corrected_p_value
 from pellucid.evaluation.scores import Scores, score
@@ -26,6 +28,8 @@ from pellucid.evaluation.scores import Scores, score
 __all__ = [
     "Comparison",
     "CurvePoint",
+    "Drift",
+    "Gathering",
     "Interval",
     "LabelError",
     "LearningCurve",
@@ -35,6 +39,7 @@ __all__ = [
     "ReliabilityBin",
     "Scores",
     "accuracy",
+    "area_under_roc",
     "at_temperature",
     "compare_all",
     "compare_numbers",

@@ -15,6 +15,9 @@ from pellucid.evaluation.paired import LEVEL, holm, mcnemar
 from pellucid.evaluation.wording import figure, points, span
 from pellucid.settings import BASELINES, NEURAL
 
+_FEW = 500
+"""Below so many validation examples the log loss judges whether a difference in accuracy is real."""
+
 _WORDS = {"accuracy": "accuracy", "macro-f1": "macro-F1", "log-loss": "log loss"}
 
 
@@ -64,7 +67,10 @@ def recommend(
 
     The best by the metric is found; then the simplest model is taken whose difference from the best
     is not real at the level of 5 %. Accuracy is tested by McNemar's exact test, macro-F1 and log loss
-    by exchanging the two models' answers at random. Against `majority` all comparisons are counted
+    by exchanging the two models' answers at random. Of fewer than 500 validation examples so few are told
+    apart by one model and not by the other that accuracy alone would call almost any difference chance:
+    there models are compared by accuracy, and whether the difference is real is judged by the log loss,
+    to which every example contributes. Against `majority` all comparisons are counted
     (Holm), since the best of several models that know nothing easily beats it by chance. By macro-F1
     the best must also be better than the same answers on shuffled labels, since guessing already
     beats `majority` there.
@@ -152,17 +158,28 @@ def _by_accuracy(
     right = {name: rows.argmax(axis=1) == labels for name, rows in probabilities.items()}
     scores = {name: float(hits.mean()) for name, hits in right.items()}
     best = max(scores, key=lambda name: scores[name])
+    losses = {name: log_loss_terms(labels, rows) for name, rows in probabilities.items()}
 
     def only(name: str) -> tuple[int, int]:
         return int((right[best] & ~right[name]).sum()), int((right[name] & ~right[best]).sum())
 
+    def by_log_loss(name: str) -> float:
+        more = losses[name] - losses[best]
+        return float(flip_p_values(more[:, None], seed)[0]) if more.mean() > 0 else 1.0
+
+    def gain(name: str) -> str:
+        told = points(paired_interval(*only(name), len(labels)))
+        is_seen = not is_few or mcnemar(*only(name)) <= LEVEL or by_log_loss(name) > LEVEL
+        return told if is_seen else f"{told}, and clearly by log loss"
+
+    is_few = len(labels) < _FEW
     return _Contest(
         metric=_WORDS["accuracy"],
         scores=scores,
         best=best,
         examples=len(labels),
-        p_value=lambda name: mcnemar(*only(name)),
-        gain=lambda name: points(paired_interval(*only(name), len(labels))),
+        p_value=by_log_loss if is_few else lambda name: mcnemar(*only(name)),
+        gain=gain,
     )
 
 

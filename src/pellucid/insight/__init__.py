@@ -1,1 +1,1 @@
-"""The glass box: what goes on inside a network, and what its training says about it."""
+"""The glass box: a trained network opened on one input, down to the arithmetic of every unit."""

@@ -2,7 +2,9 @@
 
 The pictures are scaled to the size at which the backbone sees them, grey ones are repeated three times, and
 the backbone's own mean and standard deviation take the place of the data's. The features are what the
-backbone pools over the picture. Batch norm keeps the statistics it came with, also while the backbone is
+backbone pools over the picture at its end, and the mean over the picture of the maps of its last three
+stages: what they see of parts and textures says more about pictures unlike those it was trained on than its
+end alone. Batch norm keeps the statistics it came with, also while the backbone is
 trained further: small batches of few pictures would only disturb them.
 
 `depth` and `width` set the hidden layers of the head, of which there are none by default. Dropout acts
@@ -24,6 +26,7 @@ from pellucid.networks.layers import Standardise, make_activation, make_dropout
 from pellucid.networks.network import Network
 
 INSTALL = "pip install 'pellucid[pretrained]'"
+_STAGES = 3
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -43,6 +46,7 @@ class ScaleAndStandardise(nn.Module):
 
     mean: Tensor
     std: Tensor
+    size: tuple[int, int]
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -70,7 +74,7 @@ class Backbone(nn.Module):
     """A network of timm without its own head, whose batch norm never changes its statistics.
 
     Attributes:
-        layers: the network; it gives one row of pooled features a picture.
+        layers: the network.
 
     Args:
         name: of the architecture, as timm knows it.
@@ -79,6 +83,8 @@ class Backbone(nn.Module):
         ValueError: timm does not know it.
         UsageError: timm is not installed.
     """
+
+    layers: nn.Module
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -93,9 +99,14 @@ class Backbone(nn.Module):
         return self
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
-        """Return the pooled features."""
-        features: Tensor = self.layers(images)
-        return features
+        """Return the features: of the last stages, then of the end."""
+        layers: Any = self.layers
+        if not hasattr(layers, "forward_intermediates"):
+            features: Tensor = layers(images)
+            return features
+        end, maps = layers.forward_intermediates(images, indices=_STAGES)
+        pooled = [each.mean((2, 3)) for each in maps]
+        return torch.cat([*pooled, layers.forward_head(end, pre_logits=True)], dim=1)
 
 
 def timm_network(name: str) -> nn.Module:
@@ -155,8 +166,9 @@ def assemble(config: NetworkConfig) -> Network:
         raise ValueError("backbone: the name of an architecture and the height and width it sees expected")
     height, width = config.seen
     backbone = Backbone(config.backbone)
-    units = int(backbone.layers.num_features)  # type: ignore[arg-type]  # timm's own attribute
-    units = int(getattr(backbone.layers, "head_hidden_size", units))
+    units = int(
+        backbone.eval()(torch.empty(1, 3, height, width)).shape[1]
+    )  # on the meta device: shapes alone
     body = OrderedDict[str, nn.Module](prepare=ScaleAndStandardise((height, width)), backbone=backbone)
     network = Network(config, nn.Sequential(body), _head(config, units))
     network.standardise = nn.Identity()  # the backbone brings its own

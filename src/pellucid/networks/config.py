@@ -19,6 +19,7 @@ LARGEST_STEM = 16
 MOST_IDS = 5_000_000
 LARGEST_EMBEDDING = 16_384
 LARGEST_KERNEL = 64
+MOST_HEADS = 256
 _LARGEST_NUMBER = 1e9
 
 
@@ -62,18 +63,23 @@ class NetworkConfig:
         widths: mlp: units of each hidden layer; cnn: channels of each block; lenet: channels of
             each convolution, then units of the two dense layers; bag: units of each hidden layer;
             text-cnn: filters of each kernel, then units of each hidden layer; rnn: units of each
-            layer in either direction.
+            layer in either direction; sentence-encoder, word-vectors: units of each hidden layer of
+            the head.
         stem_filters: cnn: filters of the whitening stem, half of them negatives; 0 elsewhere.
         stem_kernel: cnn: side of the stem's patches in pixels; 0 elsewhere.
         stem_stride: cnn: distance between the stem's patches in pixels; 0 elsewhere.
         pooled_blocks: cnn: how many of the first blocks halve the picture; 0 elsewhere.
         vocabulary: texts: number of ids, padding and unknown included; 0 elsewhere.
-        embedding: text-cnn, rnn: length of the vector of an id; 0 elsewhere.
+        embedding: length of the vector of an id; 0 in bag and in networks of pictures.
         kernels: text-cnn: how many neighbouring ids each kind of filter sees; empty elsewhere.
         cell: rnn: `lstm` or `gru`; empty elsewhere.
         groups: bag: first id of each kind of n-gram and, last, the number of ids; empty elsewhere.
         backbone: backbone: name of the architecture in timm; empty elsewhere.
         seen: backbone: height and width in pixels at which it sees pictures; empty elsewhere.
+        transformer_layers: sentence-encoder: how many; 0 elsewhere.
+        attention_heads: sentence-encoder: parts into which each layer splits a token's numbers; 0
+            elsewhere.
+        feed_forward: sentence-encoder: units between the two dense layers of each layer; 0 elsewhere.
     """
 
     name: str
@@ -95,6 +101,9 @@ class NetworkConfig:
     groups: tuple[int, ...] = ()
     backbone: str = ""
     seen: tuple[int, ...] = ()
+    transformer_layers: int = 0
+    attention_heads: int = 0
+    feed_forward: int = 0
 
     def __post_init__(self) -> None:
         if len(self.input_shape) == 1:
@@ -127,6 +136,9 @@ class NetworkConfig:
         _require_between("number of kernels", (len(self.kernels),), 0, MOST_LAYERS)
         _require_between("kernels", self.kernels, 1, LARGEST_KERNEL)
         _require_choice("cell", self.cell, CELLS)
+        _require_between("transformer_layers", (self.transformer_layers,), 0, MOST_LAYERS)
+        _require_between("attention_heads", (self.attention_heads,), 0, MOST_HEADS)
+        _require_between("feed_forward", (self.feed_forward,), 0, LARGEST_WIDTH)
         _require_between("number of groups", (len(self.groups),), 0, MOST_LAYERS)
         _require_between("groups", self.groups, 0, MOST_IDS)
         if self.groups and (
@@ -219,7 +231,20 @@ def _read_wholes(name: str, value: object) -> tuple[int, ...]:
     return tuple(_read_whole(name, number) for number in value)
 
 
-_OF_SOME = frozenset({"vocabulary", "embedding", "kernels", "cell", "groups", "backbone", "seen"})
+_OF_SOME = frozenset(
+    {
+        "vocabulary",
+        "embedding",
+        "kernels",
+        "cell",
+        "groups",
+        "backbone",
+        "seen",
+        "transformer_layers",
+        "attention_heads",
+        "feed_forward",
+    }
+)
 """Fields that only texts, or only backbones, have."""
 
 _READERS: dict[Any, Any] = {

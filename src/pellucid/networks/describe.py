@@ -1,7 +1,8 @@
 """A table of a network's layers, without data, training or memory for weights."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,9 @@ from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
+from pellucid.networks.mean_and_max import MeanAndMax
 from pellucid.networks.text_layers import MaskedPool, Neighbours, WeighedSum
+from pellucid.networks.transformer import Attend, Places, UnitLength
 from pellucid.networks.whitening import WhiteningStem
 
 _LINE_LENGTH = 80
@@ -100,7 +103,7 @@ def _part(name: str) -> str:
         return name
     pieces = rest.split(".")
     numbered = len(pieces) > 1 and pieces[1].isdigit()
-    return prefix + found + ".".join(pieces[: 2 if numbered else 1])
+    return prefix + "backbone." + ".".join(pieces[: 2 if numbered else 1])
 
 
 def as_text(rows: Sequence[LayerRow]) -> str:
@@ -130,7 +133,8 @@ def _trace(config: NetworkConfig) -> list[tuple[str, nn.Module, tuple[int, ...]]
     network = outline(config).eval()
     seen: list[tuple[str, nn.Module, tuple[int, ...]]] = []
     for name, layer in network.named_modules():
-        if next(layer.children(), None) is None and not isinstance(layer, nn.Identity):
+        is_leaf = next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
+        if is_leaf or next(layer.parameters(recurse=False), None) is not None:
             short = name.removeprefix("body.")
 
             def record(layer: nn.Module, _: object, output: Tensor | _States, name: str = short) -> None:
@@ -156,24 +160,26 @@ class _Field:
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         self.picture = (input_shape[1], input_shape[2]) if len(input_shape) == 3 else None
-        self.size = [1, 1]
-        self.jump = [1, 1]
+        self.size = [1.0, 1.0]
+        self.jump = [1.0, 1.0]
 
     def through(self, layer: nn.Module) -> tuple[int, ...] | None:
         """Take one more layer in, and return height and width seen by its outputs."""
         if self.picture is None:
             return None
         if isinstance(layer, (GlobalPool, nn.Linear)):
-            self.size = list(self.picture)
+            self.size = [float(side) for side in self.picture]
+        if isinstance(layer, ScaleAndStandardise):
+            self.jump = [own / seen for own, seen in zip(self.picture, layer.size, strict=True)]
         window = _window(layer)
         for axis, (kernel, stride) in enumerate(window):
             self.size[axis] += (kernel - 1) * self.jump[axis]
             self.jump[axis] *= stride
-        return min(self.size[0], self.picture[0]), min(self.size[1], self.picture[1])
+        return min(math.ceil(self.size[0]), self.picture[0]), min(math.ceil(self.size[1]), self.picture[1])
 
 
 class _Tokens:
-    """How many neighbouring tokens are seen: by a filter its width, above pools and recurrent layers all."""
+    """How many neighbouring tokens are seen: by a filter its width, above what joins a text all of them."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -183,7 +189,7 @@ class _Tokens:
         """Take one more layer in, and return how many tokens its outputs see."""
         if isinstance(layer, Neighbours):
             self.size = min(self.length, layer.kernel_size[0])
-        elif isinstance(layer, (MaskedPool, nn.RNNBase, WeighedSum)):
+        elif isinstance(layer, (Attend, MaskedPool, nn.RNNBase, MeanAndMax, WeighedSum)):
             self.size = self.length
         return (self.size,)
 
@@ -209,44 +215,62 @@ def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int)
         return length * sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
     if isinstance(layer, WeighedSum):
         return length * output_shape[0]
-    return layer.weight.numel() if isinstance(layer, nn.Linear) else 0
+    if isinstance(layer, MeanAndMax):  # the mean alone multiplies
+        return length * output_shape[0] // 2
+    if isinstance(layer, Attend):  # queries by keys, then weights by values
+        return 2 * length * math.prod(output_shape)
+    return layer.weight.numel() * math.prod(output_shape[:-1]) if isinstance(layer, nn.Linear) else 0
 
 
 def _kind(layer: nn.Module) -> str:
-    """What a layer does, in at most 16 characters."""
-    (rows, _), (columns, _) = _window(layer)
-    kinds = {
-        Standardise: "standardise",
-        WhiteningStem: f"frozen conv {rows}x{columns}",
-        nn.Conv2d: f"conv {rows}x{columns}",
-        nn.MaxPool2d: f"max pool {rows}x{columns}",
-        nn.AvgPool2d: f"average pool {rows}x{columns}",
-        nn.BatchNorm1d: "batch norm",
-        nn.BatchNorm2d: "batch norm",
-        nn.Flatten: "flatten",
-        nn.Linear: "linear",
-        nn.ReLU: "relu",
-        nn.LeakyReLU: "leaky relu",
-        nn.GELU: "gelu",
-        nn.Sigmoid: "sigmoid",
-        nn.Tanh: "tanh",
-        Add: "add shortcut",
-        nn.Dropout: f"dropout {getattr(layer, 'p', 0):g}",
-        Divide: f"divide by {getattr(layer, 'divisor', 1):g}",
-        Rescale: "rescale",
-        nn.Embedding: "vectors of tokens",
-        Neighbours: f"conv {getattr(layer, 'kernel_size', (0,))[0]}",
-        MaskedPool: f"{getattr(layer, 'pooling', '')} over text",
-        nn.LSTM: "lstm",
-        nn.GRU: "gru",
-        WeighedSum: "weighed sum",
-        GlobalPool: f"global {getattr(layer, 'pooling', '')}",
-        ScaleAndStandardise: "scale, standardise",
-    }
-    for kind in type(layer).__mro__[:2]:  # a backbone's layers are often variants of torch's own
-        if kind in kinds:
-            return kinds[kind]
-    return type(layer).__name__.lower()[:16]
+    """What a layer does, in at most 16 characters; a backbone's layers are often variants of torch's own."""
+    known = next((kind for kind in type(layer).__mro__[:2] if kind in _KINDS), None)
+    return type(layer).__name__.lower()[:16] if known is None else _KINDS[known](layer)
+
+
+def _windowed(title: str) -> Callable[[Any], str]:
+    """A name with the layer's kernel."""
+
+    def words(layer: nn.Module) -> str:
+        (rows, _), (columns, _) = _window(layer)
+        return f"{title} {rows}x{columns}"
+
+    return words
+
+
+_KINDS: dict[type, Callable[[Any], str]] = {
+    Standardise: lambda layer: "standardise",
+    ScaleAndStandardise: lambda layer: "fit the backbone",
+    WhiteningStem: _windowed("frozen conv"),
+    nn.Conv2d: _windowed("conv"),
+    nn.MaxPool2d: _windowed("max pool"),
+    nn.AvgPool2d: _windowed("average pool"),
+    nn.BatchNorm1d: lambda layer: "batch norm",
+    nn.BatchNorm2d: lambda layer: "batch norm",
+    nn.Flatten: lambda layer: "flatten",
+    nn.Linear: lambda layer: "linear",
+    nn.ReLU: lambda layer: "relu",
+    nn.LeakyReLU: lambda layer: "leaky relu",
+    nn.GELU: lambda layer: "gelu",
+    nn.Sigmoid: lambda layer: "sigmoid",
+    nn.Tanh: lambda layer: "tanh",
+    Add: lambda layer: "add shortcut",
+    nn.Dropout: lambda layer: f"dropout {layer.p:g}",
+    Divide: lambda layer: f"divide by {layer.divisor:g}",
+    Rescale: lambda layer: "rescale",
+    nn.Embedding: lambda layer: "vectors of tokens",
+    Neighbours: lambda layer: f"conv {layer.kernel_size[0]}",
+    MaskedPool: lambda layer: f"{layer.pooling} over text",
+    nn.LSTM: lambda layer: "lstm",
+    nn.GRU: lambda layer: "gru",
+    WeighedSum: lambda layer: "weighed sum",
+    MeanAndMax: lambda layer: "mean and maximum",
+    Places: lambda layer: "vectors of place",
+    nn.LayerNorm: lambda layer: "layer norm",
+    Attend: lambda layer: f"attention x{layer.heads}",
+    UnitLength: lambda layer: "to length 1",
+    GlobalPool: lambda layer: f"global {layer.pooling}",
+}
 
 
 def _cells(row: LayerRow) -> tuple[str, ...]:

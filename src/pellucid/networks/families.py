@@ -7,10 +7,10 @@ import torch
 
 from pellucid.encoding.ragged import UNKNOWN
 from pellucid.errors import UsageError
-from pellucid.networks import backbone, bag, cnn, lenet, mlp, rnn, text_cnn
+from pellucid.networks import backbone, bag, cnn, lenet, mlp, rnn, sentence, text_cnn, word_vectors
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
-from pellucid.settings import Settings
+from pellucid.settings import NEURAL, Settings
 
 MOST_PARAMETERS = 500_000_000
 
@@ -36,6 +36,8 @@ NETWORKS: dict[str, Family] = {
     "text-cnn": Family(text_cnn.design, text_cnn.assemble, "texts"),
     "rnn": Family(rnn.design, rnn.assemble, "texts"),
     "bag": Family(bag.design, bag.assemble, "texts"),
+    "sentence-encoder": Family(sentence.design, sentence.assemble, "texts"),
+    "word-vectors": Family(word_vectors.design, word_vectors.assemble, "texts"),
 }
 
 PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble}
@@ -58,10 +60,10 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
             be too large.
     """
     if name not in NETWORKS:
-        raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(NETWORKS)}")
+        raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
     takes = "texts" if facts.vocabulary else "pictures"
     if NETWORKS[name].takes != takes:
-        fitting = [other for other, family in NETWORKS.items() if family.takes == takes]
+        fitting = [other for other in _by_name() if NETWORKS[other].takes == takes]
         raise UsageError(f"--model: {name} takes {NETWORKS[name].takes}; choose one of {', '.join(fitting)}")
     try:
         config = NETWORKS[name].design(settings, facts)
@@ -72,6 +74,11 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
         smaller = "--width or --depth" if facts.vocabulary else "--image-size, --width or --depth"
         raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
     return config
+
+
+def _by_name() -> list[str]:
+    """The families that users can ask for; the others come with weights that were learnt elsewhere."""
+    return [name for name in NETWORKS if name in NEURAL]
 
 
 def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:

@@ -5,7 +5,9 @@ from torch import Tensor, nn
 
 from pellucid.encoding.ragged import PADDING
 from pellucid.networks.layers import LEAKY_SLOPE, ResidualBlock
+from pellucid.networks.mean_and_max import MeanAndMax
 from pellucid.networks.text_layers import WeighedSum
+from pellucid.networks.transformer import Places
 
 EMBEDDING_SCALE = 0.1
 """Standard deviation of the numbers that a token starts with."""
@@ -29,9 +31,10 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     Where batch norm follows (a layer without bias), a sixth of the variance: the norm cancels the
     scale, but a step of the optimiser turns short weights further, and a short training gains.
 
-    Vectors of tokens: normal with standard deviation 0.1, zero for padding. Vectors that are summed up
-    with weights of length 1: normal with variance $1 / n_\mathrm{out}$. Recurrent layers: orthogonal
-    from state to state, as before tanh from below; the LSTM's forget gates start open (bias 1).
+    Vectors of tokens and of their places: normal with standard deviation 0.1, zero for padding. Vectors
+    that are summed up with weights of length 1: normal with variance $1 / n_\mathrm{out}$. Recurrent
+    layers: orthogonal from state to state, as before tanh from below; the LSTM's forget gates start open
+    (bias 1).
 
     Args:
         layers: a network or part of one, whose memory may be uninitialised.
@@ -50,11 +53,11 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
                 nn.init.zeros_(layer.bias)
             else:
                 layer.weight.detach().mul_(_SHARE_BEFORE_NORM**0.5)
-        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
             layer.reset_parameters()
         elif isinstance(layer, nn.RNNBase):
             _start_recurrent(layer, generator)
-        elif isinstance(layer, (nn.Embedding, WeighedSum)):
+        elif isinstance(layer, (nn.Embedding, Places, MeanAndMax, WeighedSum)):
             _start_vectors(layer, generator)
     for layer in layers.modules():
         if isinstance(layer, ResidualBlock) and layer.conv1.in_channels <= layer.conv1.out_channels:
@@ -76,7 +79,9 @@ def _draw(weight: Tensor, activation: str, generator: torch.Generator) -> None:
 
 
 @torch.no_grad()
-def _start_vectors(layer: nn.Embedding | WeighedSum, generator: torch.Generator) -> None:
+def _start_vectors(
+    layer: nn.Embedding | Places | MeanAndMax | WeighedSum, generator: torch.Generator
+) -> None:
     if isinstance(layer, WeighedSum):
         nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5, generator=generator)
         nn.init.zeros_(layer.bias)
@@ -84,7 +89,10 @@ def _start_vectors(layer: nn.Embedding | WeighedSum, generator: torch.Generator)
         layer.rarity[: layer.groups[0]] = 0
     else:
         nn.init.normal_(layer.weight, std=EMBEDDING_SCALE, generator=generator)
-    layer.weight[PADDING] = 0
+    if isinstance(layer, MeanAndMax):
+        nn.init.ones_(layer.weights)
+    if not isinstance(layer, Places):
+        layer.weight[PADDING] = 0
 
 
 @torch.no_grad()

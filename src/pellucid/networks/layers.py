@@ -1,11 +1,12 @@
 """Layers that the networks share, beside those of torch itself."""
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Shaped
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.01
 _CHUNK = 1024
+_CHUNK_VALUES = 2**22
 
 
 class Standardise(nn.Module):
@@ -35,18 +36,18 @@ class Standardise(nn.Module):
         return (inputs - self.mean).div_(self.std)
 
     @torch.no_grad()
-    def fit(self, inputs: Float[Tensor, "*shape"]) -> None:
+    def fit(self, inputs: Shaped[Tensor, "*shape"]) -> None:
         """Set mean and standard deviation from data, in two float64 passes.
 
         A channel or feature that is constant, or varies less than float32 can tell, keeps the
         divisor 1: it becomes 0 instead of noise.
 
         Args:
-            inputs: raw pixel values or features, at least one example.
+            inputs: raw pixel values, 8-bit ones too, or features; at least one example.
         """
         axes = [0, *range(2, inputs.ndim)]
         count = inputs.numel() // inputs.shape[1]
-        chunks = torch.split(inputs, _CHUNK)
+        chunks = torch.split(inputs, min(_CHUNK, max(1, _CHUNK_VALUES // inputs[0].numel())))
         mean = torch.stack([chunk.double().sum(axes) for chunk in chunks]).sum(0) / count
         mean = mean.view(self.mean.shape)
         squares = torch.stack([(chunk.double() - mean).square().sum(axes) for chunk in chunks]).sum(0)

@@ -50,6 +50,11 @@ class Network(nn.Module):
         self.head = head if config.outputs > 1 else _rescaled(head)
 
     @property
+    def name(self) -> str:
+        """Its family, or the name of the weights that others trained."""
+        return self.config.name if self.origin is None else self.origin.name
+
+    @property
     def rescale(self) -> Rescale | None:
         """The last layer where a number is predicted; `None` where classes are."""
         return _rescale_of(self.head)
@@ -89,7 +94,10 @@ class Network(nn.Module):
             nn.init.zeros_(self.standardise.mean)
             nn.init.ones_(self.standardise.std)
         initialise_layers(self.body, self.config.activation, generator)
-        initialise_layers(self.head, "softmax", generator)
+        *hidden, last = [layer for layer in self.head.modules() if isinstance(layer, nn.Linear)]
+        for layer in hidden:
+            initialise_layers(layer, self.config.activation, generator)
+        initialise_layers(last, "softmax", generator)
         if self.rescale is not None:
             nn.init.zeros_(self.rescale.mean)
             nn.init.ones_(self.rescale.std)
@@ -106,7 +114,7 @@ class Network(nn.Module):
         moves to another device.
 
         Args:
-            inputs: as for `features`; training examples only.
+            inputs: as for `features`, or pictures in 8 bits; training examples only.
             numbers: labels of training examples, whose mean and standard deviation a network that
                 predicts a number rescales by; without them it goes on predicting standardised ones.
 
@@ -123,7 +131,8 @@ class Network(nn.Module):
         for layer in self.body.children():
             if isinstance(layer, WhiteningStem):
                 sample = inputs[:: max(1, -(-len(inputs) // _STEM_IMAGES))]
-                layer.fit(self.standardise(sample))
+                sample = sample[:: layer.distance(tuple(sample.shape))]
+                layer.fit(self.standardise(sample.float()))
 
     def weigh_ids(self, counts: Int64[Tensor, " vocabulary"], texts: int) -> None:
         """Tell a network of n-grams how rare each is; nothing happens in the others.

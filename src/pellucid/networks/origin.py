@@ -26,6 +26,19 @@ class Origin:
     licence: str
     sha256: str
 
+    def facts(self) -> dict[str, str]:
+        """What the model card tells of it.
+
+        Returns:
+            Names in words to texts, in the order to show.
+        """
+        return {
+            "pretrained part": self.title,
+            "its source": self.source,
+            "its licence": self.licence,
+            "its weights": f"SHA-256 {self.sha256}",
+        }
+
     def to_json(self) -> dict[str, str]:
         """The fields as JSON can hold them."""
         return asdict(self)

@@ -26,6 +26,17 @@ class WhiteningStem(nn.Conv2d):
         super().__init__(channels, filters, kernel, stride=stride, bias=False)
         self.weight.requires_grad_(False)
 
+    def distance(self, shape: tuple[int, ...]) -> int:
+        """How far apart the pictures stand that are worth reading.
+
+        Args:
+            shape: (pictures, channels, height, width) of all that are there.
+
+        Returns:
+            1 where all are.
+        """
+        return _distance(shape, self.kernel_size[0], self.stride[0])
+
     @torch.no_grad()
     def fit(self, images: Float[Tensor, "batch channel height width"]) -> None:
         """Set the filters from pictures; equal pictures give equal bytes.
@@ -53,11 +64,8 @@ def patch_covariance(
     Returns:
         Covariance over (channel, row, column) of a patch, in that order, in float64.
     """
-    _, channels, height, width = images.shape
-    size = channels * kernel * kernel
-    patches = ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1)
-    most_images = max(_FEWEST_IMAGES, _MOST_VALUES // (size * patches))
-    images = images[:: max(1, -(-len(images) // most_images))]
+    size, patches = _size_and_patches(tuple(images.shape), kernel, stride)
+    images = images[:: _distance(tuple(images.shape), kernel, stride)]
     total, products = torch.zeros(size).double(), torch.zeros(size, size).double()
     for chunk in torch.split(images, max(1, _CHUNK_VALUES // (size * patches))):
         rows = functional.unfold(chunk, kernel, stride=stride).transpose(1, 2).reshape(-1, size).double()
@@ -65,6 +73,19 @@ def patch_covariance(
         products += rows.T @ rows
     mean = total / (len(images) * patches)
     return products / (len(images) * patches) - torch.outer(mean, mean)
+
+
+def _size_and_patches(shape: tuple[int, ...], kernel: int, stride: int) -> tuple[int, int]:
+    """Values of a patch, and patches of a picture."""
+    _, channels, height, width = shape
+    patches = ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1)
+    return channels * kernel * kernel, patches
+
+
+def _distance(shape: tuple[int, ...], kernel: int, stride: int) -> int:
+    size, patches = _size_and_patches(shape, kernel, stride)
+    most_images = max(_FEWEST_IMAGES, _MOST_VALUES // (size * patches))
+    return max(1, -(-shape[0] // most_images))
 
 
 def whitening_filters(covariance: Float64[Tensor, "size size"], count: int) -> Float64[Tensor, "count size"]:

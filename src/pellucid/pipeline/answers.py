@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from pellucid.errors import UsageError
 from pellucid.files import writing
 
-_FIXED_COLUMNS = ("input", "label", "probability", "error")
+_FIXED_COLUMNS = ("input", "label", "probability", "error", "unlike")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ROWS_PER_GROUP = 4096
 
@@ -26,6 +26,8 @@ class Answer(NamedTuple):
             be read.
         probability: of that class; `None` for numbers.
         error: why the picture could not be read; empty when fine.
+        unlike: how unlike the training data it is, 0 to 1: the share of validation examples that look
+            less foreign; `None` where the model cannot tell.
         probabilities: of every class where they were asked for.
     """
 
@@ -33,6 +35,7 @@ class Answer(NamedTuple):
     label: str | float | None
     probability: float | None
     error: str
+    unlike: float | None = None
     probabilities: tuple[float | None, ...] = ()
 
 
@@ -99,7 +102,7 @@ def column_names(classes: Sequence[str]) -> list[str]:
         classes: class names.
 
     Returns:
-        `input`, `label`, `probability`, `error`, then one name for each class.
+        `input`, `label`, `probability`, `error`, `unlike`, then one name for each class.
     """
     names = list(_FIXED_COLUMNS)
     for name in classes:
@@ -113,7 +116,7 @@ def column_names(classes: Sequence[str]) -> list[str]:
 def _row(answer: Answer) -> tuple[Any, ...]:
     r"""The cells of an answer; a file name that is no Unicode shows its bytes as `\xe9`."""
     name = answer.input.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return (name, answer.label, answer.probability, answer.error, *answer.probabilities)
+    return (name, answer.label, answer.probability, answer.error, answer.unlike, *answer.probabilities)
 
 
 @contextlib.contextmanager

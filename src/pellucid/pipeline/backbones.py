@@ -1,14 +1,14 @@
-"""Pretrained backbones in a run: which one, on how many examples, and every model that stands on it.
+"""Pretrained backbones in a run: which one takes part, why, and how many examples it learns from.
 
-Asked for by name, a backbone is the network of the run and sees every example. Otherwise one that is
-installed is considered where the pictures look like photographs and the model is left open: it stands
-beside the network that is trained from scratch, and learns from up to 5,000 training examples, drawn with
-the run's seed, so that it costs no more than a few minutes. Validation decides which model is recommended.
+Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
+one that is installed is considered beside the network that is trained from scratch, where the model is left
+open and the pictures look like photographs, or there are at most 2,000 texts to learn from. It then learns
+from up to 5,000 training pictures, drawn with the run's seed, so that it costs no more than a few minutes.
+Validation decides which of all the models is recommended.
 """
 
 import dataclasses
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,28 +17,33 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from pellucid.bundle import ImageModel
-from pellucid.data import Dataset
+from pellucid.data import Preprocessing
 from pellucid.data.photographs import look_like_photographs
+from pellucid.data.texts import Texts
 from pellucid.data.wording import count_of
+from pellucid.encoding import Encoder
 from pellucid.errors import UsageError
-from pellucid.networks import Network, NetworkConfig
-from pellucid.pipeline.entrants import Entrant
-from pellucid.pipeline.features import Features, compute_features
-from pellucid.pipeline.frozen import frozen_entrants
-from pellucid.pipeline.preparation import Prepared, examples_of, material_of
-from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.stages import Stages
-from pellucid.pipeline.tuning import is_tuned, tune
-from pellucid.pretrained import PICTURE_PACKAGES, PictureBackbone, at_hand, packaged_backbone, timm_backbone
+from pellucid.networks import Network, NetworkConfig, Origin
+from pellucid.pipeline.preparation import Material, Prepared, examples_of
+from pellucid.pretrained import (
+    OF_PICTURES,
+    OF_TEXTS,
+    SENTENCES,
+    WORDS,
+    PictureBackbone,
+    TextBackbone,
+    at_hand,
+    installed,
+    packaged_backbone,
+    read_sentence_folder,
+    read_word_vectors,
+    timm_backbone,
+)
 from pellucid.settings import Settings
-from pellucid.training.determinism import Purpose, choose_threads, generator, pinned, torch_seed
-from pellucid.training.state import Record
+from pellucid.training.determinism import Purpose, generator
 
-_MOST_CONSIDERED = 5_000
-_SEEN = {"quick": 128, "standard": 160, "best": 224}
-_SEEN_OF_SMALL, _SMALL = 128, 64
-_DEFAULT_DROPOUT = 0.2
+_MOST_PICTURES, _MOST_TEXTS = 5_000, 2_000
+_DRAW = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +51,19 @@ class Choice:
     """A backbone that takes part in a run.
 
     Attributes:
-        backbone: its weights.
         config: its layers, those of the head included.
+        origin: who made its weights.
+        build: puts its layers together, below a head that has learnt nothing.
+        preparation: how pictures were fitted, or what turns texts into ids.
         train: ascending positions of the examples it learns from.
         is_asked_for: whether it is the run's network, or stands beside one.
         reason: why it takes part, in a sentence.
     """
 
-    backbone: PictureBackbone
     config: NetworkConfig
+    origin: Origin
+    build: Callable[[NetworkConfig, torch.Generator], Network]
+    preparation: Preprocessing | Encoder
     train: Int64[np.ndarray, " train"]
     is_asked_for: bool
     reason: str
@@ -62,224 +71,165 @@ class Choice:
     @property
     def name(self) -> str:
         """What it is called in `metrics.json`."""
-        return self.backbone.origin.name
+        return self.origin.name
+
+    def prepared(self, material: Material) -> Prepared:
+        """What its layers are trained on.
+
+        Args:
+            material: the data.
+
+        Returns:
+            The inputs made ready, with the training examples that it learns from.
+        """
+        own = dataclasses.replace(material, train=self.train)
+        if not isinstance(own.inputs, Texts):
+            return Prepared(self.name, examples_of(own.inputs, own), self.preparation)
+        assert not isinstance(self.preparation, Preprocessing)  # texts go with an encoder
+        return Prepared(self.name, examples_of(self.preparation.encode(own.inputs), own), self.preparation)
 
     def to_json(self) -> dict[str, Any]:
         """What `config.json` has of it."""
         return {
             "name": self.name,
             "network": self.config.to_json(),
-            "origin": self.backbone.origin.to_json(),
+            "origin": self.origin.to_json(),
             "train": len(self.train),
             "reason": self.reason,
         }
 
 
-@dataclass(frozen=True)
-class Built:
-    """What came of a backbone.
-
-    Attributes:
-        entrants: every model on it, simplest first.
-        history: one record for each epoch of fine-tuning.
-    """
-
-    entrants: Sequence[Entrant]
-    history: Sequence[Record] = ()
-
-
-def chosen(settings: Settings, dataset: Dataset, stages: Stages) -> Choice | None:
+def chosen(settings: Settings, material: Material, former: Mapping[str, Any] | None = None) -> Choice | None:
     """Decide whether a backbone takes part, and which.
 
     Args:
         settings: what the user asked for.
-        dataset: the data.
-        stages: says what is decided.
+        material: the data.
+        former: `config.json` of the run being resumed, whose decision stands; or `None`.
 
     Returns:
         The backbone; `None` where none takes part.
 
     Raises:
-        UsageError: the one asked for is not known, or cannot take such inputs.
+        UsageError: the one asked for is not known, is not installed, cannot take such inputs, or is
+            another than when the run was started.
         ModelFileError: its weights are missing, damaged or of another kind.
     """
     if settings.builds_on_backbone:
-        if dataset.is_texts:
-            raise UsageError(f"--backbone: {settings.backbone} takes pictures, and the inputs are texts")
-        name = str(settings.backbone)
-        found = _found(name, settings.weights)
-        return _choice(found, settings, dataset, dataset.train, f"{name} was asked for.", is_asked_for=True)
-    considered = _considered(settings, dataset)
-    if considered is None:
-        return None
-    draws = generator(settings.seed, Purpose.SAMPLE, 6)
-    train = np.sort(draws.permutation(dataset.train)[:_MOST_CONSIDERED])
-    part = "" if len(train) == len(dataset.train) else f", on {len(train):,} of them drawn by chance"
-    reason = (
-        f"The pictures look like photographs, so {considered}, which is installed, is considered too{part}."
-    )
-    choice = _choice(packaged_backbone(considered), settings, dataset, train, reason, is_asked_for=False)
-    stages.paragraph(reason)
+        reason = f"{settings.backbone} was asked for."
+        choice = _choice(str(settings.backbone), settings, material, material.train, reason)
+    else:
+        name = _considered(settings, material) if former is None else former.get("backbone", {}).get("name")
+        if name is None:
+            return None
+        choice = _beside(name, settings, material)
+    _require_same(choice, former)
     return choice
 
 
-def _considered(settings: Settings, dataset: Dataset) -> str | None:
+def _considered(settings: Settings, material: Material) -> str | None:
     """The backbone that is considered without being asked for."""
-    pixels = dataset.inputs
     if settings.backbone is not None or settings.model != "auto" or settings.time_limit is not None:
         return None
-    if not isinstance(pixels, np.ndarray) or not look_like_photographs(pixels, dataset.train):
-        return None
-    return at_hand()
+    if isinstance(material.inputs, Texts):
+        names = at_hand(OF_TEXTS) if len(material.train) <= _MOST_TEXTS else []
+    elif material.takes == "pictures" and look_like_photographs(material.inputs, material.train):
+        names = at_hand(OF_PICTURES)
+    else:
+        names = []
+    return next(iter(names), None)
 
 
-def _found(name: str, weights: str | None) -> PictureBackbone:
-    """The backbone of a name.
+def _beside(name: str, settings: Settings, material: Material) -> Choice:
+    """A backbone that stands beside a network trained from scratch."""
+    draws = generator(settings.seed, Purpose.SAMPLE, _DRAW)
+    train = np.sort(draws.permutation(material.train)[:_MOST_PICTURES])
+    is_whole = len(train) == len(material.train)
+    part = "" if is_whole else f", on {len(train):,} training examples drawn by chance"
+    why = (
+        f"There are only {count_of(len(material.train), 'text')} to learn from"
+        if material.takes == "texts"
+        else "The pictures look like photographs"
+    )
+    reason = f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
+    return _choice(name, settings, material, train, reason)
+
+
+def _choice(
+    name: str, settings: Settings, material: Material, train: Int64[np.ndarray, " train"], reason: str
+) -> Choice:
+    """Find the weights of a name, and decide on the layers.
 
     Raises:
-        UsageError: it is not known, or its weights are missing.
+        UsageError: it is not known, not installed, or cannot take such inputs.
         ModelFileError: its weights are damaged or of another kind.
     """
-    if weights is not None:
-        return timm_backbone(name, Path(weights))
-    if name not in PICTURE_PACKAGES:
+    outputs, is_asked_for = max(1, len(material.classes)), settings.builds_on_backbone
+    if isinstance(material.inputs, Texts):
+        found = _of_texts(name, settings, material.inputs, train)
+        config = found.config_for(outputs, settings)
+        return Choice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
+    kept = material.preprocessing
+    if kept is None or name in OF_TEXTS:
+        takes = "texts" if name in OF_TEXTS else "pictures"
         raise UsageError(
-            f"--backbone: {name!r} comes with no weights of its own; give them with --weights "
-            f"FILE.safetensors, or choose {', '.join(PICTURE_PACKAGES)}"
+            f"--backbone: {name} takes {takes}, and the inputs are "
+            f"{'pictures' if kept else 'feature vectors'}; leave it out, or choose another"
+        )
+    backbone = _of_pictures(name, settings)
+    config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
+    return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
+
+
+def _of_pictures(name: str, settings: Settings) -> PictureBackbone:
+    """A network of timm, from its package or from a file of the user's.
+
+    Raises:
+        UsageError: it is not known, or its weights or timm are missing.
+        ModelFileError: its weights are damaged or of another kind.
+    """
+    if settings.weights is not None:
+        return timm_backbone(name, Path(settings.weights))
+    if name not in OF_PICTURES:
+        raise UsageError(
+            f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
+            f"FILE.safetensors, or choose {', '.join(OF_PICTURES)}"
         )
     return packaged_backbone(name)
 
 
-def _choice(
-    backbone: PictureBackbone,
-    settings: Settings,
-    dataset: Dataset,
-    train: Int64[np.ndarray, " train"],
-    reason: str,
-    *,
-    is_asked_for: bool,
-) -> Choice:
-    kept = dataset.preprocessing
-    assert kept is not None  # pictures
-    depth = settings.depth or 0
-    config = NetworkConfig(
-        name="backbone",
-        input_shape=(kept.channels, *kept.size),
-        outputs=max(1, len(dataset.classes)),
-        activation=settings.activation or "relu",
-        dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
-        widths=(settings.width or 256,) * depth,
-        backbone=backbone.architecture,
-        seen=backbone.fixed_size or seen_size(kept.size, settings),
-    )
-    return Choice(backbone, config, train, is_asked_for, reason)
-
-
-def seen_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
-    """Decide at which size a backbone sees pictures.
-
-    The longer side becomes 160 pixels (128 with the preset `quick`, 224 with `best`), of pictures of up to
-    64 pixels 128 at most; the shorter side in proportion, rounded to a multiple of 8 and at least 32.
-
-    Args:
-        size: height and width of the stored pictures.
-        settings: for the preset.
-
-    Returns:
-        Height and width.
-    """
-    longer = _SEEN[settings.preset]
-    if max(size) <= _SMALL and settings.preset != "best":
-        longer = _SEEN_OF_SMALL
-    height, width = (max(32, 8 * round(side * longer / max(size) / 8)) for side in size)
-    return height, width
-
-
-def build_on(
-    choice: Choice,
-    folder: RunFolder,
-    dataset: Dataset,
-    settings: Settings,
-    before: Sequence[Mapping[str, Any]],
-    stages: Stages,
-) -> Built:
-    """Compute the features, train every model on them, and fine-tune where that pays.
-
-    Args:
-        choice: the backbone.
-        folder: of the run.
-        dataset: the data.
-        settings: what the user asked for.
-        before: records of the history so far.
-        stages: shows what is done.
-
-    Returns:
-        The models.
+def _of_texts(
+    name: str, settings: Settings, texts: Texts, train: Int64[np.ndarray, " train"]
+) -> TextBackbone:
+    """A sentence encoder or vectors of words, from its package or from a place of the user's.
 
     Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; what was finished is kept.
-        StorageError: the disk is full or not writable.
+        UsageError: the name is of neither.
+        ModelFileError: a file is missing, damaged or of another kind.
+        DataError: the vectors hold none of the words.
     """
-    draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.INITIALISATION, 1))
-    network = choice.backbone.network(choice.config, draws)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    prepared = prepared_on(choice, dataset)
-    began = time.perf_counter()
-    features = _features(choice, network, dataset, folder.checkpoints, settings, stages)
-    seconds = (time.perf_counter() - began) * len(choice.train) / len(features.positions)
-    entrants = frozen_entrants(
-        choice.name, network, prepared, features, choice.train, dataset, settings, stages
-    )
-    entrants = [dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in entrants]
-    if not is_tuned(settings, dataset):
-        return Built(entrants)
-    tuned = tune(folder, entrants[-1], network, prepared, dataset, settings, before, stages)
-    return Built([*entrants, *filter(None, [tuned.entrant])], tuned.history)
-
-
-def prepared_on(choice: Choice, dataset: Dataset) -> Prepared:
-    """What the layers of a backbone are trained on.
-
-    Args:
-        choice: the backbone.
-        dataset: the data.
-
-    Returns:
-        The same inputs with the training examples that it learns from.
-    """
-    material = dataclasses.replace(material_of(dataset), train=choice.train)
-    assert isinstance(material.inputs, np.ndarray)  # pictures
-    return Prepared(choice.name, examples_of(material.inputs, material), material.preprocessing)
-
-
-def _features(
-    choice: Choice,
-    network: Network,
-    dataset: Dataset,
-    checkpoints: Path,
-    settings: Settings,
-    stages: Stages,
-) -> Features:
-    """What the frozen network says of every example that any model on it is asked about."""
-    kept, pixels = dataset.preprocessing, dataset.inputs
-    assert kept is not None
-    assert isinstance(pixels, np.ndarray)
-    model = ImageModel(network, kept, dataset.classes)
-    positions = np.unique(np.concatenate([choice.train, dataset.validation, dataset.test]))
-    identity = (
-        f"{dataset.fingerprint} {choice.backbone.origin.sha256} {choice.config.seen} {len(choice.train)}"
-    )
-    height, width = choice.config.seen
-    words = f"features of {choice.name} at {height}x{width}"
-    with stages.stage(f"computing {words}") as stage, pinned(choose_threads(settings)):
-        began = time.perf_counter()
-        features = compute_features(
-            lambda some: model.transform(pixels[some]),
-            positions,
-            checkpoints / f"features-{choice.name}",
-            identity,
+    if name in OF_PICTURES:
+        raise UsageError(
+            f"--backbone: {name} takes pictures, and the inputs are texts; choose {', '.join(OF_TEXTS)}"
         )
-        speed = len(positions) / max(1e-9, time.perf_counter() - began)
-        stage.words = f"computed {words}: {count_of(len(positions), 'picture')}, {speed:,.0f} per second"
-    return features
+    place = installed(name) if settings.weights is None else Path(settings.weights)
+    is_folder = name in SENTENCES or (name not in WORDS and place.is_dir())
+    if is_folder:
+        return read_sentence_folder(place, settings.length)
+    return read_word_vectors(place, texts, train, settings.length)
+
+
+def _require_same(choice: Choice, former: Mapping[str, Any] | None) -> None:
+    """Refuse to go on with other weights than before.
+
+    Raises:
+        UsageError: they are others.
+    """
+    if former is None:
+        return
+    before = former.get("backbone", {}).get("origin", {}).get("sha256")
+    if before != choice.origin.sha256:
+        raise UsageError(
+            f"--resume: the weights of {choice.name} are others than when the run was started; restore them, "
+            "or start again with --overwrite"
+        )

@@ -9,12 +9,14 @@ from typing import Any
 from pellucid.data import Dataset
 from pellucid.errors import UsageError
 from pellucid.pipeline.backbones import Choice
+from pellucid.pipeline.going_on import GoingOn
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.plan import Plan, data_json, versions
 from pellucid.pipeline.preparation import encoder_json
-from pellucid.settings import Settings
+from pellucid.settings import ROWS, Settings
 
 _FORMAT = 1
+_FLAGS = {row.name: row.flag for row in ROWS}
 
 
 def settings_of(given: Mapping[str, Any], former: Mapping[str, Any] | None) -> Settings:
@@ -58,6 +60,7 @@ def configuration(
     given: Mapping[str, Any],
     out: Path,
     backbone: Choice | None = None,
+    going: GoingOn | None = None,
 ) -> dict[str, Any]:
     """The content of `config.json`.
 
@@ -69,6 +72,7 @@ def configuration(
         given: the settings that were given.
         out: the run's folder.
         backbone: a pretrained network that takes part, or `None`.
+        going: what the network goes on from; `None` for a fresh one.
 
     Returns:
         JSON.
@@ -82,6 +86,7 @@ def configuration(
         **({} if encoder is None else {"encoder": encoder_json(encoder)}),
         **({} if backbone is None else {"backbone": backbone.to_json()}),
         "data": data_json(place, dataset),
+        **({} if going is None else {"going_on": going.to_json(dataset)}),
         "versions": versions(dataset),
     }
 
@@ -105,9 +110,9 @@ def _command(place: str, given: Mapping[str, Any], out: Path) -> str:
     """The command line that repeats this run."""
     words = ["pellucid", "train", place, "--out", str(out)]
     for name, value in given.items():
-        flag = name.replace("_", "-")
+        flag = _FLAGS[name]
         if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
+            words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            words += [f"--{flag}", str(value)]
+            words += [flag, str(value)]
     return shlex.join(words)

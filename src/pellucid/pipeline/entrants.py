@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from pellucid.bundle import Model
+from pellucid.bundle import Answers, Model
 from pellucid.classical import LINEAR_OF_TEXTS, Candidate
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
@@ -110,6 +110,31 @@ def with_validation(entrant: Entrant, dataset: Dataset) -> Entrant:
     return dataclasses.replace(entrant, validation=raw_answers(entrant, dataset, dataset.validation))
 
 
+def answers_and_novelty(
+    entrant: Entrant, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+) -> Answers:
+    """What a model says at temperature 1, and how unlike the training data the examples are, in one pass.
+
+    Args:
+        entrant: the model; its short way is taken where there is one.
+        dataset: holds the inputs.
+        indices: positions in it.
+
+    Returns:
+        Both.
+    """
+    stored, model = entrant.stored, entrant.model.at(1.0)
+    if stored is not None and len(indices):
+        detector, rows = model.detector, stored.features.of(indices)
+        return Answers(
+            raw_answers(entrant, dataset, indices), None if detector is None else detector.unlike(rows)
+        )
+    starts = range(0, max(1, len(indices)), _BLOCK)
+    blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
+    unlike = [each.unlike for each in blocks if each.unlike is not None]
+    return Answers(np.concatenate([each.said for each in blocks]), np.concatenate(unlike) if unlike else None)
+
+
 def calibrated(entrants: Sequence[Entrant], dataset: Dataset) -> list[Entrant]:
     """Give every classifier the temperature that fits the validation split best.
 
@@ -154,3 +179,27 @@ def recommended(entrants: Sequence[Entrant], dataset: Dataset, metric: str, seed
     if dataset.is_numbers:
         return recommend_numbers(labels, said, seed, equals)
     return recommend(labels, said, metric, seed, equals)
+
+
+def on_validation(entrants: Sequence[Entrant], dataset: Dataset) -> str:
+    """How models did on validation, for their line.
+
+    Args:
+        entrants: the models.
+        dataset: for the labels.
+
+    Returns:
+        Words that begin with a colon; none without a validation split.
+    """
+    return _scored(dataset.labels[dataset.validation], [each.validation for each in entrants])
+
+
+def _scored(labels: np.ndarray, said: Sequence[np.ndarray]) -> str:
+    """The score of each, in their order; nothing without labels."""
+    if len(labels) == 0:
+        return ""
+    if said[0].ndim == 1:
+        errors = [f"{float(np.sqrt(np.mean((each - labels) ** 2))):.3g}" for each in said]
+        return f": root mean squared error {' and '.join(errors)} on validation"
+    rights = [f"{float((each.argmax(axis=1) == labels).mean()):.3f}" for each in said]
+    return f": accuracy {' and '.join(rights)} on validation"

@@ -15,7 +15,7 @@ from pellucid.data.reading import read_data
 from pellucid.data.targets import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.evaluation import score, score_numbers
+from pellucid.evaluation import Gathering, score, score_numbers
 from pellucid.pipeline.evaluated import Evaluation
 from pellucid.pipeline.incoming import first_few, incoming_rows, noun_of
 from pellucid.settings import Settings
@@ -54,7 +54,8 @@ def evaluate(
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
     labels = (_numbers if model.is_numbers else _class_codes)(listing, rows, model)
-    answers, is_readable, warnings = _answers(model, listing, rows, settings.skip_bad, progress)
+    gathering = None if model.detector is None else Gathering(model.detector, model.classes)
+    answers, is_readable, warnings = _answers(model, listing, rows, settings.skip_bad, progress, gathering)
     scores = (score_numbers if model.is_numbers else score)(labels[is_readable], answers, settings.seed)
     return Evaluation(
         run=str(run),
@@ -64,6 +65,7 @@ def evaluate(
         skipped=int((~is_readable).sum()),
         classes=model.classes,
         scores=scores,
+        drift=None if gathering is None else gathering.drift(noun_of(model)),
         warnings=(
             *_about_inputs(listing.warnings),
             *warnings,
@@ -169,18 +171,21 @@ def _answers(
     rows: Sequence[int],
     skip_bad: bool,
     progress: Callable[[int, int], None] | None,
+    gathering: Gathering | None,
 ) -> tuple[Float64[np.ndarray, "readable ..."], Bool[np.ndarray, " rows"], tuple[str, ...]]:
     """Probabilities or numbers of the usable inputs, which of the rows those are, and warnings.
 
     Raises:
         DataError: inputs cannot be read and are not to be skipped, or none can be read.
     """
-    ask = model.predict_values if model.is_numbers else model.predict_proba
     found: list[np.ndarray] = []
     errors: list[str] = []
     warnings: list[str] = []
     for block in incoming_rows(model, listing, rows).blocks:
-        found.append(ask(block.inputs))
+        said, unlike = model.answer(block.inputs)
+        found.append(said)
+        if gathering is not None and unlike is not None:
+            gathering.add(unlike, said)
         errors += block.errors
         warnings += block.warnings
         if progress is not None:

@@ -1,12 +1,14 @@
 """Scores of a trained model on labelled data, for people and for programs."""
 
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pellucid.evaluation import Interval, NumberScores, Scores
+from pellucid.data.wording import COLUMNS
+from pellucid.evaluation import Drift, Interval, NumberScores, Scores
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
@@ -38,6 +40,8 @@ class Evaluation:
         skipped: inputs left out because they could not be read.
         classes: the model's classes; none where it predicts numbers.
         scores: with intervals.
+        drift: how the inputs differ from the model's validation examples; `None` where the model cannot
+            tell, or they are too few.
         warnings: sentences for the user about the data.
     """
 
@@ -48,6 +52,7 @@ class Evaluation:
     skipped: int
     classes: tuple[str, ...]
     scores: Scores | NumberScores
+    drift: Drift | None
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -68,6 +73,7 @@ class Evaluation:
             },
             "classes": list(self.classes),
             "test": self.scores.to_json(),
+            "drift": None if self.drift is None else self.drift.to_json(),
         }
         if isinstance(self.scores, Scores):
             document["confusion"] = self.scores.confusion.tolist()
@@ -85,8 +91,21 @@ class Evaluation:
             "",
         ]
         if isinstance(self.scores, Scores):
-            return "\n".join([*lines, *_table(self.scores), *self._confusions(self.scores)])
-        return "\n".join([*lines, *_number_table(self.scores)])
+            lines += [*_table(self.scores), *self._confusions(self.scores)]
+        else:
+            lines += _number_table(self.scores)
+        return "\n".join([*lines, *self._drift()])
+
+    def _drift(self) -> list[str]:
+        """What is unlike the training data, and how the whole set differs from it."""
+        if self.drift is None:
+            return []
+        share, low, high = (100 * each for each in self.drift.unlike)
+        told = (
+            f"Unlike the training data: {share:.3g} % [{low:.3g}, {high:.3g}] of the {self.noun}s, where "
+            f"{100 * self.drift.expected:g} % is no alarm. {self.drift.sentence}"
+        )
+        return ["", textwrap.fill(_printable(told), COLUMNS, break_on_hyphens=False)]
 
     def _confusions(self, scores: Scores) -> list[str]:
         """The mistakes made most often."""

@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.bundle import ClassicalModel, Model
 from pellucid.classical import Budget, Fitted, Lesson, fit_rival
 from pellucid.data.texts import Texts
+from pellucid.pipeline.fitting_backbone import fit_on_backbone
 from pellucid.pipeline.plan import make_plan
 from pellucid.pipeline.preparation import (
     Material,
@@ -71,6 +72,8 @@ def fit_model(
         require_fitting_inputs(settings, material.takes)
         budget = budget_within(settings, material)
         return FittedModel(fit_classical(settings.model, material, settings, budget)[1], [])
+    if settings.builds_on_backbone:
+        return FittedModel(*fit_on_backbone(settings, material))
     began = time.monotonic() if began is None else began
     prepared = prepared_for(network_name(settings, material), material, settings)
     plan = make_plan(settings, prepared)

@@ -6,21 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle.answering import answer_in_batches
-from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network
-from pellucid.pipeline.entrants import Entrant, Stored, with_validation
+from pellucid.pipeline.entrants import Entrant, Stored, on_validation, with_validation
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.on_network import simple_models
-from pellucid.pipeline.preparation import Prepared, model_of
-from pellucid.pipeline.rivals import on_validation
-from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.preparation import Prepared, unvaried_model_of
+from pellucid.pipeline.scene import Scene
 from pellucid.settings import Settings
-from pellucid.training import Examples, Recipe, Session, Surroundings, choose_recipe
+from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device
 
 
@@ -29,10 +27,7 @@ def frozen_entrants(
     network: Network,
     prepared: Prepared,
     features: Features,
-    train: Int64[np.ndarray, " train"],
-    dataset: Dataset,
-    settings: Settings,
-    stages: Stages,
+    scene: Scene,
 ) -> list[Entrant]:
     """Train every model on features, in seconds.
 
@@ -41,20 +36,18 @@ def frozen_entrants(
         network: the backbone with a head that has learnt nothing; the head is trained in place.
         prepared: what the network takes.
         features: of all examples that are asked about.
-        train: ascending positions of the examples to learn from.
-        dataset: the data.
-        settings: seed, threads, metric and the training settings.
-        stages: shows what is done.
+        scene: the run.
 
     Returns:
-        The models, the head first.
+        The models, simplest first, the head last.
     """
-    with stages.stage(f"training a head and simple models on the features of {name}") as stage:
+    dataset, settings, train = scene.dataset, scene.settings, prepared.examples.train
+    with scene.stages.stage(f"training a head and simple models on the features of {name}") as stage:
         began = time.perf_counter()
-        recipe = train_head(network, features, train, dataset, settings)
+        train_head(network, features, prepared, settings)
         head = Entrant(
             name=name,
-            model=model_of(network.eval(), prepared, dataset.classes, _unvaried(recipe)),
+            model=unvaried_model_of(network, prepared, dataset.classes),
             train_examples=len(train),
             train_seconds=time.perf_counter() - began,
             validation=np.zeros(0),
@@ -74,37 +67,29 @@ def frozen_entrants(
     return [*simple, head]
 
 
-def train_head(
-    network: Network,
-    features: Features,
-    train: Int64[np.ndarray, " train"],
-    dataset: Dataset,
-    settings: Settings,
-) -> Recipe:
+def train_head(network: Network, features: Features, prepared: Prepared, settings: Settings) -> None:
     """Teach the head of a network on stored features, with the recipe for feature vectors.
 
     Args:
         network: its head is changed.
         features: of training and validation examples.
-        train: ascending positions of the examples to learn from.
-        dataset: the data.
+        prepared: which examples those are.
         settings: what the user asked for.
-
-    Returns:
-        How it was trained.
     """
-    rows = np.concatenate([features.of(train), features.of(dataset.validation)])
-    labels = np.concatenate([dataset.labels[train], dataset.labels[dataset.validation]])
+    whole = prepared.examples
+    train, validation = whole.train, whole.validation
+    rows = np.concatenate([features.of(train), features.of(validation)])
+    labels = np.concatenate([whole.labels[train], whole.labels[validation]])
     examples = Examples(
         inputs=rows,
         labels=labels,
         train=np.arange(len(train)),
         validation=np.arange(len(train), len(rows)),
-        classes=len(dataset.classes),
+        classes=whole.classes,
     )
     around = Surroundings(
         train_labels=labels[: len(train)],
-        classes=len(dataset.classes),
+        classes=whole.classes,
         takes="values",
         precision="fp32",
         device=choose_device(settings),
@@ -114,11 +99,10 @@ def train_head(
     head = HeadAlone(network)
     head.fit(
         torch.from_numpy(rows[: len(train)]),
-        torch.from_numpy(labels[: len(train)]) if dataset.is_numbers else None,
+        torch.from_numpy(labels[: len(train)]) if whole.is_numbers else None,
     )
     Session.of(head, examples, recipe).run()
-    network.to("cpu")
-    return recipe
+    network.to("cpu").eval()
 
 
 def of_head(settings: Settings) -> Settings:
@@ -142,11 +126,6 @@ def of_head(settings: Settings) -> Settings:
         patience=None,
         threads=settings.threads or 1,
     )
-
-
-def _unvaried(recipe: Recipe) -> Recipe:
-    """A recipe that asks for no mirrored answers: the head saw every picture as it is."""
-    return dataclasses.replace(recipe, augmentation=type(recipe.augmentation)())
 
 
 def _asking(network: Network, is_numbers: bool) -> Callable[[np.ndarray], np.ndarray]:

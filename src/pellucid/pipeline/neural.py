@@ -36,11 +36,13 @@ class Planned:
         plan: its layers and its recipe.
         prepared: what it trains on.
         session: where its training stands.
+        scored_beside: examples that are scored in the end beside those of the data.
     """
 
     plan: Plan
     prepared: Prepared
     session: Session[Network]
+    scored_beside: int = 0
 
 
 def planned(
@@ -103,7 +105,8 @@ def limited(network: Planned, seconds: float, dataset: Dataset, least: float) ->
     Raises:
         UsageError: not even a few steps fit.
     """
-    network.session.limit(seconds, len(dataset.validation) + len(dataset.test), least)
+    scored = len(dataset.validation) + len(dataset.test) + network.scored_beside
+    network.session.limit(seconds, scored, least)
     plan = dataclasses.replace(network.plan, recipe=network.session.batches.recipe)
     return dataclasses.replace(network, plan=plan)
 
@@ -143,7 +146,7 @@ def train_network(
     return Entrant(
         name=plan.name,
         model=model,
-        train_examples=len(dataset.train),
+        train_examples=len(network.prepared.examples.train),
         train_seconds=sum(record["seconds"] for record in session.state.history),
         validation=answers(model, dataset, dataset.validation),
     )

@@ -7,10 +7,9 @@ from jaxtyping import Int64
 
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_rival
 from pellucid.data import Dataset
-from pellucid.pipeline.entrants import Entrant, Stored, with_validation
+from pellucid.pipeline.entrants import Entrant, Stored, on_validation, with_validation
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.preparation import model_on_network
-from pellucid.pipeline.rivals import on_validation
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.determinism import Purpose, choose_threads, generator

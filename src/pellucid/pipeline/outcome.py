@@ -29,7 +29,10 @@ class Outcome:
         curve: the learning curve, or `None`.
         suspects: likely label errors, or `None`.
         folds: the form of `folds` in `metrics.json`, or `None`.
+        novelty: how well the detector of each model did: the form of `models.NAME.unlike` in `metrics.json`.
         text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
+        going_on: what became of what a network had learned before: the form of `going_on` in
+            `metrics.json`, or `None` for a fresh network.
     """
 
     dataset: Dataset
@@ -44,7 +47,9 @@ class Outcome:
     curve: LearningCurve | None
     suspects: Suspects | None
     folds: Mapping[str, Any] | None
+    novelty: Mapping[str, Mapping[str, Any]]
     text: Mapping[str, Any] | None
+    going_on: Mapping[str, Any] | None = None
 
     @property
     def recommended(self) -> Entrant:

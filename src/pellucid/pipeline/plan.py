@@ -78,7 +78,7 @@ class Chosen(NamedTuple):
 
 
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
-    """Decide the network and the recipe.
+    """Decide the network and the recipe; one that goes on keeps its layers.
 
     Args:
         settings: what the user asked for.
@@ -91,7 +91,8 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
         UsageError: settings contradict the data, each other or this machine.
     """
     chosen = make_recipe(settings, prepared)
-    network = design(prepared.name, settings, prepared.facts)
+    trained = prepared.trained
+    network = design(prepared.name, settings, prepared.facts) if trained is None else trained.config
     return Plan(prepared.name, network, chosen.recipe, (*prepared.reasons, *chosen.reasons))
 
 

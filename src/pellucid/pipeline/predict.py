@@ -2,17 +2,23 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.bundle import Inputs, Model, load
+import numpy as np
+
+from pellucid.bundle import Answers, Model, load
 from pellucid.errors import UsageError
+from pellucid.evaluation import Drift, Gathering
 from pellucid.pipeline.answers import Answer, answers_to, check_ending
 from pellucid.pipeline.incoming import Block, first_few, incoming, noun_of
 from pellucid.settings import BASELINES, Settings
 
 _Said = tuple[str | float, float | None, tuple[float, ...]]
 """Class or number, probability of the class, and probabilities of all classes."""
+
+_PLACES = 6
 
 
 class Predicted(NamedTuple):
@@ -22,12 +28,19 @@ class Predicted(NamedTuple):
         noun: what one input is: `picture` or `text`.
         labelled: those that got a label or a number.
         unreadable: those that could not be read, each with a row that says why.
+        unlike: those that are unlike the training data; `None` where the model cannot tell.
+        expected: the share of inputs like the training data that counts as unlike it all the same.
+        drift: how the whole set differs from the validation examples; `None` where the model cannot
+            tell, or the inputs are too few.
         warnings: sentences for the user.
     """
 
     noun: str
     labelled: int
     unreadable: int
+    unlike: int | None
+    expected: float
+    drift: Drift | None
     warnings: tuple[str, ...]
 
 
@@ -54,7 +67,7 @@ def predict(
         progress: told the inputs done and the inputs in all.
 
     Returns:
-        How many were labelled and how many could not be read.
+        How many were labelled, how many could not be read, and what is unlike the training data.
 
     Raises:
         UsageError: `out` has another ending, or probabilities of numbers are asked for.
@@ -71,17 +84,32 @@ def predict(
     warnings: list[str] = []
     names = iter(asked.names)
     classes = model.classes if with_probabilities else ()
+    gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     with answers_to(out, classes, are_numbers=model.is_numbers) as write:
         for block in asked.blocks:
-            answers = _answers(names, block, model, with_probabilities)
+            said = model.answer(block.inputs)
+            if gathering is not None and said.unlike is not None:
+                gathering.add(said.unlike, said.said)
+            answers = _answers(names, block, model, said, with_probabilities)
             write(answers)
             warnings += block.warnings
             done += len(answers)
             unreadable += sum(answer.label is None for answer in answers)
             if progress is not None:
                 progress(done, total)
-    said = (*asked.warnings, *first_few(warnings, noun_of(model)), *_same_for_all(Path(run), noun_of(model)))
-    return Predicted(noun_of(model), total - unreadable, unreadable, said)
+    return Predicted(
+        noun=noun_of(model),
+        labelled=total - unreadable,
+        unreadable=unreadable,
+        unlike=None if gathering is None else gathering.alarms,
+        expected=0.0 if model.detector is None else model.detector.rate,
+        drift=None if gathering is None else gathering.drift(noun_of(model)),
+        warnings=(
+            *asked.warnings,
+            *first_few(warnings, noun_of(model)),
+            *_same_for_all(Path(run), noun_of(model)),
+        ),
+    )
 
 
 def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
@@ -98,29 +126,32 @@ def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
     )
 
 
-def _answers(names: Iterator[str], block: Block, model: Model, with_probabilities: bool) -> list[Answer]:
+def _answers(
+    names: Iterator[str], block: Block, model: Model, answered: Answers, with_probabilities: bool
+) -> list[Answer]:
     """What the model says about each input of a block."""
-    said: Iterator[_Said] = (_numbers if model.is_numbers else _classes)(model, block.inputs)
+    said: Iterator[_Said] = _numbers(answered.said) if model.is_numbers else _classes(model, answered.said)
+    unlike = repeat(None) if answered.unlike is None else iter(answered.unlike.round(_PLACES).tolist())
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
     answers = []
     for error in block.errors:
         if error:
-            answers.append(Answer(next(names), None, None, error, nothing))
+            answers.append(Answer(next(names), None, None, error, None, nothing))
             continue
         label, probability, probabilities = next(said)
         shown = probabilities if with_probabilities else ()
-        answers.append(Answer(next(names), label, probability, "", shown))
+        answers.append(Answer(next(names), label, probability, "", next(unlike), shown))
     return answers
 
 
-def _numbers(model: Model, inputs: Inputs) -> Iterator[_Said]:
+def _numbers(values: np.ndarray) -> Iterator[_Said]:
     """The number predicted for each usable input."""
-    for value in model.predict_values(inputs).tolist():
+    for value in values.tolist():
         yield value, None, ()
 
 
-def _classes(model: Model, inputs: Inputs) -> Iterator[_Said]:
+def _classes(model: Model, said: np.ndarray) -> Iterator[_Said]:
     """The most probable class of each usable input, its probability, and all of them."""
-    for probabilities in model.predict_proba(inputs).tolist():
+    for probabilities in said.tolist():
         best = max(range(len(probabilities)), key=probabilities.__getitem__)
         yield model.classes[best], probabilities[best], tuple(probabilities)

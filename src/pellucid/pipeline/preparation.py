@@ -90,6 +90,7 @@ class Prepared:
             for feature vectors.
         reasons: how it was chosen, in sentences.
         vectors: pretrained vectors of words that the network starts with, or `None`.
+        trained: a network that goes on, with the weights it starts from; `None` for a fresh one.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Prepared:
     preparation: Preprocessing | Encoder | None
     reasons: tuple[str, ...] = ()
     vectors: WordVectors | None = None
+    trained: Network | None = None
 
     @property
     def encoder(self) -> Encoder | None:
@@ -238,6 +240,23 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
     return TextModel(network, preparation, classes)
 
 
+def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
+    """A network that saw every example as it is, with everything that belongs to it.
+
+    Args:
+        network: the network.
+        prepared: what it takes.
+        classes: names of the classes; none where numbers are predicted.
+
+    Returns:
+        The model; it asks about every picture once.
+    """
+    if isinstance(prepared.preparation, Preprocessing):
+        return ImageModel(network, prepared.preparation, classes)
+    assert prepared.preparation is not None  # feature vectors have no backbone
+    return TextModel(network, prepared.preparation, classes)
+
+
 def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Session[Network]:
     """A network about to be trained.
 
@@ -249,7 +268,7 @@ def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Ses
     Returns:
         A session at step 0.
     """
-    return Session.start(config, prepared.examples, recipe, prepared.vectors)
+    return Session.start(config, prepared.examples, recipe, prepared.vectors, prepared.trained)
 
 
 def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:

@@ -5,10 +5,18 @@ from typing import Any
 
 from pellucid.classical import NUMBER_RIVALS, RIVALS
 from pellucid.errors import UsageError
-from pellucid.settings import CLASSICAL, NEURAL, NEURAL_OF_PICTURES, NEURAL_OF_TEXTS, ROWS, Settings
+from pellucid.settings import (
+    CLASSICAL,
+    NEURAL,
+    NEURAL_OF_PICTURES,
+    NEURAL_OF_TEXTS,
+    NO_BACKBONE,
+    ROWS,
+    Settings,
+)
 
 _STEER_BOTH = frozenset({"image_size", "model", "time_limit", "metric", "seed", "threads"})
-_TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu"}
+_TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu", "backbone": NO_BACKBONE}
 """Settings of networks, and the values that say what a classical model does anyway."""
 
 _NETWORK_SETTINGS = (
@@ -33,6 +41,13 @@ _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
     "tune_vectors": _TOKEN_NETWORKS,
 }
 """Settings of texts, and the networks that have them."""
+
+_NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
+    "pictures": ("pooling", "batch_norm", *_OF_TEXTS),
+    "values": (),
+    "texts": ("pooling", "batch_norm", "image_size", "augment", "cell", "tokens", "vectors", "tune_vectors"),
+}
+"""Settings that a pretrained network has no use for; it takes no feature vectors at all."""
 
 _WORDS = {"pictures": "pictures", "values": "feature vectors", "texts": "texts"}
 _NETWORKS: Mapping[str, tuple[str, ...]] = {
@@ -84,6 +99,9 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
         UsageError: naming what fits.
     """
     words, networks = _WORDS[takes], _NETWORKS[takes]
+    if settings.builds_on_backbone:
+        _require_room_for_backbone(settings, takes)
+        return
     if settings.model in NEURAL and settings.model not in networks:
         reads = "texts" if settings.model in NEURAL_OF_TEXTS else "pictures"
         raise UsageError(
@@ -101,6 +119,25 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
             )
     if settings.vectors is None and not settings.tune_vectors:
         raise UsageError("--no-tune-vectors: needs --vectors FILE; give it, or leave this out")
+
+
+def _require_room_for_backbone(settings: Settings, takes: str) -> None:
+    """Refuse what a network that others designed has no room for.
+
+    Raises:
+        UsageError: naming it.
+    """
+    if settings.model != "auto":
+        raise UsageError(
+            f"--backbone: {settings.backbone} is the network, and --model is {settings.model}; leave one of "
+            "them out"
+        )
+    idle = [_flag(name) for name in _NOT_OF_BACKBONES[takes] if _changes(settings, name)]
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} other networks, and the layers of "
+            f"{settings.backbone} are fixed; leave {_them(idle)} out"
+        )
 
 
 def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:

@@ -32,6 +32,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
     entries = {}
     for entrant in outcome.entrants:
         found = entry(entrant, outcome.tested[entrant.name], dataset, seed)
+        found["unlike"] = outcome.novelty.get(entrant.name)
         found["bytes"] = _save(folder.path / "models" / entrant.name, entrant, found, config)
         entries[entrant.name] = found
     link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")
@@ -50,6 +51,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "findings": findings_of(outcome),
         "folds": outcome.folds,
         **({} if outcome.text is None else {"text": outcome.text}),
+        **({} if outcome.going_on is None else {"going_on": outcome.going_on}),
     }
     report = render(report_facts(outcome, metrics))
     write_file(folder.path / "report.html", report.encode())
@@ -60,6 +62,7 @@ def _save(path: Path, entrant: Entrant, found: Mapping[str, Any], config: Mappin
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
     facts = {
         "trained on": config["data"]["place"],
+        **({"went on from": config["going_on"]["from"]} if "going_on" in config else {}),
         "training examples": entrant.train_examples,
         **_tested_facts(found["test"]),
         "settings": "config.json of the run",

@@ -18,13 +18,26 @@ from pellucid.classical import (
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
-from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.entrants import Entrant, answers, on_validation
 from pellucid.pipeline.fitting import budget_within, fit_classical, lesson_of
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
 
 _FITTED = "fitted.json"
+
+
+def has_rivals(settings: Settings, dataset: Dataset) -> bool:
+    """Whether classical models stand beside the network.
+
+    Args:
+        settings: what the user asked for.
+        dataset: new data of a single class, with which a network may go on, leaves them nothing to learn.
+
+    Returns:
+        True where they do.
+    """
+    return settings.rivals and (dataset.is_numbers or len(np.unique(dataset.labels[dataset.train])) > 1)
 
 
 def rival_names(dataset: Dataset) -> tuple[str, ...]:
@@ -95,30 +108,6 @@ def _entrant(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Entrant
         features=fitted.features if fitted.predictor.inputs else None,
         candidates=fitted.candidates,
     )
-
-
-def on_validation(entrants: Sequence[Entrant], dataset: Dataset) -> str:
-    """How models did on validation, for their line.
-
-    Args:
-        entrants: the models.
-        dataset: for the labels.
-
-    Returns:
-        Words that begin with a colon; none without a validation split.
-    """
-    return _scored(dataset.labels[dataset.validation], [each.validation for each in entrants])
-
-
-def _scored(labels: np.ndarray, said: Sequence[np.ndarray]) -> str:
-    """The score of each, in their order; nothing without labels."""
-    if len(labels) == 0:
-        return ""
-    if said[0].ndim == 1:
-        errors = [f"{float(np.sqrt(np.mean((each - labels) ** 2))):.3g}" for each in said]
-        return f": root mean squared error {' and '.join(errors)} on validation"
-    rights = [f"{float((each.argmax(axis=1) == labels).mean()):.3f}" for each in said]
-    return f": accuracy {' and '.join(rights)} on validation"
 
 
 def _keep(folder: Path, entrant: Entrant) -> None:

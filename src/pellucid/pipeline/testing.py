@@ -18,10 +18,10 @@ from pellucid.evaluation import (
     score,
     score_numbers,
 )
-from pellucid.pipeline.entrants import Entrant, answers, raw_answers
+from pellucid.pipeline.entrants import Entrant, answers, answers_and_novelty
 from pellucid.pipeline.preparation import Prepared
 
-_TIMED = 64
+_TIMED = 32
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,13 @@ class Tested:
     Attributes:
         raw: probabilities at temperature 1 (n, classes), or numbers (n,).
         answers: the same at the model's temperature.
+        unlike: how unlike the training data each example is, 0 to 1; `None` where the model cannot tell.
         milliseconds: to answer one example.
     """
 
     raw: np.ndarray
     answers: np.ndarray
+    unlike: np.ndarray | None
     milliseconds: float
 
 
@@ -52,12 +54,12 @@ def test_once(entrants: Sequence[Entrant], dataset: Dataset) -> dict[str, Tested
     found = {}
     for entrant in entrants:
         began = time.perf_counter()
-        raw = raw_answers(entrant, dataset, dataset.test)
+        raw, unlike = answers_and_novelty(entrant, dataset, dataset.test)
         seconds = time.perf_counter() - began
         if entrant.stored is not None:
             seconds = _by_the_long_way(entrant, dataset)
         calibrated = raw if dataset.is_numbers else at_temperature(raw, entrant.model.temperature)
-        found[entrant.name] = Tested(raw, calibrated, 1000 * seconds / max(1, len(dataset.test)))
+        found[entrant.name] = Tested(raw, calibrated, unlike, 1000 * seconds / max(1, len(dataset.test)))
     return found
 
 

@@ -8,19 +8,17 @@ validation example moves, and not accuracy, which few do; of numbers the root me
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.networks import Network
 from pellucid.pipeline.entrants import Entrant, with_validation
 from pellucid.pipeline.plan import make_recipe
 from pellucid.pipeline.preparation import Prepared, model_of
-from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.scene import Scene
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.checkpoints import load_checkpoint
@@ -34,6 +32,7 @@ _PASSES = {"quick": 0, "standard": 1_500, "best": 12_000}
 
 _MOST_EPOCHS = 20
 _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+_PATIENCE = 2
 SUFFIX = "-tuned"
 
 
@@ -44,48 +43,37 @@ class Tuned:
     Attributes:
         entrant: the tuned network; `None` where tuning did not pay.
         history: one record for each epoch of all stages.
-        recipes: one for each stage that was tried.
     """
 
     entrant: Entrant | None
     history: Sequence[Record]
-    recipes: Sequence[Recipe]
 
 
-def is_tuned(settings: Settings, dataset: Dataset) -> bool:
+def is_tuned(settings: Settings, prepared: Prepared) -> bool:
     """Whether tuning is tried at all: it needs validation examples, and a preset that spends something on it.
 
     Args:
-        settings: preset and epochs.
-        dataset: the data.
+        settings: preset, epochs and time limit; under a limit there is no time for it.
+        prepared: what the network trains on.
 
     Returns:
         Whether it is.
     """
-    return len(dataset.validation) > 0 and bool(settings.epochs or _PASSES[settings.preset])
+    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and settings.time_limit is None
+    return is_wanted and len(prepared.examples.validation) > 0
 
 
 def tune(
-    folder: RunFolder,
-    frozen: Entrant,
-    network: Network,
-    prepared: Prepared,
-    dataset: Dataset,
-    settings: Settings,
-    before: Sequence[Mapping[str, Any]],
-    stages: Stages,
+    frozen: Entrant, network: Network, prepared: Prepared, before: Sequence[Mapping[str, Any]], scene: Scene
 ) -> Tuned:
     """Train the upper layers further, stage by stage.
 
     Args:
-        folder: of the run; checkpoints and the history are written there.
         frozen: the backbone with its head as it was trained on frozen features.
         network: the same as layers; a copy of it is trained.
         prepared: what it trains on.
-        dataset: the data.
-        settings: what the user asked for.
         before: records of the history that stand before those of tuning.
-        stages: shows progress.
+        scene: the run; checkpoints and the history are written to its folder.
 
     Returns:
         What came of it.
@@ -95,56 +83,73 @@ def tune(
         InterruptedRun: a signal came; a checkpoint was written.
     """
     name = frozen.name + SUFFIX
-    recipe = tuning_recipe(settings, prepared)
-    network = copy.deepcopy(network)
     history: list[Record] = []
-    recipes: list[Recipe] = []
+
+    def run(session: Session[Network], stage: int) -> None:
+        checkpoints = scene.folder.checkpoints / f"{name}-stage-{stage}"
+        _run_in(scene, session, checkpoints, name, (*before, *history))
+        history.extend({**record, "model": name, "stage": stage} for record in session.state.history)
+
+    recipe = tuning_recipe(scene.settings, prepared)
+    network = copy.deepcopy(network)
+    if not tune_stages(network, prepared, recipe, run):
+        scene.stages.line(f"fine-tuning {frozen.name} did not pay on validation; its features stay frozen")
+        return Tuned(None, history)
+    seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
+    model = model_of(network, prepared, scene.dataset.classes, recipe)
+    entrant = dataclasses.replace(
+        frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
+    )
+    return Tuned(with_validation(entrant, scene.dataset), history)
+
+
+def tune_stages(
+    network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network], int], None]
+) -> bool:
+    """Train one stage after the other, until one does not pay.
+
+    Args:
+        network: trained in place; it keeps the best weights.
+        prepared: what it trains on.
+        recipe: of each stage.
+        run: trains a session of a stage, from 1, to its end.
+
+    Returns:
+        Whether any stage paid.
+    """
     is_better = False
     for number, opened in enumerate(STAGES, start=1):
         session = Session.of(network, prepared.examples, recipe, thaw(network, opened))
-        checkpoints = folder.checkpoints / f"{name}-stage-{number}"
-        records = _trained(session, checkpoints, folder, (*before, *history), name, stages)
-        history += [{**record, "model": name, "stage": number} for record in records]
-        recipes.append(recipe)
+        run(session, number)
         assert session.state.best is not None  # the weights it started from, at least
         if session.state.best.epoch == 0:
             break
         is_better = True
-    if not is_better:
-        stages.line(f"fine-tuning {frozen.name} did not pay on validation; its features stay frozen")
-        return Tuned(None, history, recipes)
-    seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
-    model = model_of(network, prepared, dataset.classes, recipe)
-    entrant = dataclasses.replace(
-        frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
-    )
-    return Tuned(with_validation(entrant, dataset), history, recipes)
+    return is_better
 
 
-def _trained(
+def _run_in(
+    scene: Scene,
     session: Session[Network],
     checkpoints: Path,
-    folder: RunFolder,
-    before: Sequence[Mapping[str, Any]],
     name: str,
-    stages: Stages,
-) -> list[Record]:
-    """Run one stage to its end, from its newest checkpoint; its records."""
+    before: Sequence[Mapping[str, Any]],
+) -> None:
+    """Run one stage to its end, from its newest checkpoint."""
     make_folder(checkpoints)
     recipe = session.batches.recipe
     if load_checkpoint(checkpoints, session.state) is None:
         session.judge_start()
     checkpointer = Checkpointer(checkpoints, {"model": name}, recipe.total_steps)
     stop = StopOnSignal(checkpointer)
-    history = HistoryFile(folder.path / "history.jsonl", before, name)
-    with stages.stage(f"fine-tuning {name}", spinner=False) as stage:
-        with stages.training(recipe) as progress, stop.listening():
+    history = HistoryFile(scene.folder.path / "history.jsonl", before, name)
+    with scene.stages.stage(f"fine-tuning {name}", spinner=False) as stage:
+        with scene.stages.training(recipe) as progress, stop.listening():
             session.run([*progress, history, checkpointer, stop])
         best = session.state.best
         assert best is not None
         said = f"epoch {best.epoch} is best on validation" if best.epoch else "no epoch was better"
         stage.words = f"fine-tuned {name} ({count_of(recipe.epochs, 'epoch')}); {said}"
-    return session.state.history
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
@@ -152,7 +157,8 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
 
     The rule: so many epochs that about 1,500 examples are shown (12,000 with the preset `best`), a part of
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
-    below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
+    below, once up and down; an end after 2 epochs without gain; fp32, since narrow convolutions gain nothing
+    by bf16.
 
     Args:
         settings: what the user asked for.
@@ -180,5 +186,5 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
         weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
         metric="log-loss" if prepared.examples.classes else chosen.metric,
         precision="fp32" if settings.precision == "auto" else chosen.precision,
-        patience=settings.patience,
+        patience=settings.patience or _PATIENCE,
     )

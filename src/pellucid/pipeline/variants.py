@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.settings import CLASSICAL, ROWS, Row, Settings
+from pellucid.settings import CLASSICAL, ROWS, Row, Settings, name_of
 
 MOST_VARIANTS = 50
 
@@ -14,6 +14,8 @@ _WORDS_OF_TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": 
 _NOT_VARIED = {
     "metric": "it decides how variants are judged; give --metric once",
     "time_limit": "variants would train for different numbers of steps from run to run; vary epochs",
+    "from_": "compare trains every variant afresh",
+    "rehearse": "it belongs to --from, and compare trains every variant afresh",
 }
 OF_NETWORKS = frozenset(
     row.name
@@ -27,7 +29,10 @@ _NOT_GIVEN = {
     "time_limit": "compare trains every variant for the steps its settings ask for; give --epochs",
     "rivals": "compare trains what --vary names, such as --vary model=cnn,svm",
     "learning_curve": "belongs to train",
+    "from_": "belongs to train: compare trains every variant afresh; leave it out",
+    "rehearse": "belongs to --from, and compare trains every variant afresh; leave it out",
 }
+_ROW_OF = {row.name: row for row in ROWS}
 _VARIED = {
     row.name: row for row in ROWS if row.group in ("network", "training") and row.name not in _NOT_VARIED
 }
@@ -114,15 +119,15 @@ def _row(name: str) -> Row:
     Raises:
         UsageError: there is none, or it cannot be varied.
     """
-    plain = name.removeprefix("--").replace("-", "_")
+    plain = name_of(name.removeprefix("--"))
     if plain in _VARIED:
         return _VARIED[plain]
     if plain == "seed":
         raise UsageError("--vary seed: every variant is trained with several seeds anyway; give --seeds N")
     if plain in _NOT_VARIED:
-        raise UsageError(f"--vary {plain}: cannot be varied: {_NOT_VARIED[plain]}")
+        raise UsageError(f"--vary {_ROW_OF[plain].key}: cannot be varied: {_NOT_VARIED[plain]}")
     known = ", ".join(sorted(_VARIED))
-    if plain in {row.name for row in ROWS}:
+    if plain in _ROW_OF:
         raise UsageError(f"--vary {plain}: is no setting of network or training; choose one of {known}")
     raise UsageError(f"--vary {name}: is not known; choose one of {known}")
 
@@ -165,7 +170,7 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
     Settings.from_mapping(given, "settings")
     for name, why in _NOT_GIVEN.items():
         if given.get(name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')}: {why}")
+            raise UsageError(f"{_ROW_OF[name].flag}: {why}")
     if not vary:
         raise UsageError(
             "compare: --vary is missing; name a setting and its values: --vary activation=relu,tanh"

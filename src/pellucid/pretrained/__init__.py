@@ -1,13 +1,32 @@
-"""Weights that others trained: found on this machine, checked against their checksum, never downloaded."""
+"""Parts that others trained, from local files alone: read strictly, never run, their origin told."""
 
-from pellucid.pretrained.packages import PICTURE_PACKAGES, Package, at_hand
+from pellucid.pretrained.backbone import TextBackbone
+from pellucid.pretrained.known import (
+    OF_PICTURES,
+    OF_TEXTS,
+    SENTENCES,
+    WORDS,
+    Known,
+    at_hand,
+    installed,
+)
 from pellucid.pretrained.pictures import PictureBackbone, packaged_backbone, timm_backbone
+from pellucid.pretrained.sentence_folders import read_sentence_folder
+from pellucid.pretrained.word_vectors import MOST_FREQUENT, read_word_vectors
 
 __all__ = [
-    "PICTURE_PACKAGES",
-    "Package",
+    "MOST_FREQUENT",
+    "OF_PICTURES",
+    "OF_TEXTS",
+    "SENTENCES",
+    "WORDS",
+    "Known",
     "PictureBackbone",
+    "TextBackbone",
     "at_hand",
+    "installed",
     "packaged_backbone",
+    "read_sentence_folder",
+    "read_word_vectors",
     "timm_backbone",
 ]

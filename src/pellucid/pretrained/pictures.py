@@ -4,9 +4,11 @@ Weights of a package are converted to safetensors once and kept in the cache. We
 safetensors under timm's names; a classifier among them is left out.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,9 +24,38 @@ from pellucid.networks.families import outline
 from pellucid.networks.initialisation import initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
 from pellucid.networks.origin import Origin
-from pellucid.pretrained.packages import PICTURE_PACKAGES, Package, weights_file
+from pellucid.pretrained.known import OF_PICTURES, installed, origin_of
+from pellucid.settings import Settings
 
 _PREFIX = "body.backbone.layers."
+_SEEN = {"quick": 128, "standard": 160, "best": 224}
+_DEFAULT_DROPOUT, _DEFAULT_WIDTH = 0.2, 256
+
+
+class Packaged(NamedTuple):
+    """What a package does not say of its weights.
+
+    Attributes:
+        architecture: name of the network in timm that they are for.
+        converted: SHA-256 of the same weights as safetensors under timm's names.
+        mean: of red, green and blue, 0 to 1, that the network was trained with.
+        std: likewise the standard deviation.
+    """
+
+    architecture: str
+    converted: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+_PACKAGED = {
+    "efficientnet-lite0": Packaged(
+        architecture="tf_efficientnet_lite0",
+        converted="641a988bb298218421fbb803aa7e0368488e9b100f087f67296d3df14a3be604",
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
+    )
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +77,29 @@ class PictureBackbone:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fixed_size: tuple[int, int] | None
+
+    def config_for(self, outputs: int, settings: Settings, shape: tuple[int, int, int]) -> NetworkConfig:
+        """The layers below a head of some size.
+
+        Args:
+            outputs: number of classes; 1 where a number is predicted.
+            settings: of the head `depth`, `width`, `dropout` and `activation` are looked at; the preset
+                decides at which size pictures are seen.
+            shape: channels, height and width of the pictures.
+
+        Returns:
+            The config.
+        """
+        return NetworkConfig(
+            name="backbone",
+            input_shape=shape,
+            outputs=outputs,
+            activation=settings.activation or "relu",
+            dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
+            widths=(settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
+            backbone=self.architecture,
+            seen=self.fixed_size or seen_size(shape[1:], settings.preset),
+        )
 
     def network(self, config: NetworkConfig, generator: torch.Generator) -> Network:
         """Build the network: these weights, and a head that has learnt nothing.
@@ -86,26 +140,44 @@ class PictureBackbone:
         return network.eval()
 
 
+def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:
+    """Decide at which size a backbone sees pictures.
+
+    The longer side becomes 160 pixels (128 with the preset `quick`, 224 with `best`), also of smaller
+    pictures; the shorter side in proportion, rounded to a multiple of 8 and at least 32.
+
+    Args:
+        size: height and width of the stored pictures.
+        preset: `quick`, `standard` or `best`.
+
+    Returns:
+        Height and width.
+    """
+    longer = _SEEN[preset]
+    height, width = (max(32, 8 * round(side * longer / max(size) / 8)) for side in size)
+    return height, width
+
+
 def packaged_backbone(name: str) -> PictureBackbone:
     """Take a backbone out of its package, or out of the cache where it was converted before.
 
     Args:
-        name: key in `PICTURE_PACKAGES`.
+        name: key of `OF_PICTURES`.
 
     Returns:
         The backbone.
 
     Raises:
-        ModelFileError: the package is not installed, or its file is another than it was.
-        UsageError: timm is not installed.
+        UsageError: its package, or timm, is not installed.
+        ModelFileError: a file of the package is missing, or is not the one that was published.
     """
-    package = PICTURE_PACKAGES[name]
+    packaged = _PACKAGED[name]
     return PictureBackbone(
-        architecture=package.architecture,
-        origin=package.origin,
-        tensors=_converted(package),
-        mean=package.mean,
-        std=package.std,
+        architecture=packaged.architecture,
+        origin=OF_PICTURES[name].origin,
+        tensors=_converted(name, packaged),
+        mean=packaged.mean,
+        std=packaged.std,
         fixed_size=None,
     )
 
@@ -131,7 +203,7 @@ def timm_backbone(architecture: str, weights: Path) -> PictureBackbone:
     except ValueError as error:
         raise UsageError(
             f"--backbone: {architecture!r} is neither the name of a package of weights "
-            f"({', '.join(PICTURE_PACKAGES)}) nor of a network in timm; see timm.list_models()"
+            f"({', '.join(OF_PICTURES)}) nor of a network in timm; see timm.list_models()"
         ) from error
     known = getattr(network, "pretrained_cfg", None) or {}
     classifier = known.get("classifier") or ()
@@ -142,14 +214,18 @@ def timm_backbone(architecture: str, weights: Path) -> PictureBackbone:
         if not name.startswith(tuple(f"{head}." for head in heads) or ("\0",))
     }
     size = known.get("input_size", (3, 224, 224))
+    digest = sha256(weights)
     return PictureBackbone(
         architecture=architecture,
-        origin=Origin(
-            name=architecture.replace("_", "-"),
-            title=f"{architecture}, weights given by the user",
-            source=weights.name[:200],
-            licence="not stated: see where the weights come from",
-            sha256=sha256(weights),
+        origin=origin_of(
+            digest,
+            Origin(
+                name=architecture.replace("_", "-"),
+                title=f"{architecture}, weights given by the user",
+                source=f"the file {weights.name[:200]}",
+                licence="not stated",
+                sha256=digest,
+            ),
         ),
         tensors=tensors,
         mean=tuple(known.get("mean", (0.485, 0.456, 0.406))),
@@ -180,32 +256,30 @@ def _read(weights: Path) -> dict[str, Tensor]:
     return {name: each.float() if each.is_floating_point() else each for name, each in tensors.items()}
 
 
-def _converted(package: Package) -> dict[str, Tensor]:
+def _converted(name: str, packaged: Packaged) -> dict[str, Tensor]:
     """The weights of a package under timm's names, converted once."""
-    path = cache_folder().parent / "pretrained" / f"{package.origin.name}.safetensors"
-    if path.is_file() and sha256(path) == package.converted:
+    path = cache_folder().parent / "pretrained" / f"{name}.safetensors"
+    if path.is_file() and sha256(path) == packaged.converted:
         return _read(path)
-    tensors = _under_names_of_timm(package)
-    try:
+    tensors = _under_names_of_timm(name, packaged)
+    with contextlib.suppress(StorageError):  # without a cache it takes half a second next time too
         make_folder(path.parent)
         write_file(path, save(tensors))
-    except StorageError:
-        return tensors  # a cache that cannot be written to costs half a second next time
     return tensors
 
 
-def _under_names_of_timm(package: Package) -> dict[str, Tensor]:
+def _under_names_of_timm(name: str, packaged: Packaged) -> dict[str, Tensor]:
     """The weights of a package, whose layers stand in the order of timm's under other names."""
-    found: Mapping[str, Tensor] = torch.load(weights_file(package), map_location="cpu", weights_only=True)
+    found: Mapping[str, Tensor] = torch.load(installed(name), map_location="cpu", weights_only=True)
     with torch.device("meta"):
-        wanted = timm_network(package.architecture).state_dict()
+        wanted = timm_network(packaged.architecture).state_dict()
     pairs = list(zip(wanted.items(), found.values(), strict=False))
     if any(like.shape != tensor.shape for (_, like), tensor in pairs) or len(pairs) < len(wanted):
         raise ModelFileError(
-            f"{package.distribution}: its weights do not fit {package.architecture} of this version of timm; "
-            "install timm 1.0"
+            f"{name}: its weights do not fit {packaged.architecture} of this version of timm; install "
+            "timm 1.0"
         )
-    return {name: tensor.contiguous() for (name, _), tensor in pairs}
+    return {own: tensor.contiguous() for (own, _), tensor in pairs}
 
 
 def _require_same_names(wanted: set[str], found: set[str], origin: Origin) -> None:

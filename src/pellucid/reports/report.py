@@ -14,11 +14,13 @@ from pellucid.reports.sections import (
     curve,
     data,
     errors,
+    going_on,
     models,
     network,
     reliability,
     repeat,
     training,
+    unlike,
     verdict,
 )
 from pellucid.reports.text import shortened, visible
@@ -44,8 +46,10 @@ class Section:
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdict.build),
     Section("models", "What stood against it", models.build),
+    Section("going_on", "What it kept of what it knew", going_on.build),
     Section("errors", "Where it errs", errors.build),
     Section("reliability", "Can its probabilities be believed", reliability.build),
+    Section("unlike", "Does it know what it has not seen", unlike.build),
     Section("curve", "Would more data help", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),

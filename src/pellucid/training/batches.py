@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor
 
 from pellucid.data.augmentation import augmented_batch
@@ -145,7 +145,7 @@ class Batches:
             augmentation,
             generator(self.recipe.seed, Purpose.AUGMENTATION, number),
         )
-        return Batch(_as_tensor(pictures), labels, indices)
+        return Batch(_as_tensor(pictures).float(), labels, indices)
 
     def _varied(self, ids: Int64[Tensor, "batch longest"], number: int) -> Int64[Tensor, "batch longest"]:
         """Replace some ids by `UNKNOWN`, so that no text hangs on a single word."""
@@ -170,13 +170,29 @@ def to_tensor(
         or int64 ids (batch, longest), texts filled up at the end with `PADDING` to the longest of
         them, rounded up to a multiple of 8.
     """
+    stored = as_stored(inputs, positions)
+    return stored if isinstance(inputs, Tokens) else stored.float()
+
+
+def as_stored(
+    inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
+) -> Shaped[Tensor, "batch ..."]:
+    """Some of the inputs as `to_tensor` lays them out, pictures still in 8 bits.
+
+    Args:
+        inputs: as for `to_tensor`.
+        positions: which, in the order wanted.
+
+    Returns:
+        uint8 (batch, channels, height, width); features and texts as from `to_tensor`.
+    """
     if isinstance(inputs, Tokens):
         return torch.from_numpy(inputs.padded(positions, _MULTIPLE))
     return _as_tensor(inputs[positions])
 
 
-def _as_tensor(inputs: np.ndarray) -> Float[Tensor, "batch ..."]:
-    """Pictures or features, none left out."""
+def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
+    """Pictures in 8 bits, or features, none left out."""
     if inputs.ndim == 2:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
-    return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2).float()
+    return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)

@@ -1,5 +1,6 @@
 """One training, put together: network, optimiser, batches and where it stands."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -10,7 +11,8 @@ from jaxtyping import Float32, Int64
 
 from pellucid.encoding.ragged import Tokens
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
-from pellucid.training.batches import Batches, Examples, to_tensor
+from pellucid.networks.extending import copied
+from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
 from pellucid.training.health import ExaminedStep
@@ -27,6 +29,8 @@ Learner = TypeVar("Learner", Network, HeadAlone)
 """A network, or its head alone."""
 
 _SAMPLE = {"pictures": 5000, "values": 5000, "texts": 1}
+_SAMPLE_VALUES = 2**24
+_FEWEST_PICTURES = 256
 
 
 class WordVectors(NamedTuple):
@@ -63,6 +67,7 @@ class Session(Generic[Learner]):
         examples: Examples,
         recipe: Recipe,
         vectors: WordVectors | None = None,
+        trained: Network | None = None,
     ) -> "Session[Network]":
         """Build and initialise everything; the same arguments give the same weights.
 
@@ -72,12 +77,13 @@ class Session(Generic[Learner]):
             recipe: how.
             vectors: pretrained vectors of words, for networks of texts; to go on from a checkpoint
                 they are needed again.
+            trained: a network of these layers that goes on; it stays as it is, a copy is trained.
 
         Returns:
             A session at step 0.
         """
         with pinned(recipe.threads):
-            network = initialised(config, examples, recipe.seed)
+            network = initialised(config, examples, recipe.seed) if trained is None else copied(trained)
             if vectors is not None:
                 network.load_vectors(*vectors)
         return Session.of(network, examples, recipe)
@@ -162,7 +168,8 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
 
     Args:
         config: the network's layers.
-        examples: up to 5,000 pictures or feature vectors of the training split are looked at.
+        examples: up to 5,000 pictures or feature vectors of the training split are looked at; fewer
+            large pictures, because each tells more and all of them would fill the memory.
         seed: seed of the run.
 
     Returns:
@@ -170,10 +177,18 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     """
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
-    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[: _SAMPLE[examples.takes]]
+    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[: _sample_size(config, examples)]
     numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
-    network.initialise_from_data(to_tensor(examples.inputs, np.sort(sample)), numbers)
+    network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:
         counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))
         network.weigh_ids(counts, len(examples.train))
     return network
+
+
+def _sample_size(config: NetworkConfig, examples: Examples) -> int:
+    """How many examples say what the first layer must know."""
+    most = _SAMPLE[examples.takes]
+    if examples.takes != "pictures":
+        return most
+    return min(most, max(_FEWEST_PICTURES, _SAMPLE_VALUES // math.prod(config.input_shape)))

@@ -26,7 +26,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
         },
         "sentences": facts.check.sentences() if facts.check is not None else [],
         "spreads": _spreads(details),
-        "class_counts": list((details.get("counts") or {}).items()),
+        "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
         "findings": [finding for finding in _findings(details) if finding.count],
     }
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import nn
 
 from pellucid.networks import Network
@@ -12,7 +11,6 @@ from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, ResidualB
 from pellucid.networks.text_layers import BothWays, MaskedPool, Neighbours, ParallelConvolutions, WeighedSum
 from pellucid.networks.whitening import WhiteningStem
 from pellucid.reference import Line
-from pellucid.reference.dropout import draw_mask
 
 
 class Same(NamedTuple):
@@ -29,8 +27,8 @@ class Same(NamedTuple):
     settings: Callable[[Any], dict[str, Any]] = lambda layer: {}
 
 
-def _pair(value):
-    return (value, value) if isinstance(value, int) else tuple(value)
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 _AFFINE = ("weight", "bias")
@@ -69,10 +67,21 @@ SAME: dict[type[nn.Module], Same] = {
     nn.GRU: Same("gru", _RECURRENT),
     WeighedSum: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
 }
+"""Every kind of layer that the networks are made of."""
 
 
 def taken_apart(network: Network) -> tuple[list[Line], str]:
-    """The lines of a network, training or not as it stands, and the name of the last."""
+    """Write a network as lines, training or answering as it stands.
+
+    Args:
+        network: of any family whose layers are ours.
+
+    Returns:
+        The lines, and the name of the last.
+
+    Raises:
+        ValueError: a layer is of a kind that the reference does not have, as those of a backbone.
+    """
     lines: list[Line] = []
     value = "inputs"
     for name, layer in network.named_children():
@@ -81,36 +90,30 @@ def taken_apart(network: Network) -> tuple[list[Line], str]:
 
 
 def weights_of(network: Network) -> dict[str, np.ndarray]:
-    """Copies of all tensors by the names that the lines use."""
+    """Copy all tensors by the names that the lines use.
+
+    Args:
+        network: of any family.
+
+    Returns:
+        Weights, biases and what stands fixed, such as running means.
+    """
     tensors = network.state_dict().items()
-    return {name: tensor.numpy().copy() for name, tensor in tensors if tensor.is_floating_point()}
+    return {name: tensor.cpu().numpy().copy() for name, tensor in tensors if tensor.is_floating_point()}
 
 
-def draws_of(network: Network, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Have dropout use masks of ours; the dict always holds those of the last forward pass."""
-    masks: dict[str, np.ndarray] = {}
+def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
+    """Append the lines of a layer, and return the name of its result.
 
-    def hook_of(name):
-        def hook(layer, inputs, output):
-            if not layer.training:
-                return output
-            masks[f"{name}.mask"] = draw_mask(tuple(output.shape), layer.p, generator)
-            return torch.from_numpy(masks[f"{name}.mask"]) * inputs[0] / (1 - layer.p)
-
-        return hook
-
-    for name, layer in network.named_modules():
-        if isinstance(layer, nn.Dropout):
-            layer.register_forward_hook(hook_of(name))
-    return masks
-
-
-def _through(lines, name, layer, *takes):
-    """Append the lines of a layer, and return the name of its result."""
+    Raises:
+        ValueError: there is nothing like it in the reference.
+    """
     if isinstance(layer, nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training):
         return takes[0]
     if type(layer) in _PARTS:
         return _PARTS[type(layer)](lines, name, layer, *takes)
+    if type(layer) not in SAME:
+        raise ValueError(f"{name}: {type(layer).__name__} is no layer of the reference")
     same = SAME[type(layer)]
     kind = same.kind if isinstance(same.kind, str) else same.kind(layer)
     wanted = same.weights[:2] if kind == "batch-norm" else same.weights
@@ -119,22 +122,22 @@ def _through(lines, name, layer, *takes):
     return name
 
 
-def _sequential(lines, name, layers, value):
+def _sequential(lines: list[Line], name: str, layers: Any, value: str) -> str:
     for child, layer in layers.named_children():
         value = _through(lines, f"{name}.{child}", layer, value)
     return value
 
 
-def _residual_block(lines, name, block, maps):
-    def through(child, *takes):
+def _residual_block(lines: list[Line], name: str, block: Any, maps: str) -> str:
+    def through(child: str, *takes: str) -> str:
         return _through(lines, f"{name}.{child}", getattr(block, child), *takes)
 
     hidden = through("activation1", through("norm1", through("pool", through("conv1", maps))))
     return through("activation2", through("add", through("norm2", through("conv2", hidden)), hidden))
 
 
-def _parallel_convolutions(lines, name, layer, tokens):
-    def through(child, *takes):
+def _parallel_convolutions(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    def through(child: str, *takes: str) -> str:
         return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
 
     lines.append(Line(f"{name}.present", "present", (tokens,)))
@@ -144,11 +147,11 @@ def _parallel_convolutions(lines, name, layer, tokens):
     return through("pool", through("activation", f"{name}.maps"), f"{name}.present")
 
 
-def _both_ways(lines, name, layer, tokens):
-    def through(child, *takes):
+def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    def through(child: str, *takes: str) -> str:
         return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
 
-    def line(child, kind, *takes):
+    def line(child: str, kind: str, *takes: str) -> str:
         lines.append(Line(f"{name}.{child}", kind, takes))
         return f"{name}.{child}"
 

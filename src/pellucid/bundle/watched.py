@@ -1,0 +1,64 @@
+"""What every model can say beside its answer: how unlike the training data an input is."""
+
+import copy
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from jaxtyping import Float64
+
+from pellucid.novelty import Detector
+
+Model = TypeVar("Model", bound="Watched")
+
+
+class Answers(NamedTuple):
+    """What a model says about some inputs.
+
+    Attributes:
+        said: probabilities (n, classes), or numbers (n,).
+        unlike: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
+            the model has no detector.
+    """
+
+    said: Float64[np.ndarray, "n ..."]
+    unlike: Float64[np.ndarray, " n"] | None
+
+
+class Watched:
+    """A model that may have a detector of inputs that are unlike its training data.
+
+    Attributes:
+        classes: class names in the order of the probabilities; none where a number is predicted.
+        detector: looks at the features of each input; `None` where there is none.
+    """
+
+    classes: tuple[str, ...]
+    detector: Detector | None = None
+
+    @property
+    def columns_seen(self) -> int:
+        """Features that a detector looks at; 0 where the model looks at nothing."""
+        return 0
+
+    def watched_by(self: Model, detector: Detector | None) -> Model:
+        """The same model with another detector.
+
+        Args:
+            detector: fitted on features as the model computes them; `None` for none.
+
+        Returns:
+            A new model; this one stays as it is.
+
+        Raises:
+            ValueError: the detector takes features of another length, or counted other classes.
+        """
+        if detector is not None:
+            taken, seen = detector.measure.columns, self.columns_seen
+            if taken != seen:
+                raise ValueError(f"the detector takes {taken} features where the model has {seen}")
+            counted, classes = len(detector.answers), len(self.classes)
+            if classes and counted != classes:
+                raise ValueError(f"the detector counted {counted} classes where the model has {classes}")
+        model = copy.copy(self)
+        model.detector = detector
+        return model

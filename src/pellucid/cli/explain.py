@@ -1,0 +1,66 @@
+"""`pellucid explain`: open the network on one picture or text."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pellucid.cli.flags import settings_from
+from pellucid.cli.table_flags import add_table_flags
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Args:
+        subparsers: argparse's collection of commands.
+    """
+    parser = subparsers.add_parser(
+        "explain",
+        help="open a model on one picture or text, down to its arithmetic",
+        description="Follow one picture or text through every layer of a network, see how each number came "
+        "about, how the error flows back, and what in the input drove the answer, each explanation put "
+        "to the test. The page is one HTML file that needs no network.",
+    )
+    parser.add_argument(
+        "run_folder", metavar="RUN", help="Run (its network is opened) or model folder (any model)"
+    )
+    parser.add_argument("input", metavar="INPUT", help="Picture or text file, or a row of a table: FILE:ROW")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="The page")
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="Class that loss and explanations are about; default: the most probable one",
+    )
+    add_table_flags(parser, ("input_column", "encoding"))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain one answer.
+
+    Args:
+        arguments: what argparse read.
+
+    Returns:
+        Exit code 0.
+    """
+    from pellucid.pipeline.explain import explain
+
+    done = explain(
+        arguments.run_folder,
+        arguments.input,
+        arguments.out,
+        settings_from(arguments),
+        class_name=arguments.class_name,
+    )
+    for warning in done.warnings:
+        sys.stderr.write(f"{warning}\n")
+    found = done.explanation
+    sys.stderr.write(f"{found.model} says {found.said}\n")
+    for driver in found.driven.drivers if found.driven is not None else ():
+        verdict = "faithful here" if driver.trial.is_faithful else "not faithful here"
+        sys.stderr.write(f"  {driver.name}: {verdict}\n")
+    sys.stderr.write(f"page: {done.out}\n")
+    return 0

@@ -1,0 +1,252 @@
+r"""Whether a whole set of inputs differs from the validation examples, and by how much.
+
+Two questions, each with a test and an effect size, adjusted for being two (Holm):
+
+- Do the inputs look more foreign? With $n$ inputs and $m$ validation examples, $A$ is the chance that an
+  input looks more foreign than a validation example does, equals counting half. Without drift
+  $A = \frac{1}{2}$, with the variance $\frac{n + m + 1}{12 n m}$ (Mann and Whitney). Effect:
+  $\delta = 2 A - 1$ (Cliff).
+- Are the answers others? Of classes the counts are compared by $\chi^2$, classes of which fewer than five
+  are expected taken together. Effect: Cohen's $h = 2 \arcsin \sqrt{p} - 2 \arcsin \sqrt{q}$ of the class
+  whose share changed most. Of numbers $A$ and $\delta$ as above.
+
+Sources: Mann and Whitney 1947; Cliff 1993, and Romano et al. 2006 for 0.147, 0.33 and 0.474 as a small, a
+medium and a large $\delta$; Cohen 1988 for 0.2, 0.5 and 0.8 as a small, a medium and a large $h$.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Shaped
+from scipy.special import chdtrc
+
+from pellucid.evaluation.intervals import Interval, wilson
+from pellucid.evaluation.paired import LEVEL, holm
+from pellucid.novelty import Detector
+
+LEAST_INPUTS = 20
+"""Fewer inputs are no set whose drift could be told."""
+
+_SIZES = ("slight", "small", "medium", "large")
+_DELTAS, _HS = (0.147, 0.33, 0.474), (0.2, 0.5, 0.8)
+_LEAST_EXPECTED = 5
+
+
+class Shift(NamedTuple):
+    """One way in which a set may differ.
+
+    Attributes:
+        p_value: adjusted; how often chance alone would give as much.
+        effect: Cliff's delta or Cohen's h; 0 for no difference.
+        size: `slight`, `small`, `medium` or `large`, by the effect alone.
+        words: what differs, with its figures.
+    """
+
+    p_value: float
+    effect: float
+    size: str
+    words: str
+
+    @property
+    def is_real(self) -> bool:
+        """Whether chance alone would rarely give as much."""
+        return self.p_value <= LEVEL
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a set of inputs differs from the validation examples.
+
+    Attributes:
+        noun: what one input is: `picture` or `text`.
+        examples: inputs in the set.
+        reference: validation examples.
+        unlike: share of the inputs that are unlike the training data, by the detector's threshold.
+        expected: the share of inputs like the training data for which that is said.
+        foreignness: whether they look more foreign.
+        superiority: the chance that an input looks more foreign than a validation example does.
+        answers: whether the answers are others.
+    """
+
+    noun: str
+    examples: int
+    reference: int
+    unlike: Interval
+    expected: float
+    foreignness: Shift
+    superiority: float
+    answers: Shift
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in one plain sentence, without a line break."""
+        shifts = [each for each in (self.foreignness, self.answers) if each.is_real]
+        if not shifts:
+            return (
+                f"Drift: none to be told from chance ({self.foreignness.words}; "
+                f"p = {min(self.foreignness.p_value, self.answers.p_value):.2g})."
+            )
+        parts = [f"{each.words} ({_p_words(each.p_value)}, a {each.size} difference)" for each in shifts]
+        doubt = ""
+        if all(each.size == "slight" for each in shifts):
+            doubt = "; with so many inputs even what hardly matters is no chance"
+        return f"Drift: {', and '.join(parts)}{doubt}."
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `drift` in the document of `evaluate`."""
+        return {
+            "examples": self.examples,
+            "reference_examples": self.reference,
+            "unlike": {**self.unlike._asdict(), "expected": self.expected},
+            "foreignness": {
+                "superiority": self.superiority,
+                "cliffs_delta": self.foreignness.effect,
+                "p_value_holm": self.foreignness.p_value,
+                "size": self.foreignness.size,
+            },
+            "answers": {
+                "effect": self.answers.effect,
+                "p_value_holm": self.answers.p_value,
+                "size": self.answers.size,
+                "words": self.answers.words,
+            },
+            "verdict": self.sentence,
+        }
+
+
+class Gathering:
+    """Adds up what a model says of a set, block by block, in little memory.
+
+    Attributes:
+        examples: inputs so far.
+        alarms: those that are unlike the training data.
+
+    Args:
+        detector: of the model.
+        classes: of the model; none where it predicts numbers.
+    """
+
+    examples: int
+    alarms: int
+
+    def __init__(self, detector: Detector, classes: tuple[str, ...]) -> None:
+        self.examples = self.alarms = 0
+        self._detector = detector
+        self._classes = classes
+        self._below_sum = self._answer_sum = 0.0
+        self._counts = np.zeros(len(classes))
+
+    def add(self, unlike: Float64[np.ndarray, " n"], said: Shaped[np.ndarray, " n ..."]) -> None:
+        """Take in some inputs.
+
+        Args:
+            unlike: what the detector said of each.
+            said: what the model said: probabilities, or numbers.
+        """
+        count = len(self._detector.reference)
+        self.examples += len(unlike)
+        self.alarms += int((unlike > self._detector.threshold).sum())
+        self._below_sum += float(np.minimum(unlike, 1 - 0.5 / (count + 1)).sum())
+        if self._classes:
+            self._counts += np.bincount(said.argmax(axis=1), minlength=len(self._classes))
+        else:
+            known = self._detector.answers
+            sides = [np.searchsorted(known, said, side) for side in ("left", "right")]
+            self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
+
+    def drift(self, noun: str) -> Drift | None:
+        """Conclude.
+
+        Args:
+            noun: what one input is: `picture` or `text`.
+
+        Returns:
+            The drift; `None` of too few inputs.
+        """
+        if self.examples < LEAST_INPUTS:
+            return None
+        detector, examples = self._detector, self.examples
+        superiority = detector.superiority(self._below_sum / examples)
+        foreign_p = _mann_whitney(superiority, examples, detector.examples)
+        answers = (
+            _of_classes(self._classes, self._counts, detector.answers)
+            if self._classes
+            else _of_numbers(self._answer_sum / examples, examples, detector.examples)
+        )
+        adjusted = holm([foreign_p, answers.p_value])
+        delta = 2 * superiority - 1
+        return Drift(
+            noun=noun,
+            examples=examples,
+            reference=detector.examples,
+            unlike=wilson(self.alarms, examples),
+            expected=detector.rate,
+            foreignness=Shift(
+                adjusted[0],
+                delta,
+                _size(delta, _DELTAS),
+                f"in {_percent(superiority)} of pairs a {noun} from here looks more foreign than a "
+                f"validation {noun}, where 50 % is no drift",
+            ),
+            superiority=superiority,
+            answers=answers._replace(p_value=adjusted[1]),
+        )
+
+
+def _mann_whitney(superiority: float, examples: int, reference: int) -> float:
+    """Two-sided p-value of a chance that would be one half without drift."""
+    deviation = math.sqrt((examples + reference + 1) / (12 * examples * reference))
+    return math.erfc(abs(superiority - 0.5) / deviation / math.sqrt(2))
+
+
+def _of_numbers(superiority: float, examples: int, reference: int) -> Shift:
+    delta = 2 * superiority - 1
+    return Shift(
+        _mann_whitney(superiority, examples, reference),
+        delta,
+        _size(delta, _DELTAS),
+        f"in {_percent(superiority)} of pairs the number predicted here is larger than one for the "
+        "validation examples, where 50 % is no drift",
+    )
+
+
+def _of_classes(
+    classes: tuple[str, ...], here: Float64[np.ndarray, " classes"], then: Float64[np.ndarray, " classes"]
+) -> Shift:
+    shares = here / here.sum(), then / max(1, then.sum())
+    turned = [2 * np.arcsin(np.sqrt(each)) for each in shares]
+    most = int(np.abs(turned[0] - turned[1]).argmax())
+    effect = float(turned[0][most] - turned[1][most])
+    return Shift(
+        _chi_squared(np.stack([here, then])),
+        effect,
+        _size(effect, _HS),
+        f"the answer {classes[most]!r} is given for {_percent(shares[0][most])}, where it was "
+        f"{_percent(shares[1][most])} of the validation examples",
+    )
+
+
+def _chi_squared(counts: Float64[np.ndarray, "2 classes"]) -> float:
+    """P-value of two rows of counts having the same shares."""
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    rare = expected.min(axis=0) < _LEAST_EXPECTED
+    counts = np.column_stack([counts[:, ~rare], counts[:, rare].sum(axis=1)])
+    counts = counts[:, counts.sum(axis=0) > 0]
+    if counts.shape[1] < 2:
+        return 1.0
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    return float(chdtrc(counts.shape[1] - 1, ((counts - expected) ** 2 / expected).sum()))
+
+
+def _size(effect: float, borders: tuple[float, ...]) -> str:
+    return _SIZES[sum(abs(effect) >= border for border in borders)]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %" if share < 0.999 or share == 1 else "over 99.9 %"
+
+
+def _p_words(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"

@@ -1,0 +1,162 @@
+"""How one number of a network came about, and whether that is what the network itself says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+TOLERANCE = 1e-5
+"""How far a number may be from the network's, as a share of the magnitudes that were added up."""
+
+_SHOWN = 12
+
+
+class Step(NamedTuple):
+    """One step of a calculation in words.
+
+    Attributes:
+        words: what is done, such as `x - mean`.
+        value: what comes out.
+    """
+
+    words: str
+    value: float
+
+
+class Weighing(NamedTuple):
+    r"""A weighed sum: $\sum_j w_j x_j$ and a bias.
+
+    Attributes:
+        name: of the sum; empty where there is one alone.
+        patch: $x$, what the unit sees: (channel, row, column) of maps, (place, number) of a text, or
+            (input,) of a vector.
+        weights: $w$, in the same shape.
+        bias: added to the sum.
+    """
+
+    name: str
+    patch: Float64[np.ndarray, "..."]
+    weights: Float64[np.ndarray, "..."]
+    bias: float
+
+    @property
+    def products(self) -> Float64[np.ndarray, "..."]:
+        """$w_j x_j$ for each $j$."""
+        found: np.ndarray = self.weights * self.patch
+        return found
+
+    @property
+    def channel_sums(self) -> Float64[np.ndarray, " channels"]:
+        """The products added up by the first axis of the patch."""
+        sums: np.ndarray = self.products.reshape(len(self.patch), -1).sum(axis=1)
+        return sums
+
+    @property
+    def value(self) -> float:
+        """The sum and the bias."""
+        return float(self.products.sum()) + self.bias
+
+    @property
+    def magnitude(self) -> float:
+        """The magnitudes of all that is added up."""
+        return float(np.abs(self.products).sum()) + abs(self.bias)
+
+
+class Choice(NamedTuple):
+    """The largest of several numbers.
+
+    Attributes:
+        window: the numbers: (row, column) of a map, or (place,) of a text.
+        winner: index of the first of the largest, in the window.
+        place: index of it in what is pooled.
+    """
+
+    window: Float64[np.ndarray, "..."]
+    winner: tuple[int, ...]
+    place: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Arithmetic:
+    """The calculation of one unit on one input, by hand and in double precision.
+
+    Attributes:
+        layer: name of the layer.
+        kind: what it does, a key of `pellucid.reference.LAYERS`.
+        unit: index of the number in the layer's value.
+        value: by hand.
+        network: what the network itself gave.
+        magnitude: of all that was added up; what a difference is measured against.
+        weighings: the sums it is made of; several in a recurrent layer, one for each gate.
+        choice: what was chosen from, in a pool that takes the largest.
+        steps: what else is done, in order.
+        source: index in the layer's input, where a number is only passed on or bent.
+    """
+
+    layer: str
+    kind: str
+    unit: tuple[int, ...]
+    value: float
+    network: float
+    magnitude: float
+    weighings: tuple[Weighing, ...] = ()
+    choice: Choice | None = None
+    steps: tuple[Step, ...] = ()
+    source: tuple[int, ...] | None = None
+
+    @property
+    def difference(self) -> float:
+        """How far both values are apart."""
+        return abs(self.value - self.network)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether they differ by no more than single precision explains."""
+        return self.difference <= TOLERANCE * self.magnitude
+
+    def as_text(self) -> str:
+        """Write the calculation out.
+
+        Returns:
+            A few lines; of a long sum the largest products.
+        """
+        lines = [f"{self.layer} ({self.kind}), unit {_index(self.unit)}"]
+        for weighing in self.weighings:
+            lines += _of_weighing(weighing)
+        if self.choice is not None:
+            count, place = self.choice.window.size, _index(self.choice.place)
+            lines.append(f"largest of {count} numbers, at {place} of what is pooled")
+        lines += [f"{step.words} = {step.value:.7g}" for step in self.steps]
+        lines.append(
+            f"network says {self.network:.7g}, by hand {self.value:.7g}, difference {self.difference:.1e}"
+        )
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.as_text()
+
+
+def _of_weighing(weighing: Weighing) -> list[str]:
+    products = weighing.products
+    order = np.argsort(-np.abs(products).ravel(), kind="stable")[:_SHOWN]
+    lines = [f"{weighing.name}:"] if weighing.name else []
+    for at in order:
+        index = np.unravel_index(at, products.shape)
+        lines.append(
+            f"  {_index(index)}: {weighing.weights[index]:.7g} \u00d7 {weighing.patch[index]:.7g}"
+            f" = {products[index]:.7g}"
+        )
+    if products.size > len(order):
+        rest = float(products.sum() - products.ravel()[order].sum())
+        lines.append(f"  {products.size - len(order):,} smaller products: {rest:.7g}")
+    if weighing.patch.ndim > 1 and len(weighing.patch) > 1:
+        sums = ", ".join(f"{each:.5g}" for each in weighing.channel_sums[:_SHOWN])
+        lines.append(f"  by channel: {sums}{', …' if len(weighing.patch) > _SHOWN else ''}")
+    lines.append(f"  sum {products.sum():.7g} + bias {weighing.bias:.7g} = {weighing.value:.7g}")
+    return lines
+
+
+def _index(index: Sequence[int | np.integer]) -> str:
+    return "(" + ", ".join(str(int(each)) for each in index) + ")"

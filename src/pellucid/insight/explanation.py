@@ -1,0 +1,142 @@
+"""Everything that is known about one answer of one model, as one object."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from pellucid.insight.arithmetic import Arithmetic
+from pellucid.insight.backward import Backward
+from pellucid.insight.drivers import Driven
+from pellucid.insight.fields import Box, receptive_field
+from pellucid.insight.opened import Opened
+from pellucid.insight.records import LayerRecord
+from pellucid.insight.units import open_unit
+from pellucid.insight.weight_checks import WeightCheck
+
+
+@dataclass(frozen=True, eq=False)
+class Like:
+    """A training example that a model finds like the input.
+
+    Attributes:
+        source: path, or file and row.
+        label: its class or number, as text.
+        distance: in the last hidden layer, beside the median distance of all that were compared.
+        inputs: the picture (height, width, channels) or the text.
+    """
+
+    source: str
+    label: str
+    distance: float
+    inputs: UInt8[np.ndarray, "height width channels"] | str
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One answer, opened. Shows itself in a notebook.
+
+    Attributes:
+        model: what answered, in words.
+        classes: class names; none where a number is predicted.
+        answer: probabilities of the classes, or the predicted number alone.
+        target: the class that loss and explanations are about; `None` where a number is predicted.
+        inputs: the picture (height, width, channels) as the model takes it, or the text.
+        tokens: what a network of texts read, id by id, as it stands in the text.
+        pieces: what the explanations of a text give numbers to; none of a picture.
+        opened: lines, values and weights; `None` where there is no network that could be opened.
+        layers: a record of every layer, in order.
+        backward: gradients; `None` where the answer is not the network's own.
+        checks: gradients of single weights in three ways.
+        driven: what in the input drove the answer.
+        contributions: of a classical model, what each of its features adds.
+        nearest: training examples that are like it; none where the training data is not at hand.
+        notes: sentences that a reader should know.
+    """
+
+    model: str
+    classes: tuple[str, ...]
+    answer: Float64[np.ndarray, " outputs"]
+    target: int | None
+    inputs: UInt8[np.ndarray, "height width channels"] | str
+    tokens: tuple[str, ...] = ()
+    pieces: tuple[str, ...] = ()
+    opened: Opened | None = None
+    layers: Sequence[LayerRecord] = ()
+    backward: Backward | None = None
+    checks: Sequence[WeightCheck] = ()
+    driven: Driven | None = None
+    contributions: object = None
+    nearest: Sequence[Like] = ()
+    notes: tuple[str, ...] = ()
+
+    def layer(self, name: str) -> LayerRecord:
+        """Find the record of a layer.
+
+        Args:
+            name: of the layer.
+
+        Returns:
+            Its record.
+
+        Raises:
+            ValueError: no layer is called so.
+        """
+        for record in self.layers:
+            if record.name == name:
+                return record
+        raise ValueError(
+            f"{name}: no layer of this name; there are {', '.join(each.name for each in self.layers)}"
+        )
+
+    def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
+        """Compute one number of a layer by hand, beside the network's own.
+
+        Args:
+            layer: name of the layer.
+            unit: index of the number: (channel, row, column), (place, channel) or (unit,).
+
+        Returns:
+            The calculation.
+
+        Raises:
+            ValueError: no layer is called so, or it has no such unit.
+        """
+        self.layer(layer)
+        assert self.opened is not None  # there are layers
+        return open_unit(self.opened, layer, unit)
+
+    def field(self, layer: str, unit: Sequence[int]) -> Box:
+        """Find what a unit sees of the input.
+
+        Args:
+            layer: name of the layer.
+            unit: index of the number in its value.
+
+        Returns:
+            First and last row and column of the picture, or place of the text.
+
+        Raises:
+            ValueError: no layer is called so.
+        """
+        self.layer(layer)
+        assert self.opened is not None  # there are layers
+        return receptive_field(self.opened, layer, unit)
+
+    @property
+    def said(self) -> str:
+        """The answer in words."""
+        if not self.classes:
+            return f"{float(self.answer[0]):.6g}"
+        best = int(self.answer.argmax())
+        return f"{self.classes[best]} ({float(self.answer[best]):.3f})"
+
+    def __repr__(self) -> str:
+        lines = [f"{self.model} says {self.said}"]
+        if self.target is not None:
+            lines[0] += f"; explained for {self.classes[self.target]}"
+        lines += [f"  {record!r}" for record in self.layers]
+        if self.driven is not None:
+            lines += [f"  {driver!r}" for driver in self.driven.drivers]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])

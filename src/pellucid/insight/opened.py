@@ -1,0 +1,73 @@
+"""A network opened on one input: its lines, and the value that every one of them had."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Shaped
+
+from pellucid.reference import Line
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What a network computed on one input, by itself and in its own precision.
+
+    Attributes:
+        lines: what it does, in order, each under the name of its layer.
+        values: by name, `inputs` included, each for a batch of one example.
+        weights: by the names that the lines use.
+        output: name of the line whose value are the logits, or the predicted number.
+    """
+
+    lines: tuple[Line, ...]
+    values: Mapping[str, Shaped[np.ndarray, "1 ..."]]
+    weights: Mapping[str, np.ndarray]
+    output: str
+
+    @cached_property
+    def by_name(self) -> dict[str, Line]:
+        """The lines, to be found by name."""
+        return {line.name: line for line in self.lines}
+
+    def line(self, name: str) -> Line:
+        """Find a line.
+
+        Args:
+            name: of a layer.
+
+        Returns:
+            The line.
+
+        Raises:
+            ValueError: none is called so.
+        """
+        if name not in self.by_name:
+            raise ValueError(f"{name}: no layer of this name; there are {', '.join(self.by_name)}")
+        return self.by_name[name]
+
+    def value(self, name: str) -> Shaped[np.ndarray, "..."]:
+        """What a layer gave, without the axis of the batch.
+
+        Args:
+            name: of a layer, or `inputs`.
+
+        Returns:
+            Maps (channel, row, column), places of a text (place, channel), or a vector.
+
+        Raises:
+            ValueError: nothing is called so.
+        """
+        if name not in self.values:
+            self.line(name)
+        found: np.ndarray = self.values[name][0]
+        return found
+
+    def sources(self, line: Line) -> list[str]:
+        """Names of the values that a line takes, its weights left out."""
+        return [name for name in line.takes if name in self.values]
+
+    def weights_of(self, line: Line) -> list[Shaped[np.ndarray, "..."]]:
+        """The weights that a line takes, in order."""
+        return [self.weights[name] for name in line.takes if name in self.weights]

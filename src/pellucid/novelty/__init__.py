@@ -1,0 +1,11 @@
+"""How unlike the training data an input is: small detectors in NumPy, fitted, calibrated and saved as arrays.
+
+A network answers with confidence on anything. A detector looks at the same features as the model, and
+says what share of the validation examples looks less foreign than an input does.
+"""
+
+from pellucid.novelty.detector import Detector
+from pellucid.novelty.fitting import FALSE_ALARM_RATE, Sort, fit_detector, fit_measure
+from pellucid.novelty.measures import MEASURES, Measure
+
+__all__ = ["FALSE_ALARM_RATE", "MEASURES", "Detector", "Measure", "Sort", "fit_detector", "fit_measure"]

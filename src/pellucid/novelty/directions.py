@@ -1,0 +1,183 @@
+r"""How far features lie from where those of the training examples lie: a Mahalanobis distance.
+
+Notation: $x$ features, $s$ scale of each; $v = u - \mu$ with $u = x / s$, for a hidden layer brought to
+length 1, $u = x / \lVert x \rVert$: which units answer says more than how strongly all of them do.
+$V$ holds the $r$ directions in which training examples vary most, $L$ whitens what is left there within
+a class, $c_k$ is the centre of class $k$, and $\sigma^2$ the variance in each of the other directions.
+
+$$d^2 = \min_k \lVert v V L - c_k \rVert^2 + (\lVert v \rVert^2 - \lVert v V \rVert^2) / \sigma^2$$
+
+Of a hidden layer a second number is given, $-\ln \lVert x \rVert$: few units answer to what the network
+does not know at all, such as texts without a known word.
+
+Source: Lee et al. 2018, arXiv:1807.03888, for the distance to class centres; Mueller and Hein 2025,
+    arXiv:2505.18032, for features of length 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from pellucid.classical.rows import Rows, dense
+from pellucid.classical.strict import Forms, read_arrays
+from pellucid.encoding.strict import read_object, read_whole
+
+MOST_AXES, MOST_CENTRES = 256, 1000
+_MOST_COLUMNS = 10_000_000
+_BLOCK_VALUES = 1 << 22
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """The distance of features from those of the training examples, direction by direction.
+
+    Attributes:
+        kind: key in `MEASURES`.
+        of_layer: whether the features are a hidden layer, whose length is looked at by itself.
+        scale: what each feature is divided by; positive.
+        mean: of the scaled features of the training examples.
+        axes: orthonormal columns, the directions in which these vary most.
+        whitening: from coordinates along the axes to those in which a class has variance 1.
+        centres: of each class, in whitened coordinates.
+        rest: variance in every direction beside the axes; 0 where there is none.
+    """
+
+    kind: ClassVar[str] = "directions"
+    of_layer: bool
+    scale: Float32[np.ndarray, " columns"]
+    mean: Float32[np.ndarray, " columns"]
+    axes: Float32[np.ndarray, "columns axes"]
+    whitening: Float32[np.ndarray, "axes axes"]
+    centres: Float32[np.ndarray, "centres axes"]
+    rest: Float32[np.ndarray, "1"]
+
+    @property
+    def columns(self) -> int:
+        """Features it takes."""
+        return len(self.mean)
+
+    @property
+    def signals(self) -> int:
+        """Numbers it gives for each row."""
+        return 2 if self.of_layer else 1
+
+    def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
+        """Say how foreign features are.
+
+        Args:
+            rows: of the length `columns`.
+
+        Returns:
+            For each the distance and, of a hidden layer, how weak it is; larger is more foreign.
+        """
+        step = max(1, _BLOCK_VALUES // (self.columns + len(self.centres)))
+        found = [self._measured(dense(rows, at, at + step)) for at in range(0, rows.shape[0], step)]
+        return np.concatenate(found) if found else np.zeros((0, self.signals))
+
+    def _measured(self, rows: Float32[np.ndarray, "n columns"]) -> Float64[np.ndarray, "n signals"]:
+        scaled, lengths = brought_to_scale(rows, self.scale, self.of_layer)
+        offset = scaled - self.mean
+        along = (offset.astype(np.float32) @ self.axes).astype(np.float64)  # what costs most
+        white = along @ self.whitening.astype(np.float64)
+        centres = self.centres.astype(np.float64)
+        squared = (white**2).sum(axis=1, keepdims=True) - 2 * white @ centres.T + (centres**2).sum(axis=1)
+        distance: np.ndarray = np.maximum(squared.min(axis=1), 0)
+        if self.rest[0] > 0:
+            beside = (offset**2).sum(axis=1) - (along**2).sum(axis=1)
+            distance += np.maximum(beside, 0) / float(self.rest[0])
+        np.sqrt(distance, out=distance)
+        if not self.of_layer:
+            return distance[:, np.newaxis]
+        return np.stack([distance, -np.log(lengths + _TINY)], axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that was fitted."""
+        return {
+            "scale": self.scale,
+            "mean": self.mean,
+            "axes": self.axes,
+            "whitening": self.whitening,
+            "centres": self.centres,
+            "rest": self.rest,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, from which `expected` tells the forms of the arrays."""
+        return {
+            "of_layer": self.of_layer,
+            "columns": self.columns,
+            "axes": self.axes.shape[1],
+            "centres": len(self.centres),
+        }
+
+    @staticmethod
+    def expected(settings: object) -> Forms:
+        """Tell the forms of the arrays from the settings alone.
+
+        Args:
+            settings: as `to_json` gives them; nothing is trusted.
+
+        Returns:
+            Name to type and shape.
+
+        Raises:
+            ValueError: they are impossible.
+        """
+        stated = read_object("directions", settings, {"of_layer", "columns", "axes", "centres"})
+        if not isinstance(stated["of_layer"], bool):
+            raise ValueError("directions: of_layer must be true or false")
+        columns = read_whole("columns", stated["columns"], 1, _MOST_COLUMNS)
+        axes = read_whole("axes", stated["axes"], 1, MOST_AXES)
+        centres = read_whole("centres", stated["centres"], 1, MOST_CENTRES)
+        return {
+            "scale": ("float32", (columns,)),
+            "mean": ("float32", (columns,)),
+            "axes": ("float32", (columns, axes)),
+            "whitening": ("float32", (axes, axes)),
+            "centres": ("float32", (centres, axes)),
+            "rest": ("float32", (1,)),
+        }
+
+    @classmethod
+    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Directions":
+        """Put it together from a file's content.
+
+        Args:
+            settings: as `to_json` gives them.
+            arrays: as `arrays` gives them.
+
+        Returns:
+            The checked measure.
+
+        Raises:
+            ValueError: something is impossible.
+        """
+        found = read_arrays("directions", cls.expected(settings), arrays)
+        assert isinstance(settings, dict)  # `expected` refused everything else
+        if not (found["scale"] > 0).all() or found["rest"][0] < 0:
+            raise ValueError("directions: a scale is not positive, or a variance is negative")
+        return cls(of_layer=settings["of_layer"], **found)
+
+
+def brought_to_scale(
+    rows: Float32[np.ndarray, "n columns"], scale: Float32[np.ndarray, " columns"], of_layer: bool
+) -> tuple[Float64[np.ndarray, "n columns"], Float64[np.ndarray, " n"]]:
+    """Divide features by their scale, and those of a hidden layer by their length as well.
+
+    Args:
+        rows: features.
+        scale: of each.
+        of_layer: whether they are a hidden layer.
+
+    Returns:
+        The scaled features, and the length that each row had.
+    """
+    scaled = rows.astype(np.float64) / scale
+    lengths = np.sqrt((scaled**2).sum(axis=1))
+    if of_layer:
+        scaled /= np.maximum(lengths, _TINY)[:, np.newaxis]
+    return scaled, lengths

@@ -1,0 +1,180 @@
+"""Detectors fitted on training examples and calibrated on validation examples."""
+
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float64, Int64, Shaped
+
+from pellucid.classical.rows import Rows, dense
+from pellucid.novelty.detector import MOST_REFERENCES, Detector, combined
+from pellucid.novelty.directions import MOST_AXES, MOST_CENTRES, Directions, brought_to_scale
+from pellucid.novelty.measures import Measure
+from pellucid.novelty.neighbours import MOST_KEPT, Neighbours
+
+Sort = Literal["layer", "picture", "values"]
+"""What features are: a network's hidden layer, a description of pictures, or numbers as they were given."""
+
+FALSE_ALARM_RATE = 0.05
+LEAST_EXAMPLES = 20
+"""With fewer to learn from, or fewer validation examples, nothing can be said about a rate of 5 %."""
+
+_MOST_VALUES = 400_000
+_SHRINKAGE = 0.01
+_MOST_SQUARE = 2048
+_MOST_OF_KEPT = 40
+_MOST_OF_CENTRE, _MOST_OF_CENTRES, _LEAST_OF_CENTRE = 500, 50_000, 10
+_HIGH = 0.95
+_TINY = 1e-30
+
+
+def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: int = 0) -> Measure | None:
+    """Learn what training examples look like.
+
+    Args:
+        rows: their features, in an order of no meaning.
+        labels: class codes; all 0 where numbers are predicted.
+        sort: what the features are; of sparse ones nothing is asked.
+        seed: which sparse examples are kept.
+
+    Returns:
+        The measure; `None` where there are too few examples, or no features.
+    """
+    if rows.shape[0] < LEAST_EXAMPLES or rows.shape[1] == 0:
+        return None
+    _, codes = np.unique(labels, return_inverse=True)
+    if isinstance(rows, np.ndarray):
+        return _directions(rows, codes if codes.max() < MOST_CENTRES else np.zeros_like(codes), sort)
+    return _neighbours(scipy.sparse.csr_array(rows), codes, seed)
+
+
+def fit_detector(
+    measure: Measure,
+    rows: Rows,
+    answers: Shaped[np.ndarray, " n"],
+    classes: int,
+    rate: float = FALSE_ALARM_RATE,
+) -> Detector | None:
+    """Calibrate a measure on examples that the model did not learn from.
+
+    Args:
+        measure: fitted on training examples.
+        rows: features of validation examples.
+        answers: what the model says of these: class codes, or numbers.
+        classes: how many there are; 0 for numbers.
+        rate: share of examples like these for which the alarm may be raised.
+
+    Returns:
+        The detector; `None` where there are too few examples.
+    """
+    if rows.shape[0] < LEAST_EXAMPLES:
+        return None
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        signals = measure.measure(rows)
+    middle, high = np.quantile(signals, [0.5, _HIGH], axis=0)
+    spread = np.where(high > middle, high - middle, 1.0)
+    if not (np.isfinite(middle).all() and np.isfinite(spread).all()):
+        return None
+    foreign = combined(signals, middle, spread)
+    counted = np.bincount(answers, minlength=classes) if classes else _some(np.sort(answers))
+    return Detector(
+        measure=measure,
+        middle=middle,
+        spread=spread,
+        reference=_some(np.sort(foreign[np.isfinite(foreign)])),
+        answers=counted.astype(np.float64),
+        examples=rows.shape[0],
+        rate=rate,
+    )
+
+
+def _some(ascending: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " fewer"]:
+    """Numbers at equal steps among many."""
+    count = len(ascending)
+    kept = min(count, MOST_REFERENCES)
+    places = (np.arange(kept) + 0.5) * count / kept
+    return ascending[places.astype(np.int64)].astype(np.float64)
+
+
+def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: Sort) -> Directions:
+    """The distance from the classes, with the covariance that they share, shrunk towards a sphere."""
+    columns = rows.shape[1]
+    if columns > _MOST_SQUARE:  # so that the matrix to take apart stays small
+        rows, codes = rows[:_MOST_SQUARE], codes[:_MOST_SQUARE]
+    scale = np.ones(columns, np.float32)
+    if sort == "values":
+        deviation = rows.std(axis=0)
+        scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
+    scaled, _ = brought_to_scale(dense(rows, 0, len(rows)), scale, sort == "layer")
+    mean = scaled.mean(axis=0)
+    scaled -= mean
+    axes = _axes(scaled, max(1, min(MOST_AXES, columns, _MOST_VALUES // columns)))
+    along = scaled @ axes
+    centres = _means(along, codes)
+    inside = along - centres[codes]
+    covariance = inside.T @ inside / max(1, len(inside) - len(centres))
+    typical = max(float(np.trace(covariance)) / len(covariance), _TINY)
+    covariance += _SHRINKAGE * typical * np.eye(len(covariance))
+    whitening = np.linalg.cholesky(np.linalg.inv(covariance))
+    left = columns - axes.shape[1]
+    beside = max(0.0, float((scaled**2).sum() - (along**2).sum())) / len(scaled)
+    rest = max(beside / left, _SHRINKAGE * typical) if left else 0.0
+    return Directions(
+        of_layer=sort == "layer",
+        scale=scale,
+        mean=mean.astype(np.float32),
+        axes=axes.astype(np.float32),
+        whitening=whitening.astype(np.float32),
+        centres=(centres @ whitening).astype(np.float32),
+        rest=np.array([rest], np.float32),
+    )
+
+
+def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.ndarray, "columns axes"]:
+    """Orthonormal directions in which rows vary most."""
+    count, columns = centred.shape
+    if columns <= _MOST_SQUARE:
+        return np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :most]
+    values, vectors = np.linalg.eigh(centred @ centred.T)
+    kept = values[::-1][: min(most, count)] > values[-1] * 1e-10
+    return np.linalg.qr(centred.T @ vectors[:, ::-1][:, : len(kept)][:, kept])[0]
+
+
+def _means(rows: Float64[np.ndarray, "n axes"], codes: Int64[np.ndarray, " n"]) -> np.ndarray:
+    """The mean of each class."""
+    sums = np.zeros((int(codes.max()) + 1, rows.shape[1]))
+    np.add.at(sums, codes, rows)
+    return sums / np.bincount(codes)[:, np.newaxis]
+
+
+def _neighbours(rows: scipy.sparse.csr_array, codes: Int64[np.ndarray, " n"], seed: int) -> Neighbours:
+    """Some training examples and the centre of each class, the heaviest features of each."""
+    kept = np.sort(np.random.default_rng(seed).permutation(rows.shape[0])[:MOST_KEPT])
+    classes = int(codes.max()) + 1
+    most = max(_LEAST_OF_CENTRE, min(_MOST_OF_CENTRE, _MOST_OF_CENTRES // classes))
+    centres = []
+    for code in range(classes):
+        total = np.asarray(rows[np.flatnonzero(codes == code)].sum(axis=0), np.float64)
+        centre = _heaviest(np.arange(len(total)), total, len(total), most)
+        centres.append(centre / max(float(np.sqrt((centre.data**2).sum())), _TINY))
+    some = [_heaviest(*_entries(rows, row), rows.shape[1], _MOST_OF_KEPT) for row in kept.tolist()]
+    return Neighbours(_stacked(some), _stacked(centres))
+
+
+def _entries(rows: scipy.sparse.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and values of one row."""
+    inside = slice(rows.indptr[row], rows.indptr[row + 1])
+    return rows.indices[inside], rows.data[inside]
+
+
+def _heaviest(places: np.ndarray, values: np.ndarray, columns: int, most: int) -> scipy.sparse.csr_array:
+    """One row of the largest values, those above 0, in the order of their columns."""
+    chosen = np.argsort(-values, kind="stable")[:most]
+    chosen = chosen[values[chosen] > 0]
+    chosen = chosen[np.argsort(places[chosen], kind="stable")]
+    ends = np.array([0, len(chosen)], np.int32)
+    return scipy.sparse.csr_array((values[chosen], places[chosen], ends), shape=(1, columns))
+
+
+def _stacked(rows: list[scipy.sparse.csr_array]) -> scipy.sparse.csr_array:
+    return scipy.sparse.vstack(rows, format="csr").astype(np.float32)

@@ -1,0 +1,126 @@
+"""One model on a backbone, for estimators, folds and comparisons: the best on validation of several.
+
+Without validation examples it is logistic regression (ridge regression for numbers), which a backbone's
+features serve best where there are few of them.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pellucid.bundle import Model
+from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Lesson, fit_rival
+from pellucid.classical.scoring import score
+from pellucid.networks import Network
+from pellucid.pipeline.backbones import Choice, chosen
+from pellucid.pipeline.features import Features
+from pellucid.pipeline.frozen import train_head
+from pellucid.pipeline.on_backbone import started
+from pellucid.pipeline.preparation import Material, Prepared, model_of, model_on_network, unvaried_model_of
+from pellucid.pipeline.tuning import is_tuned, tune_stages, tuning_recipe
+from pellucid.settings import Settings
+from pellucid.training import Session
+from pellucid.training.determinism import choose_threads, pinned
+
+Fitted = tuple[Model, list[dict[str, Any]]]
+"""A model, and one record for each epoch of its fine-tuning."""
+
+
+def fit_on_backbone(settings: Settings, material: Material) -> Fitted:
+    """Fit the models on a backbone's features, and take the best.
+
+    Args:
+        settings: what the user asked for; a backbone by name among it.
+        material: pictures or texts with their labels; the validation split may be empty.
+
+    Returns:
+        The model, and the history of fine-tuning where that was taken.
+
+    Raises:
+        UsageError: the backbone is not known, not installed, or cannot take such inputs.
+        ModelFileError: its weights are missing, damaged or of another kind.
+        DivergedError: the loss stopped being finite.
+    """
+    choice = chosen(settings, material)
+    assert choice is not None  # one was asked for by name
+    network, prepared = started(choice, settings), choice.prepared(material)
+    features = _features(network, choice, prepared, material, settings)
+    found = _simple(network, prepared, features, material, settings)
+    if not len(material.validation):
+        return next(iter(found.values()))[0], []
+    train_head(network, features, prepared, settings)
+    head = unvaried_model_of(network, prepared, material.classes)
+    found["head"] = head, _score(head, material, settings)
+    history: list[dict[str, Any]] = []
+    if is_tuned(settings, prepared):
+        tuned, history = _tuned(network, prepared, material, settings)
+        if tuned is not None:
+            found["tuned"] = tuned, _score(tuned, material, settings)
+    best = max(found, key=lambda name: found[name][1])
+    return found[best][0], history if best == "tuned" else []
+
+
+def _features(
+    network: Network, choice: Choice, prepared: Prepared, material: Material, settings: Settings
+) -> Features:
+    """Features of the training and validation examples."""
+    model = unvaried_model_of(network, prepared, material.classes)
+    positions = np.union1d(choice.train, material.validation)
+    with pinned(choose_threads(settings)):
+        return Features(model.transform(material.inputs[positions]), positions)
+
+
+def _simple(
+    network: Network, prepared: Prepared, features: Features, material: Material, settings: Settings
+) -> dict[str, tuple[Model, float]]:
+    """Simple models on features, each with its score on validation; 0 where there is none."""
+    below = unvaried_model_of(network, prepared, material.classes)
+    train, validation = prepared.examples.train, material.validation
+    lesson = Lesson(
+        inputs=np.concatenate([features.of(train), features.of(validation)]),
+        labels=np.concatenate([material.labels[train], material.labels[validation]]),
+        train=np.arange(len(train)),
+        validation=np.arange(len(train), len(train) + len(validation)),
+        classes=len(material.classes),
+        kind="network",
+    )
+    found: dict[str, tuple[Model, float]] = {}
+    for name in NUMBER_ON_NETWORK if material.is_numbers else ON_NETWORK:
+        fitted = fit_rival(
+            name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
+        )
+        said = fitted.predictor.predict(features.of(validation))
+        reached = (
+            score(settings.metric, material.labels[validation], said, material.is_numbers)
+            if len(validation)
+            else 0.0
+        )
+        found[name] = model_on_network(fitted, below), reached
+    return found
+
+
+def _score(model: Model, material: Material, settings: Settings) -> float:
+    """How a model does on validation; larger is better."""
+    inputs = material.inputs[material.validation]
+    said = model.predict_values(inputs)[:, None] if material.is_numbers else model.predict_proba(inputs)
+    return score(settings.metric, material.labels[material.validation], said, material.is_numbers)
+
+
+def _tuned(
+    network: Network, prepared: Prepared, material: Material, settings: Settings
+) -> tuple[Model | None, list[dict[str, Any]]]:
+    """The fine-tuned network, or `None` where that did not pay."""
+    history: list[Mapping[str, Any]] = []
+
+    def run(session: Session[Network], stage: int) -> None:
+        session.judge_start()
+        session.run()
+        history.extend({**record, "stage": stage} for record in session.state.history)
+
+    recipe = tuning_recipe(settings, prepared)
+    network = copy.deepcopy(network)
+    if not tune_stages(network, prepared, recipe, run):
+        return None, []
+    return model_of(network, prepared, material.classes, recipe), [dict(each) for each in history]

@@ -1,0 +1,129 @@
+"""How well the detectors of a run did: false alarms on the test split, and stand-ins for foreign inputs.
+
+Foreign inputs are not at hand when a model is trained, so some are made of the test inputs: no picture or
+text of the kind has ever been seen, but what it is made of has.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from pellucid.bundle import Inputs, Model
+from pellucid.data import Dataset
+from pellucid.evaluation import area_under_roc, wilson
+from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.testing import Tested
+from pellucid.training.determinism import Purpose, generator
+
+MOST_STAND_INS = 300
+_DRAW = 6
+_PIECES = 4
+
+Pictures = UInt8[np.ndarray, "n height width channels"]
+
+
+def judge_detectors(
+    entrants: Sequence[Entrant], tested: Mapping[str, Tested], dataset: Dataset, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Say how well the detector of each model did.
+
+    Args:
+        entrants: the models.
+        tested: what each said on the test split.
+        dataset: for the test inputs that stand-ins are made of.
+        seed: of the draws.
+
+    Returns:
+        The form of `models.NAME.unlike` in `metrics.json`, for each model with a detector; nothing
+        without test examples.
+    """
+    if len(dataset.test) == 0:
+        return {}
+    draws = generator(seed, Purpose.SAMPLE, _DRAW)
+    places = np.sort(draws.permutation(dataset.test)[:MOST_STAND_INS])
+    foreign = stand_ins(dataset.inputs[places], draws)
+    areas: dict[object, dict[str, float]] = {}
+    found = {}
+    for entrant in entrants:
+        model, unlike = entrant.model, tested[entrant.name].unlike
+        if model.detector is None or unlike is None:
+            continue
+        key = getattr(model, "network", None) or model
+        if key not in areas:  # models that stand on one network see the same
+            areas[key] = _areas(model, foreign, unlike)
+        alarms = int((unlike > model.detector.threshold).sum())
+        found[entrant.name] = {
+            "detector": model.detector.measure.kind,
+            "threshold": model.detector.threshold,
+            "stated_rate": model.detector.rate,
+            "validation_examples": model.detector.examples,
+            "false_alarm_rate": wilson(alarms, len(unlike))._asdict(),
+            "stand_ins": len(places),
+            "area_under_roc": areas[key],
+        }
+    return found
+
+
+def stand_ins(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
+    """Make foreign inputs out of known ones.
+
+    Args:
+        inputs: pictures or texts.
+        draws: source of chance.
+
+    Returns:
+        Name of each kind to as many stand-ins.
+    """
+    if isinstance(inputs, np.ndarray):
+        kinds: Mapping[str, Callable[[Pictures, np.random.Generator], Pictures]] = _OF_PICTURES
+        return {name: make(inputs, draws) for name, make in kinds.items()}
+    letters = [letter for text in inputs for letter in text[:200]]
+    return {
+        "shuffled_letters": [_shuffled(text, draws) for text in inputs],
+        "random_letters": ["".join(draws.choice(letters, len(text[:2000]))) for text in inputs],
+    }
+
+
+def _areas(model: Model, foreign: Mapping[str, Inputs], known: np.ndarray) -> dict[str, float]:
+    """The area under ROC for every kind of stand-in."""
+    found = {}
+    for name, inputs in foreign.items():
+        said = model.answer(inputs).unlike
+        assert said is not None  # the caller asks models with a detector
+        found[name] = area_under_roc(said, known)
+    return found
+
+
+def _noise(pictures: Pictures, draws: np.random.Generator) -> Pictures:
+    return draws.integers(0, 256, pictures.shape, dtype=np.uint8)
+
+
+def _inverted(pictures: Pictures, draws: np.random.Generator) -> Pictures:
+    del draws
+    return 255 - pictures
+
+
+def _shuffled_pieces(pictures: Pictures, draws: np.random.Generator) -> Pictures:
+    """Each picture cut into sixteen pieces that change places; what is left over at the edges stays."""
+    height, width = (side // _PIECES for side in pictures.shape[1:3])
+    found = pictures.copy()
+    if min(height, width) == 0:
+        return found
+    corners = [(row * height, column * width) for row in range(_PIECES) for column in range(_PIECES)]
+    for picture, shuffled in zip(pictures, found, strict=True):
+        order = draws.permutation(len(corners)).tolist()
+        for (top, left), place in zip(corners, order, strict=True):
+            row, column = corners[place]
+            shuffled[top : top + height, left : left + width] = picture[
+                row : row + height, column : column + width
+            ]
+    return found
+
+
+def _shuffled(text: str, draws: np.random.Generator) -> str:
+    return "".join(text[place] for place in draws.permutation(len(text)).tolist())
+
+
+_OF_PICTURES = {"noise": _noise, "shuffled_pieces": _shuffled_pieces, "inverted": _inverted}

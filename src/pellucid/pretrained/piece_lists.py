@@ -1,0 +1,85 @@
+"""The list of BERT's pieces out of a file, and in the order of our ids."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pellucid.encoding.tokenizing import read_entries
+from pellucid.encoding.word_pieces import FILLER, STRANGER
+
+
+class Pieces(NamedTuple):
+    """What a `WordPieceEncoder` knows, and where its vectors stand.
+
+    Attributes:
+        entries: pieces in the order of our ids, without `[PAD]` and `[UNK]`.
+        rows: which row of the table of vectors each of our ids has, theirs among them.
+    """
+
+    entries: tuple[str, ...]
+    rows: list[int]
+
+
+def pieces_of_vocabulary(content: bytes) -> list[str]:
+    """Pieces of a `vocab.txt`.
+
+    Args:
+        content: one piece in each line.
+
+    Returns:
+        The pieces in the order of their rows.
+
+    Raises:
+        ValueError: it is not UTF-8.
+    """
+    try:
+        lines = content.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError("vocab.txt: not UTF-8") from error
+    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+
+
+def pieces_of_tokenizer(document: Any) -> list[str]:
+    """Pieces of a `tokenizer.json`; nothing else in it is looked at.
+
+    Args:
+        document: the parsed file.
+
+    Returns:
+        The pieces in the order of their rows.
+
+    Raises:
+        ValueError: it holds no list of word pieces.
+    """
+    match document:
+        case {"model": {"type": "WordPiece", "vocab": dict(rows)}}:
+            pass
+        case _:
+            raise ValueError("tokenizer.json: holds no word pieces; only those are supported")
+    pieces: dict[int, str] = {row: piece for piece, row in rows.items() if type(row) is int}
+    if sorted(pieces) != list(range(len(rows))):
+        raise ValueError(f"tokenizer.json: the rows of its pieces are not 0 to {len(rows) - 1}, each once")
+    return [pieces[row] for row in range(len(rows))]
+
+
+def ordered(pieces: Sequence[str], most: int) -> Pieces:
+    """Put pieces into the order of our ids.
+
+    Args:
+        pieces: in the order of their rows.
+        most: rows that the table of vectors has; it may have more than there are pieces.
+
+    Returns:
+        The pieces and their rows.
+
+    Raises:
+        ValueError: there are too many, one stands twice or is none, or a mark is missing.
+    """
+    if len(pieces) > most:
+        raise ValueError(f"{len(pieces)} pieces for {most} vectors")
+    places = {piece: row for row, piece in enumerate(pieces)}
+    if len(places) < len(pieces):
+        raise ValueError("the list of pieces holds one of them twice")
+    if FILLER not in places or STRANGER not in places:
+        raise ValueError(f"the list of pieces lacks {FILLER} or {STRANGER}")
+    first = [places.pop(FILLER), places.pop(STRANGER)]
+    return Pieces(read_entries([*places]), [*first, *places.values()])

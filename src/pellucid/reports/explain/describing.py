@@ -1,0 +1,83 @@
+"""What the page's script is told of a network: its layers, what their units see, where the numbers lie."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pellucid.insight.explanation import Explanation
+from pellucid.insight.fields import axes, field_of
+from pellucid.insight.opened import Opened
+from pellucid.insight.records import LayerRecord
+from pellucid.reports.explain.packing import COPIES, Packed
+from pellucid.reports.text import visible
+
+HIDDEN = ("present", "turned-places")
+"""Lines that hold no numbers to look at."""
+
+
+def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
+    """Everything the script needs but the numbers themselves.
+
+    Args:
+        explanation: with a network that was opened.
+        packed: where its numbers lie.
+
+    Returns:
+        JSON.
+    """
+    opened = explanation.opened
+    assert opened is not None  # asked for opened networks only
+    return {
+        "layers": [_layer(explanation, opened, each) for each in explanation.layers],
+        "inputs": list(opened.value("inputs").shape),
+        "ids": opened.value("inputs").tolist() if explanation.tokens else [],
+        "tokens": [visible(token) for token in explanation.tokens],
+        "places": packed.places,
+        "copies": list(COPIES),
+        "classes": [visible(name) for name in explanation.classes],
+        "outputs": [explanation.opened.output if explanation.opened else "", "temperature", "probabilities"],
+    }
+
+
+def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dict[str, Any]:
+    line = opened.line(record.name)
+    backward = explanation.backward
+    return {
+        "name": record.name,
+        "kind": record.kind,
+        "words": record.words,
+        "takes": [name for name in record.takes if not _says_places(opened, name)],
+        "weights": [name for name in line.takes if name in opened.weights],
+        "settings": _plain(line.settings),
+        "shape": list(record.output_shape),
+        "hidden": record.kind in HIDDEN,
+        "field": _fields(opened, record),
+        "norm": None if backward is None else backward.norm(record.name),
+        "disagreement": None if backward is None else backward.disagreement(record.name),
+    }
+
+
+def _says_places(opened: Opened, name: str) -> bool:
+    return name in opened.by_name and opened.by_name[name].kind in HIDDEN
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+
+
+def _fields(opened: Opened, record: LayerRecord) -> list[list[list[int]]] | None:
+    """For each axis the field of each place along it; `None` where every unit sees everything.
+
+    Rows do not change which columns a unit sees, so that each axis can be followed by itself.
+    """
+    lengths = axes(record.output_shape)
+    if record.kind in (*HIDDEN, "flatten") or len(lengths) != len(axes(opened.value("inputs").shape)):
+        return None
+    if len(record.output_shape) == 1:
+        return None
+    fields = []
+    for axis, length in enumerate(lengths):
+        places = [
+            tuple((at if each == axis else 0,) * 2 for each in range(len(lengths))) for at in range(length)
+        ]
+        fields.append([list(field_of(opened, record.name, box)[axis]) for box in places])
+    return fields

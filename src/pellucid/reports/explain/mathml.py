@@ -1,0 +1,120 @@
+r"""Formulas as MathML, which browsers draw by themselves: from the small part of LaTeX that layers use.
+
+Understood are letters, numbers and signs, `_{}` and `^{}`, `\frac{}{}`, `\sqrt{}`, `\sum`, `\max`, Greek
+letters and some signs by name. Anything else is an error, so that no formula is shown by halves.
+"""
+
+import re
+
+from markupsafe import Markup, escape
+
+_TOKEN = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?(?:e-?\d+)?|[a-zA-Z]|\S")
+_LETTERS = {
+    "gamma": "\u03b3",
+    "mu": "\u03bc",
+    "sigma": "\u03c3",
+    "epsilon": "\u03b5",
+    "beta": "\u03b2",
+    "Phi": "\u03a6",
+}
+_SIGNS = {"dots": "\u2026", "ne": "\u2260", "lVert": "\u2016", "rVert": "\u2016"}
+_FUNCTIONS = {"tanh", "ln", "min"}
+_ABOVE = {"sum": "∑", "max": "max"}
+
+
+def mathml(latex: str) -> Markup:
+    """Write a formula as MathML.
+
+    Args:
+        latex: without dollar signs.
+
+    Returns:
+        A `math` element.
+
+    Raises:
+        ValueError: something in it is not understood.
+    """
+    reader = _Reader(latex)
+    inside = reader.row(until="")
+    return Markup('<math display="block">{}</math>').format(inside)
+
+
+class _Reader:
+    """Reads a formula token by token."""
+
+    def __init__(self, latex: str) -> None:
+        self._latex = latex
+        self._tokens = _TOKEN.findall(latex)
+        self._at = 0
+
+    def row(self, until: str) -> Markup:
+        """Read to a closing brace, or to the end.
+
+        Raises ValueError: it is not there.
+        """
+        parts = []
+        while self._peek() != until:
+            if not self._peek():
+                raise ValueError(f"formula: {self._latex}: a brace is not closed")
+            parts.append(self._scripted())
+        self._next()
+        return Markup("<mrow>{}</mrow>").format(Markup("").join(parts))
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _next(self) -> str:
+        token = self._peek()
+        self._at += 1
+        return token
+
+    def _group(self) -> Markup:
+        """Read `{...}`, or one token."""
+        if self._peek() == "{":
+            self._next()
+            return self.row("}")
+        return self._atom(self._next())
+
+    def _scripted(self) -> Markup:
+        """Read one thing with what stands below and above it."""
+        token = self._next()
+        base = self._atom(token)
+        scripts = {}
+        while self._peek() in ("_", "^"):
+            sign = self._next()
+            scripts[sign] = self._group()
+        names = ("munder", "mover", "munderover") if token[1:] in _ABOVE else ("msub", "msup", "msubsup")
+        if len(scripts) == 2:
+            name = names[2]
+        elif scripts:
+            name = names[0] if "_" in scripts else names[1]
+        else:
+            return base
+        inside = [scripts[sign] for sign in ("_", "^") if sign in scripts]
+        return Markup("<{0}>{1}{2}</{0}>").format(Markup(name), base, Markup("").join(inside))
+
+    def _atom(self, token: str) -> Markup:
+        """One letter, number, sign, fraction or root.
+
+        Raises ValueError: it is none of these.
+        """
+        command = token[1:] if token.startswith("\\") else ""
+        if command == "frac":
+            return Markup("<mfrac>{}{}</mfrac>").format(self._group(), self._group())
+        if command == "sqrt":
+            return Markup("<msqrt>{}</msqrt>").format(self._group())
+        if command in _ABOVE:
+            return Markup("<mo movablelimits='false'>{}</mo>").format(_ABOVE[command])
+        if command in _LETTERS:
+            return Markup("<mi>{}</mi>").format(_LETTERS[command])
+        if command in _SIGNS:
+            return Markup("<mo>{}</mo>").format(_SIGNS[command])
+        if command in _FUNCTIONS:
+            return Markup("<mi>{}</mi>").format(command)
+        if command or token in ("{", "}", "&", ""):
+            raise ValueError(f"formula: {self._latex}: {token or 'its end'} is not understood")
+        if token[0].isdigit():
+            return Markup("<mn>{}</mn>").format(token)
+        element = "mi" if token.isalpha() else "mo"
+        shown = "\u2212" if token == "-" else token
+        return Markup("<{0}>{1}</{0}>").format(Markup(element), escape(shown))

@@ -1,0 +1,152 @@
+"""The numbers of a page: every value, weight and gradient as single precision in one run of bytes.
+
+The page computes a unit from exactly these numbers. Where all of them do not fit, weights and values of the
+channels that matter most are kept: those with the largest values.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from pellucid.insight.explanation import Explanation
+from pellucid.insight.opened import Opened
+
+BUDGET = 5_300_000
+"""Most bytes of numbers in a page; as text they take a third more."""
+
+COPIES = ("flatten", "side-by-side", "turn", "present", "turned-places")
+"""Layers whose values are those of others in another order, which the page makes by itself."""
+
+_SMALL = 16_384
+_FEWEST = 4
+
+
+class Packed:
+    """Arrays one behind the other.
+
+    Attributes:
+        places: name to where it begins, its shape and, where not all is kept, which of its rows are.
+        left_out: whether anything was left out for want of room.
+    """
+
+    places: dict[str, dict[str, Any]]
+    left_out: bool
+
+    def __init__(self) -> None:
+        self.places, self.left_out = {}, False
+        self._parts: list[bytes] = []
+        self._count = 0
+
+    def add(self, name: str, array: Shaped[np.ndarray, "..."], kept: np.ndarray | None = None) -> None:
+        """Keep an array, or some of its rows.
+
+        Args:
+            name: under which the page finds it.
+            array: numbers.
+            kept: indices along the first axis; all by default.
+        """
+        stored = np.ascontiguousarray(array if kept is None else array[kept], "<f4")
+        place: dict[str, Any] = {"at": self._count, "shape": list(array.shape)}
+        if kept is not None:
+            place["kept"] = [int(each) for each in kept]
+        self.places[name] = place
+        self._parts.append(stored.tobytes())
+        self._count += stored.size
+
+    @property
+    def text(self) -> str:
+        """All bytes in base64."""
+        return base64.b64encode(b"".join(self._parts)).decode("ascii")
+
+
+def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
+    """Choose and store the numbers of an opened network.
+
+    Args:
+        explanation: with a network that was opened.
+        budget: most bytes.
+
+    Returns:
+        Values under their names, weights under theirs, gradients with `gradient:` before them.
+    """
+    opened = explanation.opened
+    assert opened is not None  # asked for opened networks only
+    packed = Packed()
+    stored = ["inputs", *(line.name for line in opened.lines if line.kind not in COPIES)]
+    values = {name: opened.value(name) for name in stored}
+    taken = [name for line in opened.lines for name in line.takes if name in opened.weights]
+    weights = {name: opened.weights[name] for name in taken}
+    rows = _rows_read(opened)
+    backward = explanation.backward
+    gradients = {
+        f"gradient:{name}": backward.gradients[name][0]
+        for name in opened.values
+        if backward is not None and name in backward.gradients
+    }
+    needed = [_bytes(values, {}), _bytes(weights, rows), _bytes(gradients, {})]
+    if sum(needed) <= budget:
+        shares = needed
+    elif sum(needed[:2]) <= budget:  # arithmetic first: of gradients only what fits
+        shares = [*needed[:2], budget - sum(needed[:2])]
+    else:
+        shares = [budget // 3, budget // 3, budget // 6]
+    _store(packed, values, {}, shares[0], opened)
+    _store(packed, weights, rows, shares[1], opened)
+    _store(packed, gradients, {}, shares[2], opened)
+    return packed
+
+
+def _bytes(arrays: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray]) -> int:
+    return sum(4 * (array[rows[name]] if name in rows else array).size for name, array in arrays.items())
+
+
+def _rows_read(opened: Opened) -> dict[str, np.ndarray]:
+    """Of tables of vectors, the rows of the ids that stand in the text: no unit needs another."""
+    rows = {}
+    for line in opened.lines:
+        if line.kind in ("embedding", "weighed-sum"):
+            ids = np.unique(opened.value(opened.sources(line)[0]))
+            tables = [name for name in line.takes if name in opened.weights]
+            rows[tables[0]] = ids
+            if line.kind == "weighed-sum":
+                rows[tables[2]] = ids
+    return rows
+
+
+def _store(
+    packed: Packed,
+    arrays: Mapping[str, np.ndarray],
+    rows: Mapping[str, np.ndarray],
+    budget: int,
+    opened: Opened,
+) -> None:
+    """Store arrays within a budget: all of the small ones, of the others the rows that matter most."""
+    wanted = {name: array[rows[name]] if name in rows else array for name, array in arrays.items()}
+    total = sum(4 * each.size for each in wanted.values())
+    large = {name: 4 * each.size for name, each in wanted.items() if 4 * each.size > _SMALL}
+    share = 1.0
+    if total > budget:
+        packed.left_out = True
+        share = max(0.0, budget - (total - sum(large.values()))) / max(1, sum(large.values()))
+    for name, array in arrays.items():
+        count = max(_FEWEST, int(share * len(array)))
+        if name in rows or share == 1 or name not in large or name == "inputs" or count >= len(array):
+            packed.add(name, array, rows.get(name))
+        else:
+            packed.add(name, array, np.sort(_loudest(opened, name, array)[:count]))
+
+
+def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:
+    """Rows of an array, those first whose values, or whose channel's values, are largest."""
+    measured = array
+    for line in opened.lines:
+        if name in line.takes and name in opened.weights:
+            given = opened.value(line.name)
+            measured = given.T if given.ndim == 2 else given
+    if len(measured) != len(array):
+        measured = array
+    loudness = np.abs(measured.reshape(len(measured), -1)).max(axis=1)
+    return np.argsort(-loudness, kind="stable")

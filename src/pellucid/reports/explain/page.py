@@ -1,0 +1,191 @@
+"""The explain page put together: template, script, numbers, and the policy that lets nothing else in."""
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from pellucid.insight.drivers import Driver
+from pellucid.insight.explanation import Explanation
+from pellucid.insight.pieces import PicturePieces
+from pellucid.insight.weight_checks import WeightCheck
+from pellucid.reports.explain.chosen import chosen_units
+from pellucid.reports.explain.curves import Plot, plots_of
+from pellucid.reports.explain.describing import HIDDEN, described
+from pellucid.reports.explain.mathml import mathml
+from pellucid.reports.explain.packing import BUDGET, Packed, pack
+from pellucid.reports.pictures import Album, bind
+from pellucid.reports.report import environment
+
+LARGEST_PAGE = 8_000_000
+"""Bytes that no page exceeds."""
+
+_SCRIPTS = (
+    "numbers.js",
+    "values.js",
+    "sums.js",
+    "units.js",
+    "drawing.js",
+    "arithmetic.js",
+    "backward.js",
+    "page.js",
+)
+_PICTURES = 500_000
+_LEAST = 100_000
+_SHOWN_CLASSES = 20
+_LONGEST_TEXT = 20_000
+_TITLES = {
+    "grad-cam": "Grad-CAM",
+    "integrated-gradients": "Integrated gradients",
+    "occlusion": "Occlusion",
+    "leave-one-out": "Leave one out",
+}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An explanation of the answer as the page shows it."""
+
+    title: str
+    driver: Driver
+    plots: Sequence[Plot]
+
+
+def render_explanation(explanation: Explanation, source: str) -> str:
+    """Write the page.
+
+    It is one self-contained file: a single script, allowed by its checksum, no request, every foreign text
+    escaped and its invisible characters shown. Equal explanations give equal text.
+
+    Args:
+        explanation: what was found out.
+        source: name of the input, such as its path.
+
+    Returns:
+        HTML, to be encoded as UTF-8.
+    """
+    budget = BUDGET
+    while True:
+        page = _rendered(explanation, source, budget)
+        if len(page.encode("utf-8")) <= LARGEST_PAGE or budget < _LEAST:
+            return page
+        budget //= 2
+
+
+def _rendered(explanation: Explanation, source: str, budget: int) -> str:
+    """The page with so many bytes of numbers."""
+    packed = pack(explanation, budget) if explanation.opened is not None else Packed()
+    told: dict[str, Any] = {"layers": [], "tokens": [], "places": packed.places}
+    if explanation.opened is not None:
+        told = described(explanation, packed)
+        told["chosen"] = chosen_units(explanation, packed)
+    told["drivers"] = _drivers_told(explanation, packed)
+    script, text = _script(), explanation.inputs
+    return (
+        _environment()
+        .get_template("explain.html")
+        .render(
+            explanation=explanation,
+            source=source,
+            shown_text=text[:_LONGEST_TEXT] if isinstance(text, str) else "",
+            answers=_answers(explanation),
+            layers=[each for each in explanation.layers if each.kind not in HIDDEN],
+            formulas={each.name: mathml(each.formula) for each in explanation.layers},
+            drivers=_shown(explanation),
+            album=_album(explanation),
+            left_out=packed.left_out,
+            script=Markup(script),  # our own file
+            checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            told=_as_json(told),
+            numbers=packed.text,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    own = environment().overlay(loader=PackageLoader("pellucid.reports.explain", "page"))
+    own.filters = {**own.filters, "exact": _exact, "volume": _volume, "terms": _terms}
+    return own
+
+
+def _exact(number: float, digits: int = 7) -> str:
+    """A number with so many digits, in powers of ten where it is very small or large."""
+    return f"{float(number):.{digits}g}".replace("-", "\u2212")
+
+
+def _volume(size: int) -> float:
+    """Width of the line beside a layer: one pixel for each doubling beyond four numbers."""
+    return max(1.0, round(math.log2(size) - 2, 1))
+
+
+def _terms(check: WeightCheck) -> list[tuple[float, float]]:
+    """The first terms of a chain rule, largest first."""
+    order = np.argsort(-np.abs(check.above * check.seen), kind="stable")[:4]
+    return [(float(check.above[at]), float(check.seen[at])) for at in order]
+
+
+@cache
+def _script() -> str:
+    """All parts of the script as one, which knows no names outside itself."""
+    folder = files("pellucid.reports.explain") / "page"
+    parts = [(folder / name).read_text(encoding="utf-8") for name in _SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+
+
+def _as_json(told: dict[str, Any]) -> Markup:
+    """JSON that no HTML parser can take for anything else."""
+    text = json.dumps(told, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # no character is left that means anything in HTML
+
+
+def _answers(explanation: Explanation) -> list[tuple[str, float, bool]]:
+    """Classes, the most probable first, and whether each is the one that is explained."""
+    if not explanation.classes:
+        return []
+    order = np.argsort(-explanation.answer, kind="stable")[:_SHOWN_CLASSES].tolist()
+    if explanation.target not in order:
+        order.append(explanation.target)
+    return [
+        (explanation.classes[at], float(explanation.answer[at]), at == explanation.target) for at in order
+    ]
+
+
+def _album(explanation: Explanation) -> Album:
+    """The input, where it is a picture, and then the training examples that are like it."""
+    like = [each.inputs for each in explanation.nearest]
+    pictures = [each for each in (explanation.inputs, *like) if not isinstance(each, str)]
+    return bind(pictures, _PICTURES)
+
+
+def _shown(explanation: Explanation) -> list[_Shown]:
+    if explanation.driven is None:
+        return []
+    return [
+        _Shown(_TITLES[driver.name], driver, plots_of(driver.trial)) for driver in explanation.driven.drivers
+    ]
+
+
+def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, Any]]:
+    """Where the scores of explanations lie, and what each piece of a text is called."""
+    if explanation.driven is None:
+        return []
+    pieces = explanation.driven.pieces
+    found = []
+    for driver in explanation.driven.drivers:
+        scores = driver.scores.reshape(pieces.shape)
+        fine = driver.fine if isinstance(pieces, PicturePieces) and driver.fine is not None else None
+        packed.add(f"driver:{driver.name}", scores if fine is None else fine)
+        found.append({"name": driver.name, "is_picture": isinstance(pieces, PicturePieces)})
+    return found

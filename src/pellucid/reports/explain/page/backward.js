@@ -1,0 +1,35 @@
+// The error flowing back: the gradient at a layer, and the chain rule at the pinned unit.
+function chainView(layer, unit, found) {
+  const above = gradientAt(layer.name, unit);
+  if (above === undefined) return [element("p", { class: "quiet" }, "There is no gradient here: the loss does not depend on it, or it does not fit into the page.")];
+  const parts = [element("p", {}, `The loss changes by `, element("span", { class: "number", id: "above" }, shown(above, 6)), ` for each unit by which this number grows.`)];
+  if (!found) return parts;
+  const [weighing] = found.weighings;
+  if (weighing && found.weighings.length === 1) {
+    const order = largest(weighing.products, 12);
+    parts.push(element("p", {}, "By the chain rule it passes on, to each number it saw, itself times the weight, and to each weight itself times the number seen:"));
+    parts.push(element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "chain rule" }, element("table", {},
+      element("thead", {}, element("tr", {}, ...["at", "to the number seen", "to the weight"].map((word) => element("th", { scope: "col" }, word)))),
+      element("tbody", {}, ...order.map((at) => element("tr", {}, element("th", { scope: "row" }, nameOf(weighing, at)),
+        element("td", {}, `${shown(above, 4)} \u00d7 ${shown(weighing.weights[at], 4)} = ${shown(above * weighing.weights[at], 4)}`),
+        element("td", {}, `${shown(above, 4)} \u00d7 ${shown(weighing.patch[at], 4)} = ${shown(above * weighing.patch[at], 4)}`)))))));
+  } else if (found.choice) {
+    parts.push(element("p", {}, `All of it goes to the winner at ${indexText(found.choice.source)}; the other numbers of the window get nothing.`));
+  } else if (found.curve) {
+    const slope = found.steps.find(([words]) => words === "slope there")[1];
+    parts.push(element("p", { class: "equation" }, `passed on: ${shown(above)} \u00d7 slope ${shown(slope)} = ${shown(above * slope)}`));
+  }
+  return parts;
+}
+
+function backwardView(layer, unit, found) {
+  const parts = [];
+  if (layer.norm !== null) {
+    parts.push(element("p", {}, `Length of the gradient at this layer: ${shown(layer.norm, 4)}.`,
+      layer.disagreement === null ? "" : ` By hand and by autograd it is the same to ${shown(layer.disagreement, 2)} of its largest entry.`));
+  }
+  parts.push(...chainView(layer, unit, found));
+  const checks = document.querySelector(`[data-checks="${CSS.escape(layer.name)}"]`);
+  if (checks) parts.push(...[...checks.children].map((child) => child.cloneNode(true)));
+  return parts;
+}

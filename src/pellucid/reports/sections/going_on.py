@@ -1,0 +1,111 @@
+"""What a network that went on kept of what it knew: old test examples, answered before and after."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.evaluation.paired import LEVEL
+from pellucid.reports import entries
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.numbers import Score, finite
+
+MOST_SHOWN = 10
+_UNMEASURED = "Forgetting was not measured."
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One old class.
+
+    Attributes:
+        name: the class.
+        examples: old test examples of it.
+        before: share of them that was named right before the network went on.
+        after: the same now.
+        is_real: whether it has lost, and not by chance.
+    """
+
+    name: str
+    examples: int
+    before: float
+    after: float
+    is_real: bool
+
+
+def build(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Show what was kept and what was forgotten.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Content of `page/going_on.html`; `None` where a fresh network was trained, or none.
+    """
+    found = facts.metrics.get("going_on")
+    if not isinstance(found, Mapping):
+        return None
+    forgetting = found.get("forgetting") or {}
+    measures = [each for each in entries.measures(facts) if each.key in (forgetting.get("after") or {})]
+    classes = _classes(forgetting)
+    return {
+        "run": str(found.get("from") or ""),
+        "network": str(found.get("model") or ""),
+        "sentence": _unbroken(forgetting.get("sentence") or _UNMEASURED),
+        "reasons": [str(each) for each in found.get("not_measured") or ()],
+        "said": [str(each) for each in found.get("reasons") or ()],
+        "examples": finite(forgetting.get("examples")),
+        "left_out": int(finite(forgetting.get("left_out")) or 0),
+        "places": [str(each) for each in forgetting.get("data") or ()],
+        "measures": measures,
+        "rows": [
+            (words, [Score.read((forgetting.get(part) or {}).get(each.key)) for each in measures])
+            for words, part in (("Before it went on", "before"), ("Now", "after"))
+        ],
+        "difference": Score.read(forgetting.get(f"{measures[0].key}_difference")) if measures else None,
+        "p_value": finite(forgetting.get("p_value")),
+        "classes": classes,
+        "shown": classes[:MOST_SHOWN],
+        "seen": _seen(facts, found),
+        "of_recommended": _unbroken((found.get("forgetting_of_recommended") or {}).get("sentence") or ""),
+    }
+
+
+def _unbroken(sentence: Any) -> str:
+    """A sentence in which no number parts from its per cent sign."""
+    return str(sentence).replace(" %", "\u00a0%")
+
+
+def _classes(forgetting: Mapping[str, Any]) -> Sequence[Kept]:
+    """The old classes, the worst losers first."""
+    rows = [each for each in forgetting.get("classes") or () if isinstance(each, Mapping)]
+    return [
+        Kept(
+            str(each.get("class")),
+            int(finite(each.get("examples")) or 0),
+            finite(each.get("before")) or 0.0,
+            finite(each.get("after")) or 0.0,
+            _is_real(each),
+        )
+        for each in rows
+    ]
+
+
+def _is_real(row: Mapping[str, Any]) -> bool:
+    """Whether a class has lost, at the level of 5 % with all classes counted."""
+    p_value = finite(row.get("p_value_holm"))
+    has_lost = (finite(row.get("after")) or 0.0) < (finite(row.get("before")) or 0.0)
+    return p_value is not None and p_value <= LEVEL and has_lost
+
+
+def _seen(facts: ReportFacts, found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """New examples that the network had learned from before."""
+    seen = found.get("seen_before")
+    if not isinstance(seen, Mapping):
+        return None
+    measure = entries.measures(facts)[0]
+    return {
+        "test": int(finite(seen.get("test")) or 0),
+        "validation": int(finite(seen.get("validation")) or 0),
+        "measure": measure,
+        "without": Score.read((seen.get("test_without") or {}).get(measure.key)),
+    }

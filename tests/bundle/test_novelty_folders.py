@@ -1,0 +1,138 @@
+"""FAULTS 20 for the file of a detector: damaged and forged, of a network and of sparse features."""
+
+import json
+import shutil
+import struct
+
+import numpy as np
+import pytest
+
+from forged_folders import document_of
+from pellucid.bundle import load_any, save
+from pellucid.errors import ModelFileError
+from small_models import reseal
+from watched_models import watched_model
+
+NAME = "novelty.safetensors"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Folders of two models with detectors, which must stay as they are."""
+    place = tmp_path_factory.mktemp("watched")
+    for kind in ("mlp", "logistic-regression of texts"):
+        save(watched_model(kind), place / kind, {})
+    return place
+
+
+@pytest.fixture(params=["mlp", "logistic-regression of texts"])
+def folder(request, whole, tmp_path):
+    """A folder of one kind, to be damaged."""
+    return shutil.copytree(whole / request.param, tmp_path / "model")
+
+
+def test_one_flipped_byte(folder):
+    for name in (NAME, "model.json"):
+        content = (folder / name).read_bytes()
+        for place in np.unique(np.linspace(0, len(content) - 1, 80).astype(int)):
+            damaged = bytearray(content)
+            damaged[place] ^= (0x01, 0x20, 0xFF)[place % 3]
+            (folder / name).write_bytes(damaged)
+            with pytest.raises(ModelFileError, match=rf"{name}: "):
+                load_any(folder)
+        (folder / name).write_bytes(content)
+    load_any(folder)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_truncation(sealed, folder):
+    content = (folder / NAME).read_bytes()
+    for length in (0, 7, 8, 9, len(content) // 2, len(content) - 1):
+        (folder / NAME).write_bytes(content[:length])
+        if sealed:
+            reseal(folder)
+        with pytest.raises(ModelFileError, match=rf"{NAME}: .*use an undamaged copy"):
+            load_any(folder)
+
+
+def test_a_missing_file_a_link_and_bytes_too_many(folder, tmp_path):
+    content = (folder / NAME).read_bytes()
+    (folder / NAME).write_bytes(content + b"hidden")
+    reseal(folder)
+    with pytest.raises(ModelFileError, match=r"\d+ bytes, but its header announces \d+"):
+        load_any(folder)
+    (tmp_path / "elsewhere").write_bytes(content)
+    (folder / NAME).unlink()
+    with pytest.raises(ModelFileError, match=f"{NAME}: missing"):
+        load_any(folder)
+    (folder / NAME).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelFileError, match=f"{NAME}: a link"):
+        load_any(folder)
+
+
+def test_a_shape_bomb_allocates_nothing(folder):
+    plan = document_of(folder)["novelty"]
+    reseal(folder, novelty={**plan, "measure": {**plan["measure"], "columns": 10**7}})
+    with pytest.raises(ModelFileError, match=r"novelty\.safetensors: .*the architecture needs|features"):
+        load_any(folder)
+
+
+def test_numbers_that_are_not_finite(folder):
+    content = (folder / NAME).read_bytes()
+    end = 8 + struct.unpack("<Q", content[:8])[0]
+    (folder / NAME).write_bytes(content[:end] + struct.pack("<d", float("nan")) + content[end + 8 :])
+    reseal(folder)
+    with pytest.raises(ModelFileError, match="not finite"):
+        load_any(folder)
+
+
+@pytest.mark.parametrize(
+    ("novelty", "said"),
+    [
+        (None, "'novelty' is not an object"),
+        ([], "'novelty' is not an object"),
+        ({}, "novelty: "),
+        ({"kind": "os.system"}, "novelty: "),
+    ],
+)
+def test_settings_that_are_none(novelty, said, folder):
+    reseal(folder, novelty=novelty)
+    with pytest.raises(ModelFileError, match=said):
+        load_any(folder)
+
+
+def test_a_detector_of_another_model(folder, whole, tmp_path):
+    other = shutil.copytree(whole / "mlp", tmp_path / "other")
+    if document_of(folder) == document_of(other):
+        other = shutil.copytree(whole / "logistic-regression of texts", tmp_path / "texts")
+    shutil.copy(other / NAME, folder / NAME)
+    reseal(folder, novelty=document_of(other)["novelty"])
+    with pytest.raises(ModelFileError, match=r"the detector takes \d+ features where the model has \d+"):
+        load_any(folder)
+
+
+def test_the_key_without_the_checksum_and_the_checksum_without_the_key(folder):
+    document = document_of(folder)
+    novelty = document.pop("novelty")
+    (folder / "model.json").write_text(json.dumps(document))
+    reseal(folder)
+    with pytest.raises(ModelFileError, match=f"{NAME}: belongs to no detector"):
+        load_any(folder)
+    del document["sha256"][NAME]
+    (folder / "model.json").write_text(json.dumps(document))
+    reseal(folder)
+    load_any(folder)
+    place = list(document).index("sha256")
+    ordered = [*document.items()]
+    ordered.insert(place, ("novelty", novelty))
+    (folder / "model.json").write_text(json.dumps(dict(ordered)))
+    reseal(folder)
+    with pytest.raises(ModelFileError, match="is missing from 'sha256'"):
+        load_any(folder)
+
+
+def test_a_key_that_stands_there_twice(folder):
+    text = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(text.replace('"novelty":', '"novelty": {}, "novelty":', 1))
+    with pytest.raises(ModelFileError, match="not acceptable JSON"):
+        load_any(folder)

@@ -1,0 +1,153 @@
+"""Pretrained backbones through the real command: training, kills, files, answers."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from killing import KILL_IN_SAVE
+from photographs import class_folders
+from tiny_backbone import NAME, tiny_weights
+
+LITE0 = "efficientnet-lite0"
+CANDIDATES = [f"logistic-regression-on-{LITE0}", f"svm-on-{LITE0}", LITE0]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return class_folders(tmp_path_factory.mktemp("photos") / "data", count=60, side=40)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return tiny_weights(tmp_path_factory.mktemp("weights"))
+
+
+def on_tiny(photos, tiny, run):
+    return [
+        *("train", str(photos), "--out", str(run), "--backbone", NAME, "--weights", str(tiny)),
+        *("--threads", "1", "--no-rivals", "--epochs", "2", "--batch-size", "16", "--seed", "3"),
+    ]
+
+
+def weights_of(run):
+    """Bytes of the weights of every model."""
+    return {path.parent.name: path.read_bytes() for path in run.glob("models/*/weights.safetensors")}
+
+
+@pytest.fixture(scope="module")
+def unbroken(pellucid, photos, tiny, tmp_path_factory):
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    done = pellucid(*on_tiny(photos, tiny, run))
+    assert done.returncode == 0, done.stderr
+    assert "computed features of test-efficientnet at 160x160: 120 pictures" in done.stderr
+    assert "fine-tun" in done.stderr
+    return run
+
+
+def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
+    metrics = json.loads((unbroken / "metrics.json").read_text())
+    on = ["logistic-regression-on-test-efficientnet", "svm-on-test-efficientnet", "test-efficientnet"]
+    assert [name for name in metrics["models"] if not name.endswith("-tuned")] == on
+    assert metrics["models"][on[0]]["features"] == "last hidden layer of test-efficientnet"
+    config = json.loads((unbroken / "config.json").read_text())
+    assert config["backbone"]["origin"]["name"] == "test-efficientnet"
+    lines = [json.loads(line) for line in (unbroken / "history.jsonl").read_text().splitlines()]
+    assert {line["model"] for line in lines} == {"test-efficientnet-tuned"}
+    assert not (unbroken / "checkpoints").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("saves", [7, 12, 18, 24, 31])
+def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_path, saves):
+    run = tmp_path / "run"
+    words = [*on_tiny(photos, tiny, run), "--resume"]
+    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(saves), *words], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    done = pellucid(*words)
+    assert done.returncode == 0, done.stderr
+    assert weights_of(run) == weights_of(unbroken)
+
+
+def test_a_run_is_not_resumed_on_other_weights(pellucid, photos, tiny, tmp_path):
+    run = tmp_path / "run"
+    words = [*on_tiny(photos, tiny, run), "--resume"]
+    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "7", *words], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    before = tiny.read_bytes()
+    try:
+        tiny_weights(tiny.parent, classes=3)
+        done = pellucid(*words)
+    finally:
+        tiny.write_bytes(before)
+    assert done.returncode == 2
+    assert "the weights of test-efficientnet are others than when the run was started" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (
+            ["--backbone", "resnet18"],
+            2,
+            "'resnet18' comes with no weights of its own; give them with --weights",
+        ),
+        (["--weights", "x.safetensors"], 2, "--weights: belongs to --backbone NAME"),
+        (
+            ["--backbone", NAME, "--weights", "gone.safetensors"],
+            4,
+            "there is no such file; give a .safetensors",
+        ),
+        (["--backbone", LITE0, "--model", "cnn"], 2, "efficientnet-lite0 is the network, and --model is cnn"),
+        (
+            ["--backbone", LITE0, "--pooling", "average"],
+            2,
+            "steers other networks, and the layers of efficientnet",
+        ),
+        (["--backbone", "all-minilm-l6-v2"], 2, "all-minilm-l6-v2 takes texts, and the inputs are pictures"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_work_starts(pellucid, photos, tmp_path, given, code, message):
+    done = pellucid("train", photos, "--out", tmp_path / "run", *given)
+    assert done.returncode == code, done.stderr
+    assert message in " ".join(done.stderr.split())
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+@pytest.mark.slow
+def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, photos, tmp_path, monkeypatch):
+    monkeypatch.delenv("PELLUCID_BACKBONES")
+    run = tmp_path / "run"
+    done = pellucid("train", photos, "--out", run, "--preset", "quick", "--epochs", "2", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    assert (
+        "so efficientnet-lite0, which is installed, is considered too; --backbone none leaves it out" in said
+    )
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert set(CANDIDATES) < set(metrics["models"])
+    assert "cnn" in metrics["models"]
+    folder = run / "models" / CANDIDATES[0]
+    assert "EfficientNet\\-Lite0, trained on ImageNet\\-1k" in (folder / "README.md").read_text()
+    assert "Apache\\-2\\.0" in (folder / "README.md").read_text()
+    done = pellucid("predict", folder, photos / "china")
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()[1:]
+    assert sum(",china," in row for row in rows) >= 55
+
+
+def test_an_estimator_builds_on_a_backbone(photos, tiny, tmp_path):
+    import pellucid
+
+    classifier = pellucid.ImageClassifier(backbone=NAME, weights=str(tiny), threads=1).fit(str(photos))
+    assert (
+        classifier.score([str(path) for path in sorted((photos / "china").iterdir())[:20]], ["china"] * 20)
+        > 0.6
+    )
+    classifier.save(tmp_path / "model")
+    again = pellucid.load(tmp_path / "model")
+    some = [str(path) for path in sorted((photos / "flower").iterdir())[:5]]
+    assert (again.predict_proba(some) == classifier.predict_proba(some)).all()
+    assert again.transform(some).shape[0] == 5

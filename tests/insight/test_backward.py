@@ -1,0 +1,93 @@
+"""Gradients by hand, by autograd and by differences are the same."""
+
+import math
+
+import numpy as np
+import pytest
+
+from insight.small_networks import NAMES, OF_CLASSES, model, opened
+from pellucid.insight.backward import go_back
+from pellucid.insight.weight_checks import WeightChecker
+
+
+def backward_of(name, target=3):
+    made = model(name)
+    return go_back(made.network, opened(name), target if made.classes else None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_by_hand_and_by_autograd_agree_at_every_layer(name):
+    found = backward_of(name)
+    compared = [at for at in found.by_autograd if at in found.gradients]
+    assert len(compared) > 3
+    for at in compared:
+        assert found.disagreement(at) < 1e-8, at
+    layers = [line for line in opened(name).lines if line.kind not in ("present", "turned-places")]
+    assert all(found.gradient(line.name).shape == opened(name).value(line.name).shape for line in layers)
+
+
+@pytest.mark.parametrize("name", OF_CLASSES)
+def test_the_loss_is_that_of_the_class(name):
+    logits = opened(name).value(opened(name).output).astype(np.float64)
+    expected = math.log(np.exp(logits).sum()) - logits[3]
+    found = backward_of(name)
+    assert found.loss == pytest.approx(expected, rel=1e-5)
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(found.gradient(opened(name).output), probabilities - np.eye(10)[3], atol=1e-5)
+    assert found.norm(opened(name).output) == pytest.approx(
+        np.linalg.norm(probabilities - np.eye(10)[3]), rel=1e-4
+    )
+
+
+def test_a_number_is_its_own_loss():
+    found = backward_of("cnn-of-numbers")
+    assert found.target is None
+    assert found.loss == pytest.approx(float(opened("cnn-of-numbers").value("head.rescale")[0]), rel=1e-5)
+    assert found.gradient("head.rescale").tolist() == [1.0]
+
+
+def test_ids_have_no_gradient():
+    found = backward_of("text-cnn")
+    assert found.gradient("inputs") is None
+    assert found.norm("inputs") is None
+    assert found.disagreement("inputs") is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_three_ways_to_the_gradient_of_a_weight(name):
+    checker = WeightChecker(model(name).network, opened(name), backward_of(name))
+    checks = checker.largest(2)
+    assert len(checks) >= 4
+    for check in checks:
+        assert check.relative_error < 1e-6, check
+        if len(check.above):
+            assert float(check.above @ check.seen) == pytest.approx(check.by_hand, rel=1e-9), check
+        else:
+            assert ".forwards" in check.layer or ".backwards" in check.layer
+
+
+def test_a_shared_weight_collects_from_every_place():
+    checker = WeightChecker(model("cnn").network, opened("cnn"), backward_of("cnn"))
+    check = checker.check("body.block1.conv1.weight", (1, 2, 0, 1))
+    assert len(check.above) == 49  # every place of the map
+    assert check.layer == "body.block1.conv1"
+    assert check.weight == pytest.approx(float(opened("cnn").weights["body.block1.conv1.weight"][1, 2, 0, 1]))
+    assert "by hand" in repr(check)
+
+
+def test_a_kink_is_not_hidden():
+    """A weight that moves nothing has three zeros, and no error."""
+    checker = WeightChecker(model("text-cnn").network, opened("text-cnn"), backward_of("text-cnn"))
+    unread = int(np.setdiff1d(np.arange(2, 20), opened("text-cnn").value("inputs"))[0])
+    check = checker.check("body.filters.embedding.weight", (unread, 0))
+    assert (check.by_hand, check.by_autograd, check.by_difference, check.relative_error) == (0, 0, 0, 0)
+
+
+def test_what_cannot_be_checked_is_told():
+    checker = WeightChecker(model("mlp").network, opened("mlp"), backward_of("mlp"))
+    with pytest.raises(ValueError, match=r"odd: no weight of this name; there are body\.linear1\.weight"):
+        checker.check("odd", (0,))
+    with pytest.raises(ValueError, match=r"head\.bias: number \(10,\) is not within \(10,\)"):
+        checker.check("head.bias", (10,))
+    with pytest.raises(ValueError, match=r"head\.bias: number \(1, 1\) is not within"):
+        checker.check("head.bias", (1, 1))

@@ -1,0 +1,213 @@
+"""What drove the answer: each explanation by hand, and its axioms."""
+
+import numpy as np
+import pytest
+import torch
+
+from insight.small_networks import asked, model
+from pellucid.bundle import ImageModel
+from pellucid.insight.drivers import drivers_of_picture, drivers_of_text, ids_of
+from pellucid.insight.grad_cam import grad_cam, has_maps
+from pellucid.insight.nearest import nearest
+from pellucid.insight.path_gradients import (
+    integrated_gradients_of_picture,
+    integrated_gradients_of_text,
+    log_odds,
+)
+from pellucid.insight.pieces import MOST_PIECES, PicturePieces, TokenPieces, WordPieces, words_of
+from pellucid.insight.randomising import randomised
+from pellucid.insight.taking_out import taking_out
+from small_models import digits, untrained_model
+from text_models import texts
+
+
+def flat(array):
+    return np.full_like(array, array.mean())
+
+
+@pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
+def test_integrated_gradients_of_pictures_are_complete(name):
+    picture = asked(name)[0]
+    found = integrated_gradients_of_picture(model(name).network, picture, flat(picture), 3)
+    ends = torch.from_numpy(np.stack([picture, flat(picture)]))
+    with torch.no_grad():
+        answers = log_odds(model(name).network(ends), 3)
+    assert found.total == pytest.approx(float(answers[0] - answers[1]), abs=1e-4)
+    assert found.missing <= 0.01
+    assert found.scores.sum() == pytest.approx(found.total, rel=0.011)
+    assert found.scores.shape == (8, 8)
+
+
+@pytest.mark.parametrize("name", ["bag", "text-cnn", "lstm", "gru"])
+def test_integrated_gradients_of_texts_are_complete(name):
+    ids = asked(name)[0]
+    found = integrated_gradients_of_text(model(name).network, ids, 3)
+    assert found.scores.shape == ids.shape
+    assert found.missing <= 0.02
+    assert found.scores.sum() == pytest.approx(found.total, rel=0.03)
+
+
+def test_integrated_gradients_of_a_straight_line_are_its_terms():
+    line = untrained_model("mlp", depth=0).network
+    picture = asked("mlp")[0]
+    # With two outputs the log-odds are the difference of the logits, which is a straight line.
+    line.head = torch.nn.Linear(64, 2)
+    found = integrated_gradients_of_picture(line, picture, np.zeros_like(picture), 1)
+    weight = (line.head.weight[1] - line.head.weight[0]).detach().numpy()
+    expected = weight.reshape(8, 8) * picture[0] / line.standardise.std.numpy()[0]
+    np.testing.assert_allclose(found.scores, expected, rtol=1e-4, atol=1e-5)
+    assert found.missing < 1e-4
+
+
+def test_the_order_of_ids_in_a_bag_does_not_matter():
+    ids = asked("bag")[0]
+    turned = integrated_gradients_of_text(model("bag").network, ids[::-1].copy(), 3)
+    straight = integrated_gradients_of_text(model("bag").network, ids, 3)
+    np.testing.assert_allclose(turned.scores[::-1], straight.scores, atol=1e-6)
+
+
+def test_grad_cam_by_hand():
+    made, picture = model("cnn"), asked("cnn")[0]
+    kept = []
+    handle = made.network.body.global_pool.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    answer = log_odds(made.network(torch.from_numpy(picture[None])), 3)
+    handle.remove()
+    (gradient,) = torch.autograd.grad(answer.sum(), kept[0])
+    by_hand = np.zeros(kept[0].shape[2:])
+    for channel in range(kept[0].shape[1]):
+        by_hand += float(gradient[0, channel].mean()) * kept[0][0, channel].detach().numpy()
+    by_hand = np.maximum(by_hand, 0)
+    found = grad_cam(made.network, picture, 3)
+    assert found.shape == (8, 8)
+    assert found.max() <= by_hand.max() + 1e-6
+    assert found.mean() == pytest.approx(by_hand.mean(), rel=0.35)
+    assert found.min() >= 0
+
+
+def test_a_perceptron_has_no_maps():
+    assert [has_maps(model(name).network) for name in ("cnn", "lenet", "mlp", "bag")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+class Stub:
+    """A model of numbers, to be told what to look at."""
+
+    takes, classes, is_numbers, preprocessing = "pictures", (), True, None
+    temperature, parameters, name = 1.0, 0, "stub"
+
+    def predict_proba(self, asked_of):
+        raise NotImplementedError
+
+    def predict_values(self, asked_of):
+        raise NotImplementedError
+
+    def transform(self, asked_of):
+        raise NotImplementedError
+
+    def at(self, temperature):
+        return self
+
+
+class Corner(Stub):
+    """Says how bright the upper left corner of a picture is."""
+
+    def predict_values(self, pictures):
+        return pictures[:, :2, :2].mean(axis=(1, 2, 3))
+
+
+def test_taking_out_finds_where_a_model_looks():
+    picture = np.zeros((8, 8, 1), np.uint8)
+    picture[:2, :2] = 200
+    scores = taking_out(PicturePieces(Corner(), picture, None)).reshape(8, 8)
+    assert scores[:2, :2].min() > 0
+    assert np.abs(scores[4:, 4:]).max() == 0
+
+
+def test_leaving_a_word_out():
+    class Counts(Stub):
+        """Says how often a text says `money`."""
+
+        def predict_values(self, asked_texts):
+            return np.array([float(text.count("money")) for text in asked_texts])
+
+    pieces = WordPieces(Counts(), "Send money, all the money!", None)
+    assert list(pieces.words) == ["Send ", "money", ", ", "all ", "the ", "money", "!"]
+    assert taking_out(pieces).tolist() == [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "one", "  two words ", "größer — 数字 🎲", "line\nbreak\ttab", "word " * 500, "<b>&amp;</b>"],
+)
+def test_words_make_up_the_text(text):
+    words = words_of(text)
+    assert "".join(words) == text
+    assert 1 <= len(words) <= MOST_PIECES
+
+
+@pytest.mark.parametrize("name", ["bag", "text-cnn", "lstm"])
+def test_all_ids_kept_is_the_answer_itself(name):
+    made = model(name)
+    ids = ids_of(made, texts()[300])
+    pieces = TokenPieces(made, ids, 3)
+    count = pieces.shape[0]
+    kept = np.ones((3, count), bool)
+    kept[1] = False
+    kept[2, : count // 2] = False
+    answers = pieces.ask(kept)
+    assert answers[0] == pytest.approx(made.predict_proba([texts()[300]])[0, 3], abs=1e-6)
+    assert answers[1] == pytest.approx(made.predict_proba([""])[0, 3], abs=1e-6)
+    assert pieces.summed(np.ones(len(ids))).sum() == len(ids)
+
+
+def test_drivers_of_a_picture_and_of_a_text():
+    pixels = digits()[0][300]
+    made = model("cnn")
+    driven = drivers_of_picture(made, pixels, 3)
+    assert [driver.name for driver in driven.drivers] == ["grad-cam", "integrated-gradients", "occlusion"]
+    for driver in driven.drivers:
+        assert driver.scores.shape == (64,)
+        assert driver.trial.likeness is not None
+        assert "faithful here" in repr(driver)
+    again = drivers_of_picture(made, pixels, 3)
+    assert [repr(driver) for driver in again.drivers] == [repr(driver) for driver in driven.drivers]
+    of_text = drivers_of_text(model("text-cnn"), texts()[300], 3)
+    assert [driver.name for driver in of_text.drivers] == ["integrated-gradients", "leave-one-out"]
+    assert "add up to" in of_text.drivers[0].note
+
+
+def test_a_randomised_network_keeps_only_the_scales():
+    for name in ("cnn", "text-cnn", "cnn-of-numbers"):
+        network = model(name).network
+        other = randomised(network, 0)
+        for (at, weight), drawn in zip(
+            network.state_dict().items(), other.state_dict().values(), strict=True
+        ):
+            if at not in dict(network.named_parameters()):
+                assert torch.equal(weight, drawn)
+            elif weight.ndim > 1:
+                assert not torch.equal(weight, drawn), at
+                if "embedding" not in at:
+                    assert torch.equal(weight.flatten().sort().values, drawn.flatten().sort().values)
+        again = randomised(network, 0).state_dict()
+        assert all(torch.equal(weight, again[at]) for at, weight in other.state_dict().items())
+
+
+def test_mirrored_models_are_asked_as_they_answer():
+    mirrored = ImageModel(model("cnn").network, model("cnn").preprocessing, model("cnn").classes, mirror=True)
+    pieces = PicturePieces(mirrored, digits()[0][300], 3)
+    whole = pieces.ask(np.ones((1, 64), bool))
+    assert whole[0] == pytest.approx(mirrored.predict_proba(digits()[0][300:301])[0, 3])
+
+
+def test_the_nearest_are_the_nearest():
+    examples = np.array([[0, 0], [3, 4], [1, 0], [6, 8]], np.float32)
+    found = nearest(np.zeros((1, 2), np.float32), examples, 3)
+    assert [each.row for each in found] == [0, 2, 1]
+    assert [each.distance for each in found] == [0, 1, 5]
+    assert found[2].share == pytest.approx(5 / 3)
+    assert nearest(np.zeros((1, 2), np.float32), examples[:0], 3) == []

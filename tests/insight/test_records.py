@@ -1,0 +1,73 @@
+"""What is said of each layer: its formula, shapes and costs."""
+
+import numpy as np
+import pytest
+
+from insight.small_networks import NAMES, model, opened
+from pellucid.insight.records import layer_records
+from pellucid.networks import describe
+
+
+def by_name(name):
+    return {record.name: record for record in layer_records(opened(name))}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_and_shapes_are_those_of_the_description(name):
+    records = {at.removeprefix("body."): record for at, record in by_name(name).items()}
+    rows = [row for row in describe(model(name).network.config) if "dropout" not in row.kind]
+    for row in rows:
+        record = records[row.name]
+        assert record.cost.parameters == row.parameters, row.name
+        if not model(name).network.config.vocabulary:
+            assert record.output_shape == row.output_shape
+            assert record.receptive_field == row.receptive_field, row.name
+        if row.kind.startswith(("conv", "frozen", "linear")) and record.output_shape == row.output_shape:
+            assert record.cost.multiply_adds == row.multiply_adds
+    assert sum(record.cost.parameters for record in records.values()) == model(name).parameters
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_layer_says_what_it_is(name):
+    for record in layer_records(opened(name)):
+        assert record.formula.count("{") == record.formula.count("}")
+        assert record.words
+        assert record.name in repr(record)
+        assert record._repr_latex_().startswith("$$y") or "_{t}" in record.formula or "p_" in record.formula
+        assert record.values.shape == record.output_shape
+
+
+def test_formulas_have_the_sizes_of_the_layer():
+    records = by_name("cnn")
+    assert records["body.block1.conv1"].formula == (
+        r"y_{o r c} = \sum_{i=1}^{8} \sum_{k=0}^{2} \sum_{l=0}^{2} W_{o i k l} x_{i, r + k - 1, c + l - 1}"
+    )
+    assert records["body.block1.pool"].formula == r"y_{o r c} = \max_{k < 2, l < 2} x_{o, 2 r + k, 2 c + l}"
+    assert by_name("cnn-average-no-norm")["body.block1.conv1"].formula.endswith("+ b_{o}")
+    assert by_name("lenet")["body.conv1"].formula.endswith("x_{i, r + k - 2, c + l - 2}")
+    assert by_name("mlp")["body.linear1"].formula == r"y_{o} = \sum_{i=1}^{64} W_{o i} x_{i}"
+    assert by_name("text-cnn")["body.filters.conv2"].formula == (
+        r"y_{t o} = \sum_{i=1}^{128} \sum_{k=0}^{1} W_{o i k} x_{t + k, i} + b_{o}"
+    )
+    assert by_name("cnn")["body.activation"].formula == r"y_{o r c} = x_{o r c} \Phi(x_{o r c})"
+
+
+def test_what_a_convolution_saves_by_hand():
+    cost = by_name("cnn-average-no-norm")["body.block1.conv1"].cost
+    assert cost.parameters == 8 * 8 * 9 + 8
+    assert cost.multiply_adds == 7 * 7 * 8 * 8 * 9
+    inputs = outputs = 8 * 7 * 7
+    assert cost.dense_multiply_adds == inputs * outputs
+    assert cost.dense_parameters == inputs * outputs + outputs
+    dense = by_name("mlp")["body.linear1"].cost
+    assert (dense.parameters, dense.multiply_adds, dense.dense_parameters) == (64 * 16, 64 * 16, None)
+    pool = by_name("cnn-average-no-norm")["body.block1.pool"].cost
+    assert (pool.parameters, pool.dense_parameters) == (0, 8 * 49 * 8 * 9)
+    assert pool.multiply_adds == 8 * 9 * 4
+
+
+def test_values_are_the_networks():
+    records = by_name("mlp")
+    np.testing.assert_array_equal(
+        records["body.activation1"].values, np.maximum(0, records["body.norm1"].values)
+    )

@@ -1,0 +1,147 @@
+"""Every unit's arithmetic is the network's own."""
+
+import numpy as np
+import pytest
+import torch
+
+from insight.small_networks import NAMES, OF_CLASSES, asked, model, opened
+from pellucid.insight.arithmetic import TOLERANCE
+from pellucid.insight.opening import open_network
+from pellucid.insight.units import _OPENERS, open_unit
+from pellucid.networks import InputFacts, build, design
+from pellucid.reference import LAYERS
+from pellucid.settings import Settings
+
+UNITS = 400
+
+
+def units_of(network, count, generator):
+    """Random units of all layers, each layer as often as every other."""
+    with_units = [line for line in network.lines if line.kind in _OPENERS]
+    for number in range(count):
+        line = with_units[number % len(with_units)]
+        yield line.name, tuple(int(generator.integers(size)) for size in network.value(line.name).shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hundreds_of_units_agree_with_the_network(name):
+    network = opened(name)
+    for layer, unit in units_of(network, UNITS, np.random.default_rng(0)):
+        found = open_unit(network, layer, unit)
+        assert found.network == network.value(layer)[unit]
+        assert found.difference <= TOLERANCE * found.magnitude, found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_values_are_those_of_the_answer(name):
+    made = model(name)
+    network = opened(name)
+    with torch.no_grad():
+        answer = made.network(torch.from_numpy(asked(name)))
+    np.testing.assert_allclose(network.value(network.output), answer[0], rtol=1e-6, atol=1e-6)
+
+
+def test_every_layer_of_an_answering_network_can_be_opened():
+    of_training = {"batch-norm", "dropout"}
+    losses = {kind for kind in LAYERS if kind.startswith(("cross", "squared"))}
+    without_units = {"present", "turned-places"}
+    assert _OPENERS.keys() == LAYERS.keys() - of_training - losses - without_units
+
+
+def test_a_wrong_network_is_found_out():
+    network = open_network(model("cnn").network, asked("cnn"))
+    name = "body.block1.conv1"
+    network.values[name][0, 0, 2, 3] += 1e-3
+    assert not open_unit(network, name, (0, 2, 3)).agrees
+    assert open_unit(network, name, (0, 2, 2)).agrees
+
+
+def test_a_convolution_by_hand():
+    network = opened("cnn")
+    maps, weight = network.value("body.activation"), network.weights["body.block1.conv1.weight"]
+    found = open_unit(network, "body.block1.conv1", (1, 0, 3))
+    (weighing,) = found.weighings
+    assert weighing.patch.shape == (8, 3, 3)
+    assert (weighing.patch[:, 0] == 0).all()  # beyond the upper edge
+    np.testing.assert_array_equal(weighing.patch[:, 1:], maps[:, 0:2, 2:5])
+    np.testing.assert_array_equal(weighing.weights, weight[1])
+    np.testing.assert_allclose(weighing.channel_sums.sum(), weighing.products.sum())
+    assert found.value == pytest.approx(float((weight[1, :, 1:].astype(float) * maps[:, 0:2, 2:5]).sum()))
+    text = found.as_text()
+    assert "body.block1.conv1 (convolution), unit (1, 0, 3)" in text
+    assert "60 smaller products" in text
+    assert "by channel: " in text
+    assert text == repr(found)
+
+
+def test_the_winner_of_a_pool_is_where_it_says():
+    network = opened("cnn")
+    maps = network.value("body.block1.conv1")
+    found = open_unit(network, "body.block1.pool", (2, 1, 2))
+    assert found.choice.window.shape == (2, 2)
+    assert maps[found.choice.place] == maps[2, 2:4, 4:6].max() == found.value
+    assert found.source == found.choice.place
+    whole = open_unit(network, "body.global_pool", (3,))
+    assert whole.choice.window.shape == network.value("body.block2.activation2").shape[1:]
+    assert "of what is pooled" in whole.as_text()
+
+
+def test_an_average_is_a_convolution_with_constant_weights():
+    found = open_unit(opened("cnn-average-no-norm"), "body.block1.pool", (2, 1, 2))
+    (weighing,) = found.weighings
+    assert weighing.weights.tolist() == [[[0.25, 0.25], [0.25, 0.25]]]
+    assert found.choice is None
+
+
+def test_the_filter_of_a_text_names_the_words_that_won():
+    network = opened("text-cnn")
+    found = open_unit(network, "body.filters.pool", (9,))
+    place, channel = found.choice.place
+    assert channel == 9
+    assert (
+        network.value("body.filters.activation")[place, 9]
+        == network.value("body.filters.activation")[:, 9].max()
+    )
+
+
+@pytest.mark.parametrize(("name", "gates"), [("lstm", 4), ("gru", 3)])
+def test_gates_of_a_recurrent_unit(name, gates):
+    found = open_unit(opened(name), "body.layers.forwards1", (3, 5))
+    assert len(found.weighings) == 2 * gates
+    assert [weighing.name.endswith("from the place") for weighing in found.weighings] == [True, False] * gates
+    assert all(0 < step.value < 1 for step in found.steps[:2])
+    first = open_unit(opened(name), "body.layers.forwards1", (0, 5))
+    assert (first.weighings[1].patch == 0).all()  # nothing stands before the first place
+
+
+@pytest.mark.parametrize("name", ["cnn", "lenet"])
+def test_large_photographs_with_strides(name):
+    settings = Settings(model=name, width=6)
+    network = build(design(name, settings, InputFacts((3, 48, 50), 2, 1000)))
+    picture = np.random.default_rng(0).integers(0, 256, (1, 3, 48, 50)).astype(np.float32)
+    network.initialise_from_data(torch.from_numpy(picture))
+    found = open_network(network, picture)
+    for layer, unit in units_of(found, 200, np.random.default_rng(1)):
+        assert open_unit(found, layer, unit).agrees
+
+
+def test_what_cannot_be_opened_is_told():
+    network = opened("text-cnn")
+    with pytest.raises(ValueError, match=r"body\.filter: no layer of this name; there are body\.filters\.p"):
+        open_unit(network, "body.filter", (0,))
+    with pytest.raises(ValueError, match=r"head: unit \(10,\) is not within \(10,\)"):
+        open_unit(network, "head", (10,))
+    with pytest.raises(ValueError, match=r"head: unit \(1, 2\) is not within"):
+        open_unit(network, "head", (1, 2))
+    with pytest.raises(ValueError, match=r"present: says where ids stand, and has no units"):
+        open_unit(network, "body.filters.present", (0,))
+
+
+@pytest.mark.parametrize("name", OF_CLASSES)
+def test_the_network_itself_is_left_as_it_was(name):
+    made = model(name)
+    made.network.train()
+    open_network(made.network, asked(name))
+    assert made.network.training
+    assert not made.network._forward_hooks
+    made.network.eval()

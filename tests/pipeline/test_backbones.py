@@ -1,0 +1,157 @@
+"""Which backbone takes part in a run, and why."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pellucid.data import prepare
+from pellucid.errors import UsageError
+from pellucid.networks import NetworkConfig, Origin
+from pellucid.pipeline import backbones
+from pellucid.pipeline.backbones import chosen
+from pellucid.pipeline.preparation import material_of
+from pellucid.settings import Settings
+from photographs import class_folders
+from tiny_backbone import NAME, tiny_weights
+
+LITE0 = "efficientnet-lite0"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=30, side=48)
+    return material_of(prepare(str(folder), Settings())[0])
+
+
+@pytest.fixture(autouse=True)
+def _everything_installed(monkeypatch):
+    monkeypatch.delenv("PELLUCID_BACKBONES")
+
+
+@pytest.fixture
+def texts(tmp_path):
+    table = tmp_path / "texts.csv"
+    rows = [
+        f"word{number} {'good' if number % 2 else 'bad'},{'yes' if number % 2 else 'no'}"
+        for number in range(40)
+    ]
+    table.write_text("\n".join(["text,label", *rows]))
+    return material_of(prepare(str(table), Settings())[0])
+
+
+def test_the_one_asked_for_takes_part_and_learns_from_all(photos):
+    choice = chosen(Settings(backbone=LITE0), photos)
+    assert choice.is_asked_for
+    assert choice.name == LITE0
+    assert np.array_equal(choice.train, photos.train)
+    assert choice.config.outputs == 2
+    assert choice.config.backbone == "tf_efficientnet_lite0"
+
+
+def test_one_at_hand_is_considered_for_photographs(photos):
+    choice = chosen(Settings(), photos)
+    assert not choice.is_asked_for
+    assert choice.name == LITE0
+    assert choice.reason.startswith(
+        "The pictures look like photographs, so efficientnet-lite0, which is installed"
+    )
+    assert NetworkConfig.from_json(choice.to_json()["network"]) == choice.config
+    assert Origin.from_json(choice.to_json()["origin"]) == choice.origin
+
+
+@pytest.mark.parametrize(
+    "given", [{"backbone": "none"}, {"model": "cnn"}, {"model": "svm"}, {"time_limit": "60s"}], ids=str
+)
+def test_none_is_considered_where_something_else_was_asked_for(photos, given):
+    assert chosen(Settings(**given), photos) is None
+
+
+def test_none_is_considered_for_what_is_no_photograph(photos):
+    flat = dataclasses.replace(photos, inputs=np.zeros_like(photos.inputs))
+    assert chosen(Settings(), flat) is None
+
+
+def test_none_is_considered_where_none_is_installed(photos, monkeypatch):
+    monkeypatch.setenv("PELLUCID_BACKBONES", "none")
+    assert chosen(Settings(), photos) is None
+
+
+def test_of_many_pictures_a_part_is_drawn_by_seed(photos, monkeypatch):
+    monkeypatch.setattr(backbones, "_MOST_PICTURES", 20)
+    first, again, other = (chosen(Settings(seed=seed), photos) for seed in (0, 0, 1))
+    assert len(first.train) == 20
+    assert np.array_equal(first.train, again.train)
+    assert not np.array_equal(first.train, other.train)
+    assert np.isin(first.train, photos.train).all()
+    assert "on 20 training examples drawn by chance" in first.reason
+    prepared = first.prepared(photos)
+    assert np.array_equal(prepared.examples.train, first.train)
+    assert np.array_equal(prepared.examples.validation, photos.validation)
+
+
+def test_a_resumed_run_keeps_its_decision(photos):
+    choice = chosen(Settings(), photos)
+    former = {"backbone": choice.to_json()}
+    assert chosen(Settings(), photos, former).name == LITE0
+    assert chosen(Settings(), photos, {}) is None
+
+
+def test_a_resumed_run_refuses_other_weights(photos, tmp_path):
+    settings = Settings(backbone=NAME, weights=str(tiny_weights(tmp_path)))
+    former = {"backbone": chosen(settings, photos).to_json()}
+    chosen(settings, photos, former)
+    former["backbone"]["origin"]["sha256"] = "0" * 64
+    with pytest.raises(UsageError, match="--resume: the weights of test-efficientnet are others than when"):
+        chosen(settings, photos, former)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "resnet18",
+            "'resnet18' comes with no weights of its own; give them with --weights FILE.safetensors",
+        ),
+        ("all-minilm-l6-v2", "all-minilm-l6-v2 takes texts, and the inputs are pictures; leave it out"),
+    ],
+)
+def test_what_does_not_take_pictures_is_refused(photos, name, message):
+    with pytest.raises(UsageError, match=message):
+        chosen(Settings(backbone=name), photos)
+
+
+def test_feature_vectors_have_no_backbone(photos):
+    vectors = dataclasses.replace(
+        photos, inputs=np.zeros((len(photos.labels), 5), np.float32), preprocessing=None
+    )
+    assert chosen(Settings(), vectors) is None
+    with pytest.raises(UsageError, match="takes pictures, and the inputs are feature vectors"):
+        chosen(Settings(backbone=LITE0), vectors)
+
+
+def test_pictures_have_no_part_in_texts(texts):
+    with pytest.raises(
+        UsageError, match="efficientnet-lite0 takes pictures, and the inputs are texts; choose all-"
+    ):
+        chosen(Settings(backbone=LITE0), texts)
+
+
+def test_few_texts_are_read_by_what_is_installed(texts, monkeypatch, tmp_path):
+    vectors = tmp_path / "words.txt"
+    vectors.write_text("good 1 0 0\nbad 0 1 0\n")
+    monkeypatch.setattr(backbones, "at_hand", lambda names: ["glove-6b-50d"])
+    monkeypatch.setattr(backbones, "installed", lambda name: vectors)
+    choice = chosen(Settings(), texts)
+    assert choice.config.name == "word-vectors"
+    assert choice.reason.startswith("There are only 29 texts to learn from, so")
+    monkeypatch.setattr(backbones, "_MOST_TEXTS", 5)
+    assert chosen(Settings(), texts) is None
+
+
+def test_vectors_of_the_users_own(texts, tmp_path):
+    vectors = tmp_path / "words.txt"
+    vectors.write_text("good 1 0 0\nbad 0 1 0\n")
+    choice = chosen(Settings(backbone="mine", weights=str(vectors)), texts)
+    assert choice.name == "words"
+    assert choice.prepared(texts).encoder is choice.preparation

@@ -1,0 +1,75 @@
+"""Detectors for the models of a run: shared work, bounded counts, the same with the same seed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from every_model import MODELS, network_model
+from pellucid.pipeline.detecting import judged_places, with_detector, with_detectors
+from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.preparation import Material
+from small_models import CLASSES, DIGITS, digits
+
+PIXELS, LABELS = digits()
+MATERIAL = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
+
+
+def entrant(name: str) -> Entrant:
+    model = MODELS[name]()
+    return Entrant(name, model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
+
+
+def test_every_model_that_looks_at_its_inputs_gets_one():
+    names = ("majority", "svm", "cnn", "svm-on-cnn")
+    found = with_detectors([entrant(name) for name in names], MATERIAL, seed=0)
+    assert [each.model.detector is not None for each in found] == [False, True, True, True]
+    for each in found[1:]:
+        counted = np.bincount(each.validation.argmax(axis=1), minlength=10)
+        np.testing.assert_array_equal(each.model.detector.answers, counted)
+        assert each.model.detector.examples == 300
+
+
+def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
+    standing, model = entrant("svm-on-cnn"), network_model("network", False)
+    network = Entrant("cnn", model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
+    assert network.model.network is standing.model.network
+    asked = []
+    seen = type(network.model).seen
+    monkeypatch.setattr(
+        type(network.model), "seen", lambda model, inputs: asked.append(0) or seen(model, inputs)
+    )
+    monkeypatch.setattr(type(standing.model), "seen", lambda model, inputs: pytest.fail("computed twice"))
+    found = with_detectors([network, standing], MATERIAL, seed=0)
+    assert len(asked) == 2  # training and validation examples
+    assert found[0].model.detector.measure is found[1].model.detector.measure
+
+
+def test_one_model_alone():
+    model = MODELS["svm"]()
+    assert with_detector(model, MATERIAL, 0).detector.examples == 300
+    without = dataclasses.replace(MATERIAL, validation=np.arange(0))
+    assert with_detector(model, without, 0).detector is None
+    assert with_detector(MODELS["majority"](), MATERIAL, 0).detector is None
+
+
+def test_too_few_training_examples_have_no_detector():
+    few = dataclasses.replace(MATERIAL, train=np.arange(10))
+    assert with_detector(MODELS["svm"](), few, 0).detector is None
+
+
+def test_numbers():
+    numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(np.float64), classes=())
+    model = MODELS["cnn of numbers"]()
+    detector = with_detector(model, numbers, 0).detector
+    np.testing.assert_allclose(detector.answers, np.sort(model.predict_values(PIXELS[600:900])))
+    assert len(detector.measure.centres) == 1
+
+
+def test_of_many_validation_examples_some_are_drawn_by_the_seed():
+    many = dataclasses.replace(MATERIAL, validation=np.arange(5000))
+    one, again, other = (judged_places(many, seed) for seed in (1, 1, 2))
+    assert len(one) == 2000
+    assert (np.diff(one) > 0).all()
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()

@@ -1,0 +1,254 @@
+"""Forgetting: the figures against a computation by hand, and everything that is said about them."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid.bundle import load
+from pellucid.data import prepare
+from pellucid.data.known import Known
+from pellucid.evaluation import mcnemar
+from pellucid.pipeline.earlier_data import Earlier, earlier_data
+from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.forgetting import OldTest, forgetting, old_test
+from pellucid.pipeline.going_on import GoingOn
+from pellucid.pipeline.starting_point import starting_point
+from pellucid.settings import Settings
+from runs_to_go_on import (
+    GENTLE,
+    NEW,
+    OLD,
+    TINY,
+    home,
+    old_numbers,
+    old_pictures,
+    positions,
+    write_npz,
+    write_texts,
+)
+from small_models import CLASSES, digits
+
+PIXELS, LABELS = digits()
+
+
+@pytest.fixture(scope="module")
+def gone_on(tmp_path_factory):
+    """The run on digits 0 to 6 gone on with 7 to 9, nothing rehearsed: it forgets."""
+    folder = tmp_path_factory.mktemp("on")
+    data = write_npz(folder / "new.npz", NEW, slice(0, 900), slice(1300, None))
+    run = pellucid.train(data, out=folder / "run", from_=old_pictures(), rehearse=False, **GENTLE)
+    return run
+
+
+def right_by_hand(run):
+    """Which old test digits a run's network names right, from its files and the digits alone."""
+    asked = positions(OLD, slice(1300, None))
+    model = load(run)
+    said = np.array(model.classes)[model.predict_proba(PIXELS[asked]).argmax(axis=1)]
+    return said == np.array(CLASSES)[LABELS[asked]], asked
+
+
+def test_the_figures_are_those_of_a_computation_by_hand(gone_on):
+    found = gone_on.metrics["going_on"]["forgetting"]
+    before, asked = right_by_hand(old_pictures())
+    after, _ = right_by_hand(gone_on.folder)
+    assert found["examples"] == len(asked)
+    assert found["left_out"] == 0
+    assert found["model"] == "mlp"
+    assert found["data"] == [str(home() / "old.npz")]
+    assert found["before"]["accuracy"]["value"] == pytest.approx(before.mean())
+    assert found["after"]["accuracy"]["value"] == pytest.approx(after.mean())
+    difference = found["accuracy_difference"]
+    assert difference["value"] == pytest.approx(after.mean() - before.mean())
+    assert difference["low"] < difference["value"] < difference["high"]
+    only = int((after & ~before).sum()), int((before & ~after).sum())
+    assert found["p_value"] == pytest.approx(mcnemar(*only))
+    rows = {row["class"]: row for row in found["classes"]}
+    for digit in OLD:
+        of_class = LABELS[asked] == digit
+        row = rows[f"digit {digit}"]
+        assert row["examples"] == of_class.sum()
+        assert row["before"] == pytest.approx(before[of_class].mean())
+        assert row["after"] == pytest.approx(after[of_class].mean())
+    losses = [row["after"] - row["before"] for row in found["classes"]]
+    assert losses == sorted(losses)
+
+
+def test_forgetting_is_said_plainly(gone_on):
+    found = gone_on.metrics["going_on"]
+    sentence = found["forgetting"]["sentence"]
+    was, now = (100 * found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
+    assert sentence.startswith("mlp has forgotten most of what it knew: of ")
+    assert "Real losses by class: 'digit " in sentence
+    assert f"it names {now:.1f} % right, {was:.1f} % before it went on" in sentence
+    assert found["missing_classes"] == [f"digit {digit}" for digit in OLD]
+    assert any(said.startswith("warning: without them the network forgets") for said in found["reasons"])
+    assert found["not_measured"] == []
+    assert found["seen_before"] is None
+    assert found["forgetting_of_recommended"] is None
+
+
+def prepared(labels, pixels, known=()):
+    from data.made import listing_of
+
+    return prepare(listing_of(labels, pixels=pixels), Settings(), known=Known(tuple(known)))[0]
+
+
+class Says:
+    """A model of given classes whose answers are looked up by the first pixel."""
+
+    takes, preprocessing, temperature, parameters, name = "pictures", None, 1.0, 0, "looks it up"
+    is_numbers = False
+
+    def __init__(self, classes, answers):
+        self.classes, self.answers = tuple(classes), answers
+
+    def predict_proba(self, inputs):
+        codes = [self.classes.index(self.answers[int(each.flat[0])]) for each in inputs]
+        return np.eye(len(self.classes))[codes]
+
+    def predict_values(self, inputs):
+        raise NotImplementedError
+
+    def transform(self, inputs):
+        raise NotImplementedError
+
+    def at(self, temperature):
+        return self
+
+
+def asked(before, after, *, went_on=True, truth=("a", "b"), classes=("a", "b"), count=40):
+    """Old test examples whose first pixel counts them, answered by two models that are looked up."""
+    pixels = np.zeros((count, 4, 4, 1), np.uint8)
+    pixels[:, 0, 0, 0] = np.arange(count)
+    labels = [truth[row % len(truth)] for row in range(count)]
+    old = prepared(labels, pixels)
+    old = dataclasses.replace(old, test=np.arange(count))
+    new = dataclasses.replace(old, classes=tuple(classes), labels=np.zeros(count, np.int64))
+    entrant = Entrant("net", Says(classes, after(labels)), 1, 1.0, np.zeros(0))
+    test = OldTest([(old, old.test)], ["old.csv"], 0)
+    return forgetting(test, Says(("a", "b"), before(labels)), entrant, new, 0, went_on=went_on)
+
+
+def test_new_classes_shift_the_order_and_change_no_answer():
+    found = asked(lambda labels: labels, lambda labels: labels, classes=("A new one", "a", "a and b", "b"))
+    assert found["after"]["accuracy"]["value"] == found["before"]["accuracy"]["value"] == 1.0
+    assert [row["class"] for row in found["classes"]] == ["a", "b"]
+
+
+def test_nothing_forgotten_gained_and_too_few_have_words_of_their_own():
+    def wrong(rows):
+        return lambda labels: [
+            ("b" if label == "a" else "a") if row < rows else label for row, label in enumerate(labels)
+        ]
+
+    assert asked(wrong(20), wrong(0))["sentence"].startswith("net has even gained on the old data: of 40 old")
+    lost = asked(wrong(0), wrong(20))["sentence"]
+    assert lost.startswith("net has forgotten something: of 40 old test pictures it names 50.0 % right, 100")
+    few = asked(wrong(0), wrong(2))
+    assert few["sentence"].startswith("Whether net has forgotten anything cannot be told from so few: ")
+    many = asked(wrong(1), wrong(1), count=250)
+    assert many["sentence"].startswith("net has forgotten nothing that could be measured: of 250 old test")
+    other = asked(wrong(0), wrong(20), went_on=False)["sentence"]
+    assert other.startswith("net, the recommended model, learned from the new data alone: of 40 old test pic")
+    assert "50.0 % right, 100.0 % the network before" in other
+
+
+def test_without_old_examples_there_is_nothing_to_say():
+    new = prepared(["a", "b"] * 20, None)
+    entrant = Entrant("net", Says(("a", "b"), []), 1, 1.0, np.zeros(0))
+    assert forgetting(OldTest([], [], 3), entrant.model, entrant, new, 0, went_on=True) is None
+
+
+def test_numbers_are_compared_by_their_errors(tmp_path):
+    data = write_texts(tmp_path / "new.csv", range(5), slice(900, 1500), numbers=True)
+    run = pellucid.train(data, out=tmp_path / "run", from_=old_numbers(), **GENTLE)
+    found = run.metrics["going_on"]["forgetting"]
+    old = earlier_data([dict(each) for each in record_of(run)])[0].dataset
+    labels = old.labels[old.test]
+    for part, folder in (("before", old_numbers()), ("after", run.folder)):
+        errors = load(folder).predict_values(old.inputs[old.test]) - labels
+        assert found[part]["root_mean_squared_error"]["value"] == pytest.approx(np.sqrt((errors**2).mean()))
+        assert found[part]["mean_absolute_error"]["value"] == pytest.approx(np.abs(errors).mean())
+    difference = found["root_mean_squared_error_difference"]["value"]
+    expected = [found[part]["root_mean_squared_error"]["value"] for part in ("after", "before")]
+    assert difference == pytest.approx(expected[0] - expected[1])
+    assert found["classes"] == []
+    assert "its root mean squared error is" in found["sentence"]
+
+
+def record_of(run):
+    return json.loads((run.folder / "config.json").read_text())["going_on"]["earlier"]
+
+
+def test_old_test_examples_in_the_new_data_are_left_out_and_counted(tmp_path):
+    """New training data that holds 30 of the old test digits."""
+    fit = np.concatenate([positions(NEW, slice(0, 400)), positions(OLD, slice(1300, None))[:30]])
+    names, test = np.array(CLASSES), positions(NEW, slice(1300, None))
+    np.savez(
+        tmp_path / "new.npz",
+        x_train=PIXELS[fit],
+        y_train=names[LABELS[fit]],
+        x_test=PIXELS[test],
+        y_test=names[LABELS[test]],
+    )
+    run = pellucid.train(tmp_path / "new.npz", out=tmp_path / "run", from_=old_pictures(), **GENTLE)
+    found = run.metrics["going_on"]["forgetting"]
+    whole = len(positions(OLD, slice(1300, None)))
+    assert found["left_out"] == 30
+    assert found["examples"] == whole - 30
+
+
+def test_new_test_examples_that_the_network_knows_are_counted(tmp_path):
+    """New data that is the old training data, with some of it as its test split."""
+    data = write_npz(tmp_path / "new.npz", OLD, slice(900, 1300), slice(0, 100))
+    run = pellucid.train(data, out=tmp_path / "run", from_=old_pictures(), rehearse=False, **GENTLE)
+    seen = run.metrics["going_on"]["seen_before"]
+    assert seen["test"] == len(positions(OLD, slice(0, 100)))
+    assert seen["validation"] == 0
+    assert seen["test_without"] is None
+
+
+def test_a_model_folder_alone_leaves_nothing_to_measure(tmp_path):
+    data = write_npz(tmp_path / "new.npz", OLD, slice(900, 1300), slice(0, 100))
+    run = pellucid.train(data, out=tmp_path / "run", from_=old_pictures() / "model", **GENTLE)
+    found = run.metrics["going_on"]
+    assert found["forgetting"] is None
+    assert found["rehearsal"] is None
+    assert found["not_measured"][0].endswith(
+        "is a model folder alone and does not say what it was trained on"
+    )
+
+
+def test_changed_data_leaves_nothing_to_measure(tmp_path):
+    data = write_npz(tmp_path / "old.npz", OLD, slice(0, 300), slice(1300, None))
+    old = pellucid.train(data, out=tmp_path / "old", **{**TINY, "epochs": 1})
+    write_npz(tmp_path / "old.npz", OLD, slice(0, 320), slice(1300, None))
+    start = starting_point(str(old.folder))
+    records = [
+        {"run": "old", "data": start.config["data"], "settings": start.config["settings"], "known": None}
+    ]
+    assert earlier_data(records)[0].reason.endswith("is not what it was trained on: it has changed since")
+    (tmp_path / "old.npz").unlink()
+    found = earlier_data(records)[0]
+    assert found.dataset is None
+    assert found.reason.startswith("the data it was trained on cannot be read: ")
+    assert found.reason.endswith("no such file or folder")
+
+
+@pytest.mark.parametrize("record", [{}, {"data": {"place": "x"}}, {"data": 3, "settings": 4, "known": None}])
+def test_records_that_make_no_sense_are_not_at_hand(record):
+    found = earlier_data([{"run": "old", **record}])[0]
+    assert (found.dataset, found.reason) == (None, "config.json of old does not say how its data is read")
+
+
+def test_old_data_without_a_test_split_has_nothing_to_ask():
+    start = starting_point(str(old_pictures()))
+    old = prepared([*CLASSES[:7]] * 10, np.random.default_rng(0).integers(0, 255, (70, 8, 8, 1), np.uint8))
+    bare = dataclasses.replace(old, test=old.test[:0])
+    going = GoingOn(start, [{}], [Earlier("a", bare), Earlier("b", None, "gone")])
+    assert old_test(going, old).examples == 0
+    assert going.not_at_hand == ["gone"]

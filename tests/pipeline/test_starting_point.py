@@ -1,0 +1,107 @@
+"""RUN of `--from`: which network is found, and what is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import pellucid
+from every_model import classical_model, network_model
+from pellucid.bundle import ImageModel, TextModel, load, save
+from pellucid.errors import ModelFileError, UsageError
+from pellucid.files import sha256
+from pellucid.pipeline.starting_point import keep, restored, starting_point
+from runs_to_go_on import home, old_pictures, old_texts, write_npz
+from small_models import digits
+
+PIXELS = digits()[0]
+
+
+def test_the_network_of_a_run():
+    start = starting_point(str(old_pictures()))
+    assert isinstance(start.model, ImageModel)
+    assert start.nouns == "pictures"
+    assert start.sha256 == sha256(old_pictures() / "model" / "weights.safetensors")
+    assert start.config is not None
+    assert start.config["plan"]["model"] == "mlp"
+
+
+def test_a_model_folder_alone_knows_no_run():
+    start = starting_point(str(old_texts() / "models" / "text-cnn"))
+    assert isinstance(start.model, TextModel)
+    assert start.takes_texts
+    assert start.config is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"data": 1, "settings": {}}'])
+def test_a_run_whose_configuration_cannot_be_read_is_a_model_alone(tmp_path, content):
+    shutil.copytree(old_pictures() / "model", tmp_path / "model")
+    (tmp_path / "config.json").write_text(content)
+    assert starting_point(str(tmp_path)).config is None
+
+
+@pytest.mark.parametrize("kind", ["network", "text network"])
+def test_a_model_on_a_network_gives_its_network(tmp_path, kind):
+    save(classical_model("logistic-regression", kind), tmp_path / "model", {})
+    start = starting_point(str(tmp_path))
+    expected = network_model(kind, False)
+    assert start.model.classes == expected.classes
+    inputs = PIXELS[:20] if kind == "network" else ["I read a number here"]
+    np.testing.assert_allclose(start.model.predict_proba(inputs), expected.predict_proba(inputs), atol=1e-6)
+
+
+def test_where_a_classical_model_is_recommended_the_network_beside_it_goes_on(tmp_path):
+    shutil.copytree(old_pictures(), tmp_path / "run")
+    save(classical_model("majority"), tmp_path / "run" / "model", {})
+    start = starting_point(str(tmp_path / "run"))
+    assert start.sha256 == sha256(old_pictures() / "models" / "mlp" / "weights.safetensors")
+
+
+def test_a_classical_model_alone_is_refused(tmp_path):
+    data = write_npz(tmp_path / "data.npz", range(3), slice(0, 200), slice(200, 300))
+    run = pellucid.train(data, out=tmp_path / "run", model="majority", quiet=True)
+    for place in (run.folder, run.folder / "model"):
+        with pytest.raises(UsageError, match=r"--from: .* holds a classical model alone, which cannot go on"):
+            starting_point(str(place))
+
+
+def test_damaged_and_foreign_files_are_refused(tmp_path):
+    shutil.copytree(old_pictures() / "model", tmp_path / "model")
+    weights = tmp_path / "model" / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.unlink()
+    weights.write_bytes(content)
+    with pytest.raises(ModelFileError, match="its checksum does not match"):
+        starting_point(str(tmp_path))
+    with pytest.raises(ModelFileError, match="there is no such folder"):
+        starting_point(str(tmp_path / "nowhere"))
+
+
+def test_a_copy_beside_the_checkpoints_outlives_the_run(tmp_path):
+    shutil.copytree(old_pictures(), tmp_path / "run")
+    start = starting_point(str(tmp_path / "run"))
+    (tmp_path / "checkpoints").mkdir()
+    keep(start, tmp_path / "checkpoints")
+    keep(start, tmp_path / "checkpoints")  # once is enough
+    shutil.rmtree(tmp_path / "run")
+    again = restored(str(tmp_path / "run"), start.sha256, tmp_path / "checkpoints")
+    assert again.sha256 == start.sha256
+    assert again.config is None
+    assert again.model.temperature == start.model.temperature
+
+
+def test_without_a_copy_the_run_must_be_what_it_was(tmp_path):
+    place = str(old_pictures())
+    digest = starting_point(place).sha256
+    assert restored(place, digest, tmp_path).sha256 == digest
+    with pytest.raises(
+        UsageError, match=r"--resume: the weights of .* are not those that the run was started"
+    ):
+        restored(place, "0" * 64, tmp_path)
+
+
+def test_shared_runs_are_whole():
+    assert json.loads((old_pictures() / "metrics.json").read_text())["classes"][0] == "digit 0"
+    assert load(home() / "old").classes[-1] == "digit 6"

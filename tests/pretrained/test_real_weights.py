@@ -1,0 +1,143 @@
+"""The real MiniLM and the real GloVe out of their packages, against what others compute with them."""
+
+import functools
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from tokenizers import Tokenizer
+
+from encoding.written import ODD, any_texts
+from pellucid.bundle import ClassicalModel, TextModel, load, save
+from pellucid.bundle.answering_texts import answer_texts
+from pellucid.classical import Lesson, fit_rival
+from pellucid.classical.budget import Budget
+from pellucid.data.texts import Texts
+from pellucid.errors import UsageError
+from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
+from pellucid.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+GOLDEN = json.loads(Path(__file__).with_name("golden_minilm.json").read_text())
+MARKS = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]")
+
+ABOUT = {
+    "boats": ["The ferry left the harbour.", "Sailors repaired the mast.", "A yacht race off the coast."],
+    "bread": ["Knead the dough for ten minutes.", "The loaf needs more yeast.", "Flour, water and salt."],
+}
+UNSEEN = ["The captain anchored his vessel.", "She baked rolls in the oven."]
+
+
+def place(name: str) -> Path:
+    """Where a package holds its weights; without it the test is skipped, in CI it fails."""
+    try:
+        return installed(name)
+    except UsageError as error:
+        need = pytest.fail if os.environ.get("CI", "") not in ("", "0", "false") else pytest.skip
+        need(f"{error}; make test-all installs it")
+        raise
+
+
+@pytest.fixture(scope="module")
+def minilm() -> TextBackbone:
+    return read_sentence_folder(place("all-minilm-l6-v2"))
+
+
+@pytest.fixture(scope="module")
+def rows(minilm: TextBackbone) -> dict[int, int]:
+    """Our id of each of theirs."""
+    pieces = (installed("all-minilm-l6-v2") / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    ours = {piece: number for number, piece in enumerate(["[PAD]", "[UNK]", *minilm.encoder.entries])}
+    return {row: ours[piece] for row, piece in enumerate(pieces)}
+
+
+def test_ids_are_those_of_the_golden_file(minilm: TextBackbone, rows: dict[int, int]) -> None:
+    found = minilm.encoder.encode(GOLDEN["texts"])
+    for number, ids in enumerate(GOLDEN["ids"]):
+        ours = found.ids[found.offsets[number] : found.offsets[number + 1]].tolist()
+        assert ours == [rows[each] for each in ids], GOLDEN["texts"][number][:40]
+
+
+def test_features_are_those_of_sentence_transformers(minilm: TextBackbone) -> None:
+    network = minilm.network(minilm.config_for(2, Settings())).eval()
+    found = answer_texts(network, minilm.encoder, GOLDEN["texts"], network.features)
+    assert found.shape == (len(GOLDEN["texts"]), 384)
+    np.testing.assert_allclose(found[:, : len(GOLDEN["features"][0])], GOLDEN["features"], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+
+
+@functools.cache
+def own_tokenizer() -> Tokenizer:
+    """The package's own tokenizer, which cuts at the same length and fills nothing up."""
+    tokenizer = Tokenizer.from_file(str(installed("all-minilm-l6-v2") / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(256)
+    return tokenizer
+
+
+@given(texts=any_texts)
+@example(texts=list(ODD))
+def test_ids_are_those_of_the_packages_own_tokenizer(
+    minilm: TextBackbone, rows: dict[int, int], texts: list[str]
+) -> None:
+    for text in texts:
+        if not any(mark in text for mark in MARKS):
+            written = text.encode("utf-8", "replace").decode()
+            expected = [rows[each] for each in own_tokenizer().encode(written).ids]
+            assert minilm.encoder.encode([text]).ids.tolist() == expected
+
+
+def test_its_origin_is_known(minilm: TextBackbone) -> None:
+    assert minilm.origin.licence == "Apache-2.0"
+    assert minilm.origin.title == "all-MiniLM-L6-v2, a sentence encoder for English"
+
+
+def test_six_sentences_are_enough_and_the_folder_says_the_same(minilm: TextBackbone, tmp_path: Path) -> None:
+    network = minilm.network(minilm.config_for(2, Settings())).eval()
+    texts = [text for about in ABOUT.values() for text in about]
+    features = answer_texts(network, minilm.encoder, texts, network.features)
+    order = np.array([0, 3, 1, 4, 2, 5])
+    lesson = Lesson(
+        inputs=features, labels=np.array([0, 0, 0, 1, 1, 1]), train=order[:4], validation=order[4:],
+        classes=2, kind="network",
+    )  # fmt: skip
+    fitted = fit_rival("logistic-regression", lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
+    model = ClassicalModel(
+        fitted.predictor, fitted.features, tuple(ABOUT), preprocessing=None, network=network,
+        encoder=minilm.encoder,
+    )  # fmt: skip
+    answers = model.predict_proba(UNSEEN)
+    assert answers.argmax(1).tolist() == [0, 1]
+    save(model, tmp_path / "model", minilm.origin.facts())
+    loaded = load(tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(UNSEEN), answers)
+    assert np.array_equal(loaded.transform(UNSEEN), model.transform(UNSEEN))
+    card = (tmp_path / "model" / "README.md").read_text()
+    for words in (r"all\-MiniLM\-L6\-v2, a sentence encoder for English", r"Apache\-2\.0", "huggingface"):
+        assert words in card
+    assert "Words of the training texts stand in" not in card
+
+
+def test_a_small_head_is_saved_too(minilm: TextBackbone, tmp_path: Path) -> None:
+    network = minilm.network(minilm.config_for(2, Settings(depth=1, width=4))).eval()
+    model = TextModel(network, minilm.encoder, tuple(ABOUT))
+    save(model, tmp_path / "model", minilm.origin.facts())
+    loaded = load(tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(UNSEEN), model.predict_proba(UNSEEN))
+
+
+def test_glove_knows_what_sentences_are_about() -> None:
+    texts = [text for about in ABOUT.values() for text in about]
+    glove = read_word_vectors(place("glove-6b-50d"), Texts.of(texts), np.arange(6))
+    assert 19_000 < len(glove.encoder.entries) < 20_100
+    assert glove.origin.licence == "PDDL-1.0"
+    network = glove.network(glove.config_for(2, Settings())).eval()
+    features = answer_texts(network, glove.encoder, [*texts, *UNSEEN], network.features)
+    assert features.shape == (8, 100)
+    near = features[6:] @ features[:6].T
+    assert near[0, :3].mean() > near[0, 3:].mean()
+    assert near[1, 3:].mean() > near[1, :3].mean()

@@ -1,0 +1,160 @@
+"""The explain page in a real browser: what it computes of a clicked unit is what the network says."""
+
+import dataclasses
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from insight.small_networks import NAMES
+from pellucid.insight.arithmetic import TOLERANCE
+from pellucid.reports.explain import render_explanation
+from reports.browser import AXE, open_page
+from reports.explained import HOSTILE, explained, likes
+
+UNITS = 5
+WALK = """<!doctype html><title>walking</title>
+<iframe id="frame" src="page.html" width="1280" height="900" style="border: 0"></iframe>
+<script>onload = async () => {
+  const frame = document.getElementById("frame").contentWindow;
+  const page = frame.document;
+  const wait = () => new Promise(done => setTimeout(done, 20));
+  const seen = [];
+  for (const [layer, unit] of PLACES) {
+    frame.location.hash = `#forward/${encodeURIComponent(layer)}/${unit.join(",")}`;
+    await wait();
+    seen.push([page.getElementById("layer-title").textContent, page.getElementById("unit-title").textContent,
+      page.getElementById("verdict")?.textContent,
+      Number(page.getElementById("arithmetic").dataset.difference),
+      page.getElementById("as-text").textContent.split("\\n").pop()]);
+  }
+  const key = (element, name) =>
+    element.dispatchEvent(new frame.KeyboardEvent("keydown", { key: name, bubbles: true }));
+  const here = () => [frame.location.hash, page.getElementById("unit-title").textContent];
+  const keys = [];
+  const first = page.querySelector(".strip button");
+  first.click();
+  keys.push(here()[0].split("/")[1]);
+  key(first, "ArrowDown");
+  keys.push(here()[0].split("/")[1], page.activeElement.dataset.layer);
+  frame.location.hash = `#forward/${encodeURIComponent(PLACES[0][0])}/` + PLACES[0][1].map(() => 0).join(",");
+  await wait();
+  const maps = page.getElementById("maps");
+  key(maps, "ArrowRight");
+  keys.push(here()[1]);
+  const box = maps.getBoundingClientRect();
+  const corner = { clientX: box.left + 1, clientY: box.top + 1, bubbles: true };
+  maps.dispatchEvent(new frame.MouseEvent("click", corner));
+  keys.push(here()[1]);
+  const backward = page.getElementById("tab-backward");
+  if (backward) { backward.click(); await wait(); }
+  keys.push(page.getElementById("arithmetic").textContent.slice(0, 400));
+  page.getElementById("tab-drove").click();
+  keys.push(page.getElementById("drove").hidden, frame.location.hash.split("/")[0]);
+  document.title = JSON.stringify({ seen, keys, title: page.title, width: page.documentElement.scrollWidth });
+};</script>"""
+
+
+def places_of(explanation):
+    """Some units of every layer that has any."""
+    draws = np.random.default_rng(0)
+    layers = [record for record in explanation.layers if record.kind not in ("present", "turned-places")]
+    return [
+        [record.name, [int(draws.integers(size)) for size in record.output_shape]]
+        for record in layers
+        for _ in range(UNITS)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path: Path, name: str) -> None:
+    explanation = explained(name)
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "page.html").write_text(render_explanation(explanation, "digits.npz:301"), encoding="utf-8")
+    places = places_of(explanation)
+    (folder / "walk.html").write_text(WALK.replace("PLACES", json.dumps(places)), encoding="utf-8")
+    walked, console, asked = open_page(chromium, folder, "walk.html")
+    assert console == []
+    assert {path for path in asked if path != "/favicon.ico"} == {"/walk.html", "/page.html"}
+    for (layer, unit), (title, unit_title, verdict, difference, text) in zip(
+        places, walked["seen"], strict=True
+    ):
+        assert title.startswith(f"{layer}: ")
+        assert unit_title == f"Unit ({', '.join(map(str, unit))})"
+        assert difference <= TOLERANCE, f"{layer} {unit}: {verdict}"
+        said = re.match(r"network says ([-\d.e+]+), by hand ([-\d.e+]+), difference", text)
+        assert said is not None, f"{layer} {unit}: {text}"
+        network = float(np.float32(explanation.opened.value(layer)[tuple(unit)]))
+        by_hand = explanation.unit(layer, unit).value
+        magnitude = max(explanation.unit(layer, unit).magnitude, 1e-30)
+        assert float(said[1]) == pytest.approx(network, rel=1e-12)
+        assert abs(float(said[2]) - by_hand) <= 1e-6 * magnitude, f"{layer} {unit}: {text}, Python {by_hand}"
+    assert walked["keys"][-2:] == [False, "#drove"]
+    assert "Length of the gradient" in walked["keys"][-3] or "no gradient here" in walked["keys"][-3]
+    assert walked["keys"][1] == walked["keys"][2]
+    assert walked["keys"][0] != walked["keys"][1] or len(explanation.layers) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cnn", "text-cnn"])
+def test_hostile_names_are_not_obeyed(chromium: str, tmp_path: Path, name: str) -> None:
+    explanation = explained(name, HOSTILE) if name == "text-cnn" else explained(name)
+    names = (HOSTILE, *explanation.classes[1:])
+    hostile = dataclasses.replace(explanation, classes=names, nearest=likes() if name == "cnn" else [])
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "page.html").write_text(render_explanation(hostile, HOSTILE), encoding="utf-8")
+    (folder / "walk.html").write_text(
+        WALK.replace("PLACES", json.dumps(places_of(explanation)[:2])), encoding="utf-8"
+    )
+    walked, console, asked = open_page(chromium, folder, "walk.html")
+    assert console == []
+    assert walked["title"].startswith(f"{name} on <script>document.title")
+    assert {path for path in asked if path != "/favicon.ico"} == {"/walk.html", "/page.html"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cnn", "mlp", "text-cnn", "gru", "bag"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("view", ["forward", "backward", "drove"])
+def test_the_accessibility_checker_finds_nothing(
+    chromium: str, axe_core: Path, tmp_path: Path, name: str, width: int, view: str
+) -> None:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    shutil.copy(axe_core, folder / "axe.min.js")
+    page = render_explanation(explained(name), "digits.npz:301")
+    # The page allows one script alone, so the checker looks at it without its policy.
+    page = re.sub(r"<meta http-equiv=[^>]*>", "", page).replace("</body>", AXE + "</body>")
+    (folder / "checked.html").write_text(page, encoding="utf-8")
+    theme = "dark" if width == 360 else "light"
+    place = f"checked.html#{view}"
+    frame = f'<!doctype html><title>checking</title><iframe src="{place}" width="{width}" height="900" '
+    (folder / "frame.html").write_text(frame + 'style="border: 0"></iframe>', encoding="utf-8")
+    found, _, _ = open_page(chromium, folder, "frame.html", theme)
+    assert found["violations"] == []
+    assert found["passes"] > 20
+    assert found["wide"] == width
+    assert found["needed"] <= width, "the page scrolls sideways"
+
+
+@pytest.mark.slow
+def test_the_page_opens_quickly(chromium: str, tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "page.html").write_text(render_explanation(explained("cnn"), "x"), encoding="utf-8")
+    timing = """<!doctype html><title>timing</title><iframe id="frame" src="page.html"></iframe><script>
+onload = () => {
+const { performance } = document.getElementById("frame").contentWindow;
+const [entry] = performance.getEntriesByType("navigation");
+document.title = JSON.stringify({ milliseconds: entry.domContentLoadedEventEnd }); };</script>"""
+    (folder / "timing.html").write_text(timing, encoding="utf-8")
+    started = time.monotonic()
+    found, _, _ = open_page(chromium, folder, "timing.html")
+    assert found["milliseconds"] < 2000, f"{time.monotonic() - started:.1f} s in all"

@@ -1,0 +1,174 @@
+"""The explain page as text: nothing foreign is obeyed, everything fits, and the numbers are the network's."""
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+
+from insight.small_networks import NAMES
+from pellucid.insight.opening import open_network
+from pellucid.insight.records import layer_records
+from pellucid.networks import InputFacts, build, design
+from pellucid.reports.explain import LARGEST_PAGE, render_explanation
+from pellucid.reports.explain.chosen import chosen_units
+from pellucid.reports.explain.mathml import mathml
+from pellucid.reports.explain.packing import BUDGET, COPIES, pack
+from pellucid.settings import Settings
+from reports.explained import HOSTILE, explained, likes
+from reports.report_page import Page
+
+
+def numbers_of(packed, name):
+    """An array back from the bytes of a page."""
+    floats = np.frombuffer(base64.b64decode(packed.text), "<f4")
+    place = packed.places[name]
+    shape = place["shape"] if "kept" not in place else [len(place["kept"]), *place["shape"][1:]]
+    count = int(np.prod(shape))
+    return floats[place["at"] : place["at"] + count].reshape(shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_file_with_one_script_and_no_request(name):
+    page = render_explanation(explained(name), "digits.npz:301")
+    assert len(page.encode()) < LARGEST_PAGE
+    assert page == render_explanation(explained(name), "digits.npz:301")
+    scripts = re.findall(r"<script(.*?)>(.*?)</script>", page, re.DOTALL)
+    assert [attributes.strip() for attributes, _ in scripts] == [
+        'type="application/json" id="told"', 'type="text/plain" id="numbers"', "",
+    ]  # fmt: skip
+    digest = base64.b64encode(hashlib.sha256(scripts[2][1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r'(?:src|href|action)="(?!data:|#)', page)
+    assert "http" not in re.sub(r"http-equiv|http://www.w3.org/2000/svg", "", page)
+    for record in explained(name).layers:
+        assert record.name in page
+
+
+@pytest.mark.parametrize("name", ["cnn", "text-cnn"])
+def test_hostile_names_and_texts_are_text(name):
+    explanation = explained(name, HOSTILE) if name == "text-cnn" else explained(name)
+    names = (HOSTILE, *explanation.classes[1:])
+    hostile = dataclasses.replace(
+        explanation, classes=names, notes=(HOSTILE,), nearest=likes() if name == "cnn" else [], target=0
+    )
+    page = render_explanation(hostile, f"{HOSTILE}.png")
+    assert "<script>document" not in page
+    assert "<img src=/stolen" not in page
+    assert "\u202e" not in page
+    assert "&lt;script&gt;document.title" in page
+    told = json.loads(re.search(r'id="told">(.*?)</script>', page, re.DOTALL)[1])
+    assert told["classes"][0].startswith("<script>document")
+    assert "⟨U+202E⟩" in told["classes"][0]
+    parsed = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    found = Page(parsed.replace("<input", "<img"))
+    assert [each for each in found.elements if any(at.startswith("on") for at in each[1])] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_holds_every_number_of_a_small_network(name):
+    explanation = explained(name)
+    packed = pack(explanation)
+    assert not packed.left_out
+    for line in explanation.opened.lines:
+        if line.kind not in COPIES:
+            np.testing.assert_array_equal(
+                numbers_of(packed, line.name), explanation.opened.value(line.name).astype(np.float32)
+            )
+        for weight in (each for each in line.takes if each in explanation.opened.weights):
+            kept = packed.places[weight].get("kept")
+            whole = explanation.opened.weights[weight]
+            np.testing.assert_array_equal(numbers_of(packed, weight), whole if kept is None else whole[kept])
+            if kept is not None:  # rows of the ids that stand in the text
+                assert set(explanation.opened.value("inputs").tolist()) <= set(kept)
+
+
+def test_a_large_network_says_what_it_leaves_out():
+    network = build(design("cnn", Settings(model="cnn"), InputFacts((3, 64, 64), 2, 5000)))
+    opened = open_network(
+        network, np.random.default_rng(0).integers(0, 256, (1, 3, 64, 64)).astype(np.float32)
+    )
+    explanation = dataclasses.replace(
+        explained("cnn"), opened=opened, layers=layer_records(opened), backward=None, checks=(), driven=None
+    )
+    every = pack(explanation, 1 << 30)
+    assert not every.left_out
+    budget = len(base64.b64decode(every.text)) // 3
+    packed = pack(explanation, budget)
+    assert packed.left_out
+    assert len(base64.b64decode(packed.text)) < 1.1 * budget
+    kept = {name: place["kept"] for name, place in packed.places.items() if "kept" in place}
+    assert kept
+    for name, rows in kept.items():
+        assert rows == sorted(set(rows))
+        assert 4 <= len(rows) < packed.places[name]["shape"][0]
+    page = render_explanation(
+        dataclasses.replace(explanation, classes=("a", "b"), target=0, answer=np.array([0.5, 0.5])), "x"
+    )
+    assert len(page.encode()) < LARGEST_PAGE
+    chosen = chosen_units(explanation, packed)
+    assert chosen.keys() == {record.name for record in explanation.layers}
+    for layer, units in chosen.items():
+        assert units, layer
+        for told in units:
+            assert told["network"] == opened.value(layer)[tuple(told["unit"])]
+            assert abs(told["value"] - told["network"]) <= 1e-5 * told["magnitude"]
+    assert ("too large for all of its numbers" in page) == (len(base64.b64decode(every.text)) > BUDGET)
+
+
+def test_gradients_are_the_first_to_go():
+    explanation = explained("text-cnn")
+    every = pack(explanation)
+    gradients = sum(
+        4 * int(np.prod(place["shape"]))
+        for name, place in every.places.items()
+        if name.startswith("gradient:")
+    )
+    packed = pack(explanation, len(base64.b64decode(every.text)) - gradients // 2)
+    assert packed.left_out
+    assert all(
+        name.startswith("gradient:") or "kept" not in place or "embedding" in name
+        for name, place in packed.places.items()
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_formula_becomes_mathml(name):
+    for record in layer_records(explained(name).opened):
+        page = Page(str(mathml(record.formula)))
+        assert page.all("math") == [{"display": "block"}]
+        assert "\\" not in page.text
+
+
+def test_formulas_by_hand():
+    assert str(mathml(r"y_{o} = \frac{1}{2} x")) == (
+        '<math display="block"><mrow><msub><mi>y</mi><mrow><mi>o</mi></mrow></msub><mo>=</mo>'
+        "<mfrac><mrow><mn>1</mn></mrow><mrow><mn>2</mn></mrow></mfrac><mi>x</mi></mrow></math>"
+    )
+    assert "<munderover>" in mathml(r"\sum_{i=1}^{3} x_{i}")
+    assert "<munder>" in mathml(r"\max_{i < 3} x")
+    assert "&lt;" in mathml(r"\max_{i < 3} x")
+
+
+def test_what_is_no_formula_is_told():
+    with pytest.raises(ValueError, match=r"formula: y = \\mathbf\{x\}: \\mathbf is not understood"):
+        mathml(r"y = \mathbf{x}")
+    with pytest.raises(ValueError, match="a brace is not closed"):
+        mathml(r"y_{o")
+
+
+def test_an_explanation_that_failed_says_so():
+    explanation = explained("cnn")
+    first, *others = explanation.driven.drivers
+    failed = dataclasses.replace(first, trial=dataclasses.replace(first.trial, likeness=0.9))
+    changed = dataclasses.replace(explanation, driven=explanation.driven._replace(drivers=[failed, *others]))
+    before, after = (render_explanation(each, "x") for each in (explanation, changed))
+    assert after.count("not faithful here") == before.count("not faithful here") + 1
+    assert "it shows the input more than the network" in after
+    nothing = dataclasses.replace(first, trial=dataclasses.replace(first.trial, shows_nothing=True))
+    changed = dataclasses.replace(explanation, driven=explanation.driven._replace(drivers=[nothing]))
+    assert "and so shows nothing" in render_explanation(changed, "x")
