@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 _MOST_LAYERS = 32
-_MOST_NUMBERS, _FEWEST_EXAMPLES = 2**18, 8
+_MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
+_MOST_WEIGHTS = 2**16
 _SATURATED = 0.97
 """A tanh beyond it on either side counts as saturated; its slope is there below 0.06 of the largest."""
 
@@ -106,7 +107,7 @@ class _Update:
         self.found = {}
         self._layers = layers
         self._parameters = [each for parameters in layers.values() for each in parameters]
-        self._strides = [math.ceil(each.numel() / _MOST_NUMBERS) for each in self._parameters]
+        self._strides = [math.ceil(each.numel() / _MOST_WEIGHTS) for each in self._parameters]
         self._gradients: list[Tensor] = []
         self._before: list[Tensor] = []
 
@@ -197,9 +198,10 @@ def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
         networks", sections 3.1 to 3.3, for what is worth watching.
     """
-    examples = max(_FEWEST_EXAMPLES, _MOST_NUMBERS // max(1, outputs[0].numel()))
+    examples = max(_FEWEST_EXAMPLES, _MOST_OUTPUTS // max(1, outputs[0].numel()))
     values = outputs.detach()[:examples].float()
-    variance, mean = torch.var_mean(values, correction=0)
+    mean = values.mean()
+    deviation = (values - mean).norm() / math.sqrt(max(1, values.numel()))
     share = torch.zeros_like(mean)
     if kind == "relu":
         channel = values.ndim - 1 if values.ndim == 3 else 1
@@ -209,4 +211,4 @@ def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3
         share = (values.abs() > _SATURATED).float().mean()
     elif kind == "sigmoid":
         share = ((values - 0.5).abs() > _SATURATED / 2).float().mean()
-    return torch.stack([mean, variance.sqrt(), share])
+    return torch.stack([mean, deviation, share])
