@@ -36,6 +36,7 @@ def test_a_run_leaves_what_the_contract_names(run):
     assert {path.name for path in (run / "model").iterdir()} == {
         "model.json",
         "weights.safetensors",
+        "novelty.safetensors",
         "README.md",
     }
     assert {path.name for path in (run / "models").iterdir()} == {"cnn"}

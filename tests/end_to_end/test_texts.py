@@ -60,7 +60,7 @@ def test_a_run_leaves_what_the_contract_names(run):
         "report.html", "metrics.json", "history.jsonl", "config.json", "data.jsonl", "model", "models",
     }  # fmt: skip
     assert {path.name for path in (run / "model").iterdir()} == {
-        "model.json", "weights.safetensors", "tokenizer.json", "README.md",
+        "model.json", "weights.safetensors", "novelty.safetensors", "tokenizer.json", "README.md",
     }  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
     words = shlex.split(json.loads((run / "config.json").read_text())["command"])
     words[words.index("--out") + 1] = str(tmp_path / "again")
     assert pellucid(*words[1:]).returncode == 0
-    for name in ("weights.safetensors", "tokenizer.json", "model.json"):
+    for name in ("weights.safetensors", "novelty.safetensors", "tokenizer.json", "model.json"):
         assert (tmp_path / "again" / "model" / name).read_bytes() == (run / "model" / name).read_bytes()
 
 
@@ -107,7 +107,9 @@ def test_predict_labels_texts(run, pellucid, mails, tmp_path):
     assert [row["input"] for row in rows] == [f"{new}:{rows.index(row) + 2}" for row in rows]
     right = sum(row["label"] == label for row, (_, label, _) in zip(rows, tested, strict=True))
     assert right > 0.9 * len(tested)
-    assert done.stderr.endswith(f"{len(tested)} texts labelled\n")
+    assert f"{len(tested)} texts labelled\n" in done.stderr
+    assert "unlike the training data, where 5 % is no alarm" in done.stderr
+    assert all(0 <= float(row["unlike"]) <= 1 for row in rows)
 
 
 def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, table):

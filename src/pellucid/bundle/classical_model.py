@@ -1,7 +1,7 @@
 """A trained classical model with everything that belongs to it, as one thing that answers."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import scipy.sparse
@@ -144,6 +144,11 @@ class ClassicalModel(Watched):
     def sort_seen(self) -> Sort:
         """What these features are."""
         return self._sight.sort
+
+    @property
+    def sees_through(self) -> Hashable:
+        """The network it stands on, the TF-IDF of its texts, or the kind of features."""
+        return self.network or self.tfidf or (self.features, self.preprocessing)
 
     def at(self, temperature: float) -> "ClassicalModel":
         """The same model at another temperature.

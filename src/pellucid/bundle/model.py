@@ -1,6 +1,6 @@
 """The one protocol in which networks and classical models meet."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -85,6 +85,11 @@ class Model(Protocol):
     @property
     def sort_seen(self) -> Sort:
         """What these features are."""
+        ...
+
+    @property
+    def sees_through(self) -> Hashable:
+        """Equal for models that see the same of an input, so that it may be computed once."""
         ...
 
     def seen(self, inputs: Inputs) -> Rows:

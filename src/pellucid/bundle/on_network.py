@@ -1,7 +1,7 @@
 """What every model that is a network says of itself, whatever it takes."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 import torch
@@ -53,6 +53,11 @@ class OnNetwork(Watched):
     def sort_seen(self) -> Sort:
         """A detector looks at a hidden layer."""
         return "layer"
+
+    @property
+    def sees_through(self) -> Hashable:
+        """The network: models that stand on it see its last hidden layer as well."""
+        return self.network
 
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """What a detector looks at: the last hidden layer.

@@ -14,6 +14,7 @@ from pellucid.errors import DataError
 from pellucid.estimators.labels import class_weights, texts_of
 from pellucid.estimators.parameters import ClassParameters
 from pellucid.estimators.trained import Trained
+from pellucid.pipeline.detecting import with_detector
 from pellucid.pipeline.fitting import fit_model
 
 Learner = TypeVar("Learner", bound="Classifying")
@@ -55,7 +56,7 @@ class Classifying(
         given = self.class_weight
         weights = class_weights(given, labels) if isinstance(given, Mapping) else None
         fitted = fit_model(settings, taught.material, class_weights=weights, began=began)
-        self._take(fitted.model, labels.classes)
+        self._take(with_detector(fitted.model, taught.material, settings.seed), labels.classes)
         self.history_ = fitted.history
         return self
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from pellucid.bundle import Model
 from pellucid.estimators.parameters import Parameters
 from pellucid.estimators.trained import Trained
+from pellucid.pipeline.detecting import with_detector
 from pellucid.pipeline.fitting import fit_model
 
 Learner = TypeVar("Learner", bound="Regressing")
@@ -40,8 +41,9 @@ class Regressing(
         """
         began = time.monotonic()
         settings = self._settings()
-        fitted = fit_model(settings, self._taught(X, y, settings).material, began=began)
-        self._take(fitted.model)
+        material = self._taught(X, y, settings).material
+        fitted = fit_model(settings, material, began=began)
+        self._take(with_detector(fitted.model, material, settings.seed))
         self.history_ = fitted.history
         return self
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from pellucid.bundle import Inputs, Model, save
 from pellucid.bundle.fields import FILE_NAME
 from pellucid.bundle.parts import vector_length
-from pellucid.errors import StorageError
+from pellucid.errors import DataError, StorageError
 from pellucid.estimators.taught import Taught
 from pellucid.settings import Settings
 
@@ -56,6 +56,29 @@ class Trained(
         """
         check_is_fitted(self)
         return self.model_.transform(self._inputs(X))
+
+    def unlike(self, X: Any) -> Float64[np.ndarray, " examples"]:
+        """Say how unlike the training data each example is.
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            0 to 1 each, the share of validation examples that look less foreign; above 0.95 an answer
+            deserves doubt.
+
+        Raises:
+            DataError: an example cannot be read or does not fit what was learnt, or the model cannot tell:
+                it looks at nothing, or no validation examples were set aside when it was trained.
+        """
+        check_is_fitted(self)
+        found = self.model_.answer(self._inputs(X)).unlike
+        if found is None:
+            raise DataError(
+                "model: it cannot tell what is unlike its training data; train on 1,000 examples or more, so "
+                "that some are set aside for validation, and not a model that looks at nothing"
+            )
+        return found
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write a model folder, which every command takes and `pellucid.load` reads.

@@ -1,13 +1,14 @@
 """Detectors of inputs that are unlike the training data, one for every model of a run."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
 from jaxtyping import Int64
+from threadpoolctl import threadpool_limits
 
 from pellucid.bundle import Model
 from pellucid.classical.rows import Rows
@@ -40,9 +41,24 @@ def _look(
 ) -> _Look:
     train = _drawn(material.train, MOST_TRAINED_ON, seed, _DRAW_OF_TRAIN)
     labels = np.zeros(len(train), np.int64) if material.is_numbers else material.labels[train]
-    measure = fit_measure(see(train), labels, model.sort_seen, seed)
+    rows = see(train)
+    with threadpool_limits(1):  # another number of threads would round otherwise
+        measure = fit_measure(rows, labels, model.sort_seen, seed)
     places = judged_places(material, seed)
     return _Look(measure, see(material.validation[places]))
+
+
+def looked_at(train: int, validation: int) -> int:
+    """How many examples a network is asked about for a detector.
+
+    Args:
+        train: training examples.
+        validation: validation examples.
+
+    Returns:
+        At most so many of both.
+    """
+    return min(train, MOST_TRAINED_ON) + min(validation, MOST_JUDGED)
 
 
 def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
@@ -61,7 +77,7 @@ def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]
 def with_detectors(entrants: Sequence[Entrant], material: Material, seed: int) -> list[Entrant]:
     """Give every model that looks at its inputs a detector.
 
-    Models that stand on the same network share what is computed of it.
+    Models that see the same of their inputs, as those on one network do, share what is computed of it.
 
     Args:
         entrants: the models with their answers on validation.
@@ -71,14 +87,14 @@ def with_detectors(entrants: Sequence[Entrant], material: Material, seed: int) -
     Returns:
         The same models, each with its detector where there are examples enough for one.
     """
-    looks: dict[object, _Look] = {}
+    looks: dict[Hashable, _Look] = {}
     found = []
     for entrant in entrants:
         model = entrant.model
         if model.columns_seen == 0:
             found.append(entrant)
             continue
-        key = getattr(model, "network", None) or model
+        key = model.sees_through
         if key not in looks:
             looks[key] = _look_of(entrant, material, seed)
         said = entrant.validation[judged_places(material, seed)]
@@ -118,7 +134,9 @@ def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
     if look.measure is None:
         return model
     answers = said if model.is_numbers else said.argmax(axis=1)
-    return model.watched_by(fit_detector(look.measure, look.validation, answers, len(model.classes)))
+    with threadpool_limits(1):
+        detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
+    return model.watched_by(detector)
 
 
 def _drawn(

@@ -9,6 +9,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.networks import Network
+from pellucid.pipeline.detecting import looked_at
 from pellucid.pipeline.entrants import Entrant, answers
 from pellucid.pipeline.plan import Plan, make_plan
 from pellucid.pipeline.preparation import (
@@ -22,6 +23,7 @@ from pellucid.pipeline.preparation import (
 )
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.stand_ins import most_stand_ins
 from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.checkpoints import load_checkpoint
@@ -96,7 +98,8 @@ def limited(network: Planned, seconds: float, dataset: Dataset, least: float) ->
     Args:
         network: at step 0; its session is shortened too.
         seconds: left for training and for scoring afterwards.
-        dataset: its validation and test examples are scored afterwards.
+        dataset: its validation and test examples are scored afterwards, and some are asked about again for
+            the detector.
         least: seconds that training gets in any case.
 
     Returns:
@@ -105,8 +108,9 @@ def limited(network: Planned, seconds: float, dataset: Dataset, least: float) ->
     Raises:
         UsageError: not even a few steps fit.
     """
-    scored = len(dataset.validation) + len(dataset.test) + network.scored_beside
-    network.session.limit(seconds, scored, least)
+    train, validation, test = (len(part) for part in (dataset.train, dataset.validation, dataset.test))
+    asked_again = looked_at(train, validation) + most_stand_ins(test)
+    network.session.limit(seconds, validation + test + asked_again + network.scored_beside, least)
     plan = dataclasses.replace(network.plan, recipe=network.session.batches.recipe)
     return dataclasses.replace(network, plan=plan)
 

@@ -4,7 +4,7 @@ Foreign inputs are not at hand when a model is trained, so some are made of the 
 text of the kind has ever been seen, but what it is made of has.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,14 +44,14 @@ def judge_detectors(
     draws = generator(seed, Purpose.SAMPLE, _DRAW)
     places = np.sort(draws.permutation(dataset.test)[:MOST_STAND_INS])
     foreign = stand_ins(dataset.inputs[places], draws)
-    areas: dict[object, dict[str, float]] = {}
+    areas: dict[Hashable, dict[str, float]] = {}
     found = {}
     for entrant in entrants:
         model, unlike = entrant.model, tested[entrant.name].unlike
         if model.detector is None or unlike is None:
             continue
-        key = getattr(model, "network", None) or model
-        if key not in areas:  # models that stand on one network see the same
+        key = model.sees_through
+        if key not in areas:
             areas[key] = _areas(model, foreign, unlike)
         alarms = int((unlike > model.detector.threshold).sum())
         found[entrant.name] = {
@@ -64,6 +64,18 @@ def judge_detectors(
             "area_under_roc": areas[key],
         }
     return found
+
+
+def most_stand_ins(test: int) -> int:
+    """How many stand-ins a network is asked about.
+
+    Args:
+        test: test examples.
+
+    Returns:
+        At most so many of all kinds.
+    """
+    return len(_OF_PICTURES) * min(test, MOST_STAND_INS)
 
 
 def stand_ins(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
