@@ -19,6 +19,7 @@ from pellucid.insight.randomising import randomised
 from pellucid.insight.taking_out import taking_out
 from small_models import digits, untrained_model
 from text_models import texts
+from unwatched import Unwatched
 
 
 def flat(array):
@@ -93,7 +94,7 @@ def test_a_perceptron_has_no_maps():
     ]
 
 
-class Stub:
+class Stub(Unwatched):
     """A model of numbers, to be told what to look at."""
 
     takes, classes, is_numbers, preprocessing = "pictures", (), True, None

@@ -27,7 +27,7 @@ def network_of(name: str, outputs: int = 4) -> tuple[Network, torch.Tensor]:
         inputs = torch.randint(2, 30, (16, 12), generator=torch.Generator().manual_seed(1))
     else:
         facts, inputs = InputFacts((1, 8, 8), outputs, 1000), IMAGES
-    network = build(design(name, Settings(model=name, width=8), facts))
+    network = build(design(name, Settings(width=8), facts))
     network.initialise_from_data(inputs)
     return network, inputs
 

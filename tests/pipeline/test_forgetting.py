@@ -30,6 +30,7 @@ from runs_to_go_on import (
     write_texts,
 )
 from small_models import CLASSES, digits
+from unwatched import Unwatched
 
 PIXELS, LABELS = digits()
 
@@ -97,7 +98,7 @@ def prepared(labels, pixels, known=()):
     return prepare(listing_of(labels, pixels=pixels), Settings(), known=Known(tuple(known)))[0]
 
 
-class Says:
+class Says(Unwatched):
     """A model of given classes whose answers are looked up by the first pixel."""
 
     takes, preprocessing, temperature, parameters, name = "pictures", None, 1.0, 0, "looks it up"

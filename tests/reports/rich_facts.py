@@ -130,7 +130,7 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
         model = make().fit(seen[:examples], labels[:examples])
         said[name] = (_probabilities(model, seen[VALIDATION]), _probabilities(model, seen[TEST]), examples)
     names = [f"digit {k}" for k in range(10)]
-    chosen = recommend(labels[VALIDATION], {name: each[0] for name, each in said.items()}, "accuracy")
+    chosen = recommend(labels[VALIDATION], {name: each[0] for name, each in said.items()}, "macro-f1")
     temperatures = {name: fit_temperature(labels[VALIDATION], each[0]) for name, each in said.items()}
     test = {name: at_temperature(each[1], temperatures[name]) for name, each in said.items()}
     models = {

@@ -217,7 +217,7 @@ def _conclude(
     recommendation = recommended_on(going, entrants, dataset, settings)
     curve = (
         draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
-        if is_wanted(settings) and has_rivals(settings, dataset)
+        if is_wanted(settings) and (network is not None or has_rivals(settings, dataset))
         else None
     )
     folds = cross_validate(

@@ -1,0 +1,24 @@
+"""The part of the models' protocol that a model made for a test needs when it looks at nothing."""
+
+from pellucid.bundle import Answers
+from pellucid.bundle.watched import Watched
+
+
+class Unwatched(Watched):
+    """A model without a detector."""
+
+    sort_seen = "layer"
+
+    @property
+    def sees_through(self):
+        """Nothing that another model sees."""
+        return self
+
+    def seen(self, inputs):
+        """Not asked of a model that looks at nothing."""
+        raise NotImplementedError
+
+    def answer(self, inputs):
+        """What the model says, and nothing about how unlike it is."""
+        ask = self.predict_values if self.is_numbers else self.predict_proba
+        return Answers(ask(inputs), None)
