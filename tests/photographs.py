@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from pellucid.data.sizing import fit_picture
+
 CLASSES = ("china", "flower")
 
 
@@ -21,9 +23,9 @@ def pieces(name: str, count: int, side: int, seed: int = 0) -> np.ndarray:
 
 
 def class_folders(folder: Path, count: int = 40, side: int = 64) -> Path:
-    """A folder of class folders with so many pieces of each photograph, as PNG."""
+    """A folder of class folders with so many pieces of each photograph made smaller, as PNG."""
     for name in CLASSES:
         (folder / name).mkdir(parents=True)
-        for number, piece in enumerate(pieces(name, count, side)):
-            Image.fromarray(piece).save(folder / name / f"{number:03d}.png")
+        for number, piece in enumerate(pieces(name, count, 200)):
+            Image.fromarray(fit_picture(piece, (side, side), 3)).save(folder / name / f"{number:03d}.png")
     return folder
