@@ -1,5 +1,7 @@
 """`pellucid.explain`: the records of the page as objects."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,16 @@ def test_a_saved_model_and_an_estimator_give_the_same(folder, tmp_path):
     assert by_path.layer("body.linear1").formula.startswith("y_{o} = ")
     assert by_path.field("body.linear1", (3,)) == ((0, 7), (0, 7))
     assert by_path.said in repr(by_path)
+
+
+def test_it_shows_itself_in_a_notebook(folder):
+    found = pellucid.explain(folder, PIXELS[5, :, :, 0])
+    shown = found._repr_html_()
+    assert "<th>body.linear1</th><td>dense</td><td>64 \u2192 32</td><td>2,048</td>" in shown
+    assert shown.count("<li>") == 2
+    hostile = dataclasses.replace(found, classes=("<script>", *found.classes[1:]), answer=np.eye(10)[0])
+    assert "&lt;script&gt;" in hostile._repr_html_()
+    assert "<script>" not in hostile._repr_html_()
 
 
 def test_another_class_can_be_asked_about(folder):

@@ -3,10 +3,16 @@
 import functools
 
 import numpy as np
+import torch
 
+from every_model import CLASSICAL, ON_NETWORK, inputs_of
 from insight.small_networks import model
+from pellucid.bundle import ImageModel
+from pellucid.data.preprocessing import Preprocessing
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation, Like
+from pellucid.networks import InputFacts, build, design
+from pellucid.settings import Settings
 from small_models import digits
 from text_models import texts
 
@@ -22,6 +28,22 @@ def explained(name: str, text: str | None = None) -> Explanation:
     if made.takes == "texts":
         return explain_model(made, [texts()[300] if text is None else text])
     return explain_model(made, digits()[0][300:301])
+
+
+@functools.cache
+def explained_classical(name: str) -> Explanation:
+    """The explanation of a classical model, or of one on a network."""
+    made = {**CLASSICAL, **ON_NETWORK}[name]()
+    return explain_model(made, inputs_of(made, 1))
+
+
+@functools.cache
+def explained_large() -> Explanation:
+    """A network of photographs whose numbers are more than a small budget holds."""
+    network = build(design("cnn", Settings(model="cnn", width=16), InputFacts((3, 48, 48), 2, 5000)))
+    picture = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    network.initialise_from_data(torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32)))
+    return explain_model(ImageModel(network, Preprocessing(48, 48, 3), ("a", "b")), picture[None])
 
 
 def likes() -> list[Like]:

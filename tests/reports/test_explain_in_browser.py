@@ -12,11 +12,13 @@ import pytest
 
 from insight.small_networks import NAMES
 from pellucid.insight.arithmetic import TOLERANCE
-from pellucid.reports.explain import render_explanation
+from pellucid.reports.explain import page, render_explanation
+from pellucid.reports.explain.chosen import loudest_units
 from reports.browser import AXE, open_page
-from reports.explained import HOSTILE, explained, likes
+from reports.explained import HOSTILE, explained, explained_classical, explained_large, likes
 
 UNITS = 5
+VIEWS = ("forward", "backward", "drove")
 WALK = """<!doctype html><title>walking</title>
 <iframe id="frame" src="page.html" width="1280" height="900" style="border: 0"></iframe>
 <script>onload = async () => {
@@ -102,6 +104,32 @@ def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path
 
 
 @pytest.mark.slow
+def test_chosen_units_of_a_large_network_open(
+    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "BUDGET", 300_000)
+    explanation = explained_large()
+    html = render_explanation(explanation, "photo.png")
+    assert "too large for all of its numbers" in html
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "page.html").write_text(html, encoding="utf-8")
+    places = [
+        [record.name, list(unit)] for record in explanation.layers for unit in loudest_units(record.values)
+    ]
+    (folder / "walk.html").write_text(WALK.replace("PLACES", json.dumps(places)), encoding="utf-8")
+    walked, console, _ = open_page(chromium, folder, "walk.html")
+    assert console == []
+    for (layer, unit), (title, _, verdict, difference, text) in zip(places, walked["seen"], strict=True):
+        assert title.startswith(f"{layer}: ")
+        assert difference <= TOLERANCE, f"{layer} {unit}: {verdict}"
+        said = re.match(r"network says ([-\d.e+]+), by hand", text)
+        assert said is not None, f"{layer} {unit}: {text}"
+        network = float(np.float32(explanation.opened.value(layer)[tuple(unit)]))
+        assert float(said[1]) == pytest.approx(network, rel=1e-6)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cnn", "text-cnn"])
 def test_hostile_names_are_not_obeyed(chromium: str, tmp_path: Path, name: str) -> None:
     explanation = explained(name, HOSTILE) if name == "text-cnn" else explained(name)
@@ -120,19 +148,28 @@ def test_hostile_names_are_not_obeyed(chromium: str, tmp_path: Path, name: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cnn", "mlp", "text-cnn", "gru", "bag"])
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("view", ["forward", "backward", "drove"])
+@pytest.mark.parametrize(
+    ("name", "view"),
+    [
+        *((name, view) for name in ("cnn", "mlp", "text-cnn", "gru", "bag") for view in VIEWS),
+        *(
+            (name, "drove")
+            for name in ("random-forest", "logistic-regression of texts", "svm-on-cnn", "majority")
+        ),
+    ],
+)
 def test_the_accessibility_checker_finds_nothing(
     chromium: str, axe_core: Path, tmp_path: Path, name: str, width: int, view: str
 ) -> None:
     folder = tmp_path / "served"
     folder.mkdir()
     shutil.copy(axe_core, folder / "axe.min.js")
-    page = render_explanation(explained(name), "digits.npz:301")
+    explanation = explained(name) if name in NAMES else explained_classical(name)
+    html = render_explanation(explanation, "digits.npz:301")
     # The page allows one script alone, so the checker looks at it without its policy.
-    page = re.sub(r"<meta http-equiv=[^>]*>", "", page).replace("</body>", AXE + "</body>")
-    (folder / "checked.html").write_text(page, encoding="utf-8")
+    html = re.sub(r"<meta http-equiv=[^>]*>", "", html).replace("</body>", AXE + "</body>")
+    (folder / "checked.html").write_text(html, encoding="utf-8")
     theme = "dark" if width == 360 else "light"
     place = f"checked.html#{view}"
     frame = f'<!doctype html><title>checking</title><iframe src="{place}" width="{width}" height="900" '

@@ -99,7 +99,14 @@ def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) 
         scores, start, how = _of_forest(predictor, features, target)
     shape, cells = _places(model, inputs)
     return Contributions(
-        how, _names(model, len(features)), features, scores, start, start + float(scores.sum()), shape, cells
+        how,
+        _names(model, len(features), shape, cells),
+        features,
+        scores,
+        start,
+        start + float(scores.sum()),
+        shape,
+        cells,
     )
 
 
@@ -202,12 +209,22 @@ def _of_kernel(
     return Contributions(how, names, None, scores, start, start + float(scores.sum()))
 
 
-def _names(model: ClassicalModel, count: int) -> tuple[str, ...]:
+def _names(
+    model: ClassicalModel, count: int, shape: tuple[int, ...], cells: np.ndarray | None
+) -> tuple[str, ...]:
     """What each feature is called."""
     if model.tfidf is not None:
         return tuple(term for terms in model.tfidf.terms for term in terms)
-    what = {"network": "unit {} of the last hidden layer", "pixels": "pixel {}", "hog": "gradient {}"}
-    return tuple(what.get(model.features, "feature {}").format(at) for at in range(count))
+    if cells is None:
+        what = "unit {} of the last hidden layer" if model.network is not None else "feature {}"
+        return tuple(what.format(at) for at in range(count))
+    places = [f"row {cell // shape[1]}, column {cell % shape[1]}" for cell in cells.tolist()]
+    if model.features == "pixels":
+        return tuple(f"pixel at {place}" for place in places)
+    turns = [at % ORIENTATIONS * 180 // ORIENTATIONS for at in range(count)]
+    return tuple(
+        f"gradient of {turn} to {turn + 20}° at {place}" for turn, place in zip(turns, places, strict=True)
+    )
 
 
 def _places(model: ClassicalModel, inputs: Inputs) -> tuple[tuple[int, ...], np.ndarray | None]:

@@ -13,7 +13,7 @@ from pellucid.insight.contributions import contributions_of
 from pellucid.insight.drivers import Driven, drivers_of_picture, drivers_of_text, ids_of
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.opened import Opened
-from pellucid.insight.opening import open_network
+from pellucid.insight.opening import one_thread, open_network
 from pellucid.insight.pieces import TokenPieces, WordPieces
 from pellucid.insight.records import layer_records
 from pellucid.insight.weight_checks import WeightChecker
@@ -34,6 +34,11 @@ def explain_model(model: Model, inputs: Inputs, target: int | None = None) -> Ex
     Returns:
         The explanation.
     """
+    with one_thread():
+        return _explained(model, inputs, target)
+
+
+def _explained(model: Model, inputs: Inputs, target: int | None) -> Explanation:
     answer = _answer(model, inputs)
     if model.is_numbers:
         target = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -132,6 +133,21 @@ class Explanation:
         best = int(self.answer.argmax())
         return f"{self.classes[best]} ({float(self.answer[best]):.3f})"
 
+    def _repr_html_(self) -> str:
+        """A table of the layers for a notebook, with everything foreign escaped."""
+        rows = "".join(
+            f"<tr><th>{escape(each.name)}</th><td>{escape(each.words)}</td>"
+            f"<td>{_shape(each.input_shape)} \u2192 {_shape(each.output_shape)}</td>"
+            f"<td>{each.cost.parameters:,}</td></tr>"
+            for each in self.layers
+        )
+        head = "<tr><th>layer</th><th></th><th>shapes</th><th>parameters</th></tr>"
+        drivers = () if self.driven is None else self.driven.drivers
+        tested = "".join(f"<li>{escape(repr(driver))}</li>" for driver in drivers)
+        table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
+        said = f"<p>{escape(self.model)} says {escape(self.said)}</p>"
+        return said + table + (f"<ul>{tested}</ul>" if tested else "")
+
     def __repr__(self) -> str:
         lines = [f"{self.model} says {self.said}"]
         if self.target is not None:
@@ -142,3 +158,7 @@ class Explanation:
         if self.contributions is not None:
             lines += [f"  {line}" for line in repr(self.contributions).split("\n")]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "\u00d7".join(map(str, shape))

@@ -29,8 +29,10 @@ def has_maps(network: Network) -> bool:
         network: any.
 
     Returns:
-        False for perceptrons and networks of texts.
+        False for perceptrons, networks of texts and pretrained backbones.
     """
+    if network.config.backbone:  # whose layers are others' and named otherwise
+        return False
     return any(isinstance(layer, nn.Conv2d) for layer in network.modules()) and _last(network) is not None
 
 

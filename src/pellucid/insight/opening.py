@@ -1,6 +1,8 @@
 """Asking a network about one input, and keeping what comes out of every layer."""
 
+import contextlib
 import copy
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -15,6 +17,21 @@ from pellucid.reference import LAYERS
 
 _States = tuple[Tensor, object]
 """What a recurrent layer returns: all its states, and the last ones."""
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread for a while: sums then come out the same everywhere, and small ones sooner.
+
+    Yields:
+        Nothing.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def still(network: Network) -> Network:

@@ -15,6 +15,7 @@ from pellucid.data.reading import read_data
 from pellucid.errors import PellucidError
 from pellucid.insight.explanation import Like
 from pellucid.insight.nearest import MOST_COMPARED, nearest
+from pellucid.insight.opening import one_thread
 from pellucid.pipeline.incoming import incoming_rows
 from pellucid.settings import Settings
 
@@ -38,7 +39,8 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
         return [], ()
     try:
         listing, rows = _training_rows(run)
-        return _compared(model, inputs, listing, rows)
+        with one_thread():
+            return _compared(model, inputs, listing, rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (
             str(error) if isinstance(error, (PellucidError, _Changed)) else "the run's files cannot be read"
