@@ -98,7 +98,7 @@ def test_what_looks_at_nothing_says_so(name):
     assert found.answer.tolist() == answers_of(model, 1).ravel().tolist()
 
 
-@pytest.mark.parametrize("name", ON_NETWORK)
+@pytest.mark.parametrize("name", [name for name in ON_NETWORK if "sentence-encoder" not in name])
 def test_the_network_below_a_classical_model_is_opened(name):
     model = ON_NETWORK[name]()
     found = explain_model(model, inputs_of(model, 1))
@@ -111,6 +111,15 @@ def test_the_network_below_a_classical_model_is_opened(name):
     assert "head takes no part" in found.notes[0]
     layer = found.layers[-1].name
     assert found.unit(layer, (0,)).agrees
+
+
+def test_a_network_of_layers_that_are_not_opened_says_so():
+    model = ON_NETWORK["logistic-regression-on-sentence-encoder"]()
+    found = explain_model(model, inputs_of(model, 1))
+    assert found.layers == ()
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith(f"The layers of {model.name} are not opened: ")
+    assert found.driven is not None
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,8 @@ def _explained(model: Model, inputs: Inputs, target: int | None) -> Explanation:
     opened = _network_of(model, inputs, target)
     notes, contributions = opened.pop("notes", ()), None
     if isinstance(model, ClassicalModel):
-        notes, contributions = (*notes, *_notes_of_classical(model)), contributions_of(model, inputs, target)
+        notes = (*notes, *_notes_of_classical(model, is_opened="opened" in opened))
+        contributions = contributions_of(model, inputs, target)
     return Explanation(
         model=model.name,
         classes=model.classes,
@@ -72,11 +73,11 @@ def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
     return drivers_of_picture(model, np.asarray(inputs[0]), target)
 
 
-def _notes_of_classical(model: ClassicalModel) -> tuple[str, ...]:
+def _notes_of_classical(model: ClassicalModel, *, is_opened: bool) -> tuple[str, ...]:
     if model.predictor.kind == "constant":
         same = "the mean of the training labels" if model.is_numbers else "the shares of the training classes"
         return (f"This model gives every input the same answer, {same}: it looks at nothing.",)
-    if model.network is not None:
+    if model.network is not None and is_opened:
         return (
             "The classical model takes the last hidden layer of the network, which is opened below up to "
             "there; the network's own head takes no part.",
