@@ -28,6 +28,7 @@ from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.trials import Trial, Trials
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
+from pellucid.training.memory import keep_freed_memory
 
 _BATCH, _ROUNDS, _MOST_TIMED = 32, 5, 256
 
@@ -81,6 +82,7 @@ def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
                 bare(ready)
 
     seconds: dict[str, list[float]] = {"ours": [], "bare": []}
+    keep_freed_memory()  # as training and its features do
     with pinned(choose_threads(settings)):
         for _ in range(_ROUNDS):
             for name, work in (("ours", lambda: model.transform(pixels)), ("bare", by_network)):

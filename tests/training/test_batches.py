@@ -46,6 +46,17 @@ def test_a_picture_is_mirrored_in_every_other_epoch(begin, digits):
         assert all(a or b for a, b in zip(seen, mirrored, strict=True))
 
 
+@pytest.mark.parametrize("epoch", [127, 128, 255, 319])
+def test_late_epochs_mirror_as_the_early_ones_do(begin, digits, epoch):
+    recipe = dataclasses.replace(begin().batches.recipe, augmentation=Augmentation(mirror=True))
+    batches = Batches(digits, recipe)
+    late, early = ({}, {})
+    for views, number in ((late, epoch), (early, epoch % 2)):
+        for batch in batches.epoch(number):
+            views.update(zip(batch.indices.tolist(), batch.inputs, strict=True))
+    assert all(torch.equal(late[index], early[index]) for index in digits.train.tolist())
+
+
 def test_pictures_are_laid_out_channels_last_with_raw_values():
     pixels = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     tensor = to_tensor(pixels, np.arange(2))

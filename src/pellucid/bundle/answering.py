@@ -1,6 +1,7 @@
 """Asking a model about any number of inputs, block by block."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -8,7 +9,11 @@ import torch
 from jaxtyping import Float, Float32, Shaped
 from torch import Tensor, nn
 
+from pellucid.networks import Network
+
 _MOST_PICTURES, _MOST_ROWS = 128, 4096
+_MOST_SEEN = 1 << 19
+"""Pixels of a block as a backbone sees them: more would fall out of the processor's cache."""
 _MOST_VALUES = 1 << 22
 _GROUP = 64
 
@@ -35,12 +40,20 @@ def answer_in_batches(
     device = next(network.parameters()).device
     found = []
     with answering(network, device):
-        for block in blocks(inputs, _MOST_PICTURES if inputs.ndim == 4 else _MOST_ROWS):
+        for block in blocks(inputs, _most(network, inputs)):
             batch = torch.from_numpy(_filled_up(block)).to(device)
             if batch.ndim == 4:
                 batch = batch.permute(0, 3, 1, 2)
             found.append(answer(batch.float()).cpu().numpy()[: len(block)])
     return np.concatenate(found)
+
+
+def _most(network: nn.Module, inputs: Shaped[np.ndarray, "examples ..."]) -> int:
+    """Examples of a block; a backbone sees pictures larger than they are stored."""
+    if inputs.ndim != 4:
+        return _MOST_ROWS
+    seen = network.config.seen if isinstance(network, Network) else ()
+    return max(1, min(_MOST_PICTURES, _MOST_SEEN // math.prod(seen))) if seen else _MOST_PICTURES
 
 
 def _filled_up(block: Shaped[np.ndarray, "block ..."]) -> Shaped[np.ndarray, "rows ..."]:

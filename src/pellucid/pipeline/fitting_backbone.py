@@ -23,6 +23,7 @@ from pellucid.pipeline.tuning import is_tuned, tune_stages, tuning_recipe
 from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.determinism import choose_threads, pinned
+from pellucid.training.memory import keep_freed_memory
 
 Fitted = tuple[Model, list[dict[str, Any]]]
 """A model, and one record for each epoch of its fine-tuning."""
@@ -68,6 +69,7 @@ def _features(
     """Features of the training and validation examples."""
     model = unvaried_model_of(network, prepared, material.classes)
     positions = np.union1d(choice.train, material.validation)
+    keep_freed_memory()
     with pinned(choose_threads(settings)):
         return Features(model.transform(material.inputs[positions]), positions)
 

@@ -20,6 +20,7 @@ from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.tuning import is_tuned, tune
 from pellucid.settings import Settings
 from pellucid.training.determinism import Purpose, choose_threads, pinned, torch_seed
+from pellucid.training.memory import keep_freed_memory
 from pellucid.training.state import Record
 
 
@@ -92,6 +93,7 @@ def _features(choice: Choice, network: Network, prepared: Prepared, scene: Scene
         scene.stages.stage(f"computing features of {choice.name}") as stage,
         pinned(choose_threads(scene.settings)),
     ):
+        keep_freed_memory()
         began = time.perf_counter()
         features = compute_features(
             lambda some: model.transform(dataset.inputs[some]),

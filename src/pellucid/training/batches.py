@@ -137,7 +137,7 @@ class Batches:
             return Batch(self._varied(to_tensor(inputs, indices), number), labels, indices)
         if augmentation.is_off:
             return Batch(to_tensor(inputs, indices), labels, indices)
-        mirrored = (self._mirror_bits[indices] + epoch) % 2 == 1
+        mirrored = (self._mirror_bits[indices] + epoch % 2) % 2 == 1
         pictures = augmented_batch(
             inputs,
             indices,
