@@ -120,7 +120,7 @@ def test_copies_of_one_picture_count_once_for_the_split():
 
 def test_an_estimator_cuts_no_test_split():
     dataset, check = prepare(listing_of(["a", "b"] * 20), Settings(), make=("validation",))
-    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (36, 4, 0)
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (30, 10, 0)
     assert check.metrics()["test"] == 0
 
 

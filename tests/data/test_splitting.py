@@ -40,12 +40,14 @@ def test_singles_every_example_once_every_class_everywhere_shares_exact(labels, 
     splits = divide(listing, seed).splits
     assert set(splits) == {"train", "validation", "test"}
     labels = np.array(listing.labels)
+    left = int((splits != "test").sum())
+    share = max(round(0.1 * left), min(20, left // 4)) / left
     for name in "abcd":
         mine = counts(splits[labels == name])
         assert set(mine) == {"train", "validation", "test"}
         total = (labels == name).sum()
         assert abs(mine["test"] - 0.2 * total) < 1
-        assert abs(mine["validation"] - 0.1 * (total - mine["test"])) < 1
+        assert abs(mine["validation"] - share * (total - mine["test"])) < 1
 
 
 @given(
@@ -104,7 +106,7 @@ def test_users_test_is_never_touched_and_validation_comes_out_of_train():
     listing = listing_of(["a", "b"] * 60, splits=["train"] * 100 + ["test"] * 20)
     splits = divide(listing).splits
     assert (splits[100:] == "test").all()
-    assert counts(splits[:100]) == {"train": 90, "validation": 10}
+    assert counts(splits[:100]) == {"train": 80, "validation": 20}
 
 
 def test_all_three_given_stay_and_undecided_becomes_train():
@@ -115,8 +117,14 @@ def test_all_three_given_stay_and_undecided_becomes_train():
 
 def test_only_the_splits_asked_for():
     listing = listing_of(["a", "b"] * 50)
-    assert counts(divide(listing, make=("validation",)).splits) == {"train": 90, "validation": 10}
+    assert counts(divide(listing, make=("validation",)).splits) == {"train": 80, "validation": 20}
     assert counts(divide(listing, make=()).splits) == {"train": 100}
+
+
+@pytest.mark.parametrize(("examples", "kept_back"), [(40, 10), (80, 20), (200, 20), (400, 40)])
+def test_few_examples_give_more_of_them_to_validation(examples, kept_back):
+    splits = divide(listing_of(["a", "b"] * (examples // 2)), make=("validation",)).splits
+    assert counts(splits)["validation"] == kept_back
 
 
 def test_unusable_examples_get_no_split():

@@ -144,7 +144,7 @@ def test_few_texts_are_read_by_what_is_installed(texts, monkeypatch, tmp_path):
     monkeypatch.setattr(backbones, "installed", lambda name: vectors)
     choice = chosen(Settings(), texts)
     assert choice.config.name == "word-vectors"
-    assert choice.reason.startswith("There are only 29 texts to learn from, so")
+    assert choice.reason.startswith("There are only 24 texts to learn from, so")
     monkeypatch.setattr(backbones, "_MOST_TEXTS", 5)
     assert chosen(Settings(), texts) is None
 

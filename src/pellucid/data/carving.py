@@ -61,18 +61,19 @@ class Carving:
         self.target = [0] * classes
         self.taken: dict[int, None] = {}
 
-    def carve(self, share: float, most: int) -> tuple[list[int], list[int]]:
+    def carve(self, share: float, most: int, least: int = 0) -> tuple[list[int], list[int]]:
         """Choose the units of one split.
 
         Args:
             share: wanted share of the free examples.
             most: most examples wanted.
+            least: fewest examples wanted, as far as a quarter of the free ones reaches.
 
         Returns:
             The units, and the classes that could give none.
         """
         divisible = np.array([units > self.keep for units in self.left])
-        self.target = _targets(self.examples, divisible, share, most)
+        self.target = _targets(self.examples, divisible, _wanted(self.examples, share, most, least))
         sizes = np.add.reduceat(self.units.counts, self.units.starts[:-1])
         order = self.rows[np.argsort(self.units.ranks[self.owners[self.rows]], kind="stable")]
         alone = sizes[self.owners[order]] == 1
@@ -143,17 +144,19 @@ class Carving:
         )
 
 
+def _wanted(examples: Float64[np.ndarray, " classes"], share: float, most: int, least: int) -> int:
+    """Examples that a split should hold in all."""
+    free = float(examples.sum())
+    return min(max(round(share * free), min(least, int(free) // 4)), most)
+
+
 def _targets(
-    examples: Float64[np.ndarray, " classes"],
-    divisible: Bool[np.ndarray, " classes"],
-    share: float,
-    most: int,
+    examples: Float64[np.ndarray, " classes"], divisible: Bool[np.ndarray, " classes"], total: int
 ) -> list[int]:
     """Examples each class should give: its exact share, rounded so that the total is right.
 
     The largest remainders round up; a class that can give at all gives at least one.
     """
-    total = min(round(share * float(examples.sum())), most)
     ideal = np.where(divisible, examples, 0.0)
     ideal *= total / max(1.0, float(ideal.sum()))
     target = np.floor(ideal).astype(np.int64)

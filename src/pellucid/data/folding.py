@@ -6,8 +6,8 @@ The rule:
 2. Every class gives its share to each fold, and at least one example. Where numbers are predicted,
    their deciles take the place of classes (fewer and wider parts where there are few).
 3. Examples that share a group, and exact copies, stay together.
-4. What is left when a fold is taken out is divided again: 10 % of it, at most 5,000 examples, are
-   kept back to choose the epoch or the candidate, the rest is trained on.
+4. What is left when a fold is taken out is divided again: as many as `splitting` gives to validation
+   are kept back to choose the epoch or the candidate, the rest is trained on.
 5. Chance comes from the seed alone.
 
 Where groups are large, shares are met as nearly as whole groups allow.
@@ -20,7 +20,7 @@ from jaxtyping import Bool, Int64
 
 from pellucid.data.carving import Carving, Units, tabulated
 from pellucid.data.dataset import Dataset
-from pellucid.data.splitting import MOST_VALIDATION, VALIDATION_SHARE, deciles
+from pellucid.data.splitting import LEAST_VALIDATION, MOST_VALIDATION, VALIDATION_SHARE, deciles
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 
@@ -58,7 +58,8 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     found = []
     for fold in range(count):
         others = of_unit != fold
-        kept_back, _ = Carving(units, others, classes, 1).carve(VALIDATION_SHARE, MOST_VALIDATION)
+        carving = Carving(units, others, classes, 1)
+        kept_back, _ = carving.carve(VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION)
         is_kept_back = np.zeros(len(others), bool)
         is_kept_back[kept_back] = True
         found.append(

@@ -5,7 +5,8 @@ The rule:
 1. A split that the user gave is never touched. What the user left undecided, and what the user
    calls train, is the pool from which missing splits are cut.
 2. No test split given: 20 % of the pool, at most 10,000 examples.
-3. No validation split given: 10 % of what is left, at most 5,000 examples.
+3. No validation split given: 10 % of what is left, at most 5,000 examples, and at least 20 as far as
+   a quarter of what is left reaches: fewer cannot tell any two models apart.
 4. Every class gives its share to each split, and at least one example. Where numbers are
    predicted, their deciles take the place of classes (fewer and wider parts below 150 examples),
    except that a decile that groups hold together may give none.
@@ -27,7 +28,11 @@ from pellucid.data.shortages import Shortage, too_few_numbers, too_few_of_classe
 
 _MOST_STRATA = 10
 TEST_SHARE, MOST_TEST = 0.2, 10_000
-VALIDATION_SHARE, MOST_VALIDATION = 0.1, 5_000
+VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
+_AMOUNTS = {
+    TEST: (TEST_SHARE, MOST_TEST, 0),
+    VALIDATION: (VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION),
+}
 
 
 class Division(NamedTuple):
@@ -79,8 +84,7 @@ def split(
     whole: set[int] = set()
     for part in missing:
         keep = len(missing) - missing.index(part)
-        share, most = (TEST_SHARE, MOST_TEST) if part == TEST else (VALIDATION_SHARE, MOST_VALIDATION)
-        taken, without = Carving(units, free, len(names), keep).carve(share, most)
+        taken, without = Carving(units, free, len(names), keep).carve(*_AMOUNTS[part])
         refuses = not given & {VALIDATION, TEST}
         if refuses and without and not listing.is_numbers:
             short = [_shortage(names, code, labels, units) for code in without]
