@@ -165,6 +165,18 @@ def test_of_few_examples_the_log_loss_tells_what_accuracy_cannot():
     assert found.reason.endswith("and clearly by log loss.")
 
 
+def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
+    labels = np.arange(16) % 2
+    names = np.eye(2)[labels]
+    names[:3] = 1 - names[:3]
+    unsure, sure = 0.5 + 0.02 * (names - 0.5), 0.5 + 0.6 * (names - 0.5)
+    sure[:3] = unsure[:3]
+    models = {"majority": np.full((16, 2), 0.5), "random-forest": unsure, "svm-on-cnn": sure}
+    found = recommend(labels, models, "accuracy")
+    assert found.name == "svm-on-cnn"
+    assert "svm-on-cnn is the best on 16 validation examples" in found.reason
+
+
 def test_of_few_examples_a_lead_that_the_log_loss_does_not_bear_out_is_not_real():
     labels = np.arange(24) % 2
     rows = {"svm": answers_with(labels, 4, 0.9), "cnn": answers_with(labels, 3, 0.9999)}

@@ -45,6 +45,7 @@ class _Contest(NamedTuple):
         gain: by how much the best is ahead of the named model, in words.
         by_chance: probability that answers which know nothing score like the best: two-sided, with
             every model counted.
+        aside: what else shows that the best is ahead of the named model, in words; mostly nothing.
     """
 
     metric: str
@@ -54,6 +55,7 @@ class _Contest(NamedTuple):
     p_value: Callable[[str], float]
     gain: Callable[[str], str]
     by_chance: float = 0.0
+    aside: Callable[[str], str] = lambda name: ""
 
 
 def recommend(
@@ -69,11 +71,11 @@ def recommend(
     is not real at the level of 5 %. Accuracy is tested by McNemar's exact test, macro-F1 and log loss
     by exchanging the two models' answers at random. Of fewer than 500 validation examples so few are told
     apart by one model and not by the other that accuracy alone would call almost any difference chance:
-    there models are compared by accuracy, and whether the difference is real is judged by the log loss,
-    to which every example contributes. Against `majority` all comparisons are counted
-    (Holm), since the best of several models that know nothing easily beats it by chance. By macro-F1
-    the best must also be better than the same answers on shuffled labels, since guessing already
-    beats `majority` there.
+    there models are compared by accuracy, of equal ones the better log loss is best, and whether the
+    difference is real is judged by the log loss, to which every example contributes. Against `majority`
+    all comparisons are counted (Holm), since the best of several models that know nothing easily beats it
+    by chance. By macro-F1 the best must also be better than the same answers on shuffled labels, since
+    guessing already beats `majority` there.
 
     Args:
         labels: class indices of the validation split.
@@ -157,8 +159,9 @@ def _by_accuracy(
 ) -> _Contest:
     right = {name: rows.argmax(axis=1) == labels for name, rows in probabilities.items()}
     scores = {name: float(hits.mean()) for name, hits in right.items()}
-    best = max(scores, key=lambda name: scores[name])
     losses = {name: log_loss_terms(labels, rows) for name, rows in probabilities.items()}
+    is_few = len(labels) < _FEW
+    best = max(scores, key=lambda name: (scores[name], -losses[name].mean() if is_few else 0.0))
 
     def only(name: str) -> tuple[int, int]:
         return int((right[best] & ~right[name]).sum()), int((right[name] & ~right[best]).sum())
@@ -167,19 +170,18 @@ def _by_accuracy(
         more = losses[name] - losses[best]
         return float(flip_p_values(more[:, None], seed)[0]) if more.mean() > 0 else 1.0
 
-    def gain(name: str) -> str:
-        told = points(paired_interval(*only(name), len(labels)))
-        is_seen = not is_few or mcnemar(*only(name)) <= LEVEL or by_log_loss(name) > LEVEL
-        return told if is_seen else f"{told}, and clearly by log loss"
+    def aside(name: str) -> str:
+        is_needed = is_few and mcnemar(*only(name)) > LEVEL >= by_log_loss(name)
+        return ", and clearly by log loss" if is_needed else ""
 
-    is_few = len(labels) < _FEW
     return _Contest(
         metric=_WORDS["accuracy"],
         scores=scores,
         best=best,
         examples=len(labels),
         p_value=by_log_loss if is_few else lambda name: mcnemar(*only(name)),
-        gain=gain,
+        gain=lambda name: points(paired_interval(*only(name), len(labels))),
+        aside=aside,
     )
 
 
@@ -251,7 +253,8 @@ def _decide(contest: _Contest, equally_simple: Sequence[str]) -> Recommendation:
         return Recommendation(
             best,
             f"{best} is the best {place}, with {of_best}, and every simpler model is really worse; "
-            f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}.",
+            f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}"
+            f"{contest.aside(nearest)}.",
         )
     ahead = f"{best} scored best, {of_best} against {figure(scores[name])}"
     difference = f"the difference, {contest.gain(name)}, is not real"
