@@ -72,16 +72,17 @@ def fit_model(
         require_fitting_inputs(settings, material.takes)
         budget = budget_within(settings, material)
         return FittedModel(fit_classical(settings.model, material, settings, budget)[1], [])
-    if settings.builds_on_backbone:
-        return FittedModel(*fit_on_backbone(settings, material))
     began = time.monotonic() if began is None else began
+    limit = parse_duration(settings.time_limit)
+    if settings.builds_on_backbone:
+        left = None if limit is None else limit - (time.monotonic() - began)
+        return FittedModel(*fit_on_backbone(settings, material, left))
     prepared = prepared_for(network_name(settings, material), material, settings)
     plan = make_plan(settings, prepared)
     recipe = plan.recipe
     if class_weights is not None:
         recipe = dataclasses.replace(recipe, class_weights=class_weights)
     session = session_of(plan.network, prepared, recipe)
-    limit = parse_duration(settings.time_limit)
     if limit is not None:
         session.limit(limit - (time.monotonic() - began), 0, least=LEAST_SHARE * limit)
     network = session.run()

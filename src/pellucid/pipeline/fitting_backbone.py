@@ -14,7 +14,9 @@ from pellucid.bundle import Model
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Lesson, fit_rival
 from pellucid.classical.scoring import score
 from pellucid.networks import Network
-from pellucid.pipeline.backbones import Choice, chosen
+from pellucid.pipeline.backbone_limits import within_seconds
+from pellucid.pipeline.backbones import chosen
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.frozen import train_head
 from pellucid.pipeline.on_backbone import started
@@ -29,23 +31,24 @@ Fitted = tuple[Model, list[dict[str, Any]]]
 """A model, and one record for each epoch of its fine-tuning."""
 
 
-def fit_on_backbone(settings: Settings, material: Material) -> Fitted:
+def fit_on_backbone(settings: Settings, material: Material, seconds: float | None = None) -> Fitted:
     """Fit the models on a backbone's features, and take the best.
 
     Args:
         settings: what the user asked for; a backbone by name among it.
         material: pictures or texts with their labels; the validation split may be empty.
+        seconds: left of a time limit; `None` without one.
 
     Returns:
         The model, and the history of fine-tuning where that was taken.
 
     Raises:
-        UsageError: the backbone is not known, not installed, or cannot take such inputs.
+        UsageError: the backbone is not known, not installed, cannot take such inputs, or the time is too
+            short for it.
         ModelFileError: its weights are missing, damaged or of another kind.
         DivergedError: the loss stopped being finite.
     """
-    choice = chosen(settings, material)
-    assert choice is not None  # one was asked for by name
+    choice = _choice(settings, material, seconds)
     network, prepared = started(choice, settings), choice.prepared(material)
     features = _features(network, choice, prepared, material, settings)
     found = _simple(network, prepared, features, material, settings)
@@ -55,12 +58,22 @@ def fit_on_backbone(settings: Settings, material: Material) -> Fitted:
     head = unvaried_model_of(network, prepared, material.classes)
     found["head"] = head, _score(head, material, settings)
     history: list[dict[str, Any]] = []
-    if is_tuned(settings, prepared):
+    if is_tuned(settings, prepared) and (choice.granted is None or choice.granted.is_tuned):
         tuned, history = _tuned(network, prepared, material, settings)
         if tuned is not None:
             found["tuned"] = tuned, _score(tuned, material, settings)
     best = max(found, key=lambda name: found[name][1])
     return found[best][0], history if best == "tuned" else []
+
+
+def _choice(settings: Settings, material: Material, seconds: float | None) -> Choice:
+    """The backbone that was asked for, with as many examples as fit into the time."""
+    (choice,) = chosen(settings, material)
+    if seconds is None:
+        return choice
+    found = within_seconds(choice, material, settings, seconds)
+    assert found is not None  # one that was asked for is refused or granted something
+    return found
 
 
 def _features(

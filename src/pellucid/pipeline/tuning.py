@@ -33,6 +33,7 @@ _PASSES = {"quick": 0, "standard": 1_500, "best": 12_000}
 _MOST_EPOCHS = 20
 _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
 _PATIENCE = 2
+_COST_OF_STEP = 3
 SUFFIX = "-tuned"
 
 
@@ -53,14 +54,32 @@ def is_tuned(settings: Settings, prepared: Prepared) -> bool:
     """Whether tuning is tried at all: it needs validation examples, and a preset that spends something on it.
 
     Args:
-        settings: preset, epochs and time limit; under a limit there is no time for it.
+        settings: preset and epochs.
         prepared: what the network trains on.
 
     Returns:
         Whether it is.
     """
-    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and settings.time_limit is None
+    is_wanted = bool(settings.epochs or _PASSES[settings.preset])
     return is_wanted and len(prepared.examples.validation) > 0
+
+
+def passes_of_tuning(settings: Settings, prepared: Prepared) -> int:
+    """What tuning costs at most: how often one example would have to go through the network for as long.
+
+    A step goes forward and back, which takes about three times as long as forward alone; validation is
+    asked after every epoch and once before the first.
+
+    Args:
+        settings: what the user asked for.
+        prepared: what the network trains on.
+
+    Returns:
+        Passes of all stages together.
+    """
+    recipe = tuning_recipe(settings, prepared)
+    trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
+    return len(STAGES) * (trained + (recipe.epochs + 1) * len(prepared.examples.validation))
 
 
 def tune(

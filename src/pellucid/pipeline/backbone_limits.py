@@ -1,0 +1,212 @@
+"""What a time limit leaves a pretrained backbone: measured once, decided once, then taken over.
+
+A few examples go through the network, and their rate says how many more fit. The examples for validation and
+test go through it whole. Of the training examples, so many are taken as fit beside them; fine-tuning is tried
+where it fits as well. A backbone that was asked for gets all that is left of the limit but what comes after
+it; those that are considered beside a network share three tenths of the limit. Where not even a small part of
+the training examples fits, one that was asked for is refused, and another is left out.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.texts import Texts
+from pellucid.errors import UsageError
+from pellucid.networks import Network
+from pellucid.pipeline.choice import Choice, Granted
+from pellucid.pipeline.detecting import looked_at
+from pellucid.pipeline.on_backbone import started
+from pellucid.pipeline.preparation import Material, Prepared, unvaried_model_of
+from pellucid.pipeline.stand_ins import most_stand_ins
+from pellucid.pipeline.testing import TIMED_EXAMPLES
+from pellucid.pipeline.tuning import is_tuned, passes_of_tuning
+from pellucid.settings import Settings
+from pellucid.training.determinism import choose_threads, pinned
+from pellucid.training.memory import keep_freed_memory
+
+_MARGIN = 0.88
+_WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
+_LEAST, _LEAST_PER_CLASS = 40, 4
+_MODELS = 3
+"""Models on frozen features; each is timed on a few test examples that go through the network again."""
+
+_SECONDS, _SECONDS_A_VALUE = 2.0, 2e-6
+"""For the models on features: for all of them, and for each feature of each example."""
+
+
+class Cost(NamedTuple):
+    """What a backbone costs.
+
+    Attributes:
+        example: seconds for the features of one example.
+        learning: seconds that the models on them take for one training example.
+        held_out: examples for validation and test, whose features are computed in any case.
+        asked_after: examples that the frozen network is asked about afterwards.
+        tuning: passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried.
+    """
+
+    example: float
+    learning: float
+    held_out: int
+    asked_after: int
+    tuning: int
+
+    def needed(self, train: int) -> float:
+        """Seconds without fine-tuning for so many training examples."""
+        asked = (train + self.held_out + self.asked_after) * self.example
+        return (asked + train * self.learning) / _MARGIN + _SECONDS
+
+    def granted(self, seconds: float, most: int, least: int) -> Granted | None:
+        """Decide what fits.
+
+        Args:
+            seconds: for everything on the backbone.
+            most: training examples that there are for it.
+            least: training examples below which it is not worth its time.
+
+        Returns:
+            What fits; `None` where too little does.
+        """
+        room = (seconds - self.needed(0)) * _MARGIN
+        fitting = min(most, int(max(0.0, room) / (self.example + self.learning)))
+        if fitting < min(most, least):
+            return None
+        left = seconds - self.needed(fitting)
+        tuning = self.tuning * self.example / _MARGIN
+        is_tuned = 0 < tuning <= left
+        after = self.asked_after * self.example / _MARGIN + (tuning if is_tuned else 0.0)
+        before = self.needed(fitting) - self.asked_after * self.example / _MARGIN
+        return Granted(fitting, is_tuned, round(before, 1), round(after, 1))
+
+
+def within_seconds(
+    choice: Choice, material: Material, settings: Settings, seconds: float, test: int = 0
+) -> Choice | None:
+    """Measure a backbone, and let it learn from what fits into a time.
+
+    Args:
+        choice: the backbone.
+        material: the data.
+        settings: what the user asked for.
+        seconds: for everything on it, the measuring included.
+        test: how many test examples it will be asked about.
+
+    Returns:
+        The same with what it is granted; `None` where too little fits.
+
+    Raises:
+        UsageError: too little fits, and it was asked for.
+    """
+    began = time.perf_counter()
+    network = started(choice, settings)
+    cost = _cost(choice, network, material, settings, test)
+    seconds -= time.perf_counter() - began
+    most, least = len(choice.train), _least(material)
+    granted = cost.granted(seconds, most, least)
+    if granted is None:
+        if choice.is_asked_for:
+            raise UsageError(_refusal(choice, cost, min(most, least), max(0.0, seconds)))
+        return None
+    reason = _reason(choice, granted, cost, material, settings)
+    return choice.within(granted, material, settings.seed, reason)
+
+
+def left_out(choice: Choice, settings: Settings) -> str:
+    """Say that a backbone takes no part for want of time.
+
+    Args:
+        choice: the backbone.
+        settings: for the limit.
+
+    Returns:
+        A sentence.
+    """
+    return (
+        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
+        f"its share of {settings.time_limit}."
+    )
+
+
+def _cost(choice: Choice, network: Network, material: Material, settings: Settings, test: int) -> Cost:
+    """What a backbone costs, going by a few of the training and validation examples."""
+    prepared = choice.prepared(material)
+    model = unvaried_model_of(network, prepared, material.classes)
+    positions = _typical(material)
+    with pinned(choose_threads(settings)):
+        keep_freed_memory()
+        features = model.transform(material.inputs[positions[:_WARM]]).shape[1]
+        example = _seconds_of_one(lambda some: model.transform(material.inputs[some]), positions)
+    asked_after = (most_stand_ins(test) + TIMED_EXAMPLES * _MODELS) if test else 0
+    return Cost(
+        example=example,
+        learning=_SECONDS_A_VALUE * features,
+        held_out=len(material.validation) + test,
+        asked_after=asked_after,
+        tuning=_passes(prepared, material, settings, test),
+    )
+
+
+def _passes(prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
+    """Passes of fine-tuning, and those of what the tuned network is asked about."""
+    if not is_tuned(settings, prepared):
+        return 0
+    train, validation = len(material.train), len(material.validation)
+    asked = validation + looked_at(train, validation) + test + most_stand_ins(test)
+    return passes_of_tuning(settings, prepared) + asked
+
+
+def _typical(material: Material) -> Int64[np.ndarray, " some"]:
+    """Some examples, in an order by chance; of texts short and long ones as there are."""
+    some = np.concatenate([material.train, material.validation])
+    if isinstance(material.inputs, Texts):
+        offsets = material.inputs.offsets
+        some = some[np.argsort(offsets[some + 1] - offsets[some], kind="stable")]
+    spread = some[np.linspace(0, len(some) - 1, min(len(some), _MOST_TIMED)).round().astype(np.int64)]
+    return np.random.default_rng(0).permutation(spread)
+
+
+def _seconds_of_one(
+    ask: Callable[[Int64[np.ndarray, " some"]], object], positions: Int64[np.ndarray, " some"]
+) -> float:
+    """Seconds for one example: block after block, until it has taken long enough to tell."""
+    began, done = time.perf_counter(), 0
+    for start in range(0, len(positions), _BLOCK):
+        some = positions[start : start + _BLOCK]
+        ask(some)
+        done += len(some)
+        if time.perf_counter() - began >= _LONG_ENOUGH:
+            break
+    return (time.perf_counter() - began) / done
+
+
+def _least(material: Material) -> int:
+    """Training examples below which a backbone is not worth its time."""
+    return max(_LEAST, _LEAST_PER_CLASS * len(material.classes))
+
+
+def _refusal(choice: Choice, cost: Cost, least: int, seconds: float) -> str:
+    return (
+        f"--time-limit: {seconds:.1f} s are left for {choice.name}, and the features of "
+        f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {least:,} to learn "
+        f"from take about {cost.needed(least):.0f} s; allow more time, or choose --preset quick, a smaller "
+        "backbone or --backbone none"
+    )
+
+
+def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, settings: Settings) -> str:
+    """Why a backbone takes part, and what the limit leaves out."""
+    lacks = []
+    if granted.train < len(choice.train):
+        lacks.append(
+            f"it learns from {granted.train:,} of {len(material.train):,} training examples, to which each "
+            f"{'part of the range' if material.is_numbers else 'class'} gives its share"
+        )
+    if cost.tuning and not granted.is_tuned:
+        lacks.append("fine-tuning is left out")
+    if not lacks:
+        return choice.reason
+    return f"{choice.reason} Within {settings.time_limit}, {' and '.join(lacks)}."
