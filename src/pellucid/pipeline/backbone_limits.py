@@ -4,9 +4,11 @@ A few examples go through the network, and their rate says how many more fit. Th
 test go through it whole. Of the training examples, so many are taken as fit beside them; fine-tuning is tried
 where it fits as well. A backbone that was asked for gets all that is left of the limit but what comes after
 it; those that are considered beside a network share three tenths of the limit. Where not even a small part of
-the training examples fits, one that was asked for is refused, and another is left out.
+the training examples fits, one that was asked for is refused before anything is trained, and another is left
+out.
 """
 
+import statistics
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +18,6 @@ from jaxtyping import Int64
 
 from pellucid.data.texts import Texts
 from pellucid.errors import UsageError
-from pellucid.networks import Network
 from pellucid.pipeline.choice import Choice, Granted
 from pellucid.pipeline.detecting import looked_at
 from pellucid.pipeline.on_backbone import started
@@ -47,6 +48,8 @@ class Cost(NamedTuple):
         held_out: examples for validation and test, whose features are computed in any case.
         asked_after: examples that the frozen network is asked about afterwards.
         tuning: passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried.
+        most: training examples that there are for it.
+        least: training examples below which it is not worth its time.
     """
 
     example: float
@@ -54,26 +57,26 @@ class Cost(NamedTuple):
     held_out: int
     asked_after: int
     tuning: int
+    most: int
+    least: int
 
     def needed(self, train: int) -> float:
         """Seconds without fine-tuning for so many training examples."""
         asked = (train + self.held_out + self.asked_after) * self.example
         return (asked + train * self.learning) / _MARGIN + _SECONDS
 
-    def granted(self, seconds: float, most: int, least: int) -> Granted | None:
+    def granted(self, seconds: float) -> Granted | None:
         """Decide what fits.
 
         Args:
             seconds: for everything on the backbone.
-            most: training examples that there are for it.
-            least: training examples below which it is not worth its time.
 
         Returns:
             What fits; `None` where too little does.
         """
         room = (seconds - self.needed(0)) * _MARGIN
-        fitting = min(most, int(max(0.0, room) / (self.example + self.learning)))
-        if fitting < min(most, least):
+        fitting = min(self.most, round(max(0.0, room) / (self.example + self.learning)))
+        if fitting < self.least:
             return None
         left = seconds - self.needed(fitting)
         tuning = self.tuning * self.example / _MARGIN
@@ -83,36 +86,81 @@ class Cost(NamedTuple):
         return Granted(fitting, is_tuned, round(before, 1), round(after, 1))
 
 
-def within_seconds(
-    choice: Choice, material: Material, settings: Settings, seconds: float, test: int = 0
-) -> Choice | None:
-    """Measure a backbone, and let it learn from what fits into a time.
+def measured(choice: Choice, material: Material, settings: Settings, test: int = 0) -> Cost:
+    """Find out what a backbone costs, going by a few of the training and validation examples.
 
     Args:
         choice: the backbone.
         material: the data.
         settings: what the user asked for.
-        seconds: for everything on it, the measuring included.
         test: how many test examples it will be asked about.
 
     Returns:
-        The same with what it is granted; `None` where too little fits.
+        What it costs here.
+    """
+    network, prepared = started(choice, settings), choice.prepared(material)
+    model = unvaried_model_of(network, prepared, material.classes)
+    positions = _typical(material)
+    with pinned(choose_threads(settings)):
+        keep_freed_memory()
+        features = model.transform(material.inputs[positions[:_WARM]]).shape[1]
+        example = _seconds_of_one(
+            lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
+        )
+    asked_after = (most_stand_ins(test) + TIMED_EXAMPLES * _MODELS) if test else 0
+    return Cost(
+        example=example,
+        learning=_SECONDS_A_VALUE * features,
+        held_out=len(material.validation) + test,
+        asked_after=asked_after,
+        tuning=_passes(prepared, material, settings, test),
+        most=len(choice.train),
+        least=min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes))),
+    )
+
+
+def require_time(choice: Choice, cost: Cost, seconds: float) -> None:
+    """Refuse a backbone for which there is too little time.
+
+    Args:
+        choice: the backbone, asked for by name.
+        cost: of it.
+        seconds: that there are for everything on it.
 
     Raises:
-        UsageError: too little fits, and it was asked for.
+        UsageError: not even a small part of the training examples fits.
     """
-    began = time.perf_counter()
-    network = started(choice, settings)
-    cost = _cost(choice, network, material, settings, test)
-    seconds -= time.perf_counter() - began
-    most, least = len(choice.train), _least(material)
-    granted = cost.granted(seconds, most, least)
+    if cost.needed(cost.least) <= seconds:
+        return
+    raise UsageError(
+        f"--time-limit: {max(0.0, seconds):.1f} s are left for {choice.name}, and the features of "
+        f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {cost.least:,} to "
+        f"learn from take about {cost.needed(cost.least):.0f} s; allow more time, or choose --preset quick "
+        "or a smaller backbone"
+    )
+
+
+def granted_to(
+    choice: Choice, cost: Cost, seconds: float, material: Material, settings: Settings
+) -> Choice | None:
+    """Let a backbone learn from what fits into a time.
+
+    Args:
+        choice: the backbone.
+        cost: of it.
+        seconds: for everything on it; one that was asked for gets what it needs at least in any case.
+        material: the data.
+        settings: what the user asked for.
+
+    Returns:
+        The same with what it is granted; `None` where too little fits.
+    """
+    if choice.is_asked_for:
+        seconds = max(seconds, cost.needed(cost.least))
+    granted = cost.granted(seconds)
     if granted is None:
-        if choice.is_asked_for:
-            raise UsageError(_refusal(choice, cost, min(most, least), max(0.0, seconds)))
         return None
-    reason = _reason(choice, granted, cost, material, settings)
-    return choice.within(granted, material, settings.seed, reason)
+    return choice.within(granted, material, settings.seed, _reason(choice, granted, cost, material, settings))
 
 
 def left_out(choice: Choice, settings: Settings) -> str:
@@ -128,25 +176,6 @@ def left_out(choice: Choice, settings: Settings) -> str:
     return (
         f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
         f"its share of {settings.time_limit}."
-    )
-
-
-def _cost(choice: Choice, network: Network, material: Material, settings: Settings, test: int) -> Cost:
-    """What a backbone costs, going by a few of the training and validation examples."""
-    prepared = choice.prepared(material)
-    model = unvaried_model_of(network, prepared, material.classes)
-    positions = _typical(material)
-    with pinned(choose_threads(settings)):
-        keep_freed_memory()
-        features = model.transform(material.inputs[positions[:_WARM]]).shape[1]
-        example = _seconds_of_one(lambda some: model.transform(material.inputs[some]), positions)
-    asked_after = (most_stand_ins(test) + TIMED_EXAMPLES * _MODELS) if test else 0
-    return Cost(
-        example=example,
-        learning=_SECONDS_A_VALUE * features,
-        held_out=len(material.validation) + test,
-        asked_after=asked_after,
-        tuning=_passes(prepared, material, settings, test),
     )
 
 
@@ -170,31 +199,20 @@ def _typical(material: Material) -> Int64[np.ndarray, " some"]:
 
 
 def _seconds_of_one(
-    ask: Callable[[Int64[np.ndarray, " some"]], object], positions: Int64[np.ndarray, " some"]
+    ask: Callable[[Int64[np.ndarray, " some"]], object], positions: Int64[np.ndarray, " some"], *, vary: bool
 ) -> float:
-    """Seconds for one example: block after block, until it has taken long enough to tell."""
-    began, done = time.perf_counter(), 0
+    """Seconds for one example: block after block, until it has taken long enough to tell.
+
+    Blocks of texts differ by their lengths, so their mean counts; else only a busy machine makes them.
+    """
+    began, seconds = time.perf_counter(), []
     for start in range(0, len(positions), _BLOCK):
-        some = positions[start : start + _BLOCK]
+        some, block_began = positions[start : start + _BLOCK], time.perf_counter()
         ask(some)
-        done += len(some)
+        seconds.append((time.perf_counter() - block_began) / len(some))
         if time.perf_counter() - began >= _LONG_ENOUGH:
             break
-    return (time.perf_counter() - began) / done
-
-
-def _least(material: Material) -> int:
-    """Training examples below which a backbone is not worth its time."""
-    return max(_LEAST, _LEAST_PER_CLASS * len(material.classes))
-
-
-def _refusal(choice: Choice, cost: Cost, least: int, seconds: float) -> str:
-    return (
-        f"--time-limit: {seconds:.1f} s are left for {choice.name}, and the features of "
-        f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {least:,} to learn "
-        f"from take about {cost.needed(least):.0f} s; allow more time, or choose --preset quick, a smaller "
-        "backbone or --backbone none"
-    )
+    return statistics.fmean(seconds) if vary else statistics.median(seconds)
 
 
 def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, settings: Settings) -> str:

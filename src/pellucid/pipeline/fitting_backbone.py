@@ -5,6 +5,7 @@ features serve best where there are few of them.
 """
 
 import copy
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from pellucid.bundle import Model
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Lesson, fit_rival
 from pellucid.classical.scoring import score
 from pellucid.networks import Network
-from pellucid.pipeline.backbone_limits import within_seconds
+from pellucid.pipeline.backbone_limits import granted_to, measured, require_time
 from pellucid.pipeline.backbones import chosen
 from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.features import Features
@@ -71,8 +72,12 @@ def _choice(settings: Settings, material: Material, seconds: float | None) -> Ch
     (choice,) = chosen(settings, material)
     if seconds is None:
         return choice
-    found = within_seconds(choice, material, settings, seconds)
-    assert found is not None  # one that was asked for is refused or granted something
+    began = time.perf_counter()
+    cost = measured(choice, material, settings)
+    seconds -= time.perf_counter() - began
+    require_time(choice, cost, seconds)
+    found = granted_to(choice, cost, seconds, material, settings)
+    assert found is not None  # one for which there is time gets a part at least
     return found
 
 

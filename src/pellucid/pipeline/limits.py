@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.data import Dataset
-from pellucid.pipeline.backbone_limits import left_out, within_seconds
+from pellucid.pipeline.backbone_limits import Cost, granted_to, left_out, measured, require_time
 from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.configuration import plan_json
 from pellucid.pipeline.curve import WITH_CURVE, is_wanted
@@ -46,7 +46,13 @@ class Allotted(NamedTuple):
         return {_KEY: {"names": list(self.names), "seconds": self.seconds}}
 
 
-def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any], stages: Stages) -> Allotted:
+def allotted(
+    names: Sequence[str],
+    settings: Settings,
+    config: Mapping[str, Any],
+    stages: Stages,
+    set_aside: float = 0.0,
+) -> Allotted:
     """Share out a time limit before the first rival is trained.
 
     The rivals get three tenths of the limit, or half of what is left where reading and planning took
@@ -57,6 +63,7 @@ def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any]
         settings: for the limit.
         config: of the run; one being resumed holds what was decided.
         stages: says what is left out, and knows when the run began.
+        set_aside: seconds that a backbone needs at least.
 
     Returns:
         The models to train, and the time for them.
@@ -68,7 +75,7 @@ def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any]
     if kept is not None:
         return Allotted(tuple(kept["names"]), float(kept["seconds"]))
     spent = time.monotonic() - stages.began
-    seconds = round(seconds_for_rivals(settings, limit - spent), 1)
+    seconds = round(seconds_for_rivals(settings, limit - spent - set_aside), 1)
     first, late = tuple(names[:_QUICK_RIVALS]), names[_QUICK_RIVALS:]
     if seconds >= _LEAST_FOR_ALL_RIVALS or not late:
         return Allotted(tuple(names), seconds)
@@ -80,35 +87,59 @@ def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any]
     return Allotted(first, seconds)
 
 
+def costs_of(backbones: Sequence[Choice], scene: Scene) -> list[Cost]:
+    """Measure pretrained backbones under a time limit, before anything is trained.
+
+    Args:
+        backbones: those that take part.
+        scene: the run.
+
+    Returns:
+        What each costs; nothing without a limit, or where a run being resumed holds what was decided.
+
+    Raises:
+        UsageError: there is too little time for one that was asked for.
+    """
+    _, dataset, settings, stages = scene
+    limit = parse_duration(settings.time_limit)
+    if limit is None or all(each.granted is not None for each in backbones):
+        return []
+    found = []
+    for choice in backbones:
+        with stages.stage(f"measuring {choice.name}") as stage:
+            cost = measured(choice, material_of(dataset), settings, len(dataset.test))
+            stage.words = f"measured {choice.name}: {1 / cost.example:,.0f} {dataset.noun}s per second"
+        if choice.is_asked_for:
+            left = limit - (time.monotonic() - stages.began)
+            require_time(choice, cost, seconds_for_network(settings, left))
+        found.append(cost)
+    return found
+
+
 def share_out(
-    backbones: Sequence[Choice], config: dict[str, Any], scene: Scene
+    backbones: Sequence[Choice], costs: Sequence[Cost], config: dict[str, Any], scene: Scene
 ) -> tuple[tuple[Choice, ...], dict[str, Any]]:
     """Bound what pretrained backbones learn from by what is left of a time limit, once.
 
     Args:
-        backbones: simplest first; those of a run being resumed hold what was decided.
+        backbones: simplest first.
+        costs: of each, from `costs_of`.
         config: of the run.
         scene: the run; its `config.json` is written anew.
 
     Returns:
         Those for which there is time, and the configuration that holds what they are granted.
-
-    Raises:
-        UsageError: there is too little time for one that was asked for.
     """
     folder, dataset, settings, stages = scene
-    limit = parse_duration(settings.time_limit)
-    if limit is None or all(each.granted is not None for each in backbones):
+    if not costs:
         return tuple(backbones), config
+    left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)
     are_asked_for = any(each.is_asked_for for each in backbones)
-    left = limit - (time.monotonic() - stages.began)
     seconds = seconds_for_backbones(settings, left, are_asked_for=are_asked_for)
     kept: list[Choice] = []
     without: list[dict[str, str]] = []
-    for choice in backbones:
-        began = time.monotonic()
-        found = within_seconds(choice, material_of(dataset), settings, seconds, len(dataset.test))
-        seconds -= time.monotonic() - began
+    for choice, cost in zip(backbones, costs, strict=True):
+        found = granted_to(choice, cost, seconds, material_of(dataset), settings)
         if found is None or found.granted is None:
             without.append({"name": choice.name, "reason": left_out(choice, settings)})
             stages.paragraph(without[-1]["reason"])

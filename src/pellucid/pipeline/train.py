@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.data import Check, Dataset, prepare
 from pellucid.files import make_folder
+from pellucid.pipeline.backbone_limits import Cost
 from pellucid.pipeline.backbones import chosen
 from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.concluding import classical_names, conclude, with_backbone
@@ -19,7 +20,7 @@ from pellucid.pipeline.folds import require_foldable
 from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall
 from pellucid.pipeline.going_on_metrics import going_on_said
 from pellucid.pipeline.going_on_plan import plan_on
-from pellucid.pipeline.limits import Allotted, allotted, share_out, within_limit
+from pellucid.pipeline.limits import Allotted, allotted, costs_of, share_out, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
 from pellucid.pipeline.on_backbone import Built, build_on, tune_further
 from pellucid.pipeline.on_network import on_network
@@ -102,13 +103,16 @@ def _work(
     _require_fitting(place, former, scene)
     backbones = _backbones(going, former, scene)
     going, network = _planned(going, former, scene)
+    costs = costs_of(backbones, scene)
     config = dict(former or configuration(place, scene, network, given, backbones, going))
-    rivals, config = _allotted(network, backbones, config, former, scene)
+    if former is None:
+        folder.write_json("config.json", config)
+    rivals, config = _allotted(network, backbones, costs, config, scene)
     make_folder(folder.checkpoints)
     if going is not None:
         keep(going.start, folder.checkpoints)
     entrants = train_rivals(rivals.names, dataset, settings, folder.checkpoints, stages, rivals.seconds)
-    backbones, config = share_out(backbones, config, scene)
+    backbones, config = share_out(backbones, costs, config, scene)
     built = [build_on(choice, scene) for choice in backbones]
     network, config, neural = _train_neural(network, backbones, config, scene)
     built = _tuned(built, network, scene)
@@ -139,17 +143,20 @@ def _require_fitting(place: str, former: Mapping[str, Any] | None, scene: Scene)
 def _allotted(
     network: Planned | None,
     backbones: Sequence[Choice],
+    costs: Sequence[Cost],
     config: dict[str, Any],
-    former: Mapping[str, Any] | None,
     scene: Scene,
 ) -> tuple[Allotted, dict[str, Any]]:
     """The classical models to train, with their time, and the configuration that holds both."""
-    names = classical_names(scene.settings, scene.dataset)
-    is_alone = network is None and not backbones
-    rivals = Allotted(names, None) if is_alone else allotted(names, scene.settings, config, scene.stages)
-    config = {**config, **rivals.to_json()}
-    if former is None:
-        scene.folder.write_json("config.json", config)
+    folder, dataset, settings, stages = scene
+    names = classical_names(settings, dataset)
+    if network is None and not backbones:
+        return Allotted(names, None), config
+    needed = sum(each.needed(each.least) for each in costs) if settings.builds_on_backbone else 0.0
+    rivals = allotted(names, settings, config, stages, needed)
+    if rivals.seconds is not None:
+        config = {**config, **rivals.to_json()}
+        folder.write_json("config.json", config)
     return rivals, config
 
 
