@@ -227,4 +227,4 @@ def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, se
         lacks.append("fine-tuning is left out")
     if not lacks:
         return choice.reason
-    return f"{choice.reason} Within {settings.time_limit}, {' and '.join(lacks)}."
+    return f"{choice.reason} Within {settings.time_limit}, {', and '.join(lacks)}."
