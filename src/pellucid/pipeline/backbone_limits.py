@@ -113,7 +113,7 @@ def measured(choice: Choice, material: Material, settings: Settings, test: int =
         learning=_SECONDS_A_VALUE * features,
         held_out=len(material.validation) + test,
         asked_after=asked_after,
-        tuning=_passes(prepared, material, settings, test),
+        tuning=_passes(choice, prepared, material, settings, test),
         most=len(choice.train),
         least=min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes))),
     )
@@ -179,9 +179,9 @@ def left_out(choice: Choice, settings: Settings) -> str:
     )
 
 
-def _passes(prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
+def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Settings, test: int) -> int:
     """Passes of fine-tuning, and those of what the tuned network is asked about."""
-    if not is_tuned(settings, prepared):
+    if not is_tuned(settings, choice, prepared):
         return 0
     train, validation = len(material.train), len(material.validation)
     asked = validation + looked_at(train, validation) + test + most_stand_ins(test)

@@ -59,7 +59,7 @@ def fit_on_backbone(settings: Settings, material: Material, seconds: float | Non
     head = unvaried_model_of(network, prepared, material.classes)
     found["head"] = head, _score(head, material, settings)
     history: list[dict[str, Any]] = []
-    if is_tuned(settings, prepared) and (choice.granted is None or choice.granted.is_tuned):
+    if is_tuned(settings, choice, prepared):
         tuned, history = _tuned(network, prepared, material, settings)
         if tuned is not None:
             found["tuned"] = tuned, _score(tuned, material, settings)

@@ -82,8 +82,7 @@ def tune_further(built: Built, before: Sequence[Mapping[str, Any]], scene: Scene
         InterruptedRun: a signal came; what was finished is kept.
         StorageError: the disk is full or not writable.
     """
-    granted = built.choice.granted
-    if not is_tuned(scene.settings, built.prepared) or (granted is not None and not granted.is_tuned):
+    if not is_tuned(scene.settings, built.choice, built.prepared):
         return built
     tuned = tune(built.entrants[-1], built.network, built.prepared, before, scene)
     entrants = [*built.entrants, *filter(None, [tuned.entrant])]
