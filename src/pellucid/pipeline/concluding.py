@@ -59,12 +59,7 @@ def conclude(
         curve = draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
     names = _trained_by_folds(settings, network, dataset)
     folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
-    with stages.stage("testing every model once") as stage:
-        tested = test_once(entrants, dataset)
-        stage.words = (
-            f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
-        )
-        novelty = judge_detectors(entrants, tested, dataset, settings)
+    tested, novelty = _tested(entrants, scene)
     found = None
     if going is not None:
         with stages.stage("measuring what was forgotten"):
@@ -86,6 +81,19 @@ def conclude(
         text=None if network is None else text_facts(network.prepared, dataset),
         going_on=found,
     )
+
+
+def _tested(
+    entrants: Sequence[Entrant], scene: Scene
+) -> tuple[Mapping[str, Tested], Mapping[str, Mapping[str, Any]]]:
+    """The one look at the test split: what every model said, and how well its detector did."""
+    dataset = scene.dataset
+    with scene.stages.stage("testing every model once") as stage:
+        tested = test_once(entrants, dataset)
+        stage.words = (
+            f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
+        )
+        return tested, judge_detectors(entrants, tested, dataset, scene.settings)
 
 
 def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
