@@ -72,6 +72,7 @@ def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_
     assert weights_of(run) == weights_of(unbroken)
 
 
+@pytest.mark.usefixtures("unbroken")  # which has filled the cache of pictures
 def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
     words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]
     killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "4", *words], capture_output=True)
@@ -173,6 +174,20 @@ def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, p
     assert done.returncode == 0, done.stderr
     rows = done.stdout.splitlines()[1:]
     assert sum(",china," in row for row in rows) >= 55
+
+
+@pytest.mark.slow
+def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photos, tmp_path, monkeypatch):
+    monkeypatch.delenv("PELLUCID_BACKBONES")
+    run = tmp_path / "run"
+    words = ("--preset", "quick", "--epochs", "2", "--threads", "1", "--no-rivals")
+    done = pellucid("train", photos, "--out", run, *words, "--time-limit", "250s")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert list(metrics["models"]) == ["cnn", *CANDIDATES, *set(metrics["models"]) - {"cnn", *CANDIDATES}]
+    config = json.loads((run / "config.json").read_text())
+    assert config["backbones"][0]["granted"]["train"] == 86
+    assert config["is_limited"]
 
 
 def test_an_estimator_builds_on_a_backbone(photos, tiny, tmp_path):

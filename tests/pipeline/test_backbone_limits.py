@@ -9,10 +9,11 @@ import pytest
 
 from pellucid.data import prepare
 from pellucid.errors import UsageError
-from pellucid.pipeline import backbone_limits, limits
+from pellucid.pipeline import backbone_limits, fitting_backbone, limits
 from pellucid.pipeline.backbone_limits import Cost, granted_to, measured, require_time
 from pellucid.pipeline.backbones import chosen
 from pellucid.pipeline.choice import Granted
+from pellucid.pipeline.fitting import fit_model
 from pellucid.pipeline.limits import costs_of, seconds_for_backbones, share_out
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.run_folder import RunFolder
@@ -152,13 +153,34 @@ def test_what_is_left_out_is_said(dataset, asked):
 
 
 def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
-    monkeypatch.setattr(backbone_limits, "_LONG_ENOUGH", 0.05)
-    asked = []
+    now, asked, durations = [0.0], [], iter([1.0, 0.25, 0.3, 9.0])
 
     def ask(some):
         asked.append(len(some))
-        time.sleep(0.03)
+        now[0] += next(durations)
 
-    seconds = backbone_limits._seconds_of_one(ask, np.arange(1_000), vary=False)
-    assert asked == [32, 32]
-    assert seconds == pytest.approx(0.03 / 32, rel=0.5)
+    monkeypatch.setattr(backbone_limits.time, "perf_counter", lambda: now[0])
+    assert backbone_limits._seconds_of_one(ask, np.arange(1_000), vary=False) == pytest.approx(0.3 / 32)
+    assert asked == [32, 32, 32]
+    durations = iter([1.0, 2.0])
+    assert backbone_limits._seconds_of_one(ask, np.arange(1_000), vary=True) == pytest.approx(1.5 / 32)
+
+
+def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
+    material = material_of(dataset)
+    with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
+        fit_model(asked, material, began=time.monotonic() - 60)
+    cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
+    monkeypatch.setattr(fitting_backbone, "measured", lambda *_: cost)
+    seen = []
+    heads = fitting_backbone.train_head
+    monkeypatch.setattr(
+        fitting_backbone,
+        "train_head",
+        lambda network, features, prepared, settings: (
+            seen.append(len(prepared.examples.train)),
+            heads(network, features, prepared, settings),
+        ),
+    )
+    assert fit_model(asked, material, began=time.monotonic() - 30).history == []  # tuning does not fit
+    assert 40 <= seen[0] < 60
