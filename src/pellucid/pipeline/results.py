@@ -51,7 +51,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "label_errors": as_json(outcome.suspects),
         "findings": findings_of(outcome),
         "folds": outcome.folds,
-        "notes": notes_of(config),
+        **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.going_on is None else {"going_on": outcome.going_on}),
     }
