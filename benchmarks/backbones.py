@@ -70,8 +70,7 @@ def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
     Returns:
         Medians of both, taken in turn.
     """
-    choice = chosen(settings, material_of(dataset))
-    assert choice is not None
+    (choice,) = chosen(settings, material_of(dataset))
     assert dataset.preprocessing is not None
     network = started(choice, settings)
     model = ImageModel(network, dataset.preprocessing, dataset.classes)

@@ -27,7 +27,7 @@ _GROUP_TITLES = {"data": "Data", "network": "Network", "training": "Training", "
 _SETTINGS_HEAD = """\
 # Settings
 
-One table in `src/pellucid/settings.py` feeds the flags of `pellucid train`, the keys of a
+One table in `src/pellucid/settings/table.py` feeds the flags of `pellucid train`, the keys of a
 `--config` file, the parameters of the estimators and this page (written by `make generated`).
 In TOML and Python a name has underscores instead of dashes: `--learning-rate` is `learning_rate`; in
 Python, where `from` is a word of the language, `--from` is `from_`.

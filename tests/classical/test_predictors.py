@@ -149,6 +149,9 @@ def test_budget():
     assert (small.trees, small.examples) == (10, 6000)
     with pytest.raises(ValueError, match="share: 0 is not above 0"):
         Budget.shrunk(0)
+    few = Budget.shrunk(0.25, examples=2_000)  # half of those that there are
+    assert (few.examples, few.screened, few.grown, few.trees) == (1_000, 1_000, 1_000, 50)
+    assert Budget.shrunk(0.25, examples=100).examples == 100  # so few are not shared out
     with pytest.raises(ValueError, match="trees is 0; give at least 1"):
         Budget(trees=0)
 

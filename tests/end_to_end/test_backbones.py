@@ -1,6 +1,7 @@
 """Pretrained backbones through the real command: training, kills, files, answers."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
     assert [name for name in metrics["models"] if not name.endswith("-tuned")] == on
     assert metrics["models"][on[0]]["features"] == "last hidden layer of test-efficientnet"
     config = json.loads((unbroken / "config.json").read_text())
-    assert config["backbone"]["origin"]["name"] == "test-efficientnet"
+    assert config["backbones"][0]["origin"]["name"] == "test-efficientnet"
     lines = [json.loads(line) for line in (unbroken / "history.jsonl").read_text().splitlines()]
     assert {line["model"] for line in lines} == {"test-efficientnet-tuned"}
     assert not (unbroken / "checkpoints").exists()
@@ -69,6 +70,43 @@ def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_
     done = pellucid(*words)
     assert done.returncode == 0, done.stderr
     assert weights_of(run) == weights_of(unbroken)
+
+
+@pytest.mark.usefixtures("unbroken")  # which has filled the cache of pictures
+def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
+    words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]
+    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "4", *words], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    place = tmp_path / "killed" / "config.json"
+    config = json.loads(place.read_text())
+    assert config["backbones"][0]["granted"]["train"] == config["backbones"][0]["train"] == 86
+    # As if the machine had been slower when it was measured.
+    config["backbones"][0]["granted"] |= {"train": 50, "is_tuned": False}
+    place.write_text(json.dumps(config))
+    found = []
+    for saves in ("3", "6"):
+        run = tmp_path / f"again-{saves}"
+        shutil.copytree(tmp_path / "killed", run)
+        words[3] = str(run)
+        again = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, saves, *words], capture_output=True)
+        assert again.returncode == -signal.SIGKILL
+        done = pellucid(*words)
+        assert done.returncode == 0, done.stderr
+        metrics = json.loads((run / "metrics.json").read_text())
+        assert {each["train_examples"] for each in metrics["models"].values()} == {50}
+        assert metrics["notes"] == [config["backbones"][0]["reason"]]
+        found.append(weights_of(run))
+    assert found[0] == found[1]
+    assert "test-efficientnet-tuned" not in found[0]
+
+
+def test_too_short_a_limit_is_refused_before_anything_is_trained(pellucid, photos, tiny, tmp_path):
+    run = tmp_path / "run"
+    done = pellucid(*on_tiny(photos, tiny, run), "--time-limit", "1s")
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert "--time-limit: 0.0 s are left for test-efficientnet, and the features of" in said
+    assert not (run / "config.json").exists()
 
 
 def test_a_run_is_not_resumed_on_other_weights(pellucid, photos, tiny, tmp_path):
@@ -136,6 +174,20 @@ def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, p
     assert done.returncode == 0, done.stderr
     rows = done.stdout.splitlines()[1:]
     assert sum(",china," in row for row in rows) >= 55
+
+
+@pytest.mark.slow
+def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photos, tmp_path, monkeypatch):
+    monkeypatch.delenv("PELLUCID_BACKBONES")
+    run = tmp_path / "run"
+    words = ("--preset", "quick", "--epochs", "2", "--threads", "1", "--no-rivals")
+    done = pellucid("train", photos, "--out", run, *words, "--time-limit", "250s")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert list(metrics["models"]) == ["cnn", *CANDIDATES, *set(metrics["models"]) - {"cnn", *CANDIDATES}]
+    config = json.loads((run / "config.json").read_text())
+    assert config["backbones"][0]["granted"]["train"] == 86
+    assert config["is_limited"]
 
 
 def test_an_estimator_builds_on_a_backbone(photos, tiny, tmp_path):

@@ -1,6 +1,7 @@
 """Which backbone takes part in a run, and why."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.pipeline import backbones
 from pellucid.pipeline.backbones import chosen
+from pellucid.pipeline.choice import Granted, fair_part
 from pellucid.pipeline.preparation import material_of
 from pellucid.settings import Settings
 from photographs import class_folders
+from pretrained.tiny_bert import write_folder
 from tiny_backbone import NAME, tiny_weights
 
 LITE0 = "efficientnet-lite0"
@@ -41,7 +44,7 @@ def texts(tmp_path):
 
 
 def test_the_one_asked_for_takes_part_and_learns_from_all(photos):
-    choice = chosen(Settings(backbone=LITE0), photos)
+    (choice,) = chosen(Settings(backbone=LITE0), photos)
     assert choice.is_asked_for
     assert choice.name == LITE0
     assert np.array_equal(choice.train, photos.train)
@@ -50,7 +53,7 @@ def test_the_one_asked_for_takes_part_and_learns_from_all(photos):
 
 
 def test_one_at_hand_is_considered_for_photographs(photos):
-    choice = chosen(Settings(), photos)
+    (choice,) = chosen(Settings(), photos)
     assert not choice.is_asked_for
     assert choice.name == LITE0
     assert choice.reason.startswith(
@@ -60,26 +63,24 @@ def test_one_at_hand_is_considered_for_photographs(photos):
     assert Origin.from_json(choice.to_json()["origin"]) == choice.origin
 
 
-@pytest.mark.parametrize(
-    "given", [{"backbone": "none"}, {"model": "cnn"}, {"model": "svm"}, {"time_limit": "60s"}], ids=str
-)
+@pytest.mark.parametrize("given", [{"backbone": "none"}, {"model": "cnn"}, {"model": "svm"}], ids=str)
 def test_none_is_considered_where_something_else_was_asked_for(photos, given):
-    assert chosen(Settings(**given), photos) is None
+    assert chosen(Settings(**given), photos) == ()
 
 
 def test_none_is_considered_for_what_is_no_photograph(photos):
     flat = dataclasses.replace(photos, inputs=np.zeros_like(photos.inputs))
-    assert chosen(Settings(), flat) is None
+    assert chosen(Settings(), flat) == ()
 
 
 def test_none_is_considered_where_none_is_installed(photos, monkeypatch):
     monkeypatch.setenv("PELLUCID_BACKBONES", "none")
-    assert chosen(Settings(), photos) is None
+    assert chosen(Settings(), photos) == ()
 
 
 def test_of_many_pictures_a_part_is_drawn_by_seed(photos, monkeypatch):
     monkeypatch.setattr(backbones, "_MOST_PICTURES", 20)
-    first, again, other = (chosen(Settings(seed=seed), photos) for seed in (0, 0, 1))
+    ((first,), (again,), (other,)) = (chosen(Settings(seed=seed), photos) for seed in (0, 0, 1))
     assert len(first.train) == 20
     assert np.array_equal(first.train, again.train)
     assert not np.array_equal(first.train, other.train)
@@ -91,17 +92,29 @@ def test_of_many_pictures_a_part_is_drawn_by_seed(photos, monkeypatch):
 
 
 def test_a_resumed_run_keeps_its_decision(photos):
-    choice = chosen(Settings(), photos)
-    former = {"backbone": choice.to_json()}
-    assert chosen(Settings(), photos, former).name == LITE0
-    assert chosen(Settings(), photos, {}) is None
+    (choice,) = chosen(Settings(), photos)
+    former = {"backbones": [choice.to_json()]}
+    assert [each.name for each in chosen(Settings(), photos, former)] == [LITE0]
+    assert chosen(Settings(), photos, {}) == ()
+
+
+def test_a_resumed_run_keeps_what_a_limit_left_of_its_training_examples(photos):
+    settings = Settings(time_limit="60s")
+    (choice,) = chosen(settings, photos)
+    bound = choice.within(Granted(12, False, 8.0, 3.0), photos, settings.seed, "For want of time.")
+    former = json.loads(json.dumps({"backbones": [bound.to_json()]}))
+    (again,) = chosen(settings, photos, former)
+    assert len(again.train) == 12
+    assert np.array_equal(again.train, bound.train)
+    assert (again.granted, again.reason) == (bound.granted, "For want of time.")
+    assert again.to_json() == bound.to_json()
 
 
 def test_a_resumed_run_refuses_other_weights(photos, tmp_path):
     settings = Settings(backbone=NAME, weights=str(tiny_weights(tmp_path)))
-    former = {"backbone": chosen(settings, photos).to_json()}
+    former = {"backbones": [each.to_json() for each in chosen(settings, photos)]}
     chosen(settings, photos, former)
-    former["backbone"]["origin"]["sha256"] = "0" * 64
+    former["backbones"][0]["origin"]["sha256"] = "0" * 64
     with pytest.raises(UsageError, match="--resume: the weights of test-efficientnet are others than when"):
         chosen(settings, photos, former)
 
@@ -125,7 +138,7 @@ def test_feature_vectors_have_no_backbone(photos):
     vectors = dataclasses.replace(
         photos, inputs=np.zeros((len(photos.labels), 5), np.float32), preprocessing=None
     )
-    assert chosen(Settings(), vectors) is None
+    assert chosen(Settings(), vectors) == ()
     with pytest.raises(UsageError, match="takes pictures, and the inputs are feature vectors"):
         chosen(Settings(backbone=LITE0), vectors)
 
@@ -142,16 +155,45 @@ def test_few_texts_are_read_by_what_is_installed(texts, monkeypatch, tmp_path):
     vectors.write_text("good 1 0 0\nbad 0 1 0\n")
     monkeypatch.setattr(backbones, "at_hand", lambda names: ["glove-6b-50d"])
     monkeypatch.setattr(backbones, "installed", lambda name: vectors)
-    choice = chosen(Settings(), texts)
+    (choice,) = chosen(Settings(), texts)
     assert choice.config.name == "word-vectors"
     assert choice.reason.startswith("There are only 24 texts to learn from, so")
     monkeypatch.setattr(backbones, "_MOST_TEXTS", 5)
-    assert chosen(Settings(), texts) is None
+    assert chosen(Settings(), texts) == ()
 
 
 def test_vectors_of_the_users_own(texts, tmp_path):
     vectors = tmp_path / "words.txt"
     vectors.write_text("good 1 0 0\nbad 0 1 0\n")
-    choice = chosen(Settings(backbone="mine", weights=str(vectors)), texts)
+    (choice,) = chosen(Settings(backbone="mine", weights=str(vectors)), texts)
     assert choice.name == "words"
     assert choice.prepared(texts).encoder is choice.preparation
+
+
+def test_sentences_and_words_are_both_considered_words_first(texts, monkeypatch, tmp_path):
+    vectors = tmp_path / "words.txt"
+    vectors.write_text("good 1 0 0\nbad 0 1 0\n")
+    folder = write_folder(tmp_path / "sentences")
+    places = {"glove-6b-50d": vectors, "all-minilm-l6-v2": folder}
+    monkeypatch.setattr(backbones, "at_hand", lambda names: [name for name in names if name in places])
+    monkeypatch.setattr(backbones, "installed", places.__getitem__)
+    words, sentences = chosen(Settings(), texts)
+    assert (words.config.name, sentences.config.name) == ("word-vectors", "sentence-encoder")
+    assert np.array_equal(words.train, sentences.train)
+
+
+def test_a_part_is_fair_to_every_class_and_lies_within_a_larger_one(photos):
+    classes = [np.isin(photos.train, np.flatnonzero(photos.labels == label)).sum() for label in (0, 1)]
+    small, large = fair_part(photos, 11, seed=4), fair_part(photos, 20, seed=4)
+    assert np.isin(small, large).all()
+    taken = [(photos.labels[large] == label).sum() for label in (0, 1)]
+    wanted = 20 * np.array(classes) / sum(classes)
+    assert np.abs(taken - wanted).max() <= 1
+    assert np.array_equal(fair_part(photos, len(photos.train), seed=4), photos.train)
+
+
+def test_of_numbers_every_part_of_the_range_gives_its_share(photos):
+    values = np.linspace(0.0, 1.0, len(photos.labels))
+    numbers = dataclasses.replace(photos, labels=values, classes=())
+    part = fair_part(numbers, len(numbers.train) // 3, seed=0)
+    assert abs(np.median(values[part]) - np.median(values[numbers.train])) < 0.1

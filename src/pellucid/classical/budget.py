@@ -20,6 +20,7 @@ _LEAST = {
     "products": 10_000_000,
     "screened_texts": 200,
 }
+_OF_EXAMPLES = ("examples", "screened", "screened_texts", "grown", "supported")
 _SCREENING_PART = 4
 
 
@@ -74,11 +75,13 @@ class Budget:
         return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod
-    def shrunk(cls, share: float) -> "Budget":
+    def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
         """A part of the standard budget.
 
         Args:
             share: above 0, at most 1; what the work may cost in comparison.
+            examples: training examples that there are; fewer than the standard budget admits shrink from
+                their own number.
 
         Returns:
             A budget in which examples, candidates and trees are fewer.
@@ -90,6 +93,8 @@ class Budget:
             raise ValueError(f"share: {share} is not above 0 and at most 1")
         root = math.sqrt(share)  # examples and what is learnt from each of them shrink together
         counts = dataclasses.asdict(cls())
+        if examples is not None:
+            counts |= {name: max(1, min(counts[name], examples)) for name in _OF_EXAMPLES}
         return cls(
             **{name: min(count, max(_LEAST[name], round(count * root))) for name, count in counts.items()}
         )

@@ -131,6 +131,31 @@ def deciles(values: Float64[np.ndarray, " pool"], least: int = 15) -> Int64[np.n
     return np.unique(parts, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
+def places_in_strata(
+    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
+    order: Int64[np.ndarray, " n"],
+    *,
+    are_numbers: bool,
+) -> Float64[np.ndarray, " n"]:
+    """Say where each example stands among those of its class: a part holds all that stand below its share.
+
+    Args:
+        labels: class of each example, or its number.
+        order: an order of all examples, drawn by chance.
+        are_numbers: whether the labels are numbers; their deciles then take the place of classes.
+
+    Returns:
+        A place above 0 and below 1 for each. The examples of the smallest places are a part to which every
+        class gives its share, and which lies within each larger part.
+    """
+    strata = deciles(labels.astype(np.float64)) if are_numbers and len(labels) else labels
+    places = np.empty(len(labels))
+    for stratum in np.unique(strata):
+        members = order[strata[order] == stratum]
+        places[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return places
+
+
 def together(
     pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
 ) -> Int64[np.ndarray, " pool"]:

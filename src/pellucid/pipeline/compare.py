@@ -82,20 +82,26 @@ def compare(
             return folder.path
         former = folder.read_json("config.json") if resume else None
         design = _design(folder.path, vary, seeds, given, former)
-        stages = Stages(quiet=quiet)
-        dataset, check = _read(place, design, stages)
-        if former is not None:
-            require_same(place, former["data"], dataset)
-        config = former or comparison_config(place, design, dataset, folder.path)
-        variants = _on_this_machine(make_variants(design.vary, design.given), config["machine"])
-        trials = _prepare(folder, variants, design, dataset)
-        if former is None:
-            folder.write_json("config.json", config)
-        found = _train(variants, design, trials, stages)
-        standings = write_comparison(folder, variants, design, found, (dataset, check), config)
-        folder.prune()
-        _say_end(folder.path, place, variants, design, standings, stages)
+        _work(place, design, folder, former, Stages(quiet=quiet))
     return folder.path
+
+
+def _work(
+    place: str, design: Design, folder: RunFolder, former: Mapping[str, Any] | None, stages: Stages
+) -> None:
+    """Everything between an empty folder, or what a killed comparison left in it, and the finished one."""
+    dataset, check = _read(place, design, stages)
+    if former is not None:
+        require_same(place, former["data"], dataset)
+    config = dict(former or comparison_config(place, design, dataset, folder.path))
+    variants = _on_this_machine(make_variants(design.vary, design.given), config["machine"])
+    trials = _prepare(folder, variants, design, dataset)
+    if former is None:
+        folder.write_json("config.json", config)
+    found = _train(variants, design, trials, stages)
+    standings = write_comparison(folder, variants, design, found, (dataset, check), config)
+    folder.prune()
+    _say_end(folder.path, place, variants, design, standings, stages)
 
 
 def _design(

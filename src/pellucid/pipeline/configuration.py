@@ -2,17 +2,17 @@
 
 import dataclasses
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.data import Dataset
 from pellucid.errors import UsageError
-from pellucid.pipeline.backbones import Choice
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.going_on import GoingOn
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.plan import Plan, data_json, versions
 from pellucid.pipeline.preparation import encoder_json
+from pellucid.pipeline.scene import Scene
 from pellucid.settings import ROWS, Settings
 
 _FORMAT = 1
@@ -54,37 +54,34 @@ def settings_of(given: Mapping[str, Any], former: Mapping[str, Any] | None) -> S
 
 def configuration(
     place: str,
-    settings: Settings,
+    scene: Scene,
     network: Planned | None,
-    dataset: Dataset,
     given: Mapping[str, Any],
-    out: Path,
-    backbone: Choice | None = None,
+    backbones: Sequence[Choice] = (),
     going: GoingOn | None = None,
 ) -> dict[str, Any]:
     """The content of `config.json`.
 
     Args:
         place: DATA.
-        settings: all settings.
+        scene: the run.
         network: how the network is trained; `None` for a classical model alone.
-        dataset: the data.
         given: the settings that were given.
-        out: the run's folder.
-        backbone: a pretrained network that takes part, or `None`.
+        backbones: the pretrained networks that take part.
         going: what the network goes on from; `None` for a fresh one.
 
     Returns:
         JSON.
     """
+    dataset, settings = scene.dataset, scene.settings
     encoder = None if network is None else network.prepared.encoder
     return {
         "format": _FORMAT,
-        "command": _command(place, given, out),
+        "command": _command(place, given, scene.folder.path),
         "settings": dataclasses.asdict(settings),
         "plan": plan_json(settings, None if network is None else network.plan),
         **({} if encoder is None else {"encoder": encoder_json(encoder)}),
-        **({} if backbone is None else {"backbone": backbone.to_json()}),
+        **({"backbones": [each.to_json() for each in backbones]} if backbones else {}),
         "data": data_json(place, dataset),
         **({} if going is None else {"going_on": going.to_json(dataset)}),
         "versions": versions(dataset),
@@ -104,6 +101,19 @@ def plan_json(settings: Settings, plan: Plan | None) -> dict[str, Any]:
     if plan is not None:
         return plan.to_json()
     return {"model": settings.model, "network": None, "recipe": None, "reasons": []}
+
+
+def notes_of(config: Mapping[str, Any]) -> list[str]:
+    """Why pretrained backbones take part in a run, and which are left out.
+
+    Args:
+        config: the content of `config.json`.
+
+    Returns:
+        A sentence or two for each.
+    """
+    keys = "backbones", "backbones_left_out"
+    return [str(each["reason"]) for key in keys for each in config.get(key, ())]
 
 
 def _command(place: str, given: Mapping[str, Any], out: Path) -> str:

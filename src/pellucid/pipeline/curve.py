@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
-from pellucid.data.splitting import deciles
+from pellucid.data.splitting import places_in_strata
 from pellucid.evaluation import LearningCurve, learning_curve
 from pellucid.pipeline.entrants import Entrant, answers
 from pellucid.pipeline.fitting import budget_within, fit_classical
@@ -55,15 +55,10 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
     Returns:
         Ascending positions of each part; parts too small to learn from are left out.
     """
-    labels = dataset.labels[dataset.train]
-    strata = deciles(labels) if dataset.is_numbers else labels
-    places = np.empty(len(strata))
-    order = generator(seed, Purpose.SAMPLE, 2).permutation(len(strata))
-    for stratum in np.unique(strata):
-        members = order[strata[order] == stratum]
-        places[members] = (np.arange(len(members)) + 0.5) / len(members)
+    order = generator(seed, Purpose.SAMPLE, 2).permutation(len(dataset.train))
+    places = places_in_strata(dataset.labels[dataset.train], order, are_numbers=dataset.is_numbers)
     least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
-    shares = PARTS if len(strata) < _MANY else PARTS_OF_MANY
+    shares = PARTS if len(places) < _MANY else PARTS_OF_MANY
     found = [dataset.train[places < share] for share in shares]
     return [positions for positions in found if len(positions) >= least]
 

@@ -1,6 +1,7 @@
 """One model from examples, whichever kind it is: a network, or a classical model alone."""
 
 import dataclasses
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,9 @@ from pellucid.settings import CLASSICAL, Settings, parse_duration
 from pellucid.training.determinism import choose_threads
 
 _FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
+_FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
+"""What the seconds of the whole budget were measured on; larger pictures are made smaller first."""
+
 _SECONDS_A_BYTE = 2e-6
 _LEAST_GRANTED = 0.1
 SHARE_OF_LIMIT = 0.3
@@ -72,16 +76,17 @@ def fit_model(
         require_fitting_inputs(settings, material.takes)
         budget = budget_within(settings, material)
         return FittedModel(fit_classical(settings.model, material, settings, budget)[1], [])
-    if settings.builds_on_backbone:
-        return FittedModel(*fit_on_backbone(settings, material))
     began = time.monotonic() if began is None else began
+    limit = parse_duration(settings.time_limit)
+    if settings.builds_on_backbone:
+        left = None if limit is None else limit - (time.monotonic() - began)
+        return FittedModel(*fit_on_backbone(settings, material, left))
     prepared = prepared_for(network_name(settings, material), material, settings)
     plan = make_plan(settings, prepared)
     recipe = plan.recipe
     if class_weights is not None:
         recipe = dataclasses.replace(recipe, class_weights=class_weights)
     session = session_of(plan.network, prepared, recipe)
-    limit = parse_duration(settings.time_limit)
     if limit is not None:
         session.limit(limit - (time.monotonic() - began), 0, least=LEAST_SHARE * limit)
     network = session.run()
@@ -137,7 +142,7 @@ def budget_within(settings: Settings, material: Material, seconds: float | None 
     """The rivals' budget: counts that follow from the settings and the data, never from the clock.
 
     Under a time limit the rivals may take three tenths of it, going by what they took on two cores on
-    Fashion-MNIST, or for each byte of the bundled mails.
+    Fashion-MNIST, twice as much for each larger picture in colour, or for each byte of the bundled mails.
 
     Args:
         settings: for the time limit.
@@ -151,13 +156,15 @@ def budget_within(settings: Settings, material: Material, seconds: float | None 
     if limit is None:
         return Budget()
     granted = SHARE_OF_LIMIT * limit if seconds is None else max(seconds, _LEAST_GRANTED)
-    share = granted / max(_LEAST_SECONDS, _expected(material))
-    return Budget() if share >= 1 else Budget.shrunk(share)
+    share = granted / max(_LEAST_SECONDS, _expected(material, choose_threads(settings)))
+    return Budget() if share >= 1 else Budget.shrunk(share, len(material.train))
 
 
-def _expected(material: Material) -> float:
+def _expected(material: Material, threads: int) -> float:
     """Seconds that all rivals together may take."""
     inputs, train = material.inputs, material.train
     if isinstance(inputs, Texts):
         return _SECONDS_A_BYTE * float((inputs.offsets[train + 1] - inputs.offsets[train]).sum())
-    return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES)
+    size = math.sqrt(math.prod(inputs.shape[1:]) / _FULL_VALUES)
+    cores = _FULL_CORES / min(_FULL_CORES, threads)
+    return _FULL_SECONDS * min(1.0, len(train) / _FULL_EXAMPLES) * cores * min(_LARGEST, max(1.0, size))

@@ -5,6 +5,7 @@ features serve best where there are few of them.
 """
 
 import copy
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,9 @@ from pellucid.bundle import Model
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Lesson, fit_rival
 from pellucid.classical.scoring import score
 from pellucid.networks import Network
-from pellucid.pipeline.backbones import Choice, chosen
+from pellucid.pipeline.backbone_limits import granted_to, measured, require_time
+from pellucid.pipeline.backbones import chosen
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.frozen import train_head
 from pellucid.pipeline.on_backbone import started
@@ -29,23 +32,24 @@ Fitted = tuple[Model, list[dict[str, Any]]]
 """A model, and one record for each epoch of its fine-tuning."""
 
 
-def fit_on_backbone(settings: Settings, material: Material) -> Fitted:
+def fit_on_backbone(settings: Settings, material: Material, seconds: float | None = None) -> Fitted:
     """Fit the models on a backbone's features, and take the best.
 
     Args:
         settings: what the user asked for; a backbone by name among it.
         material: pictures or texts with their labels; the validation split may be empty.
+        seconds: left of a time limit; `None` without one.
 
     Returns:
         The model, and the history of fine-tuning where that was taken.
 
     Raises:
-        UsageError: the backbone is not known, not installed, or cannot take such inputs.
+        UsageError: the backbone is not known, not installed, cannot take such inputs, or the time is too
+            short for it.
         ModelFileError: its weights are missing, damaged or of another kind.
         DivergedError: the loss stopped being finite.
     """
-    choice = chosen(settings, material)
-    assert choice is not None  # one was asked for by name
+    choice = _choice(settings, material, seconds)
     network, prepared = started(choice, settings), choice.prepared(material)
     features = _features(network, choice, prepared, material, settings)
     found = _simple(network, prepared, features, material, settings)
@@ -55,12 +59,26 @@ def fit_on_backbone(settings: Settings, material: Material) -> Fitted:
     head = unvaried_model_of(network, prepared, material.classes)
     found["head"] = head, _score(head, material, settings)
     history: list[dict[str, Any]] = []
-    if is_tuned(settings, prepared):
+    if is_tuned(settings, choice, prepared):
         tuned, history = _tuned(network, prepared, material, settings)
         if tuned is not None:
             found["tuned"] = tuned, _score(tuned, material, settings)
     best = max(found, key=lambda name: found[name][1])
     return found[best][0], history if best == "tuned" else []
+
+
+def _choice(settings: Settings, material: Material, seconds: float | None) -> Choice:
+    """The backbone that was asked for, with as many examples as fit into the time."""
+    (choice,) = chosen(settings, material)
+    if seconds is None:
+        return choice
+    began = time.perf_counter()
+    cost = measured(choice, material, settings)
+    seconds -= time.perf_counter() - began
+    require_time(choice, cost, seconds)
+    found = granted_to(choice, cost, seconds, material, settings)
+    assert found is not None  # one for which there is time gets a part at least
+    return found
 
 
 def _features(

@@ -1,7 +1,7 @@
 """How a run shares out its time limit: so much for the rivals, the rest for the network, never nothing.
 
-The clock is read twice, before the rivals and before the network. What follows from it is written to
-`config.json` as counts and seconds, which a resumed run takes over.
+The clock is read before the rivals, before pretrained backbones and before the network. What follows from it
+is written to `config.json` as counts and seconds, which a resumed run takes over.
 """
 
 import time
@@ -9,11 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.data import Dataset
+from pellucid.pipeline.backbone_limits import Cost, granted_to, left_out, measured, require_time
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.configuration import plan_json
 from pellucid.pipeline.curve import WITH_CURVE, is_wanted
 from pellucid.pipeline.fitting import LEAST_SHARE, SHARE_OF_LIMIT
 from pellucid.pipeline.neural import Planned, limited
+from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.run_folder import RunFolder
+from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings, parse_duration
 
@@ -42,7 +46,13 @@ class Allotted(NamedTuple):
         return {_KEY: {"names": list(self.names), "seconds": self.seconds}}
 
 
-def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any], stages: Stages) -> Allotted:
+def allotted(
+    names: Sequence[str],
+    settings: Settings,
+    config: Mapping[str, Any],
+    stages: Stages,
+    set_aside: float = 0.0,
+) -> Allotted:
     """Share out a time limit before the first rival is trained.
 
     The rivals get three tenths of the limit, or half of what is left where reading and planning took
@@ -53,6 +63,7 @@ def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any]
         settings: for the limit.
         config: of the run; one being resumed holds what was decided.
         stages: says what is left out, and knows when the run began.
+        set_aside: seconds that a backbone needs at least.
 
     Returns:
         The models to train, and the time for them.
@@ -64,7 +75,7 @@ def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any]
     if kept is not None:
         return Allotted(tuple(kept["names"]), float(kept["seconds"]))
     spent = time.monotonic() - stages.began
-    seconds = round(seconds_for_rivals(settings, limit - spent), 1)
+    seconds = round(seconds_for_rivals(settings, limit - spent - set_aside), 1)
     first, late = tuple(names[:_QUICK_RIVALS]), names[_QUICK_RIVALS:]
     if seconds >= _LEAST_FOR_ALL_RIVALS or not late:
         return Allotted(tuple(names), seconds)
@@ -76,8 +87,78 @@ def allotted(names: Sequence[str], settings: Settings, config: Mapping[str, Any]
     return Allotted(first, seconds)
 
 
+def costs_of(backbones: Sequence[Choice], scene: Scene) -> list[Cost]:
+    """Measure pretrained backbones under a time limit, before anything is trained.
+
+    Args:
+        backbones: those that take part.
+        scene: the run.
+
+    Returns:
+        What each costs; nothing without a limit, or where a run being resumed holds what was decided.
+
+    Raises:
+        UsageError: there is too little time for one that was asked for.
+    """
+    _, dataset, settings, stages = scene
+    limit = parse_duration(settings.time_limit)
+    if limit is None or all(each.granted is not None for each in backbones):
+        return []
+    found = []
+    for choice in backbones:
+        with stages.stage(f"measuring {choice.name}") as stage:
+            cost = measured(choice, material_of(dataset), settings, len(dataset.test))
+            stage.words = f"measured {choice.name}: {1 / cost.example:,.0f} {dataset.noun}s per second"
+        if choice.is_asked_for:
+            left = limit - (time.monotonic() - stages.began)
+            require_time(choice, cost, seconds_for_network(settings, left))
+        found.append(cost)
+    return found
+
+
+def share_out(
+    backbones: Sequence[Choice], costs: Sequence[Cost], config: dict[str, Any], scene: Scene
+) -> tuple[tuple[Choice, ...], dict[str, Any]]:
+    """Bound what pretrained backbones learn from by what is left of a time limit, once.
+
+    Args:
+        backbones: simplest first.
+        costs: of each, from `costs_of`.
+        config: of the run.
+        scene: the run; its `config.json` is written anew.
+
+    Returns:
+        Those for which there is time, and the configuration that holds what they are granted.
+    """
+    folder, dataset, settings, stages = scene
+    if not costs:
+        return tuple(backbones), config
+    left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)
+    are_asked_for = any(each.is_asked_for for each in backbones)
+    seconds = seconds_for_backbones(settings, left, are_asked_for=are_asked_for)
+    kept: list[Choice] = []
+    without: list[dict[str, str]] = []
+    for choice, cost in zip(backbones, costs, strict=True):
+        found = granted_to(choice, cost, seconds, material_of(dataset), settings)
+        if found is None or found.granted is None:
+            without.append({"name": choice.name, "reason": left_out(choice, settings)})
+            stages.paragraph(without[-1]["reason"])
+            continue
+        seconds -= found.granted.seconds_before + found.granted.seconds_after
+        kept.append(found)
+        stages.paragraph(found.reason)
+    config = {**config, "backbones": [each.to_json() for each in kept], "backbones_left_out": without}
+    folder.write_json("config.json", config)
+    return tuple(kept), config
+
+
 def within_limit(
-    folder: RunFolder, network: Planned, dataset: Dataset, config: dict[str, Any], stages: Stages
+    folder: RunFolder,
+    network: Planned,
+    dataset: Dataset,
+    config: dict[str, Any],
+    stages: Stages,
+    set_aside: float = 0.0,
 ) -> tuple[Planned, dict[str, Any]]:
     """Turn what is left of a time limit into steps, once; the number is saved and reused.
 
@@ -87,6 +168,7 @@ def within_limit(
         dataset: what is scored afterwards.
         config: of the run.
         stages: says how many steps fit.
+        set_aside: seconds for what the backbones beside it will take afterwards.
 
     Returns:
         The network with its steps, and the configuration that holds their number.
@@ -99,7 +181,7 @@ def within_limit(
     if limit is None or config.get("is_limited"):
         return network, config
     spent = time.monotonic() - stages.began
-    left, least = seconds_for_network(settings, limit - spent), LEAST_SHARE * limit
+    left, least = seconds_for_network(settings, limit - spent - set_aside), LEAST_SHARE * limit
     network = limited(network, left, dataset, least)
     steps = f"{network.plan.recipe.total_steps:,} steps"
     if left < least:
@@ -140,6 +222,22 @@ def seconds_for_network(settings: Settings, left: float) -> float:
     """
     limit = parse_duration(settings.time_limit) or left
     return (left - _reserved(settings, limit)) / (WITH_CURVE if is_wanted(settings) else 1.0)
+
+
+def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: bool) -> float:
+    """What pretrained backbones may take of the seconds left.
+
+    Args:
+        settings: for the limit and for what comes after them.
+        left: seconds of the limit after the rivals.
+        are_asked_for: whether one is the run's network; those beside one leave it half or more.
+
+    Returns:
+        Seconds; below 0 where none are left.
+    """
+    whole = seconds_for_network(settings, left)
+    limit = parse_duration(settings.time_limit) or left
+    return whole if are_asked_for else min(SHARE_OF_LIMIT * limit, whole / 2)
 
 
 def _reserved(settings: Settings, limit: float) -> float:

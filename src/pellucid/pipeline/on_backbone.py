@@ -11,7 +11,7 @@ import torch
 
 from pellucid.data.wording import count_of
 from pellucid.networks import Network
-from pellucid.pipeline.backbones import Choice
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.features import Features, compute_features
 from pellucid.pipeline.frozen import frozen_entrants
@@ -24,27 +24,30 @@ from pellucid.training.memory import keep_freed_memory
 from pellucid.training.state import Record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Built:
     """What came of a backbone.
 
     Attributes:
-        entrants: every model on it, simplest first; none where no backbone takes part.
+        choice: the backbone.
+        network: the same as layers, the head trained on frozen features.
+        prepared: what its layers read.
+        entrants: every model on it, simplest first.
         history: one record for each epoch of fine-tuning.
-        prepared: what its layers read; `None` where no backbone takes part.
     """
 
-    entrants: Sequence[Entrant] = ()
+    choice: Choice
+    network: Network
+    prepared: Prepared
+    entrants: Sequence[Entrant]
     history: Sequence[Record] = ()
-    prepared: Prepared | None = None
 
 
-def build_on(choice: Choice, before: Sequence[Mapping[str, Any]], scene: Scene) -> Built:
-    """Compute the features, train every model on them, and fine-tune where that pays.
+def build_on(choice: Choice, scene: Scene) -> Built:
+    """Compute the features, and train every model on them.
 
     Args:
         choice: the backbone.
-        before: records of the history so far.
         scene: the run.
 
     Returns:
@@ -52,8 +55,7 @@ def build_on(choice: Choice, before: Sequence[Mapping[str, Any]], scene: Scene) 
 
     Raises:
         DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; what was finished is kept.
-        StorageError: the disk is full or not writable.
+        StorageError: the disk is full or not writable; finished blocks of features are kept.
     """
     network, prepared = started(choice, scene.settings), choice.prepared(material_of(scene.dataset))
     began = time.perf_counter()
@@ -61,10 +63,30 @@ def build_on(choice: Choice, before: Sequence[Mapping[str, Any]], scene: Scene) 
     seconds = (time.perf_counter() - began) * len(choice.train) / len(features.positions)
     entrants = frozen_entrants(choice.name, network, prepared, features, scene)
     entrants = [dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in entrants]
-    if not is_tuned(scene.settings, prepared):
-        return Built(entrants, (), prepared)
-    tuned = tune(entrants[-1], network, prepared, before, scene)
-    return Built([*entrants, *filter(None, [tuned.entrant])], tuned.history, prepared)
+    return Built(choice, network, prepared, entrants)
+
+
+def tune_further(built: Built, before: Sequence[Mapping[str, Any]], scene: Scene) -> Built:
+    """Fine-tune a backbone where that is wanted, fits into a time limit and pays.
+
+    Args:
+        built: the models on its frozen features.
+        before: records of the history so far.
+        scene: the run.
+
+    Returns:
+        The models, the tuned network last where it paid.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        InterruptedRun: a signal came; what was finished is kept.
+        StorageError: the disk is full or not writable.
+    """
+    if not is_tuned(scene.settings, built.choice, built.prepared):
+        return built
+    tuned = tune(built.entrants[-1], built.network, built.prepared, before, scene)
+    entrants = [*built.entrants, *filter(None, [tuned.entrant])]
+    return dataclasses.replace(built, entrants=entrants, history=tuned.history)
 
 
 def started(choice: Choice, settings: Settings) -> Network:

@@ -12,7 +12,7 @@ from pellucid.bundle import Answers, Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.pipeline.answers import Answer, answers_to, check_ending
-from pellucid.pipeline.incoming import Block, first_few, incoming, noun_of
+from pellucid.pipeline.incoming import Block, Incoming, first_few, incoming, noun_of
 from pellucid.settings import BASELINES, Settings
 
 _Said = tuple[str | float, float | None, tuple[float, ...]]
@@ -80,11 +80,33 @@ def predict(
     asked = incoming(model, inputs, settings)
     if with_probabilities and model.is_numbers:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
+    gathering = None if model.detector is None else Gathering(model.detector, model.classes)
+    unreadable, warnings = _labelled(model, asked, out, gathering, with_probabilities, progress)
+    noun = noun_of(model)
+    return Predicted(
+        noun=noun,
+        labelled=len(asked.names) - unreadable,
+        unreadable=unreadable,
+        unlike=None if gathering is None else gathering.alarms,
+        expected=0.0 if model.detector is None else model.detector.rate,
+        drift=None if gathering is None else gathering.drift(noun),
+        warnings=(*asked.warnings, *first_few(warnings, noun), *_same_for_all(Path(run), noun)),
+    )
+
+
+def _labelled(
+    model: Model,
+    asked: Incoming,
+    out: Path | None,
+    gathering: Gathering | None,
+    with_probabilities: bool,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[int, list[str]]:
+    """Write a row for each input; how many could not be read, and what is to be warned of."""
     done, unreadable, total = 0, 0, len(asked.names)
     warnings: list[str] = []
     names = iter(asked.names)
     classes = model.classes if with_probabilities else ()
-    gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     with answers_to(out, classes, are_numbers=model.is_numbers) as write:
         for block in asked.blocks:
             said = model.answer(block.inputs)
@@ -97,19 +119,7 @@ def predict(
             unreadable += sum(answer.label is None for answer in answers)
             if progress is not None:
                 progress(done, total)
-    return Predicted(
-        noun=noun_of(model),
-        labelled=total - unreadable,
-        unreadable=unreadable,
-        unlike=None if gathering is None else gathering.alarms,
-        expected=0.0 if model.detector is None else model.detector.rate,
-        drift=None if gathering is None else gathering.drift(noun_of(model)),
-        warnings=(
-            *asked.warnings,
-            *first_few(warnings, noun_of(model)),
-            *_same_for_all(Path(run), noun_of(model)),
-        ),
-    )
+    return unreadable, warnings
 
 
 def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:

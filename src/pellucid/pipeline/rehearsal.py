@@ -19,7 +19,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.data import Dataset
 from pellucid.data.digests import array_digests
-from pellucid.data.splitting import deciles
+from pellucid.data.splitting import places_in_strata
 from pellucid.data.spool import Spool
 from pellucid.data.text_copies import text_digests
 from pellucid.data.texts import Texts, TextWriter
@@ -134,11 +134,7 @@ class _Pool:
         """So many of the positions of each data set, each class giving its share."""
         every, owners = np.concatenate(self._positions), self._owners()
         values = np.concatenate(self.labels_of(self._positions))
-        strata = deciles(values) if self._is_numbers and len(values) else values
-        order, places = draws.permutation(len(every)), np.empty(len(every))
-        for stratum in np.unique(strata):
-            members = order[strata[order] == stratum]
-            places[members] = (np.arange(len(members)) + 0.5) / len(members)
+        places = places_in_strata(values, draws.permutation(len(every)), are_numbers=self._is_numbers)
         is_taken = np.zeros(len(every), bool)
         is_taken[np.argsort(places, kind="stable")[:wanted]] = True
         return [every[is_taken & (owners == owner)] for owner in range(len(self._positions))]

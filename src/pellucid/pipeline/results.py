@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.bundle import save
 from pellucid.files import link_folder, make_folder, write_file
+from pellucid.pipeline.configuration import notes_of
 from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.findings import findings_of
 from pellucid.pipeline.outcome import Outcome
@@ -50,6 +51,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "label_errors": as_json(outcome.suspects),
         "findings": findings_of(outcome),
         "folds": outcome.folds,
+        **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.going_on is None else {"going_on": outcome.going_on}),
     }

@@ -15,9 +15,10 @@ from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
 from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.testing import Tested
+from pellucid.settings import Settings
 from pellucid.training.determinism import Purpose, generator
 
-MOST_STAND_INS = 300
+_MOST, _MOST_WITHIN_LIMIT = 300, 100
 _DRAW = 6
 _PIECES = 4
 
@@ -25,7 +26,7 @@ Pictures = UInt8[np.ndarray, "n height width channels"]
 
 
 def judge_detectors(
-    entrants: Sequence[Entrant], tested: Mapping[str, Tested], dataset: Dataset, seed: int
+    entrants: Sequence[Entrant], tested: Mapping[str, Tested], dataset: Dataset, settings: Settings
 ) -> dict[str, dict[str, Any]]:
     """Say how well the detector of each model did.
 
@@ -33,7 +34,7 @@ def judge_detectors(
         entrants: the models.
         tested: what each said on the test split.
         dataset: for the test inputs that stand-ins are made of.
-        seed: of the draws.
+        settings: for the seed; under a time limit fewer stand-ins are made.
 
     Returns:
         The form of `models.NAME.unlike` in `metrics.json`, for each model with a detector; nothing
@@ -41,8 +42,9 @@ def judge_detectors(
     """
     if len(dataset.test) == 0:
         return {}
-    draws = generator(seed, Purpose.SAMPLE, _DRAW)
-    places = np.sort(draws.permutation(dataset.test)[:MOST_STAND_INS])
+    draws = generator(settings.seed, Purpose.SAMPLE, _DRAW)
+    most = _MOST if settings.time_limit is None else _MOST_WITHIN_LIMIT
+    places = np.sort(draws.permutation(dataset.test)[:most])
     foreign = stand_ins(dataset.inputs[places], draws)
     areas: dict[Hashable, dict[str, float]] = {}
     found = {}
@@ -67,7 +69,7 @@ def judge_detectors(
 
 
 def most_stand_ins(test: int) -> int:
-    """How many stand-ins a network is asked about.
+    """How many stand-ins a network is asked about under a time limit.
 
     Args:
         test: test examples.
@@ -75,7 +77,7 @@ def most_stand_ins(test: int) -> int:
     Returns:
         At most so many of all kinds.
     """
-    return len(_OF_PICTURES) * min(test, MOST_STAND_INS)
+    return len(_OF_PICTURES) * min(test, _MOST_WITHIN_LIMIT)
 
 
 def stand_ins(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:

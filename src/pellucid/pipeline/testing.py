@@ -21,7 +21,8 @@ from pellucid.evaluation import (
 from pellucid.pipeline.entrants import Entrant, answers, answers_and_novelty
 from pellucid.pipeline.preparation import Prepared
 
-_TIMED = 32
+TIMED_EXAMPLES = 32
+"""Test examples by which the speed of a model with a short way is judged."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def test_once(entrants: Sequence[Entrant], dataset: Dataset) -> dict[str, Tested
 
 def _by_the_long_way(entrant: Entrant, dataset: Dataset) -> float:
     """Seconds that a model which has a short way would take for the test split, judged by a few examples."""
-    some = dataset.test[:_TIMED]
+    some = dataset.test[:TIMED_EXAMPLES]
     began = time.perf_counter()
     answers(entrant.model.at(1.0), dataset, some)
     return (time.perf_counter() - began) * len(dataset.test) / max(1, len(some))

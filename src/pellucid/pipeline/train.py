@@ -1,46 +1,42 @@
 """The straight way of `train`: read → check → split → train → calibrate → recommend → test once → report."""
 
-import dataclasses
 import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.data import Check, Dataset, prepare, write_ledger
-from pellucid.data.wording import count_of
+from pellucid.data import Check, Dataset, prepare
 from pellucid.files import make_folder
-from pellucid.pipeline.backbones import Choice, chosen
+from pellucid.pipeline.backbone_limits import Cost
+from pellucid.pipeline.backbones import chosen
+from pellucid.pipeline.choice import Choice
+from pellucid.pipeline.concluding import classical_names, conclude, with_backbone
 from pellucid.pipeline.configuration import configuration, settings_of
 from pellucid.pipeline.contradictions import require_place_of_its_own
-from pellucid.pipeline.curve import draw_curve, is_wanted
-from pellucid.pipeline.detecting import with_detectors
-from pellucid.pipeline.entrants import Entrant, calibrated
+from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.findings import findings_line
-from pellucid.pipeline.folds import cross_validate, require_foldable
-from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall, recommended_on
-from pellucid.pipeline.going_on_metrics import going_on_metrics, going_on_said
+from pellucid.pipeline.folds import require_foldable
+from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall
+from pellucid.pipeline.going_on_metrics import going_on_said
 from pellucid.pipeline.going_on_plan import plan_on
-from pellucid.pipeline.limits import Allotted, allotted, within_limit
+from pellucid.pipeline.limits import Allotted, allotted, costs_of, share_out, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
-from pellucid.pipeline.on_backbone import Built, build_on
+from pellucid.pipeline.on_backbone import Built, build_on, tune_further
 from pellucid.pipeline.on_network import on_network
-from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.plan import require_same, versions
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.results import write_results
-from pellucid.pipeline.rivals import has_rivals, rival_names, train_rivals
+from pellucid.pipeline.rivals import has_rivals, train_rivals
 from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
-from pellucid.pipeline.stand_ins import judge_detectors
 from pellucid.pipeline.starting_point import keep
-from pellucid.pipeline.suspects import find_suspects
-from pellucid.pipeline.testing import test_once, text_facts
 from pellucid.settings import CLASSICAL, Settings, name_of
+from pellucid.training.determinism import choose_threads, pinned
 
 
 def train(
@@ -87,56 +83,106 @@ def train(
         former = folder.read_json("config.json") if resume else None
         settings = settings_of(given, former)
         stages = Stages(quiet=quiet, began=began)
-        going = begin(settings, given, folder.checkpoints, former)
-        dataset, check = _read(place, settings, stages, going)
-        require_fitting_model(settings, is_numbers=dataset.is_numbers)
-        require_fitting_inputs(settings, material_of(dataset).takes)
-        require_foldable(dataset, settings)
-        if former is not None:
-            require_same(place, former["data"], dataset)
-            _say_versions(former["versions"], dataset, stages)
-        backbone = _backbone(going, settings, dataset, former, stages)
-        going, network = _planned(going, settings, dataset, former, stages)
-        config = former or configuration(
-            place, settings, network, dataset, given, folder.path, backbone, going
-        )
-        names = _classical(settings, dataset)
-        is_alone = network is None and backbone is None
-        rivals = Allotted(names, None) if is_alone else allotted(names, settings, config, stages)
-        config = {**config, **rivals.to_json()}
-        if former is None:
-            folder.write_json("config.json", config)
-        make_folder(folder.checkpoints)
-        if going is not None:
-            keep(going.start, folder.checkpoints)
-        scene = Scene(folder, dataset, settings, stages)
-        entrants = train_rivals(rivals.names, dataset, settings, folder.checkpoints, stages, rivals.seconds)
-        network, config, neural = _train_neural(network, config, scene)
-        history = [] if network is None else network.session.state.history
-        built = Built() if backbone is None else build_on(backbone, history, scene)
-        outcome = _conclude(
-            folder, [*entrants, *neural, *built.entrants], network, going, (dataset, check), config, stages
-        )
-        outcome = _with_backbone(outcome, backbone, built)
-        with stages.stage("writing models and report"):
-            write_results(folder, outcome)
-        folder.prune()
-        _say_end(Run(folder.path), dataset, stages, outcome.going_on)
+        with pinned(choose_threads(settings)):
+            _work(place, given, settings, former, folder, stages)
     return Run(folder.path)
 
 
+def _work(
+    place: str,
+    given: Mapping[str, Any],
+    settings: Settings,
+    former: Mapping[str, Any] | None,
+    folder: RunFolder,
+    stages: Stages,
+) -> None:
+    """Everything between an empty folder, or what a killed run left in it, and the finished run."""
+    going = begin(settings, given, folder.checkpoints, former)
+    dataset, check = _read(place, settings, stages, going)
+    scene = Scene(folder, dataset, settings, stages)
+    _require_fitting(place, former, scene)
+    backbones = _backbones(going, former, scene)
+    going, network = _planned(going, former, scene)
+    costs = costs_of(backbones, scene)
+    config = dict(former or configuration(place, scene, network, given, backbones, going))
+    if former is None:
+        folder.write_json("config.json", config)
+    rivals, config = _allotted(network, backbones, costs, config, scene)
+    make_folder(folder.checkpoints)
+    if going is not None:
+        keep(going.start, folder.checkpoints)
+    entrants = train_rivals(rivals.names, dataset, settings, folder.checkpoints, stages, rivals.seconds)
+    backbones, config = share_out(backbones, costs, config, scene)
+    built = [build_on(choice, scene) for choice in backbones]
+    network, config, neural = _train_neural(network, backbones, config, scene)
+    built = _tuned(built, network, scene)
+    on_backbones = [entrant for each in built for entrant in each.entrants]
+    outcome = conclude([*entrants, *neural, *on_backbones], network, going, check, config, scene)
+    with stages.stage("writing models and report"):
+        write_results(folder, with_backbone(outcome, built))
+    folder.prune()
+    _say_end(Run(folder.path), dataset, stages, outcome.going_on)
+
+
+def _require_fitting(place: str, former: Mapping[str, Any] | None, scene: Scene) -> None:
+    """Refuse settings that contradict the data, and data other than that of the run being resumed.
+
+    Raises:
+        UsageError: a setting does.
+        DataError: the data is another, or cannot be divided into folds.
+    """
+    dataset, settings = scene.dataset, scene.settings
+    require_fitting_model(settings, is_numbers=dataset.is_numbers)
+    require_fitting_inputs(settings, material_of(dataset).takes)
+    require_foldable(dataset, settings)
+    if former is not None:
+        require_same(place, former["data"], dataset)
+        _say_versions(former["versions"], dataset, scene.stages)
+
+
+def _allotted(
+    network: Planned | None,
+    backbones: Sequence[Choice],
+    costs: Sequence[Cost],
+    config: dict[str, Any],
+    scene: Scene,
+) -> tuple[Allotted, dict[str, Any]]:
+    """The classical models to train, with their time, and the configuration that holds both."""
+    folder, dataset, settings, stages = scene
+    names = classical_names(settings, dataset)
+    if network is None and not backbones:
+        return Allotted(names, None), config
+    needed = sum(each.needed(each.least) for each in costs) if settings.builds_on_backbone else 0.0
+    rivals = allotted(names, settings, config, stages, needed)
+    if rivals.seconds is not None:
+        config = {**config, **rivals.to_json()}
+        folder.write_json("config.json", config)
+    return rivals, config
+
+
 def _train_neural(
-    network: Planned | None, config: dict[str, Any], scene: Scene
+    network: Planned | None, backbones: Sequence[Choice], config: dict[str, Any], scene: Scene
 ) -> tuple[Planned | None, dict[str, Any], list[Entrant]]:
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if network is None:
         return None, config, []
     folder, dataset, settings, stages = scene
-    network, config = within_limit(folder, network, dataset, config, stages)
+    set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
+    network, config = within_limit(folder, network, dataset, config, stages, set_aside)
     entrants = [train_network(folder, network, dataset, config["data"], stages)]
     if has_rivals(settings, dataset):
         entrants += on_network(dataset, entrants[-1], settings, stages)
     return network, config, entrants
+
+
+def _tuned(built: Sequence[Built], network: Planned | None, scene: Scene) -> list[Built]:
+    """Fine-tune every backbone, its records of the history behind those of the network."""
+    history: list[Mapping[str, Any]] = [] if network is None else [*network.session.state.history]
+    found = []
+    for each in built:
+        found.append(tune_further(each, history, scene))
+        history += found[-1].history
+    return found
 
 
 def _read(place: str, settings: Settings, stages: Stages, going: GoingOn | None) -> tuple[Dataset, Check]:
@@ -147,48 +193,27 @@ def _read(place: str, settings: Settings, stages: Stages, going: GoingOn | None)
     return dataset, check
 
 
-def _backbone(
-    going: GoingOn | None,
-    settings: Settings,
-    dataset: Dataset,
-    former: Mapping[str, Any] | None,
-    stages: Stages,
-) -> Choice | None:
-    """The pretrained network that takes part; none where a trained one goes on."""
-    backbone = None if going is not None else chosen(settings, material_of(dataset), former)
-    if backbone is not None and not backbone.is_asked_for:
-        stages.paragraph(backbone.reason)
-    return backbone
+def _backbones(going: GoingOn | None, former: Mapping[str, Any] | None, scene: Scene) -> tuple[Choice, ...]:
+    """The pretrained networks that take part; none where a trained one goes on."""
+    if going is not None:
+        return ()
+    backbones = chosen(scene.settings, material_of(scene.dataset), former)
+    for each in backbones:
+        if not each.is_asked_for and (scene.settings.time_limit is None or each.granted is not None):
+            scene.stages.paragraph(each.reason)
+    return backbones
 
 
 def _planned(
-    going: GoingOn | None,
-    settings: Settings,
-    dataset: Dataset,
-    former: Mapping[str, Any] | None,
-    stages: Stages,
+    going: GoingOn | None, former: Mapping[str, Any] | None, scene: Scene
 ) -> tuple[GoingOn | None, Planned | None]:
     """The network to train, a fresh one or one that goes on with what it rehearses; or none."""
+    _, dataset, settings, stages = scene
     if going is None:
         is_other = settings.model in CLASSICAL or settings.builds_on_backbone
         return None, None if is_other else planned(settings, dataset, former, stages)
     going = recall(going, dataset, settings, former, stages)
     return going, plan_on(going, dataset, settings, former, stages)
-
-
-def _classical(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
-    """The classical models to train: one alone, the network's rivals, or none."""
-    if settings.model in CLASSICAL:
-        return (settings.model,)
-    return rival_names(dataset) if has_rivals(settings, dataset) else ()
-
-
-def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Dataset) -> tuple[str, ...]:
-    """The models that cross-validation trains anew: the network and its rivals, or one alone."""
-    names = [] if network is None else [network.plan.name]
-    if settings.builds_on_backbone:
-        names = [str(settings.backbone)]
-    return (*_classical(settings, dataset), *names)
 
 
 def _say_versions(before: Mapping[str, str], dataset: Dataset, stages: Stages) -> None:
@@ -197,72 +222,6 @@ def _say_versions(before: Mapping[str, str], dataset: Dataset, stages: Stages) -
             stages.line(
                 f"warning: {name} was {before.get(name)}, is {now}; weights may differ from an unbroken run"
             )
-
-
-def _conclude(
-    folder: RunFolder,
-    entrants: Sequence[Entrant],
-    network: Planned | None,
-    going: GoingOn | None,
-    data: tuple[Dataset, Check],
-    config: Mapping[str, Any],
-    stages: Stages,
-) -> Outcome:
-    """Calibrate and recommend on validation, draw the learning curve, and look at the test split once."""
-    dataset, check = data
-    settings = Settings(**config["settings"])
-    entrants = calibrated(entrants, dataset)
-    with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
-        entrants = with_detectors(entrants, material_of(dataset), settings.seed)
-    recommendation = recommended_on(going, entrants, dataset, settings)
-    curve = (
-        draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
-        if is_wanted(settings) and (network is not None or has_rivals(settings, dataset))
-        else None
-    )
-    folds = cross_validate(
-        dataset, settings, _trained_by_folds(settings, network, dataset), folder.checkpoints, stages
-    )
-    with stages.stage("testing every model once") as stage:
-        tested = test_once(entrants, dataset)
-        stage.words = (
-            f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
-        )
-        novelty = judge_detectors(entrants, tested, dataset, settings.seed)
-    found = None
-    if going is not None:
-        with stages.stage("measuring what was forgotten"):
-            found = going_on_metrics(going, dataset, entrants, recommendation.name, tested, config)
-    suspects = None
-    if not dataset.is_numbers:
-        chosen = next(each for each in entrants if each.name == recommendation.name)
-        said = tested[recommendation.name].answers
-        suspects = find_suspects(dataset, chosen, said, settings, stages)
-    return Outcome(
-        dataset=dataset,
-        check=check,
-        ledger=write_ledger(folder.path, dataset, check).name,
-        config=config,
-        history=[] if network is None else network.session.state.history,
-        network=None if network is None else network.plan.network,
-        entrants=entrants,
-        recommendation=recommendation,
-        tested=tested,
-        curve=curve,
-        suspects=suspects,
-        folds=folds,
-        novelty=novelty,
-        text=None if network is None else text_facts(network.prepared, dataset),
-        going_on=found,
-    )
-
-
-def _with_backbone(outcome: Outcome, backbone: Choice | None, built: Built) -> Outcome:
-    """Let the report speak of the backbone where it is the run's network, or a model on it is recommended."""
-    names = {each.name for each in built.entrants}
-    if backbone is None or not (backbone.is_asked_for or outcome.recommendation.name in names):
-        return outcome
-    return dataclasses.replace(outcome, network=backbone.config, history=built.history)
 
 
 def _say_end(run: Run, dataset: Dataset, stages: Stages, going_on: Mapping[str, Any] | None) -> None:

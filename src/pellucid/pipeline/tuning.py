@@ -15,6 +15,7 @@ from typing import Any
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.networks import Network
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.entrants import Entrant, with_validation
 from pellucid.pipeline.plan import make_recipe
 from pellucid.pipeline.preparation import Prepared, model_of
@@ -32,7 +33,14 @@ _PASSES = {"quick": 0, "standard": 1_500, "best": 12_000}
 
 _MOST_EPOCHS = 20
 _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+_WORDS = "word-vectors"
+"""A network of one layer below its head, which stays as it is."""
+
+_LIKE = "text-cnn"
+"""Whose rule holds for a network of texts in what is not said here."""
+
 _PATIENCE = 2
+_COST_OF_STEP = 3
 SUFFIX = "-tuned"
 
 
@@ -49,18 +57,41 @@ class Tuned:
     history: Sequence[Record]
 
 
-def is_tuned(settings: Settings, prepared: Prepared) -> bool:
-    """Whether tuning is tried at all: it needs validation examples, and a preset that spends something on it.
+def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
+    """Whether tuning is tried at all.
+
+    It needs validation examples, layers that can be trained one above the other, a preset that spends
+    something on it, and room within a time limit.
 
     Args:
-        settings: preset, epochs and time limit; under a limit there is no time for it.
+        settings: preset and epochs.
+        choice: the backbone.
         prepared: what the network trains on.
 
     Returns:
         Whether it is.
     """
-    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and settings.time_limit is None
-    return is_wanted and len(prepared.examples.validation) > 0
+    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
+    fits = choice.granted is None or choice.granted.is_tuned
+    return is_wanted and fits and len(prepared.examples.validation) > 0
+
+
+def passes_of_tuning(settings: Settings, prepared: Prepared) -> int:
+    """What tuning costs at most: how often one example would have to go through the network for as long.
+
+    A step goes forward and back, which takes about three times as long as forward alone; validation is
+    asked after every epoch and once before the first.
+
+    Args:
+        settings: what the user asked for.
+        prepared: what the network trains on.
+
+    Returns:
+        Passes of all stages together.
+    """
+    recipe = tuning_recipe(settings, prepared)
+    trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
+    return len(STAGES) * (trained + (recipe.epochs + 1) * len(prepared.examples.validation))
 
 
 def tune(
@@ -168,7 +199,8 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
         The recipe.
     """
     examples = len(prepared.examples.train)
-    chosen = make_recipe(settings, prepared).recipe
+    named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
+    chosen = make_recipe(settings, named).recipe
     batch_size = settings.batch_size or min(_BATCH, max(1, examples))
     per_epoch = batches_per_epoch(examples, batch_size)
     passes = _PASSES[settings.preset]

@@ -89,7 +89,14 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "metric": _selection(facts),
         "pairings": pairings(facts, facts.metrics.get("comparisons")),
         "folds": folds.read(facts),
+        "notes": _notes(facts),
     }
+
+
+def _notes(facts: ReportFacts) -> Sequence[str]:
+    """What is to be said about pretrained backbones."""
+    notes = facts.metrics.get("notes")
+    return [str(each) for each in notes] if isinstance(notes, list) else []
 
 
 def _row(

@@ -1,0 +1,146 @@
+"""The end of the straight way: every model calibrated, one recommended, all tested once."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.data import Check, Dataset, write_ledger
+from pellucid.data.wording import count_of
+from pellucid.pipeline.curve import draw_curve, is_wanted
+from pellucid.pipeline.detecting import with_detectors
+from pellucid.pipeline.entrants import Entrant, calibrated
+from pellucid.pipeline.folds import cross_validate
+from pellucid.pipeline.going_on import GoingOn, recommended_on
+from pellucid.pipeline.going_on_metrics import going_on_metrics
+from pellucid.pipeline.neural import Planned
+from pellucid.pipeline.on_backbone import Built
+from pellucid.pipeline.outcome import Outcome
+from pellucid.pipeline.preparation import material_of
+from pellucid.pipeline.rivals import has_rivals, rival_names
+from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.stand_ins import judge_detectors
+from pellucid.pipeline.suspects import find_suspects
+from pellucid.pipeline.testing import Tested, test_once, text_facts
+from pellucid.reports import Suspects
+from pellucid.settings import CLASSICAL, Settings
+
+
+def conclude(
+    entrants: Sequence[Entrant],
+    network: Planned | None,
+    going: GoingOn | None,
+    check: Check,
+    config: Mapping[str, Any],
+    scene: Scene,
+) -> Outcome:
+    """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
+
+    Args:
+        entrants: every model, simplest first.
+        network: the network of the run; `None` where there is none.
+        going: what the network went on from; `None` for a fresh one.
+        check: what checking the data found.
+        config: of the run.
+        scene: the run.
+
+    Returns:
+        Everything the run found out.
+
+    Raises:
+        DivergedError: the loss of a training on a part, or on a fold, stopped being finite.
+    """
+    folder, dataset, settings, stages = scene
+    entrants = calibrated(entrants, dataset)
+    with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
+        entrants = with_detectors(entrants, material_of(dataset), settings.seed)
+    recommendation = recommended_on(going, entrants, dataset, settings)
+    curve = None
+    if is_wanted(settings) and (network is not None or has_rivals(settings, dataset)):
+        curve = draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
+    names = _trained_by_folds(settings, network, dataset)
+    folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
+    tested, novelty = _tested(entrants, scene)
+    found = None
+    if going is not None:
+        with stages.stage("measuring what was forgotten"):
+            found = going_on_metrics(going, dataset, entrants, recommendation.name, tested, config)
+    return Outcome(
+        dataset=dataset,
+        check=check,
+        ledger=write_ledger(folder.path, dataset, check).name,
+        config=config,
+        history=[] if network is None else network.session.state.history,
+        network=None if network is None else network.plan.network,
+        entrants=entrants,
+        recommendation=recommendation,
+        tested=tested,
+        curve=curve,
+        suspects=_suspects(entrants, recommendation.name, tested, scene),
+        folds=folds,
+        novelty=novelty,
+        text=None if network is None else text_facts(network.prepared, dataset),
+        going_on=found,
+    )
+
+
+def _tested(
+    entrants: Sequence[Entrant], scene: Scene
+) -> tuple[Mapping[str, Tested], Mapping[str, Mapping[str, Any]]]:
+    """The one look at the test split: what every model said, and how well its detector did."""
+    dataset = scene.dataset
+    with scene.stages.stage("testing every model once") as stage:
+        tested = test_once(entrants, dataset)
+        stage.words = (
+            f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
+        )
+        return tested, judge_detectors(entrants, tested, dataset, scene.settings)
+
+
+def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
+    """Let the report speak of a backbone that is the run's network, or on which the recommended model stands.
+
+    Args:
+        outcome: what the run found out.
+        built: what came of each backbone.
+
+    Returns:
+        The same, with layers and history of that backbone, if there is one.
+    """
+    for each in built:
+        names = {entrant.name for entrant in each.entrants}
+        if each.choice.is_asked_for or outcome.recommendation.name in names:
+            return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
+    return outcome
+
+
+def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
+    """The classical models to train: one alone, the network's rivals, or none.
+
+    Args:
+        settings: what the user asked for.
+        dataset: the data.
+
+    Returns:
+        Names, simplest first.
+    """
+    if settings.model in CLASSICAL:
+        return (settings.model,)
+    return rival_names(dataset) if has_rivals(settings, dataset) else ()
+
+
+def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Dataset) -> tuple[str, ...]:
+    """The models that cross-validation trains anew: the network and its rivals, or one alone."""
+    names = [] if network is None else [network.plan.name]
+    if settings.builds_on_backbone:
+        names = [str(settings.backbone)]
+    return (*classical_names(settings, dataset), *names)
+
+
+def _suspects(
+    entrants: Sequence[Entrant], recommended: str, tested: Mapping[str, Tested], scene: Scene
+) -> Suspects | None:
+    """Labels that are likely wrong; `None` where numbers are predicted."""
+    if scene.dataset.is_numbers:
+        return None
+    judge = next(each for each in entrants if each.name == recommended)
+    return find_suspects(scene.dataset, judge, tested[recommended].answers, scene.settings, scene.stages)

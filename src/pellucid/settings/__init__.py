@@ -1,0 +1,34 @@
+"""The one table of settings: flags, TOML keys, constructors and the reference all come from it.
+
+Each field of `Settings` is a row: its name, type and default stand in the declaration, its
+meaning, bounds and choices in the metadata. `None` means "decided by the preset or by a stated
+rule"; what was decided is printed and saved in `config.json`.
+"""
+
+from pellucid.settings.models import (
+    BASELINES,
+    CLASSICAL,
+    NEURAL,
+    NEURAL_OF_PICTURES,
+    NEURAL_OF_TEXTS,
+    NO_BACKBONE,
+)
+from pellucid.settings.parsing import parse_duration, parse_image_size
+from pellucid.settings.row import Group, Row
+from pellucid.settings.table import ROWS, Settings, name_of
+
+__all__ = [
+    "BASELINES",
+    "CLASSICAL",
+    "NEURAL",
+    "NEURAL_OF_PICTURES",
+    "NEURAL_OF_TEXTS",
+    "NO_BACKBONE",
+    "ROWS",
+    "Group",
+    "Row",
+    "Settings",
+    "name_of",
+    "parse_duration",
+    "parse_image_size",
+]

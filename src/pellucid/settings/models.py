@@ -1,0 +1,19 @@
+"""The names of the models that settings choose from."""
+
+NEURAL_OF_PICTURES = ("cnn", "mlp", "lenet")
+"""Neural networks for pictures; `mlp` also takes feature vectors."""
+
+NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
+"""Neural networks for texts."""
+
+NEURAL = (*NEURAL_OF_PICTURES, *NEURAL_OF_TEXTS)
+"""Models that are neural networks."""
+
+CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
+"""Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes."""
+
+NO_BACKBONE = "none"
+"""Value of `--backbone` with which none is considered."""
+
+BASELINES = ("majority", "mean")
+"""Those that look at no input: what every other model has to beat."""

@@ -1,0 +1,48 @@
+"""Settings that are texts with a form of their own: sizes of pictures, durations."""
+
+import re
+
+from pellucid.errors import UsageError
+
+
+def parse_image_size(text: str | None) -> tuple[int, int] | None:
+    """Read an image size.
+
+    Args:
+        text: `"N"` for a square or `"HxW"`, in pixels; `None` stays `None`.
+
+    Returns:
+        Height and width, each 1 to 4096.
+
+    Raises:
+        UsageError: the text is of another form or a side is out of range.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text, re.ASCII)
+    if match is None:
+        raise UsageError(f"--image-size: {text!r} is neither N nor HxW, such as 32 or 24x48")
+    height, width = int(match[1]), int(match[2] or match[1])
+    if not (1 <= height <= 4096 and 1 <= width <= 4096):
+        raise UsageError(f"--image-size: {text!r} is outside 1 to 4096 pixels a side")
+    return height, width
+
+
+def parse_duration(text: str | None) -> float | None:
+    """Read a duration such as `90s`, `10m`, `1.5h` or plain seconds.
+
+    Args:
+        text: the duration; `None` stays `None`.
+
+    Returns:
+        Seconds, above zero.
+
+    Raises:
+        UsageError: the text is of another form or not above zero.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|h)?", text, re.ASCII)
+    if match is None or float(match[1]) <= 0:
+        raise UsageError(f"--time-limit: {text!r} is not a duration such as 90s, 10m or 1h")
+    return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}[match[2]]

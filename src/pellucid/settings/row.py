@@ -1,0 +1,137 @@
+"""One row of the table of settings: what it admits, and how a value is checked against it."""
+
+import dataclasses
+import numbers
+import os
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin
+
+from pellucid.errors import UsageError
+
+Group = Literal["data", "network", "training", "run"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting as flags, TOML and the reference need it.
+
+    Attributes:
+        name: name in Python.
+        kind: `str`, `int`, `float` or `bool`.
+        default: value when nothing is given; `None` means decided by rule.
+        group: which part of the work it steers.
+        meaning: one sentence for people, without the closing stop.
+        choices: every admitted text; empty when any text will do.
+        low: smallest admitted number, or `None`.
+        high: largest admitted number, or `None`.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    group: Group
+    meaning: str
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+
+    @property
+    def key(self) -> str:
+        """The name in TOML: that in Python, without the line that keeps `from_` apart from a keyword."""
+        return self.name.rstrip("_")
+
+    @property
+    def flag(self) -> str:
+        """The command-line form, such as `--learning-rate`."""
+        return "--" + self.key.replace("_", "-")
+
+
+def row(
+    default: Any,
+    group: Group,
+    meaning: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """A field of the table: its name and type stand beside it, the rest in here.
+
+    Args:
+        default: value when nothing is given; `None` means decided by rule.
+        group: which part of the work it steers.
+        meaning: one sentence for people, without the closing stop.
+        choices: every admitted text; empty when any text will do.
+        low: smallest admitted number, or `None`.
+        high: largest admitted number, or `None`.
+
+    Returns:
+        A field of a dataclass.
+    """
+    metadata = {"group": group, "meaning": meaning, "choices": choices, "low": low, "high": high}
+    return field(default=default, metadata=metadata)
+
+
+def rows_of(table: type) -> tuple[Row, ...]:
+    """The rows of a table of settings.
+
+    Args:
+        table: a dataclass whose fields were made by `row`.
+
+    Returns:
+        One row for each field, in their order.
+    """
+    return tuple(
+        Row(name=each.name, kind=_kind(each.type), default=each.default, **each.metadata)
+        for each in dataclasses.fields(table)
+    )
+
+
+def _kind(annotation: Any) -> type:
+    """The plain type behind `X` or `X | None`."""
+    if get_origin(annotation) in (types.UnionType, typing.Union):
+        return next(part for part in get_args(annotation) if part is not types.NoneType)  # type: ignore[no-any-return]
+    return annotation  # type: ignore[no-any-return]
+
+
+_KIND_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def checked(row: Row, value: Any) -> Any:
+    """Bring a value to its plain type, or refuse it.
+
+    A NumPy number becomes a plain one, `3.0` a whole number and, where any text will do, `32` the
+    text `"32"`, a path a text: what is saved is JSON, whatever it came from.
+
+    Args:
+        row: the setting.
+        value: what was given for it.
+
+    Returns:
+        The same value as `bool`, `int`, `float` or `str`; `None` stays `None` where a rule decides.
+
+    Raises:
+        UsageError: wrong type, outside the choices or outside the bounds; with the flag, the value
+            found and what is admitted.
+    """
+    if value is None and row.default is None:
+        return None
+    if row.kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    is_integer = isinstance(value, numbers.Integral) and is_number
+    right_type = {
+        bool: isinstance(value, bool),
+        int: is_integer or (is_number and float(value).is_integer()),
+        float: is_number and value == value,
+        str: isinstance(value, str) or (is_integer and not row.choices),
+    }[row.kind]
+    if not right_type:
+        raise UsageError(f"{row.flag}: {value!r} is not {_KIND_WORDS[row.kind]}")
+    if row.choices and value not in row.choices:
+        raise UsageError(f"{row.flag}: {value!r} is not known; choose one of {', '.join(row.choices)}")
+    if (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
+        raise UsageError(f"{row.flag}: {value!r} is outside {row.low} to {row.high}")
+    return row.kind(value)

@@ -1,0 +1,243 @@
+"""The table of settings: each field is a row, with its meaning, bounds and choices beside name and type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.errors import UsageError
+from pellucid.settings.models import CLASSICAL, NEURAL, NO_BACKBONE
+from pellucid.settings.parsing import parse_duration, parse_image_size
+from pellucid.settings.row import Row, checked, row, rows_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the user asked for. Checked on construction; a contradiction raises `UsageError`."""
+
+    # data
+    task: str = row("auto", "data", "Kind of input; auto goes by the data", choices=("auto", "image", "text"))
+    target: str | None = row(
+        None,
+        "data",
+        "What is predicted; default: a number where a table's labels are numbers with fractions "
+        "and more than 20 distinct values, a class elsewhere",
+        choices=("class", "number"),
+    )
+    test: str | None = row(None, "data", "Separate labelled DATA that becomes the test split")
+    input_column: str | None = row(None, "data", "Table column holding the texts or image paths")
+    label_column: str | None = row(None, "data", "Table column holding the labels")
+    group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
+    split_column: str | None = row(
+        None, "data", "Table column with the values train, validation (or val) and test"
+    )
+    encoding: str | None = row(None, "data", "Text encoding of tables and text files; default: detected")
+    skip_bad: bool = row(False, "data", "Leave unreadable examples out instead of refusing the data")
+    image_size: str | None = row(
+        None, "data", "Training size in pixels, N or HxW; default: a rule from the data"
+    )
+    # network
+    model: str = row(
+        "auto",
+        "network",
+        "Model to train: a network, or a classical model alone",
+        choices=("auto", *NEURAL, *CLASSICAL),
+    )
+    backbone: str | None = row(
+        None,
+        "network",
+        "Pretrained network to build on: efficientnet-lite0, or any network of timm with --weights "
+        "(pictures), all-minilm-l6-v2 or glove-6b-50d (texts), or none; default: one that is installed is "
+        "considered for pictures that look like photographs, and for few texts",
+    )
+    weights: str | None = row(
+        None,
+        "network",
+        "Local weights of --backbone: a .safetensors file (pictures), the folder of a sentence encoder or a "
+        "file of word vectors (texts)",
+    )
+    from_: str | None = row(
+        None, "network", "Run or model folder whose network goes on: its weights and its classes are kept"
+    )
+    cell: str | None = row(None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"))
+    tokens: str | None = row(
+        None,
+        "network",
+        "What text-cnn and rnn read; default: a rule from the data",
+        choices=("words", "sub-words", "characters", "bytes"),
+    )
+    length: int | None = row(
+        None,
+        "network",
+        "Most tokens of a text that are read; default: a rule from the data",
+        low=1,
+        high=65_536,
+    )
+    vectors: str | None = row(
+        None,
+        "network",
+        "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary beside it",
+    )
+    tune_vectors: bool = row(True, "network", "Train pretrained word vectors further")
+    activation: str | None = row(
+        None,
+        "network",
+        "Activation function after each hidden layer; default: gelu in cnn, relu elsewhere",
+        choices=("relu", "leaky-relu", "gelu", "sigmoid", "tanh"),
+    )
+    pooling: str = row("max", "network", "Pooling inside the network", choices=("max", "average"))
+    dropout: float | None = row(None, "network", "Probability of zeroing a unit", low=0.0, high=0.95)
+    batch_norm: bool = row(True, "network", "Normalise each channel over the batch")
+    width: int | None = row(
+        None,
+        "network",
+        "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) "
+        "or filters of each size (text-cnn)",
+        low=1,
+        high=4096,
+    )
+    depth: int | None = row(
+        None,
+        "network",
+        "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn) or recurrent layers (rnn); "
+        "an mlp of depth 0 is linear",
+        low=0,
+        high=64,
+    )
+    # training
+    preset: str = row("standard", "training", "How much work to spend", choices=("quick", "standard", "best"))
+    epochs: int | None = row(None, "training", "Passes over the training split", low=1, high=100_000)
+    time_limit: str | None = row(None, "training", "Bound on the whole command, such as 90s, 10m or 1h")
+    batch_size: int | None = row(None, "training", "Examples per step", low=1, high=1_000_000)
+    optimizer: str | None = row(
+        None,
+        "training",
+        "Optimiser; gd takes the whole training split in each step",
+        choices=("gd", "sgd", "momentum", "nesterov", "adam", "adamw"),
+    )
+    learning_rate: float | None = row(None, "training", "Largest learning rate", low=1e-9, high=1e3)
+    weight_decay: float | None = row(None, "training", "Pull of the weights towards zero", low=0.0, high=10.0)
+    schedule: str | None = row(
+        None, "training", "Course of the learning rate", choices=("one-cycle", "cosine", "constant")
+    )
+    loss: str | None = row(
+        None,
+        "training",
+        "Loss function; default: cross-entropy for classes, mse for numbers",
+        choices=("cross-entropy", "mse"),
+    )
+    rehearse: bool | None = row(
+        None,
+        "training",
+        "With --from, learn again from a part of what the network was trained on; "
+        "default: where that data is still at hand",
+    )
+    label_smoothing: float | None = row(
+        None, "training", "Share of each target spread over all classes", low=0.0, high=0.9
+    )
+    class_weight: str | None = row(
+        None,
+        "training",
+        "Weight of a class in the loss; default: balanced when the largest class "
+        "has more than five times the examples of the smallest, but never for texts",
+        choices=("none", "balanced"),
+    )
+    augment: bool | None = row(
+        None, "training", "Shift, mirror and erase training pictures; default: a rule from the data"
+    )
+    patience: int | None = row(
+        None,
+        "training",
+        "Epochs without a better validation score before training stops; "
+        "default: never, the schedule runs to its end",
+        low=1,
+        high=100_000,
+    )
+    metric: str = row(
+        "accuracy",
+        "training",
+        "Score that selection and recommendation use; numbers always use root mean squared error",
+        choices=("accuracy", "macro-f1", "log-loss"),
+    )
+    # run
+    seed: int = row(0, "run", "Seed of every random draw", low=0, high=2**32 - 1)
+    threads: int | None = row(None, "run", "Processor threads; default: one per core", low=1, high=1024)
+    precision: str = row(
+        "auto",
+        "run",
+        "Arithmetic of training; auto is bf16 where the processor has it and the network gains by it",
+        choices=("auto", "fp32", "bf16"),
+    )
+    device: str = row("auto", "run", "Where to train", choices=("auto", "cpu", "cuda", "mps"))
+    rivals: bool = row(True, "run", "Train the classical models beside the network")
+    learning_curve: bool | None = row(
+        None,
+        "run",
+        "Train on parts of the training split too, to see whether more data would help; "
+        "default: the best rival alone, where rivals are trained and no time limit is given",
+    )
+    folds: int | None = row(
+        None, "run", "Cross-validate on so many folds too, for small data; default: off", low=2, high=50
+    )
+
+    def __post_init__(self) -> None:
+        for each in ROWS:
+            object.__setattr__(self, each.name, checked(each, getattr(self, each.name)))
+        if self.loss == "mse" and self.label_smoothing:
+            raise UsageError(
+                "--label-smoothing: belongs to cross-entropy, but --loss is mse; leave one of them out"
+            )
+        if self.weights is not None and self.backbone in (None, NO_BACKBONE):
+            raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
+        parse_image_size(self.image_size)
+        parse_duration(self.time_limit)
+
+    @property
+    def builds_on_backbone(self) -> bool:
+        """Whether a pretrained network was asked for by name."""
+        return self.backbone not in (None, NO_BACKBONE)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], place: str) -> "Settings":
+        """Build settings from values of unknown types, such as a parsed TOML file.
+
+        Args:
+            values: setting names (dashes or underscores) to values.
+            place: where they come from, for messages.
+
+        Returns:
+            The checked settings.
+
+        Raises:
+            UsageError: a name is unknown or given twice, or a value is of the wrong type or out of
+                range; the message starts with the place.
+        """
+        known = {each.name: each for each in ROWS}
+        named: dict[str, Any] = {}
+        for given, value in values.items():
+            name = name_of(given)
+            if name not in known:
+                keys = sorted(each.key for each in ROWS)
+                raise UsageError(f"{place}: unknown setting {given!r}; known are {', '.join(keys)}")
+            if name in named:
+                raise UsageError(f"{place}: setting {name!r} is given twice; leave one of them out")
+            named[name] = value
+        try:
+            return cls(**{name: checked(known[name], value) for name, value in named.items()})
+        except UsageError as error:
+            raise UsageError(f"{place}: {error}") from error
+
+
+ROWS: tuple[Row, ...] = rows_of(Settings)
+
+
+def name_of(key: str) -> str:
+    """The name in Python of a setting as TOML, a flag or Python itself names it.
+
+    Args:
+        key: such as `learning-rate` or `from`.
+
+    Returns:
+        Such as `learning_rate` or `from_`; an unknown name comes back as it is.
+    """
+    plain = key.replace("-", "_")
+    return next((each.name for each in ROWS if each.key == plain), plain)

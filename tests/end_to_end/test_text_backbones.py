@@ -1,0 +1,88 @@
+"""Pretrained backbones of texts through the real command."""
+
+import csv
+import json
+import os
+
+import pytest
+
+from pellucid.errors import UsageError
+from pellucid.pretrained import installed
+from pretrained.tiny_bert import write_folder
+
+NAMES = ("glove-6b-50d", "all-minilm-l6-v2")
+
+
+def table(path, texts, count):
+    """A table of so many texts of each class, no two alike."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "label"])
+        for number in range(count):
+            rows.writerows([f"{text} {number}", label] for label, text in texts.items())
+    return path
+
+
+@pytest.fixture
+def small(tmp_path):
+    return table(tmp_path / "small.csv", {"sea": "the ship sails at noon", "shore": "a b sing the b"}, 40)
+
+
+def on(small, run, *words):
+    return ["train", small, "--out", run, "--backbone", "mine", "--threads", "1", "--no-rivals", *words]
+
+
+def test_a_sentence_encoder_is_tuned_and_answers(pellucid, small, tmp_path):
+    run, folder = tmp_path / "run", write_folder(tmp_path / "ships")
+    done = pellucid(*on(small, run, "--weights", folder, "--epochs", "2", "--learning-rate", "0.02"))
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {"logistic-regression-on-ships", "svm-on-ships", "ships"} <= set(metrics["models"])
+    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert {line["model"] for line in lines} == {"ships-tuned"}
+    done = pellucid("predict", run, small)
+    assert done.returncode == 0, done.stderr
+
+
+def test_vectors_of_words_stay_as_they_are(pellucid, small, tmp_path):
+    vectors = tmp_path / "words.txt"
+    vectors.write_text("ship 1 0 0\nsing 0 1 0\nthe 0 0 1\n")
+    run = tmp_path / "run"
+    done = pellucid(*on(small, run, "--weights", vectors))
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads((run / "metrics.json").read_text())["models"]) == {
+        "logistic-regression-on-words",
+        "svm-on-words",
+        "words",
+    }
+    assert "fine-tuning" not in done.stderr
+
+
+@pytest.mark.slow
+def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch):
+    for name in NAMES:
+        try:
+            installed(name)
+        except UsageError as error:
+            need = pytest.fail if os.environ.get("CI", "") not in ("", "0", "false") else pytest.skip
+            need(f"{error}; make test-all installs it")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
+    texts = {
+        "boats": "The ferry left the harbour with sailors",
+        "bread": "Knead the dough with flour and salt",
+    }
+    data, run = table(tmp_path / "real.csv", texts, 40), tmp_path / "run"
+    words = ("--preset", "quick", "--threads", "1", "--no-rivals")
+    done = pellucid("train", data, "--out", run, *words)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())
+    on_both = [[f"logistic-regression-on-{name}", f"svm-on-{name}", name] for name in NAMES]
+    assert list(metrics["models"]) == ["bag", *on_both[0], *on_both[1]]
+    assert [note.split(", which")[0].split(" ")[-1] for note in metrics["notes"]] == list(NAMES)
+    page = (run / "report.html").read_text()
+    assert "There are only 58 texts to learn from, so glove-6b-50d, which is installed" in page
+    limited = tmp_path / "limited"
+    done = pellucid("train", data, "--out", limited, *words, "--time-limit", "100s")
+    assert done.returncode == 0, done.stderr
+    granted = [each["granted"] for each in json.loads((limited / "config.json").read_text())["backbones"]]
+    assert granted[0]["train"] == 58

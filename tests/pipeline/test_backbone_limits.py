@@ -1,0 +1,186 @@
+"""What a time limit leaves a pretrained backbone."""
+
+import dataclasses
+import json
+import time
+
+import numpy as np
+import pytest
+
+from pellucid.data import prepare
+from pellucid.errors import UsageError
+from pellucid.pipeline import backbone_limits, fitting_backbone, limits
+from pellucid.pipeline.backbone_limits import Cost, granted_to, measured, require_time
+from pellucid.pipeline.backbones import chosen
+from pellucid.pipeline.choice import Granted
+from pellucid.pipeline.fitting import fit_model
+from pellucid.pipeline.limits import costs_of, seconds_for_backbones, share_out
+from pellucid.pipeline.preparation import material_of
+from pellucid.pipeline.run_folder import RunFolder
+from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.stages import Stages
+from pellucid.settings import Settings
+from photographs import class_folders
+from tiny_backbone import NAME, tiny_weights
+
+COST = Cost(example=0.01, learning=0.002, held_out=300, asked_after=100, tuning=5_000, most=2_000, least=40)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=60, side=40)
+    return prepare(str(folder), Settings())[0]
+
+
+@pytest.fixture
+def asked(tmp_path):
+    return Settings(backbone=NAME, weights=str(tiny_weights(tmp_path)), time_limit="60s", threads=1)
+
+
+@pytest.fixture
+def scene(dataset, asked, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return Scene(RunFolder(folder), dataset, asked, Stages())
+
+
+def test_all_of_it_fits_into_enough_time():
+    assert COST.granted(1_000.0) == Granted(2_000, True, COST.granted(1_000.0).seconds_before, 58.0)
+
+
+def test_what_is_granted_takes_no_longer_than_the_time():
+    for seconds in (8.0, 12.0, 20.0, 60.0, 80.0, 88.0, 90.0, 200.0):
+        granted = COST.granted(seconds)
+        assert granted.seconds_before + granted.seconds_after <= seconds + 0.2
+        if granted.train < COST.most:  # nothing is left over that one more example would have needed
+            assert COST.needed(granted.train + 1) > seconds - 0.02
+
+
+def test_training_examples_come_before_fine_tuning():
+    assert COST.granted(40.0).train == 2_000
+    assert not COST.granted(40.0).is_tuned
+    assert not COST._replace(tuning=0).granted(1_000.0).is_tuned
+
+
+def test_too_little_time_grants_nothing():
+    enough = COST.needed(COST.least)
+    assert COST.granted(enough).train == COST.least
+    assert COST.granted(enough - 0.1) is None
+    assert COST.granted(-5.0) is None
+
+
+def test_those_beside_a_network_leave_it_half_or_more():
+    settings = Settings(time_limit="100s", rivals=False)
+    assert seconds_for_backbones(settings, 100.0, are_asked_for=True) == pytest.approx(97.0)
+    assert seconds_for_backbones(settings, 100.0, are_asked_for=False) == pytest.approx(30.0)
+    assert seconds_for_backbones(settings, 43.0, are_asked_for=False) == pytest.approx(20.0)
+
+
+def test_measuring_counts_what_will_be_asked(dataset, asked):
+    material = material_of(dataset)
+    (choice,) = chosen(asked, material)
+    cost = measured(choice, material, asked, len(dataset.test))
+    assert 0 < cost.example < 1
+    assert cost.held_out == len(dataset.validation) + len(dataset.test)
+    assert cost.asked_after == 3 * len(dataset.test) + 3 * 32
+    assert (cost.most, cost.least) == (len(dataset.train), 40)
+    assert cost.tuning > 2 * 1_500 * 3
+    assert measured(choice, material, dataclasses.replace(asked, preset="quick")).tuning == 0
+
+
+def test_one_that_was_asked_for_is_refused_by_name_where_too_little_fits(dataset, asked):
+    (choice,) = chosen(asked, material_of(dataset))
+    message = r"--time-limit: 3.0 s are left for test-efficientnet, and the features of 400 examples"
+    with pytest.raises(UsageError, match=message):
+        require_time(choice, COST, 3.0)
+    require_time(choice, COST, COST.needed(40))
+
+
+def test_one_that_was_asked_for_keeps_what_it_needs_where_others_took_longer(dataset, asked):
+    (choice,) = chosen(asked, material_of(dataset))
+    found = granted_to(choice, COST, 0.0, material_of(dataset), asked)
+    assert len(found.train) == 40
+    beside = dataclasses.replace(choice, is_asked_for=False)
+    assert granted_to(beside, COST, 0.0, material_of(dataset), asked) is None
+
+
+def test_the_decision_is_made_once_and_stands_in_the_configuration(scene, monkeypatch):
+    material = material_of(scene.dataset)
+    backbones = chosen(scene.settings, material)
+    cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
+    monkeypatch.setattr(limits, "measured", lambda *_: cost)
+    scene = scene._replace(settings=dataclasses.replace(scene.settings, time_limit="116s"))
+    costs = costs_of(backbones, scene)
+    kept, config = share_out(backbones, costs, {"settings": {}}, scene)
+    assert 40 <= len(kept[0].train) < len(material.train)
+    assert json.loads((scene.folder.path / "config.json").read_text()) == json.loads(json.dumps(config))
+    late = scene._replace(stages=Stages(began=time.monotonic() - 100))
+    former = json.loads(json.dumps(config))
+    again = chosen(scene.settings, material, former)
+    assert costs_of(again, late) == []
+    same, unchanged = share_out(again, [], former, late)
+    assert np.array_equal(same[0].train, kept[0].train)
+    assert unchanged == former
+
+
+def test_one_beside_a_network_is_left_out_with_a_reason(capsys, scene, monkeypatch):
+    backbones = tuple(
+        dataclasses.replace(each, is_asked_for=False)
+        for each in chosen(scene.settings, material_of(scene.dataset))
+    )
+    monkeypatch.setattr(limits, "measured", lambda *_: COST._replace(example=1.0))
+    scene = scene._replace(stages=Stages())
+    kept, config = share_out(backbones, costs_of(backbones, scene), {"settings": {}}, scene)
+    assert kept == ()
+    assert config["backbones"] == []
+    (left_out,) = config["backbones_left_out"]
+    assert left_out["name"] == "test-efficientnet"
+    reason = "test-efficientnet, which is installed, is left out: the features of enough examples would not"
+    assert left_out["reason"].startswith(reason)
+    assert reason in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_is_left_out_is_said(dataset, asked):
+    material = material_of(dataset)
+    (choice,) = chosen(asked, material)
+    cost = COST._replace(most=len(choice.train))
+    found = granted_to(choice, cost, cost.needed(50), material, asked)
+    assert found.reason == (
+        f"test_efficientnet was asked for. Within 60s, it learns from 50 of {len(material.train)} training "
+        "examples, to which each class gives its share, and fine-tuning is left out."
+    )
+    assert granted_to(choice, cost, 1_000.0, material, asked).reason == "test_efficientnet was asked for."
+
+
+def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
+    now, asked, durations = [0.0], [], iter([1.0, 0.25, 0.3, 9.0])
+
+    def ask(some):
+        asked.append(len(some))
+        now[0] += next(durations)
+
+    monkeypatch.setattr(backbone_limits.time, "perf_counter", lambda: now[0])
+    assert backbone_limits._seconds_of_one(ask, np.arange(1_000), vary=False) == pytest.approx(0.3 / 32)
+    assert asked == [32, 32, 32]
+    durations = iter([1.0, 2.0])
+    assert backbone_limits._seconds_of_one(ask, np.arange(1_000), vary=True) == pytest.approx(1.5 / 32)
+
+
+def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
+    material = material_of(dataset)
+    with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
+        fit_model(asked, material, began=time.monotonic() - 60)
+    cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
+    monkeypatch.setattr(fitting_backbone, "measured", lambda *_: cost)
+    seen = []
+    heads = fitting_backbone.train_head
+    monkeypatch.setattr(
+        fitting_backbone,
+        "train_head",
+        lambda network, features, prepared, settings: (
+            seen.append(len(prepared.examples.train)),
+            heads(network, features, prepared, settings),
+        ),
+    )
+    assert fit_model(asked, material, began=time.monotonic() - 30).history == []  # tuning does not fit
+    assert 40 <= seen[0] < 60
