@@ -13,6 +13,7 @@ from pellucid.pipeline import backbones
 from pellucid.pipeline.backbones import chosen
 from pellucid.pipeline.choice import Granted, fair_part
 from pellucid.pipeline.preparation import material_of
+from pellucid.pipeline.tuning import is_tuned
 from pellucid.settings import Settings
 from photographs import class_folders
 from pretrained.tiny_bert import write_folder
@@ -180,6 +181,21 @@ def test_sentences_and_words_are_both_considered_words_first(texts, monkeypatch,
     words, sentences = chosen(Settings(), texts)
     assert (words.config.name, sentences.config.name) == ("word-vectors", "sentence-encoder")
     assert np.array_equal(words.train, sentences.train)
+
+
+def test_a_sentence_encoder_nobody_asked_for_is_tuned_by_the_best_preset_alone(texts, monkeypatch, tmp_path):
+    folder = write_folder(tmp_path / "sentences")
+    monkeypatch.setattr(backbones, "at_hand", lambda names: ["all-minilm-l6-v2"])
+    monkeypatch.setattr(backbones, "installed", lambda name: folder)
+
+    def tuned(**settings: str) -> bool:
+        given = Settings(**settings)
+        (choice,) = chosen(given, texts)
+        return is_tuned(given, choice, choice.prepared(texts))
+
+    assert not tuned()
+    assert tuned(preset="best")
+    assert tuned(backbone="mine", weights=str(folder))
 
 
 def test_a_part_is_fair_to_every_class_and_lies_within_a_larger_one(photos):

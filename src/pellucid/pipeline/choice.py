@@ -65,6 +65,11 @@ class Choice:
         """What it is called in `metrics.json`."""
         return self.origin.name
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether it takes pictures, or else texts."""
+        return isinstance(self.preparation, Preprocessing)
+
     def prepared(self, material: Material) -> Prepared:
         """What its layers are trained on.
 

@@ -61,7 +61,8 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
     """Whether tuning is tried at all.
 
     It needs validation examples, layers that can be trained one above the other, a preset that spends
-    something on it, and room within a time limit.
+    something on it, and room within a time limit. A sentence encoder takes minutes for it, which a user who
+    did not ask for one does not expect: there it is tried with the preset `best` alone.
 
     Args:
         settings: preset and epochs.
@@ -72,8 +73,9 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
         Whether it is.
     """
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
+    is_worth_it = choice.is_asked_for or choice.takes_pictures or settings.preset == "best"
     fits = choice.granted is None or choice.granted.is_tuned
-    return is_wanted and fits and len(prepared.examples.validation) > 0
+    return is_wanted and is_worth_it and fits and len(prepared.examples.validation) > 0
 
 
 def passes_of_tuning(settings: Settings, prepared: Prepared) -> int:
