@@ -126,12 +126,22 @@ def test_gradients_are_the_first_to_go():
     gradients = sum(
         4 * int(np.prod(place["shape"]))
         for name, place in every.places.items()
-        if name.startswith("gradient:")
+        if name.startswith(("gradient:", "sums:", "state-sums:"))
     )
-    packed = pack(explanation, len(base64.b64decode(every.text)) - gradients // 2)
+    by_autograd = sum(
+        4 * int(np.prod([len(place.get("kept", range(place["shape"][0]))), *place["shape"][1:]]))
+        for name, place in every.places.items()
+        if name.startswith("autograd:")
+    )
+    size = len(base64.b64decode(every.text))
+    without_autograd = pack(explanation, size - by_autograd)
+    assert not without_autograd.left_out
+    assert by_autograd > 0
+    assert not any(name.startswith("autograd:") for name in without_autograd.places)
+    packed = pack(explanation, size - by_autograd - gradients // 2)
     assert packed.left_out
     assert all(
-        name.startswith("gradient:") or "kept" not in place or "embedding" in name
+        name.startswith(("gradient:", "sums:", "state-sums:")) or "kept" not in place or "embedding" in name
         for name, place in packed.places.items()
     )
 

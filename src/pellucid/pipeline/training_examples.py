@@ -23,7 +23,7 @@ _SHOWN = 8
 _NOT_THERE = "The training examples most like it are not shown: {reason}."
 
 
-def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], tuple[str, ...]]:
+def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], int, tuple[str, ...]]:
     """Find the training examples nearest to an input in the last hidden layer.
 
     Args:
@@ -32,11 +32,11 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
         inputs: one input, as the model takes it.
 
     Returns:
-        At most eight, nearest first, and sentences about what could not be done.
+        At most eight, nearest first; how many were compared; and sentences about what could not be done.
     """
     run = _run_of(folder)
     if run is None or not _has_hidden(model):
-        return [], ()
+        return [], 0, ()
     try:
         listing, rows = _training_rows(run)
         with one_thread():
@@ -45,7 +45,7 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
         reason = (
             str(error) if isinstance(error, (PellucidError, _Changed)) else "the run's files cannot be read"
         )
-        return [], (_NOT_THERE.format(reason=reason.rstrip(".")),)
+        return [], 0, (_NOT_THERE.format(reason=reason.rstrip(".")),)
 
 
 def known_label(folder: Path, name: str) -> str | None:
@@ -115,7 +115,7 @@ def _training_rows(run: Path) -> tuple[Listing, list[int]]:
 
 def _compared(
     model: Model, inputs: Inputs, listing: Listing, rows: list[int]
-) -> tuple[list[Like], tuple[str, ...]]:
+) -> tuple[list[Like], int, tuple[str, ...]]:
     """The nearest of some rows."""
     hidden, kept, shown = [], [], []
     at = 0
@@ -131,7 +131,7 @@ def _compared(
             kept += usable
             shown += list(block.inputs)
     if not kept:
-        return [], (_NOT_THERE.format(reason="none of them can be read any more"),)
+        return [], 0, (_NOT_THERE.format(reason="none of them can be read any more"),)
     found = nearest(model.transform(inputs), np.concatenate(hidden), _SHOWN)
     like = [
         Like(
@@ -139,5 +139,4 @@ def _compared(
         )
         for each in found
     ]
-    note = f"The training examples most like it are the nearest of {len(kept):,} that were compared."
-    return like, (note,)
+    return like, len(kept), ()

@@ -1,5 +1,5 @@
 // The page: a strip of layers, the chosen layer, the pinned unit. The address after # remembers all three.
-const current = { layer: null, unit: null, view: "forward" };
+const current = { layer: null, unit: null, view: "forward", weight: null };
 const shownLayers = layers.filter((layer) => !layer.hidden);
 const $ = (id) => document.getElementById(id);
 let plan = null;
@@ -11,8 +11,9 @@ function clamp(unit, shape) {
 
 function loudestUnit(layer) {
   const chosen = (told.chosen || {})[layer.name] || [];
-  if (chosen.length) return chosen[0].unit;
-  const found = value(layer.name);
+  if (chosen.length && current.view !== "backward") return chosen[0].unit;
+  // Backwards, the number that the loss depends on most.
+  const found = (current.view === "backward" && stored(`gradient:${layer.name}`)) || value(layer.name);
   if (!found) return layer.shape.map(() => 0);
   let best = 0;
   found.data.forEach((number, at) => { if (Math.abs(number) > Math.abs(found.data[best])) best = at; });
@@ -21,8 +22,9 @@ function loudestUnit(layer) {
   return unit;
 }
 
-function choose(layer, unit, { remember = true } = {}) {
+function choose(layer, unit, { remember = true, weight = null } = {}) {
   current.layer = layer;
+  current.weight = weight;
   current.unit = unit ? clamp(unit, layer.shape) : loudestUnit(layer);
   drawLayer();
   drawUnit();
@@ -36,15 +38,22 @@ function choose(layer, unit, { remember = true } = {}) {
 }
 
 function rememberPlace() {
-  const place = current.layer ? `#${current.view}/${encodeURIComponent(current.layer.name)}/${current.unit.join(",")}` : `#${current.view}`;
+  const weight = current.weight && current.weight[1] ? `/${encodeURIComponent(current.weight[0])}:${current.weight[1].join(",")}` : "";
+  const place = current.layer ? `#${current.view}/${encodeURIComponent(current.layer.name)}/${current.unit.join(",")}${weight}` : `#${current.view}`;
   if (location.hash !== place) history.replaceState(null, "", place);
 }
 
 function readPlace() {
-  const [view, name, unit] = location.hash.slice(1).split("/");
+  const [view, name, unit, weight] = location.hash.slice(1).split("/");
   show(["forward", "backward", "drove"].includes(view) ? view : shownLayers.length ? "forward" : "drove");
   const layer = byName.get(decodeURIComponent(name || "")) || shownLayers[shownLayers.length > 1 ? 1 : 0];
-  if (layer && !layer.hidden) choose(layer, unit ? unit.split(",").map(Number) : null, { remember: false });
+  if (layer && !layer.hidden) choose(layer, unit ? unit.split(",").map(Number) : null, { remember: false, weight: weightFrom(layer, weight) });
+}
+
+// A weight as the address names it.
+function weightFrom(layer, text) {
+  const [name, index] = decodeURIComponent(text || "").split(":");
+  return index && learntOf(layer).includes(name) ? [name, index.split(",").map(Number)] : null;
 }
 
 function drawLayer() {
@@ -59,6 +68,7 @@ function drawLayer() {
   if (!found) {
     canvas.width = canvas.height = 1;
     drawn = null;
+    $("layer-more").replaceChildren();
     $("maps-legend").replaceChildren(element("p", { class: "quiet" }, current.view === "backward" ? "No gradient reaches this layer." : "The page does not hold these numbers."));
     return;
   }
@@ -66,22 +76,48 @@ function drawLayer() {
   drawn = element("canvas", { width: canvas.width, height: canvas.height });
   drawn.getContext("2d").drawImage(canvas, 0, 0);
   $("maps-legend").replaceChildren(legend(scale));
+  $("maps-legend").append(element("p", { class: "quiet" }, `${current.view === "backward" ? "The gradient of the loss at" : "What stands in"} ${laidOut(layer.shape)}. A click, or the arrow keys, open one number.`));
   if (found.kept) $("maps-legend").append(element("p", { class: "quiet" }, `Held by the page: ${found.kept.length} of ${found.shape[0]}; the others are grey.`));
   $("kernels").replaceChildren(...kernelsOf(layer));
+  $("layer-more").replaceChildren(...(current.view === "forward" ? moreOf(layer) : []));
 }
 
-// The kernels of a convolution, one tile for each filter and channel.
+// How the numbers of a layer are drawn, in words.
+function laidOut(shape) {
+  if (shape.length === 3) return shape[0] === 1 ? `one map of ${shape[1]}\u00d7${shape[2]} numbers` : `${shape[0]} maps of ${shape[1]}\u00d7${shape[2]} numbers`;
+  return shape.length === 2 ? `${shape[0]} places of the text (rows) with ${shape[1]} numbers each` : `${shape[0]} ${shape[0] === 1 ? "number" : "numbers"}`;
+}
+
+// What is to be said of a whole layer of a text: the n-grams that won, or what each step adds.
+function moreOf(layer) {
+  const view = layer.kind === "text-max" ? winnersView(layer) : layer.kind === "lstm" || layer.kind === "gru" ? stepsView(layer) : null;
+  return view ? [view] : [];
+}
+
+// The kernels of a filter: a tile for each channel, or a row for each of its neighbouring tokens.
 function kernelsOf(layer) {
+  if (layer.kind === "neighbours") return filterOf(layer);
   if (layer.kind !== "convolution") return [];
   const weight = stored(layer.weights[0]);
   const [filters, channels, height, width] = weight.shape;
   const own = weight.row(current.unit ? current.unit[0] : 0);
   if (!own) return [];
-  const tiles = { shape: [channels, height, width], data: own, kept: null, row: (i) => own.subarray(i * height * width, (i + 1) * height * width) };
+  const tiles = arrayOf([channels, height, width], own);
   const canvas = element("canvas", { role: "img", "aria-label": `kernels of filter ${current.unit[0]}, one for each of ${channels} channels` });
   const tilePlan = layout(tiles.shape, 320);
   const scale = paint(canvas, tiles, { ...tilePlan });
   return [element("h3", {}, `Kernels of filter ${current.unit[0]} of ${filters}`), element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "kernels" }, canvas), legend(scale)];
+}
+
+function filterOf(layer) {
+  const [filters, numbers, kernel] = stored(layer.weights[0]).shape;
+  const filter = current.unit ? current.unit[1] : 0;
+  const own = stored(layer.weights[0]).row(filter);
+  if (!own) return [];
+  const rows = arrayOf([kernel, numbers], Float32Array.from({ length: kernel * numbers }, (_, at) => own[(at % numbers) * kernel + Math.floor(at / numbers)]));
+  const canvas = element("canvas", { role: "img", "aria-label": `weights of filter ${filter}, a row for each of ${kernel} neighbouring tokens` });
+  const scale = paint(canvas, rows, layout(rows.shape, 320));
+  return [element("h3", {}, `Weights of filter ${filter} of ${filters}: a row for each neighbouring token`), element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "kernels" }, canvas), legend(scale)];
 }
 
 function drawUnit() {
@@ -102,7 +138,7 @@ function drawUnit() {
   $("as-text").textContent = found ? arithmeticText(layer, unit, found) : "";
   $("copy-holder").hidden = !found;
   $("arithmetic").dataset.difference = found ? String(found.difference / Math.max(found.magnitude, 1e-30)) : "";
-  if (layer.kind === "convolution") $("kernels").replaceChildren(...kernelsOf(layer));
+  if (layer.kind === "convolution" || layer.kind === "neighbours") $("kernels").replaceChildren(...kernelsOf(layer));
   drawField(fieldOf(layer.name, unit));
 }
 
@@ -151,6 +187,7 @@ function show(view) {
     tab.tabIndex = own ? 0 : -1;
   }
   if ($("panel-network")) $("panel-network").hidden = view === "drove";
+  if ($("loss")) $("loss").hidden = view !== "backward";
   $("panel-drove").hidden = view !== "drove";
   document.body.dataset.view = view;
 }

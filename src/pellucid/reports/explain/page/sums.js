@@ -31,12 +31,18 @@ const biasOf = (layer, unit, at = 1) => {
   return row.length ? row[0] : 0;
 };
 
+// Which weight stands at a place of a sum, and which is its bias.
+const met = (layer, unit, inside) => ({
+  weightAt: (at) => [layer.weights[0], [unit, ...inside(at)]],
+  biasAt: layer.weights.length > 1 ? [layer.weights[1], [unit]] : null,
+});
+
 const sums = {
   dense(layer, [unit]) {
     const inputs = need(value(layer.takes[0]));
     need(!inputs.kept);
     const weights = need(stored(layer.weights[0]).row(unit));
-    return [weighing("", inputs.data, weights, [inputs.shape[0]], biasOf(layer, unit))];
+    return [{ ...weighing("", inputs.data, weights, [inputs.shape[0]], biasOf(layer, unit)), ...met(layer, unit, (at) => [at]) }];
   },
   convolution(layer, [filter, row, column]) {
     const maps = need(value(layer.takes[0]));
@@ -56,7 +62,8 @@ const sums = {
         }
       }
     }
-    return [weighing("", patch, need(weight.row(filter)), [channels, height, width], biasOf(layer, filter))];
+    const found = weighing("", patch, need(weight.row(filter)), [channels, height, width], biasOf(layer, filter));
+    return [{ ...found, ...met(layer, filter, (at) => unravel(at, found.shape)) }];
   },
   neighbours(layer, [place, filter]) {
     const vectors = need(value(layer.takes[0]));
@@ -73,7 +80,8 @@ const sums = {
         weights[k * numbers + i] = own[i * kernel + k];
       }
     }
-    return [weighing("", patch, weights, [kernel, numbers], biasOf(layer, filter))];
+    const found = weighing("", patch, weights, [kernel, numbers], biasOf(layer, filter));
+    return [{ ...found, ...met(layer, filter, (at) => [at % numbers, Math.floor(at / numbers)]) }];
   },
   "average-pool": (layer, unit) => averaged(windowOf(layer, unit)),
   "global-average": (layer, unit) => averaged(windowOf(layer, unit)),
@@ -84,6 +92,8 @@ const sums = {
     const weights = Float64Array.from(ids, (id) => need(table.row(id))[unit]);
     const found = weighing("", Float64Array.from(shares), weights, [ids.length], biasOf(layer, unit));
     found.names = ids.map(gramOf);
+    found.weightAt = (at) => [layer.weights[0], [ids[at], unit]];
+    found.biasAt = [layer.weights[1], [unit]];
     return [found];
   },
 };
