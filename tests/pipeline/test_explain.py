@@ -12,6 +12,7 @@ from pellucid.cli.main import main
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.explain import explain, model_to_open
 from pellucid.pipeline.train import train
+from pellucid.pipeline.training_examples import known_label
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
 from small_models import digits, trained_model, write_digits
@@ -88,6 +89,14 @@ def test_the_loss_is_against_the_true_class_where_it_is_known(run, tmp_path):
     unknown = explain(run, str(file), tmp_path / "page.html", Settings()).explanation
     assert unknown.truth is None
     assert unknown.backward.target == unknown.target
+
+
+def test_a_path_written_in_another_way_is_the_same_input(run, data, tmp_path, monkeypatch):
+    ledger = [json.loads(line) for line in (run / "data.jsonl").read_text().splitlines()]
+    row = next(row for row in ledger if row["split"] == "test")
+    monkeypatch.chdir(data.parent)
+    assert known_label(run, f"./{data.name}{row['source'].removeprefix(str(data))}") == row["label"]
+    assert known_label(run, "none.png") is None
 
 
 def test_data_that_is_gone_or_changed_is_told(run, data, tmp_path):

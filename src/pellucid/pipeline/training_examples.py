@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def known_label(folder: Path, name: str) -> str | None:
 
     Args:
         folder: of a run or of a model of it.
-        name: of the input.
+        name: of the input; a path may be written in another way than when the run was made.
 
     Returns:
         The label, or `None` where the run does not know the input.
@@ -62,7 +63,9 @@ def known_label(folder: Path, name: str) -> str | None:
     if run is None:
         return None
     try:
-        return next((str(row["label"]) for row in _ledger(run) if row["source"] == name), None)
+        wanted = os.path.abspath(name)
+        known = (str(row["label"]) for row in _ledger(run) if os.path.abspath(row["source"]) == wanted)
+        return next(known, None)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

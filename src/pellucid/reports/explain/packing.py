@@ -29,16 +29,19 @@ class Packed:
 
     Attributes:
         places: name to where it begins, its shape and, where not all is kept, which of its rows are.
-        left_out: whether anything was left out for want of room.
+        left_out: whether values or weights were left out for want of room.
+        gradients_left_out: whether gradients were.
         count: of the numbers that are kept.
     """
 
     places: dict[str, dict[str, Any]]
     left_out: bool
+    gradients_left_out: bool
     count: int
 
     def __init__(self) -> None:
-        self.places, self.left_out, self.count = {}, False, 0
+        self.places, self.count = {}, 0
+        self.left_out = self.gradients_left_out = False
         self._parts: list[bytes] = []
 
     def add(self, name: str, array: Shaped[np.ndarray, "..."], kept: np.ndarray | None = None) -> None:
@@ -98,9 +101,10 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
         shares = [*needed[:2], budget - sum(needed[:2])]
     else:
         shares = [budget // 3, budget // 3, budget // 6]
-    _store(packed, values, {}, shares[0], opened)
-    _store(packed, weights, rows, shares[1], opened)
-    _store(packed, gradients, {}, shares[2], opened)
+    of_values = _store(packed, values, {}, shares[0], opened)
+    of_weights = _store(packed, weights, rows, shares[1], opened)
+    packed.left_out = of_values or of_weights
+    packed.gradients_left_out = _store(packed, gradients, {}, shares[2], opened)
     _store_by_autograd(packed, explanation, rows, budget - 4 * packed.count)
     return packed
 
@@ -142,14 +146,16 @@ def _store(
     rows: Mapping[str, np.ndarray],
     budget: int,
     opened: Opened,
-) -> None:
-    """Store arrays within a budget: all of the small ones, of the others the rows that matter most."""
+) -> bool:
+    """Store arrays within a budget: all of the small ones, of the others the rows that matter most.
+
+    Returns whether anything had to be left out.
+    """
     wanted = {name: array[rows[name]] if name in rows else array for name, array in arrays.items()}
     total = sum(4 * each.size for each in wanted.values())
     large = {name: 4 * each.size for name, each in wanted.items() if 4 * each.size > _SMALL}
     share = 1.0
     if total > budget:
-        packed.left_out = True
         share = max(0.0, budget - (total - sum(large.values()))) / max(1, sum(large.values()))
     for name, array in arrays.items():
         count = max(_FEWEST, int(share * len(array)))
@@ -157,6 +163,7 @@ def _store(
             packed.add(name, array, rows.get(name))
         else:
             packed.add(name, array, np.sort(_loudest(opened, name, array)[:count]))
+    return total > budget
 
 
 def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ _SCRIPTS = (
     "arithmetic.js",
     "weights.js",
     "backward.js",
+    "layers.js",
     "page.js",
 )
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
@@ -112,6 +113,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             terms=_largest_terms(explanation),
             album=_album(explanation),
             left_out=packed.left_out,
+            gradients_left_out=packed.gradients_left_out,
             script=Markup(script),  # our own file
             checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
             told=_as_json(told),

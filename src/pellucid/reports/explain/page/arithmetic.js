@@ -137,6 +137,7 @@ function arithmeticView(layer, unit) {
     return { parts, found: null };
   }
   const parts = [verdict(found)];
+  if (found.history) parts.push(gatesView(layer, unit, found.history, found.gates));
   for (const weighing of found.weighings) parts.push(...weighingView(weighing));
   if (layer.kind.includes("average")) parts.push(element("p", { class: "quiet" }, "A mean is a convolution whose weights are all equal and never learnt."));
   if (found.choice) {
@@ -156,7 +157,6 @@ function arithmeticView(layer, unit) {
     parts.push(element("ol", { class: "steps" }, ...found.steps.map(([words, number]) => element("li", {}, element("span", {}, words), element("span", { class: "number" }, shown(number, 7))))));
   }
   if (found.powers) parts.push(softmaxView(found.powers));
-  if (found.history) parts.push(gatesView(layer, unit, found.history, found.gates));
   return { parts, found };
 }
 
@@ -174,7 +174,7 @@ function winnersView(layer) {
   winners.sort((one, other) => other[1] - one[1]);
   return element("details", { open: true }, element("summary", {}, `The n-gram that won, for each of ${winners.length} filters`),
     element("div", { class: "scroll tall", tabindex: "0", role: "group", "aria-label": "winning n-grams" }, element("table", {},
-      element("thead", {}, element("tr", {}, ...["filter", "largest", "at", "n-gram"].map((word) => element("th", { scope: "col" }, word)))),
+      element("thead", {}, element("tr", {}, ...["filter", "largest", "at", "n-gram"].map((word) => element("th", { scope: "col", class: word === "n-gram" ? "words" : null }, word)))),
       element("tbody", {}, ...winners.map(([filter, number, place]) => element("tr", {},
         element("th", { scope: "row" }, element("button", { class: "number-button", onclick: () => pin([filter]) }, String(filter))),
         element("td", {}, shown(number, 4)), element("td", {}, String(place)), element("td", { class: "foreign words" }, gramAt(layer.takes[0], [place, filter]))))))));

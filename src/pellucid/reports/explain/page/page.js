@@ -76,48 +76,9 @@ function drawLayer() {
   drawn = element("canvas", { width: canvas.width, height: canvas.height });
   drawn.getContext("2d").drawImage(canvas, 0, 0);
   $("maps-legend").replaceChildren(legend(scale));
-  $("maps-legend").append(element("p", { class: "quiet" }, `${current.view === "backward" ? "The gradient of the loss at" : "What stands in"} ${laidOut(layer.shape)}. A click, or the arrow keys, open one number.`));
+  $("maps-legend").append(element("p", { class: "quiet" }, `${current.view === "backward" ? "The gradient of the loss" : "What the layer gives"}: ${laidOut(layer.shape)}. A click, or the arrow keys, open one of them.`));
   if (found.kept) $("maps-legend").append(element("p", { class: "quiet" }, `Held by the page: ${found.kept.length} of ${found.shape[0]}; the others are grey.`));
-  $("kernels").replaceChildren(...kernelsOf(layer));
   $("layer-more").replaceChildren(...(current.view === "forward" ? moreOf(layer) : []));
-}
-
-// How the numbers of a layer are drawn, in words.
-function laidOut(shape) {
-  if (shape.length === 3) return shape[0] === 1 ? `one map of ${shape[1]}\u00d7${shape[2]} numbers` : `${shape[0]} maps of ${shape[1]}\u00d7${shape[2]} numbers`;
-  return shape.length === 2 ? `${shape[0]} places of the text (rows) with ${shape[1]} numbers each` : `${shape[0]} ${shape[0] === 1 ? "number" : "numbers"}`;
-}
-
-// What is to be said of a whole layer of a text: the n-grams that won, or what each step adds.
-function moreOf(layer) {
-  const view = layer.kind === "text-max" ? winnersView(layer) : layer.kind === "lstm" || layer.kind === "gru" ? stepsView(layer) : null;
-  return view ? [view] : [];
-}
-
-// The kernels of a filter: a tile for each channel, or a row for each of its neighbouring tokens.
-function kernelsOf(layer) {
-  if (layer.kind === "neighbours") return filterOf(layer);
-  if (layer.kind !== "convolution") return [];
-  const weight = stored(layer.weights[0]);
-  const [filters, channels, height, width] = weight.shape;
-  const own = weight.row(current.unit ? current.unit[0] : 0);
-  if (!own) return [];
-  const tiles = arrayOf([channels, height, width], own);
-  const canvas = element("canvas", { role: "img", "aria-label": `kernels of filter ${current.unit[0]}, one for each of ${channels} channels` });
-  const tilePlan = layout(tiles.shape, 320);
-  const scale = paint(canvas, tiles, { ...tilePlan });
-  return [element("h3", {}, `Kernels of filter ${current.unit[0]} of ${filters}`), element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "kernels" }, canvas), legend(scale)];
-}
-
-function filterOf(layer) {
-  const [filters, numbers, kernel] = stored(layer.weights[0]).shape;
-  const filter = current.unit ? current.unit[1] : 0;
-  const own = stored(layer.weights[0]).row(filter);
-  if (!own) return [];
-  const rows = arrayOf([kernel, numbers], Float32Array.from({ length: kernel * numbers }, (_, at) => own[(at % numbers) * kernel + Math.floor(at / numbers)]));
-  const canvas = element("canvas", { role: "img", "aria-label": `weights of filter ${filter}, a row for each of ${kernel} neighbouring tokens` });
-  const scale = paint(canvas, rows, layout(rows.shape, 320));
-  return [element("h3", {}, `Weights of filter ${filter} of ${filters}: a row for each neighbouring token`), element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "kernels" }, canvas), legend(scale)];
 }
 
 function drawUnit() {
@@ -138,7 +99,7 @@ function drawUnit() {
   $("as-text").textContent = found ? arithmeticText(layer, unit, found) : "";
   $("copy-holder").hidden = !found;
   $("arithmetic").dataset.difference = found ? String(found.difference / Math.max(found.magnitude, 1e-30)) : "";
-  if (layer.kind === "convolution" || layer.kind === "neighbours") $("kernels").replaceChildren(...kernelsOf(layer));
+  $("kernels").replaceChildren(...kernelsOf(layer, unit));
   drawField(fieldOf(layer.name, unit));
 }
 

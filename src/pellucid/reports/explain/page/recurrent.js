@@ -1,8 +1,10 @@
 // Units of recurrent layers: the gates at every step, and what each step adds.
 const GATES = {
-  lstm: ["what comes in", "what is kept", "what is new", "what goes out"],
-  gru: ["what is reset", "what is kept", "what is new"],
+  lstm: ["input gate i", "forget gate f", "candidate g", "output gate o"],
+  gru: ["reset gate r", "update gate z", "candidate g"],
 };
+
+const isCandidate = (name) => name.startsWith("candidate");
 
 // One step of one unit, from the sums inside its gates: those from the place, and those from the states before.
 function cell(kind, pairs, before) {
@@ -43,12 +45,12 @@ function recurrent(layer, [place, unit]) {
     return { ...found, former };
   });
   const now = history[place];
-  names.forEach((name, gate) => steps.push([`${name}, bent`, now.gates[gate]]));
+  names.forEach((name, gate) => steps.push([`${name}, after ${isCandidate(name) ? "tanh" : "the sigmoid"}`, now.gates[gate]]));
   if (layer.kind === "lstm") {
-    steps.push(["memory before", now.former], ["memory: kept \u00d7 before + comes in \u00d7 new", now.memory]);
-    steps.push(["state: goes out \u00d7 tanh of the memory", now.state]);
+    steps.push(["memory before", now.former], ["memory s: f \u00d7 memory before + i \u00d7 g", now.memory]);
+    steps.push(["state h: o \u00d7 tanh(s)", now.state]);
   } else {
-    steps.push(["state before", now.former], ["state: (1 \u2212 kept) \u00d7 new + kept \u00d7 before", now.state]);
+    steps.push(["state before", now.former], ["state h: (1 \u2212 z) \u00d7 g + z \u00d7 state before", now.state]);
   }
   const weighings = sumsAt(place).flat();
   const magnitude = Math.max(...weighings.map((each) => each.magnitude)) + Math.abs(now.state);
@@ -68,10 +70,10 @@ function coloured(tag, number, scale, attributes = {}) {
 
 // The gates of one unit, and what each step keeps and adds, over the whole text.
 function gatesView(layer, unit, history, names) {
-  const carries = layer.kind === "lstm" ? "memory" : "state";
+  const [carries, kept, added] = layer.kind === "lstm" ? ["memory", "f \u00d7 before", "i \u00d7 g"] : ["state", "z \u00d7 before", "(1 \u2212 z) \u00d7 g"];
   const columns = [
     ...names.map((name, gate) => [name, (step) => step.gates[gate]]),
-    [`kept of the ${carries} before`, (step) => step.kept], [`added to the ${carries}`, (step) => step.added],
+    [`kept of the ${carries}: ${kept}`, (step) => step.kept], [`added to the ${carries}: ${added}`, (step) => step.added],
     ...(layer.kind === "lstm" ? [["memory", (step) => step.memory]] : []), ["state", (step) => step.state],
   ];
   const scales = columns.map(([, of], at) => (at < names.length ? gateScale(names[at]) : scaleOf(history.map(of))));
@@ -81,7 +83,7 @@ function gatesView(layer, unit, history, names) {
       element("tbody", {}, ...history.map((step, t) => element("tr", { class: t === unit[0] ? "here" : null }, element("th", { scope: "row" }, String(t)),
         element("td", { class: "foreign" }, tokenAtStep(layer, t)), ...columns.map(([, of], at) => coloured("td", of(step), scales[at]))))))));
 }
-const gateScale = (name) => scaleOf(name === "what is new" ? [-1, 1] : [0, 1]);
+const gateScale = (name) => scaleOf(isCandidate(name) ? [-1, 1] : [0, 1]);
 
 // How far the states of a whole layer move at each step, token by token.
 function stepsView(layer) {

@@ -136,16 +136,25 @@ function weightInputs(layer, name, index) {
 function weightShown(layer, found) {
   const names = learntOf(layer);
   if (current.weight && names.includes(current.weight[0])) {
-    const { shape, kept } = stored(current.weight[0]);
-    return [current.weight[0], clamp(current.weight[1] || [kept ? kept[0] : 0], shape)];
+    const [name, index] = current.weight;
+    return index ? [name, clamp(index, stored(name).shape)] : [name, loudestWeight(name)];
   }
   const [first] = found ? found.weighings : [];
   if (first && first.weightAt) {
     const [name, index] = first.weightAt(largest(first.products, 1)[0]);
     if (names.includes(name)) return [name, index];
   }
-  const { shape, kept } = stored(names[0]);
-  return [names[0], clamp([layer.kind === "fixed-norm" ? current.unit[0] : kept ? kept[0] : 0], shape)];
+  return [names[0], loudestWeight(names[0])];
+}
+
+// The weight of a tensor on which the loss depends most.
+function loudestWeight(name) {
+  const { shape, kept, data } = stored(`autograd:${name}`) || { ...stored(name), data: [0] };
+  let best = 0;
+  data.forEach((number, at) => { if (Math.abs(number) > Math.abs(data[best])) best = at; });
+  const index = unravel(best, shape);
+  if (kept) index[0] = kept[index[0]];
+  return index;
 }
 
 function weightView(layer, found) {
@@ -157,7 +166,7 @@ function weightView(layer, found) {
     weightInputs(layer, name, index)];
   if (here.terms) {
     const count = here.terms.above.length;
-    parts.push(element("p", {}, `The weight is ${shown(here.weight === null ? 0 : here.weight, 7)}. ${count === 1 ? "It is used once" : `It is used at ${count.toLocaleString("en")} places`}; by the chain rule its gradient is the sum, over these, of the gradient there times the number that it meets.`), termsTable(here.terms));
+    parts.push(element("p", {}, `${here.weight === null ? "The page does not hold this weight." : `The weight is ${shown(here.weight, 7)}.`} ${count === 0 ? "It is not used on this input" : count === 1 ? "It is used once" : `It is used at ${count.toLocaleString("en")} places`}; by the chain rule its gradient is the sum, over these, of the gradient there times the number that it meets.`), termsTable(here.terms));
   }
   parts.push(threeTable(here));
   if (here.step !== null) parts.push(element("p", { class: "quiet" }, `For the difference this page computed the network from this layer on twice, with the weight moved by ${shown(here.step, 2)} to either side.`));
