@@ -37,7 +37,20 @@ WALK = """<!doctype html><title>walking</title>
   const loss = page.getElementById("loss");
   const clicked = [chosen, page.getElementById("weight-title").textContent, frame.location.hash,
     page.activeElement.id, loss.hidden, page.getElementById("loss-value")?.textContent];
-  document.title = JSON.stringify({ seen, clicked });
+  const typed = [];
+  for (const id of ["unit-0", "weight-0"]) {
+    page.getElementById(id).focus();
+    for (const digit of "12") {
+      if (digit === "1") page.getElementById(id).select();
+      page.execCommand("insertText", false, digit);
+    }
+    typed.push(page.getElementById(id).value, page.activeElement.id, page.getElementById(id).max);
+  }
+  const before = page.getElementById("unit-title").textContent;
+  page.querySelector(".skip").click();
+  await wait();
+  const kept = [before, page.getElementById("unit-title").textContent, page.activeElement.id];
+  document.title = JSON.stringify({ seen, clicked, typed, kept });
 };</script>"""
 
 
@@ -88,6 +101,11 @@ def test_three_ways_agree_on_the_page_and_with_python(chromium: str, tmp_path: P
     assert place.startswith("#backward/")
     assert focused == "weight-title"
     assert not hidden
+    for value, active, largest in (walked["typed"][:3], walked["typed"][3:]):
+        assert active in ("unit-0", "weight-0")
+        assert int(value) == min(12, int(largest))
+    before, after, active = walked["kept"]
+    assert (before, active) == (after, "main")
     if loss is not None:
         assert float(loss.replace("\u2212", "-")) == pytest.approx(explanation.backward.loss, rel=1e-5)
 

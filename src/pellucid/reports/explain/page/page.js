@@ -107,8 +107,15 @@ function pin(unit, focused = null) {
   current.unit = clamp(unit, current.layer.shape);
   drawUnit();
   rememberPlace();
-  if (focused && $(focused)) $(focused).focus();
+  if (focused) refocus(focused);
   $("said").textContent = `unit ${indexText(current.unit)}: ${$("verdict") ? $("verdict").textContent : ""}`;
+}
+
+// Go on typing where one was: the field is a new one, and the cursor stands behind what it holds.
+function refocus(id) {
+  const field = $(id);
+  field.focus();
+  if (field.type === "number") [field.value, field.value] = ["", field.value];
 }
 
 function drawField(field) {
@@ -230,7 +237,7 @@ function start() {
       }
     };
   }
-  window.onhashchange = readPlace;
+  window.onhashchange = () => { if (location.hash !== "#main") readPlace(); };
   readPlace();
 }
 start();

@@ -179,5 +179,6 @@ function pinWeight(name, index, focused = "weight-title") {
   if (current.view !== "backward") { show("backward"); drawLayer(); }
   drawUnit();
   rememberPlace();
-  if ($(focused)) { $(focused).focus(); if (focused === "weight-title") $(focused).scrollIntoView({ block: "nearest" }); }
+  if ($(focused)) refocus(focused);
+  if (focused === "weight-title") $(focused)?.scrollIntoView({ block: "nearest" });
 }
