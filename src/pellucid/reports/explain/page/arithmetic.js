@@ -23,7 +23,7 @@ function productTable(weighing) {
   const rest = weighing.products.length - order.length;
   if (rest > 0) {
     const kept = order.reduce((total, at) => total + weighing.products[at], 0);
-    rows.push(element("tr", {}, element("th", { scope: "row" }, `${rest.toLocaleString("en")} smaller products`),
+    rows.push(element("tr", { class: "rest" }, element("th", { scope: "row" }, `${rest.toLocaleString("en")} smaller products`),
       element("td", {}), element("td", {}), element("td", {}, shown(weighing.sum - kept))));
   }
   return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "products" }, element("table", { class: "products" },

@@ -11,8 +11,8 @@ function chainView(layer, unit, found) {
     parts.push(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "chain rule" }, element("table", {},
       element("thead", {}, element("tr", {}, ...["at", "to the number seen", "to the weight"].map((word) => element("th", { scope: "col" }, word)))),
       element("tbody", {}, ...order.map((at) => element("tr", {}, element("th", { scope: "row" }, nameOf(weighing, at)),
-        element("td", {}, `${shown(above, 4)} \u00d7 ${shown(weighing.weights[at], 4)} = ${shown(above * weighing.weights[at], 4)}`),
-        element("td", {}, `${shown(above, 4)} \u00d7 ${shown(weighing.patch[at], 4)} = ${shown(above * weighing.patch[at], 4)}`)))))));
+        element("td", {}, `${shown(above, 3)} \u00d7 ${shown(weighing.weights[at], 3)} = ${shown(above * weighing.weights[at], 3)}`),
+        element("td", {}, `${shown(above, 3)} \u00d7 ${shown(weighing.patch[at], 3)} = ${shown(above * weighing.patch[at], 3)}`)))))));
   } else if (found.choice) {
     parts.push(element("p", {}, `All of it goes to the winner at ${indexText(found.choice.source)}; the other numbers of the window get nothing.`));
   } else if (found.curve) {

@@ -95,10 +95,10 @@ function gradientsOf(layer, name, index) {
 
 function termsTable({ above, seen, at }) {
   const products = above.map((each, place) => each * seen[place]);
-  const order = largest(products, 12);
+  const order = largest(products, 12).filter((place, rank) => rank === 0 || products[place] !== 0);
   const total = products.reduce((sum, each) => sum + each, 0);
   const shownOnes = order.reduce((sum, place) => sum + products[place], 0);
-  const row = (label, ...numbers) => element("tr", {}, element("th", { scope: "row", class: "foreign" }, label), ...numbers.map((number) => element("td", {}, number === "" ? "" : shown(number, 4))));
+  const row = (label, ...numbers) => element("tr", { class: numbers[0] === "" ? "rest" : null }, element("th", { scope: "row", class: "foreign" }, label), ...numbers.map((number) => element("td", {}, number === "" ? "" : shown(number, 4))));
   const rest = products.length - order.length;
   return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "terms of the chain rule" }, element("table", { class: "terms" },
     element("thead", {}, element("tr", {}, ...["where it is used", "gradient there", "\u00d7 number seen", "= term"].map((word) => element("th", { scope: "col" }, word)))),
