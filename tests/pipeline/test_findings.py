@@ -63,7 +63,9 @@ def test_pictures_that_are_hard_to_tell_apart_are_not_called_wrongly_labelled(tm
 def test_of_a_sound_training_nothing_is_said(digits_npz, tmp_path, capsys):
     run = pellucid.train(digits_npz, out=tmp_path / "run", **{**GIVEN, "epochs": 20})
     assert run.metrics["findings"] == []
-    assert "training:" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "training:" not in said
+    assert said.endswith(f"  or: pellucid explain {run.folder} PICTURE --out page.html\n")
 
 
 def test_a_classical_model_has_no_findings(digits_npz, tmp_path):

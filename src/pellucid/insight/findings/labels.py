@@ -7,7 +7,7 @@ SUSPICIOUS = 0.08
 """Share of the labels; where classes are hard to tell apart, up to 6 % are suspected without being wrong."""
 
 ABLE = 0.6
-"""Share of the labels that the judging models must agree with; models that are often wrong suspect too much."""
+"""Share of the labels that the judging models agree with: models that are often wrong suspect too much."""
 
 
 def suspicious_labels(course: Course) -> Finding | None:
@@ -33,8 +33,8 @@ def suspicious_labels(course: Course) -> Finding | None:
         "Look at the likely label errors in this report and mend what is wrong; the network learns what the "
         "labels say, and so does its score.",
         f"Found above {100 * SUSPICIOUS:.0f} %. Ten well-known test sets have 3.3 % wrong labels on the mean "
-        "(Northcutt and others 2021), and where classes are hard to tell apart some more are suspected without "
-        f"being wrong. Not looked for where the models agree with less than {100 * ABLE:.0f} % of the labels: "
-        "they are then too often wrong themselves.",
+        "(Northcutt and others 2021), and where classes are hard to tell apart some more are suspected "
+        f"without being wrong. Not looked for where the models agree with less than {100 * ABLE:.0f} % of the "
+        "labels: they are then too often wrong themselves.",
         {"share": share, "agreement": agreement},
     )
