@@ -34,7 +34,7 @@ def suspicious_labels(course: Course) -> Finding | None:
         "labels say, and so does its score.",
         f"Found above {100 * SUSPICIOUS:.0f} %. Ten well-known test sets have 3.3 % wrong labels on the mean "
         "(Northcutt and others 2021), and where classes are hard to tell apart some more are suspected "
-        f"without being wrong. Not looked for where the models agree with less than {100 * ABLE:.0f} % of the "
-        "labels: they are then too often wrong themselves.",
+        f"without being wrong. Not looked for where the models agree with less than {100 * ABLE:.0f} % of "
+        "the labels: they are then too often wrong themselves.",
         {"share": share, "agreement": agreement},
     )
