@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from insight.small_networks import NAMES
-from pellucid.reports.explain import render_explanation
+from pellucid.reports.explain import page, render_explanation
 from reports.browser import open_page
-from reports.explained import explained, explained_wide
+from reports.explained import explained, explained_large, explained_wide
 
 WEIGHTS = 3
 WALK = """<!doctype html><title>walking</title>
@@ -140,6 +140,29 @@ document.title = JSON.stringify({ milliseconds: entry.domContentLoadedEventEnd }
     (folder / "timing.html").write_text(timing, encoding="utf-8")
     found, _, _ = open_page(chromium, folder, "timing.html")
     assert found["milliseconds"] < 2000
+
+
+@pytest.mark.slow
+def test_a_page_that_lacks_numbers_says_so_at_every_weight(
+    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "BUDGET", 300_000)
+    explanation = explained_large()
+    (folder := tmp_path / "served").mkdir()
+    (folder / "page.html").write_text(render_explanation(explanation, "photo.png"), encoding="utf-8")
+    places = places_of(explanation)
+    told = [[layer, unit, weight, ",".join(map(str, index))] for layer, unit, weight, index in places]
+    (folder / "walk.html").write_text(WALK.replace("PLACES", json.dumps(told)), encoding="utf-8")
+    walked, console, _ = open_page(chromium, folder, "walk.html")
+    assert console == []
+    found = [numbers(cells) for _, cells, _ in walked["seen"]]
+    assert any(difference is None for _, _, difference, _ in found)
+    assert any(difference is not None for _, _, difference, _ in found)
+    for (_, _, weight, index), (by_hand, by_autograd, by_difference, _) in zip(places, found, strict=True):
+        check = explanation.weight(weight, index)
+        size = float(np.abs(explanation.backward.by_autograd[weight]).max())
+        for number in (by_hand, by_autograd, by_difference):
+            assert number is None or number == pytest.approx(check.by_hand, rel=1e-3, abs=1e-4 * size)
 
 
 def test_a_page_of_another_true_class_says_both():

@@ -1,9 +1,7 @@
 // The network from one layer on, in double precision, with one weight moved a little: for central differences.
 const zeros = (shape) => arrayOf(shape, new Float64Array(product(shape)));
-const whole = (found) => {
-  need(found && !found.kept);
-  return found.data;
-};
+const complete = (found) => need(found && !found.kept && found);
+const whole = (found) => complete(found).data;
 
 // Fill an array from the index of every number, row by row.
 function filled(shape, number) {
@@ -148,7 +146,7 @@ function lossWith(layer, moved) {
   for (const each of layers.slice(layers.indexOf(layer))) {
     if (told.answers.includes(each.name) || each.hidden) continue;
     if (each !== layer && !each.takes.some((name) => held.has(name))) continue;
-    const sources = each.takes.map((name) => held.get(name) || (name === "inputs" && told.ids.length ? null : need(value(name))));
+    const sources = each.takes.map((name) => held.get(name) || (name === "inputs" && told.ids.length ? null : complete(value(name))));
     held.set(each.name, need(runs[each.kind])(each, sources, each.weights.map((name) => movedWeight(name, moved))));
   }
   const outputs = held.get(told.output).data;

@@ -31,7 +31,7 @@ function recurrent(layer, [place, unit]) {
   const nothing = new Float64Array(layer.shape[1]);
   const before = (t) => (t ? need(states.row(t - 1)) : nothing);
   const row = (gate) => gate * layer.shape[1] + unit;
-  const met = (part, gate) => ({ weightAt: (at) => [layer.weights[part], [row(gate), at]], biasAt: [layer.weights[part + 2], [row(gate)]] });
+  const met = (part, gate) => ({ weightAt: (at) => [layer.weights[part], [row(gate), at]] });
   const sumsAt = (t) => names.map((name, gate) => [
     { ...weighing(`${name}, from the place`, need(inputs.row(t)), need(weights[0].row(row(gate))), [inputs.shape[1]], need(weights[2].row(row(gate)))[0]), ...met(0, gate) },
     { ...weighing(`${name}, from the states before`, before(t), need(weights[1].row(row(gate))), [layer.shape[1]], need(weights[3].row(row(gate)))[0]), ...met(1, gate) },

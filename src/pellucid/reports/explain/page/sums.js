@@ -31,18 +31,21 @@ const biasOf = (layer, unit, at = 1) => {
   return row.length ? row[0] : 0;
 };
 
-// Which weight stands at a place of a sum, and which is its bias.
-const met = (layer, unit, inside) => ({
-  weightAt: (at) => [layer.weights[0], [unit, ...inside(at)]],
-  biasAt: layer.weights.length > 1 ? [layer.weights[1], [unit]] : null,
-});
+// A sum that knows which weight stands at each of its places.
+const insides = {
+  dense: (at) => [at],
+  convolution: (at, shape) => unravel(at, shape),
+  neighbours: (at, [, numbers]) => [at % numbers, Math.floor(at / numbers)],
+};
+const traced = (layer, unit, found) => (insides[layer.kind]
+  ? { ...found, weightAt: (at) => [layer.weights[0], [unit, ...insides[layer.kind](at, found.shape)]] } : found);
 
 const sums = {
   dense(layer, [unit]) {
     const inputs = need(value(layer.takes[0]));
     need(!inputs.kept);
     const weights = need(stored(layer.weights[0]).row(unit));
-    return [{ ...weighing("", inputs.data, weights, [inputs.shape[0]], biasOf(layer, unit)), ...met(layer, unit, (at) => [at]) }];
+    return [traced(layer, unit, weighing("", inputs.data, weights, [inputs.shape[0]], biasOf(layer, unit)))];
   },
   convolution(layer, [filter, row, column]) {
     const maps = need(value(layer.takes[0]));
@@ -63,7 +66,7 @@ const sums = {
       }
     }
     const found = weighing("", patch, need(weight.row(filter)), [channels, height, width], biasOf(layer, filter));
-    return [{ ...found, ...met(layer, filter, (at) => unravel(at, found.shape)) }];
+    return [traced(layer, filter, found)];
   },
   neighbours(layer, [place, filter]) {
     const vectors = need(value(layer.takes[0]));
@@ -81,7 +84,7 @@ const sums = {
       }
     }
     const found = weighing("", patch, weights, [kernel, numbers], biasOf(layer, filter));
-    return [{ ...found, ...met(layer, filter, (at) => [at % numbers, Math.floor(at / numbers)]) }];
+    return [traced(layer, filter, found)];
   },
   "average-pool": (layer, unit) => averaged(windowOf(layer, unit)),
   "global-average": (layer, unit) => averaged(windowOf(layer, unit)),
@@ -93,7 +96,6 @@ const sums = {
     const found = weighing("", Float64Array.from(shares), weights, [ids.length], biasOf(layer, unit));
     found.names = ids.map(gramOf);
     found.weightAt = (at) => [layer.weights[0], [ids[at], unit]];
-    found.biasAt = [layer.weights[1], [unit]];
     return [found];
   },
 };

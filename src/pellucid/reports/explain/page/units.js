@@ -37,7 +37,8 @@ function openUnit(layer, unit) {
 function chosenUnit(layer, unit) {
   const found = ((told.chosen || {})[layer.name] || []).find((each) => each.unit.join() === unit.join());
   if (!found) return null;
-  const weighings = found.weighings.map((each) => weighing(each.name, stored(`${each.at}:patch`).data, stored(`${each.at}:weights`).data, each.shape, each.bias));
+  const own = layer.kind === "neighbours" ? unit[1] : unit[0];
+  const weighings = found.weighings.map((each) => traced(layer, own, weighing(each.name, stored(`${each.at}:patch`).data, stored(`${each.at}:weights`).data, each.shape, each.bias)));
   const choice = found.choice && { ...found.choice, data: stored(found.choice.at).data };
   const value = sums[layer.kind] ? weighings[0].value : found.value;
   return { ...found, weighings, choice, value, source: null };
