@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from insight.small_networks import NAMES
-from pellucid.reports.explain import page, render_explanation
+from pellucid.reports.explain import packing, page, render_explanation
 from reports.browser import open_page
 from reports.explained import explained, explained_large, explained_wide
 
@@ -66,7 +66,11 @@ def places_of(explanation):
     for name in explanation.checker.names:
         line = next(line for line in explanation.opened.lines if name in line.takes)
         gradients = np.abs(explanation.backward.by_autograd[name])
-        for at in draws.choice(np.flatnonzero(gradients.ravel() > 0.01 * gradients.max()), WEIGHTS):
+        some = draws.choice(np.flatnonzero(gradients.ravel() > 0.01 * gradients.max()), WEIGHTS)
+        kept = explanation.opened.value(line.name)
+        loudest = int(np.abs(kept).reshape(len(kept), -1).max(axis=1).argmax())
+        every = [loudest] if gradients.ndim == 1 and kept.ndim == 3 else []
+        for at in [*every, *some]:
             index = [int(each) for each in np.unravel_index(at, gradients.shape)]
             unit = ",".join("0" for _ in explanation.opened.value(line.name).shape)
             found.append([line.name, unit, name, index])
@@ -146,7 +150,8 @@ document.title = JSON.stringify({ milliseconds: entry.domContentLoadedEventEnd }
 def test_a_page_that_lacks_numbers_says_so_at_every_weight(
     chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page, "BUDGET", 300_000)
+    monkeypatch.setattr(page, "BUDGET", 200_000)
+    monkeypatch.setattr(packing, "_SMALL", 1024)
     explanation = explained_large()
     (folder := tmp_path / "served").mkdir()
     (folder / "page.html").write_text(render_explanation(explanation, "photo.png"), encoding="utf-8")
