@@ -54,6 +54,13 @@ def test_another_class_can_be_asked_about(folder):
     assert "explained for digit 2" in repr(found)
     with pytest.raises(UsageError, match="label: 'cat' is no class of the model; choose one of digit 0"):
         pellucid.explain(folder, PIXELS[5, :, :, 0], label="cat")
+    with pytest.raises(UsageError, match="truth: 'cat' is no class of the model"):
+        pellucid.explain(folder, PIXELS[5, :, :, 0], truth="cat")
+    known = pellucid.explain(folder, PIXELS[5, :, :, 0], truth=CLASSES[2])
+    assert known.target == int(known.answer.argmax())
+    assert known.truth == known.backward.target == 2
+    check = known.weight(known.checker.names[0], [0] * known.opened.weights[known.checker.names[0]].ndim)
+    assert check.by_hand == pytest.approx(check.by_autograd, rel=1e-8)
 
 
 def test_texts_numbers_and_vectors(tmp_path):

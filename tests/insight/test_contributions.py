@@ -8,7 +8,7 @@ from pellucid.bundle import ClassicalModel
 from pellucid.classical.forest import Forest
 from pellucid.classical.kernel import Kernel
 from pellucid.classical.linear import Linear
-from pellucid.insight.contributions import contributions_of
+from pellucid.insight.contributions import _names, contributions_of
 from pellucid.insight.explaining import explain_model
 
 WITH_TERMS = [name for name in [*CLASSICAL, *ON_NETWORK] if not name.startswith(("majority", "mean"))]
@@ -76,6 +76,14 @@ def test_the_map_holds_every_term():
         found = contributions_of(model, inputs_of(model, 1), 4)
         assert found.drawn.shape == found.map_shape
         assert found.drawn.sum() == pytest.approx(found.scores.sum())
+
+
+def test_terms_of_colours_have_names_of_their_own():
+    model = next(made for made in (each() for each in CLASSICAL.values()) if made.features == "pixels")
+    names = _names(model, 12, (2, 2), np.repeat(np.arange(4), 3))
+    assert names[4] == "pixel at row 0, column 1, green"
+    assert len(set(names)) == 12
+    assert _names(model, 4, (2, 2), np.arange(4))[1] == "pixel at row 0, column 1"
 
 
 def test_terms_of_texts_are_words():

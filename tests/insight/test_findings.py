@@ -196,22 +196,25 @@ def test_a_training_that_ends_while_it_gets_better():
 
 
 def test_many_suspected_labels():
-    found = suspicious_labels(course(suspects=90, examined=1000))
+    found = suspicious_labels(course(suspects=90, examined=1000, agreed=850))
     assert found is not None
     assert "Of 1,000 labels" in found.evidence
-    assert suspicious_labels(course(suspects=80, examined=1000)) is None
+    assert suspicious_labels(course(suspects=80, examined=1000, agreed=850)) is None
+    assert suspicious_labels(course(suspects=300, examined=1000, agreed=590)) is None
     assert suspicious_labels(course()) is None
 
 
 def test_what_follows_from_a_cause_is_not_told_beside_it():
     stuck = [(2.2, 2.2, 0.12)] * 6
-    names = [each.name for each in find(course(stuck, layers(dead=0.9), suspects=500, examined=1000))]
+    names = [
+        each.name for each in find(course(stuck, layers(dead=0.9), suspects=250, examined=1000, agreed=700))
+    ]
     assert names == ["dead-units"]
     assert [each.name for each in find(course(stuck, layers()))] == ["underfitting"]
 
 
 def test_findings_are_told_as_json_and_in_whole_sentences():
-    ran = dataclasses.replace(overfitted(), suspects=90, examined=1000)
+    ran = dataclasses.replace(overfitted(), suspects=90, examined=1000, agreed=850)
     told = [each.to_json() for each in find(ran)]
     assert [each["name"] for each in told] == ["overfitting", "suspicious-labels"]
     assert json.loads(json.dumps(told, allow_nan=False)) == told

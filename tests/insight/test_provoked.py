@@ -54,7 +54,10 @@ def test_flipped_labels_give_their_finding():
         judge = LogisticRegression(C=1.0, max_iter=500)
         probabilities = cross_val_predict(judge, rows, labels, cv=3, method="predict_proba")
         suspects = len(label_errors(labels, probabilities))
-        return [each.name for each in find(Course([], suspects=suspects, examined=len(labels)))]
+        agreed = int((probabilities.argmax(axis=1) == labels).sum())
+        return [
+            each.name for each in find(Course([], suspects=suspects, examined=len(labels), agreed=agreed))
+        ]
 
     assert found(labels) == ["suspicious-labels"]
     assert found(digits(900, 0).labels[examples.train]) == []

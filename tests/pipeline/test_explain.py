@@ -12,6 +12,8 @@ from pellucid.cli.main import main
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.explain import explain, model_to_open
 from pellucid.pipeline.train import train
+from pellucid.pipeline.training_examples import known_label
+from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
 from small_models import digits, trained_model, write_digits
 from text_models import text_model, texts
@@ -49,8 +51,9 @@ def test_a_run_is_opened_with_its_nearest_training_examples(run, tmp_path):
     distances = [each.distance for each in found.nearest]
     assert distances == sorted(distances)
     assert all(":" in each.source for each in found.nearest)
-    assert any("that were compared" in note for note in found.notes)
+    assert found.compared > 300
     page = page_of(done)
+    assert f"of {found.compared} that were compared" in page
     assert "a training picture of" in page
     assert found.nearest[0].source[-10:] in page
     again = explain(run, str(file), tmp_path / "again.html", Settings())
@@ -64,6 +67,36 @@ def test_a_training_example_is_nearest_to_itself_and_its_label_known(run, data, 
     assert done.explanation.nearest[0].source == row["source"]
     assert done.explanation.nearest[0].distance < 1e-5
     assert f"In the data of this run its label is '{row['label']}'." in done.explanation.notes
+
+
+def test_the_loss_is_against_the_true_class_where_it_is_known(run, tmp_path):
+    ledger = [json.loads(line) for line in (run / "data.jsonl").read_text().splitlines()]
+    rows = [row["source"] for row in ledger if row["split"] == "test"]
+    found = [explain(run, row, tmp_path / "page.html", Settings()) for row in rows[:25]]
+    wrong = next(each for each in found if each.explanation.truth != each.explanation.target)
+    explanation = wrong.explanation
+    truth = explanation.classes[explanation.truth]
+    assert explanation.target == int(explanation.answer.argmax())
+    assert explanation.backward.target == explanation.truth
+    page = render_explanation(explanation, "x")
+    assert f'the loss is against the true class <strong class="foreign">{truth}</strong>' in page
+    assert "(true class)" in page
+    assert f"loss against {truth}" in repr(explanation)
+    other = str((int(truth) + 1) % 10)
+    asked = explain(run, rows[0], tmp_path / "page.html", Settings(), class_name=other).explanation
+    assert asked.classes[asked.backward.target] == asked.classes[asked.target] == other
+    (file,) = write_digits(tmp_path, [410])
+    unknown = explain(run, str(file), tmp_path / "page.html", Settings()).explanation
+    assert unknown.truth is None
+    assert unknown.backward.target == unknown.target
+
+
+def test_a_path_written_in_another_way_is_the_same_input(run, data, tmp_path, monkeypatch):
+    ledger = [json.loads(line) for line in (run / "data.jsonl").read_text().splitlines()]
+    row = next(row for row in ledger if row["split"] == "test")
+    monkeypatch.chdir(data.parent)
+    assert known_label(run, f"./{data.name}{row['source'].removeprefix(str(data))}") == row["label"]
+    assert known_label(run, "none.png") is None
 
 
 def test_data_that_is_gone_or_changed_is_told(run, data, tmp_path):

@@ -34,10 +34,38 @@ def test_a_training_gone_wrong_is_told_in_metrics_report_and_one_line(digits_npz
     assert records[-1]["health"]["activations"]["body.activation2"]["dead"] > 0.9
 
 
+def told_of(tmp_path, pixels, labels):
+    """Train on digits; names of what is found, and how many labels were suspected."""
+    np.savez(tmp_path / "data.npz", x_train=pixels[:900, ..., 0], y_train=labels[:900],
+             x_test=pixels[900:, ..., 0], y_test=labels[900:])  # fmt: skip
+    run = pellucid.train(tmp_path / "data.npz", out=tmp_path / "run", **{**GIVEN, "epochs": 20})
+    suspected = run.metrics["label_errors"]["count"] / run.metrics["label_errors"]["examined"]
+    return [each["name"] for each in run.metrics["findings"]], suspected, run
+
+
+def test_wrong_labels_are_told_of_by_a_real_run(tmp_path):
+    pixels, labels = digits()
+    wrong = np.random.default_rng(7).random(len(labels)) < 0.2
+    found, suspected, run = told_of(tmp_path, pixels, np.where(wrong, (labels + 1) % 10, labels))
+    assert "suspicious-labels" in found
+    assert suspected > 0.12
+    assert "Many labels look wrong, or the classes" in run.report.read_text(encoding="utf-8")
+
+
+def test_pictures_that_are_hard_to_tell_apart_are_not_called_wrongly_labelled(tmp_path):
+    pixels, labels = digits()
+    noise = np.random.default_rng(7).normal(0, 190, pixels.shape)
+    found, suspected, _ = told_of(tmp_path, np.clip(pixels + noise, 0, 255).astype(np.uint8), labels)
+    assert suspected > 0.08
+    assert "suspicious-labels" not in found
+
+
 def test_of_a_sound_training_nothing_is_said(digits_npz, tmp_path, capsys):
     run = pellucid.train(digits_npz, out=tmp_path / "run", **{**GIVEN, "epochs": 20})
     assert run.metrics["findings"] == []
-    assert "training:" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "training:" not in said
+    assert said.endswith(f"  or: pellucid explain {run.folder} PICTURE --out page.html\n")
 
 
 def test_a_classical_model_has_no_findings(digits_npz, tmp_path):

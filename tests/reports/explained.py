@@ -46,6 +46,16 @@ def explained_large() -> Explanation:
     return explain_model(ImageModel(network, Preprocessing(48, 48, 3), ("a", "b")), picture[None])
 
 
+@functools.cache
+def explained_wide() -> Explanation:
+    """A network of nearly a million parameters."""
+    network = build(design("mlp", Settings(model="mlp", width=290), InputFacts((3, 32, 32), 4, 5000)))
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    network.initialise_from_data(torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32)))
+    network.eval()
+    return explain_model(ImageModel(network, Preprocessing(32, 32, 3), tuple("abcd")), picture[None])
+
+
 def likes() -> list[Like]:
     """Training examples of both kinds."""
     return [

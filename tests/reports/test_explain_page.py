@@ -14,12 +14,15 @@ from pellucid.insight.opening import open_network
 from pellucid.insight.records import layer_records
 from pellucid.networks import InputFacts, build, design
 from pellucid.reports.explain import LARGEST_PAGE, render_explanation
+from pellucid.reports.explain import page as rendering
 from pellucid.reports.explain.chosen import chosen_units
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import BUDGET, COPIES, pack
 from pellucid.settings import Settings
 from reports.explained import HOSTILE, explained, likes
 from reports.report_page import Page
+
+GRADIENTS = ("gradient:", "sums:", "state-sums:")
 
 
 def numbers_of(packed, name):
@@ -29,6 +32,15 @@ def numbers_of(packed, name):
     shape = place["shape"] if "kept" not in place else [len(place["kept"]), *place["shape"][1:]]
     count = int(np.prod(shape))
     return floats[place["at"] : place["at"] + count].reshape(shape)
+
+
+def size_of(packed, prefixes):
+    """Bytes of the arrays whose names begin so."""
+    return sum(
+        4 * int(np.prod([len(place.get("kept", range(place["shape"][0]))), *place["shape"][1:]]))
+        for name, place in packed.places.items()
+        if name.startswith(prefixes)
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -120,18 +132,35 @@ def test_a_large_network_says_what_it_leaves_out():
     assert ("too large for all of its numbers" in page) == (len(base64.b64decode(every.text)) > BUDGET)
 
 
+def test_a_page_without_some_gradients_says_that_alone(monkeypatch):
+    explanation = explained("text-cnn")
+    every = pack(explanation)
+    arithmetic = (
+        len(base64.b64decode(every.text)) - size_of(every, GRADIENTS) - size_of(every, ("autograd:",))
+    )
+    monkeypatch.setattr(rendering, "BUDGET", arithmetic + 1000)
+    html = render_explanation(explanation, "x")
+    assert "Every unit opens here." in html
+    assert "too large for all of its numbers" not in html
+    assert "Every unit opens here." not in render_explanation(explained("cnn"), "x")
+
+
 def test_gradients_are_the_first_to_go():
     explanation = explained("text-cnn")
     every = pack(explanation)
-    gradients = sum(
-        4 * int(np.prod(place["shape"]))
-        for name, place in every.places.items()
-        if name.startswith("gradient:")
-    )
-    packed = pack(explanation, len(base64.b64decode(every.text)) - gradients // 2)
-    assert packed.left_out
+    gradients, by_autograd = size_of(every, GRADIENTS), size_of(every, ("autograd:",))
+    size = len(base64.b64decode(every.text))
+    without_autograd = pack(explanation, size - by_autograd)
+    assert not without_autograd.left_out
+    assert by_autograd > 0
+    assert not any(name.startswith("autograd:") for name in without_autograd.places)
+    assert not without_autograd.gradients_left_out
+    packed = pack(explanation, size - by_autograd - gradients // 2)
+    assert packed.gradients_left_out
+    assert not packed.left_out
+    assert chosen_units(explanation, packed) == {}
     assert all(
-        name.startswith("gradient:") or "kept" not in place or "embedding" in name
+        name.startswith(GRADIENTS) or "kept" not in place or "embedding" in name
         for name, place in packed.places.items()
     )
 

@@ -15,7 +15,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.pipeline.explain import model_to_open
 
 
-def explain(model: Any, input: Any, *, label: Any = None) -> Explanation:
+def explain(model: Any, input: Any, *, label: Any = None, truth: Any = None) -> Explanation:
     """Open a model on one input, down to its arithmetic.
 
     Args:
@@ -23,6 +23,7 @@ def explain(model: Any, input: Any, *, label: Any = None) -> Explanation:
         input: one example: a picture as an array (height, width) or (height, width, channels) or as a path,
             one feature vector, or one text.
         label: class that loss and explanations are about; by default the most probable one.
+        truth: the true class, where it is known: the loss is against it, unless `label` says otherwise.
 
     Returns:
         Layers, values, gradients, explanations and their tests; `.unit(layer, unit)` opens any number.
@@ -44,7 +45,10 @@ def explain(model: Any, input: Any, *, label: Any = None) -> Explanation:
     inputs = _one(estimator, input)
     if len(inputs) != 1:
         raise DataError(f"input: {len(inputs)} examples found, one expected; give one of them")
-    return explain_model(estimator.model_, inputs, _position(estimator.model_.classes, label))
+    classes = estimator.model_.classes
+    return explain_model(
+        estimator.model_, inputs, _position(classes, label, "label"), _position(classes, truth, "truth")
+    )
 
 
 def _one(estimator: Trained, example: Any) -> Inputs:
@@ -54,7 +58,7 @@ def _one(estimator: Trained, example: Any) -> Inputs:
     return estimator._inputs(np.asarray(example)[None])
 
 
-def _position(classes: tuple[str, ...], label: Any) -> int | None:
+def _position(classes: tuple[str, ...], label: Any, argument: str) -> int | None:
     """Position of a class.
 
     Raises:
@@ -64,5 +68,5 @@ def _position(classes: tuple[str, ...], label: Any) -> int | None:
         return None
     if str(label) not in classes:
         known = ", ".join(classes[:10]) or "none: the model predicts numbers"
-        raise UsageError(f"label: {label!r} is no class of the model; choose one of {known}")
+        raise UsageError(f"{argument}: {label!r} is no class of the model; choose one of {known}")
     return classes.index(str(label))

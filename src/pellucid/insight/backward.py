@@ -6,10 +6,12 @@ predicted that number itself:
 $$L = -\ln \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad L = \hat y$$
 
 By hand is `pellucid.reference`, line by line; by autograd is torch. They are two programs that know
-nothing of each other, so where they agree both are right.
+nothing of each other, so where they agree both are right. One thing is settled between them: where a maximum
+is reached at several places, as in a plain background, rounding decides which of them is the first, and the
+gradient by hand then goes where torch's goes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +25,13 @@ from pellucid.insight.opened import Opened
 from pellucid.insight.opening import still
 from pellucid.networks import Network
 from pellucid.reference import Line, walk, walk_back
+from pellucid.reference.gru import gru_sum_gradients
+from pellucid.reference.lstm import lstm_sum_gradients
 
 Loss = Callable[[Tensor], Tensor]
 _LOSS = "loss"
+_OF_MAXIMA = ("max-pool", "global-max", "text-max")
+_ROUNDING = 1e-12
 _States = tuple[Tensor, object]
 
 
@@ -39,6 +45,8 @@ class Backward:
         values: of every line, by hand, for a batch of one.
         gradients: by name of a value (for a batch of one) or of a weight, by hand.
         by_autograd: the same by torch, for what torch has a layer or a weight for.
+        sums: by name of a recurrent layer, the gradients at the sums inside its gates (step, gate): those
+            that the input's weights meet, and those that the state's weights meet.
     """
 
     target: int | None
@@ -46,6 +54,7 @@ class Backward:
     values: Mapping[str, Shaped[np.ndarray, "..."]]
     gradients: Mapping[str, Float64[np.ndarray, "..."]]
     by_autograd: Mapping[str, Float64[np.ndarray, "..."]]
+    sums: Mapping[str, tuple[Float64[np.ndarray, "steps gates"], Float64[np.ndarray, "steps gates"]]]
 
     def gradient(self, name: str) -> Float64[np.ndarray, "..."] | None:
         """The gradient at a layer, in the shape of its value; `None` where it has none, as of ids.
@@ -101,17 +110,51 @@ def go_back(network: Network, opened: Opened, target: int | None) -> Backward:
     given: dict[str, np.ndarray] = {name: each.astype(np.float64) for name, each in opened.weights.items()}
     inputs = opened.values["inputs"]
     given["inputs"] = inputs if inputs.dtype == np.int64 else inputs.astype(np.float64)
+    lines = [*opened.lines]
+    if target is not None:
+        lines.append(Line(_LOSS, "cross-entropy", (opened.output, "labels")))
+        given["labels"] = np.array([target])
+    values = walk(lines, given)
+    by_autograd, theirs = _by_autograd(network, given["inputs"], target)
+    with_ties = {**values, **_settled(lines, values, theirs)}
     if target is None:
-        values = walk(opened.lines, given)
-        gradients = walk_back(opened.lines, values, {opened.output: np.ones((1, 1))})
+        gradients = walk_back(lines, with_ties, {opened.output: np.ones((1, 1))})
         loss = values[opened.output][0, 0]
     else:
-        lines = [*opened.lines, Line(_LOSS, "cross-entropy", (opened.output, "labels"))]
-        values = walk(lines, {**given, "labels": np.array([target])})
-        gradients = walk_back(lines, values, {_LOSS: 1.0})
+        gradients = walk_back(lines, with_ties, {_LOSS: 1.0})
         loss = values.pop(_LOSS)
         del gradients[_LOSS]
-    return Backward(target, float(loss), values, gradients, _by_autograd(network, given["inputs"], target))
+    return Backward(target, float(loss), values, gradients, by_autograd, _sums(opened, values, gradients))
+
+
+def _settled(
+    lines: Sequence[Line], values: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What layers that take a maximum see, as torch rounded it, where that is the same but for rounding."""
+    found = {}
+    for line in lines:
+        name = line.takes[0]
+        if line.kind in _OF_MAXIMA and name in theirs:
+            size = float(np.abs(values[name]).max(initial=0.0))
+            if np.abs(values[name] - theirs[name]).max(initial=0.0) <= _ROUNDING * size:
+                found[name] = theirs[name]
+    return found
+
+
+def _sums(
+    opened: Opened, values: Mapping[str, np.ndarray], gradients: Mapping[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Gradients inside the gates of recurrent layers."""
+    found = {}
+    for line in opened.lines:
+        taken = [values[name] for name in line.takes]
+        if line.kind == "lstm":
+            (inside,) = lstm_sum_gradients(gradients[line.name], *taken)
+            found[line.name] = (inside, inside)
+        elif line.kind == "gru":
+            of_inputs, of_state = gru_sum_gradients(gradients[line.name], *taken)
+            found[line.name] = (of_inputs[0], of_state[0])
+    return found
 
 
 def loss_of(outputs: Tensor, target: int | None) -> Tensor:
@@ -129,16 +172,20 @@ def loss_of(outputs: Tensor, target: int | None) -> Tensor:
     return functional.cross_entropy(outputs, torch.tensor([target]))
 
 
-def _by_autograd(network: Network, inputs: np.ndarray, target: int | None) -> dict[str, np.ndarray]:
-    """Gradients of values and weights by torch."""
+def _by_autograd(
+    network: Network, inputs: np.ndarray, target: int | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Gradients of values and weights by torch, and the values."""
     asked = still(network).double().requires_grad_(True)
     found: dict[str, np.ndarray] = {}
+    seen: dict[str, np.ndarray] = {}
     for name, layer in asked.named_modules():
         if type(layer) not in SAME:
             continue
 
         def watch(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
             values = output if isinstance(output, Tensor) else output[0]
+            seen[name] = values.detach().clone().numpy()
             # A hook of a tensor is told the gradient of what it was before a later layer wrote over it.
             values.register_hook(  # type: ignore[no-untyped-call]
                 lambda gradient: found.__setitem__(name, gradient.clone().numpy())
@@ -154,4 +201,4 @@ def _by_autograd(network: Network, inputs: np.ndarray, target: int | None) -> di
     for name, weight in asked.named_parameters():
         if weight.grad is not None:
             found[name] = weight.grad.numpy()
-    return found
+    return found, seen

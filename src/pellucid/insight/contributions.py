@@ -209,6 +209,9 @@ def _of_kernel(
     return Contributions(how, names, None, scores, start, start + float(scores.sum()))
 
 
+_COLOURS = ("red", "green", "blue")
+
+
 def _names(
     model: ClassicalModel, count: int, shape: tuple[int, ...], cells: np.ndarray | None
 ) -> tuple[str, ...]:
@@ -220,7 +223,9 @@ def _names(
         return tuple(what.format(at) for at in range(count))
     places = [f"row {cell // shape[1]}, column {cell % shape[1]}" for cell in cells.tolist()]
     if model.features == "pixels":
-        return tuple(f"pixel at {place}" for place in places)
+        channels = count // int(np.prod(shape))
+        colours = [f", {name}" for name in _COLOURS] if channels == len(_COLOURS) else [""] * channels
+        return tuple(f"pixel at {place}{colours[at % channels]}" for at, place in enumerate(places))
     turns = [at % ORIENTATIONS * 180 // ORIENTATIONS for at in range(count)]
     return tuple(
         f"gradient of {turn} to {turn + 20}° at {place}" for turn, place in zip(turns, places, strict=True)

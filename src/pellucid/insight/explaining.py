@@ -22,30 +22,36 @@ from pellucid.reference import Line
 PROBABILITIES = "probabilities"
 
 
-def explain_model(model: Model, inputs: Inputs, target: int | None = None) -> Explanation:
+def explain_model(
+    model: Model, inputs: Inputs, target: int | None = None, truth: int | None = None
+) -> Explanation:
     """Open a model on one input.
 
     Args:
         model: trained, of any kind.
         inputs: one picture (1, height, width, channels) as the model takes it, one feature vector
             (1, length), or a list of one text.
-        target: class that loss and explanations are about; by default the most probable one.
+        target: class that loss and explanations are about; by default explanations are about the most
+            probable one, and the loss is against the true one, where that is known.
+        truth: the true class; `None` where it is not known.
 
     Returns:
         The explanation.
     """
     with one_thread():
-        return _explained(model, inputs, target)
+        return _explained(model, inputs, target, truth)
 
 
-def _explained(model: Model, inputs: Inputs, target: int | None) -> Explanation:
+def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
     answer = _answer(model, inputs)
+    against = truth if target is None else target
     if model.is_numbers:
-        target = None
-    elif target is None:
-        target = int(answer.argmax())
+        target = against = truth = None
+    else:
+        target = int(answer.argmax()) if target is None else target
+        against = target if against is None else against
     driven = _driven(model, inputs, target)
-    opened = _network_of(model, inputs, target)
+    opened = _network_of(model, inputs, against)
     notes, contributions = opened.pop("notes", ()), None
     if isinstance(model, ClassicalModel):
         notes = (*notes, *_notes_of_classical(model, is_opened="opened" in opened))
@@ -55,6 +61,7 @@ def _explained(model: Model, inputs: Inputs, target: int | None) -> Explanation:
         classes=model.classes,
         answer=answer,
         target=target,
+        truth=truth,
         inputs=inputs[0] if isinstance(inputs[0], str) else np.asarray(inputs[0]),
         driven=driven,
         contributions=contributions,
@@ -111,7 +118,7 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
     return {"tokens": tuple(tokens), "pieces": tuple(" ".join(each) for each in joined)}
 
 
-def _network_of(model: Model, inputs: Inputs, target: int | None) -> dict[str, Any]:
+def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, Any]:
     """The model's network, opened forwards and, where the answer is its own, backwards."""
     if not isinstance(model, (ImageModel, TextModel, FeatureModel, ClassicalModel)) or model.network is None:
         return {}
@@ -122,15 +129,17 @@ def _network_of(model: Model, inputs: Inputs, target: int | None) -> dict[str, A
     if isinstance(model, ClassicalModel):
         opened = _without_head(opened)
         return {"opened": opened, "layers": layer_records(opened)}
-    backward = go_back(model.network, opened, target)
-    checks = WeightChecker(model.network, opened, backward).largest(2)
-    if target is not None:
+    backward = go_back(model.network, opened, against)
+    checker = WeightChecker(model.network, opened, backward)
+    checks = checker.largest(2)
+    if against is not None:
         opened = with_probabilities(opened, model.temperature)
     return {
         "opened": opened,
         "layers": layer_records(opened),
         "backward": backward,
         "checks": checks,
+        "checker": checker,
         "notes": _notes(model),
     }
 

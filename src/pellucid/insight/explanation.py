@@ -15,7 +15,7 @@ from pellucid.insight.fields import Box, receptive_field
 from pellucid.insight.opened import Opened
 from pellucid.insight.records import LayerRecord
 from pellucid.insight.units import open_unit
-from pellucid.insight.weight_checks import WeightCheck
+from pellucid.insight.weight_checks import WeightCheck, WeightChecker
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +43,20 @@ class Explanation:
         model: what answered, in words.
         classes: class names; none where a number is predicted.
         answer: probabilities of the classes, or the predicted number alone.
-        target: the class that loss and explanations are about; `None` where a number is predicted.
+        target: the class that explanations are about; `None` where a number is predicted.
         inputs: the picture (height, width, channels) as the model takes it, the feature vector, or the text.
+        truth: the true class; `None` where it is not known.
         tokens: what a network of texts read, id by id, as it stands in the text.
         pieces: what the explanations of a text give numbers to; none of a picture.
         opened: lines, values and weights; `None` where there is no network that could be opened.
         layers: a record of every layer, in order.
         backward: gradients; `None` where the answer is not the network's own.
         checks: gradients of single weights in three ways.
+        checker: makes such checks of any weight; `None` where there are no gradients.
         driven: what in the input drove the answer.
         contributions: of a classical model, what each of its features adds.
         nearest: training examples that are like it; none where the training data is not at hand.
+        compared: with how many training examples it was compared.
         notes: sentences that a reader should know.
     """
 
@@ -62,15 +65,18 @@ class Explanation:
     answer: Float64[np.ndarray, " outputs"]
     target: int | None
     inputs: UInt8[np.ndarray, "height width channels"] | Float32[np.ndarray, " features"] | str
+    truth: int | None = None
     tokens: tuple[str, ...] = ()
     pieces: tuple[str, ...] = ()
     opened: Opened | None = None
     layers: Sequence[LayerRecord] = ()
     backward: Backward | None = None
     checks: Sequence[WeightCheck] = ()
+    checker: WeightChecker | None = None
     driven: Driven | None = None
     contributions: Contributions | None = None
     nearest: Sequence[Like] = ()
+    compared: int = 0
     notes: tuple[str, ...] = ()
 
     def layer(self, name: str) -> LayerRecord:
@@ -107,6 +113,23 @@ class Explanation:
         self.layer(layer)
         assert self.opened is not None  # there are layers
         return open_unit(self.opened, layer, unit)
+
+    def weight(self, name: str, index: Sequence[int]) -> WeightCheck:
+        """Compute the gradient of one weight in three ways, with the terms of its chain rule.
+
+        Args:
+            name: of a weight or bias that is learnt, such as `head.weight`.
+            index: of a number in it.
+
+        Returns:
+            By hand, by autograd and by a central difference.
+
+        Raises:
+            ValueError: no weight is called so, it has no such number, or the answer is not a network's own.
+        """
+        if self.checker is None:
+            raise ValueError(f"{name}: {self.model} has no gradients; open a network")
+        return self.checker.check(name, index)
 
     def field(self, layer: str, unit: Sequence[int]) -> Box:
         """Find what a unit sees of the input.
@@ -152,6 +175,9 @@ class Explanation:
         lines = [f"{self.model} says {self.said}"]
         if self.target is not None:
             lines[0] += f"; explained for {self.classes[self.target]}"
+        if self.backward is not None and self.backward.target is not None:
+            against = self.classes[self.backward.target]
+            lines[0] += f"; loss against {against} {self.backward.loss:.4g}"
         lines += [f"  {record!r}" for record in self.layers]
         if self.driven is not None:
             lines += [f"  {driver!r}" for driver in self.driven.drivers]

@@ -15,8 +15,8 @@ from pellucid.insight.arithmetic import Step, Weighing
 from pellucid.insight.parts import Parts
 from pellucid.reference.activations import sigmoid
 
-_LSTM = ("what comes in", "what is kept", "what is new", "what goes out")
-_GRU = ("what is reset", "what is kept", "what is new")
+_LSTM = ("input gate i", "forget gate f", "candidate g", "output gate o")
+_GRU = ("reset gate r", "update gate z", "candidate g")
 
 
 class GatesOverTime(NamedTuple):
@@ -51,10 +51,10 @@ def lstm_unit(taken: Sequence[np.ndarray], unit: tuple[int, ...]) -> Parts:
     before = float(found.memory[place - 1]) if place else 0.0
     memory, value = float(found.memory[place]), float(found.state[place])
     steps = (
-        *(Step(f"{name}, bent", gate) for name, gate in zip(_LSTM, (i, f, g, o), strict=True)),
+        *(Step(_after(name), gate) for name, gate in zip(_LSTM, (i, f, g, o), strict=True)),
         Step("memory before", before),
-        Step("memory: kept \u00d7 before + comes in \u00d7 new", memory),
-        Step("state: goes out \u00d7 tanh of the memory", value),
+        Step("memory s: f \u00d7 memory before + i \u00d7 g", memory),
+        Step("state h: o \u00d7 tanh(s)", value),
     )
     weighings = _weighings(taken, unit, _LSTM)
     return Parts(value, max(each.magnitude for each in weighings) + abs(value), weighings, steps=steps)
@@ -75,9 +75,9 @@ def gru_unit(taken: Sequence[np.ndarray], unit: tuple[int, ...]) -> Parts:
     r, z, g = (float(each) for each in found.gates[:, place])
     before, value = float(taken[5][place - 1, number]) if place else 0.0, float(found.state[place])
     steps = (
-        *(Step(f"{name}, bent", gate) for name, gate in zip(_GRU, (r, z, g), strict=True)),
+        *(Step(_after(name), gate) for name, gate in zip(_GRU, (r, z, g), strict=True)),
         Step("state before", before),
-        Step("state: (1 \u2212 kept) \u00d7 new + kept \u00d7 before", value),
+        Step("state h: (1 \u2212 z) \u00d7 g + z \u00d7 state before", value),
     )
     weighings = _weighings(taken, unit, _GRU)
     return Parts(value, max(each.magnitude for each in weighings) + abs(value), weighings, steps=steps)
@@ -132,6 +132,11 @@ def _sums(taken: Sequence[np.ndarray], unit: int, gates: int, part: int) -> Floa
 def _before(states: np.ndarray) -> Float64[np.ndarray, "place units"]:
     """States at the place before each, zeros at the first."""
     return np.concatenate([np.zeros((1, states.shape[1])), states[:-1].astype(np.float64)])
+
+
+def _after(name: str) -> str:
+    """A gate's value in words: candidates go through tanh, the others through a sigmoid."""
+    return f"{name}, after {'tanh' if name.startswith('candidate') else 'the sigmoid'}"
 
 
 def _weighings(

@@ -1,15 +1,10 @@
 r"""The gradient of one weight: the chain rule with numbers, and three ways to the same value.
 
-A weight that is used at several places collects from all of them. With $\bar y$ the gradient at the
-layer's units and $x_j$ the number that the weight $w$ meets at place $j$,
-
-$$\frac{\partial L}{\partial w} = \sum_j \bar y_j x_j$$
-
-Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 6; Goodfellow, Bengio and Courville 2016,
-"Deep Learning", eq. 9.11, for weights that are shared.
+By hand is the sum of the terms of `weight_terms`, as `pellucid.reference` adds them up; by autograd is torch;
+the third is a central difference of the loss.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +14,9 @@ from jaxtyping import Float64
 from pellucid.insight.backward import Backward, loss_of
 from pellucid.insight.opened import Opened
 from pellucid.insight.opening import still
+from pellucid.insight.weight_terms import Index, terms_of
 from pellucid.networks import Network
-from pellucid.reference import Line
 from pellucid.reference.differences import best_step
-from pellucid.reference.patches import patches
-from pellucid.reference.weighed_sum import factors
-
-Index = tuple[int, ...]
-Terms = tuple[Float64[np.ndarray, " terms"], Float64[np.ndarray, " terms"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +28,7 @@ class WeightCheck:
         name: of the weight.
         index: of the number in it.
         weight: the number itself.
-        above: gradients at the units that it takes part in; none where the chain is a recurrent one.
+        above: gradients at the units that it takes part in; in a recurrent layer at the sums of its gates.
         seen: the numbers that it meets there.
         by_hand: the gradient by `pellucid.reference`.
         by_autograd: the same by torch.
@@ -91,6 +81,12 @@ class WeightChecker:
         self._inputs = torch.from_numpy(backward.values["inputs"])
         self._opened, self._backward = opened, backward
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the weights and biases that are learnt, in the order of the layers."""
+        taken = [name for line in self._opened.lines for name in line.takes if name in self._tensors]
+        return tuple(name for name in taken if name in self._backward.by_autograd)
+
     def check(self, name: str, index: Sequence[int]) -> WeightCheck:
         """Compute one weight's gradient in three ways.
 
@@ -105,13 +101,15 @@ class WeightChecker:
             ValueError: no weight is called so, or it has no such number.
         """
         at = tuple(int(each) for each in index)
-        if name not in self._tensors:
-            raise ValueError(f"{name}: no weight of this name; there are {', '.join(self._tensors)}")
+        if name not in self.names:
+            raise ValueError(f"{name}: no weight of this name; there are {', '.join(self.names)}")
         shape = tuple(self._tensors[name].shape)
         if len(at) != len(shape) or any(not 0 <= each < size for each, size in zip(at, shape, strict=True)):
             raise ValueError(f"{name}: number {at} is not within {shape}")
         line = next(line for line in self._opened.lines if name in line.takes)
-        above, seen = self._terms(line, line.takes.index(name) - len(self._opened.sources(line)), at)
+        above, seen = terms_of(
+            line, self._backward, line.takes.index(name) - len(self._opened.sources(line)), at
+        )
         difference, step = self._difference(name, at)
         return WeightCheck(
             layer=line.name,
@@ -136,14 +134,11 @@ class WeightChecker:
             Their checks, in the order of the layers.
         """
         found = []
-        for line in self._opened.lines:
-            for name in line.takes:
-                if name not in self._tensors or name not in self._backward.by_autograd:
-                    continue
-                sizes = np.abs(self._backward.gradients[name])
-                for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
-                    index = [int(number) for number in np.unravel_index(at, sizes.shape)]
-                    found.append(self.check(name, index))
+        for name in self.names:
+            sizes = np.abs(self._backward.gradients[name])
+            for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
+                index = [int(number) for number in np.unravel_index(at, sizes.shape)]
+                found.append(self.check(name, index))
         return found
 
     def _difference(self, name: str, index: Index) -> tuple[float, float]:
@@ -158,76 +153,3 @@ class WeightChecker:
                 losses.append(float(loss_of(self._asked(self._inputs), target)))
             tensor[index] = before
         return (losses[0] - losses[1]) / ((before + step) - (before - step)), step
-
-    def _terms(self, line: Line, part: int, index: Index) -> Terms:
-        """The terms of the chain rule: gradients above, and the numbers that the weight meets."""
-        if line.kind not in _TERMS:
-            return np.zeros(0), np.zeros(0)
-        above = self._backward.gradients[line.name][0]
-        taken = [self._backward.values[name] for name in line.takes]
-        return _TERMS[line.kind](line, above, taken, part, index)
-
-
-def _of_bias(above: np.ndarray, index: Index) -> Terms:
-    """A bias meets a 1 at each of its units; channels stand first, but of texts last."""
-    of_unit = above[:, index[0]] if above.ndim == 2 else above[index[0]]
-    gradients = np.asarray(of_unit, np.float64).ravel()
-    return gradients, np.ones_like(gradients)
-
-
-def _of_dense(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    unit, number = index
-    return above[[unit]], taken[0][0, [number]]
-
-
-def _of_convolution(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    filter_, channel, k, l = index  # noqa: E741
-    seen = patches(taken[0], taken[1].shape[2:], line.settings["stride"], line.settings["padding"])
-    return above[filter_].ravel(), seen[0, channel, :, :, k, l].ravel()
-
-
-def _of_neighbours(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    filter_, number, k = index
-    kernel = taken[1].shape[2]
-    before = (kernel - 1) // 2
-    padded = np.pad(taken[0][0, :, number], (before, kernel - 1 - before))
-    return above[:, filter_], padded[k : k + len(above)]
-
-
-def _of_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    mean, variance = taken[3][index], taken[4][index]
-    normalised = (taken[0][0, index[0]] - mean) / np.sqrt(variance + line.settings["epsilon"])
-    return np.asarray(above[index[0]]).ravel(), np.asarray(normalised).ravel()
-
-
-def _of_embedding(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    token, number = index
-    places = np.flatnonzero(taken[0][0] == token)
-    return above[places, number], np.ones(len(places))
-
-
-def _of_weighed_sum(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
-    if part:
-        return _of_bias(above, index)
-    token, unit = index
-    shares = factors(taken[0], taken[3], groups=line.settings["groups"])[0]
-    return above[[unit]], shares[[token]]
-
-
-_TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Terms]] = {
-    "dense": _of_dense,
-    "convolution": _of_convolution,
-    "neighbours": _of_neighbours,
-    "fixed-norm": _of_norm,
-    "embedding": _of_embedding,
-    "weighed-sum": _of_weighed_sum,
-}
-"""The chain rule of the weights of each kind of layer; of a recurrent one it runs through time."""

@@ -47,7 +47,8 @@ def explain(
         place: a picture or text file, or a row of a table as `FILE:ROW`.
         out: the page, replaced through the save protocol.
         settings: column and encoding of tables.
-        class_name: class that loss and explanations are about; by default the most probable one.
+        class_name: class that loss and explanations are about; by default explanations are about the most
+            probable one, and the loss is against the true one where the input is part of the run's data.
 
     Returns:
         The explanation and where the page stands.
@@ -64,13 +65,14 @@ def explain(
     model = load(folder)
     target = _target(model, class_name)
     name, inputs, warnings = _one_input(model, place, settings)
-    found = explain_model(model, inputs, target)
-    like, said = most_alike(folder, model, inputs)
-    notes = [*found.notes, *said]
     label = known_label(folder, name)
+    truth = model.classes.index(label) if label in model.classes else None
+    found = explain_model(model, inputs, target, truth)
+    like, compared, said = most_alike(folder, model, inputs)
+    notes = [*found.notes, *said]
     if label is not None:
         notes.append(f"In the data of this run its label is {quoted(label)}.")
-    found = dataclasses.replace(found, nearest=like, notes=tuple(notes))
+    found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
     write_file(out, render_explanation(found, name).encode("utf-8"))
     return Explained(found, out, warnings)
 

@@ -30,6 +30,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         chance=chance,
         suspects=0 if suspects is None else suspects.count,
         examined=0 if suspects is None else suspects.examined,
+        agreed=0 if suspects is None else suspects.agreed,
     )
     return [finding.to_json() for finding in find(course)]
 

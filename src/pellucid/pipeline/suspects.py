@@ -71,6 +71,7 @@ def find_suspects(
         count=len(suspects),
         examined=sum(len(positions) for positions, _ in found),
         method=method,
+        agreed=sum(int((said.argmax(axis=1) == dataset.labels[at]).sum()) for at, said in found),
     )
 
 
@@ -127,6 +128,7 @@ def as_json(suspects: Suspects | None) -> dict[str, Any] | None:
     return {
         "count": suspects.count,
         "examined": suspects.examined,
+        "agreed": suspects.agreed,
         "method": suspects.method,
         "examples": [{name: getattr(each, name) for name in names} for each in suspects.shown],
     }

@@ -233,5 +233,7 @@ def _say_end(run: Run, dataset: Dataset, stages: Stages, going_on: Mapping[str, 
     if found is not None:
         stages.paragraph(found)
     stages.line(f"report: {run.report}")
-    new = "TEXTS.csv" if dataset.is_texts else "PICTURE..."
-    stages.line(f"next: pellucid predict {shlex.quote(str(run.folder))} {new}")
+    folder = shlex.quote(str(run.folder))
+    new, one = ("TEXTS.csv", "TEXT.txt") if dataset.is_texts else ("PICTURE...", "PICTURE")
+    stages.line(f"next: pellucid predict {folder} {new}")
+    stages.line(f"  or: pellucid explain {folder} {one} --out page.html")

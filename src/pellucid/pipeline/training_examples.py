@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ _SHOWN = 8
 _NOT_THERE = "The training examples most like it are not shown: {reason}."
 
 
-def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], tuple[str, ...]]:
+def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], int, tuple[str, ...]]:
     """Find the training examples nearest to an input in the last hidden layer.
 
     Args:
@@ -32,11 +33,11 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
         inputs: one input, as the model takes it.
 
     Returns:
-        At most eight, nearest first, and sentences about what could not be done.
+        At most eight, nearest first; how many were compared; and sentences about what could not be done.
     """
     run = _run_of(folder)
     if run is None or not _has_hidden(model):
-        return [], ()
+        return [], 0, ()
     try:
         listing, rows = _training_rows(run)
         with one_thread():
@@ -45,7 +46,7 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
         reason = (
             str(error) if isinstance(error, (PellucidError, _Changed)) else "the run's files cannot be read"
         )
-        return [], (_NOT_THERE.format(reason=reason.rstrip(".")),)
+        return [], 0, (_NOT_THERE.format(reason=reason.rstrip(".")),)
 
 
 def known_label(folder: Path, name: str) -> str | None:
@@ -53,7 +54,7 @@ def known_label(folder: Path, name: str) -> str | None:
 
     Args:
         folder: of a run or of a model of it.
-        name: of the input.
+        name: of the input; a path may be written in another way than when the run was made.
 
     Returns:
         The label, or `None` where the run does not know the input.
@@ -62,7 +63,9 @@ def known_label(folder: Path, name: str) -> str | None:
     if run is None:
         return None
     try:
-        return next((str(row["label"]) for row in _ledger(run) if row["source"] == name), None)
+        wanted = os.path.abspath(name)
+        known = (str(row["label"]) for row in _ledger(run) if os.path.abspath(row["source"]) == wanted)
+        return next(known, None)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -115,7 +118,7 @@ def _training_rows(run: Path) -> tuple[Listing, list[int]]:
 
 def _compared(
     model: Model, inputs: Inputs, listing: Listing, rows: list[int]
-) -> tuple[list[Like], tuple[str, ...]]:
+) -> tuple[list[Like], int, tuple[str, ...]]:
     """The nearest of some rows."""
     hidden, kept, shown = [], [], []
     at = 0
@@ -131,7 +134,7 @@ def _compared(
             kept += usable
             shown += list(block.inputs)
     if not kept:
-        return [], (_NOT_THERE.format(reason="none of them can be read any more"),)
+        return [], 0, (_NOT_THERE.format(reason="none of them can be read any more"),)
     found = nearest(model.transform(inputs), np.concatenate(hidden), _SHOWN)
     like = [
         Like(
@@ -139,5 +142,4 @@ def _compared(
         )
         for each in found
     ]
-    note = f"The training examples most like it are the nearest of {len(kept):,} that were compared."
-    return like, (note,)
+    return like, len(kept), ()

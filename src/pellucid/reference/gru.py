@@ -141,8 +141,42 @@ def gru_backward(
 
     Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
     """
+    from_inputs, from_state = gru_sum_gradients(
+        gradient, inputs, input_weight, state_weight, input_bias, state_bias
+    )
     found = gru_states(inputs, input_weight, state_weight, input_bias, state_bias)
-    h_before = np.concatenate([np.zeros_like(found.state[:, :1]), found.state[:, :-1]], axis=1)
+    of_input_weight = np.einsum("nta,nti->ai", from_inputs, inputs)
+    of_state_weight = np.einsum("nta,ntu->au", from_state, _one_later(found.state))
+    of_biases = from_inputs.sum(axis=(0, 1)), from_state.sum(axis=(0, 1))
+    return from_inputs @ input_weight, of_input_weight, of_state_weight, *of_biases
+
+
+def gru_sum_gradients(
+    gradient: Float[np.ndarray, "batch length units"],
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> tuple[Float[np.ndarray, "batch length gates"], Float[np.ndarray, "batch length gates"]]:
+    r"""Gradients at the sums inside the gates, as `gru_backward` needs them.
+
+    Args:
+        gradient: of the states, from above.
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        At each place $(\bar a_r, \bar a_z, \bar a_g)$, which the input's weights meet, and
+        $(\bar a_r, \bar a_z, \bar q)$, which the state's weights meet.
+
+    Source: the chain rule on Cho et al. 2014, eq. 5 to 8.
+    """
+    found = gru_states(inputs, input_weight, state_weight, input_bias, state_bias)
+    h_before = _one_later(found.state)
     from_inputs = np.zeros((*inputs.shape[:2], len(input_weight)), inputs.dtype)
     from_state = np.zeros_like(from_inputs)
     of_h = np.zeros_like(gradient[:, 0])
@@ -156,7 +190,9 @@ def gru_backward(
         from_inputs[:, t] = np.concatenate([inside_r, inside_z, inside_g], axis=1)
         from_state[:, t] = np.concatenate([inside_r, inside_z, of_q], axis=1)
         of_h = of_h * z + from_state[:, t] @ state_weight
-    of_input_weight = np.einsum("nta,nti->ai", from_inputs, inputs)
-    of_state_weight = np.einsum("nta,ntu->au", from_state, h_before)
-    of_biases = from_inputs.sum(axis=(0, 1)), from_state.sum(axis=(0, 1))
-    return from_inputs @ input_weight, of_input_weight, of_state_weight, *of_biases
+    return from_inputs, from_state
+
+
+def _one_later(states: np.ndarray) -> np.ndarray:
+    """What stood one place before, zeros at the first."""
+    return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], axis=1)

@@ -145,8 +145,40 @@ def lstm_backward(
     Source: Graves and Schmidhuber 2005, "Framewise phoneme classification with bidirectional LSTM",
         Neural Networks 18, appendix, without peepholes.
     """
+    of_sums = lstm_sum_gradients(gradient, inputs, input_weight, state_weight, input_bias, state_bias)
     found = lstm_states(inputs, input_weight, state_weight, input_bias, state_bias)
-    s_before, h_before = _one_later(found.memory), _one_later(found.state)
+    of_inputs = of_sums @ input_weight
+    of_input_weight = np.einsum("nta,nti->ai", of_sums, inputs)
+    of_state_weight = np.einsum("nta,ntu->au", of_sums, _one_later(found.state))
+    of_bias = of_sums.sum(axis=(0, 1))
+    return of_inputs, of_input_weight, of_state_weight, of_bias, of_bias
+
+
+def lstm_sum_gradients(
+    gradient: Float[np.ndarray, "batch length units"],
+    inputs: Float[np.ndarray, "batch length size"],
+    input_weight: Float[np.ndarray, "gates size"],
+    state_weight: Float[np.ndarray, "gates units"],
+    input_bias: Float[np.ndarray, " gates"],
+    state_bias: Float[np.ndarray, " gates"],
+) -> Float[np.ndarray, "batch length gates"]:
+    r"""Gradients at the sums inside the gates, $\bar a_t$ of `lstm_backward`.
+
+    Args:
+        gradient: of the states, from above.
+        inputs: $x$.
+        input_weight: $W$.
+        state_weight: $U$.
+        input_bias: $b$.
+        state_bias: $c$.
+
+    Returns:
+        $\bar a$ at each place, in the order of the gates.
+
+    Source: Graves and Schmidhuber 2005, as in `lstm_backward`.
+    """
+    found = lstm_states(inputs, input_weight, state_weight, input_bias, state_bias)
+    s_before = _one_later(found.memory)
     of_sums = np.zeros((*inputs.shape[:2], len(input_weight)), inputs.dtype)
     of_h = of_s = np.zeros_like(gradient[:, 0])
     for t in reversed(range(inputs.shape[1])):
@@ -158,11 +190,7 @@ def lstm_backward(
         inside = [of_i * i * (1 - i), of_f * f * (1 - f), of_g * (1 - g**2), of_o * o * (1 - o)]
         of_sums[:, t] = np.concatenate(inside, axis=1)
         of_h, of_s = of_sums[:, t] @ state_weight, of_s * f
-    of_inputs = of_sums @ input_weight
-    of_input_weight = np.einsum("nta,nti->ai", of_sums, inputs)
-    of_state_weight = np.einsum("nta,ntu->au", of_sums, h_before)
-    of_bias = of_sums.sum(axis=(0, 1))
-    return of_inputs, of_input_weight, of_state_weight, of_bias, of_bias
+    return of_sums
 
 
 def _one_later(states: np.ndarray) -> np.ndarray:

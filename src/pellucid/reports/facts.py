@@ -120,12 +120,14 @@ class Suspects:
         count: how many were found.
         examined: how many examples were looked at.
         method: which out-of-sample probabilities were used, in one sentence.
+        agreed: how many of these examples the judging models name as they are labelled.
     """
 
     shown: Sequence[Suspect]
     count: int
     examined: int
     method: str
+    agreed: int = 0
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,14 @@ class Course:
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
         suspects: labels that are likely wrong.
         examined: labels that were looked at.
+        agreed: labels that the models that looked at them would have given themselves.
     """
 
     history: Sequence[Record]
     chance: float = 0.0
     suspects: int = 0
     examined: int = 0
+    agreed: int = 0
 
     def series(self, key: str) -> list[float]:
         """A number of every epoch.

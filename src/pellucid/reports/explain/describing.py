@@ -34,7 +34,10 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
         "places": packed.places,
         "copies": list(COPIES),
         "classes": [visible(name) for name in explanation.classes],
-        "outputs": [explanation.opened.output if explanation.opened else "", "temperature", "probabilities"],
+        "output": opened.output,
+        "answers": ["temperature", "probabilities"],
+        "against": None if explanation.backward is None else explanation.backward.target,
+        "learnt": [] if explanation.checker is None else list(explanation.checker.names),
     }
 
 

@@ -29,16 +29,20 @@ class Packed:
 
     Attributes:
         places: name to where it begins, its shape and, where not all is kept, which of its rows are.
-        left_out: whether anything was left out for want of room.
+        left_out: whether values or weights were left out for want of room.
+        gradients_left_out: whether gradients were.
+        count: of the numbers that are kept.
     """
 
     places: dict[str, dict[str, Any]]
     left_out: bool
+    gradients_left_out: bool
+    count: int
 
     def __init__(self) -> None:
-        self.places, self.left_out = {}, False
+        self.places, self.count = {}, 0
+        self.left_out = self.gradients_left_out = False
         self._parts: list[bytes] = []
-        self._count = 0
 
     def add(self, name: str, array: Shaped[np.ndarray, "..."], kept: np.ndarray | None = None) -> None:
         """Keep an array, or some of its rows.
@@ -49,12 +53,12 @@ class Packed:
             kept: indices along the first axis; all by default.
         """
         stored = np.ascontiguousarray(array if kept is None else array[kept], "<f4")
-        place: dict[str, Any] = {"at": self._count, "shape": list(array.shape)}
+        place: dict[str, Any] = {"at": self.count, "shape": list(array.shape)}
         if kept is not None:
             place["kept"] = [int(each) for each in kept]
         self.places[name] = place
         self._parts.append(stored.tobytes())
-        self._count += stored.size
+        self.count += stored.size
 
     @property
     def text(self) -> str:
@@ -70,7 +74,8 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
         budget: most bytes.
 
     Returns:
-        Values under their names, weights under theirs, gradients with `gradient:` before them.
+        Values under their names, weights under theirs, gradients with `gradient:` before them, inside the
+        gates of recurrent layers with `sums:` and `state-sums:`, of weights by autograd with `autograd:`.
     """
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
@@ -86,6 +91,9 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
         for name in opened.values
         if backward is not None and name in backward.gradients
     }
+    if backward is not None:
+        for name, (of_inputs, of_state) in backward.sums.items():
+            gradients |= {f"sums:{name}": of_inputs, f"state-sums:{name}": of_state}
     needed = [_bytes(values, {}), _bytes(weights, rows), _bytes(gradients, {})]
     if sum(needed) <= budget:
         shares = needed
@@ -93,10 +101,26 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
         shares = [*needed[:2], budget - sum(needed[:2])]
     else:
         shares = [budget // 3, budget // 3, budget // 6]
-    _store(packed, values, {}, shares[0], opened)
-    _store(packed, weights, rows, shares[1], opened)
-    _store(packed, gradients, {}, shares[2], opened)
+    of_values = _store(packed, values, {}, shares[0], opened)
+    of_weights = _store(packed, weights, rows, shares[1], opened)
+    packed.left_out = of_values or of_weights
+    packed.gradients_left_out = _store(packed, gradients, {}, shares[2], opened)
+    _store_by_autograd(packed, explanation, rows, budget - 4 * packed.count)
     return packed
+
+
+def _store_by_autograd(
+    packed: Packed, explanation: Explanation, rows: Mapping[str, np.ndarray], budget: int
+) -> None:
+    """Store the gradients of weights by torch, the small tensors first, as far as they fit."""
+    if explanation.checker is None or explanation.backward is None:
+        return
+    found = {name: explanation.backward.by_autograd[name] for name in explanation.checker.names}
+    for name in sorted(found, key=lambda name: found[name].size):
+        size = _bytes({name: found[name]}, rows)
+        if size <= budget:
+            packed.add(f"autograd:{name}", found[name], rows.get(name))
+            budget -= size
 
 
 def _bytes(arrays: Mapping[str, np.ndarray], rows: Mapping[str, np.ndarray]) -> int:
@@ -122,14 +146,16 @@ def _store(
     rows: Mapping[str, np.ndarray],
     budget: int,
     opened: Opened,
-) -> None:
-    """Store arrays within a budget: all of the small ones, of the others the rows that matter most."""
+) -> bool:
+    """Store arrays within a budget: all of the small ones, of the others the rows that matter most.
+
+    Returns whether anything had to be left out.
+    """
     wanted = {name: array[rows[name]] if name in rows else array for name, array in arrays.items()}
     total = sum(4 * each.size for each in wanted.values())
     large = {name: 4 * each.size for name, each in wanted.items() if 4 * each.size > _SMALL}
     share = 1.0
     if total > budget:
-        packed.left_out = True
         share = max(0.0, budget - (total - sum(large.values()))) / max(1, sum(large.values()))
     for name, array in arrays.items():
         count = max(_FEWEST, int(share * len(array)))
@@ -137,6 +163,7 @@ def _store(
             packed.add(name, array, rows.get(name))
         else:
             packed.add(name, array, np.sort(_loudest(opened, name, array)[:count]))
+    return total > budget
 
 
 def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:

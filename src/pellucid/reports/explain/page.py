@@ -34,11 +34,16 @@ _SCRIPTS = (
     "values.js",
     "sums.js",
     "units.js",
+    "recurrent.js",
+    "forward.js",
     "drawing.js",
     "arithmetic.js",
+    "weights.js",
     "backward.js",
+    "layers.js",
     "page.js",
 )
+_LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
 _PICTURES = 500_000
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
@@ -100,12 +105,15 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             shown_text=text[:_LONGEST_TEXT] if isinstance(text, str) else "",
             answers=_answers(explanation),
             layers=[each for each in explanation.layers if each.kind not in HIDDEN],
+            has_temperature=any(each.name == "temperature" for each in explanation.layers),
+            loss_formula=mathml(_LOSS),
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
             drivers=_shown(explanation),
             contributions=explanation.contributions,
             terms=_largest_terms(explanation),
             album=_album(explanation),
             left_out=packed.left_out,
+            gradients_left_out=packed.gradients_left_out,
             script=Markup(script),  # our own file
             checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
             told=_as_json(told),
@@ -117,7 +125,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
 @cache
 def _environment() -> Environment:
     own = environment().overlay(loader=PackageLoader("pellucid.reports.explain", "page"))
-    own.filters = {**own.filters, "exact": _exact, "volume": _volume, "terms": _terms}
+    own.filters = {**own.filters, "exact": _exact, "volume": _volume, "terms": _terms, "log": math.log}
     return own
 
 
@@ -153,15 +161,24 @@ def _as_json(told: dict[str, Any]) -> Markup:
     return Markup(text)  # no character is left that means anything in HTML
 
 
-def _answers(explanation: Explanation) -> list[tuple[str, float, bool]]:
-    """Classes, the most probable first, and whether each is the one that is explained."""
+def _answers(explanation: Explanation) -> list[tuple[str, float, bool, bool]]:
+    """Classes, the most probable first; whether each is the one that is explained, and the true one."""
     if not explanation.classes:
         return []
     order = np.argsort(-explanation.answer, kind="stable")[:_SHOWN_CLASSES].tolist()
-    if explanation.target not in order:
-        order.append(explanation.target)
+    order += [
+        at
+        for at in dict.fromkeys((explanation.target, explanation.truth))
+        if at is not None and at not in order
+    ]
     return [
-        (explanation.classes[at], float(explanation.answer[at]), at == explanation.target) for at in order
+        (
+            explanation.classes[at],
+            float(explanation.answer[at]),
+            at == explanation.target,
+            at == explanation.truth,
+        )
+        for at in order
     ]
 
 

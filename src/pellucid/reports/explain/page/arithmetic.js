@@ -6,16 +6,24 @@ function largest(products, count) {
 }
 const nameOf = (weighing, at) => (weighing.names ? `\u201c${weighing.names[at]}\u201d` : indexText(unravel(at, weighing.shape)));
 
+// A weight, to be chosen where it is one that is learnt.
+function weightLink(weighing, at, digits = 5) {
+  const text = shown(weighing.weights[at], digits);
+  if (!weighing.weightAt) return text;
+  const [name, index] = weighing.weightAt(at);
+  return isLearnt(name) ? element("button", { class: "number-button", title: `gradient of ${name}[${index.join(", ")}]`, onclick: () => pinWeight(name, index) }, text) : text;
+}
+
 function productTable(weighing) {
   const order = largest(weighing.products, SHOWN_PRODUCTS);
   const rows = order.map((at) => element("tr", {},
     element("th", { scope: "row" }, nameOf(weighing, at)),
-    element("td", {}, shown(weighing.patch[at])), element("td", {}, shown(weighing.weights[at])),
+    element("td", {}, shown(weighing.patch[at])), element("td", {}, weightLink(weighing, at)),
     element("td", {}, shown(weighing.products[at]))));
   const rest = weighing.products.length - order.length;
   if (rest > 0) {
     const kept = order.reduce((total, at) => total + weighing.products[at], 0);
-    rows.push(element("tr", {}, element("th", { scope: "row" }, `${rest.toLocaleString("en")} smaller products`),
+    rows.push(element("tr", { class: "rest" }, element("th", { scope: "row" }, `${rest.toLocaleString("en")} smaller products`),
       element("td", {}), element("td", {}), element("td", {}, shown(weighing.sum - kept))));
   }
   return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "products" }, element("table", { class: "products" },
@@ -29,21 +37,21 @@ function squares(weighing) {
   const holder = element("div", { class: "squares" });
   const draw = (channel) => {
     const size = height * width;
-    const grid = (title, numbers) => {
+    const grid = (title, numbers, content = (at) => shown(numbers[at], 3)) => {
       const scale = scaleOf(numbers);
       const cells = Array.from({ length: height }, (_, k) => element("tr", {}, ...Array.from({ length: width }, (__, l) => {
         const colour = scale.colour(numbers[k * width + l]);
-        const cell = element("td", {}, shown(numbers[k * width + l], 3));
-        cell.style.background = `rgb(${colour.join(" ")})`;
-        cell.style.color = inkOn(colour);
-        return cell;
+        const made = element("td", {}, content(k * width + l));
+        made.style.background = `rgb(${colour.join(" ")})`;
+        made.style.color = inkOn(colour);
+        return made;
       })));
       return element("table", { class: "square" }, element("caption", {}, title), element("tbody", {}, ...cells));
     };
     const part = (numbers) => numbers.slice(channel * size, (channel + 1) * size);
     holder.replaceChildren(
       grid("seen", part(weighing.patch)), element("span", { class: "sign" }, "\u00d7"),
-      grid("kernel", part(weighing.weights)), element("span", { class: "sign" }, "="),
+      grid("kernel", part(weighing.weights), (at) => weightLink(weighing, channel * size + at, 3)), element("span", { class: "sign" }, "="),
       grid("products", part(weighing.products)),
       element("p", { class: "sum" }, `sum of channel ${channel}: ${shown(weighing.sums[channel])}`));
   };
@@ -95,16 +103,6 @@ function softmaxView(powers) {
       element("th", { scope: "row" }, told.classes[at]), element("td", {}, shown(powers[at])), element("td", {}, shown(powers[at] / total)))))));
 }
 
-function gatesView(history, names) {
-  const tokens = told.tokens;
-  return element("details", {}, element("summary", {}, "This unit's gates over the whole text"),
-    element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "gates over the text" }, element("table", {},
-      element("thead", {}, element("tr", {}, ...["step", "token", ...names].map((word) => element("th", { scope: "col" }, word)))),
-      element("tbody", {}, ...history.map((gates, t) => element("tr", {}, element("th", { scope: "row" }, String(t)),
-        element("td", {}, current.layer.name.includes("backwards") ? tokens[tokens.length - 1 - t] : tokens[t]),
-        ...gates.map((gate) => element("td", {}, shown(gate, 3)))))))));
-}
-
 function verdict(found) {
   const agrees = found.difference <= 1e-5 * found.magnitude;
   return element("p", { class: agrees ? "verdict" : "verdict wrong", id: "verdict" },
@@ -139,11 +137,13 @@ function arithmeticView(layer, unit) {
     return { parts, found: null };
   }
   const parts = [verdict(found)];
+  if (found.history) parts.push(gatesView(layer, unit, found.history, found.gates));
   for (const weighing of found.weighings) parts.push(...weighingView(weighing));
   if (layer.kind.includes("average")) parts.push(element("p", { class: "quiet" }, "A mean is a convolution whose weights are all equal and never learnt."));
   if (found.choice) {
-    const tokens = layer.kind === "text-max" ? tokensAt(layer.takes[0], found.choice.source) : "";
-    parts.push(element("p", {}, `The largest of ${found.choice.data.length} numbers stands at ${indexText(found.choice.source)} of ${layer.takes[0]}${tokens}. No weights can choose a largest number: taking the maximum is not a convolution.`));
+    const tokens = layer.kind === "text-max" ? `, which sees \u201c${gramAt(layer.takes[0], found.choice.source)}\u201d` : "";
+    const equal = found.choice.data.reduce((count, number) => count + (number >= found.value - 1e-6 * Math.abs(found.value)), 0);
+    parts.push(element("p", {}, `The largest of ${found.choice.data.length} numbers${equal > 1 ? `, which is reached ${equal} times,` : ""} stands at ${indexText(found.choice.source)} of ${layer.takes[0]}${tokens}. No weights can choose a largest number: taking the maximum is not a convolution.`));
     if (found.choice.shape.length === 2 && found.choice.data.length <= 64) {
       parts.push(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "window" }, element("table", { class: "square" }, element("caption", {}, "the window"), element("tbody", {},
         ...Array.from({ length: found.choice.shape[0] }, (_, k) => element("tr", {}, ...Array.from({ length: found.choice.shape[1] }, (__, l) => {
@@ -157,14 +157,33 @@ function arithmeticView(layer, unit) {
     parts.push(element("ol", { class: "steps" }, ...found.steps.map(([words, number]) => element("li", {}, element("span", {}, words), element("span", { class: "number" }, shown(number, 7))))));
   }
   if (found.powers) parts.push(softmaxView(found.powers));
-  if (found.history) parts.push(gatesView(found.history, found.gates));
   return { parts, found };
 }
 
-// The tokens that a place of a text sees, as words.
-function tokensAt(name, unit) {
+// For every filter the tokens that won the maximum over the text, the largest first.
+function winnersView(layer) {
+  const found = value(layer.name);
+  if (!found || found.kept) return null;
+  let winners;
+  try {
+    winners = Array.from(found.data, (number, filter) => [filter, number, chosen(layer, [filter]).choice.source[0]]);
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    return null;
+  }
+  winners.sort((one, other) => other[1] - one[1]);
+  return element("details", { open: true }, element("summary", {}, `The n-gram that won, for each of ${winners.length} filters`),
+    element("div", { class: "scroll tall", tabindex: "0", role: "group", "aria-label": "winning n-grams" }, element("table", {},
+      element("thead", {}, element("tr", {}, ...["filter", "largest", "at", "n-gram"].map((word) => element("th", { scope: "col", class: word === "n-gram" ? "words" : null }, word)))),
+      element("tbody", {}, ...winners.map(([filter, number, place]) => element("tr", {},
+        element("th", { scope: "row" }, element("button", { class: "number-button", onclick: () => pin([filter]) }, String(filter))),
+        element("td", {}, shown(number, 4)), element("td", {}, String(place)), element("td", { class: "foreign words" }, gramAt(layer.takes[0], [place, filter]))))))));
+}
+
+// The tokens that a place of a text sees.
+function gramAt(name, unit) {
   const field = fieldOf(name, unit);
-  if (!field) return "";
-  const words = told.tokens.slice(field[0][0], field[0][1] + 1);
-  return `, which sees \u201c${words.slice(0, 12).join(" ")}${words.length > 12 ? " \u2026" : ""}\u201d`;
+  if (!field) return "the whole text";
+  const words = told.tokens.slice(field[0][0], field[0][1] + 1).map((word) => word || "(unknown)");
+  return `${words.slice(0, 12).join(" ")}${words.length > 12 ? " \u2026" : ""}`;
 }

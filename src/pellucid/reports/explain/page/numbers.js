@@ -10,20 +10,24 @@ const layers = told.layers;
 const byName = new Map(layers.map((layer) => [layer.name, layer]));
 const product = (shape) => shape.reduce((total, size) => total * size, 1);
 
-// An array as it is stored: `row(i)` gives its i-th row, or null where the page holds only some rows.
-function stored(name) {
-  const place = told.places[name];
-  if (!place) return null;
-  const { at, shape, kept } = place;
+// An array: `row(i)` gives its i-th row, or null where only some rows, those of `kept`, are there.
+function arrayOf(shape, data, kept = null) {
   const size = product(shape.slice(1));
-  const rows = kept ? kept.length : shape.length ? shape[0] : 1;
-  const data = floats.subarray(at, at + rows * size);
   const where = kept ? new Map(kept.map((row, index) => [row, index])) : null;
   const row = (index) => {
     const found = where ? where.get(index) : index;
     return found === undefined ? null : data.subarray(found * size, (found + 1) * size);
   };
-  return { shape, data, kept: kept || null, row };
+  return { shape, data, kept, row };
+}
+
+// An array as it is stored in the page, or null.
+function stored(name) {
+  const place = told.places[name];
+  if (!place) return null;
+  const { at, shape, kept } = place;
+  const rows = kept ? kept.length : shape.length ? shape[0] : 1;
+  return arrayOf(shape, floats.subarray(at, at + rows * product(shape.slice(1))), kept || null);
 }
 
 // Three to seven digits, as people read them.

@@ -1,5 +1,5 @@
 // The page: a strip of layers, the chosen layer, the pinned unit. The address after # remembers all three.
-const current = { layer: null, unit: null, view: "forward" };
+const current = { layer: null, unit: null, view: "forward", weight: null };
 const shownLayers = layers.filter((layer) => !layer.hidden);
 const $ = (id) => document.getElementById(id);
 let plan = null;
@@ -11,8 +11,9 @@ function clamp(unit, shape) {
 
 function loudestUnit(layer) {
   const chosen = (told.chosen || {})[layer.name] || [];
-  if (chosen.length) return chosen[0].unit;
-  const found = value(layer.name);
+  if (chosen.length && current.view !== "backward") return chosen[0].unit;
+  // Backwards, the number that the loss depends on most.
+  const found = (current.view === "backward" && stored(`gradient:${layer.name}`)) || value(layer.name);
   if (!found) return layer.shape.map(() => 0);
   let best = 0;
   found.data.forEach((number, at) => { if (Math.abs(number) > Math.abs(found.data[best])) best = at; });
@@ -21,8 +22,9 @@ function loudestUnit(layer) {
   return unit;
 }
 
-function choose(layer, unit, { remember = true } = {}) {
+function choose(layer, unit, { remember = true, weight = null } = {}) {
   current.layer = layer;
+  current.weight = weight;
   current.unit = unit ? clamp(unit, layer.shape) : loudestUnit(layer);
   drawLayer();
   drawUnit();
@@ -36,15 +38,22 @@ function choose(layer, unit, { remember = true } = {}) {
 }
 
 function rememberPlace() {
-  const place = current.layer ? `#${current.view}/${encodeURIComponent(current.layer.name)}/${current.unit.join(",")}` : `#${current.view}`;
+  const weight = current.weight && current.weight[1] ? `/${encodeURIComponent(current.weight[0])}:${current.weight[1].join(",")}` : "";
+  const place = current.layer ? `#${current.view}/${encodeURIComponent(current.layer.name)}/${current.unit.join(",")}${weight}` : `#${current.view}`;
   if (location.hash !== place) history.replaceState(null, "", place);
 }
 
 function readPlace() {
-  const [view, name, unit] = location.hash.slice(1).split("/");
+  const [view, name, unit, weight] = location.hash.slice(1).split("/");
   show(["forward", "backward", "drove"].includes(view) ? view : shownLayers.length ? "forward" : "drove");
   const layer = byName.get(decodeURIComponent(name || "")) || shownLayers[shownLayers.length > 1 ? 1 : 0];
-  if (layer && !layer.hidden) choose(layer, unit ? unit.split(",").map(Number) : null, { remember: false });
+  if (layer && !layer.hidden) choose(layer, unit ? unit.split(",").map(Number) : null, { remember: false, weight: weightFrom(layer, weight) });
+}
+
+// A weight as the address names it.
+function weightFrom(layer, text) {
+  const [name, index] = decodeURIComponent(text || "").split(":");
+  return index && learntOf(layer).includes(name) ? [name, index.split(",").map(Number)] : null;
 }
 
 function drawLayer() {
@@ -59,6 +68,7 @@ function drawLayer() {
   if (!found) {
     canvas.width = canvas.height = 1;
     drawn = null;
+    $("layer-more").replaceChildren();
     $("maps-legend").replaceChildren(element("p", { class: "quiet" }, current.view === "backward" ? "No gradient reaches this layer." : "The page does not hold these numbers."));
     return;
   }
@@ -66,22 +76,9 @@ function drawLayer() {
   drawn = element("canvas", { width: canvas.width, height: canvas.height });
   drawn.getContext("2d").drawImage(canvas, 0, 0);
   $("maps-legend").replaceChildren(legend(scale));
+  $("maps-legend").append(element("p", { class: "quiet" }, `${current.view === "backward" ? "The gradient of the loss" : "What the layer gives"}: ${laidOut(layer.shape)}. A click, or the arrow keys, open one of them.`));
   if (found.kept) $("maps-legend").append(element("p", { class: "quiet" }, `Held by the page: ${found.kept.length} of ${found.shape[0]}; the others are grey.`));
-  $("kernels").replaceChildren(...kernelsOf(layer));
-}
-
-// The kernels of a convolution, one tile for each filter and channel.
-function kernelsOf(layer) {
-  if (layer.kind !== "convolution") return [];
-  const weight = stored(layer.weights[0]);
-  const [filters, channels, height, width] = weight.shape;
-  const own = weight.row(current.unit ? current.unit[0] : 0);
-  if (!own) return [];
-  const tiles = { shape: [channels, height, width], data: own, kept: null, row: (i) => own.subarray(i * height * width, (i + 1) * height * width) };
-  const canvas = element("canvas", { role: "img", "aria-label": `kernels of filter ${current.unit[0]}, one for each of ${channels} channels` });
-  const tilePlan = layout(tiles.shape, 320);
-  const scale = paint(canvas, tiles, { ...tilePlan });
-  return [element("h3", {}, `Kernels of filter ${current.unit[0]} of ${filters}`), element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "kernels" }, canvas), legend(scale)];
+  $("layer-more").replaceChildren(...(current.view === "forward" ? moreOf(layer) : []));
 }
 
 function drawUnit() {
@@ -102,7 +99,7 @@ function drawUnit() {
   $("as-text").textContent = found ? arithmeticText(layer, unit, found) : "";
   $("copy-holder").hidden = !found;
   $("arithmetic").dataset.difference = found ? String(found.difference / Math.max(found.magnitude, 1e-30)) : "";
-  if (layer.kind === "convolution") $("kernels").replaceChildren(...kernelsOf(layer));
+  $("kernels").replaceChildren(...kernelsOf(layer, unit));
   drawField(fieldOf(layer.name, unit));
 }
 
@@ -110,8 +107,15 @@ function pin(unit, focused = null) {
   current.unit = clamp(unit, current.layer.shape);
   drawUnit();
   rememberPlace();
-  if (focused && $(focused)) $(focused).focus();
+  if (focused) refocus(focused);
   $("said").textContent = `unit ${indexText(current.unit)}: ${$("verdict") ? $("verdict").textContent : ""}`;
+}
+
+// Go on typing where one was: the field is a new one, and the cursor stands behind what it holds.
+function refocus(id) {
+  const field = $(id);
+  field.focus();
+  if (field.type === "number") [field.value, field.value] = ["", field.value];
 }
 
 function drawField(field) {
@@ -151,6 +155,7 @@ function show(view) {
     tab.tabIndex = own ? 0 : -1;
   }
   if ($("panel-network")) $("panel-network").hidden = view === "drove";
+  if ($("loss")) $("loss").hidden = view !== "backward";
   $("panel-drove").hidden = view !== "drove";
   document.body.dataset.view = view;
 }
@@ -232,7 +237,7 @@ function start() {
       }
     };
   }
-  window.onhashchange = readPlace;
+  window.onhashchange = () => { if (location.hash !== "#main") readPlace(); };
   readPlace();
 }
 start();

@@ -31,12 +31,21 @@ const biasOf = (layer, unit, at = 1) => {
   return row.length ? row[0] : 0;
 };
 
+// A sum that knows which weight stands at each of its places.
+const insides = {
+  dense: (at) => [at],
+  convolution: (at, shape) => unravel(at, shape),
+  neighbours: (at, [, numbers]) => [at % numbers, Math.floor(at / numbers)],
+};
+const traced = (layer, unit, found) => (insides[layer.kind]
+  ? { ...found, weightAt: (at) => [layer.weights[0], [unit, ...insides[layer.kind](at, found.shape)]] } : found);
+
 const sums = {
   dense(layer, [unit]) {
     const inputs = need(value(layer.takes[0]));
     need(!inputs.kept);
     const weights = need(stored(layer.weights[0]).row(unit));
-    return [weighing("", inputs.data, weights, [inputs.shape[0]], biasOf(layer, unit))];
+    return [traced(layer, unit, weighing("", inputs.data, weights, [inputs.shape[0]], biasOf(layer, unit)))];
   },
   convolution(layer, [filter, row, column]) {
     const maps = need(value(layer.takes[0]));
@@ -56,7 +65,8 @@ const sums = {
         }
       }
     }
-    return [weighing("", patch, need(weight.row(filter)), [channels, height, width], biasOf(layer, filter))];
+    const found = weighing("", patch, need(weight.row(filter)), [channels, height, width], biasOf(layer, filter));
+    return [traced(layer, filter, found)];
   },
   neighbours(layer, [place, filter]) {
     const vectors = need(value(layer.takes[0]));
@@ -73,7 +83,8 @@ const sums = {
         weights[k * numbers + i] = own[i * kernel + k];
       }
     }
-    return [weighing("", patch, weights, [kernel, numbers], biasOf(layer, filter))];
+    const found = weighing("", patch, weights, [kernel, numbers], biasOf(layer, filter));
+    return [traced(layer, filter, found)];
   },
   "average-pool": (layer, unit) => averaged(windowOf(layer, unit)),
   "global-average": (layer, unit) => averaged(windowOf(layer, unit)),
@@ -84,6 +95,7 @@ const sums = {
     const weights = Float64Array.from(ids, (id) => need(table.row(id))[unit]);
     const found = weighing("", Float64Array.from(shares), weights, [ids.length], biasOf(layer, unit));
     found.names = ids.map(gramOf);
+    found.weightAt = (at) => [layer.weights[0], [ids[at], unit]];
     return [found];
   },
 };

@@ -37,7 +37,8 @@ function openUnit(layer, unit) {
 function chosenUnit(layer, unit) {
   const found = ((told.chosen || {})[layer.name] || []).find((each) => each.unit.join() === unit.join());
   if (!found) return null;
-  const weighings = found.weighings.map((each) => weighing(each.name, stored(`${each.at}:patch`).data, stored(`${each.at}:weights`).data, each.shape, each.bias));
+  const own = layer.kind === "neighbours" ? unit[1] : unit[0];
+  const weighings = found.weighings.map((each) => traced(layer, own, weighing(each.name, stored(`${each.at}:patch`).data, stored(`${each.at}:weights`).data, each.shape, each.bias)));
   const choice = found.choice && { ...found.choice, data: stored(found.choice.at).data };
   const value = sums[layer.kind] ? weighings[0].value : found.value;
   return { ...found, weighings, choice, value, source: null };
@@ -174,59 +175,3 @@ const others = {
     return { ...stepped(steps, 1, [unit]), powers };
   },
 };
-
-const GATES = {
-  lstm: ["what comes in", "what is kept", "what is new", "what goes out"],
-  gru: ["what is reset", "what is kept", "what is new"],
-};
-
-// A unit of a recurrent layer: its gates at this place, its own memory followed from the first place on.
-function recurrent(layer, [place, unit]) {
-  const names = GATES[layer.kind];
-  const weights = layer.weights.map(stored);
-  const inputs = need(value(layer.takes[0]));
-  const states = need(value(layer.name));
-  const zeros = new Float64Array(layer.shape[1]);
-  const before = (t) => (t ? need(states.row(t - 1)) : zeros);
-  const row = (gate) => gate * layer.shape[1] + unit;
-  const sumsAt = (t) => names.map((name, gate) => [
-    weighing(`${name}, from the place`, need(inputs.row(t)), need(weights[0].row(row(gate))), [inputs.shape[1]], need(weights[2].row(row(gate)))[0]),
-    weighing(`${name}, from the states before`, before(t), need(weights[1].row(row(gate))), [layer.shape[1]], need(weights[3].row(row(gate)))[0]),
-  ]);
-  let memory = 0;
-  let earlier = 0;
-  let remembered = 0;
-  let gates = [];
-  let state = 0;
-  const history = [];
-  for (let t = 0; t < inputs.shape[0]; t += 1) {
-    const pairs = sumsAt(t);
-    const total = pairs.map(([one, other]) => one.value + other.value);
-    let now;
-    let former;
-    let result;
-    if (layer.kind === "lstm") {
-      now = [sigmoid(total[0]), sigmoid(total[1]), Math.tanh(total[2]), sigmoid(total[3])];
-      former = memory;
-      memory = now[1] * memory + now[0] * now[2];
-      result = now[3] * Math.tanh(memory);
-    } else {
-      const reset = sigmoid(total[0]);
-      now = [reset, sigmoid(total[1]), Math.tanh(pairs[2][0].value + reset * pairs[2][1].value)];
-      former = before(t)[unit];
-      result = (1 - now[1]) * now[2] + now[1] * former;
-    }
-    history.push(now);
-    if (t === place) [gates, earlier, state, remembered] = [now, former, result, memory];
-  }
-  const weighings = sumsAt(place).flat();
-  const steps = names.map((name, gate) => [`${name}, bent`, gates[gate]]);
-  if (layer.kind === "lstm") {
-    steps.push(["memory before", earlier], ["memory: kept \u00d7 before + comes in \u00d7 new", remembered]);
-    steps.push(["state: goes out \u00d7 tanh of the memory", state]);
-  } else {
-    steps.push(["state before", earlier], ["state: (1 \u2212 kept) \u00d7 new + kept \u00d7 before", state]);
-  }
-  const magnitude = Math.max(...weighings.map((each) => each.magnitude)) + Math.abs(state);
-  return { weighings, steps, value: state, magnitude, source: [place], history, gates: names };
-}

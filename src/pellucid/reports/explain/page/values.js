@@ -13,14 +13,19 @@ function madeValue(name) {
   if (!layer || layer.hidden) return null;
   const sources = layer.takes.map(value);
   if (sources.some((source) => !source || source.kept)) return null;
-  const shape = layer.shape;
-  const data = new Float32Array(product(shape));
-  if (layer.kind === "flatten") data.set(sources[0].data);
-  if (layer.kind === "turn") {
+  return copied(layer, sources);
+}
+
+// The numbers of other layers, in the order of this one.
+function copied({ kind, shape }, sources) {
+  const isDouble = sources.some((source) => source.data instanceof Float64Array);
+  const data = new (isDouble ? Float64Array : Float32Array)(product(shape));
+  if (kind === "flatten") data.set(sources[0].data);
+  if (kind === "turn") {
     const [length, channels] = shape;
     for (let t = 0; t < length; t += 1) data.set(sources[0].row(length - 1 - t), t * channels);
   }
-  if (layer.kind === "side-by-side") {
+  if (kind === "side-by-side") {
     const width = shape[shape.length - 1];
     const places = data.length / width;
     let start = 0;
@@ -30,8 +35,7 @@ function madeValue(name) {
       start += own;
     }
   }
-  const size = product(shape.slice(1));
-  return { shape, data, kept: null, row: (index) => data.subarray(index * size, (index + 1) * size) };
+  return arrayOf(shape, data);
 }
 
 // One number of a value; undefined where the page does not hold it.
