@@ -2,8 +2,9 @@
 
 A try asks one sentence of the textbooks of real data. `compared` hands settings to `compare` of Pellucid.
 `twins` is for variants that differ in several settings at once, such as an optimiser with the learning
-rate that suits it: the same folds, seeds and statistics as `compare`, and the score on the training
-examples besides. `best_rates` chooses that rate in a comparison of its own, with another seed.
+rate that suits it, and for what `compare` does not say, the score on the training examples: folds, seeds
+and statistics are those of `compare`, but no examples are kept back to choose an epoch; the weights after
+the last one are judged. `best_rates` chooses that rate in a comparison of its own, with another seed.
 """
 
 import argparse
@@ -168,15 +169,16 @@ def twins(options: Options, place: str, variants: Mapping[str, Mapping[str, Any]
         **given: fixed settings.
 
     Returns:
-        The findings, as `summed_up` gives them; `curves` holds the mean accuracy on the examples kept
-        back, epoch by epoch.
+        The findings, as `summed_up` gives them; `curve` is the mean training loss, epoch by epoch.
     """
     dataset, _ = prepare(place, Settings(**given))
     scores: dict[str, list[Record]] = {name: [] for name in variants}
     curves: dict[str, list[list[float]]] = {name: [] for name in variants}
     sizes: list[tuple[int, int]] = []
     for seed in range(options.seeds):
-        for number, fold in enumerate(folds(dataset, options.folds, seed), start=1):
+        for number, whole in enumerate(folds(dataset, options.folds, seed), start=1):
+            others = np.sort(np.concatenate([whole.train, whole.validation]))
+            fold = dataclasses.replace(whole, train=others, validation=others[:0])
             sizes.append((len(fold.train), len(fold.test)))
             for name, own in variants.items():
                 settings = Settings(**{**given, **own}, seed=seed, threads=options.threads)
@@ -201,7 +203,7 @@ def _judged(settings: Settings, fold: Dataset) -> tuple[Record, list[float]]:
     seen = accuracy(fold.labels[fold.train], answers(fitted.model, fold, fold.train))
     scores |= {"train_accuracy": seen, "gap": seen - scores["accuracy"]}
     facts = {"processor_seconds": round(seconds, 2), "parameters": fitted.model.parameters}
-    return scores | facts, [each["validation_accuracy"] for each in fitted.history]
+    return scores | facts, [each["train_loss"] for each in fitted.history]
 
 
 def best_rates(
