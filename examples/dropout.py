@@ -15,7 +15,7 @@ from showing import against, cost, finding, rows_of, span, table, trainings
 from trying import Options, main, pictures, twins
 
 SIZES, RATES = (1_000, 10_000), (0.0, 0.25, 0.5)
-EPOCHS = {1_000: 60, 10_000: 25}
+EPOCHS = {1_000: 40, 10_000: 16}
 FIXED = {"model": "mlp", "width": 256, "batch_norm": False, "augment": False, "optimizer": "adam"}
 FIXED_TOO = {"label_smoothing": 0.0, "learning_rate": 0.001, "precision": "fp32"}
 NONE = "none"
