@@ -24,7 +24,7 @@ from pellucid.settings import Settings
 
 NAMES = ("relu", "sigmoid", "tanh")
 RATES = (0.0003, 0.001, 0.003)
-EPOCHS, ROUNDS, BATCH = 15, 101, 128
+EPOCHS, ROUNDS, BATCH = 12, 101, 128
 FIXED = {"model": "mlp", "width": 256, "batch_norm": False, "augment": False, "optimizer": "adam"}
 FIXED_TOO = {"label_smoothing": 0.0, "precision": "fp32"}
 

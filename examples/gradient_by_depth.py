@@ -29,7 +29,7 @@ DEPTH, WIDTH, BATCH, STARTS = 10, 64, 512, 5
 FITTED, COMMON = "fitted to the activation", "the same for all"
 FIXED = {"model": "mlp", "depth": DEPTH, "width": WIDTH, "augment": False, "optimizer": "adam"}
 FIXED_TOO = {"learning_rate": 0.001, "label_smoothing": 0.0, "precision": "fp32"}
-EPOCHS = 10
+EPOCHS = 6
 
 
 def tried(options: Options) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from drawing import Dots, figure
 from showing import cost, differences_table, plain, rows_of, trainings
 from trying import Options, compared, main, pictures
 
-NETWORKS = {"lenet": {"epochs": 8}, "cnn": {"epochs": 6, "width": 8}}
+NETWORKS = {"lenet": {"epochs": 6}, "cnn": {"epochs": 4, "width": 8}}
 TITLES = {"lenet": "LeNet", "cnn": "residual network"}
 KINDS = ("max", "average")
 

@@ -1,8 +1,8 @@
 """Texts need a network that reads the order of the words: a recurrent one, or a convolution.
 
 Trains a bag of words, a convolution over words and an LSTM on the bundled e-mails (spam or not) and on
-R8, news of eight topics from Reuters, which is fetched once, or left out where that fails. With `compare`; all three are given the first
-100 words of each text.
+R8, news of eight topics from Reuters, which is fetched once, or left out where that fails. With
+`compare`; all three are given the first 100 words of each text.
 
 Takes: about 8 minutes with one thread.
 """
