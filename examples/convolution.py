@@ -23,7 +23,7 @@ from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 
 SIDE, MOVED = 28, 4
-EPOCHS = 6
+EPOCHS = 10
 LENET, WORK, NUMBERS = "LeNet", "dense, same work", "dense, same parameters"
 FIXED = {"batch_norm": False, "augment": False, "label_smoothing": 0.0, "precision": "fp32"}
 FIXED_TOO = {"optimizer": "adam", "learning_rate": 0.002}
