@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 from drawing import Dots, Row, figure
+from material import Options, pictures
 from showing import against, cost, differences_table, finding, rows_of, span, table, trainings
 from torch import nn
-from trying import Options, best_rates, main, pictures, twins
+from trying import best_rates, main, twins
 
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings

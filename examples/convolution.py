@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 from drawing import Dots, figure
+from material import Options, pictures
 from showing import cost, differences_table, rows_of, table, trainings
-from trying import Options, main, pictures, twins
+from trying import main, twins
 
 from pellucid.data import prepare
 from pellucid.insight.costs import cost_of

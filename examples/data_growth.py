@@ -12,8 +12,9 @@ import sys
 from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
+from material import Options, pictures
 from showing import against, cost, finding, plain, span, table, trainings
-from trying import Options, compared, main, pictures
+from trying import compared, main
 
 SIZES = (300, 1_000, 3_000, 10_000)
 NAMES = {

@@ -11,8 +11,9 @@ import sys
 from typing import Any
 
 from drawing import Dots, figure
+from material import Options, pictures
 from showing import against, cost, finding, rows_of, span, table, trainings
-from trying import Options, main, pictures, twins
+from trying import main, twins
 
 SIZES, RATES = (1_000, 10_000), (0.0, 0.25, 0.5)
 EPOCHS = {1_000: 40, 10_000: 16}

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 from drawing import CATEGORIES, Dots, Line, Lines, Row, figure
+from material import Options, pictures
 from showing import against, cost, finding, rows_of, span, table, trainings
 from torch import nn
-from trying import Options, compared, main, pictures
+from trying import compared, main
 
 from pellucid.data import prepare
 from pellucid.networks import InputFacts, Network, build, design

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 from drawing import Dots, figure
+from material import Options, mails, pictures, texts_of
 from showing import cost, differences_table, plain, rows_of, trainings
-from trying import Options, compared, main, pictures, texts_of
+from trying import compared, main
 
 from pellucid.data import prepare
 from pellucid.settings import Settings
@@ -53,10 +54,10 @@ def tried(options: Options) -> dict[str, Any]:
         epochs = options.passes(40 if name == "points" else 15)
         found, _ = compared(options, place, {"depth": DEPTHS}, **fixed, epochs=epochs)
         record["sets"][name] = plain(found, "depth")
-    mails = texts_of(options, "mails", *_mails())
+    place = texts_of(options, "mails", *mails())
     limited = {} if options.epochs is None else {"epochs": options.epochs}
     models = {"model": ["logistic-regression", "bag"]}
-    found, _ = compared(options, mails, models, preset="quick", width=64, **limited)
+    found, _ = compared(options, place, models, preset="quick", width=64, **limited)
     record["sets"]["mails"] = plain(found, "model")
     return record
 
@@ -90,12 +91,6 @@ def _kept(options: Options, name: str, values: np.ndarray, labels: np.ndarray) -
     path = options.work / f"{name}.npz"
     np.savez(path, x_train=values.astype(np.uint8), y_train=np.array(["same", "different"])[labels])
     return str(path)
-
-
-def _mails() -> tuple[list[str], list[str]]:
-    dataset, _ = prepare("sample:spam", Settings())
-    pool = [*dataset.train.tolist(), *dataset.validation.tolist()]
-    return [dataset.inputs[row] for row in pool], [dataset.label_text(row) for row in pool]
 
 
 def drawn(record: dict[str, Any]) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from drawing import CATEGORIES, Dots, Line, Lines, figure
+from material import Options, pictures
 from showing import cost, differences_table, rows_of, table, trainings
-from trying import Options, best_rates, main, pictures, twins
+from trying import best_rates, main, twins
 
 from pellucid.arithmetic import softmax
 from pellucid.reference.losses import cross_entropy_backward, squared_error_of_probabilities_backward

@@ -12,8 +12,9 @@ import sys
 from typing import Any
 
 from drawing import CATEGORIES, Dots, Line, Lines, figure
+from material import Options, pictures
 from showing import cost, differences_table, rows_of, table, trainings
-from trying import Options, best_rates, main, pictures, twins
+from trying import best_rates, main, twins
 
 RATES = {
     "gd": (0.1, 0.3, 1.0),

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from drawing import Dots, figure
+from material import Options, pictures
 from showing import cost, differences_table, rows_of, table, trainings
 from torch import Tensor, nn
-from trying import TUNING_SEED, Options, main, pictures, summed_up
+from trying import TUNING_SEED, main, summed_up
 
 from pellucid.arithmetic import accuracy, log_loss
 from pellucid.data import Dataset, folds, prepare

@@ -10,8 +10,9 @@ import sys
 from typing import Any
 
 from drawing import Dots, figure
+from material import Options, pictures
 from showing import cost, differences_table, plain, rows_of, trainings
-from trying import Options, compared, main, pictures
+from trying import compared, main
 
 NETWORKS = {"lenet": {"epochs": 6}, "cnn": {"epochs": 4, "width": 8}}
 TITLES = {"lenet": "LeNet", "cnn": "residual network"}

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from drawing import Dots, Row, figure
+from material import Options, pictures
 from showing import cost, table
 from torch import Tensor, nn
-from trying import Options, main, pictures
+from trying import main
 
 from pellucid import ImageClassifier, explain
 from pellucid.data import Dataset, prepare

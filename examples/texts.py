@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from drawing import Dots, figure
+from material import Options, mails, texts_of
 from showing import cost, differences_table, plain, rows_of, table, trainings
-from trying import ROOT, Options, compared, main, texts_of
-
-from pellucid.data import prepare
-from pellucid.settings import Settings
+from trying import ROOT, compared, main
 
 NAMES = {"bag": "bag of words", "text-cnn": "convolution", "rnn": "LSTM"}
 TITLES = {"mails": "e-mails: spam or not", "r8": "R8: eight topics of news"}
@@ -33,7 +31,7 @@ def tried(options: Options) -> dict[str, Any]:
         The record.
     """
     record: dict[str, Any] = {"sets": {}}
-    for name, read in (("mails", _mails), ("r8", _news)):
+    for name, read in (("mails", mails), ("r8", _news)):
         try:
             material = read()
         except SystemExit as error:
@@ -54,13 +52,6 @@ def tried(options: Options) -> dict[str, Any]:
 def _cut(texts: list[str], labels: list[str]) -> tuple[list[str], list[str]]:
     """The beginnings of texts."""
     return [" ".join(text.split()[:WORDS]) for text in texts], labels
-
-
-def _mails() -> tuple[list[str], list[str]]:
-    """The part of the bundled mails that is not for the test."""
-    dataset, _ = prepare("sample:spam", Settings())
-    pool = [*dataset.train.tolist(), *dataset.validation.tolist()]
-    return [dataset.inputs[row] for row in pool], [dataset.label_text(row) for row in pool]
 
 
 def _news() -> tuple[list[str], list[str]]:
