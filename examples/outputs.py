@@ -25,7 +25,7 @@ from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 
 SOFTMAX, SIGMOID = "softmax", "sigmoid for each class"
-RATES = (0.0003, 0.001, 0.003)
+RATES = (0.001, 0.003, 0.01, 0.03)
 EPOCHS, BATCH, WIDTH = 10, 128, 128
 
 

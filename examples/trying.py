@@ -4,7 +4,7 @@ A try asks one sentence of the textbooks of real data. `compared` hands settings
 `twins` is for variants that differ in several settings at once, such as an optimiser with the learning
 rate that suits it, and for what `compare` does not say, the score on the training examples: folds, seeds
 and statistics are those of `compare`, but no examples are kept back to choose an epoch; the weights after
-the last one are judged. `best_rates` chooses that rate in a comparison of its own, with another seed.
+the last one are judged. `best_rates` chooses that rate in trainings of their own, with another seed.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from material import Options
 
 from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
+from pellucid.errors import DivergedError
 from pellucid.pipeline.compare import compare
 from pellucid.pipeline.entrants import answers
 from pellucid.pipeline.fitting import fit_model
@@ -82,13 +83,21 @@ def compared(
     return record, [json.loads(line) for line in lines]
 
 
-def twins(options: Options, place: str, variants: Mapping[str, Mapping[str, Any]], **given: Any) -> Record:
+def twins(
+    options: Options,
+    place: str,
+    variants: Mapping[str, Mapping[str, Any]],
+    *,
+    first_seed: int = 0,
+    **given: Any,
+) -> Record:
     """Train variants on the same folds and seeds, and judge them on fold and training examples.
 
     Args:
         options: seeds, folds and threads.
         place: DATA.
         variants: names to the settings in which they differ.
+        first_seed: seeds are counted up from it.
         **given: fixed settings.
 
     Returns:
@@ -98,7 +107,7 @@ def twins(options: Options, place: str, variants: Mapping[str, Mapping[str, Any]
     scores: dict[str, list[Record]] = {name: [] for name in variants}
     curves: dict[str, list[list[float]]] = {name: [] for name in variants}
     sizes: list[tuple[int, int]] = []
-    for seed in range(options.seeds):
+    for seed in range(first_seed, first_seed + options.seeds):
         for number, whole in enumerate(folds(dataset, options.folds, seed), start=1):
             others = np.sort(np.concatenate([whole.train, whole.validation]))
             fold = dataclasses.replace(whole, train=others, validation=others[:0])
@@ -148,15 +157,21 @@ def best_rates(
         **given: fixed settings.
 
     Returns:
-        The rate with the best mean accuracy for each value, and what all of them reached.
+        The rate with the best mean accuracy for each value, and what all of them reached, 0 where the loss
+        did not stay finite.
     """
     once = dataclasses.replace(options, seeds=1, folds=2)
     tried: Record = {}
     for value in values:
-        grid = list(rates[value] if isinstance(rates, Mapping) else rates)
-        found, _ = compared(once, place, {"learning_rate": grid}, **{over: value}, **given, seed=TUNING_SEED)
-        reached = [each["accuracy"]["value"] for each in found["variants"].values()]
-        tried[value] = {f"{rate:g}": round(mean, 4) for rate, mean in zip(grid, reached, strict=True)}
+        reached = {}
+        for rate in rates[value] if isinstance(rates, Mapping) else rates:
+            own = {value: {over: value, "learning_rate": rate}}
+            try:
+                found = twins(once, place, own, first_seed=TUNING_SEED, **given)
+                reached[f"{rate:g}"] = round(found["variants"][value]["accuracy"]["value"], 4)
+            except DivergedError:
+                reached[f"{rate:g}"] = 0.0
+        tried[value] = reached
     return {value: float(max(means, key=means.__getitem__)) for value, means in tried.items()}, tried
 
 
