@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from drawing import Dots, Row, figure
 from material import Options, pictures
-from showing import against, cost, differences_table, finding, rows_of, span, table, trainings
+from showing import against, cost, differences_table, finding, panels_of, span, table, trainings
 from torch import nn
 from trying import best_rates, main, twins
 
@@ -103,8 +103,8 @@ def drawn(record: dict[str, Any]) -> str:
         for name, each in of.items()
     ]
     panels = [
-        Dots("Accuracy on pictures not trained on", "accuracy", rows_of(found)),
-        Dots("Overfitting: how much better it is on its training pictures", "gap", rows_of(found, "gap")),
+        *panels_of(found, "Accuracy on the folds", "relu"),
+        *panels_of(found, "Overfitting: accuracy on training pictures less that on the folds", "relu", "gap"),
         Dots("Time of one step: median and quartiles", "ms for 128 pictures", times, (0, "")),
     ]
     return figure(panels, "Accuracy, overfitting and time of a step with three activations")

@@ -12,9 +12,9 @@ import sys
 from typing import Any
 
 import numpy as np
-from drawing import Dots, figure
+from drawing import figure
 from material import Options, pictures
-from showing import cost, differences_table, rows_of, table, trainings
+from showing import cost, differences_table, panels_of, table, trainings
 from trying import main, twins
 
 from pellucid.data import prepare
@@ -115,7 +115,9 @@ def drawn(record: dict[str, Any]) -> str:
     Returns:
         The plot.
     """
-    panels = [Dots(TITLES[name], "accuracy", rows_of(found)) for name, found in record["kinds"].items()]
+    panels = []
+    for name, found in record["kinds"].items():
+        panels += panels_of(found, TITLES[name], LENET)
     return figure(panels, "Accuracy of LeNet and two perceptrons of its size on still and moved pictures")
 
 

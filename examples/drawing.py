@@ -24,7 +24,7 @@ class Row:
         value: the estimate.
         low: lower end of its interval.
         high: upper end.
-        all: single values, drawn faintly.
+        all: single values, drawn faintly above the bar.
     """
 
     label: str
@@ -79,7 +79,7 @@ class Dots:
         for number, row in enumerate(self.rows):
             y = top + 40 + _ROW * (number + 0.5)
             parts.append(word(LEFT - 12, y + 4, row.label, INK, "end"))
-            parts += [dot(place(each), y, 2.2, FAINT) for each in row.all]
+            parts += [dot(place(each), y - 7, 1.8, FAINT) for each in row.all]
             parts.append(stroke(place(row.low), y, place(row.high), y, TEAL, 2))
             parts.append(dot(place(row.value), y, 4.2, TEAL))
         return "".join(parts)

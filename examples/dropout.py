@@ -12,7 +12,7 @@ from typing import Any
 
 from drawing import Dots, figure
 from material import Options, pictures
-from showing import against, cost, finding, rows_of, span, table, trainings
+from showing import against, cost, finding, panels_of, rows_of, span, table, trainings
 from trying import main, twins
 
 SIZES, RATES = (1_000, 10_000), (0.0, 0.25, 0.5)
@@ -50,9 +50,8 @@ def drawn(record: dict[str, Any]) -> str:
     """
     panels = []
     for size, found in record["sizes"].items():
-        rows = rows_of(found, "gap"), rows_of(found)
-        panels.append(Dots(f"{size} pictures: gap between training pictures and folds", "gap", rows[0]))
-        panels.append(Dots(f"{size} pictures: accuracy on the folds", "accuracy", rows[1]))
+        panels.append(Dots(f"{size} pictures: gap to the training pictures", "gap", rows_of(found, "gap")))
+        panels += panels_of(found, f"{size} pictures: accuracy on the folds", NONE)
     return figure(panels, "Gap and accuracy with three shares of dropout, on two sizes")
 
 

@@ -11,9 +11,9 @@ import sys
 from typing import Any
 
 import numpy as np
-from drawing import CATEGORIES, Dots, Line, Lines, figure
+from drawing import CATEGORIES, Line, Lines, figure
 from material import Options, pictures
-from showing import cost, differences_table, rows_of, table, trainings
+from showing import cost, differences_table, panels_of, table, trainings
 from trying import best_rates, main, twins
 
 from pellucid.arithmetic import softmax
@@ -84,8 +84,8 @@ def drawn(record: dict[str, Any]) -> str:
         for colour, name in zip(CATEGORIES, LOSSES, strict=False)
     ]
     panels = [
-        Dots("Accuracy on the folds", "accuracy", rows_of(record["trained"])),
-        Dots("Log loss on the folds", "log loss, smaller is better", rows_of(record["trained"], "log_loss")),
+        *panels_of(record["trained"], "Accuracy on the folds", "mse"),
+        *panels_of(record["trained"], "Log loss on the folds: smaller is better", "mse", "log_loss"),
         Lines(
             "What a wrong answer sends back",
             "right logit less the wrong one; below 0 the answer is wrong",

@@ -11,9 +11,9 @@ Takes: about 5 minutes with one thread.
 import sys
 from typing import Any
 
-from drawing import CATEGORIES, Dots, Line, Lines, figure
+from drawing import CATEGORIES, Line, Lines, figure
 from material import Options, pictures
-from showing import cost, differences_table, rows_of, table, trainings
+from showing import cost, differences_table, panels_of, table, trainings
 from trying import best_rates, main, twins
 
 RATES = {
@@ -64,7 +64,7 @@ def drawn(record: dict[str, Any]) -> str:
         curve = found["variants"][words]["curve"]
         lines.append(Line(words, range(1, len(curve) + 1), curve, colour=colour))
     panels = [
-        Dots("Accuracy after training", "accuracy on the folds", rows_of(found)),
+        *panels_of(found, "Accuracy on the folds", NAMES["sgd"]),
         Lines("On the way there", "passes over the pictures", "training loss", lines, log_y=True),
     ]
     return figure(panels, "Accuracy with four optimisers, and the training loss over the passes")

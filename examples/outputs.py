@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from drawing import Dots, figure
+from drawing import figure
 from material import Options, pictures
-from showing import cost, differences_table, rows_of, table, trainings
+from showing import cost, differences_table, panels_of, table, trainings
 from torch import Tensor, nn
 from trying import TUNING_SEED, main, summed_up
 
@@ -140,8 +140,8 @@ def drawn(record: dict[str, Any]) -> str:
     """
     found = record["trained"]
     panels = [
-        Dots("Accuracy on the folds", "accuracy", rows_of(found)),
-        Dots("Log loss on the folds, outputs divided by their sum", "log loss", rows_of(found, "log_loss")),
+        *panels_of(found, "Accuracy on the folds", SOFTMAX),
+        *panels_of(found, "Log loss on the folds, outputs divided by their sum", SOFTMAX, "log_loss"),
     ]
     return figure(panels, "Accuracy and log loss with a softmax and with a sigmoid for each class")
 

@@ -9,9 +9,9 @@ Takes: about 6 minutes with one thread.
 import sys
 from typing import Any
 
-from drawing import Dots, figure
+from drawing import figure
 from material import Options, pictures
-from showing import cost, differences_table, plain, rows_of, trainings
+from showing import cost, differences_table, panels_of, plain, trainings
 from trying import compared, main
 
 NETWORKS = {"lenet": {"epochs": 6}, "cnn": {"epochs": 4, "width": 8}}
@@ -45,7 +45,9 @@ def drawn(record: dict[str, Any]) -> str:
     Returns:
         The plot.
     """
-    panels = [Dots(TITLES[name], "accuracy", rows_of(found)) for name, found in record["networks"].items()]
+    panels = []
+    for name, found in record["networks"].items():
+        panels += panels_of(found, TITLES[name], "average")
     return figure(panels, "Accuracy of two networks with max and with average pooling")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from drawing import Row
+from drawing import Dots, Row
 from trying import difference
 
 Record = Mapping[str, Any]
@@ -141,6 +141,34 @@ def rows_of(record: Record, measure: str = "accuracy", names: Mapping[str, str] 
     return [
         Row((names or {}).get(name, name), mean["value"], mean["low"], mean["high"], mean["all"])
         for name, mean in ((name, each[measure]) for name, each in record["variants"].items())
+    ]
+
+
+def panels_of(
+    record: Record, title: str, base: str, measure: str = "accuracy", names: Mapping[str, str] | None = None
+) -> list[Dots]:
+    """Means of all variants, and how far each lies from one of them.
+
+    Args:
+        record: of trainings.
+        title: of the first panel.
+        base: the variant that the others are compared with.
+        measure: of what.
+        names: other labels.
+
+    Returns:
+        Two panels.
+    """
+    labels, words = names or {}, measure.replace("_", " ")
+    rows = []
+    for name in record["variants"]:
+        if name != base:
+            each = difference(record, name, base, measure)
+            rows.append(Row(labels.get(name, name), each["value"], each["low"], each["high"]))
+    paired = f"The same, training by training, less {labels.get(base, base)}"
+    return [
+        Dots(title, words, rows_of(record, measure, names)),
+        Dots(paired, f"difference in {words}", rows, (0.0, "no difference")),
     ]
 
 

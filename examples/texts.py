@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from drawing import Dots, figure
+from drawing import figure
 from material import Options, mails, texts_of
-from showing import cost, differences_table, plain, rows_of, table, trainings
+from showing import cost, differences_table, panels_of, plain, table, trainings
 from trying import ROOT, compared, main
 
 NAMES = {"bag": "bag of words", "text-cnn": "convolution", "rnn": "LSTM"}
@@ -72,9 +72,9 @@ def drawn(record: dict[str, Any]) -> str:
     Returns:
         The plot.
     """
-    panels = [
-        Dots(TITLES[name], "accuracy", rows_of(found, names=NAMES)) for name, found in record["sets"].items()
-    ]
+    panels = []
+    for name, found in record["sets"].items():
+        panels += panels_of(found, TITLES[name], "bag", names=NAMES)
     return figure(panels, "Accuracy of three networks on two sets of texts")
 
 
