@@ -27,7 +27,7 @@ SIDE, MOVED = 28, 4
 EPOCHS = 10
 LENET, WORK, NUMBERS = "LeNet", "dense, same work", "dense, same parameters"
 FIXED = {"batch_norm": False, "augment": False, "label_smoothing": 0.0, "precision": "fp32"}
-FIXED_TOO = {"optimizer": "adam", "learning_rate": 0.002}
+FIXED_TOO = {"batch_size": 128, "optimizer": "adam", "learning_rate": 0.002}
 TITLES = {"as they are": "Pictures as they are", "moved": "Pictures moved by up to four pixels"}
 
 

@@ -29,8 +29,8 @@ NAMES = ("relu", "tanh", "sigmoid")
 DEPTH, WIDTH, BATCH, STARTS = 10, 64, 512, 5
 FITTED, COMMON = "fitted to the activation", "the same for all"
 FIXED = {"model": "mlp", "depth": DEPTH, "width": WIDTH, "augment": False, "optimizer": "adam"}
-FIXED_TOO = {"learning_rate": 0.001, "label_smoothing": 0.0, "precision": "fp32"}
-EPOCHS = 6
+FIXED_TOO = {"batch_size": 128, "learning_rate": 0.001, "label_smoothing": 0.0, "precision": "fp32"}
+EPOCHS, FOLDS = 6, 2
 
 
 def tried(options: Options) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def tried(options: Options) -> dict[str, Any]:
         **FIXED,
         **FIXED_TOO,
         epochs=options.passes(EPOCHS),
+        folds=FOLDS,
     )
     return {"starts": starts, "trained": found, "in_training": _in_training(history)}
 

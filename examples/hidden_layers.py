@@ -47,7 +47,7 @@ def tried(options: Options) -> dict[str, Any]:
     Returns:
         The record.
     """
-    fixed = {"model": "mlp", "augment": False, "batch_norm": False, "width": 128}
+    fixed = {"model": "mlp", "augment": False, "batch_norm": False, "width": 128, "batch_size": 128}
     places = {"points": _points(options), "pairs": _pairs(options), "fashion": pictures(options)}
     record: dict[str, Any] = {"sets": {}}
     for name, place in places.items():
