@@ -20,7 +20,7 @@ from pellucid.arithmetic import softmax
 from pellucid.reference.losses import cross_entropy_backward, squared_error_of_probabilities_backward
 
 LOSSES = ("cross-entropy", "mse")
-RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+RATES = (0.0003, 0.001, 0.003, 0.01)
 MARGINS = (-10.0, -8.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0)
 EPOCHS = 10
 FIXED = {"model": "mlp", "width": 128, "batch_norm": False, "augment": False, "optimizer": "adam"}
