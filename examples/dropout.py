@@ -16,7 +16,7 @@ from showing import against, cost, finding, panels_of, rows_of, span, table, tra
 from trying import main, twins
 
 SIZES, RATES = (1_000, 10_000), (0.0, 0.25, 0.5)
-EPOCHS = {1_000: 40, 10_000: 16}
+EPOCHS = {1_000: 30, 10_000: 12}
 FIXED = {"model": "mlp", "width": 256, "batch_norm": False, "augment": False, "optimizer": "adam"}
 FIXED_TOO = {"batch_size": 128, "label_smoothing": 0.0, "learning_rate": 0.001, "precision": "fp32"}
 NONE = "none"
