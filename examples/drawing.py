@@ -142,7 +142,7 @@ class Lines:
         Returns:
             SVG elements.
         """
-        left, right, upper, lower = 64.0, 470.0, top + 52, top + 262
+        left, right, upper, lower = 64.0, 450.0, top + 52, top + 262
         xs = [each for line in self.lines for each in line.xs]
         ys = [each for line in self.lines for each in (*line.ys, *line.lows, *line.highs)]
         x_place, x_ticks = _axis(xs, left, right, self.log_x)

@@ -65,6 +65,9 @@ def finding(record: Record, a: str, b: str, measure: str = "accuracy") -> str:
 
     Returns:
         A word or two.
+
+    Raises:
+        ValueError: the verdict is about others.
     """
     verdict = str(difference(record, a, b, measure)["verdict"])
     for sign, words in (("no difference", "no difference that matters"), ("the same", "the same")):
@@ -72,7 +75,10 @@ def finding(record: Record, a: str, b: str, measure: str = "accuracy") -> str:
             return words
     if "too few" in verdict:
         return "not told apart"
-    return "better" if verdict.startswith(f"{a} is") else "worse"
+    for better, words in ((a, "better"), (b, "worse")):
+        if verdict.startswith(f"{better} is better"):
+            return words
+    raise ValueError(f"{verdict!r} is no verdict on {a} and {b}")
 
 
 def differences_table(record: Record, base: str, measure: str = "accuracy") -> str:
@@ -188,6 +194,8 @@ def plain(record: Mapping[str, Any], setting: str) -> dict[str, Any]:
         **record,
         "variants": {short[name]: each for name, each in record["variants"].items()},
         "differences": [
-            {**each, "a": short[each["a"]], "b": short[each["b"]]} for each in record["differences"]
+            {**each, "a": short[each["a"]], "b": short[each["b"]]}
+            | {"verdict": each["verdict"].replace(start, "")}
+            for each in record["differences"]
         ],
     }
