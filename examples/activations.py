@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from drawing import Dots, Row, figure
 from material import Options, pictures
-from showing import against, cost, differences_table, finding, panels_of, span, table, trainings
+from showing import against, cost, differences_table, finding, losses_table, panels_of, span, table, trainings
 from torch import nn
 from trying import best_rates, main, twins
 
@@ -139,6 +139,7 @@ def shown(record: dict[str, Any]) -> str:
     header = ["", "accuracy on training pictures", "gap", "gap less that of relu", "verdict"]
     return (
         f"{differences_table(found, 'relu')}\n{table(header, gaps)}\n"
+        f"{losses_table(found, NAMES)}\n"
         f"{table(['one step of 128 pictures', *record['step_milliseconds']], times)}\n"
         f"Learning rates of Adam chosen from {grid}: {chosen}. {trainings(found)} {cost(record)}\n"
     )

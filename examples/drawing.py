@@ -75,7 +75,8 @@ class Dots:
             at = place(self.line[0])
             parts.append(stroke(at, top + 34, at, bottom, FAINT, 1, "4 3"))
             if self.line[1]:
-                parts.append(word(at + 4, top + 36, self.line[1], FAINT, "start", 11))
+                side, anchor = (4, "start") if at < RIGHT - 80 else (-4, "end")
+                parts.append(word(at + side, top + 36, self.line[1], FAINT, anchor, 11))
         for number, row in enumerate(self.rows):
             y = top + 40 + _ROW * (number + 0.5)
             parts.append(word(LEFT - 12, y + 4, row.label, INK, "end"))

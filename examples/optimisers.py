@@ -13,7 +13,7 @@ from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
 from material import Options, pictures
-from showing import cost, differences_table, panels_of, table, trainings
+from showing import cost, differences_table, losses_table, panels_of, trainings
 from trying import best_rates, main, twins
 
 RATES = {
@@ -80,25 +80,14 @@ def shown(record: dict[str, Any]) -> str:
         Markdown.
     """
     found = record["trained"]
-    after = [
-        [words, *(f"{found['variants'][words]['curve'][at - 1]:.3f}" for at in passes_of(found))]
-        for words in NAMES.values()
-    ]
-    header = ["training loss in pass", *(f"{at}" for at in passes_of(found))]
     chosen = "; ".join(
         f"{words} {record['rates'][name]:g} of {', '.join(record['tuning'][name])}"
         for name, words in NAMES.items()
     )
     return (
-        f"{differences_table(found, NAMES['sgd'])}\n{table(header, after)}\n"
+        f"{differences_table(found, NAMES['sgd'])}\n{losses_table(found, NAMES.values())}\n"
         f"Learning rates chosen: {chosen}. {trainings(found)} {cost(record)}\n"
     )
-
-
-def passes_of(found: dict[str, Any]) -> list[int]:
-    """The passes that are shown."""
-    most = len(found["variants"][NAMES["sgd"]]["curve"])
-    return sorted({at for at in (1, 3, most) if at <= most})
 
 
 if __name__ == "__main__":

@@ -150,6 +150,23 @@ def rows_of(record: Record, measure: str = "accuracy", names: Mapping[str, str] 
     ]
 
 
+def losses_table(record: Record, names: Iterable[str]) -> str:
+    """The training loss in the first pass over the pictures, in the third and in the last.
+
+    Args:
+        record: of `twins`.
+        names: variants of equally many passes.
+
+    Returns:
+        A table.
+    """
+    curves = {name: record["variants"][name]["curve"] for name in names}
+    most = min(len(curve) for curve in curves.values())
+    passes = sorted({at for at in (1, 3, most) if at <= most})
+    rows = [[name, *(f"{curve[at - 1]:.3f}" for at in passes)] for name, curve in curves.items()]
+    return table(["training loss in pass", *map(str, passes)], rows)
+
+
 def panels_of(
     record: Record, title: str, base: str, measure: str = "accuracy", names: Mapping[str, str] | None = None
 ) -> list[Dots]:
