@@ -17,10 +17,10 @@ from showing import cost, differences_table, losses_table, panels_of, trainings
 from trying import best_rates, main, twins
 
 RATES = {
-    "gd": (0.1, 0.3, 1.0, 3.0),
-    "sgd": (0.03, 0.1, 0.3, 1.0),
-    "momentum": (0.003, 0.01, 0.03, 0.1),
-    "adam": (0.0003, 0.001, 0.003, 0.01),
+    "gd": (0.03, 0.1, 0.3, 1.0),
+    "sgd": (0.003, 0.01, 0.03, 0.1),
+    "momentum": (0.001, 0.003, 0.01, 0.03),
+    "adam": (0.0001, 0.0003, 0.001, 0.003),
 }
 NAMES = {"gd": "gradient descent", "sgd": "stochastic", "momentum": "momentum", "adam": "Adam"}
 LONG, LONGER = "gradient descent, 5 x", 5
