@@ -4,7 +4,7 @@ Trains a convolutional network, a support vector machine, a random forest and lo
 300 to 10,000 pictures of Fashion-MNIST and judges all of them on the same folds, with `compare`. The
 classical models choose between pixels and histograms of oriented gradients by themselves.
 
-Takes: about 10 minutes with one thread.
+Takes: about 12 minutes with one thread.
 """
 
 import dataclasses

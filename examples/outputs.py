@@ -5,7 +5,7 @@ itself: this class or not) and with a softmax over all, at the learning rate tha
 both whether the ten outputs add up to 1, how often none or several of them are above a half, and how good
 answer and probability are.
 
-Takes: about 2 minutes with one thread.
+Takes: about 1 minute with one thread.
 """
 
 import sys
