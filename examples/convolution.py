@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from drawing import figure
-from material import Options, pictures
+from material import DRAWS, Options, pictures
 from showing import cost, differences_table, panels_of, table, trainings
 from trying import main, twins
 
@@ -92,7 +92,7 @@ def _moved(options: Options, place: str) -> str:
     dataset, _ = prepare(place, Settings())
     pool = np.concatenate([dataset.train, dataset.validation])
     found = np.zeros((len(pool), SIDE, SIDE), np.uint8)
-    draws = np.random.default_rng(0)
+    draws = np.random.default_rng(DRAWS)
     for row, (position, (down, right)) in enumerate(
         zip(pool, draws.integers(-MOVED, MOVED + 1, (len(pool), 2)), strict=True)
     ):

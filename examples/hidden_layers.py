@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from drawing import Dots, figure
-from material import Options, mails, pictures, texts_of
+from material import DRAWS, Options, mails, pictures, texts_of
 from showing import cost, differences_table, plain, rows_of, trainings
 from trying import compared, main
 
@@ -64,7 +64,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 def _points(options: Options) -> str:
     """Points around the corners of a square, as pictures of one row and two pixels."""
-    draws = np.random.default_rng(0)
+    draws = np.random.default_rng(DRAWS)
     count = min(POINTS, options.examples)
     corners = draws.integers(0, 2, (count, 2))
     values = np.clip(64 + 128 * corners + draws.normal(0, 20, corners.shape), 0, 255)
@@ -77,7 +77,7 @@ def _pairs(options: Options) -> str:
     pool = np.concatenate([dataset.train, dataset.validation])
     kinds = {name: dataset.classes.index(name) for name in ("Trouser", "Bag")}
     of = {name: pool[dataset.labels[pool] == code] for name, code in kinds.items()}
-    draws = np.random.default_rng(0)
+    draws = np.random.default_rng(DRAWS)
     count = min(PAIRS, options.examples)
     is_bag = draws.integers(0, 2, (count, 2))
     chosen = np.where(
