@@ -13,7 +13,7 @@ from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
 from material import Options, pictures
-from showing import cost, differences_table, losses_table, panels_of, trainings
+from showing import against, cost, differences_table, finding, losses_table, panels_of, trainings
 from trying import best_rates, main, twins
 
 RATES = {
@@ -80,12 +80,14 @@ def shown(record: dict[str, Any]) -> str:
         Markdown.
     """
     found = record["trained"]
+    pair = NAMES["adam"], NAMES["momentum"]
     chosen = "; ".join(
         f"{words} {record['rates'][name]:g} of {', '.join(record['tuning'][name])}"
         for name, words in NAMES.items()
     )
     return (
         f"{differences_table(found, NAMES['sgd'])}\n{losses_table(found, NAMES.values())}\n"
+        f"Adam less momentum: {against(found, *pair)}, {finding(found, *pair)}.\n\n"
         f"Learning rates chosen: {chosen}. {trainings(found)} {cost(record)}\n"
     )
 
