@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 ONLY ?=
 
-.PHONY: help demo test test-all lint format bench bench-list docs generated clean
+.PHONY: help demo test test-all lint format bench bench-list textbook docs generated clean
 
 help:
 	@echo "make demo        train on the bundled pictures and e-mails and write reports (a few minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make format      put the source into the form that make lint wants"
 	@echo "make bench       every benchmark; ONLY='startup ...' picks some"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
+	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
 	@echo "make docs        the documentation, in docs/_build/html"
 	@echo "make generated   rewrite what the documentation takes from the source"
 	@echo "make clean       remove the environment and everything built"
@@ -48,6 +49,9 @@ bench: $(VENV)/.installed-bench
 
 bench-list: $(VENV)/.installed-plain
 	$(BIN)/python benchmarks/run.py --list
+
+textbook: $(VENV)/.installed-plain
+	$(BIN)/python examples/run_all.py $(ONLY)
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html

@@ -20,7 +20,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 MATHEMATICS = ROOT / "docs" / "mathematics.md"
 COMMAND = "make generated"
 
-_SHOWN_FOLDERS = ("src/pellucid", "benchmarks", "tools")
+_SHOWN_FOLDERS = ("src/pellucid", "benchmarks", "examples", "tools")
 _TREE_START, _TREE_END = "<!-- tree: start -->\n```text\n", "```\n<!-- tree: end -->\n"
 _COMMENT_COLUMN = 34
 _GROUP_TITLES = {"data": "Data", "network": "Network", "training": "Training", "run": "Run"}

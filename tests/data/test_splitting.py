@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import listing_of
+from pellucid.data.carving import tabulated
 from pellucid.data.listing import Listing
 from pellucid.data.splitting import split
 from pellucid.errors import DataError
@@ -180,3 +181,10 @@ def test_many_examples_are_divided_quickly():
     splits = divide(listing, first=first).splits
     assert time.process_time() - started < 5
     assert counts(splits) == {"test": 10_000, "train": 55_000, "validation": 5_000}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_order_is_unrelated_to_data_made_with_the_same_seed(seed):
+    made = np.random.default_rng(seed).random(2_000)
+    ranks = tabulated(np.arange(2_000), np.zeros(2_000, np.int64), seed).ranks
+    assert abs(np.corrcoef(made, ranks)[0, 1]) < 0.1

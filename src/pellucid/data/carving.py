@@ -5,6 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+_OWN = (0xCA12,)
+"""Keeps the draws apart from those of `numpy.random.default_rng(seed)`.
+
+Somebody may have made the data with that, and the same stream would put it in order: the test split
+would hold the examples with the smallest of the first numbers drawn.
+"""
+
 
 class Units(NamedTuple):
     """What must stay together, as a sparse table of unit and class to number of examples.
@@ -40,7 +47,8 @@ def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"]
     number = int(of.max()) + 1
     starts = np.searchsorted(cells // classes, np.arange(number + 1)).astype(np.int64)
     # The raw stream of a bit generator is the same in every version of numpy; `permutation` is not.
-    order = np.argsort(np.random.PCG64(seed).random_raw(number), kind="stable")
+    stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_OWN))
+    order = np.argsort(stream.random_raw(number), kind="stable")
     ranks = np.empty(number, np.int64)
     ranks[order] = np.arange(number)
     return Units(of, starts, cells % classes, counts.astype(np.int64), ranks)

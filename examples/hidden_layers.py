@@ -1,0 +1,136 @@
+"""A hidden layer gives what a perceptron cannot.
+
+Trains the same network without a hidden layer, with one and with two, with `compare`, on four sets: points
+around the corners of a square of which opposite ones belong together (XOR); the same of real data, two
+pictures of Fashion-MNIST beside each other and the question whether exactly one of them is a bag (the other
+kind is trousers); Fashion-MNIST itself; and the bundled e-mails as bags of words, where logistic
+regression is the network without a hidden layer.
+
+Takes: about 2 minutes with one thread.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+from drawing import Dots, figure
+from material import DRAWS, Options, mails, pictures, texts_of
+from showing import cost, differences_table, plain, rows_of, trainings
+from trying import compared, main
+
+from pellucid.data import prepare
+from pellucid.settings import Settings
+
+DEPTHS = (0, 1, 2)
+TITLES = {
+    "points": "XOR of two numbers",
+    "pairs": "XOR of two pictures: exactly one bag",
+    "fashion": "Fashion-MNIST, ten classes",
+    "mails": "e-mails as bags of words",
+}
+LABELS = {
+    "0": "no hidden layer",
+    "1": "one hidden layer",
+    "2": "two hidden layers",
+    "logistic-regression": "logistic regression",
+    "bag": "one hidden layer (bag)",
+}
+POINTS, PAIRS = 800, 2_000
+
+
+def tried(options: Options) -> dict[str, Any]:
+    """Train the three networks on every set.
+
+    Args:
+        options: how much.
+
+    Returns:
+        The record.
+    """
+    fixed = {"model": "mlp", "augment": False, "batch_norm": False, "width": 128, "batch_size": 128}
+    places = {"points": _points(options), "pairs": _pairs(options), "fashion": pictures(options)}
+    record: dict[str, Any] = {"sets": {}}
+    for name, place in places.items():
+        epochs = options.passes(40 if name == "points" else 15)
+        found, _ = compared(options, place, {"depth": DEPTHS}, **fixed, epochs=epochs)
+        record["sets"][name] = plain(found, "depth")
+    place = texts_of(options, "mails", *mails())
+    limited = {} if options.epochs is None else {"epochs": options.epochs}
+    models = {"model": ["logistic-regression", "bag"]}
+    found, _ = compared(options, place, models, preset="quick", width=64, **limited)
+    record["sets"]["mails"] = plain(found, "model")
+    return record
+
+
+def _points(options: Options) -> str:
+    """Points around the corners of a square, as pictures of one row and two pixels."""
+    draws = np.random.default_rng(DRAWS)
+    count = min(POINTS, options.examples)
+    corners = draws.integers(0, 2, (count, 2))
+    values = np.clip(64 + 128 * corners + draws.normal(0, 20, corners.shape), 0, 255)
+    return _kept(options, "points", values[:, None, :], corners[:, 0] ^ corners[:, 1])
+
+
+def _pairs(options: Options) -> str:
+    """Pairs of pictures, each of trousers or a bag; the class is whether exactly one is a bag."""
+    dataset, _ = prepare("sample:fashion", Settings())
+    pool = np.concatenate([dataset.train, dataset.validation])
+    kinds = {name: dataset.classes.index(name) for name in ("Trouser", "Bag")}
+    of = {name: pool[dataset.labels[pool] == code] for name, code in kinds.items()}
+    draws = np.random.default_rng(DRAWS)
+    count = min(PAIRS, options.examples)
+    is_bag = draws.integers(0, 2, (count, 2))
+    chosen = np.where(
+        is_bag == 1, draws.choice(of["Bag"], (count, 2)), draws.choice(of["Trouser"], (count, 2))
+    )
+    both = np.concatenate([dataset.inputs[chosen[:, side]] for side in (0, 1)], axis=2)
+    return _kept(options, "pairs", both[..., 0], is_bag[:, 0] ^ is_bag[:, 1])
+
+
+def _kept(options: Options, name: str, values: np.ndarray, labels: np.ndarray) -> str:
+    path = options.work / f"{name}.npz"
+    np.savez(path, x_train=values.astype(np.uint8), y_train=np.array(["same", "different"])[labels])
+    return str(path)
+
+
+def drawn(record: dict[str, Any]) -> str:
+    """Accuracy on every set.
+
+    Args:
+        record: of `tried`.
+
+    Returns:
+        The plot.
+    """
+    panels = [
+        Dots(
+            TITLES[name],
+            "accuracy",
+            rows_of(found, names=LABELS),
+            (0.5, "chance") if name in ("points", "pairs") else None,
+        )
+        for name, found in record["sets"].items()
+    ]
+    return figure(panels, "Accuracy without a hidden layer, with one and with two, on four sets")
+
+
+def shown(record: dict[str, Any]) -> str:
+    """The tables.
+
+    Args:
+        record: of `tried`.
+
+    Returns:
+        Markdown.
+    """
+    parts = []
+    for name, found in record["sets"].items():
+        examples = {"points": "points", "pairs": "pairs", "mails": "texts"}.get(name, "pictures")
+        heads = f"{TITLES[name]}, by the number of hidden layers"
+        base = next(iter(found["variants"]))
+        parts.append(f"{heads}\n\n{differences_table(found, base)}\n{trainings(found, examples)}\n")
+    return "\n".join(parts) + f"\n{cost(record)}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

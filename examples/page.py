@@ -1,0 +1,152 @@
+"""Fills the generated parts of docs/textbook.md from the records of the tries: `python examples/page.py`.
+
+Between `<!-- NAME: start -->` and `<!-- NAME: end -->` stands what the script of that name shows of its
+record in docs/textbook. `--plots` draws every plot anew from the records too; nothing is trained.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from showing import table
+from trying import IMAGES, RECORDS, ROOT, write
+
+NAMES = (
+    "hidden_layers",
+    "activations",
+    "gradient_by_depth",
+    "optimisers",
+    "losses",
+    "outputs",
+    "dropout",
+    "convolution",
+    "receptive_field",
+    "pooling",
+    "texts",
+    "data_growth",
+)
+"""The tries, in the order of the page."""
+
+PAGE = ROOT / "docs" / "textbook.md"
+
+
+def script(name: str) -> ModuleType:
+    """The script of a try.
+
+    Args:
+        name: of the try.
+
+    Returns:
+        Its module.
+    """
+    return importlib.import_module(name)
+
+
+def record_of(name: str) -> dict[str, Any]:
+    """What a try found.
+
+    Args:
+        name: of the try.
+
+    Returns:
+        Its record.
+    """
+    found: dict[str, Any] = json.loads((ROOT / RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def part(name: str) -> str:
+    """What stands between the marks of a try.
+
+    Args:
+        name: of the try.
+
+    Returns:
+        Plot and figures in Markdown.
+    """
+    module, record = script(name), record_of(name)
+    image = f"images/textbook/{name}.svg"
+    return f"![{title_of(record, module)}]({image})\n\n{module.shown(record)}"
+
+
+def title_of(record: dict[str, Any], module: ModuleType) -> str:
+    """What a plot shows, as its own title says.
+
+    Args:
+        record: of a try.
+        module: its script.
+
+    Returns:
+        The title.
+    """
+    plot = module.drawn(record)
+    return str(plot[plot.index("<title>") + len("<title>") : plot.index("</title>")])
+
+
+def costs() -> str:
+    """What each try took.
+
+    Returns:
+        A table.
+    """
+    records = {name: record_of(name) for name in NAMES}
+    rows = [
+        [f"`examples/{name}.py`", f"{each['processor_seconds']:,.0f} s", f"{each['seconds']:,.0f} s"]
+        for name, each in records.items()
+    ]
+    total = [sum(each[key] for each in records.values()) / 60 for key in ("processor_seconds", "seconds")]
+    rows.append(["all", *(f"{minutes:.0f} min" for minutes in total)])
+    return table(["script", "processor time", "on the clock"], rows)
+
+
+def filled(page: str) -> str:
+    """The page with its generated parts brought up to date.
+
+    Args:
+        page: its text.
+
+    Returns:
+        The new text.
+    """
+    for name, text in [*((name, part(name)) for name in NAMES), ("costs", costs())]:
+        start, end = f"<!-- {name}: start -->\n", f"<!-- {name}: end -->\n"
+        before, after = page[: page.index(start) + len(start)], page[page.index(end) :]
+        page = before + text + after
+    return page
+
+
+def main() -> int:
+    """Rewrite the page, or say whether it is up to date.
+
+    Returns:
+        The exit code: with `--check` 1 where the page is not.
+    """
+    flags = argparse.ArgumentParser(description="Fill docs/textbook.md from the records of the tries.")
+    flags.add_argument("--check", action="store_true", help="write nothing, say whether all is up to date")
+    flags.add_argument("--plots", action="store_true", help="draw every plot anew")
+    arguments = flags.parse_args()
+    page = PAGE.read_text(encoding="utf-8")
+    if arguments.check:
+        stale = [name for name in NAMES if _plot(name).read_text() != script(name).drawn(record_of(name))]
+        if filled(page) != page:
+            stale.append(PAGE.name)
+        if stale:
+            print(f"run `python examples/page.py --plots`: not up to date: {', '.join(stale)}")
+        return int(bool(stale))
+    if arguments.plots:
+        for name in NAMES:
+            write(name, record_of(name), script(name).drawn, ROOT)
+    PAGE.write_text(filled(page), encoding="utf-8")
+    return 0
+
+
+def _plot(name: str) -> Path:
+    return ROOT / IMAGES / f"{name}.svg"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""A unit of a convolution sees the whole picture.
+
+Trains LeNet and the residual network of Pellucid on Fashion-MNIST and follows one unit in the middle of
+every layer back to the pixels: by rule (`found.field` of `pellucid.explain`), and by measurement: the
+gradient of the unit with respect to every pixel, over many pictures, is exactly zero outside its field.
+Changing all pixels outside the field leaves the unit as it was, to the bit or nearly so.
+
+Takes: about 1 minute with one thread.
+"""
+
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from drawing import Dots, Row, figure
+from material import Options, pictures
+from showing import cost, table
+from torch import Tensor, nn
+from trying import main
+
+from pellucid import ImageClassifier, explain
+from pellucid.data import Dataset, prepare
+from pellucid.insight.fields import Box
+from pellucid.networks import Network
+from pellucid.settings import Settings
+
+NETWORKS = {"lenet": {"epochs": 4}, "cnn": {"epochs": 2, "width": 8}}
+TITLES = {"lenet": "LeNet", "cnn": "residual network"}
+PICTURES, SIDE = 64, 28
+
+
+class Seen(NamedTuple):
+    """What a unit sees.
+
+    Attributes:
+        layer: its layer.
+        kind: of the layer.
+        maps: rows and columns of the layer's maps, or 1 where it has none.
+        field: rows and columns of the field, by rule.
+        share: of the picture's pixels that lie in it.
+        share_with_gradient: of the pixels that have a gradient in at least one picture.
+        outside: largest gradient outside the field.
+        change: of the unit, relative to its spread over pictures, when all pixels outside are exchanged.
+    """
+
+    layer: str
+    kind: str
+    maps: int
+    field: tuple[int, int]
+    share: float
+    share_with_gradient: float
+    outside: float
+    change: float
+
+
+def tried(options: Options) -> dict[str, Any]:
+    """Train both networks and look through every layer that moves a window, and the dense ones.
+
+    Args:
+        options: how much.
+
+    Returns:
+        The record.
+    """
+    dataset, _ = prepare(pictures(options), Settings())
+    found = {}
+    for name, given in NETWORKS.items():
+        own = {**given, "epochs": options.passes(given["epochs"])}
+        chosen = dataset.train[: options.examples]
+        classifier = ImageClassifier(model=name, threads=options.threads, **own)
+        classifier.fit(dataset.inputs[chosen][..., 0], dataset.labels[chosen])
+        found[name] = [each._asdict() for each in _seen(classifier, dataset)]
+    return {"networks": found}
+
+
+def _seen(classifier: ImageClassifier, dataset: Dataset) -> list[Seen]:
+    explained = explain(classifier, dataset.inputs[dataset.test[0], ..., 0])
+    network = classifier.model_.network
+    network.eval()
+    images = torch.from_numpy(np.array(dataset.inputs[dataset.test[:PICTURES]].transpose(0, 3, 1, 2))).float()
+    modules = dict(network.named_modules())
+    rows = []
+    for line in explained.opened.lines:
+        if line.kind not in _LOOKED_AT or line.name not in modules:
+            continue
+        shape = explained.opened.value(line.name).shape
+        unit = (0, shape[1] // 2, shape[2] // 2) if len(shape) == 3 else (0,)
+        field = explained.field(line.name, unit)
+        rows.append(_through(network, modules[line.name], unit, images, (line.name, line.kind, shape, field)))
+    return rows
+
+
+_LOOKED_AT = ("convolution", "max-pool", "average-pool", "global-max", "dense")
+
+
+def _through(
+    network: Network,
+    module: nn.Module,
+    unit: tuple[int, ...],
+    images: Tensor,
+    about: tuple[str, str, tuple[int, ...], Box],
+) -> Seen:
+    """Measure what one unit sees."""
+    name, kind, shape, field = about
+    inside = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    (top, bottom), (left, right) = field
+    inside[top : bottom + 1, left : right + 1] = True
+    asked = images.clone().requires_grad_()
+    values = _unit(network, module, unit, asked)
+    (gradient,) = torch.autograd.grad(values.sum(), asked)
+    reach = gradient.abs().amax(dim=(0, 1))
+    exchanged = torch.where(inside, images, images.roll(1, dims=0))
+    with torch.no_grad():
+        after = _unit(network, module, unit, exchanged)
+    spread = float(values.detach().std()) or 1.0
+    return Seen(
+        layer=name,
+        kind=kind,
+        maps=shape[1] if len(shape) == 3 else 1,
+        field=(bottom - top + 1, right - left + 1),
+        share=round(float(inside.float().mean()), 4),
+        share_with_gradient=round(float((reach > 0).float().mean()), 4),
+        outside=float(reach[~inside].max()) if (~inside).any() else 0.0,
+        change=float(f"{float((after - values.detach()).abs().max()) / spread:.2g}"),
+    )
+
+
+def _unit(network: Network, module: nn.Module, unit: tuple[int, ...], images: Tensor) -> Tensor:
+    """The unit's value in every picture."""
+    kept: list[Tensor] = []
+    # A copy, since a later layer may write over what this one gives.
+    hook = module.register_forward_hook(lambda _module, _taken, given: kept.append(given.clone()))
+    network(images)
+    hook.remove()
+    found: Tensor = kept[0][(slice(None), *unit)]
+    return found
+
+
+def drawn(record: dict[str, Any]) -> str:
+    """The share of the picture that a unit of each layer sees.
+
+    Args:
+        record: of `tried`.
+
+    Returns:
+        The plot.
+    """
+    panels = []
+    for name, layers in record["networks"].items():
+        rows = [Row(_short(each["layer"]), 100 * each["share"], 0.0, 100 * each["share"]) for each in layers]
+        title = f"{TITLES[name]}: how much of the picture one unit of each layer sees"
+        panels.append(Dots(title, "per cent of the pixels", rows))
+    return figure(panels, "Share of the picture that one unit of each layer sees, in two networks")
+
+
+def _short(layer: str) -> str:
+    return layer.removeprefix("body.").replace(".", " ")
+
+
+def shown(record: dict[str, Any]) -> str:
+    """The tables.
+
+    Args:
+        record: of `tried`.
+
+    Returns:
+        Markdown.
+    """
+    header = ["layer", "maps of", "field by rule", "share of the picture", "pixels with a gradient",
+              "largest gradient outside", "change when all outside is exchanged"]  # fmt: skip
+    parts = []
+    for name, layers in record["networks"].items():
+        rows = [
+            [
+                f"`{_short(each['layer'])}`",
+                f"{each['maps']} x {each['maps']}",
+                f"{each['field'][0]} x {each['field'][1]}",
+                f"{100 * each['share']:.0f} %",
+                f"{100 * each['share_with_gradient']:.0f} %",
+                f"{each['outside']:g}",
+                f"{each['change']:.1g}",
+            ]
+            for each in layers
+        ]
+        parts.append(f"{TITLES[name]}\n\n{table(header, rows)}\n")
+    return (
+        "".join(parts)
+        + f"One unit in the middle of each layer, {PICTURES} pictures; the change is relative to "
+        f"the spread of the unit over pictures. {cost(record)}\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

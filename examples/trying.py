@@ -1,0 +1,318 @@
+"""What every try shares: its trainings, their statistics and its record.
+
+A try asks one sentence of the textbooks of real data. `compared` hands settings to `compare` of Pellucid.
+`twins` is for variants that differ in several settings at once, such as an optimiser with the learning
+rate that suits it, and for what `compare` does not say, the score on the training examples: folds, seeds
+and statistics are those of `compare`, but no examples are kept back to choose an epoch; the weights after
+the last one are judged. `best_rates` chooses that rate in trainings of their own, with another seed.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from material import Options
+
+from pellucid.arithmetic import accuracy
+from pellucid.data import Dataset, folds, prepare
+from pellucid.errors import DivergedError
+from pellucid.pipeline.compare import compare
+from pellucid.pipeline.entrants import answers
+from pellucid.pipeline.fitting import fit_model
+from pellucid.pipeline.preparation import material_of
+from pellucid.pipeline.standings import Measure, rank
+from pellucid.pipeline.trials import scores_of
+from pellucid.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS, IMAGES = Path("docs/textbook"), Path("docs/images/textbook")
+TUNING_SEED = 1000
+MEASURES = {
+    "accuracy": Measure("accuracy", "accuracy", True, 1.0, 0.01),
+    "log_loss": Measure("log_loss", "log loss", False, None, 0.05),
+    "train_accuracy": Measure("train_accuracy", "accuracy on the training examples", True, 1.0, 0.01),
+    "gap": Measure("gap", "gap between training and fold", False, 1.0, 0.01),
+}
+
+Record = dict[str, Any]
+Scores = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def compared(
+    options: Options, place: str, vary: Mapping[str, Sequence[Any]], *, folds: int | None = None, **given: Any
+) -> tuple[Record, list[Record]]:
+    """Let `compare` of Pellucid train variants and judge them.
+
+    Args:
+        options: seeds, folds and threads.
+        place: DATA.
+        vary: settings with their values.
+        folds: other than the options'.
+        **given: fixed settings.
+
+    Returns:
+        The findings, as `summed_up` gives them, and the history: one line for each epoch of each training.
+    """
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        run = compare(
+            place,
+            out=Path(folder) / "run",
+            vary=vary,
+            seeds=options.seeds,
+            folds=folds or options.folds,
+            threads=options.threads,
+            quiet=True,
+            **given,
+        )
+        found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["compare"]
+        lines = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    scores = {name: each["scores"] for name, each in found["variants"].items()}
+    record = summed_up(scores, found["train"], found["judged"], ("accuracy", "log_loss"))
+    record["settings"] = {"vary": vary, **given}
+    for name, each in found["variants"].items():
+        record["variants"][name] |= {key: each[key] for key in ("parameters", "steps", "train_seconds")}
+    return record, [json.loads(line) for line in lines]
+
+
+def twins(
+    options: Options,
+    place: str,
+    variants: Mapping[str, Mapping[str, Any]],
+    *,
+    first_seed: int = 0,
+    **given: Any,
+) -> Record:
+    """Train variants on the same folds and seeds, and judge them on fold and training examples.
+
+    Args:
+        options: seeds, folds and threads.
+        place: DATA.
+        variants: names to the settings in which they differ.
+        first_seed: seeds are counted up from it.
+        **given: fixed settings.
+
+    Returns:
+        The findings, as `summed_up` gives them; `curve` is the mean training loss, epoch by epoch.
+    """
+    dataset, _ = prepare(place, Settings(**given))
+    scores: dict[str, list[Record]] = {name: [] for name in variants}
+    curves: dict[str, list[list[float]]] = {name: [] for name in variants}
+    sizes: list[tuple[int, int]] = []
+    for seed in range(first_seed, first_seed + options.seeds):
+        for number, whole in enumerate(folds(dataset, options.folds, seed), start=1):
+            others = np.sort(np.concatenate([whole.train, whole.validation]))
+            fold = dataclasses.replace(whole, train=others, validation=others[:0])
+            sizes.append((len(fold.train), len(fold.test)))
+            for name, own in variants.items():
+                settings = Settings(**{**given, **own}, seed=seed, threads=options.threads)
+                found, curve = _judged(settings, fold)
+                scores[name].append({"seed": seed, "fold": number, **found})
+                curves[name].append(curve)
+    train, judged = (float(each) for each in np.mean(sizes, axis=0))
+    record = summed_up(scores, train, judged, tuple(MEASURES))
+    record["settings"] = {"variants": {name: dict(own) for name, own in variants.items()}, **given}
+    for name, each in record["variants"].items():
+        each["parameters"] = scores[name][0]["parameters"]
+        each["curve"] = np.mean(curves[name], axis=0).round(4).tolist()
+    return record
+
+
+def _judged(settings: Settings, fold: Dataset) -> tuple[Record, list[float]]:
+    """Train on a fold's examples, and score on the fold and on what was learnt."""
+    began = time.process_time()
+    fitted = fit_model(settings, material_of(fold))
+    seconds = time.process_time() - began
+    scores = scores_of(fold.labels[fold.test], answers(fitted.model, fold, fold.test), len(fold.classes))
+    seen = accuracy(fold.labels[fold.train], answers(fitted.model, fold, fold.train))
+    scores |= {"train_accuracy": seen, "gap": seen - scores["accuracy"]}
+    facts = {"processor_seconds": round(seconds, 2), "parameters": fitted.model.parameters}
+    return scores | facts, [each["train_loss"] for each in fitted.history]
+
+
+def best_rates(
+    options: Options,
+    place: str,
+    over: str,
+    values: Sequence[str],
+    rates: Mapping[str, Sequence[float]] | Sequence[float],
+    **given: Any,
+) -> tuple[dict[str, float], Record]:
+    """Choose for each value of a setting the learning rate that suits it.
+
+    Args:
+        options: threads.
+        place: DATA.
+        over: the setting.
+        values: its values.
+        rates: learning rates to try, for all values or for each.
+        **given: fixed settings.
+
+    Returns:
+        The rate with the best mean accuracy for each value, and what all of them reached, 0 where the loss
+        did not stay finite.
+    """
+    once = dataclasses.replace(options, seeds=1, folds=2)
+    tried: Record = {}
+    for value in values:
+        reached = {}
+        for rate in rates[value] if isinstance(rates, Mapping) else rates:
+            own = {value: {over: value, "learning_rate": rate}}
+            try:
+                found = twins(once, place, own, first_seed=TUNING_SEED, **given)
+                reached[f"{rate:g}"] = round(found["variants"][value]["accuracy"]["value"], 4)
+            except DivergedError:
+                reached[f"{rate:g}"] = 0.0
+        tried[value] = reached
+    return {value: float(max(means, key=means.__getitem__)) for value, means in tried.items()}, tried
+
+
+def summed_up(scores: Scores, train: float, judged: float, measures: Sequence[str]) -> Record:
+    """Means and paired differences with the intervals of `compare`.
+
+    Args:
+        scores: of every training, in the same order for every variant.
+        train: examples trained on.
+        judged: examples judged on.
+        measures: what is summed up; the first decides.
+
+    Returns:
+        `variants` with `value`, `low` and `high` of each measure, `differences` of every pair.
+    """
+    variants: Record = {name: {} for name in scores}
+    differences: list[Record] = []
+    for measure in measures:
+        values = {name: [each[measure] for each in of] for name, of in scores.items()}
+        standings = rank(values, train, judged, MEASURES[measure])
+        for name, mean in standings.means.items():
+            variants[name][measure] = mean._asdict() | {"all": [round(each, 5) for each in values[name]]}
+        differences += [
+            {"measure": measure, "a": each.a, "b": each.b, **each.difference._asdict()}
+            | {"p_value_holm": each.adjusted, "verdict": each.verdict}
+            for each in standings.contrasts
+        ]
+    trainings = len(next(iter(scores.values())))
+    return {
+        "train": round(train), "judged": round(judged), "trainings": trainings,
+        "variants": variants, "differences": differences,
+    }  # fmt: skip
+
+
+def difference(record: Record, a: str, b: str, measure: str = "accuracy") -> Record:
+    """The paired difference of two variants.
+
+    Args:
+        record: as `summed_up` gives it.
+        a: one variant.
+        b: the other.
+        measure: of what.
+
+    Returns:
+        a minus b: `value`, `low`, `high` and the `verdict`.
+
+    Raises:
+        KeyError: the two were not compared.
+    """
+    for each in record["differences"]:
+        if each["measure"] == measure and {each["a"], each["b"]} == {a, b}:
+            sign = 1 if each["a"] == a else -1
+            low, high = sorted((sign * each["low"], sign * each["high"]))
+            return {"value": sign * each["value"], "low": low, "high": high, "verdict": each["verdict"]}
+    raise KeyError(f"{a} against {b}: no difference in {measure}")
+
+
+def run(script: ModuleType | str, options: Options, out: Path) -> None:
+    """Try one sentence; write its record and its plot.
+
+    Args:
+        script: the module, or its name where it is the one being run.
+        options: how much.
+        out: folder in which `docs` lies.
+    """
+    module = sys.modules[script] if isinstance(script, str) else script
+    name = Path(module.__file__ or "").stem
+    print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+    began, cpu = time.perf_counter(), sum(os.times()[:4])
+    with tempfile.TemporaryDirectory() as work:
+        record: Record = module.tried(dataclasses.replace(options, work=Path(work)))
+    facts = {
+        "claim": (module.__doc__ or "").splitlines()[0],
+        "seeds": options.seeds,
+        "threads": options.threads,
+        "seconds": round(time.perf_counter() - began, 1),
+        "processor_seconds": round(sum(os.times()[:4]) - cpu, 1),
+    }
+    write(name, facts | record, module.drawn, out)
+    print(f"    {facts['seconds']:.0f} s, of the processor {facts['processor_seconds']:.0f} s", flush=True)
+
+
+def write(name: str, record: Record, drawn: Callable[[Record], str], out: Path) -> None:
+    """Write record and plot.
+
+    Args:
+        name: of the try.
+        record: its figures.
+        drawn: makes the plot.
+        out: folder in which `docs` lies.
+    """
+    for folder in (RECORDS, IMAGES):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=1, allow_nan=False)
+    (out / RECORDS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    (out / IMAGES / f"{name}.svg").write_text(drawn(record), encoding="utf-8")
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The flags that all scripts take.
+
+    Args:
+        description: what is tried.
+
+    Returns:
+        The parser.
+    """
+    flags = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    flags.add_argument("--examples", type=int, default=10_000, help="most pictures or texts (10,000)")
+    flags.add_argument("--seeds", type=int, default=3, help="trainings on each fold (3)")
+    flags.add_argument("--folds", type=int, default=3, help="folds for each seed (3)")
+    flags.add_argument("--epochs", type=int, help="passes in every training; default: what each try asks for")
+    flags.add_argument("--threads", type=int, default=1, help="processor threads (1)")
+    flags.add_argument("--out", type=Path, default=ROOT, help="folder in which docs/ lies")
+    return flags
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    """The options that the flags stand for.
+
+    Args:
+        arguments: of `parser`.
+
+    Returns:
+        The options.
+    """
+    names = ("examples", "seeds", "folds", "epochs", "threads")
+    return Options(**{name: getattr(arguments, name) for name in names}, work=Path())
+
+
+def main(module: str = "__main__") -> int:
+    """Try the sentence of the script that calls this.
+
+    Args:
+        module: its name.
+
+    Returns:
+        The exit code.
+    """
+    arguments = parser(sys.modules[module].__doc__ or "").parse_args()
+    run(module, options_of(arguments), arguments.out)
+    return 0

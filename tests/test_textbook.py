@@ -1,0 +1,80 @@
+"""The textbook says what its records say, and every try of it runs."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import write_reference
+
+ROOT = write_reference.ROOT
+EXAMPLES = ROOT / "examples"
+PAGE = (ROOT / "docs" / "textbook.md").read_text(encoding="utf-8")
+TINY = ("--examples", "300", "--seeds", "1", "--folds", "2", "--epochs", "1")
+TRIES = sorted(path.stem for path in (ROOT / "docs" / "textbook").glob("*.json"))
+CHEAP = ("losses", "outputs")
+
+
+def ran(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A script of the examples, in a process of its own."""
+    command = [sys.executable, str(EXAMPLES / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def docstring(name: str) -> str:
+    return ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))) or ""
+
+
+def records_of(folder: Path, names: tuple[str, ...]) -> dict[str, dict[str, object]]:
+    """Run tries on next to nothing, and read what they wrote."""
+    done = ran("run_all.py", *names, *TINY, "--out", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in (folder / "docs" / "textbook").glob("*.json")
+    }
+
+
+def test_there_are_tries() -> None:
+    assert len(TRIES) >= 12
+
+
+def test_figures_and_plots_are_those_of_the_records() -> None:
+    done = ran("page.py", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", TRIES)
+def test_a_try_states_its_claim_and_what_it_takes(name: str) -> None:
+    record = json.loads((ROOT / "docs" / "textbook" / f"{name}.json").read_text(encoding="utf-8"))
+    assert docstring(name).splitlines()[0] == record["claim"]
+    assert "\nTakes: " in docstring(name)
+
+
+@pytest.mark.parametrize("name", TRIES)
+def test_the_page_has_a_verdict_on_every_try(name: str) -> None:
+    section = PAGE[: PAGE.index(f"<!-- {name}: start -->")].rpartition("\n## ")[2]
+    after = PAGE[PAGE.index(f"<!-- {name}: end -->") :].partition("\n## ")[0]
+    assert section
+    assert "**Verdict:" in after
+
+
+def test_cheap_tries_run(tmp_path: Path) -> None:
+    records = records_of(tmp_path, CHEAP)
+    assert set(records) == set(CHEAP)
+    for name, record in records.items():
+        assert record["claim"] == docstring(name).splitlines()[0]
+        assert (tmp_path / "docs" / "images" / "textbook" / f"{name}.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.slow
+def test_every_try_runs(tmp_path: Path) -> None:
+    assert sorted(records_of(tmp_path, ())) == TRIES
+
+
+def test_an_unknown_try_is_refused() -> None:
+    done = ran("run_all.py", "nothing")
+    assert done.returncode == 2
+    assert "unknown nothing" in done.stderr
