@@ -65,7 +65,7 @@ def test_of_a_sound_training_nothing_is_said(digits_npz, tmp_path, capsys):
     assert run.metrics["findings"] == []
     said = capsys.readouterr().err
     assert "training:" not in said
-    assert said.endswith(f"  or: pellucid explain {run.folder} PICTURE --out page.html\n")
+    assert f"look inside: pellucid explain {run.folder} PICTURE --out page.html\n" in said
 
 
 def test_a_classical_model_has_no_findings(digits_npz, tmp_path):
