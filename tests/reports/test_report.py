@@ -149,6 +149,15 @@ def test_how_well_foreign_inputs_are_told(
 def test_without_a_detector_the_report_does_not_speak_of_one(rich_facts: ReportFacts) -> None:
     page = Page(render(with_detector(rich_facts)))
     assert "unlike" not in [section["id"] for section in page.all("section")]
+    assert "and nothing here measures that." in page.text
+
+
+def test_with_a_detector_the_verdict_names_it(rich_facts: ReportFacts) -> None:
+    said = Page(render(rich_facts)).text
+    assert (
+        "it always answers one of its classes. The column unlike of predict tells many of them, not" in said
+    )
+    assert "nothing here measures that" not in said
 
 
 def test_without_a_test_split_nothing_is_claimed(digit_facts: ReportFacts) -> None:
