@@ -73,9 +73,9 @@ def test_a_classical_model_has_no_findings(digits_npz, tmp_path):
     assert run.metrics["findings"] is None
 
 
-def test_the_stages_of_fine_tuning_are_no_single_course():
-    first = [{"model": "net", "stage": 1, "epoch": epoch} for epoch in (1, 2)]
-    second = [{"model": "net", "stage": 2, "epoch": epoch} for epoch in (1, 2)]
+def test_fine_tuning_is_a_course_of_its_own():
+    first = [{"model": "net", "epoch": epoch} for epoch in (1, 2)]
+    second = [{"model": "net-tuned", "epoch": epoch} for epoch in (1, 2)]
     assert last_training([*first, *second]) == second
     assert last_training([{"epoch": 1}, {"epoch": 2}]) == [{"epoch": 1}, {"epoch": 2}]
 

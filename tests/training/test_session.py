@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from pellucid.training import session as session_module
 from pellucid.training.determinism import Purpose, generator
@@ -22,3 +23,23 @@ def test_many_large_pictures_are_sampled(digits, start, monkeypatch, values, pic
     expected = digits.inputs[drawn].astype(np.float64)
     assert standardise.mean.item() == pytest.approx(expected.mean(), rel=1e-6)
     assert standardise.std.item() == pytest.approx(expected.std(), rel=1e-6)
+
+
+@pytest.mark.parametrize("keeps_best", [True, False])
+def test_the_weights_of_the_best_epoch_or_of_the_last(digits, start, keeps_best):
+    session = start(digits, epochs=3, learning_rate=0.02, schedule="constant")
+    last = {}
+
+    class Keeping:
+        def after_step(self, state):
+            pass
+
+        def after_epoch(self, state):
+            if len(state.history) == 1:
+                state.best.score = 2.0  # no later epoch can be better
+            last.update({name: tensor.clone() for name, tensor in state.network.state_dict().items()})
+
+    found = session.run([Keeping()], keeps_best=keeps_best).state_dict()
+    wanted = session.state.best.weights if keeps_best else last
+    assert session.state.best.epoch == 1
+    assert all(torch.equal(found[name], wanted[name]) for name in found)

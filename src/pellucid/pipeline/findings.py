@@ -36,19 +36,15 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
 
 
 def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The records of a history's last training; the stages of fine-tuning stand one after the other in it.
+    """The records of a history's last training; fine-tuning stands after the training of a network in it.
 
     Args:
         history: at least one record.
 
     Returns:
-        The records whose model and stage are those of the last.
+        The records whose model is that of the last.
     """
-
-    def training(record: Mapping[str, Any]) -> tuple[Any, Any]:
-        return record.get("model"), record.get("stage")
-
-    return [record for record in history if training(record) == training(history[-1])]
+    return [record for record in history if record.get("model") == history[-1].get("model")]
 
 
 def findings_line(findings: Sequence[Mapping[str, Any]] | None) -> str | None:

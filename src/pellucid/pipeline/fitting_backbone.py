@@ -1,16 +1,17 @@
 """One model on a backbone, for estimators, folds and comparisons: the best on validation of several.
 
-Without validation examples it is logistic regression (ridge regression for numbers), which a backbone's
-features serve best where there are few of them.
+Of several that are equally right the one with the smaller log loss is taken: few validation examples leave
+many of them equal. Without validation examples it is logistic regression (ridge regression for numbers),
+which a backbone's features serve best where there are few of them.
 """
 
 import copy
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic import log_loss
 from pellucid.bundle import Model
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Lesson, fit_rival
 from pellucid.classical.scoring import score
@@ -22,14 +23,16 @@ from pellucid.pipeline.features import Features
 from pellucid.pipeline.frozen import train_head
 from pellucid.pipeline.on_backbone import started
 from pellucid.pipeline.preparation import Material, Prepared, model_of, model_on_network, unvaried_model_of
-from pellucid.pipeline.tuning import is_tuned, tune_stages, tuning_recipe
+from pellucid.pipeline.tuning import is_tuned, tuned, tuning_recipe
 from pellucid.settings import Settings
-from pellucid.training import Session
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 
 Fitted = tuple[Model, list[dict[str, Any]]]
 """A model, and one record for each epoch of its fine-tuning."""
+
+Reached = tuple[float, float]
+"""By the metric, then by log loss, larger is better; zeros without validation examples."""
 
 
 def fit_on_backbone(settings: Settings, material: Material, seconds: float | None = None) -> Fitted:
@@ -60,9 +63,9 @@ def fit_on_backbone(settings: Settings, material: Material, seconds: float | Non
     found["head"] = head, _score(head, material, settings)
     history: list[dict[str, Any]] = []
     if is_tuned(settings, choice, prepared):
-        tuned, history = _tuned(network, prepared, material, settings)
-        if tuned is not None:
-            found["tuned"] = tuned, _score(tuned, material, settings)
+        model, history = _tuned(network, prepared, material, settings)
+        if model is not None:
+            found["tuned"] = model, _score(model, material, settings)
     best = max(found, key=lambda name: found[name][1])
     return found[best][0], history if best == "tuned" else []
 
@@ -94,8 +97,8 @@ def _features(
 
 def _simple(
     network: Network, prepared: Prepared, features: Features, material: Material, settings: Settings
-) -> dict[str, tuple[Model, float]]:
-    """Simple models on features, each with its score on validation; 0 where there is none."""
+) -> dict[str, tuple[Model, Reached]]:
+    """Simple models on features, each with what it reaches on validation."""
     below = unvaried_model_of(network, prepared, material.classes)
     train, validation = prepared.examples.train, material.validation
     lesson = Lesson(
@@ -106,41 +109,41 @@ def _simple(
         classes=len(material.classes),
         kind="network",
     )
-    found: dict[str, tuple[Model, float]] = {}
+    found: dict[str, tuple[Model, Reached]] = {}
     for name in NUMBER_ON_NETWORK if material.is_numbers else ON_NETWORK:
         fitted = fit_rival(
             name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
         )
         said = fitted.predictor.predict(features.of(validation))
-        reached = (
-            score(settings.metric, material.labels[validation], said, material.is_numbers)
-            if len(validation)
-            else 0.0
-        )
-        found[name] = model_on_network(fitted, below), reached
+        found[name] = model_on_network(fitted, below), _reached(said, material, settings)
     return found
 
 
-def _score(model: Model, material: Material, settings: Settings) -> float:
-    """How a model does on validation; larger is better."""
+def _score(model: Model, material: Material, settings: Settings) -> Reached:
+    """What a model reaches on validation."""
     inputs = material.inputs[material.validation]
     said = model.predict_values(inputs)[:, None] if material.is_numbers else model.predict_proba(inputs)
-    return score(settings.metric, material.labels[material.validation], said, material.is_numbers)
+    return _reached(said, material, settings)
+
+
+def _reached(said: np.ndarray, material: Material, settings: Settings) -> Reached:
+    """What answers on the validation examples reach."""
+    labels = material.labels[material.validation]
+    if not len(labels):
+        return 0.0, 0.0
+    finer = 0.0 if material.is_numbers else -log_loss(labels, said)
+    return score(settings.metric, labels, said, material.is_numbers), finer
 
 
 def _tuned(
     network: Network, prepared: Prepared, material: Material, settings: Settings
 ) -> tuple[Model | None, list[dict[str, Any]]]:
     """The fine-tuned network, or `None` where that did not pay."""
-    history: list[Mapping[str, Any]] = []
-
-    def run(session: Session[Network], stage: int) -> None:
-        session.judge_start()
-        session.run()
-        history.extend({**record, "stage": stage} for record in session.state.history)
-
     recipe = tuning_recipe(settings, prepared)
     network = copy.deepcopy(network)
-    if not tune_stages(network, prepared, recipe, run):
+    share, history = tuned(
+        network, prepared, recipe, lambda session: session.run(keeps_best=recipe.patience is not None)
+    )
+    if not share:
         return None, []
     return model_of(network, prepared, material.classes, recipe), [dict(each) for each in history]

@@ -1,15 +1,15 @@
-"""Gradual fine-tuning of a backbone: stage by stage, for as long as validation says that it pays.
+"""Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
 
-A stage trains the upper layers further (see `training/thawing.py`), starting from the head that was trained
-on frozen features. The weights it starts from count as its epoch 0: a stage whose epochs are all worse on
-validation leaves them as they were, and no further stage is tried. What decides is the log loss, which every
-validation example moves, and not accuracy, which few do; of numbers the root mean squared error.
+It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes (see
+`training/thawing.py`). The rates run their whole course, since a network gets worse while they are large and
+better when they fall. Then the weights before, those after and the mean of both are compared on validation,
+and the best are kept (see `training/mixing.py`). What decides is the log loss, which every validation example
+moves, and not accuracy, which few do; of numbers the root mean squared error.
 """
 
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pellucid.data.wording import count_of
@@ -23,13 +23,14 @@ from pellucid.pipeline.scene import Scene
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.checkpoints import load_checkpoint
+from pellucid.training.mixing import SHARES, keep_best_mixture, weights_of
 from pellucid.training.observers import Checkpointer, HistoryFile, StopOnSignal
 from pellucid.training.recipe import batches_per_epoch
 from pellucid.training.state import Record
-from pellucid.training.thawing import STAGES, thaw
+from pellucid.training.thawing import UPPERMOST, shares_of_rate
 
-_PASSES = {"quick": 0, "standard": 1_500, "best": 12_000}
-"""Examples shown in one stage, unless epochs are given; none with the preset `quick`."""
+_PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
+"""Examples shown, unless epochs are given; none with the preset `quick`."""
 
 _MOST_EPOCHS = 20
 _LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
@@ -39,9 +40,15 @@ _WORDS = "word-vectors"
 _LIKE = "text-cnn"
 """Whose rule holds for a network of texts in what is not said here."""
 
-_PATIENCE = 2
 _COST_OF_STEP = 3
 SUFFIX = "-tuned"
+
+_KEPT = {
+    0.0: "it did not pay on validation, so its features stay frozen",
+    0.5: "the mean of the weights before and after is best on validation",
+    1.0: "its new weights are best on validation",
+}
+"""What came of tuning, by the share of the change that was kept."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Tuned:
 
     Attributes:
         entrant: the tuned network; `None` where tuning did not pay.
-        history: one record for each epoch of all stages.
+        history: one record for each epoch.
     """
 
     entrant: Entrant | None
@@ -60,9 +67,9 @@ class Tuned:
 def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
     """Whether tuning is tried at all.
 
-    It needs validation examples, layers that can be trained one above the other, a preset that spends
-    something on it, and room within a time limit. A sentence encoder takes minutes for it, which a user who
-    did not ask for one does not expect: there it is tried with the preset `best` alone.
+    It needs validation examples, layers that can be trained further, a preset that spends something on it,
+    and room within a time limit. A sentence encoder takes minutes for it, which a user who did not ask for
+    one does not expect: there it is tried with the preset `best` alone.
 
     Args:
         settings: preset and epochs.
@@ -82,24 +89,24 @@ def passes_of_tuning(settings: Settings, prepared: Prepared) -> int:
     """What tuning costs at most: how often one example would have to go through the network for as long.
 
     A step goes forward and back, which takes about three times as long as forward alone; validation is
-    asked after every epoch and once before the first.
+    asked after every epoch and of each mixture.
 
     Args:
         settings: what the user asked for.
         prepared: what the network trains on.
 
     Returns:
-        Passes of all stages together.
+        Passes.
     """
     recipe = tuning_recipe(settings, prepared)
     trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
-    return len(STAGES) * (trained + (recipe.epochs + 1) * len(prepared.examples.validation))
+    return trained + (recipe.epochs + len(SHARES)) * len(prepared.examples.validation)
 
 
 def tune(
     frozen: Entrant, network: Network, prepared: Prepared, before: Sequence[Mapping[str, Any]], scene: Scene
 ) -> Tuned:
-    """Train the upper layers further, stage by stage.
+    """Train every layer further.
 
     Args:
         frozen: the backbone with its head as it was trained on frozen features.
@@ -116,17 +123,13 @@ def tune(
         InterruptedRun: a signal came; a checkpoint was written.
     """
     name = frozen.name + SUFFIX
-    history: list[Record] = []
-
-    def run(session: Session[Network], stage: int) -> None:
-        checkpoints = scene.folder.checkpoints / f"{name}-stage-{stage}"
-        _run_in(scene, session, checkpoints, name, (*before, *history))
-        history.extend({**record, "model": name, "stage": stage} for record in session.state.history)
-
     recipe = tuning_recipe(scene.settings, prepared)
     network = copy.deepcopy(network)
-    if not tune_stages(network, prepared, recipe, run):
-        scene.stages.line(f"fine-tuning {frozen.name} did not pay on validation; its features stay frozen")
+    with scene.stages.stage(f"fine-tuning {frozen.name}", spinner=False) as stage:
+        share, records = tuned(network, prepared, recipe, lambda session: _run(session, name, before, scene))
+        stage.words = f"fine-tuned {frozen.name} ({count_of(recipe.epochs, 'epoch')}); {_KEPT[share]}"
+    history = [{**record, "model": name} for record in records]
+    if not share:
         return Tuned(None, history)
     seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
     model = model_of(network, prepared, scene.dataset.classes, recipe)
@@ -136,62 +139,46 @@ def tune(
     return Tuned(with_validation(entrant, scene.dataset), history)
 
 
-def tune_stages(
-    network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network], int], None]
-) -> bool:
-    """Train one stage after the other, until one does not pay.
+def tuned(
+    network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network]], object]
+) -> tuple[float, Sequence[Record]]:
+    """Train every layer further, and keep what is best on validation.
 
     Args:
-        network: trained in place; it keeps the best weights.
+        network: trained in place.
         prepared: what it trains on.
-        recipe: of each stage.
-        run: trains a session of a stage, from 1, to its end.
+        recipe: how.
+        run: trains a session to its end.
 
     Returns:
-        Whether any stage paid.
+        The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
     """
-    is_better = False
-    for number, opened in enumerate(STAGES, start=1):
-        session = Session.of(network, prepared.examples, recipe, thaw(network, opened))
-        run(session, number)
-        assert session.state.best is not None  # the weights it started from, at least
-        if session.state.best.epoch == 0:
-            break
-        is_better = True
-    return is_better
+    before = weights_of(network)
+    kind = "texts" if prepared.encoder is not None else "pictures"
+    session = Session.of(network, prepared.examples, recipe, shares_of_rate(network, UPPERMOST[kind]))
+    run(session)
+    return keep_best_mixture(network, before, prepared.examples, recipe), session.state.history
 
 
-def _run_in(
-    scene: Scene,
-    session: Session[Network],
-    checkpoints: Path,
-    name: str,
-    before: Sequence[Mapping[str, Any]],
-) -> None:
-    """Run one stage to its end, from its newest checkpoint."""
+def _run(session: Session[Network], name: str, before: Sequence[Mapping[str, Any]], scene: Scene) -> None:
+    """Train to the end, from the newest checkpoint."""
+    checkpoints = scene.folder.checkpoints / name
     make_folder(checkpoints)
     recipe = session.batches.recipe
-    if load_checkpoint(checkpoints, session.state) is None:
-        session.judge_start()
+    load_checkpoint(checkpoints, session.state)
     checkpointer = Checkpointer(checkpoints, {"model": name}, recipe.total_steps)
     stop = StopOnSignal(checkpointer)
     history = HistoryFile(scene.folder.path / "history.jsonl", before, name)
-    with scene.stages.stage(f"fine-tuning {name}", spinner=False) as stage:
-        with scene.stages.training(recipe) as progress, stop.listening():
-            session.run([*progress, history, checkpointer, stop])
-        best = session.state.best
-        assert best is not None
-        said = f"epoch {best.epoch} is best on validation" if best.epoch else "no epoch was better"
-        stage.words = f"fine-tuned {name} ({count_of(recipe.epochs, 'epoch')}); {said}"
+    with scene.stages.training(recipe) as progress, stop.listening():
+        session.run([*progress, history, checkpointer, stop], keeps_best=recipe.patience is not None)
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
-    """The numbers of one stage: what the user set stands, the rest is by rule.
+    """The numbers of tuning: what the user set stands, the rest is by rule.
 
-    The rule: so many epochs that about 1,500 examples are shown (12,000 with the preset `best`), a part of
+    The rule: so many epochs that about 3,000 examples are shown (12,000 with the preset `best`), a part of
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
-    below, once up and down; an end after 2 epochs without gain; fp32, since narrow convolutions gain nothing
-    by bf16.
+    below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
 
     Args:
         settings: what the user asked for.
@@ -220,5 +207,4 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
         weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
         metric="log-loss" if prepared.examples.classes else chosen.metric,
         precision="fp32" if settings.precision == "auto" else chosen.precision,
-        patience=settings.patience or _PATIENCE,
     )

@@ -16,11 +16,11 @@ from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
 from pellucid.training.frequencies import text_frequencies
 from pellucid.training.health import ExaminedStep
-from pellucid.training.loop import Observer, fit, selection_score
+from pellucid.training.loop import Observer, fit
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.optimisers import build_optimizer
 from pellucid.training.recipe import Recipe
-from pellucid.training.state import Best, State
+from pellucid.training.state import State
 from pellucid.training.steps import make_step
 from pellucid.training.timing import within
 from pellucid.training.validation import validator
@@ -112,14 +112,6 @@ class Session(Generic[Learner]):
             optimizer = build_optimizer(network, recipe, shares)
             return Session(network, Batches(examples, recipe), State(network, optimizer))
 
-    def judge_start(self) -> None:
-        """Let the weights it starts from stand as the best so far, so that only better ones replace them."""
-        examples, recipe = self.batches.examples, self.batches.recipe
-        with pinned(recipe.threads):
-            record = validator(self.network, examples, recipe.device)()
-        weights = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        self.state.best = Best(0, selection_score(record, recipe.metric), weights)
-
     def limit(self, seconds: float, scored_after: int, least: float = 0.0) -> None:
         """Shorten the recipe to what fits into a time.
 
@@ -135,15 +127,16 @@ class Session(Generic[Learner]):
             recipe = within(seconds, self.network, self.batches, scored_after, least)
             self.batches = Batches(self.batches.examples, recipe)
 
-    def run(self, observers: Sequence[Observer] = ()) -> Learner:
+    def run(self, observers: Sequence[Observer] = (), *, keeps_best: bool = True) -> Learner:
         """Train to the end of the recipe.
 
         Args:
             observers: told of every step and epoch.
+            keeps_best: whether the best epoch is looked for at all.
 
         Returns:
-            The network with the weights of its best epoch (the last, without a validation split),
-            in evaluation mode.
+            The network with the weights of its best epoch (the last, without a validation split or
+            where the best is not looked for), in evaluation mode.
 
         Raises:
             DivergedError: the loss or a gradient stopped being finite.
@@ -155,7 +148,7 @@ class Session(Generic[Learner]):
             step = ExaminedStep(step, self.state, self.batches)
             validate = validator(self.network, self.batches.examples, recipe.device)
             fit(self.state, step, self.batches, validate, observers)
-        if self.state.best is not None:
+        if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
         return self.network.eval()
 

@@ -1,41 +1,38 @@
-r"""Which layers of a pretrained network are trained further, and how fast: the upper ones first, and faster.
+r"""How fast each layer of a pretrained network is trained further: the lower, the slower.
 
-The tensors of the body, in the order of computation, are cut into six groups of equal number. In stage 1 the
-upper two are trained, in stage 2 the upper four; the lowest two, which see edges and colours, stay as they
-are. The head gets the whole learning rate, the group $k$ from the top (from 0) the share $0.3 \cdot 0.6^k$.
+The head was trained before, on frozen features. The tensors of the body, in the order of computation, are cut
+into six groups of equal number; the head gets the whole learning rate, the group $k$ from the top (from 0)
+the share $u \cdot d^k$. Pictures take $u = 1$, $d = 0.8$, encoders of texts, which large rates
+destroy, $u = 0.3$.
 
 Source: Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
-arXiv:1801.06146, sections 3.2 and 3.3, for gradual unfreezing and rates by layer; Kumar et al. 2022,
-arXiv:2202.10054, for training the head first.
+arXiv:1801.06146, section 3.2, for rates by layer; Kumar et al. 2022, arXiv:2202.10054, for training the head
+first.
 """
 
 from collections.abc import Mapping
 
 from pellucid.networks import Network
 
-STAGES = (2, 4)
-"""Groups of the body that are trained in each stage, from the top."""
-
 _GROUPS = 6
-_UPPERMOST, _DECAY = 0.3, 0.6
+_DECAY = 0.8
+UPPERMOST = {"pictures": 1.0, "texts": 0.3}
+"""Share of the learning rate that the uppermost group gets, by what the network takes."""
 
 
-def thaw(network: Network, opened: int) -> Mapping[str, float]:
-    """Let the upper groups and the head be trained, and nothing else.
+def shares_of_rate(network: Network, uppermost: float) -> Mapping[str, float]:
+    """Say how much of the learning rate each parameter gets.
 
     Args:
-        network: changed in what needs a gradient.
-        opened: how many groups of the body, 0 to 6.
+        network: a body and a head on it.
+        uppermost: share of the uppermost group of the body.
 
     Returns:
-        Name of each parameter that is trained to its share of the learning rate.
+        Name of each parameter to its share, above 0 and at most 1.
     """
     body = [name for name, _ in network.named_parameters() if name.startswith("body.")]
-    group_of = {name: place * _GROUPS // len(body) for place, name in enumerate(body)}
-    shares = {}
-    for name, parameter in network.named_parameters():
-        depth = _GROUPS - 1 - group_of[name] if name in group_of else -1
-        parameter.requires_grad_(depth < opened)
-        if depth < opened:
-            shares[name] = 1.0 if depth < 0 else _UPPERMOST * _DECAY**depth
+    shares = {name: 1.0 for name, _ in network.named_parameters()}
+    for place, name in enumerate(body):
+        depth = _GROUPS - 1 - place * _GROUPS // len(body)
+        shares[name] = uppermost * _DECAY**depth
     return shares

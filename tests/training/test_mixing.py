@@ -1,0 +1,63 @@
+"""Mixtures of the weights before and after further training."""
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.training.mixing import SHARES, keep_best_mixture, weights_of
+from pellucid.training.validation import validator
+
+
+@pytest.fixture
+def session(begin):
+    return begin(epochs=1, metric="log-loss", dropout=0.0)
+
+
+def loss_of(session):
+    return validator(session.network, session.batches.examples, "cpu")()["validation_loss"]
+
+
+def kept(session, before):
+    return keep_best_mixture(session.network, before, session.batches.examples, session.batches.recipe)
+
+
+def test_the_best_of_the_three_is_kept(session):
+    before = weights_of(session.network)
+    session.run()
+    after = weights_of(session.network)
+    losses = {}
+    for share in SHARES:
+        mixed = {
+            name: (1 - share) * before[name] + share * after[name] if new.is_floating_point() else new
+            for name, new in after.items()
+        }
+        session.network.load_state_dict(mixed)
+        losses[share] = loss_of(session)
+    session.network.load_state_dict(after)
+    share = kept(session, before)
+    assert share == min(losses, key=losses.get) > 0
+    assert loss_of(session) == pytest.approx(losses[share], rel=1e-6)
+
+
+def test_what_made_nothing_better_is_undone_to_the_last_bit(session):
+    session.run()
+    before = weights_of(session.network)
+    with torch.no_grad():
+        for parameter in session.network.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    assert kept(session, before) == 0.0
+    for name, tensor in session.network.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_between_equals_the_start_is_kept(session):
+    before = weights_of(session.network)
+    assert kept(session, before) == 0.0
+
+
+def test_the_copy_is_not_what_is_trained_further(session):
+    before = weights_of(session.network)
+    first = {name: tensor.numpy().copy() for name, tensor in before.items()}
+    session.run()
+    for name, tensor in before.items():
+        np.testing.assert_array_equal(tensor.numpy(), first[name])
