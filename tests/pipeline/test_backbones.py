@@ -183,19 +183,21 @@ def test_sentences_and_words_are_both_considered_words_first(texts, monkeypatch,
     assert np.array_equal(words.train, sentences.train)
 
 
-def test_a_sentence_encoder_nobody_asked_for_is_tuned_by_the_best_preset_alone(texts, monkeypatch, tmp_path):
+def test_a_sentence_encoder_is_tuned_where_that_was_asked_for(texts, monkeypatch, tmp_path):
     folder = write_folder(tmp_path / "sentences")
     monkeypatch.setattr(backbones, "at_hand", lambda names: ["all-minilm-l6-v2"])
     monkeypatch.setattr(backbones, "installed", lambda name: folder)
 
-    def tuned(**settings: str) -> bool:
+    def tuned(**settings) -> bool:
         given = Settings(**settings)
         (choice,) = chosen(given, texts)
         return is_tuned(given, choice, choice.prepared(texts))
 
     assert not tuned()
+    assert not tuned(epochs=2)  # which are those of the network beside it
     assert tuned(preset="best")
-    assert tuned(backbone="mine", weights=str(folder))
+    assert not tuned(backbone="mine", weights=str(folder))
+    assert tuned(backbone="mine", weights=str(folder), epochs=2)
 
 
 def test_a_part_is_fair_to_every_class_and_lies_within_a_larger_one(photos):

@@ -31,7 +31,7 @@ def recipe(**given):
     return choose_recipe(Settings(**given), around)
 
 
-@pytest.mark.parametrize("uppermost", [1.0, 0.3])
+@pytest.mark.parametrize("uppermost", [0.7, 0.1])
 def test_the_lower_a_layer_the_less_it_gets_and_the_head_gets_all(network, uppermost):
     shares = shares_of_rate(network, uppermost)
     values = [shares[name] for name, _ in network.named_parameters()]

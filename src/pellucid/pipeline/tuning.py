@@ -68,8 +68,8 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
     """Whether tuning is tried at all.
 
     It needs validation examples, layers that can be trained further, a preset that spends something on it,
-    and room within a time limit. A sentence encoder takes minutes for it, which a user who did not ask for
-    one does not expect: there it is tried with the preset `best` alone.
+    and room within a time limit. A sentence encoder takes minutes for it and rarely gains: there it is tried
+    with the preset `best`, or where the encoder and the epochs were asked for.
 
     Args:
         settings: preset and epochs.
@@ -80,7 +80,8 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
         Whether it is.
     """
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
-    is_worth_it = choice.is_asked_for or choice.takes_pictures or settings.preset == "best"
+    is_meant = choice.is_asked_for and settings.epochs is not None
+    is_worth_it = choice.takes_pictures or is_meant or settings.preset == "best"
     fits = choice.granted is None or choice.granted.is_tuned
     return is_wanted and is_worth_it and fits and len(prepared.examples.validation) > 0
 

@@ -2,8 +2,8 @@ r"""How fast each layer of a pretrained network is trained further: the lower, t
 
 The head was trained before, on frozen features. The tensors of the body, in the order of computation, are cut
 into six groups of equal number; the head gets the whole learning rate, the group $k$ from the top (from 0)
-the share $u \cdot d^k$. Pictures take $u = 1$, $d = 0.8$, encoders of texts, which large rates
-destroy, $u = 0.3$.
+the share $u \cdot d^k$ with $d = 0.8$; $u$ is 0.7 for pictures and 0.1 for encoders of texts, which large
+rates destroy.
 
 Source: Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
 arXiv:1801.06146, section 3.2, for rates by layer; Kumar et al. 2022, arXiv:2202.10054, for training the head
@@ -16,7 +16,7 @@ from pellucid.networks import Network
 
 _GROUPS = 6
 _DECAY = 0.8
-UPPERMOST = {"pictures": 1.0, "texts": 0.3}
+UPPERMOST = {"pictures": 0.7, "texts": 0.1}
 """Share of the learning rate that the uppermost group gets, by what the network takes."""
 
 
