@@ -185,7 +185,7 @@ def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Se
         return 0
     train, validation = len(material.train), len(material.validation)
     asked = validation + looked_at(train, validation) + test + most_stand_ins(test)
-    return passes_of_tuning(settings, prepared) + asked
+    return passes_of_tuning(settings, prepared, asked)
 
 
 def _typical(material: Material) -> Int64[np.ndarray, " some"]:

@@ -40,7 +40,7 @@ _WORDS = "word-vectors"
 _LIKE = "text-cnn"
 """Whose rule holds for a network of texts in what is not said here."""
 
-_COST_OF_STEP = 3
+_COST_OF_STEP = 4
 SUFFIX = "-tuned"
 
 _KEPT = {
@@ -86,22 +86,24 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
     return is_wanted and is_worth_it and fits and len(prepared.examples.validation) > 0
 
 
-def passes_of_tuning(settings: Settings, prepared: Prepared) -> int:
+def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
     """What tuning costs at most: how often one example would have to go through the network for as long.
 
-    A step goes forward and back, which takes about three times as long as forward alone; validation is
-    asked after every epoch and of each mixture.
+    A step goes forward and back, which takes about four times as long as forward alone; validation is asked
+    after every epoch and of each mixture; a network that learnt from mirrored pictures sees each twice.
 
     Args:
         settings: what the user asked for.
         prepared: what the network trains on.
+        asked: examples that the tuned network is asked about.
 
     Returns:
         Passes.
     """
     recipe = tuning_recipe(settings, prepared)
     trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
-    return trained + (recipe.epochs + len(SHARES)) * len(prepared.examples.validation)
+    views = 2 if recipe.augmentation.mirror else 1
+    return trained + (recipe.epochs + len(SHARES)) * len(prepared.examples.validation) + views * asked
 
 
 def tune(
