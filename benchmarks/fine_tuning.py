@@ -32,6 +32,7 @@ from pellucid.pipeline.preparation import Prepared, material_of, unvaried_model_
 from pellucid.settings import Settings
 from pellucid.training import mixing
 from pellucid.training.determinism import choose_threads, pinned
+from pellucid.training.state import weights_of
 
 Scores = tuple[float, float]
 
@@ -63,12 +64,12 @@ def measured(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Sco
         began = time.perf_counter()
 
         def run(session: tuning.Session[Network]) -> None:
-            session.run(keeps_best=False)
-            last.update(mixing.weights_of(session.network))
+            tuning.to_the_end(session)
+            last.update(weights_of(session.network))
 
         share, _ = tuning.tuned(trained, prepared, recipe, run)
         seconds = time.perf_counter() - began
-        before = mixing.weights_of(network)
+        before = weights_of(network)
         found: dict[str, Scores | float] = {
             str(part): _scores(trained, before, last, part, prepared, dataset, asked)
             for part in mixing.SHARES

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import text_data
 from PIL import Image
+from stamps import STAMPS
 
 from pellucid.data.idx import read_idx_folder
 from pellucid.data.samples import read_sample
 
 SIDE = 28
-STAMPS = Path("/usr/share/tuxpaint/stamps")
 _MOST = 1000
 _CROPS = 20
 _PHOTOGRAPHS = (

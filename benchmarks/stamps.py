@@ -44,6 +44,8 @@ def main() -> None:
     given = parser.parse_args()
     if not STAMPS.is_dir():
         parser.error(f"{STAMPS}: there is no such folder; apt install tuxpaint-stamps-default")
+    if given.folder.exists():
+        parser.error(f"{given.folder}: is there already; give a folder that is not")
     for name, source in classes(given.division).items():
         (given.folder / name).mkdir(parents=True)
         pictures = sorted(source.rglob("*.png"))

@@ -23,7 +23,7 @@ from pellucid.pipeline.features import Features
 from pellucid.pipeline.frozen import train_head
 from pellucid.pipeline.on_backbone import started
 from pellucid.pipeline.preparation import Material, Prepared, model_of, model_on_network, unvaried_model_of
-from pellucid.pipeline.tuning import is_tuned, tuned, tuning_recipe
+from pellucid.pipeline.tuning import is_tuned, to_the_end, tuned, tuning_recipe
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
@@ -141,9 +141,7 @@ def _tuned(
     """The fine-tuned network, or `None` where that did not pay."""
     recipe = tuning_recipe(settings, prepared)
     network = copy.deepcopy(network)
-    share, history = tuned(
-        network, prepared, recipe, lambda session: session.run(keeps_best=recipe.patience is not None)
-    )
+    share, history = tuned(network, prepared, recipe, to_the_end)
     if not share:
         return None, []
     return model_of(network, prepared, material.classes, recipe), [dict(each) for each in history]

@@ -1,10 +1,10 @@
 """Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
 
-It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes (see
-`training/thawing.py`). The rates run their whole course, since a network gets worse while they are large and
-better when they fall. Then the weights before, those after and the mean of both are compared on validation,
-and the best are kept (see `training/mixing.py`). What decides is the log loss, which every validation example
-moves, and not accuracy, which few do; of numbers the root mean squared error.
+It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes
+(`training/layer_rates.py`). The rates run their whole course, since a network gets worse while they are large
+and better when they fall. Then the weights before, those after and the mean of both are compared on
+validation, and the best are kept (`training/mixing.py`). What decides is the log loss, which every validation
+example moves, and not accuracy, which few do; of numbers the root mean squared error.
 """
 
 import copy
@@ -23,11 +23,12 @@ from pellucid.pipeline.scene import Scene
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.checkpoints import load_checkpoint
-from pellucid.training.mixing import SHARES, keep_best_mixture, weights_of
+from pellucid.training.layer_rates import UPPERMOST, shares_of_rate
+from pellucid.training.loop import Observer
+from pellucid.training.mixing import SHARES, keep_best_mixture
 from pellucid.training.observers import Checkpointer, HistoryFile, StopOnSignal
 from pellucid.training.recipe import batches_per_epoch
-from pellucid.training.state import Record
-from pellucid.training.thawing import UPPERMOST, shares_of_rate
+from pellucid.training.state import Record, weights_of
 
 _PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
 """Examples shown, unless epochs are given; none with the preset `quick`."""
@@ -157,10 +158,23 @@ def tuned(
         The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
     """
     before = weights_of(network)
-    kind = "texts" if prepared.encoder is not None else "pictures"
-    session = Session.of(network, prepared.examples, recipe, shares_of_rate(network, UPPERMOST[kind]))
+    examples = prepared.examples
+    session = Session.of(network, examples, recipe, shares_of_rate(network, UPPERMOST[examples.takes]))
     run(session)
-    return keep_best_mixture(network, before, prepared.examples, recipe), session.state.history
+    return keep_best_mixture(network, before, examples, recipe), session.state.history
+
+
+def to_the_end(session: Session[Network], observers: Sequence[Observer] = ()) -> None:
+    """Train a session to its last weights; the best are looked for where patience may end it before.
+
+    Args:
+        session: of fine-tuning.
+        observers: told of every step and epoch.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+    """
+    session.run(observers, keeps_best=session.batches.recipe.patience is not None)
 
 
 def _run(session: Session[Network], name: str, before: Sequence[Mapping[str, Any]], scene: Scene) -> None:
@@ -173,7 +187,7 @@ def _run(session: Session[Network], name: str, before: Sequence[Mapping[str, Any
     stop = StopOnSignal(checkpointer)
     history = HistoryFile(scene.folder.path / "history.jsonl", before, name)
     with scene.stages.training(recipe) as progress, stop.listening():
-        session.run([*progress, history, checkpointer, stop], keeps_best=recipe.patience is not None)
+        to_the_end(session, [*progress, history, checkpointer, stop])
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:

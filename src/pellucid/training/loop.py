@@ -9,7 +9,7 @@ from pellucid.training.determinism import Purpose, seed_torch, torch_seed
 from pellucid.training.health import epoch_health
 from pellucid.training.recipe import NUMBER_METRIC
 from pellucid.training.schedules import learning_rate
-from pellucid.training.state import SPEEDS, Best, Record, State, Sums
+from pellucid.training.state import SPEEDS, Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
 
 _SELECTED_BY = {
@@ -96,9 +96,8 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
         return
     score = selection_score(validation, recipe.metric)
     if state.best is None or score >= state.best.score:
-        weights = {name: tensor.clone() for name, tensor in state.network.state_dict().items()}
         gained = state.best is None or score > state.best.score
-        state.best = Best(epoch=len(state.history), score=score, weights=weights)
+        state.best = Best(epoch=len(state.history), score=score, weights=weights_of(state.network))
         state.epochs_without_gain = 0 if gained else state.epochs_without_gain + 1
     else:
         state.epochs_without_gain += 1

@@ -6,8 +6,8 @@ Between weights that were trained further from the same start, the loss rarely r
 it is mostly lower than at either end: what the start knew of other data is kept, and what few examples taught
 is not taken for more than it is.
 
-Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903, equation 2 and
-section 4, which also recommends $\alpha = 0.5$ where nothing else is known.
+Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903, which recommends
+$\alpha = 0.5$ where nothing else is known.
 """
 
 from collections.abc import Mapping
@@ -19,22 +19,11 @@ from pellucid.training.batches import Examples
 from pellucid.training.determinism import pinned
 from pellucid.training.loop import selection_score
 from pellucid.training.recipe import Recipe
+from pellucid.training.state import weights_of
 from pellucid.training.validation import validator
 
 SHARES = (0.0, 0.5, 1.0)
 """Values of alpha that are compared."""
-
-
-def weights_of(network: Network) -> dict[str, Tensor]:
-    """Copy the weights and buffers of a network.
-
-    Args:
-        network: stays as it is.
-
-    Returns:
-        Names to tensors.
-    """
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
 def keep_best_mixture(

@@ -147,3 +147,15 @@ class State:
             )
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """Copy the weights and buffers of a network.
+
+    Args:
+        network: stays as it is.
+
+    Returns:
+        Names to tensors.
+    """
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
