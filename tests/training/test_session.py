@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.training import session as session_module
-from pellucid.training.determinism import Purpose, generator
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from pellucid.training.determinism import Purpose, generator
 )
 def test_many_large_pictures_are_sampled(digits, start, monkeypatch, values, pictures):
     monkeypatch.setattr(session_module, "_SAMPLE_VALUES", values)
-    drawn = generator(0, Purpose.SAMPLE).permutation(digits.train)[:pictures]
+    drawn = generator(0, Purpose.WHITENING).permutation(digits.train)[:pictures]
     standardise = start(digits, seed=0).network.standardise
     expected = digits.inputs[drawn].astype(np.float64)
     assert standardise.mean.item() == pytest.approx(expected.mean(), rel=1e-6)

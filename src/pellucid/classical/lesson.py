@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.features import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.predictors import Predictor
 from pellucid.classical.rows import Rows
@@ -16,7 +17,6 @@ from pellucid.encoding.tfidf import Tfidf
 
 PICTURES, TEXTS = "pictures", "texts"
 _KEPT = ("hog",)
-_PURPOSE = 11
 _BLOCK = 1024
 
 
@@ -171,7 +171,7 @@ class Lesson:
             return self._kept[features, draw]
         if not isinstance(self.inputs, np.ndarray):
             return self._text_table(self.inputs, features, draw)
-        chance = np.random.default_rng((draw.seed, _PURPOSE))
+        chance = generator(draw.seed, Purpose.CANDIDATES)
         train = chance.permutation(self.train)[
             : min(draw.train, max(1, draw.values // self.length(features)))
         ]
@@ -188,7 +188,7 @@ class Lesson:
 
     def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
         """The table of texts."""
-        chance = np.random.default_rng((draw.seed, _PURPOSE))
+        chance = generator(draw.seed, Purpose.CANDIDATES)
         train, validation = (chance.permutation(each) for each in (self.train, self.validation))
         train = within(texts, train[: draw.train], draw.text)
         if len(validation):

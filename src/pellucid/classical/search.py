@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
 from pellucid.classical.lesson import Candidate, Draw, Lesson, Table
 from pellucid.classical.predictors import Predictor
@@ -16,8 +17,6 @@ from pellucid.classical.texts import TF_IDF
 
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""
-
-_PURPOSE = 12
 
 
 class Work(NamedTuple):
@@ -162,5 +161,5 @@ def _comparing(lesson: Lesson, seed: int) -> Lesson:
     held_out = len(lesson.train) // _HELD_OUT
     if len(lesson.validation) or held_out < _LEAST_HELD_OUT:
         return lesson
-    order = np.random.default_rng((seed, _PURPOSE)).permutation(lesson.train)
+    order = generator(seed, Purpose.HELD_OUT).permutation(lesson.train)
     return dataclasses.replace(lesson, train=np.sort(order[held_out:]), validation=np.sort(order[:held_out]))

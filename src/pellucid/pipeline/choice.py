@@ -9,15 +9,13 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data import Preprocessing
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.texts import Texts
 from pellucid.encoding import Encoder
 from pellucid.networks import Network, NetworkConfig, Origin
 from pellucid.pipeline.preparation import Material, Prepared, examples_of
-from pellucid.training.determinism import Purpose, generator
-
-_DRAW = 6
 
 
 class Granted(NamedTuple):
@@ -140,6 +138,6 @@ def fair_part(material: Material, most: int, seed: int) -> Int64[np.ndarray, " p
     train = material.train
     if len(train) <= most:
         return train
-    order = generator(seed, Purpose.SAMPLE, _DRAW).permutation(len(train))
+    order = generator(seed, Purpose.BACKBONE_SHARE).permutation(len(train))
     places = places_in_strata(material.labels[train], order, are_numbers=material.is_numbers)
     return np.sort(train[np.argsort(places, kind="stable")[:most]])

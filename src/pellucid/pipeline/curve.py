@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splitting import places_in_strata
@@ -18,7 +19,6 @@ from pellucid.pipeline.plan import make_plan
 from pellucid.pipeline.preparation import material_of, model_of, prepared_for, session_of
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings, parse_duration
-from pellucid.training.determinism import Purpose, generator
 
 PARTS, PARTS_OF_MANY = (1 / 8, 1 / 4), (1 / 64, 1 / 16)
 WITH_CURVE = 2.0
@@ -55,7 +55,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
     Returns:
         Ascending positions of each part; parts too small to learn from are left out.
     """
-    order = generator(seed, Purpose.SAMPLE, 2).permutation(len(dataset.train))
+    order = generator(seed, Purpose.LEARNING_CURVE).permutation(len(dataset.train))
     places = places_in_strata(dataset.labels[dataset.train], order, are_numbers=dataset.is_numbers)
     least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
     shares = PARTS if len(places) < _MANY else PARTS_OF_MANY

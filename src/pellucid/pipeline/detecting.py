@@ -10,18 +10,17 @@ import scipy.sparse
 from jaxtyping import Int64
 from threadpoolctl import threadpool_limits
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import Model
 from pellucid.classical.rows import Rows
 from pellucid.novelty import Measure, fit_detector, fit_measure
 from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.preparation import Material
-from pellucid.training.determinism import Purpose, generator
 
 MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
 """Training and validation examples that a detector comes from; of more, some are drawn."""
 
 _BLOCK = 4096
-_DRAW_OF_TRAIN, _DRAW_OF_VALIDATION = 4, 5
 
 
 class _Look(NamedTuple):
@@ -39,7 +38,7 @@ class _Look(NamedTuple):
 def _look(
     model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
 ) -> _Look:
-    train = _drawn(material.train, MOST_TRAINED_ON, seed, _DRAW_OF_TRAIN)
+    train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
     labels = np.zeros(len(train), np.int64) if material.is_numbers else material.labels[train]
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
@@ -71,7 +70,7 @@ def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]
     Returns:
         Ascending places in the validation split.
     """
-    return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, _DRAW_OF_VALIDATION)
+    return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
 
 
 def with_detectors(entrants: Sequence[Entrant], material: Material, seed: int) -> list[Entrant]:
@@ -140,12 +139,12 @@ def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
 
 
 def _drawn(
-    places: Int64[np.ndarray, " n"], most: int, seed: int, position: int
+    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
 ) -> Int64[np.ndarray, " fewer"]:
     """Some of many places, ascending."""
     if len(places) <= most:
         return places
-    return np.sort(generator(seed, Purpose.SAMPLE, position).permutation(places)[:most])
+    return np.sort(generator(seed, purpose).permutation(places)[:most])
 
 
 def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 from torch import Tensor, from_numpy, nn
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import TextModel
 from pellucid.data import Dataset
 from pellucid.data.texts import Texts
@@ -23,9 +24,9 @@ from pellucid.settings import Settings
 from pellucid.training import Examples
 from pellucid.training.batches import to_tensor
 from pellucid.training.continuing import continued, continued_words
-from pellucid.training.determinism import Purpose, choose_threads, generator, pinned
+from pellucid.training.determinism import choose_threads, pinned
 
-_DRAW, _MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 5, 200, 20_000, 256
+_MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 200, 20_000, 256
 
 
 def plan_on(
@@ -107,7 +108,7 @@ def _some_of_each(
 ) -> Iterator[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]]:
     """Some training examples of each class, drawn by chance, as the network takes them."""
     most = max(1, min(_MOST_OF_A_CLASS, _MOST_IN_ALL // examples.classes))
-    order = generator(seed, Purpose.SAMPLE, _DRAW).permutation(examples.train)
+    order = generator(seed, Purpose.NEW_CLASSES).permutation(examples.train)
     labels = examples.labels[order]
     taken = np.sort(np.concatenate([order[labels == code][:most] for code in range(examples.classes)]))
     for start in range(0, len(taken), _BATCH):

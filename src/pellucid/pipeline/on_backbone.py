@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.data.wording import count_of
 from pellucid.networks import Network
 from pellucid.pipeline.choice import Choice
@@ -19,7 +20,7 @@ from pellucid.pipeline.preparation import Prepared, material_of, unvaried_model_
 from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.tuning import is_tuned, tune
 from pellucid.settings import Settings
-from pellucid.training.determinism import Purpose, choose_threads, pinned, torch_seed
+from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.state import Record
 
@@ -99,7 +100,7 @@ def started(choice: Choice, settings: Settings) -> Network:
     Returns:
         The network in evaluation mode.
     """
-    draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.INITIALISATION, 1))
+    draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.BACKBONE_HEAD))
     network = choice.build(choice.config, draws).eval()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_rival
 from pellucid.data import Dataset
 from pellucid.pipeline.entrants import Entrant, Stored, on_validation, with_validation
@@ -12,7 +13,7 @@ from pellucid.pipeline.features import Features
 from pellucid.pipeline.preparation import model_on_network
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
-from pellucid.training.determinism import Purpose, choose_threads, generator
+from pellucid.training.determinism import choose_threads
 
 _MOST = 20_000
 _MOST_PAIRS = 5_000
@@ -33,7 +34,7 @@ def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: S
     Returns:
         The models, simplest first.
     """
-    draws = generator(settings.seed, Purpose.SAMPLE, 1)
+    draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
     train = np.sort(draws.permutation(dataset.train)[:_MOST])
     with stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
         positions = np.sort(np.concatenate([train, dataset.validation]))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data import Dataset
 from pellucid.data.augmentation import probe_mirroring, usual_shift
 from pellucid.data.number_probe import probe_variations
@@ -17,13 +18,7 @@ from pellucid.networks import NetworkConfig, design
 from pellucid.pipeline.preparation import Prepared
 from pellucid.settings import Settings
 from pellucid.training import Examples, Recipe, Surroundings, choose_recipe
-from pellucid.training.determinism import (
-    Purpose,
-    choose_device,
-    choose_precision,
-    choose_threads,
-    generator,
-)
+from pellucid.training.determinism import choose_device, choose_precision, choose_threads
 
 _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
 _LIBRARIES_OF_TEXTS = ("tokenizers",)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data import Dataset
 from pellucid.data.digests import array_digests
 from pellucid.data.splitting import places_in_strata
@@ -24,10 +25,8 @@ from pellucid.data.spool import Spool
 from pellucid.data.text_copies import text_digests
 from pellucid.data.texts import Texts, TextWriter
 from pellucid.pipeline.preparation import Material
-from pellucid.training.determinism import Purpose, generator
 
 LEAST = 1_000
-_DRAW = 4
 _BLOCK = 4096
 
 
@@ -71,7 +70,7 @@ def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsa
         What the network learns from.
     """
     new_content = set(contents(material.inputs, np.arange(len(material.labels))))
-    draws = generator(seed, Purpose.SAMPLE, _DRAW)
+    draws = generator(seed, Purpose.REHEARSAL)
     train, validation = (
         _Pool(old, [_fresh(each, part, new_content) for each in old], material.classes)
         for part in ("train", "validation")

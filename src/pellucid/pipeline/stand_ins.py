@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import Inputs, Model
 from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
 from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.testing import Tested
 from pellucid.settings import Settings
-from pellucid.training.determinism import Purpose, generator
 
 _MOST, _MOST_WITHIN_LIMIT = 300, 100
-_DRAW = 6
 _PIECES = 4
 
 Pictures = UInt8[np.ndarray, "n height width channels"]
@@ -42,7 +41,7 @@ def judge_detectors(
     """
     if len(dataset.test) == 0:
         return {}
-    draws = generator(settings.seed, Purpose.SAMPLE, _DRAW)
+    draws = generator(settings.seed, Purpose.SYNTHETIC_OUTLIERS)
     most = _MOST if settings.time_limit is None else _MOST_WITHIN_LIMIT
     places = np.sort(draws.permutation(dataset.test)[:most])
     foreign = stand_ins(dataset.inputs[places], draws)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical import Lesson, extract, fit_rival
 from pellucid.data import Dataset
 from pellucid.data.texts import Texts
@@ -15,7 +16,7 @@ from pellucid.pipeline.showing import shown
 from pellucid.pipeline.stages import Stages
 from pellucid.reports import Suspect, Suspects
 from pellucid.settings import Settings
-from pellucid.training.determinism import Purpose, choose_threads, generator
+from pellucid.training.determinism import choose_threads
 
 _FOLDS = 3
 _MOST_EXAMINED = 20_000
@@ -77,7 +78,7 @@ def find_suspects(
 
 def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Positions of training examples, and probabilities by models that did not learn from them."""
-    draws = generator(settings.seed, Purpose.SAMPLE, 3)
+    draws = generator(settings.seed, Purpose.LABEL_ISSUES)
     positions = draws.permutation(dataset.train)[:_MOST_EXAMINED]
     seen = _seen(dataset, positions)
     labels = dataset.labels[positions]

@@ -1,56 +1,13 @@
-"""Every draw is a function of (seed, purpose, position), so that resuming repeats the same draws."""
+"""What makes training repeatable: seeded generators of torch, a fixed thread count, device and precision."""
 
 import contextlib
 import os
 from collections.abc import Iterator
-from enum import IntEnum
 
-import numpy as np
 import torch
 
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-
-
-class Purpose(IntEnum):
-    """What a draw is for; each has a stream of its own."""
-
-    INITIALISATION = 0
-    ORDER = 1
-    AUGMENTATION = 2
-    DROPOUT = 3
-    MIRROR = 4
-    PROBE = 5
-    SAMPLE = 6
-    WORDS = 7
-
-
-def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:
-    """NumPy generator for one purpose at one position.
-
-    Args:
-        seed: the seed of the run.
-        purpose: what is drawn.
-        position: epoch or step the draw belongs to.
-
-    Returns:
-        A generator that depends on the three alone.
-    """
-    return np.random.default_rng([seed, purpose, position])
-
-
-def torch_seed(seed: int, purpose: Purpose, position: int = 0) -> int:
-    """Seed for torch at one position, below 2**63.
-
-    Args:
-        seed: the seed of the run.
-        purpose: what is drawn.
-        position: epoch or step the draw belongs to.
-
-    Returns:
-        A number that depends on the three alone.
-    """
-    return int(np.random.SeedSequence([seed, purpose, position]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def seed_torch(seed: int, device: str) -> None:

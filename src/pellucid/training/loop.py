@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
+from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.training.batches import Batches
-from pellucid.training.determinism import Purpose, seed_torch, torch_seed
+from pellucid.training.determinism import seed_torch
 from pellucid.training.health import epoch_health
 from pellucid.training.recipe import NUMBER_METRIC
 from pellucid.training.schedules import learning_rate

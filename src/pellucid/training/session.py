@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
+from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.encoding.ragged import Tokens
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
 from pellucid.training.batches import Batches, Examples, as_stored
-from pellucid.training.determinism import Purpose, generator, pinned, torch_seed
+from pellucid.training.determinism import pinned
 from pellucid.training.frequencies import text_frequencies
 from pellucid.training.health import ExaminedStep
 from pellucid.training.loop import Observer, fit
@@ -170,7 +171,7 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     """
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
-    sample = generator(seed, Purpose.SAMPLE).permutation(examples.train)[: _sample_size(config, examples)]
+    sample = generator(seed, Purpose.WHITENING).permutation(examples.train)[: _sample_size(config, examples)]
     numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
     network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:

@@ -1,0 +1,28 @@
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pellucid
+from pellucid.arithmetic.draws import Purpose, generator, torch_seed
+
+
+def test_draws_depend_on_seed_purpose_and_position_alone():
+    draws = {
+        (seed, purpose, position): int(generator(seed, purpose, position).integers(2**62))
+        for seed in (0, 1)
+        for purpose in (Purpose.ORDER, Purpose.AUGMENTATION)
+        for position in (0, 1)
+    }
+    assert len(set(draws.values())) == 8
+    assert int(generator(1, Purpose.ORDER, 1).integers(2**62)) == draws[1, Purpose.ORDER, 1]
+    assert torch_seed(1, Purpose.DROPOUT, 3) != torch_seed(1, Purpose.DROPOUT, 4)
+    assert 0 <= torch_seed(7, Purpose.DROPOUT) < 2**63
+
+
+def test_every_stream_is_drawn_from_in_one_file_and_none_is_left_over():
+    used = defaultdict(set)
+    for path in Path(pellucid.__file__).parent.rglob("*.py"):
+        for name in re.findall(r"Purpose\.([A-Z_]+)", path.read_text(encoding="utf-8")):
+            used[name].add(path.name)
+    assert set(used) == {purpose.name for purpose in Purpose}
+    assert {name: files for name, files in used.items() if len(files) > 1} == {}
