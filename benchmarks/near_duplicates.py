@@ -93,10 +93,10 @@ def resized_by(factor: float) -> Callable:
     """Resize and resize back."""
 
     def change(picture: np.ndarray) -> np.ndarray:
-        image = _image(picture)
-        between = (round(image.width * factor), round(image.height * factor))
-        there = image.resize(between, Image.Resampling.BICUBIC)
-        return _array(there.resize(image.size, Image.Resampling.BICUBIC))
+        opened = _image(picture)
+        between = (round(opened.width * factor), round(opened.height * factor))
+        there = opened.resize(between, Image.Resampling.BICUBIC)
+        return _array(there.resize(opened.size, Image.Resampling.BICUBIC))
 
     return change
 

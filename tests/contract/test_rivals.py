@@ -75,7 +75,7 @@ def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
 @every_rival
 def test_same_lesson_same_model(name):
     first, second = (fit(name, digits()[0]) for _ in range(2))
-    assert first.candidates == second.candidates
+    assert first.configurations == second.configurations
     for one, other in zip(first.predictor.arrays().values(), second.predictor.arrays().values(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -111,13 +111,13 @@ def test_every_rival_beats_majority(name):
 
 @every_rival
 @pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
-def test_the_best_candidate_on_validation_is_taken(name, metric):
+def test_the_best_configuration_on_validation_is_taken(name, metric):
     lesson, _ = digits()
     fitted = fit(name, lesson, metric=metric)
-    assert (len(fitted.candidates) > 1) == (name != "majority")
-    if fitted.candidates:
-        assert fitted.features == max(fitted.candidates, key=lambda each: each.score).features
-        assert (max(each.score for each in fitted.candidates) <= 0) == (metric == "log-loss")
+    assert (len(fitted.configurations) > 1) == (name != "majority")
+    if fitted.configurations:
+        assert fitted.features == max(fitted.configurations, key=lambda each: each.score).features
+        assert (max(each.score for each in fitted.configurations) <= 0) == (metric == "log-loss")
     assert fitted.train_examples == 400
 
 
@@ -255,7 +255,7 @@ def test_machine_answers_as_scikit_learn_does(many):
     ours = fitted.predictor
     order = lesson.table(fitted.features, next(iter(lesson._kept))[1])
     space = kernel.project(order.train, ours.mean, ours.projection).astype(np.float32).astype(np.float64)
-    words = max(fitted.candidates, key=lambda each: each.score).words
+    words = max(fitted.configurations, key=lambda each: each.score).words
     strength = float(words.split("C = ")[1].split(",")[0])
     model = SVC(C=strength, gamma=float(ours.gamma[0]), decision_function_shape="ovo").fit(
         space, order.labels
@@ -298,6 +298,6 @@ def test_with_many_classes_fewer_machines_are_compared():
     labels = np.repeat(np.arange(40), 6)
     pictures = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
     lesson = Lesson(pictures, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
-    assert fit_rival("svm", lesson, seed=0, threads=1).candidates == ()
+    assert fit_rival("svm", lesson, seed=0, threads=1).configurations == ()
     few = Lesson(pictures, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
-    assert len(fit_rival("svm", few, seed=0, threads=1).candidates) == 6
+    assert len(fit_rival("svm", few, seed=0, threads=1).configurations) == 6

@@ -71,7 +71,7 @@ def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
         fit(name, lesson(classes=3), threads=2),
     ]
     for other in models[1:]:
-        assert other.candidates == models[0].candidates
+        assert other.configurations == models[0].configurations
         if other.tfidf is not None:
             assert other.tfidf.content() == models[0].tfidf.content()
         for one, two in zip(
@@ -106,15 +106,15 @@ def test_every_rival_learns_and_majority_does_not_look(name):
 
 
 @pytest.mark.parametrize("name", ["logistic-regression", "svm"])
-def test_one_candidate_is_chosen_among_those_that_cannot_be_told_apart(name):
+def test_one_configuration_is_chosen_among_those_that_cannot_be_told_apart(name):
     whole = lesson(900)
     fitted = fit(name, whole)
-    best = max(each.score for each in fitted.candidates)
-    (chosen,) = [each for each in fitted.candidates if each.chosen]
+    best = max(each.score for each in fitted.configurations)
+    (chosen,) = [each for each in fitted.configurations if each.chosen]
     assert chosen.score >= best - np.sqrt(best * (1 - best) / len(whole.validation))
-    assert {each.features for each in fitted.candidates} == {TF_IDF}
+    assert {each.features for each in fitted.configurations} == {TF_IDF}
     assert chosen.to_json()["chosen"] is True
-    by_loss = fit(name, whole, metric="log-loss").candidates
+    by_loss = fit(name, whole, metric="log-loss").configurations
     assert all(each.chosen is None and each.score < 0 for each in by_loss)
     assert set(by_loss[0].to_json()) == {"features", "words", "score"}
 
@@ -158,7 +158,7 @@ def test_numbers(name):
     if name != "mean":
         error, most = (np.sqrt(((said[:, 0] - truth) ** 2).mean()) for said in (values, asked(mean, texts)))
         assert error < 0.8 * most
-        assert all(each.chosen is None for each in fitted.candidates)
+        assert all(each.chosen is None for each in fitted.configurations)
     kind = PREDICTORS[fitted.predictor.kind]
     again = kind.from_parts(fitted.predictor.to_json(), fitted.predictor.arrays())
     rows = np.zeros((60, 0), np.float32) if fitted.tfidf is None else fitted.tfidf.transform(texts)

@@ -34,8 +34,8 @@ def resaved(picture: np.ndarray, quality: int) -> np.ndarray:
 
 def resized(picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
-    image = Image.fromarray(picture[:, :, 0]).resize((width * 2, height * 2), Image.Resampling.BICUBIC)
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))[:, :, None]
+    opened = Image.fromarray(picture[:, :, 0]).resize((width * 2, height * 2), Image.Resampling.BICUBIC)
+    return np.asarray(opened.resize((width, height), Image.Resampling.BICUBIC))[:, :, None]
 
 
 def brighter(picture: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def test_every_rival_stands_beside_the_network(run):
         assert model["train_examples"] > 0
         assert model["bytes"] == sum(file.stat().st_size for file in (run / "models" / name).iterdir())
     assert metrics["models"]["svm"]["features"] in ("pixels", "hog")
-    assert len(metrics["models"]["svm"]["candidates"]) > 1
+    assert len(metrics["models"]["svm"]["configurations"]) > 1
     assert metrics["models"]["cnn"]["test"]["accuracy"]["value"] > 0.9
     assert metrics["models"]["majority"]["test"]["accuracy"]["value"] < 0.2
 
@@ -216,7 +216,7 @@ def test_a_run_stopped_among_the_rivals_goes_on_where_it_was(pellucid, digits_np
     assert "took over logistic-regression" in done.stderr
     ours, unbroken = _metrics(folder), _metrics(run)
     for name in NAMES:
-        for same in ("test", "bytes", "candidates"):
+        for same in ("test", "bytes", "configurations"):
             assert ours["models"][name][same] == unbroken["models"][name][same], name
     assert ours["recommended"] == unbroken["recommended"]
     shutil.rmtree(folder)

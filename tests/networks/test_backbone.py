@@ -40,20 +40,20 @@ def test_pictures_are_scaled_standardised_and_made_colour():
     prepare = ScaleAndStandardise((96, 48))
     prepare.mean.fill_(100.0)
     prepare.std.fill_(50.0)
-    images = pictures(2, 64)
-    expected = functional.interpolate(images, (96, 48), mode="bilinear", antialias=True)
-    torch.testing.assert_close(prepare(images), (expected - 100) / 50)
-    grey = images[:, :1]
+    batch = pictures(2, 64)
+    expected = functional.interpolate(batch, (96, 48), mode="bilinear", antialias=True)
+    torch.testing.assert_close(prepare(batch), (expected - 100) / 50)
+    grey = batch[:, :1]
     torch.testing.assert_close(prepare(grey), prepare(grey.repeat(1, 3, 1, 1)))
     same = ScaleAndStandardise((64, 64))
-    assert torch.equal(same(images), images)
+    assert torch.equal(same(batch), batch)
 
 
 def test_rows_do_not_depend_on_their_batch(weights):
-    network, images = network_of(weights), pictures()
+    network, batch = network_of(weights), pictures()
     with torch.inference_mode():
-        together = network(images)
-        alone = torch.cat([network(image[None]) for image in images])
+        together = network(batch)
+        alone = torch.cat([network(row[None]) for row in batch])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
     assert together.std() > 0
 
@@ -71,12 +71,12 @@ def test_batch_norm_keeps_its_statistics_while_training(weights):
 
 
 def test_features_hold_the_end_and_the_last_stages(weights):
-    network, images = network_of(weights), pictures(2)
+    network, batch = network_of(weights), pictures(2)
     backbone = network.body.get_submodule("backbone")
     with torch.inference_mode():
-        seen = network.body.get_submodule("prepare")(images)
+        seen = network.body.get_submodule("prepare")(batch)
         end, maps = backbone.layers.forward_intermediates(seen, indices=3)
-        features = network.features(images)
+        features = network.features(batch)
         pooled = backbone.layers.forward_head(end, pre_logits=True)
     widths = [each.shape[1] for each in maps]
     assert features.shape == (2, sum(widths) + pooled.shape[1])

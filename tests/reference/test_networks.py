@@ -79,23 +79,23 @@ def assert_walks(network, inputs, labels, training):
 @pytest.mark.parametrize("settings", OF_PICTURES, ids=of_settings)
 @both_modes
 def test_networks_of_digits(name, settings, training):
-    images = pictures((1, 8, 8), 5)
-    assert_walks(of_pictures(name, settings, images, 5), images, np.arange(5), training)
+    batch = pictures((1, 8, 8), 5)
+    assert_walks(of_pictures(name, settings, batch, 5), batch, np.arange(5), training)
 
 
 @pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
 @both_modes
 def test_networks_of_numbers_and_of_photographs_of_odd_sizes(name, training):
-    images = pictures((3, 13, 9), 4)
-    network = of_pictures(name, Settings(width=4), images, 1)
-    assert_walks(network, images, np.array([3.0, -1.0, 4.0, 1.5]), training)
+    batch = pictures((3, 13, 9), 4)
+    network = of_pictures(name, Settings(width=4), batch, 1)
+    assert_walks(network, batch, np.array([3.0, -1.0, 4.0, 1.5]), training)
 
 
 @pytest.mark.parametrize("name", ["cnn", "lenet"])
 def test_large_photographs_with_strides(name):
-    images = pictures((3, 48, 50), 2)
-    network = of_pictures(name, Settings(width=4), images, 2)
-    assert_walks(network, images, np.array([1, 0]), training=False)
+    batch = pictures((3, 48, 50), 2)
+    network = of_pictures(name, Settings(width=4), batch, 2)
+    assert_walks(network, batch, np.array([1, 0]), training=False)
 
 
 def test_softmax_regression_on_features():

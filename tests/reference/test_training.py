@@ -42,8 +42,8 @@ def begun(name):
     """A network, and all inputs and labels it learns from."""
     family, settings = NETWORKS[name]
     if family in ("cnn", "lenet", "mlp"):
-        images = pictures((1, 8, 8), 400)
-        return of_pictures(family, settings, images, 10), images, load_digits().target[:400].astype(np.int64)
+        digits = pictures((1, 8, 8), 400)
+        return of_pictures(family, settings, digits, 10), digits, load_digits().target[:400].astype(np.int64)
     ids = tokens(with_pairs=family == "bag")
     # The first words are enough for a recurrent network: checking shapes at each place takes the time.
     return of_texts(family, settings), ids[:, :5] if family == "rnn" else ids, IS_SPAM

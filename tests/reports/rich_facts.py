@@ -90,7 +90,7 @@ def _entry(name: str, examples: int, validation: Mapping[str, Any], test: Any) -
         "bytes": size,
         "milliseconds_per_example": milliseconds,
         "features": None if name == "cnn" else "network" if "-on-" in name else "hog",
-        "candidates": []
+        "configurations": []
         if name in ("cnn", "majority", "mean")
         else [
             {"features": features, "words": f"C = {cost:g}", "score": 0.9 + 0.01 * cost}
@@ -298,7 +298,9 @@ def rich_number_facts(base: ReportFacts) -> ReportFacts:
         for name, each in said.items()
     }
     for entry in models.values():
-        entry["candidates"] = [{**each, "score": -40 / (1 + each["score"])} for each in entry["candidates"]]
+        entry["configurations"] = [
+            {**each, "score": -40 / (1 + each["score"])} for each in entry["configurations"]
+        ]
     curve = {
         name: [
             (size, REGRESSORS[name]().fit(seen[:size], values[:size]).predict(seen[VALIDATION]))

@@ -55,7 +55,7 @@ def _renamed(facts: ReportFacts, names: Sequence[str]) -> ReportFacts:
         new[name]: {
             **entry,
             "features": told,
-            "candidates": [{"features": told, "words": told, "score": 0.9}],
+            "configurations": [{"features": told, "words": told, "score": 0.9}],
         }
         for name, entry in facts.metrics["models"].items()
     }

@@ -123,7 +123,7 @@ def test_old_metrics_are_judged_by_their_counts(
     assert entries.saw_fewer(rich_facts, entry) is fewer
 
 
-def test_candidates_and_the_chosen_one_stand_behind_a_disclosure(page: Page) -> None:
+def test_configurations_and_the_chosen_one_stand_behind_a_disclosure(page: Page) -> None:
     assert "What each was given to choose from" in page.text
     assert "hog, C = 0.1" in page.text
     assert len(re.findall(r"C = 3 chosen0\.930", page.text)) == 5, "one for each model that had a choice"

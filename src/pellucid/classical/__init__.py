@@ -6,7 +6,7 @@ without it.
 
 from pellucid.classical.budget import Budget
 from pellucid.classical.features import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
-from pellucid.classical.lesson import Candidate, Fitted, Lesson
+from pellucid.classical.lesson import Configuration, Fitted, Lesson
 from pellucid.classical.predictors import PREDICTORS, Predictor
 from pellucid.classical.rivals import (
     NUMBER_ON_NETWORK,
@@ -33,7 +33,7 @@ __all__ = [
     "TF_IDF",
     "VALUES",
     "Budget",
-    "Candidate",
+    "Configuration",
     "FeatureKind",
     "Fitted",
     "Lesson",

@@ -8,7 +8,7 @@ _LEAST = {
     "examples": 200,
     "screened": 200,
     "judged": 200,
-    "candidates": 1,
+    "configurations": 1,
     "iterations": 20,
     "trees": 10,
     "grown": 200,
@@ -32,18 +32,18 @@ class Budget:
 
     Attributes:
         examples: training examples that a model may see; where there are more, so many are drawn.
-        screened: training examples on which the candidates are compared before the best of them
+        screened: training examples on which the configurations are compared before the best of them
             learns from all.
         screened_texts: the same of texts, from which most models learn faster.
         judged: validation examples on which they are compared.
-        candidates: how many are compared.
+        configurations: how many are compared.
         iterations: steps of the solver of logistic regression.
         trees: of a random forest.
         grown: training examples from which one tree of a forest grows; each tree draws its own.
         components: principal components that a support vector machine sees.
         supported: training examples of a support vector machine for numbers.
-        pairs: pairs of classes that a support vector machine is trained on while candidates are
-            compared; with more classes fewer candidates are.
+        pairs: pairs of classes that a support vector machine is trained on while configurations are
+            compared; with more classes fewer configurations are.
         values: numbers (examples times features) that a table of features may hold.
         text: bytes of training texts that a model may see.
         products: words of texts times classes that a linear model of texts may learn from.
@@ -53,7 +53,7 @@ class Budget:
     screened: int = 5_000
     screened_texts: int = 12_000
     judged: int = 5_000
-    candidates: int = 6
+    configurations: int = 6
     iterations: int = 150
     trees: int = 100
     grown: int = 40_000
@@ -71,7 +71,7 @@ class Budget:
 
     @property
     def for_screening(self) -> "Budget":
-        """The same, but a quarter of the trees: enough to tell candidates apart."""
+        """The same, but a quarter of the trees: enough to tell configurations apart."""
         return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod
@@ -84,7 +84,7 @@ class Budget:
                 their own number.
 
         Returns:
-            A budget in which examples, candidates and trees are fewer.
+            A budget in which examples, configurations and trees are fewer.
 
         Raises:
             ValueError: the share is out of bounds.

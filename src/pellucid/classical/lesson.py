@@ -85,7 +85,7 @@ class Lesson:
         inputs: uint8 (n, height, width, channels), which may be a memory map, float32 (n, d), or texts.
         labels: class codes, or numbers, of every input.
         train: ascending positions of the training examples, at least one.
-        validation: ascending positions of those on which candidates are compared; there may be none.
+        validation: ascending positions of those on which configurations are compared; there may be none.
         classes: how many there are; 0 where numbers are predicted.
         kind: `pictures`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
 
@@ -171,7 +171,7 @@ class Lesson:
             return self._kept[features, draw]
         if not isinstance(self.inputs, np.ndarray):
             return self._text_table(self.inputs, features, draw)
-        chance = generator(draw.seed, Purpose.CANDIDATES)
+        chance = generator(draw.seed, Purpose.SEARCH)
         train = chance.permutation(self.train)[
             : min(draw.train, max(1, draw.values // self.length(features)))
         ]
@@ -188,7 +188,7 @@ class Lesson:
 
     def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
         """The table of texts."""
-        chance = generator(draw.seed, Purpose.CANDIDATES)
+        chance = generator(draw.seed, Purpose.SEARCH)
         train, validation = (chance.permutation(each) for each in (self.train, self.validation))
         train = within(texts, train[: draw.train], draw.text)
         if len(validation):
@@ -210,7 +210,7 @@ class Lesson:
         return found
 
 
-class Candidate(NamedTuple):
+class Configuration(NamedTuple):
     """One way to set up a model, and how it did.
 
     Attributes:
@@ -228,7 +228,7 @@ class Candidate(NamedTuple):
     chosen: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The candidate as plain JSON values; `chosen` where it says something."""
+        """The configuration as plain JSON values; `chosen` where it says something."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
@@ -240,7 +240,7 @@ class Fitted:
         name: as in `RIVALS` or `NUMBER_RIVALS`.
         predictor: what answers.
         features: what it sees.
-        candidates: what was compared; none where there was nothing to choose, or too little to
+        configurations: what was compared; none where there was nothing to choose, or too little to
             compare on.
         train_examples: how many examples it learnt from.
         seconds: that features, comparison and training took.
@@ -250,7 +250,7 @@ class Fitted:
     name: str
     predictor: Predictor
     features: str
-    candidates: tuple[Candidate, ...]
+    configurations: tuple[Configuration, ...]
     train_examples: int
     seconds: float
     tfidf: Tfidf | None = None

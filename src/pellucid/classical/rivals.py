@@ -143,7 +143,7 @@ def fit_rival(
         trials = (TEXT_NUMBER_RIVALS if lesson.is_numbers else TEXT_RIVALS)[name]
     work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == PICTURES)
     # One thread for each matrix product: several wait for each other, and where the processor is
-    # shared they wait a hundred times longer than they work. Candidates, pairs and trees run beside
+    # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
     # each other instead.
     with warnings.catch_warnings(), threadpool_limits(1):
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
@@ -155,7 +155,7 @@ def fit_rival(
         name=name,
         predictor=found.predictor,
         features=TF_IDF if lesson.is_texts else found.features,
-        candidates=found.candidates,
+        configurations=found.configurations,
         train_examples=found.examples,
         seconds=time.perf_counter() - began,
         tfidf=None if counted is None or not found.predictor.inputs else counted.tfidf,

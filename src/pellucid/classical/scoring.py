@@ -1,4 +1,4 @@
-"""How candidates are compared: one number for each, larger is better."""
+"""How configurations are compared: one number for each, larger is better."""
 
 from collections.abc import Callable
 

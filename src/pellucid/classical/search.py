@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
-from pellucid.classical.lesson import Candidate, Draw, Lesson, Table
+from pellucid.classical.lesson import Configuration, Draw, Lesson, Table
 from pellucid.classical.predictors import Predictor
 from pellucid.classical.rows import Rows
 from pellucid.classical.scoring import score
@@ -66,14 +66,14 @@ class Found(NamedTuple):
     Attributes:
         predictor: what answers.
         features: what it sees.
-        candidates: all that were compared.
+        configurations: all that were compared.
         examples: how many it learnt from.
         table: features and labels they came from.
     """
 
     predictor: Predictor
     features: str
-    candidates: tuple[Candidate, ...]
+    configurations: tuple[Configuration, ...]
     examples: int
     table: Table
 
@@ -81,7 +81,7 @@ class Found(NamedTuple):
 def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> Found:
     """Choose on validation, then learn.
 
-    Each candidate learns from the first `screened` examples, within `for_screening`; the best of
+    Each configuration learns from the first `screened` examples, within `for_screening`; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
     allows. Without a validation split a fifth of the training examples is set aside for the comparison
     alone. With nothing to compare, or too few examples to compare on, the first is taken.
@@ -97,21 +97,21 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
     """
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
-    trials = list(trials)[: budget.candidates]
+    trials = list(trials)[: budget.configurations]
     compared = _comparing(lesson, work.seed)
     is_contest = len(trials) > 1 and len(compared.validation) > 0
-    candidates = _screened(trials, compared, draw, work, metric) if is_contest else []
-    best = max(range(len(candidates)), key=lambda number: candidates[number].score, default=0)
-    best = next((number for number, each in enumerate(candidates) if each.chosen), best)
+    configurations = _screened(trials, compared, draw, work, metric) if is_contest else []
+    best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
+    best = next((number for number, each in enumerate(configurations) if each.chosen), best)
     table = lesson.table(trials[best].features, draw).narrowed(lesson.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     predictor = trials[best].learn(features, labels, work)
-    return Found(predictor, trials[best].features, tuple(candidates), len(labels), table)
+    return Found(predictor, trials[best].features, tuple(configurations), len(labels), table)
 
 
 def _screened(
     trials: Sequence[Trial], compared: Lesson, draw: Draw, work: Work, metric: str
-) -> list[Candidate]:
+) -> list[Configuration]:
     """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
     alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
     screened = work.budget.screened_texts if compared.is_texts else work.budget.screened
@@ -129,8 +129,8 @@ def _screened(
     with ThreadPoolExecutor(work.threads) as pool:
         answers = list(pool.map(said, trials))
     labels = tables[trials[0].features, trials[0].best].validation_labels
-    candidates = [
-        Candidate(
+    configurations = [
+        Configuration(
             TF_IDF if compared.is_texts else trial.features,
             trial.words,
             score(metric, labels, answer, compared.is_numbers),
@@ -138,26 +138,28 @@ def _screened(
         for trial, answer in zip(trials, answers, strict=True)
     ]
     if metric == "log-loss" or not all(trial.calibrated for trial in trials):
-        return candidates
-    return _settled(candidates, [score("log-loss", labels, each, False) for each in answers], len(labels))
+        return configurations
+    return _settled(configurations, [score("log-loss", labels, each, False) for each in answers], len(labels))
 
 
-def _settled(candidates: Sequence[Candidate], logarithmic: Sequence[float], count: int) -> list[Candidate]:
+def _settled(
+    configurations: Sequence[Configuration], logarithmic: Sequence[float], count: int
+) -> list[Configuration]:
     r"""Of set-ups that cannot be told apart by the metric, choose the one with the smallest log loss.
 
     Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
     error $\sqrt{p (1 - p) / n}$ of the best count as alike; the log loss, to which every example
     contributes by degrees, tells them apart with much less noise.
     """
-    best = max(each.score for each in candidates)
+    best = max(each.score for each in configurations)
     error = np.sqrt(max(0.0, best * (1 - best)) / count)
-    alike = [number for number, each in enumerate(candidates) if each.score >= best - error]
+    alike = [number for number, each in enumerate(configurations) if each.score >= best - error]
     chosen = max(alike, key=lambda number: logarithmic[number])
-    return [each._replace(chosen=number == chosen) for number, each in enumerate(candidates)]
+    return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 
 def _comparing(lesson: Lesson, seed: int) -> Lesson:
-    """Where candidates are compared: the lesson itself, or a division of its training examples."""
+    """Where configurations are compared: the lesson itself, or a division of its training examples."""
     held_out = len(lesson.train) // _HELD_OUT
     if len(lesson.validation) or held_out < _LEAST_HELD_OUT:
         return lesson

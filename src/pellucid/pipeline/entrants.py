@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from pellucid.bundle import Answers, Model
-from pellucid.classical import LINEAR_OF_TEXTS, Candidate
+from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.features import Features
@@ -40,7 +40,7 @@ class Entrant:
         train_seconds: time its training took, that of a network it stands on included.
         validation: its answers on the validation split: probabilities (n, classes) or numbers (n,).
         features: what it sees of a picture, in words; `None` for networks.
-        candidates: what was tried and how it scored on validation.
+        configurations: what was tried and how it scored on validation.
         stored: a short way to its answers about the data set; `None` where there is none.
     """
 
@@ -50,7 +50,7 @@ class Entrant:
     train_seconds: float
     validation: np.ndarray
     features: str | None = None
-    candidates: tuple[Candidate, ...] = ()
+    configurations: tuple[Configuration, ...] = ()
     stored: Stored | None = None
 
 

@@ -43,7 +43,7 @@ def cross_validate(
     """Train and judge every model once on each fold of train and validation; the test split takes no part.
 
     Each fold is judged by models that were trained on the others, a part of which is kept back for
-    choosing the epoch or the candidate.
+    choosing the epoch or the configuration.
 
     Args:
         dataset: the data.

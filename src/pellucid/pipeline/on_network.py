@@ -120,7 +120,7 @@ def _standing_on(network: Entrant, fitted: Fitted, features: Features, dataset: 
         train_seconds=network.train_seconds + fitted.seconds,
         validation=np.zeros(0),
         features=f"last hidden layer of {network.name}",
-        candidates=fitted.candidates,
+        configurations=fitted.configurations,
         stored=stored,
     )
     return with_validation(entrant, dataset)

@@ -12,7 +12,7 @@ from pellucid.classical import (
     RIVALS,
     TEXT_NUMBER_RIVALS,
     TEXT_RIVALS,
-    Candidate,
+    Configuration,
     Fitted,
 )
 from pellucid.data import Dataset
@@ -106,7 +106,7 @@ def _entrant(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Entrant
         train_seconds=fitted.seconds,
         validation=answers(model, dataset, dataset.validation),
         features=fitted.features if fitted.predictor.inputs else None,
-        candidates=fitted.candidates,
+        configurations=fitted.configurations,
     )
 
 
@@ -120,7 +120,7 @@ def _keep(folder: Path, entrant: Entrant) -> None:
             "train_examples": entrant.train_examples,
             "train_seconds": entrant.train_seconds,
             "features": entrant.features,
-            "candidates": [list(each) for each in entrant.candidates],
+            "configurations": [list(each) for each in entrant.configurations],
         },
     )
 
@@ -139,5 +139,5 @@ def _restored(folder: Path, name: str, dataset: Dataset) -> Entrant | None:
         train_seconds=float(facts["train_seconds"]),
         validation=answers(model, dataset, dataset.validation),
         features=facts["features"],
-        candidates=tuple(Candidate(*each) for each in facts["candidates"]),
+        configurations=tuple(Configuration(*each) for each in facts["configurations"]),
     )

@@ -120,7 +120,7 @@ def entry(entrant: Entrant, tested: Tested, dataset: Dataset, seed: int) -> dict
         "bytes": 0,
         "milliseconds_per_example": round(tested.milliseconds, 4),
         "features": entrant.features,
-        "candidates": [each.to_json() for each in entrant.candidates],
+        "configurations": [each.to_json() for each in entrant.configurations],
         "calibration": None if dataset.is_numbers else _calibration(entrant, tested, labels, seed),
     }
 

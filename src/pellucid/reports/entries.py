@@ -143,7 +143,7 @@ def network(facts: ReportFacts) -> str | None:
     return next((name for name in models(facts) if not is_classical(name)), None)
 
 
-def baseline(facts: ReportFacts) -> str | None:
+def dummy(facts: ReportFacts) -> str | None:
     """Name the model that knows nothing: the commonest class, or the mean.
 
     Args:

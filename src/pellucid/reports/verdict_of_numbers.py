@@ -123,8 +123,8 @@ def _tested(facts: ReportFacts) -> tuple[Float64[np.ndarray, " test"], Float64[n
 
 def _of_the_mean(facts: ReportFacts, truth: Float64[np.ndarray, " test"]) -> float | None:
     """Error of always answering the mean: as measured, or else that of the test split's own mean."""
-    baseline = entries.models(facts).get(entries.baseline(facts) or "", {})
-    measured = finite(((baseline.get("test") or {}).get("mean_absolute_error") or {}).get("value"))
+    dummy = entries.models(facts).get(entries.dummy(facts) or "", {})
+    measured = finite(((dummy.get("test") or {}).get("mean_absolute_error") or {}).get("value"))
     if measured is not None:
         return measured
     return float(np.abs(truth - truth.mean()).mean()) if len(truth) else None

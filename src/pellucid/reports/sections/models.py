@@ -49,12 +49,12 @@ class Tried:
     Attributes:
         model: the model.
         features: those it chose.
-        candidates: each in words, its score on validation, and whether it was chosen.
+        configurations: each in words, its score on validation, and whether it was chosen.
     """
 
     model: str
     features: str
-    candidates: Sequence[tuple[str, float | None, bool]]
+    configurations: Sequence[tuple[str, float | None, bool]]
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
@@ -82,7 +82,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "bounds": bounds,
         "reference": reference,
         "off_scale": reference is not None and not bounds[0] <= reference <= bounds[1],
-        "baseline": entries.baseline(facts),
+        "dummy": entries.dummy(facts),
         "fewer": [row for row in rows if row.saw_fewer],
         "has_leaked": any(row.without_leaked for row in rows),
         "tried": _tried(rows),
@@ -131,17 +131,17 @@ def _scale(
 ) -> tuple[tuple[float, float], float | None]:
     """Ends of the common scale, and the score of the model that knows nothing.
 
-    Errors reach from round number to round number, the baseline's among them. Shares end at one
-    and start where the models that know something do, so that these can be told apart; a baseline
+    Errors reach from round number to round number, the dummy's among them. Shares end at one
+    and start where the models that know something do, so that these can be told apart; a dummy
     far below is left of the scale.
     """
-    baseline = scores.get(entries.baseline(facts) or "")
-    reference = baseline.value if baseline is not None else None
+    dummy = scores.get(entries.dummy(facts) or "")
+    reference = dummy.value if dummy is not None else None
     if reference is None and not facts.is_numbers:
         reference = facts.chance
     known = [score for name, score in scores.items() if score is not None and name not in BASELINES]
     if headline.is_error:
-        shown = [*known, baseline] if baseline is not None else known
+        shown = [*known, dummy] if dummy is not None else known
         low, high = (
             min((each.low for each in shown), default=0.0),
             max((each.high for each in shown), default=1.0),
@@ -152,30 +152,32 @@ def _scale(
 
 
 def _tried(rows: Sequence[ModelRow]) -> Sequence[Tried]:
-    """The candidates of every model that had any."""
+    """The configurations of every model that had any."""
     found = []
     for row in rows:
-        candidates = [each for each in row.facts.get("candidates") or () if isinstance(each, Mapping)]
+        configurations = [each for each in row.facts.get("configurations") or () if isinstance(each, Mapping)]
         features = str(row.facts.get("features") or "")
-        if not candidates and not features:
+        if not configurations and not features:
             continue
-        scores = [finite(each.get("score")) for each in candidates]
+        scores = [finite(each.get("score")) for each in configurations]
         best = max((score for score in scores if score is not None), default=None)
         chosen = scores.index(best) if best is not None else -1
-        chosen = next((place for place, each in enumerate(candidates) if each.get("chosen") is True), chosen)
+        chosen = next(
+            (place for place, each in enumerate(configurations) if each.get("chosen") is True), chosen
+        )
         lines = [
             (_words(each), None if score is None else abs(score), place == chosen)
-            for place, (each, score) in enumerate(zip(candidates, scores, strict=True))
+            for place, (each, score) in enumerate(zip(configurations, scores, strict=True))
         ]
         found.append(Tried(row.name, features, lines))
     return found
 
 
-def _words(candidate: Mapping[str, Any]) -> str:
-    features, words = str(candidate.get("features") or ""), str(candidate.get("words") or "")
+def _words(configuration: Mapping[str, Any]) -> str:
+    features, words = str(configuration.get("features") or ""), str(configuration.get("words") or "")
     return ", ".join(text for text in (features, words) if text)
 
 
 def _selection(facts: ReportFacts) -> Measure:
-    """The score that candidates are chosen by on validation."""
+    """The score that configurations are chosen by on validation."""
     return entries.measure_named(facts, "" if facts.is_numbers else facts.settings.get("metric"))
