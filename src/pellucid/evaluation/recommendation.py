@@ -13,7 +13,7 @@ from pellucid.evaluation.flips import flip_p_values, mean_difference, rmse_diffe
 from pellucid.evaluation.macro import macro_f1_by_chance, macro_f1_p_value
 from pellucid.evaluation.paired import LEVEL, holm, mcnemar
 from pellucid.evaluation.wording import figure, points, span
-from pellucid.settings import BASELINES, NEURAL
+from pellucid.settings import DUMMIES, NEURAL
 
 _FEW = 500
 """Below so many validation examples the log loss judges whether a difference in accuracy is real."""
@@ -233,14 +233,14 @@ def _decide(contest: _Contest, equally_simple: Sequence[str]) -> Recommendation:
     others = [name for name in scores if name != best]
     p_values = {name: contest.p_value(name) for name in others}
     counted = dict(zip(others, holm(list(p_values.values())), strict=True))
-    for name in BASELINES:
+    for name in DUMMIES:
         if name in p_values:
             p_values[name] = max(counted[name], min(1.0, contest.by_chance))
     name = next(name for name in scores if name == best or p_values[name] > LEVEL)
     place = f"on {count_of(contest.examples, 'validation example')}"
     of_best = f"{contest.metric} {figure(scores[best])}"
     if name == best:
-        if best in BASELINES:
+        if best in DUMMIES:
             return Recommendation(
                 best, f"The trained models are no better than {best}: {place} it is the best, with {of_best}."
             )
@@ -258,7 +258,7 @@ def _decide(contest: _Contest, equally_simple: Sequence[str]) -> Recommendation:
         )
     ahead = f"{best} scored best, {of_best} against {figure(scores[name])}"
     difference = f"the difference, {contest.gain(name)}, is not real"
-    if name in BASELINES:
+    if name in DUMMIES:
         return Recommendation(
             name,
             f"The trained models are no better than {name}: {place} {ahead}, but {difference}; the best of "

@@ -13,7 +13,7 @@ from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.pipeline.answers import Answer, answers_to, check_ending
 from pellucid.pipeline.incoming import Block, Incoming, first_few, incoming, noun_of
-from pellucid.settings import BASELINES, Settings
+from pellucid.settings import DUMMIES, Settings
 
 _Said = tuple[str | float, float | None, tuple[float, ...]]
 """Class or number, probability of the class, and probabilities of all classes."""
@@ -128,7 +128,7 @@ def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
         recommended = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["recommended"]
     except (OSError, ValueError, KeyError, TypeError):
         return ()  # a model folder, or a run that was left before its end
-    if recommended not in BASELINES:
+    if recommended not in DUMMIES:
         return ()
     return (
         f"warning: {run} recommends {recommended}, which gives every {noun} the same answer; "

@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
-from pellucid.settings import BASELINES
+from pellucid.settings import DUMMIES
 
 # Places in the Okabe-Ito order, which the style sheet holds: a model has one colour on every page.
 _COLOURS = {
@@ -152,7 +152,7 @@ def dummy(facts: ReportFacts) -> str | None:
     Returns:
         Its name; `None` where it was not trained.
     """
-    return next((name for name in models(facts) if name in BASELINES), None)
+    return next((name for name in models(facts) if name in DUMMIES), None)
 
 
 def colour(name: str) -> int:

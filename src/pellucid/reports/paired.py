@@ -9,7 +9,7 @@ from pellucid.reports.entries import Measure, measures
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.plots import Ruler, ruler
-from pellucid.settings import BASELINES
+from pellucid.settings import DUMMIES
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _distance(pair: Pairing) -> float:
 
 def _bounds(pairs: Sequence[Pairing]) -> tuple[float, float]:
     """A scale around zero, wide enough for all but the model that knows nothing."""
-    kept = [each for each in pairs if each.second not in BASELINES] or pairs
+    kept = [each for each in pairs if each.second not in DUMMIES] or pairs
     ends = [end for each in kept if each.difference for end in (each.difference.low, each.difference.high)]
     reach = 1.1 * max((abs(end) for end in ends), default=0.0) or 1.0
     return (-reach, reach)

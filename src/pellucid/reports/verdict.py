@@ -11,7 +11,7 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, significant
 from pellucid.reports.paired import Pairing, pairings
 from pellucid.reports.plots import Ruler, ruler
-from pellucid.settings import BASELINES
+from pellucid.settings import DUMMIES
 
 TRUSTED = 0.9
 NAMES_SHOWN = 6
@@ -58,7 +58,7 @@ class Verdict:
     Attributes:
         model: the recommended model.
         is_classical: whether it is no network.
-        is_baseline: whether it always gives the same answer.
+        is_dummy: whether it always gives the same answer.
         accuracy: on the test split, or `None`.
         without_leaked: accuracy without the test examples that also stand in training, or `None`.
         chance: share of the largest class in the test split, or `None`.
@@ -76,7 +76,7 @@ class Verdict:
 
     model: str
     is_classical: bool
-    is_baseline: bool
+    is_dummy: bool
     accuracy: Score | None
     without_leaked: Score | None
     chance: float | None
@@ -102,8 +102,8 @@ def judge(facts: ReportFacts) -> Verdict:
         The verdict.
     """
     accuracy, chance = facts.score("accuracy"), facts.chance
-    is_baseline = facts.recommended in BASELINES
-    beats_chance = not is_baseline and accuracy is not None and chance is not None and accuracy.low > chance
+    is_dummy = facts.recommended in DUMMIES
+    beats_chance = not is_dummy and accuracy is not None and chance is not None and accuracy.low > chance
     rows = per_class(facts)
     trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
     doubtful = [row.name for row in rows if _is_doubtful(row)]
@@ -113,7 +113,7 @@ def judge(facts: ReportFacts) -> Verdict:
     return Verdict(
         model=facts.recommended,
         is_classical=entries.is_classical(facts.recommended),
-        is_baseline=is_baseline,
+        is_dummy=is_dummy,
         accuracy=accuracy,
         without_leaked=facts.score("accuracy", "test_without_leaked"),
         chance=chance,
@@ -144,7 +144,7 @@ def rival(facts: ReportFacts) -> Rival | None:
     scores = {
         name: entries.test_score(entry, headline)
         for name, entry in entries.models(facts).items()
-        if name != facts.recommended and name not in BASELINES
+        if name != facts.recommended and name not in DUMMIES
     }
     ranked = sorted(
         ((name, score) for name, score in scores.items() if score is not None),

@@ -10,7 +10,7 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots import Ruler, ruler
 from pellucid.reports.verdict import Rival, rival
-from pellucid.settings import BASELINES
+from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
 _PARTS = 4
@@ -40,7 +40,7 @@ class NumberVerdict:
     Attributes:
         model: the recommended model.
         is_classical: whether it is no network.
-        is_baseline: whether it always gives the same answer.
+        is_dummy: whether it always gives the same answer.
         error: mean absolute error on the test split, or `None`.
         squared: root mean squared error on the test split, or `None`.
         r2: share of the variance explained, or `None`.
@@ -60,7 +60,7 @@ class NumberVerdict:
 
     model: str
     is_classical: bool
-    is_baseline: bool
+    is_dummy: bool
     error: Score | None
     squared: Score | None
     r2: Score | None
@@ -88,20 +88,20 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         The verdict.
     """
     error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
-    is_baseline = facts.recommended in BASELINES
+    is_dummy = facts.recommended in DUMMIES
     truth, said = _tested(facts)
     distances = np.abs(said - truth)
     chance = _of_the_mean(facts, truth)
     return NumberVerdict(
         model=facts.recommended,
         is_classical=entries.is_classical(facts.recommended),
-        is_baseline=is_baseline,
+        is_dummy=is_dummy,
         error=error,
         squared=facts.score("root_mean_squared_error"),
         r2=r2,
         without_leaked=facts.score("mean_absolute_error", "test_without_leaked"),
         chance=chance,
-        beats_chance=not is_baseline and r2 is not None and r2.low > 0,
+        beats_chance=not is_dummy and r2 is not None and r2.low > 0,
         scale=_scale(error, chance),
         low=float(truth.min()) if len(truth) else None,
         high=float(truth.max()) if len(truth) else None,

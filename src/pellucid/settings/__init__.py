@@ -6,7 +6,7 @@ rule"; what was decided is printed and saved in `config.json`.
 """
 
 from pellucid.settings.models import (
-    BASELINES,
+    DUMMIES,
     CLASSICAL,
     NEURAL,
     NEURAL_OF_PICTURES,
@@ -18,7 +18,7 @@ from pellucid.settings.row import Group, Row
 from pellucid.settings.table import ROWS, Settings, name_of
 
 __all__ = [
-    "BASELINES",
+    "DUMMIES",
     "CLASSICAL",
     "NEURAL",
     "NEURAL_OF_PICTURES",

@@ -15,5 +15,5 @@ CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", 
 NO_BACKBONE = "none"
 """Value of `--backbone` with which none is considered."""
 
-BASELINES = ("majority", "mean")
+DUMMIES = ("majority", "mean")
 """Those that look at no input: what every other model has to beat."""

@@ -9,7 +9,7 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.paired import Pairing, Pairings, pairings
 from pellucid.reports.plots import Ruler, round_bounds, ruler
-from pellucid.settings import BASELINES
+from pellucid.settings import DUMMIES
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _bounds(
     scores: Mapping[str, Sequence[float | None]], means: Mapping[str, Score | None]
 ) -> tuple[float, float]:
     """A scale that holds every fold and interval of the models that know something."""
-    shown = [name for name in scores if name not in BASELINES] or list(scores)
+    shown = [name for name in scores if name not in DUMMIES] or list(scores)
     values = [score for name in shown for score in scores[name] if score is not None]
     values += [end for name in shown if (mean := means[name]) for end in (mean.low, mean.high)]
     return round_bounds(min(values, default=0.0), max(values, default=1.0))

@@ -12,7 +12,7 @@ from pellucid.reports.numbers import Score, finite
 from pellucid.reports.paired import pairings
 from pellucid.reports.plots import Ruler, round_bounds, ruler
 from pellucid.reports.sections import folds
-from pellucid.settings import BASELINES
+from pellucid.settings import DUMMIES
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _scale(
     reference = dummy.value if dummy is not None else None
     if reference is None and not facts.is_numbers:
         reference = facts.chance
-    known = [score for name, score in scores.items() if score is not None and name not in BASELINES]
+    known = [score for name, score in scores.items() if score is not None and name not in DUMMIES]
     if headline.is_error:
         shown = [*known, dummy] if dummy is not None else known
         low, high = (
