@@ -72,7 +72,7 @@ def trained(folder: Path, name: str, data: tuple[Pictures, Pictures], **given: A
     (x_train, y_train), (x_test, y_test) = data
     path = folder / f"{name}.npz"
     np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-    return pellucid.train(path, out=folder / name, rivals=False, quiet=True, **given)
+    return pellucid.train(path, out=folder / name, baselines=False, quiet=True, **given)
 
 
 def measured(run: Run, old: Pictures, new: Pictures) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The whole of `pellucid train` with rivals and report: seconds of each part, and peak memory.
+"""The whole of `pellucid train` with baselines and report: seconds of each part, and peak memory.
 
     python benchmarks/honest_answer.py [DATA] [--runs 3] [--preset quick]
 
@@ -43,7 +43,7 @@ def timed(module, name, part):
 
 for name, part in (
     ("prepare", "reading and checking"),
-    ("train_rivals", "rivals"),
+    ("train_baselines", "baselines"),
     ("train_network", "network"),
     ("on_network", "models on the network"),
     ("draw_curve", "learning curve"),

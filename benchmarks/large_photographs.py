@@ -6,7 +6,7 @@ Makes JPEG files of about 3 MB (see `camera_pictures.py`), and times on as many 
 
 - bare decoding: every file read and decoded by Pillow at the smallest scale that leaves twice the
   training size, the pixels thrown away; only while decoding goes on, the start of Python not counted;
-- `pellucid train --no-rivals` from the start of the command to the end of its first step, with an
+- `pellucid train --no-baselines` from the start of the command to the end of its first step, with an
   empty cache.
 
 Beside the clock stands the time of the processor, all threads together: other programs on the machine
@@ -123,7 +123,7 @@ def measure(folder: Path, size: int, extra: Sequence[str]) -> Start:
     )
     with tempfile.TemporaryDirectory() as work:
         command = [sys.executable, "-c", DRIVER, "train", str(folder), "--out", os.path.join(work, "run")]
-        command += ["--no-rivals", "--image-size", str(size), *extra]
+        command += ["--no-baselines", "--image-size", str(size), *extra]
         began = time.time()
         process = subprocess.Popen(
             command, env={**os.environ, "XDG_CACHE_HOME": work}, stdout=subprocess.PIPE, text=True,

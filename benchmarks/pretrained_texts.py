@@ -21,12 +21,12 @@ import torch
 from measuring import heading, print_table, spread, write_json
 
 from pellucid.bundle.answering_texts import answer_texts
-from pellucid.classical import Lesson, fit_rival
+from pellucid.classical import Lesson, fit_baseline
 from pellucid.data.texts import Texts
 from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
 from pellucid.settings import Settings
 
-RIVALS = ("logistic-regression", "svm")
+BASELINES = ("logistic-regression", "svm")
 DRAWS, FEW = 5, 20
 MOST_OF_A_CLASS = 100
 
@@ -75,11 +75,11 @@ class Features:
             "TF-IDF": (Texts.of(texts), None),
         }.items():
             lesson = self._lesson(learnt, self.labels[positions], seed, share)
-            for rival in RIVALS:
-                fitted = fit_rival(rival, lesson, seed=seed, threads=1)
+            for baseline in BASELINES:
+                fitted = fit_baseline(baseline, lesson, seed=seed, threads=1)
                 rows = fitted.tfidf.transform(self.tested) if tested is None else tested
                 hits = fitted.predictor.predict(rows).argmax(1) == self.tested_labels
-                found[f"{rival} on {name}"] = float(hits.mean())
+                found[f"{baseline} on {name}"] = float(hits.mean())
         return found
 
     def _lesson(self, inputs: np.ndarray | Texts, labels: np.ndarray, seed: int, share: float) -> Lesson:

@@ -1,4 +1,4 @@
-"""Time from the start of `pellucid train --no-rivals` to the end of its first step: first and second start.
+"""Time from the start of `pellucid train --no-baselines` to the end of its first step: first and second start.
 
     python benchmarks/second_start.py [DATA] [--runs 3]
 
@@ -70,7 +70,7 @@ def start(data: str, cache: Path) -> dict[str, float]:
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", DRIVER, "train", data, "--out", os.path.join(folder, "run")]
-        command.append("--no-rivals")  # they are trained before the network
+        command.append("--no-baselines")  # they are trained before the network
         surroundings = {**os.environ, "XDG_CACHE_HOME": str(cache)}
         began = time.time()
         done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ handed a rectangle. `contestants/` holds the network and the loop of each.
 Then `bag` and fastText each learn whole data sets from texts in memory to answers on the test split,
 once for each seed; the time includes tokens and vocabulary, and for fastText the file it reads.
 
-Takes: about 25 minutes on two cores; fetches its data; the rivals come with `pip install pellucid[bench]`.
+Takes: about 25 minutes on two cores; fetches its data; the baselines come with `pip install pellucid[bench]`.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 Writes each data set as two tables and runs the real command on them, in processes of their own. The
 set-up `auto` is `pellucid train TRAIN --test TEST` as it stands; the others ask for one network and
-leave the rivals out. The best network is the one with the highest mean accuracy on validation: the
+leave the baselines out. The best network is the one with the highest mean accuracy on validation: the
 test split chooses nothing. Further flags go to `pellucid train`. Prints one line per run, then a
 Markdown table with the targets in brackets.
 
@@ -55,9 +55,9 @@ TITLES = {
 AUTO = "auto"
 SETUPS: dict[str, tuple[str, ...]] = {
     AUTO: (),
-    "bag-best": ("--model", "bag", "--no-rivals"),
-    "text-cnn": ("--model", "text-cnn", "--no-rivals"),
-    "rnn": ("--model", "rnn", "--no-rivals"),
+    "bag-best": ("--model", "bag", "--no-baselines"),
+    "text-cnn": ("--model", "text-cnn", "--no-baselines"),
+    "rnn": ("--model", "rnn", "--no-baselines"),
 }
 
 

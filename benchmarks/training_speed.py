@@ -7,7 +7,7 @@ trains one epoch of the same pictures; the order rotates from round to round. Bu
 and a warm-up epoch are not counted. Everybody uses all cores, as each does by default.
 `contestants/` holds the network and the loop of each.
 
-Takes: about 7 minutes on two cores and 8 GB of memory; the rivals come with `pip install pellucid[bench]`.
+Takes: about 7 minutes on two cores and 8 GB of memory; the baselines come with `pip install pellucid[bench]`.
 """
 
 import argparse

@@ -6,14 +6,14 @@ from collections.abc import Callable
 import numpy as np
 
 from pellucid.bundle import ClassicalModel, Inputs, Model
-from pellucid.classical import Budget, Fitted, Lesson, fit_rival
+from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
 from pellucid.data.texts import Texts
 from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
 from text_models import text_model, texts
 
 
 @functools.cache
-def fitted_rival(name: str, kind: str, of_numbers: bool) -> Fitted:
+def fitted_baseline(name: str, kind: str, of_numbers: bool) -> Fitted:
     """A classical model trained on 300 digits, chosen by 100 more, within a small budget."""
     labels = digits()[1]
     if "network" in kind:
@@ -30,7 +30,7 @@ def fitted_rival(name: str, kind: str, of_numbers: bool) -> Fitted:
         classes=0 if of_numbers else 10,
         kind=seen,
     )
-    return fit_rival(name, lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
+    return fit_baseline(name, lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
 
 
 def _taken(kind: str):
@@ -51,7 +51,7 @@ def network_model(kind: str, of_numbers: bool) -> Model:
 
 def classical_model(name: str, kind: str = "pictures", *, of_numbers: bool = False) -> ClassicalModel:
     """A trained classical model of `pictures`, `values` or `texts`, or on some `network`."""
-    fitted = fitted_rival(name, kind, of_numbers)
+    fitted = fitted_baseline(name, kind, of_numbers)
     network = network_model(kind, of_numbers) if "network" in kind else None
     return ClassicalModel(
         fitted.predictor,

@@ -12,8 +12,8 @@ from small_models import CLASSES, digits
 from text_models import texts
 
 OLD, NEW = range(7), range(7, 10)
-TINY = {"model": "mlp", "width": 16, "epochs": 10, "threads": 1, "rivals": False, "quiet": True}
-GENTLE = {"threads": 1, "rivals": False, "quiet": True, "epochs": 4}
+TINY = {"model": "mlp", "width": 16, "epochs": 10, "threads": 1, "baselines": False, "quiet": True}
+GENTLE = {"threads": 1, "baselines": False, "quiet": True, "epochs": 4}
 
 
 def positions(classes, part: slice) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
-from pellucid.classical import PREDICTORS, Lesson, fit_rival
+from pellucid.classical import PREDICTORS, Lesson, fit_baseline
 from pellucid.classical.budget import Budget
 from pellucid.classical.calibration import best_scale
 from pellucid.classical.forest import MOST_DEPTH
@@ -18,14 +18,14 @@ DATA = load_digits()
 
 @functools.cache
 def trained(name):
-    """A rival trained on digits."""
+    """A baseline trained on digits."""
     rows, places = DATA.data[:120].astype(np.float32), np.arange(100)
     lesson = Lesson(rows, DATA.target[:120].astype(np.int64), places, np.arange(100, 120), 10, "values")
-    return fit_rival(name, lesson, seed=0, threads=1, budget=Budget(trees=4, screened=60)).predictor
+    return fit_baseline(name, lesson, seed=0, threads=1, budget=Budget(trees=4, screened=60)).predictor
 
 
 def parts(name):
-    """Kind, settings and arrays of a trained rival, free to be changed."""
+    """Kind, settings and arrays of a trained baseline, free to be changed."""
     predictor = trained(name)
     return (
         type(predictor),

@@ -29,7 +29,7 @@ def tiny(tmp_path_factory):
 def on_tiny(photos, tiny, run):
     return [
         *("train", str(photos), "--out", str(run), "--backbone", NAME, "--weights", str(tiny)),
-        *("--threads", "1", "--no-rivals", "--epochs", "2", "--batch-size", "16", "--seed", "3"),
+        *("--threads", "1", "--no-baselines", "--epochs", "2", "--batch-size", "16", "--seed", "3"),
     ]
 
 
@@ -180,7 +180,7 @@ def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, p
 def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photos, tmp_path, monkeypatch):
     monkeypatch.delenv("PELLUCID_BACKBONES")
     run = tmp_path / "run"
-    words = ("--preset", "quick", "--epochs", "2", "--threads", "1", "--no-rivals")
+    words = ("--preset", "quick", "--epochs", "2", "--threads", "1", "--no-baselines")
     done = pellucid("train", photos, "--out", run, *words, "--time-limit", "250s")
     assert done.returncode == 0, done.stderr
     metrics = json.loads((run / "metrics.json").read_text())

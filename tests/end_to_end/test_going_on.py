@@ -19,9 +19,9 @@ from pellucid.data import read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
-SMALL = ("--model", "cnn", "--width", "8", "--epochs", "3", "--threads", "1", "--no-rivals")
-GENTLE = ("--epochs", "2", "--threads", "1", "--no-rivals")
-IN_PYTHON = {"epochs": 2, "threads": 1, "rivals": False, "quiet": True}
+SMALL = ("--model", "cnn", "--width", "8", "--epochs", "3", "--threads", "1", "--no-baselines")
+GENTLE = ("--epochs", "2", "--threads", "1", "--no-baselines")
+IN_PYTHON = {"epochs": 2, "threads": 1, "baselines": False, "quiet": True}
 
 
 @pytest.fixture(scope="session")
@@ -143,9 +143,9 @@ def test_more_of_the_same_classes(old, write, tmp_path):
     assert after == metrics["models"]["cnn"]["test"]["accuracy"]
 
 
-def test_fewer_classes_with_rivals_leave_the_network_recommended(old, write, tmp_path):
+def test_fewer_classes_with_baselines_leave_the_network_recommended(old, write, tmp_path):
     data = write("fewer.npz", (0, 2), start=60)
-    run = package.train(data, out=tmp_path / "run", from_=old, **{**IN_PYTHON, "rivals": True})
+    run = package.train(data, out=tmp_path / "run", from_=old, **{**IN_PYTHON, "baselines": True})
     metrics = run.metrics
     assert len(metrics["classes"]) == 5
     assert metrics["recommended"] == "cnn"
@@ -155,18 +155,18 @@ def test_fewer_classes_with_rivals_leave_the_network_recommended(old, write, tmp
     assert {"majority", "svm", "svm-on-cnn"} <= metrics["models"].keys()
 
 
-def test_a_single_new_class_comes_without_rivals(old, write, tmp_path):
-    given = {**IN_PYTHON, "rivals": True, "epochs": 1}
+def test_a_single_new_class_comes_without_baselines(old, write, tmp_path):
+    given = {**IN_PYTHON, "baselines": True, "epochs": 1}
     metrics = package.train(write("one.npz", (7,)), out=tmp_path / "run", from_=old, **given).metrics
     assert list(metrics["models"]) == ["cnn"]
     assert len(metrics["classes"]) == 6
 
 
-def test_a_recommended_rival_is_measured_on_the_old_test_too(write, tmp_path):
+def test_a_recommended_baseline_is_measured_on_the_old_test_too(write, tmp_path):
     """New data with every old class: all models know them, and the best on validation is taken."""
     old = package.train(write("old.npz", (0, 9)), out=tmp_path / "old", model="mlp", width=4, **IN_PYTHON)
     data = write("more.npz", (0, 9), start=60, count=90)
-    given = {**IN_PYTHON, "rivals": True, "learning_curve": False}
+    given = {**IN_PYTHON, "baselines": True, "learning_curve": False}
     metrics = package.train(data, out=tmp_path / "run", from_=old.folder, **given).metrics
     assert metrics["recommended"] != "mlp"
     found = metrics["going_on"]["forgetting_of_recommended"]
@@ -211,9 +211,9 @@ def mails(tmp_path_factory):
 
 def test_texts_go_on_with_a_new_class(pellucid, mails, tmp_path):
     old = package.train(
-        mails / "first.csv", out=tmp_path / "old", preset="quick", threads=1, rivals=False, quiet=True
+        mails / "first.csv", out=tmp_path / "old", preset="quick", threads=1, baselines=False, quiet=True
     )
-    words = ("--preset", "quick", "--threads", "1", "--no-rivals")
+    words = ("--preset", "quick", "--threads", "1", "--no-baselines")
     run = tmp_path / "run"
     done = pellucid("train", mails / "second.csv", "--from", old.folder, "--out", run, *words)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The network beside its rivals on the same split: what a run says, and what planted faults make it say."""
+"""The network beside its baselines on the same split: what a run says, and what planted faults make it say."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def run(pellucid, digits_npz, tmp_path_factory):
     return folder
 
 
-def test_every_rival_stands_beside_the_network(run):
+def test_every_baseline_stands_beside_the_network(run):
     metrics = _metrics(run)
     assert list(metrics["models"]) == NAMES
     assert {path.name for path in (run / "models").iterdir()} == set(NAMES)
@@ -113,22 +113,22 @@ def test_a_learning_curve_and_the_temperature_are_in_the_metrics(run):
 
 def test_the_network_is_drawn_where_the_curve_was_asked_for(pellucid, digits_npz, tmp_path):
     metrics = _trained(
-        pellucid, digits_npz, tmp_path / "run", "--learning-curve", "--no-rivals", "--epochs", "4"
+        pellucid, digits_npz, tmp_path / "run", "--learning-curve", "--no-baselines", "--epochs", "4"
     )
     points = metrics["learning_curve"]["curves"]["cnn"]
     assert [point["examples"] for point in points] == [158, 313, 1260]
     assert metrics["learning_curve"]["model"] == "cnn"
 
 
-def test_without_rivals_only_the_network_is_trained(pellucid, digits_npz, tmp_path):
-    metrics = _trained(pellucid, digits_npz, tmp_path / "run", "--no-rivals", "--epochs", "2")
+def test_without_baselines_only_the_network_is_trained(pellucid, digits_npz, tmp_path):
+    metrics = _trained(pellucid, digits_npz, tmp_path / "run", "--no-baselines", "--epochs", "2")
     assert list(metrics["models"]) == ["cnn"]
     assert metrics["comparisons"] == []
     assert metrics["learning_curve"] is None
 
 
 @pytest.mark.parametrize("name", ["majority", "logistic-regression", "svm", "random-forest"])
-def test_a_rival_trains_alone(pellucid, digits_npz, tmp_path, name):
+def test_a_baseline_trains_alone(pellucid, digits_npz, tmp_path, name):
     done = pellucid("train", digits_npz, "--out", tmp_path / "run", "--model", name, "--threads", "1")
     assert done.returncode == 0, done.stderr
     metrics = _metrics(tmp_path / "run")
@@ -197,11 +197,11 @@ def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, t
     assert label == pytest.approx(float(table_of_ink.read_text().splitlines()[2].split(",")[1]), rel=0.2)
 
 
-def test_a_run_stopped_among_the_rivals_goes_on_where_it_was(pellucid, digits_npz, run, tmp_path):
+def test_a_run_stopped_among_the_baselines_goes_on_where_it_was(pellucid, digits_npz, run, tmp_path):
     folder = tmp_path / "run"
     words = [str(word) for word in ("train", digits_npz, "--out", folder, *QUICK)]
     process = subprocess.Popen([sys.executable, "-m", "pellucid", *words], stderr=subprocess.PIPE, text=True)
-    kept = folder / "checkpoints" / "rivals" / "logistic-regression" / "fitted.json"
+    kept = folder / "checkpoints" / "baselines" / "logistic-regression" / "fitted.json"
     end = time.monotonic() + 120
     while not kept.exists():
         assert process.poll() is None, process.stderr.read()

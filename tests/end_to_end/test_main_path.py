@@ -10,7 +10,7 @@ from PIL import Image
 
 import pellucid as package
 
-QUICK = ("--epochs", "8", "--width", "16", "--threads", "1", "--no-rivals")
+QUICK = ("--epochs", "8", "--width", "16", "--threads", "1", "--no-baselines")
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, digit
 
 def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
     finished = package.train(
-        digits_npz, out=tmp_path / "python", epochs=8, width=16, threads=1, rivals=False, quiet=True
+        digits_npz, out=tmp_path / "python", epochs=8, width=16, threads=1, baselines=False, quiet=True
     )
     assert (
         finished.metrics["models"]["cnn"]["test"]

@@ -29,7 +29,7 @@ def small(tmp_path):
 
 
 def on(small, run, *words):
-    return ["train", small, "--out", run, "--backbone", "mine", "--threads", "1", "--no-rivals", *words]
+    return ["train", small, "--out", run, "--backbone", "mine", "--threads", "1", "--no-baselines", *words]
 
 
 def test_a_sentence_encoder_is_tuned_and_answers(pellucid, small, tmp_path):
@@ -72,7 +72,7 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
         "bread": "Knead the dough with flour and salt",
     }
     data, run = table(tmp_path / "real.csv", texts, 40), tmp_path / "run"
-    words = ("--preset", "quick", "--threads", "1", "--no-rivals")
+    words = ("--preset", "quick", "--threads", "1", "--no-baselines")
     done = pellucid("train", data, "--out", run, *words)
     assert done.returncode == 0, done.stderr
     metrics = json.loads((run / "metrics.json").read_text())

@@ -15,7 +15,7 @@ from killing import KILL_IN_SAVE
 from pellucid.data import read_data
 from pellucid.settings import Settings
 
-QUICK = ("--preset", "quick", "--threads", "1", "--no-rivals")
+QUICK = ("--preset", "quick", "--threads", "1", "--no-baselines")
 SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "6", "--threads", "1")
 
 
@@ -122,7 +122,7 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, table
 
 def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     finished = package.train(
-        table, out=tmp_path / "python", preset="quick", threads=1, rivals=False, quiet=True
+        table, out=tmp_path / "python", preset="quick", threads=1, baselines=False, quiet=True
     )
     metrics = json.loads((run / "metrics.json").read_text())
     assert finished.metrics["models"]["bag"]["test"] == metrics["models"]["bag"]["test"]
@@ -160,9 +160,9 @@ def _finish(pellucid, words, run):
 
 
 def test_killed_inside_a_save_and_resumed_it_ends_in_the_same_bytes(pellucid, table, tmp_path):
-    words = ["train", str(table), "--out", str(tmp_path / "whole"), *SMALL_CNN, "--no-rivals"]
+    words = ["train", str(table), "--out", str(tmp_path / "whole"), *SMALL_CNN, "--no-baselines"]
     unbroken = _finish(pellucid, words, tmp_path / "whole")
-    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-rivals", "--resume"]
+    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
     for count in (9, 5):
         killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
         assert killed.returncode == -signal.SIGKILL
@@ -170,7 +170,7 @@ def test_killed_inside_a_save_and_resumed_it_ends_in_the_same_bytes(pellucid, ta
 
 
 def test_resumed_with_other_texts_is_refused(pellucid, table, tmp_path):
-    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-rivals", "--resume"]
+    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
     killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "9", *words], capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     words[1] = str(tmp_path / "other.csv")
@@ -180,7 +180,7 @@ def test_resumed_with_other_texts_is_refused(pellucid, table, tmp_path):
     assert "the data changed since the run was started (fingerprint was" in done.stderr
 
 
-def test_class_folders_of_files_with_rivals_and_folds(pellucid, mails, tmp_path):
+def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_path):
     for number, (text, label, _) in enumerate(mails[:300]):
         folder = tmp_path / "mails" / label
         folder.mkdir(parents=True, exist_ok=True)
@@ -189,9 +189,9 @@ def test_class_folders_of_files_with_rivals_and_folds(pellucid, mails, tmp_path)
     done = pellucid("train", place, "--out", out, "--preset", "quick", "--threads", "1", "--folds", "2")
     assert done.returncode == 0, done.stderr
     metrics = json.loads((out / "metrics.json").read_text())
-    rivals = {"majority", "logistic-regression", "svm", "random-forest"}
-    assert set(metrics["models"]) == {*rivals, "bag", "logistic-regression-on-bag", "svm-on-bag"}
-    assert set(metrics["folds"]["models"]) == {*rivals, "bag"}
+    baselines = {"majority", "logistic-regression", "svm", "random-forest"}
+    assert set(metrics["models"]) == {*baselines, "bag", "logistic-regression-on-bag", "svm-on-bag"}
+    assert set(metrics["folds"]["models"]) == {*baselines, "bag"}
     assert "TF-IDF" in metrics["label_errors"]["method"]
     assert metrics["models"]["svm"]["test"]["accuracy"]["value"] > 0.8
     for name in metrics["models"]:

@@ -25,7 +25,7 @@ OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 PARAMETERS = [
     row
     for row in ROWS
-    if (row.group != "data" and row.name not in ("rivals", "learning_curve", "folds", "from_", "rehearse"))
+    if (row.group != "data" and row.name not in ("baselines", "learning_curve", "folds", "from_", "rehearse"))
     or row.name == "image_size"
 ]
 

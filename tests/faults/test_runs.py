@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-SMALL = ("--width", "8", "--threads", "1", "--no-rivals")
+SMALL = ("--width", "8", "--threads", "1", "--no-baselines")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, d
         "24",
         "--threads",
         "1",
-        "--no-rivals",
+        "--no-baselines",
     ]
     process = _started(*words)
     _wait_for(run / "checkpoints" / "step-*", process)

@@ -70,7 +70,7 @@ def test_too_little_time_grants_nothing():
 
 
 def test_those_beside_a_network_leave_it_half_or_more():
-    settings = Settings(time_limit="100s", rivals=False)
+    settings = Settings(time_limit="100s", baselines=False)
     assert seconds_for_backbones(settings, 100.0, are_asked_for=True) == pytest.approx(97.0)
     assert seconds_for_backbones(settings, 100.0, are_asked_for=False) == pytest.approx(30.0)
     assert seconds_for_backbones(settings, 43.0, are_asked_for=False) == pytest.approx(20.0)

@@ -299,7 +299,7 @@ def test_what_vary_does_not_take(texts, message):
         ),
         ({"depth": [1, 2]}, {"model": "svm"}, r"variant depth=1: depth is about networks"),
         ({"depth": [1, 2]}, {"time_limit": "5m"}, r"--time-limit: .*give --epochs"),
-        ({"depth": [1, 2]}, {"rivals": False}, r"--rivals: compare trains what --vary names"),
+        ({"depth": [1, 2]}, {"baselines": False}, r"--baselines: compare trains what --vary names"),
         ({"depth": [1, 2]}, {"lerning_rate": 1}, r"unknown setting 'lerning_rate'"),
     ],
 )

@@ -55,12 +55,12 @@ def test_parts_too_small_to_learn_from_are_left_out(dataset):
     ("given", "wanted"),
     [
         ({}, True),
-        ({"rivals": False}, False),
-        ({"rivals": False, "learning_curve": True}, True),
+        ({"baselines": False}, False),
+        ({"baselines": False, "learning_curve": True}, True),
         ({"learning_curve": False}, False),
         ({"time_limit": "10m"}, False),
         ({"time_limit": "10m", "learning_curve": True}, True),
     ],
 )
-def test_the_curve_follows_the_rivals_but_for_a_time_limit(given, wanted):
+def test_the_curve_follows_the_baselines_but_for_a_time_limit(given, wanted):
     assert is_wanted(Settings(**given)) is wanted

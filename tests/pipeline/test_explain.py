@@ -32,7 +32,14 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
-    given = {"model": "mlp", "width": 16, "epochs": 1, "threads": 1, "rivals": False, "learning_curve": False}
+    given = {
+        "model": "mlp",
+        "width": 16,
+        "epochs": 1,
+        "threads": 1,
+        "baselines": False,
+        "learning_curve": False,
+    }
     train(data, out=out, quiet=True, **given)
     save(classical_model("svm", "pictures"), out / "models" / "svm", {})
     return out

@@ -19,7 +19,7 @@ def digits_npz(tmp_path_factory):
     return path
 
 
-GIVEN = {"model": "mlp", "rivals": False, "epochs": 6, "batch_size": 32, "threads": 1}
+GIVEN = {"model": "mlp", "baselines": False, "epochs": 6, "batch_size": 32, "threads": 1}
 
 
 def test_a_training_gone_wrong_is_told_in_metrics_report_and_one_line(digits_npz, tmp_path, capsys):

@@ -22,7 +22,7 @@ from runs_to_go_on import NEW, OLD, old_numbers, old_pictures, old_texts, write_
 from small_models import digits
 
 QUIET = Stages(quiet=True)
-SETTINGS = Settings(from_="old", threads=1, epochs=1, rivals=False)
+SETTINGS = Settings(from_="old", threads=1, epochs=1, baselines=False)
 
 
 def going_from(folder, settings=SETTINGS):

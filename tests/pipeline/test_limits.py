@@ -1,4 +1,4 @@
-"""How a time limit is shared out between the rivals and the network."""
+"""How a time limit is shared out between the baselines and the network."""
 
 import dataclasses
 import time
@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.classical import Budget
 from pellucid.pipeline.fitting import budget_within
-from pellucid.pipeline.limits import allotted, seconds_for_network, seconds_for_rivals
+from pellucid.pipeline.limits import allotted, seconds_for_network, seconds_for_baselines
 from pellucid.pipeline.preparation import Material
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
@@ -16,18 +16,18 @@ from pellucid.settings import Settings
 NAMES = ("majority", "logistic-regression", "svm", "random-forest")
 
 
-@pytest.mark.parametrize("rivals", [True, False])
-def test_a_learning_curve_under_a_limit_takes_its_time_from_the_training(rivals):
-    settings = Settings(time_limit="100s", rivals=rivals)
+@pytest.mark.parametrize("baselines", [True, False])
+def test_a_learning_curve_under_a_limit_takes_its_time_from_the_training(baselines):
+    settings = Settings(time_limit="100s", baselines=baselines)
     without = seconds_for_network(settings, 100.0)
-    curve = seconds_for_network(Settings(time_limit="100s", rivals=rivals, learning_curve=True), 100.0)
+    curve = seconds_for_network(Settings(time_limit="100s", baselines=baselines, learning_curve=True), 100.0)
     assert 85 < without < 100
     assert curve == pytest.approx(without / 2)
 
 
-def test_rivals_leave_the_network_less():
-    with_rivals = seconds_for_network(Settings(time_limit="100s"), 100.0)
-    assert with_rivals < seconds_for_network(Settings(time_limit="100s", rivals=False), 100.0)
+def test_baselines_leave_the_network_less():
+    with_baselines = seconds_for_network(Settings(time_limit="100s"), 100.0)
+    assert with_baselines < seconds_for_network(Settings(time_limit="100s", baselines=False), 100.0)
 
 
 def test_a_short_limit_is_not_eaten_up_by_what_is_set_aside():
@@ -35,21 +35,21 @@ def test_a_short_limit_is_not_eaten_up_by_what_is_set_aside():
 
 
 @pytest.mark.parametrize(("left", "seconds"), [(95.0, 30.0), (59.0, 25.0), (9.0, 0.0), (-5.0, 0.0)])
-def test_rivals_shrink_where_reading_took_long(left, seconds):
-    assert seconds_for_rivals(Settings(time_limit="100s"), left) == pytest.approx(seconds)
+def test_baselines_shrink_where_reading_took_long(left, seconds):
+    assert seconds_for_baselines(Settings(time_limit="100s"), left) == pytest.approx(seconds)
 
 
 def _stages(spent: float) -> Stages:
     return Stages(began=time.monotonic() - spent)
 
 
-def test_all_rivals_are_trained_where_there_is_time(capsys):
+def test_all_baselines_are_trained_where_there_is_time(capsys):
     found = allotted(NAMES, Settings(time_limit="60s"), {}, _stages(5.0))
     assert found == (NAMES, 18.0)
     assert capsys.readouterr().err == ""
 
 
-def test_slow_rivals_are_left_out_where_reading_took_most_of_the_limit(capsys):
+def test_slow_baselines_are_left_out_where_reading_took_most_of_the_limit(capsys):
     found = allotted(NAMES, Settings(time_limit="30s"), {}, _stages(22.0))
     assert found.names == NAMES[:2]
     assert 0 < found.seconds < 4
@@ -58,7 +58,7 @@ def test_slow_rivals_are_left_out_where_reading_took_most_of_the_limit(capsys):
     assert "of 30s; svm and random-forest are left out, so that there is time for the network" in said
 
 
-def test_a_resumed_run_trains_the_rivals_that_were_chosen_before():
+def test_a_resumed_run_trains_the_baselines_that_were_chosen_before():
     settings = Settings(time_limit="30s")
     before = allotted(NAMES, settings, {}, _stages(22.0))
     assert allotted(NAMES, settings, before.to_json(), _stages(0.0)) == before
@@ -77,7 +77,7 @@ def _pictures(side: int, channels: int, count: int = 4_000) -> Material:
     return Material(inputs, labels, everything, everything[:0], tuple("abcdefghij"))
 
 
-def test_larger_pictures_and_one_thread_leave_the_rivals_less():
+def test_larger_pictures_and_one_thread_leave_the_baselines_less():
     two = Settings(time_limit="60s", threads=2)
     assert budget_within(two, _pictures(28, 1)) == Budget()
     small = budget_within(two, _pictures(28, 1), seconds=5.0)

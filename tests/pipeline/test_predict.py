@@ -11,7 +11,7 @@ from PIL import Image
 import pellucid
 from number_models import classical_model, number_model
 from pellucid.bundle import ClassicalModel, save
-from pellucid.classical import Lesson, fit_rival
+from pellucid.classical import Lesson, fit_baseline
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
 from pellucid.pipeline.predict import predict
 from pellucid.settings import Settings
@@ -318,7 +318,7 @@ def test_a_model_on_a_networks_hidden_layer(tmp_path):
     network = trained_model()
     hidden = network.transform(PIXELS[:400])
     lesson = Lesson(hidden, LABELS[:400], np.arange(300), np.arange(300, 400), 10, kind="network")
-    fitted = fit_rival("logistic-regression", lesson, seed=0, threads=1)
+    fitted = fit_baseline("logistic-regression", lesson, seed=0, threads=1)
     model = ClassicalModel(
         fitted.predictor, "network", CLASSES, preprocessing=network.preprocessing, network=network.network
     )

@@ -54,8 +54,8 @@ ERROR = {"value": 12.34, "low": 11.2, "high": 13.5}
 
 def test_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    rival = entry({"accuracy": {"value": 0.8, "low": 0.78, "high": 0.82}}, saw_fewer=True)
-    run = made(tmp_path / "my run", {"cnn": entry({"accuracy": ACCURACY}), "svm": rival})
+    baseline = entry({"accuracy": {"value": 0.8, "low": 0.78, "high": 0.82}}, saw_fewer=True)
+    run = made(tmp_path / "my run", {"cnn": entry({"accuracy": ACCURACY}), "svm": baseline})
     sentence = "cnn names 93.6 % of 2,000 test pictures right (95 % interval 93.1 to 94.1 %)."
     assert run.verdict == sentence
     assert repr(run) == f"Run({str(tmp_path / 'my run')!r}): {sentence}"

@@ -20,7 +20,7 @@ def test_threads_bind_every_part_of_a_run_and_are_given_back(tmp_path, monkeypat
     torch.set_num_threads(3)
     try:
         photos = class_folders(tmp_path / "data", count=20, side=16)
-        train(photos, out=tmp_path / "run", epochs=1, threads=2, rivals=False, quiet=True)
+        train(photos, out=tmp_path / "run", epochs=1, threads=2, baselines=False, quiet=True)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)

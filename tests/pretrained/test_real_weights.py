@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from encoding.written import ODD, any_texts
 from pellucid.bundle import ClassicalModel, TextModel, load, save
 from pellucid.bundle.answering_texts import answer_texts
-from pellucid.classical import Lesson, fit_rival
+from pellucid.classical import Lesson, fit_baseline
 from pellucid.classical.budget import Budget
 from pellucid.data.texts import Texts
 from pellucid.errors import UsageError
@@ -105,7 +105,7 @@ def test_six_sentences_are_enough_and_the_folder_says_the_same(minilm: TextBackb
         inputs=features, labels=np.array([0, 0, 0, 1, 1, 1]), train=order[:4], validation=order[4:],
         classes=2, kind="network",
     )  # fmt: skip
-    fitted = fit_rival("logistic-regression", lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
+    fitted = fit_baseline("logistic-regression", lesson, seed=0, threads=1, budget=Budget.shrunk(0.1))
     model = ClassicalModel(
         fitted.predictor, fitted.features, tuple(ABOUT), preprocessing=None, network=network,
         encoder=minilm.encoder,

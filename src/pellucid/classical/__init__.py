@@ -1,4 +1,4 @@
-"""Classical rivals of the networks: good features, scikit-learn to learn, plain arrays to answer.
+"""Classical baselines of the networks: good features, scikit-learn to learn, plain arrays to answer.
 
 scikit-learn is imported by the functions that learn and by nothing else, so that a saved model answers
 without it.
@@ -8,15 +8,15 @@ from pellucid.classical.budget import Budget
 from pellucid.classical.features import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
 from pellucid.classical.lesson import Configuration, Fitted, Lesson
 from pellucid.classical.predictors import PREDICTORS, Predictor
-from pellucid.classical.rivals import (
+from pellucid.classical.baselines import (
     NUMBER_ON_NETWORK,
-    NUMBER_RIVALS,
+    NUMBER_BASELINES,
     ON_NETWORK,
-    RIVALS,
-    Rival,
-    fit_rival,
+    BASELINES,
+    Baseline,
+    fit_baseline,
 )
-from pellucid.classical.text_rivals import LINEAR_OF_TEXTS, TEXT_NUMBER_RIVALS, TEXT_RIVALS
+from pellucid.classical.text_baselines import LINEAR_OF_TEXTS, TEXT_NUMBER_BASELINES, TEXT_BASELINES
 from pellucid.classical.texts import TF_IDF
 
 __all__ = [
@@ -24,12 +24,12 @@ __all__ = [
     "HIDDEN",
     "LINEAR_OF_TEXTS",
     "NUMBER_ON_NETWORK",
-    "NUMBER_RIVALS",
+    "NUMBER_BASELINES",
     "ON_NETWORK",
     "PREDICTORS",
-    "RIVALS",
-    "TEXT_NUMBER_RIVALS",
-    "TEXT_RIVALS",
+    "BASELINES",
+    "TEXT_NUMBER_BASELINES",
+    "TEXT_BASELINES",
     "TF_IDF",
     "VALUES",
     "Budget",
@@ -38,8 +38,8 @@ __all__ = [
     "Fitted",
     "Lesson",
     "Predictor",
-    "Rival",
+    "Baseline",
     "extract",
     "feature_length",
-    "fit_rival",
+    "fit_baseline",
 ]

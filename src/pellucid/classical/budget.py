@@ -28,7 +28,7 @@ _SCREENING_PART = 4
 class Budget:
     """Bounds of what each classical model may see, try and store.
 
-    As it stands, all rivals together cost about as much as the network of the preset `standard`.
+    As it stands, all baselines together cost about as much as the network of the preset `standard`.
 
     Attributes:
         examples: training examples that a model may see; where there are more, so many are drawn.

@@ -237,7 +237,7 @@ class Fitted:
     """A trained classical model.
 
     Attributes:
-        name: as in `RIVALS` or `NUMBER_RIVALS`.
+        name: as in `BASELINES` or `NUMBER_BASELINES`.
         predictor: what answers.
         features: what it sees.
         configurations: what was compared; none where there was nothing to choose, or too little to

@@ -8,7 +8,7 @@ from pellucid.cli.flags import add_flag, settings_given
 from pellucid.errors import UsageError
 from pellucid.settings import ROWS
 
-_LEFT_OUT = ("time_limit", "rivals", "learning_curve", "folds")
+_LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds")
 
 
 def add_parser(subparsers: Any) -> None:

@@ -18,8 +18,8 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a network and its rivals on labelled pictures or texts",
-        description="Check the data, split it, train a network and its classical rivals, recommend one by "
+        help="train a network and its baselines on labelled pictures or texts",
+        description="Check the data, split it, train a network and its classical baselines, recommend one by "
         "the validation data, test each once and write a report.",
     )
     parser.add_argument(

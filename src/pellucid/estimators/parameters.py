@@ -23,12 +23,12 @@ class Parameters:
     Attributes:
         TARGET: what the setting of that name says of the labels.
         NETWORKS: networks that can learn from such inputs.
-        RIVALS: classical models that can learn such labels.
+        BASELINES: classical models that can learn such labels.
     """  # noqa: DOC601, DOC603  the settings table explains the others
 
     TARGET: ClassVar[str | None] = "number"
     NETWORKS: ClassVar[tuple[str, ...]] = ()
-    RIVALS: ClassVar[tuple[str, ...]] = ("mean", "ridge", "svm", "random-forest")
+    BASELINES: ClassVar[tuple[str, ...]] = ("mean", "ridge", "svm", "random-forest")
 
     model: str = "auto"
     backbone: str | None = None
@@ -71,7 +71,7 @@ class ClassParameters(Parameters):
     """Those that only classes have beside them."""
 
     TARGET: ClassVar[str | None] = None
-    RIVALS: ClassVar[tuple[str, ...]] = ("majority", "logistic-regression", "svm", "random-forest")
+    BASELINES: ClassVar[tuple[str, ...]] = ("majority", "logistic-regression", "svm", "random-forest")
 
     loss: str | None = None
     label_smoothing: float | None = None
@@ -148,7 +148,7 @@ def documented(estimator: Estimator) -> Estimator:
 def _meaning(row: Row, estimator: "type[Parameters]") -> str:
     choices = row.choices
     if row.name == "model":
-        choices = ("auto", *estimator.NETWORKS, *estimator.RIVALS)
+        choices = ("auto", *estimator.NETWORKS, *estimator.BASELINES)
     shown = f" ({', '.join(choices)})" if choices else ""
     more = ", or a weight for each class, as a dict" if row.name == "class_weight" else ""
     return f"{row.meaning}{shown}{more}. Default: {row.default!r}."

@@ -16,7 +16,7 @@ from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.on_backbone import Built
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.preparation import material_of
-from pellucid.pipeline.rivals import has_rivals, rival_names
+from pellucid.pipeline.baselines import has_baselines, baseline_names
 from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.stand_ins import judge_detectors
 from pellucid.pipeline.suspects import find_suspects
@@ -55,7 +55,7 @@ def conclude(
         entrants = with_detectors(entrants, material_of(dataset), settings.seed)
     recommendation = recommended_on(going, entrants, dataset, settings)
     curve = None
-    if is_wanted(settings) and (network is not None or has_rivals(settings, dataset)):
+    if is_wanted(settings) and (network is not None or has_baselines(settings, dataset)):
         curve = draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
     names = _trained_by_folds(settings, network, dataset)
     folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
@@ -114,7 +114,7 @@ def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
 
 
 def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
-    """The classical models to train: one alone, the network's rivals, or none.
+    """The classical models to train: one alone, the network's baselines, or none.
 
     Args:
         settings: what the user asked for.
@@ -125,11 +125,11 @@ def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
     """
     if settings.model in CLASSICAL:
         return (settings.model,)
-    return rival_names(dataset) if has_rivals(settings, dataset) else ()
+    return baseline_names(dataset) if has_baselines(settings, dataset) else ()
 
 
 def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Dataset) -> tuple[str, ...]:
-    """The models that cross-validation trains anew: the network and its rivals, or one alone."""
+    """The models that cross-validation trains anew: the network and its baselines, or one alone."""
     names = [] if network is None else [network.plan.name]
     if settings.builds_on_backbone:
         names = [str(settings.backbone)]

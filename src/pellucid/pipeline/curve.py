@@ -1,4 +1,4 @@
-"""The learning curve: the best rival, or the network too, trained again on parts of the training split."""
+"""The learning curve: the best baseline, or the network too, trained again on parts of the training split."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ def is_wanted(settings: Settings) -> bool:
     """Whether a learning curve is drawn.
 
     Args:
-        settings: what the user asked for; the default follows the rivals, and leaves the curve
+        settings: what the user asked for; the default follows the baselines, and leaves the curve
             out under a time limit.
 
     Returns:
@@ -39,7 +39,7 @@ def is_wanted(settings: Settings) -> bool:
     """
     if settings.learning_curve is not None:
         return settings.learning_curve
-    return settings.rivals and parse_duration(settings.time_limit) is None
+    return settings.baselines and parse_duration(settings.time_limit) is None
 
 
 def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
@@ -73,7 +73,7 @@ def draw_curve(
 ) -> LearningCurve | None:
     """Train on parts of the training split and score on validation.
 
-    The best rival stands for all by default, since it takes seconds; the network too is trained on
+    The best baseline stands for all by default, since it takes seconds; the network too is trained on
     the parts where the curve was asked for, with what its rules give to so many examples.
 
     Args:
@@ -99,7 +99,7 @@ def draw_curve(
             if network is not None and name == network.plan.name:
                 smaller = [_network_on(each, network, dataset, settings) for each in subsets]
             else:
-                smaller = [_rival_on(each, name, dataset, settings) for each in subsets]
+                smaller = [_baseline_on(each, name, dataset, settings) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
         curve = learning_curve(
             dataset.labels[dataset.validation], said, _subject(said, recommended), settings.seed
@@ -112,7 +112,7 @@ def draw_curve(
 def _drawn(
     entrants: Sequence[Entrant], recommended: str, network: Planned | None, dataset: Dataset
 ) -> Sequence[str]:
-    """The network, the best rival by accuracy (smallest error), and the recommended one if it is a rival."""
+    """The network, the best baseline by accuracy (smallest error), and the recommended one if it is a baseline."""
     classical = [
         each.name
         for each in entrants
@@ -159,7 +159,9 @@ def _network_on(
     return len(train), _predicted(answers(model, dataset, dataset.validation))
 
 
-def _rival_on(train: np.ndarray, name: str, dataset: Dataset, settings: Settings) -> tuple[int, np.ndarray]:
+def _baseline_on(
+    train: np.ndarray, name: str, dataset: Dataset, settings: Settings
+) -> tuple[int, np.ndarray]:
     """A classical model trained on a part, and its answers on validation."""
     material = dataclasses.replace(material_of(dataset), train=train)
     fitted, model = fit_classical(name, material, settings, budget_within(settings, material_of(dataset)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.bundle import ClassicalModel, Model
-from pellucid.classical import Budget, Fitted, Lesson, fit_rival
+from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
 from pellucid.data.texts import Texts
 from pellucid.pipeline.fitting_backbone import fit_on_backbone
 from pellucid.pipeline.plan import make_plan
@@ -30,7 +30,7 @@ _FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
 _SECONDS_A_BYTE = 2e-6
 _LEAST_GRANTED = 0.1
 SHARE_OF_LIMIT = 0.3
-"""Of a time limit, what all rivals together may take."""
+"""Of a time limit, what all baselines together may take."""
 LEAST_SHARE = 0.1
 """Of a time limit, what training a network gets in any case, even where the time is up before."""
 
@@ -108,7 +108,7 @@ def fit_classical(
     Returns:
         How it was fitted, and the model.
     """
-    fitted = fit_rival(
+    fitted = fit_baseline(
         name,
         lesson or lesson_of(material),
         seed=settings.seed,
@@ -139,9 +139,9 @@ def lesson_of(material: Material) -> Lesson:
 
 
 def budget_within(settings: Settings, material: Material, seconds: float | None = None) -> Budget:
-    """The rivals' budget: counts that follow from the settings and the data, never from the clock.
+    """The baselines' budget: counts that follow from the settings and the data, never from the clock.
 
-    Under a time limit the rivals may take three tenths of it, going by what they took on two cores on
+    Under a time limit the baselines may take three tenths of it, going by what they took on two cores on
     Fashion-MNIST, twice as much for each larger picture in colour, or for each byte of the bundled mails.
 
     Args:
@@ -161,7 +161,7 @@ def budget_within(settings: Settings, material: Material, seconds: float | None 
 
 
 def _expected(material: Material, threads: int) -> float:
-    """Seconds that all rivals together may take."""
+    """Seconds that all baselines together may take."""
     inputs, train = material.inputs, material.train
     if isinstance(inputs, Texts):
         return _SECONDS_A_BYTE * float((inputs.offsets[train + 1] - inputs.offsets[train]).sum())

@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.arithmetic import log_loss
 from pellucid.bundle import Model
-from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Lesson, fit_rival
+from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Lesson, fit_baseline
 from pellucid.classical.scoring import score
 from pellucid.networks import Network
 from pellucid.pipeline.backbone_limits import granted_to, measured, require_time
@@ -111,7 +111,7 @@ def _simple(
     )
     found: dict[str, tuple[Model, Reached]] = {}
     for name in NUMBER_ON_NETWORK if material.is_numbers else ON_NETWORK:
-        fitted = fit_rival(
+        fitted = fit_baseline(
             name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
         )
         said = fitted.predictor.predict(features.of(validation))

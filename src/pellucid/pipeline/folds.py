@@ -48,7 +48,7 @@ def cross_validate(
     Args:
         dataset: the data.
         settings: what the user asked for; `folds` says how many.
-        names: the network and its classical rivals, simplest first.
+        names: the network and its classical baselines, simplest first.
         checkpoints: folder in which finished trainings are kept.
         stages: shows a line for each model.
 

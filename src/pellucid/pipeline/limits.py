@@ -1,6 +1,6 @@
-"""How a run shares out its time limit: so much for the rivals, the rest for the network, never nothing.
+"""How a run shares out its time limit: so much for the baselines, the rest for the network, never nothing.
 
-The clock is read before the rivals, before pretrained backbones and before the network. What follows from it
+The clock is read before the baselines, before pretrained backbones and before the network. What follows from it
 is written to `config.json` as counts and seconds, which a resumed run takes over.
 """
 
@@ -21,15 +21,15 @@ from pellucid.pipeline.scene import Scene
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings, parse_duration
 
-_RESERVE_SECONDS, _RESERVE_FOR_RIVALS = 3.0, 6.0
+_RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 6.0
 _MOST_RESERVED = 0.2
-_LEAST_FOR_ALL_RIVALS = 4.0
-_QUICK_RIVALS = 2
-_KEY = "rivals_within_limit"
+_LEAST_FOR_ALL_BASELINES = 4.0
+_QUICK_BASELINES = 2
+_KEY = "baselines_within_limit"
 
 
 class Allotted(NamedTuple):
-    """What the rivals get.
+    """What the baselines get.
 
     Attributes:
         names: of the models to train, simplest first.
@@ -53,13 +53,13 @@ def allotted(
     stages: Stages,
     set_aside: float = 0.0,
 ) -> Allotted:
-    """Share out a time limit before the first rival is trained.
+    """Share out a time limit before the first baseline is trained.
 
-    The rivals get three tenths of the limit, or half of what is left where reading and planning took
+    The baselines get three tenths of the limit, or half of what is left where reading and planning took
     long. Where that is less than 4 s, only the simplest two are trained.
 
     Args:
-        names: of all rivals, simplest first.
+        names: of all baselines, simplest first.
         settings: for the limit.
         config: of the run; one being resumed holds what was decided.
         stages: says what is left out, and knows when the run began.
@@ -75,9 +75,9 @@ def allotted(
     if kept is not None:
         return Allotted(tuple(kept["names"]), float(kept["seconds"]))
     spent = time.monotonic() - stages.began
-    seconds = round(seconds_for_rivals(settings, limit - spent - set_aside), 1)
-    first, late = tuple(names[:_QUICK_RIVALS]), names[_QUICK_RIVALS:]
-    if seconds >= _LEAST_FOR_ALL_RIVALS or not late:
+    seconds = round(seconds_for_baselines(settings, limit - spent - set_aside), 1)
+    first, late = tuple(names[:_QUICK_BASELINES]), names[_QUICK_BASELINES:]
+    if seconds >= _LEAST_FOR_ALL_BASELINES or not late:
         return Allotted(tuple(names), seconds)
     stages.paragraph(
         f"warning: reading and planning took {spent:.1f} s of {settings.time_limit}; "
@@ -196,8 +196,8 @@ def within_limit(
     return network, config
 
 
-def seconds_for_rivals(settings: Settings, left: float) -> float:
-    """What the rivals may take of the seconds left.
+def seconds_for_baselines(settings: Settings, left: float) -> float:
+    """What the baselines may take of the seconds left.
 
     Args:
         settings: for the limit and for what comes after training.
@@ -229,7 +229,7 @@ def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: boo
 
     Args:
         settings: for the limit and for what comes after them.
-        left: seconds of the limit after the rivals.
+        left: seconds of the limit after the baselines.
         are_asked_for: whether one is the run's network; those beside one leave it half or more.
 
     Returns:
@@ -241,6 +241,6 @@ def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: boo
 
 
 def _reserved(settings: Settings, limit: float) -> float:
-    """Seconds for what comes after the network: 3, with rivals 9, never more than a fifth of the limit."""
-    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_RIVALS if settings.rivals else 0.0)
+    """Seconds for what comes after the network: 3, with baselines 9, never more than a fifth of the limit."""
+    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_BASELINES if settings.baselines else 0.0)
     return min(reserve, _MOST_RESERVED * limit)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_rival
+from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_baseline
 from pellucid.data import Dataset
 from pellucid.pipeline.entrants import Entrant, Stored, on_validation, with_validation
 from pellucid.pipeline.features import Features
@@ -81,7 +81,7 @@ def simple_models(
     found = []
     names, left_out = _affordable(len(dataset.classes))
     for name in names:
-        fitted = fit_rival(
+        fitted = fit_baseline(
             name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
         )
         found.append(_standing_on(network, fitted, features, dataset))

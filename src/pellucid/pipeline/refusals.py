@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.classical import NUMBER_RIVALS, RIVALS
+from pellucid.classical import NUMBER_BASELINES, BASELINES
 from pellucid.errors import UsageError
 from pellucid.settings import (
     CLASSICAL,
@@ -69,7 +69,7 @@ def require_fitting_model(settings: Settings, *, is_numbers: bool) -> None:
     """
     if settings.model not in CLASSICAL:
         return
-    fitting = NUMBER_RIVALS if is_numbers else RIVALS
+    fitting = NUMBER_BASELINES if is_numbers else BASELINES
     if settings.model not in fitting:
         wanted, other = ("numbers", "classes") if is_numbers else ("classes", "numbers")
         raise UsageError(

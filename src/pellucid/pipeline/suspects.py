@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.classical import Lesson, extract, fit_rival
+from pellucid.classical import Lesson, extract, fit_baseline
 from pellucid.data import Dataset
 from pellucid.data.texts import Texts
 from pellucid.evaluation import label_errors
@@ -35,7 +35,7 @@ def find_suspects(
     """Look for wrong labels in every split by confident learning.
 
     Validation and test examples are judged by the recommended model, which did not learn from
-    them. Training examples are judged, where rivals are trained, by logistic regression on
+    them. Training examples are judged, where baselines are trained, by logistic regression on
     histograms of oriented gradients, or on TF-IDF of texts, three times trained on two thirds and asked
     about the rest.
 
@@ -43,7 +43,7 @@ def find_suspects(
         dataset: the data.
         judge: the recommended model.
         test: its probabilities on the test split.
-        settings: seed, threads and whether rivals are trained.
+        settings: seed, threads and whether baselines are trained.
         stages: shows what is done.
 
     Returns:
@@ -52,7 +52,7 @@ def find_suspects(
     held_out = np.concatenate([dataset.validation, dataset.test])
     found = [(held_out, np.concatenate([judge.validation, test]))]
     method = f"Validation and test examples were judged by {judge.name}, which did not learn from them."
-    if settings.rivals:
+    if settings.baselines:
         with stages.stage("judging the labels of the training examples"):
             found.append(_cross_fitted(dataset, settings))
         share = "" if len(dataset.train) <= _MOST_EXAMINED else f" (of {_MOST_EXAMINED:,}, drawn by chance)"
@@ -88,7 +88,7 @@ def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.
         asked = places % _FOLDS == fold
         kind = "texts" if dataset.is_texts else "values"
         lesson = Lesson(seen, labels, places[~asked], places[:0], len(dataset.classes), kind=kind)
-        fitted = fit_rival(_JUDGE, lesson, seed=settings.seed, threads=choose_threads(settings))
+        fitted = fit_baseline(_JUDGE, lesson, seed=settings.seed, threads=choose_threads(settings))
         features = seen[asked] if fitted.tfidf is None else fitted.tfidf.transform(seen[asked])
         probabilities[asked] = fitted.predictor.predict(features)
     return positions, probabilities

@@ -28,7 +28,7 @@ from pellucid.pipeline.plan import require_same, versions
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.results import write_results
-from pellucid.pipeline.rivals import has_rivals, train_rivals
+from pellucid.pipeline.baselines import has_baselines, train_baselines
 from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.scene import Scene
@@ -49,7 +49,7 @@ def train(
     began: float | None = None,
     **given: Any,
 ) -> Run:
-    """Check the data, split it, train a network and its classical rivals, test them once, report.
+    """Check the data, split it, train a network and its classical baselines, test them once, report.
 
     Args:
         data: DATA: a folder, a table, an IDX folder, an `.npz` file or `sample:fashion`.
@@ -107,11 +107,13 @@ def _work(
     config = dict(former or configuration(place, scene, network, given, backbones, going))
     if former is None:
         folder.write_json("config.json", config)
-    rivals, config = _allotted(network, backbones, costs, config, scene)
+    baselines, config = _allotted(network, backbones, costs, config, scene)
     make_folder(folder.checkpoints)
     if going is not None:
         keep(going.start, folder.checkpoints)
-    entrants = train_rivals(rivals.names, dataset, settings, folder.checkpoints, stages, rivals.seconds)
+    entrants = train_baselines(
+        baselines.names, dataset, settings, folder.checkpoints, stages, baselines.seconds
+    )
     backbones, config = share_out(backbones, costs, config, scene)
     built = [build_on(choice, scene) for choice in backbones]
     network, config, neural = _train_neural(network, backbones, config, scene)
@@ -153,11 +155,11 @@ def _allotted(
     if network is None and not backbones:
         return Allotted(names, None), config
     needed = sum(each.needed(each.least) for each in costs) if settings.builds_on_backbone else 0.0
-    rivals = allotted(names, settings, config, stages, needed)
-    if rivals.seconds is not None:
-        config = {**config, **rivals.to_json()}
+    baselines = allotted(names, settings, config, stages, needed)
+    if baselines.seconds is not None:
+        config = {**config, **baselines.to_json()}
         folder.write_json("config.json", config)
-    return rivals, config
+    return baselines, config
 
 
 def _train_neural(
@@ -170,7 +172,7 @@ def _train_neural(
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
     network, config = within_limit(folder, network, dataset, config, stages, set_aside)
     entrants = [train_network(folder, network, dataset, config["data"], stages)]
-    if has_rivals(settings, dataset):
+    if has_baselines(settings, dataset):
         entrants += on_network(dataset, entrants[-1], settings, stages)
     return network, config, entrants
 

@@ -27,7 +27,7 @@ OF_NETWORKS = frozenset(
 
 _NOT_GIVEN = {
     "time_limit": "compare trains every variant for the steps its settings ask for; give --epochs",
-    "rivals": "compare trains what --vary names, such as --vary model=cnn,svm",
+    "baselines": "compare trains what --vary names, such as --vary model=cnn,svm",
     "learning_curve": "belongs to train",
     "from_": "belongs to train: compare trains every variant afresh; leave it out",
     "rehearse": "belongs to --from, and compare trains every variant afresh; leave it out",

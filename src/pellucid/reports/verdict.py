@@ -31,7 +31,7 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Rival:
+class Baseline:
     """The model that most readers will ask about beside the recommended one.
 
     Attributes:
@@ -71,7 +71,7 @@ class Verdict:
         tested: test examples.
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
-        rival: the model to be named beside it, or `None`.
+        baseline: the model to be named beside it, or `None`.
     """
 
     model: str
@@ -89,7 +89,7 @@ class Verdict:
     tested: int
     leaked: int
     reason: str
-    rival: Rival | None
+    baseline: Baseline | None
 
 
 def judge(facts: ReportFacts) -> Verdict:
@@ -126,11 +126,11 @@ def judge(facts: ReportFacts) -> Verdict:
         tested=facts.tested,
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
-        rival=rival(facts),
+        baseline=baseline(facts),
     )
 
 
-def rival(facts: ReportFacts) -> Rival | None:
+def baseline(facts: ReportFacts) -> Baseline | None:
     """Choose the model to be named beside the recommended one.
 
     Args:
@@ -158,7 +158,7 @@ def rival(facts: ReportFacts) -> Rival | None:
         return None
     compared = pairings(facts, facts.metrics.get("comparisons"))
     pair = next((each for each in compared.first if each.second == chosen), None) if compared else None
-    return Rival(
+    return Baseline(
         chosen,
         chosen == network,
         scores[chosen],

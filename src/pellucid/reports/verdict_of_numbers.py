@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots import Ruler, ruler
-from pellucid.reports.verdict import Rival, rival
+from pellucid.reports.verdict import Baseline, baseline
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
@@ -55,7 +55,7 @@ class NumberVerdict:
         tested: test examples.
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
-        rival: the model to be named beside it, or `None`.
+        baseline: the model to be named beside it, or `None`.
     """
 
     model: str
@@ -75,7 +75,7 @@ class NumberVerdict:
     tested: int
     leaked: int
     reason: str
-    rival: Rival | None
+    baseline: Baseline | None
 
 
 def judge_numbers(facts: ReportFacts) -> NumberVerdict:
@@ -110,7 +110,7 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         tested=len(truth) or facts.data_count("test"),
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
-        rival=rival(facts),
+        baseline=baseline(facts),
     )
 
 

@@ -168,12 +168,12 @@ class Settings:
         choices=("auto", "fp32", "bf16"),
     )
     device: str = row("auto", "run", "Where to train", choices=("auto", "cpu", "cuda", "mps"))
-    rivals: bool = row(True, "run", "Train the classical models beside the network")
+    baselines: bool = row(True, "run", "Train the classical models beside the network")
     learning_curve: bool | None = row(
         None,
         "run",
         "Train on parts of the training split too, to see whether more data would help; "
-        "default: the best rival alone, where rivals are trained and no time limit is given",
+        "default: the best baseline alone, where baselines are trained and no time limit is given",
     )
     folds: int | None = row(
         None, "run", "Cross-validate on so many folds too, for small data; default: off", low=2, high=50

@@ -102,13 +102,13 @@ def _forest(lesson: Lesson, budget: Budget) -> list[Trial]:
 LINEAR_OF_TEXTS = ("svm", "logistic-regression", "ridge")
 """Linear models of the same n-grams, none simpler than another; the machine usually serves texts best."""
 
-TEXT_RIVALS: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
+TEXT_BASELINES: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
     "majority": _constant,
     "svm": _linear(_MACHINES),
     "logistic-regression": _linear(_LOGISTIC),
     "random-forest": _forest,
 }
-TEXT_NUMBER_RIVALS: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
+TEXT_NUMBER_BASELINES: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
     "mean": _constant,
     "svm": _linear(_NUMBER_MACHINES),
     "ridge": _linear(_RIDGES),

@@ -8,10 +8,10 @@ import numpy as np
 
 from pellucid.bundle import ClassicalModel, load_any, save
 from pellucid.classical import (
-    NUMBER_RIVALS,
-    RIVALS,
-    TEXT_NUMBER_RIVALS,
-    TEXT_RIVALS,
+    NUMBER_BASELINES,
+    BASELINES,
+    TEXT_NUMBER_BASELINES,
+    TEXT_BASELINES,
     Configuration,
     Fitted,
 )
@@ -27,7 +27,7 @@ from pellucid.settings import Settings
 _FITTED = "fitted.json"
 
 
-def has_rivals(settings: Settings, dataset: Dataset) -> bool:
+def has_baselines(settings: Settings, dataset: Dataset) -> bool:
     """Whether classical models stand beside the network.
 
     Args:
@@ -37,10 +37,10 @@ def has_rivals(settings: Settings, dataset: Dataset) -> bool:
     Returns:
         True where they do.
     """
-    return settings.rivals and (dataset.is_numbers or len(np.unique(dataset.labels[dataset.train])) > 1)
+    return settings.baselines and (dataset.is_numbers or len(np.unique(dataset.labels[dataset.train])) > 1)
 
 
-def rival_names(dataset: Dataset) -> tuple[str, ...]:
+def baseline_names(dataset: Dataset) -> tuple[str, ...]:
     """The classical models that stand against a network, simplest first.
 
     Args:
@@ -50,11 +50,11 @@ def rival_names(dataset: Dataset) -> tuple[str, ...]:
         Names.
     """
     if dataset.is_texts:
-        return tuple(TEXT_NUMBER_RIVALS if dataset.is_numbers else TEXT_RIVALS)
-    return tuple(NUMBER_RIVALS if dataset.is_numbers else RIVALS)
+        return tuple(TEXT_NUMBER_BASELINES if dataset.is_numbers else TEXT_BASELINES)
+    return tuple(NUMBER_BASELINES if dataset.is_numbers else BASELINES)
 
 
-def train_rivals(
+def train_baselines(
     names: Sequence[str],
     dataset: Dataset,
     settings: Settings,
@@ -80,7 +80,7 @@ def train_rivals(
     material = material_of(dataset)
     lesson = lesson_of(material)
     budget = budget_within(settings, material, seconds)
-    kept = checkpoints / "rivals"
+    kept = checkpoints / "baselines"
     make_folder(kept)
     found = []
     for name in names:

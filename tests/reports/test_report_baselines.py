@@ -12,7 +12,7 @@ from pellucid.reports import ReportFacts, entries, render
 from pellucid.reports.numbers import Score
 from pellucid.reports.paired import pairings
 from pellucid.reports.sections import folds, models
-from pellucid.reports.verdict import judge, rival
+from pellucid.reports.verdict import judge, baseline
 from reports.report_page import Page
 from reports.rich_facts import made_folds
 
@@ -30,7 +30,7 @@ def page(rich_facts: ReportFacts) -> Page:
     return Page(render(rich_facts))
 
 
-def test_the_verdict_names_model_score_leaks_rival_and_reason(page: Page, rich_facts: ReportFacts) -> None:
+def test_the_verdict_names_model_score_leaks_baseline_and_reason(page: Page, rich_facts: ReportFacts) -> None:
     assert "cnn named 95.3 % of 697 unseen pictures right, but 12 of them also stand in its" in page.text
     assert "Recommended: cnn. Test accuracy 0.953 [0.934, 0.966]; 0.952" in page.text
     assert "without the leaked pictures" in page.text
@@ -51,15 +51,15 @@ def test_without_a_real_difference_the_choice_is_not_defended(rich_facts: Report
         "a": "cnn", "b": "svm", "accuracy_difference": {"value": 0.02, "low": -0.01, "high": 0.05},
         "p_value": 0.01, "p_value_holm": 0.21, "verdict": "no real difference between cnn and svm",
     }  # fmt: skip
-    found = rival(with_metrics(rich_facts, recommended="svm", comparisons=[comparison]))
+    found = baseline(with_metrics(rich_facts, recommended="svm", comparisons=[comparison]))
     assert found is not None
     assert (found.name, found.is_network, found.is_better) == ("cnn", True, False)
-    real = rival(
+    real = baseline(
         with_metrics(rich_facts, recommended="svm", comparisons=[{**comparison, "p_value_holm": 0.05}])
     )
     assert real is not None
     assert real.is_better
-    turned = rival(
+    turned = baseline(
         with_metrics(rich_facts, recommended="cnn", comparisons=[{**comparison, "p_value_holm": 0.05}])
     )
     assert turned is not None

@@ -1,8 +1,8 @@
-"""Time, accuracy and size of every classical rival on the full Fashion-MNIST, or on the bundled sample.
+"""Time, accuracy and size of every classical baseline on the full Fashion-MNIST, or on the bundled sample.
 
-    python benchmarks/rivals.py [--data FOLDER] [--sample] [--only NAME ...] [--seed 0] [--threads N]
+    python benchmarks/baselines.py [--data FOLDER] [--sample] [--only NAME ...] [--seed 0] [--threads N]
 
-Each rival is trained as `pellucid train` trains it: candidates compared on the validation split, the
+Each baseline is trained as `pellucid train` trains it: candidates compared on the validation split, the
 best trained on the training split and then asked once about the test split. One line more has
 logistic regression on pixels alone. FOLDER holds the four IDX files; Debian's package
 `dataset-fashion-mnist` puts them where the default looks. Where it is not there, the script says so
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from measuring import cores, heading, print_table, write_json
 
-from pellucid.classical import RIVALS, Fitted, Lesson, extract, fit_rival
+from pellucid.classical import BASELINES, Fitted, Lesson, extract, fit_baseline
 from pellucid.data import Dataset, prepare
 from pellucid.settings import Settings
 
@@ -47,10 +47,10 @@ def wilson(share: float, examples: int) -> tuple[float, float]:
 
 
 def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int) -> dict[str, Any]:
-    """Train one rival and ask it about the test split.
+    """Train one baseline and ask it about the test split.
 
     Args:
-        name: of the rival, or `PIXELS_ALONE`.
+        name: of the baseline, or `PIXELS_ALONE`.
         lesson: what the others learn from.
         dataset: for the test split.
         seed: of every draw.
@@ -63,10 +63,10 @@ def measure(name: str, lesson: Lesson, dataset: Dataset, seed: int, threads: int
     if name == PIXELS_ALONE:
         pixels = extract("pixels", dataset.inputs)
         alone = dataclasses.replace(lesson, inputs=pixels, kind="values")
-        fitted = fit_rival("logistic-regression", alone, seed=seed, threads=threads)
+        fitted = fit_baseline("logistic-regression", alone, seed=seed, threads=threads)
         fitted = dataclasses.replace(fitted, features="pixels")
     else:
-        fitted = fit_rival(name, lesson, seed=seed, threads=threads)
+        fitted = fit_baseline(name, lesson, seed=seed, threads=threads)
     cpu = time.process_time() - began
     began = time.perf_counter()
     answers = fitted.predictor.predict(extract(fitted.features, np.asarray(dataset.inputs[dataset.test])))
@@ -98,10 +98,10 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(description="Train every classical rival.")
+    parser = argparse.ArgumentParser(description="Train every classical baseline.")
     parser.add_argument("--data", default=DEBIAN_FOLDER, metavar="FOLDER", help=f"default: {DEBIAN_FOLDER}")
     parser.add_argument("--sample", action="store_true", help="the bundled sample instead")
-    parser.add_argument("--only", nargs="+", choices=[*RIVALS, PIXELS_ALONE], help="default: all")
+    parser.add_argument("--only", nargs="+", choices=[*BASELINES, PIXELS_ALONE], help="default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -125,21 +125,23 @@ def main() -> int:
         f"{len(dataset.train):,} train, {len(dataset.validation):,} validation, {len(dataset.test):,} test\n"
     )
     found = []
-    for name in arguments.only or [*RIVALS, PIXELS_ALONE]:
+    for name in arguments.only or [*BASELINES, PIXELS_ALONE]:
         found.append(measure(name, lesson, dataset, arguments.seed, arguments.threads))
         print(f"{name}: {found[-1]['seconds']:.1f} s; {found[-1]['candidates']}", flush=True)
     show(found)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1024 if sys.platform != "darwin" else 1024**2
     )
-    rivals = sum(each["seconds"] for each in found if each["name"] in RIVALS)
-    print(f"all rivals together {rivals:.0f} s on {arguments.threads} threads; peak memory {peak:,.0f} MB")
-    write_json(arguments.json, {**facts, "rivals": found, "seconds": rivals, "peak_megabytes": peak})
+    baselines = sum(each["seconds"] for each in found if each["name"] in BASELINES)
+    print(
+        f"all baselines together {baselines:.0f} s on {arguments.threads} threads; peak memory {peak:,.0f} MB"
+    )
+    write_json(arguments.json, {**facts, "baselines": found, "seconds": baselines, "peak_megabytes": peak})
     return 0
 
 
 def show(found: list[dict[str, Any]]) -> None:
-    """Print one row for each rival.
+    """Print one row for each baseline.
 
     Args:
         found: what `measure` gave.
@@ -147,7 +149,7 @@ def show(found: list[dict[str, Any]]) -> None:
     print()
     print_table(
         [
-            "rival",
+            "baseline",
             "test accuracy",
             "95 % interval",
             "learnt from",

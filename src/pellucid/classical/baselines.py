@@ -1,4 +1,4 @@
-"""The classical rivals of a network, in two dicts, and the one way to train any of them."""
+"""The classical baselines of a network, in two dicts, and the one way to train any of them."""
 
 import time
 import warnings
@@ -18,14 +18,14 @@ from pellucid.classical.regression import logistic, mean, ridge, shares
 from pellucid.classical.rows import Rows
 from pellucid.classical.scoring import METRICS
 from pellucid.classical.search import Trial, Work, search
-from pellucid.classical.text_rivals import TEXT_NUMBER_RIVALS, TEXT_RIVALS
+from pellucid.classical.text_baselines import TEXT_NUMBER_BASELINES, TEXT_BASELINES
 from pellucid.classical.texts import TF_IDF
 from pellucid.classical.trees import forest
 
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 Number = TypeVar("Number", int, float)
 
-Rival = Callable[[Lesson, Budget], list[Trial]]
+Baseline = Callable[[Lesson, Budget], list[Trial]]
 """From a lesson and a budget to a model's set-ups, the one that usually serves best first."""
 
 
@@ -85,13 +85,13 @@ def _each(
     ]
 
 
-RIVALS: dict[str, Rival] = {
+BASELINES: dict[str, Baseline] = {
     "majority": _constant,
     "logistic-regression": _linear,
     "svm": _machine,
     "random-forest": _forest,
 }
-NUMBER_RIVALS: dict[str, Rival] = {
+NUMBER_BASELINES: dict[str, Baseline] = {
     "mean": _constant,
     "ridge": _ridge,
     "svm": _machine,
@@ -101,7 +101,7 @@ ON_NETWORK = ("logistic-regression", "svm")
 NUMBER_ON_NETWORK = ("ridge", "svm")
 
 
-def fit_rival(
+def fit_baseline(
     name: str,
     lesson: Lesson,
     *,
@@ -117,8 +117,8 @@ def fit_rival(
     The result follows from lesson, seed and threads; the budget counts and never looks at a clock.
 
     Args:
-        name: key in `RIVALS`, or in `NUMBER_RIVALS` for a lesson of numbers.
-        lesson: what to learn from; features computed for one rival serve the next.
+        name: key in `BASELINES`, or in `NUMBER_BASELINES` for a lesson of numbers.
+        lesson: what to learn from; features computed for one baseline serve the next.
         seed: of every draw.
         threads: processor threads, at least 1.
         metric: `accuracy`, `macro-f1` or `log-loss`; numbers go by the root mean squared error.
@@ -132,15 +132,15 @@ def fit_rival(
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    rivals = NUMBER_RIVALS if lesson.is_numbers else RIVALS
-    if name not in rivals:
-        raise ValueError(f"model: {name!r} is not one of {', '.join(rivals)}")
+    baselines = NUMBER_BASELINES if lesson.is_numbers else BASELINES
+    if name not in baselines:
+        raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
     if metric not in METRICS:
         raise ValueError(f"metric: {metric!r} is not one of {', '.join(METRICS)}")
     began = time.perf_counter()
-    trials = rivals[name]
+    trials = baselines[name]
     if lesson.is_texts:
-        trials = (TEXT_NUMBER_RIVALS if lesson.is_numbers else TEXT_RIVALS)[name]
+        trials = (TEXT_NUMBER_BASELINES if lesson.is_numbers else TEXT_BASELINES)[name]
     work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == PICTURES)
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside

@@ -1,4 +1,4 @@
-"""What every classical rival promises of texts, for classes and for numbers."""
+"""What every classical baseline promises of texts, for classes and for numbers."""
 
 import subprocess
 import sys
@@ -8,16 +8,16 @@ import pytest
 from sklearn.feature_selection import chi2, r_regression
 from sklearn.svm import LinearSVC
 
-from pellucid.classical import NUMBER_RIVALS, PREDICTORS, RIVALS, TF_IDF, Budget, Lesson, fit_rival
+from pellucid.classical import NUMBER_BASELINES, PREDICTORS, BASELINES, TF_IDF, Budget, Lesson, fit_baseline
 from pellucid.classical.search import Work
 from pellucid.classical.text_models import SVM, TextSetup, for_classes
-from pellucid.classical.text_rivals import BEST_FEATURES
+from pellucid.classical.text_baselines import BEST_FEATURES
 from pellucid.classical.texts import about_classes, about_numbers, look, most_features
 from pellucid.data.texts import Texts
 
 SMALL = Budget(trees=20)
-every_rival = pytest.mark.parametrize("name", RIVALS)
-every_number_rival = pytest.mark.parametrize("name", NUMBER_RIVALS)
+every_baseline = pytest.mark.parametrize("name", BASELINES)
+every_number_baseline = pytest.mark.parametrize("name", NUMBER_BASELINES)
 
 
 def made(count, classes=3, seed=0, alphabet="abcdefghijklmnop"):
@@ -41,7 +41,7 @@ def lesson(count=360, classes=3, of_numbers=False, keep=Texts.of):
 
 
 def fit(name, lesson, **named):
-    return fit_rival(name, lesson, seed=3, **{"threads": 1, "budget": SMALL, **named})
+    return fit_baseline(name, lesson, seed=3, **{"threads": 1, "budget": SMALL, **named})
 
 
 def asked(fitted, texts):
@@ -51,7 +51,7 @@ def asked(fitted, texts):
     return fitted.predictor.predict(fitted.tfidf.transform(texts))
 
 
-@every_rival
+@every_baseline
 def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
     fitted = fit(name, lesson())
     texts = [*made(40, seed=5)[0], "", "words nobody knows"]
@@ -63,7 +63,7 @@ def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
     assert asked(fitted, []).shape == (0, 3)
 
 
-@every_rival
+@every_baseline
 def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
     models = [
         fit(name, lesson()),
@@ -80,7 +80,7 @@ def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
             np.testing.assert_array_equal(one, two)
 
 
-@every_rival
+@every_baseline
 def test_arrays_and_settings_are_the_whole_model(name):
     fitted, texts = fit(name, lesson()), made(30, seed=6)[0]
     kind = PREDICTORS[fitted.predictor.kind]
@@ -94,8 +94,8 @@ def test_arrays_and_settings_are_the_whole_model(name):
         np.testing.assert_allclose(again.predict(rows.toarray()), again.predict(rows), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in RIVALS if name != "majority"])
-def test_every_rival_learns_and_majority_does_not_look(name):
+@pytest.mark.parametrize("name", [name for name in BASELINES if name != "majority"])
+def test_every_baseline_learns_and_majority_does_not_look(name):
     texts, labels = made(300, seed=7)
     fitted = fit(name, lesson(900))
     assert fitted.features == TF_IDF
@@ -119,7 +119,7 @@ def test_one_configuration_is_chosen_among_those_that_cannot_be_told_apart(name)
     assert set(by_loss[0].to_json()) == {"features", "words", "score"}
 
 
-@every_rival
+@every_baseline
 @pytest.mark.parametrize(
     ("classes", "labels"),
     [
@@ -140,7 +140,7 @@ def test_little_data(name, classes, labels):
     assert (answers[:, np.setdiff1d(np.arange(classes), labels)] == 0).all()
 
 
-@every_rival
+@every_baseline
 @pytest.mark.parametrize("text", ["", "\n\t ", "the same", "\ud800"], ids=ascii)
 def test_texts_that_are_all_alike(name, text):
     labels, places = np.arange(60) % 3, np.arange(60)
@@ -148,7 +148,7 @@ def test_texts_that_are_all_alike(name, text):
     np.testing.assert_allclose(asked(fitted, [text, "other"]), 1 / 3, atol=0.05)
 
 
-@every_number_rival
+@every_number_baseline
 def test_numbers(name):
     whole = lesson(600, of_numbers=True)
     fitted, mean = fit(name, whole), fit("mean", whole)
@@ -165,7 +165,7 @@ def test_numbers(name):
     np.testing.assert_array_equal(again.predict(rows), values)
 
 
-@every_number_rival
+@every_number_baseline
 @pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
 def test_numbers_of_little_data(name, labels):
     texts = made(12)[0]

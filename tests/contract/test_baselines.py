@@ -1,4 +1,4 @@
-"""What every classical rival promises, for classes and for numbers."""
+"""What every classical baseline promises, for classes and for numbers."""
 
 import sys
 
@@ -11,19 +11,19 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC, SVR
 
 from pellucid.classical import (
-    NUMBER_RIVALS,
+    NUMBER_BASELINES,
     PREDICTORS,
-    RIVALS,
+    BASELINES,
     Budget,
     Lesson,
     extract,
-    fit_rival,
+    fit_baseline,
     kernel,
 )
 
 SMALL = Budget(screened=300, iterations=60, trees=20)
-every_rival = pytest.mark.parametrize("name", RIVALS)
-every_number_rival = pytest.mark.parametrize("name", NUMBER_RIVALS)
+every_baseline = pytest.mark.parametrize("name", BASELINES)
+every_number_baseline = pytest.mark.parametrize("name", NUMBER_BASELINES)
 
 
 def digits(train=400):
@@ -56,10 +56,10 @@ def asked(fitted, inputs):
 
 
 def fit(name, lesson, **named):
-    return fit_rival(name, lesson, seed=3, threads=1, **{"budget": SMALL, **named})
+    return fit_baseline(name, lesson, seed=3, threads=1, **{"budget": SMALL, **named})
 
 
-@every_rival
+@every_baseline
 def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
     lesson, test = digits()
     fitted = fit(name, lesson)
@@ -72,7 +72,7 @@ def test_probabilities_sum_to_one_and_rows_do_not_depend_on_their_batch(name):
     assert asked(fitted, lesson.inputs[:0]).shape == (0, 10)
 
 
-@every_rival
+@every_baseline
 def test_same_lesson_same_model(name):
     first, second = (fit(name, digits()[0]) for _ in range(2))
     assert first.configurations == second.configurations
@@ -80,7 +80,7 @@ def test_same_lesson_same_model(name):
         np.testing.assert_array_equal(one, other)
 
 
-@every_rival
+@every_baseline
 def test_arrays_and_settings_are_the_whole_model(name):
     lesson, test = digits()
     fitted = fit(name, lesson)
@@ -99,8 +99,8 @@ def test_arrays_and_settings_are_the_whole_model(name):
     )
 
 
-@pytest.mark.parametrize("name", [name for name in RIVALS if name != "majority"])
-def test_every_rival_beats_majority(name):
+@pytest.mark.parametrize("name", [name for name in BASELINES if name != "majority"])
+def test_every_baseline_beats_majority(name):
     lesson, test = digits()
     reached = [
         (asked(fit(each, lesson), lesson.inputs[test]).argmax(axis=1) == lesson.labels[test]).mean()
@@ -109,7 +109,7 @@ def test_every_rival_beats_majority(name):
     assert reached[0] > 0.85 > 0.2 > reached[1]
 
 
-@every_rival
+@every_baseline
 @pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
 def test_the_best_configuration_on_validation_is_taken(name, metric):
     lesson, _ = digits()
@@ -121,7 +121,7 @@ def test_the_best_configuration_on_validation_is_taken(name, metric):
     assert fitted.train_examples == 400
 
 
-@every_rival
+@every_baseline
 @pytest.mark.parametrize(
     ("classes", "labels"),
     [
@@ -142,7 +142,7 @@ def test_little_data(name, classes, labels):
     assert (answers[:, np.setdiff1d(np.arange(classes), labels)] == 0).all()
 
 
-@every_rival
+@every_baseline
 def test_pictures_that_are_all_alike(name):
     pictures, labels = np.full((40, 6, 6, 1), 9, np.uint8), np.arange(40) % 4
     lesson = Lesson(pictures, labels.astype(np.int64), np.arange(30), np.arange(30, 40), 4)
@@ -150,7 +150,7 @@ def test_pictures_that_are_all_alike(name):
     np.testing.assert_allclose(answers, 0.25, atol=0.05)
 
 
-@every_number_rival
+@every_number_baseline
 def test_numbers(name):
     lesson = numbers()
     fitted, mean = fit(name, lesson), fit("mean", lesson)
@@ -171,7 +171,7 @@ def test_numbers(name):
     np.testing.assert_array_equal(again.predict(lesson.inputs[lesson.validation]), values)
 
 
-@every_number_rival
+@every_number_baseline
 @pytest.mark.parametrize("labels", [np.full(12, 2.5), np.linspace(-1e9, 1e9, 12)], ids=["alike", "large"])
 def test_numbers_of_little_data(name, labels):
     rows = np.random.default_rng(2).random((12, 40)).astype(np.float32)
@@ -196,7 +196,7 @@ def test_an_unknown_metric_is_refused():
         fit("majority", digits()[0], metric="speed")
 
 
-def test_a_rival_that_saw_fewer_examples_says_so():
+def test_a_baseline_that_saw_fewer_examples_says_so():
     fitted = fit("random-forest", digits()[0], budget=Budget(examples=100, trees=10))
     assert fitted.train_examples == 100
 
@@ -298,6 +298,6 @@ def test_with_many_classes_fewer_machines_are_compared():
     labels = np.repeat(np.arange(40), 6)
     pictures = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
     lesson = Lesson(pictures, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
-    assert fit_rival("svm", lesson, seed=0, threads=1).configurations == ()
+    assert fit_baseline("svm", lesson, seed=0, threads=1).configurations == ()
     few = Lesson(pictures, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
-    assert len(fit_rival("svm", few, seed=0, threads=1).configurations) == 6
+    assert len(fit_baseline("svm", few, seed=0, threads=1).configurations) == 6
