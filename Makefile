@@ -10,7 +10,7 @@ ONLY ?=
 .PHONY: help demo test test-all lint format bench bench-list textbook docs generated clean
 
 help:
-	@echo "make demo        train on the bundled pictures and e-mails and write reports (a few minutes)"
+	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
 	@echo "make test        the default tests"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
 	@echo "make lint        formatting, style, types, docstrings and floors, as CI checks them"

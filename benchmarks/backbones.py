@@ -1,14 +1,14 @@
-"""What a pretrained backbone gains on few pictures, and how close its features come to the bare speed.
+"""What a pretrained backbone gains on few images, and how close its features come to the bare speed.
 
     python benchmarks/backbones.py FOLDER [--most 40] [--folds 5] [--backbone efficientnet-lite0]
 
-FOLDER holds one folder for each class; `--most` draws so many pictures of each. On the same folds three
+FOLDER holds one folder for each class; `--most` draws so many images of each. On the same folds three
 models are trained and judged: `cnn` from scratch, a support vector machine on histograms of oriented
 gradients or pixels, and the models on the backbone, of which the best on validation is taken. Then features
-of the pictures are computed by `transform` and by the bare network of timm in the same layout, in turn, and
+of the images are computed by `transform` and by the bare network of timm in the same layout, in turn, and
 their rates compared.
 
-Takes: FOLDER; about 12 minutes for 560 pictures and 5 folds on two cores, most of them for `cnn`
+Takes: FOLDER; about 12 minutes for 560 images and 5 folds on two cores, most of them for `cnn`
 """
 
 import argparse
@@ -40,7 +40,7 @@ def judged(dataset: Dataset, settings: dict[str, Settings], folds: int) -> list[
     """Train and judge every contender on every fold.
 
     Args:
-        dataset: the pictures.
+        dataset: the images.
         settings: of each contender.
         folds: how many.
 
@@ -61,10 +61,10 @@ def judged(dataset: Dataset, settings: dict[str, Settings], folds: int) -> list[
 
 
 def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
-    """Pictures a second by `transform`, and by the bare network on inputs that are ready for it.
+    """Images a second by `transform`, and by the bare network on inputs that are ready for it.
 
     Args:
-        dataset: the pictures.
+        dataset: the images.
         settings: name the backbone and the threads.
 
     Returns:
@@ -96,11 +96,11 @@ def rates(dataset: Dataset, settings: Settings) -> tuple[float, float]:
 
 
 def drawn(folder: Path, most: int | None, into: Path) -> Path:
-    """Draw some pictures of every class.
+    """Draw some images of every class.
 
     Args:
         folder: one folder for each class.
-        most: pictures of each, by chance; `None` for all.
+        most: images of each, by chance; `None` for all.
         into: where to copy them.
 
     Returns:
@@ -122,7 +122,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--most", type=int, help="pictures of each class (default: all)")
+    parser.add_argument("--most", type=int, help="images of each class (default: all)")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--backbone", default="efficientnet-lite0")
     parser.add_argument("--threads", type=int)
@@ -141,11 +141,11 @@ def main() -> None:
     heading(["torch", "timm", "scikit-learn"])
     ours, bare = rates(dataset, on)
     print(
-        f"features {ours:.0f} pictures/s, bare network {bare:.0f} pictures/s, ratio {ours / bare:.2f}",
+        f"features {ours:.0f} images/s, bare network {bare:.0f} images/s, ratio {ours / bare:.2f}",
         flush=True,
     )
     rows = judged(dataset, contenders, given.folds)
-    print_table(["model", "accuracy", "folds", "seconds a fold", "training pictures"], rows)
+    print_table(["model", "accuracy", "folds", "seconds a fold", "training images"], rows)
 
 
 if __name__ == "__main__":

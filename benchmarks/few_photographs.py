@@ -8,15 +8,15 @@ that it took from start to end stand beside it, by the clock and, where the mach
 the processor, of all its threads together:
 
 - `pellucid train FOLDER --backbone efficientnet-lite0`, everything else at its default;
-- fastai's `vision_learner` with the same weights on pictures of the same size, then `fine_tune`, with
-  `aug_transforms` and a tenth of the training pictures for validation, as its documentation shows;
+- fastai's `vision_learner` with the same weights on images of the same size, then `fine_tune`, with
+  `aug_transforms` and a tenth of the training images for validation, as its documentation shows;
 - ultralytics' `yolo11n-cls`, 100 epochs on 64 pixels, as its documentation shows. Its weights come over the
   network alone, so it starts from random ones, and the table says so.
 
 Install fastai (`pip install 'pellucid[bench]'`) and, only to compare with it, ultralytics, which is
 licensed under the AGPL and therefore not named in our requirements. What is missing is left out.
 
-Takes: FOLDER; for 500 pictures to learn from and 5,000 to be tested about 6 minutes on two cores
+Takes: FOLDER; for 500 images to learn from and 5,000 to be tested about 6 minutes on two cores
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What fine-tuning gains on few pictures or texts, and what the mean of the weights does for it.
+"""What fine-tuning gains on few images or texts, and what the mean of the weights does for it.
 
     python benchmarks/fine_tuning.py DATA [--test DATA] [--backbone NAME] [--seeds 3] [--epochs N]
 
@@ -6,7 +6,7 @@ For each seed a head is trained on the frozen features of the backbone, and all 
 `pellucid train` does it; then the weights before, those after and the mean of both are asked about test
 examples drawn by chance. The seed decides which training examples validate, and every draw of training.
 
-Takes: FOLDER; about 90 seconds a seed for 500 pictures and 600 test pictures on two cores
+Takes: FOLDER; about 90 seconds a seed for 500 images and 600 test images on two cores
 """
 
 import argparse

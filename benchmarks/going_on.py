@@ -3,9 +3,9 @@
     python benchmarks/going_on.py [--examples 6000] [--seeds 3] [--preset quick] [--width 16] [--threads 1]
 
 Fashion-MNIST of Debian's package `dataset-fashion-mnist`. New classes: a network learns the first
-seven classes of so many training pictures and goes on with the other three. More of the same: it goes
-on with as many further pictures of the seven classes. Each is set against training anew on all pictures
-together, and against going on without rehearsal. All 10,000 test pictures are asked for.
+seven classes of so many training images and goes on with the other three. More of the same: it goes
+on with as many further images of the seven classes. Each is set against training anew on all images
+together, and against going on without rehearsal. All 10,000 test images are asked for.
 
 Takes: about 6 minutes on two cores.
 """
@@ -28,19 +28,19 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 OLD, NEW = range(7), range(7, 10)
 
 
-class Pictures(NamedTuple):
-    """Pictures and their classes."""
+class Images(NamedTuple):
+    """Images and their classes."""
 
     pixels: np.ndarray
     labels: np.ndarray
 
-    def of(self, classes: Sequence[int]) -> "Pictures":
+    def of(self, classes: Sequence[int]) -> "Images":
         """Those of some classes."""
         kept = np.isin(self.labels, list(classes))
-        return Pictures(self.pixels[kept], self.labels[kept])
+        return Images(self.pixels[kept], self.labels[kept])
 
 
-def read(part: str) -> Pictures:
+def read(part: str) -> Images:
     """Read a part of Fashion-MNIST.
 
     Args:
@@ -51,14 +51,14 @@ def read(part: str) -> Pictures:
     """
     pixels = gzip.decompress((DEBIAN_FOLDER / f"{part}-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((DEBIAN_FOLDER / f"{part}-labels-idx1-ubyte.gz").read_bytes())
-    return Pictures(
+    return Images(
         np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, 28, 28),
         np.frombuffer(labels, np.uint8, offset=8),
     )
 
 
-def trained(folder: Path, name: str, data: tuple[Pictures, Pictures], **given: Any) -> Run:
-    """Run `pellucid train` on pictures to train and to test.
+def trained(folder: Path, name: str, data: tuple[Images, Images], **given: Any) -> Run:
+    """Run `pellucid train` on images to train and to test.
 
     Args:
         folder: where data and run go.
@@ -75,12 +75,12 @@ def trained(folder: Path, name: str, data: tuple[Pictures, Pictures], **given: A
     return pellucid.train(path, out=folder / name, baselines=False, quiet=True, **given)
 
 
-def measured(run: Run, old: Pictures, new: Pictures) -> dict[str, float]:
-    """Ask a run's network about old and new test pictures.
+def measured(run: Run, old: Images, new: Images) -> dict[str, float]:
+    """Ask a run's network about old and new test images.
 
     Args:
         run: the run.
-        old: test pictures of what was learned first.
+        old: test images of what was learned first.
         new: those of what came later; none where that is the same.
 
     Returns:
@@ -102,16 +102,16 @@ def once(seed: int, examples: int, given: dict[str, Any]) -> dict[str, dict[str,
 
     Args:
         seed: of every run.
-        examples: training pictures that are looked at first, and then again.
+        examples: training images that are looked at first, and then again.
         given: further settings.
 
     Returns:
         What was measured, by row of the table.
     """
     train, test = read("train"), read("t10k")
-    first = Pictures(train.pixels[:examples], train.labels[:examples])
-    more = Pictures(train.pixels[examples : 2 * examples], train.labels[examples : 2 * examples]).of(OLD)
-    both = Pictures(*(np.concatenate(pair) for pair in zip(first.of(OLD), more, strict=True)))
+    first = Images(train.pixels[:examples], train.labels[:examples])
+    more = Images(train.pixels[examples : 2 * examples], train.labels[examples : 2 * examples]).of(OLD)
+    both = Images(*(np.concatenate(pair) for pair in zip(first.of(OLD), more, strict=True)))
     old, new, nothing = test.of(OLD), test.of(NEW), test.of(())
     given = {**given, "seed": seed}
     with tempfile.TemporaryDirectory() as place:

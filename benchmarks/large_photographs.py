@@ -1,8 +1,8 @@
 """How soon training starts on photographs of 12 megapixels, beside what decoding alone takes.
 
-    python benchmarks/large_photographs.py [--pictures 75 300] [--runs 3] [--image-size 224]
+    python benchmarks/large_photographs.py [--images 75 300] [--runs 3] [--image-size 224]
 
-Makes JPEG files of about 3 MB (see `camera_pictures.py`), and times on as many threads, in turn:
+Makes JPEG files of about 3 MB (see `camera_images.py`), and times on as many threads, in turn:
 
 - bare decoding: every file read and decoded by Pillow at the smallest scale that leaves twice the
   training size, the pixels thrown away; only while decoding goes on, the start of Python not counted;
@@ -12,7 +12,7 @@ Makes JPEG files of about 3 MB (see `camera_pictures.py`), and times on as many 
 Beside the clock stands the time of the processor, all threads together: other programs on the machine
 change it little. A line through the medians at both sizes tells what 5,000 photographs take. Peak
 memory is that of the command until then; where the system tells (Linux), its own memory stands beside
-it, without the files it has mapped, such as the decoded pictures and the libraries. All files were just
+it, without the files it has mapped, such as the decoded images and the libraries. All files were just
 written: the system's cache of files is warm.
 
 Takes: about 3 minutes on two cores, and 1 GB of temporary disk.
@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from camera_pictures import HEIGHT, WIDTH, make_photographs
+from camera_images import HEIGHT, WIDTH, make_photographs
 from measuring import heading, print_table, spread, write_json
 
 MANY = 5000
@@ -210,7 +210,7 @@ def main() -> int:
         The exit code.
     """
     parser = argparse.ArgumentParser(description="Measure how soon training starts on large photographs.")
-    parser.add_argument("--pictures", type=int, nargs=2, default=[75, 300], metavar="N")
+    parser.add_argument("--images", type=int, nargs=2, default=[75, 300], metavar="N")
     parser.add_argument("--runs", type=int, default=3, help="starts at each size (default: 3)")
     parser.add_argument("--image-size", type=int, default=128, help="side of the training size")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -218,7 +218,7 @@ def main() -> int:
     if find_spec("skimage") is None:
         print("skipped: the photographs are made from scikit-image's; pip install 'pellucid[test]'")
         return 0
-    few, many = sorted(arguments.pictures)
+    few, many = sorted(arguments.images)
     facts = heading(("pellucid", "torch", "pillow", "numpy"))
     found: dict[int, list[Start]] = {few: [], many: []}
     with tempfile.TemporaryDirectory() as place:

@@ -1,10 +1,10 @@
-"""How many innocent pictures are called near copies, and how many planted copies are found.
+"""How many innocent images are called near copies, and how many planted copies are found.
 
     python benchmarks/near_duplicates.py [DATA]
 
 DATA is any data that `pellucid train` takes; default: `sample:fashion`. Each of a thousand
-pictures is changed in eight ways; a change counts as found when the search, over all of DATA and
-the thousand changed pictures, names the pair.
+images is changed in eight ways; a change counts as found when the search, over all of DATA and
+the thousand changed images, names the pair.
 
 Takes: half a minute for `sample:fashion`, two to five minutes for the full Fashion-MNIST.
 """
@@ -28,14 +28,14 @@ def main() -> None:
     """Print both tables."""
     place = sys.argv[1] if len(sys.argv) > 1 else "sample:fashion"
     settings = Settings(skip_bad=True)
-    pictures, _ = decode_all(read_data(place, settings), settings)
-    usable = np.ones(len(pictures.digests), bool)
-    usable[[problem.index for problem in pictures.problems]] = False
-    first = duplicates.first_with_content(pictures.digests, usable)
+    images, _ = decode_all(read_data(place, settings), settings)
+    usable = np.ones(len(images.digests), bool)
+    usable[[problem.index for problem in images.problems]] = False
+    first = duplicates.first_with_content(images.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first))))
-    pixels = np.array(pictures.pixels[alone])
-    hashes = pictures.perceptual_hashes[alone]
-    print(f"{place}: {len(pixels):,} different pictures of {' x '.join(map(str, pixels.shape[1:]))}\n")
+    pixels = np.array(images.pixels[alone])
+    hashes = images.perceptual_hashes[alone]
+    print(f"{place}: {len(pixels):,} different images of {' x '.join(map(str, pixels.shape[1:]))}\n")
     for bits in (0, 3, 6):
         print(f"pairs whose hashes differ in at most {bits} bits: {pairs_by_hash(hashes, bits):>12,}")
     started = time.process_time()
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def pairs_by_hash(hashes: np.ndarray, bits: int) -> int:
-    """Pairs of pictures that a hash alone would call copies."""
+    """Pairs of images that a hash alone would call copies."""
     number = 0
     for start in range(0, len(hashes), 256):
         differing = np.bitwise_count(hashes[start : start + 256, None] ^ hashes[None, start:])
@@ -58,8 +58,8 @@ def pairs_by_hash(hashes: np.ndarray, bits: int) -> int:
 
 
 def recall(pixels: np.ndarray, hashes: np.ndarray, chosen: np.ndarray, change: Callable) -> float:
-    """Share of the changed pictures that are found as near copies of what they were."""
-    changed = np.stack([change(picture) for picture in pixels[chosen]])
+    """Share of the changed images that are found as near copies of what they were."""
+    changed = np.stack([change(image) for image in pixels[chosen]])
     count = len(pixels)
     pairs = duplicates.near_copies(
         np.concatenate([pixels, changed]),
@@ -70,8 +70,8 @@ def recall(pixels: np.ndarray, hashes: np.ndarray, chosen: np.ndarray, change: C
     return len(planted & set(map(tuple, pairs.tolist()))) / len(changed)
 
 
-def _image(picture: np.ndarray) -> Image.Image:
-    return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
+def _image(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
 
 
 def _array(image: Image.Image) -> np.ndarray:
@@ -81,9 +81,9 @@ def _array(image: Image.Image) -> np.ndarray:
 def saved_as_jpeg(quality: int) -> Callable:
     """Save as JPEG and open again."""
 
-    def change(picture: np.ndarray) -> np.ndarray:
+    def change(image: np.ndarray) -> np.ndarray:
         file = io.BytesIO()
-        _image(picture).save(file, "JPEG", quality=quality)
+        _image(image).save(file, "JPEG", quality=quality)
         return _array(Image.open(file))
 
     return change
@@ -92,8 +92,8 @@ def saved_as_jpeg(quality: int) -> Callable:
 def resized_by(factor: float) -> Callable:
     """Resize and resize back."""
 
-    def change(picture: np.ndarray) -> np.ndarray:
-        opened = _image(picture)
+    def change(image: np.ndarray) -> np.ndarray:
+        opened = _image(image)
         between = (round(opened.width * factor), round(opened.height * factor))
         there = opened.resize(between, Image.Resampling.BICUBIC)
         return _array(there.resize(opened.size, Image.Resampling.BICUBIC))
@@ -101,29 +101,29 @@ def resized_by(factor: float) -> Callable:
     return change
 
 
-def brighter(picture: np.ndarray) -> np.ndarray:
+def brighter(image: np.ndarray) -> np.ndarray:
     """Five per cent brighter."""
-    return np.clip(picture * 1.05 + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(image * 1.05 + 0.5, 0, 255).astype(np.uint8)
 
 
-def watermarked(picture: np.ndarray) -> np.ndarray:
+def watermarked(image: np.ndarray) -> np.ndarray:
     """A small light mark in the lower right corner, about 2 % of the area."""
-    marked = picture.copy()
-    side = max(2, picture.shape[0] // 9)
+    marked = image.copy()
+    side = max(2, image.shape[0] // 9)
     corner = (slice(-side - 1, -1), slice(-side - 3, -1))
     marked[corner] = marked[corner] // 2 + 110
     return marked
 
 
-def shifted(picture: np.ndarray) -> np.ndarray:
+def shifted(image: np.ndarray) -> np.ndarray:
     """One pixel to the left."""
-    return np.concatenate([picture[:, 1:], picture[:, -1:]], axis=1)
+    return np.concatenate([image[:, 1:], image[:, -1:]], axis=1)
 
 
-def cropped(picture: np.ndarray) -> np.ndarray:
+def cropped(image: np.ndarray) -> np.ndarray:
     """One pixel off each side, enlarged to the old size."""
-    size = (picture.shape[1], picture.shape[0])
-    return _array(_image(picture[1:-1, 1:-1]).resize(size, Image.Resampling.BICUBIC))
+    size = (image.shape[1], image.shape[0])
+    return _array(_image(image[1:-1, 1:-1]).resize(size, Image.Resampling.BICUBIC))
 
 
 CHANGES = {

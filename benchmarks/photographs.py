@@ -4,9 +4,9 @@
 
 FOLDER holds `train/` and `test/` with one sub-folder per class, or just the sub-folders. Runs the
 real command in processes of their own, into temporary folders; the first run finds an empty cache
-and decodes every picture.
+and decodes every image.
 
-Takes: FOLDER; for 25,000 pictures of 32x32 about 7 minutes a run on two cores.
+Takes: FOLDER; for 25,000 images of 32x32 about 7 minutes a run on two cores.
 """
 
 import argparse

@@ -4,8 +4,8 @@
     python benchmarks/stamps.py kinds FOLDER
 
 The stamps come with Debian's package `tuxpaint-stamps-default`: photographs and drawings, cut out, in folders
-by what they show. `groups` takes eight of the uppermost folders, 563 pictures; `kinds` takes every folder one
-level below with at least 16 pictures, which are finer and smaller. Letters, coins and signs (`symbols`) take
+by what they show. `groups` takes eight of the uppermost folders, 563 images; `kinds` takes every folder one
+level below with at least 16 images, which are finer and smaller. Letters, coins and signs (`symbols`) take
 no part in either.
 
 Takes: FOLDER; less than a second
@@ -17,7 +17,7 @@ from pathlib import Path
 
 STAMPS = Path("/usr/share/tuxpaint/stamps")
 _GROUPS = ("animals", "clothes", "food", "household", "people", "plants", "town", "vehicles")
-_NO_PICTURES = ("symbols",)
+_NO_IMAGES = ("symbols",)
 _LEAST = 16
 
 
@@ -32,12 +32,12 @@ def classes(division: str) -> dict[str, Path]:
     """
     if division == "groups":
         return {name: STAMPS / name for name in _GROUPS}
-    below = [path for path in sorted(STAMPS.glob("*/*/")) if path.parent.name not in _NO_PICTURES]
+    below = [path for path in sorted(STAMPS.glob("*/*/")) if path.parent.name not in _NO_IMAGES]
     return {path.name: path for path in below if len(list(path.rglob("*.png"))) >= _LEAST}
 
 
 def main() -> None:
-    """Copy the pictures, each under the name of its whole path."""
+    """Copy the images, each under the name of its whole path."""
     parser = argparse.ArgumentParser(description="Lay out Tux Paint's stamps as a folder of classes.")
     parser.add_argument("division", choices=("groups", "kinds"))
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made; must not exist")
@@ -48,11 +48,11 @@ def main() -> None:
         parser.error(f"{given.folder}: is there already; give a folder that is not")
     for name, source in classes(given.division).items():
         (given.folder / name).mkdir(parents=True)
-        pictures = sorted(source.rglob("*.png"))
-        for picture in pictures:
-            flat = "_".join(picture.relative_to(STAMPS).parts)
-            shutil.copy(picture, given.folder / name / flat)
-        print(f"{name:12s} {len(pictures):4d}")
+        images = sorted(source.rglob("*.png"))
+        for image in images:
+            flat = "_".join(image.relative_to(STAMPS).parts)
+            shutil.copy(image, given.folder / name / flat)
+        print(f"{name:12s} {len(images):4d}")
 
 
 if __name__ == "__main__":

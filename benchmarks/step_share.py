@@ -376,8 +376,8 @@ def main() -> int:
     examples = prepared.examples
     cases = [default_cnn(prepared), six_convolutions(examples)]
     largest = max(case.recipe.batch_size for case in cases)
-    print(f"n = {arguments.rounds} rounds of {arguments.repeats} steps, {len(examples.train):,} pictures")
-    assert len(examples.train) > largest, "too few pictures for one full batch"
+    print(f"n = {arguments.rounds} rounds of {arguments.repeats} steps, {len(examples.train):,} images")
+    assert len(examples.train) > largest, "too few images for one full batch"
     with pinned(cases[0].recipe.threads):
         results = measure_shares(cases, arguments.rounds, arguments.repeats)
         show_shares(cases, results)

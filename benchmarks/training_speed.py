@@ -3,7 +3,7 @@
     python benchmarks/training_speed.py [DATA] [--rounds 5] [--steps 24] [--only NAME ...]
 
 Every contestant lives in a process of its own that waits while the others run. In each round each
-trains one epoch of the same pictures; the order rotates from round to round. Building, compiling
+trains one epoch of the same images; the order rotates from round to round. Building, compiling
 and a warm-up epoch are not counted. Everybody uses all cores, as each does by default.
 `contestants/` holds the network and the loop of each.
 
@@ -34,23 +34,21 @@ TABLES = {
 
 
 def cut(place: str, batch: int, steps: int, warm_up_steps: int) -> Data:
-    """Take the first training pictures of some data.
+    """Take the first training images of some data.
 
     Args:
         place: DATA as `pellucid train` takes it.
-        batch: pictures per step.
+        batch: images per step.
         steps: steps of an epoch.
         warm_up_steps: steps of the epoch that is not counted.
 
     Returns:
-        `batch * steps` pictures.
+        `batch * steps` images.
     """
     dataset, _ = prepare(place, Settings())
     chosen = np.random.default_rng(0).permutation(dataset.train)[: batch * steps]
     if len(chosen) < batch * steps:
-        raise SystemExit(
-            f"{place}: has {len(dataset.train)} pictures to train on, {batch * steps} are needed"
-        )
+        raise SystemExit(f"{place}: has {len(dataset.train)} images to train on, {batch * steps} are needed")
     return Data(
         np.ascontiguousarray(dataset.inputs[chosen]),
         dataset.labels[chosen],
@@ -91,7 +89,7 @@ def main() -> int:
     counts = {name: worker.parameters for name, worker in workers.items()}
     agree = len(set(counts.values())) == 1
     print(
-        f"n = {arguments.rounds} rounds of {arguments.steps} steps of {arguments.batch} pictures each; "
+        f"n = {arguments.rounds} rounds of {arguments.steps} steps of {arguments.batch} images each; "
         f"trainable parameters {', '.join(f'{count:,}' for count in sorted(set(counts.values())))} "
         f"({'equal for all' if agree else f'NOT EQUAL: {counts}'}); "
         "ratios are medians over the rounds\n"

@@ -2,7 +2,7 @@
 
     python benchmarks/unlike.py [--seeds 3] [--models cnn ...] [--mnist FILE] [--photographs FOLDER]
 
-Pictures are the bundled clothes (or `--fashion FOLDER`), texts are R8. For each model and seed one is
+Images are the bundled clothes (or `--fashion FOLDER`), texts are R8. For each model and seed one is
 trained on all classes and asked about far sets, another without two classes drawn by the seed, which
 then are the foreign inputs. Known inputs are the test split. The area under ROC is the chance that a
 foreign input looks more foreign than a known one does; false alarms are the known test inputs above the
@@ -37,8 +37,8 @@ from pellucid.pipeline.preparation import Material
 from pellucid.settings import CLASSICAL, Settings
 
 MODELS = {
-    "cnn": "pictures",
-    "logistic-regression on pictures": "pictures",
+    "cnn": "images",
+    "logistic-regression on images": "images",
     "bag": "texts",
     "logistic-regression": "texts",
     "text-cnn": "texts",
@@ -100,7 +100,7 @@ def trained(name: str, data: Data, kept: np.ndarray, seed: int) -> tuple[Model, 
     material = Material(
         inputs, labels, np.sort(order[tenth:]), np.sort(order[:tenth]), tuple(map(str, kept)), preprocessing
     )
-    kind = name.removesuffix(" on pictures")
+    kind = name.removesuffix(" on images")
     more = {} if kind in CLASSICAL else {"preset": "quick"}
     model = fit_model(Settings(model=kind, seed=seed, **more), material).model
     return with_detector(model, material, seed), material
@@ -131,7 +131,7 @@ def others(model: Model, material: Material, seed: int) -> dict[str, Detector]:
         "5th neighbour, by angle": neighbour,
     }
     if isinstance(seen, np.ndarray):
-        plain = fit_measure(seen, labels, "picture")
+        plain = fit_measure(seen, labels, "image")
         found["Mahalanobis"] = lambda seen, _: plain.measure(seen)[:, 0]
     network = getattr(model, "network", None)
     if network is not None:
@@ -242,8 +242,8 @@ def main() -> int:
     for name in arguments.models:
         kind = MODELS[name]
         if kind not in data:
-            if kind == "pictures":
-                far = foreign_inputs.pictures(arguments.mnist, arguments.photographs)
+            if kind == "images":
+                far = foreign_inputs.images(arguments.mnist, arguments.photographs)
                 data[kind] = Data(*foreign_inputs.clothes(arguments.fashion), far)
             else:
                 known = foreign_inputs.reuters()

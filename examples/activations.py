@@ -1,7 +1,7 @@
 """ReLU trains faster than sigmoid and tanh, is more accurate, and prevents overfitting.
 
 Trains a perceptron with two hidden layers with each activation at the learning rate that suits it, chosen
-in trainings of their own, and measures accuracy on the folds and on the training pictures; the difference
+in trainings of their own, and measures accuracy on the folds and on the training images; the difference
 of the two is the gap. The time of one training step is measured in turns in one process. Batch
 normalisation is off, weights start as Pellucid fits them to each activation.
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from drawing import Dots, Row, figure
-from material import Options, pictures
+from material import Options, images
 from showing import against, cost, differences_table, finding, losses_table, panels_of, span, table, trainings
 from torch import nn
 from trying import best_rates, main, twins
@@ -39,7 +39,7 @@ def tried(options: Options) -> dict[str, Any]:
     Returns:
         The record.
     """
-    place = pictures(options)
+    place = images(options)
     fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS)}
     rates, tuning = best_rates(options, place, "activation", NAMES, RATES, **fixed)
     variants = {name: {"activation": name, "learning_rate": rates[name]} for name in NAMES}
@@ -104,8 +104,8 @@ def drawn(record: dict[str, Any]) -> str:
     ]
     panels = [
         *panels_of(found, "Accuracy on the folds", "relu"),
-        *panels_of(found, "Overfitting: accuracy on training pictures less that on the folds", "relu", "gap"),
-        Dots("Time of one step: median and quartiles", "ms for 128 pictures", times, (0, "")),
+        *panels_of(found, "Overfitting: accuracy on training images less that on the folds", "relu", "gap"),
+        Dots("Time of one step: median and quartiles", "ms for 128 images", times, (0, "")),
     ]
     return figure(panels, "Accuracy, overfitting and time of a step with three activations")
 
@@ -136,11 +136,11 @@ def shown(record: dict[str, Any]) -> str:
     ]
     chosen = ", ".join(f"{name} {rate:g}" for name, rate in record["rates"].items())
     grid = ", ".join(f"{rate:g}" for rate in RATES)
-    header = ["", "accuracy on training pictures", "gap", "gap less that of relu", "verdict"]
+    header = ["", "accuracy on training images", "gap", "gap less that of relu", "verdict"]
     return (
         f"{differences_table(found, 'relu')}\n{table(header, gaps)}\n"
         f"{losses_table(found, NAMES)}\n"
-        f"{table(['one step of 128 pictures', *record['step_milliseconds']], times)}\n"
+        f"{table(['one step of 128 images', *record['step_milliseconds']], times)}\n"
         f"Learning rates of Adam chosen from {grid}: {chosen}. {trainings(found)} {cost(record)}\n"
     )
 

@@ -1,8 +1,8 @@
-"""A convolution is better for pictures than a dense layer.
+"""A convolution is better for images than a dense layer.
 
 Compares LeNet with two perceptrons with two hidden layers: one that does as many multiplications as LeNet
-on a picture, and one with as many parameters. All are trained equally long with Pellucid's own recipe on
-pictures as they are; then once more on pictures that are moved by up to four pixels, at random but always
+on an image, and one with as many parameters. All are trained equally long with Pellucid's own recipe on
+images as they are; then once more on images that are moved by up to four pixels, at random but always
 in the same way, in training and on the folds.
 
 Takes: about 4 minutes with one thread.
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from drawing import figure
-from material import DRAWS, Options, pictures
+from material import DRAWS, Options, images
 from showing import cost, differences_table, panels_of, table, trainings
 from trying import main, twins
 
@@ -28,11 +28,11 @@ EPOCHS = 10
 LENET, WORK, NUMBERS = "LeNet", "dense, same work", "dense, same parameters"
 FIXED = {"batch_norm": False, "augment": False, "label_smoothing": 0.0, "precision": "fp32"}
 FIXED_TOO = {"batch_size": 128, "optimizer": "adam", "learning_rate": 0.002}
-TITLES = {"as they are": "Pictures as they are", "moved": "Pictures moved by up to four pixels"}
+TITLES = {"as they are": "Images as they are", "moved": "Images moved by up to four pixels"}
 
 
 def tried(options: Options) -> dict[str, Any]:
-    """Size the perceptrons, then train all three on both kinds of pictures.
+    """Size the perceptrons, then train all three on both kinds of images.
 
     Args:
         options: how much.
@@ -46,7 +46,7 @@ def tried(options: Options) -> dict[str, Any]:
     sizes[NUMBERS] = {"model": "mlp", "width": _width(lambda counts: counts[1] >= numbers)}
     fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS)}
     counts = {name: counted(given) for name, given in sizes.items()}
-    place = pictures(options)
+    place = images(options)
     return {
         "variants": sizes,
         "multiply_adds": {name: work for name, (work, _) in counts.items()},
@@ -58,7 +58,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def counted(given: dict[str, Any]) -> tuple[int, int]:
-    """Count what a network costs on one picture.
+    """Count what a network costs on one image.
 
     Args:
         given: its settings.
@@ -88,7 +88,7 @@ def _width(is_enough: Any) -> int:
 
 
 def _moved(options: Options, place: str) -> str:
-    """The same pictures, each moved over a larger empty one."""
+    """The same images, each moved over a larger empty one."""
     dataset, _ = prepare(place, Settings())
     pool = np.concatenate([dataset.train, dataset.validation])
     found = np.zeros((len(pool), SIDE, SIDE), np.uint8)
@@ -107,7 +107,7 @@ def _moved(options: Options, place: str) -> str:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy on both kinds of pictures.
+    """Accuracy on both kinds of images.
 
     Args:
         record: of `tried`.
@@ -118,7 +118,7 @@ def drawn(record: dict[str, Any]) -> str:
     panels = []
     for name, found in record["kinds"].items():
         panels += panels_of(found, TITLES[name], LENET)
-    return figure(panels, "Accuracy of LeNet and two perceptrons of its size on still and moved pictures")
+    return figure(panels, "Accuracy of LeNet and two perceptrons of its size on still and moved images")
 
 
 def shown(record: dict[str, Any]) -> str:
@@ -135,7 +135,7 @@ def shown(record: dict[str, Any]) -> str:
         [name, f"{work:,}", f"{first['variants'][name]['parameters']:,}"]
         for name, work in record["multiply_adds"].items()
     ]
-    parts = [table(["", "multiply-adds a picture", "parameters"], sizes)]
+    parts = [table(["", "multiply-adds an image", "parameters"], sizes)]
     for name, found in record["kinds"].items():
         parts.append(f"{TITLES[name]}\n\n{differences_table(found, LENET)}\n{trainings(found)}\n")
     return "\n".join(parts) + f"\n{cost(record)}\n"

@@ -1,7 +1,7 @@
 """Deep networks need much data; with little, a classical model is better.
 
 Trains a convolutional network, a support vector machine, a random forest and logistic regression on
-300 to 10,000 pictures of Fashion-MNIST and judges all of them on the same folds, with `compare`. The
+300 to 10,000 images of Fashion-MNIST and judges all of them on the same folds, with `compare`. The
 classical models choose between pixels and histograms of oriented gradients by themselves.
 
 Takes: about 12 minutes with one thread.
@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
-from material import Options, pictures
+from material import Options, images
 from showing import against, cost, finding, plain, span, table, trainings
 from trying import compared, main
 
@@ -40,7 +40,7 @@ def tried(options: Options) -> dict[str, Any]:
         few = dataclasses.replace(options, folds=FOLDS)
         found, _ = compared(
             few,
-            pictures(options, size),
+            images(options, size),
             {"model": list(NAMES)},
             width=16,
             preset="quick",
@@ -51,7 +51,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """Accuracy over the number of pictures.
+    """Accuracy over the number of images.
 
     Args:
         record: of `tried`.
@@ -66,9 +66,9 @@ def drawn(record: dict[str, Any]) -> str:
         xs = [aside * each["train"] for each in record["sizes"].values()]
         lows, highs = ([mean[end] for mean in means] for end in ("low", "high"))
         lines.append(Line(words, xs, [mean["value"] for mean in means], lows, highs, CATEGORIES[place]))
-    title = "The more pictures, the further the network is ahead"
-    panel = Lines(title, "pictures trained on", "accuracy", lines, log_x=True)
-    return figure([panel], "Accuracy of four models over the number of training pictures")
+    title = "The more images, the further the network is ahead"
+    panel = Lines(title, "images trained on", "accuracy", lines, log_x=True)
+    return figure([panel], "Accuracy of four models over the number of training images")
 
 
 def shown(record: dict[str, Any]) -> str:
@@ -80,7 +80,7 @@ def shown(record: dict[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    header = ["pictures trained on", *NAMES.values()]
+    header = ["images trained on", *NAMES.values()]
     rows, paired = [], []
     for each in record["sizes"].values():
         means = [span(each["variants"][name]["accuracy"]) for name in NAMES]
@@ -89,7 +89,7 @@ def shown(record: dict[str, Any]) -> str:
         cells = [f"{against(each, 'cnn', name)}, {finding(each, 'cnn', name)}" for name in others]
         paired.append([f"{each['train']:,}", *cells])
     last = list(record["sizes"].values())[-1]
-    beside = ["pictures trained on", *(f"network less {NAMES[name]}" for name in NAMES if name != "cnn")]
+    beside = ["images trained on", *(f"network less {NAMES[name]}" for name in NAMES if name != "cnn")]
     return (
         f"{table(header, rows)}\nPaired differences in accuracy:\n\n{table(beside, paired)}\n"
         f"{trainings(last)} {cost(record)}\n"

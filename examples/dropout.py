@@ -1,8 +1,8 @@
 """Dropout prevents overfitting.
 
 Trains a perceptron with two hidden layers without dropout, with 0.25 and with 0.5, on 1,000 and on 10,000
-pictures, and measures how much more accurate it is on its training pictures than on the folds (the gap),
-and how accurate and how certain it is on the folds. No pictures are kept back to stop early.
+images, and measures how much more accurate it is on its training images than on the folds (the gap),
+and how accurate and how certain it is on the folds. No images are kept back to stop early.
 
 Takes: about 3 minutes with one thread.
 """
@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from drawing import Dots, figure
-from material import Options, pictures
+from material import Options, images
 from showing import against, cost, finding, panels_of, rows_of, span, table, trainings
 from trying import main, twins
 
@@ -35,7 +35,7 @@ def tried(options: Options) -> dict[str, Any]:
     for size in SIZES:
         variants = {f"{rate:g}" if rate else NONE: {"dropout": rate} for rate in RATES}
         fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS[size])}
-        record["sizes"][f"{size:,}"] = twins(options, pictures(options, size), variants, **fixed)
+        record["sizes"][f"{size:,}"] = twins(options, images(options, size), variants, **fixed)
     return record
 
 
@@ -50,8 +50,8 @@ def drawn(record: dict[str, Any]) -> str:
     """
     panels = []
     for size, found in record["sizes"].items():
-        panels.append(Dots(f"{size} pictures: gap to the training pictures", "gap", rows_of(found, "gap")))
-        panels += panels_of(found, f"{size} pictures: accuracy on the folds", NONE)
+        panels.append(Dots(f"{size} images: gap to the training images", "gap", rows_of(found, "gap")))
+        panels += panels_of(found, f"{size} images: accuracy on the folds", NONE)
     return figure(panels, "Gap and accuracy with three shares of dropout, on two sizes")
 
 
@@ -82,7 +82,7 @@ def shown(record: dict[str, Any]) -> str:
             if name != NONE
         ]
         parts.append(
-            f"{size} pictures\n\n{table(['dropout', 'gap', 'accuracy', 'log loss'], means)}\n"
+            f"{size} images\n\n{table(['dropout', 'gap', 'accuracy', 'log loss'], means)}\n"
             f"{table(['less without dropout', 'gap', 'accuracy', 'log loss'], beside)}\n{trainings(found)}\n"
         )
     return "\n".join(parts) + f"\n{cost(record)}\n"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from drawing import CATEGORIES, Dots, Line, Lines, Row, figure
-from material import Options, pictures
+from material import Options, images
 from showing import against, cost, finding, rows_of, span, table, trainings
 from torch import nn
 from trying import compared, main
@@ -42,7 +42,7 @@ def tried(options: Options) -> dict[str, Any]:
     Returns:
         The record.
     """
-    place = pictures(options)
+    place = images(options)
     batch = _batch(place)
     starts = {kind: {name: _at_start(name, batch, kind) for name in NAMES} for kind in (FITTED, COMMON)}
     found, history = compared(

@@ -2,7 +2,7 @@
 
 Trains the same network without a hidden layer, with one and with two, with `compare`, on four sets: points
 around the corners of a square of which opposite ones belong together (XOR); the same of real data, two
-pictures of Fashion-MNIST beside each other and the question whether exactly one of them is a bag (the other
+images of Fashion-MNIST beside each other and the question whether exactly one of them is a bag (the other
 kind is trousers); Fashion-MNIST itself; and the bundled e-mails as bags of words, where logistic
 regression is the network without a hidden layer.
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from drawing import Dots, figure
-from material import DRAWS, Options, mails, pictures, texts_of
+from material import DRAWS, Options, mails, images, texts_of
 from showing import cost, differences_table, plain, rows_of, trainings
 from trying import compared, main
 
@@ -24,7 +24,7 @@ from pellucid.settings import Settings
 DEPTHS = (0, 1, 2)
 TITLES = {
     "points": "XOR of two numbers",
-    "pairs": "XOR of two pictures: exactly one bag",
+    "pairs": "XOR of two images: exactly one bag",
     "fashion": "Fashion-MNIST, ten classes",
     "mails": "e-mails as bags of words",
 }
@@ -48,7 +48,7 @@ def tried(options: Options) -> dict[str, Any]:
         The record.
     """
     fixed = {"model": "mlp", "augment": False, "batch_norm": False, "width": 128, "batch_size": 128}
-    places = {"points": _points(options), "pairs": _pairs(options), "fashion": pictures(options)}
+    places = {"points": _points(options), "pairs": _pairs(options), "fashion": images(options)}
     record: dict[str, Any] = {"sets": {}}
     for name, place in places.items():
         epochs = options.passes(40 if name == "points" else 15)
@@ -63,7 +63,7 @@ def tried(options: Options) -> dict[str, Any]:
 
 
 def _points(options: Options) -> str:
-    """Points around the corners of a square, as pictures of one row and two pixels."""
+    """Points around the corners of a square, as images of one row and two pixels."""
     draws = np.random.default_rng(DRAWS)
     count = min(POINTS, options.examples)
     corners = draws.integers(0, 2, (count, 2))
@@ -72,7 +72,7 @@ def _points(options: Options) -> str:
 
 
 def _pairs(options: Options) -> str:
-    """Pairs of pictures, each of trousers or a bag; the class is whether exactly one is a bag."""
+    """Pairs of images, each of trousers or a bag; the class is whether exactly one is a bag."""
     dataset, _ = prepare("sample:fashion", Settings())
     pool = np.concatenate([dataset.train, dataset.validation])
     kinds = {name: dataset.classes.index(name) for name in ("Trouser", "Bag")}
@@ -125,7 +125,7 @@ def shown(record: dict[str, Any]) -> str:
     """
     parts = []
     for name, found in record["sets"].items():
-        examples = {"points": "points", "pairs": "pairs", "mails": "texts"}.get(name, "pictures")
+        examples = {"points": "points", "pairs": "pairs", "mails": "texts"}.get(name, "images")
         heads = f"{TITLES[name]}, by the number of hidden layers"
         base = next(iter(found["variants"]))
         parts.append(f"{heads}\n\n{differences_table(found, base)}\n{trainings(found, examples)}\n")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from drawing import CATEGORIES, Line, Lines, figure
-from material import Options, pictures
+from material import Options, images
 from showing import cost, differences_table, panels_of, table, trainings
 from trying import best_rates, main, twins
 
@@ -36,7 +36,7 @@ def tried(options: Options) -> dict[str, Any]:
     Returns:
         The record.
     """
-    place = pictures(options)
+    place = images(options)
     fixed = {**FIXED, **FIXED_TOO, "epochs": options.passes(EPOCHS)}
     rates, tuning = best_rates(options, place, "loss", LOSSES, RATES, **fixed)
     variants = {name: {"loss": name, "learning_rate": rates[name]} for name in LOSSES}

@@ -1,4 +1,4 @@
-"""The data of the tries: pictures of the bundled part of Fashion-MNIST, the bundled e-mails, and how many."""
+"""The data of the tries: images of the bundled part of Fashion-MNIST, the bundled e-mails, and how many."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ class Options:
     """How much is tried.
 
     Attributes:
-        examples: most pictures or texts that a try learns from and is judged on.
+        examples: most images or texts that a try learns from and is judged on.
         seeds: trainings on each fold.
         folds: folds for each seed.
         epochs: passes in every training; `None` for what each try asks for.
@@ -46,8 +46,8 @@ class Options:
         return self.epochs or usual
 
 
-def pictures(options: Options, count: int | None = None) -> str:
-    """The bundled part of Fashion-MNIST, or fewer pictures of it.
+def images(options: Options, count: int | None = None) -> str:
+    """The bundled part of Fashion-MNIST, or fewer images of it.
 
     Args:
         options: `examples` bounds the number.

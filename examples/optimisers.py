@@ -1,7 +1,7 @@
 """Gradient descent is slow; momentum makes it faster, and Adam is the best optimiser.
 
 Trains a perceptron with two hidden layers with gradient descent on the whole training split, with one step
-a batch (stochastic gradient descent), with momentum and with Adam, equally many passes over the pictures
+a batch (stochastic gradient descent), with momentum and with Adam, equally many passes over the images
 and a constant learning rate, which is chosen for each of them beforehand. Gradient
 descent is also given five times the passes.
 
@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from drawing import CATEGORIES, Line, Lines, figure
-from material import Options, pictures
+from material import Options, images
 from showing import against, cost, differences_table, finding, losses_table, panels_of, trainings
 from trying import best_rates, main, twins
 
@@ -38,7 +38,7 @@ def tried(options: Options) -> dict[str, Any]:
     Returns:
         The record.
     """
-    place, fixed = pictures(options), {**FIXED, **FIXED_TOO}
+    place, fixed = images(options), {**FIXED, **FIXED_TOO}
     epochs = options.passes(EPOCHS)
     rates, tuning = best_rates(options, place, "optimizer", list(RATES), RATES, **fixed, epochs=epochs)
     variants: dict[str, dict[str, Any]] = {
@@ -65,7 +65,7 @@ def drawn(record: dict[str, Any]) -> str:
         lines.append(Line(words, range(1, len(curve) + 1), curve, colour=colour))
     panels = [
         *panels_of(found, "Accuracy on the folds", NAMES["sgd"]),
-        Lines("On the way there", "passes over the pictures", "training loss", lines, log_y=True),
+        Lines("On the way there", "passes over the images", "training loss", lines, log_y=True),
     ]
     return figure(panels, "Accuracy with four optimisers, and the training loss over the passes")
 

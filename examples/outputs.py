@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from drawing import figure
-from material import Options, pictures
+from material import Options, images
 from showing import cost, differences_table, panels_of, table, trainings
 from torch import Tensor, nn
 from trying import TUNING_SEED, main, summed_up
@@ -50,7 +50,7 @@ def tried(options: Options) -> dict[str, Any]:
     Returns:
         The record.
     """
-    dataset, _ = prepare(pictures(options), Settings())
+    dataset, _ = prepare(images(options), Settings())
     threads = torch.get_num_threads()
     torch.set_num_threads(options.threads)
     tuning = {kind: {f"{rate:g}": _tuned(dataset, kind, rate, options) for rate in RATES} for kind in _LOSSES}
@@ -166,7 +166,7 @@ def shown(record: dict[str, Any]) -> str:
         ]
         for kind, of in record["outputs"].items()
     ]
-    header = ["of the pictures of a fold", "sum is off 1 by over 0.1", "smallest and largest sum",
+    header = ["of the images of a fold", "sum is off 1 by over 0.1", "smallest and largest sum",
               "no class above a half", "several above a half"]  # fmt: skip
     chosen = ", ".join(f"{kind} {rate:g}" for kind, rate in record["rates"].items())
     grid = ", ".join(f"{rate:g}" for rate in RATES)

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from drawing import figure
-from material import Options, pictures
+from material import Options, images
 from showing import cost, differences_table, panels_of, plain, trainings
 from trying import compared, main
 
@@ -31,7 +31,7 @@ def tried(options: Options) -> dict[str, Any]:
     record: dict[str, Any] = {"networks": {}}
     for name, given in NETWORKS.items():
         own = {**given, "epochs": options.passes(given["epochs"])}
-        found, _ = compared(options, pictures(options), {"pooling": KINDS}, model=name, augment=False, **own)
+        found, _ = compared(options, images(options), {"pooling": KINDS}, model=name, augment=False, **own)
         record["networks"][name] = plain(found, "pooling")
     return record
 

@@ -1,8 +1,8 @@
-"""A unit of a convolution sees the whole picture.
+"""A unit of a convolution sees the whole image.
 
 Trains LeNet and the residual network of Pellucid on Fashion-MNIST and follows one unit in the middle of
 every layer back to the pixels: by rule (`found.field` of `pellucid.explain`), and by measurement: the
-gradient of the unit with respect to every pixel, over many pictures, is exactly zero outside its field.
+gradient of the unit with respect to every pixel, over many images, is exactly zero outside its field.
 Changing all pixels outside the field leaves the unit as it was, to the bit or nearly so.
 
 Takes: about 1 minute with one thread.
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from drawing import Dots, Row, figure
-from material import Options, pictures
+from material import Options, images
 from showing import cost, table
 from torch import Tensor, nn
 from trying import main
@@ -27,7 +27,7 @@ from pellucid.settings import Settings
 
 NETWORKS = {"lenet": {"epochs": 4}, "cnn": {"epochs": 2, "width": 8}}
 TITLES = {"lenet": "LeNet", "cnn": "residual network"}
-PICTURES, SIDE = 64, 28
+IMAGES, SIDE = 64, 28
 
 
 class Seen(NamedTuple):
@@ -38,10 +38,10 @@ class Seen(NamedTuple):
         kind: of the layer.
         maps: rows and columns of the layer's maps, or 1 where it has none.
         field: rows and columns of the field, by rule.
-        share: of the picture's pixels that lie in it.
-        share_with_gradient: of the pixels that have a gradient in at least one picture.
+        share: of the image's pixels that lie in it.
+        share_with_gradient: of the pixels that have a gradient in at least one image.
         outside: largest gradient outside the field.
-        change: of the unit, relative to its spread over pictures, when all pixels outside are exchanged.
+        change: of the unit, relative to its spread over images, when all pixels outside are exchanged.
     """
 
     layer: str
@@ -63,7 +63,7 @@ def tried(options: Options) -> dict[str, Any]:
     Returns:
         The record.
     """
-    dataset, _ = prepare(pictures(options), Settings())
+    dataset, _ = prepare(images(options), Settings())
     found = {}
     for name, given in NETWORKS.items():
         own = {**given, "epochs": options.passes(given["epochs"])}
@@ -78,7 +78,7 @@ def _seen(classifier: ImageClassifier, dataset: Dataset) -> list[Seen]:
     explained = explain(classifier, dataset.inputs[dataset.test[0], ..., 0])
     network = classifier.model_.network
     network.eval()
-    images = torch.from_numpy(np.array(dataset.inputs[dataset.test[:PICTURES]].transpose(0, 3, 1, 2))).float()
+    images = torch.from_numpy(np.array(dataset.inputs[dataset.test[:IMAGES]].transpose(0, 3, 1, 2))).float()
     modules = dict(network.named_modules())
     rows = []
     for line in explained.opened.lines:
@@ -127,7 +127,7 @@ def _through(
 
 
 def _unit(network: Network, module: nn.Module, unit: tuple[int, ...], images: Tensor) -> Tensor:
-    """The unit's value in every picture."""
+    """The unit's value in every image."""
     kept: list[Tensor] = []
     # A copy, since a later layer may write over what this one gives.
     hook = module.register_forward_hook(lambda _module, _taken, given: kept.append(given.clone()))
@@ -138,7 +138,7 @@ def _unit(network: Network, module: nn.Module, unit: tuple[int, ...], images: Te
 
 
 def drawn(record: dict[str, Any]) -> str:
-    """The share of the picture that a unit of each layer sees.
+    """The share of the image that a unit of each layer sees.
 
     Args:
         record: of `tried`.
@@ -149,9 +149,9 @@ def drawn(record: dict[str, Any]) -> str:
     panels = []
     for name, layers in record["networks"].items():
         rows = [Row(_short(each["layer"]), 100 * each["share"], 0.0, 100 * each["share"]) for each in layers]
-        title = f"{TITLES[name]}: how much of the picture one unit of each layer sees"
+        title = f"{TITLES[name]}: how much of the image one unit of each layer sees"
         panels.append(Dots(title, "per cent of the pixels", rows))
-    return figure(panels, "Share of the picture that one unit of each layer sees, in two networks")
+    return figure(panels, "Share of the image that one unit of each layer sees, in two networks")
 
 
 def _short(layer: str) -> str:
@@ -167,7 +167,7 @@ def shown(record: dict[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    header = ["layer", "maps of", "field by rule", "share of the picture", "pixels with a gradient",
+    header = ["layer", "maps of", "field by rule", "share of the image", "pixels with a gradient",
               "largest gradient outside", "change when all outside is exchanged"]  # fmt: skip
     parts = []
     for name, layers in record["networks"].items():
@@ -185,9 +185,8 @@ def shown(record: dict[str, Any]) -> str:
         ]
         parts.append(f"{TITLES[name]}\n\n{table(header, rows)}\n")
     return (
-        "".join(parts)
-        + f"One unit in the middle of each layer, {PICTURES} pictures; the change is relative to "
-        f"the spread of the unit over pictures. {cost(record)}\n"
+        "".join(parts) + f"One unit in the middle of each layer, {IMAGES} images; the change is relative to "
+        f"the spread of the unit over images. {cost(record)}\n"
     )
 
 

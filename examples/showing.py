@@ -104,7 +104,7 @@ def _beside(record: Record, name: str, base: str, measure: str) -> list[str]:
     return [against(record, name, base, measure), finding(record, name, base, measure)]
 
 
-def trainings(record: Record, what: str = "pictures") -> str:
+def trainings(record: Record, what: str = "images") -> str:
     """How many trainings stand behind the figures.
 
     Args:
@@ -151,7 +151,7 @@ def rows_of(record: Record, measure: str = "accuracy", names: Mapping[str, str] 
 
 
 def losses_table(record: Record, names: Iterable[str]) -> str:
-    """The training loss in the first pass over the pictures, in the third and in the last.
+    """The training loss in the first pass over the images, in the third and in the last.
 
     Args:
         record: of `twins`.

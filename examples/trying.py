@@ -282,7 +282,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    flags.add_argument("--examples", type=int, default=10_000, help="most pictures or texts (10,000)")
+    flags.add_argument("--examples", type=int, default=10_000, help="most images or texts (10,000)")
     flags.add_argument("--seeds", type=int, default=3, help="trainings on each fold (3)")
     flags.add_argument("--folds", type=int, default=3, help="folds for each seed (3)")
     flags.add_argument("--epochs", type=int, help="passes in every training; default: what each try asks for")

@@ -37,7 +37,7 @@ def _taken(kind: str):
     """The digits in a form that a kind of model takes."""
     if kind == "values":
         return vectors()
-    return digits()[0] if kind in ("pictures", "network") else texts()
+    return digits()[0] if kind in ("images", "network") else texts()
 
 
 @functools.cache
@@ -49,15 +49,15 @@ def network_model(kind: str, of_numbers: bool) -> Model:
     return number_model() if of_numbers else untrained_model()
 
 
-def classical_model(name: str, kind: str = "pictures", *, of_numbers: bool = False) -> ClassicalModel:
-    """A trained classical model of `pictures`, `values` or `texts`, or on some `network`."""
+def classical_model(name: str, kind: str = "images", *, of_numbers: bool = False) -> ClassicalModel:
+    """A trained classical model of `images`, `values` or `texts`, or on some `network`."""
     fitted = fitted_baseline(name, kind, of_numbers)
     network = network_model(kind, of_numbers) if "network" in kind else None
     return ClassicalModel(
         fitted.predictor,
         fitted.features,
         () if of_numbers else CLASSES,
-        preprocessing=DIGITS if kind in ("pictures", "network") else None,
+        preprocessing=DIGITS if kind in ("images", "network") else None,
         network=None if network is None else network.network,
         tfidf=fitted.tfidf if kind == "texts" else None,
         encoder=network.encoder if kind in ("text network", "sentence network") else None,

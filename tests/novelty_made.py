@@ -51,6 +51,6 @@ def sparse_detector() -> Detector:
 DETECTORS = {
     "values": lambda: detector(),
     "layer": lambda: detector("layer"),
-    "picture": lambda: detector("picture"),
+    "image": lambda: detector("image"),
     "sparse": sparse_detector,
 }

@@ -6,19 +6,19 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from pellucid.data.sizing import fit_picture
+from pellucid.data.sizing import fit_image
 
 CLASSES = ("china", "flower")
 
 
 def pieces(name: str, count: int, side: int, seed: int = 0) -> np.ndarray:
     """Pieces of a photograph at places drawn by chance, uint8 (count, side, side, 3)."""
-    picture = load_sample_image(f"{name}.jpg")
+    image = load_sample_image(f"{name}.jpg")
     draws = np.random.default_rng((seed, len(name)))
-    tops = draws.integers(0, picture.shape[0] - side, count)
-    lefts = draws.integers(0, picture.shape[1] - side, count)
+    tops = draws.integers(0, image.shape[0] - side, count)
+    lefts = draws.integers(0, image.shape[1] - side, count)
     return np.stack(
-        [picture[top : top + side, left : left + side] for top, left in zip(tops, lefts, strict=True)]
+        [image[top : top + side, left : left + side] for top, left in zip(tops, lefts, strict=True)]
     )
 
 
@@ -27,5 +27,5 @@ def class_folders(folder: Path, count: int = 40, side: int = 64) -> Path:
     for name in CLASSES:
         (folder / name).mkdir(parents=True)
         for number, piece in enumerate(pieces(name, count, 200)):
-            Image.fromarray(fit_picture(piece, (side, side), 3)).save(folder / name / f"{number:03d}.png")
+            Image.fromarray(fit_image(piece, (side, side), 3)).save(folder / name / f"{number:03d}.png")
     return folder

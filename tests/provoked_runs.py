@@ -39,20 +39,20 @@ def exclusive_or(examples: int = 600) -> Examples:
 
 def history(examples: Examples, **given: Any) -> list[dict[str, Any]]:
     """Train by some settings; one record per epoch."""
-    pictures = examples.inputs.ndim == 4
+    images = examples.inputs.ndim == 4
     size = {} if given.get("optimizer") == "gd" else {"batch_size": 32}
     settings = Settings(**{"model": "mlp", "epochs": 12, **size, **given})
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
-        takes="pictures" if pictures else "values",
+        takes="images" if images else "values",
         shortest_side=8,
         mirror_keeps_class=False,
         precision="fp32",
         device="cpu",
         threads=1,
     )
-    shape = (1, 8, 8) if pictures else examples.inputs.shape[1:]
+    shape = (1, 8, 8) if images else examples.inputs.shape[1:]
     facts = InputFacts(shape, max(1, examples.classes), len(examples.train))
     session = Session.start(
         design(settings.model, settings, facts), examples, choose_recipe(settings, around)

@@ -61,7 +61,7 @@ _open: list[tempfile.TemporaryDirectory] = []
 
 
 @functools.cache
-def old_pictures() -> Path:
+def old_images() -> Path:
     """A run on digits 0 to 6."""
     data = write_npz(home() / "old.npz", OLD, slice(0, 900), slice(1300, None))
     return pellucid.train(data, out=home() / "old", **TINY).folder

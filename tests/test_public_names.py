@@ -69,11 +69,11 @@ def test_errors_are_also_the_fitting_builtins() -> None:
         "WorkerError": (7, RuntimeError),
     }
     for name, (exit_code, builtin) in expected.items():
-        error = getattr(pellucid, name)("photos/: is empty; add pictures")
+        error = getattr(pellucid, name)("photos/: is empty; add images")
         assert isinstance(error, pellucid.PellucidError)
         assert isinstance(error, builtin)
         assert error.exit_code == exit_code
-        assert str(error) == "photos/: is empty; add pictures"
+        assert str(error) == "photos/: is empty; add images"
 
 
 @pytest.mark.parametrize(("signal_number", "exit_code"), [(2, 130), (15, 143)])

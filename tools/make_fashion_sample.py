@@ -1,6 +1,6 @@
 """Cut the bundled sample out of Fashion-MNIST.
 
-Takes the first 1,000 training and the first 200 test pictures of each of the ten classes, keeps
+Takes the first 1,000 training and the first 200 test images of each of the ten classes, keeps
 them in their original order, and writes four IDX files packed with gzip. The same input always
 gives the same bytes (as long as zlib stays the same).
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 TARGET = Path(__file__).parent.parent / "src" / "pellucid" / "data" / "fashion"
-PICTURES_EACH = {"train": 1000, "t10k": 200}
+IMAGES_EACH = {"train": 1000, "t10k": 200}
 CLASSES = 10
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=TARGET, help="folder to write")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for part, each in PICTURES_EACH.items():
+    for part, each in IMAGES_EACH.items():
         images_name, labels_name = f"{part}-images-idx3-ubyte.gz", f"{part}-labels-idx1-ubyte.gz"
         images = np.frombuffer(
             gzip.decompress((arguments.folder / images_name).read_bytes()), np.uint8, offset=16
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Pack with gzip, without a time or name, so that equal pictures are equal bytes."""
+    """Pack with gzip, without a time or name, so that equal images are equal bytes."""
     path.write_bytes(gzip.compress(content, compresslevel=9, mtime=0))
 
 

@@ -1,10 +1,10 @@
 """Who takes part in `training_speed.py` and `text_speed.py`: one network, each library in its own way.
 
-Pictures:
+Images:
 
     layers          32 32 pool 64 64 pool 128 128 pool, every number a 3x3 convolution without bias,
                     batch norm and ReLU; then one dense layer to the classes
-    data            everybody but Pellucid is handed finished, standardised float32 pictures in
+    data            everybody but Pellucid is handed finished, standardised float32 images in
                     memory; Pellucid starts from the stored bytes and standardises in the network
 
 Texts:

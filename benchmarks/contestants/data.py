@@ -1,4 +1,4 @@
-"""The data a contestant is handed: pictures or texts."""
+"""The data a contestant is handed: images or texts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ MEASURED, WARM_UP = "measured", "warm-up"
 
 @dataclass(frozen=True)
 class Data:
-    """Pictures, labels and how they are cut.
+    """Images, labels and how they are cut.
 
     Attributes:
         pixels: uint8 (n, height, width, channels), as stored.
@@ -43,7 +43,7 @@ class Data:
         return slice(None) if which == MEASURED else slice(self.warm_up_steps * self.batch)
 
     def standardised(self) -> np.ndarray:
-        """float32 (n, height, width, channels) with mean 0 and deviation 1 over all pictures."""
+        """float32 (n, height, width, channels) with mean 0 and deviation 1 over all images."""
         floats = self.pixels.astype(np.float32)
         mean, deviation = floats.mean(dtype=np.float64), floats.std(dtype=np.float64)
         return ((floats - mean) / deviation).astype(np.float32)

@@ -27,13 +27,13 @@ def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
     Returns:
         A function that trains one epoch and returns its smoothed loss, and the trainable parameters.
     """
-    pictures = torch.from_numpy(data.standardised()).permute(0, 3, 1, 2).contiguous()
+    images = torch.from_numpy(data.standardised()).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(data.labels)
-    network = network_for(name, tuple(pictures.shape[1:]), data.classes)
+    network = network_for(name, tuple(images.shape[1:]), data.classes)
 
     def loaders(which: str) -> DataLoaders:
-        train = TensorDataset(pictures[data.part(which)], labels[data.part(which)])
-        nothing = TensorDataset(pictures[:0], labels[:0])
+        train = TensorDataset(images[data.part(which)], labels[data.part(which)])
+        nothing = TensorDataset(images[:0], labels[:0])
         return DataLoaders.from_dsets(train, nothing, bs=data.batch, num_workers=0, device="cpu")
 
     by_name = {which: loaders(which) for which in (MEASURED, WARM_UP)}

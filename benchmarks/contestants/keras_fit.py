@@ -22,8 +22,8 @@ def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
     """
     del name
     keras.mixed_precision.set_global_policy(os.environ["BENCHMARK_POLICY"])
-    pictures = data.standardised()
-    model = keras.Sequential([keras.Input(pictures.shape[1:])])
+    images = data.standardised()
+    model = keras.Sequential([keras.Input(images.shape[1:])])
     for number, width in enumerate(WIDTHS, start=1):
         model.add(layers.Conv2D(width, 3, padding="same", use_bias=False))
         model.add(layers.BatchNormalization())
@@ -39,7 +39,7 @@ def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
 
     def epoch(which: str) -> float:
         part = data.part(which)
-        history = model.fit(pictures[part], data.labels[part], batch_size=data.batch, epochs=1)
+        history = model.fit(images[part], data.labels[part], batch_size=data.batch, epochs=1)
         return float(history.history["loss"][-1])
 
     return epoch, sum(int(weight.size) for weight in _counted(model))

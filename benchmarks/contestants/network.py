@@ -14,7 +14,7 @@ def six_convolutions(input_shape: tuple[int, int, int], classes: int) -> nn.Sequ
         classes: number of logits.
 
     Returns:
-        Layers from standardised pictures to logits.
+        Layers from standardised images to logits.
     """
     incoming, height, width = input_shape
     layers: list[nn.Module] = []
@@ -39,18 +39,18 @@ class InBfloat16(nn.Module):
     """The same network under bf16 autocast, channels last, as Pellucid trains it.
 
     Args:
-        network: from standardised pictures to logits.
+        network: from standardised images to logits.
     """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Return float32 logits."""
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits: Tensor = self.network(pictures)
+            logits: Tensor = self.network(images)
         return logits.float()
 
 

@@ -59,7 +59,7 @@ def prepare(data: Data, settings: Settings) -> tuple[nn.Module, Examples, Recipe
     around = Surroundings(
         train_labels=data.labels,
         classes=data.classes,
-        takes="pictures",
+        takes="images",
         shortest_side=min(height, width),
         mirror_keeps_class=True,
         precision=choose_precision(settings, "cpu"),

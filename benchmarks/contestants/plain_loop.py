@@ -21,14 +21,14 @@ def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
     Returns:
         A function that trains one epoch and returns its mean loss, and the trainable parameters.
     """
-    pictures = torch.from_numpy(data.standardised()).permute(0, 3, 1, 2).contiguous()
+    images = torch.from_numpy(data.standardised()).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(data.labels)
-    network = network_for(name, tuple(pictures.shape[1:]), data.classes)
+    network = network_for(name, tuple(images.shape[1:]), data.classes)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
 
     def epoch(which: str) -> float:
         part = data.part(which)
-        loader = DataLoader(TensorDataset(pictures[part], labels[part]), batch_size=data.batch, shuffle=True)
+        loader = DataLoader(TensorDataset(images[part], labels[part]), batch_size=data.batch, shuffle=True)
         network.train()
         total = 0.0
         for inputs, targets in loader:

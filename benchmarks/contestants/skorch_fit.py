@@ -21,8 +21,8 @@ def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
     Returns:
         A function that trains one epoch and returns its mean loss, and the trainable parameters.
     """
-    pictures = torch.from_numpy(data.standardised()).permute(0, 3, 1, 2).contiguous().numpy()
-    network = network_for(name, pictures.shape[1:], data.classes)
+    images = torch.from_numpy(data.standardised()).permute(0, 3, 1, 2).contiguous().numpy()
+    network = network_for(name, images.shape[1:], data.classes)
     classifier = NeuralNetClassifier(
         network,
         criterion=nn.CrossEntropyLoss,
@@ -36,7 +36,7 @@ def build(name: str, data: Data) -> tuple[Callable[[str], float], int]:
 
     def epoch(which: str) -> float:
         part = data.part(which)
-        classifier.partial_fit(pictures[part], data.labels[part])
+        classifier.partial_fit(images[part], data.labels[part])
         return float(classifier.history[-1]["train_loss"])
 
     return epoch, parameters_of(network)

@@ -63,7 +63,7 @@ WRONG = {
         {"architecture": untrained_model().network.config.to_json()},
         "architecture must be null in a model of the kind classical-image-classifier",
     ),
-    "other pictures": (
+    "other images": (
         {"preprocessing": {"height": 9, "width": 8, "channels": 1, "low": 0.0, "high": 255.0}},
         "the predictor takes 64 features where 'pixels' gives 72",
     ),

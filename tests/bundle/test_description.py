@@ -19,8 +19,8 @@ WRONG = {
     "a huge network": ({"architecture": {"name": "mlp", "widths": [131_072] * 3}}, "is over the limit"),
     "absurd widths": ({"architecture": {"widths": [10**12]}}, "widths: 1000000000000 is outside"),
     "architecture as text": ({"architecture": "cnn"}, "an object expected"),
-    "other pictures": ({"preprocessing": {"height": 9}}, r"but preprocessing makes \(1, 9, 8\)"),
-    "absurd pictures": ({"preprocessing": {"height": 10**9}}, "height cannot be 1000000000"),
+    "other images": ({"preprocessing": {"height": 9}}, r"but preprocessing makes \(1, 9, 8\)"),
+    "absurd images": ({"preprocessing": {"height": 10**9}}, "height cannot be 1000000000"),
     "no classes": ({"classes": []}, "'classes' is not a list of two or more different names"),
     "one class": ({"classes": ["a"]}, "'classes' is not a list of two or more different names"),
     "equal classes": ({"classes": ["a"] * 10}, "'classes' is not a list of two or more different names"),
@@ -39,7 +39,7 @@ WRONG = {
     "numbers": ({"kind": "image-regressor"}, "'classes' must be empty in a model of the kind image-reg"),
     "numbers of 10 outputs": ({"kind": "image-regressor", "classes": []}, "has 10 outputs where 1 is needed"),
     "vectors": ({"kind": "feature-classifier"}, "preprocessing must be null"),
-    "vectors of pictures": (
+    "vectors of images": (
         {"kind": "feature-classifier", "preprocessing": None, "length": 64},
         r"the network takes \(1, 8, 8\), but feature vectors have the length 64",
     ),

@@ -130,10 +130,10 @@ def test_inputs_of_another_form_are_refused(each):
             ask(["a text"])
 
 
-def test_commands_take_models_of_pictures_and_of_texts(each, tmp_path):
+def test_commands_take_models_of_images_and_of_texts(each, tmp_path):
     save(each, tmp_path / "model", {})
     if each.takes == "values":
-        with pytest.raises(ModelFileError, match="this model takes feature vectors, not pictures or texts"):
+        with pytest.raises(ModelFileError, match="this model takes feature vectors, not images or texts"):
             load(tmp_path / "model")
     else:
         assert load(tmp_path / "model").preprocessing == each.preprocessing

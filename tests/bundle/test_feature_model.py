@@ -50,7 +50,7 @@ def test_saved_and_loaded_it_answers_the_same(tmp_path: Path) -> None:
     assert "a vector of 4 numbers" in (tmp_path / "model" / "README.md").read_text()
 
 
-def test_commands_for_pictures_refuse_it(tmp_path: Path) -> None:
+def test_commands_for_images_refuse_it(tmp_path: Path) -> None:
     save(flower_model(), tmp_path / "model", {})
-    with pytest.raises(ModelFileError, match="model: this model takes feature vectors, not pictures"):
+    with pytest.raises(ModelFileError, match="model: this model takes feature vectors, not images"):
         load(tmp_path / "model")

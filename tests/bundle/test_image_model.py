@@ -8,7 +8,7 @@ from pellucid.bundle import ImageModel
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import InputFacts, build, design
-from pellucid.settings import NEURAL_OF_PICTURES, Settings
+from pellucid.settings import NEURAL_OF_IMAGES, Settings
 from small_models import DIGITS, digits, number_model, trained_model, untrained_model
 
 PIXELS, LABELS = digits()
@@ -29,7 +29,7 @@ def test_probabilities_are_the_softmax_of_the_logits():
     assert np.allclose(found.sum(axis=1), 1.0, atol=1e-12)
 
 
-def test_mirroring_averages_the_logits_of_both_pictures():
+def test_mirroring_averages_the_logits_of_both_images():
     model = untrained_model(mirror=True)
     mirrored = np.ascontiguousarray(PIXELS[:50, :, ::-1])
     expected = (plain_logits(model, PIXELS[:50]) + plain_logits(model, mirrored)) / 2
@@ -47,7 +47,7 @@ def test_extreme_logits_stay_finite():
     assert np.allclose(found.sum(axis=1), 1.0)
 
 
-@pytest.mark.parametrize("name", NEURAL_OF_PICTURES)
+@pytest.mark.parametrize("name", NEURAL_OF_IMAGES)
 def test_a_row_does_not_depend_on_its_batch(name):
     model = untrained_model(name)
     together = model.predict_proba(PIXELS[:300])
@@ -67,13 +67,13 @@ def test_transform_gives_the_last_hidden_layer():
     assert np.allclose(logits.softmax(dim=1).numpy(), model.predict_proba(PIXELS[:30]), atol=1e-6)
 
 
-def test_transform_is_of_the_picture_as_it_is():
+def test_transform_is_of_the_image_as_it_is():
     plain, mirrored = untrained_model(), untrained_model(mirror=True)
     mirrored.network = plain.network
     assert np.array_equal(plain.transform(PIXELS[:9]), mirrored.transform(PIXELS[:9]))
 
 
-def test_no_pictures_give_no_rows():
+def test_no_images_give_no_rows():
     model = untrained_model()
     assert model.predict_proba(PIXELS[:0]).shape == (0, 10)
     assert model.transform(PIXELS[:0]).shape == (0, model.transform(PIXELS[:1]).shape[1])
@@ -88,8 +88,8 @@ def test_no_pictures_give_no_rows():
         (np.zeros((2, 8, 8, 3), np.uint8), r"uint8 of shape \(2, 8, 8, 3\)"),
     ],
 )
-def test_pictures_of_another_form_are_refused(pixels, found):
-    with pytest.raises(DataError, match=rf"pictures: found {found}, expected uint8 of shape \(n, 8, 8, 1\)"):
+def test_images_of_another_form_are_refused(pixels, found):
+    with pytest.raises(DataError, match=rf"images: found {found}, expected uint8 of shape \(n, 8, 8, 1\)"):
         untrained_model().predict_proba(pixels)
 
 
@@ -146,7 +146,7 @@ def test_a_memory_mapped_array_is_never_copied_whole(tmp_path):
     assert peak < 8e6
 
 
-def test_large_pictures_go_few_at_a_time(monkeypatch):
+def test_large_images_go_few_at_a_time(monkeypatch):
     size = Preprocessing(1024, 1024, 3)
     network = build(design("mlp", Settings(width=1, depth=1), InputFacts((3, 1024, 1024), 2, 100)))
     seen = []
@@ -180,7 +180,7 @@ def test_numbers_are_the_networks_output():
     assert np.allclose(found, expected, atol=1e-5)
 
 
-def test_numbers_are_averaged_with_the_mirrored_pictures():
+def test_numbers_are_averaged_with_the_mirrored_images():
     mirrored = np.ascontiguousarray(PIXELS[:50, :, ::-1])
     one, other = number_model().predict_values(PIXELS[:50]), number_model().predict_values(mirrored)
     assert not np.allclose(one, other)

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from pellucid.bundle import ImageModel, load, save
 from pellucid.bundle.weights import pack
 from pellucid.errors import DivergedError, StorageError
-from pellucid.settings import NEURAL_OF_PICTURES
+from pellucid.settings import NEURAL_OF_IMAGES
 from small_models import digits, untrained_model
 
 PIXELS = digits()[0][:64]
@@ -22,7 +22,7 @@ def header_of(content: bytes) -> dict:
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-@pytest.mark.parametrize("name", NEURAL_OF_PICTURES)
+@pytest.mark.parametrize("name", NEURAL_OF_IMAGES)
 def test_a_saved_model_answers_the_same(name, mirror, tmp_path):
     model = untrained_model(name, mirror=mirror)
     save(model, tmp_path / "model", {})

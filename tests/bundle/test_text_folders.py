@@ -267,11 +267,11 @@ WRONG = {
     "another encoder": (
         {"preprocessing": {"kind": "n-grams"}}, "tokenizer: unknown keys .*, missing keys .*length",
     ),
-    "pictures": (
+    "images": (
         {"preprocessing": {"height": 8, "width": 8, "channels": 1, "low": 0.0, "high": 255.0}},
         "preprocessing must be an object with a kind",
     ),
-    "a model of pictures": ({"kind": "image-classifier"}, "preprocessing needs exactly the fields channels"),
+    "a model of images": ({"kind": "image-classifier"}, "preprocessing needs exactly the fields channels"),
     "a model of vectors": (
         {"kind": "feature-classifier", "preprocessing": None, "length": 24},
         "the network takes texts, the model values",
@@ -298,8 +298,8 @@ def test_a_description_that_cannot_be(change, copied):
 
 
 ARCHITECTURES = {
-    "of pictures": ({"name": "mlp", "vocabulary": 0}, "the network takes no texts, the model texts"),
-    "another family": ({"name": "lenet"}, "lenet takes pictures or feature vectors, not ids of texts"),
+    "of images": ({"name": "mlp", "vocabulary": 0}, "the network takes no texts, the model texts"),
+    "another family": ({"name": "lenet"}, "lenet takes images or feature vectors, not ids of texts"),
     "a huge vocabulary": ({"vocabulary": 10**12}, "vocabulary: 1000000000000 is outside"),
     "a vocabulary of nothing": ({"vocabulary": 0}, "the network takes no texts, the model texts"),
     "huge vectors": ({"embedding": 10**9}, "embedding: 1000000000 is outside"),
@@ -320,7 +320,7 @@ def test_an_architecture_that_cannot_be(case, copied):
         load_any(folder)
 
 
-def test_a_picture_models_folder_needs_no_words(copied):
+def test_an_image_models_folder_needs_no_words(copied):
     folder = copied("cnn")
     reseal(folder, preprocessing=TOKENS)
     with pytest.raises(ModelFileError, match=r"unknown keys|model\.json: "):

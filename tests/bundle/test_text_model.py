@@ -108,7 +108,7 @@ def test_what_is_no_list_of_texts_is_refused(inputs: object, words: str) -> None
         require_texts(inputs)
 
 
-def test_a_single_text_and_pictures_are_refused(model: Model) -> None:
+def test_a_single_text_and_images_are_refused(model: Model) -> None:
     with pytest.raises(DataError, match="texts: found a single text"):
         model.predict_proba("seven")
     with pytest.raises(DataError, match="texts: found uint8 of shape"):
@@ -186,7 +186,7 @@ def test_network_and_encoder_must_speak_of_the_same_ids(network: str, reads, wor
     [
         ({"encoder": None}, r"the network takes \(24,\), but preprocessing makes None"),
         ({"network": None}, "features 'network' and a network: one without the other"),
-        ({"preprocessing": DIGITS}, "features 'network' of texts, but preprocessing makes pictures"),
+        ({"preprocessing": DIGITS}, "features 'network' of texts, but preprocessing makes images"),
         ({"encoder": encoder("rnn", length=9)}, "but texts have at most 9 tokens"),
         ({"network": vector_model().network}, "the network knows 0 tokens, the vocabulary 26"),
         ({"network": untrained_model().network}, "the network knows 0 tokens, the vocabulary 26"),

@@ -53,7 +53,7 @@ def test_hidden_layer_and_answer_come_of_one_pass(name, monkeypatch):
 
     monkeypatch.setattr(model.network, "features", counted)
     model.answer(inputs_of(model))
-    # the mirrored picture goes through the network as well, with a detector or without
+    # the mirrored image goes through the network as well, with a detector or without
     assert sum(passes) == (80 if name == "cnn, mirrored" else 40)
 
 

@@ -39,13 +39,13 @@ def test_a_slope_in_the_middle_of_a_bin_votes_for_it_most():
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("kind", ["pixels", "hog"])
 def test_every_size_gives_a_bounded_number_of_features(kind, shape):
-    pictures = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
-    found = extract(kind, pictures)
+    images = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    found = extract(kind, images)
     assert found.shape == (3, feature_length(kind, shape))
     assert found.shape[1] <= 4096
     assert found.dtype == np.float32
     assert 0 <= found.min() <= found.max() <= 1
-    assert extract(kind, pictures[:0]).shape == (0, found.shape[1])
+    assert extract(kind, images[:0]).shape == (0, found.shape[1])
 
 
 def test_grid_of_known_sizes():

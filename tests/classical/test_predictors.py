@@ -159,8 +159,8 @@ def test_budget():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"kind": "sound"}, "kind: 'sound' is not one of pictures, values, network"),
-        ({"inputs": np.zeros((3, 2), np.float32)}, "inputs: 2 axes, where pictures have 4"),
+        ({"kind": "sound"}, "kind: 'sound' is not one of images, values, network"),
+        ({"inputs": np.zeros((3, 2), np.float32)}, "inputs: 2 axes, where images have 4"),
         ({"labels": np.zeros(2, np.int64)}, "labels: 2 of them for 3 inputs"),
         ({"train": np.zeros(0, np.int64)}, "train: no example"),
     ],

@@ -27,7 +27,7 @@ def data(tmp_path_factory):
 def test_a_table_for_people(run, data, capfd):
     assert main(["evaluate", str(run), str(data)]) == 0
     output = capfd.readouterr()
-    assert "Scored  all rows: 200 pictures, 0 skipped" in output.out
+    assert "Scored  all rows: 200 images, 0 skipped" in output.out
     for words in ("Accuracy", "Macro-F1", "Log loss (nats)", "Expected calibration error", "95 % interval"):
         assert words in output.out
     assert "notes.txt" in output.err
@@ -70,13 +70,13 @@ def test_the_seed_moves_the_intervals_and_nothing_else(run, data, capfd):
     assert scores(1)["log_loss"]["low"] != scores(2)["log_loss"]["low"]
 
 
-def test_bad_pictures_are_refused_or_skipped(run, tmp_path, capfd):
+def test_bad_images_are_refused_or_skipped(run, tmp_path, capfd):
     paths = write_digits(tmp_path, range(1000, 1050), by_class=True)
     paths[7].write_bytes(b"")
     assert main(["evaluate", str(run), str(tmp_path)]) == 3
     assert "error: " in capfd.readouterr().err
     assert main(["evaluate", str(run), str(tmp_path), "--skip-bad"]) == 0
-    assert "49 pictures, 1 skipped" in capfd.readouterr().out
+    assert "49 images, 1 skipped" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_people_get_a_table_and_sentences(photos):
     done = inspect(photos)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("22 pictures in 2 classes from")
+    assert lines[0].startswith("22 images in 2 classes from")
     assert "class  train  validation  test" in lines
     assert "cat        8           2     2" in lines or "cat        9           1     2" in lines
     assert "All are 16 x 16 pixels, and trained at 16 x 16 pixels in grey." in lines
@@ -60,12 +60,12 @@ def test_bundled_sample():
     assert len(document["classes"]) == 10
 
 
-def test_bad_pictures_end_with_3_and_are_all_listed(photos):
+def test_bad_images_end_with_3_and_are_all_listed(photos):
     (photos / "cat" / "page.png").write_text("<html>not found</html>")
     (photos / "dog" / "empty.png").write_bytes(b"")
     done = inspect(photos, "--json")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"error: {photos}: 2 of 24 pictures cannot be used; mend or remove them")
+    assert done.stderr.startswith(f"error: {photos}: 2 of 24 images cannot be used; mend or remove them")
     assert "page.png: not an image (HTML)" in done.stderr
     assert "empty.png" in done.stderr
     assert "Traceback" not in done.stderr
@@ -75,7 +75,7 @@ def test_skip_bad_goes_on_and_says_what_was_left_out(photos):
     (photos / "cat" / "page.png").write_text("<html>not found</html>")
     done = inspect(photos, "--skip-bad")
     assert done.returncode == 0
-    assert "Left out because they cannot be used: 1 picture" in done.stdout
+    assert "Left out because they cannot be used: 1 image" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ def test_a_table_of_fractions_is_shown_as_numbers_and_the_reason_given(weights):
     done = inspect(weights)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("60 pictures, each with a number to predict, from")
+    assert lines[0].startswith("60 images, each with a number to predict, from")
     table = [line.split() for line in lines]
     assert ["number", "train", "validation", "test"] in table
-    assert ["pictures", "36", "12", "12"] in table
+    assert ["images", "36", "12", "12"] in table
     words = " ".join(done.stdout.split())
     assert "the labels are taken as numbers to predict, since they have fractions and" in words
     assert "class" not in words.replace("take them as classes with --target class", "")

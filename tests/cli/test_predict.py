@@ -34,32 +34,32 @@ def test_csv_goes_to_standard_output_and_words_to_standard_error(run, tmp_path, 
         "input": str(tmp_path / "bad.png"), "label": "", "probability": "",
         "error": "empty file (zero bytes)", "unlike": "",
     }  # fmt: skip
-    assert output.err == "3 pictures labelled, 1 could not be read: see the column error\n"
+    assert output.err == "3 images labelled, 1 could not be read: see the column error\n"
 
 
 def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):
-    write_digits(tmp_path / "pictures", range(3))
+    write_digits(tmp_path / "images", range(3))
     out = tmp_path / "answers.csv"
-    words = ["predict", str(run / "model"), str(tmp_path / "pictures"), "--out", str(out), "--probabilities"]
+    words = ["predict", str(run / "model"), str(tmp_path / "images"), "--out", str(out), "--probabilities"]
     assert main(words) == 0
     assert out.read_text().startswith(",".join(["input,label,probability,error,unlike", *CLASSES]) + "\n")
     output = capfd.readouterr()
     assert output.out == ""
-    assert output.err == "3 pictures labelled\n"
+    assert output.err == "3 images labelled\n"
 
 
 def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):
     save(watched(trained_model(), train=1000, validation=300), tmp_path / "model", {})
-    paths = write_digits(tmp_path / "pictures", range(1400, 1440))
+    paths = write_digits(tmp_path / "images", range(1400, 1440))
     chance = np.random.default_rng(0)
     for path in paths[:20]:
         Image.fromarray(chance.integers(0, 256, (8, 8), np.uint8)).save(path)
-    assert main(["predict", str(tmp_path / "model"), str(tmp_path / "pictures")]) == 0
+    assert main(["predict", str(tmp_path / "model"), str(tmp_path / "images")]) == 0
     output = capfd.readouterr()
     rows = list(csv.DictReader(io.StringIO(output.out)))
     alarms = sum(float(row["unlike"]) > 0.95 for row in rows)
     assert alarms >= 10
-    said = f"{alarms} pictures ({100 * alarms / 40:.3g} %) unlike the training data, where 5 % is no alarm"
+    said = f"{alarms} images ({100 * alarms / 40:.3g} %) unlike the training data, where 5 % is no alarm"
     assert f"{said}: see the column unlike\n" in output.err
     assert "Drift: in " in output.err
     assert max(map(len, output.err.splitlines())) <= 100
@@ -72,14 +72,14 @@ def test_a_table_with_a_column_of_ones_own(run, tmp_path, capfd):
     assert main([*words, "--encoding", "latin-1"]) == 0
     output = capfd.readouterr()
     assert f"{tmp_path / 'table.csv'}:2,digit 0," in output.out
-    assert "pictures from column 'bild'" in output.err
+    assert "images from column 'bild'" in output.err
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (["{run}", "{tmp}/nowhere.png"], 3, "error: {tmp}/nowhere.png: no such file or folder\n"),
-        (["{run}", "{tmp}"], 3, "error: {tmp}: no picture in this folder; choose another INPUT\n"),
+        (["{run}", "{tmp}"], 3, "error: {tmp}: no image in this folder; choose another INPUT\n"),
         (["{run}", "{tmp}", "--out", "{tmp}/a.txt"], 2, "does not end in .csv, .jsonl, .parquet"),
         (["{tmp}/nowhere", "{run}/x.png"], 4, "error: {tmp}/nowhere: there is no such folder"),
         (["{run}", "{run}/x.png", "--out", "{tmp}/no/a.csv"], 5, "create the folder first"),

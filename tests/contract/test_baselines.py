@@ -27,12 +27,12 @@ every_number_baseline = pytest.mark.parametrize("name", NUMBER_BASELINES)
 
 
 def digits(train=400):
-    """Real digits as uint8 pictures, split by chance."""
+    """Real digits as uint8 images, split by chance."""
     data = load_digits()
-    pictures = (data.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
-    order = np.random.default_rng(0).permutation(len(pictures))
+    images = (data.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
+    order = np.random.default_rng(0).permutation(len(images))
     lesson = Lesson(
-        pictures,
+        images,
         data.target.astype(np.int64),
         np.sort(order[:train]),
         np.sort(order[train : train + 150]),
@@ -133,20 +133,20 @@ def test_the_best_configuration_on_validation_is_taken(name, metric):
     ],
 )
 def test_little_data(name, classes, labels):
-    pictures = (np.random.default_rng(1).random((len(labels), 5, 3, 3)) * 255).astype(np.uint8)
+    images = (np.random.default_rng(1).random((len(labels), 5, 3, 3)) * 255).astype(np.uint8)
     places = np.arange(len(labels))
-    lesson = Lesson(pictures, labels.astype(np.int64), places, places[:0], classes)
-    answers = asked(fit(name, lesson), pictures)
+    lesson = Lesson(images, labels.astype(np.int64), places, places[:0], classes)
+    answers = asked(fit(name, lesson), images)
     assert answers.shape == (len(labels), classes)
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=1e-12)
     assert (answers[:, np.setdiff1d(np.arange(classes), labels)] == 0).all()
 
 
 @every_baseline
-def test_pictures_that_are_all_alike(name):
-    pictures, labels = np.full((40, 6, 6, 1), 9, np.uint8), np.arange(40) % 4
-    lesson = Lesson(pictures, labels.astype(np.int64), np.arange(30), np.arange(30, 40), 4)
-    answers = asked(fit(name, lesson), pictures)
+def test_images_that_are_all_alike(name):
+    images, labels = np.full((40, 6, 6, 1), 9, np.uint8), np.arange(40) % 4
+    lesson = Lesson(images, labels.astype(np.int64), np.arange(30), np.arange(30, 40), 4)
+    answers = asked(fit(name, lesson), images)
     np.testing.assert_allclose(answers, 0.25, atol=0.05)
 
 
@@ -296,8 +296,8 @@ def test_numbers_are_those_of_scikit_learn(monkeypatch, name, estimator):
 def test_with_many_classes_fewer_machines_are_compared():
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(40), 6)
-    pictures = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
-    lesson = Lesson(pictures, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
+    images = generator.integers(0, 255, size=(240, 8, 8, 1), dtype=np.uint8)
+    lesson = Lesson(images, labels, np.arange(0, 240, 2), np.arange(1, 240, 2), 40)
     assert fit_baseline("svm", lesson, seed=0, threads=1).configurations == ()
-    few = Lesson(pictures, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
+    few = Lesson(images, labels % 5, np.arange(0, 240, 2), np.arange(1, 240, 2), 5)
     assert len(fit_baseline("svm", few, seed=0, threads=1).configurations) == 6

@@ -1,4 +1,4 @@
-"""What every network of pictures promises, under every setting."""
+"""What every network of images promises, under every setting."""
 
 from itertools import product
 
@@ -25,7 +25,7 @@ SETTINGS = [
 OUTPUTS = [10, 1]  # ten classes, or a number
 every_outputs = pytest.mark.parametrize("outputs", OUTPUTS)
 every_network = pytest.mark.parametrize(
-    "name", [name for name, family in NETWORKS.items() if family.takes == "pictures"]
+    "name", [name for name, family in NETWORKS.items() if family.takes == "images"]
 )
 every_setting = pytest.mark.parametrize("settings", SETTINGS)
 
@@ -52,7 +52,7 @@ def digits(shape=(1, 8, 8), count=8):
 
 
 NUMBERS = torch.tensor([3.5, -20.0, 7.25, 40.0, 0.0, 11.5, 2.0, -6.75]).double()
-"""Numbers to predict for eight pictures."""
+"""Numbers to predict for eight images."""
 
 
 def started(name, settings, images, outputs=10):
@@ -64,7 +64,7 @@ def started(name, settings, images, outputs=10):
 
 
 def loss_of(network, images):
-    """How far the answers for eight pictures are off."""
+    """How far the answers for eight images are off."""
     answers = network(images)
     if answers.shape[1] > 1:
         return functional.cross_entropy(answers, torch.arange(8))

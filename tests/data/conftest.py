@@ -1,16 +1,16 @@
-"""Real pictures and folders of them, made by Pillow where a test needs them."""
+"""Real images and folders of them, made by Pillow where a test needs them."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from made_pictures import encoded, scene
+from made_images import encoded, scene
 
 
 @pytest.fixture
 def class_folders(tmp_path: Path) -> Path:
-    """Three pictures in each of two class folders."""
+    """Three images in each of two class folders."""
     for name in ("cat", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for index in range(3):
@@ -23,7 +23,7 @@ def class_folders(tmp_path: Path) -> Path:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache; the folder that will hold its entries."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "pellucid" / "pictures"
+    return tmp_path / "cache" / "pellucid" / "images"
 
 
 @pytest.fixture

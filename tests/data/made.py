@@ -1,4 +1,4 @@
-"""Listings and real picture files for the tests of checking and splitting."""
+"""Listings and real image files for the tests of checking and splitting."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,22 +24,22 @@ def listing_of(
         labels=list(labels),
         splits=list(splits) if splits is not None else [""] * count,
         groups=list(groups) if groups is not None else [""] * count,
-        pixels=pictures_of(count) if pixels is None else pixels,
+        pixels=images_of(count) if pixels is None else pixels,
     )
 
 
-def pictures_of(count: int, side: int = 12, seed: int = 0) -> np.ndarray:
-    """Distinct grey pictures of noise."""
+def images_of(count: int, side: int = 12, seed: int = 0) -> np.ndarray:
+    """Distinct grey images of noise."""
     return np.random.default_rng(seed).integers(0, 256, (count, side, side, 1)).astype(np.uint8)
 
 
 def write_class_folders(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
     """Real PNG files, all different, in one sub-folder per class."""
-    pictures = iter(pictures_of(sum(counts.values()), side=16, seed=seed))
+    images = iter(images_of(sum(counts.values()), side=16, seed=seed))
     for name, count in counts.items():
         (folder / name).mkdir(parents=True)
         for number in range(count):
-            Image.fromarray(next(pictures)[:, :, 0]).save(folder / name / f"{number:03}.png")
+            Image.fromarray(next(images)[:, :, 0]).save(folder / name / f"{number:03}.png")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Pictures from memory, IDX files and npz files."""
+"""Images from memory, IDX files and npz files."""
 
 import gzip
 import io
@@ -35,7 +35,7 @@ def write_idx(
     (folder / f"{part}-labels-idx1-ubyte{ending}").write_bytes(pack(idx_bytes(labels)))
 
 
-def pictures(count: int, side: int = 6) -> np.ndarray:
+def images(count: int, side: int = 6) -> np.ndarray:
     return RNG.integers(0, 256, (count, side, side), dtype=np.uint8)
 
 
@@ -43,7 +43,7 @@ def pictures(count: int, side: int = 6) -> np.ndarray:
 
 
 def test_arrays_become_a_listing() -> None:
-    listing = listing_from_arrays(pictures(3), ["b", "a", "b"], [1, 1, 2])
+    listing = listing_from_arrays(images(3), ["b", "a", "b"], [1, 1, 2])
     assert listing.form == "arrays"
     assert listing.labels == ["b", "a", "b"]
     assert listing.groups == ["1", "1", "2"]
@@ -64,7 +64,7 @@ def test_arrays_become_a_listing() -> None:
     ],
 )
 def test_labels_become_text(labels: object, expected: list[str]) -> None:
-    assert listing_from_arrays(pictures(2), labels).labels == expected
+    assert listing_from_arrays(images(2), labels).labels == expected
 
 
 @pytest.mark.parametrize(
@@ -78,26 +78,26 @@ def test_labels_become_text(labels: object, expected: list[str]) -> None:
         ([1.0, float("nan")], "empty label at row 2"),
         ([b"a", b"b"], "the label at row 1 is a bytes; use text or a number"),
         (["a", "\ud800"], r"the label at row 2 is not valid text: '\\ud800'"),
-        (["a"], "2 pictures but 1 labels"),
+        (["a"], "2 images but 1 labels"),
     ],
 )
 def test_labels_that_are_none(labels: list[object], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        listing_from_arrays(pictures(2), labels)
+        listing_from_arrays(images(2), labels)
 
 
 def test_many_empty_labels_are_counted() -> None:
     with pytest.raises(DataError, match=r"empty label at row 1, .*row 10 and 5 more"):
-        listing_from_arrays(pictures(15), [""] * 15)
+        listing_from_arrays(images(15), [""] * 15)
 
 
-def test_arrays_must_be_pictures_with_one_group_each() -> None:
-    with pytest.raises(DataError, match="arrays: pictures have the shape"):
+def test_arrays_must_be_images_with_one_group_each() -> None:
+    with pytest.raises(DataError, match="arrays: images have the shape"):
         listing_from_arrays(np.zeros((3, 4)), [1, 2, 3])
-    with pytest.raises(DataError, match="arrays: holds no pictures"):
+    with pytest.raises(DataError, match="arrays: holds no images"):
         listing_from_arrays(np.zeros((0, 4, 4)), [])
-    with pytest.raises(DataError, match="2 pictures but 1 groups"):
-        listing_from_arrays(pictures(2), [1, 2], ["only one"])
+    with pytest.raises(DataError, match="2 images but 1 groups"):
+        listing_from_arrays(images(2), [1, 2], ["only one"])
 
 
 # --- IDX
@@ -119,14 +119,14 @@ def test_idx_round_trip(tmp_path_factory: pytest.TempPathFactory, images: np.nda
 
 
 def test_training_rows_wait_for_a_validation_split(tmp_path: Path) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(4))
-    write_idx(tmp_path, "t10k", pictures(2), np.arange(2))
+    write_idx(tmp_path, "train", images(4), np.arange(4))
+    write_idx(tmp_path, "t10k", images(2), np.arange(2))
     assert read_data(str(tmp_path), Settings()).splits == [""] * 4 + ["test"] * 2
 
 
 def test_unpacked_files_come_before_packed_ones(tmp_path: Path) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(4), packed=True)
-    write_idx(tmp_path, "train", pictures(2), np.arange(2))
+    write_idx(tmp_path, "train", images(4), np.arange(4), packed=True)
+    write_idx(tmp_path, "train", images(2), np.arange(2))
     assert len(read_idx_folder(tmp_path, "DATA")) == 2
 
 
@@ -147,33 +147,33 @@ def damage(path: Path, position: int, content: bytes) -> None:
     ],
 )
 def test_damaged_idx_headers(tmp_path: Path, position: int, content: bytes, message: str) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(4))
+    write_idx(tmp_path, "train", images(4), np.arange(4))
     damage(tmp_path / "train-images-idx3-ubyte", position, content)
     with pytest.raises(DataError, match=message):
         read_idx_folder(tmp_path, "DATA")
 
 
 def test_an_idx_file_with_nothing_in_it(tmp_path: Path) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(4))
+    write_idx(tmp_path, "train", images(4), np.arange(4))
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
     with pytest.raises(DataError, match="not an IDX file; it starts with nothing"):
         read_idx_folder(tmp_path, "DATA")
 
 
-def test_pictures_without_an_extent(tmp_path: Path) -> None:
+def test_images_without_an_extent(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", np.zeros((4, 0, 6)), np.arange(4))
-    with pytest.raises(DataError, match="the header claims pictures of 0 x 6 pixels"):
+    with pytest.raises(DataError, match="the header claims images of 0 x 6 pixels"):
         read_idx_folder(tmp_path, "DATA")
 
 
-def test_idx_files_without_pictures(tmp_path: Path) -> None:
+def test_idx_files_without_images(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", np.zeros((0, 6, 6)), np.arange(0))
-    with pytest.raises(DataError, match="the IDX files hold no pictures"):
+    with pytest.raises(DataError, match="the IDX files hold no images"):
         read_idx_folder(tmp_path, "DATA")
 
 
 def test_packed_claims_beyond_the_file_allocate_nothing(tmp_path: Path) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(4))
+    write_idx(tmp_path, "train", images(4), np.arange(4))
     content = struct.pack(">4B3I", 0, 0, 8, 3, 2**31, 2**15, 2**15)
     (tmp_path / "train-images-idx3-ubyte").unlink()
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content + bytes(100)))
@@ -183,9 +183,9 @@ def test_packed_claims_beyond_the_file_allocate_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("change", "found"), [(b"", "140"), (bytes(500), "more")])
 def test_packed_files_that_are_too_short_or_long(tmp_path: Path, change: bytes, found: str) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(4))
+    write_idx(tmp_path, "train", images(4), np.arange(4))
     (tmp_path / "train-images-idx3-ubyte").unlink()
-    content = idx_bytes(pictures(4)) + change
+    content = idx_bytes(images(4)) + change
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(content if change else content[:-4]))
     listing = read_idx_folder(tmp_path, "DATA")
@@ -196,7 +196,7 @@ def test_packed_files_that_are_too_short_or_long(tmp_path: Path, change: bytes, 
 
 @pytest.mark.parametrize("kept", [5, 40, 120])
 def test_packed_files_cut_short(tmp_path: Path, kept: int) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(4), packed=True)
+    write_idx(tmp_path, "train", images(4), np.arange(4), packed=True)
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(DataError, match="damaged or"):  # noqa: PT012
@@ -206,11 +206,11 @@ def test_packed_files_cut_short(tmp_path: Path, kept: int) -> None:
 
 
 def test_idx_files_that_do_not_fit_together(tmp_path: Path) -> None:
-    write_idx(tmp_path, "train", pictures(4), np.arange(3))
-    with pytest.raises(DataError, match="4 pictures but 3 labels"):
+    write_idx(tmp_path, "train", images(4), np.arange(3))
+    with pytest.raises(DataError, match="4 images but 3 labels"):
         read_idx_folder(tmp_path, "DATA")
-    write_idx(tmp_path, "train", pictures(4), np.arange(4))
-    write_idx(tmp_path, "t10k", pictures(4, side=7), np.arange(4))
+    write_idx(tmp_path, "train", images(4), np.arange(4))
+    write_idx(tmp_path, "t10k", images(4, side=7), np.arange(4))
     with pytest.raises(DataError, match="are 6 x 6, those of t10k-images-idx3-ubyte 7 x 7; they must agree"):
         read_idx_folder(tmp_path, "DATA")
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
@@ -222,14 +222,14 @@ def test_idx_files_that_do_not_fit_together(tmp_path: Path) -> None:
 
 
 def test_labels_beyond_the_class_names(tmp_path: Path) -> None:
-    write_idx(tmp_path, "train", pictures(2), np.array([0, 2]))
+    write_idx(tmp_path, "train", images(2), np.array([0, 2]))
     with pytest.raises(DataError, match="label 2 has no class name; there are 2 names"):
         read_idx_folder(tmp_path, "DATA", ["zero", "one"])
 
 
 def test_idx_folders_are_told_apart(tmp_path: Path) -> None:
     assert not is_idx_folder(tmp_path)
-    write_idx(tmp_path, "train", pictures(1), np.arange(1), packed=True)
+    write_idx(tmp_path, "train", images(1), np.arange(1), packed=True)
     assert is_idx_folder(tmp_path)
     with pytest.raises(DataError, match=r"cannot be read \(no such file or directory\)"):
         is_idx_folder(tmp_path / "gone")
@@ -244,7 +244,7 @@ def write_npz(path: Path, **members: np.ndarray) -> Path:
 
 
 def test_npz_round_trip(tmp_path: Path) -> None:
-    train, validation, test = pictures(4), pictures(2), pictures(3)
+    train, validation, test = images(4), images(2), images(3)
     path = write_npz(
         tmp_path / "set.npz",
         x_train=train, y_train=np.arange(4)[:, None], x_test=test, y_test=np.arange(3),
@@ -270,18 +270,18 @@ def test_npz_with_text_labels_and_floats(tmp_path: Path, labels: np.ndarray, exp
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"x": pictures(2)}, "has no x_train; it holds 'x'"),
+        ({"x": images(2)}, "has no x_train; it holds 'x'"),
         ({}, "has no x_train; it holds nothing"),
-        ({"x_train": pictures(2)}, "x_train has no labels; y_train is missing"),
-        ({"x_train": pictures(2), "y_train": np.arange(3)}, "2 pictures but 3 labels in y_train"),
-        ({"x_train": pictures(2), "y_train": np.eye(2)}, r"y_train has the shape \(2, 2\); give one label"),
-        ({"x_train": np.zeros((2, 36)), "y_train": np.arange(2)}, "x_train: pictures have the shape"),
-        ({"x_train": pictures(2), "y_train": np.array([0.0, np.nan])}, "empty label at y_train row 2"),
-        ({"x_train": pictures(2), "y_train": np.array([b"a", b"\xff"])}, "y_train row 2 is not valid text"),
-        ({"x_train": pictures(2), "y_train": np.array([1, "a"], object)}, "holds Python objects, which may"),
+        ({"x_train": images(2)}, "x_train has no labels; y_train is missing"),
+        ({"x_train": images(2), "y_train": np.arange(3)}, "2 images but 3 labels in y_train"),
+        ({"x_train": images(2), "y_train": np.eye(2)}, r"y_train has the shape \(2, 2\); give one label"),
+        ({"x_train": np.zeros((2, 36)), "y_train": np.arange(2)}, "x_train: images have the shape"),
+        ({"x_train": images(2), "y_train": np.array([0.0, np.nan])}, "empty label at y_train row 2"),
+        ({"x_train": images(2), "y_train": np.array([b"a", b"\xff"])}, "y_train row 2 is not valid text"),
+        ({"x_train": images(2), "y_train": np.array([1, "a"], object)}, "holds Python objects, which may"),
         (
-            {"x_train": pictures(2), "y_train": [0, 1], "x_test": pictures(1, 9), "y_test": [0]},
-            r"x_train holds pictures of \(6, 6\), x_test of \(9, 9\); they must agree",
+            {"x_train": images(2), "y_train": [0, 1], "x_test": images(1, 9), "y_test": [0]},
+            r"x_train holds images of \(6, 6\), x_test of \(9, 9\); they must agree",
         ),
     ],
 )  # fmt: skip
@@ -306,7 +306,7 @@ def test_npz_shape_bombs_allocate_nothing(tmp_path: Path) -> None:
 
 
 def test_npz_files_that_are_damaged(tmp_path: Path) -> None:
-    path = write_npz(tmp_path / "set.npz", x_train=pictures(40), y_train=np.arange(40))
+    path = write_npz(tmp_path / "set.npz", x_train=images(40), y_train=np.arange(40))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="damaged or unreadable"):
@@ -319,7 +319,7 @@ def test_npz_files_that_are_damaged(tmp_path: Path) -> None:
 
 
 def test_npz_files_that_are_damaged_later(tmp_path: Path) -> None:
-    path = write_npz(tmp_path / "set.npz", x_train=pictures(400), y_train=np.arange(400))
+    path = write_npz(tmp_path / "set.npz", x_train=images(400), y_train=np.arange(400))
     content = bytearray(path.read_bytes())
     content[9000] ^= 0xFF
     path.write_bytes(bytes(content))

@@ -10,11 +10,11 @@ from pellucid.data.augmentation import (
     MirrorProbe,
     augmented_batch,
     probe_mirroring,
-    small_pictures,
+    small_images,
 )
 
 
-def _pictures(count=6, height=5, width=7, channels=3):
+def _images(count=6, height=5, width=7, channels=3):
     return np.random.default_rng(1).integers(0, 256, (count, height, width, channels), dtype=np.uint8)
 
 
@@ -24,13 +24,13 @@ def _batch(pixels, augmentation, mirrored=None, seed=0):
     return augmented_batch(pixels, indices, mirrored, augmentation, np.random.default_rng(seed))
 
 
-def test_off_gives_the_pictures_themselves():
-    pixels = _pictures()
+def test_off_gives_the_images_themselves():
+    pixels = _images()
     assert np.array_equal(_batch(pixels, Augmentation()), pixels)
 
 
-def test_mirrored_pictures_are_flipped_left_to_right():
-    pixels = _pictures()
+def test_mirrored_images_are_flipped_left_to_right():
+    pixels = _images()
     mirrored = np.arange(6) % 2 == 0
     batch = _batch(pixels, Augmentation(mirror=True), mirrored)
     assert np.array_equal(batch[::2], pixels[::2, :, ::-1])
@@ -38,10 +38,10 @@ def test_mirrored_pictures_are_flipped_left_to_right():
 
 
 @given(shift=st.integers(1, 3), seed=st.integers(0, 1000), channels=st.sampled_from([1, 3]))
-def test_a_shifted_picture_is_a_window_of_its_reflection(shift, seed, channels):
-    pixels = _pictures(3, 6, 8, channels)
-    for picture, shifted in zip(pixels, _batch(pixels, Augmentation(shift=shift), seed=seed), strict=True):
-        padded = np.pad(picture, ((shift, shift), (shift, shift), (0, 0)), mode="reflect")
+def test_a_shifted_image_is_a_window_of_its_reflection(shift, seed, channels):
+    pixels = _images(3, 6, 8, channels)
+    for image, shifted in zip(pixels, _batch(pixels, Augmentation(shift=shift), seed=seed), strict=True):
+        padded = np.pad(image, ((shift, shift), (shift, shift), (0, 0)), mode="reflect")
         windows = [
             padded[top : top + 6, left : left + 8]
             for top in range(2 * shift + 1)
@@ -50,15 +50,15 @@ def test_a_shifted_picture_is_a_window_of_its_reflection(shift, seed, channels):
         assert any(np.array_equal(shifted, window) for window in windows)
 
 
-def test_shifting_a_picture_of_one_pixel_leaves_it():
-    pixels = _pictures(2, 1, 1)
+def test_shifting_an_image_of_one_pixel_leaves_it():
+    pixels = _images(2, 1, 1)
     assert np.array_equal(_batch(pixels, Augmentation(shift=1)), pixels)
 
 
 def test_erasing_replaces_one_rectangle_and_nothing_else():
     pixels = np.full((200, 20, 20, 1), 7, dtype=np.uint8)
     batch = _batch(pixels, Augmentation(erase=0.5))
-    changed = [np.argwhere(picture[..., 0] != 7) for picture in batch]
+    changed = [np.argwhere(image[..., 0] != 7) for image in batch]
     touched = [places for places in changed if len(places)]
     assert 60 < len(touched) < 140
     for places in touched:
@@ -67,14 +67,14 @@ def test_erasing_replaces_one_rectangle_and_nothing_else():
 
 
 def test_the_store_is_never_written_to():
-    pixels = _pictures()
+    pixels = _images()
     pixels.setflags(write=False)
     before = pixels.copy()
     _batch(pixels, Augmentation(mirror=True, shift=2, erase=1.0))
     assert np.array_equal(pixels, before)
 
 
-def test_mirroring_is_refused_for_digits_and_allowed_for_symmetric_pictures():
+def test_mirroring_is_refused_for_digits_and_allowed_for_symmetric_images():
     bunch = load_digits()
     pixels = (bunch.images * 15).astype(np.uint8)[..., None]
     labels = bunch.target.astype(np.int64)
@@ -88,19 +88,19 @@ def test_mirroring_is_refused_for_digits_and_allowed_for_symmetric_pictures():
     assert allowed.lost <= 2 * allowed.gained
 
 
-def test_small_pictures_are_the_means_of_blocks():
-    pixels = _pictures(2, 41, 50)  # blocks of 3 x 3; two rows and two columns are left over
+def test_small_images_are_the_means_of_blocks():
+    pixels = _images(2, 41, 50)  # blocks of 3 x 3; two rows and two columns are left over
     expected = [
         pixels[:, 3 * row : 3 * row + 3, 3 * column : 3 * column + 3].mean(axis=(1, 2)) - 127.5
         for row in range(13)
         for column in range(16)
     ]
-    small = small_pictures(pixels)
+    small = small_images(pixels)
     assert small.shape == (2, 13, 16, 3)
     np.testing.assert_allclose(small.reshape(2, -1, 3), np.stack(expected, axis=1), rtol=1e-5, atol=1e-4)
 
 
-def test_how_many_pictures_are_in_memory_changes_no_verdict(monkeypatch):
+def test_how_many_images_are_in_memory_changes_no_verdict(monkeypatch):
     bunch = load_digits()
     pixels = (bunch.images * 15).astype(np.uint8)[..., None].repeat(4, axis=1).repeat(4, axis=2)
     labels, every = bunch.target.astype(np.int64), np.arange(len(bunch.target))
@@ -111,7 +111,7 @@ def test_how_many_pictures_are_in_memory_changes_no_verdict(monkeypatch):
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_mirroring_stays_off_without_a_neighbour_to_ask(count):
-    pixels = _pictures(2, 4, 4, 1)
+    pixels = _images(2, 4, 4, 1)
     probe = probe_mirroring(pixels, np.zeros(2, np.int64), np.arange(count), np.random.default_rng(0))
     assert not probe.keeps_class
 

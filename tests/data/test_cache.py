@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made_pictures import encoded, scene
-from pellucid.data import Listing, Pictures, Preprocessing, decode_all, listing_from_arrays, read_data
+from made_images import encoded, scene
+from pellucid.data import Listing, Images, Preprocessing, decode_all, listing_from_arrays, read_data
 from pellucid.data import cache as cache_module
 from pellucid.data.cache import cache_folder, cache_limit, make_room
 from pellucid.data.cache_entry import open_entry
-from pellucid.data.digests import array_digests, difference_hashes, picture_digest
+from pellucid.data.digests import array_digests, difference_hashes, image_digest
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.files import locked
 from pellucid.settings import Settings
 
 
-def decode(place: Path | str, **settings: object) -> tuple[Listing, Pictures, Preprocessing]:
+def decode(place: Path | str, **settings: object) -> tuple[Listing, Images, Preprocessing]:
     chosen = Settings(**settings)  # type: ignore[arg-type]
     listing = read_data(str(place), chosen)
     return listing, *decode_all(listing, chosen)
@@ -42,21 +42,21 @@ def calls(listing: Listing, settings: Settings | None = None) -> list[tuple[int,
 # --- what comes out
 
 
-def test_pictures_come_in_order_with_all_that_is_known(class_folders: Path, own_cache: Path) -> None:
-    listing, pictures, preprocessing = decode(class_folders)
+def test_images_come_in_order_with_all_that_is_known(class_folders: Path, own_cache: Path) -> None:
+    listing, images, preprocessing = decode(class_folders)
     assert preprocessing == Preprocessing(24, 32, 3)
     assert listing.paths is not None
     for index, path in enumerate(listing.paths):
-        np.testing.assert_array_equal(pictures.pixels[index], np.asarray(Image.open(path)))
-        np.testing.assert_array_equal(pictures.pixels[index], preprocessing.picture(path))
-    assert isinstance(pictures.pixels, np.memmap)
-    assert not pictures.pixels.flags.writeable
-    assert pictures.original_sizes.tolist() == [[24, 32]] * 6
-    assert pictures.modes == ["colour"] * 6
-    assert pictures.problems == ()
-    assert pictures.warnings == ()
-    assert len({digest.tobytes() for digest in pictures.digests}) == 6
-    assert pictures.perceptual_hashes.dtype == np.uint64
+        np.testing.assert_array_equal(images.pixels[index], np.asarray(Image.open(path)))
+        np.testing.assert_array_equal(images.pixels[index], preprocessing.image(path))
+    assert isinstance(images.pixels, np.memmap)
+    assert not images.pixels.flags.writeable
+    assert images.original_sizes.tolist() == [[24, 32]] * 6
+    assert images.modes == ["colour"] * 6
+    assert images.problems == ()
+    assert images.warnings == ()
+    assert len({digest.tobytes() for digest in images.digests}) == 6
+    assert images.perceptual_hashes.dtype == np.uint64
     assert len(list(own_cache.iterdir())) == 1
 
 
@@ -66,26 +66,26 @@ def test_order_is_kept_over_many_blocks_and_threads(tmp_path: Path, own_cache: P
         for value in values:
             Image.new("L", (4, 4), value).save(tmp_path / "set" / name / f"{value:03}.png")
     for threads in (1, 4):
-        _, pictures, _ = decode(tmp_path / "set", threads=threads, image_size=str(threads))
-        assert pictures.pixels[:, 0, 0, 0].tolist() == list(range(200))
+        _, images, _ = decode(tmp_path / "set", threads=threads, image_size=str(threads))
+        assert images.pixels[:, 0, 0, 0].tolist() == list(range(200))
 
 
-def test_grey_pictures_have_one_channel_until_a_colour_joins(tmp_path: Path, own_cache: Path) -> None:
+def test_grey_images_have_one_channel_until_a_colour_joins(tmp_path: Path, own_cache: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "set" / name).mkdir(parents=True)
         Image.fromarray(scene()[:, :, 0]).save(tmp_path / "set" / name / "1.png")
     assert decode(tmp_path / "set")[2].channels == 1
     Image.fromarray(scene()).save(tmp_path / "set" / "a" / "2.png")
-    _, pictures, preprocessing = decode(tmp_path / "set")
+    _, images, preprocessing = decode(tmp_path / "set")
     assert preprocessing.channels == 3
-    assert pictures.modes == ["grey", "colour", "grey"]
+    assert images.modes == ["grey", "colour", "grey"]
 
 
 def test_mixed_sizes_are_fitted(tmp_path: Path, class_folders: Path, own_cache: Path) -> None:
     (class_folders / "dog" / "large.png").write_bytes(encoded(scene(300, 200)))
-    _, pictures, preprocessing = decode(class_folders)
+    _, images, preprocessing = decode(class_folders)
     assert preprocessing.size == (32, 32)
-    assert pictures.original_sizes[-1].tolist() == [300, 200]
+    assert images.original_sizes[-1].tolist() == [300, 200]
     assert decode(class_folders, image_size="8x12")[2].size == (8, 12)
 
 
@@ -100,21 +100,21 @@ def test_bad_files_become_problems_and_never_exceptions(class_folders: Path, own
         (class_folders / "cat" / name).write_bytes(content)
     (class_folders / "cat" / "d_gone.png").symlink_to("nowhere.png")
     for _ in range(2):
-        listing, pictures, preprocessing = decode(class_folders)
-        reasons = {problem.source.rsplit("/", 1)[1]: problem.reason for problem in pictures.problems}
+        listing, images, preprocessing = decode(class_folders)
+        reasons = {problem.source.rsplit("/", 1)[1]: problem.reason for problem in images.problems}
         assert reasons == {name: reason for name, (_, reason) in bad.items()} | {"d_gone.png": "no such file"}
-        for problem in pictures.problems:
+        for problem in images.problems:
             assert listing.sources[problem.index] == problem.source
-            assert not pictures.pixels[problem.index].any()
-            assert not pictures.original_sizes[problem.index].any()
+            assert not images.pixels[problem.index].any()
+            assert not images.original_sizes[problem.index].any()
         assert preprocessing.size == (24, 32)
 
 
 def test_when_every_file_is_bad(class_folders: Path, own_cache: Path) -> None:
     for path in class_folders.glob("*/*.png"):
-        path.write_bytes(b"no picture")
-    _, pictures, preprocessing = decode(class_folders)
-    assert len(pictures.problems) == 6
+        path.write_bytes(b"no image")
+    _, images, preprocessing = decode(class_folders)
+    assert len(images.problems) == 6
     assert preprocessing == Preprocessing(32, 32, 3)
 
 
@@ -126,7 +126,7 @@ def test_animations_are_told_once(class_folders: Path, own_cache: Path) -> None:
         assert decode(class_folders)[1].warnings == (f"{path}: animated, 2 frames; the first is used",)
     shutil.copy(path, class_folders / "dog" / "moving.gif")
     (warning,) = decode(class_folders)[1].warnings
-    assert warning.startswith("2 pictures have several frames or pages, and the first is used: ")
+    assert warning.startswith("2 images have several frames or pages, and the first is used: ")
     assert "animated, 2 frames" in warning
 
 
@@ -135,24 +135,24 @@ def test_animations_are_told_once(class_folders: Path, own_cache: Path) -> None:
 
 def test_arrays_in_memory_are_used_as_they_are(own_cache: Path) -> None:
     pixels = np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8)
-    pictures, preprocessing = decode_all(listing_from_arrays(pixels, ["a", "b"]), Settings())
-    assert np.shares_memory(pictures.pixels, pixels)
-    assert not pictures.pixels.flags.writeable
+    images, preprocessing = decode_all(listing_from_arrays(pixels, ["a", "b"]), Settings())
+    assert np.shares_memory(images.pixels, pixels)
+    assert not images.pixels.flags.writeable
     assert pixels.flags.writeable
     assert preprocessing == Preprocessing(8, 8, 1)
-    assert pictures.modes == ["grey", "grey"]
+    assert images.modes == ["grey", "grey"]
     assert not own_cache.exists()
 
 
 def test_float_arrays_are_scaled_by_their_training_rows(own_cache: Path) -> None:
     pixels = np.array([[[0.0, 16.0]], [[4.0, 8.0]], [[np.nan, 1.0]]])
-    pictures, preprocessing = decode_all(listing_from_arrays(pixels, ["a", "b", "c"]), Settings())
+    images, preprocessing = decode_all(listing_from_arrays(pixels, ["a", "b", "c"]), Settings())
     assert (preprocessing.low, preprocessing.high) == (0.0, 16.0)
-    assert pictures.pixels[:, 0, :, 0].tolist() == [[0, 255], [64, 128], [0, 0]]
-    (problem,) = pictures.problems
+    assert images.pixels[:, 0, :, 0].tolist() == [[0, 255], [64, 128], [0, 0]]
+    (problem,) = images.problems
     assert (problem.index, problem.source) == (2, "arrays:3")
     assert problem.reason == "holds values that are not numbers (NaN or infinity)"
-    assert pictures.original_sizes.tolist() == [[1, 2], [1, 2], [0, 0]]
+    assert images.original_sizes.tolist() == [[1, 2], [1, 2], [0, 0]]
 
 
 def test_test_rows_of_an_npz_file_do_not_decide_the_range(tmp_path: Path, own_cache: Path) -> None:
@@ -160,16 +160,16 @@ def test_test_rows_of_an_npz_file_do_not_decide_the_range(tmp_path: Path, own_ca
         tmp_path / "a.npz", x_train=np.array([[[0.0, 4.0]]] * 3), y_train=[0, 1, 0],
         x_test=np.array([[[0.0, 400.0]]]), y_test=[1],
     )  # fmt: skip
-    _, pictures, preprocessing = decode(tmp_path / "a.npz")
+    _, images, preprocessing = decode(tmp_path / "a.npz")
     assert (preprocessing.low, preprocessing.high) == (0.0, 4.0)
-    assert pictures.pixels[3, 0, :, 0].tolist() == [0, 255]
+    assert images.pixels[3, 0, :, 0].tolist() == [0, 255]
 
 
 def test_the_bundled_sample_is_cached(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listing, pictures, _ = decode("sample:fashion")
+    listing, images, _ = decode("sample:fashion")
     assert listing.load_pixels is not None
-    np.testing.assert_array_equal(pictures.pixels, listing.load_pixels())
-    np.testing.assert_array_equal(pictures.digests, array_digests(pictures.pixels))
+    np.testing.assert_array_equal(images.pixels, listing.load_pixels())
+    np.testing.assert_array_equal(images.digests, array_digests(images.pixels))
     started = time.perf_counter()
     assert calls(read_data("sample:fashion", Settings())) == []
     assert time.perf_counter() - started < 1.0
@@ -320,11 +320,11 @@ def test_a_cache_that_cannot_be_written_to_is_replaced_for_this_run(
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    _, pictures, _ = decode(class_folders)
-    (warning,) = pictures.warnings
+    _, images, _ = decode(class_folders)
+    (warning,) = images.warnings
     assert "cannot write: not a directory" in warning
     assert "decoded into a temporary folder and will be decoded again next time" in warning
-    np.testing.assert_array_equal(pictures.pixels[0], np.asarray(Image.open(class_folders / "cat" / "0.png")))
+    np.testing.assert_array_equal(images.pixels[0], np.asarray(Image.open(class_folders / "cat" / "0.png")))
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
@@ -333,7 +333,7 @@ def test_too_little_space_is_said_before_decoding(
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(StorageError, match=r"0 MB free, decoded pictures need 0 MB; free some space, choose"):
+    with pytest.raises(StorageError, match=r"0 MB free, decoded images need 0 MB; free some space, choose"):
         decode(class_folders)
     assert list(own_cache.glob("*/data*")) == []
 
@@ -354,7 +354,7 @@ def test_a_disk_that_fills_while_writing(class_folders: Path, own_cache: Path) -
     command = [sys.executable, "-c", script, str(class_folders)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert output.startswith("StorageError ")
-    assert "cannot write decoded pictures: file too large; free some space there, or name another" in output
+    assert "cannot write decoded images: file too large; free some space there, or name another" in output
     assert list(own_cache.glob("*/data*")) == []
 
 
@@ -411,9 +411,9 @@ def test_limit_and_place_of_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.delenv("PELLUCID_CACHE_GB", raising=False)
     assert cache_limit() == 10_000_000_000
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/paths/are/ignored")
-    assert cache_folder() == Path.home() / ".cache" / "pellucid" / "pictures"
+    assert cache_folder() == Path.home() / ".cache" / "pellucid" / "images"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "pellucid" / "pictures"
+    assert cache_folder() == tmp_path / "pellucid" / "images"
 
 
 def test_damaged_idx_files_raise(tmp_path: Path, own_cache: Path) -> None:
@@ -428,14 +428,14 @@ def test_damaged_idx_files_raise(tmp_path: Path, own_cache: Path) -> None:
 # --- fingerprints
 
 
-def test_a_grey_picture_saved_as_colour_has_the_same_digest() -> None:
+def test_a_grey_image_saved_as_colour_has_the_same_digest() -> None:
     grey = scene()[:, :, :1]
-    assert picture_digest(grey) == picture_digest(np.repeat(grey, 3, axis=2))
-    assert picture_digest(grey) != picture_digest(scene())
-    assert picture_digest(grey) != picture_digest(grey.reshape(32, 24, 1))
+    assert image_digest(grey) == image_digest(np.repeat(grey, 3, axis=2))
+    assert image_digest(grey) != image_digest(scene())
+    assert image_digest(grey) != image_digest(grey.reshape(32, 24, 1))
     changed = grey.copy()
     changed[-1, -1] ^= 1
-    assert picture_digest(grey) != picture_digest(changed)
+    assert image_digest(grey) != image_digest(changed)
 
 
 def test_float_arrays_are_told_apart_by_their_own_values() -> None:
@@ -452,17 +452,17 @@ def test_difference_hash_by_hand() -> None:
     assert difference_hashes(pixels).tolist() == [0xFFFFFFFF00000000]
 
 
-def test_difference_hash_of_flat_pictures_of_any_size_is_zero() -> None:
+def test_difference_hash_of_flat_images_of_any_size_is_zero() -> None:
     for height, width in ((28, 28), (32, 32), (5, 3), (13, 128)):
         flat = np.full((2, height, width, 3), 201, np.uint8)
         assert difference_hashes(flat).tolist() == [0, 0]
 
 
 def test_difference_hash_hardly_changes_with_brightness_and_noise() -> None:
-    picture = scene(64, 64).astype(int)
-    noise = np.random.default_rng(0).integers(-2, 3, picture.shape)
-    changed = np.clip(picture * 0.9 + 10 + noise, 0, 255)
-    pair = np.stack([picture, changed]).astype(np.uint8)
+    image = scene(64, 64).astype(int)
+    noise = np.random.default_rng(0).integers(-2, 3, image.shape)
+    changed = np.clip(image * 0.9 + 10 + noise, 0, 255)
+    pair = np.stack([image, changed]).astype(np.uint8)
     one, two = difference_hashes(pair).tolist()
     assert (one ^ two).bit_count() <= 4
 

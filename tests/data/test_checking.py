@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.made import listing_of, pictures_of, write_class_folders
+from data.made import listing_of, images_of, write_class_folders
 from pellucid.data import Check, prepare
 from pellucid.data.class_findings import look_alikes
 from pellucid.data.wording import count_of, fitted, quoted, visible, width
@@ -43,7 +43,7 @@ def test_json_has_the_counts_of_metrics_and_survives_json():
 
 
 def test_copies_conflicts_and_leaks_are_counted_and_named():
-    pixels = pictures_of(40)
+    pixels = images_of(40)
     pixels[4] = pixels[3] = pixels[0]
     pixels[39] = pixels[8]
     splits = ["train"] * 25 + ["validation"] * 5 + ["test"] * 10
@@ -55,26 +55,26 @@ def test_copies_conflicts_and_leaks_are_counted_and_named():
         ["a", "b", "a"],
         ["a", "b"],
     ]
-    assert "Exact copies of other pictures: 3, in 2 sets" in said(check)
+    assert "Exact copies of other images: 3, in 2 sets" in said(check)
     assert "also given without them: 1, for instance table.csv:40" in said(check)
     assert "table.csv:9 ('a'), table.csv:40 ('b')" in said(check)
 
 
 def test_copies_stay_on_one_side_where_we_split():
-    pixels = np.repeat(pictures_of(30), 2, axis=0)
+    pixels = np.repeat(images_of(30), 2, axis=0)
     check = check_of(["a", "a", "b", "b"] * 15, pixels=pixels)
     assert check.duplicates == 30
     assert check.leaked == ()
 
 
 def test_near_copies_are_counted_but_not_moved():
-    smooth = np.kron(pictures_of(40, side=8), np.ones((1, 4, 4, 1), np.uint8))
+    smooth = np.kron(images_of(40, side=8), np.ones((1, 4, 4, 1), np.uint8))
     smooth[39] = np.clip(smooth[0].astype(int) + 3, 0, 255)
     splits = ["train"] * 30 + ["test"] * 10
     check = check_of(["a", "b"] * 20, splits=splits, pixels=smooth)
     assert check.near_copies == (("table.csv:1", "table.csv:40"),)
     assert (check.near_duplicates, check.near_across, check.leaked) == (1, 1, ())
-    assert "Pictures nearly the same as another: 1, for instance table.csv:1 and table.csv:40." in said(check)
+    assert "Images nearly the same as another: 1, for instance table.csv:1 and table.csv:40." in said(check)
 
 
 def test_mixed_sizes_and_modes_are_said(tmp_path):
@@ -138,7 +138,7 @@ def test_mild_imbalance_is_passed_over():
 def test_a_test_split_cut_from_the_users_training_split_is_told():
     labels, words = (
         ["a", "b"] * 20,
-        "Your splits name no test, so 6 pictures of your training split were set aside",
+        "Your splits name no test, so 6 images of your training split were set aside",
     )
     assert words in said(check_of(labels, splits=["train"] * 30 + ["validation"] * 10))
     assert "name no test" not in said(check_of(labels, splits=["train"] * 30 + ["test"] * 10))
@@ -201,7 +201,7 @@ def test_table_of_many_classes_shows_the_largest_and_counts_the_rest():
 
 
 def test_no_exclamation_mark_and_no_plural_slip():
-    pixels = pictures_of(40)
+    pixels = images_of(40)
     pixels[1] = pixels[0]
     words = said(check_of(["a", "A"] * 20, pixels=pixels))
     assert "!" not in words
@@ -209,10 +209,10 @@ def test_no_exclamation_mark_and_no_plural_slip():
 
 
 def test_words():
-    assert [count_of(1, "class"), count_of(2, "class"), count_of(1234, "picture"), count_of(0, "copy")] == [
+    assert [count_of(1, "class"), count_of(2, "class"), count_of(1234, "image"), count_of(0, "copy")] == [
         "1 class",
         "2 classes",
-        "1,234 pictures",
+        "1,234 images",
         "0 copies",
     ]
     assert quoted("x" * 100) == f"'{'x' * 30}...{'x' * 27}'"

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.made import listing_of, pictures_of
+from data.made import listing_of, images_of
 from pellucid.data import prepare
 from pellucid.settings import Settings
 
@@ -25,7 +25,7 @@ def test_index_arrays_ascend_and_hold_every_example_once():
 
 
 def test_leaked_are_test_examples_whose_content_stands_in_train_or_validation():
-    pixels = pictures_of(48)
+    pixels = images_of(48)
     pixels[40] = pixels[3]  # test and train
     pixels[41] = pixels[35]  # test and validation
     pixels[43] = pixels[42]  # test and test
@@ -42,7 +42,7 @@ def test_fingerprint_is_the_same_for_the_same_data():
 
 
 def _one_pixel():
-    pixels = pictures_of(48)
+    pixels = images_of(48)
     pixels[5, 0, 0, 0] ^= 1
     return listing_of(LABELS, pixels=pixels)
 
@@ -56,7 +56,7 @@ def _renamed_class():
 
 
 def _larger():
-    return listing_of([*LABELS, "a"], pixels=pictures_of(49))
+    return listing_of([*LABELS, "a"], pixels=images_of(49))
 
 
 @pytest.mark.parametrize("changed", [_one_pixel, _one_label, _renamed_class, _larger])

@@ -1,4 +1,4 @@
-"""Every kind of picture and every kind of damage, made by Pillow."""
+"""Every kind of image and every kind of damage, made by Pillow."""
 
 import io
 import struct
@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from made_pictures import encoded, scene
-from pellucid.data.decoding import PIXEL_LIMIT, decode_picture, read_header
+from made_images import encoded, scene
+from pellucid.data.decoding import PIXEL_LIMIT, decode_image, read_header
 from pellucid.data.quiet import quiet_pillow
 from pellucid.errors import DataError
 
@@ -34,7 +34,7 @@ def png_with_header(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("form", LOSSLESS)
 def test_grey_comes_back_as_it_was(form: str) -> None:
     grey = scene()[:, :, 0]
-    decoded = decode_picture(encoded(grey, form))
+    decoded = decode_image(encoded(grey, form))
     np.testing.assert_array_equal(decoded.pixels[:, :, 0], grey)
     assert decoded.warning is None
     assert decoded.size == grey.shape
@@ -44,7 +44,7 @@ def test_grey_comes_back_as_it_was(form: str) -> None:
 def test_colour_comes_back_as_it_was(form: str, tmp_path: Path) -> None:
     path = tmp_path / "a name with\nnew line, ünïcode"
     path.write_bytes(encoded(scene(), form))
-    np.testing.assert_array_equal(decode_picture(path).pixels, scene())
+    np.testing.assert_array_equal(decode_image(path).pixels, scene())
     assert read_header(path) == (24, 32, "colour")
 
 
@@ -53,7 +53,7 @@ def test_lossy_formats_are_read(form: str) -> None:
     smooth = scene(64, 64)
     smooth[:16, :16] = smooth[20, 20]
     options = {} if form == "JPEG2000" else {"quality": 95}
-    decoded = decode_picture(encoded(smooth, form, **options))
+    decoded = decode_image(encoded(smooth, form, **options))
     assert np.abs(decoded.pixels.astype(int) - smooth).mean() < 4
 
 
@@ -64,7 +64,7 @@ def test_transparency_is_laid_over_white(form: str) -> None:
     alpha[:8] = 0
     alpha[8:16] = 51
     options = {"lossless": True, "exact": True} if form == "WEBP" else {}
-    decoded = decode_picture(encoded(np.concatenate([colour, alpha], axis=2), form, **options))
+    decoded = decode_image(encoded(np.concatenate([colour, alpha], axis=2), form, **options))
     expected = np.where(alpha == 255, colour, np.where(alpha == 0, 255, np.rint(colour * 0.2 + 255 * 0.8)))
     np.testing.assert_allclose(decoded.pixels, expected, atol=1)
     assert decoded.mode == "colour with transparency"
@@ -74,7 +74,7 @@ def test_grey_with_transparency_stays_grey_and_does_not_turn_black() -> None:
     grey = scene()[:, :, 0]
     alpha = np.zeros_like(grey)
     alpha[12:] = 255
-    decoded = decode_picture(encoded(np.stack([grey, alpha], axis=2)))
+    decoded = decode_image(encoded(np.stack([grey, alpha], axis=2)))
     assert decoded.pixels.shape == (24, 32, 1)
     assert (decoded.pixels[:12] == 255).all()
     np.testing.assert_array_equal(decoded.pixels[12:, :, 0], grey[12:])
@@ -86,7 +86,7 @@ def test_palette_with_a_transparent_colour(form: str) -> None:
     image = Image.new("P", (8, 8), 0)
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(1, (0, 4, 8, 8))
-    decoded = decode_picture(encoded(image, form, transparency=0))
+    decoded = decode_image(encoded(image, form, transparency=0))
     assert decoded.mode == "palette"
     assert (decoded.pixels[:4] == 255).all()
     assert (decoded.pixels[4:] == (0, 0, 255)).all()
@@ -95,7 +95,7 @@ def test_palette_with_a_transparent_colour(form: str) -> None:
 def test_palette_without_transparency() -> None:
     image = Image.fromarray(scene()).quantize(200)
     expected = np.asarray(image.convert("RGB"))
-    decoded = decode_picture(encoded(image))
+    decoded = decode_image(encoded(image))
     np.testing.assert_array_equal(decoded.pixels, expected)
 
 
@@ -104,15 +104,15 @@ def test_one_transparent_value_without_an_alpha_channel(mode: str, channels: int
     image = Image.new(mode, (4, 4), 7 if mode == "L" else (7, 7, 7))
     image.paste(90 if mode == "L" else (90, 90, 90), (0, 2, 4, 4))
     content = encoded(image, transparency=7 if mode == "L" else (7, 7, 7))
-    pixels = decode_picture(content).pixels
+    pixels = decode_image(content).pixels
     assert pixels.shape[2] == channels
     assert (pixels[:2] == 255).all()
     assert (pixels[2:] == 90).all()
 
 
-def test_one_bit_pictures_become_black_and_white() -> None:
+def test_one_bit_images_become_black_and_white() -> None:
     image = Image.fromarray(scene()).convert("1")
-    decoded = decode_picture(encoded(image))
+    decoded = decode_image(encoded(image))
     assert decoded.mode == "black and white"
     np.testing.assert_array_equal(decoded.pixels[:, :, 0] == 255, np.asarray(image))
     assert set(np.unique(decoded.pixels)) == {0, 255}
@@ -121,20 +121,20 @@ def test_one_bit_pictures_become_black_and_white() -> None:
 def test_cmyk_is_converted() -> None:
     image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     for form in ("JPEG", "TIFF"):
-        decoded = decode_picture(encoded(image, form))
+        decoded = decode_image(encoded(image, form))
         assert decoded.mode == "CMYK"
         assert np.abs(decoded.pixels.astype(int) - (255, 0, 0)).max() <= 3
 
 
 def test_lab_is_refused_plainly() -> None:
     with pytest.raises(DataError, match="colour mode LAB is not supported; save it as RGB"):
-        decode_picture(encoded(Image.new("LAB", (4, 4)), "TIFF"))
+        decode_image(encoded(Image.new("LAB", (4, 4)), "TIFF"))
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bits_are_scaled_and_not_clipped(form: str) -> None:
     values = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
-    decoded = decode_picture(encoded(values, form))
+    decoded = decode_image(encoded(values, form))
     np.testing.assert_array_equal(decoded.pixels[:, :, 0], np.rint(values / 257))
     assert len(np.unique(decoded.pixels)) == 256
     assert decoded.mode in ("16-bit grey", "32-bit grey")
@@ -145,13 +145,13 @@ def test_sixteen_bits_of_either_byte_order(byte_order: str) -> None:
     values = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
     mode = "I;16B" if byte_order == ">" else "I;16"
     image = Image.frombytes(mode, (8, 8), values.astype(f"{byte_order}u2").tobytes())
-    decoded = decode_picture(encoded(image, "TIFF"))
+    decoded = decode_image(encoded(image, "TIFF"))
     np.testing.assert_array_equal(decoded.pixels[:, :, 0], np.rint(values / 257))
 
 
 def test_integers_beyond_sixteen_bits_are_stretched() -> None:
     values = np.array([[-1000, 0], [99000, 49000]], np.int32)
-    decoded = decode_picture(encoded(values, "TIFF"))
+    decoded = decode_image(encoded(values, "TIFF"))
     np.testing.assert_array_equal(decoded.pixels[:, :, 0], [[0, 3], [255, 128]])
 
 
@@ -165,7 +165,7 @@ def test_integers_beyond_sixteen_bits_are_stretched() -> None:
     ],
 )
 def test_floats_are_scaled_by_their_range(values: list[list[float]], expected: list[list[int]]) -> None:
-    decoded = decode_picture(encoded(np.array(values, np.float32), "TIFF"))
+    decoded = decode_image(encoded(np.array(values, np.float32), "TIFF"))
     np.testing.assert_array_equal(decoded.pixels[:, :, 0], expected)
     assert decoded.mode == "float grey"
 
@@ -173,12 +173,12 @@ def test_floats_are_scaled_by_their_range(values: list[list[float]], expected: l
 def test_floats_that_are_not_numbers_are_refused() -> None:
     values = np.array([[0.0, np.nan]], np.float32)
     with pytest.raises(DataError, match=r"holds values that are not numbers \(NaN or infinity\)"):
-        decode_picture(encoded(values, "TIFF"))
+        decode_image(encoded(values, "TIFF"))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_gives_the_upright_picture(form: str, orientation: int, tmp_path: Path) -> None:
+def test_exif_orientation_gives_the_upright_image(form: str, orientation: int, tmp_path: Path) -> None:
     undo = {
         1: None, 2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
         5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270",
@@ -188,17 +188,17 @@ def test_exif_orientation_gives_the_upright_picture(form: str, orientation: int,
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(form, {})
-    path = tmp_path / "picture"
+    path = tmp_path / "image"
     path.write_bytes(encoded(stored, form, exif=exif, **options))
-    decoded = decode_picture(path)
+    decoded = decode_image(path)
     np.testing.assert_allclose(decoded.pixels, scene(32, 48), atol=8)
     assert decoded.size == (32, 48)
     assert read_header(path)[:2] == (32, 48)
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03"])
-def test_damaged_exif_leaves_the_picture_readable(exif: bytes) -> None:
-    decoded = decode_picture(encoded(scene(), "JPEG", exif=exif, quality=95))
+def test_damaged_exif_leaves_the_image_readable(exif: bytes) -> None:
+    decoded = decode_image(encoded(scene(), "JPEG", exif=exif, quality=95))
     assert decoded.pixels.shape == (24, 32, 3)
 
 
@@ -206,21 +206,21 @@ def test_damaged_exif_leaves_the_picture_readable(exif: bytes) -> None:
 def test_animations_give_their_first_frame_and_a_warning(form: str) -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "lime", "blue")]
     content = encoded(frames[0], form, save_all=True, append_images=frames[1:], duration=100)
-    decoded = decode_picture(content)
+    decoded = decode_image(content)
     assert decoded.warning == "animated, 3 frames; the first is used"
     assert np.abs(decoded.pixels.astype(int) - (255, 0, 0)).max() <= 4
 
 
 def test_pages_are_counted() -> None:
     content = encoded(scene(), "TIFF", save_all=True, append_images=[Image.fromarray(scene(seed=9))])
-    decoded = decode_picture(content)
+    decoded = decode_image(content)
     np.testing.assert_array_equal(decoded.pixels, scene())
     assert decoded.warning == "2 pages; the first is used"
 
 
-def test_phone_photographs_with_a_second_picture_draw_no_warning() -> None:
+def test_phone_photographs_with_a_second_image_draw_no_warning() -> None:
     content = encoded(scene(), "MPO", save_all=True, append_images=[Image.fromarray(scene(seed=9))])
-    assert decode_picture(content).warning is None
+    assert decode_image(content).warning is None
 
 
 def test_57_byte_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
@@ -230,32 +230,32 @@ def test_57_byte_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
         if isinstance(source, Path):
             source.write_bytes(content)
         with pytest.raises(DataError, match="179,560,000 pixels is over the limit of 100,000,000 pixels"):
-            decode_picture(source)
+            decode_image(source)
 
 
 def test_smaller_bombs_are_refused_too() -> None:
     content = png_with_header(PIXEL_LIMIT // 1000 + 1, 1000)
     with pytest.raises(DataError, match="1,000 x 100,001 pixels is over the limit of 100,000,000 pixels"):
-        decode_picture(content)
+        decode_image(content)
     with pytest.raises(DataError, match="over the limit"):
         read_header(content)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
 @pytest.mark.parametrize("kept", [0.5, 0.9])
-def test_truncated_pictures_are_refused(form: str, kept: float) -> None:
+def test_truncated_images_are_refused(form: str, kept: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     content = encoded(noise, form)
     with pytest.raises(DataError, match=r"truncated|corrupt"):
-        decode_picture(content[: int(len(content) * kept)])
+        decode_image(content[: int(len(content) * kept)])
 
 
-def test_most_truncated_pictures_are_called_so() -> None:
+def test_most_truncated_images_are_called_so() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     for form in ("PNG", "JPEG", "BMP"):
         content = encoded(noise, form)
         with pytest.raises(DataError, match=r"^truncated image$"):
-            decode_picture(content[: len(content) // 2])
+            decode_image(content[: len(content) // 2])
 
 
 @pytest.mark.parametrize("position", [40, 60, 200])
@@ -264,7 +264,7 @@ def test_flipped_bytes_in_a_png_are_found(position: int) -> None:
     content = bytearray(encoded(noise))
     content[position] ^= 0xFF
     with pytest.raises(DataError, match=r"corrupt image|truncated image"):
-        decode_picture(bytes(content))
+        decode_image(bytes(content))
 
 
 @pytest.mark.parametrize(
@@ -284,11 +284,11 @@ def test_flipped_bytes_in_a_png_are_found(position: int) -> None:
         (b"\xff\xd8\xff\xe0nonsense" * 20, "^truncated image$"),
     ],
 )
-def test_what_is_no_picture_is_named(content: bytes, reason: str, tmp_path: Path) -> None:
-    path = tmp_path / "picture.png"
+def test_what_is_no_image_is_named(content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "image.png"
     path.write_bytes(content)
     with pytest.raises(DataError, match=reason):
-        decode_picture(path)
+        decode_image(path)
     with pytest.raises(DataError, match=reason):
         read_header(path)
 
@@ -297,11 +297,11 @@ def test_what_is_no_picture_is_named(content: bytes, reason: str, tmp_path: Path
     st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000"]),
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6),
 )
-def test_damaged_bytes_give_a_picture_or_a_reason(form: str, changes: list[tuple[int, int]]) -> None:
+def test_damaged_bytes_give_an_image_or_a_reason(form: str, changes: list[tuple[int, int]]) -> None:
     content = bytearray(encoded(scene(), form))
     for position, value in changes:
         content[position % len(content)] = value
-    for read in (decode_picture, read_header):
+    for read in (decode_image, read_header):
         try:
             said = read(bytes(content))
         except DataError as refused:
@@ -311,16 +311,16 @@ def test_damaged_bytes_give_a_picture_or_a_reason(form: str, changes: list[tuple
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^no such file$"):
-        decode_picture(tmp_path / "gone.png")
+        decode_image(tmp_path / "gone.png")
     with pytest.raises(DataError, match=r"cannot be read \(is a directory\)"):
-        decode_picture(tmp_path)
+        decode_image(tmp_path)
 
 
 def test_formats_off_the_list_are_not_tried() -> None:
     with pytest.raises(DataError, match="not an image"):
-        decode_picture(encoded(scene(), "TGA"))
+        decode_image(encoded(scene(), "TGA"))
     with pytest.raises(DataError, match="not an image"):
-        decode_picture(encoded(scene(), "ICO"))
+        decode_image(encoded(scene(), "ICO"))
 
 
 def test_pillows_warnings_do_not_leak_and_filters_come_back() -> None:

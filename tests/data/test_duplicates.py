@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from data.made import pictures_of
+from data.made import images_of
 from pellucid.data import duplicates
 from pellucid.data.digests import array_digests, difference_hashes
 from pellucid.data.duplicates import first_with_content, near_copies, nearly_equal
@@ -16,7 +16,7 @@ from pellucid.data.samples import FASHION_FOLDER
 
 @pytest.fixture(scope="module")
 def garments() -> np.ndarray:
-    """2,000 real pictures of the bundled sample."""
+    """2,000 real images of the bundled sample."""
     with gzip.open(FASHION_FOLDER / "train-images-idx3-ubyte.gz") as file:
         content = file.read(16 + 2000 * 28 * 28)
     return np.frombuffer(content, np.uint8, offset=16).reshape(2000, 28, 28, 1)
@@ -26,20 +26,20 @@ def found(pixels: np.ndarray) -> duplicates.NearCopies:
     return near_copies(pixels, difference_hashes(pixels), np.arange(len(pixels)))
 
 
-def resaved(picture: np.ndarray, quality: int) -> np.ndarray:
+def resaved(image: np.ndarray, quality: int) -> np.ndarray:
     file = io.BytesIO()
-    Image.fromarray(picture[:, :, 0]).save(file, "JPEG", quality=quality)
+    Image.fromarray(image[:, :, 0]).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))[:, :, None]
 
 
-def resized(picture: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    opened = Image.fromarray(picture[:, :, 0]).resize((width * 2, height * 2), Image.Resampling.BICUBIC)
+def resized(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    opened = Image.fromarray(image[:, :, 0]).resize((width * 2, height * 2), Image.Resampling.BICUBIC)
     return np.asarray(opened.resize((width, height), Image.Resampling.BICUBIC))[:, :, None]
 
 
-def brighter(picture: np.ndarray) -> np.ndarray:
-    return np.clip(picture * 1.05 + 0.5, 0, 255).astype(np.uint8)
+def brighter(image: np.ndarray) -> np.ndarray:
+    return np.clip(image * 1.05 + 0.5, 0, 255).astype(np.uint8)
 
 
 @given(
@@ -59,8 +59,8 @@ def test_first_with_content_agrees_with_the_plain_way(contents, usable):
     assert first_with_content(digests, usable).tolist() == expected
 
 
-def test_exact_copies_of_real_pictures():
-    pixels = pictures_of(6)
+def test_exact_copies_of_real_images():
+    pixels = images_of(6)
     pixels[4] = pixels[1]
     assert first_with_content(array_digests(pixels), np.ones(6, bool)).tolist() == [0, 1, 2, 3, 1, 5]
 
@@ -119,7 +119,7 @@ def test_same_shape_in_another_shade_is_no_copy(garments):
     assert not nearly_equal(light, (light * 0.6).astype(np.uint8)).any()
 
 
-def test_colour_pictures_that_differ_in_hue_only_are_no_copies():
+def test_colour_images_that_differ_in_hue_only_are_no_copies():
     noise = np.kron(np.random.default_rng(0).integers(0, 200, (1, 8, 8, 1)), np.ones((1, 4, 4, 3)))
     tinted = noise + np.array([30, -10, -40]) * np.array([1.0, 1.0, 1.0])
     pixels = np.clip(np.concatenate([noise, tinted]) + 20, 0, 255).astype(np.uint8)
@@ -133,7 +133,7 @@ def test_too_little_to_compare(pixels):
     assert result.complete
 
 
-def test_many_flat_pictures_are_no_copies_and_cost_nothing():
+def test_many_flat_images_are_no_copies_and_cost_nothing():
     pixels = np.repeat(np.arange(250, dtype=np.uint8), 80)[:, None, None, None] * np.ones(
         (1, 8, 8, 1), np.uint8
     )
@@ -156,7 +156,7 @@ def test_search_stops_at_its_limit_of_comparisons(garments, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(20, 33), (8, 100), (150, 70)])
 def test_block_means_of_any_size(shape):
-    """The mean of all blocks is the mean of the picture as it is sampled."""
+    """The mean of all blocks is the mean of the image as it is sampled."""
     pixels = np.random.default_rng(0).integers(0, 256, (3, *shape, 3)).astype(np.uint8)
     means = duplicates._block_means(pixels, np.arange(3)).reshape(3, 8, 8)
     sampled = pixels[:, :: max(1, shape[0] // 32), :: max(1, shape[1] // 32)]

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from made_pictures import encoded, scene
-from pellucid.data.file_kinds import PICTURE_KIND, files_of
+from made_images import encoded, scene
+from pellucid.data.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.folders import read_folder
 from pellucid.errors import DataError
 
-PICTURE = encoded(scene())
+IMAGE = encoded(scene())
 
 
-def put(folder: Path, *names: str, content: bytes = PICTURE) -> None:
+def put(folder: Path, *names: str, content: bytes = IMAGE) -> None:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def test_file_names_that_are_not_utf8(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path / "x") + b"/\xe9.png"
     try:
         with open(path, "wb") as file:
-            file.write(PICTURE)
+            file.write(IMAGE)
     except OSError:
         pytest.skip("this file system admits UTF-8 only")
     listing = read_folder(tmp_path, "photos")
@@ -92,11 +92,11 @@ def test_other_files_are_left_out_and_counted(class_folders: Path) -> None:
     assert len(listing) == 6
     assert listing.warnings == (
         "photos: 1 file outside the class folders left out: 'README'",
-        "photos: 3 files left out, being no pictures by their names (2 .txt, 1 .xml)",
+        "photos: 3 files left out, being no images by their names (2 .txt, 1 .xml)",
     )
 
 
-def test_pictures_are_known_by_content_whatever_they_are_called(class_folders: Path) -> None:
+def test_images_are_known_by_content_whatever_they_are_called(class_folders: Path) -> None:
     put(class_folders, "cat/photo", "cat/photo.JPG_large")
     put(class_folders, "dog/page.png", content=b"<html></html>")
     put(class_folders, "dog/empty.jpg", content=b"")
@@ -108,7 +108,7 @@ def test_pictures_are_known_by_content_whatever_they_are_called(class_folders: P
 def test_empty_class_folders_are_named(class_folders: Path) -> None:
     (class_folders / "bird").mkdir()
     put(class_folders, "fish/notes.txt", content=b"words")
-    with pytest.raises(DataError, match="photos: no picture in class folder 'bird', 'fish'; put pictures"):
+    with pytest.raises(DataError, match="photos: no image in class folder 'bird', 'fish'; put images"):
         read_folder(class_folders, "photos")
 
 
@@ -119,9 +119,9 @@ def test_text_files_only(tmp_path: Path, names: list[str]) -> None:
         read_folder(tmp_path, "mails")
 
 
-def test_pictures_without_class_folders(tmp_path: Path) -> None:
+def test_images_without_class_folders(tmp_path: Path) -> None:
     put(tmp_path, "1.png", "2.png")
-    with pytest.raises(DataError, match="photos: 2 pictures but no class folders; make one sub-folder"):
+    with pytest.raises(DataError, match="photos: 2 images but no class folders; make one sub-folder"):
         read_folder(tmp_path, "photos")
 
 
@@ -166,7 +166,7 @@ def test_two_names_for_one_split(class_folders: Path, tmp_path: Path) -> None:
 def test_a_test_folder_without_classes_is_refused(class_folders: Path, tmp_path: Path) -> None:
     shutil.copytree(class_folders, tmp_path / "set" / "train")
     put(tmp_path / "set", "test/1.png")
-    with pytest.raises(DataError, match="test: 1 picture but no class folders"):
+    with pytest.raises(DataError, match="test: 1 image but no class folders"):
         read_folder(tmp_path / "set", "set")
 
 
@@ -180,8 +180,8 @@ def test_links_are_followed_once(class_folders: Path, tmp_path: Path) -> None:
     (class_folders / "dog" / "linked.png").symlink_to(class_folders / "cat" / "0.png")
     (class_folders / "dog" / "broken.png").symlink_to(tmp_path / "gone.png")
     (class_folders / "bird").symlink_to(class_folders / "dog")
-    pictures, others = files_of(class_folders / "dog", PICTURE_KIND)
-    assert [path.name for path in pictures] == ["0.png", "1.png", "2.png", "broken.png", "linked.png"]
+    images, others = files_of(class_folders / "dog", IMAGE_KIND)
+    assert [path.name for path in images] == ["0.png", "1.png", "2.png", "broken.png", "linked.png"]
     assert others == []
     listing = read_folder(class_folders, "photos")
     assert listing.labels.count("bird") == 5

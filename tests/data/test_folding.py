@@ -17,7 +17,7 @@ from pellucid.settings import Settings
 def dataset_of(
     labels: list[str] | None = None, *, groups=None, copies=(), values=None, count=None, splits=None
 ) -> Dataset:
-    """A data set of random pictures; `copies` are pairs (of, from) that get equal pixels."""
+    """A data set of random images; `copies` are pairs (of, from) that get equal pixels."""
     number = len(labels) if labels is not None else count
     pixels = np.random.default_rng(1).integers(0, 256, (number, 4, 4, 1)).astype(np.uint8)
     for target, origin in copies:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.made import listing_of, pictures_of, write_class_folders
+from data.made import listing_of, images_of, write_class_folders
 from pellucid.data import Preprocessing, decode_all, prepare
 from pellucid.data.known import Known
 from pellucid.data.reading import read_data
@@ -22,7 +22,7 @@ def test_old_and_new_classes_make_one_sorted_map():
     assert dataset.label_text(0) == "a"
     assert dataset.label_text(1) == "b"
     assert check.counts["train"][2] == 0
-    assert check.sentences()[0].startswith("40 pictures in 2 classes")
+    assert check.sentences()[0].startswith("40 images in 2 classes")
 
 
 def test_without_an_earlier_model_nothing_changes():
@@ -68,12 +68,12 @@ def test_files_are_fitted_to_the_old_size_and_channels(tmp_path):
 
 
 def test_arrays_are_scaled_by_the_old_range():
-    pixels = pictures_of(40).astype(np.float32) / 510  # from 0 to 0.5
+    pixels = images_of(40).astype(np.float32) / 510  # from 0 to 0.5
     listing = listing_of(["a", "b"] * 20, pixels=pixels)
     fixed = Preprocessing(12, 12, 1, 0.0, 0.5)
     dataset, _ = prepare(listing, Settings(), known=Known(("a", "b"), fixed))
     assert dataset.preprocessing == fixed
-    np.testing.assert_array_equal(dataset.inputs, pictures_of(40))
+    np.testing.assert_array_equal(dataset.inputs, images_of(40))
 
 
 def test_the_cache_keeps_both_ways_of_fitting_apart(tmp_path):

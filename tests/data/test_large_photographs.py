@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from made_pictures import encoded, scene
+from made_images import encoded, scene
 from pellucid.data import decode_all, decoding, prepare, read_data
-from pellucid.data.decoding import DRAFT_FROM, decode_picture, read_header
-from pellucid.data.sizing import fit_picture
+from pellucid.data.decoding import DRAFT_FROM, decode_image, read_header
+from pellucid.data.sizing import fit_image
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -20,20 +20,18 @@ WANTED = (64, 64)
 
 @pytest.fixture(scope="module")
 def photograph() -> Image.Image:
-    """A real picture of 1,200 x 1,600, with the detail that a lens leaves of it."""
+    """A real image of 1,200 x 1,600, with the detail that a lens leaves of it."""
     return Image.fromarray(astronaut()[:384]).resize((1600, 1200), Image.Resampling.BICUBIC)
 
 
 def fitted(content: bytes, size: tuple[int, int], form: str = "RGB") -> tuple[np.ndarray, np.ndarray]:
-    """The picture as it is decoded for a size, and as it is decoded whole."""
-    reduced, whole = decode_picture(content, size), decode_picture(content)
+    """The image as it is decoded for a size, and as it is decoded whole."""
+    reduced, whole = decode_image(content, size), decode_image(content)
     assert reduced.size == whole.size == whole.pixels.shape[:2]
     assert reduced.mode == whole.mode
     assert reduced.pixels.shape < whole.pixels.shape
     channels = whole.pixels.shape[2]
-    return fit_picture(reduced.pixels, size, channels, reduced.size), fit_picture(
-        whole.pixels, size, channels
-    )
+    return fit_image(reduced.pixels, size, channels, reduced.size), fit_image(whole.pixels, size, channels)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +49,7 @@ def fitted(content: bytes, size: tuple[int, int], form: str = "RGB") -> tuple[np
 def test_the_scale_leaves_twice_what_is_wanted(
     photograph: Image.Image, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    decoded = decode_picture(encoded(photograph, "JPEG"), size)
+    decoded = decode_image(encoded(photograph, "JPEG"), size)
     assert decoded.pixels.shape == (*expected, 3)
     assert decoded.size == (1200, 1600)
 
@@ -90,15 +88,15 @@ def test_turned_photographs_are_reduced_as_much_and_stand_upright(
     assert np.abs(reduced.astype(int) - whole).mean() < 1.0
     # Lying it is fitted as 38 x 200, and an eighth has one row less than twice that; standing as 64 x 12.
     expected = (150, 800) if orientation < 5 else (400, 75)
-    assert decode_picture(content, (64, 200)).pixels.shape[:2] == expected
+    assert decode_image(content, (64, 200)).pixels.shape[:2] == expected
 
 
-def test_small_and_other_pictures_are_decoded_whole(photograph: Image.Image) -> None:
+def test_small_and_other_images_are_decoded_whole(photograph: Image.Image) -> None:
     small = photograph.resize((1000, 999))
     assert small.width * small.height < DRAFT_FROM
-    assert decode_picture(encoded(small, "JPEG"), WANTED).pixels.shape == (999, 1000, 3)
-    assert decode_picture(encoded(photograph, "WEBP"), WANTED).pixels.shape == (1200, 1600, 3)
-    assert decode_picture(encoded(photograph, "PNG"), WANTED).pixels.shape == (1200, 1600, 3)
+    assert decode_image(encoded(small, "JPEG"), WANTED).pixels.shape == (999, 1000, 3)
+    assert decode_image(encoded(photograph, "WEBP"), WANTED).pixels.shape == (1200, 1600, 3)
+    assert decode_image(encoded(photograph, "PNG"), WANTED).pixels.shape == (1200, 1600, 3)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -106,7 +104,7 @@ def test_small_and_other_pictures_are_decoded_whole(photograph: Image.Image) -> 
 def test_truncated_photographs_are_refused(photograph: Image.Image, progressive: bool, kept: float) -> None:
     content = encoded(photograph, "JPEG", progressive=progressive)
     with pytest.raises(DataError, match=r"^truncated image$"):
-        decode_picture(content[: int(kept * len(content))], WANTED)
+        decode_image(content[: int(kept * len(content))], WANTED)
 
 
 def test_equal_files_are_exact_copies_and_others_are_not(
@@ -119,13 +117,13 @@ def test_equal_files_are_exact_copies_and_others_are_not(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(each)
     listing = read_data(str(tmp_path), Settings())
-    pictures, preprocessing = decode_all(listing, Settings(threads=2))
-    digests = dict(zip((path.name for path in listing.paths or ()), pictures.digests, strict=True))
+    images, preprocessing = decode_all(listing, Settings(threads=2))
+    digests = dict(zip((path.name for path in listing.paths or ()), images.digests, strict=True))
     assert digests["1.jpg"].tobytes() == digests["3.jpeg"].tobytes()
-    assert len({digest.tobytes() for digest in pictures.digests}) == 3
-    assert pictures.original_sizes.tolist() == [[1200, 1600]] * 3 + [[24, 32]]
+    assert len({digest.tobytes() for digest in images.digests}) == 3
+    assert images.original_sizes.tolist() == [[1200, 1600]] * 3 + [[24, 32]]
     for index, path in enumerate(listing.paths or ()):
-        np.testing.assert_array_equal(pictures.pixels[index], preprocessing.picture(path))
+        np.testing.assert_array_equal(images.pixels[index], preprocessing.image(path))
 
 
 def test_a_header_is_read_without_the_pixels(
@@ -152,8 +150,8 @@ def test_a_set_of_photographs_is_prepared(photograph: Image.Image, tmp_path: Pat
     for name in ("left", "right"):
         (tmp_path / name).mkdir()
         for number in range(10):
-            picture = photograph.rotate(9 * number, resample=Image.Resampling.BILINEAR)
-            shown = picture if name == "left" else picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            image = photograph.rotate(9 * number, resample=Image.Resampling.BILINEAR)
+            shown = image if name == "left" else image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             shown.save(tmp_path / name / f"{number}.jpg", quality=90)
     dataset, check = prepare(str(tmp_path), Settings())
     assert check.training_size == (128, 128, 3)

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from data.made import listing_of, pictures_of, write_class_folders
+from data.made import listing_of, images_of, write_class_folders
 from pellucid.data import ledger, prepare, write_ledger
 from pellucid.errors import StorageError
 from pellucid.settings import Settings
@@ -38,7 +38,7 @@ def test_skipped_examples_keep_their_label_and_get_the_reason(tmp_path):
 
 
 def test_copies_leaks_and_conflicts_are_said(tmp_path):
-    pixels = pictures_of(40)
+    pixels = images_of(40)
     pixels[12] = pixels[10]  # inside train
     pixels[13] = pixels[11] = pixels[2]  # conflict, inside train
     pixels[36] = pixels[30]  # leaked from validation
@@ -52,7 +52,7 @@ def test_copies_leaks_and_conflicts_are_said(tmp_path):
 
 
 def test_a_leak_whose_test_example_comes_first_is_said_there(tmp_path):
-    pixels = pictures_of(20)
+    pixels = images_of(20)
     pixels[15] = pixels[0]
     splits = ["test"] * 4 + ["train"] * 12 + ["validation"] * 4
     rows, _ = rows_of(listing_of(["a", "b"] * 10, splits=splits, pixels=pixels), Settings(), tmp_path)

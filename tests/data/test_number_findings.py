@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from data.made import listing_of, pictures_of
+from data.made import listing_of, images_of
 from pellucid.data import Check, Dataset, Listing, prepare, write_ledger
 from pellucid.data.splitting import deciles, split
 from pellucid.data.targets import number_text
@@ -166,13 +166,13 @@ def test_json_gives_quantiles_instead_of_class_counts_and_survives_json():
 def test_sentences_and_table_speak_of_numbers_and_not_of_classes():
     _, check = prepared()
     words = " ".join(check.sentences())
-    assert check.sentences()[0] == "400 pictures, each with a number to predict, from somewhere (a table)."
+    assert check.sentences()[0] == "400 images, each with a number to predict, from somewhere (a table)."
     assert f"The numbers go from {INK[:400].min():.6g} to {INK[:400].max():.6g} (mean " in words
     assert "class" not in words
     table = check.table()
     assert table[0].split() == ["number", "train", "validation", "test"]
     assert [line.split("  ")[0] for line in table[1:]] == [
-        "smallest", "lower quartile", "median", "upper quartile", "largest", "mean", "pictures",
+        "smallest", "lower quartile", "median", "upper quartile", "largest", "mean", "images",
     ]  # fmt: skip
     assert table[-1].split()[1:] == ["288", "32", "80"]
     assert len({len(line) for line in table}) == 1
@@ -197,7 +197,7 @@ def test_test_numbers_beyond_those_of_train_are_said():
     order = np.argsort(INK[:100])
     _, check = prepared(100, values=INK[:100][order], pixels=PIXELS[:100][order], splits=splits)
     assert check.numbers.outside == 30
-    assert "go the numbers of 30 test pictures; models seldom reach further" in " ".join(check.sentences())
+    assert "go the numbers of 30 test images; models seldom reach further" in " ".join(check.sentences())
     assert "Beyond" not in " ".join(prepared()[1].sentences())
 
 
@@ -211,7 +211,7 @@ def test_exact_copies_with_different_numbers_are_listed():
     assert check.duplicates == 2
     assert [[each.source for each in one] for one in check.conflicts] == [["table.csv:5", "table.csv:10"]]
     words = " ".join(check.sentences())
-    assert "Equal pictures have different numbers, of which one at most is right: 1 set" in words
+    assert "Equal images have different numbers, of which one at most is right: 1 set" in words
     assert f"table.csv:5 ({values[4]:g})" in words
     splits = {part: set(positions.tolist()) for part, positions in dataset.split_positions.items()}
     assert any({2, 7} <= members for members in splits.values())
@@ -232,7 +232,7 @@ def test_the_ledger_shows_numbers_as_text(tmp_path):
 
 
 def test_skipped_examples_keep_their_number(tmp_path):
-    pixels = pictures_of(40).astype(np.float64)
+    pixels = images_of(40).astype(np.float64)
     pixels[6, 0, 0, 0] = np.nan
     listing = numbers_listing(np.arange(40) / 4, pixels=pixels)
     dataset, check = prepare(listing, Settings(skip_bad=True))

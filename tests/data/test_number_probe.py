@@ -1,4 +1,4 @@
-"""Whether mirrored and shifted pictures keep their number, on real pictures with known answers."""
+"""Whether mirrored and shifted images keep their number, on real images with known answers."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ SHIFT = 2
 
 @pytest.fixture(scope="module")
 def clothes():
-    """Pictures of the bundled sample, and positions to train on."""
+    """Images of the bundled sample, and positions to train on."""
     dataset, _ = prepare("sample:fashion", Settings())
     return dataset.inputs, dataset.train[:2500]
 
@@ -48,7 +48,7 @@ def test_the_data_says_what_keeps_the_number(clothes, name, mirroring, shifting)
     assert [each.can_tell for each in found] == [name != "chance"] * 2
 
 
-def test_how_many_pictures_are_in_memory_changes_no_verdict(clothes, monkeypatch):
+def test_how_many_images_are_in_memory_changes_no_verdict(clothes, monkeypatch):
     pixels, train = clothes
     numbers = NUMBERS["horizontal place"](pixels)
     whole = probe_variations(pixels, numbers, train, SHIFT, np.random.default_rng(0))
@@ -58,7 +58,7 @@ def test_how_many_pictures_are_in_memory_changes_no_verdict(clothes, monkeypatch
     assert parts[1].keeps_number == whole[1].keeps_number  # its shifts are drawn part by part
 
 
-def test_a_few_pictures_cannot_tell(clothes):
+def test_a_few_images_cannot_tell(clothes):
     pixels, train = clothes
     numbers = NUMBERS["brightness"](pixels)
     for each in probe_variations(pixels, numbers, train[:20], SHIFT, np.random.default_rng(0)):
@@ -74,5 +74,5 @@ def test_an_increase_beyond_the_standard_error_counts(joint, keeps):
     assert probe.keeps_number == keeps
     assert probe.sentence() == (
         f"mirroring {'keeps' if keeps else 'changes'} the number: the nearest neighbour of 100 training "
-        f"pictures errs by 1 (root mean square), with such copies of them by {joint**0.5:.4g}"
+        f"images errs by 1 (root mean square), with such copies of them by {joint**0.5:.4g}"
     )

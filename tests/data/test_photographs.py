@@ -6,14 +6,14 @@ from sklearn.datasets import load_digits
 
 from pellucid.data import prepare
 from pellucid.data.photographs import look_like_photographs
-from pellucid.data.sizing import fit_picture
+from pellucid.data.sizing import fit_image
 from pellucid.settings import Settings
 from photographs import pieces
 
 
 def photographs(name, count, side):
     """Pieces of 200 pixels made smaller: each holds a whole scene, as photographs do."""
-    return np.stack([fit_picture(piece, (side, side), 3) for piece in pieces(name, count, 200)])
+    return np.stack([fit_image(piece, (side, side), 3) for piece in pieces(name, count, 200)])
 
 
 def judged(pixels):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.made import listing_of, pictures_of, write_class_folders
+from data.made import listing_of, images_of, write_class_folders
 from pellucid.data import content as content_room
 from pellucid.data import prepare
 from pellucid.data.cache import cache_folder
@@ -17,7 +17,7 @@ FAULTS = {
 
 @pytest.fixture
 def faulty(tmp_path):
-    """Class folders with a zero-byte file, a web page and a truncated picture."""
+    """Class folders with a zero-byte file, a web page and a truncated image."""
     folder = write_class_folders(tmp_path / "photos", {"cat": 8, "dog": 8})
     whole = (folder / "dog" / "000.png").read_bytes()
     for name, content in FAULTS.items():
@@ -25,10 +25,10 @@ def faulty(tmp_path):
     return folder
 
 
-def test_every_bad_picture_is_listed_in_one_refusal(faulty):
+def test_every_bad_image_is_listed_in_one_refusal(faulty):
     with pytest.raises(
         DataError,
-        match="3 of 19 pictures cannot be used; mend or remove them, or leave them out with --skip-bad",
+        match="3 of 19 images cannot be used; mend or remove them, or leave them out with --skip-bad",
     ) as caught:
         prepare(str(faulty), Settings())
     lines = str(caught.value).splitlines()
@@ -44,21 +44,19 @@ def test_skip_bad_leaves_them_out_and_counts_them(faulty):
     assert {each.source.rsplit("/", 1)[1] for each in check.skipped} == set(FAULTS)
     bad = {each.position for each in check.skipped}
     assert not bad & set(np.concatenate(list(dataset.split_positions.values())).tolist())
-    assert "Left out because they cannot be used: 3 pictures" in "\n".join(check.sentences())
+    assert "Left out because they cannot be used: 3 images" in "\n".join(check.sentences())
 
 
-def test_one_bad_picture_is_spoken_of_in_the_singular(faulty):
+def test_one_bad_image_is_spoken_of_in_the_singular(faulty):
     (faulty / "cat" / "empty.png").unlink()
     (faulty / "cat" / "page.png").unlink()
-    with pytest.raises(
-        DataError, match="1 of 17 pictures cannot be used; mend or remove it, or leave it out"
-    ):
+    with pytest.raises(DataError, match="1 of 17 images cannot be used; mend or remove it, or leave it out"):
         prepare(str(faulty), Settings())
 
 
 def test_one_class_is_refused():
     with pytest.raises(
-        DataError, match="somewhere: only one class, 'a'; give pictures of at least two classes"
+        DataError, match="somewhere: only one class, 'a'; give images of at least two classes"
     ):
         prepare(listing_of(["a"] * 20), Settings())
 
@@ -71,21 +69,21 @@ def test_one_class_left_after_skipping_is_refused(tmp_path):
 
 
 def test_nothing_is_refused():
-    with pytest.raises(DataError, match="no picture that can be used"):
+    with pytest.raises(DataError, match="no image that can be used"):
         prepare(listing_of([], pixels=np.zeros((0, 4, 4, 1), np.uint8)), Settings())
 
 
-def test_a_split_that_lost_all_its_pictures_is_refused(tmp_path):
+def test_a_split_that_lost_all_its_images_is_refused(tmp_path):
     for part, counts in (("train", {"cat": 5, "dog": 5}), ("test", {"cat": 1, "dog": 1})):
         write_class_folders(tmp_path / "photos" / part, counts, seed=len(part))
     for name in ("cat", "dog"):
         (tmp_path / "photos" / "test" / name / "000.png").write_bytes(b"")
-    with pytest.raises(DataError, match="no picture of the test split can be used"):
+    with pytest.raises(DataError, match="no image of the test split can be used"):
         prepare(str(tmp_path / "photos"), Settings(skip_bad=True))
 
 
 def test_data_with_a_test_split_only_is_refused():
-    with pytest.raises(DataError, match="no picture is for training"):
+    with pytest.raises(DataError, match="no image is for training"):
         prepare(listing_of(["a", "b"] * 5, splits=["test"] * 10), Settings())
 
 
@@ -111,8 +109,8 @@ def test_a_class_too_small_to_split_is_refused():
         prepare(listing_of(["a", "b"] * 20 + ["c"] * 2), Settings())
 
 
-def test_copies_of_one_picture_count_once_for_the_split():
-    pixels = pictures_of(46)
+def test_copies_of_one_image_count_once_for_the_split():
+    pixels = images_of(46)
     pixels[41:] = pixels[40]
     with pytest.raises(DataError, match="class 'c' has 6 examples in 1 set that must stay together"):
         prepare(listing_of(["a", "b"] * 20 + ["c"] * 6, pixels=pixels), Settings())
@@ -130,7 +128,7 @@ def test_the_same_in_every_locale_and_order_of_the_disk(tmp_path):
     assert dataset.classes == ("apple", "zebra", "Äpfel")
 
 
-def test_near_copies_are_searched_once_for_the_same_pictures(tmp_path, monkeypatch):
+def test_near_copies_are_searched_once_for_the_same_images(tmp_path, monkeypatch):
     folder = write_class_folders(tmp_path / "photos", {"cat": 9, "dog": 9})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = prepare(str(folder), Settings())

@@ -38,7 +38,7 @@ def test_texts_are_checked_and_split() -> None:
     assert sum(len(part) for part in dataset.split_positions.values()) == 40
     assert check.sizes == check.modes == check.training_size == ()
     assert check.sentences()[0] == "40 texts in 2 classes from mails.csv (a table)."
-    assert "picture" not in "\n".join(check.lines())
+    assert "image" not in "\n".join(check.lines())
 
 
 def test_findings_are_json() -> None:
@@ -158,7 +158,7 @@ def test_texts_with_numbers_to_predict() -> None:
     assert dataset.is_numbers
     said = "\n".join(check.lines())
     assert said.startswith("40 texts, each with a number to predict, from mails.csv (a table).")
-    assert "picture" not in said
+    assert "image" not in said
     same = dataclasses.replace(listing, values=np.ones(40))
     with pytest.raises(DataError, match="leaves nothing to learn; give texts with different numbers"):
         prepare(same, Settings())

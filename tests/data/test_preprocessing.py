@@ -1,4 +1,4 @@
-"""One preparation of pictures for training and for use."""
+"""One preparation of images for training and for use."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from made_pictures import encoded, scene
+from made_images import encoded, scene
 from pellucid.data.preprocessing import Preprocessing, scale_values, value_range
 from pellucid.errors import DataError
 
@@ -21,11 +21,11 @@ def all_rows(pixels: np.ndarray) -> np.ndarray:
 
 
 def test_file_bytes_and_array_give_the_same_pixels(tmp_path: Path) -> None:
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     path.write_bytes(encoded(scene(50, 30)))
     preprocessing = Preprocessing(32, 32, 3)
-    from_file = preprocessing.picture(path)
-    np.testing.assert_array_equal(from_file, preprocessing.picture(path.read_bytes()))
+    from_file = preprocessing.image(path)
+    np.testing.assert_array_equal(from_file, preprocessing.image(path.read_bytes()))
     np.testing.assert_array_equal(from_file, preprocessing.arrays(scene(50, 30)[None])[0])
 
 
@@ -35,7 +35,7 @@ def test_arrays_of_the_right_form_are_not_copied() -> None:
     assert np.shares_memory(Preprocessing(28, 28, 1).arrays(pixels[..., 0]), pixels)
 
 
-def test_no_pictures_are_no_trouble() -> None:
+def test_no_images_are_no_trouble() -> None:
     assert Preprocessing(28, 28, 1).arrays(np.zeros((0, 8, 8))).shape == (0, 28, 28, 1)
 
 
@@ -78,28 +78,28 @@ def test_the_range_of_values(pixels: np.ndarray, expected: tuple[float, float]) 
     assert value_range(pixels, all_rows(pixels)) == expected
 
 
-def test_only_training_pictures_decide_the_range() -> None:
+def test_only_training_images_decide_the_range() -> None:
     pixels = np.array([[0.0, 5.0], [-9.0, 99.0]])
     assert value_range(pixels, np.array([True, False])) == (0.0, 5.0)
 
 
-def test_constant_pictures_become_zero() -> None:
+def test_constant_images_become_zero() -> None:
     assert (scale_values(np.full((2, 2), 7.0), 7.0, 7.0) == 0).all()
 
 
 @pytest.mark.parametrize(
     ("pixels", "message"),
     [
-        (np.zeros((3, 4)), r"pictures have the shape .* but the array has \(3, 4\)"),
+        (np.zeros((3, 4)), r"images have the shape .* but the array has \(3, 4\)"),
         (np.zeros((3, 1, 8, 8)), "channels come last"),
         (np.zeros((3, 0, 8)), r"but the array has \(3, 0, 8, 1\)"),
         (np.zeros((3, 8, 8, 4)), r"but the array has \(3, 8, 8, 4\)"),
-        (np.array([[["a"]]]), "pictures are numbers, but the array holds <U1"),
-        (np.zeros((1, 2, 2), complex), "pictures are numbers, but the array holds complex128"),
-        (np.array([[[0.0]], [[np.inf]]]), r"picture 2 holds values that are not numbers \(NaN or infinity\)"),
+        (np.array([[["a"]]]), "images are numbers, but the array holds <U1"),
+        (np.zeros((1, 2, 2), complex), "images are numbers, but the array holds complex128"),
+        (np.array([[[0.0]], [[np.inf]]]), r"image 2 holds values that are not numbers \(NaN or infinity\)"),
     ],
 )
-def test_arrays_that_are_no_pictures(pixels: np.ndarray, message: str) -> None:
+def test_arrays_that_are_no_images(pixels: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Preprocessing(8, 8, 1).arrays(pixels)
 

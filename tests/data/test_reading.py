@@ -67,7 +67,7 @@ def test_what_does_not_join(tmp_path: Path, class_folders: Path) -> None:
         read_data(str(class_folders), Settings(test=arrays))
     listing = read_data(arrays, Settings(test=npz(tmp_path / "b.npz", 2, side=7)))
     assert listing.load_pixels is not None
-    with pytest.raises(DataError, match=r"pictures of \(7, 7, 1\), but those to train on are \(6, 6, 1\)"):
+    with pytest.raises(DataError, match=r"images of \(7, 7, 1\), but those to train on are \(6, 6, 1\)"):
         listing.load_pixels()
     with pytest.raises(UsageError, match="sample:fashion has a test split of its own; leave --test out"):
         read_data("sample:fashion", Settings(test=arrays))

@@ -25,7 +25,7 @@ def test_the_sample_is_stratified() -> None:
         assert Counter(labels) == dict.fromkeys(FASHION_CLASSES, each)
 
 
-def test_pixels_are_real_pictures() -> None:
+def test_pixels_are_real_images() -> None:
     load = read_sample("sample:fashion").load_pixels
     assert load is not None
     pixels = load()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from made_pictures import scene
-from pellucid.data.sizing import fit_picture, inner_size, training_size
+from made_images import scene
+from pellucid.data.sizing import fit_image, inner_size, training_size
 from pellucid.settings import Settings
 
 sides = st.integers(1, 90)
@@ -44,7 +44,7 @@ def test_fitting_gives_the_size_and_invents_no_value(
     height: int, width: int, new_height: int, new_width: int, channels: int, new_channels: int
 ) -> None:
     pixels = np.full((height, width, channels), 77, np.uint8)
-    fitted = fit_picture(pixels, (new_height, new_width), new_channels)
+    fitted = fit_image(pixels, (new_height, new_width), new_channels)
     assert fitted.shape == (new_height, new_width, new_channels)
     assert fitted.dtype == np.uint8
     assert (fitted == 77).all()
@@ -64,22 +64,22 @@ def test_the_size_inside(own: tuple[int, int], size: tuple[int, int], inner: tup
     assert inner_size(own, size) == inner
 
 
-def test_a_reduced_picture_is_fitted_by_its_own_aspect() -> None:
+def test_a_reduced_image_is_fitted_by_its_own_aspect() -> None:
     """At a half, 538 x 671 is 269 x 336, and 128 of those 336 columns would go with 102 rows."""
     half = np.full((269, 336, 1), 255, np.uint8)
     half[0] = half[-1] = half[:, 0] = half[:, -1] = 0  # the colour of what is padded
     half[1:-1, 1:-1] = 255
-    rows = (fit_picture(half, (128, 128), 1)[:, 64, 0] > 0).sum()
-    own_rows = (fit_picture(half, (128, 128), 1, (538, 671))[:, 64, 0] > 0).sum()
+    rows = (fit_image(half, (128, 128), 1)[:, 64, 0] > 0).sum()
+    own_rows = (fit_image(half, (128, 128), 1, (538, 671))[:, 64, 0] > 0).sum()
     assert (rows, own_rows) == (102, 103)
 
 
 @given(st.integers(20, 240), st.integers(20, 240), st.integers(16, 64))
 def test_aspect_is_kept(height: int, width: int, side: int) -> None:
-    """The picture is bright but for its border, so what was padded is dark and can be measured."""
+    """The image is bright but for its border, so what was padded is dark and can be measured."""
     pixels = np.full((height, width, 1), 255, np.uint8)
     pixels[0] = pixels[-1] = pixels[:, 0] = pixels[:, -1] = 0
-    fitted = fit_picture(pixels, (side, side), 1)[:, :, 0]
+    fitted = fit_image(pixels, (side, side), 1)[:, :, 0]
     bright = fitted > 127
     tall, wide = bright.any(axis=1).sum(), bright.any(axis=0).sum()
     scale = side / max(height, width)
@@ -93,25 +93,25 @@ def test_aspect_is_kept(height: int, width: int, side: int) -> None:
 def test_padding_has_the_median_colour_of_the_border() -> None:
     pixels = np.full((10, 40, 3), 200, np.uint8)
     pixels[0] = pixels[-1] = pixels[:, 0] = pixels[:, -1] = (10, 20, 30)
-    fitted = fit_picture(pixels, (40, 40), 3)
+    fitted = fit_image(pixels, (40, 40), 3)
     assert (fitted[:15] == (10, 20, 30)).all()
     assert (fitted[25:] == (10, 20, 30)).all()
 
 
 def test_reducing_averages_and_does_not_pick() -> None:
     checks = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)[:, :, None]
-    fitted = fit_picture(checks, (8, 8), 1)
+    fitted = fit_image(checks, (8, 8), 1)
     assert np.abs(fitted[1:-1, 1:-1].astype(int) - 127).max() <= 3
 
 
-def test_a_picture_that_fits_is_handed_back_as_it_is() -> None:
+def test_an_image_that_fits_is_handed_back_as_it_is() -> None:
     pixels = scene()
-    assert fit_picture(pixels, (24, 32), 3) is pixels
+    assert fit_image(pixels, (24, 32), 3) is pixels
 
 
 def test_grey_is_repeated_and_colour_weighted() -> None:
     grey = scene()[:, :, :1]
-    np.testing.assert_array_equal(fit_picture(grey, (24, 32), 3), np.repeat(grey, 3, axis=2))
+    np.testing.assert_array_equal(fit_image(grey, (24, 32), 3), np.repeat(grey, 3, axis=2))
     colour = np.zeros((1, 3, 3), np.uint8)
     colour[0] = np.eye(3) * 255
-    np.testing.assert_array_equal(fit_picture(colour, (1, 3), 1)[0, :, 0], [76, 150, 29])
+    np.testing.assert_array_equal(fit_image(colour, (1, 3), 1)[0, :, 0], [76, 150, 29])

@@ -199,7 +199,7 @@ def test_every_form_gives_the_same_listing(write_table: Write, form: str, packed
     first = 2 if form in ("csv", "tsv") else 1
     assert listing.sources == [f"{listing.place}:{first + index}" for index in range(3)]
     assert listing.warnings[-1].endswith(
-        "pictures from column 'path', labels from column 'label', "
+        "images from column 'path', labels from column 'label', "
         "splits from column 'split', groups from column 'group'"
     )
 
@@ -210,7 +210,7 @@ def test_every_form_gives_the_same_listing(write_table: Write, form: str, packed
 def test_columns_are_told_by_content_and_name(write_table: Write) -> None:
     listing = read(write_table("t.csv", "species,id,where\ncat,7,photos/cat/0.png\ndog,8,photos/dog/0.png\n"))
     assert listing.labels == ["cat", "dog"]
-    assert "pictures from column 'where', labels from column 'species'" in listing.warnings[-1]
+    assert "images from column 'where', labels from column 'species'" in listing.warnings[-1]
 
 
 def test_columns_can_be_named(write_table: Write) -> None:
@@ -231,8 +231,8 @@ def test_columns_can_be_named(write_table: Write) -> None:
         read(path, label_column="nope")
 
 
-def test_a_table_without_pictures(write_table: Write) -> None:
-    with pytest.raises(DataError, match="no column holds paths of pictures; columns are 'words', 'kind'"):
+def test_a_table_without_images(write_table: Write) -> None:
+    with pytest.raises(DataError, match="no column holds paths of images; columns are 'words', 'kind'"):
         read(write_table("t.csv", "words,kind\nhello,a\nthere,b\n"), task="image")
 
 
@@ -241,7 +241,7 @@ def test_a_table_without_a_header(write_table: Write) -> None:
     assert listing.labels == ["cat", "dog"]
     assert listing.sources[0].endswith("t.csv:1")
     assert any(
-        "the first row names a picture, so the table has no header" in text for text in listing.warnings
+        "the first row names an image, so the table has no header" in text for text in listing.warnings
     )
 
 
@@ -288,9 +288,9 @@ def test_empty_labels_in_csv_are_named_with_the_row_of_the_file(write_table: Wri
 # --- paths
 
 
-def test_missing_pictures_are_named_or_left_for_later(write_table: Write) -> None:
+def test_missing_images_are_named_or_left_for_later(write_table: Write) -> None:
     path = write_table("t.csv", "path,label\nphotos/cat/0.png,a\nphotos/cat/99.png,b\n")
-    with pytest.raises(DataError, match=r"no such picture at row 3 \('photos/cat/99.png'\); mend the paths"):
+    with pytest.raises(DataError, match=r"no such image at row 3 \('photos/cat/99.png'\); mend the paths"):
         read(path)
     assert len(read(path, skip_bad=True)) == 2
 
@@ -307,7 +307,7 @@ def test_paths_that_leave_the_folder_are_refused(write_table: Write, tmp_path: P
     table = inner / "t.csv"
     table.write_text(f"path,label\n{value},a\n")
     for skip_bad in (False, True):
-        with pytest.raises(DataError, match="the path leaves the table's folder at row 2; move the pictures"):
+        with pytest.raises(DataError, match="the path leaves the table's folder at row 2; move the images"):
             read(table, skip_bad=skip_bad, input_column="path")
 
 
@@ -324,5 +324,5 @@ def test_paths_may_wander_inside_and_be_absolute(write_table: Write, tmp_path: P
 @pytest.mark.parametrize("value", ["", 7, None, "a\x00.png", "\ud800.png"])
 def test_values_that_are_no_paths(write_table: Write, value: object) -> None:
     lines = [{"path": "photos/cat/0.png", "label": "a"}, {"path": value, "label": "b"}]
-    with pytest.raises(DataError, match="row 2 has no path of a picture in column 'path'"):
+    with pytest.raises(DataError, match="row 2 has no path of an image in column 'path'"):
         read(write_table("t.jsonl", "\n".join(map(json.dumps, lines))))

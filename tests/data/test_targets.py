@@ -16,7 +16,7 @@ from PIL import Image
 from pyarrow import parquet
 from sklearn.datasets import load_digits
 
-from data.made import listing_of, pictures_of, write_class_folders
+from data.made import listing_of, images_of, write_class_folders
 from pellucid.data import prepare, read_data
 from pellucid.data.targets import number_text, read_number, require_spread, with_target
 from pellucid.errors import DataError
@@ -28,10 +28,10 @@ INK = DIGITS.images.mean(axis=(1, 2))
 
 def write_table(folder: Path, cells, *, name: str = "ink.csv", separator: str = ",") -> Path:
     """Real digits as PNG files, and a table of their paths and one cell each."""
-    (folder / "pictures").mkdir(exist_ok=True)
+    (folder / "images").mkdir(exist_ok=True)
     rows = []
     for index, cell in enumerate(cells):
-        path = f"pictures/{index:03}.png"
+        path = f"images/{index:03}.png"
         Image.fromarray((DIGITS.images[index] * 15).astype(np.uint8)).save(folder / path)
         rows.append((path, cell))
     table = folder / name
@@ -215,7 +215,7 @@ def test_npz_infinity_is_refused_with_its_row(tmp_path):
     path = tmp_path / "ink.npz"
     labels = INK[:40].copy()
     labels[4] = np.inf
-    np.savez(path, x_train=pictures_of(40), y_train=labels)
+    np.savez(path, x_train=images_of(40), y_train=labels)
     with pytest.raises(DataError, match=r"not a finite number: 'inf' at \S*ink.npz:x_train:5"):
         read(path, target="number")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from made_pictures import encoded, scene
+from made_images import encoded, scene
 from pellucid.data import Listing, read_data
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -73,15 +73,13 @@ def test_split_folders_and_a_test_folder(mails: Path, tmp_path: Path) -> None:
         read(tmp_path / "set", test=str(mails))
 
 
-def test_a_table_may_test_folders_but_pictures_may_not(mails: Path, tmp_path: Path) -> None:
+def test_a_table_may_test_folders_but_images_may_not(mails: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text,label\none mail,ham\ntwo mails,spam\n")
     listing = read(mails, test=str(tmp_path / "t.csv"))
     assert texts_of(listing)[4:] == ["one mail", "two mails"]
     assert listing.sources[5] == f"{tmp_path / 't.csv'}:3"
     put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(scene()))
-    with pytest.raises(
-        DataError, match=r"photos: holds pictures, but .*mails texts; give both as pictures or"
-    ):
+    with pytest.raises(DataError, match=r"photos: holds images, but .*mails texts; give both as images or"):
         read(mails, test=str(tmp_path / "photos"))
 
 
@@ -89,14 +87,14 @@ def test_files_that_cannot_be_read_are_problems_of_their_own(mails: Path, tmp_pa
     put(mails, "ham/broken.txt", content=b"caf\xe9")
     put(mails, "ham/blank.txt", content=b" \r\n")
     put(mails, "ham/empty.txt", content=b"")
-    put(mails, "ham/picture.txt", content=encoded(scene()))
+    put(mails, "ham/image.txt", content=encoded(scene()))
     (mails / "ham" / "link.txt").symlink_to(tmp_path / "gone.txt")
     listing = read(mails, task="text")
     assert reasons(listing) == {
         "broken.txt": "byte 3: not UTF-8 (found 0xe9); name the encoding, such as --encoding cp1252",
         "blank.txt": "holds no text",
         "empty.txt": "holds no text",
-        "picture.txt": "is a picture and no text",
+        "image.txt": "is an image and no text",
         "link.txt": "cannot be read (no such file or directory)",
     }
     assert len(listing) == 9
@@ -156,10 +154,10 @@ def test_texts_without_class_folders(tmp_path: Path) -> None:
         read(tmp_path / "none", task="text")
 
 
-def test_pictures_with_texts_beside_them_stay_pictures(mails: Path) -> None:
+def test_images_with_texts_beside_them_stay_images(mails: Path) -> None:
     put(mails, "ham/1.png", "spam/1.png", content=encoded(scene()))
     listing = read(mails)
-    assert listing.noun == "picture"
+    assert listing.noun == "image"
     assert listing.labels == ["ham", "spam"]
     assert read(mails, task="text").labels == ["ham", "ham", "spam", "spam"]
 

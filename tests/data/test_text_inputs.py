@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from made_pictures import encoded, scene
+from made_images import encoded, scene
 from pellucid.data import TextInputs, list_texts, read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -87,7 +87,7 @@ def test_bad_files_carry_their_reason(tmp_path: Path) -> None:
     assert list(inputs.errors) == [
         "",
         "byte 3: not UTF-8 (found 0xe9); name the encoding, such as --encoding cp1252",
-        "is a picture and no text",
+        "is an image and no text",
         "",
         "holds no text",
     ]
@@ -124,9 +124,9 @@ def test_places_that_cannot_be_read_at_all(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: no \.txt file in this folder; choose another INPUT"):
         listed(tmp_path / "empty")
-    with pytest.raises(DataError, match="sample:fashion: holds pictures; give texts to a model of texts"):
+    with pytest.raises(DataError, match="sample:fashion: holds images; give texts to a model of texts"):
         listed("sample:fashion")
-    with pytest.raises(DataError, match=r"a.npz: holds pictures; give texts"):
+    with pytest.raises(DataError, match=r"a.npz: holds images; give texts"):
         listed(write(tmp_path / "a.npz", b"PK"))
     with pytest.raises(DataError, match="--encoding 'klingon' is not known"):
         listed(tmp_path / "1.txt", encoding="klingon")

@@ -207,7 +207,7 @@ def test_a_table_of_numbers_holds_no_texts(tmp_path: Path) -> None:
     path = write(
         tmp_path / "t.csv", as_csv([("1.5", "2", "a"), ("1.6", "3", "b")], ("width", "height", "label"))
     )
-    with pytest.raises(DataError, match="no column holds paths of pictures or texts; columns are 'width'"):
+    with pytest.raises(DataError, match="no column holds paths of images or texts; columns are 'width'"):
         read(path)
     with pytest.raises(
         DataError, match="no column holds texts; columns are 'width', 'height', 'label'; name"
@@ -215,28 +215,28 @@ def test_a_table_of_numbers_holds_no_texts(tmp_path: Path) -> None:
         read(path, task="text")
 
 
-def test_pictures_stay_pictures_until_texts_are_asked_for(
+def test_images_stay_images_until_texts_are_asked_for(
     write_table: Callable[[str, bytes | str], Path],
 ) -> None:
     path = write_table("t.csv", "image,text,label\nphotos/cat/0.png,a cat,cat\nphotos/dog/0.png,a dog,dog\n")
-    assert read(path).noun == "picture"
+    assert read(path).noun == "image"
     listing = read(path, task="text")
     assert texts_of(listing) == ["a cat", "a dog"]
     assert read(path, input_column="text").noun == "text"
-    assert read(path, input_column="image").noun == "picture"
-    assert read(write_table("p.csv", "text,label\nphotos/cat/0.png,cat\n")).noun == "picture"
+    assert read(path, input_column="image").noun == "image"
+    assert read(write_table("p.csv", "text,label\nphotos/cat/0.png,cat\n")).noun == "image"
 
 
-def test_paths_of_pictures_that_are_missing_are_no_texts(tmp_path: Path) -> None:
+def test_paths_of_images_that_are_missing_are_no_texts(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "image,label\nphotos/cat 1,a\nphotos/2,b\nphotos/3,b\n")
-    with pytest.raises(DataError, match=r"no such picture at row 2 \('photos/cat 1'\), row 3"):
+    with pytest.raises(DataError, match=r"no such image at row 2 \('photos/cat 1'\), row 3"):
         read(path)
     listing = read(write(tmp_path / "u.csv", "file,label\nit is a text,a\nand another one,b\n"))
     assert texts_of(listing) == ["it is a text", "and another one"]
 
 
 def test_a_task_that_the_data_is_not(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--task text: sample:fashion holds pictures; leave --task out or"):
+    with pytest.raises(UsageError, match=r"--task text: sample:fashion holds images; leave --task out or"):
         read_data("sample:fashion", Settings(task="text"))
     with pytest.raises(UsageError, match=r"--task image: sample:spam holds texts; .*give --task text"):
         read_data("sample:spam", Settings(task="image"))

@@ -1,4 +1,4 @@
-"""Real commands on real pictures, in processes of their own."""
+"""Real commands on real images, in processes of their own."""
 
 import os
 import subprocess

@@ -43,7 +43,7 @@ def unbroken(pellucid, photos, tiny, tmp_path_factory):
     run = tmp_path_factory.mktemp("unbroken") / "run"
     done = pellucid(*on_tiny(photos, tiny, run))
     assert done.returncode == 0, done.stderr
-    assert "computed features of test-efficientnet at 160x160: 120 pictures" in done.stderr
+    assert "computed features of test-efficientnet at 160x160: 120 images" in done.stderr
     assert "fine-tun" in done.stderr
     return run
 
@@ -72,7 +72,7 @@ def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_
     assert weights_of(run) == weights_of(unbroken)
 
 
-@pytest.mark.usefixtures("unbroken")  # which has filled the cache of pictures
+@pytest.mark.usefixtures("unbroken")  # which has filled the cache of images
 def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
     words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]
     killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "4", *words], capture_output=True)
@@ -144,7 +144,7 @@ def test_a_run_is_not_resumed_on_other_weights(pellucid, photos, tiny, tmp_path)
             2,
             "steers other networks, and the layers of efficientnet",
         ),
-        (["--backbone", "all-minilm-l6-v2"], 2, "all-minilm-l6-v2 takes texts, and the inputs are pictures"),
+        (["--backbone", "all-minilm-l6-v2"], 2, "all-minilm-l6-v2 takes texts, and the inputs are images"),
     ],
 )
 def test_what_cannot_be_is_refused_before_work_starts(pellucid, photos, tmp_path, given, code, message):

@@ -26,7 +26,7 @@ IN_PYTHON = {"epochs": 2, "threads": 1, "baselines": False, "quiet": True}
 
 @pytest.fixture(scope="session")
 def clothes():
-    """Real pictures of clothes, of each class 60 to train and 30 to test."""
+    """Real images of clothes, of each class 60 to train and 30 to test."""
     listing = read_data("sample:fashion", Settings())
     pixels, labels = listing.load_pixels(), np.array(listing.labels)
     rows = {name: np.flatnonzero(labels == name) for name in sorted(set(listing.labels))}
@@ -109,7 +109,7 @@ def test_the_terminal_and_the_report_say_what_was_kept(gone_on):
     said = " ".join(said.split())
     found = metrics_of(run)["going_on"]
     assert found["forgetting"]["sentence"] in said
-    assert "The network rehearses 270 of the 270 old training pictures beside the 100 new ones" in said
+    assert "The network rehearses 270 of the 270 old training images beside the 100 new ones" in said
     assert "A network that goes on is taught gently: a learning rate of 0.002" in said
     page = (run / "report.html").read_text()
     assert '<h2 id="going_on-title">What it kept of what it knew</h2>' in page
@@ -138,7 +138,7 @@ def test_more_of_the_same_classes(old, write, tmp_path):
     metrics = package.train(data, out=tmp_path / "run", from_=str(old), **IN_PYTHON).metrics
     assert metrics["classes"] == metrics_of(old)["classes"]
     assert metrics["going_on"]["new_classes"] == metrics["going_on"]["missing_classes"] == []
-    # The new test pictures are the old ones; neither network has learned from them.
+    # The new test images are the old ones; neither network has learned from them.
     after = metrics["going_on"]["forgetting"]["after"]["accuracy"]
     assert after == metrics["models"]["cnn"]["test"]["accuracy"]
 
@@ -217,7 +217,7 @@ def test_texts_go_on_with_a_new_class(pellucid, mails, tmp_path):
     run = tmp_path / "run"
     done = pellucid("train", mails / "second.csv", "--from", old.folder, "--out", run, *words)
     assert done.returncode == 0, done.stderr
-    assert "picture" not in done.stderr
+    assert "image" not in done.stderr
     metrics = metrics_of(run)
     assert metrics["classes"] == ["ham", "spam", "spam about money"]
     assert metrics["going_on"]["forgetting"]["after"]["accuracy"]["value"] > 0.5
@@ -284,7 +284,7 @@ def test_what_cannot_go_on_is_refused_with_what_to_do(refused, old, mails, write
     said = refused(2, "train", data, *out, "--from", old, "--width", "64")
     assert "--width: the network of" in said
     said = refused(3, "train", mails / "first.csv", *out, "--from", old)
-    assert "holds texts, and the network that goes on takes pictures" in said
+    assert "holds texts, and the network that goes on takes images" in said
     said = refused(2, "train", data, "--out", old, "--overwrite", "--from", old)
     assert "would be written over" in said
     said = refused(2, "train", data, *out, "--no-rehearse")

@@ -151,7 +151,7 @@ def test_shuffled_labels_end_in_majority(pellucid, pixels, tmp_path):
     assert "majority" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_test_pictures_copied_from_train_are_counted_and_both_scores_given(pellucid, pixels, tmp_path):
+def test_test_images_copied_from_train_are_counted_and_both_scores_given(pellucid, pixels, tmp_path):
     labels = load_digits().target
     x_test = np.concatenate([pixels[1400:], pixels[:37]])
     y_test = np.concatenate([labels[1400:], labels[:37]])
@@ -168,12 +168,12 @@ def test_test_pictures_copied_from_train_are_counted_and_both_scores_given(pellu
 
 @pytest.fixture
 def table_of_ink(pixels, tmp_path):
-    """A table of pictures with the mean of their pixels, a fraction, as label."""
+    """A table of images with the mean of their pixels, a fraction, as label."""
     rows = ["path,ink"]
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for index in range(600):
-        Image.fromarray(pixels[index]).save(tmp_path / "pictures" / f"{index}.png")
-        rows.append(f"pictures/{index}.png,{pixels[index].mean() / 7:.4f}")
+        Image.fromarray(pixels[index]).save(tmp_path / "images" / f"{index}.png")
+        rows.append(f"images/{index}.png,{pixels[index].mean() / 7:.4f}")
     path = tmp_path / "ink.csv"
     path.write_text("\n".join(rows) + "\n")
     return path
@@ -191,7 +191,7 @@ def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, t
     assert metrics["models"]["mean"]["test"]["r2"]["value"] < 0.1
     assert metrics["models"]["cnn"]["test"]["r2"]["value"] > 0.5
     assert metrics["recommended"] != "mean"
-    done = pellucid("predict", run, tmp_path / "pictures" / "1.png")
+    done = pellucid("predict", run, tmp_path / "images" / "1.png")
     assert done.returncode == 0, done.stderr
     label = float(done.stdout.splitlines()[1].split(",")[1])
     assert label == pytest.approx(float(table_of_ink.read_text().splitlines()[2].split(",")[1]), rel=0.2)

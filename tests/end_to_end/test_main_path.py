@@ -107,7 +107,7 @@ def test_resuming_a_finished_run_does_nothing(run, pellucid, digits_npz):
     assert (run / "metrics.json").stat().st_mtime_ns == before
 
 
-def test_predict_labels_pictures(run, pellucid, digits_npz, tmp_path):
+def test_predict_labels_images(run, pellucid, digits_npz, tmp_path):
     data = np.load(digits_npz)
     for index in range(20):
         Image.fromarray(data["x_test"][index]).save(tmp_path / f"{index:02d}.png")
@@ -136,7 +136,7 @@ def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
         == json.loads((run / "metrics.json").read_text())["models"]["cnn"]["test"]
     )
     assert finished.report.is_file()
-    assert "test pictures right" in finished._repr_html_()
+    assert "test images right" in finished._repr_html_()
 
 
 def test_describe_says_that_a_classical_model_has_no_layers(pellucid, digits_npz):
@@ -176,17 +176,17 @@ def test_a_time_limit_bounds_the_whole_command(pellucid, digits_npz, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["png folders", "csv"])
-def test_files_of_pictures_train_as_well(pellucid, digits_npz, tmp_path, form):
+def test_files_of_images_train_as_well(pellucid, digits_npz, tmp_path, form):
     data = np.load(digits_npz)
     rows = ["path,label"]
     for index in range(300):
         label = data["y_train"][index]
-        folder = tmp_path / "pictures" / f"digit {label}"
+        folder = tmp_path / "images" / f"digit {label}"
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(data["x_train"][index]).save(folder / f"{index}.png")
-        rows.append(f"pictures/digit {label}/{index}.png,digit {label}")
+        rows.append(f"images/digit {label}/{index}.png,digit {label}")
     (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
-    place = tmp_path / ("pictures" if form == "png folders" else "table.csv")
+    place = tmp_path / ("images" if form == "png folders" else "table.csv")
     done = pellucid(
         "train", place, "--out", tmp_path / "run", "--epochs", "2", "--width", "8", "--threads", "1"
     )

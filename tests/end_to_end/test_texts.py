@@ -50,7 +50,7 @@ def run(pellucid, table, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].endswith("a run with spaces' TEXTS.csv")
-    assert "picture" not in done.stderr
+    assert "image" not in done.stderr
     return folder
 
 
@@ -82,10 +82,10 @@ def test_metrics_and_configuration_say_how_texts_were_read(run):
     assert "tokenizers" in config["versions"]
 
 
-def test_the_report_shows_texts_and_no_pictures(run):
+def test_the_report_shows_texts_and_no_images(run):
     report = (run / "report.html").read_text(encoding="utf-8")
     assert "test texts" in report
-    assert "test pictures" not in report
+    assert "test images" not in report
 
 
 def test_the_command_in_the_report_repeats_the_run(run, pellucid, tmp_path):
@@ -140,8 +140,8 @@ def test_describe_prints_layers_and_trains_nothing(pellucid, table):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--image-size", "8"], "--image-size: belongs to pictures, and the inputs are texts"),
-        (["--model", "cnn"], "--model: cnn needs pictures, not texts; use text-cnn, rnn, bag or auto"),
+        (["--image-size", "8"], "--image-size: belongs to images, and the inputs are texts"),
+        (["--model", "cnn"], "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
         (["--model", "bag", "--cell", "gru"], "--cell: belongs to rnn, and --model is bag"),
         (["--task", "image"], "--input-column"),
     ],
@@ -229,4 +229,4 @@ def test_compare_says_which_difference_is_real(pellucid, table, tmp_path):
     assert metrics["task"] == "text-classification"
     assert metrics["compare"]["best"] == "model=bag"
     assert "texts" in done.stderr
-    assert "picture" not in done.stderr
+    assert "image" not in done.stderr

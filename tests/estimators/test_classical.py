@@ -31,7 +31,7 @@ def test_classes_of_vectors(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", CLASSIFIERS)
-def test_classes_of_pictures(model: str, tmp_path: Path) -> None:
+def test_classes_of_images(model: str, tmp_path: Path) -> None:
     estimator = pellucid.ImageClassifier(model=model, threads=1)
     estimator.fit(DIGITS.images[:400], DIGITS.target[:400])
     score = estimator.score(DIGITS.images[400:800], DIGITS.target[400:800])
@@ -46,7 +46,7 @@ def test_classes_of_pictures(model: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", REGRESSORS)
-@pytest.mark.parametrize("form", ["vectors", "pictures"])
+@pytest.mark.parametrize("form", ["vectors", "images"])
 def test_numbers(form: str, model: str, tmp_path: Path) -> None:
     if form == "vectors":
         inputs, numbers, least = ROWS, PROGRESSION, 0.3

@@ -17,7 +17,7 @@ import pellucid
 
 DIGITS = load_digits()
 ZEROS_AND_ONES = DIGITS.target < 2
-PICTURES = DIGITS.images[ZEROS_AND_ONES][:120]
+IMAGES = DIGITS.images[ZEROS_AND_ONES][:120]
 LABELS = DIGITS.target[ZEROS_AND_ONES][:120]
 
 
@@ -27,45 +27,45 @@ def small(**parameters: object) -> pellucid.ImageClassifier:
 
 @pytest.fixture(scope="module")
 def fitted() -> pellucid.ImageClassifier:
-    return small().fit(PICTURES[:80], LABELS[:80])
+    return small().fit(IMAGES[:80], LABELS[:80])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Digits as class folders of PNG files."""
     place = tmp_path_factory.mktemp("digits")
-    for index, (picture, label) in enumerate(zip(PICTURES[:60], LABELS, strict=False)):
+    for index, (image, label) in enumerate(zip(IMAGES[:60], LABELS, strict=False)):
         name = ("zero", "one")[label]
         (place / name).mkdir(exist_ok=True)
-        Image.fromarray((picture * 15.9).astype(np.uint8)).save(place / name / f"{index:03}.png")
+        Image.fromarray((image * 15.9).astype(np.uint8)).save(place / name / f"{index:03}.png")
     return place
 
 
-def test_pictures_in_arrays(fitted: pellucid.ImageClassifier) -> None:
-    assert fitted.score(PICTURES[80:], LABELS[80:]) > 0.9
-    assert fitted.predict(PICTURES).dtype == LABELS.dtype
-    probabilities = fitted.predict_proba(PICTURES)
+def test_images_in_arrays(fitted: pellucid.ImageClassifier) -> None:
+    assert fitted.score(IMAGES[80:], LABELS[80:]) > 0.9
+    assert fitted.predict(IMAGES).dtype == LABELS.dtype
+    probabilities = fitted.predict_proba(IMAGES)
     assert probabilities.shape == (120, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert fitted.transform(PICTURES).shape == (120, len(fitted.get_feature_names_out()))
+    assert fitted.transform(IMAGES).shape == (120, len(fitted.get_feature_names_out()))
     assert not hasattr(fitted, "n_features_in_")
     assert [record["epoch"] for record in fitted.history_] == [1, 2, 3, 4]
 
 
 def test_other_sizes_and_channels_are_fitted(fitted: pellucid.ImageClassifier) -> None:
-    larger = np.repeat(np.repeat(PICTURES, 3, axis=1), 3, axis=2)
+    larger = np.repeat(np.repeat(IMAGES, 3, axis=1), 3, axis=2)
     assert fitted.score(larger, LABELS) > 0.9
-    assert fitted.score(np.repeat(PICTURES[..., None], 3, axis=3), LABELS) > 0.9
-    assert fitted.score(list(PICTURES), LABELS) > 0.9
+    assert fitted.score(np.repeat(IMAGES[..., None], 3, axis=3), LABELS) > 0.9
+    assert fitted.score(list(IMAGES), LABELS) > 0.9
 
 
-def test_a_convolutional_network_is_the_rule_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_convolutional_network_is_the_rule_for_images(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("arrays must not touch the cache on disk")
 
     monkeypatch.setattr("pellucid.files.write_file", refuse)
     monkeypatch.setattr("pellucid.files.make_folder", refuse)
-    estimator = small(model="auto", width=4, epochs=2).fit((PICTURES * 15).astype(np.uint8), LABELS)
+    estimator = small(model="auto", width=4, epochs=2).fit((IMAGES * 15).astype(np.uint8), LABELS)
     assert estimator.model_.network.config.name == "cnn"
 
 
@@ -85,7 +85,7 @@ def test_folders_and_files(folder: Path) -> None:
 
 def test_the_users_own_test_split_is_left_alone(tmp_path: Path) -> None:
     """The test split has wrong labels only: had it been learnt, the answers would be wrong."""
-    pixels = (PICTURES * 15.9).astype(np.uint8)
+    pixels = (IMAGES * 15.9).astype(np.uint8)
     np.savez(tmp_path / "d.npz", x_train=pixels, y_train=LABELS, x_test=pixels, y_test=1 - LABELS)
     estimator = small().fit(str(tmp_path / "d.npz"))
     assert estimator.score(pixels, LABELS) > 0.9
@@ -119,29 +119,29 @@ def test_what_is_unlike_the_training_data(fitted: pellucid.ImageClassifier, tmp_
     loaded = pellucid.load(tmp_path / "model")
     assert loaded.model_.detector.examples == 140
     with pytest.raises(pellucid.DataError, match="cannot tell what is unlike its training data; train on"):
-        fitted.unlike(PICTURES)
+        fitted.unlike(IMAGES)
 
 
 def test_the_order_of_columns_is_that_of_classes() -> None:
     renamed = np.where(LABELS == 0, 9, 10)
-    estimator = small().fit(PICTURES, renamed)
+    estimator = small().fit(IMAGES, renamed)
     assert estimator.classes_.tolist() == [9, 10]
-    assert estimator.score(PICTURES, renamed) > 0.9
-    best = estimator.classes_[estimator.predict_proba(PICTURES).argmax(axis=1)]
-    np.testing.assert_array_equal(best, estimator.predict(PICTURES))
+    assert estimator.score(IMAGES, renamed) > 0.9
+    best = estimator.classes_[estimator.predict_proba(IMAGES).argmax(axis=1)]
+    np.testing.assert_array_equal(best, estimator.predict(IMAGES))
 
 
 def test_fit_says_nothing_and_leaves_the_process_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
     threads, state, numpy_state = torch.get_num_threads(), torch.get_rng_state(), np.random.get_state()[1]
-    one = small(threads=2).fit(PICTURES, LABELS)
+    one = small(threads=2).fit(IMAGES, LABELS)
     assert capfd.readouterr() == ("", "")
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
-    two = small(threads=2).fit(PICTURES, LABELS)
-    np.testing.assert_array_equal(one.predict_proba(PICTURES), two.predict_proba(PICTURES))
+    two = small(threads=2).fit(IMAGES, LABELS)
+    np.testing.assert_array_equal(one.predict_proba(IMAGES), two.predict_proba(IMAGES))
     assert not np.array_equal(
-        one.predict_proba(PICTURES), small(seed=1).fit(PICTURES, LABELS).predict_proba(PICTURES)
+        one.predict_proba(IMAGES), small(seed=1).fit(IMAGES, LABELS).predict_proba(IMAGES)
     )
 
 
@@ -154,7 +154,7 @@ def test_scikit_learn_composes_it() -> None:
     estimator = pellucid.ImageClassifier(epochs=8)
     pipeline = make_pipeline(StandardScaler(), estimator)
     assert cross_val_score(pipeline, DIGITS.data[:400], DIGITS.target[:400], cv=2).mean() > 0.75
-    assert cross_val_score(small(), PICTURES, LABELS, cv=2).mean() > 0.9
+    assert cross_val_score(small(), IMAGES, LABELS, cv=2).mean() > 0.9
     grid = {"learning_rate": [1e-6, 0.01], "width": np.array([8, 32]), "activation": ["relu", "tanh"]}
     search = GridSearchCV(pellucid.ImageClassifier(epochs=3), grid, cv=2)
     search.fit(DIGITS.data[:200], DIGITS.target[:200])
@@ -165,40 +165,40 @@ def test_scikit_learn_composes_it() -> None:
 
 def test_learning_anew_forgets_the_old_form() -> None:
     estimator = small().fit(DIGITS.data[:50], DIGITS.target[:50])
-    estimator.fit(PICTURES, LABELS)
+    estimator.fit(IMAGES, LABELS)
     assert not hasattr(estimator, "n_features_in_")
 
 
 @pytest.mark.parametrize(
-    ("pictures", "y", "words"),
+    ("images", "y", "words"),
     [
-        (PICTURES.astype(object), LABELS, "pictures are numbers, but the array holds object"),
-        (PICTURES[:, None], LABELS, "channels come last"),
-        ([PICTURES[0], PICTURES[1][:4]], [0, 1], "pictures of different sizes cannot stand in one array"),
-        (np.where(np.arange(120)[:, None, None] == 4, np.nan, PICTURES), LABELS, "picture 5 holds values"),
-        (PICTURES, LABELS[:-1], "y: 119 labels for 120 examples"),
+        (IMAGES.astype(object), LABELS, "images are numbers, but the array holds object"),
+        (IMAGES[:, None], LABELS, "channels come last"),
+        ([IMAGES[0], IMAGES[1][:4]], [0, 1], "images of different sizes cannot stand in one array"),
+        (np.where(np.arange(120)[:, None, None] == 4, np.nan, IMAGES), LABELS, "image 5 holds values"),
+        (IMAGES, LABELS[:-1], "y: 119 labels for 120 examples"),
     ],
 )
-def test_unfit_pictures_are_refused(pictures: object, y: object, words: str) -> None:
+def test_unfit_images_are_refused(images: object, y: object, words: str) -> None:
     with pytest.raises(pellucid.DataError, match=words):
-        small().fit(pictures, y)
+        small().fit(images, y)
 
 
 def test_labels_belong_to_arrays_alone(folder: Path) -> None:
     with pytest.raises(pellucid.UsageError, match="brings its own labels; leave y out"):
         small().fit(folder, LABELS)
-    for inputs in (PICTURES, DIGITS.data[:120]):
+    for inputs in (IMAGES, DIGITS.data[:120]):
         with pytest.raises(pellucid.UsageError, match="requires y to be passed, but the target y is None"):
             small().fit(inputs)
 
 
 def test_wrong_inputs_to_a_fitted_model(fitted: pellucid.ImageClassifier) -> None:
     with pytest.raises(
-        pellucid.DataError, match=r"takes pictures, .* but was given ndarray of shape \(9, 64\)"
+        pellucid.DataError, match=r"takes images, .* but was given ndarray of shape \(9, 64\)"
     ):
         fitted.predict(DIGITS.data[:9])
     with pytest.raises(pellucid.DataError, match="y: 3 labels for 9 examples"):
-        fitted.score(PICTURES[:9], LABELS[:3])
+        fitted.score(IMAGES[:9], LABELS[:3])
     with pytest.raises(pellucid.DataError, match="no such file or folder"):
         fitted.predict(["missing.png"])
     for method in ("predict", "predict_proba", "transform", "save"):

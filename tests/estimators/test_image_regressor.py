@@ -15,7 +15,7 @@ import pellucid
 from number_models import ink, write_ink
 from small_models import digits
 
-PICTURES = digits()[0][:300]
+IMAGES = digits()[0][:300]
 INK = ink()[:300]
 ROWS, PROGRESSION = load_diabetes(return_X_y=True)
 
@@ -26,25 +26,25 @@ def small(**parameters: object) -> pellucid.ImageRegressor:
 
 @pytest.fixture(scope="module")
 def fitted() -> pellucid.ImageRegressor:
-    return small().fit(PICTURES[:200], INK[:200])
+    return small().fit(IMAGES[:200], INK[:200])
 
 
-def test_pictures_in_arrays(fitted: pellucid.ImageRegressor) -> None:
-    predicted = fitted.predict(PICTURES[200:])
+def test_images_in_arrays(fitted: pellucid.ImageRegressor) -> None:
+    predicted = fitted.predict(IMAGES[200:])
     assert predicted.dtype == np.float64
     assert predicted.shape == (100,)
     residuals = ((predicted - INK[200:]) ** 2).sum()
     r2 = 1 - residuals / ((INK[200:] - INK[200:].mean()) ** 2).sum()
-    assert fitted.score(PICTURES[200:], INK[200:]) == pytest.approx(r2)
+    assert fitted.score(IMAGES[200:], INK[200:]) == pytest.approx(r2)
     assert r2 > 0.8
-    assert fitted.transform(PICTURES).shape == (300, len(fitted.get_feature_names_out()))
+    assert fitted.transform(IMAGES).shape == (300, len(fitted.get_feature_names_out()))
     assert not hasattr(fitted, "n_features_in_")
     assert not hasattr(fitted, "predict_proba")
     assert [record["epoch"] for record in fitted.history_] == list(range(1, 13))
 
 
-def test_a_convolutional_network_is_the_rule_for_pictures() -> None:
-    estimator = small(model="auto", width=4, epochs=3).fit(PICTURES, INK)
+def test_a_convolutional_network_is_the_rule_for_images() -> None:
+    estimator = small(model="auto", width=4, epochs=3).fit(IMAGES, INK)
     assert estimator.model_.network.config.name == "cnn"
     assert estimator.model_.classes == ()
 
@@ -73,7 +73,7 @@ def test_enough_examples_give_a_validation_split() -> None:
     assert len(stopped.fit(rows[:1200], numbers[:1200]).history_) < 60
 
 
-def test_tables_and_their_pictures(tmp_path: Path) -> None:
+def test_tables_and_their_images(tmp_path: Path) -> None:
     table = write_ink(tmp_path, range(120))
     estimator = small().fit(table)
     files = sorted(tmp_path.glob("*.png"))
@@ -92,16 +92,16 @@ def test_class_names_are_no_numbers(tmp_path: Path) -> None:
 
 def test_whole_numbers_are_numbers_too() -> None:
     _, labels = digits()
-    estimator = small().fit(PICTURES, labels[:300])
-    assert estimator.predict(PICTURES).dtype == np.float64
-    assert estimator.score(PICTURES, labels[:300]) > 0.5
+    estimator = small().fit(IMAGES, labels[:300])
+    assert estimator.predict(IMAGES).dtype == np.float64
+    assert estimator.score(IMAGES, labels[:300]) > 0.5
 
 
 def test_scikit_learn_composes_it() -> None:
     estimator = pellucid.ImageRegressor()
     pipeline = make_pipeline(StandardScaler(), estimator)
     assert cross_val_score(pipeline, ROWS, PROGRESSION, cv=2).mean() > 0.3
-    assert cross_val_score(small(), PICTURES, INK, cv=2).mean() > 0.8
+    assert cross_val_score(small(), IMAGES, INK, cv=2).mean() > 0.8
     grid = {"learning_rate": [1e-6, 0.01], "model": np.array(["mlp", "auto"])}
     search = GridSearchCV(pellucid.ImageRegressor(epochs=20), grid, cv=2).fit(ROWS[:200], PROGRESSION[:200])
     assert search.best_params_["learning_rate"] == 0.01
@@ -110,23 +110,23 @@ def test_scikit_learn_composes_it() -> None:
 
 
 def test_fit_says_nothing_and_repeats_itself(capfd: pytest.CaptureFixture[str]) -> None:
-    one, two = small().fit(PICTURES, INK), small().fit(PICTURES, INK)
+    one, two = small().fit(IMAGES, INK), small().fit(IMAGES, INK)
     assert capfd.readouterr() == ("", "")
-    np.testing.assert_array_equal(one.predict(PICTURES), two.predict(PICTURES))
-    assert not np.array_equal(one.predict(PICTURES), small(seed=1).fit(PICTURES, INK).predict(PICTURES))
+    np.testing.assert_array_equal(one.predict(IMAGES), two.predict(IMAGES))
+    assert not np.array_equal(one.predict(IMAGES), small(seed=1).fit(IMAGES, INK).predict(IMAGES))
 
 
 def test_labels_belong_to_arrays_alone(tmp_path: Path) -> None:
     table = write_ink(tmp_path, range(30))
     with pytest.raises(pellucid.UsageError, match="brings its own labels; leave y out"):
         small().fit(table, INK)
-    for inputs in (PICTURES, ROWS):
+    for inputs in (IMAGES, ROWS):
         with pytest.raises(pellucid.UsageError, match="requires y to be passed, but the target y is None"):
             small().fit(inputs)
 
 
 def test_wrong_inputs_to_a_fitted_model(fitted: pellucid.ImageRegressor) -> None:
-    with pytest.raises(pellucid.DataError, match=r"takes pictures, .* of shape \(9, 10\)"):
+    with pytest.raises(pellucid.DataError, match=r"takes images, .* of shape \(9, 10\)"):
         fitted.predict(ROWS[:9])
     for method in ("predict", "transform", "save"):
         with pytest.raises(NotFittedError, match="not fitted yet"):

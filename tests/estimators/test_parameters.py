@@ -10,8 +10,8 @@ from sklearn.base import clone
 import pellucid
 from pellucid.estimators.parameters import (
     Parameters,
-    PictureClassParameters,
-    PictureParameters,
+    ImageClassParameters,
+    ImageParameters,
     TextClassParameters,
     TextParameters,
 )
@@ -20,7 +20,7 @@ from pellucid.settings import ROWS
 ROWS_DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
 OF_CLASSES_ALONE = {"loss", "label_smoothing", "class_weight", "metric"}
-OF_PICTURES_ALONE = {"image_size", "pooling", "batch_norm", "augment"}
+OF_IMAGES_ALONE = {"image_size", "pooling", "batch_norm", "augment"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 PARAMETERS = [
     row
@@ -33,10 +33,10 @@ PARAMETERS = [
 @pytest.mark.parametrize(
     ("parameters", "missing"),
     [
-        (PictureClassParameters, OF_TEXTS_ALONE),
-        (PictureParameters, OF_TEXTS_ALONE | OF_CLASSES_ALONE),
-        (TextClassParameters, OF_PICTURES_ALONE),
-        (TextParameters, OF_PICTURES_ALONE | OF_CLASSES_ALONE),
+        (ImageClassParameters, OF_TEXTS_ALONE),
+        (ImageParameters, OF_TEXTS_ALONE | OF_CLASSES_ALONE),
+        (TextClassParameters, OF_IMAGES_ALONE),
+        (TextParameters, OF_IMAGES_ALONE | OF_CLASSES_ALONE),
     ],
 )
 def test_parameters_are_the_settings_of_network_training_and_run(
@@ -68,12 +68,12 @@ def test_parameters_are_the_settings_of_network_training_and_run(
         ),
         (
             pellucid.TextClassifier,
-            OF_PICTURES_ALONE,
+            OF_IMAGES_ALONE,
             "auto, text-cnn, rnn, bag, majority, logistic-regression, svm",
         ),
         (
             pellucid.TextRegressor,
-            OF_PICTURES_ALONE | OF_CLASSES_ALONE,
+            OF_IMAGES_ALONE | OF_CLASSES_ALONE,
             "auto, text-cnn, rnn, bag, mean, ridge, svm",
         ),
     ],
@@ -106,7 +106,7 @@ def test_the_constructor_only_stores() -> None:
         ({"model": "resnet"}, "'resnet' is not known; choose one of"),
         ({"model": "mean"}, "mean predicts numbers, and these labels are classes"),
         ({"loss": "mse", "label_smoothing": 0.1}, "belongs to cross-entropy"),
-        ({"model": "cnn"}, "cnn needs pictures, not feature vectors; use mlp"),
+        ({"model": "cnn"}, "cnn needs images, not feature vectors; use mlp"),
         ({"image_size": 8}, "image_size: feature vectors have no size in pixels"),
         ({"augment": True}, "feature vectors cannot be shifted"),
         ({"patience": 3}, "patience: needs a validation split, and so 1,000 different examples"),

@@ -148,13 +148,13 @@ def test_enough_different_texts_give_a_validation_split() -> None:
     assert "validation_accuracy" not in few.history_[0], "copies but for their case are no different texts"
 
 
-def test_pictures_belong_elsewhere(folder: Path) -> None:
+def test_images_belong_elsewhere(folder: Path) -> None:
     with pytest.raises(
-        pellucid.DataError, match="sample:fashion: holds pictures, not texts; give it to ImageClassifier"
+        pellucid.DataError, match="sample:fashion: holds images, not texts; give it to ImageClassifier"
     ):
         small().fit("sample:fashion")
     with pytest.raises(
-        pellucid.DataError, match=r"mail\d+: holds texts, not pictures; give it to TextClassifier or TextReg"
+        pellucid.DataError, match=r"mail\d+: holds texts, not images; give it to TextClassifier or TextReg"
     ):
         pellucid.ImageClassifier().fit(folder)
     with pytest.raises(
@@ -217,7 +217,7 @@ def test_a_bare_text_is_ambiguous(fitted: pellucid.TextClassifier, folder: Path)
     ("parameters", "words"),
     [
         ({"epochs": 0}, "TextClassifier: --epochs: 0 is outside"),
-        ({"model": "cnn"}, "--model: cnn needs pictures, not texts; use text-cnn, rnn, bag or auto"),
+        ({"model": "cnn"}, "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
         ({"model": "ridge"}, "ridge predicts numbers, and these labels are classes"),
         ({"cell": "gru"}, "--cell: belongs to rnn, and --model is bag"),
         ({"tokens": "letters"}, "TextClassifier: --tokens: 'letters' is not known"),

@@ -24,7 +24,7 @@ def drift_of(rows, labels, *, blocks=1, judge=None):
     gathering = Gathering(judge, CLASSES)
     for some, their in zip(np.array_split(rows, blocks), np.array_split(labels, blocks), strict=True):
         gathering.add(judge.unlike(some), one_hot(their))
-    return gathering.drift("picture")
+    return gathering.drift("image")
 
 
 def known() -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +78,7 @@ def test_a_real_difference_may_be_slight():
     gathering = Gathering(judge, CLASSES)
     unlike = np.clip(judge.unlike(many[0]) + 0.02, 0, 1)
     gathering.add(unlike, one_hot(many[1]))
-    found = gathering.drift("picture")
+    found = gathering.drift("image")
     assert found.foreignness.is_real
     assert found.foreignness.size == "slight"
     assert "with so many inputs even what hardly matters is no chance" in found.sentence
@@ -98,7 +98,7 @@ def test_rare_classes_are_taken_together_and_one_class_says_nothing():
     judge = fit_detector(measure, rows[500:600], np.zeros(100, np.int64), 3)
     gathering = Gathering(judge, ("a", "b", "c"))
     gathering.add(judge.unlike(rows[600:640]), one_hot(np.zeros(40, np.int64), 3))
-    assert gathering.drift("picture").answers.p_value == 1
+    assert gathering.drift("image").answers.p_value == 1
 
 
 def test_numbers():
@@ -108,7 +108,7 @@ def test_numbers():
     gathering = Gathering(judge, ())
     asked = labels[900:1300] + 3.0
     gathering.add(judge.unlike(rows[900:1300]), asked)
-    found = gathering.drift("picture")
+    found = gathering.drift("image")
     test = stats.mannwhitneyu(asked, labels[500:900])
     assert found.answers.effect == pytest.approx(2 * test.statistic / 400**2 - 1)
     assert found.answers.size == "large"

@@ -12,7 +12,7 @@ from pellucid.insight.opening import open_network
 from small_models import CLASSES, digits, number_model, untrained_model
 from text_models import text_model, texts
 
-PICTURES = {
+IMAGES = {
     "cnn": lambda: untrained_model("cnn"),
     "cnn-average-no-norm": lambda: untrained_model(
         "cnn", pooling="average", batch_norm=False, activation="leaky-relu"
@@ -30,14 +30,14 @@ TEXTS = {
     "gru": lambda: text_model("rnn", cell="gru", depth=2),
     "lstm-of-numbers": lambda: text_model("rnn", ()),
 }
-NAMES = [*PICTURES, *TEXTS]
+NAMES = [*IMAGES, *TEXTS]
 OF_CLASSES = [name for name in NAMES if not name.endswith("numbers")]
 
 
 @functools.cache
 def model(name: str) -> Model:
     """The model; those of classes were trained for some steps."""
-    made = {**PICTURES, **TEXTS}[name]()
+    made = {**IMAGES, **TEXTS}[name]()
     if made.classes:
         _train(made)
     made.network.eval()
@@ -75,4 +75,4 @@ def opened(name: str) -> Opened:
     return open_network(model(name).network, asked(name))
 
 
-__all__ = ["CLASSES", "NAMES", "OF_CLASSES", "PICTURES", "TEXTS", "asked", "model", "opened"]
+__all__ = ["CLASSES", "NAMES", "OF_CLASSES", "IMAGES", "TEXTS", "asked", "model", "opened"]

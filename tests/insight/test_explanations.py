@@ -6,15 +6,15 @@ import torch
 
 from insight.small_networks import asked, model
 from pellucid.bundle import ImageModel
-from pellucid.insight.drivers import drivers_of_picture, drivers_of_text, ids_of
+from pellucid.insight.drivers import drivers_of_image, drivers_of_text, ids_of
 from pellucid.insight.grad_cam import grad_cam, has_maps
 from pellucid.insight.nearest import nearest
 from pellucid.insight.path_gradients import (
-    integrated_gradients_of_picture,
+    integrated_gradients_of_image,
     integrated_gradients_of_text,
     log_odds,
 )
-from pellucid.insight.pieces import MOST_PIECES, PicturePieces, TokenPieces, WordPieces, words_of
+from pellucid.insight.pieces import MOST_PIECES, ImagePieces, TokenPieces, WordPieces, words_of
 from pellucid.insight.randomising import randomised
 from pellucid.insight.taking_out import taking_out
 from small_models import digits, untrained_model
@@ -27,10 +27,10 @@ def flat(array):
 
 
 @pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
-def test_integrated_gradients_of_pictures_are_complete(name):
-    picture = asked(name)[0]
-    found = integrated_gradients_of_picture(model(name).network, picture, flat(picture), 3)
-    ends = torch.from_numpy(np.stack([picture, flat(picture)]))
+def test_integrated_gradients_of_images_are_complete(name):
+    image = asked(name)[0]
+    found = integrated_gradients_of_image(model(name).network, image, flat(image), 3)
+    ends = torch.from_numpy(np.stack([image, flat(image)]))
     with torch.no_grad():
         answers = log_odds(model(name).network(ends), 3)
     assert found.total == pytest.approx(float(answers[0] - answers[1]), abs=1e-4)
@@ -50,12 +50,12 @@ def test_integrated_gradients_of_texts_are_complete(name):
 
 def test_integrated_gradients_of_a_straight_line_are_its_terms():
     line = untrained_model("mlp", depth=0).network
-    picture = asked("mlp")[0]
+    image = asked("mlp")[0]
     # With two outputs the log-odds are the difference of the logits, which is a straight line.
     line.head = torch.nn.Linear(64, 2)
-    found = integrated_gradients_of_picture(line, picture, np.zeros_like(picture), 1)
+    found = integrated_gradients_of_image(line, image, np.zeros_like(image), 1)
     weight = (line.head.weight[1] - line.head.weight[0]).detach().numpy()
-    expected = weight.reshape(8, 8) * picture[0] / line.standardise.std.numpy()[0]
+    expected = weight.reshape(8, 8) * image[0] / line.standardise.std.numpy()[0]
     np.testing.assert_allclose(found.scores, expected, rtol=1e-4, atol=1e-5)
     assert found.missing < 1e-4
 
@@ -68,17 +68,17 @@ def test_the_order_of_ids_in_a_bag_does_not_matter():
 
 
 def test_grad_cam_by_hand():
-    made, picture = model("cnn"), asked("cnn")[0]
+    made, image = model("cnn"), asked("cnn")[0]
     kept = []
     handle = made.network.body.global_pool.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
-    answer = log_odds(made.network(torch.from_numpy(picture[None])), 3)
+    answer = log_odds(made.network(torch.from_numpy(image[None])), 3)
     handle.remove()
     (gradient,) = torch.autograd.grad(answer.sum(), kept[0])
     by_hand = np.zeros(kept[0].shape[2:])
     for channel in range(kept[0].shape[1]):
         by_hand += float(gradient[0, channel].mean()) * kept[0][0, channel].detach().numpy()
     by_hand = np.maximum(by_hand, 0)
-    found = grad_cam(made.network, picture, 3)
+    found = grad_cam(made.network, image, 3)
     assert found.shape == (8, 8)
     assert found.max() <= by_hand.max() + 1e-6
     assert found.mean() == pytest.approx(by_hand.mean(), rel=0.35)
@@ -97,7 +97,7 @@ def test_a_perceptron_has_no_maps():
 class Stub(Unwatched):
     """A model of numbers, to be told what to look at."""
 
-    takes, classes, is_numbers, preprocessing = "pictures", (), True, None
+    takes, classes, is_numbers, preprocessing = "images", (), True, None
     temperature, parameters, name = 1.0, 0, "stub"
 
     def predict_proba(self, asked_of):
@@ -114,16 +114,16 @@ class Stub(Unwatched):
 
 
 class Corner(Stub):
-    """Says how bright the upper left corner of a picture is."""
+    """Says how bright the upper left corner of an image is."""
 
-    def predict_values(self, pictures):
-        return pictures[:, :2, :2].mean(axis=(1, 2, 3))
+    def predict_values(self, images):
+        return images[:, :2, :2].mean(axis=(1, 2, 3))
 
 
 def test_taking_out_finds_where_a_model_looks():
-    picture = np.zeros((8, 8, 1), np.uint8)
-    picture[:2, :2] = 200
-    scores = taking_out(PicturePieces(Corner(), picture, None)).reshape(8, 8)
+    image = np.zeros((8, 8, 1), np.uint8)
+    image[:2, :2] = 200
+    scores = taking_out(ImagePieces(Corner(), image, None)).reshape(8, 8)
     assert scores[:2, :2].min() > 0
     assert np.abs(scores[4:, 4:]).max() == 0
 
@@ -165,16 +165,16 @@ def test_all_ids_kept_is_the_answer_itself(name):
     assert pieces.summed(np.ones(len(ids))).sum() == len(ids)
 
 
-def test_drivers_of_a_picture_and_of_a_text():
+def test_drivers_of_an_image_and_of_a_text():
     pixels = digits()[0][300]
     made = model("cnn")
-    driven = drivers_of_picture(made, pixels, 3)
+    driven = drivers_of_image(made, pixels, 3)
     assert [driver.name for driver in driven.drivers] == ["grad-cam", "integrated-gradients", "occlusion"]
     for driver in driven.drivers:
         assert driver.scores.shape == (64,)
         assert driver.trial.likeness is not None
         assert "faithful here" in repr(driver)
-    again = drivers_of_picture(made, pixels, 3)
+    again = drivers_of_image(made, pixels, 3)
     assert [repr(driver) for driver in again.drivers] == [repr(driver) for driver in driven.drivers]
     of_text = drivers_of_text(model("text-cnn"), texts()[300], 3)
     assert [driver.name for driver in of_text.drivers] == ["integrated-gradients", "leave-one-out"]
@@ -200,7 +200,7 @@ def test_a_randomised_network_keeps_only_the_scales():
 
 def test_mirrored_models_are_asked_as_they_answer():
     mirrored = ImageModel(model("cnn").network, model("cnn").preprocessing, model("cnn").classes, mirror=True)
-    pieces = PicturePieces(mirrored, digits()[0][300], 3)
+    pieces = ImagePieces(mirrored, digits()[0][300], 3)
     whole = pieces.ask(np.ones((1, 64), bool))
     assert whole[0] == pytest.approx(mirrored.predict_proba(digits()[0][300:301])[0, 3])
 

@@ -35,7 +35,7 @@ def test_the_contrary_fails():
     assert "no weights to shuffle" in repr(trial)
 
 
-def test_a_picture_of_the_input_fails_however_good_its_order():
+def test_an_image_of_the_input_fails_however_good_its_order():
     trial = Bench(Sum()).test(WEIGHTS, [WEIGHTS, WEIGHTS])  # what an edge detector would show
     assert trial.follows_answer
     assert trial.likeness == pytest.approx(1.0)

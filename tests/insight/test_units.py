@@ -118,9 +118,9 @@ def test_gates_of_a_recurrent_unit(name, gates):
 def test_large_photographs_with_strides(name):
     settings = Settings(model=name, width=6)
     network = build(design(name, settings, InputFacts((3, 48, 50), 2, 1000)))
-    picture = np.random.default_rng(0).integers(0, 256, (1, 3, 48, 50)).astype(np.float32)
-    network.initialise_from_data(torch.from_numpy(picture))
-    found = open_network(network, picture)
+    image = np.random.default_rng(0).integers(0, 256, (1, 3, 48, 50)).astype(np.float32)
+    network.initialise_from_data(torch.from_numpy(image))
+    found = open_network(network, image)
     for layer, unit in units_of(found, 200, np.random.default_rng(1)):
         assert open_unit(found, layer, unit).agrees
 

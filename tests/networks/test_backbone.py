@@ -22,7 +22,7 @@ CONFIG = NetworkConfig(
 )
 
 
-def pictures(count=6, side=64, channels=3):
+def images(count=6, side=64, channels=3):
     """Pieces of a photograph, channels first."""
     return torch.from_numpy(pieces("china", count, side)).permute(0, 3, 1, 2)[:, :channels].float()
 
@@ -36,11 +36,11 @@ def network_of(weights, config=CONFIG, name=NAME):
     return timm_backbone(name, weights).network(config, torch.Generator().manual_seed(0))
 
 
-def test_pictures_are_scaled_standardised_and_made_colour():
+def test_images_are_scaled_standardised_and_made_colour():
     prepare = ScaleAndStandardise((96, 48))
     prepare.mean.fill_(100.0)
     prepare.std.fill_(50.0)
-    batch = pictures(2, 64)
+    batch = images(2, 64)
     expected = functional.interpolate(batch, (96, 48), mode="bilinear", antialias=True)
     torch.testing.assert_close(prepare(batch), (expected - 100) / 50)
     grey = batch[:, :1]
@@ -50,7 +50,7 @@ def test_pictures_are_scaled_standardised_and_made_colour():
 
 
 def test_rows_do_not_depend_on_their_batch(weights):
-    network, batch = network_of(weights), pictures()
+    network, batch = network_of(weights), images()
     with torch.inference_mode():
         together = network(batch)
         alone = torch.cat([network(row[None]) for row in batch])
@@ -65,13 +65,13 @@ def test_batch_norm_keeps_its_statistics_while_training(weights):
     norms = [each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
     assert norms
     assert not any(each.training for each in norms)
-    network(pictures()).sum().backward()
+    network(images()).sum().backward()
     for name, each in network.named_buffers():
         assert torch.equal(each, before[name]), name
 
 
 def test_features_hold_the_end_and_the_last_stages(weights):
-    network, batch = network_of(weights), pictures(2)
+    network, batch = network_of(weights), images(2)
     backbone = network.body.get_submodule("backbone")
     with torch.inference_mode():
         seen = network.body.get_submodule("prepare")(batch)
@@ -90,7 +90,7 @@ def test_other_kinds_of_networks_serve_too(name, tmp_path):
     config = backbone.config_for(4, Settings(depth=1, width=8), (1, 40, 40))
     network = backbone.network(config, torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        assert network(pictures(3, 40, 1)).shape == (3, 4)
+        assert network(images(3, 40, 1)).shape == (3, 4)
     assert config.widths == (8,)
 
 
@@ -105,8 +105,8 @@ def test_names_that_timm_does_not_list_are_refused(name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"input_shape": (7,)}, "is no picture, grey or in colour"),
-        ({"input_shape": (2, 64, 64)}, "is no picture, grey or in colour"),
+        ({"input_shape": (7,)}, "is no image, grey or in colour"),
+        ({"input_shape": (2, 64, 64)}, "is no image, grey or in colour"),
         ({"seen": ()}, "the height and width it sees expected"),
         ({"seen": (96,)}, "the height and width it sees expected"),
         ({"seen": (5000, 10)}, "seen: 5000 is outside 1 to 4096"),
@@ -136,6 +136,6 @@ def test_layers_are_told_part_by_part():
     assert max(len(line) for line in as_text(rows).splitlines()) <= 80
 
 
-def test_the_field_of_a_scaled_picture_is_told_in_its_own_pixels():
+def test_the_field_of_a_scaled_image_is_told_in_its_own_pixels():
     stem = next(row for row in describe(CONFIG) if row.name == "backbone.conv_stem")
     assert stem.receptive_field == (3, 3)  # three of 96 seen pixels cover two and a third of 64

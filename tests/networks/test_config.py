@@ -113,16 +113,16 @@ def test_any_value_in_any_field_is_read_or_refused(good, data, value):
     [
         (changed(name="resnet"), "name: 'resnet' is not one of cnn, lenet, mlp"),
         (changed(name="mlp", input_shape=[3, 4096, 4096], widths=[4096]), "parameters is over the limit"),
-        (changed(input_shape=[64]), r"cnn: input_shape \[64\] is not a picture"),
+        (changed(input_shape=[64]), r"cnn: input_shape \[64\] is not an image"),
         (changed(widths=[]), "cnn: no widths found"),
         (changed(stem_kernel=0), "cnn: stem of 0 pixels every 1 is not 1 to 8"),
         (changed(stem_stride=9), "cnn: stem of 2 pixels every 9 is not 1 to 8"),
         (changed(stem_filters=7), "cnn: stem_filters 7 is not an even number from 2 to 8"),
         (changed(stem_filters=10), "cnn: stem_filters 10 is not an even number from 2 to 8"),
         (changed(pooled_blocks=3), "cnn: pooled_blocks 3 is more than 7 pixels can be halved"),
-        (changed(name="lenet", input_shape=[1, 7, 9]), r"lenet: input_shape \[1, 7, 9\] is not a picture"),
+        (changed(name="lenet", input_shape=[1, 7, 9]), r"lenet: input_shape \[1, 7, 9\] is not an image"),
         (changed(name="lenet", widths=[120, 84]), "lenet: 2 widths found, at least 3 expected"),
-        (changed(vocabulary=50), "cnn takes pictures or feature vectors, not ids of texts"),
+        (changed(vocabulary=50), "cnn takes images or feature vectors, not ids of texts"),
         (changed(name="rnn"), r"rnn takes texts: one length and .* \[1, 8, 8\] and 0 found"),
         (changed_bag(vocabulary=1, groups=[]), r"bag takes texts: .* at least 2 ids expected, \[20\] and 1"),
         (changed_bag(widths=[]), "bag: at least 1 of widths and 2 of groups expected"),
@@ -162,11 +162,11 @@ def test_parameter_shapes_are_those_of_the_state_dict(name):
     ("name", "settings", "shape", "message"),
     [
         ("resnet", Settings(), (1, 8, 8), "--model: 'resnet' is not known; choose one of cnn, lenet, mlp"),
-        ("cnn", Settings(), (64,), "cnn needs pictures of at least 8x8"),
-        ("cnn", Settings(), (1, 8, 7), "cnn needs pictures of at least 8x8"),
+        ("cnn", Settings(), (64,), "cnn needs images of at least 8x8"),
+        ("cnn", Settings(), (1, 8, 7), "cnn needs images of at least 8x8"),
         ("cnn", Settings(depth=0), (1, 8, 8), "--depth: cnn needs at least 1 block"),
-        ("lenet", Settings(), (64,), "lenet needs pictures of at least 8x8"),
-        ("lenet", Settings(), (1, 7, 8), "lenet needs pictures of at least 8x8"),
+        ("lenet", Settings(), (64,), "lenet needs images of at least 8x8"),
+        ("lenet", Settings(), (1, 7, 8), "lenet needs images of at least 8x8"),
         ("lenet", Settings(depth=0), (1, 8, 8), "--depth: lenet needs at least 1 convolution"),
         ("mlp", Settings(width=4096), (3, 4096, 4096), "over the limit .* choose a smaller --image-size"),
         ("bag", Settings(), (1, 8, 8), "--model: bag takes texts; choose one of cnn, lenet, mlp$"),
@@ -193,7 +193,7 @@ def test_build_draws_from_the_passed_generator_alone(name):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("cnn", Settings(), "--model: cnn takes pictures; choose one of text-cnn, rnn, bag$"),
+        ("cnn", Settings(), "--model: cnn takes images; choose one of text-cnn, rnn, bag$"),
         ("bag", Settings(depth=0), "--depth: bag has at least 1 hidden layer; give 1 or more"),
         ("rnn", Settings(depth=0), "--depth: rnn has at least 1 recurrent layer; give 1 or more"),
         ("rnn", Settings(activation="relu"), "--activation: the cells of rnn have sigmoid and tanh"),
@@ -205,6 +205,6 @@ def test_design_refuses_texts_that_cannot_be_learnt_so(name, settings, message):
         design(name, settings, TEXTS._replace(vocabulary=200_000, groups=()))
 
 
-def test_configs_of_pictures_have_no_words_of_texts():
+def test_configs_of_images_have_no_words_of_texts():
     written = design("cnn", Settings(), DIGITS).to_json()
     assert not {"vocabulary", "embedding", "kernels", "cell", "groups", "attention_heads"} & set(written)

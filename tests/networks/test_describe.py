@@ -6,7 +6,7 @@ from pellucid.settings import Settings
 
 FASHION = InputFacts((1, 28, 28), 10, 55_000)
 TEXTS = InputFacts((40,), 3, 500, vocabulary=50, groups=(2, 30, 50))
-OF_PICTURES = [name for name, family in NETWORKS.items() if family.takes == "pictures"]
+OF_IMAGES = [name for name, family in NETWORKS.items() if family.takes == "images"]
 OF_TEXTS = [name for name, family in NETWORKS.items() if family.takes == "texts"]
 
 
@@ -27,7 +27,7 @@ def test_lenet_by_hand():
     assert rows["head"] == ("head", "linear", (10,), 850, 840, (28, 28))
 
 
-def test_multiply_adds_of_a_wide_picture():
+def test_multiply_adds_of_a_wide_image():
     rows = table("lenet", facts=InputFacts((1, 20, 30), 10, 100))
     assert rows["conv1"].multiply_adds == 25 * 6 * 20 * 30
 
@@ -51,7 +51,7 @@ def test_activations_are_called_by_their_names(activation):
     assert table("mlp", Settings(activation=activation))["activation1"].kind == activation.replace("-", " ")
 
 
-@pytest.mark.parametrize("name", OF_PICTURES)
+@pytest.mark.parametrize("name", OF_IMAGES)
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_parameters_add_up_to_those_of_the_network(name, batch_norm):
     config = design(name, Settings(batch_norm=batch_norm), FASHION)
@@ -66,17 +66,17 @@ def test_tables_of_features_have_no_receptive_field():
 
 
 def box_by_gradient(network, name, shape):
-    """Height and width of the part of the picture that the middle of a layer's output depends on."""
+    """Height and width of the part of the image that the middle of a layer's output depends on."""
     outputs = []
     layer = network.standardise if name == "standardise" else network.body.get_submodule(name)
     handle = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output.clone()))
-    picture = torch.rand(1, *shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 255
-    picture.requires_grad_()
-    network(picture)
+    image = torch.rand(1, *shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 255
+    image.requires_grad_()
+    network(image)
     handle.remove()
     output = outputs[0]
     output[0, :, output.shape[2] // 2, output.shape[3] // 2].sum().backward()
-    seen = picture.grad[0].abs().sum(0).nonzero()
+    seen = image.grad[0].abs().sum(0).nonzero()
     return tuple((seen.amax(0) - seen.amin(0) + 1).tolist())
 
 
@@ -91,7 +91,7 @@ def test_receptive_fields_are_those_of_the_gradient(name, shape):
     network.standardise.mean.fill_(127.0)
     checked = 0
     for row in describe(config):
-        # From the middle, a field up to two thirds of the picture is not cut off at the border.
+        # From the middle, a field up to two thirds of the image is not cut off at the border.
         if len(row.output_shape) == 3 and all(
             3 * seen <= 2 * side for seen, side in zip(row.receptive_field, shape[1:], strict=True)
         ):
@@ -111,7 +111,7 @@ def test_the_text_fits_and_totals_are_grouped():
     assert len({len(line) for line in lines[3:-2]}) == 1
 
 
-@pytest.mark.parametrize("name", OF_PICTURES)
+@pytest.mark.parametrize("name", OF_IMAGES)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 256, 256), (3, 2048, 1024)])
 def test_every_line_fits_80_columns(name, shape):
     settings = Settings(depth=12, width=20, pooling="average", activation="leaky-relu")

@@ -89,7 +89,7 @@ def test_lenet_has_the_classic_number_of_parameters():
         ((1, 8, 64), 16 * 2 * 5),  # each axis by itself
     ],
 )
-def test_lenet_adapts_to_the_picture(shape, flat):
+def test_lenet_adapts_to_the_image(shape, flat):
     network = build(design("lenet", Settings(), InputFacts(shape, 10, 100)))
     assert network.body.linear3.in_features == flat
     assert network.eval()(torch.zeros(1, *shape)).shape == (1, 10)

@@ -36,13 +36,13 @@ def test_standardise_agrees_with_numpy_on_offset_features_over_several_chunks():
     assert layer(torch.from_numpy(values)).std(0).tolist() == pytest.approx([1, 1, 1], rel=1e-2)
 
 
-def test_standardise_takes_large_pictures_a_few_at_a_time(monkeypatch):
-    pictures = np.random.default_rng(0).integers(0, 256, (7, 3, 20, 30)).astype(np.float32)
-    monkeypatch.setattr(layers, "_CHUNK_VALUES", 4000)  # two pictures
+def test_standardise_takes_large_images_a_few_at_a_time(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (7, 3, 20, 30)).astype(np.float32)
+    monkeypatch.setattr(layers, "_CHUNK_VALUES", 4000)  # two images
     layer = Standardise((3, 20, 30))
-    layer.fit(torch.from_numpy(pictures))
-    np.testing.assert_allclose(layer.mean.flatten(), pictures.mean((0, 2, 3), dtype=np.float64), rtol=1e-6)
-    np.testing.assert_allclose(layer.std.flatten(), pictures.std((0, 2, 3), dtype=np.float64), rtol=1e-6)
+    layer.fit(torch.from_numpy(images))
+    np.testing.assert_allclose(layer.mean.flatten(), images.mean((0, 2, 3), dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(layer.std.flatten(), images.std((0, 2, 3), dtype=np.float64), rtol=1e-6)
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 255.0, -1e20])
@@ -101,8 +101,8 @@ def test_residual_block_by_hand():
         nn.init.zeros_(conv.bias)
         with torch.no_grad():
             conv.weight[0, 0, 1, 1] = centre
-    picture = torch.tensor([[[[1.0, -5.0], [2.0, 3.0]]]])
-    assert block(picture).item() == 5.0  # the pool of -2 x is 10, then 10 - 0.5 * 10
+    image = torch.tensor([[[[1.0, -5.0], [2.0, 3.0]]]])
+    assert block(image).item() == 5.0  # the pool of -2 x is 10, then 10 - 0.5 * 10
 
 
 def test_the_same_gradient_as_without_in_place_layers():
@@ -144,8 +144,8 @@ def test_a_deep_relu_stack_neither_fades_nor_explodes():
 def test_first_filters_of_a_block_start_as_the_identity():
     block = ResidualBlock((2, 3), pool=nn.Identity(), activation="relu", batch_norm=True)
     initialise_layers(block, "relu", torch.Generator().manual_seed(0))
-    picture = torch.rand(1, 2, 4, 4, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(block.conv1(picture)[:, :2], picture)
+    image = torch.rand(1, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(block.conv1(image)[:, :2], image)
     narrowing = ResidualBlock((3, 2), pool=nn.Identity(), activation="relu", batch_norm=True)
     initialise_layers(narrowing, "relu", torch.Generator().manual_seed(0))
     assert narrowing.conv1.weight.count_nonzero() == narrowing.conv1.weight.numel()

@@ -26,8 +26,8 @@ def photographs():
 def test_a_2x2_convolution_by_hand():
     stem = WhiteningStem(1, 2, kernel=2, stride=1)
     stem.weight.copy_(torch.tensor([[[[1.0, 10.0], [100.0, 1000.0]]], [[[0.0, 0.0], [0.0, 1.0]]]]))
-    picture = torch.arange(1.0, 10.0).view(1, 1, 3, 3)  # rows 1 2 3, 4 5 6, 7 8 9
-    first, second = stem(picture)[0]
+    image = torch.arange(1.0, 10.0).view(1, 1, 3, 3)  # rows 1 2 3, 4 5 6, 7 8 9
+    first, second = stem(image)[0]
     assert first.tolist() == [[5421.0, 6532.0], [8754.0, 9865.0]]
     assert second.tolist() == [[5.0, 6.0], [8.0, 9.0]]
 
@@ -47,8 +47,8 @@ def test_covariance_does_not_depend_on_the_chunks(digits, monkeypatch):
     torch.testing.assert_close(patch_covariance(digits, 2, 1), whole, rtol=1e-12, atol=1e-12)
 
 
-def test_many_pictures_are_thinned_out_evenly(digits, monkeypatch):
-    monkeypatch.setattr(whitening, "_MOST_VALUES", 0)  # then 64 pictures at most: every 29th of 1,797
+def test_many_images_are_thinned_out_evenly(digits, monkeypatch):
+    monkeypatch.setattr(whitening, "_MOST_VALUES", 0)  # then 64 images at most: every 29th of 1,797
     assert torch.equal(patch_covariance(digits, 2, 1), patch_covariance(digits[::29], 2, 1))
 
 
@@ -90,7 +90,7 @@ def test_sign_and_bytes_are_settled(photographs):
     assert all(row[mask][0] > 0 for row, mask in zip(pairs, nearly_largest, strict=True))
 
 
-def test_constant_pictures_give_finite_filters():
+def test_constant_images_give_finite_filters():
     network = build(design("cnn", Settings(), InputFacts((1, 8, 8), 2, 30)))
     network.initialise_from_data(torch.full((5, 1, 8, 8), 255.0))
     assert network.body.stem.weight.isfinite().all()
@@ -104,7 +104,7 @@ def test_the_stem_is_frozen():
     ]
 
 
-def test_pictures_in_8_bits_give_the_same_bytes(photographs, monkeypatch):
+def test_images_in_8_bits_give_the_same_bytes(photographs, monkeypatch):
     """Only those that are worth reading become floats."""
     monkeypatch.setattr(whitening, "_MOST_VALUES", 1)
     monkeypatch.setattr(whitening, "_FEWEST_IMAGES", 8)

@@ -19,7 +19,7 @@ def known_digits() -> np.ndarray:
     return rows[np.flatnonzero(labels < 7)[900:]]
 
 
-@pytest.mark.parametrize("sort", ["values", "layer", "picture"])
+@pytest.mark.parametrize("sort", ["values", "layer", "image"])
 def test_foreign_inputs_are_told_from_known_ones(sort):
     judge, (rows, labels) = detector(sort), digits()
     known = judge.unlike(known_digits())
@@ -28,7 +28,7 @@ def test_foreign_inputs_are_told_from_known_ones(sort):
     assert area(judge.unlike(rows[labels >= 7]), known) > 0.75  # classes that were left out
 
 
-@pytest.mark.parametrize("sort", ["values", "layer", "picture"])
+@pytest.mark.parametrize("sort", ["values", "layer", "image"])
 def test_the_alarm_is_raised_as_rarely_as_stated(sort):
     judge = detector(sort)
     assert judge.threshold == 1 - FALSE_ALARM_RATE

@@ -52,7 +52,7 @@ def test_a_layer_is_brought_to_length_one_and_its_weakness_told():
 def test_a_fitted_distance_is_that_of_the_shared_covariance():
     rows, labels = digits()
     rows = rows[:, rows.std(axis=0) > 1]  # pixels that vary, so that the covariance can be inverted
-    found = fit_measure(rows[:900], labels[:900], "picture").measure(rows[900:950])[:, 0]
+    found = fit_measure(rows[:900], labels[:900], "image").measure(rows[900:950])[:, 0]
     means = np.stack([rows[:900][labels[:900] == code].mean(axis=0) for code in range(10)])
     inside = rows[:900] - means[labels[:900]]
     covariance = inside.T @ inside / (900 - 10)
@@ -67,7 +67,7 @@ def test_of_many_features_the_directions_of_most_variance_are_kept(columns):
     chance = np.random.default_rng(0)
     mixing = chance.normal(size=(8, columns))
     rows = (chance.normal(size=(200, 8)) @ mixing).astype(np.float32)
-    measure = fit_measure(rows, np.zeros(200, np.int64), "picture")
+    measure = fit_measure(rows, np.zeros(200, np.int64), "image")
     size = sum(array.nbytes for array in measure.arrays().values())
     assert size < 2_000_000
     inside = (chance.normal(size=(50, 8)) @ mixing).astype(np.float32)
@@ -113,7 +113,7 @@ def test_of_each_kept_row_the_heaviest_features_stay():
     np.testing.assert_array_equal(np.sort(whole)[-40:], np.sort(first)[-40:])
 
 
-@pytest.mark.parametrize("sort", ["layer", "picture", "values"])
+@pytest.mark.parametrize("sort", ["layer", "image", "values"])
 def test_no_inputs_give_no_numbers(sort):
     measure = detector(sort).measure
     assert measure.measure(np.zeros((0, 64), np.float32)).shape == (0, measure.signals)

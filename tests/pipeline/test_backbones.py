@@ -58,7 +58,7 @@ def test_one_at_hand_is_considered_for_photographs(photos):
     assert not choice.is_asked_for
     assert choice.name == LITE0
     assert choice.reason.startswith(
-        "The pictures look like photographs, so efficientnet-lite0, which is installed"
+        "The images look like photographs, so efficientnet-lite0, which is installed"
     )
     assert NetworkConfig.from_json(choice.to_json()["network"]) == choice.config
     assert Origin.from_json(choice.to_json()["origin"]) == choice.origin
@@ -79,8 +79,8 @@ def test_none_is_considered_where_none_is_installed(photos, monkeypatch):
     assert chosen(Settings(), photos) == ()
 
 
-def test_of_many_pictures_a_part_is_drawn_by_seed(photos, monkeypatch):
-    monkeypatch.setattr(backbones, "_MOST_PICTURES", 20)
+def test_of_many_images_a_part_is_drawn_by_seed(photos, monkeypatch):
+    monkeypatch.setattr(backbones, "_MOST_IMAGES", 20)
     ((first,), (again,), (other,)) = (chosen(Settings(seed=seed), photos) for seed in (0, 0, 1))
     assert len(first.train) == 20
     assert np.array_equal(first.train, again.train)
@@ -127,10 +127,10 @@ def test_a_resumed_run_refuses_other_weights(photos, tmp_path):
             "resnet18",
             "'resnet18' comes with no weights of its own; give them with --weights FILE.safetensors",
         ),
-        ("all-minilm-l6-v2", "all-minilm-l6-v2 takes texts, and the inputs are pictures; leave it out"),
+        ("all-minilm-l6-v2", "all-minilm-l6-v2 takes texts, and the inputs are images; leave it out"),
     ],
 )
-def test_what_does_not_take_pictures_is_refused(photos, name, message):
+def test_what_does_not_take_images_is_refused(photos, name, message):
     with pytest.raises(UsageError, match=message):
         chosen(Settings(backbone=name), photos)
 
@@ -140,13 +140,13 @@ def test_feature_vectors_have_no_backbone(photos):
         photos, inputs=np.zeros((len(photos.labels), 5), np.float32), preprocessing=None
     )
     assert chosen(Settings(), vectors) == ()
-    with pytest.raises(UsageError, match="takes pictures, and the inputs are feature vectors"):
+    with pytest.raises(UsageError, match="takes images, and the inputs are feature vectors"):
         chosen(Settings(backbone=LITE0), vectors)
 
 
-def test_pictures_have_no_part_in_texts(texts):
+def test_images_have_no_part_in_texts(texts):
     with pytest.raises(
-        UsageError, match="efficientnet-lite0 takes pictures, and the inputs are texts; choose all-"
+        UsageError, match="efficientnet-lite0 takes images, and the inputs are texts; choose all-"
     ):
         chosen(Settings(backbone=LITE0), texts)
 

@@ -9,12 +9,12 @@ from pellucid.errors import UsageError
 from pellucid.pipeline.contradictions import require_no_contradiction, require_place_of_its_own
 from pellucid.pipeline.starting_point import starting_point
 from pellucid.settings import Settings
-from runs_to_go_on import old_numbers, old_pictures, old_texts
+from runs_to_go_on import old_numbers, old_images, old_texts
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    return starting_point(str(old_pictures()))
+def images():
+    return starting_point(str(old_images()))
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def texts():
         ("vectors", "words.txt", ""),
     ],
 )
-def test_another_network_of_pictures_is_refused(pictures, name, value, there):
+def test_another_network_of_images_is_refused(images, name, value, there):
     flag = f"--{name.replace('_', '-')}"
     with pytest.raises(
         UsageError, match=f"^{flag}: the network of .* goes on as it is{there}; leave it out$"
     ):
-        require_no_contradiction({name: value}, pictures)
+        require_no_contradiction({name: value}, images)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_another_network_of_texts_is_refused(texts, name, value):
         require_no_contradiction({name: value}, texts)
 
 
-def test_several_are_named_together(pictures):
+def test_several_are_named_together(images):
     with pytest.raises(UsageError, match=r"^--model, --width: .* as it is \(model mlp\); leave them out$"):
-        require_no_contradiction({"width": 32, "model": "lenet"}, pictures)
+        require_no_contradiction({"width": 32, "model": "lenet"}, images)
 
 
-def test_what_says_the_same_is_taken(pictures, texts):
+def test_what_says_the_same_is_taken(images, texts):
     same = {
         "model": "mlp",
         "width": 16,
@@ -71,19 +71,19 @@ def test_what_says_the_same_is_taken(pictures, texts):
         "batch_norm": True,
         "task": "image",
     }
-    require_no_contradiction({**same, "target": "class", "depth": None}, pictures)
-    require_no_contradiction({**same, "image_size": "8x8", "model": "auto", "activation": "relu"}, pictures)
+    require_no_contradiction({**same, "target": "class", "depth": None}, images)
+    require_no_contradiction({**same, "image_size": "8x8", "model": "auto", "activation": "relu"}, images)
     length = texts.model.encoder.length
     require_no_contradiction({"tokens": "words", "length": length, "width": 8, "task": "text"}, texts)
 
 
-def test_what_steers_training_is_never_a_contradiction(pictures):
+def test_what_steers_training_is_never_a_contradiction(images):
     given = {"epochs": 3, "learning_rate": 0.1, "preset": "best", "augment": False, "metric": "log-loss"}
-    require_no_contradiction({**given, "from_": "run", "seed": 4, "test": "data"}, pictures)
+    require_no_contradiction({**given, "from_": "run", "seed": 4, "test": "data"}, images)
 
 
 def test_of_a_model_folder_alone_only_what_can_be_read_off_it_may_be_repeated():
-    alone = starting_point(str(old_pictures() / "model"))
+    alone = starting_point(str(old_images() / "model"))
     require_no_contradiction({"model": "mlp", "image_size": "8"}, alone)
     with pytest.raises(UsageError, match="--width: "):
         require_no_contradiction({"width": 16}, alone)
@@ -132,7 +132,7 @@ def test_the_run_that_goes_on_is_never_written_over(tmp_path, source):
     require_place_of_its_own(settings, tmp_path / "run2", is_network=True)
 
 
-def test_settings_of_a_start_without_a_run_are_none(pictures):
-    alone = dataclasses.replace(pictures, config=None)
+def test_settings_of_a_start_without_a_run_are_none(images):
+    alone = dataclasses.replace(images, config=None)
     with pytest.raises(UsageError, match="--depth"):
         require_no_contradiction({"depth": 2}, alone)

@@ -99,17 +99,17 @@ def test_many_unknown_classes_are_counted(run, tmp_path):
         evaluate(run, str(tmp_path / "data"), Settings())
 
 
-def test_unreadable_pictures_are_all_named(run, tmp_path):
+def test_unreadable_images_are_all_named(run, tmp_path):
     paths = write_digits(tmp_path / "data", range(60), by_class=True)
     paths[5].write_bytes(b"")
     paths[50].write_bytes(b"<html>")
-    with pytest.raises(DataError, match=r"data: 2 pictures cannot be read; .*--skip-bad") as caught:
+    with pytest.raises(DataError, match=r"data: 2 images cannot be read; .*--skip-bad") as caught:
         evaluate(run, str(tmp_path / "data"), Settings())
     for path, reason in ((paths[5], "empty file (zero bytes)"), (paths[50], "not an image (HTML)")):
         assert f"{path}: {reason}" in str(caught.value)
 
 
-def test_unreadable_pictures_can_be_left_out(run, tmp_path):
+def test_unreadable_images_can_be_left_out(run, tmp_path):
     paths = write_digits(tmp_path / "data", range(1000, 1060), by_class=True)
     paths[5].write_bytes(b"")
     done = evaluate(run, str(tmp_path / "data"), Settings(skip_bad=True))
@@ -119,10 +119,10 @@ def test_unreadable_pictures_can_be_left_out(run, tmp_path):
     assert done.scores.accuracy.value == expected(kept)["accuracy"]["value"]
 
 
-def test_nothing_but_unreadable_pictures(run, tmp_path):
+def test_nothing_but_unreadable_images(run, tmp_path):
     for path in write_digits(tmp_path / "data", range(3), by_class=True):
         path.write_bytes(b"")
-    with pytest.raises(DataError, match=r"no picture can be read; the first is .*0000\.png: empty file"):
+    with pytest.raises(DataError, match=r"no image can be read; the first is .*0000\.png: empty file"):
         evaluate(run, str(tmp_path / "data"), Settings(skip_bad=True))
 
 
@@ -148,7 +148,7 @@ def test_the_text_fits_80_columns_and_states_what_was_scored(run, tmp_path):
     write_digits(tmp_path / "data", range(1000, 1300), by_class=True)
     done = evaluate(run, str(tmp_path / "data"), Settings())
     text = done.to_text()
-    assert "Scored  all rows: 300 pictures, 0 skipped" in text
+    assert "Scored  all rows: 300 images, 0 skipped" in text
     accuracy = done.scores.accuracy
     shown = f"{accuracy.value:.3f}   [{accuracy.low:.3f}, {accuracy.high:.3f}]"
     assert shown in text
@@ -170,7 +170,7 @@ def test_hostile_names_cannot_reach_the_terminal(run, tmp_path):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
-def test_progress_counts_every_picture(run, tmp_path):
+def test_progress_counts_every_image(run, tmp_path):
     write_digits(tmp_path / "data", range(300), by_class=True)
     seen = []
     evaluate(run, str(tmp_path / "data"), Settings(), progress=lambda done, total: seen.append((done, total)))
@@ -254,7 +254,7 @@ def test_the_document_of_numbers(numbers_run, tmp_path):
 def test_the_text_of_numbers_fits_80_columns(numbers_run, tmp_path):
     done = evaluate(numbers_run, str(write_ink(tmp_path, range(1000, 1100))), Settings())
     text = done.to_text()
-    assert "all rows: 100 pictures, 0 skipped" in text
+    assert "all rows: 100 images, 0 skipped" in text
     error = done.scores.root_mean_squared_error
     assert f"{figure(error.value)}   [{figure(error.low)}, {figure(error.high)}]" in text
     for words in ("Mean absolute error", "Root mean squared error", "R²", "unit of the labels"):

@@ -41,7 +41,7 @@ def run(data, tmp_path_factory):
         "learning_curve": False,
     }
     train(data, out=out, quiet=True, **given)
-    save(classical_model("svm", "pictures"), out / "models" / "svm", {})
+    save(classical_model("svm", "images"), out / "models" / "svm", {})
     return out
 
 
@@ -61,7 +61,7 @@ def test_a_run_is_opened_with_its_nearest_training_examples(run, tmp_path):
     assert found.compared > 300
     page = page_of(done)
     assert f"of {found.compared} that were compared" in page
-    assert "a training picture of" in page
+    assert "a training image of" in page
     assert found.nearest[0].source[-10:] in page
     again = explain(run, str(file), tmp_path / "again.html", Settings())
     assert page_of(again) == page
@@ -172,7 +172,7 @@ def test_what_cannot_be_explained_is_told(run, tmp_path):
     with pytest.raises(UsageError, match="--class: 'cat' is no class of the model; choose one of '0', '1'"):
         explain(run, str(file), tmp_path / "page.html", Settings(), class_name="cat")
     (tmp_path / "bad.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"bad\.png: empty file \(zero bytes\); choose another picture"):
+    with pytest.raises(DataError, match=r"bad\.png: empty file \(zero bytes\); choose another image"):
         explain(run, str(tmp_path / "bad.png"), tmp_path / "page.html", Settings())
     with pytest.raises(DataError, match=r"none\.png: no such file or folder"):
         explain(run, str(tmp_path / "none.png"), tmp_path / "page.html", Settings())
@@ -180,10 +180,10 @@ def test_what_cannot_be_explained_is_told(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["majority", "logistic-regression", "random-forest", "svm"])
-@pytest.mark.parametrize("kind", ["pictures", "texts"])
+@pytest.mark.parametrize("kind", ["images", "texts"])
 def test_every_classical_model_has_a_page(tmp_path, name, kind):
     save(classical_model(name, kind), tmp_path / "model", {})
-    if kind == "pictures":
+    if kind == "images":
         (file,) = write_digits(tmp_path, [410])
     else:
         file = tmp_path / "one.txt"

@@ -52,7 +52,7 @@ def test_wrong_labels_are_told_of_by_a_real_run(tmp_path):
     assert "Many labels look wrong, or the classes" in run.report.read_text(encoding="utf-8")
 
 
-def test_pictures_that_are_hard_to_tell_apart_are_not_called_wrongly_labelled(tmp_path):
+def test_images_that_are_hard_to_tell_apart_are_not_called_wrongly_labelled(tmp_path):
     pixels, labels = digits()
     noise = np.random.default_rng(7).normal(0, 190, pixels.shape)
     found, suspected, _ = told_of(tmp_path, np.clip(pixels + noise, 0, 255).astype(np.uint8), labels)
@@ -65,7 +65,7 @@ def test_of_a_sound_training_nothing_is_said(digits_npz, tmp_path, capsys):
     assert run.metrics["findings"] == []
     said = capsys.readouterr().err
     assert "training:" not in said
-    assert f"look inside: pellucid explain {run.folder} PICTURE --out page.html\n" in said
+    assert f"look inside: pellucid explain {run.folder} IMAGE --out page.html\n" in said
 
 
 def test_a_classical_model_has_no_findings(digits_npz, tmp_path):

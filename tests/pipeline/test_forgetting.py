@@ -24,7 +24,7 @@ from runs_to_go_on import (
     TINY,
     home,
     old_numbers,
-    old_pictures,
+    old_images,
     positions,
     write_npz,
     write_texts,
@@ -40,7 +40,7 @@ def gone_on(tmp_path_factory):
     """The run on digits 0 to 6 gone on with 7 to 9, nothing rehearsed: it forgets."""
     folder = tmp_path_factory.mktemp("on")
     data = write_npz(folder / "new.npz", NEW, slice(0, 900), slice(1300, None))
-    run = pellucid.train(data, out=folder / "run", from_=old_pictures(), rehearse=False, **GENTLE)
+    run = pellucid.train(data, out=folder / "run", from_=old_images(), rehearse=False, **GENTLE)
     return run
 
 
@@ -54,7 +54,7 @@ def right_by_hand(run):
 
 def test_the_figures_are_those_of_a_computation_by_hand(gone_on):
     found = gone_on.metrics["going_on"]["forgetting"]
-    before, asked = right_by_hand(old_pictures())
+    before, asked = right_by_hand(old_images())
     after, _ = right_by_hand(gone_on.folder)
     assert found["examples"] == len(asked)
     assert found["left_out"] == 0
@@ -101,7 +101,7 @@ def prepared(labels, pixels, known=()):
 class Says(Unwatched):
     """A model of given classes whose answers are looked up by the first pixel."""
 
-    takes, preprocessing, temperature, parameters, name = "pictures", None, 1.0, 0, "looks it up"
+    takes, preprocessing, temperature, parameters, name = "images", None, 1.0, 0, "looks it up"
     is_numbers = False
 
     def __init__(self, classes, answers):
@@ -148,7 +148,7 @@ def test_nothing_forgotten_gained_and_too_few_have_words_of_their_own():
 
     assert asked(wrong(20), wrong(0))["sentence"].startswith("net has even gained on the old data: of 40 old")
     lost = asked(wrong(0), wrong(20))["sentence"]
-    assert lost.startswith("net has forgotten something: of 40 old test pictures it names 50.0 % right, 100")
+    assert lost.startswith("net has forgotten something: of 40 old test images it names 50.0 % right, 100")
     few = asked(wrong(0), wrong(2))
     assert few["sentence"].startswith("Whether net has forgotten anything cannot be told from so few: ")
     many = asked(wrong(1), wrong(1), count=250)
@@ -196,7 +196,7 @@ def test_old_test_examples_in_the_new_data_are_left_out_and_counted(tmp_path):
         x_test=PIXELS[test],
         y_test=names[LABELS[test]],
     )
-    run = pellucid.train(tmp_path / "new.npz", out=tmp_path / "run", from_=old_pictures(), **GENTLE)
+    run = pellucid.train(tmp_path / "new.npz", out=tmp_path / "run", from_=old_images(), **GENTLE)
     found = run.metrics["going_on"]["forgetting"]
     whole = len(positions(OLD, slice(1300, None)))
     assert found["left_out"] == 30
@@ -206,7 +206,7 @@ def test_old_test_examples_in_the_new_data_are_left_out_and_counted(tmp_path):
 def test_new_test_examples_that_the_network_knows_are_counted(tmp_path):
     """New data that is the old training data, with some of it as its test split."""
     data = write_npz(tmp_path / "new.npz", OLD, slice(900, 1300), slice(0, 100))
-    run = pellucid.train(data, out=tmp_path / "run", from_=old_pictures(), rehearse=False, **GENTLE)
+    run = pellucid.train(data, out=tmp_path / "run", from_=old_images(), rehearse=False, **GENTLE)
     seen = run.metrics["going_on"]["seen_before"]
     assert seen["test"] == len(positions(OLD, slice(0, 100)))
     assert seen["validation"] == 0
@@ -215,7 +215,7 @@ def test_new_test_examples_that_the_network_knows_are_counted(tmp_path):
 
 def test_a_model_folder_alone_leaves_nothing_to_measure(tmp_path):
     data = write_npz(tmp_path / "new.npz", OLD, slice(900, 1300), slice(0, 100))
-    run = pellucid.train(data, out=tmp_path / "run", from_=old_pictures() / "model", **GENTLE)
+    run = pellucid.train(data, out=tmp_path / "run", from_=old_images() / "model", **GENTLE)
     found = run.metrics["going_on"]
     assert found["forgetting"] is None
     assert found["rehearsal"] is None
@@ -247,7 +247,7 @@ def test_records_that_make_no_sense_are_not_at_hand(record):
 
 
 def test_old_data_without_a_test_split_has_nothing_to_ask():
-    start = starting_point(str(old_pictures()))
+    start = starting_point(str(old_images()))
     old = prepared([*CLASSES[:7]] * 10, np.random.default_rng(0).integers(0, 255, (70, 8, 8, 1), np.uint8))
     bare = dataclasses.replace(old, test=old.test[:0])
     going = GoingOn(start, [{}], [Earlier("a", bare), Earlier("b", None, "gone")])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from data.made import listing_of, pictures_of
+from data.made import listing_of, images_of
 from pellucid.data import prepare
 from pellucid.data.known import Known
 from pellucid.errors import UsageError
@@ -18,7 +18,7 @@ from pellucid.pipeline.going_on_words import sentences
 from pellucid.pipeline.stages import Stages
 from pellucid.pipeline.starting_point import starting_point
 from pellucid.settings import Settings
-from runs_to_go_on import NEW, OLD, old_numbers, old_pictures, old_texts, write_npz, write_texts
+from runs_to_go_on import NEW, OLD, old_numbers, old_images, old_texts, write_npz, write_texts
 from small_models import digits
 
 QUIET = Stages(quiet=True)
@@ -42,7 +42,7 @@ def test_without_from_nothing_goes_on(tmp_path):
 
 def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
     data = write_npz(tmp_path / "more.npz", OLD, slice(900, 1300), slice(1300, None))
-    going = going_from(old_pictures())
+    going = going_from(old_images())
     _, network = planned(going, read_on(going, str(data), SETTINGS)[0])
     weights = going.start.network.state_dict()
     for name, tensor in network.session.network.state_dict().items():
@@ -52,7 +52,7 @@ def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
 
 def test_new_rows_depend_on_the_seed_and_the_data_alone(tmp_path):
     data = write_npz(tmp_path / "new.npz", NEW, slice(0, 400), slice(1300, None))
-    going = going_from(old_pictures())
+    going = going_from(old_images())
     dataset, _ = read_on(going, str(data), SETTINGS)
     heads = []
     for seed in (0, 0, 1):
@@ -83,19 +83,19 @@ def test_vectors_that_were_kept_stay_kept(tmp_path, tunes):
 
 
 def said_of(going, labels, settings=SETTINGS):
-    listing = listing_of(labels, pixels=pictures_of(len(labels), side=8))
+    listing = listing_of(labels, pixels=images_of(len(labels), side=8))
     return sentences(going, prepare(listing, Settings(), known=going.known)[0], settings)
 
 
 def test_words_about_one_and_many_classes():
-    going = dataclasses.replace(going_from(old_pictures()), records=())
+    going = dataclasses.replace(going_from(old_images()), records=())
     one = said_of(going, ["digit 0", "scarf"] * 20)
     assert one[0] == (
         "New class: 'scarf'; its row in the last layer starts from the mean of its examples, and the old "
         "classes keep theirs."
     )
     assert one[1].startswith("No new training example has 6 classes ('digit 1', 'digit 2', ")
-    assert one[2].startswith("No old pictures are rehearsed: ")
+    assert one[2].startswith("No old images are rehearsed: ")
     assert one[3].startswith("warning: without them the network forgets 6 classes (")
     two = said_of(going, ["hat", "scarf"] * 20)
     assert two[0].startswith(
@@ -106,23 +106,23 @@ def test_words_about_one_and_many_classes():
 
 
 def test_words_about_why_nothing_is_rehearsed():
-    going = going_from(old_pictures())
+    going = going_from(old_images())
     gone = dataclasses.replace(going, earlier=[Earlier("old.npz", None, "old.npz is gone")])
     every = [f"digit {digit}" for digit in OLD] * 10
-    assert said_of(gone, every) == ["No old pictures are rehearsed: old.npz is gone."]
+    assert said_of(gone, every) == ["No old images are rehearsed: old.npz is gone."]
     here = dataclasses.replace(going, earlier=[Earlier("old.npz", prepare_old())])
-    assert said_of(here, every) == ["No old pictures are rehearsed: all of them stand in the new data."]
+    assert said_of(here, every) == ["No old images are rehearsed: all of them stand in the new data."]
     forbidden = dataclasses.replace(SETTINGS, rehearse=False)
-    assert said_of(here, every, forbidden) == ["No old pictures are rehearsed: as --no-rehearse asks."]
+    assert said_of(here, every, forbidden) == ["No old images are rehearsed: as --no-rehearse asks."]
 
 
 def prepare_old():
     labels = [f"digit {digit}" for digit in OLD] * 10
-    return prepare(listing_of(labels, pixels=pictures_of(len(labels), side=8)), Settings())[0]
+    return prepare(listing_of(labels, pixels=images_of(len(labels), side=8)), Settings())[0]
 
 
 def test_the_same_data_again_leaves_nothing_to_rehearse():
-    going = going_from(old_pictures())
+    going = going_from(old_images())
     dataset, _ = read_on(going, str(going.records[0]["data"]["place"]), SETTINGS)
     going, network = planned(going, dataset)
     assert going.rehearsal is None
@@ -134,7 +134,7 @@ def test_the_same_data_again_leaves_nothing_to_rehearse():
 def test_numbers_in_another_unit_are_warned_of(factor, warns):
     going = dataclasses.replace(going_from(old_numbers()), earlier=[Earlier("old.csv", None, "it is gone")])
     labels = np.random.default_rng(0).uniform(0, 5, 200) * factor
-    listing = listing_of([str(row) for row in range(200)], pixels=pictures_of(200, side=8))
+    listing = listing_of([str(row) for row in range(200)], pixels=images_of(200, side=8))
     dataset, _ = prepare(dataclasses.replace(listing, values=labels), Settings(), known=Known())
     said = [each for each in sentences(going, dataset, SETTINGS) if "are they in the same unit?" in each]
     assert bool(said) == warns
@@ -143,7 +143,7 @@ def test_numbers_in_another_unit_are_warned_of(factor, warns):
 def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
     data = write_npz(tmp_path / "more.npz", OLD, slice(900, 1300), slice(1300, None))
     settings = dataclasses.replace(SETTINGS, rehearse=True)
-    going = going_from(old_pictures() / "model")
+    going = going_from(old_images() / "model")
     dataset, _ = read_on(going, str(data), settings)
     with pytest.raises(
         UsageError, match=r"--rehearse: nothing is at hand to rehearse: .* is a model folder al"
@@ -152,12 +152,12 @@ def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
 
 
 def test_records_carry_all_earlier_data_along():
-    start = starting_point(str(old_pictures()))
+    start = starting_point(str(old_images()))
     own = records_of(start)
     assert [each["known"] for each in own] == [None]
     config = {**start.config, "going_on": {"old_classes": ["digit 0"], "earlier": own}}
     later = records_of(dataclasses.replace(start, place="later", config=config))
-    assert [each["run"] for each in later] == ["later", str(old_pictures())]
+    assert [each["run"] for each in later] == ["later", str(old_images())]
     assert [each["known"] for each in later] == [["digit 0"], None]
     assert records_of(dataclasses.replace(start, config=None)) == []
     assert GoingOn(dataclasses.replace(start, config=None), []).not_at_hand[0].endswith("was trained on")

@@ -13,7 +13,7 @@ from runs_to_go_on import write_npz, write_texts
 from small_models import write_digits
 
 
-def of_pictures(place, settings=None, known=None, *, is_numbers=False):
+def of_images(place, settings=None, known=None, *, is_numbers=False):
     known = known or Known(("cat",), Preprocessing(8, 8, 1))
     return prepare_for(str(place), settings or Settings(), known, takes_texts=False, is_numbers=is_numbers)
 
@@ -23,22 +23,22 @@ def of_texts(place, settings=None, *, is_numbers=False):
     return prepare_for(str(place), settings or Settings(), known, takes_texts=True, is_numbers=is_numbers)
 
 
-def test_pictures_for_a_network_of_texts_are_refused(tmp_path):
+def test_images_for_a_network_of_texts_are_refused(tmp_path):
     data = write_npz(tmp_path / "data.npz", range(3), slice(0, 99), slice(99, 150))
-    with pytest.raises(DataError, match="holds pictures, and the network that goes on takes texts; give"):
+    with pytest.raises(DataError, match="holds images, and the network that goes on takes texts; give"):
         of_texts(data)
 
 
-def test_texts_for_a_network_of_pictures_are_refused(tmp_path):
+def test_texts_for_a_network_of_images_are_refused(tmp_path):
     data = write_texts(tmp_path / "data.csv", range(3), slice(0, 99))
-    with pytest.raises(DataError, match="holds texts, and the network that goes on takes pictures; give"):
-        of_pictures(data)
+    with pytest.raises(DataError, match="holds texts, and the network that goes on takes images; give"):
+        of_images(data)
 
 
 def test_other_refusals_of_reading_stay_as_they_are(tmp_path):
     data = write_npz(tmp_path / "data.npz", range(3), slice(0, 99), slice(99, 150))
     with pytest.raises(UsageError, match="has a test split of its own; leave --test out"):
-        of_pictures(data, Settings(test=str(data)))
+        of_images(data, Settings(test=str(data)))
 
 
 def test_numbers_for_a_network_of_classes_are_refused(tmp_path):
@@ -69,7 +69,7 @@ def test_whole_numbers_are_numbers_for_a_network_of_numbers(tmp_path):
     rows = [f"{row:04}.png,{row % 5}" for row in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["image,label", *rows]) + "\n")
     known = Known((), Preprocessing(8, 8, 1))
-    dataset, check = of_pictures(tmp_path / "t.csv", known=known, is_numbers=True)
+    dataset, check = of_images(tmp_path / "t.csv", known=known, is_numbers=True)
     assert dataset.is_numbers
     assert set(dataset.labels.tolist()) == {0.0, 1.0, 2.0, 3.0, 4.0}
     assert not [said for said in check.warnings if "--target" in said]
@@ -81,6 +81,6 @@ def test_colour_that_is_lost_is_told(tmp_path, channels, said):
 
     folder = write_class_folders(tmp_path, {"a": 10, "b": 10})
     Image.fromarray(np.full((16, 16, 3), (200, 0, 0), np.uint8)).save(folder / "a" / "red.png")
-    _, check = of_pictures(folder, known=Known(("a",), Preprocessing(8, 8, channels)))
-    told = [each for each in check.sentences() if each.startswith("1 colour picture becomes grey")]
+    _, check = of_images(folder, known=Known(("a",), Preprocessing(8, 8, channels)))
+    told = [each for each in check.sentences() if each.startswith("1 colour image becomes grey")]
     assert bool(told) == said

@@ -70,18 +70,18 @@ def test_without_a_limit_all_are_trained_and_nothing_is_kept():
     assert found.to_json() == {}
 
 
-def _pictures(side: int, channels: int, count: int = 4_000) -> Material:
+def _images(side: int, channels: int, count: int = 4_000) -> Material:
     inputs = np.broadcast_to(np.zeros((1, side, side, channels), np.uint8), (count, side, side, channels))
     labels = np.arange(count) % 10
     everything = np.arange(count)
     return Material(inputs, labels, everything, everything[:0], tuple("abcdefghij"))
 
 
-def test_larger_pictures_and_one_thread_leave_the_baselines_less():
+def test_larger_images_and_one_thread_leave_the_baselines_less():
     two = Settings(time_limit="60s", threads=2)
-    assert budget_within(two, _pictures(28, 1)) == Budget()
-    small = budget_within(two, _pictures(28, 1), seconds=5.0)
-    large = budget_within(two, _pictures(160, 3), seconds=5.0)
-    alone = budget_within(dataclasses.replace(two, threads=1), _pictures(160, 3), seconds=5.0)
+    assert budget_within(two, _images(28, 1)) == Budget()
+    small = budget_within(two, _images(28, 1), seconds=5.0)
+    large = budget_within(two, _images(160, 3), seconds=5.0)
+    alone = budget_within(dataclasses.replace(two, threads=1), _images(160, 3), seconds=5.0)
     assert 4_000 > small.examples > large.examples > alone.examples
     assert large.examples == pytest.approx(small.examples / np.sqrt(2), abs=2)

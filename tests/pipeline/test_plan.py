@@ -38,7 +38,7 @@ def test_a_plan_for_numbers_has_one_output_and_survives_json(brightness):
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
-def test_pictures_are_mirrored_where_the_data_says_that_the_number_stays(brightness):
+def test_images_are_mirrored_where_the_data_says_that_the_number_stays(brightness):
     plan = plan_for(Settings(), brightness)
     assert plan.recipe.augmentation.mirror
     assert plan.recipe.augmentation.erase == 0.0

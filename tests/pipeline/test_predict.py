@@ -45,7 +45,7 @@ def expected_labels(indices):
 
 
 def test_files_are_labelled_in_the_order_given(run, tmp_path):
-    paths = write_digits(tmp_path / "pictures", range(5))[::-1]
+    paths = write_digits(tmp_path / "images", range(5))[::-1]
     done, rows = ask(run, paths, tmp_path)
     assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
     assert [row["input"] for row in rows] == [str(path) for path in paths]
@@ -57,9 +57,9 @@ def test_files_are_labelled_in_the_order_given(run, tmp_path):
 def test_how_unlike_the_training_data_each_input_is(tmp_path):
     model = watched(trained_model(), train=1000, validation=300)
     save(model, tmp_path / "model", {})
-    paths = write_digits(tmp_path / "pictures", range(1400, 1430))
-    (tmp_path / "pictures" / "0000.png").write_bytes(b"")
-    done, rows = ask(tmp_path / "model", [tmp_path / "pictures"], tmp_path)
+    paths = write_digits(tmp_path / "images", range(1400, 1430))
+    (tmp_path / "images" / "0000.png").write_bytes(b"")
+    done, rows = ask(tmp_path / "model", [tmp_path / "images"], tmp_path)
     assert rows[0]["unlike"] == ""
     said = model.answer(PIXELS[1400:1430]).unlike
     np.testing.assert_allclose([float(row["unlike"]) for row in rows[1:]], said, atol=2e-6)
@@ -70,13 +70,13 @@ def test_how_unlike_the_training_data_each_input_is(tmp_path):
 
 
 def test_a_model_without_a_detector_leaves_the_column_empty(run, tmp_path):
-    done, rows = ask(run, write_digits(tmp_path / "pictures", range(25)), tmp_path)
+    done, rows = ask(run, write_digits(tmp_path / "images", range(25)), tmp_path)
     assert {row["unlike"] for row in rows} == {""}
     assert (done.unlike, done.drift) == (None, None)
 
 
 def test_probabilities_of_every_class(run, tmp_path):
-    paths = write_digits(tmp_path / "pictures", range(300))
+    paths = write_digits(tmp_path / "images", range(300))
     _, rows = ask(run, paths, tmp_path, with_probabilities=True)
     assert list(rows[0]) == ["input", "label", "probability", "error", "unlike", *CLASSES]
     found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
@@ -87,33 +87,33 @@ def test_probabilities_of_every_class(run, tmp_path):
 @pytest.mark.parametrize("ending", ["", "/"])
 def test_a_folder_is_walked_and_its_path_joined(run, tmp_path, monkeypatch, ending):
     monkeypatch.chdir(tmp_path)
-    write_digits(tmp_path / "pictures" / "b", range(0, 2))
-    write_digits(tmp_path / "pictures" / "a" / "deep", range(2, 4))
-    (tmp_path / "pictures" / "notes.txt").write_text("not a picture")
-    done, rows = ask(run, [f"./pictures{ending}"], tmp_path)
+    write_digits(tmp_path / "images" / "b", range(0, 2))
+    write_digits(tmp_path / "images" / "a" / "deep", range(2, 4))
+    (tmp_path / "images" / "notes.txt").write_text("not an image")
+    done, rows = ask(run, [f"./images{ending}"], tmp_path)
     assert [row["input"] for row in rows] == [
-        "./pictures/a/deep/0002.png", "./pictures/a/deep/0003.png", "./pictures/b/0000.png",
-        "./pictures/b/0001.png",
+        "./images/a/deep/0002.png", "./images/a/deep/0003.png", "./images/b/0000.png",
+        "./images/b/0001.png",
     ]  # fmt: skip
-    assert done.warnings == (f"./pictures{ending}: 1 files that are no pictures left out",)
+    assert done.warnings == (f"./images{ending}: 1 files that are no images left out",)
 
 
 def test_a_table_names_its_rows(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_digits(tmp_path / "pictures", range(3))
-    (tmp_path / "secret.png").write_bytes((tmp_path / "pictures" / "0000.png").read_bytes())
-    (tmp_path / "pictures" / "table.csv").write_text(
+    write_digits(tmp_path / "images", range(3))
+    (tmp_path / "secret.png").write_bytes((tmp_path / "images" / "0000.png").read_bytes())
+    (tmp_path / "images" / "table.csv").write_text(
         "image,comment\n0002.png,fine\nmissing.png,gone\n../secret.png,outside\n,empty\n0000.png,fine\n"
     )
-    done, rows = ask(run, ["pictures/table.csv", "pictures/0001.png"], tmp_path)
+    done, rows = ask(run, ["images/table.csv", "images/0001.png"], tmp_path)
     assert [row["input"] for row in rows] == [
-        *(f"pictures/table.csv:{row}" for row in (2, 3, 4, 5, 6)), "pictures/0001.png",
+        *(f"images/table.csv:{row}" for row in (2, 3, 4, 5, 6)), "images/0001.png",
     ]  # fmt: skip
     assert [row["error"] for row in rows] == [
         "",
         "no such file (missing.png)",
         "the path leaves the table's folder; give an absolute path",
-        "no path of a picture in this row",
+        "no path of an image in this row",
         "",
         "",
     ]
@@ -121,7 +121,7 @@ def test_a_table_names_its_rows(run, tmp_path, monkeypatch):
         *expected_labels([2]), "", "", "", *expected_labels([0, 1]),
     ]  # fmt: skip
     assert (done.labelled, done.unreadable) == (3, 3)
-    assert "pictures/table.csv: pictures from column 'image'" in done.warnings
+    assert "images/table.csv: images from column 'image'" in done.warnings
 
 
 @pytest.mark.parametrize("form", ["jsonl", "tsv", "parquet"])
@@ -133,12 +133,12 @@ def test_tables_of_other_forms(form, run, tmp_path):
     names = ["0000.png", "0001.png"]
     table = tmp_path / f"table.{form}"
     if form == "jsonl":
-        table.write_text("".join(json.dumps({"picture": name}) + "\n" for name in names))
+        table.write_text("".join(json.dumps({"image": name}) + "\n" for name in names))
     elif form == "tsv":
-        table.write_text("picture\tx\n" + "".join(f"{name}\t1\n" for name in names))
+        table.write_text("image\tx\n" + "".join(f"{name}\t1\n" for name in names))
     else:
-        parquet.write_table(pa.table({"picture": names}), table)
-    _, rows = ask(run, [table], tmp_path, settings=Settings(input_column="picture"))
+        parquet.write_table(pa.table({"image": names}), table)
+    _, rows = ask(run, [table], tmp_path, settings=Settings(input_column="image"))
     assert [row["label"] for row in rows] == expected_labels([0, 1])
 
 
@@ -157,14 +157,14 @@ BAD = {
 }
 
 
-def test_bad_pictures_get_a_row_and_the_run_goes_on(run, tmp_path):
-    good = write_digits(tmp_path / "pictures", range(2))
-    Image.effect_noise((64, 64), 100).save(tmp_path / "pictures" / "noise.png")
-    content = (tmp_path / "pictures" / "noise.png").read_bytes()
-    (tmp_path / "pictures" / "noise.png").write_bytes(content[: len(content) // 2])
+def test_bad_images_get_a_row_and_the_run_goes_on(run, tmp_path):
+    good = write_digits(tmp_path / "images", range(2))
+    Image.effect_noise((64, 64), 100).save(tmp_path / "images" / "noise.png")
+    content = (tmp_path / "images" / "noise.png").read_bytes()
+    (tmp_path / "images" / "noise.png").write_bytes(content[: len(content) // 2])
     for name, (bytes_of_it, _) in BAD.items():
-        (tmp_path / "pictures" / f"{name}.png").write_bytes(bytes_of_it)
-    done, rows = ask(run, [tmp_path / "pictures"], tmp_path, with_probabilities=True)
+        (tmp_path / "images" / f"{name}.png").write_bytes(bytes_of_it)
+    done, rows = ask(run, [tmp_path / "images"], tmp_path, with_probabilities=True)
     by_name = {os.path.basename(row["input"]): row for row in rows}
     assert (done.labelled, done.unreadable) == (2, 4)
     for name, (_, reason) in BAD.items():
@@ -175,7 +175,7 @@ def test_bad_pictures_get_a_row_and_the_run_goes_on(run, tmp_path):
     assert [by_name[path.name]["label"] for path in good] == expected_labels([0, 1])
 
 
-def test_only_bad_pictures_are_no_error(run, tmp_path):
+def test_only_bad_images_are_no_error(run, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
     done, rows = ask(run, [tmp_path / "bad.png"], tmp_path)
     assert (done.labelled, done.unreadable) == (0, 1)
@@ -201,10 +201,10 @@ def test_a_name_that_is_no_unicode(run, tmp_path):
     assert rows[0]["error"] == ""
 
 
-def test_pictures_of_other_sizes_and_colours_are_fitted(run, tmp_path):
-    picture = Image.fromarray(PIXELS[0, ..., 0])
-    picture.convert("RGBA").save(tmp_path / "colour.png")
-    picture.resize((80, 80), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+def test_images_of_other_sizes_and_colours_are_fitted(run, tmp_path):
+    image = Image.fromarray(PIXELS[0, ..., 0])
+    image.convert("RGBA").save(tmp_path / "colour.png")
+    image.resize((80, 80), Image.Resampling.NEAREST).save(tmp_path / "large.png")
     _, rows = ask(run, [tmp_path / "colour.png", tmp_path / "large.png"], tmp_path)
     assert [row["label"] for row in rows] == expected_labels([0, 0])
 
@@ -218,14 +218,14 @@ def test_a_missing_input_is_refused_before_any_work(order, run, tmp_path):
     assert not (tmp_path / "answers.csv").exists()
 
 
-def test_a_folder_without_pictures(run, tmp_path):
+def test_a_folder_without_images(run, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: no picture in this folder"):
+    with pytest.raises(DataError, match="empty: no image in this folder"):
         ask(run, [tmp_path / "empty"], tmp_path)
 
 
 def test_a_model_that_is_missing(tmp_path):
-    paths = write_digits(tmp_path / "pictures", range(1))
+    paths = write_digits(tmp_path / "images", range(1))
     with pytest.raises(ModelFileError, match="there is no such folder"):
         ask(tmp_path / "nowhere", paths, tmp_path)
     assert not (tmp_path / "answers.csv").exists()
@@ -239,35 +239,35 @@ def test_another_ending_is_refused_first(tmp_path):
 def test_a_folder_in_the_place_of_the_answers(run, tmp_path):
     (tmp_path / "answers.csv").mkdir()
     with pytest.raises(StorageError, match="not a regular file"):
-        ask(run, write_digits(tmp_path / "pictures", range(1)), tmp_path)
+        ask(run, write_digits(tmp_path / "images", range(1)), tmp_path)
 
 
 def test_a_former_file_is_replaced_whole(run, tmp_path):
     (tmp_path / "answers.csv").write_text("former\n" * 1000)
-    _, rows = ask(run, write_digits(tmp_path / "pictures", range(1)), tmp_path)
+    _, rows = ask(run, write_digits(tmp_path / "images", range(1)), tmp_path)
     assert len(rows) == 1
 
 
-def test_progress_counts_every_picture(run, tmp_path):
+def test_progress_counts_every_image(run, tmp_path):
     seen = []
-    paths = write_digits(tmp_path / "pictures", range(300))
+    paths = write_digits(tmp_path / "images", range(300))
     ask(run, paths, tmp_path, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(256, 300), (300, 300)]
 
 
 def test_no_thread_is_left_behind(run, tmp_path):
     before = threading.active_count()
-    ask(run, write_digits(tmp_path / "pictures", range(3)), tmp_path)
+    ask(run, write_digits(tmp_path / "images", range(3)), tmp_path)
     assert threading.active_count() == before
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures(run, tmp_path):
-    """Two thousand pictures more may take as much more as their names do."""
-    picture = write_digits(tmp_path, range(1))[0]
+def test_memory_does_not_grow_with_the_number_of_images(run, tmp_path):
+    """Two thousand images more may take as much more as their names do."""
+    image = write_digits(tmp_path, range(1))[0]
 
     def peak(count):
         table = tmp_path / f"{count}.csv"
-        table.write_text("image\n" + f"{picture}\n" * count)
+        table.write_text("image\n" + f"{image}\n" * count)
         tracemalloc.start()
         predict(run, [str(table)], tmp_path / "out.parquet", Settings())
         result = tracemalloc.get_traced_memory()[1]
@@ -294,19 +294,19 @@ def test_an_animation_is_labelled_by_its_first_frame_with_a_warning(run, tmp_pat
 
 
 def test_many_animations_do_not_flood_the_terminal(run, tmp_path):
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for number in range(14):
-        write_animation(tmp_path / "pictures" / f"{number:02d}.gif", number)
-    done, _ = ask(run, [tmp_path / "pictures"], tmp_path)
+        write_animation(tmp_path / "images" / f"{number:02d}.gif", number)
+    done, _ = ask(run, [tmp_path / "images"], tmp_path)
     assert len(done.warnings) == 11
-    assert done.warnings[-1] == "and 4 more such pictures"
+    assert done.warnings[-1] == "and 4 more such images"
 
 
 @pytest.mark.parametrize("name", ["majority", "logistic-regression", "svm", "random-forest"])
 def test_classical_models_label_too(name, tmp_path):
     model = classical_model(name)
     save(model, tmp_path / "model", {})
-    paths = write_digits(tmp_path / "pictures", range(600, 660))
+    paths = write_digits(tmp_path / "images", range(600, 660))
     _, rows = ask(tmp_path / "model", paths, tmp_path, with_probabilities=True)
     expected = model.predict_proba(PIXELS[600:660])
     assert [row["label"] for row in rows] == [model.classes[best] for best in expected.argmax(axis=1)]
@@ -324,7 +324,7 @@ def test_a_model_on_a_networks_hidden_layer(tmp_path):
     )
     (tmp_path / "run" / "models").mkdir(parents=True)
     save(model, tmp_path / "run" / "models" / "logistic-regression-on-mlp", {})
-    paths = write_digits(tmp_path / "pictures", range(600, 700))
+    paths = write_digits(tmp_path / "images", range(600, 700))
     _, rows = ask(tmp_path / "run" / "models" / "logistic-regression-on-mlp", paths, tmp_path)
     right = [row["label"] == CLASSES[LABELS[index]] for index, row in enumerate(rows, start=600)]
     assert np.mean(right) > 0.8
@@ -334,9 +334,9 @@ def test_a_model_on_a_networks_hidden_layer(tmp_path):
 def test_numbers_stand_in_the_column_of_labels(name, tmp_path):
     model = number_model(name)
     save(model, tmp_path / "model", {})
-    paths = write_digits(tmp_path / "pictures", range(600, 605))
-    (tmp_path / "pictures" / "bad.png").write_bytes(b"")
-    done, rows = ask(tmp_path / "model", [*paths, tmp_path / "pictures" / "bad.png"], tmp_path)
+    paths = write_digits(tmp_path / "images", range(600, 605))
+    (tmp_path / "images" / "bad.png").write_bytes(b"")
+    done, rows = ask(tmp_path / "model", [*paths, tmp_path / "images" / "bad.png"], tmp_path)
     assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
     assert [float(row["label"]) for row in rows[:5]] == pytest.approx(model.predict_values(PIXELS[600:605]))
     assert [row["probability"] for row in rows] == [""] * 6
@@ -347,7 +347,7 @@ def test_numbers_stand_in_the_column_of_labels(name, tmp_path):
 
 def test_numbers_have_no_probabilities(tmp_path):
     save(number_model("ridge"), tmp_path / "model", {})
-    paths = write_digits(tmp_path / "pictures", range(1))
+    paths = write_digits(tmp_path / "images", range(1))
     with pytest.raises(
         UsageError, match=r"--probabilities: .*predicts numbers, which have none; leave it out"
     ):
@@ -358,6 +358,6 @@ def test_numbers_have_no_probabilities(tmp_path):
 def test_a_model_of_feature_vectors_is_refused(tmp_path):
     rows = PIXELS[:50].reshape(50, -1).astype(np.float32)
     pellucid.ImageRegressor(model="ridge", threads=1).fit(rows, LABELS[:50]).save(tmp_path / "model")
-    paths = write_digits(tmp_path / "pictures", range(1))
-    with pytest.raises(ModelFileError, match="takes feature vectors, not pictures"):
+    paths = write_digits(tmp_path / "images", range(1))
+    with pytest.raises(ModelFileError, match="takes feature vectors, not images"):
         ask(tmp_path / "model", paths, tmp_path)

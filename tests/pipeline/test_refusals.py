@@ -63,9 +63,9 @@ def test_networks_fit_both(model: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"image_size": "8"}, "--image-size: belongs to pictures, and the inputs are texts; leave it out"),
-        ({"augment": True, "batch_norm": False}, "--batch-norm, --augment: belong to pictures, .*leave them"),
-        ({"model": "cnn"}, "--model: cnn needs pictures, not texts; use text-cnn, rnn, bag or auto"),
+        ({"image_size": "8"}, "--image-size: belongs to images, and the inputs are texts; leave it out"),
+        ({"augment": True, "batch_norm": False}, "--batch-norm, --augment: belong to images, .*leave them"),
+        ({"model": "cnn"}, "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
         ({"cell": "gru", "model": "bag"}, "--cell: belongs to rnn, and --model is bag; .*give --model rnn"),
         ({"tokens": "words", "model": "bag"}, "--tokens: belongs to text-cnn or rnn, and --model is bag"),
         ({"tune_vectors": False}, "--no-tune-vectors: needs --vectors FILE; give it, or leave this out"),
@@ -76,7 +76,7 @@ def test_what_texts_have_no_use_for_is_refused(given: dict[str, object], message
         require_fitting_inputs(Settings(**given), "texts")
 
 
-@pytest.mark.parametrize("takes", ["pictures", "values"])
+@pytest.mark.parametrize("takes", ["images", "values"])
 def test_settings_of_texts_are_refused_elsewhere(takes: str) -> None:
     with pytest.raises(
         UsageError, match=r"--tokens, --length: belong to texts, and the inputs are .*them out"
@@ -90,7 +90,7 @@ def test_what_fits_is_taken() -> None:
     require_fitting_inputs(Settings(augment=False, width=8, dropout=0.1, model="text-cnn"), "texts")
     require_fitting_inputs(Settings(cell="gru", model="rnn", length=8), "texts")
     require_fitting_inputs(Settings(model="svm"), "texts")
-    require_fitting_inputs(Settings(image_size="8", pooling="average", model="lenet"), "pictures")
+    require_fitting_inputs(Settings(image_size="8", pooling="average", model="lenet"), "images")
 
 
 def test_the_network_by_rule_has_every_setting_that_was_given() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data.made import listing_of, listing_of_texts, pictures_of
+from data.made import listing_of, listing_of_texts, images_of
 from pellucid.data import prepare
 from pellucid.data.known import Known
 from pellucid.data.texts import Texts
@@ -12,7 +12,7 @@ from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.rehearsal import contents, rehearsed
 from pellucid.settings import Settings
 
-PIXELS = pictures_of(700, seed=1)
+PIXELS = images_of(700, seed=1)
 
 
 @pytest.fixture(autouse=True)

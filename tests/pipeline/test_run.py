@@ -56,7 +56,7 @@ def test_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     baseline = entry({"accuracy": {"value": 0.8, "low": 0.78, "high": 0.82}}, saw_fewer=True)
     run = made(tmp_path / "my run", {"cnn": entry({"accuracy": ACCURACY}), "svm": baseline})
-    sentence = "cnn names 93.6 % of 2,000 test pictures right (95 % interval 93.1 to 94.1 %)."
+    sentence = "cnn names 93.6 % of 2,000 test images right (95 % interval 93.1 to 94.1 %)."
     assert run.verdict == sentence
     assert repr(run) == f"Run({str(tmp_path / 'my run')!r}): {sentence}"
     shown = Shown(run._repr_html_())
@@ -71,7 +71,7 @@ def test_numbers(tmp_path: Path) -> None:
     test = {"mean_absolute_error": ERROR, "root_mean_squared_error": ERROR, "r2": {"value": 0.91}}
     run = made(tmp_path, {"ridge": entry(test)}, "image-regression")
     assert run.verdict.replace("\u00a0", " ") == (
-        "ridge is off by 12.3 on the mean of 2,000 test pictures (95 % interval [11.2, 13.5])."
+        "ridge is off by 12.3 on the mean of 2,000 test images (95 % interval [11.2, 13.5])."
     )
     shown = Shown(run._repr_html_())
     assert "Test root mean squared error Test mean absolute error Test R²" in shown.text

@@ -14,7 +14,7 @@ def made():
     return stand_ins(PIXELS, np.random.default_rng(0))
 
 
-def test_pictures_stay_pictures_of_their_size(made):
+def test_images_stay_images_of_their_size(made):
     assert {each.shape for each in made.values()} == {PIXELS.shape}
     assert {each.dtype for each in made.values()} == {np.dtype(np.uint8)}
 
@@ -27,11 +27,11 @@ def test_pieces_change_places_and_no_pixel_is_lost(made):
     )
 
 
-def test_inverted_twice_is_the_picture(made):
+def test_inverted_twice_is_the_image(made):
     np.testing.assert_array_equal(255 - made["inverted"], PIXELS)
 
 
-def test_a_picture_too_small_for_pieces_stays_as_it_is():
+def test_an_image_too_small_for_pieces_stays_as_it_is():
     tiny = np.arange(18, dtype=np.uint8).reshape(2, 3, 3, 1)
     np.testing.assert_array_equal(stand_ins(tiny, np.random.default_rng(0))["shuffled_pieces"], tiny)
 

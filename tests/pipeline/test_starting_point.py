@@ -12,17 +12,17 @@ from pellucid.bundle import ImageModel, TextModel, load, save
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.files import sha256
 from pellucid.pipeline.starting_point import keep, restored, starting_point
-from runs_to_go_on import home, old_pictures, old_texts, write_npz
+from runs_to_go_on import home, old_images, old_texts, write_npz
 from small_models import digits
 
 PIXELS = digits()[0]
 
 
 def test_the_network_of_a_run():
-    start = starting_point(str(old_pictures()))
+    start = starting_point(str(old_images()))
     assert isinstance(start.model, ImageModel)
-    assert start.nouns == "pictures"
-    assert start.sha256 == sha256(old_pictures() / "model" / "weights.safetensors")
+    assert start.nouns == "images"
+    assert start.sha256 == sha256(old_images() / "model" / "weights.safetensors")
     assert start.config is not None
     assert start.config["plan"]["model"] == "mlp"
 
@@ -36,7 +36,7 @@ def test_a_model_folder_alone_knows_no_run():
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"data": 1, "settings": {}}'])
 def test_a_run_whose_configuration_cannot_be_read_is_a_model_alone(tmp_path, content):
-    shutil.copytree(old_pictures() / "model", tmp_path / "model")
+    shutil.copytree(old_images() / "model", tmp_path / "model")
     (tmp_path / "config.json").write_text(content)
     assert starting_point(str(tmp_path)).config is None
 
@@ -52,10 +52,10 @@ def test_a_model_on_a_network_gives_its_network(tmp_path, kind):
 
 
 def test_where_a_classical_model_is_recommended_the_network_beside_it_goes_on(tmp_path):
-    shutil.copytree(old_pictures(), tmp_path / "run")
+    shutil.copytree(old_images(), tmp_path / "run")
     save(classical_model("majority"), tmp_path / "run" / "model", {})
     start = starting_point(str(tmp_path / "run"))
-    assert start.sha256 == sha256(old_pictures() / "models" / "mlp" / "weights.safetensors")
+    assert start.sha256 == sha256(old_images() / "models" / "mlp" / "weights.safetensors")
 
 
 def test_a_classical_model_alone_is_refused(tmp_path):
@@ -67,7 +67,7 @@ def test_a_classical_model_alone_is_refused(tmp_path):
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path):
-    shutil.copytree(old_pictures() / "model", tmp_path / "model")
+    shutil.copytree(old_images() / "model", tmp_path / "model")
     weights = tmp_path / "model" / "weights.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -80,7 +80,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
 
 
 def test_a_copy_beside_the_checkpoints_outlives_the_run(tmp_path):
-    shutil.copytree(old_pictures(), tmp_path / "run")
+    shutil.copytree(old_images(), tmp_path / "run")
     start = starting_point(str(tmp_path / "run"))
     (tmp_path / "checkpoints").mkdir()
     keep(start, tmp_path / "checkpoints")
@@ -93,7 +93,7 @@ def test_a_copy_beside_the_checkpoints_outlives_the_run(tmp_path):
 
 
 def test_without_a_copy_the_run_must_be_what_it_was(tmp_path):
-    place = str(old_pictures())
+    place = str(old_images())
     digest = starting_point(place).sha256
     assert restored(place, digest, tmp_path).sha256 == digest
     with pytest.raises(
@@ -103,5 +103,5 @@ def test_without_a_copy_the_run_must_be_what_it_was(tmp_path):
 
 
 def test_shared_runs_are_whole():
-    assert json.loads((old_pictures() / "metrics.json").read_text())["classes"][0] == "digit 0"
+    assert json.loads((old_images() / "metrics.json").read_text())["classes"][0] == "digit 0"
     assert load(home() / "old").classes[-1] == "digit 6"

@@ -86,8 +86,8 @@ def test_progress_counts_texts(run, tmp_path):
     assert len(told) > 1
 
 
-def test_pictures_are_refused(run, tmp_path):
-    with pytest.raises(DataError, match=r"sample:fashion: holds pictures; give texts"):
+def test_images_are_refused(run, tmp_path):
+    with pytest.raises(DataError, match=r"sample:fashion: holds images; give texts"):
         ask(run[0], ["sample:fashion"], tmp_path)
 
 

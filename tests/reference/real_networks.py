@@ -39,7 +39,7 @@ def tokens(with_pairs: bool = False) -> np.ndarray:
     return np.array([row + [0] * (longest - len(row)) for row in rows])
 
 
-def pictures(shape: tuple[int, int, int], count: int) -> np.ndarray:
+def images(shape: tuple[int, int, int], count: int) -> np.ndarray:
     """Digits, or pieces of a photograph where another shape is asked for; 0 to 255."""
     if shape == (1, 8, 8):
         return load_digits().images[:count, None] * (255 / 16)
@@ -51,8 +51,8 @@ def pictures(shape: tuple[int, int, int], count: int) -> np.ndarray:
     )
 
 
-def of_pictures(name: str, settings: Settings, images: np.ndarray, outputs: int) -> Network:
-    """A network of pictures that was started from them."""
+def of_images(name: str, settings: Settings, images: np.ndarray, outputs: int) -> Network:
+    """A network of images that was started from them."""
     facts = InputFacts(images.shape[1:], outputs, 1000)
     network = build(design(name, settings, facts), torch.Generator().manual_seed(3)).double()
     numbers = torch.arange(len(images)).double() if outputs == 1 else None

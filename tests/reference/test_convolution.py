@@ -9,7 +9,7 @@ from pellucid.reference.patches import overlaid, patches
 from reference.agreement import assert_agrees
 from reference.cases import draw
 
-PICTURE = np.arange(1.0, 10.0).reshape(1, 1, 3, 3)  # rows 1 2 3, 4 5 6, 7 8 9
+IMAGE = np.arange(1.0, 10.0).reshape(1, 1, 3, 3)  # rows 1 2 3, 4 5 6, 7 8 9
 KERNEL = np.array([[[[1.0, 10.0], [100.0, 1000.0]]]])
 
 small = st.integers(1, 3)
@@ -17,7 +17,7 @@ small = st.integers(1, 3)
 
 @st.composite
 def layers(draw_from):
-    """Sizes of a convolution whose kernel has room in the padded picture."""
+    """Sizes of a convolution whose kernel has room in the padded image."""
     batch, channels, filters = (draw_from(small) for _ in range(3))
     kernel, stride = ((draw_from(small), draw_from(small)) for _ in range(2))
     padding = (draw_from(st.integers(0, 2)), draw_from(st.integers(0, 2)))
@@ -30,20 +30,20 @@ def layers(draw_from):
 
 def test_a_2x2_kernel_by_hand():
     # In the first patch 1 * 1 + 10 * 2 + 100 * 4 + 1000 * 5.
-    assert convolution(PICTURE, KERNEL).tolist() == [[[[5421.0, 6532.0], [8754.0, 9865.0]]]]
-    assert convolution(PICTURE, KERNEL, np.array([0.5]))[0, 0, 0, 0] == 5421.5
+    assert convolution(IMAGE, KERNEL).tolist() == [[[[5421.0, 6532.0], [8754.0, 9865.0]]]]
+    assert convolution(IMAGE, KERNEL, np.array([0.5]))[0, 0, 0, 0] == 5421.5
 
 
 def test_gradients_by_hand():
     only_last = np.array([[[[0.0, 0.0], [0.0, 1.0]]]])
-    of_inputs, of_weight, of_bias = convolution_backward(only_last, PICTURE, KERNEL)
+    of_inputs, of_weight, of_bias = convolution_backward(only_last, IMAGE, KERNEL)
     assert of_inputs[0, 0].tolist() == [[0, 0, 0], [0, 1, 10], [0, 100, 1000]]
     assert of_weight[0, 0].tolist() == [[5, 6], [8, 9]]  # the patch that the last unit saw
     assert of_bias.tolist() == [1.0]
 
 
 def test_weights_are_shared_by_all_places_and_pixels_by_all_patches():
-    of_inputs, of_weight, of_bias = convolution_backward(np.ones((1, 1, 2, 2)), PICTURE, KERNEL)
+    of_inputs, of_weight, of_bias = convolution_backward(np.ones((1, 1, 2, 2)), IMAGE, KERNEL)
     assert of_weight[0, 0].tolist() == [[1 + 2 + 4 + 5, 2 + 3 + 5 + 6], [4 + 5 + 7 + 8, 5 + 6 + 8 + 9]]
     assert of_inputs[0, 0, 1].tolist() == [101, 1111, 1010]  # the middle one stands in all four patches
     assert of_bias.tolist() == [4.0]
@@ -67,15 +67,15 @@ def test_any_shape_stride_and_padding_is_torchs(layer, biased):
 @settings(max_examples=25)
 def test_laying_over_is_the_transpose_of_cutting_out(layer):
     inputs, (_, _, *kernel), stride, padding = layer
-    picture = draw(*inputs)
-    seen = patches(picture, tuple(kernel), stride, padding)
+    image = draw(*inputs)
+    seen = patches(image, tuple(kernel), stride, padding)
     parts = draw(*seen.shape, seed=1)
     back = overlaid(parts, inputs[2:], stride, padding)
-    assert (seen * parts).sum() == pytest.approx((picture * back).sum(), abs=1e-9)
+    assert (seen * parts).sum() == pytest.approx((image * back).sum(), abs=1e-9)
 
 
 def test_a_unit_opened_by_hand():
-    two_channels = np.concatenate([PICTURE, 10 * PICTURE], axis=1)[0]
+    two_channels = np.concatenate([IMAGE, 10 * IMAGE], axis=1)[0]
     weight = np.concatenate([KERNEL, 0 * KERNEL + 1], axis=1)[0]
     unit = convolution_unit(two_channels, weight, 0.5, place=(0, 1))
     assert unit.patch.tolist() == [[[2, 3], [5, 6]], [[20, 30], [50, 60]]]
@@ -85,7 +85,7 @@ def test_a_unit_opened_by_hand():
 
 
 def test_a_unit_at_the_edge_sees_zeros_beyond_it():
-    unit = convolution_unit(PICTURE[0], KERNEL[0], place=(0, 0), padding=(1, 1))
+    unit = convolution_unit(IMAGE[0], KERNEL[0], place=(0, 0), padding=(1, 1))
     assert unit.patch.tolist() == [[[0, 0], [0, 1]]]
     assert unit.value == 1000.0
 

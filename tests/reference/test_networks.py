@@ -11,9 +11,9 @@ from pellucid.networks.config import ACTIVATIONS
 from pellucid.reference import Line, walk, walk_back
 from pellucid.settings import Settings
 from reference.masks import draws_of
-from reference.real_networks import IS_SPAM, of_pictures, of_texts, pictures, tokens
+from reference.real_networks import IS_SPAM, of_images, of_texts, images, tokens
 
-OF_PICTURES = [
+OF_IMAGES = [
     Settings(activation=activation, pooling=pooling, batch_norm=norm, dropout=dropout, width=4)
     for activation in ACTIVATIONS
     for pooling, norm, dropout in [("max", True, 0.0), ("average", False, 0.4)]
@@ -76,31 +76,31 @@ def assert_walks(network, inputs, labels, training):
 
 
 @pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
-@pytest.mark.parametrize("settings", OF_PICTURES, ids=of_settings)
+@pytest.mark.parametrize("settings", OF_IMAGES, ids=of_settings)
 @both_modes
 def test_networks_of_digits(name, settings, training):
-    batch = pictures((1, 8, 8), 5)
-    assert_walks(of_pictures(name, settings, batch, 5), batch, np.arange(5), training)
+    batch = images((1, 8, 8), 5)
+    assert_walks(of_images(name, settings, batch, 5), batch, np.arange(5), training)
 
 
 @pytest.mark.parametrize("name", ["cnn", "lenet", "mlp"])
 @both_modes
 def test_networks_of_numbers_and_of_photographs_of_odd_sizes(name, training):
-    batch = pictures((3, 13, 9), 4)
-    network = of_pictures(name, Settings(width=4), batch, 1)
+    batch = images((3, 13, 9), 4)
+    network = of_images(name, Settings(width=4), batch, 1)
     assert_walks(network, batch, np.array([3.0, -1.0, 4.0, 1.5]), training)
 
 
 @pytest.mark.parametrize("name", ["cnn", "lenet"])
 def test_large_photographs_with_strides(name):
-    batch = pictures((3, 48, 50), 2)
-    network = of_pictures(name, Settings(width=4), batch, 2)
+    batch = images((3, 48, 50), 2)
+    network = of_images(name, Settings(width=4), batch, 2)
     assert_walks(network, batch, np.array([1, 0]), training=False)
 
 
 def test_softmax_regression_on_features():
-    rows = pictures((1, 8, 8), 5).reshape(5, 64)
-    assert_walks(of_pictures("mlp", Settings(depth=0), rows, 5), rows, np.arange(5), training=False)
+    rows = images((1, 8, 8), 5).reshape(5, 64)
+    assert_walks(of_images("mlp", Settings(depth=0), rows, 5), rows, np.arange(5), training=False)
 
 
 @pytest.mark.parametrize(("name", "settings"), OF_TEXTS)

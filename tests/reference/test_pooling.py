@@ -21,10 +21,10 @@ def test_pools_by_hand():
     assert of_maps[0, 0].tolist() == [[2, 2, 0], [2, 2, 0], [0, 0, 0]]
 
 
-def test_winners_are_told_in_the_picture():
-    picture = np.zeros((1, 1, 4, 6))
-    picture[0, 0, [0, 1, 3, 2], [1, 4, 0, 5]] = 1
-    assert winners(picture, window=(2, 3))[0, 0].tolist() == [[[0, 1], [1, 4]], [[3, 0], [2, 5]]]
+def test_winners_are_told_in_the_image():
+    image = np.zeros((1, 1, 4, 6))
+    image[0, 0, [0, 1, 3, 2], [1, 4, 0, 5]] = 1
+    assert winners(image, window=(2, 3))[0, 0].tolist() == [[[0, 1], [1, 4]], [[3, 0], [2, 5]]]
 
 
 @given(

@@ -16,7 +16,7 @@ from pellucid.training.recipe import Recipe
 from pellucid.training.schedules import learning_rate
 from pellucid.training.steps import LOSSES
 from reference.masks import draws_of
-from reference.real_networks import IS_SPAM, of_pictures, of_texts, pictures, tokens
+from reference.real_networks import IS_SPAM, of_images, of_texts, images, tokens
 
 STEPS, SCHEDULE, WEIGHT_DECAY, SMOOTHING = 50, "one-cycle", 0.02, 0.1
 LARGEST_RATES = {"gd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.01, "adamw": 0.01}
@@ -42,8 +42,8 @@ def begun(name):
     """A network, and all inputs and labels it learns from."""
     family, settings = NETWORKS[name]
     if family in ("cnn", "lenet", "mlp"):
-        digits = pictures((1, 8, 8), 400)
-        return of_pictures(family, settings, digits, 10), digits, load_digits().target[:400].astype(np.int64)
+        digits = images((1, 8, 8), 400)
+        return of_images(family, settings, digits, 10), digits, load_digits().target[:400].astype(np.int64)
     ids = tokens(with_pairs=family == "bag")
     # The first words are enough for a recurrent network: checking shapes at each place takes the time.
     return of_texts(family, settings), ids[:, :5] if family == "rnn" else ids, IS_SPAM

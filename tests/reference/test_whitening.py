@@ -18,8 +18,8 @@ def digits():
 
 def test_covariance_of_two_patches_by_hand():
     # Patches (1, 2) and (3, 6): deviations (-1, -2) and (1, 2).
-    picture = np.array([[[[1.0, 2.0, 3.0, 6.0]]]])
-    assert patch_covariance(picture, window=(1, 2), stride=(1, 2)).tolist() == [[1.0, 2.0], [2.0, 4.0]]
+    image = np.array([[[[1.0, 2.0, 3.0, 6.0]]]])
+    assert patch_covariance(image, window=(1, 2), stride=(1, 2)).tolist() == [[1.0, 2.0], [2.0, 4.0]]
 
 
 def test_filters_by_hand():

@@ -158,7 +158,7 @@ def digit_facts(answers: Answers) -> ReportFacts:
         uncertain=answered(unsure),
         suspects=Suspects(suspects, 23, 1797, "Every example was judged by a model that never saw it."),
         check=Found(
-            ["1,797 grey pictures of 8 x 8 pixels in 10 classes."],
+            ["1,797 grey images of 8 x 8 pixels in 10 classes."],
             {"counts": {name: {"train": 108, "validation": 12, "test": 59} for name in names}},
         ),
         settings={"seed": 0, "preset": "quick", "dropout": None, "batch_norm": True},

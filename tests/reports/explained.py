@@ -41,19 +41,19 @@ def explained_classical(name: str) -> Explanation:
 def explained_large() -> Explanation:
     """A network of photographs whose numbers are more than a small budget holds."""
     network = build(design("cnn", Settings(model="cnn", width=16), InputFacts((3, 48, 48), 2, 5000)))
-    picture = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
-    network.initialise_from_data(torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32)))
-    return explain_model(ImageModel(network, Preprocessing(48, 48, 3), ("a", "b")), picture[None])
+    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
+    return explain_model(ImageModel(network, Preprocessing(48, 48, 3), ("a", "b")), image[None])
 
 
 @functools.cache
 def explained_wide() -> Explanation:
     """A network of nearly a million parameters."""
     network = build(design("mlp", Settings(model="mlp", width=290), InputFacts((3, 32, 32), 4, 5000)))
-    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    network.initialise_from_data(torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32)))
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
     network.eval()
-    return explain_model(ImageModel(network, Preprocessing(32, 32, 3), tuple("abcd")), picture[None])
+    return explain_model(ImageModel(network, Preprocessing(32, 32, 3), tuple("abcd")), image[None])
 
 
 def likes() -> list[Like]:

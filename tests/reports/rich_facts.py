@@ -188,7 +188,7 @@ def _gone_on() -> dict[str, Any]:
     return {
         "from": "first-run",
         "model": "cnn",
-        "reasons": ["The network rehearses 200 of the 700 old training pictures beside the 200 new ones."],
+        "reasons": ["The network rehearses 200 of the 700 old training images beside the 200 new ones."],
         "seen_before": {"test": 3, "validation": 1, "test_without": {"accuracy": after}},
         "not_measured": ["older/ is not what it was trained on: it has changed since"],
         "forgetting_of_recommended": None,
@@ -205,7 +205,7 @@ def _gone_on() -> dict[str, Any]:
                  "p_value_holm": 0.01 if k == 0 else 1.0}
                 for k, hits in enumerate(right.tolist())
             ],
-            "sentence": "cnn has forgotten something: of 288 old test pictures it names 79.2 % right, 84.7 % "
+            "sentence": "cnn has forgotten something: of 288 old test images it names 79.2 % right, 84.7 % "
             "before it went on, a difference of 5.6 points [3.0, 8.0].",
         },
     }  # fmt: skip
@@ -349,7 +349,7 @@ def rich_number_facts(base: ReportFacts) -> ReportFacts:
         ),
         check=dataclasses.replace(
             base.check,
-            said=["1,797 grey pictures of 8 x 8 pixels with a number each."],
+            said=["1,797 grey images of 8 x 8 pixels with a number each."],
             numbers={"numbers": {**spread, "distinct": 240, "splits": {"train": spread, "test": None}}},
         ),
         command="pellucid train digits.csv --target number --out run",

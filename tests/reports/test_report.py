@@ -78,7 +78,7 @@ def test_the_verdict_is_one_sentence_with_the_score_and_its_interval(
     page: Page, digit_facts: ReportFacts
 ) -> None:
     right, tested = int(np.trace(digit_facts.confusion)), digit_facts.tested
-    assert f"cnn named {100 * right / tested:.1f} % of {tested} unseen pictures right." in page.text
+    assert f"cnn named {100 * right / tested:.1f} % of {tested} unseen images right." in page.text
     score = digit_facts.metrics["models"]["cnn"]["test"]["accuracy"]
     shown = f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
     assert f"Test accuracy {shown}." in page.text
@@ -86,7 +86,7 @@ def test_the_verdict_is_one_sentence_with_the_score_and_its_interval(
 
 
 def test_units_stand_beside_the_numbers(page: Page) -> None:
-    for shown in ("41.2 s", "1.14 MB", "0.521 ms", "162 parameters", "3,510 pictures each second"):
+    for shown in ("41.2 s", "1.14 MB", "0.521 ms", "162 parameters", "3,510 images each second"):
         assert shown in page.text
 
 
@@ -128,7 +128,7 @@ def with_detector(facts: ReportFacts, **changes: object) -> ReportFacts:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"stated_rate": 0.05}, "Only in part: some stand-ins for foreign pictures look to it much like"),
+        ({"stated_rate": 0.05}, "Only in part: some stand-ins for foreign images look to it much like"),
         ({"stated_rate": 0.05}, "74.2 %"),
         ({"stated_rate": 0.05}, "5.74 % (95 % interval 4.26 % to 7.69 %) are called unlike it, where 5 %"),
         ({"stated_rate": 0.05}, "is meant: the promise is kept."),
@@ -197,8 +197,8 @@ def test_leaks_stand_in_the_verdict_with_both_scores(
     models = {"cnn": dict(facts.metrics["models"]["cnn"])}
     models["cnn"]["test_without_leaked"] = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.78}}
     page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "models": models})))
-    assert "unseen pictures right, but 3 of them also stand in its training data." in page.text
-    assert "0.700 [0.600, 0.780] without the leaked pictures" in page.text
+    assert "unseen images right, but 3 of them also stand in its training data." in page.text
+    assert "0.700 [0.600, 0.780] without the leaked images" in page.text
 
 
 @pytest.mark.parametrize("classes", [1, 2, 20])

@@ -31,9 +31,9 @@ def page(rich_facts: ReportFacts) -> Page:
 
 
 def test_the_verdict_names_model_score_leaks_baseline_and_reason(page: Page, rich_facts: ReportFacts) -> None:
-    assert "cnn named 95.3 % of 697 unseen pictures right, but 12 of them also stand in its" in page.text
+    assert "cnn named 95.3 % of 697 unseen images right, but 12 of them also stand in its" in page.text
     assert "Recommended: cnn. Test accuracy 0.953 [0.934, 0.966]; 0.952" in page.text
-    assert "without the leaked pictures" in page.text
+    assert "without the leaked images" in page.text
     assert "The best of the others, svm, reached an accuracy of 0.924" in page.text
     assert f"Why this one. {rich_facts.metrics['reason']}" in page.text
 
@@ -70,7 +70,7 @@ def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> Non
     facts = with_metrics(rich_facts, recommended="majority")
     text = Page(render(facts)).text
     assert "Nothing that was trained is surely better than always answering the commonest class." in text
-    assert "Nothing: it gives every picture the same answer, without looking." in text
+    assert "Nothing: it gives every image the same answer, without looking." in text
     assert "would reach" not in text
     assert judge(facts).trusted.shown == []
 
@@ -104,7 +104,7 @@ def test_the_scale_tells_the_good_ones_apart_and_the_baseline_lies_at_its_edge(
 
 def test_a_model_that_saw_fewer_examples_is_marked_in_words(page: Page) -> None:
     assert "400 fewer" in page.text
-    assert "svm saw fewer pictures than there were: 400 of 800 to train on." in page.text
+    assert "svm saw fewer images than there were: 400 of 800 to train on." in page.text
     assert "cnn saw fewer" not in page.text
 
 
@@ -169,7 +169,7 @@ def test_folds_show_each_fold_and_the_corrected_interval(page: Page, rich_facts:
     assert all(len(row.dots) == 5 for row in found.rows)
     assert found.bounds[0] > 0.9, "the baseline does not stretch the scale"
     assert "The same on 5 other splits" in page.text
-    assert "880 pictures to learn from and 220 to score each time" in page.text
+    assert "880 images to learn from and 220 to score each time" in page.text
     dots = [circle for circle in page.all("circle") if circle.get("class") == "dot"]
     assert len(dots) == 20
 
@@ -215,7 +215,7 @@ def test_colours_of_models_stand_out_from_the_ground(theme: int, ground: float) 
 
 def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
     page = Page(render(number_facts))
-    assert "svm, a classical model, is off by 18.7 on average over 697 unseen pictures." in page.text
+    assert "svm, a classical model, is off by 18.7 on average over 697 unseen images." in page.text
     assert "Test mean absolute error 18.7" in page.text
     assert "Always answering the mean would be off by 28.9." in page.text
     assert "The network, cnn, reached a root mean squared error of 26.7" in page.text

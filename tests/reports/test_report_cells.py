@@ -1,4 +1,4 @@
-"""Cells that open, galleries, likely label errors: which pictures stand where on the page."""
+"""Cells that open, galleries, likely label errors: which images stand where on the page."""
 
 import base64
 import dataclasses
@@ -17,7 +17,7 @@ from reports.report_page import Page
 
 
 class Galleries(Page):
-    """A page whose pictures are known by the element with an identifier, or heading, they stand under."""
+    """A page whose images are known by the element with an identifier, or heading, they stand under."""
 
     def __init__(self, html: str) -> None:
         self.place: list[str] = []
@@ -51,7 +51,7 @@ def page(digit_facts: ReportFacts) -> Galleries:
 
 
 def _stored(page: Page) -> dict[str, bytes]:
-    """Keys of stored pictures to their content."""
+    """Keys of stored images to their content."""
     return {
         each["id"]: base64.b64decode(each["href"].removeprefix("data:image/png;base64,"))
         for each in page.all("image")
@@ -89,7 +89,7 @@ def test_an_opened_cell_names_truth_answer_and_count(page: Page, digit_facts: Re
         cell for cell in opened(digit_facts) if not cell.is_right and len(cell.examples) < cell.count
     )
     assert (
-        f"{wrong.true} taken for {wrong.predicted} {wrong.count} pictures, "
+        f"{wrong.true} taken for {wrong.predicted} {wrong.count} images, "
         f"{100 * wrong.share:.1f} % of the class; the {len(wrong.examples)} answered most surely."
         in page.text
     )
@@ -115,7 +115,7 @@ def test_every_content_is_embedded_once_and_drawn_where_it_belongs(
     assert len(set(stored.values())) == len(stored) == len({each.shown.tobytes() for each in shown})
     assert sum(map(len, page.drawn.values())) == len(shown)
     assert {key for keys in page.drawn.values() for key in keys} == set(stored)
-    # The first mistake also stands in its cell and among the suspected labels: drawn from one picture.
+    # The first mistake also stands in its cell and among the suspected labels: drawn from one image.
     first = page.drawn["mistakes"][0]
     places = digit_facts.classes.index
     worst = digit_facts.mistakes[0]
@@ -123,12 +123,12 @@ def test_every_content_is_embedded_once_and_drawn_where_it_belongs(
     assert page.drawn["labels"][0] == first
 
 
-def test_pictures_are_described(page: Page, digit_facts: ReportFacts) -> None:
-    pictures = [each for each in page.all("svg") if each.get("class", "").startswith("frame")]
-    assert all(each["role"] == "img" and each["aria-label"] for each in pictures)
+def test_images_are_described(page: Page, digit_facts: ReportFacts) -> None:
+    images = [each for each in page.all("svg") if each.get("class", "").startswith("frame")]
+    assert all(each["role"] == "img" and each["aria-label"] for each in images)
     first = digit_facts.mistakes[0]
-    assert f"{first.label}, taken for {first.predicted}" in [each["aria-label"] for each in pictures]
-    assert len(page.all("use")) == len(pictures)
+    assert f"{first.label}, taken for {first.predicted}" in [each["aria-label"] for each in images]
+    assert len(page.all("use")) == len(images)
 
 
 def test_suspects_are_called_suggestions_with_both_probabilities_split_and_source(
@@ -136,7 +136,7 @@ def test_suspects_are_called_suggestions_with_both_probabilities_split_and_sourc
 ) -> None:
     assert digit_facts.suspects is not None
     first = digit_facts.suspects.shown[0]
-    assert "The labels of 23 pictures of 1,797 may be wrong." in page.text
+    assert "The labels of 23 images of 1,797 may be wrong." in page.text
     assert "These are suggestions to look at, not errors proven" in page.text
     assert "Every example was judged by a model that never saw it." in page.text
     said = [" ".join(probability(each).split()) for each in (first.probability_of_label, first.probability)]
@@ -150,7 +150,7 @@ def test_suspects_are_called_suggestions_with_both_probabilities_split_and_sourc
 def test_no_suspects_is_said_and_not_looked_for_is_not(digit_facts: ReportFacts) -> None:
     none = Suspects([], 0, 900, "They were judged by cnn.")
     page = Page(render(dataclasses.replace(digit_facts, suspects=none)))
-    assert "None was found among 900 pictures." in page.text
+    assert "None was found among 900 images." in page.text
     assert "They were judged by cnn." in page.text
     assert "Likely label errors" not in Page(render(dataclasses.replace(digit_facts, suspects=None))).text
 
@@ -170,16 +170,16 @@ def test_suspects_are_shown_where_nothing_was_tested(digit_facts: ReportFacts) -
     assert not [table for table in page.all("table") if table.get("class", "").startswith("matrix")]
 
 
-def _large(base: ReportFacts, pictures: Sequence[np.ndarray], classes: int) -> ReportFacts:
+def _large(base: ReportFacts, images: Sequence[np.ndarray], classes: int) -> ReportFacts:
     """Facts of a run with as many examples as a report may hold."""
     names = [f"class {k:03}" for k in range(classes)]
     matrix = np.full((classes, classes), 1) + 80 * np.eye(classes, dtype=np.int64)
-    take = iter(pictures)
+    take = iter(images)
 
     def answered(count: int) -> list[Answered]:
         return [
             Answered(
-                next(take), f"photos/some class/picture-{k:05}.jpg", names[k % classes],
+                next(take), f"photos/some class/image-{k:05}.jpg", names[k % classes],
                 names[(k + 1 + k // classes) % classes], 0.9 - k / 1000, 0.05,
             )
             for k in range(count)

@@ -13,7 +13,7 @@ FOUND = {
     "from": "<b>old run</b>",
     "model": "cnn",
     "old_classes": ["a", "<i>b</i>"],
-    "reasons": ["The network rehearses <u>10</u> pictures.", "It was taught with a learning rate of 0.002."],
+    "reasons": ["The network rehearses <u>10</u> images.", "It was taught with a learning rate of 0.002."],
     "seen_before": None,
     "not_measured": [],
     "forgetting_of_recommended": None,
@@ -33,7 +33,7 @@ FOUND = {
             {"class": "<i>b</i>", "examples": 195, "before": 1.0, "after": 0.826, "p_value_holm": 0.001},
             {"class": "a", "examples": 200, "before": 0.86, "after": 0.85, "p_value_holm": 0.7},
         ],
-        "sentence": "cnn has forgotten something: of 1,418 old test pictures it names 86.1 % right.",
+        "sentence": "cnn has forgotten something: of 1,418 old test images it names 86.1 % right.",
     },
 }
 
@@ -102,7 +102,7 @@ def test_many_classes_are_folded_away(part_of):
 
 
 @pytest.mark.parametrize(
-    ("left_out", "words"), [(1, "picture that also stands"), (7, "pictures that also stand ")]
+    ("left_out", "words"), [(1, "image that also stands"), (7, "images that also stand ")]
 )
 def test_what_was_left_out_is_told(part_of, left_out, words):
     assert "Left out:" not in part_of(FOUND)

@@ -14,7 +14,7 @@ from reports.report_page import Page
 
 
 def measured(rows: np.ndarray) -> Residuals:
-    found = residuals(rows, "picture")
+    found = residuals(rows, "image")
     assert found is not None
     return found
 
@@ -93,10 +93,10 @@ def test_the_histogram_holds_every_residual_with_zero_at_an_edge(off: list[float
 
 def test_one_value_and_nothing() -> None:
     assert measured(np.array([[2.0, 2.0]])).worst == 0
-    assert residuals(np.zeros((0, 2)), "picture") is None
+    assert residuals(np.zeros((0, 2)), "image") is None
     found = measured(np.array([[1.0, np.nan], [np.inf, 1.0], [1.0, 2.0]]))
     assert (found.examples, found.left_out) == (1, 2)
-    assert residuals(np.full((3, 2), np.nan), "picture") is None
+    assert residuals(np.full((3, 2), np.nan), "image") is None
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_long_texts_are_cut_and_their_length_is_said(page: Page, facts: ReportFa
 
 def test_examples_are_called_texts(digit_facts: ReportFacts) -> None:
     page = Page(render(text_facts(digit_facts, [f"mail {number}" for number in range(60)])))
-    assert "picture" not in page.text
+    assert "image" not in page.text
     assert "It named 20 texts of 675 wrong" in page.text
     assert "The texts about which it was surest and wrong" in page.text
     assert "4,120 texts each second" in page.text
@@ -109,7 +109,7 @@ def test_unknown_words_of_a_bag_are_passed_over(facts: ReportFacts) -> None:
     )
 
 
-def test_pictures_have_no_tokens(digit_facts: ReportFacts) -> None:
+def test_images_have_no_tokens(digit_facts: ReportFacts) -> None:
     page = Page(render(digit_facts))
     assert "How it reads a text" not in page.text
     assert "Receptive field" in page.text
@@ -190,10 +190,10 @@ def test_numbers_for_texts(number_facts: ReportFacts) -> None:
     page = Page(render(dataclasses.replace(number_facts, metrics=metrics, mistakes=mistakes, check=None)))
     assert "text 0" in excerpts(page)
     assert "The texts whose answers lie farthest from the truth." in page.text
-    assert "picture" not in page.text
+    assert "image" not in page.text
 
 
-@pytest.mark.parametrize(("task", "noun"), [("text-regression", "text"), ("image-classification", "picture")])
+@pytest.mark.parametrize(("task", "noun"), [("text-regression", "text"), ("image-classification", "image")])
 def test_a_comparison_speaks_of_what_was_compared(task: str, noun: str) -> None:
     facts = ComparisonFacts("mails.csv", {"task": task, "compare": {}}, [], {}, {}, "pellucid compare")
     assert facts.noun == noun
@@ -201,10 +201,10 @@ def test_a_comparison_speaks_of_what_was_compared(task: str, noun: str) -> None:
     assert template is not None
     source, *_ = template.get_source(environment(), "comparison.html")
     assert "{% set noun = facts.noun %}" in source
-    assert "picture" not in source
+    assert "image" not in source
 
 
-def test_settings_of_pictures_are_not_listed_for_texts(facts: ReportFacts, digit_facts: ReportFacts) -> None:
+def test_settings_of_images_are_not_listed_for_texts(facts: ReportFacts, digit_facts: ReportFacts) -> None:
     settings = {"image_size": None, "batch_norm": True, "pooling": "max", "epochs": 3}
 
     def names(of: ReportFacts) -> set[str]:

@@ -40,7 +40,7 @@ def _start(examples: Examples, **given) -> Session:
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
-        takes="pictures",
+        takes="images",
         shortest_side=8,
         mirror_keeps_class=False,
         precision="fp32" if settings.precision == "auto" else settings.precision,

@@ -30,7 +30,7 @@ def test_starting_inside_an_epoch_gives_the_same_batches(begin):
     assert all(torch.equal(a.inputs, b.inputs) for a, b in zip(rest, whole[4:], strict=True))
 
 
-def test_a_picture_is_mirrored_in_every_other_epoch(begin, digits):
+def test_an_image_is_mirrored_in_every_other_epoch(begin, digits):
     recipe = dataclasses.replace(begin().batches.recipe, augmentation=Augmentation(mirror=True))
     batches = Batches(digits, recipe)
     shown = []
@@ -39,10 +39,10 @@ def test_a_picture_is_mirrored_in_every_other_epoch(begin, digits):
             {int(i): x for b in batches.epoch(epoch) for i, x in zip(b.indices, b.inputs, strict=True)}
         )
     for index in digits.train[:50]:
-        picture = to_tensor(digits.inputs, np.array([index]))[0]
-        seen = [torch.equal(views[int(index)], picture) for views in shown]
-        mirrored = [torch.equal(views[int(index)], picture.flip(2)) for views in shown]
-        assert sorted(seen) == [False, True] or torch.equal(picture, picture.flip(2))
+        image = to_tensor(digits.inputs, np.array([index]))[0]
+        seen = [torch.equal(views[int(index)], image) for views in shown]
+        mirrored = [torch.equal(views[int(index)], image.flip(2)) for views in shown]
+        assert sorted(seen) == [False, True] or torch.equal(image, image.flip(2))
         assert all(a or b for a, b in zip(seen, mirrored, strict=True))
 
 
@@ -57,7 +57,7 @@ def test_late_epochs_mirror_as_the_early_ones_do(begin, digits, epoch):
     assert all(torch.equal(late[index], early[index]) for index in digits.train.tolist())
 
 
-def test_pictures_are_laid_out_channels_last_with_raw_values():
+def test_images_are_laid_out_channels_last_with_raw_values():
     pixels = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     tensor = to_tensor(pixels, np.arange(2))
     assert tensor.shape == (2, 3, 4, 5)
@@ -79,7 +79,7 @@ def test_a_single_example_left_over_joins_the_batch_before_it(begin, digits, exa
     assert batches.per_epoch == len(sizes)
 
 
-def test_stored_pictures_stay_in_8_bits(digits):
+def test_stored_images_stay_in_8_bits(digits):
     positions = np.array([3, 1, 2])
     stored = as_stored(digits.inputs, positions)
     assert stored.dtype == torch.uint8

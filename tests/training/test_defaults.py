@@ -100,7 +100,7 @@ def test_rare_classes_of_texts_are_weighted_only_where_it_is_asked_for():
     assert asked.class_weights == pytest.approx((100 / 180, 100 / 20))
 
 
-def test_networks_of_pictures_cannot_learn_from_texts():
+def test_networks_of_images_cannot_learn_from_texts():
     with pytest.raises(UsageError, match=r"--model: cnn cannot learn from texts; choose one of text-cnn"):
         choose_recipe(Settings(), _around(model="cnn"))
 

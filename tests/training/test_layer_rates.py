@@ -22,7 +22,7 @@ def recipe(**given):
     around = Surroundings(
         train_labels=labels,
         classes=4,
-        takes="pictures",
+        takes="images",
         precision="fp32",
         device="cpu",
         threads=1,

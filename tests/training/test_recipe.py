@@ -16,7 +16,7 @@ def _around(**changes) -> Surroundings:
     around = Surroundings(
         train_labels=np.repeat(np.arange(10), 5500),
         classes=10,
-        takes="pictures",
+        takes="images",
         shortest_side=28,
         mirror_keeps_class=True,
         precision="fp32",
@@ -45,7 +45,7 @@ def test_presets_grow_in_work():
     ("examples", "epochs"),
     [(50_000, 16), (22_500, 20), (9_000, 20), (4_500, 40), (2_000, 80), (125, 320), (20, 320)],
 )
-def test_the_fewer_pictures_the_more_epochs(examples, epochs):
+def test_the_fewer_images_the_more_epochs(examples, epochs):
     around = _around(train_labels=np.arange(examples) % 10)
     assert choose_recipe(Settings(), around).epochs == epochs
 
@@ -145,7 +145,7 @@ def test_settings_of_classes_are_refused_for_numbers(given, flag):
     choose_recipe(Settings(**given), _around())
 
 
-def test_pictures_are_varied_only_in_ways_that_keep_the_number():
+def test_images_are_varied_only_in_ways_that_keep_the_number():
     around = _around(**NUMBERS, mirror_keeps_class=False, shift_keeps_label=False, erase_keeps_label=False)
     assert choose_recipe(Settings(), around).augmentation.is_off
     shifted = dataclasses.replace(around, shift_keeps_label=True)

@@ -1,4 +1,4 @@
-"""What a session asks of the training pictures before the first step."""
+"""What a session asks of the training images before the first step."""
 
 import numpy as np
 import pytest
@@ -9,16 +9,16 @@ from pellucid.training import session as session_module
 
 
 @pytest.mark.parametrize(
-    ("values", "pictures"),
+    ("values", "images"),
     [
         (10**9, 600),  # all of them, as long as they are small
         (64 * 300, 300),
         (64, 256),  # however large they are
     ],
 )
-def test_many_large_pictures_are_sampled(digits, start, monkeypatch, values, pictures):
+def test_many_large_images_are_sampled(digits, start, monkeypatch, values, images):
     monkeypatch.setattr(session_module, "_SAMPLE_VALUES", values)
-    drawn = generator(0, Purpose.WHITENING).permutation(digits.train)[:pictures]
+    drawn = generator(0, Purpose.WHITENING).permutation(digits.train)[:images]
     standardise = start(digits, seed=0).network.standardise
     expected = digits.inputs[drawn].astype(np.float64)
     assert standardise.mean.item() == pytest.approx(expected.mean(), rel=1e-6)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.networks import Network
 
-_MOST_PICTURES, _MOST_ROWS = 128, 4096
+_MOST_IMAGES, _MOST_ROWS = 128, 4096
 _MOST_SEEN = 1 << 19
 """Pixels of a block as a backbone sees them: more would fall out of the processor's cache."""
 _MOST_VALUES = 1 << 22
@@ -29,7 +29,7 @@ def answer_in_batches(
 
     Args:
         network: put into evaluation mode while it is asked.
-        inputs: uint8 pictures (n, height, width, channels) or float32 features (n, features).
+        inputs: uint8 images (n, height, width, channels) or float32 features (n, features).
         answer: from inputs as the network takes them to one row for each.
 
     Returns:
@@ -49,18 +49,18 @@ def answer_in_batches(
 
 
 def _most(network: nn.Module, inputs: Shaped[np.ndarray, "examples ..."]) -> int:
-    """Examples of a block; a backbone sees pictures larger than they are stored."""
+    """Examples of a block; a backbone sees images larger than they are stored."""
     if inputs.ndim != 4:
         return _MOST_ROWS
     seen = network.config.seen if isinstance(network, Network) else ()
-    return max(1, min(_MOST_PICTURES, _MOST_SEEN // math.prod(seen))) if seen else _MOST_PICTURES
+    return max(1, min(_MOST_IMAGES, _MOST_SEEN // math.prod(seen))) if seen else _MOST_IMAGES
 
 
 def _filled_up(block: Shaped[np.ndarray, "block ..."]) -> Shaped[np.ndarray, "rows ..."]:
     """Fill a block of feature vectors up with zeros, to whole groups of rows.
 
     Matrix products then treat every row alike: its answer is the same alone and among others, to the
-    last bit. Very long vectors, and pictures, would cost too much.
+    last bit. Very long vectors, and images, would cost too much.
     """
     if block.ndim != 2 or block.shape[1] * _GROUP > _MOST_VALUES:
         return block

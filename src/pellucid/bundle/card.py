@@ -22,14 +22,14 @@ _FEATURES = {
     "network": "the last hidden layer of a {network} network, which lies in this folder",
 }
 _NOUNS = {
-    "pictures": ("picture", "An image classifier"),
+    "images": ("image", "An image classifier"),
     "texts": ("text", "A text classifier"),
     "values": ("feature vector", "A classifier of feature vectors"),
 }
 """What a model takes to the noun of one, and to what a model of classes is."""
 
 _COMMANDS = {
-    "pictures": "or `pellucid predict path/to/this/folder picture.png`. ",
+    "images": "or `pellucid predict path/to/this/folder image.png`. ",
     "texts": "or `pellucid predict path/to/this/folder text.txt`. ",
     "values": "",
 }
@@ -84,16 +84,16 @@ def _input(model: Model) -> str:
         if encoding is None or isinstance(encoding, Tfidf):
             return "one text, of any length"
         return f"one text, of which the first {encoding.length:,} {EncodingPlan.of(encoding).noun} are read"
-    picture = model.preprocessing
-    if picture is None:
+    image = model.preprocessing
+    if image is None:
         length = vector_length(model)
         return f"a vector of {length:,} numbers" if length else "a vector of numbers, of any length"
-    colours = "grey" if picture.channels == 1 else "colour"
-    return f"one picture, brought to {picture.height} x {picture.width} pixels, {colours}"
+    colours = "grey" if image.channels == 1 else "colour"
+    return f"one image, brought to {image.height} x {image.width} pixels, {colours}"
 
 
 def _features(model: Model) -> dict[str, str]:
-    """What a classical model sees, what a text is split into, or whether a picture is mirrored."""
+    """What a classical model sees, what a text is split into, or whether an image is mirrored."""
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
@@ -107,7 +107,7 @@ def _features(model: Model) -> dict[str, str]:
     if isinstance(model, TextModel):
         return _tokens(model.encoder)
     if isinstance(model, ImageModel):
-        return {"mirroring": "answers are averaged with the mirrored picture's" if model.mirror else "none"}
+        return {"mirroring": "answers are averaged with the mirrored image's" if model.mirror else "none"}
     return {}
 
 

@@ -81,7 +81,7 @@ def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:
         )
 
 
-def require_pictures(
+def require_images(
     inputs: Inputs, preprocessing: Preprocessing
 ) -> UInt8[np.ndarray, "examples height width channels"]:
     """Refuse what the preprocessing of a model did not make.
@@ -91,7 +91,7 @@ def require_pictures(
         preprocessing: the model's.
 
     Returns:
-        The same pictures.
+        The same images.
 
     Raises:
         DataError: with what was found and what is expected.
@@ -104,7 +104,7 @@ def require_pictures(
         or inputs.dtype != np.uint8
     ):
         raise DataError(
-            f"pictures: found {_form(inputs)}, expected uint8 of shape "
+            f"images: found {_form(inputs)}, expected uint8 of shape "
             f"(n, {', '.join(map(str, expected))}); pass them through the model's preprocessing"
         )
     return inputs

@@ -31,7 +31,7 @@ _WORDS = {
 
 
 class ClassicalModel(Watched):
-    """Pictures, texts or feature vectors in, class probabilities or numbers out, by a classical model.
+    """Images, texts or feature vectors in, class probabilities or numbers out, by a classical model.
 
     Attributes:
         predictor: the trained model, from features to probabilities or a number.
@@ -40,12 +40,12 @@ class ClassicalModel(Watched):
 
     Args:
         predictor: see the attribute.
-        features: what it sees: `pixels` or `hog` of pictures, `values` of vectors, `tf-idf` of texts, or
+        features: what it sees: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts, or
             `network`, the last hidden layer of `network`.
         classes: see the attribute.
-        preprocessing: how a picture of any size becomes pixels; `None` where none are taken.
+        preprocessing: how an image of any size becomes pixels; `None` where none are taken.
         network: the network it stands on, or `None`; as for every network, its `transform` is of the
-            picture or text as it is, in fp32 and evaluation mode.
+            image or text as it is, in fp32 and evaluation mode.
         tfidf: from texts to the weights of their words; `None` where the features are others, or the
             predictor looks at none.
         encoder: from texts to the ids of `network`, or `None`.
@@ -87,7 +87,7 @@ class ClassicalModel(Watched):
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How a picture of any size becomes pixels; `None` where none are taken."""
+        """How an image of any size becomes pixels; `None` where none are taken."""
         return self._sight.preprocessing
 
     @property
@@ -107,7 +107,7 @@ class ClassicalModel(Watched):
 
     @property
     def takes(self) -> Takes:
-        """`pictures`, `texts` or `values` (feature vectors)."""
+        """`images`, `texts` or `values` (feature vectors)."""
         return self._sight.takes
 
     @property
@@ -130,7 +130,7 @@ class ClassicalModel(Watched):
 
     @property
     def length(self) -> int:
-        """Numbers in one feature vector, 0 where any number will do; 0 too for pictures and texts."""
+        """Numbers in one feature vector, 0 where any number will do; 0 too for images and texts."""
         if self.takes != "values":
             return 0
         return self.predictor.inputs if self.network is None else self.network.config.input_shape[0]

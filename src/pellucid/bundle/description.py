@@ -42,16 +42,16 @@ class Description:
     """Everything in `model.json` but its own checksum.
 
     Attributes:
-        takes: pictures, texts or values (feature vectors).
+        takes: images, texts or values (feature vectors).
         architecture: the network to build; `None` in a classical model that stands on none.
         predictor: the classical model to build; `None` in a network.
         features: what a classical model sees; `None` in a network.
-        preprocessing: how a picture becomes pixels or a text numbers; `None` in a model of feature
+        preprocessing: how an image becomes pixels or a text numbers; `None` in a model of feature
             vectors, and in one of texts that looks at none.
         length: numbers in a feature vector, 0 where any will do; `None` in other models.
         classes: class names in the order of the outputs; none where a number is predicted.
         temperature: what the probabilities are calibrated with.
-        mirror: whether answers are averaged with the mirrored picture's.
+        mirror: whether answers are averaged with the mirrored image's.
         sha256: name of every other file to its SHA-256.
         novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
             without one.

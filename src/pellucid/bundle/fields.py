@@ -20,7 +20,7 @@ WEIGHTS_NAME = "weights.safetensors"
 NOVELTY_NAME = "novelty.safetensors"
 CARD_NAME = "README.md"
 
-_FEATURES = {"pictures": tuple(FEATURES), "texts": (TF_IDF,), "values": (VALUES,)}
+_FEATURES = {"images": tuple(FEATURES), "texts": (TF_IDF,), "values": (VALUES,)}
 
 
 class PredictorPlan(NamedTuple):
@@ -106,7 +106,7 @@ def read_architecture(value: object, kind: Kind, features: str | None) -> Networ
 def read_preprocessing(
     value: object, kind: Kind, features: str | None
 ) -> Preprocessing | EncodingPlan | None:
-    """Read `preprocessing`: how pictures or texts are prepared, null for feature vectors.
+    """Read `preprocessing`: how images or texts are prepared, null for feature vectors.
 
     Args:
         value: the parsed field.
@@ -130,7 +130,7 @@ def read_preprocessing(
 
 
 def read_length(value: object, kind: Kind) -> int | None:
-    """Read `length`: numbers in a feature vector, null for pictures and texts.
+    """Read `length`: numbers in a feature vector, null for images and texts.
 
     Args:
         value: the parsed field.
@@ -203,14 +203,14 @@ def read_mirror(value: object, kind: Kind) -> bool:
         kind: of the model.
 
     Returns:
-        Whether answers are averaged with the mirrored picture's.
+        Whether answers are averaged with the mirrored image's.
 
     Raises:
         ValueError: it is neither true nor false, or true where nothing is mirrored.
     """
     if not isinstance(value, bool):
         raise ValueError("'mirror' is neither true nor false")
-    if value and (kind.is_classical or kind.takes != "pictures"):
+    if value and (kind.is_classical or kind.takes != "images"):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
     return value
 

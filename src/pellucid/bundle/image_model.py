@@ -1,4 +1,4 @@
-"""A trained network for pictures with everything that belongs to it, as one thing that answers."""
+"""A trained network for images with everything that belongs to it, as one thing that answers."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from pellucid.bundle.answering import answer_in_batches
-from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_pictures
+from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_images
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.on_network import OnNetwork
@@ -17,13 +17,13 @@ from pellucid.networks import Network
 
 
 class ImageModel(OnNetwork):
-    """Pictures in, class probabilities or numbers out; always fp32, always evaluation mode.
+    """Images in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     Attributes:
         network: the trained network; it takes raw pixel values 0 to 255.
-        preprocessing: how a picture of any size becomes the pixels that the network takes.
+        preprocessing: how an image of any size becomes the pixels that the network takes.
         classes: class names in the order of the probabilities; none where a number is predicted.
-        mirror: whether the outputs (logits or numbers) for the picture and for its left-right mirror
+        mirror: whether the outputs (logits or numbers) for the image and for its left-right mirror
             image are averaged.
         temperature: what logits are divided by before the softmax, 0.01 to 100.
 
@@ -61,8 +61,8 @@ class ImageModel(OnNetwork):
 
     @property
     def takes(self) -> Takes:
-        """Pictures."""
-        return "pictures"
+        """Images."""
+        return "images"
 
     def at(self, temperature: float) -> "ImageModel":
         """The same model, on the same network, at another temperature.
@@ -81,7 +81,7 @@ class ImageModel(OnNetwork):
         return model
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
-        """Probability of every class for every picture.
+        """Probability of every class for every image.
 
         A memory-mapped array is read batch by batch and never copied whole.
 
@@ -89,49 +89,49 @@ class ImageModel(OnNetwork):
             inputs: uint8 (examples, height, width, channels), as `preprocessing` makes them.
 
         Returns:
-            One row for each picture, in the order of `classes`; each row sums to one.
+            One row for each image, in the order of `classes`; each row sums to one.
 
         Raises:
-            DataError: the pictures are of another size, channel count or type, or the model
+            DataError: the images are of another size, channel count or type, or the model
                 predicts numbers.
         """
         require_classes(self.classes)
         return self._said(self._asked(inputs, self._outputs_of))
 
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
-        """The number for every picture, in the unit of the training labels.
+        """The number for every image, in the unit of the training labels.
 
         Args:
             inputs: as for `predict_proba`.
 
         Returns:
-            One number for each picture.
+            One number for each image.
 
         Raises:
-            DataError: the pictures are of another size, channel count or type, or the model
+            DataError: the images are of another size, channel count or type, or the model
                 predicts classes.
         """
         require_numbers(self.classes)
         return self._said(self._asked(inputs, self._outputs_of))
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Values of the last hidden layer, of the picture as it is (never mirrored).
+        """Values of the last hidden layer, of the image as it is (never mirrored).
 
         Args:
             inputs: uint8 (examples, height, width, channels), as `preprocessing` makes them.
 
         Returns:
-            One row of features for each picture.
+            One row of features for each image.
 
         Raises:
-            DataError: the pictures are of another size, channel count or type.
+            DataError: the images are of another size, channel count or type.
         """
         return self._asked(inputs, self.network.features)
 
     def _asked(
         self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
     ) -> Float32[np.ndarray, "examples values"]:
-        return answer_in_batches(self.network, require_pictures(inputs, self.preprocessing), question)
+        return answer_in_batches(self.network, require_images(inputs, self.preprocessing), question)
 
     def _averaged(
         self,

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-Takes = Literal["pictures", "texts", "values"]
+Takes = Literal["images", "texts", "values"]
 """What a model takes; values are feature vectors."""
 
 
@@ -10,7 +10,7 @@ class Kind(NamedTuple):
     """What a model takes, gives and is made of.
 
     Attributes:
-        takes: pictures, texts or feature vectors.
+        takes: images, texts or feature vectors.
         gives_numbers: or else probabilities of classes.
         is_classical: or else a network.
     """
@@ -26,14 +26,14 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "image-classifier": Kind("pictures", gives_numbers=False, is_classical=False),
-    "image-regressor": Kind("pictures", gives_numbers=True, is_classical=False),
+    "image-classifier": Kind("images", gives_numbers=False, is_classical=False),
+    "image-regressor": Kind("images", gives_numbers=True, is_classical=False),
     "feature-classifier": Kind("values", gives_numbers=False, is_classical=False),
     "feature-regressor": Kind("values", gives_numbers=True, is_classical=False),
     "text-classifier": Kind("texts", gives_numbers=False, is_classical=False),
     "text-regressor": Kind("texts", gives_numbers=True, is_classical=False),
-    "classical-image-classifier": Kind("pictures", gives_numbers=False, is_classical=True),
-    "classical-image-regressor": Kind("pictures", gives_numbers=True, is_classical=True),
+    "classical-image-classifier": Kind("images", gives_numbers=False, is_classical=True),
+    "classical-image-regressor": Kind("images", gives_numbers=True, is_classical=True),
     "classical-feature-classifier": Kind("values", gives_numbers=False, is_classical=True),
     "classical-feature-regressor": Kind("values", gives_numbers=True, is_classical=True),
     "classical-text-classifier": Kind("texts", gives_numbers=False, is_classical=True),

@@ -21,7 +21,7 @@ from pellucid.novelty import Detector
 
 
 def load(folder: str | Path) -> Model:
-    """Load a model of pictures or of texts.
+    """Load a model of images or of texts.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.
@@ -36,13 +36,13 @@ def load(folder: str | Path) -> Model:
     model = load_any(folder)
     if model.takes == "values":
         raise ModelFileError(
-            f"{folder}: this model takes feature vectors, not pictures or texts; use pellucid.load in Python"
+            f"{folder}: this model takes feature vectors, not images or texts; use pellucid.load in Python"
         )
     return model
 
 
 def load_any(folder: str | Path) -> Model:
-    """Load a model of pictures, of texts or of feature vectors, neural or classical.
+    """Load a model of images, of texts or of feature vectors, neural or classical.
 
     Args:
         folder: a model folder, or a run, whose recommended model is taken.

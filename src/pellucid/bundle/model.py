@@ -13,21 +13,21 @@ from pellucid.data.preprocessing import Preprocessing
 from pellucid.novelty import Detector, Sort
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
-"""What models are asked about: pictures or feature vectors as one array, or texts."""
+"""What models are asked about: images or feature vectors as one array, or texts."""
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A trained model, of pictures, of texts or of feature vectors, for classes or for numbers.
+    """A trained model, of images, of texts or of feature vectors, for classes or for numbers.
 
-    Pictures are uint8 (examples, height, width, channels) as `preprocessing` makes them; they may
+    Images are uint8 (examples, height, width, channels) as `preprocessing` makes them; they may
     be a memory map. Texts are taken as they are: each model holds what turns them into numbers.
     Feature vectors are float32 (examples, length). Other inputs are a `DataError`.
     """
 
     @property
     def takes(self) -> Takes:
-        """`pictures`, `texts` or `values` (feature vectors)."""
+        """`images`, `texts` or `values` (feature vectors)."""
         ...
 
     @property
@@ -42,7 +42,7 @@ class Model(Protocol):
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How a picture of any size becomes pixels; `None` where none are taken."""
+        """How an image of any size becomes pixels; `None` where none are taken."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from pellucid.bundle.answering import answer_in_batches, blocks
 from pellucid.bundle.answering_texts import answer_texts, text_blocks
-from pellucid.bundle.checks import require_agreement, require_pictures, require_texts, require_vectors
+from pellucid.bundle.checks import require_agreement, require_images, require_texts, require_vectors
 from pellucid.bundle.hidden import hidden_size
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
@@ -28,9 +28,9 @@ class Sight:
     """From inputs to the features that a predictor takes.
 
     Attributes:
-        kind: `pixels` or `hog` of pictures, `values` of vectors, `tf-idf` of texts, or `network`, the
+        kind: `pixels` or `hog` of images, `values` of vectors, `tf-idf` of texts, or `network`, the
             last hidden layer of `network`.
-        preprocessing: how a picture of any size becomes pixels; `None` where none are taken.
+        preprocessing: how an image of any size becomes pixels; `None` where none are taken.
         network: the network it looks through, or `None`.
         tfidf: from texts to the weights of their words, or `None`.
         encoder: from texts to the ids of `network`, or `None`.
@@ -44,17 +44,17 @@ class Sight:
 
     @property
     def takes(self) -> Takes:
-        """`pictures`, `texts` or `values`."""
+        """`images`, `texts` or `values`."""
         if self.kind == TF_IDF or self.encoder is not None:
             return "texts"
-        return "values" if self.preprocessing is None else "pictures"
+        return "values" if self.preprocessing is None else "images"
 
     @property
     def sort(self) -> Sort:
-        """What the features are: a hidden layer, a description of pictures, or numbers as they were given."""
+        """What the features are: a hidden layer, a description of images, or numbers as they were given."""
         if self.network is not None:
             return "layer"
-        return "values" if self.preprocessing is None else "picture"
+        return "values" if self.preprocessing is None else "image"
 
     def checked(self, inputs: Inputs, length: int) -> Inputs:
         """Refuse inputs of another form.
@@ -73,7 +73,7 @@ class Sight:
             return require_texts(inputs)
         if self.preprocessing is None:
             return require_vectors(inputs, length)
-        return require_pictures(inputs, self.preprocessing)
+        return require_images(inputs, self.preprocessing)
 
     def blocks(self, inputs: Inputs) -> Iterator[Inputs]:
         """Take checked inputs block by block.
@@ -136,20 +136,20 @@ class Sight:
             return self._size_of_texts()
         if self.tfidf is not None:
             raise ValueError(f"features {self.kind!r} and TF-IDF: one without the other")
-        picture = self.preprocessing
+        image = self.preprocessing
         if self.network is not None:
             takes = self.network.config.input_shape
-            made = None if picture is None else (picture.channels, picture.height, picture.width)
+            made = None if image is None else (image.channels, image.height, image.width)
             if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
                 raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
             return hidden_size(self.network)
-        if picture is None:
+        if image is None:
             if self.kind != VALUES:
                 raise ValueError(f"features {self.kind!r} are not made of feature vectors")
             return 0
         if self.kind not in FEATURES:
-            raise ValueError(f"features {self.kind[:40]!r} are not made of pictures")
-        return feature_length(self.kind, (picture.height, picture.width, picture.channels))
+            raise ValueError(f"features {self.kind[:40]!r} are not made of images")
+        return feature_length(self.kind, (image.height, image.width, image.channels))
 
     def _size_of_texts(self) -> int:
         """Count the features of texts.
@@ -158,7 +158,7 @@ class Sight:
             ValueError: with what contradicts what.
         """
         if self.preprocessing is not None:
-            raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes pictures")
+            raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes images")
         if self.network is None:
             if self.encoder is not None:
                 raise ValueError(f"features {self.kind!r} and tokens: one without the other")

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from pellucid.classical.budget import Budget
 from pellucid.classical.features import FEATURES
-from pellucid.classical.lesson import PICTURES, Fitted, Lesson
+from pellucid.classical.lesson import IMAGES, Fitted, Lesson
 from pellucid.classical.machines import Setup, machine
 from pellucid.classical.predictors import Predictor
 from pellucid.classical.regression import logistic, mean, ridge, shares
@@ -141,7 +141,7 @@ def fit_baseline(
     trials = baselines[name]
     if lesson.is_texts:
         trials = (TEXT_NUMBER_BASELINES if lesson.is_numbers else TEXT_BASELINES)[name]
-    work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == PICTURES)
+    work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == IMAGES)
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
     # each other instead.

@@ -1,9 +1,9 @@
-"""What a classical model sees of a picture: its pixels, or its histograms of oriented gradients.
+"""What a classical model sees of an image: its pixels, or its histograms of oriented gradients.
 
 Pixels are the square roots of the brightness, 0 to 1, which bring out the differences between dark
 pixels as much as those between bright ones.
 
-Large pictures are first made smaller by means of square groups of pixels, so that a feature vector
+Large images are first made smaller by means of square groups of pixels, so that a feature vector
 stays bounded: at most 32 x 32 pixels of each channel, and some two thousand numbers of histograms.
 """
 
@@ -23,7 +23,7 @@ _BLOCK_VALUES = 1 << 20
 
 
 class FeatureKind(NamedTuple):
-    """One way to describe pictures.
+    """One way to describe images.
 
     Attributes:
         title: in words, for tables.
@@ -39,14 +39,14 @@ class FeatureKind(NamedTuple):
 def pooled(
     pixels: UInt8[np.ndarray, "n height width channels"], longest: int
 ) -> Float32[np.ndarray, "n smaller_height smaller_width channels"]:
-    """Make pictures smaller by the mean of square groups of pixels; what is left over forms smaller groups.
+    """Make images smaller by the mean of square groups of pixels; what is left over forms smaller groups.
 
     Args:
         pixels: 0 to 255.
         longest: most pixels along a side afterwards.
 
     Returns:
-        0 to 255; the picture as it is where it is small enough.
+        0 to 255; the image as it is where it is small enough.
     """
     _, height, width, _ = pixels.shape
     side = _group(height, width, longest)
@@ -63,7 +63,7 @@ def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarra
     """Describe inputs, block by block; a memory-mapped array is never copied whole.
 
     Args:
-        kind: key in `FEATURES` for pictures, or one of `AS_THEY_ARE` for vectors.
+        kind: key in `FEATURES` for images, or one of `AS_THEY_ARE` for vectors.
         inputs: uint8 (n, height, width, channels), or float32 (n, d).
 
     Returns:
@@ -88,7 +88,7 @@ def feature_length(kind: str, shape: tuple[int, ...]) -> int:
 
     Args:
         kind: as for `extract`.
-        shape: (height, width, channels) of pictures, (length,) of vectors.
+        shape: (height, width, channels) of images, (length,) of vectors.
 
     Returns:
         How many.

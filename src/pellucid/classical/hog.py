@@ -1,4 +1,4 @@
-r"""Histograms of oriented gradients: what edges a picture has, and where.
+r"""Histograms of oriented gradients: what edges an image has, and where.
 
 The gradient of every pixel votes for the orientation it has (0 to 180 degrees), with its length
 as weight, shared between the two nearest bins. Votes are added up in square cells; every block of
@@ -22,7 +22,7 @@ _CELLS, _SMALLEST_CELL = 7, 4
 
 
 class Grid(NamedTuple):
-    """How a picture is parted.
+    """How an image is parted.
 
     Attributes:
         cell: side of a cell in pixels.
@@ -42,7 +42,7 @@ class Grid(NamedTuple):
 
 
 def grid(height: int, width: int) -> Grid:
-    """Choose the cells: their side is a seventh of the root of the picture's area, but at least 4 pixels.
+    """Choose the cells: their side is a seventh of the root of the image's area, but at least 4 pixels.
 
     28 x 28 pixels give 7 x 7 cells of 4 pixels. Pixels that fill no cell are left out at the borders,
     half of them on either side.
@@ -52,14 +52,14 @@ def grid(height: int, width: int) -> Grid:
         width: pixels.
 
     Returns:
-        The grid; a picture smaller than a cell is one cell.
+        The grid; an image smaller than a cell is one cell.
     """
     cell = min(max(_SMALLEST_CELL, round(math.sqrt(height * width) / _CELLS)), height, width)
     return Grid(cell, height // cell, width // cell)
 
 
 def length(height: int, width: int) -> int:
-    """Count the numbers that describe one picture.
+    """Count the numbers that describe one image.
 
     Args:
         height: pixels.
@@ -75,13 +75,13 @@ def length(height: int, width: int) -> int:
 def histograms(
     pixels: Float32[np.ndarray, "n height width channels"],
 ) -> Float32[np.ndarray, "n features"]:
-    """Describe pictures by their histograms of oriented gradients.
+    """Describe images by their histograms of oriented gradients.
 
     Args:
         pixels: 0 to 1; of several channels each pixel takes the one whose gradient is longest.
 
     Returns:
-        One row for each picture: block by block from the top left, in each block cell by cell,
+        One row for each image: block by block from the top left, in each block cell by cell,
         in each cell the orientations from 0 to 180 degrees (of the gradient); 0 to 1.
     """
     count, height, width, _ = pixels.shape

@@ -15,7 +15,7 @@ from pellucid.classical.rows import Rows
 from pellucid.classical.texts import NOTHING, Look, TextTable, look, text_table, within
 from pellucid.encoding.tfidf import Tfidf
 
-PICTURES, TEXTS = "pictures", "texts"
+IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
 _BLOCK = 1024
 
@@ -87,7 +87,7 @@ class Lesson:
         train: ascending positions of the training examples, at least one.
         validation: ascending positions of those on which configurations are compared; there may be none.
         classes: how many there are; 0 where numbers are predicted.
-        kind: `pictures`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
+        kind: `images`, `texts`, `values` (feature vectors) or `network` (a network's hidden layer).
 
     Raises:
         ValueError: inputs, labels, positions and kind do not fit each other.
@@ -98,16 +98,16 @@ class Lesson:
     train: Int64[np.ndarray, " train"]
     validation: Int64[np.ndarray, " validation"]
     classes: int
-    kind: str = PICTURES
+    kind: str = IMAGES
     _kept: dict[tuple[str, Draw], "Table"] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        kinds = (PICTURES, *AS_THEY_ARE, TEXTS)
+        kinds = (IMAGES, *AS_THEY_ARE, TEXTS)
         if self.kind not in kinds:
             raise ValueError(f"kind: {self.kind!r} is not one of {', '.join(kinds)}")
         if isinstance(self.inputs, np.ndarray) == self.is_texts:
             raise ValueError(f"inputs: {type(self.inputs).__name__} found, where there are {self.kind}")
-        sides = 4 if self.kind == PICTURES else 2
+        sides = 4 if self.kind == IMAGES else 2
         if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != sides:
             raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {sides}")
         if len(self.labels) != len(self.inputs):
@@ -141,7 +141,7 @@ class Lesson:
         """Kinds of features there are to choose from, the one that usually serves best first."""
         if self.is_texts:
             return self._look.readings
-        return ("hog", "pixels") if self.kind == PICTURES else (self.kind,)
+        return ("hog", "pixels") if self.kind == IMAGES else (self.kind,)
 
     def length(self, features: str) -> int:
         """Numbers in one feature vector.

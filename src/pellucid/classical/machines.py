@@ -4,7 +4,7 @@ scikit-learn's `SVC` and `SVR` solve the problem exactly, from all examples. Wha
 is what they see: features are projected on their first principal components, at most
 `components` of them, so that a likeness costs some hundred products instead of a thousand or more;
 and the pairs of classes, which are problems of their own, are shared out over the threads. On two cores
-55,000 pictures of Fashion-MNIST take about half a minute. A machine for numbers is one problem of
+55,000 images of Fashion-MNIST take about half a minute. A machine for numbers is one problem of
 all examples, whose cost grows with their square; it sees at most `supported` of them.
 
 The machines of the pairs vote: $v_i = \sum_{j \ne i} \sigma(5 d_{ij})$ with $d_{ij}$ the decision for $i$

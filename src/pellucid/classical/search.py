@@ -27,7 +27,7 @@ class Work(NamedTuple):
         seed: of everything drawn.
         threads: processor threads.
         budget: counts.
-        one_unit: whether all features are of one unit, as those of pictures are.
+        one_unit: whether all features are of one unit, as those of images are.
         for_comparison: whether the model will only be compared and then forgotten.
     """
 

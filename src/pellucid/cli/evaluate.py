@@ -1,4 +1,4 @@
-"""`pellucid evaluate`: score a trained model on labelled pictures or texts."""
+"""`pellucid evaluate`: score a trained model on labelled images or texts."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "evaluate",
-        help="score a trained model on labelled pictures or texts",
+        help="score a trained model on labelled images or texts",
         description="Score a model, with 95 % intervals, on the test split of DATA, or on all of it "
         "where it has none.",
     )

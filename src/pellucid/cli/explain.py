@@ -1,4 +1,4 @@
-"""`pellucid explain`: open the network on one picture or text."""
+"""`pellucid explain`: open the network on one image or text."""
 
 import argparse
 import sys
@@ -17,15 +17,15 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "explain",
-        help="open a model on one picture or text, down to its arithmetic",
-        description="Follow one picture or text through every layer of a network, see how each number came "
+        help="open a model on one image or text, down to its arithmetic",
+        description="Follow one image or text through every layer of a network, see how each number came "
         "about, how the error flows back, and what in the input drove the answer, each explanation put "
         "to the test. The page is one HTML file that needs no network.",
     )
     parser.add_argument(
         "run_folder", metavar="RUN", help="Run (its network is opened) or model folder (any model)"
     )
-    parser.add_argument("input", metavar="INPUT", help="Picture or text file, or a row of a table: FILE:ROW")
+    parser.add_argument("input", metavar="INPUT", help="Image or text file, or a row of a table: FILE:ROW")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="The page")
     parser.add_argument(
         "--class",

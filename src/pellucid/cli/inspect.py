@@ -18,7 +18,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "inspect",
         help="read and check the data, train nothing",
-        description="Read every picture or text, look for faults, copies and leaks, and say what training "
+        description="Read every image or text, look for faults, copies and leaks, and say what training "
         "would use.",
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""`pellucid predict`: label new pictures or texts."""
+"""`pellucid predict`: label new images or texts."""
 
 import argparse
 import sys
@@ -18,15 +18,15 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "predict",
-        help="label new pictures or texts with a trained model",
-        description="Label pictures or texts, whichever the model was trained on; one row each, in their "
+        help="label new images or texts with a trained model",
+        description="Label images or texts, whichever the model was trained on; one row each, in their "
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
         "read gets a row that says why. The column unlike, from 0 to 1, is the share of the model's "
         "validation examples that look less foreign; above 0.95 an answer deserves doubt.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="Picture or text file, folder of such, or table"
+        "inputs", nargs="+", metavar="INPUT", help="Image or text file, folder of such, or table"
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet; default: CSV on standard output"
@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Label pictures or texts.
+    """Label images or texts.
 
     Args:
         arguments: what argparse read.

@@ -18,7 +18,7 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "train",
-        help="train a network and its baselines on labelled pictures or texts",
+        help="train a network and its baselines on labelled images or texts",
         description="Check the data, split it, train a network and its classical baselines, recommend one by "
         "the validation data, test each once and write a report.",
     )

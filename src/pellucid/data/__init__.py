@@ -1,4 +1,4 @@
-"""Reading, decoding, checking and splitting of labelled pictures and texts.
+"""Reading, decoding, checking and splitting of labelled images and texts.
 
     DATA → reading → cache (decode once) → duplicates, splitting → checking → Dataset
 
@@ -9,10 +9,10 @@ from pellucid.data.arrays import listing_from_arrays
 from pellucid.data.cache import decode_all
 from pellucid.data.checking import Check
 from pellucid.data.dataset import Dataset
-from pellucid.data.decoding import decode_picture
+from pellucid.data.decoding import decode_image
 from pellucid.data.folding import folds
 from pellucid.data.ledger import write_ledger
-from pellucid.data.listing import Listing, Pictures, Problem
+from pellucid.data.listing import Listing, Images, Problem
 from pellucid.data.preparing import prepare
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.reading import read_data
@@ -23,12 +23,12 @@ __all__ = [
     "Check",
     "Dataset",
     "Listing",
-    "Pictures",
+    "Images",
     "Preprocessing",
     "Problem",
     "TextInputs",
     "decode_all",
-    "decode_picture",
+    "decode_image",
     "folds",
     "list_texts",
     "listing_from_arrays",

@@ -1,4 +1,4 @@
-"""Pictures that stand in memory as an array."""
+"""Images that stand in memory as an array."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def listing_from_arrays(
     *,
     place: str = "arrays",
 ) -> Listing:
-    """List pictures that stand in memory.
+    """List images that stand in memory.
 
     Args:
         pixels: (n, height, width) or (n, height, width, 1 or 3), 8-bit, 16-bit or float.
@@ -53,11 +53,11 @@ def listing_from_arrays(
     )
 
 
-def require_equal(inputs: int, others: int, name: str, place: str, noun: str = "picture") -> None:
+def require_equal(inputs: int, others: int, name: str, place: str, noun: str = "image") -> None:
     """Refuse columns of different length.
 
     Args:
-        inputs: number of pictures or texts.
+        inputs: number of images or texts.
         others: length of the other column.
         name: what the other column holds, in the plural.
         place: where, for messages.
@@ -73,22 +73,22 @@ def require_equal(inputs: int, others: int, name: str, place: str, noun: str = "
 def checked_pixels(
     pixels: Shaped[np.ndarray, "..."], place: str
 ) -> Shaped[np.ndarray, "n height width channels"]:
-    """Check the shape of pictures, and that there are any.
+    """Check the shape of images, and that there are any.
 
     Args:
         pixels: an array of any shape.
         place: where, for messages.
 
     Returns:
-        The pictures with a channel axis.
+        The images with a channel axis.
 
     Raises:
-        DataError: no pictures, or a wrong shape.
+        DataError: no images, or a wrong shape.
     """
     try:
         pixels = with_channel_axis(pixels)
     except DataError as error:
         raise DataError(f"{place}: {error}") from error
     if len(pixels) == 0:
-        raise DataError(f"{place}: holds no pictures")
+        raise DataError(f"{place}: holds no images")
     return pixels

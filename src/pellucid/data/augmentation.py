@@ -1,4 +1,4 @@
-"""Whole-batch augmentation: one gather from the stored pictures makes a shifted, mirrored batch."""
+"""Whole-batch augmentation: one gather from the stored images makes a shifted, mirrored batch."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from jaxtyping import Bool, Int64, UInt8
 from pellucid.data.preprocessing import block_rows, blocks
 
 PROBE_BYTES = 1 << 24
-"""About how many bytes of pictures a probe has in memory at a time."""
+"""About how many bytes of images a probe has in memory at a time."""
 
 _PROBE_EXAMPLES, _PROBE_SIDE = 5000, 16
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training pictures are varied.
+    """How training images are varied.
 
     Attributes:
-        mirror: every picture is shown mirrored left to right in every other epoch.
+        mirror: every image is shown mirrored left to right in every other epoch.
         shift: largest shift in pixels along each side; the border is filled by reflection.
-        erase: probability that a rectangle of a picture is replaced by noise.
+        erase: probability that a rectangle of an image is replaced by noise.
     """
 
     mirror: bool = False
@@ -29,15 +29,15 @@ class Augmentation:
 
     @property
     def is_off(self) -> bool:
-        """Whether pictures are shown as they are."""
+        """Whether images are shown as they are."""
         return not self.mirror and self.shift == 0 and self.erase == 0.0
 
 
 def usual_shift(shortest_side: int) -> int:
-    """How far pictures are shifted in training where nothing speaks against it.
+    """How far images are shifted in training where nothing speaks against it.
 
     Args:
-        shortest_side: of the pictures, in pixels.
+        shortest_side: of the images, in pixels.
 
     Returns:
         A fourteenth of it, in pixels.
@@ -52,11 +52,11 @@ def augmented_batch(
     augmentation: Augmentation,
     generator: np.random.Generator,
 ) -> UInt8[np.ndarray, "batch height width channels"]:
-    """Take pictures out of the store, shifted, mirrored and partly erased.
+    """Take images out of the store, shifted, mirrored and partly erased.
 
     Args:
-        pixels: every stored picture; contiguous, memory-mapped or not.
-        indices: which pictures make up the batch.
+        pixels: every stored image; contiguous, memory-mapped or not.
+        indices: which images make up the batch.
         mirrored: which of them are mirrored left to right.
         augmentation: how far they are varied.
         generator: source of the random draws.
@@ -88,7 +88,7 @@ def _reflected(positions: np.ndarray, size: int) -> np.ndarray:
 def _erase(batch: np.ndarray, probability: float, generator: np.random.Generator) -> None:
     """Replace a random rectangle by noise, in place.
 
-    Area 2 to 33 % of the picture, aspect ratio 0.3 to 3.3, one noise value per pixel.
+    Area 2 to 33 % of the image, aspect ratio 0.3 to 3.3, one noise value per pixel.
 
     Source: Zhong et al., "Random Erasing Data Augmentation", AAAI 2020, algorithm 1.
     """
@@ -107,14 +107,14 @@ def _erase(batch: np.ndarray, probability: float, generator: np.random.Generator
 
 @dataclass(frozen=True)
 class MirrorProbe:
-    """Whether a mirrored picture still shows its class, judged by nearest neighbours.
+    """Whether a mirrored image still shows its class, judged by nearest neighbours.
 
-    Each of up to 5,000 training pictures is classified by its nearest other one, once among the
-    pictures as they are and once with every picture's mirror image joined to them. A class that
+    Each of up to 5,000 training images is classified by its nearest other one, once among the
+    images as they are and once with every image's mirror image joined to them. A class that
     mirroring turns into another (most digits and letters) makes the second answer worse.
 
     Attributes:
-        examples: pictures classified.
+        examples: images classified.
         lost: right without the mirror images, wrong with them.
         gained: wrong without, right with.
     """
@@ -137,7 +137,7 @@ class MirrorProbe:
         lost = f"{self.lost} loses its" if self.lost == 1 else f"{self.lost} lose their"
         gained = f"{self.gained} gains" if self.gained == 1 else f"{self.gained} gain"
         return (
-            f"mirroring {verdict} the class: of {self.examples:,} training pictures, "
+            f"mirroring {verdict} the class: of {self.examples:,} training images, "
             f"{lost} right nearest neighbour to a mirrored one and {gained} it"
         )
 
@@ -151,10 +151,10 @@ def probe_mirroring(
     """Ask the training data whether mirroring keeps the class.
 
     Args:
-        pixels: every stored picture.
+        pixels: every stored image.
         labels: class of each.
         indices: the training split.
-        generator: draws the pictures that are asked.
+        generator: draws the images that are asked.
 
     Returns:
         The counts and the verdict.
@@ -163,13 +163,13 @@ def probe_mirroring(
         return MirrorProbe(examples=0, lost=0, gained=0)
     chosen = np.sort(generator.permutation(indices)[:_PROBE_EXAMPLES])
     parts = blocks(chosen, block_rows(pixels, PROBE_BYTES))
-    pictures = np.concatenate([small_pictures(pixels[part]) for part in parts])
+    images = np.concatenate([small_images(pixels[part]) for part in parts])
     classes = labels[chosen]
-    plain = pictures.reshape(len(pictures), -1)
-    mirrored = pictures[:, :, ::-1].reshape(len(pictures), -1)
-    plain_right = np.empty(len(pictures), dtype=bool)
-    joint_right = np.empty(len(pictures), dtype=bool)
-    for start in range(0, len(pictures), 500):
+    plain = images.reshape(len(images), -1)
+    mirrored = images[:, :, ::-1].reshape(len(images), -1)
+    plain_right = np.empty(len(images), dtype=bool)
+    joint_right = np.empty(len(images), dtype=bool)
+    for start in range(0, len(images), 500):
         block = slice(start, start + 500)
         rows = np.arange(len(plain[block]))
         to_plain, to_mirrored = distances(plain[block], plain), distances(plain[block], mirrored)
@@ -179,14 +179,14 @@ def probe_mirroring(
         plain_right[block] = classes[near_plain] == classes[block]
         joint_right[block] = classes[np.where(nearer, near_plain, near_mirrored)] == classes[block]
     return MirrorProbe(
-        examples=len(pictures),
+        examples=len(images),
         lost=int((plain_right & ~joint_right).sum()),
         gained=int((joint_right & ~plain_right).sum()),
     )
 
 
-def small_pictures(pixels: np.ndarray) -> np.ndarray:
-    """Reduce pictures by block means to about 16 pixels a side.
+def small_images(pixels: np.ndarray) -> np.ndarray:
+    """Reduce images by block means to about 16 pixels a side.
 
     Args:
         pixels: uint8 (n, height, width, channels).

@@ -1,8 +1,8 @@
-"""Decode once: pictures at the training size live in a memory-mapped cache.
+"""Decode once: images at the training size live in a memory-mapped cache.
 
-The cache is `$XDG_CACHE_HOME/pellucid/pictures` (`~/.cache` where that is not set), at most
+The cache is `$XDG_CACHE_HOME/pellucid/images` (`~/.cache` where that is not set), at most
 `PELLUCID_CACHE_GB` (10) gigabytes; the entries not used for longest go first. An entry is found by
-path, size and time of change of every file. Pictures given as arrays in memory are not cached.
+path, size and time of change of every file. Images given as arrays in memory are not cached.
 
 Where the cache cannot be written to (a read-only home, for instance), a temporary folder takes its
 place for this run, and a warning says so. A full disk is an error, found before decoding starts.
@@ -28,7 +28,7 @@ from pellucid.data.cache_entry import (
     open_entry,
     write_entry,
 )
-from pellucid.data.listing import TEST, VALIDATION, Listing, Pictures, Problem
+from pellucid.data.listing import TEST, VALIDATION, Listing, Images, Problem
 from pellucid.data.plans import Plan, plan_arrays, plan_files
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.sizing import largest_side
@@ -49,17 +49,17 @@ def decode_all(
     *,
     progress: Progress | None = None,
     fixed: Preprocessing | None = None,
-) -> tuple[Pictures, Preprocessing]:
-    """Decode every picture of a listing to one size, or find it decoded in the cache.
+) -> tuple[Images, Preprocessing]:
+    """Decode every image of a listing to one size, or find it decoded in the cache.
 
     Args:
         listing: what was read.
         settings: image size and number of threads.
-        progress: told the pictures done and the pictures in all; not called when the cache has all.
+        progress: told the images done and the images in all; not called when the cache has all.
         fixed: size, channels and range to fit them to; by default a rule decides.
 
     Returns:
-        The pictures, those that cannot be used among their `problems`; and how they were fitted,
+        The images, those that cannot be used among their `problems`; and how they were fitted,
         for the model to keep.
 
     Raises:
@@ -72,30 +72,28 @@ def decode_all(
         plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
         is_ready = listing.pixels.dtype == np.uint8 and listing.pixels.shape == plan.shape
         entry = entry_in_memory(plan, listing.pixels if is_ready else None, progress)
-        return _pictures(entry, listing, ()), entry.preprocessing
+        return _images(entry, listing, ()), entry.preprocessing
     root = cache_folder()
     try:
         make_folder(root)
     except StorageError as error:
-        warning = (
-            f"{error}; pictures were decoded into a temporary folder and will be decoded again next time"
-        )
+        warning = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
         with tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True) as temporary:
             entry = _open_or_write(Path(temporary), listing, settings, progress, fixed)
-        return _pictures(entry, listing, (warning,)), entry.preprocessing
+        return _images(entry, listing, (warning,)), entry.preprocessing
     entry = _open_or_write(root, listing, settings, progress, fixed)
-    return _pictures(entry, listing, ()), entry.preprocessing
+    return _images(entry, listing, ()), entry.preprocessing
 
 
 def cache_folder() -> Path:
-    """Where decoded pictures are kept.
+    """Where decoded images are kept.
 
     Returns:
         The folder, which need not exist yet.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
     parent = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
-    return parent / "pellucid" / "pictures"
+    return parent / "pellucid" / "images"
 
 
 def cache_limit() -> int:
@@ -231,16 +229,16 @@ def _require_space(root: Path, needed: int) -> None:
     free = shutil.disk_usage(root).free
     if free < needed:
         raise StorageError(
-            f"{root}: {free / 1e6:,.0f} MB free, decoded pictures need {needed / 1e6:,.0f} MB; "
+            f"{root}: {free / 1e6:,.0f} MB free, decoded images need {needed / 1e6:,.0f} MB; "
             "free some space, choose a smaller --image-size, or name another folder in XDG_CACHE_HOME"
         )
 
 
-def _pictures(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Pictures:
+def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images:
     problems = tuple(
         Problem(index, listing.sources[index], reason) for index, reason in sorted(entry.reasons.items())
     )
-    return Pictures(
+    return Images(
         pixels=entry.pixels,
         digests=entry.columns["digests"],
         perceptual_hashes=entry.columns["perceptual_hashes"],
@@ -252,11 +250,11 @@ def _pictures(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Pict
 
 
 def _notes(entry: Entry, listing: Listing) -> tuple[str, ...]:
-    """Warnings about single pictures, at most one sentence for many of them."""
+    """Warnings about single images, at most one sentence for many of them."""
     if not entry.notes:
         return ()
     named = [f"{visible(listing.sources[index])} ({note})" for index, note in sorted(entry.notes.items())]
     if len(named) == 1:
         index, note = next(iter(entry.notes.items()))
         return (f"{visible(listing.sources[index])}: {note}",)
-    return (f"{len(named):,} pictures have several frames or pages, and the first is used: {some(named)}",)
+    return (f"{len(named):,} images have several frames or pages, and the first is used: {some(named)}",)

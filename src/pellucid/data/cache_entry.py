@@ -1,7 +1,7 @@
-"""One entry of the cache of decoded pictures: written whole or not at all, and checked when opened.
+"""One entry of the cache of decoded images: written whole or not at all, and checked when opened.
 
-    pictures/<key>/            lock file, and data/ once the entry is whole
-    pictures/<key>/data/       pixels.npy, digests.npy, perceptual_hashes.npy, original_sizes.npy,
+    images/<key>/            lock file, and data/ once the entry is whole
+    images/<key>/data/       pixels.npy, digests.npy, perceptual_hashes.npy, original_sizes.npy,
                                mode_codes.npy, entry.json (sizes and checksums of the others)
 
 A writer works in `data.<random>.tmp` and renames it when all is on the disk. What a killed writer
@@ -35,15 +35,15 @@ _COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes")
 
 @dataclass(frozen=True)
 class Entry:
-    """Decoded pictures as they stand in the cache.
+    """Decoded images as they stand in the cache.
 
     Attributes:
         pixels: memory-mapped, read-only.
-        columns: `digests`, `perceptual_hashes`, `original_sizes` and `mode_codes` of all pictures.
+        columns: `digests`, `perceptual_hashes`, `original_sizes` and `mode_codes` of all images.
         mode_names: what the mode codes mean.
-        reasons: position to why a picture cannot be used.
+        reasons: position to why an image cannot be used.
         notes: position to a warning.
-        preprocessing: how the pictures were fitted.
+        preprocessing: how the images were fitted.
     """
 
     pixels: np.ndarray
@@ -55,12 +55,12 @@ class Entry:
 
     @property
     def modes(self) -> list[str]:
-        """Kind of each picture."""
+        """Kind of each image."""
         return [self.mode_names[code] for code in self.columns["mode_codes"].tolist()]
 
 
 class _Collector:
-    """Gathers what blocks say about their pictures."""
+    """Gathers what blocks say about their images."""
 
     def __init__(self) -> None:
         self.parts: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
@@ -107,7 +107,7 @@ def entry_in_memory(
     Args:
         plan: what to decode.
         ready: the pixels, where they need no work; then they are used as they are.
-        progress: told the pictures done and the pictures in all.
+        progress: told the images done and the images in all.
 
     Returns:
         The entry.
@@ -133,7 +133,7 @@ def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | N
     Args:
         home: an existing folder that this process has locked.
         plan: what to decode.
-        progress: told the pictures done and the pictures in all.
+        progress: told the images done and the images in all.
 
     Raises:
         StorageError: the disk is full or not to be written to; nothing is left behind.
@@ -169,7 +169,7 @@ def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | N
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StorageError(
-            f"{home}: cannot write decoded pictures: {reason}; free some space there, or name another "
+            f"{home}: cannot write decoded images: {reason}; free some space there, or name another "
             "folder in XDG_CACHE_HOME"
         ) from error
     finally:
@@ -197,7 +197,7 @@ def open_entry(home: Path, count: int) -> Entry | None:
 
     Args:
         home: folder of the entry.
-        count: number of pictures it must hold.
+        count: number of images it must hold.
 
     Returns:
         The entry, or `None` when there is none or it is damaged.

@@ -57,9 +57,9 @@ class Check:
         counts: examples of each class in each split, in the order of `classes`; where numbers are
             predicted, of all examples in each split.
         numbers: the spread of the numbers to predict; `None` where classes are predicted.
-        texts: lengths and scripts of texts; `None` where inputs are pictures.
-        sizes: height, width and number of pictures, commonest first; nothing for texts.
-        modes: kind of picture as stored and number, commonest first; nothing for texts.
+        texts: lengths and scripts of texts; `None` where inputs are images.
+        sizes: height, width and number of images, commonest first; nothing for texts.
+        modes: kind of image as stored and number, commonest first; nothing for texts.
         training_size: height, width and channels at which all are trained; nothing for texts.
         skipped: examples left out.
         copies: sources of each set of exact copies.
@@ -103,8 +103,8 @@ class Check:
 
     @property
     def noun(self) -> str:
-        """What one example is: `picture` or `text`."""
-        return "picture" if self.texts is None else "text"
+        """What one example is: `image` or `text`."""
+        return "image" if self.texts is None else "text"
 
     def metrics(self) -> dict[str, int]:
         """The counts that `metrics.json` has under `data`.
@@ -155,7 +155,7 @@ class Check:
         if self.texts is not None:
             return {"texts": self.texts.to_json()}
         return {
-            "sizes": [dict(zip(("height", "width", "pictures"), size, strict=True)) for size in self.sizes],
+            "sizes": [dict(zip(("height", "width", "images"), size, strict=True)) for size in self.sizes],
             "modes": dict(self.modes),
             "training_size": dict(zip(("height", "width", "channels"), self.training_size, strict=True)),
         }
@@ -204,14 +204,14 @@ class Check:
 
 
 def _inputs_said(check: Check) -> list[str]:
-    """What the pictures or texts are, and which of them are left out."""
+    """What the images or texts are, and which of them are left out."""
     total = sum(sum(counts) for counts in check.counts.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
     classes = f" in {count_of(present, 'class')}"
     of_what = classes if check.numbers is None else ", each with a number to predict,"
     form = _FORMS.get(check.form, check.form)
     said = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]
-    said += _pictures_said(check) if check.texts is None else check.texts.sentences()
+    said += _images_said(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
         named = [f"{each.source} ({each.reason})" for each in check.skipped]
         said.append(
@@ -220,8 +220,8 @@ def _inputs_said(check: Check) -> list[str]:
     return said
 
 
-def _pictures_said(check: Check) -> list[str]:
-    """What the pictures are, and what is done to them."""
+def _images_said(check: Check) -> list[str]:
+    """What the images are, and what is done to them."""
     assert check.training_size
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"

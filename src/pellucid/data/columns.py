@@ -1,9 +1,9 @@
-"""Which columns of a table hold the pictures or texts, the labels, the splits and the groups.
+"""Which columns of a table hold the images or texts, the labels, the splits and the groups.
 
 The rule for the inputs:
 
 1. What the user asked for stands: `--input-column`, and `--task image` or `--task text`.
-2. A column whose values end like pictures, or name files that are no texts, holds pictures.
+2. A column whose values end like images, or name files that are no texts, holds images.
 3. Otherwise a column of a usual name for texts holds the texts; failing that, the one whose values
    are longest by far; numbers, the usual names of labels, and columns of few different values aside.
 
@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.data.file_kinds import TEXT_SUFFIX, ends_like_picture
+from pellucid.data.file_kinds import TEXT_SUFFIX, ends_like_image
 from pellucid.data.headers import (
     GROUP_NAME,
     LABEL_NAMES,
     LESSER_TEXT_NAMES,
-    PICTURE_NAMES,
+    IMAGE_NAMES,
     SPLIT_NAME,
     TEXT_NAMES,
 )
@@ -30,7 +30,7 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
-PICTURES, TEXTS, TEXT_FILES = "pictures", "texts", "text files"
+IMAGES, TEXTS, TEXT_FILES = "images", "texts", "text files"
 """What a column of inputs holds; both paths and texts are text themselves."""
 
 _LOOKED_AT = 20
@@ -43,8 +43,8 @@ class Columns:
     """The columns that are read.
 
     Attributes:
-        holds: what the inputs are: `PICTURES`, `TEXTS` or `TEXT_FILES`.
-        input: column of the pictures or texts.
+        holds: what the inputs are: `IMAGES`, `TEXTS` or `TEXT_FILES`.
+        input: column of the images or texts.
         label: column of the labels.
         split: column of the splits, if any.
         group: column of the groups, if any.
@@ -110,13 +110,13 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
     """
     asked = _named_column(table, settings.input_column, "--input-column", "")
     if settings.task == "image":
-        return PICTURES, asked or _require_picture_column(table, folder)
+        return IMAGES, asked or _require_image_column(table, folder)
     if asked is None and settings.task == "auto":
-        pictures = _picture_column(table, folder)
-        if pictures is not None:
-            return PICTURES, pictures
-    if asked is not None and settings.task == "auto" and _names_pictures(table, asked, folder):
-        return PICTURES, asked
+        images = _image_column(table, folder)
+        if images is not None:
+            return IMAGES, images
+    if asked is not None and settings.task == "auto" and _names_images(table, asked, folder):
+        return IMAGES, asked
     name = asked or _text_column(table, settings)
     return (TEXT_FILES if _share(table, name, _ends_like_text) > 0.5 else TEXTS), name
 
@@ -137,53 +137,53 @@ def _listed(table: Table) -> str:
     return ", ".join(map(quoted, table.names))
 
 
-def _require_picture_column(table: Table, folder: Path) -> str:
-    """The column of picture paths.
+def _require_image_column(table: Table, folder: Path) -> str:
+    """The column of image paths.
 
     Raises DataError: there is none.
     """
-    fitting = _fitting_picture_columns(table, folder)
-    named = [name for name in table.names if name.lower() in PICTURE_NAMES]
+    fitting = _fitting_image_columns(table, folder)
+    named = [name for name in table.names if name.lower() in IMAGE_NAMES]
     if not fitting and not named:
         raise DataError(
-            f"{table.place}: no column holds paths of pictures; columns are {_listed(table)}; "
+            f"{table.place}: no column holds paths of images; columns are {_listed(table)}; "
             "name one with --input-column"
         )
     return (fitting or named)[0]
 
 
-def _picture_column(table: Table, folder: Path) -> str | None:
-    """The column of picture paths, if there is one: by its values, or by a name that no text has."""
-    fitting = _fitting_picture_columns(table, folder)
+def _image_column(table: Table, folder: Path) -> str | None:
+    """The column of image paths, if there is one: by its values, or by a name that no text has."""
+    fitting = _fitting_image_columns(table, folder)
     if fitting:
         return fitting[0]
     if any(name.lower() in TEXT_NAMES for name in table.names):
         return None
-    named = [name for name in table.names if name.lower() in PICTURE_NAMES]
-    return next((name for name in named if _names_pictures(table, name, folder)), None)
+    named = [name for name in table.names if name.lower() in IMAGE_NAMES]
+    return next((name for name in named if _names_images(table, name, folder)), None)
 
 
-def _names_pictures(table: Table, name: str, folder: Path) -> bool:
-    """Whether a column holds pictures by its values, or paths of any other kind by its name and values."""
-    if _holds_pictures(table.head.columns[name], folder):
+def _names_images(table: Table, name: str, folder: Path) -> bool:
+    """Whether a column holds images by its values, or paths of any other kind by its name and values."""
+    if _holds_images(table.head.columns[name], folder):
         return True
-    is_named_so = name.lower() in PICTURE_NAMES and name.lower() not in TEXT_NAMES
+    is_named_so = name.lower() in IMAGE_NAMES and name.lower() not in TEXT_NAMES
     return (
         is_named_so and _share(table, name, _ends_like_text) <= 0.5 and _share(table, name, _has_space) < 0.5
     )
 
 
-def _fitting_picture_columns(table: Table, folder: Path) -> list[str]:
-    """Columns whose values look like paths of pictures, usual names first."""
-    fitting = [name for name, values in table.head.columns.items() if _holds_pictures(values, folder)]
-    return sorted(fitting, key=lambda name: name.lower() not in PICTURE_NAMES)
+def _fitting_image_columns(table: Table, folder: Path) -> list[str]:
+    """Columns whose values look like paths of images, usual names first."""
+    fitting = [name for name, values in table.head.columns.items() if _holds_images(values, folder)]
+    return sorted(fitting, key=lambda name: name.lower() not in IMAGE_NAMES)
 
 
-def _holds_pictures(values: Sequence[object], folder: Path) -> bool:
-    """Whether most of the first values end like pictures or are files, text files aside."""
+def _holds_images(values: Sequence[object], folder: Path) -> bool:
+    """Whether most of the first values end like images or are files, text files aside."""
     first = values[:_LOOKED_AT]
     fitting = sum(
-        isinstance(value, str) and (ends_like_picture(value) or _is_file(folder, value)) for value in first
+        isinstance(value, str) and (ends_like_image(value) or _is_file(folder, value)) for value in first
     )
     return 2 * fitting > len(first)
 
@@ -227,7 +227,7 @@ def _text_column(table: Table, settings: Settings) -> str:
         return table.names[0]
     left = sorted((name for name in lengths if lengths[name]), key=lambda name: -lengths[name])
     if not left:
-        what = "paths of pictures or texts" if settings.task == "auto" else "texts"
+        what = "paths of images or texts" if settings.task == "auto" else "texts"
         raise DataError(
             f"{table.place}: no column holds {what}; columns are {_listed(table)}; "
             "name one with --input-column"

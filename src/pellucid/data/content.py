@@ -1,4 +1,4 @@
-"""What stands behind a listing: pictures decoded or texts as they are, with all that tells copies apart."""
+"""What stands behind a listing: images decoded or texts as they are, with all that tells copies apart."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ from jaxtyping import Int64, UInt8
 from pellucid.data import duplicates, text_copies
 from pellucid.data.cache import cache_folder, decode_all
 from pellucid.data.duplicates import NearCopies, near_copies
-from pellucid.data.listing import Listing, Pictures, Problem
+from pellucid.data.listing import Listing, Images, Problem
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.data.texts import Texts
@@ -27,17 +27,17 @@ class Content:
     """The examples themselves.
 
     Attributes:
-        inputs: pictures, uint8 (n, height, width, channels), or texts.
+        inputs: images, uint8 (n, height, width, channels), or texts.
         digests: uint8 (n, 16); equal rows are exact copies.
         problems: examples that cannot be used.
-        pictures: what decoding learned; `None` for texts.
-        preprocessing: how pictures were fitted; `None` for texts.
+        images: what decoding learned; `None` for texts.
+        preprocessing: how images were fitted; `None` for texts.
     """
 
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
     digests: UInt8[np.ndarray, "n 16"]
     problems: tuple[Problem, ...]
-    pictures: Pictures | None = None
+    images: Images | None = None
     preprocessing: Preprocessing | None = None
 
 
@@ -47,24 +47,24 @@ def content_of(
     progress: Callable[[int, int], None] | None,
     fixed: Preprocessing | None = None,
 ) -> Content:
-    """Decode pictures, or take texts as they are.
+    """Decode images, or take texts as they are.
 
     Args:
         listing: what was read.
         settings: image size and number of threads.
-        progress: told the pictures decoded and the pictures in all.
-        fixed: how pictures are fitted; by default a rule decides.
+        progress: told the images decoded and the images in all.
+        fixed: how images are fitted; by default a rule decides.
 
     Returns:
         The content.
 
     Raises:
-        DataError: pictures that came as an array have no form that can be used.
+        DataError: images that came as an array have no form that can be used.
     """
     if listing.texts is not None:
         return Content(listing.texts, text_digests(listing.texts), listing.problems)
-    pictures, preprocessing = decode_all(listing, settings, progress=progress, fixed=fixed)
-    return Content(pictures.pixels, pictures.digests, pictures.problems, pictures, preprocessing)
+    images, preprocessing = decode_all(listing, settings, progress=progress, fixed=fixed)
+    return Content(images.pixels, images.digests, images.problems, images, preprocessing)
 
 
 def near_copies_of(
@@ -106,7 +106,7 @@ def near_copies_of(
 
 
 def _searched(content: Content, positions: Int64[np.ndarray, " positions"]) -> NearCopies:
-    if content.pictures is None:
+    if content.images is None:
         assert isinstance(content.inputs, Texts)
         return near_texts(content.inputs, positions)
-    return near_copies(content.pictures.pixels, content.pictures.perceptual_hashes, positions)
+    return near_copies(content.images.pixels, content.images.perceptual_hashes, positions)

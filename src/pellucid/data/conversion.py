@@ -8,7 +8,7 @@ from pellucid.errors import DataError
 
 
 def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
-    """Pixels of an upright, loaded picture.
+    """Pixels of an upright, loaded image.
 
     Args:
         image: of any mode.
@@ -35,7 +35,7 @@ def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
 
 
 def _over_white(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
-    """Lay a transparent picture over white, as paper would show it."""
+    """Lay a transparent image over white, as paper would show it."""
     transparent = image.convert("RGBA")
     paper = Image.new("RGB", image.size, "white")
     paper.paste(transparent, mask=transparent.getchannel("A"))

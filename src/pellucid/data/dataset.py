@@ -19,10 +19,10 @@ from pellucid.data.texts import Texts
 
 @dataclass(frozen=True)
 class Dataset:
-    """Checked and split pictures or texts.
+    """Checked and split images or texts.
 
     Attributes:
-        inputs: pictures, uint8 (n, height, width, channels), usually memory-mapped and read-only; or
+        inputs: images, uint8 (n, height, width, channels), usually memory-mapped and read-only; or
             texts.
         labels: class of each example as a position in `classes`, 0 for an example that is skipped,
             which stands in no split; or the number to predict.
@@ -32,7 +32,7 @@ class Dataset:
         test: the same for the test.
         leaked: those test examples whose exact content also stands in train or validation.
         sources: where each example stands: a path, or `file:row`.
-        preprocessing: how the pictures were fitted, for the model to keep; `None` for texts, which every
+        preprocessing: how the images were fitted, for the model to keep; `None` for texts, which every
             model prepares in its own way.
         fingerprint: digest of contents, labels, splits and preprocessing; it differs when anything
             that decides the result of training has changed.
@@ -59,13 +59,13 @@ class Dataset:
 
     @property
     def is_texts(self) -> bool:
-        """Whether inputs are texts and not pictures."""
+        """Whether inputs are texts and not images."""
         return isinstance(self.inputs, Texts)
 
     @property
     def noun(self) -> str:
-        """What one example is: `picture` or `text`."""
-        return "text" if self.is_texts else "picture"
+        """What one example is: `image` or `text`."""
+        return "text" if self.is_texts else "image"
 
     def label_text(self, position: int) -> str:
         """The label of an example as people read it.

@@ -1,13 +1,13 @@
-"""From a picture file to 8-bit pixels: upright, over white, scaled and never clipped.
+"""From an image file to 8-bit pixels: upright, over white, scaled and never clipped.
 
-What becomes of each kind of picture:
+What becomes of each kind of image:
 
 - alpha (RGBA, grey with alpha, palette or grey with a transparent colour): laid over white;
 - palette, CMYK, YCbCr, HSV: turned into RGB; 1-bit: black 0, white 255;
 - 16-bit and integer grey: 0..65535 becomes 0..255; values outside that range are stretched from
-  the smallest to the largest of the picture;
+  the smallest to the largest of the image;
 - float grey: 0..1 becomes 0..255, 0..255 stays, anything else is stretched likewise;
-- EXIF orientation: applied, so that the picture stands upright;
+- EXIF orientation: applied, so that the image stands upright;
 - several frames or pages: the first, with a warning that says how many there are.
 
 Only the formats in `FORMATS` are tried. The number of pixels is checked in the header, before any
@@ -37,7 +37,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000
 """Pillow's names of the formats that are read."""
 
 PIXEL_LIMIT = 100_000_000
-"""Pictures with more pixels are refused from their header."""
+"""Images with more pixels are refused from their header."""
 
 DRAFT_FROM = 1_000_000
 """JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size;
@@ -45,7 +45,7 @@ with smaller ones next to nothing is saved."""
 
 DRAFT_MARGIN = 2
 """What is decoded at a fraction of its size is still this many times as large as it will be fitted:
-with less, `fit_picture` would have too little to average over."""
+with less, `fit_image` would have too little to average over."""
 
 _START_BYTES = 1024
 
@@ -60,7 +60,7 @@ _MODE_NAMES = {
 GREY_MODES = frozenset(
     {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
 )
-"""Kinds of pictures that have one channel once they are decoded."""
+"""Kinds of images that have one channel once they are decoded."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -76,11 +76,11 @@ _ORIENTATION_TAG = 0x0112
 
 
 class Decoded(NamedTuple):
-    """A picture at its own size.
+    """An image at its own size.
 
     Attributes:
         pixels: (height, width, 1 or 3), upright.
-        mode: kind of picture as it was stored, such as `grey`, `colour` or `16-bit grey`.
+        mode: kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`.
         warning: what the user should know, such as the number of frames left out.
         size: own height and width; `pixels` of a large JPEG may be smaller.
     """
@@ -91,8 +91,8 @@ class Decoded(NamedTuple):
     size: tuple[int, int]
 
 
-def decode_picture(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
-    """Decode one picture.
+def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
+    """Decode one image.
 
     Args:
         source: file or its content.
@@ -100,7 +100,7 @@ def decode_picture(source: Path | bytes, size: tuple[int, int] | None = None) ->
             their size.
 
     Returns:
-        The picture.
+        The image.
 
     Raises:
         DataError: the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
@@ -111,23 +111,23 @@ def decode_picture(source: Path | bytes, size: tuple[int, int] | None = None) ->
 
 
 def read_header(source: Path | bytes) -> tuple[int, int, str]:
-    """Size and kind of a picture, without decoding its pixels.
+    """Size and kind of an image, without decoding its pixels.
 
     Args:
         source: file or its content.
 
     Returns:
-        Height and width of the upright picture, and its kind as in `Decoded.mode`.
+        Height and width of the upright image, and its kind as in `Decoded.mode`.
 
     Raises:
-        DataError: as for `decode_picture`.
+        DataError: as for `decode_image`.
     """
     with quiet_pillow():
         return header_of(source)
 
 
 def read_content(source: Path | bytes) -> bytes:
-    """The bytes of a picture.
+    """The bytes of an image.
 
     Args:
         source: file, or bytes that are handed back as they are.
@@ -146,7 +146,7 @@ def read_content(source: Path | bytes) -> bytes:
 
 
 def header_of(source: Path | bytes) -> tuple[int, int, str]:
-    """As `read_header`, for many pictures inside one `quiet_pillow()`.
+    """As `read_header`, for many images inside one `quiet_pillow()`.
 
     Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
 
@@ -157,7 +157,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
         Height, width and kind.
 
     Raises:
-        DataError: as for `decode_picture`.
+        DataError: as for `decode_image`.
     """
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
@@ -168,17 +168,17 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
 
 
 def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded:
-    """As `decode_picture`, for many pictures inside one `quiet_pillow()`.
+    """As `decode_image`, for many images inside one `quiet_pillow()`.
 
     Args:
-        content: bytes of a picture.
-        size: as for `decode_picture`.
+        content: bytes of an image.
+        size: as for `decode_image`.
 
     Returns:
-        The picture.
+        The image.
 
     Raises:
-        DataError: as for `decode_picture`.
+        DataError: as for `decode_image`.
     """
     with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
         mode = _mode_name(image)
@@ -226,7 +226,7 @@ def _readable() -> Iterator[None]:
 
 
 def _header(file: io.BufferedReader | io.BytesIO) -> tuple[int, int, str]:
-    """Height, width and kind of the picture in an open file."""
+    """Height, width and kind of the image in an open file."""
     with _readable():
         start = _not_empty(file.read(_START_BYTES))
         file.seek(0)
@@ -259,7 +259,7 @@ _FORMAT_OF_START = {b"\xff\xd8": ("JPEG",), b"\x89P": ("PNG",)}
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Height and width as they will be once the picture stands upright."""
+    """Height and width as they will be once the image stands upright."""
     width, height = image.size
     return (width, height) if _orientation(image) in _TURNS_ON_THE_SIDE else (height, width)
 
@@ -269,7 +269,7 @@ def _mode_name(image: Image.Image) -> str:
 
 
 def _frames_warning(image: Image.Image) -> str | None:
-    """A sentence when the file holds more than the one picture that is used."""
+    """A sentence when the file holds more than the one image that is used."""
     if image.format in ("JPEG", "MPO", "BMP"):
         return None
     frames = getattr(image, "n_frames", 1)
@@ -305,7 +305,7 @@ def _plain_reasons(content: bytes) -> Iterator[None]:
         raise DataError(what_it_is(content)) from error
     except Image.DecompressionBombError as error:
         match = re.search(r"\((\d+) pixels\)", str(error))
-        found = f"{int(match[1]):,}" if match else "the picture's number of"
+        found = f"{int(match[1]):,}" if match else "the image's number of"
         raise DataError(f"{found} pixels is over the limit of {PIXEL_LIMIT:,} pixels") from error
     except MemoryError as error:
         raise DataError("too large for this machine's memory") from error

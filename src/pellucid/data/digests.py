@@ -1,4 +1,4 @@
-"""Two fingerprints of a picture: one for exact copies, one for copies that were changed a little."""
+"""Two fingerprints of an image: one for exact copies, one for copies that were changed a little."""
 
 import functools
 import hashlib
@@ -13,14 +13,14 @@ _HASH_ROWS, _HASH_COLUMNS = 8, 9
 _GREY_WEIGHTS = np.array([299.0, 587.0, 114.0])  # ITU-R 601, in thousandths
 
 
-def picture_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
-    """Fingerprint of a decoded picture at its own size; equal for exact copies only.
+def image_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
+    """Fingerprint of a decoded image at its own size; equal for exact copies only.
 
-    A colour picture whose three channels are equal counts as grey, so that a grey picture saved as
+    A colour image whose three channels are equal counts as grey, so that a grey image saved as
     colour is still found.
 
     Args:
-        pixels: the picture.
+        pixels: the image.
 
     Returns:
         16 bytes: BLAKE2b over shape and pixels.
@@ -33,39 +33,39 @@ def picture_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
 
 
 def array_digests(pixels: Shaped[np.ndarray, "n height width channels"]) -> UInt8[np.ndarray, "n 16"]:
-    """Fingerprints of pictures that came as an array.
+    """Fingerprints of images that came as an array.
 
-    8-bit pictures get the same fingerprint as files of the same content; others are compared by
+    8-bit images get the same fingerprint as files of the same content; others are compared by
     their own values, not by what is left of them after scaling.
 
     Args:
-        pixels: the pictures.
+        pixels: the images.
 
     Returns:
         One row of 16 bytes for each.
     """
-    make = picture_digest if pixels.dtype == np.uint8 else _digest
-    joined = b"".join(make(picture) for picture in pixels)
+    make = image_digest if pixels.dtype == np.uint8 else _digest
+    joined = b"".join(make(image) for image in pixels)
     return np.frombuffer(joined, np.uint8).reshape(len(pixels), DIGEST_BYTES)
 
 
-def _digest(picture: Shaped[np.ndarray, "height width channels"]) -> bytes:
-    digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=DIGEST_BYTES)
-    digest.update(np.ascontiguousarray(picture).data)
+def _digest(image: Shaped[np.ndarray, "height width channels"]) -> bytes:
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=DIGEST_BYTES)
+    digest.update(np.ascontiguousarray(image).data)
     return digest.digest()
 
 
 def difference_hashes(pixels: UInt8[np.ndarray, "n height width channels"]) -> UInt64[np.ndarray, " n"]:
     """Perceptual hash: whether brightness falls from each ninth of a row to the next, in eight rows.
 
-    The picture is averaged over 8 x 9 areas with whole-number weights, so that equal areas compare
+    The image is averaged over 8 x 9 areas with whole-number weights, so that equal areas compare
     as equal on every machine and flat regions always give the same bits.
 
     Args:
-        pixels: pictures of one size.
+        pixels: images of one size.
 
     Returns:
-        64 bits for each; few differing bits make two pictures candidates for near duplicates.
+        64 bits for each; few differing bits make two images candidates for near duplicates.
     """
     down = _area_weights(pixels.shape[1], _HASH_ROWS)
     across = _area_weights(pixels.shape[2], _HASH_COLUMNS)

@@ -1,10 +1,10 @@
-"""Which pictures are the same, exactly or nearly.
+"""Which images are the same, exactly or nearly.
 
-Exact copies have equal digests of their decoded content. Near copies are the same picture saved
+Exact copies have equal digests of their decoded content. Near copies are the same image saved
 again, resized, or made a little brighter or darker. They are found in three steps, each passing on
 few to the next:
 
-1. Every picture shrinks to 8 x 8 block means in grey. Two pictures go on when these correlate by at
+1. Every image shrinks to 8 x 8 block means in grey. Two images go on when these correlate by at
    least 0.985, which a search along the first principal component finds without comparing all with
    all, when at most 16 of 64 bits of their difference hashes differ, and when at most 5 % of the
    block means (brightness set aside) differ by more than 12 of 255 levels.
@@ -16,8 +16,8 @@ few to the next:
 The numbers are measured, by `benchmarks/near_duplicates.py`: on Fashion-MNIST the hash alone calls
 millions of pairs of innocent garments copies, the three steps fewer than a hundred.
 
-Not found: shifted, cropped, turned or mirrored copies; pictures of one brightness all over, which
-have nothing to compare; pictures with a side below 8 pixels.
+Not found: shifted, cropped, turned or mirrored copies; images of one brightness all over, which
+have nothing to compare; images with a side below 8 pixels.
 """
 
 from typing import NamedTuple
@@ -46,7 +46,7 @@ _BITS_SET = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 class NearCopies(NamedTuple):
-    """Pairs of pictures that are nearly the same.
+    """Pairs of images that are nearly the same.
 
     Attributes:
         pairs: positions, the earlier one first, sorted.
@@ -60,14 +60,14 @@ class NearCopies(NamedTuple):
 def first_with_content(
     digests: UInt8[np.ndarray, "n bytes"], usable: Bool[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
-    """For each picture the first one that has exactly the same content.
+    """For each image the first one that has exactly the same content.
 
     Args:
-        digests: hash of each decoded picture.
-        usable: false where a picture could not be decoded; it is a copy of nothing.
+        digests: hash of each decoded image.
+        usable: false where an image could not be decoded; it is a copy of nothing.
 
     Returns:
-        Positions; a picture that repeats nothing before it has its own.
+        Positions; an image that repeats nothing before it has its own.
     """
     first = np.arange(len(digests), dtype=np.int64)
     positions = np.flatnonzero(usable)
@@ -94,12 +94,12 @@ def near_copies(
     hashes: UInt64[np.ndarray, " n"],
     positions: Int64[np.ndarray, " m"],
 ) -> NearCopies:
-    """Find pictures that are nearly the same, by the steps at the top of this file.
+    """Find images that are nearly the same, by the steps at the top of this file.
 
     Args:
-        pixels: the pictures at training size.
+        pixels: the images at training size.
         hashes: difference hash of each.
-        positions: ascending; the pictures to compare, one of each exact content.
+        positions: ascending; the images to compare, one of each exact content.
 
     Returns:
         The confirmed pairs.
@@ -118,7 +118,7 @@ def near_copies(
 def _block_means(
     pixels: UInt8[np.ndarray, "n height width channels"], positions: Int64[np.ndarray, " m"]
 ) -> Float32[np.ndarray, "m 64"]:
-    """Grey means of 8 x 8 blocks; large pictures are sampled, at least 32 pixels a side."""
+    """Grey means of 8 x 8 blocks; large images are sampled, at least 32 pixels a side."""
     steps = [max(1, side // 32) for side in pixels.shape[1:3]]
     sampled = pixels[:, :: steps[0], :: steps[1]]
     down, across = (_averaging(side) for side in sampled.shape[1:3])
@@ -213,10 +213,10 @@ def nearly_equal(
     first: UInt8[np.ndarray, "pairs height width channels"],
     second: UInt8[np.ndarray, "pairs height width channels"],
 ) -> Bool[np.ndarray, " pairs"]:
-    """Steps 2 and 3: compare pictures pixel by pixel.
+    """Steps 2 and 3: compare images pixel by pixel.
 
     Args:
-        first: one picture of each pair.
+        first: one image of each pair.
         second: the other.
 
     Returns:
@@ -238,9 +238,9 @@ def nearly_equal(
     return confirmed
 
 
-def _smoothed(pictures: UInt8[np.ndarray, "m height width channels"]) -> Float32[np.ndarray, "m values"]:
-    """Smooth by the 3 x 3 binomial, without the outermost pixels; one row per picture."""
-    values: np.ndarray = pictures.astype(np.float32)
+def _smoothed(images: UInt8[np.ndarray, "m height width channels"]) -> Float32[np.ndarray, "m values"]:
+    """Smooth by the 3 x 3 binomial, without the outermost pixels; one row per image."""
+    values: np.ndarray = images.astype(np.float32)
     for _ in range(2):
         values = (values[:, 1:] + values[:, :-1]) / 2
         values = (values[:, :, 1:] + values[:, :, :-1]) / 2

@@ -12,7 +12,7 @@ from pellucid.data.content import Content
 from pellucid.data.dataset import Dataset
 from pellucid.data.duplicates import NearCopies
 from pellucid.data.known import NOTHING, Known
-from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Pictures
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Images
 from pellucid.data.number_findings import number_findings
 from pellucid.data.text_findings import text_findings
 from pellucid.data.wording import count_of, quoted, some
@@ -58,7 +58,7 @@ def examine(
     sets = _copy_sets(copies.first, used)
     split_of = _split_codes(dataset)
     pairs = copies.near.pairs.tolist()
-    pictures, preprocessing = content.pictures, content.preprocessing
+    images, preprocessing = content.images, content.preprocessing
     return Check(
         place=listing.place,
         form=listing.form,
@@ -66,8 +66,8 @@ def examine(
         counts=counts,
         numbers=number_findings(dataset) if dataset.is_numbers else None,
         texts=None if listing.texts is None else text_findings(listing, used),
-        sizes=() if pictures is None else _sizes(pictures.original_sizes[used]),
-        modes=() if pictures is None else _modes(pictures, used),
+        sizes=() if images is None else _sizes(images.original_sizes[used]),
+        modes=() if images is None else _modes(images, used),
         training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
         skipped=_skipped(listing, content),
         copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
@@ -83,7 +83,7 @@ def examine(
         balanced=_is_balanced(dataset, imbalance, class_weight),
         warnings=(
             *listing.warnings,
-            *(() if pictures is None else pictures.warnings),
+            *(() if images is None else images.warnings),
             *_warnings(listing, dataset, counts, known),
         ),
         first=copies.first,
@@ -124,7 +124,7 @@ def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
 
 
 def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -> bool:
-    """Whether class weights make up for imbalance; by rule they do for pictures alone."""
+    """Whether class weights make up for imbalance; by rule they do for images alone."""
     if dataset.is_numbers or class_weight is not None:
         return not dataset.is_numbers and class_weight == "balanced"
     return not dataset.is_texts and imbalance > BALANCE_ABOVE
@@ -138,9 +138,9 @@ def _split_codes(dataset: Dataset) -> list[int]:
     return codes.tolist()
 
 
-def _modes(pictures: Pictures, used: Int64[np.ndarray, " used"]) -> tuple[tuple[str, int], ...]:
-    """Kinds of pictures as stored and their numbers, commonest first."""
-    return tuple(Counter(pictures.modes[index] for index in used.tolist()).most_common())
+def _modes(images: Images, used: Int64[np.ndarray, " used"]) -> tuple[tuple[str, int], ...]:
+    """Kinds of images as stored and their numbers, commonest first."""
+    return tuple(Counter(images.modes[index] for index in used.tolist()).most_common())
 
 
 def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:

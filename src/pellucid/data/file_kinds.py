@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, and which are texts.
+"""Which files of a folder are images, and which are texts.
 
 Hidden files and the litter of operating systems are passed over in silence.
 """
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.data.signatures import is_picture_start
+from pellucid.data.signatures import is_image_start
 from pellucid.errors import DataError
 
-_PICTURE_SUFFIXES = frozenset(
+_IMAGE_SUFFIXES = frozenset(
     (
         ".apng .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm "
         ".tif .tiff .webp"
@@ -29,8 +29,8 @@ class FileKind:
     """The files that are looked for.
 
     Attributes:
-        noun: what one holds, `picture` or `text`.
-        what: one of them, as in `no picture in class folder`.
+        noun: what one holds, `image` or `text`.
+        what: one of them, as in `no image in class folder`.
         no_such: why others are left out.
         is_one: whether a file is one of them.
     """
@@ -41,28 +41,28 @@ class FileKind:
     is_one: Callable[[os.DirEntry[str]], bool]
 
 
-def ends_like_picture(name: str) -> bool:
-    """Whether a file is taken for a picture without looking into it.
+def ends_like_image(name: str) -> bool:
+    """Whether a file is taken for an image without looking into it.
 
     Args:
         name: with or without the folder.
 
     Returns:
-        True where it ends in one of the usual endings of pictures.
+        True where it ends in one of the usual endings of images.
     """
-    return os.path.splitext(name)[1].lower() in _PICTURE_SUFFIXES
+    return os.path.splitext(name)[1].lower() in _IMAGE_SUFFIXES
 
 
-def _is_picture(entry: os.DirEntry[str]) -> bool:
+def _is_image(entry: os.DirEntry[str]) -> bool:
     """Whether a file is to be decoded; a link that leads nowhere is, so that it is reported."""
-    has_ending = ends_like_picture(entry.name)
+    has_ending = ends_like_image(entry.name)
     if not entry.is_file():
         return has_ending and not os.path.exists(entry.path)
     if has_ending:
         return True
     try:
         with open(entry.path, "rb") as file:
-            return is_picture_start(file.read(16))
+            return is_image_start(file.read(16))
     except OSError:
         return False
 
@@ -73,7 +73,7 @@ def _is_text(entry: os.DirEntry[str]) -> bool:
     return has_ending and (entry.is_file() or not os.path.exists(entry.path))
 
 
-PICTURE_KIND = FileKind("picture", "picture", "being no pictures by their names", _is_picture)
+IMAGE_KIND = FileKind("image", "image", "being no images by their names", _is_image)
 TEXT_KIND = FileKind("text", f"{TEXT_SUFFIX} file", f"not ending in {TEXT_SUFFIX}", _is_text)
 
 

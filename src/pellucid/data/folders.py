@@ -1,4 +1,4 @@
-"""Class folders, and split folders that hold class folders, of pictures or of texts.
+"""Class folders, and split folders that hold class folders, of images or of texts.
 
 The order of examples is that of the code points of their paths, whatever the locale and the file
 system say. Files of another kind are left out with a warning that counts them.
@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from pellucid.data.file_kinds import (
-    PICTURE_KIND,
+    IMAGE_KIND,
     TEXT_SUFFIX,
     FileKind,
     entries_of,
@@ -25,7 +25,7 @@ _SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "
 
 
 def holds_texts(folder: Path) -> bool:
-    """Whether the class folders of a folder hold texts: `.txt` files, and no picture.
+    """Whether the class folders of a folder hold texts: `.txt` files, and no image.
 
     Args:
         folder: DATA.
@@ -35,8 +35,8 @@ def holds_texts(folder: Path) -> bool:
     """
     found_text = False
     for place in list(_sub_folders(folder).values()) or [folder]:
-        for path, is_picture in walk(place, PICTURE_KIND):
-            if is_picture:
+        for path, is_image in walk(place, IMAGE_KIND):
+            if is_image:
                 return False
             found_text = found_text or path.suffix.lower() == TEXT_SUFFIX
     return found_text
@@ -75,7 +75,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return found if len(found) > 1 or is_alone else {}
 
 
-def read_folder(folder: Path, place: str, kind: FileKind = PICTURE_KIND) -> Listing:
+def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listing:
     """List class folders, or split folders of class folders.
 
     Args:
@@ -87,7 +87,7 @@ def read_folder(folder: Path, place: str, kind: FileKind = PICTURE_KIND) -> List
         The listing, which names files.
 
     Raises:
-        DataError: no class folder, one without such files, or text files only where pictures are
+        DataError: no class folder, one without such files, or text files only where images are
             looked for.
     """
     splits = split_folders(folder)
@@ -161,7 +161,7 @@ _TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
 
 
 def are_texts(others: list[Path]) -> bool:
-    """Whether files that are no pictures are texts.
+    """Whether files that are no images are texts.
 
     Args:
         others: as `files_of` gives them.

@@ -34,7 +34,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
         seed: decides every draw.
 
     Returns:
-        One data set for each fold, over the same pictures: its test split is the fold to be judged,
+        One data set for each fold, over the same images: its test split is the fold to be judged,
         its train and validation splits are made from all the others.
 
     Raises:

@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.data.file_kinds import ends_like_picture
+from pellucid.data.file_kinds import ends_like_image
 from pellucid.data.targets import read_number
 from pellucid.data.wording import quoted
 
-PICTURE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "input", "img")
-"""Usual names of a column of picture paths."""
+IMAGE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "input", "img")
+"""Usual names of a column of image paths."""
 
 TEXT_NAMES = (
     "text", "texts", "review", "review_text", "message", "body", "content", "sentence", "comment", "tweet",
@@ -26,7 +26,7 @@ LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
 SPLIT_NAME, GROUP_NAME = "split", "group"
 """Columns that are used without being asked for."""
 
-_USUAL = frozenset((*PICTURE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
+_USUAL = frozenset((*IMAGE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
 _FEWEST_ROWS = 4
 
 
@@ -39,14 +39,14 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
         folder: where the table lies.
 
     Returns:
-        The reason, where a cell names a picture that is there; or, in a table without pictures and
+        The reason, where a cell names an image that is there; or, in a table without images and
         without any usual name, where a cell stands again below itself in a column of few values, or is a
         number as all below it are. `None` where the row may be a header.
     """
-    if any(_is_existing_picture(folder, cell) for cell in header):
-        return "names a picture"
+    if any(_is_existing_image(folder, cell) for cell in header):
+        return "names an image"
     is_named = any(name.lower() in _USUAL for name in header)
-    if is_named or len(rows) < _FEWEST_ROWS or any(map(ends_like_picture, (*rows[0], *rows[-1]))):
+    if is_named or len(rows) < _FEWEST_ROWS or any(map(ends_like_image, (*rows[0], *rows[-1]))):
         return None
     for cell, values in zip(header, zip(*rows, strict=True), strict=True):
         filled = [value.strip() for value in values if value.strip()]
@@ -75,5 +75,5 @@ def named(header: Sequence[str]) -> list[str]:
     return [name or f"column {number}" for number, name in enumerate(header, start=1)]
 
 
-def _is_existing_picture(folder: Path, cell: str) -> bool:
-    return ends_like_picture(cell) and os.path.isfile(folder / cell)
+def _is_existing_image(folder: Path, cell: str) -> bool:
+    return ends_like_image(cell) and os.path.isfile(folder / cell)

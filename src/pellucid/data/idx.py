@@ -72,7 +72,7 @@ def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = No
         require_equal(file.shape[0], len(names), "labels", str(file.path))
         if files and file.shape[1:] != files[0].shape[1:]:
             raise DataError(
-                f"{place}: pictures of {files[0].path.name} are {_words(files[0].shape[1:])}, "
+                f"{place}: images of {files[0].path.name} are {_words(files[0].shape[1:])}, "
                 f"those of {file.path.name} {_words(file.shape[1:])}; they must agree"
             )
         files.append(file)
@@ -80,7 +80,7 @@ def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = No
         prefix = f"{place}/{file.path.name}"
         rows += [(f"{prefix}:{row}", name, split) for row, name in enumerate(names, start=1)]
     if not rows:
-        raise DataError(f"{place}: the IDX files hold no pictures")
+        raise DataError(f"{place}: the IDX files hold no images")
     return Listing(
         place=place,
         form="idx",
@@ -153,7 +153,7 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
             f"{path}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
         )
     if 0 in shape[1:]:
-        raise DataError(f"{path}: the header claims pictures of {_words(shape[1:])} pixels")
+        raise DataError(f"{path}: the header claims images of {_words(shape[1:])} pixels")
     return _IdxFile(path, shape, length)
 
 

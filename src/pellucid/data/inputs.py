@@ -1,6 +1,6 @@
-"""From INPUT, as people give it to label new pictures, to pictures that fit a model.
+"""From INPUT, as people give it to label new images, to images that fit a model.
 
-Nothing here stops at one bad picture: what cannot be read carries its reason along.
+Nothing here stops at one bad image: what cannot be read carries its reason along.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pellucid.data.columns import choose_input
-from pellucid.data.file_kinds import PICTURE_KIND, files_of
+from pellucid.data.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.idx import is_idx_folder
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.quiet import quiet_pillow
@@ -32,12 +32,12 @@ _MOST_DECODERS = 4
 
 
 class Input(NamedTuple):
-    """One picture to label.
+    """One image to label.
 
     Attributes:
         name: the given path, joined with the relative path in a folder; `file:row` in a table.
-        source: the file, or the pixels where pictures came as an array.
-        error: why there is no picture to read; empty where one may be.
+        source: the file, or the pixels where images came as an array.
+        error: why there is no image to read; empty where one may be.
     """
 
     name: str
@@ -46,19 +46,19 @@ class Input(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """Every picture to label, in the order given.
+    """Every image to label, in the order given.
 
     Attributes:
-        pictures: the pictures.
+        images: the images.
         warnings: sentences for the user that refuse nothing.
     """
 
-    pictures: Sequence[Input]
+    images: Sequence[Input]
     warnings: tuple[str, ...]
 
 
 def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
-    """List the pictures that INPUT names; none is decoded.
+    """List the images that INPUT names; none is decoded.
 
     Args:
         places: files, folders (sub-folders included), tables, `.npz` files, IDX folders or
@@ -66,21 +66,21 @@ def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
         settings: column of the paths and encoding of tables.
 
     Returns:
-        The pictures, in order: places as given, files of a folder by name, rows as they stand.
+        The images, in order: places as given, files of a folder by name, rows as they stand.
 
     Raises:
-        DataError: a place does not exist, a folder holds no picture, or a table cannot be read.
+        DataError: a place does not exist, a folder holds no image, or a table cannot be read.
     """
     for place in places:
         if not place.startswith(PREFIX) and not os.path.lexists(place):
             raise DataError(f"{place}: no such file or folder")
-    pictures: list[Input] = []
+    images: list[Input] = []
     warnings: list[str] = []
     for place in places:
         found = _list_place(place, settings)
-        pictures += found.pictures
+        images += found.images
         warnings += found.warnings
-    return Inputs(pictures, tuple(warnings))
+    return Inputs(images, tuple(warnings))
 
 
 def _list_place(place: str, settings: Settings) -> Inputs:
@@ -106,36 +106,36 @@ def _from_arrays(place: str, settings: Settings) -> Inputs:
 
 
 def _from_folder(place: str, folder: Path) -> Inputs:
-    """List the pictures of a folder and its sub-folders.
+    """List the images of a folder and its sub-folders.
 
     Raises:
         DataError: there is none.
     """
-    pictures, others = files_of(folder, PICTURE_KIND)
-    if not pictures:
-        raise DataError(f"{place}: no picture in this folder; choose another INPUT")
-    names = [os.path.join(place, picture.relative_to(folder)) for picture in pictures]
-    warnings = (f"{place}: {len(others):,} files that are no pictures left out",) if others else ()
-    return Inputs([Input(name, picture) for name, picture in zip(names, pictures, strict=True)], warnings)
+    images, others = files_of(folder, IMAGE_KIND)
+    if not images:
+        raise DataError(f"{place}: no image in this folder; choose another INPUT")
+    names = [os.path.join(place, image.relative_to(folder)) for image in images]
+    warnings = (f"{place}: {len(others):,} files that are no images left out",) if others else ()
+    return Inputs([Input(name, image) for name, image in zip(names, images, strict=True)], warnings)
 
 
 def _from_table(place: str, path: Path, settings: Settings) -> Inputs:
-    """List the pictures that a table's rows name; labels are not needed."""
+    """List the images that a table's rows name; labels are not needed."""
     table = open_table(path, place, settings.encoding)
     _, column = choose_input(table, path.parent, dataclasses.replace(settings, task="image"))
     finder = PathFinder(path.parent)
-    pictures = [
+    images = [
         _from_row(f"{place}:{number}", value, finder)
         for block in table.read([column])
         for number, value in zip(block.numbers, block.columns[column], strict=True)
     ]
-    return Inputs(pictures, (*table.warnings, f"{place}: pictures from column {column!r}"))
+    return Inputs(images, (*table.warnings, f"{place}: images from column {column!r}"))
 
 
 def _from_row(name: str, value: object, finder: PathFinder) -> Input:
-    """The picture that a cell names."""
+    """The image that a cell names."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return Input(name, Path(), "no path of a picture in this row")
+        return Input(name, Path(), "no path of an image in this row")
     path, is_inside, exists = finder.find(value)
     if not is_inside:
         return Input(name, path, "the path leaves the table's folder; give an absolute path")
@@ -146,11 +146,11 @@ def blocks_of(inputs: Sequence[Input], preprocessing: Preprocessing) -> Iterator
     """Cut inputs into blocks that fit into memory, however many there are and however large they get.
 
     Args:
-        inputs: pictures, in order.
-        preprocessing: tells how large a fitted picture is.
+        inputs: images, in order.
+        preprocessing: tells how large a fitted image is.
 
     Yields:
-        At least one picture at a time.
+        At least one image at a time.
     """
     size = preprocessing.height * preprocessing.width * preprocessing.channels
     rows = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
@@ -159,7 +159,7 @@ def blocks_of(inputs: Sequence[Input], preprocessing: Preprocessing) -> Iterator
 
 
 def decoders() -> ThreadPoolExecutor:
-    """Threads that decode pictures side by side.
+    """Threads that decode images side by side.
 
     Returns:
         An executor to close when done.
@@ -168,12 +168,12 @@ def decoders() -> ThreadPoolExecutor:
 
 
 class Fitted(NamedTuple):
-    """Pictures ready for a model, and what became of each.
+    """Images ready for a model, and what became of each.
 
     Attributes:
-        pixels: the pictures that could be read.
-        errors: a reason for each that was given; empty where the picture could be read.
-        warnings: sentences about pictures of which something was left out, such as frames.
+        pixels: the images that could be read.
+        errors: a reason for each that was given; empty where the image could be read.
+        warnings: sentences about images of which something was left out, such as frames.
     """
 
     pixels: UInt8[np.ndarray, "readable height width channels"]
@@ -182,10 +182,10 @@ class Fitted(NamedTuple):
 
 
 def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
-    """Decode and fit pictures as the model was trained.
+    """Decode and fit images as the model was trained.
 
     Args:
-        inputs: pictures, few enough for memory.
+        inputs: images, few enough for memory.
         preprocessing: of the model.
         executor: runs the decoders.
 
@@ -193,13 +193,13 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
         Pixels, errors and warnings.
     """
 
-    def fit(picture: Input) -> tuple[np.ndarray | str, str | None]:
-        if picture.error:
-            return picture.error, None
+    def fit(image: Input) -> tuple[np.ndarray | str, str | None]:
+        if image.error:
+            return image.error, None
         try:
-            if isinstance(picture.source, Path):
-                return preprocessing.picture_and_warning(picture.source)
-            return preprocessing.arrays(picture.source[None])[0], None
+            if isinstance(image.source, Path):
+                return preprocessing.image_and_warning(image.source)
+            return preprocessing.arrays(image.source[None])[0], None
         except DataError as error:
             return str(error), None
 
@@ -211,8 +211,8 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
         pixels=np.stack(readable) if readable else np.zeros((0, *shape), np.uint8),
         errors=[result if isinstance(result, str) else "" for result, _ in results],
         warnings=[
-            f"{visible(picture.name)}: {warning}"
-            for picture, (_, warning) in zip(inputs, results, strict=True)
+            f"{visible(image.name)}: {warning}"
+            for image, (_, warning) in zip(inputs, results, strict=True)
             if warning
         ],
     )

@@ -10,7 +10,7 @@ class Known(NamedTuple):
 
     Attributes:
         classes: those that it can answer; they stay, whether or not new data has any example of them.
-        preprocessing: how pictures are fitted to it; `None` for texts, and where a rule decides.
+        preprocessing: how images are fitted to it; `None` for texts, and where a rule decides.
     """
 
     classes: tuple[str, ...] = ()

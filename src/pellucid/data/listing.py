@@ -1,4 +1,4 @@
-"""What reading finds, before a single picture is decoded, and what decoding makes of it."""
+"""What reading finds, before a single image is decoded, and what decoding makes of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Listing:
         labels: class of each example, or number to predict, as text.
         splits: `train`, `validation`, `test`, or `UNDECIDED` where Pellucid must choose.
         groups: examples of one group never stand in two splits; empty text is no group.
-        paths: file of each example where pictures are files.
-        pixels: the pictures themselves where they came as arrays in memory:
+        paths: file of each example where images are files.
+        pixels: the images themselves where they came as arrays in memory:
             (n, height, width, channels), 8-bit, 16-bit or float.
         load_pixels: reads such an array from `array_files` (IDX, npz), so that nothing is unpacked
             while the cache already holds it. Exactly one of `paths`, `pixels`, `load_pixels` and
@@ -53,8 +53,8 @@ class Listing:
 
     @property
     def noun(self) -> str:
-        """What one example is: `picture` or `text`."""
-        return "picture" if self.texts is None else "text"
+        """What one example is: `image` or `text`."""
+        return "image" if self.texts is None else "text"
 
     @property
     def is_numbers(self) -> bool:
@@ -81,19 +81,19 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Decoded pictures at one size, with what decoding learned about each.
+class Images:
+    """Decoded images at one size, with what decoding learned about each.
 
     Attributes:
         pixels: uint8 (n, height, width, channels), usually memory-mapped and read-only; a row of
-            an unreadable picture is zero.
-        digests: uint8 (n, 16), hash of the decoded picture at its own size; equal rows are exact
+            an unreadable image is zero.
+        digests: uint8 (n, 16), hash of the decoded image at its own size; equal rows are exact
             copies.
         perceptual_hashes: uint64 (n,), difference hash; a small Hamming distance makes two
-            pictures candidates for near duplicates.
+            images candidates for near duplicates.
         original_sizes: int32 (n, 2), height and width before resizing.
-        modes: kind of each picture as stored, such as `grey`, `colour`, `palette` or `16-bit grey`.
-        problems: pictures that could not be decoded.
+        modes: kind of each image as stored, such as `grey`, `colour`, `palette` or `16-bit grey`.
+        problems: images that could not be decoded.
         warnings: sentences for the user, such as the frame count of an animation.
     """
 

@@ -32,7 +32,7 @@ class _Member(NamedTuple):
 
 
 def read_npz(path: Path, place: str) -> Listing:
-    """List the pictures of an `.npz` file.
+    """List the images of an `.npz` file.
 
     `x_val`, `y_val` (or `x_validation`, `y_validation`) are read too.
 
@@ -107,7 +107,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
 
 
 def _require_agreement(parts: list[str], members: dict[str, _Member], place: str) -> None:
-    """Check that every part holds pictures, all of one size.
+    """Check that every part holds images, all of one size.
 
     Raises DataError: it does not.
     """
@@ -116,13 +116,13 @@ def _require_agreement(parts: list[str], members: dict[str, _Member], place: str
         checked_pixels(np.broadcast_to(np.zeros((), member.dtype), member.shape), f"{place}:x_{part}")
         own, first = member.shape[1:], members["x_train"].shape[1:]
         if own != first:
-            raise DataError(f"{place}: x_train holds pictures of {first}, x_{part} of {own}; they must agree")
+            raise DataError(f"{place}: x_train holds images of {first}, x_{part} of {own}; they must agree")
 
 
 def _labels(path: Path, place: str, part: str, members: dict[str, _Member]) -> list[str]:
     """Class names of one part.
 
-    Raises DataError: they are missing, or not one for each picture.
+    Raises DataError: they are missing, or not one for each image.
     """
     name = f"y_{part}"
     if name not in members:
@@ -131,7 +131,7 @@ def _labels(path: Path, place: str, part: str, members: dict[str, _Member]) -> l
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise DataError(f"{place}: {name} has the shape {labels.shape}; give one label for each picture")
+        raise DataError(f"{place}: {name} has the shape {labels.shape}; give one label for each image")
     require_equal(members[f"x_{part}"].shape[0], len(labels), f"labels in {name}", place)
     if labels.dtype.kind == "S":
         values = [value.decode(errors="surrogateescape") for value in labels.tolist()]
@@ -146,7 +146,7 @@ def _load(path: Path, name: str) -> np.ndarray:
 
 
 def _load_pixels(path: Path, parts: tuple[str, ...]) -> np.ndarray:
-    """Read the pictures of all parts.
+    """Read the images of all parts.
 
     Raises DataError: the file is damaged.
     """

@@ -52,7 +52,7 @@ class NumberFindings:
     distinct: int
     splits: Mapping[str, Spread | None]
     outside: int
-    noun: str = "picture"
+    noun: str = "image"
 
     def to_json(self) -> dict[str, Any]:
         """The findings as JSON can hold it.

@@ -1,15 +1,15 @@
-"""Whether a varied picture still shows its number, judged by nearest neighbours.
+"""Whether a varied image still shows its number, judged by nearest neighbours.
 
-An angle or a position changes when a picture is mirrored or shifted; a price or an age does not.
+An angle or a position changes when an image is mirrored or shifted; a price or an age does not.
 Nobody says which it is, so the training data is asked:
 
-1. The number of each of up to 3,000 training pictures is predicted by its nearest other one, once
-   among the pictures as they are and once with a varied copy of every picture joined to them,
+1. The number of each of up to 3,000 training images is predicted by its nearest other one, once
+   among the images as they are and once with a varied copy of every image joined to them,
    labelled with the number of its original.
 2. Where the varied copies make the mean squared error larger by more than its standard error, the
    variation changes the number.
-3. Where even the plain neighbours are hardly better than pictures taken at random, or fewer than
-   20 pictures find a varied copy nearer, nothing can be told; then the variation counts as changing
+3. Where even the plain neighbours are hardly better than images taken at random, or fewer than
+   20 images find a varied copy nearer, nothing can be told; then the variation counts as changing
    the number, too.
 
 The rule errs on the safe side: by chance alone it also leaves out about one in six of the
@@ -26,7 +26,7 @@ from pellucid.data.augmentation import (
     Augmentation,
     augmented_batch,
     distances,
-    small_pictures,
+    small_images,
 )
 from pellucid.data.preprocessing import block_rows, blocks
 
@@ -37,15 +37,15 @@ _FEWEST_CHANGED = 20
 
 @dataclass(frozen=True)
 class VariationProbe:
-    """What the training data says about one way of varying pictures.
+    """What the training data says about one way of varying images.
 
     Attributes:
-        name: what is done to the pictures, such as `mirroring`.
-        examples: pictures asked.
+        name: what is done to the images, such as `mirroring`.
+        examples: images asked.
         changed: those of them to which a varied copy is nearest.
-        random_error: mean squared error of pictures taken at random.
-        plain_error: of the nearest pictures as they are.
-        joint_error: of the nearest pictures, varied copies among them.
+        random_error: mean squared error of images taken at random.
+        plain_error: of the nearest images as they are.
+        joint_error: of the nearest images, varied copies among them.
         standard_error: of the difference between the last two.
     """
 
@@ -65,19 +65,19 @@ class VariationProbe:
 
     @property
     def keeps_number(self) -> bool:
-        """Whether varied pictures may be trained on."""
+        """Whether varied images may be trained on."""
         return self.can_tell and self.joint_error <= self.plain_error + self.standard_error
 
     def sentence(self) -> str:
         """What was found, for people."""
         if not self.can_tell:
             return (
-                f"{self.name} is left out: the nearest neighbours among {self.examples:,} training pictures "
+                f"{self.name} is left out: the nearest neighbours among {self.examples:,} training images "
                 "cannot tell whether it keeps the number"
             )
         verdict = "keeps" if self.keeps_number else "changes"
         return (
-            f"{self.name} {verdict} the number: the nearest neighbour of {self.examples:,} training pictures "
+            f"{self.name} {verdict} the number: the nearest neighbour of {self.examples:,} training images "
             f"errs by {self.plain_error**0.5:.4g} (root mean square), with such copies of them by "
             f"{self.joint_error**0.5:.4g}"
         )
@@ -93,11 +93,11 @@ def probe_variations(
     """Ask the training data whether mirroring and shifting keep the number.
 
     Args:
-        pixels: every stored picture.
+        pixels: every stored image.
         numbers: of each.
-        indices: the training split, two pictures at least.
+        indices: the training split, two images at least.
         shift: largest shift in pixels.
-        generator: draws the pictures that are asked, and the shifts.
+        generator: draws the images that are asked, and the shifts.
 
     Returns:
         What was found about mirroring and about shifting.
@@ -117,11 +117,11 @@ def _rows(
     variation: Augmentation,
     generator: np.random.Generator,
 ) -> Float32[np.ndarray, "m values"]:
-    """The chosen pictures, every one varied, small; a few at a time are in memory at their full size."""
+    """The chosen images, every one varied, small; a few at a time are in memory at their full size."""
     rows = []
     for part in blocks(chosen, block_rows(pixels, PROBE_BYTES)):
         varied = np.full(len(part), variation.mirror)
-        small = small_pictures(augmented_batch(pixels, part, varied, variation, generator))
+        small = small_images(augmented_batch(pixels, part, varied, variation, generator))
         rows.append(small.reshape(len(small), -1))
     return np.concatenate(rows)
 

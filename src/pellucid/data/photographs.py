@@ -1,8 +1,8 @@
-"""Whether pictures look like photographs: as large and as rich in colours as those backbones were trained on.
+"""Whether images look like photographs: as large and as rich in colours as those backbones were trained on.
 
-The rule looks at up to 200 pictures. Each is as rich as it has different colours, red, green and blue told
+The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue told
 apart in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph
-has hundreds. Pictures look like photographs when at least half of them have more than 64 colours (or grey
+has hundreds. Images look like photographs when at least half of them have more than 64 colours (or grey
 levels), and their shorter side is at least 32 pixels.
 """
 
@@ -20,7 +20,7 @@ def look_like_photographs(
     """Judge by the rule at the top of this file.
 
     Args:
-        pixels: all pictures.
+        pixels: all images.
         positions: those that may be looked at; evenly spread ones of them are.
 
     Returns:
@@ -34,9 +34,9 @@ def look_like_photographs(
     return 2 * sum(rich) >= len(rich)
 
 
-def _colours(picture: UInt8[np.ndarray, "height width channels"]) -> int:
-    """Different colours of a picture."""
-    if picture.shape[2] == 1:
-        return len(np.unique(picture))
-    steps = (picture >> 3).astype(np.int64)
+def _colours(image: UInt8[np.ndarray, "height width channels"]) -> int:
+    """Different colours of an image."""
+    if image.shape[2] == 1:
+        return len(np.unique(image))
+    steps = (image >> 3).astype(np.int64)
     return len(np.unique((steps[..., 0] << 10) | (steps[..., 1] << 5) | steps[..., 2]))

@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Int32, Shaped, UInt8
 
 from pellucid.data.decoding import GREY_MODES, decode_content, header_of, read_content
-from pellucid.data.digests import DIGEST_BYTES, array_digests, picture_digest
+from pellucid.data.digests import DIGEST_BYTES, array_digests, image_digest
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
 from pellucid.data.quiet import quiet_pillow
-from pellucid.data.sizing import fit_picture, training_size
+from pellucid.data.sizing import fit_image, training_size
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
@@ -30,14 +30,14 @@ _FILES_A_BLOCK = 8
 
 
 class Block(NamedTuple):
-    """Consecutive pictures.
+    """Consecutive images.
 
     Attributes:
-        pixels: at the training size; zero where a picture cannot be used.
-        digests: as in `Pictures`.
-        sizes: own height and width; zero where a picture cannot be used.
-        modes: kind of each picture.
-        reasons: position within the block to why the picture cannot be used.
+        pixels: at the training size; zero where an image cannot be used.
+        digests: as in `Images`.
+        sizes: own height and width; zero where an image cannot be used.
+        modes: kind of each image.
+        reasons: position within the block to why the image cannot be used.
         notes: position within the block to a warning.
     """
 
@@ -55,8 +55,8 @@ class Plan:
 
     Attributes:
         preprocessing: size, channels and range that were decided.
-        count: number of pictures.
-        blocks: the pictures in order, to be taken once; closing it stops the threads.
+        count: number of images.
+        blocks: the images in order, to be taken once; closing it stops the threads.
     """
 
     preprocessing: Preprocessing
@@ -101,7 +101,7 @@ def _by_headers(chunks: Sequence[Sequence[Path]], settings: Settings) -> Preproc
 
 
 def _headers(paths: Sequence[Path]) -> list[tuple[int, int, str] | None]:
-    """Headers of some files; `None` where a file is no picture (decoding will say why)."""
+    """Headers of some files; `None` where a file is no image (decoding will say why)."""
     headers: list[tuple[int, int, str] | None] = []
     for path in paths:
         try:
@@ -125,8 +125,8 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
         except DataError as error:
             reasons[index] = str(error)
             continue
-        pixels[index] = fit_picture(decoded.pixels, size, channels, decoded.size)
-        digests[index] = np.frombuffer(picture_digest(decoded.pixels), np.uint8)
+        pixels[index] = fit_image(decoded.pixels, size, channels, decoded.size)
+        digests[index] = np.frombuffer(image_digest(decoded.pixels), np.uint8)
         sizes[index] = decoded.size
         modes[index] = decoded.mode
         if decoded.warning is not None:
@@ -160,11 +160,11 @@ def plan_arrays(
     settings: Settings,
     fixed: Preprocessing | None = None,
 ) -> Plan:
-    """Decide size and range for pictures in an array.
+    """Decide size and range for images in an array.
 
     Args:
-        pixels: the pictures.
-        splits: split of each; the range of values is taken from training pictures alone.
+        pixels: the images.
+        splits: split of each; the range of values is taken from training images alone.
         settings: image size.
         fixed: size, channels and range to fit them to; by default rules decide.
 
@@ -201,7 +201,7 @@ def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator
 
 
 def _array_mode(pixels: np.ndarray) -> str:
-    """Kind of the pictures of an array, in the words used for files."""
+    """Kind of the images of an array, in the words used for files."""
     colour = "colour" if pixels.shape[3] == 3 else "grey"
     if pixels.dtype == np.uint8:
         return colour

@@ -37,14 +37,14 @@ def prepare(
         place: DATA, or what was already read of it.
         settings: the data settings, the seed and the class weights.
         make: splits to cut where the user gave none; an estimator cuts no test.
-        progress: told the pictures decoded and the pictures in all.
+        progress: told the images decoded and the images in all.
         known: classes and preprocessing of an earlier model that goes on with this data.
 
     Returns:
         The data set, and what is known about it.
 
     Raises:
-        DataError: pictures or texts cannot be used (and `skip_bad` is off), fewer than two classes, a class
+        DataError: images or texts cannot be used (and `skip_bad` is off), fewer than two classes, a class
             too small for the splits to be made, or a class that is tested and never trained on; or
             numbers to predict that are all the same.
     """
@@ -93,7 +93,7 @@ def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: Kn
 
 
 def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
-    """The error that lists every picture, or the first thousand texts, that cannot be used."""
+    """The error that lists every image, or the first thousand texts, that cannot be used."""
     number = len(problems)
     shown = problems if listing.texts is None else problems[:_MOST_LISTED]
     listed = "".join(f"\n  {visible(f'{problem.source}: {problem.reason}')}" for problem in shown)

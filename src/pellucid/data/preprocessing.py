@@ -1,6 +1,6 @@
-"""How a picture becomes what the network sees; saved with the model and used everywhere.
+"""How an image becomes what the network sees; saved with the model and used everywhere.
 
-Training, prediction, explanation and the server all call the same two methods, so a picture can
+Training, prediction, explanation and the server all call the same two methods, so an image can
 never be prepared in two ways.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
-from pellucid.data.decoding import decode_picture
-from pellucid.data.sizing import fit_picture
+from pellucid.data.decoding import decode_image
+from pellucid.data.sizing import fit_image
 from pellucid.errors import DataError
 
 
@@ -42,45 +42,45 @@ class Preprocessing:
         """Height and width."""
         return self.height, self.width
 
-    def picture(self, source: Path | bytes) -> UInt8[np.ndarray, "height width channels"]:
-        """Decode a picture file and fit it.
+    def image(self, source: Path | bytes) -> UInt8[np.ndarray, "height width channels"]:
+        """Decode an image file and fit it.
 
         Args:
             source: file or its content.
 
         Returns:
-            The picture as the network takes it.
+            The image as the network takes it.
 
         Raises:
             DataError: the reason why it cannot be decoded; the caller knows the place.
         """
-        return self.picture_and_warning(source)[0]
+        return self.image_and_warning(source)[0]
 
-    def picture_and_warning(
+    def image_and_warning(
         self, source: Path | bytes
     ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
-        """Decode a picture file and fit it, and say what was left out.
+        """Decode an image file and fit it, and say what was left out.
 
         Args:
             source: file or its content.
 
         Returns:
-            The picture as the network takes it, and a warning such as the number of frames, if any.
+            The image as the network takes it, and a warning such as the number of frames, if any.
 
         Raises:
             DataError: the reason why it cannot be decoded; the caller knows the place.
         """
-        decoded = decode_picture(source, self.size)
-        return fit_picture(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
+        decoded = decode_image(source, self.size)
+        return fit_image(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
 
     def arrays(self, pixels: Shaped[np.ndarray, "n ..."]) -> UInt8[np.ndarray, "n height width channels"]:
-        """Scale and fit pictures that came as an array.
+        """Scale and fit images that came as an array.
 
         Args:
             pixels: (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other number.
 
         Returns:
-            The pictures as the network takes them; the very same array when nothing is to do.
+            The images as the network takes them; the very same array when nothing is to do.
 
         Raises:
             DataError: another shape, or a value that is not a number.
@@ -88,13 +88,13 @@ class Preprocessing:
         pixels = with_channel_axis(pixels)
         bad = np.flatnonzero(~finite_rows(pixels))
         if len(bad):
-            raise DataError(f"picture {bad[0] + 1} holds values that are not numbers (NaN or infinity)")
+            raise DataError(f"image {bad[0] + 1} holds values that are not numbers (NaN or infinity)")
         scaled = scale_values(pixels, self.low, self.high)
         if scaled.shape[1:] == (self.height, self.width, self.channels):
             return scaled
         fitted = np.empty((len(scaled), self.height, self.width, self.channels), np.uint8)
-        for index, picture in enumerate(scaled):
-            fitted[index] = fit_picture(picture, self.size, self.channels)
+        for index, image in enumerate(scaled):
+            fitted[index] = fit_image(image, self.size, self.channels)
         return fitted
 
     def to_json(self) -> dict[str, int | float]:
@@ -133,7 +133,7 @@ class Preprocessing:
 
 
 def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n height width channels"]:
-    """Check that an array holds pictures, and give grey ones their channel axis.
+    """Check that an array holds images, and give grey ones their channel axis.
 
     Args:
         pixels: (n, height, width) or (n, height, width, 1 or 3).
@@ -145,13 +145,13 @@ def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "
         DataError: another shape, or values that are not real numbers.
     """
     if pixels.dtype.kind not in "buif":
-        raise DataError(f"pictures are numbers, but the array holds {pixels.dtype}")
+        raise DataError(f"images are numbers, but the array holds {pixels.dtype}")
     if pixels.ndim == 3:
         pixels = pixels[..., None]
     if pixels.ndim != 4 or 0 in pixels.shape[1:] or pixels.shape[3] not in (1, 3):
         hint = "; channels come last" if pixels.ndim == 4 and pixels.shape[1] in (1, 3) else ""
         raise DataError(
-            f"pictures have the shape (n, height, width) or (n, height, width, 1 or 3), "
+            f"images have the shape (n, height, width) or (n, height, width, 1 or 3), "
             f"but the array has {pixels.shape}{hint}"
         )
     return pixels
@@ -162,11 +162,11 @@ def value_range(
 ) -> tuple[float, float]:
     """The values that become 0 and 255.
 
-    8-bit pictures stay as they are; values within 0 to 1 are taken as 0 to 1; anything else is
+    8-bit images stay as they are; values within 0 to 1 are taken as 0 to 1; anything else is
     stretched from its smallest to its largest value.
 
     Args:
-        pixels: all pictures.
+        pixels: all images.
         is_training: those that decide; rows that are not finite are left out.
 
     Returns:
@@ -218,7 +218,7 @@ def finite_rows(pixels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
 
 
 def block_rows(pixels: Shaped[np.ndarray, "n ..."], bytes_each: int = 1 << 24) -> int:
-    """How many pictures make a block that needs little memory.
+    """How many images make a block that needs little memory.
 
     Args:
         pixels: the array.

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.data.columns import PICTURES, choose_columns
+from pellucid.data.columns import IMAGES, choose_columns
 from pellucid.data.folders import holds_texts, read_folder
 from pellucid.data.idx import is_idx_folder, read_idx_folder
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.npz import read_npz
-from pellucid.data.picture_tables import list_pictures
+from pellucid.data.image_tables import list_images
 from pellucid.data.row_names import Chain
 from pellucid.data.samples import PREFIX, read_sample
 from pellucid.data.tables import is_table, open_table
@@ -23,13 +23,13 @@ from pellucid.data.texts import Texts, TextWriter
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
-_TASK_OF_NOUN = {"picture": "image", "text": "text"}
+_TASK_OF_NOUN = {"image": "image", "text": "text"}
 
 
 def read_data(place: str, settings: Settings) -> Listing:
     """List every example of DATA, and of `--test DATA` if given.
 
-    Pictures are told from texts: by what lies in folders, by the input column of tables. No picture
+    Images are told from texts: by what lies in folders, by the input column of tables. No image
     is decoded. A training part stays `UNDECIDED` as long as a validation or test part must still be
     cut from it; it is `TRAIN` only when the data itself holds all three.
 
@@ -60,7 +60,7 @@ def read_data(place: str, settings: Settings) -> Listing:
 def _read(place: str, settings: Settings) -> Listing:
     """Read DATA by its form.
 
-    Raises UsageError: it holds pictures and `--task` asks for texts, or the other way round.
+    Raises UsageError: it holds images and `--task` asks for texts, or the other way round.
     """
     listing = _read_by_form(place, settings)
     if settings.task not in ("auto", _TASK_OF_NOUN[listing.noun]):
@@ -98,24 +98,24 @@ def _read_by_form(place: str, settings: Settings) -> Listing:
 
 
 def _read_table(path: Path, place: str, settings: Settings) -> Listing:
-    """List the pictures or texts of a table."""
+    """List the images or texts of a table."""
     table = open_table(path, place, settings.encoding)
     columns = choose_columns(table, path.parent, settings)
-    if columns.holds == PICTURES:
-        return list_pictures(table, columns, path.parent, settings.skip_bad)
+    if columns.holds == IMAGES:
+        return list_images(table, columns, path.parent, settings.skip_bad)
     return list_texts_of(table, columns, path.parent, settings)
 
 
 def _with_test(listing: Listing, test: Listing) -> Listing:
     """Join a second listing as the test split.
 
-    Raises DataError: one is of texts and the other of pictures, or one is of files and the other of
+    Raises DataError: one is of texts and the other of images, or one is of files and the other of
     arrays.
     """
     if listing.noun != test.noun:
         raise DataError(
             f"{test.place}: holds {test.noun}s, but {listing.place} {listing.noun}s; "
-            "give both as pictures or both as texts"
+            "give both as images or both as texts"
         )
     if (listing.paths is None) != (test.paths is None):
         raise DataError(
@@ -141,7 +141,7 @@ def _with_test(listing: Listing, test: Listing) -> Listing:
 
 
 def _joined_texts(texts: Texts | None, test: Texts | None) -> Texts | None:
-    """Texts of both parts; nothing where they are pictures."""
+    """Texts of both parts; nothing where they are images."""
     if texts is None or test is None:
         return None
     writer = TextWriter()
@@ -158,12 +158,12 @@ def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
 def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
     """Pixels of both parts.
 
-    Raises DataError: their pictures differ in size.
+    Raises DataError: their images differ in size.
     """
     pixels, test_pixels = (load() for load in loaders)
     if pixels.shape[1:] != test_pixels.shape[1:]:
         raise DataError(
-            f"{place}: pictures of {test_pixels.shape[1:]}, but those to train on are {pixels.shape[1:]}; "
+            f"{place}: images of {test_pixels.shape[1:]}, but those to train on are {pixels.shape[1:]}; "
             "bring them to one size"
         )
     return np.concatenate([pixels, test_pixels])

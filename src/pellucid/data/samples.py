@@ -27,7 +27,7 @@ def read_sample(place: str) -> Listing:
     """List a bundled sample.
 
     Args:
-        place: `sample:fashion`: 10,000 pictures of clothes to train on and 2,000 to test, 28 by 28
+        place: `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28
             pixels, grey, ten classes of equal size, cut from Fashion-MNIST. `sample:spam`: 2,697 mails
             to train on and 675 to test, subject and body, 27 % of them spam, drawn from the
             SpamAssassin public corpus.

@@ -5,8 +5,8 @@ _IMAGE_STARTS = (
 )  # fmt: skip
 
 
-def is_picture_start(start: bytes) -> bool:
-    """Whether the first bytes of a file are those of a picture format that is read.
+def is_image_start(start: bytes) -> bool:
+    """Whether the first bytes of a file are those of an image format that is read.
 
     Args:
         start: at least the first 12 bytes.
@@ -28,7 +28,7 @@ def what_it_is(content: bytes) -> str:
     Returns:
         A reason such as `not an image (HTML)`.
     """
-    if is_picture_start(content[:16]):
+    if is_image_start(content[:16]):
         return "truncated or corrupt image (damaged header)"
     text = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html")) or b"<html" in text:

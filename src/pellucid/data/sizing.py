@@ -1,19 +1,19 @@
-"""The one rule for the size at which pictures are trained, and the way they are fitted to it.
+"""The one rule for the size at which images are trained, and the way they are fitted to it.
 
 The rule, unless `--image-size` says otherwise:
 
-1. All pictures have one size and its longer side is at most 128: that size.
-2. Otherwise: a square. Its side is the median of the pictures' longer sides, rounded to a multiple
+1. All images have one size and its longer side is at most 128: that size.
+2. Otherwise: a square. Its side is the median of the images' longer sides, rounded to a multiple
    of 16, at least 32 and at most 128.
 
-Where `--backbone` names a pretrained network, which was trained on larger pictures, the limit of 128 pixels
+Where `--backbone` names a pretrained network, which was trained on larger images, the limit of 128 pixels
 becomes 160, with the preset `best` 224.
 
-A picture of another size is fitted inside with its aspect kept (Lanczos, antialiased) and centred;
-what is left over is filled with the median colour of the picture's own border, so that no edge
-appears that was not in the picture.
+An image of another size is fitted inside with its aspect kept (Lanczos, antialiased) and centred;
+what is left over is filled with the median colour of the image's own border, so that no edge
+appears that was not in the image.
 
-Channels: 1 when every picture is grey as it is stored, otherwise 3.
+Channels: 1 when every image is grey as it is stored, otherwise 3.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) ->
     """Decide the training size by the rule at the top of this file.
 
     Args:
-        original_sizes: height and width of every readable picture.
+        original_sizes: height and width of every readable image.
         settings: `image_size` overrides the rule; a backbone and the preset move its limit.
 
     Returns:
@@ -54,7 +54,7 @@ def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) ->
 
 
 def largest_side(settings: Settings) -> int:
-    """Longest side of a picture in training, where no size was asked for.
+    """Longest side of an image in training, where no size was asked for.
 
     Args:
         settings: a backbone and the preset decide.
@@ -66,10 +66,10 @@ def largest_side(settings: Settings) -> int:
 
 
 def inner_size(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Size of a picture once it is fitted inside another with its aspect kept.
+    """Size of an image once it is fitted inside another with its aspect kept.
 
     Args:
-        own: height and width of the picture.
+        own: height and width of the image.
         size: height and width it is fitted into.
 
     Returns:
@@ -80,31 +80,31 @@ def inner_size(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def fit_picture(
+def fit_image(
     pixels: UInt8[np.ndarray, "height width channels"],
     size: tuple[int, int],
     channels: int,
     own: tuple[int, int] | None = None,
 ) -> UInt8[np.ndarray, "new_height new_width new_channels"]:
-    """Fit one picture to a size and number of channels.
+    """Fit one image to a size and number of channels.
 
     Args:
-        pixels: picture of 1 or 3 channels.
+        pixels: image of 1 or 3 channels.
         size: height and width wanted.
         channels: 1 (colour becomes grey by the weights of ITU-R 601) or 3 (grey is repeated).
-        own: height and width of the picture where `pixels` is a reduced decoding of it, whose
+        own: height and width of the image where `pixels` is a reduced decoding of it, whose
             rounded sides would tell another aspect.
 
     Returns:
-        The picture at that size; the very same array when nothing is to do.
+        The image at that size; the very same array when nothing is to do.
     """
     pixels = _with_channels(pixels, channels)
     height, width = pixels.shape[:2]
     if (height, width) == size:
         return pixels
     inner_height, inner_width = inner_size(own or (height, width), size)
-    picture = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
-    resized = picture.resize((inner_width, inner_height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    image = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+    resized = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     inner = np.asarray(resized).reshape(inner_height, inner_width, channels)
     if inner.shape[:2] == size:
         return inner

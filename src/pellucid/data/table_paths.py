@@ -29,7 +29,7 @@ def paths_of(
         sources: name of each row, such as `table.csv:7`.
         folder: where the table lies.
         column: its name.
-        noun: what the files hold, `picture` or `text`.
+        noun: what the files hold, `image` or `text`.
         may_miss: whether a file that is missing is for later to report.
 
     Returns:

@@ -123,7 +123,7 @@ def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Floa
     return np.array(read, np.float64)
 
 
-def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "picture") -> None:
+def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "image") -> None:
     """Refuse numbers that leave nothing to learn.
 
     Args:

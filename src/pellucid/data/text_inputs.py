@@ -54,7 +54,7 @@ def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
         The texts, in order: places as given, files of a folder by name, rows as they stand.
 
     Raises:
-        DataError: a place does not exist or holds pictures, a folder holds no text, or a table
+        DataError: a place does not exist or holds images, a folder holds no text, or a table
             cannot be read.
     """
     for place in places:
@@ -78,7 +78,7 @@ def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
 def _take_place(place: str, settings: Settings, taker: TextTaker) -> tuple[Sequence[str], Sequence[str]]:
     """Read one INPUT by its form; gives the names of its texts, and warnings.
 
-    Raises DataError: it holds pictures.
+    Raises DataError: it holds images.
     """
     path = Path(place)
     if place.startswith(PREFIX):
@@ -93,7 +93,7 @@ def _take_place(place: str, settings: Settings, taker: TextTaker) -> tuple[Seque
     elif not path.is_dir() and path.suffix.lower() != ".npz":
         taker.take_file(path, settings.encoding)
         return [place], ()
-    raise DataError(f"{place}: holds pictures; give texts to a model of texts")
+    raise DataError(f"{place}: holds images; give texts to a model of texts")
 
 
 def _take_folder(

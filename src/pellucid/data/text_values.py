@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.data.encodings import decode_text
 from pellucid.data.labels import is_encodable
 from pellucid.data.listing import Problem
-from pellucid.data.signatures import is_picture_start
+from pellucid.data.signatures import is_image_start
 from pellucid.data.texts import Texts, TextWriter
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
@@ -86,7 +86,7 @@ def _from_bytes(content: bytes, encoding: str | None) -> tuple[str, str, str]:
     try:
         text, used = decode_text(content, encoding)
     except DataError as error:
-        return "", "is a picture and no text" if is_picture_start(content[:16]) else str(error), ""
+        return "", "is an image and no text" if is_image_start(content[:16]) else str(error), ""
     return (*text_or_reason(text), used)
 
 

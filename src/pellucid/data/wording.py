@@ -55,7 +55,7 @@ def count_of(number: int, noun: str) -> str:
         noun: in the singular; its plural ends in `s`, or in `ies` after a consonant and `y`.
 
     Returns:
-        Such as `1 class`, `1,203 pictures` or `2 copies`.
+        Such as `1 class`, `1,203 images` or `2 copies`.
     """
     if number == 1:
         return f"1 {noun}"

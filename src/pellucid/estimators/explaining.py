@@ -20,7 +20,7 @@ def explain(model: Any, input: Any, *, label: Any = None, truth: Any = None) -> 
 
     Args:
         model: a fitted estimator, or the path of a run (its network is opened) or of a model folder.
-        input: one example: a picture as an array (height, width) or (height, width, channels) or as a path,
+        input: one example: an image as an array (height, width) or (height, width, channels) or as a path,
             one feature vector, or one text.
         label: class that loss and explanations are about; by default the most probable one.
         truth: the true class, where it is known: the loss is against it, unless `label` says otherwise.

@@ -2,30 +2,30 @@
 
 from sklearn.base import BaseEstimator
 
-from pellucid.estimators.on_pictures import OnPictures
-from pellucid.estimators.parameters import PictureParameters, documented
+from pellucid.estimators.on_images import OnImages
+from pellucid.estimators.parameters import ImageParameters, documented
 from pellucid.estimators.regressing import Regressing
 
 
 @documented
 class ImageRegressor(
-    OnPictures,
+    OnImages,
     Regressing,
-    PictureParameters,
+    ImageParameters,
     BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
 ):
-    """Learns a number from pictures, or from feature vectors, with a network or a classical model.
+    """Learns a number from images, or from feature vectors, with a network or a classical model.
 
     `fit` and the other methods take:
 
-    - an array of pictures, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
+    - an array of images, (n, height, width) or (n, height, width, 1 or 3): 8-bit values are used
       as they are, others are scaled so that 0 to 1, or the smallest to the largest training value,
       become 0 to 255;
     - a two-dimensional array, list or data frame of numbers, which is a table of feature vectors:
       `model="auto"` is then `mlp`, and features are standardised;
     - paths: `fit` takes a table with a column of numbers, or other DATA whose labels are numbers, as
       `train --target number` does, without `y`; its test split, if it has one, is left alone. The
-      other methods take a picture, a folder of pictures or a list of pictures.
+      other methods take an image, a folder of images or a list of images.
 
     Numbers may be of any size and unit: networks learn them standardised and answer in the unit of
     `y`. The loss is the squared error. From 1,000 different training examples on, a tenth is set aside
@@ -40,7 +40,7 @@ class ImageRegressor(
     {parameters}
 
     Attributes:
-        n_features_in_: numbers in a feature vector; absent where pictures were learnt.
+        n_features_in_: numbers in a feature vector; absent where images were learnt.
         feature_names_in_: names of the features, where a data frame had them.
         history_: one record for each epoch: losses, errors, learning rate, seconds; empty for a
             classical model.

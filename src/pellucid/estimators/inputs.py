@@ -1,4 +1,4 @@
-"""From whatever `fit` and `predict` are given to pictures or feature vectors."""
+"""From whatever `fit` and `predict` are given to images or feature vectors."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from pellucid.data.inputs import fit_inputs, list_inputs
 from pellucid.data.preprocessing import value_range, with_channel_axis
 from pellucid.data.sizing import training_size
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.taught import PICTURES, Taught, read_targets, taught_in_memory
+from pellucid.estimators.taught import IMAGES, Taught, read_targets, taught_in_memory
 from pellucid.settings import Settings
 
 _MOST_DECODERS = 8
@@ -46,8 +46,8 @@ def are_paths(inputs: object) -> bool:
     return is_list and len(inputs) > 0 and is_place(inputs[0])  # type: ignore[arg-type,index]
 
 
-def are_pictures(inputs: object) -> bool:
-    """Whether inputs are pictures as an array, or as a list of arrays.
+def are_images(inputs: object) -> bool:
+    """Whether inputs are images as an array, or as a list of arrays.
 
     Args:
         inputs: what `fit` or `predict` was given.
@@ -60,11 +60,11 @@ def are_pictures(inputs: object) -> bool:
     return getattr(inputs, "ndim", 0) >= 3
 
 
-def taught_by_pictures(pictures: object, y: object, settings: Settings) -> Taught:
-    """Take pictures that stand in memory; nothing is written to the cache.
+def taught_by_images(images: object, y: object, settings: Settings) -> Taught:
+    """Take images that stand in memory; nothing is written to the cache.
 
     Args:
-        pictures: (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
+        images: (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
         y: their labels.
         settings: what the caller asked for.
 
@@ -73,10 +73,10 @@ def taught_by_pictures(pictures: object, y: object, settings: Settings) -> Taugh
 
     Raises:
         UsageError: there are no labels.
-        DataError: the pictures have another shape or are not numbers, or labels do not fit.
+        DataError: the images have another shape or are not numbers, or labels do not fit.
     """
-    pixels = with_channel_axis(as_array(pictures))
-    labels = read_targets(y, len(pixels), settings, PICTURES)
+    pixels = with_channel_axis(as_array(images))
+    labels = read_targets(y, len(pixels), settings, IMAGES)
     height, width = training_size(np.array([pixels.shape[1:3]]), settings)
     preprocessing = Preprocessing(
         height, width, pixels.shape[3], *value_range(pixels, np.ones(len(pixels), bool))
@@ -98,12 +98,12 @@ def taught_by_features(rows: Float32[np.ndarray, "n features"], y: object, setti
         What is learnt from them.
 
     Raises:
-        UsageError: there are no labels, or a setting belongs to pictures.
+        UsageError: there are no labels, or a setting belongs to images.
         DataError: labels do not fit.
     """
     if settings.image_size is not None:
         raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
-    labels = read_targets(y, len(rows), settings, PICTURES)
+    labels = read_targets(y, len(rows), settings, IMAGES)
     return taught_in_memory(rows, labels, settings, first=np.arange(len(rows)))
 
 
@@ -117,33 +117,33 @@ def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
         The array.
 
     Raises:
-        DataError: the pictures differ in size.
+        DataError: the images differ in size.
     """
     try:
         return np.asarray(inputs)
     except ValueError as error:
-        raise DataError(f"pictures of different sizes cannot stand in one array ({error})") from error
+        raise DataError(f"images of different sizes cannot stand in one array ({error})") from error
 
 
-def fit_pictures(pictures: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
-    """Bring pictures to the form a model was trained on.
+def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
+    """Bring images to the form a model was trained on.
 
     Args:
-        pictures: an array of pictures of any one size, a list of such, a path or a list of paths; a
-            folder stands for its pictures, those of sub-folders included, in the order of their paths.
+        images: an array of images of any one size, a list of such, a path or a list of paths; a
+            folder stands for its images, those of sub-folders included, in the order of their paths.
         preprocessing: of the model.
 
     Returns:
-        The pictures.
+        The images.
 
     Raises:
-        DataError: a file cannot be read, or the array holds no pictures.
+        DataError: a file cannot be read, or the array holds no images.
     """
-    if is_place(pictures):
-        return _fit_files([os.fspath(pictures)], preprocessing)
-    if are_paths(pictures):
-        return _fit_files([os.fspath(path) for path in pictures], preprocessing)
-    return preprocessing.arrays(as_array(pictures))
+    if is_place(images):
+        return _fit_files([os.fspath(images)], preprocessing)
+    if are_paths(images):
+        return _fit_files([os.fspath(path) for path in images], preprocessing)
+    return preprocessing.arrays(as_array(images))
 
 
 def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarray:
@@ -152,10 +152,10 @@ def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarra
     Raises:
         DataError: naming the file.
     """
-    listed = list_inputs(places, Settings()).pictures
+    listed = list_inputs(places, Settings()).images
     with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
         fitted = fit_inputs(listed, preprocessing, executor)
-    for picture, error in zip(listed, fitted.errors, strict=True):
+    for image, error in zip(listed, fitted.errors, strict=True):
         if error:
-            raise DataError(f"{picture.name}: {error}; leave it out")
+            raise DataError(f"{image.name}: {error}; leave it out")
     return fitted.pixels

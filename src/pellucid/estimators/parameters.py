@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar, no_type_check
 
 import numpy as np
 
-from pellucid.settings import NEURAL_OF_PICTURES, NEURAL_OF_TEXTS, ROWS, Row, Settings
+from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, ROWS, Row, Settings
 
 Estimator = TypeVar("Estimator", bound="type[Parameters]")
 
@@ -81,10 +81,10 @@ class ClassParameters(Parameters):
 
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
-class PictureParameters(Parameters):
-    """Those that only pictures have beside them."""
+class ImageParameters(Parameters):
+    """Those that only images have beside them."""
 
-    NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_PICTURES
+    NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_IMAGES
 
     image_size: str | int | None = None
     pooling: str = "max"
@@ -108,8 +108,8 @@ class TextParameters(Parameters):
 
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
-class PictureClassParameters(ClassParameters, PictureParameters):
-    """All that a classifier of pictures has."""
+class ImageClassParameters(ClassParameters, ImageParameters):
+    """All that a classifier of images has."""
 
 
 @no_type_check

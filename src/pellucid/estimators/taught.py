@@ -37,7 +37,7 @@ class Sort(NamedTuple):
     regressor: str
 
 
-PICTURES = Sort("image", "picture", "ImageClassifier", "ImageRegressor")
+IMAGES = Sort("image", "image", "ImageClassifier", "ImageRegressor")
 TEXTS = Sort("text", "text", "TextClassifier", "TextRegressor")
 
 
@@ -102,7 +102,7 @@ def _listing(place: str, settings: Settings, sort: Sort) -> Listing:
     try:
         return read_data(place, dataclasses.replace(settings, task=sort.task))
     except (DataError, UsageError) as error:
-        other = TEXTS if sort is PICTURES else PICTURES
+        other = TEXTS if sort is IMAGES else IMAGES
         raise DataError(
             f"{place}: holds {other.noun}s, not {sort.noun}s; give it to {other.classifier} or "
             f"{other.regressor}"
@@ -143,11 +143,11 @@ def taught_in_memory(
     """Set examples for validation aside where there are enough.
 
     Args:
-        inputs: pictures as they are learnt, feature vectors or texts.
+        inputs: images as they are learnt, feature vectors or texts.
         labels: theirs.
         settings: what the caller asked for.
         first: for each example the first with the same content; copies stay together.
-        preprocessing: how pictures were fitted; `None` for other inputs.
+        preprocessing: how images were fitted; `None` for other inputs.
 
     Returns:
         What is learnt from them.

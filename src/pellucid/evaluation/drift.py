@@ -60,7 +60,7 @@ class Drift:
     """How a set of inputs differs from the validation examples.
 
     Attributes:
-        noun: what one input is: `picture` or `text`.
+        noun: what one input is: `image` or `text`.
         examples: inputs in the set.
         reference: validation examples.
         unlike: share of the inputs that are unlike the training data, by the detector's threshold.
@@ -160,7 +160,7 @@ class Gathering:
         """Conclude.
 
         Args:
-            noun: what one input is: `picture` or `text`.
+            noun: what one input is: `image` or `text`.
 
         Returns:
             The drift; `None` of too few inputs.

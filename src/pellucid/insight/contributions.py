@@ -48,8 +48,8 @@ class Contributions:
         scores: the terms.
         start: what they are added to.
         total: the sum of all.
-        map_shape: rows and columns of a picture that the terms can be drawn as; empty where they cannot.
-        on_map: the cell of the picture that each term belongs to; none without one.
+        map_shape: rows and columns of an image that the terms can be drawn as; empty where they cannot.
+        on_map: the cell of the image that each term belongs to; none without one.
     """
 
     how: str
@@ -63,7 +63,7 @@ class Contributions:
 
     @property
     def drawn(self) -> Float64[np.ndarray, "rows columns"] | None:
-        """The terms added up cell by cell of the picture; `None` where they have no place in one."""
+        """The terms added up cell by cell of the image; `None` where they have no place in one."""
         if self.on_map is None:
             return None
         cells = np.bincount(self.on_map, self.scores, int(np.prod(self.map_shape)))
@@ -233,7 +233,7 @@ def _names(
 
 
 def _places(model: ClassicalModel, inputs: Inputs) -> tuple[tuple[int, ...], np.ndarray | None]:
-    """Where in the picture each feature lies."""
+    """Where in the image each feature lies."""
     if not isinstance(inputs, np.ndarray) or model.features not in _MAPS:
         return (), None
     return _MAPS[model.features](inputs)

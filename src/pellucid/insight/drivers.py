@@ -12,10 +12,10 @@ from pellucid.encoding import Encoder
 from pellucid.insight.grad_cam import grad_cam, has_maps
 from pellucid.insight.path_gradients import (
     Collected,
-    integrated_gradients_of_picture,
+    integrated_gradients_of_image,
     integrated_gradients_of_text,
 )
-from pellucid.insight.pieces import PicturePieces, Pieces, TokenPieces, WordPieces
+from pellucid.insight.pieces import ImagePieces, Pieces, TokenPieces, WordPieces
 from pellucid.insight.randomising import NETWORKS, randomised_model
 from pellucid.insight.taking_out import taking_out
 from pellucid.insight.trials import Bench, Trial
@@ -75,20 +75,20 @@ class _Scored(NamedTuple):
 _Method = Callable[[Model], _Scored]
 
 
-def drivers_of_picture(
+def drivers_of_image(
     model: Model, pixels: UInt8[np.ndarray, "height width channels"], target: int | None
 ) -> Driven:
-    """Explain what a model says of a picture.
+    """Explain what a model says of an image.
 
     Args:
-        model: of pictures, neural or classical.
+        model: of images, neural or classical.
         pixels: as the model takes them.
         target: class in question; `None` where a number is predicted.
 
     Returns:
         Grad-CAM where the network has maps, integrated gradients of a network, occlusion of any model.
     """
-    pieces = PicturePieces(model, pixels, target)
+    pieces = ImagePieces(model, pixels, target)
     raw = pixels.transpose(2, 0, 1).astype(np.float32)
     paint = np.broadcast_to(pieces.paint[:, None, None].astype(np.float32), raw.shape)
 
@@ -99,11 +99,11 @@ def drivers_of_picture(
 
     def by_path(asked: Model) -> _Scored:
         assert isinstance(asked, ImageModel)  # only networks have gradients
-        found = integrated_gradients_of_picture(asked.network, raw, paint, target)
+        found = integrated_gradients_of_image(asked.network, raw, paint, target)
         return _Scored(pieces.summed(found.scores), found.scores, _completeness(found))
 
     def by_windows(asked: Model) -> _Scored:
-        return _Scored(taking_out(PicturePieces(asked, pixels, target)))
+        return _Scored(taking_out(ImagePieces(asked, pixels, target)))
 
     methods: dict[str, _Method] = {}
     if isinstance(model, ImageModel):
@@ -111,7 +111,7 @@ def drivers_of_picture(
             methods["grad-cam"] = by_maps
         methods["integrated-gradients"] = by_path
     methods["occlusion"] = by_windows
-    return Driven(pieces, _tested(model, pieces, methods, "a picture of its mean colour"))
+    return Driven(pieces, _tested(model, pieces, methods, "an image of its mean colour"))
 
 
 def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:

@@ -10,7 +10,7 @@ from pellucid.arithmetic import softmax
 from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
 from pellucid.insight.backward import go_back
 from pellucid.insight.contributions import contributions_of
-from pellucid.insight.drivers import Driven, drivers_of_picture, drivers_of_text, ids_of
+from pellucid.insight.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.opened import Opened
 from pellucid.insight.opening import one_thread, open_network
@@ -29,7 +29,7 @@ def explain_model(
 
     Args:
         model: trained, of any kind.
-        inputs: one picture (1, height, width, channels) as the model takes it, one feature vector
+        inputs: one image (1, height, width, channels) as the model takes it, one feature vector
             (1, length), or a list of one text.
         target: class that loss and explanations are about; by default explanations are about the most
             probable one, and the loss is against the true one, where that is known.
@@ -77,7 +77,7 @@ def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
         return None
     if isinstance(inputs[0], str):
         return drivers_of_text(model, inputs[0], target)
-    return drivers_of_picture(model, np.asarray(inputs[0]), target)
+    return drivers_of_image(model, np.asarray(inputs[0]), target)
 
 
 def _notes_of_classical(model: ClassicalModel, *, is_opened: bool) -> tuple[str, ...]:
@@ -187,8 +187,8 @@ def _notes(model: ImageModel | TextModel | FeatureModel) -> tuple[str, ...]:
     notes: list[str] = []
     if isinstance(model, ImageModel) and model.mirror:
         notes.append(
-            "The model answers with the mean of the logits for the picture and for its mirror image; the "
-            "layers are opened on the picture as it is, so their probabilities may differ a little."
+            "The model answers with the mean of the logits for the image and for its mirror image; the "
+            "layers are opened on the image as it is, so their probabilities may differ a little."
         )
     if isinstance(model, TextModel) and model.network.config.groups:
         notes.append("The network reads n-grams: how often each stands in the text, not in which order.")

@@ -26,7 +26,7 @@ class Like:
         source: path, or file and row.
         label: its class or number, as text.
         distance: in the last hidden layer, beside the median distance of all that were compared.
-        inputs: the picture (height, width, channels) or the text.
+        inputs: the image (height, width, channels) or the text.
     """
 
     source: str
@@ -44,10 +44,10 @@ class Explanation:
         classes: class names; none where a number is predicted.
         answer: probabilities of the classes, or the predicted number alone.
         target: the class that explanations are about; `None` where a number is predicted.
-        inputs: the picture (height, width, channels) as the model takes it, the feature vector, or the text.
+        inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
         truth: the true class; `None` where it is not known.
         tokens: what a network of texts read, id by id, as it stands in the text.
-        pieces: what the explanations of a text give numbers to; none of a picture.
+        pieces: what the explanations of a text give numbers to; none of an image.
         opened: lines, values and weights; `None` where there is no network that could be opened.
         layers: a record of every layer, in order.
         backward: gradients; `None` where the answer is not the network's own.
@@ -139,7 +139,7 @@ class Explanation:
             unit: index of the number in its value.
 
         Returns:
-            First and last row and column of the picture, or place of the text.
+            First and last row and column of the image, or place of the text.
 
         Raises:
             ValueError: no layer is called so.

@@ -66,7 +66,7 @@ def receptive_field(opened: Opened, name: str, unit: Sequence[int]) -> Box:
         unit: index of one number in its value: (channel, row, column), (place, channel) or (unit,).
 
     Returns:
-        First and last row and column of the picture, place of the text or number of the vector.
+        First and last row and column of the image, place of the text or number of the vector.
 
     Raises:
         ValueError: no layer is called so.

@@ -37,27 +37,27 @@ def has_maps(network: Network) -> bool:
 
 
 def grad_cam(
-    network: Network, picture: Float[np.ndarray, "channels height width"], target: int | None
+    network: Network, image: Float[np.ndarray, "channels height width"], target: int | None
 ) -> Float64[np.ndarray, "height width"]:
-    """Score every pixel of a picture.
+    """Score every pixel of an image.
 
     Args:
-        network: of pictures, with convolutions; stays as it is.
-        picture: raw pixel values.
+        network: of images, with convolutions; stays as it is.
+        image: raw pixel values.
         target: class in question; `None` where a number is predicted.
 
     Returns:
-        The weighed maps, drawn over the picture.
+        The weighed maps, drawn over the image.
     """
     asked = still(network).requires_grad_(True)
     kept: list[Tensor] = []
     last = _last(asked)
     assert last is not None  # has_maps
     last.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
-    answer = log_odds(asked(torch.from_numpy(picture.astype(np.float32))[None]), target)
+    answer = log_odds(asked(torch.from_numpy(image.astype(np.float32))[None]), target)
     (gradient,) = torch.autograd.grad(answer.sum(), kept[0])
     weighed = functional.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True))
-    drawn = functional.interpolate(weighed.detach(), picture.shape[1:], mode="bilinear", align_corners=False)
+    drawn = functional.interpolate(weighed.detach(), image.shape[1:], mode="bilinear", align_corners=False)
     found: np.ndarray = drawn[0, 0].double().numpy()
     return found
 

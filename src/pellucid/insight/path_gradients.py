@@ -5,7 +5,7 @@ $$a_i = (x_i - x'_i) \int_0^1 \frac{\partial F(x' + \alpha (x - x'))}{\partial x
 
 The integral is a mean over the middles of equal steps; their number is doubled until the sum on the right
 holds to one hundredth, or 512 are reached. $F$ is the log-odds of the class,
-$z_k - \ln \sum_{j \ne k} e^{z_j}$, or the number that is predicted. The baseline of a picture is its mean
+$z_k - \ln \sum_{j \ne k} e^{z_j}$, or the number that is predicted. The baseline of an image is its mean
 colour; of a text the vectors of its tokens are 0, and of a bag of n-grams the sum is its bias alone.
 
 Source: Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", ICML, eq. 1 to 3 and
@@ -60,17 +60,17 @@ def log_odds(outputs: Float[Tensor, "batch outputs"], target: int | None) -> Flo
     return outputs[:, target] - others.logsumexp(1)
 
 
-def integrated_gradients_of_picture(
+def integrated_gradients_of_image(
     network: Network,
-    picture: Float[np.ndarray, "channels height width"],
+    image: Float[np.ndarray, "channels height width"],
     baseline: Float[np.ndarray, "channels height width"],
     target: int | None,
 ) -> Collected:
-    """Score every pixel of a picture.
+    """Score every pixel of an image.
 
     Args:
-        network: of pictures; stays as it is.
-        picture: raw pixel values.
+        network: of images; stays as it is.
+        image: raw pixel values.
         baseline: what the way starts from.
         target: class in question; `None` where a number is predicted.
 
@@ -78,7 +78,7 @@ def integrated_gradients_of_picture(
         Scores (height, width), added up over the channels.
     """
     asked = still(network)
-    end, start = (torch.from_numpy(each.astype(np.float32))[None] for each in (picture, baseline))
+    end, start = (torch.from_numpy(each.astype(np.float32))[None] for each in (image, baseline))
 
     def answers(alphas: Tensor, way: Tensor) -> Tensor:
         return log_odds(asked(start + alphas[:, None, None, None] * way), target)

@@ -1,8 +1,8 @@
 """An input cut into pieces, and a model asked what it says when some of them are taken out.
 
 Every explanation gives a number to each piece, and every test of one asks about inputs with pieces taken
-out. A piece of a picture is a cell of a grid, taken out by painting it with the mean colour of the
-picture; a piece of a text is a token of the network, or a word, taken out by leaving it out.
+out. A piece of an image is a cell of a grid, taken out by painting it with the mean colour of the
+image; a piece of a text is a token of the network, or a word, taken out by leaving it out.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from pellucid.encoding.ragged import UNKNOWN
 from pellucid.encoding.tokenizing import WORDS, split
 
 MOST_CELLS = 14
-"""Most cells along a side of a picture."""
+"""Most cells along a side of an image."""
 
 MOST_PIECES = 128
 """Most pieces of a text; neighbours are taken together where there are more tokens or words."""
@@ -69,18 +69,18 @@ def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.nda
     return probabilities
 
 
-class PicturePieces:
-    """A picture as cells of a grid.
+class ImagePieces:
+    """An image as cells of a grid.
 
     Attributes:
         shape: rows and columns of the grid.
-        pixels: the picture.
+        pixels: the image.
         paint: colour that a cell is painted with when it is taken out.
         rows: cell in which each row of pixels lies.
         columns: cell in which each column of pixels lies.
 
     Args:
-        model: of pictures.
+        model: of images.
         pixels: uint8 (height, width, channels), as the model takes them.
         target: class in question; `None` where a number is predicted.
     """
@@ -103,14 +103,14 @@ class PicturePieces:
         self._model, self._target = model, target
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask about pictures of which some cells are painted over."""
+        """Ask about images of which some cells are painted over."""
         grids = kept.reshape(-1, *self.shape)
         found = []
         most = max(1, (1 << 23) // self.pixels.size)
         for start in range(0, len(grids), most):
             fine = grids[start : start + most][:, self.rows][:, :, self.columns]
-            pictures = np.where(fine[..., None], self.pixels, self.paint)
-            found.append(score_of(self._model, pictures, self._target))
+            images = np.where(fine[..., None], self.pixels, self.paint)
+            found.append(score_of(self._model, images, self._target))
         return np.concatenate(found)
 
     def summed(self, fine: Float64[np.ndarray, "height width"]) -> Float64[np.ndarray, " pieces"]:

@@ -1,4 +1,4 @@
-"""What a model loses when a piece of the input is taken out: occlusion of pictures, leave-one-out of texts.
+"""What a model loses when a piece of the input is taken out: occlusion of images, leave-one-out of texts.
 
 Windows are three by three cells, around every second cell. The score of a cell is the mean loss over all
 windows that cover it; the score of a word or token is what is lost without it alone.

@@ -1,11 +1,11 @@
 """`backbone`: a network of timm that others trained, and a head on its features.
 
-The pictures are scaled to the size at which the backbone sees them, grey ones are repeated three times, and
+The images are scaled to the size at which the backbone sees them, grey ones are repeated three times, and
 the backbone's own mean and standard deviation take the place of the data's. The features are what the
-backbone pools over the picture at its end, and the mean over the picture of the maps of its last three
-stages: what they see of parts and textures says more about pictures unlike those it was trained on than its
+backbone pools over the image at its end, and the mean over the image of the maps of its last three
+stages: what they see of parts and textures says more about images unlike those it was trained on than its
 end alone. Batch norm keeps the statistics it came with, also while the backbone is
-trained further: small batches of few pictures would only disturb them.
+trained further: small batches of few images would only disturb them.
 
 `depth` and `width` set the hidden layers of the head, of which there are none by default. Dropout acts
 before each of its layers.
@@ -31,9 +31,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class ScaleAndStandardise(nn.Module):
-    r"""Pictures at the size, in the channels and in the units that a backbone was trained on.
+    r"""Images at the size, in the channels and in the units that a backbone was trained on.
 
-    $$y = (x - \mu) / \sigma$$ after bilinear scaling, antialiased where the picture gets smaller.
+    $$y = (x - \mu) / \sigma$$ after bilinear scaling, antialiased where the image gets smaller.
 
     Attributes:
         mean: of each channel, in raw units (pixels 0 to 255).
@@ -150,7 +150,7 @@ def assemble(config: NetworkConfig) -> Network:
     """Put the layers together.
 
     Args:
-        config: `backbone` names the architecture, `seen` the size at which it sees pictures, `widths`
+        config: `backbone` names the architecture, `seen` the size at which it sees images, `widths`
             the hidden layers of the head.
 
     Returns:
@@ -161,7 +161,7 @@ def assemble(config: NetworkConfig) -> Network:
         UsageError: timm is not installed.
     """
     if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
-        raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no picture, grey or in colour")
+        raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no image, grey or in colour")
     if len(config.seen) != 2 or not config.backbone:
         raise ValueError("backbone: the name of an architecture and the height and width it sees expected")
     height, width = config.seen

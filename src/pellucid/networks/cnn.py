@@ -4,9 +4,9 @@ Rule from the data to the layers:
 - stem: patches of 2x2 pixels at every pixel; from 48 pixels on the shorter side 2x2 at every
   second, from 96 4x4 at every fourth. One pair of filters, eigenvector and negative, per value of
   a patch, at most 32 pairs;
-- blocks: each halves the picture while 3 rows and columns are left. Where fewer than two can,
+- blocks: each halves the image while 3 rows and columns are left. Where fewer than two can,
   there are two all the same;
-- widths: the last three blocks have 32, 96, 128 channels for grey pictures and 48, 128, 192 for
+- widths: the last three blocks have 32, 96, 128 channels for grey images and 48, 128, 192 for
   colour, with the preset `best` 64, 128, 256 and 64, 192, 256; two blocks take the last two of
   these; a block before them has half the channels of the next. Below 2,000 training examples
   three quarters of that; always a multiple of 16, which the processor's kernels like;
@@ -58,11 +58,11 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         The config.
 
     Raises:
-        UsageError: the input is not a picture of at least 8x8, or depth is 0.
+        UsageError: the input is not an image of at least 8x8, or depth is 0.
     """
     if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
         raise UsageError(
-            f"--model: cnn needs pictures of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
+            f"--model: cnn needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"found inputs of shape {facts.input_shape}; choose mlp or a larger --image-size"
         )
     if settings.depth == 0:
@@ -126,7 +126,7 @@ def assemble(config: NetworkConfig) -> Network:
 def _check(config: NetworkConfig) -> None:
     """Refuse a config whose layers could not stand on one another with a `ValueError`."""
     if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
-        raise ValueError(f"cnn: input_shape {list(config.input_shape)} is not a picture of at least 8x8")
+        raise ValueError(f"cnn: input_shape {list(config.input_shape)} is not an image of at least 8x8")
     channels, *size = config.input_shape
     if not 1 <= config.stem_kernel <= SMALLEST_SIDE or not 1 <= config.stem_stride <= SMALLEST_SIDE:
         raise ValueError(f"cnn: stem of {config.stem_kernel} pixels every {config.stem_stride} is not 1 to 8")

@@ -27,7 +27,7 @@ class InputFacts(NamedTuple):
     """What the data tells the design of a network.
 
     Attributes:
-        input_shape: `(channels, height, width)` of a picture, `(features,)` of a table row, or
+        input_shape: `(channels, height, width)` of an image, `(features,)` of a table row, or
             `(length,)`: most ids of a text.
         outputs: number of classes, one logit each; 1 where a number is predicted.
         examples: number of training examples.
@@ -68,14 +68,14 @@ class NetworkConfig:
         stem_filters: cnn: filters of the whitening stem, half of them negatives; 0 elsewhere.
         stem_kernel: cnn: side of the stem's patches in pixels; 0 elsewhere.
         stem_stride: cnn: distance between the stem's patches in pixels; 0 elsewhere.
-        pooled_blocks: cnn: how many of the first blocks halve the picture; 0 elsewhere.
+        pooled_blocks: cnn: how many of the first blocks halve the image; 0 elsewhere.
         vocabulary: texts: number of ids, padding and unknown included; 0 elsewhere.
-        embedding: length of the vector of an id; 0 in bag and in networks of pictures.
+        embedding: length of the vector of an id; 0 in bag and in networks of images.
         kernels: text-cnn: how many neighbouring ids each kind of filter sees; empty elsewhere.
         cell: rnn: `lstm` or `gru`; empty elsewhere.
         groups: bag: first id of each kind of n-gram and, last, the number of ids; empty elsewhere.
         backbone: backbone: name of the architecture in timm; empty elsewhere.
-        seen: backbone: height and width in pixels at which it sees pictures; empty elsewhere.
+        seen: backbone: height and width in pixels at which it sees images; empty elsewhere.
         transformer_layers: sentence-encoder: how many; 0 elsewhere.
         attention_heads: sentence-encoder: parts into which each layer splits a token's numbers; 0
             elsewhere.

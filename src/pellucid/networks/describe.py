@@ -39,7 +39,7 @@ class LayerRow(NamedTuple):
         multiply_adds: multiplications followed by an addition, for one example; counted for
             convolutions, linear and recurrent layers and sums of vectors, 0 elsewhere, as is usual.
         receptive_field: height and width in pixels of what one output can see, at most the
-            picture; of texts `(tokens,)`; `None` for tables of features.
+            image; of texts `(tokens,)`; `None` for tables of features.
     """
 
     name: str
@@ -159,23 +159,23 @@ class _Field:
     """
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
-        self.picture = (input_shape[1], input_shape[2]) if len(input_shape) == 3 else None
+        self.image = (input_shape[1], input_shape[2]) if len(input_shape) == 3 else None
         self.size = [1.0, 1.0]
         self.jump = [1.0, 1.0]
 
     def through(self, layer: nn.Module) -> tuple[int, ...] | None:
         """Take one more layer in, and return height and width seen by its outputs."""
-        if self.picture is None:
+        if self.image is None:
             return None
         if isinstance(layer, (GlobalPool, nn.Linear)):
-            self.size = [float(side) for side in self.picture]
+            self.size = [float(side) for side in self.image]
         if isinstance(layer, ScaleAndStandardise):
-            self.jump = [own / seen for own, seen in zip(self.picture, layer.size, strict=True)]
+            self.jump = [own / seen for own, seen in zip(self.image, layer.size, strict=True)]
         window = _window(layer)
         for axis, (kernel, stride) in enumerate(window):
             self.size[axis] += (kernel - 1) * self.jump[axis]
             self.jump[axis] *= stride
-        return min(math.ceil(self.size[0]), self.picture[0]), min(math.ceil(self.size[1]), self.picture[1])
+        return min(math.ceil(self.size[0]), self.image[0]), min(math.ceil(self.size[1]), self.image[1])
 
 
 class _Tokens:

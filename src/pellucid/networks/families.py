@@ -21,12 +21,12 @@ class Family(NamedTuple):
     Attributes:
         design: chooses layers and widths by a stated rule.
         assemble: puts the layers together, their values unset.
-        takes: `pictures` (or feature vectors), or `texts` as ids.
+        takes: `images` (or feature vectors), or `texts` as ids.
     """
 
     design: Callable[[Settings, InputFacts], NetworkConfig]
     assemble: Callable[[NetworkConfig], Network]
-    takes: Literal["pictures", "texts"] = "pictures"
+    takes: Literal["images", "texts"] = "images"
 
 
 NETWORKS: dict[str, Family] = {
@@ -61,7 +61,7 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     """
     if name not in NETWORKS:
         raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
-    takes = "texts" if facts.vocabulary else "pictures"
+    takes = "texts" if facts.vocabulary else "images"
     if NETWORKS[name].takes != takes:
         fitting = [other for other in _by_name() if NETWORKS[other].takes == takes]
         raise UsageError(f"--model: {name} takes {NETWORKS[name].takes}; choose one of {', '.join(fitting)}")
@@ -126,14 +126,14 @@ def outline(config: NetworkConfig) -> Network:
 
 
 def _require_fitting_inputs(config: NetworkConfig) -> None:
-    """Refuse texts for a network of pictures and the other way round.
+    """Refuse texts for a network of images and the other way round.
 
     Raises:
         ValueError: naming what the family takes.
     """
     takes = NETWORKS[config.name].takes
-    if takes == "pictures" and config.vocabulary:
-        raise ValueError(f"{config.name} takes pictures or feature vectors, not ids of texts")
+    if takes == "images" and config.vocabulary:
+        raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
     if takes == "texts" and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
         raise ValueError(
             f"{config.name} takes texts: one length and a vocabulary of at least {UNKNOWN + 1} ids expected, "

@@ -98,7 +98,7 @@ class Rescale(nn.Module):
 
 
 class GlobalPool(nn.Module):
-    """The largest or the mean value of each channel over the whole picture."""
+    """The largest or the mean value of each channel over the whole image."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Divide(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    r"""Two 3x3 convolutions, the second with a shortcut around it; the picture may halve between.
+    r"""Two 3x3 convolutions, the second with a shortcut around it; the image may halve between.
 
     $$h = f(\mathrm{norm}(\mathrm{pool}(W_1 * x))), \quad y = f(\mathrm{norm}(W_2 * h) + h)$$
 

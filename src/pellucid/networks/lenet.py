@@ -1,10 +1,10 @@
-"""`lenet`: LeNet-5 in spirit, for pictures of any size from 8x8.
+"""`lenet`: LeNet-5 in spirit, for images of any size from 8x8.
 
 5x5 convolutions (6 and 16 channels) with pooling and activation after each, then dense layers of
 120 and 84 units. As in the paper, pooling stands before the activation. At 28x28 with batch norm
 off these are the familiar 61,706 parameters for ten classes.
 
-How it adapts to the picture, on height and width apart:
+How it adapts to the image, on height and width apart:
 - the first convolution is padded by 2, so it keeps the size; later ones are not padded, as in
   the paper, unless fewer than 8 rows or columns are left: then they are, too;
 - all pools share one window, the smallest from 2 up that leaves at most 8 rows and columns;
@@ -44,11 +44,11 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         The config.
 
     Raises:
-        UsageError: the input is not a picture of at least 8x8, or depth is 0.
+        UsageError: the input is not an image of at least 8x8, or depth is 0.
     """
     if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
         raise UsageError(
-            f"--model: lenet needs pictures of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
+            f"--model: lenet needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
             f"found inputs of shape {facts.input_shape}; choose mlp or a larger --image-size"
         )
     width = settings.width or _DEFAULT_WIDTH
@@ -81,7 +81,7 @@ def assemble(config: NetworkConfig) -> Network:
         ValueError: the config does not describe a lenet.
     """
     if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
-        raise ValueError(f"lenet: input_shape {list(config.input_shape)} is not a picture of at least 8x8")
+        raise ValueError(f"lenet: input_shape {list(config.input_shape)} is not an image of at least 8x8")
     if len(config.widths) < 3:
         raise ValueError(f"lenet: {len(config.widths)} widths found, at least 3 expected")
     layers: OrderedDict[str, nn.Module] = OrderedDict()

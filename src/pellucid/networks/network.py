@@ -114,7 +114,7 @@ class Network(nn.Module):
         moves to another device.
 
         Args:
-            inputs: as for `features`, or pictures in 8 bits; training examples only.
+            inputs: as for `features`, or images in 8 bits; training examples only.
             numbers: labels of training examples, whose mean and standard deviation a network that
                 predicts a number rescales by; without them it goes on predicting standardised ones.
 

@@ -1,4 +1,4 @@
-"""The first layer of `cnn`: filters that decorrelate the patches of the training pictures."""
+"""The first layer of `cnn`: filters that decorrelate the patches of the training images."""
 
 import torch
 from jaxtyping import Float, Float64
@@ -27,10 +27,10 @@ class WhiteningStem(nn.Conv2d):
         self.weight.requires_grad_(False)
 
     def distance(self, shape: tuple[int, ...]) -> int:
-        """How far apart the pictures stand that are worth reading.
+        """How far apart the images stand that are worth reading.
 
         Args:
-            shape: (pictures, channels, height, width) of all that are there.
+            shape: (images, channels, height, width) of all that are there.
 
         Returns:
             1 where all are.
@@ -39,10 +39,10 @@ class WhiteningStem(nn.Conv2d):
 
     @torch.no_grad()
     def fit(self, images: Float[Tensor, "batch channel height width"]) -> None:
-        """Set the filters from pictures; equal pictures give equal bytes.
+        """Set the filters from images; equal images give equal bytes.
 
         Args:
-            images: standardised pictures; evenly spaced ones are used when they are many.
+            images: standardised images; evenly spaced ones are used when they are many.
         """
         kernel, stride = self.kernel_size[0], self.stride[0]
         covariance = patch_covariance(images, kernel, stride)
@@ -57,7 +57,7 @@ def patch_covariance(
     """Covariance of the values of square patches.
 
     Args:
-        images: pictures; when they hold more values than are worth reading, evenly spaced ones serve.
+        images: images; when they hold more values than are worth reading, evenly spaced ones serve.
         kernel: side of a patch in pixels.
         stride: distance between patches in pixels.
 
@@ -76,7 +76,7 @@ def patch_covariance(
 
 
 def _size_and_patches(shape: tuple[int, ...], kernel: int, stride: int) -> tuple[int, int]:
-    """Values of a patch, and patches of a picture."""
+    """Values of a patch, and patches of an image."""
     _, channels, height, width = shape
     patches = ((height - kernel) // stride + 1) * ((width - kernel) // stride + 1)
     return channels * kernel * kernel, patches

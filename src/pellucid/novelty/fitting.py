@@ -12,8 +12,8 @@ from pellucid.novelty.directions import MOST_AXES, MOST_CENTRES, Directions, bro
 from pellucid.novelty.measures import Measure
 from pellucid.novelty.neighbours import MOST_KEPT, Neighbours
 
-Sort = Literal["layer", "picture", "values"]
-"""What features are: a network's hidden layer, a description of pictures, or numbers as they were given."""
+Sort = Literal["layer", "image", "values"]
+"""What features are: a network's hidden layer, a description of images, or numbers as they were given."""
 
 FALSE_ALARM_RATE = 0.05
 LEAST_EXAMPLES = 20

@@ -18,14 +18,14 @@ _ROWS_PER_GROUP = 4096
 
 
 class Answer(NamedTuple):
-    """What is said about one picture.
+    """What is said about one image.
 
     Attributes:
         input: its name.
-        label: the most probable class, or the number predicted; `None` where the picture could not
+        label: the most probable class, or the number predicted; `None` where the image could not
             be read.
         probability: of that class; `None` for numbers.
-        error: why the picture could not be read; empty when fine.
+        error: why the image could not be read; empty when fine.
         unlike: how unlike the training data it is, 0 to 1: the share of validation examples that look
             less foreign; `None` where the model cannot tell.
         probabilities: of every class where they were asked for.

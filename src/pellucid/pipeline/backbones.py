@@ -2,8 +2,8 @@
 
 Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
 those that are installed are considered beside the network that is trained from scratch, where the model is
-left open and the pictures look like photographs, or there are at most 2,000 texts to learn from. They then
-learn from up to 5,000 training pictures, to which each class gives its share, so that they cost no more than
+left open and the images look like photographs, or there are at most 2,000 texts to learn from. They then
+learn from up to 5,000 training images, to which each class gives its share, so that they cost no more than
 a few minutes. A time limit may leave them fewer, or leave them out (see `backbone_limits.py`). Validation
 decides which of all the models is recommended.
 """
@@ -22,11 +22,11 @@ from pellucid.errors import UsageError
 from pellucid.pipeline.choice import Choice, fair_part, granted_in
 from pellucid.pipeline.preparation import Material
 from pellucid.pretrained import (
-    OF_PICTURES,
+    OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
     WORDS,
-    PictureBackbone,
+    ImageBackbone,
     TextBackbone,
     at_hand,
     installed,
@@ -37,7 +37,7 @@ from pellucid.pretrained import (
 )
 from pellucid.settings import Settings
 
-_MOST_PICTURES, _MOST_TEXTS = 5_000, 2_000
+_MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
 
 def chosen(
@@ -76,22 +76,22 @@ def _considered(settings: Settings, material: Material) -> list[str]:
         return []
     if isinstance(material.inputs, Texts):
         return at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
-    if material.takes == "pictures" and look_like_photographs(material.inputs, material.train):
-        return at_hand(OF_PICTURES)
+    if material.takes == "images" and look_like_photographs(material.inputs, material.train):
+        return at_hand(OF_IMAGES)
     return []
 
 
 def _beside(name: str, settings: Settings, material: Material) -> Choice:
     """A backbone that stands beside a network trained from scratch."""
-    is_whole = len(material.train) <= _MOST_PICTURES
-    part = "" if is_whole else f", on {_MOST_PICTURES:,} training examples drawn by chance"
+    is_whole = len(material.train) <= _MOST_IMAGES
+    part = "" if is_whole else f", on {_MOST_IMAGES:,} training examples drawn by chance"
     why = (
         f"There are only {count_of(len(material.train), 'text')} to learn from"
         if material.takes == "texts"
-        else "The pictures look like photographs"
+        else "The images look like photographs"
     )
     reason = f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
-    return _choice(name, settings, material, _MOST_PICTURES, reason)
+    return _choice(name, settings, material, _MOST_IMAGES, reason)
 
 
 def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, settings: Settings) -> Choice:
@@ -124,17 +124,17 @@ def _choice(name: str, settings: Settings, material: Material, most: int, reason
         return Choice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
     kept = material.preprocessing
     if kept is None or name in OF_TEXTS:
-        takes = "texts" if name in OF_TEXTS else "pictures"
+        takes = "texts" if name in OF_TEXTS else "images"
         raise UsageError(
             f"--backbone: {name} takes {takes}, and the inputs are "
-            f"{'pictures' if kept else 'feature vectors'}; leave it out, or choose another"
+            f"{'images' if kept else 'feature vectors'}; leave it out, or choose another"
         )
-    backbone = _of_pictures(name, settings)
+    backbone = _of_images(name, settings)
     config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
     return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
 
-def _of_pictures(name: str, settings: Settings) -> PictureBackbone:
+def _of_images(name: str, settings: Settings) -> ImageBackbone:
     """A network of timm, from its package or from a file of the user's.
 
     Raises:
@@ -143,10 +143,10 @@ def _of_pictures(name: str, settings: Settings) -> PictureBackbone:
     """
     if settings.weights is not None:
         return timm_backbone(name, Path(settings.weights))
-    if name not in OF_PICTURES:
+    if name not in OF_IMAGES:
         raise UsageError(
             f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
-            f"FILE.safetensors, or choose {', '.join(OF_PICTURES)}"
+            f"FILE.safetensors, or choose {', '.join(OF_IMAGES)}"
         )
     return packaged_backbone(name)
 
@@ -161,9 +161,9 @@ def _of_texts(
         ModelFileError: a file is missing, damaged or of another kind.
         DataError: the vectors hold none of the words.
     """
-    if name in OF_PICTURES:
+    if name in OF_IMAGES:
         raise UsageError(
-            f"--backbone: {name} takes pictures, and the inputs are texts; choose {', '.join(OF_TEXTS)}"
+            f"--backbone: {name} takes images, and the inputs are texts; choose {', '.join(OF_TEXTS)}"
         )
     place = installed(name) if settings.weights is None else Path(settings.weights)
     is_folder = name in SENTENCES or (name not in WORDS and place.is_dir())

@@ -44,7 +44,7 @@ def baseline_names(dataset: Dataset) -> tuple[str, ...]:
     """The classical models that stand against a network, simplest first.
 
     Args:
-        dataset: decides between classes and numbers, pictures and texts.
+        dataset: decides between classes and numbers, images and texts.
 
     Returns:
         Names.

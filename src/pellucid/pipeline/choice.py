@@ -42,7 +42,7 @@ class Choice:
         config: its layers, those of the head included.
         origin: who made its weights.
         build: puts its layers together, below a head that has learnt nothing.
-        preparation: how pictures were fitted, or what turns texts into ids.
+        preparation: how images were fitted, or what turns texts into ids.
         train: ascending positions of the examples it learns from.
         is_asked_for: whether it is the run's network, or stands beside one.
         reason: why it takes part, and what a time limit left out, in sentences.
@@ -64,8 +64,8 @@ class Choice:
         return self.origin.name
 
     @property
-    def takes_pictures(self) -> bool:
-        """Whether it takes pictures, or else texts."""
+    def takes_images(self) -> bool:
+        """Whether it takes images, or else texts."""
         return isinstance(self.preparation, Preprocessing)
 
     def prepared(self, material: Material) -> Prepared:

@@ -22,7 +22,7 @@ from pellucid.settings import Settings, parse_duration
 
 PARTS, PARTS_OF_MANY = (1 / 8, 1 / 4), (1 / 64, 1 / 16)
 WITH_CURVE = 2.0
-"""Time that training and its curve take together, in trainings: small parts get more passes of a picture."""
+"""Time that training and its curve take together, in trainings: small parts get more passes of an image."""
 _LEAST_PER_CLASS, _LEAST = 4, 40
 _MANY = 20_000
 

@@ -39,7 +39,7 @@ class Entrant:
         train_examples: training examples it saw.
         train_seconds: time its training took, that of a network it stands on included.
         validation: its answers on the validation split: probabilities (n, classes) or numbers (n,).
-        features: what it sees of a picture, in words; `None` for networks.
+        features: what it sees of an image, in words; `None` for networks.
         configurations: what was tried and how it scored on validation.
         stored: a short way to its answers about the data set; `None` where there is none.
     """
@@ -61,7 +61,7 @@ def answers(
 
     Args:
         model: the model.
-        dataset: holds the pictures.
+        dataset: holds the images.
         indices: positions in it.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Score a trained model on labelled pictures or texts."""
+"""Score a trained model on labelled images or texts."""
 
 import dataclasses
 import json
@@ -32,10 +32,10 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on the test split of the data, or on all rows where there is none.
 
-    Whether inputs are pictures or texts, and labels classes or numbers, is the model's to decide.
+    Whether inputs are images or texts, and labels classes or numbers, is the model's to decide.
 
     Args:
-        run: a run or a model folder of pictures or texts, neural or classical, of classes or numbers.
+        run: a run or a model folder of images or texts, neural or classical, of classes or numbers.
         place: DATA, in any of its forms.
         settings: columns and encoding of tables, whether unreadable inputs are left out, seed of
             the bootstrap.

@@ -20,7 +20,7 @@ _SCORE_WORDS = {
     "log_loss": "Log loss (nats)",
     "expected_calibration_error": "Expected calibration error",
 }
-_KINDS = {"picture": "image", "text": "text"}
+_KINDS = {"image": "image", "text": "text"}
 _NUMBER_WORDS = {
     "mean_absolute_error": "Mean absolute error",
     "root_mean_squared_error": "Root mean squared error",
@@ -30,11 +30,11 @@ _NUMBER_WORDS = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model on labelled pictures or texts.
+    """Scores of a model on labelled images or texts.
 
     Attributes:
         run: the run or model folder.
-        noun: what one input is: `picture` or `text`.
+        noun: what one input is: `image` or `text`.
         place: the data.
         rows: which part of the data was scored: `test split` or `all rows`.
         skipped: inputs left out because they could not be read.

@@ -1,4 +1,4 @@
-"""Open a trained model on one picture or text, and write the page that shows it."""
+"""Open a trained model on one image or text, and write the page that shows it."""
 
 import dataclasses
 import json
@@ -44,7 +44,7 @@ def explain(
 
     Args:
         run: a run, whose network is opened (its recommended model where it trained none), or a model folder.
-        place: a picture or text file, or a row of a table as `FILE:ROW`.
+        place: an image or text file, or a row of a table as `FILE:ROW`.
         out: the page, replaced through the save protocol.
         settings: column and encoding of tables.
         class_name: class that loss and explanations are about; by default explanations are about the most

@@ -25,7 +25,7 @@ from pellucid.training.determinism import choose_threads
 
 _FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
 _FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
-"""What the seconds of the whole budget were measured on; larger pictures are made smaller first."""
+"""What the seconds of the whole budget were measured on; larger images are made smaller first."""
 
 _SECONDS_A_BYTE = 2e-6
 _LEAST_GRANTED = 0.1
@@ -59,7 +59,7 @@ def fit_model(
 
     Args:
         settings: what the user asked for.
-        material: pictures, feature vectors or texts with their labels; the validation split may be
+        material: images, feature vectors or texts with their labels; the validation split may be
             empty.
         class_weights: weights in the loss in the order of the classes, in place of those by rule.
         began: reading of `time.monotonic` from which a time limit counts; default: now.
@@ -123,7 +123,7 @@ def lesson_of(material: Material) -> Lesson:
     """What a classical model learns from.
 
     Args:
-        material: pictures, feature vectors or texts with their labels.
+        material: images, feature vectors or texts with their labels.
 
     Returns:
         The lesson.
@@ -142,7 +142,7 @@ def budget_within(settings: Settings, material: Material, seconds: float | None 
     """The baselines' budget: counts that follow from the settings and the data, never from the clock.
 
     Under a time limit the baselines may take three tenths of it, going by what they took on two cores on
-    Fashion-MNIST, twice as much for each larger picture in colour, or for each byte of the bundled mails.
+    Fashion-MNIST, twice as much for each larger image in colour, or for each byte of the bundled mails.
 
     Args:
         settings: for the time limit.

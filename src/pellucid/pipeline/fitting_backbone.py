@@ -40,7 +40,7 @@ def fit_on_backbone(settings: Settings, material: Material, seconds: float | Non
 
     Args:
         settings: what the user asked for; a backbone by name among it.
-        material: pictures or texts with their labels; the validation split may be empty.
+        material: images or texts with their labels; the validation split may be empty.
         seconds: left of a time limit; `None` without one.
 
     Returns:

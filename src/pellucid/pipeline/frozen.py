@@ -106,7 +106,7 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
 
 
 def of_head(settings: Settings) -> Settings:
-    """The settings that a head is trained with: those of pictures and of long trainings do not reach it.
+    """The settings that a head is trained with: those of images and of long trainings do not reach it.
 
     Args:
         settings: what the user asked for.

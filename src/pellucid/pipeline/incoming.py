@@ -46,19 +46,19 @@ def noun_of(model: Model) -> str:
     """What one input of a model is called.
 
     Args:
-        model: of pictures or texts.
+        model: of images or texts.
 
     Returns:
-        `picture` or `text`.
+        `image` or `text`.
     """
-    return "text" if model.takes == "texts" else "picture"
+    return "text" if model.takes == "texts" else "image"
 
 
 def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
-    """List what INPUT names; pictures are decoded as their blocks are asked for.
+    """List what INPUT names; images are decoded as their blocks are asked for.
 
     Args:
-        model: decides between pictures and texts.
+        model: decides between images and texts.
         places: files, folders or tables.
         settings: column and encoding of tables.
 
@@ -75,16 +75,16 @@ def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incomin
         found = list_texts(places, settings)
         rows = range(len(found.errors))
         return Incoming(found.names, _text_blocks(found.texts, rows, found.errors), found.warnings)
-    from pellucid.pipeline.incoming_pictures import listed_pictures
+    from pellucid.pipeline.incoming_images import listed_images
 
-    return listed_pictures(model, places, settings)
+    return listed_images(model, places, settings)
 
 
 def incoming_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
     """Take rows of labelled data.
 
     Args:
-        model: decides between pictures and texts; the listing holds the same.
+        model: decides between images and texts; the listing holds the same.
         listing: what was read.
         rows: positions in it.
 
@@ -96,9 +96,9 @@ def incoming_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incomi
         reasons = {problem.index: problem.reason for problem in listing.problems}
         errors = [reasons.get(row, "") for row in rows]
         return Incoming(names, _text_blocks(listing.texts, rows, errors))
-    from pellucid.pipeline.incoming_pictures import pictures_of_rows
+    from pellucid.pipeline.incoming_images import images_of_rows
 
-    return pictures_of_rows(model, listing, rows)
+    return images_of_rows(model, listing, rows)
 
 
 def _text_blocks(texts: Sequence[str], rows: Sequence[int], errors: Sequence[str]) -> Iterator[Block]:

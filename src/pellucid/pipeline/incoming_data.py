@@ -25,7 +25,7 @@ def prepare_for(
         place: DATA.
         settings: the data settings, the seed and the class weights.
         known: classes and preprocessing of the network.
-        takes_texts: whether it reads texts, not pictures.
+        takes_texts: whether it reads texts, not images.
         is_numbers: whether it predicts numbers, not classes.
 
     Returns:
@@ -38,7 +38,7 @@ def prepare_for(
         place, dataclasses.replace(settings, target="class" if is_numbers else settings.target)
     )
     if (listing.texts is not None) != takes_texts:
-        nouns = "texts" if takes_texts else "pictures"
+        nouns = "texts" if takes_texts else "images"
         raise DataError(
             f"{place}: holds {listing.noun}s, and the network that goes on takes {nouns}; "
             f"give labelled {nouns}"
@@ -87,9 +87,9 @@ def _with_numbers(listing: Listing) -> Listing:
 
 
 def _turned_grey(check: Check, known: Known) -> Sequence[str]:
-    """A sentence about colour pictures for a network of grey ones."""
+    """A sentence about colour images for a network of grey ones."""
     coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
     if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
         return ()
-    become = f"{count_of(coloured, 'colour picture')} {'becomes' if coloured == 1 else 'become'} grey"
+    become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
     return (f"{become}: the network that goes on was trained on grey ones.",)

@@ -65,7 +65,7 @@ class Chosen(NamedTuple):
 
     Attributes:
         recipe: every number of training.
-        reasons: how the variations of pictures were decided, in sentences.
+        reasons: how the variations of images were decided, in sentences.
     """
 
     recipe: Recipe
@@ -104,17 +104,17 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
     Raises:
         UsageError: settings contradict the data, each other or this machine.
     """
-    examples, pictures = prepared.examples, prepared.pictures
+    examples, images = prepared.examples, prepared.images
     kept = _Kept(False, False, False, ())
-    if pictures is not None and settings.augment is not False:
-        kept = _kept_by_variations(settings.seed, pictures, examples)
+    if images is not None and settings.augment is not False:
+        kept = _kept_by_variations(settings.seed, images, examples)
     device = choose_device(settings)
     around = Surroundings(
         train_labels=examples.labels[examples.train],
         classes=examples.classes,
         takes=examples.takes,
         model=prepared.name,
-        shortest_side=0 if pictures is None else min(pictures.shape[1:3]),
+        shortest_side=0 if images is None else min(images.shape[1:3]),
         mirror_keeps_class=kept.mirror,
         precision=choose_precision(settings, device),
         device=device,
@@ -126,7 +126,7 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
 
 
 class _Kept(NamedTuple):
-    """Which ways of varying a picture keep its label, and why that is thought."""
+    """Which ways of varying an image keep its label, and why that is thought."""
 
     mirror: bool
     shift: bool

@@ -1,4 +1,4 @@
-"""Label new pictures or texts with a trained model."""
+"""Label new images or texts with a trained model."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ class Predicted(NamedTuple):
     """What came of labelling.
 
     Attributes:
-        noun: what one input is: `picture` or `text`.
+        noun: what one input is: `image` or `text`.
         labelled: those that got a label or a number.
         unreadable: those that could not be read, each with a row that says why.
         unlike: those that are unlike the training data; `None` where the model cannot tell.
@@ -53,13 +53,13 @@ def predict(
     with_probabilities: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Predicted:
-    """Label pictures or texts and write one row for each, in their order.
+    """Label images or texts and write one row for each, in their order.
 
-    Pictures are decoded and labelled block by block, so memory does not grow with their number.
+    Images are decoded and labelled block by block, so memory does not grow with their number.
     An input that cannot be read gets a row with the reason, and the work goes on.
 
     Args:
-        run: a run or a model folder of pictures or texts, neural or classical, of classes or numbers.
+        run: a run or a model folder of images or texts, neural or classical, of classes or numbers.
         inputs: files, folders or tables.
         out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
         settings: column of the inputs and encoding of tables.

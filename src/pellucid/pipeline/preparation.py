@@ -31,13 +31,13 @@ class Material:
     """Labelled data before any model has made it ready for itself.
 
     Attributes:
-        inputs: uint8 pictures (n, height, width, channels), float32 feature vectors (n, features), or
+        inputs: uint8 images (n, height, width, channels), float32 feature vectors (n, features), or
             texts.
         labels: class of each example as a position in `classes`, or the number to predict.
         train: ascending positions of the training examples.
         validation: ascending positions of the validation examples; may be empty.
         classes: names of the classes; none where numbers are predicted.
-        preprocessing: how pictures were fitted; `None` for feature vectors and texts.
+        preprocessing: how images were fitted; `None` for feature vectors and texts.
     """
 
     inputs: Shaped[np.ndarray, "n ..."] | Texts
@@ -54,10 +54,10 @@ class Material:
 
     @property
     def takes(self) -> Takes:
-        """What the inputs are: `pictures`, `values` (feature vectors) or `texts`."""
+        """What the inputs are: `images`, `values` (feature vectors) or `texts`."""
         if isinstance(self.inputs, Texts):
             return "texts"
-        return "pictures" if self.inputs.ndim == 4 else "values"
+        return "images" if self.inputs.ndim == 4 else "values"
 
 
 def material_of(dataset: Dataset) -> Material:
@@ -106,8 +106,8 @@ class Prepared:
         return None if isinstance(self.preparation, Preprocessing) else self.preparation
 
     @property
-    def pictures(self) -> UInt8[np.ndarray, "n height width channels"] | None:
-        """The pictures; `None` where the inputs are others."""
+    def images(self) -> UInt8[np.ndarray, "n height width channels"] | None:
+        """The images; `None` where the inputs are others."""
         inputs = self.examples.inputs
         return inputs if isinstance(inputs, np.ndarray) and inputs.ndim == 4 else None
 
@@ -147,7 +147,7 @@ def encoder_json(encoder: Encoder) -> dict[str, Any]:
 def network_name(settings: Settings, material: Material) -> str:
     """Which network is trained: the one asked for, or by rule.
 
-    The rule: `cnn` for pictures, `mlp` for feature vectors. For texts it is `bag`, which learns any
+    The rule: `cnn` for images, `mlp` for feature vectors. For texts it is `bag`, which learns any
     texts in seconds; order of words matters only where a setting was given that `bag` does not have.
 
     Args:
@@ -164,7 +164,7 @@ def network_name(settings: Settings, material: Material) -> str:
     if settings.model != "auto":
         return settings.model
     if material.takes != "texts":
-        return {"pictures": "cnn", "values": "mlp"}[material.takes]
+        return {"images": "cnn", "values": "mlp"}[material.takes]
     return networks_with(settings, _PREFERRED)[0]
 
 
@@ -211,7 +211,7 @@ def examples_of(inputs: np.ndarray | Tokens, material: Material) -> Examples:
     """Inputs that are ready for a network, with their labels.
 
     Args:
-        inputs: pictures, feature vectors or ids of texts.
+        inputs: images, feature vectors or ids of texts.
         material: where they come from.
 
     Returns:
@@ -230,7 +230,7 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
         recipe: how it was trained.
 
     Returns:
-        The model, which takes pictures, feature vectors or texts as they come.
+        The model, which takes images, feature vectors or texts as they come.
     """
     preparation = prepared.preparation
     if preparation is None:
@@ -249,7 +249,7 @@ def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, 
         classes: names of the classes; none where numbers are predicted.
 
     Returns:
-        The model; it asks about every picture once.
+        The model; it asks about every image once.
     """
     if isinstance(prepared.preparation, Preprocessing):
         return ImageModel(network, prepared.preparation, classes)
@@ -279,7 +279,7 @@ def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:
         material: what it was fitted on.
 
     Returns:
-        The model, which takes pictures, feature vectors or texts as they come.
+        The model, which takes images, feature vectors or texts as they come.
     """
     return ClassicalModel(
         fitted.predictor,
@@ -300,7 +300,7 @@ def model_on_network(fitted: Fitted, network: Model) -> ClassicalModel:
     Returns:
         The model, which takes what the network takes.
     """
-    assert isinstance(network, (ImageModel, TextModel))  # networks of a run take pictures or texts
+    assert isinstance(network, (ImageModel, TextModel))  # networks of a run take images or texts
     return ClassicalModel(
         fitted.predictor,
         fitted.features,

@@ -8,7 +8,7 @@ from pellucid.errors import UsageError
 from pellucid.settings import (
     CLASSICAL,
     NEURAL,
-    NEURAL_OF_PICTURES,
+    NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
     NO_BACKBONE,
     ROWS,
@@ -28,9 +28,9 @@ _NETWORK_SETTINGS = (
     - _STEER_BOTH
 )
 
-_OF_PICTURES = ("image_size", "pooling", "batch_norm", "augment")
+_OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment")
 _TRUE_OF_TEXTS = {"augment": False}
-"""A setting of pictures, and the value that says what happens to texts anyway."""
+"""A setting of images, and the value that says what happens to texts anyway."""
 
 _TOKEN_NETWORKS = ("text-cnn", "rnn")
 _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
@@ -43,15 +43,15 @@ _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
 """Settings of texts, and the networks that have them."""
 
 _NOT_OF_BACKBONES: Mapping[str, tuple[str, ...]] = {
-    "pictures": ("pooling", "batch_norm", *_OF_TEXTS),
+    "images": ("pooling", "batch_norm", *_OF_TEXTS),
     "values": (),
     "texts": ("pooling", "batch_norm", "image_size", "augment", "cell", "tokens", "vectors", "tune_vectors"),
 }
 """Settings that a pretrained network has no use for; it takes no feature vectors at all."""
 
-_WORDS = {"pictures": "pictures", "values": "feature vectors", "texts": "texts"}
+_WORDS = {"images": "images", "values": "feature vectors", "texts": "texts"}
 _NETWORKS: Mapping[str, tuple[str, ...]] = {
-    "pictures": NEURAL_OF_PICTURES,
+    "images": NEURAL_OF_IMAGES,
     "values": ("mlp",),
     "texts": NEURAL_OF_TEXTS,
 }
@@ -93,7 +93,7 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 
     Args:
         settings: what the user asked for.
-        takes: what the inputs are: `pictures`, `values` (feature vectors) or `texts`.
+        takes: what the inputs are: `images`, `values` (feature vectors) or `texts`.
 
     Raises:
         UsageError: naming what fits.
@@ -103,14 +103,14 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
         _require_room_for_backbone(settings, takes)
         return
     if settings.model in NEURAL and settings.model not in networks:
-        reads = "texts" if settings.model in NEURAL_OF_TEXTS else "pictures"
+        reads = "texts" if settings.model in NEURAL_OF_TEXTS else "images"
         raise UsageError(
             f"--model: {settings.model} needs {reads}, not {words}; use {_any_of((*networks, 'auto'))}"
         )
     if takes != "texts":
         _refuse(settings, tuple(_OF_TEXTS), "texts", words)
         return
-    _refuse(settings, _OF_PICTURES, "pictures", words)
+    _refuse(settings, _OF_IMAGES, "images", words)
     for name, owners in _OF_TEXTS.items():
         if settings.model in NEURAL and settings.model not in owners and _changes(settings, name):
             raise UsageError(

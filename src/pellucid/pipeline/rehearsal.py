@@ -93,10 +93,10 @@ def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsa
 def contents(
     inputs: Shaped[np.ndarray, "n height width channels"] | Texts, positions: Int64[np.ndarray, " some"]
 ) -> list[bytes]:
-    """What tells examples apart: pictures as the network sees them, texts but for case and space.
+    """What tells examples apart: images as the network sees them, texts but for case and space.
 
     Args:
-        inputs: pictures or texts.
+        inputs: images or texts.
         positions: which.
 
     Returns:

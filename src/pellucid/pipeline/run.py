@@ -19,7 +19,7 @@ _NUMBER_SCORES = {
     "mean_absolute_error": "Test mean absolute error",
     "r2": "Test R²",
 }
-_NOUNS = {"image": "picture", "text": "text"}
+_NOUNS = {"image": "image", "text": "text"}
 _CELL = "text-align: left; padding: 2px 12px 2px 0"
 
 

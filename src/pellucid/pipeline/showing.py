@@ -132,7 +132,7 @@ def shown(dataset: Dataset, place: int) -> np.ndarray | str:
         place: position of the example.
 
     Returns:
-        A picture as models saw it, or the text.
+        An image as models saw it, or the text.
     """
     if isinstance(dataset.inputs, Texts):
         return dataset.inputs[place]

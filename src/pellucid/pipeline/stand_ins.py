@@ -1,6 +1,6 @@
 """How well the detectors of a run did: false alarms on the test split, and stand-ins for foreign inputs.
 
-Foreign inputs are not at hand when a model is trained, so some are made of the test inputs: no picture or
+Foreign inputs are not at hand when a model is trained, so some are made of the test inputs: no image or
 text of the kind has ever been seen, but what it is made of has.
 """
 
@@ -21,7 +21,7 @@ from pellucid.settings import Settings
 _MOST, _MOST_WITHIN_LIMIT = 300, 100
 _PIECES = 4
 
-Pictures = UInt8[np.ndarray, "n height width channels"]
+Images = UInt8[np.ndarray, "n height width channels"]
 
 
 def judge_detectors(
@@ -76,21 +76,21 @@ def most_stand_ins(test: int) -> int:
     Returns:
         At most so many of all kinds.
     """
-    return len(_OF_PICTURES) * min(test, _MOST_WITHIN_LIMIT)
+    return len(_OF_IMAGES) * min(test, _MOST_WITHIN_LIMIT)
 
 
 def stand_ins(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
     """Make foreign inputs out of known ones.
 
     Args:
-        inputs: pictures or texts.
+        inputs: images or texts.
         draws: source of chance.
 
     Returns:
         Name of each kind to as many stand-ins.
     """
     if isinstance(inputs, np.ndarray):
-        kinds: Mapping[str, Callable[[Pictures, np.random.Generator], Pictures]] = _OF_PICTURES
+        kinds: Mapping[str, Callable[[Images, np.random.Generator], Images]] = _OF_IMAGES
         return {name: make(inputs, draws) for name, make in kinds.items()}
     letters = [letter for text in inputs for letter in text[:200]]
     return {
@@ -109,27 +109,27 @@ def _areas(model: Model, foreign: Mapping[str, Inputs], known: np.ndarray) -> di
     return found
 
 
-def _noise(pictures: Pictures, draws: np.random.Generator) -> Pictures:
-    return draws.integers(0, 256, pictures.shape, dtype=np.uint8)
+def _noise(images: Images, draws: np.random.Generator) -> Images:
+    return draws.integers(0, 256, images.shape, dtype=np.uint8)
 
 
-def _inverted(pictures: Pictures, draws: np.random.Generator) -> Pictures:
+def _inverted(images: Images, draws: np.random.Generator) -> Images:
     del draws
-    return 255 - pictures
+    return 255 - images
 
 
-def _shuffled_pieces(pictures: Pictures, draws: np.random.Generator) -> Pictures:
-    """Each picture cut into sixteen pieces that change places; what is left over at the edges stays."""
-    height, width = (side // _PIECES for side in pictures.shape[1:3])
-    found = pictures.copy()
+def _shuffled_pieces(images: Images, draws: np.random.Generator) -> Images:
+    """Each image cut into sixteen pieces that change places; what is left over at the edges stays."""
+    height, width = (side // _PIECES for side in images.shape[1:3])
+    found = images.copy()
     if min(height, width) == 0:
         return found
     corners = [(row * height, column * width) for row in range(_PIECES) for column in range(_PIECES)]
-    for picture, shuffled in zip(pictures, found, strict=True):
+    for image, shuffled in zip(images, found, strict=True):
         order = draws.permutation(len(corners)).tolist()
         for (top, left), place in zip(corners, order, strict=True):
             row, column = corners[place]
-            shuffled[top : top + height, left : left + width] = picture[
+            shuffled[top : top + height, left : left + width] = image[
                 row : row + height, column : column + width
             ]
     return found
@@ -139,4 +139,4 @@ def _shuffled(text: str, draws: np.random.Generator) -> str:
     return "".join(text[place] for place in draws.permutation(len(text)).tolist())
 
 
-_OF_PICTURES = {"noise": _noise, "shuffled_pieces": _shuffled_pieces, "inverted": _inverted}
+_OF_IMAGES = {"noise": _noise, "shuffled_pieces": _shuffled_pieces, "inverted": _inverted}

@@ -38,13 +38,13 @@ class StartingPoint:
 
     @property
     def takes_texts(self) -> bool:
-        """Whether it reads texts, not pictures."""
+        """Whether it reads texts, not images."""
         return isinstance(self.model, TextModel)
 
     @property
     def nouns(self) -> str:
-        """What it takes: `pictures` or `texts`."""
-        return "texts" if self.takes_texts else "pictures"
+        """What it takes: `images` or `texts`."""
+        return "texts" if self.takes_texts else "images"
 
 
 def starting_point(place: str) -> StartingPoint:
@@ -140,7 +140,7 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
     if isinstance(model, ClassicalModel) and model.network is not None:
         if model.encoder is not None:
             return TextModel(model.network, model.encoder, model.classes)
-        assert model.preprocessing is not None  # a network takes pictures or texts
+        assert model.preprocessing is not None  # a network takes images or texts
         return ImageModel(model.network, model.preprocessing, model.classes)
     raise UsageError(
         f"--from: {place} holds a classical model alone, which cannot go on; train a network first, without "

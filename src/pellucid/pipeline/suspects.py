@@ -22,7 +22,7 @@ _FOLDS = 3
 _MOST_EXAMINED = 20_000
 _SHOWN = 40
 _JUDGE = "logistic-regression"
-_SEEN = {"picture": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
+_SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
 
 
 def find_suspects(
@@ -95,7 +95,7 @@ def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.
 
 
 def _seen(dataset: Dataset, positions: np.ndarray) -> np.ndarray | Texts:
-    """What the judge of training examples learns from: features of pictures, or texts as they are."""
+    """What the judge of training examples learns from: features of images, or texts as they are."""
     if isinstance(dataset.inputs, Texts):
         return Texts.of(dataset.inputs[positions])
     return extract("hog", dataset.inputs[positions])

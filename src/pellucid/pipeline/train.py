@@ -236,6 +236,6 @@ def _say_end(run: Run, dataset: Dataset, stages: Stages, going_on: Mapping[str, 
         stages.paragraph(found)
     stages.line(f"report: {run.report}")
     folder = shlex.quote(str(run.folder))
-    new, one = ("TEXTS.csv", "TEXT.txt") if dataset.is_texts else ("PICTURE...", "PICTURE")
+    new, one = ("TEXTS.csv", "TEXT.txt") if dataset.is_texts else ("IMAGE...", "IMAGE")
     stages.line(f"look inside: pellucid explain {folder} {one} --out page.html")
     stages.line(f"next: pellucid predict {folder} {new}")

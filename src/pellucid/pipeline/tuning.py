@@ -82,7 +82,7 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
     """
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
     is_meant = choice.is_asked_for and settings.epochs is not None
-    is_worth_it = choice.takes_pictures or is_meant or settings.preset == "best"
+    is_worth_it = choice.takes_images or is_meant or settings.preset == "best"
     fits = choice.granted is None or choice.granted.is_tuned
     return is_wanted and is_worth_it and fits and len(prepared.examples.validation) > 0
 
@@ -91,7 +91,7 @@ def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
     """What tuning costs at most: how often one example would have to go through the network for as long.
 
     A step goes forward and back, which takes about four times as long as forward alone; validation is asked
-    after every epoch and of each mixture; a network that learnt from mirrored pictures sees each twice.
+    after every epoch and of each mixture; a network that learnt from mirrored images sees each twice.
 
     Args:
         settings: what the user asked for.

@@ -2,7 +2,7 @@
 
 from pellucid.pretrained.backbone import TextBackbone
 from pellucid.pretrained.known import (
-    OF_PICTURES,
+    OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
     WORDS,
@@ -10,18 +10,18 @@ from pellucid.pretrained.known import (
     at_hand,
     installed,
 )
-from pellucid.pretrained.pictures import PictureBackbone, packaged_backbone, timm_backbone
+from pellucid.pretrained.images import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.sentence_folders import read_sentence_folder
 from pellucid.pretrained.word_vectors import MOST_FREQUENT, read_word_vectors
 
 __all__ = [
     "MOST_FREQUENT",
-    "OF_PICTURES",
+    "OF_IMAGES",
     "OF_TEXTS",
     "SENTENCES",
     "WORDS",
     "Known",
-    "PictureBackbone",
+    "ImageBackbone",
     "TextBackbone",
     "at_hand",
     "installed",

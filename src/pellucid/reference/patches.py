@@ -1,9 +1,9 @@
-r"""The patches of a picture that a sliding window sees, and patches laid over one another again.
+r"""The patches of an image that a sliding window sees, and patches laid over one another again.
 
 $$P_{nirckl} = x_{n,\,i,\,rs + k - p,\,cs' + l - p'}$$
 
 for example $n$, channel $i$, row $r$ and column $c$ of the window's places, $k$ and $l$ inside the
-window, strides $s, s'$ and paddings $p, p'$; beyond the picture's edge stand zeros. Laying patches over
+window, strides $s, s'$ and paddings $p, p'$; beyond the image's edge stand zeros. Laying patches over
 one another is the transpose of this linear map: every pixel collects from all patches that it stands in.
 
 Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", section 9.5, eq. 9.8.
@@ -47,11 +47,11 @@ def overlaid(
     stride: Pair,
     padding: Pair = (0, 0),
 ) -> Float[np.ndarray, "batch channel height width"]:
-    """Add up, at each pixel of a picture, the values that patches hold for it.
+    """Add up, at each pixel of an image, the values that patches hold for it.
 
     Args:
         parts: one value for each pixel of each patch.
-        size: height and width of the picture.
+        size: height and width of the image.
         stride: as for `patches`.
         padding: as for `patches`; what falls beyond the edge is dropped.
 

@@ -49,7 +49,7 @@ def winners(
         window: height and width in pixels.
 
     Returns:
-        Row and column in the picture that is pooled.
+        Row and column in the image that is pooled.
     """
     height, width = window
     seen = patches(inputs, window, window)

@@ -1,6 +1,6 @@
-r"""Filters that decorrelate the patches of training pictures: the frozen first layer of `cnn`.
+r"""Filters that decorrelate the patches of training images: the frozen first layer of `cnn`.
 
-With $P_j$ the $m$ patches of the pictures as vectors over channel, row and column:
+With $P_j$ the $m$ patches of the images as vectors over channel, row and column:
 
 $$\mu = \frac{1}{m} \sum_j P_j, \quad C = \frac{1}{m} \sum_j (P_j - \mu) (P_j - \mu)^\top
   = V \Lambda V^\top, \quad W_i = \pm \frac{v_i}{\sqrt{\lambda_i + \epsilon}}$$
@@ -26,7 +26,7 @@ def patch_covariance(
     r"""Covariance of the values of patches: $C = \frac{1}{m} \sum_j (P_j - \mu) (P_j - \mu)^\top$.
 
     Args:
-        images: standardised pictures.
+        images: standardised images.
         window: height and width of a patch.
         stride: pixels from one patch to the next, downwards and across.
 

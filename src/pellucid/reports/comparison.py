@@ -25,7 +25,7 @@ _MEASURES = (*OF_CLASSES, *OF_NUMBERS)
 
 @dataclass(frozen=True)
 class ComparisonFacts:
-    """Everything the page shows; the page adds words and pictures, no measurement.
+    """Everything the page shows; the page adds words and images, no measurement.
 
     Attributes:
         title: what the comparison is about, such as the place of its data.
@@ -45,7 +45,7 @@ class ComparisonFacts:
 
     @property
     def noun(self) -> str:
-        """What one example is called, such as `picture`."""
+        """What one example is called, such as `image`."""
         return noun_of(self.metrics)
 
     @property

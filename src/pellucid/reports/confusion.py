@@ -20,15 +20,15 @@ STEPS = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60, 0.80)
 
 @dataclass(frozen=True)
 class Pair:
-    """One kind of answer: pictures of one class that were given one name.
+    """One kind of answer: images of one class that were given one name.
 
     Attributes:
         key: `ROW-COLUMN` in the confusion matrix; names the page's anchor.
         true: true class.
         predicted: class answered.
-        count: pictures.
-        share: of the true class's pictures.
-        examples: pictures of it that the page can show.
+        count: images.
+        share: of the true class's images.
+        examples: images of it that the page can show.
     """
 
     key: str
@@ -56,8 +56,8 @@ class MatrixRow:
 
     Attributes:
         name: true class.
-        cells: what its pictures were called, in the order of the classes.
-        total: its test pictures.
+        cells: what its images were called, in the order of the classes.
+        total: its test images.
     """
 
     name: str
@@ -71,9 +71,9 @@ class ClassRow:
 
     Attributes:
         name: the class.
-        tested: its test pictures.
-        answered: pictures given its name.
-        recall: share of its pictures named right, with interval; `None` without test pictures.
+        tested: its test images.
+        answered: images given its name.
+        recall: share of its images named right, with interval; `None` without test images.
         precision: share of the answers with its name that were right; `None` without answers.
         f1: harmonic mean of the two, with interval; `None` where neither exists.
         bar: the recall on a scale from 0 to 1.

@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int, UInt8
 from pellucid.evaluation import LearningCurve, Reliability
 from pellucid.reports.numbers import Score, finite
 
-_NOUNS = {"image": "picture", "text": "text"}
+_NOUNS = {"image": "image", "text": "text"}
 
 
 def noun_of(metrics: Mapping[str, Any]) -> str:
@@ -20,7 +20,7 @@ def noun_of(metrics: Mapping[str, Any]) -> str:
         metrics: the content of `metrics.json`.
 
     Returns:
-        `picture`, `text` or, where the task is neither, `example`.
+        `image`, `text` or, where the task is neither, `example`.
     """
     task = str(metrics.get("task", ""))
     return next((noun for kind, noun in _NOUNS.items() if task.startswith(kind)), "example")
@@ -71,7 +71,7 @@ class Answered:
     """A test example and what the recommended model said about it.
 
     Attributes:
-        shown: a picture, uint8 (height, width, channels) with one or three channels, as the model saw
+        shown: an image, uint8 (height, width, channels) with one or three channels, as the model saw
             it; or the text.
         source: path or `file:row`.
         label: true class, or true number as text.
@@ -93,7 +93,7 @@ class Suspect:
     """An example whose label is likely wrong.
 
     Attributes:
-        shown: a picture, uint8 (height, width, channels) with one or three channels; or the text.
+        shown: an image, uint8 (height, width, channels) with one or three channels; or the text.
         source: path or `file:row`.
         split: `train`, `validation` or `test`.
         label: its label.
@@ -147,7 +147,7 @@ class CalibrationFacts:
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """Everything the report shows; the page adds words and pictures, no measurement.
+    """Everything the report shows; the page adds words and images, no measurement.
 
     Attributes:
         title: what the run is about, such as the place of its data.
@@ -201,7 +201,7 @@ class ReportFacts:
 
     @property
     def noun(self) -> str:
-        """What one example is called, such as `picture`."""
+        """What one example is called, such as `image`."""
         return noun_of(self.metrics)
 
     @property

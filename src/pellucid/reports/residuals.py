@@ -167,7 +167,7 @@ def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Residuals | Non
 
     Args:
         rows: true number and answer of each test example.
-        noun: what one example is called, such as `picture`.
+        noun: what one example is called, such as `image`.
 
     Returns:
         The figures and plots; `None` without a finite row.

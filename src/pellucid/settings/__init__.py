@@ -9,7 +9,7 @@ from pellucid.settings.models import (
     DUMMIES,
     CLASSICAL,
     NEURAL,
-    NEURAL_OF_PICTURES,
+    NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
     NO_BACKBONE,
 )
@@ -21,7 +21,7 @@ __all__ = [
     "DUMMIES",
     "CLASSICAL",
     "NEURAL",
-    "NEURAL_OF_PICTURES",
+    "NEURAL_OF_IMAGES",
     "NEURAL_OF_TEXTS",
     "NO_BACKBONE",
     "ROWS",

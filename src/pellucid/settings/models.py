@@ -1,12 +1,12 @@
 """The names of the models that settings choose from."""
 
-NEURAL_OF_PICTURES = ("cnn", "mlp", "lenet")
-"""Neural networks for pictures; `mlp` also takes feature vectors."""
+NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
+"""Neural networks for images; `mlp` also takes feature vectors."""
 
 NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
 """Neural networks for texts."""
 
-NEURAL = (*NEURAL_OF_PICTURES, *NEURAL_OF_TEXTS)
+NEURAL = (*NEURAL_OF_IMAGES, *NEURAL_OF_TEXTS)
 """Models that are neural networks."""
 
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")

@@ -1,4 +1,4 @@
-"""Settings that are texts with a form of their own: sizes of pictures, durations."""
+"""Settings that are texts with a form of their own: sizes of images, durations."""
 
 import re
 

@@ -46,13 +46,13 @@ class Settings:
         None,
         "network",
         "Pretrained network to build on: efficientnet-lite0, or any network of timm with --weights "
-        "(pictures), all-minilm-l6-v2 or glove-6b-50d (texts), or none; default: one that is installed is "
-        "considered for pictures that look like photographs, and for few texts",
+        "(images), all-minilm-l6-v2 or glove-6b-50d (texts), or none; default: one that is installed is "
+        "considered for images that look like photographs, and for few texts",
     )
     weights: str | None = row(
         None,
         "network",
-        "Local weights of --backbone: a .safetensors file (pictures), the folder of a sentence encoder or a "
+        "Local weights of --backbone: a .safetensors file (images), the folder of a sentence encoder or a "
         "file of word vectors (texts)",
     )
     from_: str | None = row(
@@ -142,7 +142,7 @@ class Settings:
         choices=("none", "balanced"),
     )
     augment: bool | None = row(
-        None, "training", "Shift, mirror and erase training pictures; default: a rule from the data"
+        None, "training", "Shift, mirror and erase training images; default: a rule from the data"
     )
     patience: int | None = row(
         None,

@@ -25,7 +25,7 @@ class Examples:
     """What training sees of a data set.
 
     Attributes:
-        inputs: uint8 pictures (n, height, width, channels), float32 features (n, features) or the
+        inputs: uint8 images (n, height, width, channels), float32 features (n, features) or the
             token ids of n texts.
         labels: int64 class of each, or float64 number to predict.
         train: ascending positions of the training split.
@@ -49,7 +49,7 @@ class Examples:
         """Kind of input."""
         if isinstance(self.inputs, Tokens):
             return "texts"
-        return "pictures" if self.inputs.ndim == 4 else "values"
+        return "images" if self.inputs.ndim == 4 else "values"
 
 
 class Batch(NamedTuple):
@@ -86,7 +86,7 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches of one epoch.
 
-        A picture mirrored in one epoch is shown as it is in the next, and the other way round
+        An image mirrored in one epoch is shown as it is in the next, and the other way round
         (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). Texts of similar length
         stand in one batch.
 
@@ -138,14 +138,14 @@ class Batches:
         if augmentation.is_off:
             return Batch(to_tensor(inputs, indices), labels, indices)
         mirrored = (self._mirror_bits[indices] + epoch % 2) % 2 == 1
-        pictures = augmented_batch(
+        images = augmented_batch(
             inputs,
             indices,
             mirrored & augmentation.mirror,
             augmentation,
             generator(self.recipe.seed, Purpose.AUGMENTATION, number),
         )
-        return Batch(_as_tensor(pictures).float(), labels, indices)
+        return Batch(_as_tensor(images).float(), labels, indices)
 
     def _varied(self, ids: Int64[Tensor, "batch longest"], number: int) -> Int64[Tensor, "batch longest"]:
         """Replace some ids by `UNKNOWN`, so that no text hangs on a single word."""
@@ -177,7 +177,7 @@ def to_tensor(
 def as_stored(
     inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
 ) -> Shaped[Tensor, "batch ..."]:
-    """Some of the inputs as `to_tensor` lays them out, pictures still in 8 bits.
+    """Some of the inputs as `to_tensor` lays them out, images still in 8 bits.
 
     Args:
         inputs: as for `to_tensor`.
@@ -192,7 +192,7 @@ def as_stored(
 
 
 def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
-    """Pictures in 8 bits, or features, none left out."""
+    """Images in 8 bits, or features, none left out."""
     if inputs.ndim == 2:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)

@@ -139,11 +139,11 @@ class Defaults(NamedTuple):
     threads: int
 
 
-def of_pictures(settings: Settings, around: Surroundings) -> Defaults:
-    """Numbers for pictures.
+def of_images(settings: Settings, around: Surroundings) -> Defaults:
+    """Numbers for images.
 
     Small data gets more epochs, in proportion to the square root of what it lacks to 50,000
-    examples, up to twenty times the preset's; above a quarter more, up to 11,250 pictures passed
+    examples, up to twenty times the preset's; above a quarter more, up to 11,250 images passed
     for each of the preset's. The batch is at most a 64th of the training split, a power of two
     from 16 to 512.
 
@@ -157,7 +157,7 @@ def of_pictures(settings: Settings, around: Surroundings) -> Defaults:
     preset, examples = PRESETS[settings.preset], len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
     return Defaults(
-        epochs=_epochs_of_pictures(preset, examples),
+        epochs=_epochs_of_images(preset, examples),
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=512),
         learning_rate=_LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
@@ -241,13 +241,13 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
 
 
 DEFAULTS: dict[Takes, Callable[[Settings, Surroundings], Defaults]] = {
-    "pictures": of_pictures,
+    "images": of_images,
     "texts": of_texts,
     "values": of_values,
 }
 
 
-def _epochs_of_pictures(preset: Preset, examples: int) -> int:
+def _epochs_of_images(preset: Preset, examples: int) -> int:
     factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
     return round(preset.epochs * max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples)))))
 

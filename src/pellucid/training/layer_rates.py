@@ -2,7 +2,7 @@ r"""How fast each layer of a pretrained network is trained further: the lower, t
 
 The head was trained before, on frozen features. The tensors of the body, in the order of computation, are cut
 into six groups of equal number; the head gets the whole learning rate, the group $k$ from the top (from 0)
-the share $u \cdot d^k$ with $d = 0.8$; $u$ is 0.7 for pictures and 0.1 for encoders of texts, which large
+the share $u \cdot d^k$ with $d = 0.8$; $u$ is 0.7 for images and 0.1 for encoders of texts, which large
 rates destroy.
 
 Source: Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
@@ -16,7 +16,7 @@ from pellucid.networks import Network
 
 _GROUPS = 6
 _DECAY = 0.8
-UPPERMOST = {"pictures": 0.7, "texts": 0.1}
+UPPERMOST = {"images": 0.7, "texts": 0.1}
 """Share of the learning rate that the uppermost group gets, by what the network takes."""
 
 

@@ -11,7 +11,7 @@ def keep_freed_memory() -> bool:
     """Keep large freed blocks in the process instead of giving them back after every step.
 
     By default glibc maps every block above 32 MB afresh, and each page of it faults when it is
-    first touched: activations of large pictures or batches pay that in every step. The setting
+    first touched: activations of large images or batches pay that in every step. The setting
     holds for the whole process; numbers do not change.
 
     Returns:

@@ -38,7 +38,7 @@ class Recipe:
         loss: `cross-entropy` or `mse`.
         label_smoothing: share of each target spread over all classes, 0 to 0.9.
         class_weights: weight of each class in the loss, or `None` for equal weights.
-        augmentation: how training pictures are varied.
+        augmentation: how training images are varied.
         patience: epochs without gain before training stops, or `None`.
         metric: score that decides which epoch is best: one of the settings', or `NUMBER_METRIC`.
         precision: `fp32` or `bf16`.
@@ -190,8 +190,8 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
 
 def _augmentation(settings: Settings, around: Surroundings) -> Augmentation:
     """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept."""
-    wanted = around.is_pictures if settings.augment is None else settings.augment
-    if wanted and not around.is_pictures:
+    wanted = around.is_images if settings.augment is None else settings.augment
+    if wanted and not around.is_images:
         what = "texts" if around.takes == "texts" else "feature vectors"
         raise UsageError(f"--augment: {what} cannot be shifted or mirrored; leave it out")
     if not wanted:

@@ -29,9 +29,9 @@ from pellucid.training.validation import validator
 Learner = TypeVar("Learner", Network, HeadAlone)
 """A network, or its head alone."""
 
-_SAMPLE = {"pictures": 5000, "values": 5000, "texts": 1}
+_SAMPLE = {"images": 5000, "values": 5000, "texts": 1}
 _SAMPLE_VALUES = 2**24
-_FEWEST_PICTURES = 256
+_FEWEST_IMAGES = 256
 
 
 class WordVectors(NamedTuple):
@@ -162,8 +162,8 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
 
     Args:
         config: the network's layers.
-        examples: up to 5,000 pictures or feature vectors of the training split are looked at; fewer
-            large pictures, because each tells more and all of them would fill the memory.
+        examples: up to 5,000 images or feature vectors of the training split are looked at; fewer
+            large images, because each tells more and all of them would fill the memory.
         seed: seed of the run.
 
     Returns:
@@ -183,6 +183,6 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
 def _sample_size(config: NetworkConfig, examples: Examples) -> int:
     """How many examples say what the first layer must know."""
     most = _SAMPLE[examples.takes]
-    if examples.takes != "pictures":
+    if examples.takes != "images":
         return most
-    return min(most, max(_FEWEST_PICTURES, _SAMPLE_VALUES // math.prod(config.input_shape)))
+    return min(most, max(_FEWEST_IMAGES, _SAMPLE_VALUES // math.prod(config.input_shape)))

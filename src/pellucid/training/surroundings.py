@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-Takes = Literal["pictures", "texts", "values"]
-"""Kinds of input: pictures, texts as token ids, or tables of feature vectors."""
+Takes = Literal["images", "texts", "values"]
+"""Kinds of input: images, texts as token ids, or tables of feature vectors."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Surroundings:
         device: device chosen for this machine.
         threads: threads chosen for this machine.
         model: family of the network, where the recipe depends on it; texts only.
-        shortest_side: smaller of height and width in pixels; 0 without pictures.
-        mirror_keeps_class: whether a mirrored picture keeps its label.
-        shift_keeps_label: whether a shifted picture does.
-        erase_keeps_label: whether a picture of which a rectangle is erased does.
+        shortest_side: smaller of height and width in pixels; 0 without images.
+        mirror_keeps_class: whether a mirrored image keeps its label.
+        shift_keeps_label: whether a shifted image does.
+        erase_keeps_label: whether an image of which a rectangle is erased does.
     """
 
     train_labels: np.ndarray
@@ -40,9 +40,9 @@ class Surroundings:
     erase_keeps_label: bool = True
 
     @property
-    def is_pictures(self) -> bool:
-        """Whether the inputs are pictures."""
-        return self.takes == "pictures"
+    def is_images(self) -> bool:
+        """Whether the inputs are images."""
+        return self.takes == "images"
 
     @property
     def is_numbers(self) -> bool:

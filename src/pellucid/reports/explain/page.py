@@ -16,14 +16,14 @@ from markupsafe import Markup
 
 from pellucid.insight.drivers import Driver
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.pieces import PicturePieces
+from pellucid.insight.pieces import ImagePieces
 from pellucid.insight.weight_checks import WeightCheck
 from pellucid.reports.explain.chosen import chosen_units
 from pellucid.reports.explain.curves import Plot, plots_of
 from pellucid.reports.explain.describing import HIDDEN, described
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import BUDGET, Packed, pack
-from pellucid.reports.pictures import Album, bind
+from pellucid.reports.images import Album, bind
 from pellucid.reports.report import environment
 
 LARGEST_PAGE = 8_000_000
@@ -44,7 +44,7 @@ _SCRIPTS = (
     "page.js",
 )
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
-_PICTURES = 500_000
+_IMAGES = 500_000
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
 _SHOWN_TERMS = 24
@@ -183,10 +183,10 @@ def _answers(explanation: Explanation) -> list[tuple[str, float, bool, bool]]:
 
 
 def _album(explanation: Explanation) -> Album:
-    """The input, where it is a picture, and then the training examples that are like it."""
+    """The input, where it is an image, and then the training examples that are like it."""
     like = [each.inputs for each in explanation.nearest]
-    pictures = [each for each in (explanation.inputs, *like) if not isinstance(each, str)]
-    return bind(pictures, _PICTURES)
+    images = [each for each in (explanation.inputs, *like) if not isinstance(each, str)]
+    return bind(images, _IMAGES)
 
 
 def _shown(explanation: Explanation) -> list[_Shown]:
@@ -219,13 +219,13 @@ def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, An
     found: list[dict[str, Any]] = []
     if explanation.contributions is not None and explanation.contributions.drawn is not None:
         packed.add("driver:contributions", explanation.contributions.drawn)
-        found.append({"name": "contributions", "is_picture": True})
+        found.append({"name": "contributions", "is_image": True})
     if explanation.driven is None:
         return found
     pieces = explanation.driven.pieces
     for driver in explanation.driven.drivers:
         scores = driver.scores.reshape(pieces.shape)
-        fine = driver.fine if isinstance(pieces, PicturePieces) and driver.fine is not None else None
+        fine = driver.fine if isinstance(pieces, ImagePieces) and driver.fine is not None else None
         packed.add(f"driver:{driver.name}", scores if fine is None else fine)
-        found.append({"name": driver.name, "is_picture": isinstance(pieces, PicturePieces)})
+        found.append({"name": driver.name, "is_image": isinstance(pieces, ImagePieces)})
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.reports import confusion
 from pellucid.reports.facts import Answered, ReportFacts, Suspect
 from pellucid.reports.numbers import finite
-from pellucid.reports.pictures import Album, Placed, bind
+from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.residuals import residuals
 from pellucid.reports.text import Excerpt, excerpt
 
@@ -18,16 +18,16 @@ WORST_SHOWN, WORST_TEXTS_SHOWN = 12, 6
 
 @dataclass(frozen=True)
 class Shown:
-    """An example with its picture or text.
+    """An example with its image or text.
 
     Attributes:
         about: what is known of it.
-        picture: where it stands in the page's album; `None` for a text.
-        text: the part of a text that is shown; `None` for a picture.
+        image: where it stands in the page's album; `None` for a text.
+        text: the part of a text that is shown; `None` for an image.
     """
 
     about: Answered | Suspect
-    picture: Placed | None = None
+    image: Placed | None = None
     text: Excerpt | None = None
 
     @property
@@ -55,7 +55,7 @@ class Opened:
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
-    """Show where the answers are wrong, with pictures or texts.
+    """Show where the answers are wrong, with images or texts.
 
     Args:
         facts: what the report is made from.
@@ -107,13 +107,13 @@ def _numbers(facts: ReportFacts) -> Mapping[str, Any] | None:
 
 
 def _shown(*groups: Sequence[Answered] | Sequence[Suspect]) -> tuple[Album, list[list[Shown]]]:
-    """Bind the pictures of all groups into one album, and cut texts to what the page can show.
+    """Bind the images of all groups into one album, and cut texts to what the page can show.
 
     Args:
         groups: examples.
 
     Returns:
-        The album, and the groups with the places of their pictures or the parts of their texts.
+        The album, and the groups with the places of their images or the parts of their texts.
     """
     album = bind([each.shown for group in groups for each in group if not isinstance(each.shown, str)])
     places = iter(album.places)
@@ -121,6 +121,6 @@ def _shown(*groups: Sequence[Answered] | Sequence[Suspect]) -> tuple[Album, list
     def shown(each: Answered | Suspect) -> Shown:
         if isinstance(each.shown, str):
             return Shown(each, text=excerpt(each.shown))
-        return Shown(each, picture=next(places))
+        return Shown(each, image=next(places))
 
     return album, [[shown(each) for each in group] for group in groups]

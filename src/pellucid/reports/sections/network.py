@@ -66,7 +66,7 @@ class Tokens:
 
 
 def _tokens(facts: ReportFacts) -> Tokens | None:
-    """What the metrics say about the encoder of texts; `None` for pictures."""
+    """What the metrics say about the encoder of texts; `None` for images."""
     found = facts.metrics.get("text")
     if not isinstance(found, Mapping):
         return None

@@ -6,7 +6,7 @@ from typing import Any
 from pellucid.reports.facts import ReportFacts
 from pellucid.settings import ROWS
 
-_OF_PICTURES = ("image_size", "pooling", "batch_norm", "augment", "augmentation")
+_OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment", "augmentation")
 """Settings that a run on texts has, but that do nothing there."""
 
 
@@ -20,7 +20,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
         Content of `page/repeat.html`.
     """
     meanings = {row.name: row.meaning for row in ROWS}
-    idle = _OF_PICTURES if facts.noun == "text" else ()
+    idle = _OF_IMAGES if facts.noun == "text" else ()
     rows = [
         (name, _shown(value), meanings.get(name, ""))
         for name, value in facts.settings.items()

@@ -99,7 +99,7 @@ function outline(canvas, plan, unit) {
   context.strokeRect(x - 2.5, y - 2.5, plan.cell[0] + 5, plan.cell[1] + 5);
 }
 
-// A small picture of a value for the strip: its loudest map, or its numbers in a square.
+// A small image of a value for the strip: its loudest map, or its numbers in a square.
 function thumbnail(canvas, found) {
   if (!found) return;
   let { shape } = found;

@@ -11,7 +11,7 @@ function moreOf(layer) {
   return view ? [view] : [];
 }
 
-// The weights of a unit as a picture: kernels by channel, a row for each token, or as the picture that a dense unit sees.
+// The weights of a unit as an image: kernels by channel, a row for each token, or as the image that a dense unit sees.
 function kernelsOf(layer, unit) {
   const weight = ["convolution", "neighbours", "dense"].includes(layer.kind) ? stored(layer.weights[0]) : null;
   const at = unit[layer.kind === "neighbours" ? 1 : 0];

@@ -1,4 +1,4 @@
-"""Pictures that come to a trained model, decoded block by block."""
+"""Images that come to a trained model, decoded block by block."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,35 +9,35 @@ from pellucid.pipeline.incoming import Block, Incoming
 from pellucid.settings import Settings
 
 
-def listed_pictures(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
-    """List the pictures that INPUT names.
+def listed_images(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
+    """List the images that INPUT names.
 
     Args:
-        model: of pictures.
+        model: of images.
         places: files, folders or tables.
         settings: column and encoding of tables.
 
     Returns:
-        The pictures, none decoded yet.
+        The images, none decoded yet.
 
     Raises:
-        DataError: a place does not exist or holds no picture.
+        DataError: a place does not exist or holds no image.
     """
     listed = list_inputs(places, settings)
-    names = [picture.name for picture in listed.pictures]
-    return Incoming(names, _blocks(model, listed.pictures), listed.warnings)
+    names = [image.name for image in listed.images]
+    return Incoming(names, _blocks(model, listed.images), listed.warnings)
 
 
-def pictures_of_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
-    """Take rows of labelled pictures.
+def images_of_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
+    """Take rows of labelled images.
 
     Args:
-        model: of pictures.
+        model: of images.
         listing: what was read.
         rows: positions in it.
 
     Returns:
-        The pictures, none decoded yet.
+        The images, none decoded yet.
     """
     pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
     sources = listing.paths if pixels is None else pixels
@@ -47,8 +47,8 @@ def pictures_of_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Inc
 
 
 def _blocks(model: Model, inputs: Sequence[Input]) -> Iterator[Block]:
-    """Decode and fit pictures as the model was trained."""
-    assert model.preprocessing is not None  # load gives models of pictures or of texts
+    """Decode and fit images as the model was trained."""
+    assert model.preprocessing is not None  # load gives models of images or of texts
     with decoders() as executor:
         for block in blocks_of(inputs, model.preprocessing):
             fitted = fit_inputs(block, model.preprocessing, executor)

@@ -1,4 +1,4 @@
-"""Backbones of pictures: from files of weights to a network that gives features.
+"""Backbones of images: from files of weights to a network that gives features.
 
 Weights of a package are converted to safetensors once and kept in the cache. Weights of the user's own are
 safetensors under timm's names; a classifier among them is left out.
@@ -24,7 +24,7 @@ from pellucid.networks.families import outline
 from pellucid.networks.initialisation import initialise_layers
 from pellucid.networks.layers import Rescale, Standardise
 from pellucid.networks.origin import Origin
-from pellucid.pretrained.known import OF_PICTURES, installed, origin_of
+from pellucid.pretrained.known import OF_IMAGES, installed, origin_of
 from pellucid.settings import Settings
 
 _PREFIX = "body.backbone.layers."
@@ -59,14 +59,14 @@ _PACKAGED = {
 
 
 @dataclass(frozen=True, eq=False)
-class PictureBackbone:
+class ImageBackbone:
     """Weights and what is known about them.
 
     Attributes:
         architecture: name in timm.
         origin: where the weights come from.
         tensors: the weights under timm's names, without a classifier.
-        mean: of red, green and blue, 0 to 1, that pictures are standardised with.
+        mean: of red, green and blue, 0 to 1, that images are standardised with.
         std: likewise.
         fixed_size: height and width, where the architecture takes no other.
     """
@@ -84,8 +84,8 @@ class PictureBackbone:
         Args:
             outputs: number of classes; 1 where a number is predicted.
             settings: of the head `depth`, `width`, `dropout` and `activation` are looked at; the preset
-                decides at which size pictures are seen.
-            shape: channels, height and width of the pictures.
+                decides at which size images are seen.
+            shape: channels, height and width of the images.
 
         Returns:
             The config.
@@ -141,13 +141,13 @@ class PictureBackbone:
 
 
 def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:
-    """Decide at which size a backbone sees pictures.
+    """Decide at which size a backbone sees images.
 
     The longer side becomes 160 pixels (128 with the preset `quick`, 224 with `best`), also of smaller
-    pictures; the shorter side in proportion, rounded to a multiple of 8 and at least 32.
+    images; the shorter side in proportion, rounded to a multiple of 8 and at least 32.
 
     Args:
-        size: height and width of the stored pictures.
+        size: height and width of the stored images.
         preset: `quick`, `standard` or `best`.
 
     Returns:
@@ -158,11 +158,11 @@ def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:
     return height, width
 
 
-def packaged_backbone(name: str) -> PictureBackbone:
+def packaged_backbone(name: str) -> ImageBackbone:
     """Take a backbone out of its package, or out of the cache where it was converted before.
 
     Args:
-        name: key of `OF_PICTURES`.
+        name: key of `OF_IMAGES`.
 
     Returns:
         The backbone.
@@ -172,9 +172,9 @@ def packaged_backbone(name: str) -> PictureBackbone:
         ModelFileError: a file of the package is missing, or is not the one that was published.
     """
     packaged = _PACKAGED[name]
-    return PictureBackbone(
+    return ImageBackbone(
         architecture=packaged.architecture,
-        origin=OF_PICTURES[name].origin,
+        origin=OF_IMAGES[name].origin,
         tensors=_converted(name, packaged),
         mean=packaged.mean,
         std=packaged.std,
@@ -182,7 +182,7 @@ def packaged_backbone(name: str) -> PictureBackbone:
     )
 
 
-def timm_backbone(architecture: str, weights: Path) -> PictureBackbone:
+def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
     """Take the weights of any network of timm from a local file.
 
     Args:
@@ -203,7 +203,7 @@ def timm_backbone(architecture: str, weights: Path) -> PictureBackbone:
     except ValueError as error:
         raise UsageError(
             f"--backbone: {architecture!r} is neither the name of a package of weights "
-            f"({', '.join(OF_PICTURES)}) nor of a network in timm; see timm.list_models()"
+            f"({', '.join(OF_IMAGES)}) nor of a network in timm; see timm.list_models()"
         ) from error
     known = getattr(network, "pretrained_cfg", None) or {}
     classifier = known.get("classifier") or ()
@@ -215,7 +215,7 @@ def timm_backbone(architecture: str, weights: Path) -> PictureBackbone:
     }
     size = known.get("input_size", (3, 224, 224))
     digest = sha256(weights)
-    return PictureBackbone(
+    return ImageBackbone(
         architecture=architecture,
         origin=origin_of(
             digest,

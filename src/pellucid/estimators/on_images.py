@@ -1,4 +1,4 @@
-"""Estimators that take pictures or feature vectors."""
+"""Estimators that take images or feature vectors."""
 
 import os
 from typing import Any
@@ -11,29 +11,29 @@ from pellucid.bundle import Inputs
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.inputs import (
     are_paths,
-    are_pictures,
-    fit_pictures,
+    are_images,
+    fit_images,
     is_place,
     taught_by_features,
-    taught_by_pictures,
+    taught_by_images,
 )
-from pellucid.estimators.taught import PICTURES, Taught, taught_at_place
+from pellucid.estimators.taught import IMAGES, Taught, taught_at_place
 from pellucid.estimators.trained import Trained
 from pellucid.pipeline.refusals import require_fitting_model
 from pellucid.settings import Settings
 
 
-class OnPictures(Trained):
-    """Takes arrays of pictures, tables of feature vectors, and paths."""
+class OnImages(Trained):
+    """Takes arrays of images, tables of feature vectors, and paths."""
 
     def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
         """Tell the forms of input apart and check them."""
         require_fitting_model(settings, is_numbers=settings.target == "number")
-        if not are_pictures(X) and not is_place(X):
+        if not are_images(X) and not is_place(X):
             if are_paths(np.asarray(X) if getattr(X, "ndim", 0) == 1 else X):
                 name = type(self).__name__
                 raise DataError(
-                    f"X: a list of texts; {name} learns from arrays of pictures, or from the path of a "
+                    f"X: a list of texts; {name} learns from arrays of images, or from the path of a "
                     f"folder or table; learn texts with {name.replace('Image', 'Text')}"
                 )
             if y is None:
@@ -44,10 +44,10 @@ class OnPictures(Trained):
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
         if not is_place(X):
-            return taught_by_pictures(X, y, settings)
+            return taught_by_images(X, y, settings)
         if y is not None:
             raise UsageError(f"y: {os.fspath(X)} brings its own labels; leave y out")
-        return taught_at_place(os.fspath(X), settings, PICTURES)
+        return taught_at_place(os.fspath(X), settings, IMAGES)
 
     def _inputs(self, X: Any) -> Inputs:
         """Bring inputs to the form that the model takes."""
@@ -55,10 +55,10 @@ class OnPictures(Trained):
         if preprocessing is None:
             rows: np.ndarray = validate_data(self, X, dtype=np.float32, reset=False)
             return rows
-        if is_place(X) or are_paths(X) or are_pictures(X):
-            return fit_pictures(X, preprocessing)
+        if is_place(X) or are_paths(X) or are_images(X):
+            return fit_images(X, preprocessing)
         raise DataError(
-            f"this model takes pictures, (n, height, width) or (n, height, width, channels), "
+            f"this model takes images, (n, height, width) or (n, height, width, channels), "
             f"but was given {type(X).__name__} of shape {np.shape(X)}"
         )
 

@@ -1,4 +1,4 @@
-"""Real pictures, made by Pillow where a test needs them."""
+"""Real images, made by Pillow where a test needs them."""
 
 import io
 from typing import Any
@@ -8,11 +8,11 @@ from PIL import Image
 
 
 def scene(height: int = 24, width: int = 32, seed: int = 0) -> np.ndarray:
-    """A smooth colour picture with a bright corner, unlike itself in every orientation."""
+    """A smooth colour image with a bright corner, unlike itself in every orientation."""
     rows, columns = np.mgrid[0:height, 0:width]
-    picture = np.stack([rows * 200 // height, columns * 200 // width, (rows + columns) * 2 + seed], axis=2)
-    picture[: height // 4, : width // 4] = 250
-    return picture.astype(np.uint8)
+    image = np.stack([rows * 200 // height, columns * 200 // width, (rows + columns) * 2 + seed], axis=2)
+    image[: height // 4, : width // 4] = 250
+    return image.astype(np.uint8)
 
 
 def encoded(pixels: np.ndarray | Image.Image, form: str = "PNG", **options: Any) -> bytes:

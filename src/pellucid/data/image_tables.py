@@ -9,20 +9,20 @@ from pellucid.data.table_rows import RowReader
 from pellucid.data.tables import Table
 
 
-def list_pictures(table: Table, columns: Columns, folder: Path, skip_bad: bool) -> Listing:
-    """List the pictures that a table names.
+def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) -> Listing:
+    """List the images that a table names.
 
     Args:
         table: to be read.
         columns: of it that are read.
         folder: where it lies.
-        skip_bad: whether missing pictures are left for decoding to report.
+        skip_bad: whether missing images are left for decoding to report.
 
     Returns:
         The listing; its warnings say which columns were chosen.
 
     Raises:
-        DataError: a row has no label, no picture, or a path that leaves the table's folder.
+        DataError: a row has no label, no image, or a path that leaves the table's folder.
     """
     reader = RowReader(table, columns)
     values = [value for block in reader.inputs() for value in block]
@@ -34,6 +34,6 @@ def list_pictures(table: Table, columns: Columns, folder: Path, skip_bad: bool) 
         labels=rows.labels,
         splits=rows.splits,
         groups=rows.groups,
-        paths=paths_of(values, rows.sources, folder, column=columns.input, noun="picture", may_miss=skip_bad),
+        paths=paths_of(values, rows.sources, folder, column=columns.input, noun="image", may_miss=skip_bad),
         warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
     )

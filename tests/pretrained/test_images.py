@@ -1,4 +1,4 @@
-"""Weights of pictures: out of their package or a file of the user's, and nothing else."""
+"""Weights of images: out of their package or a file of the user's, and nothing else."""
 
 import hashlib
 
@@ -10,15 +10,15 @@ from safetensors.torch import load_file, save_file
 
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.pretrained import (
-    OF_PICTURES,
+    OF_IMAGES,
     at_hand,
     installed,
     known,
     packaged_backbone,
-    pictures,
+    images,
     timm_backbone,
 )
-from pellucid.pretrained.pictures import seen_size
+from pellucid.pretrained.images import seen_size
 from pellucid.settings import Settings
 from tiny_backbone import NAME, tiny_weights
 
@@ -57,7 +57,7 @@ def test_a_cat_is_seen_as_a_cat(cat, own_cache):
 def test_weights_are_converted_once_and_checked_in_the_cache(own_cache):
     first = packaged_backbone(LITE0)
     written = own_cache.stat().st_mtime_ns
-    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == pictures._PACKAGED[LITE0].converted
+    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == images._PACKAGED[LITE0].converted
     again = packaged_backbone(LITE0)
     assert own_cache.stat().st_mtime_ns == written
     assert all(torch.equal(first.tensors[name], each) for name, each in again.tensors.items())
@@ -66,7 +66,7 @@ def test_weights_are_converted_once_and_checked_in_the_cache(own_cache):
     own_cache.write_bytes(bytes(content))
     mended = packaged_backbone(LITE0)
     assert all(torch.equal(first.tensors[name], each) for name, each in mended.tensors.items())
-    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == pictures._PACKAGED[LITE0].converted
+    assert hashlib.sha256(own_cache.read_bytes()).hexdigest() == images._PACKAGED[LITE0].converted
 
 
 def test_a_cache_that_cannot_be_written_to_is_no_reason_to_stop(tmp_path, monkeypatch):
@@ -91,14 +91,14 @@ def test_a_missing_package_is_told(monkeypatch):
     ):
         installed(LITE0)
     monkeypatch.delenv("PELLUCID_BACKBONES")
-    assert at_hand(OF_PICTURES) == []
+    assert at_hand(OF_IMAGES) == []
 
 
 def test_what_is_installed_can_be_hidden(monkeypatch):
     monkeypatch.delenv("PELLUCID_BACKBONES")
-    assert at_hand(OF_PICTURES) == [LITE0]
+    assert at_hand(OF_IMAGES) == [LITE0]
     monkeypatch.setenv("PELLUCID_BACKBONES", "none")
-    assert at_hand(OF_PICTURES) == []
+    assert at_hand(OF_IMAGES) == []
 
 
 def test_a_classifier_among_the_weights_is_left_out(tmp_path):

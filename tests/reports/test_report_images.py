@@ -1,4 +1,4 @@
-"""Pictures inside the page: kept exactly or reduced by one rule, each content once, within the budget."""
+"""Images inside the page: kept exactly or reduced by one rule, each content once, within the budget."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pellucid.reports.pictures import BUDGET, SIDES, bind
+from pellucid.reports.images import BUDGET, SIDES, bind
 
 
 def decoded(uri: str) -> np.ndarray:
@@ -23,7 +23,7 @@ def noise(count: int, side: int, channels: int = 3) -> np.ndarray:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_that_fit_are_kept_exactly(channels: int) -> None:
+def test_images_that_fit_are_kept_exactly(channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 9, channels), np.uint8)
     album = bind([pixels])
     assert album.side is None
@@ -33,26 +33,26 @@ def test_pictures_that_fit_are_kept_exactly(channels: int) -> None:
 
 
 @given(st.lists(st.integers(0, 3), max_size=12))
-def test_equal_pictures_are_stored_once(order: list[int]) -> None:
-    pictures = noise(4, 3)
-    album = bind([pictures[k].copy() for k in order])
+def test_equal_images_are_stored_once(order: list[int]) -> None:
+    images = noise(4, 3)
+    album = bind([images[k].copy() for k in order])
     assert [each.key for each in album.stored] == [f"p{k}" for k in range(len(set(order)))]
     stored = {each.key: decoded(each.uri) for each in album.stored}
     assert len(album.places) == len(order)
     assert all(
-        np.array_equal(stored[place.key], pictures[k]) for place, k in zip(album.places, order, strict=True)
+        np.array_equal(stored[place.key], images[k]) for place, k in zip(album.places, order, strict=True)
     )
 
 
-def test_pictures_of_equal_bytes_and_other_shape_are_different() -> None:
+def test_images_of_equal_bytes_and_other_shape_are_different() -> None:
     row = np.arange(12, dtype=np.uint8)
     album = bind([row.reshape(2, 6, 1), row.reshape(6, 2, 1), row.reshape(2, 2, 3)])
     assert len(album.stored) == 3
 
 
-def test_too_many_bytes_reduce_every_picture_by_the_same_rule() -> None:
-    pictures = list(noise(300, 224))
-    album = bind(pictures)
+def test_too_many_bytes_reduce_every_image_by_the_same_rule() -> None:
+    images = list(noise(300, 224))
+    album = bind(images)
     assert album.side in SIDES
     assert sum(len(each.uri) for each in album.stored) <= BUDGET
     shapes = {decoded(each.uri).shape for each in album.stored}
@@ -61,15 +61,15 @@ def test_too_many_bytes_reduce_every_picture_by_the_same_rule() -> None:
 
 
 def test_no_more_is_taken_away_than_needed() -> None:
-    pictures = list(noise(60, 224))
-    album = bind(pictures)
+    images = list(noise(60, 224))
+    album = bind(images)
     assert album.side is not None
     larger = SIDES[SIDES.index(album.side) - 1]
-    last = [np.asarray(Image.fromarray(each).resize((larger, larger))) for each in pictures]
+    last = [np.asarray(Image.fromarray(each).resize((larger, larger))) for each in images]
     assert sum(len(each.uri) for each in bind(last, 10**9).stored) > BUDGET
 
 
-def test_wide_pictures_keep_their_proportions() -> None:
+def test_wide_images_keep_their_proportions() -> None:
     wide = np.random.default_rng(0).integers(0, 256, (40, 100, 300, 3), np.uint8)
     album = bind(list(wide), 100_000)
     height, width, _ = decoded(album.stored[0].uri).shape

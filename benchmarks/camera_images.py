@@ -1,4 +1,4 @@
-"""Photographs of 12 megapixels, made from real pictures: cut out, enlarged, with the noise of a sensor."""
+"""Photographs of 12 megapixels, made from real images: cut out, enlarged, with the noise of a sensor."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +15,9 @@ _SOURCES = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "immunohistoc
 
 
 def make_photographs(folder: Path, count: int) -> int:
-    """Make JPEG files of quality 88, each of other content, in one sub-folder per real picture.
+    """Make JPEG files of quality 88, each of other content, in one sub-folder per real image.
 
-    A cut-out of 45 to 90 % of one of scikit-image's pictures becomes 4000 x 3000 pixels. The noise makes
+    A cut-out of 45 to 90 % of one of scikit-image's images becomes 4000 x 3000 pixels. The noise makes
     the files as large as those of a camera, about 3 MB, and its place differs from file to file.
 
     Args:
@@ -53,11 +53,11 @@ def _photograph(source: Image.Image, noise: Image.Image, draws: np.random.Genera
     height = width * HEIGHT / WIDTH
     left, top = draws.uniform(0, source.width - width), draws.uniform(0, source.height - height)
     box = (left, top, left + width, top + height)
-    picture = source.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, box=box)
+    image = source.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, box=box)
     if draws.random() < 0.5:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     right, down = (int(place) for place in draws.integers(0, _MARGIN, 2))
-    return ImageChops.add(picture, noise.crop((right, down, right + WIDTH, down + HEIGHT)), offset=-128)
+    return ImageChops.add(image, noise.crop((right, down, right + WIDTH, down + HEIGHT)), offset=-128)
 
 
 def _exif() -> Image.Exif:

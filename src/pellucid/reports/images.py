@@ -1,6 +1,6 @@
-"""Pictures inside the page: each stored once, all together within a budget.
+"""Images inside the page: each stored once, all together within a budget.
 
-The rule: every picture is kept exactly, as PNG, where all together fit the budget. Where they do
+The rule: every image is kept exactly, as PNG, where all together fit the budget. Where they do
 not, all are reduced to the first side of a falling list that lets them fit, and kept as JPEG.
 """
 
@@ -25,12 +25,12 @@ _SMALL = 96
 
 @dataclass(frozen=True)
 class Placed:
-    """A picture where the page shows it.
+    """An image where the page shows it.
 
     Attributes:
-        key: names the stored picture that is drawn here.
-        width: of the picture the model saw, in pixels.
-        height: of the picture the model saw, in pixels.
+        key: names the stored image that is drawn here.
+        width: of the image the model saw, in pixels.
+        height: of the image the model saw, in pixels.
     """
 
     key: str
@@ -45,12 +45,12 @@ class Placed:
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture as the page holds it.
+    """An image as the page holds it.
 
     Attributes:
         key: its name, unique in the page.
         uri: `data:image/...;base64,...`.
-        width: width at which it is drawn, in pixels of the picture the model saw.
+        width: width at which it is drawn, in pixels of the image the model saw.
         height: height at which it is drawn, in the same pixels.
     """
 
@@ -62,11 +62,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Album:
-    """All pictures of a page.
+    """All images of a page.
 
     Attributes:
-        places: one for each picture given, in order; equal pictures share a key.
-        stored: the different pictures, in the order of their first place.
+        places: one for each image given, in order; equal images share a key.
+        stored: the different images, in the order of their first place.
         side: longest side in pixels to which they were reduced; `None` where all were kept exactly.
     """
 
@@ -75,21 +75,21 @@ class Album:
     side: int | None
 
 
-def bind(pictures: Sequence[Pixels], budget: int = BUDGET) -> Album:
-    """Encode pictures for the page.
+def bind(images: Sequence[Pixels], budget: int = BUDGET) -> Album:
+    """Encode images for the page.
 
     Args:
-        pictures: uint8 (height, width, channels) with one or three channels.
-        budget: most bytes of all encoded pictures together; exceeded only where even the smallest
+        images: uint8 (height, width, channels) with one or three channels.
+        budget: most bytes of all encoded images together; exceeded only where even the smallest
             side does not fit.
 
     Returns:
-        The pictures, every content stored once.
+        The images, every content stored once.
     """
     keys: dict[bytes, str] = {}
     different: list[Pixels] = []
     places = []
-    for pixels in pictures:
+    for pixels in images:
         content = _digest(pixels)
         if content not in keys:
             keys[content] = f"p{len(different)}"
@@ -104,21 +104,21 @@ def bind(pictures: Sequence[Pixels], budget: int = BUDGET) -> Album:
 
 
 def _digest(pixels: Pixels) -> bytes:
-    """Equal for equal pictures only."""
+    """Equal for equal images only."""
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).digest()
 
 
-def _within(pictures: Sequence[Pixels], budget: int) -> tuple[int | None, list[str]]:
-    """The least reduction that fits the budget, and the pictures so encoded."""
-    probe = pictures[:: -(-len(pictures) // _PROBED) or 1]
+def _within(images: Sequence[Pixels], budget: int) -> tuple[int | None, list[str]]:
+    """The least reduction that fits the budget, and the images so encoded."""
+    probe = images[:: -(-len(images) // _PROBED) or 1]
     choices: list[int | None] = [None, *SIDES]
     for choice in choices:
         is_last = choice == SIDES[-1]
-        # A few pictures tell how large all will be, so that hopeless sizes cost little.
-        expected = _bytes([_data_uri(pixels, choice) for pixels in probe]) * len(pictures)
+        # A few images tell how large all will be, so that hopeless sizes cost little.
+        expected = _bytes([_data_uri(pixels, choice) for pixels in probe]) * len(images)
         if expected > 1.25 * budget * len(probe) and not is_last:
             continue
-        uris = [_data_uri(pixels, choice) for pixels in pictures]
+        uris = [_data_uri(pixels, choice) for pixels in images]
         if _bytes(uris) <= budget or is_last:
             return choice, uris
     raise AssertionError("the last choice is always taken")
@@ -130,13 +130,13 @@ def _bytes(uris: Sequence[str]) -> int:
 
 def _data_uri(pixels: Pixels, side: int | None) -> str:
     flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-    picture = Image.fromarray(np.ascontiguousarray(flat))
+    image = Image.fromarray(np.ascontiguousarray(flat))
     stream = io.BytesIO()
     if side is None:
-        picture.save(stream, "PNG", compress_level=9)
+        image.save(stream, "PNG", compress_level=9)
         form = "png"
     else:
-        picture.thumbnail((side, side), Image.Resampling.BOX)
-        picture.save(stream, "JPEG", quality=_QUALITY, optimize=True)
+        image.thumbnail((side, side), Image.Resampling.BOX)
+        image.save(stream, "JPEG", quality=_QUALITY, optimize=True)
         form = "jpeg"
     return f"data:image/{form};base64," + base64.b64encode(stream.getvalue()).decode("ascii")
