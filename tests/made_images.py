@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 
-def scene(height: int = 24, width: int = 32, seed: int = 0) -> np.ndarray:
+def context(height: int = 24, width: int = 32, seed: int = 0) -> np.ndarray:
     """A smooth colour image with a bright corner, unlike itself in every orientation."""
     rows, columns = np.mgrid[0:height, 0:width]
     image = np.stack([rows * 200 // height, columns * 200 // width, (rows + columns) * 2 + seed], axis=2)

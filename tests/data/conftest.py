@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, scene
+from made_images import encoded, context
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def class_folders(tmp_path: Path) -> Path:
     for name in ("cat", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for index in range(3):
-            content = encoded(scene(seed=10 * index + len(name) + ord(name[0])))
+            content = encoded(context(seed=10 * index + len(name) + ord(name[0])))
             (tmp_path / "photos" / name / f"{index}.png").write_bytes(content)
     return tmp_path / "photos"
 

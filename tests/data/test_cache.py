@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made_images import encoded, scene
+from made_images import encoded, context
 from pellucid.data import Listing, Images, Preprocessing, decode_all, listing_from_arrays, read_data
 from pellucid.data import cache as cache_module
 from pellucid.data.cache import cache_folder, cache_limit, make_room
@@ -73,16 +73,16 @@ def test_order_is_kept_over_many_blocks_and_threads(tmp_path: Path, own_cache: P
 def test_grey_images_have_one_channel_until_a_colour_joins(tmp_path: Path, own_cache: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "set" / name).mkdir(parents=True)
-        Image.fromarray(scene()[:, :, 0]).save(tmp_path / "set" / name / "1.png")
+        Image.fromarray(context()[:, :, 0]).save(tmp_path / "set" / name / "1.png")
     assert decode(tmp_path / "set")[2].channels == 1
-    Image.fromarray(scene()).save(tmp_path / "set" / "a" / "2.png")
+    Image.fromarray(context()).save(tmp_path / "set" / "a" / "2.png")
     _, images, preprocessing = decode(tmp_path / "set")
     assert preprocessing.channels == 3
     assert images.modes == ["grey", "colour", "grey"]
 
 
 def test_mixed_sizes_are_fitted(tmp_path: Path, class_folders: Path, own_cache: Path) -> None:
-    (class_folders / "dog" / "large.png").write_bytes(encoded(scene(300, 200)))
+    (class_folders / "dog" / "large.png").write_bytes(encoded(context(300, 200)))
     _, images, preprocessing = decode(class_folders)
     assert preprocessing.size == (32, 32)
     assert images.original_sizes[-1].tolist() == [300, 200]
@@ -119,7 +119,7 @@ def test_when_every_file_is_bad(class_folders: Path, own_cache: Path) -> None:
 
 
 def test_animations_are_told_once(class_folders: Path, own_cache: Path) -> None:
-    frames = [Image.fromarray(scene(seed=seed)) for seed in (1, 2)]
+    frames = [Image.fromarray(context(seed=seed)) for seed in (1, 2)]
     path = class_folders / "cat" / "moving.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:])
     for _ in range(2):
@@ -184,7 +184,7 @@ def test_the_second_time_nothing_is_decoded(class_folders: Path, own_cache: Path
     assert calls(listing) == []
     assert calls(read_data(f"{class_folders}/", Settings())) == []
     assert calls(listing, Settings(image_size="16"))[-1] == (6, 6)
-    (class_folders / "cat" / "0.png").write_bytes(encoded(scene(seed=99)))
+    (class_folders / "cat" / "0.png").write_bytes(encoded(context(seed=99)))
     assert calls(listing)[-1] == (6, 6)
     os.utime(class_folders / "cat" / "1.png", ns=(1, 1))
     assert calls(listing)[-1] == (6, 6)
@@ -429,9 +429,9 @@ def test_damaged_idx_files_raise(tmp_path: Path, own_cache: Path) -> None:
 
 
 def test_a_grey_image_saved_as_colour_has_the_same_digest() -> None:
-    grey = scene()[:, :, :1]
+    grey = context()[:, :, :1]
     assert image_digest(grey) == image_digest(np.repeat(grey, 3, axis=2))
-    assert image_digest(grey) != image_digest(scene())
+    assert image_digest(grey) != image_digest(context())
     assert image_digest(grey) != image_digest(grey.reshape(32, 24, 1))
     changed = grey.copy()
     changed[-1, -1] ^= 1
@@ -459,7 +459,7 @@ def test_difference_hash_of_flat_images_of_any_size_is_zero() -> None:
 
 
 def test_difference_hash_hardly_changes_with_brightness_and_noise() -> None:
-    image = scene(64, 64).astype(int)
+    image = context(64, 64).astype(int)
     noise = np.random.default_rng(0).integers(-2, 3, image.shape)
     changed = np.clip(image * 0.9 + 10 + noise, 0, 255)
     pair = np.stack([image, changed]).astype(np.uint8)

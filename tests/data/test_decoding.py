@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from made_images import encoded, scene
+from made_images import encoded, context
 from pellucid.data.decoding import PIXEL_LIMIT, decode_image, read_header
 from pellucid.data.quiet import quiet_pillow
 from pellucid.errors import DataError
@@ -33,7 +33,7 @@ def png_with_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("form", LOSSLESS)
 def test_grey_comes_back_as_it_was(form: str) -> None:
-    grey = scene()[:, :, 0]
+    grey = context()[:, :, 0]
     decoded = decode_image(encoded(grey, form))
     np.testing.assert_array_equal(decoded.pixels[:, :, 0], grey)
     assert decoded.warning is None
@@ -43,14 +43,14 @@ def test_grey_comes_back_as_it_was(form: str) -> None:
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM"])
 def test_colour_comes_back_as_it_was(form: str, tmp_path: Path) -> None:
     path = tmp_path / "a name with\nnew line, ünïcode"
-    path.write_bytes(encoded(scene(), form))
-    np.testing.assert_array_equal(decode_image(path).pixels, scene())
+    path.write_bytes(encoded(context(), form))
+    np.testing.assert_array_equal(decode_image(path).pixels, context())
     assert read_header(path) == (24, 32, "colour")
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF", "JPEG2000"])
 def test_lossy_formats_are_read(form: str) -> None:
-    smooth = scene(64, 64)
+    smooth = context(64, 64)
     smooth[:16, :16] = smooth[20, 20]
     options = {} if form == "JPEG2000" else {"quality": 95}
     decoded = decode_image(encoded(smooth, form, **options))
@@ -59,7 +59,7 @@ def test_lossy_formats_are_read(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
 def test_transparency_is_laid_over_white(form: str) -> None:
-    colour = scene()
+    colour = context()
     alpha = np.full((24, 32, 1), 255, np.uint8)
     alpha[:8] = 0
     alpha[8:16] = 51
@@ -71,7 +71,7 @@ def test_transparency_is_laid_over_white(form: str) -> None:
 
 
 def test_grey_with_transparency_stays_grey_and_does_not_turn_black() -> None:
-    grey = scene()[:, :, 0]
+    grey = context()[:, :, 0]
     alpha = np.zeros_like(grey)
     alpha[12:] = 255
     decoded = decode_image(encoded(np.stack([grey, alpha], axis=2)))
@@ -93,7 +93,7 @@ def test_palette_with_a_transparent_colour(form: str) -> None:
 
 
 def test_palette_without_transparency() -> None:
-    image = Image.fromarray(scene()).quantize(200)
+    image = Image.fromarray(context()).quantize(200)
     expected = np.asarray(image.convert("RGB"))
     decoded = decode_image(encoded(image))
     np.testing.assert_array_equal(decoded.pixels, expected)
@@ -111,7 +111,7 @@ def test_one_transparent_value_without_an_alpha_channel(mode: str, channels: int
 
 
 def test_one_bit_images_become_black_and_white() -> None:
-    image = Image.fromarray(scene()).convert("1")
+    image = Image.fromarray(context()).convert("1")
     decoded = decode_image(encoded(image))
     assert decoded.mode == "black and white"
     np.testing.assert_array_equal(decoded.pixels[:, :, 0] == 255, np.asarray(image))
@@ -183,7 +183,7 @@ def test_exif_orientation_gives_the_upright_image(form: str, orientation: int, t
         1: None, 2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
         5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270",
     }[orientation]  # fmt: skip
-    upright = Image.fromarray(scene(32, 48))
+    upright = Image.fromarray(context(32, 48))
     stored = upright if undo is None else upright.transpose(Image.Transpose[undo])
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -191,14 +191,14 @@ def test_exif_orientation_gives_the_upright_image(form: str, orientation: int, t
     path = tmp_path / "image"
     path.write_bytes(encoded(stored, form, exif=exif, **options))
     decoded = decode_image(path)
-    np.testing.assert_allclose(decoded.pixels, scene(32, 48), atol=8)
+    np.testing.assert_allclose(decoded.pixels, context(32, 48), atol=8)
     assert decoded.size == (32, 48)
     assert read_header(path)[:2] == (32, 48)
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03"])
 def test_damaged_exif_leaves_the_image_readable(exif: bytes) -> None:
-    decoded = decode_image(encoded(scene(), "JPEG", exif=exif, quality=95))
+    decoded = decode_image(encoded(context(), "JPEG", exif=exif, quality=95))
     assert decoded.pixels.shape == (24, 32, 3)
 
 
@@ -212,14 +212,14 @@ def test_animations_give_their_first_frame_and_a_warning(form: str) -> None:
 
 
 def test_pages_are_counted() -> None:
-    content = encoded(scene(), "TIFF", save_all=True, append_images=[Image.fromarray(scene(seed=9))])
+    content = encoded(context(), "TIFF", save_all=True, append_images=[Image.fromarray(context(seed=9))])
     decoded = decode_image(content)
-    np.testing.assert_array_equal(decoded.pixels, scene())
+    np.testing.assert_array_equal(decoded.pixels, context())
     assert decoded.warning == "2 pages; the first is used"
 
 
 def test_phone_photographs_with_a_second_image_draw_no_warning() -> None:
-    content = encoded(scene(), "MPO", save_all=True, append_images=[Image.fromarray(scene(seed=9))])
+    content = encoded(context(), "MPO", save_all=True, append_images=[Image.fromarray(context(seed=9))])
     assert decode_image(content).warning is None
 
 
@@ -298,7 +298,7 @@ def test_what_is_no_image_is_named(content: bytes, reason: str, tmp_path: Path) 
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6),
 )
 def test_damaged_bytes_give_an_image_or_a_reason(form: str, changes: list[tuple[int, int]]) -> None:
-    content = bytearray(encoded(scene(), form))
+    content = bytearray(encoded(context(), form))
     for position, value in changes:
         content[position % len(content)] = value
     for read in (decode_image, read_header):
@@ -318,9 +318,9 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
 
 def test_formats_off_the_list_are_not_tried() -> None:
     with pytest.raises(DataError, match="not an image"):
-        decode_image(encoded(scene(), "TGA"))
+        decode_image(encoded(context(), "TGA"))
     with pytest.raises(DataError, match="not an image"):
-        decode_image(encoded(scene(), "ICO"))
+        decode_image(encoded(context(), "ICO"))
 
 
 def test_pillows_warnings_do_not_leak_and_filters_come_back() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, scene
+from made_images import encoded, context
 from pellucid.data.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.folders import read_folder
 from pellucid.errors import DataError
 
-IMAGE = encoded(scene())
+IMAGE = encoded(context())
 
 
 def put(folder: Path, *names: str, content: bytes = IMAGE) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from made_images import encoded, scene
+from made_images import encoded, context
 from pellucid.data import decode_all, decoding, prepare, read_data
 from pellucid.data.decoding import DRAFT_FROM, decode_image, read_header
 from pellucid.data.sizing import fit_image
@@ -112,7 +112,7 @@ def test_equal_files_are_exact_copies_and_others_are_not(
 ) -> None:
     content = encoded(photograph, "JPEG", quality=90)
     other = encoded(Image.fromarray(np.asarray(photograph)[:, ::-1]), "JPEG", quality=90)
-    files = {"a/1.jpg": content, "a/2.jpg": other, "b/3.jpeg": content, "b/4.jpg": encoded(scene())}
+    files = {"a/1.jpg": content, "a/2.jpg": other, "b/3.jpeg": content, "b/4.jpg": encoded(context())}
     for name, each in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(each)

@@ -12,7 +12,7 @@ from photographs import pieces
 
 
 def photographs(name, count, side):
-    """Pieces of 200 pixels made smaller: each holds a whole scene, as photographs do."""
+    """Pieces of 200 pixels made smaller: each holds a whole context, as photographs do."""
     return np.stack([fit_image(piece, (side, side), 3) for piece in pieces(name, count, 200)])
 
 

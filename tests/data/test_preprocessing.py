@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from made_images import encoded, scene
+from made_images import encoded, context
 from pellucid.data.preprocessing import Preprocessing, scale_values, value_range
 from pellucid.errors import DataError
 
@@ -22,11 +22,11 @@ def all_rows(pixels: np.ndarray) -> np.ndarray:
 
 def test_file_bytes_and_array_give_the_same_pixels(tmp_path: Path) -> None:
     path = tmp_path / "image.png"
-    path.write_bytes(encoded(scene(50, 30)))
+    path.write_bytes(encoded(context(50, 30)))
     preprocessing = Preprocessing(32, 32, 3)
     from_file = preprocessing.image(path)
     np.testing.assert_array_equal(from_file, preprocessing.image(path.read_bytes()))
-    np.testing.assert_array_equal(from_file, preprocessing.arrays(scene(50, 30)[None])[0])
+    np.testing.assert_array_equal(from_file, preprocessing.arrays(context(50, 30)[None])[0])
 
 
 def test_arrays_of_the_right_form_are_not_copied() -> None:

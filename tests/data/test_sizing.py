@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from made_images import scene
+from made_images import context
 from pellucid.data.sizing import fit_image, inner_size, training_size
 from pellucid.settings import Settings
 
@@ -105,12 +105,12 @@ def test_reducing_averages_and_does_not_pick() -> None:
 
 
 def test_an_image_that_fits_is_handed_back_as_it_is() -> None:
-    pixels = scene()
+    pixels = context()
     assert fit_image(pixels, (24, 32), 3) is pixels
 
 
 def test_grey_is_repeated_and_colour_weighted() -> None:
-    grey = scene()[:, :, :1]
+    grey = context()[:, :, :1]
     np.testing.assert_array_equal(fit_image(grey, (24, 32), 3), np.repeat(grey, 3, axis=2))
     colour = np.zeros((1, 3, 3), np.uint8)
     colour[0] = np.eye(3) * 255

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, scene
+from made_images import encoded, context
 from pellucid.data import Listing, read_data
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -78,7 +78,7 @@ def test_a_table_may_test_folders_but_images_may_not(mails: Path, tmp_path: Path
     listing = read(mails, test=str(tmp_path / "t.csv"))
     assert texts_of(listing)[4:] == ["one mail", "two mails"]
     assert listing.sources[5] == f"{tmp_path / 't.csv'}:3"
-    put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(scene()))
+    put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(context()))
     with pytest.raises(DataError, match=r"photos: holds images, but .*mails texts; give both as images or"):
         read(mails, test=str(tmp_path / "photos"))
 
@@ -87,7 +87,7 @@ def test_files_that_cannot_be_read_are_problems_of_their_own(mails: Path, tmp_pa
     put(mails, "ham/broken.txt", content=b"caf\xe9")
     put(mails, "ham/blank.txt", content=b" \r\n")
     put(mails, "ham/empty.txt", content=b"")
-    put(mails, "ham/image.txt", content=encoded(scene()))
+    put(mails, "ham/image.txt", content=encoded(context()))
     (mails / "ham" / "link.txt").symlink_to(tmp_path / "gone.txt")
     listing = read(mails, task="text")
     assert reasons(listing) == {
@@ -155,7 +155,7 @@ def test_texts_without_class_folders(tmp_path: Path) -> None:
 
 
 def test_images_with_texts_beside_them_stay_images(mails: Path) -> None:
-    put(mails, "ham/1.png", "spam/1.png", content=encoded(scene()))
+    put(mails, "ham/1.png", "spam/1.png", content=encoded(context()))
     listing = read(mails)
     assert listing.noun == "image"
     assert listing.labels == ["ham", "spam"]
@@ -165,7 +165,7 @@ def test_images_with_texts_beside_them_stay_images(mails: Path) -> None:
 def test_the_other_kind_is_refused(mails: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="mails: holds text files only; leave --task image out to read texts"):
         read(mails, task="image")
-    put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(scene()))
+    put(tmp_path / "photos", "a/1.png", "b/1.png", content=encoded(context()))
     with pytest.raises(DataError, match=r"photos: no \.txt file in class folder 'a', 'b'; put texts there"):
         read(tmp_path / "photos", task="text")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, scene
+from made_images import encoded, context
 from pellucid.data import TextInputs, list_texts, read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -79,7 +79,7 @@ def test_bad_files_carry_their_reason(tmp_path: Path) -> None:
     files = [
         write(tmp_path / "1.txt", "fine"),
         write(tmp_path / "2.txt", b"caf\xe9"),
-        write(tmp_path / "3.png", encoded(scene())),
+        write(tmp_path / "3.png", encoded(context())),
         write(tmp_path / "4", "no ending"),
         write(tmp_path / "5.txt", ""),
     ]

@@ -17,7 +17,7 @@ from pellucid.pipeline.fitting import fit_model
 from pellucid.pipeline.limits import costs_of, seconds_for_backbones, share_out
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
 from photographs import class_folders
@@ -38,10 +38,10 @@ def asked(tmp_path):
 
 
 @pytest.fixture
-def scene(dataset, asked, tmp_path):
+def context(dataset, asked, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    return Scene(RunFolder(folder), dataset, asked, Stages())
+    return RunContext(RunFolder(folder), dataset, asked, Stages())
 
 
 def test_all_of_it_fits_into_enough_time():
@@ -104,33 +104,33 @@ def test_one_that_was_asked_for_keeps_what_it_needs_where_others_took_longer(dat
     assert granted_to(beside, COST, 0.0, material_of(dataset), asked) is None
 
 
-def test_the_decision_is_made_once_and_stands_in_the_configuration(scene, monkeypatch):
-    material = material_of(scene.dataset)
-    backbones = chosen(scene.settings, material)
+def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monkeypatch):
+    material = material_of(context.dataset)
+    backbones = chosen(context.settings, material)
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
     monkeypatch.setattr(limits, "measured", lambda *_: cost)
-    scene = scene._replace(settings=dataclasses.replace(scene.settings, time_limit="116s"))
-    costs = costs_of(backbones, scene)
-    kept, config = share_out(backbones, costs, {"settings": {}}, scene)
+    context = context._replace(settings=dataclasses.replace(context.settings, time_limit="116s"))
+    costs = costs_of(backbones, context)
+    kept, config = share_out(backbones, costs, {"settings": {}}, context)
     assert 40 <= len(kept[0].train) < len(material.train)
-    assert json.loads((scene.folder.path / "config.json").read_text()) == json.loads(json.dumps(config))
-    late = scene._replace(stages=Stages(began=time.monotonic() - 100))
+    assert json.loads((context.folder.path / "config.json").read_text()) == json.loads(json.dumps(config))
+    late = context._replace(stages=Stages(began=time.monotonic() - 100))
     former = json.loads(json.dumps(config))
-    again = chosen(scene.settings, material, former)
+    again = chosen(context.settings, material, former)
     assert costs_of(again, late) == []
     same, unchanged = share_out(again, [], former, late)
     assert np.array_equal(same[0].train, kept[0].train)
     assert unchanged == former
 
 
-def test_one_beside_a_network_is_left_out_with_a_reason(capsys, scene, monkeypatch):
+def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeypatch):
     backbones = tuple(
         dataclasses.replace(each, is_asked_for=False)
-        for each in chosen(scene.settings, material_of(scene.dataset))
+        for each in chosen(context.settings, material_of(context.dataset))
     )
     monkeypatch.setattr(limits, "measured", lambda *_: COST._replace(example=1.0))
-    scene = scene._replace(stages=Stages())
-    kept, config = share_out(backbones, costs_of(backbones, scene), {"settings": {}}, scene)
+    context = context._replace(stages=Stages())
+    kept, config = share_out(backbones, costs_of(backbones, context), {"settings": {}}, context)
     assert kept == ()
     assert config["backbones"] == []
     (left_out,) = config["backbones_left_out"]

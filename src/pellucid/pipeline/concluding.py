@@ -17,7 +17,7 @@ from pellucid.pipeline.on_backbone import Built
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.baselines import has_baselines, baseline_names
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.stand_ins import judge_detectors
 from pellucid.pipeline.suspects import find_suspects
 from pellucid.pipeline.testing import Tested, test_once, text_facts
@@ -31,7 +31,7 @@ def conclude(
     going: GoingOn | None,
     check: Check,
     config: Mapping[str, Any],
-    scene: Scene,
+    context: RunContext,
 ) -> Outcome:
     """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
 
@@ -41,7 +41,7 @@ def conclude(
         going: what the network went on from; `None` for a fresh one.
         check: what checking the data found.
         config: of the run.
-        scene: the run.
+        context: the run.
 
     Returns:
         Everything the run found out.
@@ -49,7 +49,7 @@ def conclude(
     Raises:
         DivergedError: the loss of a training on a part, or on a fold, stopped being finite.
     """
-    folder, dataset, settings, stages = scene
+    folder, dataset, settings, stages = context
     entrants = calibrated(entrants, dataset)
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
         entrants = with_detectors(entrants, material_of(dataset), settings.seed)
@@ -59,7 +59,7 @@ def conclude(
         curve = draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
     names = _trained_by_folds(settings, network, dataset)
     folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
-    tested, novelty = _tested(entrants, scene)
+    tested, novelty = _tested(entrants, context)
     found = None
     if going is not None:
         with stages.stage("measuring what was forgotten"):
@@ -75,7 +75,7 @@ def conclude(
         recommendation=recommendation,
         tested=tested,
         curve=curve,
-        suspects=_suspects(entrants, recommendation.name, tested, scene),
+        suspects=_suspects(entrants, recommendation.name, tested, context),
         folds=folds,
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
@@ -84,16 +84,16 @@ def conclude(
 
 
 def _tested(
-    entrants: Sequence[Entrant], scene: Scene
+    entrants: Sequence[Entrant], context: RunContext
 ) -> tuple[Mapping[str, Tested], Mapping[str, Mapping[str, Any]]]:
     """The one look at the test split: what every model said, and how well its detector did."""
-    dataset = scene.dataset
-    with scene.stages.stage("testing every model once") as stage:
+    dataset = context.dataset
+    with context.stages.stage("testing every model once") as stage:
         tested = test_once(entrants, dataset)
         stage.words = (
             f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
         )
-        return tested, judge_detectors(entrants, tested, dataset, scene.settings)
+        return tested, judge_detectors(entrants, tested, dataset, context.settings)
 
 
 def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
@@ -137,10 +137,12 @@ def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Data
 
 
 def _suspects(
-    entrants: Sequence[Entrant], recommended: str, tested: Mapping[str, Tested], scene: Scene
+    entrants: Sequence[Entrant], recommended: str, tested: Mapping[str, Tested], context: RunContext
 ) -> Suspects | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
-    if scene.dataset.is_numbers:
+    if context.dataset.is_numbers:
         return None
     judge = next(each for each in entrants if each.name == recommended)
-    return find_suspects(scene.dataset, judge, tested[recommended].answers, scene.settings, scene.stages)
+    return find_suspects(
+        context.dataset, judge, tested[recommended].answers, context.settings, context.stages
+    )

@@ -12,7 +12,7 @@ from pellucid.pipeline.going_on import GoingOn
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.plan import Plan, data_json, versions
 from pellucid.pipeline.preparation import encoder_json
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.settings import ROWS, Settings
 
 _FORMAT = 1
@@ -54,7 +54,7 @@ def settings_of(given: Mapping[str, Any], former: Mapping[str, Any] | None) -> S
 
 def configuration(
     place: str,
-    scene: Scene,
+    context: RunContext,
     network: Planned | None,
     given: Mapping[str, Any],
     backbones: Sequence[Choice] = (),
@@ -64,7 +64,7 @@ def configuration(
 
     Args:
         place: DATA.
-        scene: the run.
+        context: the run.
         network: how the network is trained; `None` for a classical model alone.
         given: the settings that were given.
         backbones: the pretrained networks that take part.
@@ -73,11 +73,11 @@ def configuration(
     Returns:
         JSON.
     """
-    dataset, settings = scene.dataset, scene.settings
+    dataset, settings = context.dataset, context.settings
     encoder = None if network is None else network.prepared.encoder
     return {
         "format": _FORMAT,
-        "command": _command(place, given, scene.folder.path),
+        "command": _command(place, given, context.folder.path),
         "settings": dataclasses.asdict(settings),
         "plan": plan_json(settings, None if network is None else network.plan),
         **({} if encoder is None else {"encoder": encoder_json(encoder)}),

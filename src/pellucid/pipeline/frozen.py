@@ -16,7 +16,7 @@ from pellucid.pipeline.entrants import Entrant, Stored, on_validation, with_vali
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.on_network import simple_models
 from pellucid.pipeline.preparation import Prepared, unvaried_model_of
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device
@@ -27,7 +27,7 @@ def frozen_entrants(
     network: Network,
     prepared: Prepared,
     features: Features,
-    scene: Scene,
+    context: RunContext,
 ) -> list[Entrant]:
     """Train every model on features, in seconds.
 
@@ -36,13 +36,13 @@ def frozen_entrants(
         network: the backbone with a head that has learnt nothing; the head is trained in place.
         prepared: what the network takes.
         features: of all examples that are asked about.
-        scene: the run.
+        context: the run.
 
     Returns:
         The models, simplest first, the head last.
     """
-    dataset, settings, train = scene.dataset, scene.settings, prepared.examples.train
-    with scene.stages.stage(f"training a head and simple models on the features of {name}") as stage:
+    dataset, settings, train = context.dataset, context.settings, prepared.examples.train
+    with context.stages.stage(f"training a head and simple models on the features of {name}") as stage:
         began = time.perf_counter()
         train_head(network, features, prepared, settings)
         head = Entrant(

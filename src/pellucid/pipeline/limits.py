@@ -17,7 +17,7 @@ from pellucid.pipeline.fitting import LEAST_SHARE, SHARE_OF_LIMIT
 from pellucid.pipeline.neural import Planned, limited
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings, parse_duration
 
@@ -87,12 +87,12 @@ def allotted(
     return Allotted(first, seconds)
 
 
-def costs_of(backbones: Sequence[Choice], scene: Scene) -> list[Cost]:
+def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
     """Measure pretrained backbones under a time limit, before anything is trained.
 
     Args:
         backbones: those that take part.
-        scene: the run.
+        context: the run.
 
     Returns:
         What each costs; nothing without a limit, or where a run being resumed holds what was decided.
@@ -100,7 +100,7 @@ def costs_of(backbones: Sequence[Choice], scene: Scene) -> list[Cost]:
     Raises:
         UsageError: there is too little time for one that was asked for.
     """
-    _, dataset, settings, stages = scene
+    _, dataset, settings, stages = context
     limit = parse_duration(settings.time_limit)
     if limit is None or all(each.granted is not None for each in backbones):
         return []
@@ -117,7 +117,7 @@ def costs_of(backbones: Sequence[Choice], scene: Scene) -> list[Cost]:
 
 
 def share_out(
-    backbones: Sequence[Choice], costs: Sequence[Cost], config: dict[str, Any], scene: Scene
+    backbones: Sequence[Choice], costs: Sequence[Cost], config: dict[str, Any], context: RunContext
 ) -> tuple[tuple[Choice, ...], dict[str, Any]]:
     """Bound what pretrained backbones learn from by what is left of a time limit, once.
 
@@ -125,12 +125,12 @@ def share_out(
         backbones: simplest first.
         costs: of each, from `costs_of`.
         config: of the run.
-        scene: the run; its `config.json` is written anew.
+        context: the run; its `config.json` is written anew.
 
     Returns:
         Those for which there is time, and the configuration that holds what they are granted.
     """
-    folder, dataset, settings, stages = scene
+    folder, dataset, settings, stages = context
     if not costs:
         return tuple(backbones), config
     left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)

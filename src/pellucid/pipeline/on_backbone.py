@@ -17,7 +17,7 @@ from pellucid.pipeline.entrants import Entrant
 from pellucid.pipeline.features import Features, compute_features
 from pellucid.pipeline.frozen import frozen_entrants
 from pellucid.pipeline.preparation import Prepared, material_of, unvaried_model_of
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.tuning import is_tuned, tune
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
@@ -44,12 +44,12 @@ class Built:
     history: Sequence[Record] = ()
 
 
-def build_on(choice: Choice, scene: Scene) -> Built:
+def build_on(choice: Choice, context: RunContext) -> Built:
     """Compute the features, and train every model on them.
 
     Args:
         choice: the backbone.
-        scene: the run.
+        context: the run.
 
     Returns:
         The models.
@@ -58,22 +58,22 @@ def build_on(choice: Choice, scene: Scene) -> Built:
         DivergedError: the loss stopped being finite.
         StorageError: the disk is full or not writable; finished blocks of features are kept.
     """
-    network, prepared = started(choice, scene.settings), choice.prepared(material_of(scene.dataset))
+    network, prepared = started(choice, context.settings), choice.prepared(material_of(context.dataset))
     began = time.perf_counter()
-    features = _features(choice, network, prepared, scene)
+    features = _features(choice, network, prepared, context)
     seconds = (time.perf_counter() - began) * len(choice.train) / len(features.positions)
-    entrants = frozen_entrants(choice.name, network, prepared, features, scene)
+    entrants = frozen_entrants(choice.name, network, prepared, features, context)
     entrants = [dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in entrants]
     return Built(choice, network, prepared, entrants)
 
 
-def tune_further(built: Built, before: Sequence[Mapping[str, Any]], scene: Scene) -> Built:
+def tune_further(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
     """Fine-tune a backbone where that is wanted, fits into a time limit and pays.
 
     Args:
         built: the models on its frozen features.
         before: records of the history so far.
-        scene: the run.
+        context: the run.
 
     Returns:
         The models, the tuned network last where it paid.
@@ -83,9 +83,9 @@ def tune_further(built: Built, before: Sequence[Mapping[str, Any]], scene: Scene
         InterruptedRun: a signal came; what was finished is kept.
         StorageError: the disk is full or not writable.
     """
-    if not is_tuned(scene.settings, built.choice, built.prepared):
+    if not is_tuned(context.settings, built.choice, built.prepared):
         return built
-    tuned = tune(built.entrants[-1], built.network, built.prepared, before, scene)
+    tuned = tune(built.entrants[-1], built.network, built.prepared, before, context)
     entrants = [*built.entrants, *filter(None, [tuned.entrant])]
     return dataclasses.replace(built, entrants=entrants, history=tuned.history)
 
@@ -106,22 +106,22 @@ def started(choice: Choice, settings: Settings) -> Network:
     return network
 
 
-def _features(choice: Choice, network: Network, prepared: Prepared, scene: Scene) -> Features:
+def _features(choice: Choice, network: Network, prepared: Prepared, context: RunContext) -> Features:
     """What the frozen network says of every example that any model on it is asked about."""
-    dataset = scene.dataset
+    dataset = context.dataset
     model = unvaried_model_of(network, prepared, dataset.classes)
     positions = np.unique(np.concatenate([choice.train, dataset.validation, dataset.test]))
     identity = f"{dataset.fingerprint} {choice.origin.sha256} {choice.config.to_json()} {len(choice.train)}"
     with (
-        scene.stages.stage(f"computing features of {choice.name}") as stage,
-        pinned(choose_threads(scene.settings)),
+        context.stages.stage(f"computing features of {choice.name}") as stage,
+        pinned(choose_threads(context.settings)),
     ):
         keep_freed_memory()
         began = time.perf_counter()
         features = compute_features(
             lambda some: model.transform(dataset.inputs[some]),
             positions,
-            scene.folder.checkpoints / f"features-{choice.name}",
+            context.folder.checkpoints / f"features-{choice.name}",
             identity,
         )
         speed = len(positions) / max(1e-9, time.perf_counter() - began)

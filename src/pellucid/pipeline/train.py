@@ -31,7 +31,7 @@ from pellucid.pipeline.results import write_results
 from pellucid.pipeline.baselines import has_baselines, train_baselines
 from pellucid.pipeline.run import Run
 from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
 from pellucid.pipeline.starting_point import keep
@@ -99,47 +99,47 @@ def _work(
     """Everything between an empty folder, or what a killed run left in it, and the finished run."""
     going = begin(settings, given, folder.checkpoints, former)
     dataset, check = _read(place, settings, stages, going)
-    scene = Scene(folder, dataset, settings, stages)
-    _require_fitting(place, former, scene)
-    backbones = _backbones(going, former, scene)
-    going, network = _planned(going, former, scene)
-    costs = costs_of(backbones, scene)
-    config = dict(former or configuration(place, scene, network, given, backbones, going))
+    context = RunContext(folder, dataset, settings, stages)
+    _require_fitting(place, former, context)
+    backbones = _backbones(going, former, context)
+    going, network = _planned(going, former, context)
+    costs = costs_of(backbones, context)
+    config = dict(former or configuration(place, context, network, given, backbones, going))
     if former is None:
         folder.write_json("config.json", config)
-    baselines, config = _allotted(network, backbones, costs, config, scene)
+    baselines, config = _allotted(network, backbones, costs, config, context)
     make_folder(folder.checkpoints)
     if going is not None:
         keep(going.start, folder.checkpoints)
     entrants = train_baselines(
         baselines.names, dataset, settings, folder.checkpoints, stages, baselines.seconds
     )
-    backbones, config = share_out(backbones, costs, config, scene)
-    built = [build_on(choice, scene) for choice in backbones]
-    network, config, neural = _train_neural(network, backbones, config, scene)
-    built = _tuned(built, network, scene)
+    backbones, config = share_out(backbones, costs, config, context)
+    built = [build_on(choice, context) for choice in backbones]
+    network, config, neural = _train_neural(network, backbones, config, context)
+    built = _tuned(built, network, context)
     on_backbones = [entrant for each in built for entrant in each.entrants]
-    outcome = conclude([*entrants, *neural, *on_backbones], network, going, check, config, scene)
+    outcome = conclude([*entrants, *neural, *on_backbones], network, going, check, config, context)
     with stages.stage("writing models and report"):
         write_results(folder, with_backbone(outcome, built))
     folder.prune()
     _say_end(Run(folder.path), dataset, stages, outcome.going_on)
 
 
-def _require_fitting(place: str, former: Mapping[str, Any] | None, scene: Scene) -> None:
+def _require_fitting(place: str, former: Mapping[str, Any] | None, context: RunContext) -> None:
     """Refuse settings that contradict the data, and data other than that of the run being resumed.
 
     Raises:
         UsageError: a setting does.
         DataError: the data is another, or cannot be divided into folds.
     """
-    dataset, settings = scene.dataset, scene.settings
+    dataset, settings = context.dataset, context.settings
     require_fitting_model(settings, is_numbers=dataset.is_numbers)
     require_fitting_inputs(settings, material_of(dataset).takes)
     require_foldable(dataset, settings)
     if former is not None:
         require_same(place, former["data"], dataset)
-        _say_versions(former["versions"], dataset, scene.stages)
+        _say_versions(former["versions"], dataset, context.stages)
 
 
 def _allotted(
@@ -147,10 +147,10 @@ def _allotted(
     backbones: Sequence[Choice],
     costs: Sequence[Cost],
     config: dict[str, Any],
-    scene: Scene,
+    context: RunContext,
 ) -> tuple[Allotted, dict[str, Any]]:
     """The classical models to train, with their time, and the configuration that holds both."""
-    folder, dataset, settings, stages = scene
+    folder, dataset, settings, stages = context
     names = classical_names(settings, dataset)
     if network is None and not backbones:
         return Allotted(names, None), config
@@ -163,12 +163,12 @@ def _allotted(
 
 
 def _train_neural(
-    network: Planned | None, backbones: Sequence[Choice], config: dict[str, Any], scene: Scene
+    network: Planned | None, backbones: Sequence[Choice], config: dict[str, Any], context: RunContext
 ) -> tuple[Planned | None, dict[str, Any], list[Entrant]]:
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if network is None:
         return None, config, []
-    folder, dataset, settings, stages = scene
+    folder, dataset, settings, stages = context
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
     network, config = within_limit(folder, network, dataset, config, stages, set_aside)
     entrants = [train_network(folder, network, dataset, config["data"], stages)]
@@ -177,12 +177,12 @@ def _train_neural(
     return network, config, entrants
 
 
-def _tuned(built: Sequence[Built], network: Planned | None, scene: Scene) -> list[Built]:
+def _tuned(built: Sequence[Built], network: Planned | None, context: RunContext) -> list[Built]:
     """Fine-tune every backbone, its records of the history behind those of the network."""
     history: list[Mapping[str, Any]] = [] if network is None else [*network.session.state.history]
     found = []
     for each in built:
-        found.append(tune_further(each, history, scene))
+        found.append(tune_further(each, history, context))
         history += found[-1].history
     return found
 
@@ -195,22 +195,24 @@ def _read(place: str, settings: Settings, stages: Stages, going: GoingOn | None)
     return dataset, check
 
 
-def _backbones(going: GoingOn | None, former: Mapping[str, Any] | None, scene: Scene) -> tuple[Choice, ...]:
+def _backbones(
+    going: GoingOn | None, former: Mapping[str, Any] | None, context: RunContext
+) -> tuple[Choice, ...]:
     """The pretrained networks that take part; none where a trained one goes on."""
     if going is not None:
         return ()
-    backbones = chosen(scene.settings, material_of(scene.dataset), former)
+    backbones = chosen(context.settings, material_of(context.dataset), former)
     for each in backbones:
-        if not each.is_asked_for and (scene.settings.time_limit is None or each.granted is not None):
-            scene.stages.paragraph(each.reason)
+        if not each.is_asked_for and (context.settings.time_limit is None or each.granted is not None):
+            context.stages.paragraph(each.reason)
     return backbones
 
 
 def _planned(
-    going: GoingOn | None, former: Mapping[str, Any] | None, scene: Scene
+    going: GoingOn | None, former: Mapping[str, Any] | None, context: RunContext
 ) -> tuple[GoingOn | None, Planned | None]:
     """The network to train, a fresh one or one that goes on with what it rehearses; or none."""
-    _, dataset, settings, stages = scene
+    _, dataset, settings, stages = context
     if going is None:
         is_other = settings.model in CLASSICAL or settings.builds_on_backbone
         return None, None if is_other else planned(settings, dataset, former, stages)

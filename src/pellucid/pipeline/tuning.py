@@ -19,7 +19,7 @@ from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.entrants import Entrant, with_validation
 from pellucid.pipeline.plan import make_recipe
 from pellucid.pipeline.preparation import Prepared, model_of
-from pellucid.pipeline.scene import Scene
+from pellucid.pipeline.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.checkpoints import load_checkpoint
@@ -108,7 +108,11 @@ def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
 
 
 def tune(
-    frozen: Entrant, network: Network, prepared: Prepared, before: Sequence[Mapping[str, Any]], scene: Scene
+    frozen: Entrant,
+    network: Network,
+    prepared: Prepared,
+    before: Sequence[Mapping[str, Any]],
+    context: RunContext,
 ) -> Tuned:
     """Train every layer further.
 
@@ -117,7 +121,7 @@ def tune(
         network: the same as layers; a copy of it is trained.
         prepared: what it trains on.
         before: records of the history that stand before those of tuning.
-        scene: the run; checkpoints and the history are written to its folder.
+        context: the run; checkpoints and the history are written to its folder.
 
     Returns:
         What came of it.
@@ -127,20 +131,22 @@ def tune(
         InterruptedRun: a signal came; a checkpoint was written.
     """
     name = frozen.name + SUFFIX
-    recipe = tuning_recipe(scene.settings, prepared)
+    recipe = tuning_recipe(context.settings, prepared)
     network = copy.deepcopy(network)
-    with scene.stages.stage(f"fine-tuning {frozen.name}", spinner=False) as stage:
-        share, records = tuned(network, prepared, recipe, lambda session: _run(session, name, before, scene))
+    with context.stages.stage(f"fine-tuning {frozen.name}", spinner=False) as stage:
+        share, records = tuned(
+            network, prepared, recipe, lambda session: _run(session, name, before, context)
+        )
         stage.words = f"fine-tuned {frozen.name} ({count_of(recipe.epochs, 'epoch')}); {_KEPT[share]}"
     history = [{**record, "model": name} for record in records]
     if not share:
         return Tuned(None, history)
     seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
-    model = model_of(network, prepared, scene.dataset.classes, recipe)
+    model = model_of(network, prepared, context.dataset.classes, recipe)
     entrant = dataclasses.replace(
         frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
     )
-    return Tuned(with_validation(entrant, scene.dataset), history)
+    return Tuned(with_validation(entrant, context.dataset), history)
 
 
 def tuned(
@@ -177,16 +183,18 @@ def to_the_end(session: Session[Network], observers: Sequence[Observer] = ()) ->
     session.run(observers, keeps_best=session.batches.recipe.patience is not None)
 
 
-def _run(session: Session[Network], name: str, before: Sequence[Mapping[str, Any]], scene: Scene) -> None:
+def _run(
+    session: Session[Network], name: str, before: Sequence[Mapping[str, Any]], context: RunContext
+) -> None:
     """Train to the end, from the newest checkpoint."""
-    checkpoints = scene.folder.checkpoints / name
+    checkpoints = context.folder.checkpoints / name
     make_folder(checkpoints)
     recipe = session.batches.recipe
     load_checkpoint(checkpoints, session.state)
     checkpointer = Checkpointer(checkpoints, {"model": name}, recipe.total_steps)
     stop = StopOnSignal(checkpointer)
-    history = HistoryFile(scene.folder.path / "history.jsonl", before, name)
-    with scene.stages.training(recipe) as progress, stop.listening():
+    history = HistoryFile(context.folder.path / "history.jsonl", before, name)
+    with context.stages.training(recipe) as progress, stop.listening():
         to_the_end(session, [*progress, history, checkpointer, stop])
 
 

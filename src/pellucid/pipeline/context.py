@@ -8,7 +8,7 @@ from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
 
 
-class Scene(NamedTuple):
+class RunContext(NamedTuple):
     """A run under way.
 
     Attributes:
