@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.pipeline.entrants import _scored
+from pellucid.pipeline.candidates import _scored
 from pellucid.pipeline.on_network import _affordable
 
 

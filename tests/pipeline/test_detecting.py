@@ -7,7 +7,7 @@ import pytest
 
 from every_model import MODELS, network_model
 from pellucid.pipeline.detecting import judged_places, with_detector, with_detectors
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
@@ -15,14 +15,14 @@ PIXELS, LABELS = digits()
 MATERIAL = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
 
 
-def entrant(name: str) -> Entrant:
+def candidate(name: str) -> Candidate:
     model = MODELS[name]()
-    return Entrant(name, model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
+    return Candidate(name, model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
 
 
 def test_every_model_that_looks_at_its_inputs_gets_one():
     names = ("majority", "svm", "cnn", "svm-on-cnn")
-    found = with_detectors([entrant(name) for name in names], MATERIAL, seed=0)
+    found = with_detectors([candidate(name) for name in names], MATERIAL, seed=0)
     assert [each.model.detector is not None for each in found] == [False, True, True, True]
     for each in found[1:]:
         counted = np.bincount(each.validation.argmax(axis=1), minlength=10)
@@ -31,8 +31,8 @@ def test_every_model_that_looks_at_its_inputs_gets_one():
 
 
 def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
-    standing, model = entrant("svm-on-cnn"), network_model("network", False)
-    network = Entrant("cnn", model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
+    standing, model = candidate("svm-on-cnn"), network_model("network", False)
+    network = Candidate("cnn", model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
     assert network.model.network is standing.model.network
     asked = []
     seen = type(network.model).seen

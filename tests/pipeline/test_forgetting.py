@@ -12,7 +12,7 @@ from pellucid.data import prepare
 from pellucid.data.known import Known
 from pellucid.evaluation import mcnemar
 from pellucid.pipeline.earlier_data import Earlier, earlier_data
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.forgetting import OldTest, forgetting, old_test
 from pellucid.pipeline.going_on import GoingOn
 from pellucid.pipeline.starting_point import starting_point
@@ -129,9 +129,9 @@ def asked(before, after, *, went_on=True, truth=("a", "b"), classes=("a", "b"), 
     old = prepared(labels, pixels)
     old = dataclasses.replace(old, test=np.arange(count))
     new = dataclasses.replace(old, classes=tuple(classes), labels=np.zeros(count, np.int64))
-    entrant = Entrant("net", Says(classes, after(labels)), 1, 1.0, np.zeros(0))
+    candidate = Candidate("net", Says(classes, after(labels)), 1, 1.0, np.zeros(0))
     test = OldTest([(old, old.test)], ["old.csv"], 0)
-    return forgetting(test, Says(("a", "b"), before(labels)), entrant, new, 0, went_on=went_on)
+    return forgetting(test, Says(("a", "b"), before(labels)), candidate, new, 0, went_on=went_on)
 
 
 def test_new_classes_shift_the_order_and_change_no_answer():
@@ -160,8 +160,8 @@ def test_nothing_forgotten_gained_and_too_few_have_words_of_their_own():
 
 def test_without_old_examples_there_is_nothing_to_say():
     new = prepared(["a", "b"] * 20, None)
-    entrant = Entrant("net", Says(("a", "b"), []), 1, 1.0, np.zeros(0))
-    assert forgetting(OldTest([], [], 3), entrant.model, entrant, new, 0, went_on=True) is None
+    candidate = Candidate("net", Says(("a", "b"), []), 1, 1.0, np.zeros(0))
+    assert forgetting(OldTest([], [], 3), candidate.model, candidate, new, 0, went_on=True) is None
 
 
 def test_numbers_are_compared_by_their_errors(tmp_path):

@@ -18,7 +18,7 @@ from pellucid.classical import (
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
-from pellucid.pipeline.entrants import Entrant, answers, on_validation
+from pellucid.pipeline.candidates import Candidate, answers, on_validation
 from pellucid.pipeline.fitting import budget_within, fit_classical, lesson_of
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.stages import Stages
@@ -61,7 +61,7 @@ def train_baselines(
     checkpoints: Path,
     stages: Stages,
     seconds: float | None = None,
-) -> list[Entrant]:
+) -> list[Candidate]:
     """Train classical models on the training split, or take over those a killed run had finished.
 
     Args:
@@ -91,15 +91,15 @@ def train_baselines(
             continue
         with stages.stage(f"training {name}") as stage:
             fitted, model = fit_classical(name, material, settings, budget, lesson)
-            entrant = _entrant(fitted, model, dataset)
-            _keep(kept / name, entrant)
-            stage.words = f"trained {name}{on_validation([entrant], dataset)}"
-        found.append(entrant)
+            candidate = _candidate(fitted, model, dataset)
+            _keep(kept / name, candidate)
+            stage.words = f"trained {name}{on_validation([candidate], dataset)}"
+        found.append(candidate)
     return found
 
 
-def _entrant(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Entrant:
-    return Entrant(
+def _candidate(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Candidate:
+    return Candidate(
         name=fitted.name,
         model=model,
         train_examples=fitted.train_examples,
@@ -110,29 +110,29 @@ def _entrant(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Entrant
     )
 
 
-def _keep(folder: Path, entrant: Entrant) -> None:
+def _keep(folder: Path, candidate: Candidate) -> None:
     """Write a model where a resumed run finds it; its description comes last and completes it."""
     make_folder(folder)
-    save(entrant.model, folder / "model", {})
+    save(candidate.model, folder / "model", {})
     write_json(
         folder / _FITTED,
         {
-            "train_examples": entrant.train_examples,
-            "train_seconds": entrant.train_seconds,
-            "features": entrant.features,
-            "configurations": [list(each) for each in entrant.configurations],
+            "train_examples": candidate.train_examples,
+            "train_seconds": candidate.train_seconds,
+            "features": candidate.features,
+            "configurations": [list(each) for each in candidate.configurations],
         },
     )
 
 
-def _restored(folder: Path, name: str, dataset: Dataset) -> Entrant | None:
+def _restored(folder: Path, name: str, dataset: Dataset) -> Candidate | None:
     """A model that `_keep` wrote, or `None` where there is none that is whole."""
     try:
         facts = json.loads((folder / _FITTED).read_text(encoding="utf-8"))
         model = load_any(folder / "model")
     except (OSError, ValueError, ModelFileError):
         return None
-    return Entrant(
+    return Candidate(
         name=name,
         model=model,
         train_examples=int(facts["train_examples"]),

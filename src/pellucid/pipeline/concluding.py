@@ -8,7 +8,7 @@ from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.pipeline.curve import draw_curve, is_wanted
 from pellucid.pipeline.detecting import with_detectors
-from pellucid.pipeline.entrants import Entrant, calibrated
+from pellucid.pipeline.candidates import Candidate, calibrated
 from pellucid.pipeline.folds import cross_validate
 from pellucid.pipeline.going_on import GoingOn, recommended_on
 from pellucid.pipeline.going_on_metrics import going_on_metrics
@@ -26,7 +26,7 @@ from pellucid.settings import CLASSICAL, Settings
 
 
 def conclude(
-    entrants: Sequence[Entrant],
+    candidates: Sequence[Candidate],
     network: Planned | None,
     going: GoingOn | None,
     check: Check,
@@ -36,7 +36,7 @@ def conclude(
     """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
 
     Args:
-        entrants: every model, simplest first.
+        candidates: every model, simplest first.
         network: the network of the run; `None` where there is none.
         going: what the network went on from; `None` for a fresh one.
         check: what checking the data found.
@@ -50,20 +50,20 @@ def conclude(
         DivergedError: the loss of a training on a part, or on a fold, stopped being finite.
     """
     folder, dataset, settings, stages = context
-    entrants = calibrated(entrants, dataset)
+    candidates = calibrated(candidates, dataset)
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
-        entrants = with_detectors(entrants, material_of(dataset), settings.seed)
-    recommendation = recommended_on(going, entrants, dataset, settings)
+        candidates = with_detectors(candidates, material_of(dataset), settings.seed)
+    recommendation = recommended_on(going, candidates, dataset, settings)
     curve = None
     if is_wanted(settings) and (network is not None or has_baselines(settings, dataset)):
-        curve = draw_curve(entrants, recommendation.name, network, dataset, settings, stages)
+        curve = draw_curve(candidates, recommendation.name, network, dataset, settings, stages)
     names = _trained_by_folds(settings, network, dataset)
     folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
-    tested, novelty = _tested(entrants, context)
+    tested, novelty = _tested(candidates, context)
     found = None
     if going is not None:
         with stages.stage("measuring what was forgotten"):
-            found = going_on_metrics(going, dataset, entrants, recommendation.name, tested, config)
+            found = going_on_metrics(going, dataset, candidates, recommendation.name, tested, config)
     return Outcome(
         dataset=dataset,
         check=check,
@@ -71,11 +71,11 @@ def conclude(
         config=config,
         history=[] if network is None else network.session.state.history,
         network=None if network is None else network.plan.network,
-        entrants=entrants,
+        candidates=candidates,
         recommendation=recommendation,
         tested=tested,
         curve=curve,
-        suspects=_suspects(entrants, recommendation.name, tested, context),
+        suspects=_suspects(candidates, recommendation.name, tested, context),
         folds=folds,
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
@@ -84,16 +84,14 @@ def conclude(
 
 
 def _tested(
-    entrants: Sequence[Entrant], context: RunContext
+    candidates: Sequence[Candidate], context: RunContext
 ) -> tuple[Mapping[str, Tested], Mapping[str, Mapping[str, Any]]]:
     """The one look at the test split: what every model said, and how well its detector did."""
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
-        tested = test_once(entrants, dataset)
-        stage.words = (
-            f"tested {count_of(len(entrants), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
-        )
-        return tested, judge_detectors(entrants, tested, dataset, context.settings)
+        tested = test_once(candidates, dataset)
+        stage.words = f"tested {count_of(len(candidates), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
+        return tested, judge_detectors(candidates, tested, dataset, context.settings)
 
 
 def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
@@ -107,7 +105,7 @@ def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
         The same, with layers and history of that backbone, if there is one.
     """
     for each in built:
-        names = {entrant.name for entrant in each.entrants}
+        names = {candidate.name for candidate in each.candidates}
         if each.choice.is_asked_for or outcome.recommendation.name in names:
             return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
     return outcome
@@ -137,12 +135,12 @@ def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Data
 
 
 def _suspects(
-    entrants: Sequence[Entrant], recommended: str, tested: Mapping[str, Tested], context: RunContext
+    candidates: Sequence[Candidate], recommended: str, tested: Mapping[str, Tested], context: RunContext
 ) -> Suspects | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
     if context.dataset.is_numbers:
         return None
-    judge = next(each for each in entrants if each.name == recommended)
+    judge = next(each for each in candidates if each.name == recommended)
     return find_suspects(
         context.dataset, judge, tested[recommended].answers, context.settings, context.stages
     )

@@ -12,7 +12,7 @@ from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splitting import places_in_strata
 from pellucid.evaluation import LearningCurve, learning_curve
-from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.candidates import Candidate, answers
 from pellucid.pipeline.fitting import budget_within, fit_classical
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.plan import make_plan
@@ -64,7 +64,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
 
 
 def draw_curve(
-    entrants: Sequence[Entrant],
+    candidates: Sequence[Candidate],
     recommended: str,
     network: Planned | None,
     dataset: Dataset,
@@ -77,7 +77,7 @@ def draw_curve(
     the parts where the curve was asked for, with what its rules give to so many examples.
 
     Args:
-        entrants: the models trained on the whole split.
+        candidates: the models trained on the whole split.
         recommended: name of the model whose outlook matters.
         network: the network and how it was trained; `None` where there is none.
         dataset: the data.
@@ -88,10 +88,10 @@ def draw_curve(
         The curve, or `None` where there are too few examples, or no model that learns, to draw one.
     """
     subsets = parts(dataset, settings.seed)
-    drawn = _drawn(entrants, recommended, network if settings.learning_curve else None, dataset)
+    drawn = _drawn(candidates, recommended, network if settings.learning_curve else None, dataset)
     if not drawn or not subsets or len(dataset.validation) == 0:
         return None
-    by_name = {each.name: each for each in entrants}
+    by_name = {each.name: each for each in candidates}
     said: dict[str, list[tuple[int, np.ndarray]]] = {}
     with stages.stage("training on parts of the data for the learning curve") as stage:
         for name in drawn:
@@ -110,12 +110,12 @@ def draw_curve(
 
 
 def _drawn(
-    entrants: Sequence[Entrant], recommended: str, network: Planned | None, dataset: Dataset
+    candidates: Sequence[Candidate], recommended: str, network: Planned | None, dataset: Dataset
 ) -> Sequence[str]:
     """The network, the best baseline by accuracy (smallest error), and the recommended one if it is a baseline."""
     classical = [
         each.name
-        for each in entrants
+        for each in candidates
         if isinstance(each.model, ClassicalModel) and each.features and each.model.network is None
     ]
     labels = dataset.labels[dataset.validation]
@@ -123,7 +123,7 @@ def _drawn(
         each.name: -float(np.mean((each.validation - labels) ** 2))
         if dataset.is_numbers
         else float((each.validation.argmax(axis=1) == labels).mean())
-        for each in entrants
+        for each in candidates
     }
     chosen = [] if network is None else [network.plan.name]
     if classical:

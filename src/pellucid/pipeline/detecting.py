@@ -14,7 +14,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import Model
 from pellucid.classical.rows import Rows
 from pellucid.novelty import Measure, fit_detector, fit_measure
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.preparation import Material
 
 MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
@@ -73,13 +73,13 @@ def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]
     return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
 
 
-def with_detectors(entrants: Sequence[Entrant], material: Material, seed: int) -> list[Entrant]:
+def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
     """Give every model that looks at its inputs a detector.
 
     Models that see the same of their inputs, as those on one network do, share what is computed of it.
 
     Args:
-        entrants: the models with their answers on validation.
+        candidates: the models with their answers on validation.
         material: the data they learnt from.
         seed: of the draws.
 
@@ -88,26 +88,26 @@ def with_detectors(entrants: Sequence[Entrant], material: Material, seed: int) -
     """
     looks: dict[Hashable, _Look] = {}
     found = []
-    for entrant in entrants:
-        model = entrant.model
+    for candidate in candidates:
+        model = candidate.model
         if model.columns_seen == 0:
-            found.append(entrant)
+            found.append(candidate)
             continue
         key = model.sees_through
         if key not in looks:
-            looks[key] = _look_of(entrant, material, seed)
-        said = entrant.validation[judged_places(material, seed)]
-        found.append(dataclasses.replace(entrant, model=_watched(model, looks[key], said)))
+            looks[key] = _look_of(candidate, material, seed)
+        said = candidate.validation[judged_places(material, seed)]
+        found.append(dataclasses.replace(candidate, model=_watched(model, looks[key], said)))
     return found
 
 
-def _look_of(entrant: Entrant, material: Material, seed: int) -> _Look:
+def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
     """What a model sees, from features that were computed before where there are some."""
-    stored = entrant.stored
+    stored = candidate.stored
     if stored is None:
-        return _look(entrant.model, material, seed, partial(_seen, entrant.model, material))
+        return _look(candidate.model, material, seed, partial(_seen, candidate.model, material))
     learnt = dataclasses.replace(material, train=np.intersect1d(material.train, stored.features.positions))
-    return _look(entrant.model, learnt, seed, stored.features.of)
+    return _look(candidate.model, learnt, seed, stored.features.of)
 
 
 def with_detector(model: Model, material: Material, seed: int) -> Model:

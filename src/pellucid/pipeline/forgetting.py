@@ -12,7 +12,7 @@ from pellucid.data.wording import count_of, quoted, some
 from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbers, holm, mcnemar
 from pellucid.evaluation.paired import LEVEL, WIDEST, WIDEST_RELATIVE
 from pellucid.evaluation.wording import figure, points, span
-from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.candidates import Candidate, answers
 from pellucid.pipeline.going_on import GoingOn
 from pellucid.pipeline.rehearsal import contents
 from pellucid.pipeline.testing import scores
@@ -96,14 +96,14 @@ def standing_in(
 
 
 def forgetting(
-    old: OldTest, before: Model, entrant: Entrant, dataset: Dataset, seed: int, *, went_on: bool
+    old: OldTest, before: Model, candidate: Candidate, dataset: Dataset, seed: int, *, went_on: bool
 ) -> dict[str, Any] | None:
     """Compare a model on the old test examples with the network as it was before it went on.
 
     Args:
         old: the examples.
         before: the network as it was.
-        entrant: the model.
+        candidate: the model.
         dataset: the new data, for all classes.
         seed: seed of bootstrap and permutations.
         went_on: whether the model is the network that went on; another one learned from new data alone.
@@ -113,7 +113,9 @@ def forgetting(
     """
     if not old.examples:
         return None
-    parts = [_asked(data, positions, before, entrant.model, dataset.classes) for data, positions in old.data]
+    parts = [
+        _asked(data, positions, before, candidate.model, dataset.classes) for data, positions in old.data
+    ]
     asked = _Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     if dataset.is_numbers:
         said = {_AFTER: asked.after, _BEFORE: asked.before}
@@ -123,7 +125,7 @@ def forgetting(
         comparison = compare_all(asked.labels, answered)[0]
     classes = [] if dataset.is_numbers else _by_class(asked, dataset.classes)
     found = {
-        "model": entrant.name,
+        "model": candidate.name,
         "data": list(old.places),
         "examples": old.examples,
         "left_out": old.left_out,

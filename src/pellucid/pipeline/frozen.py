@@ -12,7 +12,7 @@ from pellucid.arithmetic import softmax
 from pellucid.bundle.answering import answer_in_batches
 from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network
-from pellucid.pipeline.entrants import Entrant, Stored, on_validation, with_validation
+from pellucid.pipeline.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.on_network import simple_models
 from pellucid.pipeline.preparation import Prepared, unvaried_model_of
@@ -22,13 +22,13 @@ from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device
 
 
-def frozen_entrants(
+def frozen_candidates(
     name: str,
     network: Network,
     prepared: Prepared,
     features: Features,
     context: RunContext,
-) -> list[Entrant]:
+) -> list[Candidate]:
     """Train every model on features, in seconds.
 
     Args:
@@ -45,7 +45,7 @@ def frozen_entrants(
     with context.stages.stage(f"training a head and simple models on the features of {name}") as stage:
         began = time.perf_counter()
         train_head(network, features, prepared, settings)
-        head = Entrant(
+        head = Candidate(
             name=name,
             model=unvaried_model_of(network, prepared, dataset.classes),
             train_examples=len(train),

@@ -15,7 +15,7 @@ from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Recommendation
 from pellucid.pipeline.contradictions import require_no_contradiction
 from pellucid.pipeline.earlier_data import Earlier, Record, earlier_data, records_of
-from pellucid.pipeline.entrants import Entrant, recommended
+from pellucid.pipeline.candidates import Candidate, recommended
 from pellucid.pipeline.incoming_data import prepare_for
 from pellucid.pipeline.preparation import Material, material_of
 from pellucid.pipeline.rehearsal import Rehearsal, rehearsed
@@ -215,13 +215,13 @@ def _to_rehearse(going: GoingOn, settings: Settings, former: Mapping[str, Any] |
 
 
 def recommended_on(
-    going: GoingOn | None, entrants: Sequence[Entrant], dataset: Dataset, settings: Settings
+    going: GoingOn | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
 ) -> Recommendation:
     """Which model to use; where old classes are missing, only the network that still knows them may be.
 
     Args:
         going: the network that goes on; `None` where a fresh one was trained, or none.
-        entrants: the models, simplest first.
+        candidates: the models, simplest first.
         dataset: for the validation labels.
         settings: metric and seed.
 
@@ -229,8 +229,8 @@ def recommended_on(
         Its name, and why.
     """
     missing = [] if going is None else going.missing(dataset)
-    if going is None or not missing or len(entrants) == 1:
-        return recommended(entrants, dataset, settings.metric, settings.seed)
+    if going is None or not missing or len(candidates) == 1:
+        return recommended(candidates, dataset, settings.metric, settings.seed)
     name = going.start.model.name
     return Recommendation(
         name,

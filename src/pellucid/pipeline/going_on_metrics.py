@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.forgetting import forgetting, old_test, standing_in
 from pellucid.pipeline.going_on import GoingOn
 from pellucid.pipeline.going_on_words import sentences
@@ -22,7 +22,7 @@ _NOTHING_TO_ASK = "the old data has no test split, or the network has learned fr
 def going_on_metrics(
     going: GoingOn,
     dataset: Dataset,
-    entrants: Sequence[Entrant],
+    candidates: Sequence[Candidate],
     recommended: str,
     tested: Mapping[str, Tested],
     config: Mapping[str, Any],
@@ -32,7 +32,7 @@ def going_on_metrics(
     Args:
         going: the network as it was, and what it learned before.
         dataset: the new data.
-        entrants: the models of the run, the network among them.
+        candidates: the models of the run, the network among them.
         recommended: name of the recommended one.
         tested: what each said on the new test split.
         config: `config.json`.
@@ -42,7 +42,8 @@ def going_on_metrics(
     """
     settings, recipe = Settings(**config["settings"]), config["plan"]["recipe"]
     network, chosen = (
-        next(each for each in entrants if each.name == name) for name in (going.start.model.name, recommended)
+        next(each for each in candidates if each.name == name)
+        for name in (going.start.model.name, recommended)
     )
     old, before = old_test(going, dataset), going.start.model
     found = forgetting(old, before, network, dataset, settings.seed, went_on=True)

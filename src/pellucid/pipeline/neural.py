@@ -10,7 +10,7 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.networks import Network
 from pellucid.pipeline.detecting import looked_at
-from pellucid.pipeline.entrants import Entrant, answers
+from pellucid.pipeline.candidates import Candidate, answers
 from pellucid.pipeline.plan import Plan, make_plan
 from pellucid.pipeline.preparation import (
     Prepared,
@@ -117,7 +117,7 @@ def limited(network: Planned, seconds: float, dataset: Dataset, least: float) ->
 
 def train_network(
     folder: RunFolder, network: Planned, dataset: Dataset, identity: Mapping[str, Any], stages: Stages
-) -> Entrant:
+) -> Candidate:
     """Train to the end of the recipe.
 
     Args:
@@ -147,7 +147,7 @@ def train_network(
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
     model = model_of(session.network, network.prepared, dataset.classes, plan.recipe)
-    return Entrant(
+    return Candidate(
         name=plan.name,
         model=model,
         train_examples=len(network.prepared.examples.train),

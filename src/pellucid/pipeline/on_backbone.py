@@ -13,9 +13,9 @@ from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.data.wording import count_of
 from pellucid.networks import Network
 from pellucid.pipeline.choice import Choice
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.features import Features, compute_features
-from pellucid.pipeline.frozen import frozen_entrants
+from pellucid.pipeline.frozen import frozen_candidates
 from pellucid.pipeline.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.tuning import is_tuned, tune
@@ -33,14 +33,14 @@ class Built:
         choice: the backbone.
         network: the same as layers, the head trained on frozen features.
         prepared: what its layers read.
-        entrants: every model on it, simplest first.
+        candidates: every model on it, simplest first.
         history: one record for each epoch of fine-tuning.
     """
 
     choice: Choice
     network: Network
     prepared: Prepared
-    entrants: Sequence[Entrant]
+    candidates: Sequence[Candidate]
     history: Sequence[Record] = ()
 
 
@@ -62,9 +62,11 @@ def build_on(choice: Choice, context: RunContext) -> Built:
     began = time.perf_counter()
     features = _features(choice, network, prepared, context)
     seconds = (time.perf_counter() - began) * len(choice.train) / len(features.positions)
-    entrants = frozen_entrants(choice.name, network, prepared, features, context)
-    entrants = [dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in entrants]
-    return Built(choice, network, prepared, entrants)
+    candidates = frozen_candidates(choice.name, network, prepared, features, context)
+    candidates = [
+        dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in candidates
+    ]
+    return Built(choice, network, prepared, candidates)
 
 
 def tune_further(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
@@ -85,9 +87,9 @@ def tune_further(built: Built, before: Sequence[Mapping[str, Any]], context: Run
     """
     if not is_tuned(context.settings, built.choice, built.prepared):
         return built
-    tuned = tune(built.entrants[-1], built.network, built.prepared, before, context)
-    entrants = [*built.entrants, *filter(None, [tuned.entrant])]
-    return dataclasses.replace(built, entrants=entrants, history=tuned.history)
+    tuned = tune(built.candidates[-1], built.network, built.prepared, before, context)
+    candidates = [*built.candidates, *filter(None, [tuned.candidate])]
+    return dataclasses.replace(built, candidates=candidates, history=tuned.history)
 
 
 def started(choice: Choice, settings: Settings) -> Network:

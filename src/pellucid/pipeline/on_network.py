@@ -8,7 +8,7 @@ from jaxtyping import Int64
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_baseline
 from pellucid.data import Dataset
-from pellucid.pipeline.entrants import Entrant, Stored, on_validation, with_validation
+from pellucid.pipeline.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.preparation import model_on_network
 from pellucid.pipeline.stages import Stages
@@ -20,7 +20,7 @@ _MOST_PAIRS = 5_000
 """Of classes, for each of which a support vector machine has a machine of its own."""
 
 
-def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: Stages) -> list[Entrant]:
+def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages: Stages) -> list[Candidate]:
     """Train simple models on the last hidden layer of a trained network.
 
     Of large training splits 20,000 examples are taken, drawn with the run's seed.
@@ -52,12 +52,12 @@ def on_network(dataset: Dataset, network: Entrant, settings: Settings, stages: S
 
 
 def simple_models(
-    network: Entrant,
+    network: Candidate,
     features: Features,
     train: Int64[np.ndarray, " train"],
     dataset: Dataset,
     settings: Settings,
-) -> tuple[list[Entrant], Sequence[str]]:
+) -> tuple[list[Candidate], Sequence[str]]:
     """Train simple models on features that were computed before.
 
     Args:
@@ -104,7 +104,7 @@ def _affordable(classes: int) -> tuple[tuple[str, ...], Sequence[str]]:
     )
 
 
-def _standing_on(network: Entrant, fitted: Fitted, features: Features, dataset: Dataset) -> Entrant:
+def _standing_on(network: Candidate, fitted: Fitted, features: Features, dataset: Dataset) -> Candidate:
     """A simple model together with the layers it stands on, as one model."""
     predictor = fitted.predictor
 
@@ -113,7 +113,7 @@ def _standing_on(network: Entrant, fitted: Fitted, features: Features, dataset: 
         return said[:, 0] if dataset.is_numbers else said
 
     stored = None if network.stored is None else Stored(features, ask)
-    entrant = Entrant(
+    candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
         model=model_on_network(fitted, network.model),
         train_examples=fitted.train_examples,
@@ -123,4 +123,4 @@ def _standing_on(network: Entrant, fitted: Fitted, features: Features, dataset: 
         configurations=fitted.configurations,
         stored=stored,
     )
-    return with_validation(entrant, dataset)
+    return with_validation(candidate, dataset)

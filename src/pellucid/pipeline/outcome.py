@@ -7,7 +7,7 @@ from typing import Any
 from pellucid.data import Check, Dataset
 from pellucid.evaluation import LearningCurve, Recommendation
 from pellucid.networks import NetworkConfig
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.testing import Tested
 from pellucid.reports import Suspects
 
@@ -23,7 +23,7 @@ class Outcome:
         config: the content of `config.json`.
         history: one record per epoch; empty without a network.
         network: the network's layers, or `None`.
-        entrants: the models at their temperatures, simplest first.
+        candidates: the models at their temperatures, simplest first.
         recommendation: which one to use, and why.
         tested: what each said on the test split, by name.
         curve: the learning curve, or `None`.
@@ -41,7 +41,7 @@ class Outcome:
     config: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     network: NetworkConfig | None
-    entrants: Sequence[Entrant]
+    candidates: Sequence[Candidate]
     recommendation: Recommendation
     tested: Mapping[str, Tested]
     curve: LearningCurve | None
@@ -52,6 +52,6 @@ class Outcome:
     going_on: Mapping[str, Any] | None = None
 
     @property
-    def recommended(self) -> Entrant:
+    def recommended(self) -> Candidate:
         """The recommended model."""
-        return next(each for each in self.entrants if each.name == self.recommendation.name)
+        return next(each for each in self.candidates if each.name == self.recommendation.name)

@@ -7,7 +7,7 @@ from typing import Any
 from pellucid.bundle import save
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.configuration import notes_of
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.findings import findings_of
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.plan import task_name
@@ -31,11 +31,11 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
     seed = config["settings"]["seed"]
     make_folder(folder.path / "models")
     entries = {}
-    for entrant in outcome.entrants:
-        found = entry(entrant, outcome.tested[entrant.name], dataset, seed)
-        found["unlike"] = outcome.novelty.get(entrant.name)
-        found["bytes"] = _save(folder.path / "models" / entrant.name, entrant, found, config)
-        entries[entrant.name] = found
+    for candidate in outcome.candidates:
+        found = entry(candidate, outcome.tested[candidate.name], dataset, seed)
+        found["unlike"] = outcome.novelty.get(candidate.name)
+        found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
+        entries[candidate.name] = found
     link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")
     metrics = {
         "format": _FORMAT,
@@ -60,16 +60,16 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
     folder.write_json("metrics.json", metrics)
 
 
-def _save(path: Path, entrant: Entrant, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
     facts = {
         "trained on": config["data"]["place"],
         **({"went on from": config["going_on"]["from"]} if "going_on" in config else {}),
-        "training examples": entrant.train_examples,
+        "training examples": candidate.train_examples,
         **_tested_facts(found["test"]),
         "settings": "config.json of the run",
     }
-    save(entrant.model, path, facts)
+    save(candidate.model, path, facts)
     return sum(file.stat().st_size for file in path.iterdir())
 
 

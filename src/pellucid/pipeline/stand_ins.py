@@ -14,7 +14,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import Inputs, Model
 from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.testing import Tested
 from pellucid.settings import Settings
 
@@ -25,12 +25,12 @@ Images = UInt8[np.ndarray, "n height width channels"]
 
 
 def judge_detectors(
-    entrants: Sequence[Entrant], tested: Mapping[str, Tested], dataset: Dataset, settings: Settings
+    candidates: Sequence[Candidate], tested: Mapping[str, Tested], dataset: Dataset, settings: Settings
 ) -> dict[str, dict[str, Any]]:
     """Say how well the detector of each model did.
 
     Args:
-        entrants: the models.
+        candidates: the models.
         tested: what each said on the test split.
         dataset: for the test inputs that stand-ins are made of.
         settings: for the seed; under a time limit fewer stand-ins are made.
@@ -47,15 +47,15 @@ def judge_detectors(
     foreign = stand_ins(dataset.inputs[places], draws)
     areas: dict[Hashable, dict[str, float]] = {}
     found = {}
-    for entrant in entrants:
-        model, unlike = entrant.model, tested[entrant.name].unlike
+    for candidate in candidates:
+        model, unlike = candidate.model, tested[candidate.name].unlike
         if model.detector is None or unlike is None:
             continue
         key = model.sees_through
         if key not in areas:
             areas[key] = _areas(model, foreign, unlike)
         alarms = int((unlike > model.detector.threshold).sum())
-        found[entrant.name] = {
+        found[candidate.name] = {
             "detector": model.detector.measure.kind,
             "threshold": model.detector.threshold,
             "stated_rate": model.detector.rate,

@@ -11,7 +11,7 @@ from pellucid.classical import Lesson, extract, fit_baseline
 from pellucid.data import Dataset
 from pellucid.data.texts import Texts
 from pellucid.evaluation import label_errors
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.showing import shown
 from pellucid.pipeline.stages import Stages
 from pellucid.reports import Suspect, Suspects
@@ -27,7 +27,7 @@ _SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words a
 
 def find_suspects(
     dataset: Dataset,
-    judge: Entrant,
+    judge: Candidate,
     test: Float64[np.ndarray, "test classes"],
     settings: Settings,
     stages: Stages,

@@ -18,7 +18,7 @@ from pellucid.evaluation import (
     score,
     score_numbers,
 )
-from pellucid.pipeline.entrants import Entrant, answers, answers_and_novelty
+from pellucid.pipeline.candidates import Candidate, answers, answers_and_novelty
 from pellucid.pipeline.preparation import Prepared
 
 TIMED_EXAMPLES = 32
@@ -42,33 +42,33 @@ class Tested:
     milliseconds: float
 
 
-def test_once(entrants: Sequence[Entrant], dataset: Dataset) -> dict[str, Tested]:
+def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
     """Ask every model about the test split.
 
     Args:
-        entrants: the models, at their temperatures.
+        candidates: the models, at their temperatures.
         dataset: its test split is used here and nowhere before.
 
     Returns:
         What each said, by name.
     """
     found = {}
-    for entrant in entrants:
+    for candidate in candidates:
         began = time.perf_counter()
-        raw, unlike = answers_and_novelty(entrant, dataset, dataset.test)
+        raw, unlike = answers_and_novelty(candidate, dataset, dataset.test)
         seconds = time.perf_counter() - began
-        if entrant.stored is not None:
-            seconds = _by_the_long_way(entrant, dataset)
-        calibrated = raw if dataset.is_numbers else at_temperature(raw, entrant.model.temperature)
-        found[entrant.name] = Tested(raw, calibrated, unlike, 1000 * seconds / max(1, len(dataset.test)))
+        if candidate.stored is not None:
+            seconds = _by_the_long_way(candidate, dataset)
+        calibrated = raw if dataset.is_numbers else at_temperature(raw, candidate.model.temperature)
+        found[candidate.name] = Tested(raw, calibrated, unlike, 1000 * seconds / max(1, len(dataset.test)))
     return found
 
 
-def _by_the_long_way(entrant: Entrant, dataset: Dataset) -> float:
+def _by_the_long_way(candidate: Candidate, dataset: Dataset) -> float:
     """Seconds that a model which has a short way would take for the test split, judged by a few examples."""
     some = dataset.test[:TIMED_EXAMPLES]
     began = time.perf_counter()
-    answers(entrant.model.at(1.0), dataset, some)
+    answers(candidate.model.at(1.0), dataset, some)
     return (time.perf_counter() - began) * len(dataset.test) / max(1, len(some))
 
 
@@ -94,11 +94,11 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
     }
 
 
-def entry(entrant: Entrant, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
+def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing.
 
     Args:
-        entrant: the model.
+        candidate: the model.
         tested: what it said.
         dataset: for the labels.
         seed: seed of the bootstrap.
@@ -110,18 +110,18 @@ def entry(entrant: Entrant, tested: Tested, dataset: Dataset, seed: int) -> dict
     kept = ~np.isin(dataset.test, dataset.leaked)
     without = None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
     return {
-        "validation": _values(scores(dataset.labels[dataset.validation], entrant.validation, seed)),
+        "validation": _values(scores(dataset.labels[dataset.validation], candidate.validation, seed)),
         "test": scores(labels, tested.answers, seed),
         "test_without_leaked": without,
-        "train_examples": entrant.train_examples,
-        "saw_fewer": entrant.train_examples < len(dataset.train),
-        "train_seconds": round(entrant.train_seconds, 3),
-        "parameters": entrant.model.parameters,
+        "train_examples": candidate.train_examples,
+        "saw_fewer": candidate.train_examples < len(dataset.train),
+        "train_seconds": round(candidate.train_seconds, 3),
+        "parameters": candidate.model.parameters,
         "bytes": 0,
         "milliseconds_per_example": round(tested.milliseconds, 4),
-        "features": entrant.features,
-        "configurations": [each.to_json() for each in entrant.configurations],
-        "calibration": None if dataset.is_numbers else _calibration(entrant, tested, labels, seed),
+        "features": candidate.features,
+        "configurations": [each.to_json() for each in candidate.configurations],
+        "calibration": None if dataset.is_numbers else _calibration(candidate, tested, labels, seed),
     }
 
 
@@ -168,13 +168,15 @@ def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {name: float(each["value"]) for name, each in found.items()}
 
 
-def _calibration(entrant: Entrant, tested: Tested, labels: np.ndarray, seed: int) -> dict[str, Any] | None:
+def _calibration(
+    candidate: Candidate, tested: Tested, labels: np.ndarray, seed: int
+) -> dict[str, Any] | None:
     """Expected calibration error before and after the temperature."""
     if len(labels) == 0:
         return None
     before, after = (reliability(labels, said, seed) for said in (tested.raw, tested.answers))
     return {
-        "temperature": entrant.model.temperature,
+        "temperature": candidate.model.temperature,
         "before": before.error._asdict(),
         "after": after.error._asdict(),
     }

@@ -14,7 +14,7 @@ from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.concluding import classical_names, conclude, with_backbone
 from pellucid.pipeline.configuration import configuration, settings_of
 from pellucid.pipeline.contradictions import require_place_of_its_own
-from pellucid.pipeline.entrants import Entrant
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.findings import findings_line
 from pellucid.pipeline.folds import require_foldable
 from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall
@@ -111,15 +111,15 @@ def _work(
     make_folder(folder.checkpoints)
     if going is not None:
         keep(going.start, folder.checkpoints)
-    entrants = train_baselines(
+    candidates = train_baselines(
         baselines.names, dataset, settings, folder.checkpoints, stages, baselines.seconds
     )
     backbones, config = share_out(backbones, costs, config, context)
     built = [build_on(choice, context) for choice in backbones]
     network, config, neural = _train_neural(network, backbones, config, context)
     built = _tuned(built, network, context)
-    on_backbones = [entrant for each in built for entrant in each.entrants]
-    outcome = conclude([*entrants, *neural, *on_backbones], network, going, check, config, context)
+    on_backbones = [candidate for each in built for candidate in each.candidates]
+    outcome = conclude([*candidates, *neural, *on_backbones], network, going, check, config, context)
     with stages.stage("writing models and report"):
         write_results(folder, with_backbone(outcome, built))
     folder.prune()
@@ -164,17 +164,17 @@ def _allotted(
 
 def _train_neural(
     network: Planned | None, backbones: Sequence[Choice], config: dict[str, Any], context: RunContext
-) -> tuple[Planned | None, dict[str, Any], list[Entrant]]:
+) -> tuple[Planned | None, dict[str, Any], list[Candidate]]:
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if network is None:
         return None, config, []
     folder, dataset, settings, stages = context
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
     network, config = within_limit(folder, network, dataset, config, stages, set_aside)
-    entrants = [train_network(folder, network, dataset, config["data"], stages)]
+    candidates = [train_network(folder, network, dataset, config["data"], stages)]
     if has_baselines(settings, dataset):
-        entrants += on_network(dataset, entrants[-1], settings, stages)
-    return network, config, entrants
+        candidates += on_network(dataset, candidates[-1], settings, stages)
+    return network, config, candidates
 
 
 def _tuned(built: Sequence[Built], network: Planned | None, context: RunContext) -> list[Built]:

@@ -16,7 +16,7 @@ from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
 from pellucid.data import Dataset, folds
 from pellucid.errors import DivergedError
 from pellucid.files import make_folder, write_json
-from pellucid.pipeline.entrants import answers
+from pellucid.pipeline.candidates import answers
 from pellucid.pipeline.fitting import fit_model
 from pellucid.pipeline.preparation import material_of
 from pellucid.settings import Settings

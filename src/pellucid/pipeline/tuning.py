@@ -16,7 +16,7 @@ from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.networks import Network
 from pellucid.pipeline.choice import Choice
-from pellucid.pipeline.entrants import Entrant, with_validation
+from pellucid.pipeline.candidates import Candidate, with_validation
 from pellucid.pipeline.plan import make_recipe
 from pellucid.pipeline.preparation import Prepared, model_of
 from pellucid.pipeline.context import RunContext
@@ -57,11 +57,11 @@ class Tuned:
     """What came of tuning.
 
     Attributes:
-        entrant: the tuned network; `None` where tuning did not pay.
+        candidate: the tuned network; `None` where tuning did not pay.
         history: one record for each epoch.
     """
 
-    entrant: Entrant | None
+    candidate: Candidate | None
     history: Sequence[Record]
 
 
@@ -108,7 +108,7 @@ def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
 
 
 def tune(
-    frozen: Entrant,
+    frozen: Candidate,
     network: Network,
     prepared: Prepared,
     before: Sequence[Mapping[str, Any]],
@@ -143,10 +143,10 @@ def tune(
         return Tuned(None, history)
     seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
     model = model_of(network, prepared, context.dataset.classes, recipe)
-    entrant = dataclasses.replace(
+    candidate = dataclasses.replace(
         frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
     )
-    return Tuned(with_validation(entrant, context.dataset), history)
+    return Tuned(with_validation(candidate, context.dataset), history)
 
 
 def tuned(

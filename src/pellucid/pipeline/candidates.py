@@ -30,7 +30,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Candidate:
     """A trained model before the test.
 
     Attributes:
@@ -74,21 +74,21 @@ def answers(
 
 
 def raw_answers(
-    entrant: Entrant, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """What a model says at temperature 1, by the short way where there is one.
 
     Args:
-        entrant: the model.
+        candidate: the model.
         dataset: holds the inputs.
         indices: positions in it.
 
     Returns:
         Probabilities (examples, classes), or numbers (examples,).
     """
-    stored = entrant.stored
+    stored = candidate.stored
     if stored is None or len(indices) == 0:
-        return answers(entrant.model.at(1.0), dataset, indices)
+        return answers(candidate.model.at(1.0), dataset, indices)
     return np.concatenate(
         [
             stored.ask(stored.features.of(indices[start : start + _BLOCK]))
@@ -97,37 +97,37 @@ def raw_answers(
     )
 
 
-def with_validation(entrant: Entrant, dataset: Dataset) -> Entrant:
+def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
     """Ask a model about the validation split.
 
     Args:
-        entrant: the model, at temperature 1.
+        candidate: the model, at temperature 1.
         dataset: the data.
 
     Returns:
         The same with its answers.
     """
-    return dataclasses.replace(entrant, validation=raw_answers(entrant, dataset, dataset.validation))
+    return dataclasses.replace(candidate, validation=raw_answers(candidate, dataset, dataset.validation))
 
 
 def answers_and_novelty(
-    entrant: Entrant, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Answers:
     """What a model says at temperature 1, and how unlike the training data the examples are, in one pass.
 
     Args:
-        entrant: the model; its short way is taken where there is one.
+        candidate: the model; its short way is taken where there is one.
         dataset: holds the inputs.
         indices: positions in it.
 
     Returns:
         Both.
     """
-    stored, model = entrant.stored, entrant.model.at(1.0)
+    stored, model = candidate.stored, candidate.model.at(1.0)
     if stored is not None and len(indices):
         detector, rows = model.detector, stored.features.of(indices)
         return Answers(
-            raw_answers(entrant, dataset, indices), None if detector is None else detector.unlike(rows)
+            raw_answers(candidate, dataset, indices), None if detector is None else detector.unlike(rows)
         )
     starts = range(0, max(1, len(indices)), _BLOCK)
     blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
@@ -135,37 +135,39 @@ def answers_and_novelty(
     return Answers(np.concatenate([each.said for each in blocks]), np.concatenate(unlike) if unlike else None)
 
 
-def calibrated(entrants: Sequence[Entrant], dataset: Dataset) -> list[Entrant]:
+def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candidate]:
     """Give every classifier the temperature that fits the validation split best.
 
     Args:
-        entrants: the models at temperature 1.
+        candidates: the models at temperature 1.
         dataset: for the labels.
 
     Returns:
         The same models, and their answers, at their temperatures; models of numbers as they are.
     """
     if dataset.is_numbers:
-        return list(entrants)
+        return list(candidates)
     labels = dataset.labels[dataset.validation]
     found = []
-    for entrant in entrants:
-        temperature = fit_temperature(labels, entrant.validation)
+    for candidate in candidates:
+        temperature = fit_temperature(labels, candidate.validation)
         found.append(
             dataclasses.replace(
-                entrant,
-                model=entrant.model.at(temperature),
-                validation=at_temperature(entrant.validation, temperature),
+                candidate,
+                model=candidate.model.at(temperature),
+                validation=at_temperature(candidate.validation, temperature),
             )
         )
     return found
 
 
-def recommended(entrants: Sequence[Entrant], dataset: Dataset, metric: str, seed: int = 0) -> Recommendation:
+def recommended(
+    candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0
+) -> Recommendation:
     """Choose a model by the validation split alone.
 
     Args:
-        entrants: the models, simplest first.
+        candidates: the models, simplest first.
         dataset: for the labels.
         metric: `accuracy`, `macro-f1` or `log-loss`; numbers go by root mean squared error.
         seed: seed of the bootstrap.
@@ -174,24 +176,24 @@ def recommended(entrants: Sequence[Entrant], dataset: Dataset, metric: str, seed
         Its name, and why.
     """
     labels = dataset.labels[dataset.validation]
-    said: Mapping[str, np.ndarray] = {each.name: each.validation for each in entrants}
+    said: Mapping[str, np.ndarray] = {each.name: each.validation for each in candidates}
     equals = LINEAR_OF_TEXTS if dataset.is_texts else ()
     if dataset.is_numbers:
         return recommend_numbers(labels, said, seed, equals)
     return recommend(labels, said, metric, seed, equals)
 
 
-def on_validation(entrants: Sequence[Entrant], dataset: Dataset) -> str:
+def on_validation(candidates: Sequence[Candidate], dataset: Dataset) -> str:
     """How models did on validation, for their line.
 
     Args:
-        entrants: the models.
+        candidates: the models.
         dataset: for the labels.
 
     Returns:
         Words that begin with a colon; none without a validation split.
     """
-    return _scored(dataset.labels[dataset.validation], [each.validation for each in entrants])
+    return _scored(dataset.labels[dataset.validation], [each.validation for each in candidates])
 
 
 def _scored(labels: np.ndarray, said: Sequence[np.ndarray]) -> str:
