@@ -1,9 +1,9 @@
-"""Stand-ins for foreign inputs, and how detectors are judged by them."""
+"""Synthetic outliers for foreign inputs, and how detectors are judged by them."""
 
 import numpy as np
 import pytest
 
-from pellucid.pipeline.stand_ins import stand_ins
+from pellucid.pipeline.synthetic_outliers import synthetic_outliers
 from small_models import digits
 
 PIXELS = digits()[0][:20]
@@ -11,7 +11,7 @@ PIXELS = digits()[0][:20]
 
 @pytest.fixture
 def made():
-    return stand_ins(PIXELS, np.random.default_rng(0))
+    return synthetic_outliers(PIXELS, np.random.default_rng(0))
 
 
 def test_images_stay_images_of_their_size(made):
@@ -33,17 +33,17 @@ def test_inverted_twice_is_the_image(made):
 
 def test_an_image_too_small_for_pieces_stays_as_it_is():
     tiny = np.arange(18, dtype=np.uint8).reshape(2, 3, 3, 1)
-    np.testing.assert_array_equal(stand_ins(tiny, np.random.default_rng(0))["shuffled_pieces"], tiny)
+    np.testing.assert_array_equal(synthetic_outliers(tiny, np.random.default_rng(0))["shuffled_pieces"], tiny)
 
 
 def test_texts():
     texts = ["green apples", "a b"]
-    made = stand_ins(texts, np.random.default_rng(0))
+    made = synthetic_outliers(texts, np.random.default_rng(0))
     assert [sorted(text) for text in made["shuffled_letters"]] == [sorted(text) for text in texts]
     assert [len(text) for text in made["random_letters"]] == [12, 3]
     assert set("".join(made["random_letters"])) <= set("".join(texts))
 
 
 def test_the_same_seed_makes_the_same(made):
-    again = stand_ins(PIXELS, np.random.default_rng(0))
+    again = synthetic_outliers(PIXELS, np.random.default_rng(0))
     assert all((again[name] == made[name]).all() for name in made)

@@ -72,7 +72,7 @@ _UNLIKE: Mapping[str, Any] = {
     "stated_rate": 0.05,
     "validation_examples": 300,
     "false_alarm_rate": {"value": 0.0574, "low": 0.0426, "high": 0.0769},
-    "stand_ins": 300,
+    "synthetic_outliers": 300,
     "area_under_roc": {"noise": 0.998, "shuffled_pieces": 0.961, "inverted": 0.742},
 }
 

@@ -128,14 +128,17 @@ def with_detector(facts: ReportFacts, **changes: object) -> ReportFacts:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"stated_rate": 0.05}, "Only in part: some stand-ins for foreign images look to it much like"),
+        (
+            {"stated_rate": 0.05},
+            "Only in part: some synthetic outliers for foreign images look to it much like",
+        ),
         ({"stated_rate": 0.05}, "74.2 %"),
         ({"stated_rate": 0.05}, "5.74 % (95 % interval 4.26 % to 7.69 %) are called unlike it, where 5 %"),
         ({"stated_rate": 0.05}, "is meant: the promise is kept."),
         ({"stated_rate": 0.01}, "is meant: more false alarms than promised"),
         ({"stated_rate": 0.2}, "is meant: fewer false alarms than promised."),
-        ({"area_under_roc": {"noise": 0.99}}, "yes: stand-ins for them look more foreign to it"),
-        ({"area_under_roc": {"noise": 0.9}}, "mostly: stand-ins for them usually look more foreign"),
+        ({"area_under_roc": {"noise": 0.99}}, "yes: synthetic outliers for them look more foreign to it"),
+        ({"area_under_roc": {"noise": 0.9}}, "mostly: synthetic outliers for them usually look more foreign"),
         ({"detector": "neighbours"}, "such as the order of words"),
     ],
 )

@@ -22,7 +22,7 @@ from pellucid.pipeline.choice import Choice, Granted
 from pellucid.pipeline.detecting import looked_at
 from pellucid.pipeline.on_backbone import started
 from pellucid.pipeline.preparation import Material, Prepared, unvaried_model_of
-from pellucid.pipeline.stand_ins import most_stand_ins
+from pellucid.pipeline.synthetic_outliers import most_synthetic_outliers
 from pellucid.pipeline.testing import TIMED_EXAMPLES
 from pellucid.pipeline.tuning import is_tuned, passes_of_tuning
 from pellucid.settings import Settings
@@ -107,7 +107,7 @@ def measured(choice: Choice, material: Material, settings: Settings, test: int =
         example = _seconds_of_one(
             lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
         )
-    asked_after = (most_stand_ins(test) + TIMED_EXAMPLES * _MODELS) if test else 0
+    asked_after = (most_synthetic_outliers(test) + TIMED_EXAMPLES * _MODELS) if test else 0
     return Cost(
         example=example,
         learning=_SECONDS_A_VALUE * features,
@@ -184,7 +184,7 @@ def _passes(choice: Choice, prepared: Prepared, material: Material, settings: Se
     if not is_tuned(settings, choice, prepared):
         return 0
     train, validation = len(material.train), len(material.validation)
-    asked = validation + looked_at(train, validation) + test + most_stand_ins(test)
+    asked = validation + looked_at(train, validation) + test + most_synthetic_outliers(test)
     return passes_of_tuning(settings, prepared, asked)
 
 

@@ -18,7 +18,7 @@ from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.baselines import has_baselines, baseline_names
 from pellucid.pipeline.context import RunContext
-from pellucid.pipeline.stand_ins import judge_detectors
+from pellucid.pipeline.synthetic_outliers import judge_detectors
 from pellucid.pipeline.suspects import find_suspects
 from pellucid.pipeline.testing import Tested, test_once, text_facts
 from pellucid.reports import Suspects

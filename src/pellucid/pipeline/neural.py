@@ -23,7 +23,7 @@ from pellucid.pipeline.preparation import (
 )
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.stages import Stages
-from pellucid.pipeline.stand_ins import most_stand_ins
+from pellucid.pipeline.synthetic_outliers import most_synthetic_outliers
 from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.checkpoints import load_checkpoint
@@ -109,7 +109,7 @@ def limited(network: Planned, seconds: float, dataset: Dataset, least: float) ->
         UsageError: not even a few steps fit.
     """
     train, validation, test = (len(part) for part in (dataset.train, dataset.validation, dataset.test))
-    asked_again = looked_at(train, validation) + most_stand_ins(test)
+    asked_again = looked_at(train, validation) + most_synthetic_outliers(test)
     network.session.limit(seconds, validation + test + asked_again + network.scored_beside, least)
     plan = dataclasses.replace(network.plan, recipe=network.session.batches.recipe)
     return dataclasses.replace(network, plan=plan)

@@ -6,7 +6,7 @@ from typing import Any
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 
-_STAND_INS = {
+_SYNTHETIC_OUTLIERS = {
     "noise": "noise: every pixel by chance",
     "shuffled_pieces": "cut into sixteen pieces that changed places",
     "inverted": "inverted: dark is bright, bright is dark",
@@ -30,7 +30,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not found or alarms is None:
         return None
     areas: Mapping[str, Any] = found.get("area_under_roc") or {}
-    rows = [(_STAND_INS.get(name, name), finite(area) or 0.0) for name, area in areas.items()]
+    rows = [(_SYNTHETIC_OUTLIERS.get(name, name), finite(area) or 0.0) for name, area in areas.items()]
     stated = finite(found.get("stated_rate")) or 0.0
     return {
         "alarms": alarms,
@@ -39,7 +39,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "is_often": alarms.value > stated,
         "threshold": finite(found.get("threshold")) or 0.0,
         "validation": found.get("validation_examples"),
-        "stand_ins": found.get("stand_ins"),
+        "synthetic_outliers": found.get("synthetic_outliers"),
         "rows": rows,
         "told": [words for words, area in rows if area >= _GOOD],
         "missed": [words for words, area in rows if area < _FAIR],

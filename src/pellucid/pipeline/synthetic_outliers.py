@@ -1,4 +1,4 @@
-"""How well the detectors of a run did: false alarms on the test split, and stand-ins for foreign inputs.
+"""How well the detectors of a run did: false alarms on the test split, and synthetic outliers for foreign inputs.
 
 Foreign inputs are not at hand when a model is trained, so some are made of the test inputs: no image or
 text of the kind has ever been seen, but what it is made of has.
@@ -32,8 +32,8 @@ def judge_detectors(
     Args:
         candidates: the models.
         tested: what each said on the test split.
-        dataset: for the test inputs that stand-ins are made of.
-        settings: for the seed; under a time limit fewer stand-ins are made.
+        dataset: for the test inputs that synthetic outliers are made of.
+        settings: for the seed; under a time limit fewer synthetic outliers are made.
 
     Returns:
         The form of `models.NAME.unlike` in `metrics.json`, for each model with a detector; nothing
@@ -44,7 +44,7 @@ def judge_detectors(
     draws = generator(settings.seed, Purpose.SYNTHETIC_OUTLIERS)
     most = _MOST if settings.time_limit is None else _MOST_WITHIN_LIMIT
     places = np.sort(draws.permutation(dataset.test)[:most])
-    foreign = stand_ins(dataset.inputs[places], draws)
+    foreign = synthetic_outliers(dataset.inputs[places], draws)
     areas: dict[Hashable, dict[str, float]] = {}
     found = {}
     for candidate in candidates:
@@ -61,14 +61,14 @@ def judge_detectors(
             "stated_rate": model.detector.rate,
             "validation_examples": model.detector.examples,
             "false_alarm_rate": wilson(alarms, len(unlike))._asdict(),
-            "stand_ins": len(places),
+            "synthetic_outliers": len(places),
             "area_under_roc": areas[key],
         }
     return found
 
 
-def most_stand_ins(test: int) -> int:
-    """How many stand-ins a network is asked about under a time limit.
+def most_synthetic_outliers(test: int) -> int:
+    """How many synthetic outliers a network is asked about under a time limit.
 
     Args:
         test: test examples.
@@ -79,7 +79,7 @@ def most_stand_ins(test: int) -> int:
     return len(_OF_IMAGES) * min(test, _MOST_WITHIN_LIMIT)
 
 
-def stand_ins(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
+def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
     """Make foreign inputs out of known ones.
 
     Args:
@@ -87,7 +87,7 @@ def stand_ins(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
         draws: source of chance.
 
     Returns:
-        Name of each kind to as many stand-ins.
+        Name of each kind to as many synthetic outliers.
     """
     if isinstance(inputs, np.ndarray):
         kinds: Mapping[str, Callable[[Images, np.random.Generator], Images]] = _OF_IMAGES
@@ -100,7 +100,7 @@ def stand_ins(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
 
 
 def _areas(model: Model, foreign: Mapping[str, Inputs], known: np.ndarray) -> dict[str, float]:
-    """The area under ROC for every kind of stand-in."""
+    """The area under ROC for every kind of synthetic outlier."""
     found = {}
     for name, inputs in foreign.items():
         said = model.answer(inputs).unlike
