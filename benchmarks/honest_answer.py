@@ -48,7 +48,7 @@ for name, part in (
     ("on_network", "models on the network"),
     ("draw_curve", "learning curve"),
     ("test_once", "testing every model"),
-    ("find_suspects", "judging labels"),
+    ("judge_labels", "judging labels"),
     ("write_results", "scores, models and report"),
 ):
     timed(pipeline, name, part)

@@ -108,7 +108,7 @@ def test_a_learning_curve_and_the_temperature_are_in_the_metrics(run):
     for points in curves.values():
         assert [point["examples"] for point in points] == [158, 313, 1260]
     assert metrics["models"]["cnn"]["calibration"]["temperature"] > 0
-    assert metrics["label_errors"]["examined"] > 1000
+    assert metrics["label_issues"]["examined"] > 1000
 
 
 def test_the_network_is_drawn_where_the_curve_was_asked_for(pellucid, digits_npz, tmp_path):

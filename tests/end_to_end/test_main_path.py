@@ -55,7 +55,7 @@ def test_metrics_have_the_keys_of_the_contract(run):
         "models",
         "comparisons",
         "learning_curve",
-        "label_errors",
+        "label_issues",
         "findings",
         "folds",
     ]

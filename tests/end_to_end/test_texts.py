@@ -192,7 +192,7 @@ def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_pa
     baselines = {"majority", "logistic-regression", "svm", "random-forest"}
     assert set(metrics["models"]) == {*baselines, "bag", "logistic-regression-on-bag", "svm-on-bag"}
     assert set(metrics["folds"]["models"]) == {*baselines, "bag"}
-    assert "TF-IDF" in metrics["label_errors"]["method"]
+    assert "TF-IDF" in metrics["label_issues"]["method"]
     assert metrics["models"]["svm"]["test"]["accuracy"]["value"] > 0.8
     for name in metrics["models"]:
         answered = pellucid("predict", out / "models" / name, place / "spam")

@@ -42,7 +42,7 @@ def course(epochs=SOUND, health=None, **more):
 
 
 def test_of_a_sound_training_nothing_is_said():
-    assert find(course(health=layers(dead=0.1), suspects=30, examined=1000)) == []
+    assert find(course(health=layers(dead=0.1), label_issues=30, examined=1000)) == []
 
 
 def test_without_layers_epochs_or_validation_nothing_fails():
@@ -196,25 +196,26 @@ def test_a_training_that_ends_while_it_gets_better():
 
 
 def test_many_suspected_labels():
-    found = suspicious_labels(course(suspects=90, examined=1000, agreed=850))
+    found = suspicious_labels(course(label_issues=90, examined=1000, agreed=850))
     assert found is not None
     assert "Of 1,000 labels" in found.evidence
-    assert suspicious_labels(course(suspects=80, examined=1000, agreed=850)) is None
-    assert suspicious_labels(course(suspects=300, examined=1000, agreed=590)) is None
+    assert suspicious_labels(course(label_issues=80, examined=1000, agreed=850)) is None
+    assert suspicious_labels(course(label_issues=300, examined=1000, agreed=590)) is None
     assert suspicious_labels(course()) is None
 
 
 def test_what_follows_from_a_cause_is_not_told_beside_it():
     stuck = [(2.2, 2.2, 0.12)] * 6
     names = [
-        each.name for each in find(course(stuck, layers(dead=0.9), suspects=250, examined=1000, agreed=700))
+        each.name
+        for each in find(course(stuck, layers(dead=0.9), label_issues=250, examined=1000, agreed=700))
     ]
     assert names == ["dead-units"]
     assert [each.name for each in find(course(stuck, layers()))] == ["underfitting"]
 
 
 def test_findings_are_told_as_json_and_in_whole_sentences():
-    ran = dataclasses.replace(overfitted(), suspects=90, examined=1000, agreed=850)
+    ran = dataclasses.replace(overfitted(), label_issues=90, examined=1000, agreed=850)
     told = [each.to_json() for each in find(ran)]
     assert [each["name"] for each in told] == ["overfitting", "suspicious-labels"]
     assert json.loads(json.dumps(told, allow_nan=False)) == told

@@ -39,7 +39,7 @@ def told_of(tmp_path, pixels, labels):
     np.savez(tmp_path / "data.npz", x_train=pixels[:900, ..., 0], y_train=labels[:900],
              x_test=pixels[900:, ..., 0], y_test=labels[900:])  # fmt: skip
     run = pellucid.train(tmp_path / "data.npz", out=tmp_path / "run", **{**GIVEN, "epochs": 20})
-    suspected = run.metrics["label_errors"]["count"] / run.metrics["label_errors"]["examined"]
+    suspected = run.metrics["label_issues"]["count"] / run.metrics["label_issues"]["examined"]
     return [each["name"] for each in run.metrics["findings"]], suspected, run
 
 

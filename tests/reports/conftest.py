@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from pellucid.evaluation import wilson
 from pellucid.reports import Answered, ReportFacts
-from pellucid.reports.facts import Suspect, Suspects
+from pellucid.reports.facts import LabelIssue, LabelIssues
 from reports.rich_facts import rich_class_facts, rich_number_facts
 
 
@@ -141,8 +141,8 @@ def digit_facts(answers: Answers) -> ReportFacts:
             for row in rows
         ]
 
-    suspects = [
-        Suspect(
+    label_issues = [
+        LabelIssue(
             each.shown, each.source, "test", each.label, each.predicted, each.probability or 0.0,
             each.probability_of_label or 0.0,
         )
@@ -156,7 +156,9 @@ def digit_facts(answers: Answers) -> ReportFacts:
         mistakes=answered(worst),
         cells=answered(in_cells),
         uncertain=answered(unsure),
-        suspects=Suspects(suspects, 23, 1797, "Every example was judged by a model that never saw it."),
+        label_issues=LabelIssues(
+            label_issues, 23, 1797, "Every example was judged by a model that never saw it."
+        ),
         check=Found(
             ["1,797 grey images of 8 x 8 pixels in 10 classes."],
             {"counts": {name: {"train": 108, "validation": 12, "test": 59} for name in names}},
@@ -183,8 +185,8 @@ def named_facts(answers: Answers, digit_facts: ReportFacts) -> Callable[[Sequenc
             Answered(answers.pixels[k], name, name, names[(k + 1) % classes], 0.9, 0.05)
             for k, name in enumerate(names[k % classes] for k in range(40))
         ]
-        suspects = [
-            Suspect(answers.pixels[k], name, name, name, names[(k + 1) % classes], 0.8, 0.1)
+        label_issues = [
+            LabelIssue(answers.pixels[k], name, name, name, names[(k + 1) % classes], 0.8, 0.1)
             for k, name in enumerate(names[:40])
         ]
         metrics = _metrics(names, confusion)
@@ -204,7 +206,7 @@ def named_facts(answers: Answers, digit_facts: ReportFacts) -> Callable[[Sequenc
             mistakes=mistakes if classes > 1 else (),
             cells=mistakes if classes > 1 else (),
             uncertain=mistakes[:24],
-            suspects=Suspects(suspects, classes, 100, names[0]),
+            label_issues=LabelIssues(label_issues, classes, 100, names[0]),
             check=Found(names, numbers),
             settings=dict(zip(names, names, strict=True)),
             versions=dict(zip(names, names, strict=True)),

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.data.samples import read_sample
 from pellucid.reports import Answered, ReportFacts
-from pellucid.reports.facts import Suspect, Suspects
+from pellucid.reports.facts import LabelIssue, LabelIssues
 
 TOKENS: Mapping[str, Any] = {
     "encoder": "words",
@@ -43,8 +43,8 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
     mistakes = [answered(row, text) for row, text in enumerate(texts)]
     right = [dataclasses.replace(each, label=each.predicted, probability_of_label=each.probability)
              for each in mistakes[:8]]  # fmt: skip
-    suspects = [
-        Suspect(each.shown, each.source, "train", each.label, each.predicted, 0.9, 0.1)
+    label_issues = [
+        LabelIssue(each.shown, each.source, "train", each.label, each.predicted, 0.9, 0.1)
         for each in mistakes[:20]
     ]
     entry = {**base.metrics["models"]["cnn"]}
@@ -66,7 +66,9 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
         mistakes=mistakes[:40],
         cells=right,
         uncertain=mistakes[:24],
-        suspects=Suspects(suspects, 31, 3372, "Every text was judged by a model that never saw it."),
+        label_issues=LabelIssues(
+            label_issues, 31, 3372, "Every text was judged by a model that never saw it."
+        ),
         layers=[layer._replace(receptive_field=None) for layer in base.layers],  # type: ignore[attr-defined]
         check=None,
         command="pellucid train sample:spam --out run",

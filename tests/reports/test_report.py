@@ -168,7 +168,13 @@ def test_without_a_test_split_nothing_is_claimed(digit_facts: ReportFacts) -> No
     metrics = {**digit_facts.metrics, "models": models}
     nothing = np.zeros((10, 10), np.int64)
     untested = dataclasses.replace(
-        digit_facts, metrics=metrics, confusion=nothing, mistakes=[], cells=[], uncertain=[], suspects=None
+        digit_facts,
+        metrics=metrics,
+        confusion=nothing,
+        mistakes=[],
+        cells=[],
+        uncertain=[],
+        label_issues=None,
     )
     page = Page(render(untested))
     assert "cnn was trained, and nothing was left to test it on." in page.text

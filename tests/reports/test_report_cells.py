@@ -11,7 +11,7 @@ import pytest
 
 from pellucid.reports import Answered, ReportFacts, render
 from pellucid.reports.confusion import opened
-from pellucid.reports.facts import Suspect, Suspects
+from pellucid.reports.facts import LabelIssue, LabelIssues
 from pellucid.reports.numbers import probability
 from reports.report_page import Page
 
@@ -97,10 +97,10 @@ def test_an_opened_cell_names_truth_answer_and_count(page: Page, digit_facts: Re
 
 
 def test_the_galleries_hold_what_the_facts_say(page: Galleries, digit_facts: ReportFacts) -> None:
-    assert digit_facts.suspects is not None
+    assert digit_facts.label_issues is not None
     assert page.sources["mistakes"] == [each.source for each in digit_facts.mistakes]
     assert page.sources["uncertain"] == [each.source for each in digit_facts.uncertain]
-    assert page.sources["labels"] == [each.source for each in digit_facts.suspects.shown]
+    assert page.sources["labels"] == [each.source for each in digit_facts.label_issues.shown]
     assert "28 more of the worst mistakes" in page.text
     assert "12 more of the most uncertain" in page.text
 
@@ -108,9 +108,9 @@ def test_the_galleries_hold_what_the_facts_say(page: Galleries, digit_facts: Rep
 def test_every_content_is_embedded_once_and_drawn_where_it_belongs(
     page: Galleries, digit_facts: ReportFacts
 ) -> None:
-    assert digit_facts.suspects is not None
+    assert digit_facts.label_issues is not None
     stored = _stored(page)
-    shown = [*digit_facts.mistakes, *digit_facts.uncertain, *digit_facts.suspects.shown]
+    shown = [*digit_facts.mistakes, *digit_facts.uncertain, *digit_facts.label_issues.shown]
     shown += [each for cell in opened(digit_facts) for each in cell.examples]
     assert len(set(stored.values())) == len(stored) == len({each.shown.tobytes() for each in shown})
     assert sum(map(len, page.drawn.values())) == len(shown)
@@ -131,11 +131,11 @@ def test_images_are_described(page: Page, digit_facts: ReportFacts) -> None:
     assert len(page.all("use")) == len(images)
 
 
-def test_suspects_are_called_suggestions_with_both_probabilities_split_and_source(
+def test_label_issues_are_called_suggestions_with_both_probabilities_split_and_source(
     page: Page, digit_facts: ReportFacts
 ) -> None:
-    assert digit_facts.suspects is not None
-    first = digit_facts.suspects.shown[0]
+    assert digit_facts.label_issues is not None
+    first = digit_facts.label_issues.shown[0]
     assert "The labels of 23 images of 1,797 may be wrong." in page.text
     assert "These are suggestions to look at, not errors proven" in page.text
     assert "Every example was judged by a model that never saw it." in page.text
@@ -147,15 +147,15 @@ def test_suspects_are_called_suggestions_with_both_probabilities_split_and_sourc
     assert {"href": "data.jsonl"} in page.all("a")
 
 
-def test_no_suspects_is_said_and_not_looked_for_is_not(digit_facts: ReportFacts) -> None:
-    none = Suspects([], 0, 900, "They were judged by cnn.")
-    page = Page(render(dataclasses.replace(digit_facts, suspects=none)))
+def test_no_label_issues_is_said_and_not_looked_for_is_not(digit_facts: ReportFacts) -> None:
+    none = LabelIssues([], 0, 900, "They were judged by cnn.")
+    page = Page(render(dataclasses.replace(digit_facts, label_issues=none)))
     assert "None was found among 900 images." in page.text
     assert "They were judged by cnn." in page.text
-    assert "Likely label errors" not in Page(render(dataclasses.replace(digit_facts, suspects=None))).text
+    assert "Likely label errors" not in Page(render(dataclasses.replace(digit_facts, label_issues=None))).text
 
 
-def test_suspects_are_shown_where_nothing_was_tested(digit_facts: ReportFacts) -> None:
+def test_label_issues_are_shown_where_nothing_was_tested(digit_facts: ReportFacts) -> None:
     facts = dataclasses.replace(
         digit_facts,
         confusion=np.zeros((0, 0), np.int64),
@@ -186,12 +186,12 @@ def _large(base: ReportFacts, images: Sequence[np.ndarray], classes: int) -> Rep
         ]  # fmt: skip
 
     mistakes, cells, uncertain = answered(40), answered(300), answered(24)
-    suspects = [
-        Suspect(next(take), f"photos/{k}.jpg", "train", names[0], names[1], 0.9, 0.1) for k in range(40)
+    label_issues = [
+        LabelIssue(next(take), f"photos/{k}.jpg", "train", names[0], names[1], 0.9, 0.1) for k in range(40)
     ]
     return dataclasses.replace(
         base, metrics={**base.metrics, "classes": names}, confusion=matrix, mistakes=mistakes, cells=cells,
-        uncertain=uncertain, suspects=Suspects(suspects, 90, 9000, "By folds."),
+        uncertain=uncertain, label_issues=LabelIssues(label_issues, 90, 9000, "By folds."),
     )  # fmt: skip
 
 
@@ -212,7 +212,7 @@ def test_a_full_report_stays_under_three_megabytes_and_two_seconds(
 
 def _shown_places(facts: ReportFacts) -> set[bytes]:
     """Contents that a report without a matrix shows."""
-    assert facts.suspects is not None
-    shown = [*facts.mistakes, *facts.uncertain, *facts.suspects.shown]
+    assert facts.label_issues is not None
+    shown = [*facts.mistakes, *facts.uncertain, *facts.label_issues.shown]
     shown += [each for cell in opened(facts) for each in cell.examples]
     return {each.shown.tobytes() for each in shown}

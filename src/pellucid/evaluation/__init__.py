@@ -16,7 +16,7 @@ from pellucid.evaluation.calibration import (
 )
 from pellucid.evaluation.drift import Drift, Gathering
 from pellucid.evaluation.intervals import Interval, wilson
-from pellucid.evaluation.label_errors import LabelError, label_errors
+from pellucid.evaluation.label_issues import LabelError, label_issues
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
 from pellucid.evaluation.numbers import NumberScores, score_numbers
 from pellucid.evaluation.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
@@ -49,7 +49,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_temperature",
     "holm",
-    "label_errors",
+    "label_issues",
     "learning_curve",
     "log_loss",
     "macro_f1",

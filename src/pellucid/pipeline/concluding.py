@@ -19,9 +19,9 @@ from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.baselines import has_baselines, baseline_names
 from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.synthetic_outliers import judge_detectors
-from pellucid.pipeline.suspects import find_suspects
+from pellucid.pipeline.label_issues import judge_labels
 from pellucid.pipeline.testing import Tested, test_once, text_facts
-from pellucid.reports import Suspects
+from pellucid.reports import LabelIssues
 from pellucid.settings import CLASSICAL, Settings
 
 
@@ -75,7 +75,7 @@ def conclude(
         recommendation=recommendation,
         tested=tested,
         curve=curve,
-        suspects=_suspects(candidates, recommendation.name, tested, context),
+        label_issues=_label_issues(candidates, recommendation.name, tested, context),
         folds=folds,
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
@@ -134,13 +134,11 @@ def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Data
     return (*classical_names(settings, dataset), *names)
 
 
-def _suspects(
+def _label_issues(
     candidates: Sequence[Candidate], recommended: str, tested: Mapping[str, Tested], context: RunContext
-) -> Suspects | None:
+) -> LabelIssues | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
     if context.dataset.is_numbers:
         return None
     judge = next(each for each in candidates if each.name == recommended)
-    return find_suspects(
-        context.dataset, judge, tested[recommended].answers, context.settings, context.stages
-    )
+    return judge_labels(context.dataset, judge, tested[recommended].answers, context.settings, context.stages)

@@ -20,7 +20,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     """
     if not outcome.history:
         return None
-    dataset, suspects = outcome.dataset, outcome.suspects
+    dataset, label_issues = outcome.dataset, outcome.label_issues
     chance = 0.0
     if not dataset.is_numbers:
         counts = np.bincount(dataset.labels[dataset.train], minlength=1)
@@ -28,9 +28,9 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     course = Course(
         history=last_training(outcome.history),
         chance=chance,
-        suspects=0 if suspects is None else suspects.count,
-        examined=0 if suspects is None else suspects.examined,
-        agreed=0 if suspects is None else suspects.agreed,
+        label_issues=0 if label_issues is None else label_issues.count,
+        examined=0 if label_issues is None else label_issues.examined,
+        agreed=0 if label_issues is None else label_issues.agreed,
     )
     return [finding.to_json() for finding in find(course)]
 

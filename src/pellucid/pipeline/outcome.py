@@ -9,7 +9,7 @@ from pellucid.evaluation import LearningCurve, Recommendation
 from pellucid.networks import NetworkConfig
 from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.testing import Tested
-from pellucid.reports import Suspects
+from pellucid.reports import LabelIssues
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Outcome:
         recommendation: which one to use, and why.
         tested: what each said on the test split, by name.
         curve: the learning curve, or `None`.
-        suspects: likely label errors, or `None`.
+        label_issues: likely label errors, or `None`.
         folds: the form of `folds` in `metrics.json`, or `None`.
         novelty: how well the detector of each model did: the form of `models.NAME.unlike` in `metrics.json`.
         text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
@@ -45,7 +45,7 @@ class Outcome:
     recommendation: Recommendation
     tested: Mapping[str, Tested]
     curve: LearningCurve | None
-    suspects: Suspects | None
+    label_issues: LabelIssues | None
     folds: Mapping[str, Any] | None
     novelty: Mapping[str, Mapping[str, Any]]
     text: Mapping[str, Any] | None

@@ -13,7 +13,7 @@ from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.plan import task_name
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.showing import report_facts
-from pellucid.pipeline.suspects import as_json
+from pellucid.pipeline.label_issues import as_json
 from pellucid.pipeline.testing import comparisons, entry
 from pellucid.reports import render
 
@@ -48,7 +48,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "models": entries,
         "comparisons": comparisons(outcome.tested, dataset, seed),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
-        "label_errors": as_json(outcome.suspects),
+        "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
         "folds": outcome.folds,
         **({"notes": notes} if (notes := notes_of(config)) else {}),

@@ -60,7 +60,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         mistakes=answered(worst_rows(labels, tested.answers)),
         cells=answered(cell_rows(labels, tested.answers)),
         uncertain=answered(uncertain_rows(tested.answers)),
-        suspects=outcome.suspects,
+        label_issues=outcome.label_issues,
         calibration=_calibration(outcome, tested, labels),
     )
 

@@ -89,7 +89,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Suspect:
+class LabelIssue:
     """An example whose label is likely wrong.
 
     Attributes:
@@ -112,7 +112,7 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class Suspects:
+class LabelIssues:
     """Likely label errors.
 
     Attributes:
@@ -123,7 +123,7 @@ class Suspects:
         agreed: how many of these examples the judging models name as they are labelled.
     """
 
-    shown: Sequence[Suspect]
+    shown: Sequence[LabelIssue]
     count: int
     examined: int
     method: str
@@ -165,7 +165,7 @@ class ReportFacts:
         ledger: file name of the ledger in the run's folder.
         cells: examples for the cells of the confusion matrix, at most 8 a cell and 300 in all.
         uncertain: test examples whose two likeliest classes are nearest to each other, at most 24.
-        suspects: likely label errors, or `None` where they were not looked for.
+        label_issues: likely label errors, or `None` where they were not looked for.
         calibration: reliability before and after, or `None` for numbers or without a test split.
         learning_curve: score against number of training examples, or `None`.
         numbers: for numbers, one row (true, predicted) per test example; otherwise `None`.
@@ -184,7 +184,7 @@ class ReportFacts:
     ledger: str = "data.jsonl"
     cells: Sequence[Answered] = ()
     uncertain: Sequence[Answered] = ()
-    suspects: Suspects | None = None
+    label_issues: LabelIssues | None = None
     calibration: CalibrationFacts | None = None
     learning_curve: LearningCurve | None = None
     numbers: Float64[np.ndarray, "test 2"] | None = None

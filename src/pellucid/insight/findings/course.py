@@ -17,14 +17,14 @@ class Course:
     Attributes:
         history: one record for each epoch, as in `history.jsonl`.
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
-        suspects: labels that are likely wrong.
+        label_issues: labels that are likely wrong.
         examined: labels that were looked at.
         agreed: labels that the models that looked at them would have given themselves.
     """
 
     history: Sequence[Record]
     chance: float = 0.0
-    suspects: int = 0
+    label_issues: int = 0
     examined: int = 0
     agreed: int = 0
 

@@ -20,7 +20,7 @@ def suspicious_labels(course: Course) -> Finding | None:
         The finding where more than 8 % of the labels that were looked at are suspected, by models that agree
         with at least 60 % of them; `None` elsewhere.
     """
-    share = course.suspects / course.examined if course.examined else 0.0
+    share = course.label_issues / course.examined if course.examined else 0.0
     agreement = course.agreed / course.examined if course.examined else 0.0
     if share <= SUSPICIOUS or agreement < ABLE:
         return None
@@ -28,7 +28,7 @@ def suspicious_labels(course: Course) -> Finding | None:
         "suspicious-labels",
         "Many labels look wrong, or the classes are hard to tell apart.",
         f"Of {course.examined:,} labels that were judged by models that had not seen the example, "
-        f"{course.suspects:,} ({100 * share:.1f} %) are suspected; the models agree with "
+        f"{course.label_issues:,} ({100 * share:.1f} %) are suspected; the models agree with "
         f"{100 * agreement:.0f} % of all labels.",
         "Look at the likely label errors in this report and mend what is wrong; the network learns what the "
         "labels say, and so does its score.",

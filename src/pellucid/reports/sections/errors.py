@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.reports import confusion
-from pellucid.reports.facts import Answered, ReportFacts, Suspect
+from pellucid.reports.facts import Answered, ReportFacts, LabelIssue
 from pellucid.reports.numbers import finite
 from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.residuals import residuals
@@ -26,7 +26,7 @@ class Shown:
         text: the part of a text that is shown; `None` for an image.
     """
 
-    about: Answered | Suspect
+    about: Answered | LabelIssue
     image: Placed | None = None
     text: Excerpt | None = None
 
@@ -65,12 +65,12 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """
     if facts.numbers is not None:
         return _numbers(facts)
-    if not facts.tested and facts.suspects is None:
+    if not facts.tested and facts.label_issues is None:
         return None
     pairs = confusion.opened(facts)
-    suspects = () if facts.suspects is None else facts.suspects.shown
+    label_issues = () if facts.label_issues is None else facts.label_issues.shown
     album, (worst, uncertain, suspected, *cells) = _shown(
-        facts.mistakes, facts.uncertain, suspects, *(pair.examples for pair in pairs)
+        facts.mistakes, facts.uncertain, label_issues, *(pair.examples for pair in pairs)
     )
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
     return {
@@ -85,7 +85,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "opened": [Opened(pair, shown) for pair, shown in zip(pairs, cells, strict=True)],
         "worst": worst,
         "uncertain": uncertain,
-        "suspects": facts.suspects,
+        "label_issues": facts.label_issues,
         "suspected": suspected,
         "first": WORST_TEXTS_SHOWN if facts.noun == "text" else WORST_SHOWN,
         "album": album,
@@ -106,7 +106,7 @@ def _numbers(facts: ReportFacts) -> Mapping[str, Any] | None:
     }
 
 
-def _shown(*groups: Sequence[Answered] | Sequence[Suspect]) -> tuple[Album, list[list[Shown]]]:
+def _shown(*groups: Sequence[Answered] | Sequence[LabelIssue]) -> tuple[Album, list[list[Shown]]]:
     """Bind the images of all groups into one album, and cut texts to what the page can show.
 
     Args:
@@ -118,7 +118,7 @@ def _shown(*groups: Sequence[Answered] | Sequence[Suspect]) -> tuple[Album, list
     album = bind([each.shown for group in groups for each in group if not isinstance(each.shown, str)])
     places = iter(album.places)
 
-    def shown(each: Answered | Suspect) -> Shown:
+    def shown(each: Answered | LabelIssue) -> Shown:
         if isinstance(each.shown, str):
             return Shown(each, text=excerpt(each.shown))
         return Shown(each, image=next(places))

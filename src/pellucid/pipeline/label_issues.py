@@ -10,11 +10,11 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical import Lesson, extract, fit_baseline
 from pellucid.data import Dataset
 from pellucid.data.texts import Texts
-from pellucid.evaluation import label_errors
+from pellucid.evaluation import label_issues
 from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.showing import shown
 from pellucid.pipeline.stages import Stages
-from pellucid.reports import Suspect, Suspects
+from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads
 
@@ -25,13 +25,13 @@ _JUDGE = "logistic-regression"
 _SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
 
 
-def find_suspects(
+def judge_labels(
     dataset: Dataset,
     judge: Candidate,
     test: Float64[np.ndarray, "test classes"],
     settings: Settings,
     stages: Stages,
-) -> Suspects:
+) -> LabelIssues:
     """Look for wrong labels in every split by confident learning.
 
     Validation and test examples are judged by the recommended model, which did not learn from
@@ -60,16 +60,16 @@ def find_suspects(
             f" Training examples{share} were judged by logistic regression on {_SEEN[dataset.noun]}, trained "
             "three times on two thirds of them and asked about the rest."
         )
-    suspects: list[tuple[float, Suspect]] = []
+    label_issues: list[tuple[float, LabelIssue]] = []
     for positions, probabilities in found:
-        for each in label_errors(dataset.labels[positions], probabilities):
+        for each in label_issues(dataset.labels[positions], probabilities):
             place = int(positions[each.position])
             margin = each.probability - each.probability_of_label
-            suspects.append((margin, _suspect(dataset, place, each)))
-    suspects.sort(key=lambda pair: -pair[0])
-    return Suspects(
-        shown=[suspect for _, suspect in suspects[:_SHOWN]],
-        count=len(suspects),
+            label_issues.append((margin, _label_issue(dataset, place, each)))
+    label_issues.sort(key=lambda pair: -pair[0])
+    return LabelIssues(
+        shown=[label_issue for _, label_issue in label_issues[:_SHOWN]],
+        count=len(label_issues),
         examined=sum(len(positions) for positions, _ in found),
         method=method,
         agreed=sum(int((said.argmax(axis=1) == dataset.labels[at]).sum()) for at, said in found),
@@ -101,9 +101,9 @@ def _seen(dataset: Dataset, positions: np.ndarray) -> np.ndarray | Texts:
     return extract("hog", dataset.inputs[positions])
 
 
-def _suspect(dataset: Dataset, place: int, found: Any) -> Suspect:
+def _label_issue(dataset: Dataset, place: int, found: Any) -> LabelIssue:
     split = next(name for name, members in dataset.split_positions.items() if place in members)
-    return Suspect(
+    return LabelIssue(
         shown=shown(dataset, place),
         source=dataset.sources[place],
         split=split,
@@ -114,22 +114,22 @@ def _suspect(dataset: Dataset, place: int, found: Any) -> Suspect:
     )
 
 
-def as_json(suspects: Suspects | None) -> dict[str, Any] | None:
-    """The form of `label_errors` in `metrics.json`.
+def as_json(label_issues: LabelIssues | None) -> dict[str, Any] | None:
+    """The form of `label_issues` in `metrics.json`.
 
     Args:
-        suspects: what was found, or `None` where it was not looked for.
+        label_issues: what was found, or `None` where it was not looked for.
 
     Returns:
         JSON without the inputs themselves.
     """
-    if suspects is None:
+    if label_issues is None:
         return None
     names: Sequence[str] = ("source", "split", "label", "suggested", "probability", "probability_of_label")
     return {
-        "count": suspects.count,
-        "examined": suspects.examined,
-        "agreed": suspects.agreed,
-        "method": suspects.method,
-        "examples": [{name: getattr(each, name) for name in names} for each in suspects.shown],
+        "count": label_issues.count,
+        "examined": label_issues.examined,
+        "agreed": label_issues.agreed,
+        "method": label_issues.method,
+        "examples": [{name: getattr(each, name) for name in names} for each in label_issues.shown],
     }
