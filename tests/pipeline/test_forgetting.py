@@ -14,10 +14,10 @@ from pellucid.evaluation import mcnemar
 from pellucid.pipeline.earlier_data import Earlier, earlier_data
 from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.forgetting import OldTest, forgetting, old_test
-from pellucid.pipeline.going_on import GoingOn
+from pellucid.pipeline.continual import ContinualTraining
 from pellucid.pipeline.starting_point import starting_point
 from pellucid.settings import Settings
-from runs_to_go_on import (
+from runs_to_continue import (
     GENTLE,
     NEW,
     OLD,
@@ -53,7 +53,7 @@ def right_by_hand(run):
 
 
 def test_the_figures_are_those_of_a_computation_by_hand(gone_on):
-    found = gone_on.metrics["going_on"]["forgetting"]
+    found = gone_on.metrics["continual"]["forgetting"]
     before, asked = right_by_hand(old_images())
     after, _ = right_by_hand(gone_on.folder)
     assert found["examples"] == len(asked)
@@ -79,7 +79,7 @@ def test_the_figures_are_those_of_a_computation_by_hand(gone_on):
 
 
 def test_forgetting_is_said_plainly(gone_on):
-    found = gone_on.metrics["going_on"]
+    found = gone_on.metrics["continual"]
     sentence = found["forgetting"]["sentence"]
     was, now = (100 * found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
     assert sentence.startswith("mlp has forgotten most of what it knew: of ")
@@ -167,7 +167,7 @@ def test_without_old_examples_there_is_nothing_to_say():
 def test_numbers_are_compared_by_their_errors(tmp_path):
     data = write_texts(tmp_path / "new.csv", range(5), slice(900, 1500), numbers=True)
     run = pellucid.train(data, out=tmp_path / "run", from_=old_numbers(), **GENTLE)
-    found = run.metrics["going_on"]["forgetting"]
+    found = run.metrics["continual"]["forgetting"]
     old = earlier_data([dict(each) for each in record_of(run)])[0].dataset
     labels = old.labels[old.test]
     for part, folder in (("before", old_numbers()), ("after", run.folder)):
@@ -182,7 +182,7 @@ def test_numbers_are_compared_by_their_errors(tmp_path):
 
 
 def record_of(run):
-    return json.loads((run.folder / "config.json").read_text())["going_on"]["earlier"]
+    return json.loads((run.folder / "config.json").read_text())["continual"]["earlier"]
 
 
 def test_old_test_examples_in_the_new_data_are_left_out_and_counted(tmp_path):
@@ -197,7 +197,7 @@ def test_old_test_examples_in_the_new_data_are_left_out_and_counted(tmp_path):
         y_test=names[LABELS[test]],
     )
     run = pellucid.train(tmp_path / "new.npz", out=tmp_path / "run", from_=old_images(), **GENTLE)
-    found = run.metrics["going_on"]["forgetting"]
+    found = run.metrics["continual"]["forgetting"]
     whole = len(positions(OLD, slice(1300, None)))
     assert found["left_out"] == 30
     assert found["examples"] == whole - 30
@@ -207,7 +207,7 @@ def test_new_test_examples_that_the_network_knows_are_counted(tmp_path):
     """New data that is the old training data, with some of it as its test split."""
     data = write_npz(tmp_path / "new.npz", OLD, slice(900, 1300), slice(0, 100))
     run = pellucid.train(data, out=tmp_path / "run", from_=old_images(), rehearse=False, **GENTLE)
-    seen = run.metrics["going_on"]["seen_before"]
+    seen = run.metrics["continual"]["seen_before"]
     assert seen["test"] == len(positions(OLD, slice(0, 100)))
     assert seen["validation"] == 0
     assert seen["test_without"] is None
@@ -216,7 +216,7 @@ def test_new_test_examples_that_the_network_knows_are_counted(tmp_path):
 def test_a_model_folder_alone_leaves_nothing_to_measure(tmp_path):
     data = write_npz(tmp_path / "new.npz", OLD, slice(900, 1300), slice(0, 100))
     run = pellucid.train(data, out=tmp_path / "run", from_=old_images() / "model", **GENTLE)
-    found = run.metrics["going_on"]
+    found = run.metrics["continual"]
     assert found["forgetting"] is None
     assert found["rehearsal"] is None
     assert found["not_measured"][0].endswith(
@@ -250,6 +250,6 @@ def test_old_data_without_a_test_split_has_nothing_to_ask():
     start = starting_point(str(old_images()))
     old = prepared([*CLASSES[:7]] * 10, np.random.default_rng(0).integers(0, 255, (70, 8, 8, 1), np.uint8))
     bare = dataclasses.replace(old, test=old.test[:0])
-    going = GoingOn(start, [{}], [Earlier("a", bare), Earlier("b", None, "gone")])
-    assert old_test(going, old).examples == 0
-    assert going.not_at_hand == ["gone"]
+    continual = ContinualTraining(start, [{}], [Earlier("a", bare), Earlier("b", None, "gone")])
+    assert old_test(continual, old).examples == 0
+    assert continual.not_at_hand == ["gone"]

@@ -9,7 +9,7 @@ from pellucid.data.known import Known
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.incoming_data import prepare_for
 from pellucid.settings import Settings
-from runs_to_go_on import write_npz, write_texts
+from runs_to_continue import write_npz, write_texts
 from small_models import write_digits
 
 

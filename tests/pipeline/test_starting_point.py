@@ -12,7 +12,7 @@ from pellucid.bundle import ImageModel, TextModel, load, save
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.files import sha256
 from pellucid.pipeline.starting_point import keep, restored, starting_point
-from runs_to_go_on import home, old_images, old_texts, write_npz
+from runs_to_continue import home, old_images, old_texts, write_npz
 from small_models import digits
 
 PIXELS = digits()[0]

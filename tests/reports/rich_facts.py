@@ -163,7 +163,7 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
         "models": models,
         "comparisons": [each.to_json() for each in pairs],
         "folds": made_folds("accuracy", {"majority": 0.1, "svm": 0.951, "random-forest": 0.94, "cnn": 0.957}),
-        "going_on": _gone_on(),
+        "continual": _gone_on(),
     }  # fmt: skip
     return dataclasses.replace(
         base,

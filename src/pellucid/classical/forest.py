@@ -95,13 +95,13 @@ class Forest:
         count, trees = len(features), len(self.roots)
         values, row = features.ravel(), np.repeat(np.arange(count) * self.inputs, trees)
         place = np.tile(self.roots, count)
-        going = np.flatnonzero(place >= 0)
-        while len(going):
-            node = place[going]
-            yes = values[row[going] + self.feature[node]] <= self.threshold[node]
+        continual = np.flatnonzero(place >= 0)
+        while len(continual):
+            node = place[continual]
+            yes = values[row[continual] + self.feature[node]] <= self.threshold[node]
             following = np.where(yes, self.left[node], self.right[node])
-            place[going] = following
-            going = going[following >= 0]
+            place[continual] = following
+            continual = continual[following >= 0]
         return -1 - place.astype(np.int64)
 
     @cached_property

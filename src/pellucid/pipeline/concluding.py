@@ -10,8 +10,8 @@ from pellucid.pipeline.curve import draw_curve, is_wanted
 from pellucid.pipeline.detecting import with_detectors
 from pellucid.pipeline.candidates import Candidate, calibrated
 from pellucid.pipeline.folds import cross_validate
-from pellucid.pipeline.going_on import GoingOn, recommended_on
-from pellucid.pipeline.going_on_metrics import going_on_metrics
+from pellucid.pipeline.continual import ContinualTraining, recommended_on
+from pellucid.pipeline.continual_metrics import continual_metrics
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.on_backbone import Built
 from pellucid.pipeline.outcome import Outcome
@@ -28,7 +28,7 @@ from pellucid.settings import CLASSICAL, Settings
 def conclude(
     candidates: Sequence[Candidate],
     network: Planned | None,
-    going: GoingOn | None,
+    continual: ContinualTraining | None,
     check: Check,
     config: Mapping[str, Any],
     context: RunContext,
@@ -38,7 +38,7 @@ def conclude(
     Args:
         candidates: every model, simplest first.
         network: the network of the run; `None` where there is none.
-        going: what the network went on from; `None` for a fresh one.
+        continual: what the network went on from; `None` for a fresh one.
         check: what checking the data found.
         config: of the run.
         context: the run.
@@ -53,7 +53,7 @@ def conclude(
     candidates = calibrated(candidates, dataset)
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
         candidates = with_detectors(candidates, material_of(dataset), settings.seed)
-    recommendation = recommended_on(going, candidates, dataset, settings)
+    recommendation = recommended_on(continual, candidates, dataset, settings)
     curve = None
     if is_wanted(settings) and (network is not None or has_baselines(settings, dataset)):
         curve = draw_curve(candidates, recommendation.name, network, dataset, settings, stages)
@@ -61,9 +61,9 @@ def conclude(
     folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
     tested, novelty = _tested(candidates, context)
     found = None
-    if going is not None:
+    if continual is not None:
         with stages.stage("measuring what was forgotten"):
-            found = going_on_metrics(going, dataset, candidates, recommendation.name, tested, config)
+            found = continual_metrics(continual, dataset, candidates, recommendation.name, tested, config)
     return Outcome(
         dataset=dataset,
         check=check,
@@ -79,7 +79,7 @@ def conclude(
         folds=folds,
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
-        going_on=found,
+        continual=found,
     )
 
 

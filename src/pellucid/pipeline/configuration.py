@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.errors import UsageError
 from pellucid.pipeline.choice import Choice
-from pellucid.pipeline.going_on import GoingOn
+from pellucid.pipeline.continual import ContinualTraining
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.plan import Plan, data_json, versions
 from pellucid.pipeline.preparation import encoder_json
@@ -58,7 +58,7 @@ def configuration(
     network: Planned | None,
     given: Mapping[str, Any],
     backbones: Sequence[Choice] = (),
-    going: GoingOn | None = None,
+    continual: ContinualTraining | None = None,
 ) -> dict[str, Any]:
     """The content of `config.json`.
 
@@ -68,7 +68,7 @@ def configuration(
         network: how the network is trained; `None` for a classical model alone.
         given: the settings that were given.
         backbones: the pretrained networks that take part.
-        going: what the network goes on from; `None` for a fresh one.
+        continual: what the network goes on from; `None` for a fresh one.
 
     Returns:
         JSON.
@@ -83,7 +83,7 @@ def configuration(
         **({} if encoder is None else {"encoder": encoder_json(encoder)}),
         **({"backbones": [each.to_json() for each in backbones]} if backbones else {}),
         "data": data_json(place, dataset),
-        **({} if going is None else {"going_on": going.to_json(dataset)}),
+        **({} if continual is None else {"continual": continual.to_json(dataset)}),
         "versions": versions(dataset),
     }
 

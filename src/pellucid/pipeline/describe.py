@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import as_text, describe
-from pellucid.pipeline.going_on import begin, read_on
+from pellucid.pipeline.continual import begin, read_on
 from pellucid.pipeline.plan import make_plan
 from pellucid.pipeline.preparation import material_of, network_name, prepared_for
 from pellucid.settings import CLASSICAL, Settings
@@ -34,11 +34,11 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
             f"--describe: prints the layers of a network, and {settings.model} has none; "
             "choose a network with --model, or leave --describe out to train it"
         )
-    going = begin(settings, given, Path(), None)
-    if going is not None:
-        dataset, _ = read_on(going, data, settings)
+    continual = begin(settings, given, Path(), None)
+    if continual is not None:
+        dataset, _ = read_on(continual, data, settings)
         outputs = len(dataset.classes) or 1
-        return as_text(describe(dataclasses.replace(going.start.network.config, outputs=outputs)))
+        return as_text(describe(dataclasses.replace(continual.start.network.config, outputs=outputs)))
     dataset, _ = prepare(data, settings)
     material = material_of(dataset)
     prepared = prepared_for(network_name(settings, material), material, settings)

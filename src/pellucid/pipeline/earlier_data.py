@@ -50,7 +50,7 @@ def records_of(start: StartingPoint) -> list[dict[str, Any]]:
     config = start.config
     if config is None:
         return []
-    before = config.get("going_on") or {}
+    before = config.get("continual") or {}
     own = {
         "run": start.place,
         "data": config["data"],

@@ -13,7 +13,7 @@ from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbe
 from pellucid.evaluation.paired import LEVEL, WIDEST, WIDEST_RELATIVE
 from pellucid.evaluation.wording import figure, points, span
 from pellucid.pipeline.candidates import Candidate, answers
-from pellucid.pipeline.going_on import GoingOn
+from pellucid.pipeline.continual import ContinualTraining
 from pellucid.pipeline.rehearsal import contents
 from pellucid.pipeline.testing import scores
 
@@ -55,20 +55,20 @@ class _Asked(NamedTuple):
     after: np.ndarray
 
 
-def old_test(going: GoingOn, dataset: Dataset) -> OldTest:
+def old_test(continual: ContinualTraining, dataset: Dataset) -> OldTest:
     """Collect the old test examples, without those that stand in what the network learned from.
 
     Args:
-        going: the network, with the earlier data.
+        continual: the network, with the earlier data.
         dataset: the new data.
 
     Returns:
         The examples; none where no earlier data with a test split is at hand.
     """
-    material = going.learned(dataset)
+    material = continual.learned(dataset)
     learned = set(contents(material.inputs, np.concatenate([material.train, material.validation])))
     data, places, left_out = [], [], 0
-    for each in going.earlier:
+    for each in continual.earlier:
         if each.dataset is None:
             continue
         is_learned = standing_in(each.dataset, each.dataset.test, learned)
@@ -109,7 +109,7 @@ def forgetting(
         went_on: whether the model is the network that went on; another one learned from new data alone.
 
     Returns:
-        The form of `going_on.forgetting` in `metrics.json`; `None` where there is no example.
+        The form of `continual.forgetting` in `metrics.json`; `None` where there is no example.
     """
     if not old.examples:
         return None

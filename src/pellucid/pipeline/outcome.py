@@ -31,7 +31,7 @@ class Outcome:
         folds: the form of `folds` in `metrics.json`, or `None`.
         novelty: how well the detector of each model did: the form of `models.NAME.unlike` in `metrics.json`.
         text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
-        going_on: what became of what a network had learned before: the form of `going_on` in
+        continual: what became of what a network had learned before: the form of `continual` in
             `metrics.json`, or `None` for a fresh network.
     """
 
@@ -49,7 +49,7 @@ class Outcome:
     folds: Mapping[str, Any] | None
     novelty: Mapping[str, Mapping[str, Any]]
     text: Mapping[str, Any] | None
-    going_on: Mapping[str, Any] | None = None
+    continual: Mapping[str, Any] | None = None
 
     @property
     def recommended(self) -> Candidate:

@@ -53,7 +53,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
         "folds": outcome.folds,
         **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
-        **({} if outcome.going_on is None else {"going_on": outcome.going_on}),
+        **({} if outcome.continual is None else {"continual": outcome.continual}),
     }
     report = render(report_facts(outcome, metrics))
     write_file(folder.path / "report.html", report.encode())
@@ -64,7 +64,7 @@ def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Ma
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
     facts = {
         "trained on": config["data"]["place"],
-        **({"went on from": config["going_on"]["from"]} if "going_on" in config else {}),
+        **({"went on from": config["continual"]["from"]} if "continual" in config else {}),
         "training examples": candidate.train_examples,
         **_tested_facts(found["test"]),
         "settings": "config.json of the run",

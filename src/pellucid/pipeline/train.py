@@ -17,9 +17,9 @@ from pellucid.pipeline.contradictions import require_place_of_its_own
 from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.findings import findings_line
 from pellucid.pipeline.folds import require_foldable
-from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall
-from pellucid.pipeline.going_on_metrics import going_on_said
-from pellucid.pipeline.going_on_plan import plan_on
+from pellucid.pipeline.continual import ContinualTraining, begin, read_on, recall
+from pellucid.pipeline.continual_metrics import continual_sentences
+from pellucid.pipeline.continual_plan import plan_on
 from pellucid.pipeline.limits import Allotted, allotted, costs_of, share_out, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
 from pellucid.pipeline.on_backbone import Built, build_on, tune_further
@@ -97,20 +97,20 @@ def _work(
     stages: Stages,
 ) -> None:
     """Everything between an empty folder, or what a killed run left in it, and the finished run."""
-    going = begin(settings, given, folder.checkpoints, former)
-    dataset, check = _read(place, settings, stages, going)
+    continual = begin(settings, given, folder.checkpoints, former)
+    dataset, check = _read(place, settings, stages, continual)
     context = RunContext(folder, dataset, settings, stages)
     _require_fitting(place, former, context)
-    backbones = _backbones(going, former, context)
-    going, network = _planned(going, former, context)
+    backbones = _backbones(continual, former, context)
+    continual, network = _planned(continual, former, context)
     costs = costs_of(backbones, context)
-    config = dict(former or configuration(place, context, network, given, backbones, going))
+    config = dict(former or configuration(place, context, network, given, backbones, continual))
     if former is None:
         folder.write_json("config.json", config)
     baselines, config = _allotted(network, backbones, costs, config, context)
     make_folder(folder.checkpoints)
-    if going is not None:
-        keep(going.start, folder.checkpoints)
+    if continual is not None:
+        keep(continual.start, folder.checkpoints)
     candidates = train_baselines(
         baselines.names, dataset, settings, folder.checkpoints, stages, baselines.seconds
     )
@@ -119,11 +119,11 @@ def _work(
     network, config, neural = _train_neural(network, backbones, config, context)
     built = _tuned(built, network, context)
     on_backbones = [candidate for each in built for candidate in each.candidates]
-    outcome = conclude([*candidates, *neural, *on_backbones], network, going, check, config, context)
+    outcome = conclude([*candidates, *neural, *on_backbones], network, continual, check, config, context)
     with stages.stage("writing models and report"):
         write_results(folder, with_backbone(outcome, built))
     folder.prune()
-    _say_end(Run(folder.path), dataset, stages, outcome.going_on)
+    _say_end(Run(folder.path), dataset, stages, outcome.continual)
 
 
 def _require_fitting(place: str, former: Mapping[str, Any] | None, context: RunContext) -> None:
@@ -187,19 +187,23 @@ def _tuned(built: Sequence[Built], network: Planned | None, context: RunContext)
     return found
 
 
-def _read(place: str, settings: Settings, stages: Stages, going: GoingOn | None) -> tuple[Dataset, Check]:
+def _read(
+    place: str, settings: Settings, stages: Stages, continual: ContinualTraining | None
+) -> tuple[Dataset, Check]:
     with stages.stage(f"reading and checking {place}") as stage:
-        dataset, check = prepare(place, settings) if going is None else read_on(going, place, settings)
+        dataset, check = (
+            prepare(place, settings) if continual is None else read_on(continual, place, settings)
+        )
         stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
         stage.details += check.sentences()
     return dataset, check
 
 
 def _backbones(
-    going: GoingOn | None, former: Mapping[str, Any] | None, context: RunContext
+    continual: ContinualTraining | None, former: Mapping[str, Any] | None, context: RunContext
 ) -> tuple[Choice, ...]:
     """The pretrained networks that take part; none where a trained one goes on."""
-    if going is not None:
+    if continual is not None:
         return ()
     backbones = chosen(context.settings, material_of(context.dataset), former)
     for each in backbones:
@@ -209,15 +213,15 @@ def _backbones(
 
 
 def _planned(
-    going: GoingOn | None, former: Mapping[str, Any] | None, context: RunContext
-) -> tuple[GoingOn | None, Planned | None]:
+    continual: ContinualTraining | None, former: Mapping[str, Any] | None, context: RunContext
+) -> tuple[ContinualTraining | None, Planned | None]:
     """The network to train, a fresh one or one that goes on with what it rehearses; or none."""
     _, dataset, settings, stages = context
-    if going is None:
+    if continual is None:
         is_other = settings.model in CLASSICAL or settings.builds_on_backbone
         return None, None if is_other else planned(settings, dataset, former, stages)
-    going = recall(going, dataset, settings, former, stages)
-    return going, plan_on(going, dataset, settings, former, stages)
+    continual = recall(continual, dataset, settings, former, stages)
+    return continual, plan_on(continual, dataset, settings, former, stages)
 
 
 def _say_versions(before: Mapping[str, str], dataset: Dataset, stages: Stages) -> None:
@@ -228,10 +232,10 @@ def _say_versions(before: Mapping[str, str], dataset: Dataset, stages: Stages) -
             )
 
 
-def _say_end(run: Run, dataset: Dataset, stages: Stages, going_on: Mapping[str, Any] | None) -> None:
+def _say_end(run: Run, dataset: Dataset, stages: Stages, continual: Mapping[str, Any] | None) -> None:
     stages.paragraph(run.verdict)
     stages.paragraph(str(run.metrics["reason"]))
-    for sentence in [] if going_on is None else going_on_said(going_on):
+    for sentence in [] if continual is None else continual_sentences(continual):
         stages.paragraph(sentence)
     found = findings_line(run.metrics.get("findings"))
     if found is not None:

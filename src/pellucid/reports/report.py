@@ -14,7 +14,7 @@ from pellucid.reports.sections import (
     curve,
     data,
     errors,
-    going_on,
+    continual,
     models,
     network,
     reliability,
@@ -46,7 +46,7 @@ class Section:
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdict.build),
     Section("models", "What stood against it", models.build),
-    Section("going_on", "What it kept of what it knew", going_on.build),
+    Section("continual", "What it kept of what it knew", continual.build),
     Section("errors", "Where it errs", errors.build),
     Section("reliability", "Can its probabilities be believed", reliability.build),
     Section("unlike", "Does it know what it has not seen", unlike.build),

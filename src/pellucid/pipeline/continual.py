@@ -25,7 +25,7 @@ from pellucid.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
-class GoingOn:
+class ContinualTraining:
     """A network that goes on, and what it learned before.
 
     Attributes:
@@ -115,7 +115,7 @@ class GoingOn:
 
 def begin(
     settings: Settings, given: Mapping[str, Any], checkpoints: Path, former: Mapping[str, Any] | None
-) -> GoingOn | None:
+) -> ContinualTraining | None:
     """Find the network that goes on, before any data is read.
 
     Args:
@@ -134,18 +134,20 @@ def begin(
     if settings.from_ is None:
         return None
     if former is not None:
-        kept = former["going_on"]
-        return GoingOn(restored(settings.from_, kept["weights_sha256"], checkpoints), kept["earlier"])
+        kept = former["continual"]
+        return ContinualTraining(
+            restored(settings.from_, kept["weights_sha256"], checkpoints), kept["earlier"]
+        )
     start = starting_point(settings.from_)
     require_no_contradiction(given, start)
-    return GoingOn(start, records_of(start))
+    return ContinualTraining(start, records_of(start))
 
 
-def read_on(going: GoingOn, place: str, settings: Settings) -> tuple[Dataset, Check]:
+def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
     """Make new data ready for the network.
 
     Args:
-        going: the network.
+        continual: the network.
         place: DATA.
         settings: what the user asked for.
 
@@ -155,17 +157,21 @@ def read_on(going: GoingOn, place: str, settings: Settings) -> tuple[Dataset, Ch
     Raises:
         DataError: the data is of another kind than the network takes, or cannot be used.
     """
-    takes_texts, is_numbers = going.start.takes_texts, going.start.model.is_numbers
-    return prepare_for(place, settings, going.known, takes_texts=takes_texts, is_numbers=is_numbers)
+    takes_texts, is_numbers = continual.start.takes_texts, continual.start.model.is_numbers
+    return prepare_for(place, settings, continual.known, takes_texts=takes_texts, is_numbers=is_numbers)
 
 
 def recall(
-    going: GoingOn, dataset: Dataset, settings: Settings, former: Mapping[str, Any] | None, stages: Stages
-) -> GoingOn:
+    continual: ContinualTraining,
+    dataset: Dataset,
+    settings: Settings,
+    former: Mapping[str, Any] | None,
+    stages: Stages,
+) -> ContinualTraining:
     """Read what the network learned before, and choose what it rehearses.
 
     Args:
-        going: the network.
+        continual: the network.
         dataset: the new data.
         settings: `rehearse` and the seed.
         former: `config.json` of the run being resumed, or `None`.
@@ -178,19 +184,21 @@ def recall(
         DataError: the run being resumed rehearses data that is not at hand any more.
         UsageError: a rehearsal is asked for, and no earlier data is at hand.
     """
-    place = going.start.place
+    place = continual.start.place
     with stages.stage(f"reading what {place} was trained on") as stage:
-        going = dataclasses.replace(going, earlier=earlier_data(going.records))
-        old = _to_rehearse(going, settings, former)
+        continual = dataclasses.replace(continual, earlier=earlier_data(continual.records))
+        old = _to_rehearse(continual, settings, former)
         if old:
             rehearsal = rehearsed(material_of(dataset), old, settings.seed)
-            going = dataclasses.replace(going, rehearsal=rehearsal if rehearsal.train else None)
-        examples = count_of(sum(len(each.train) for each in going.at_hand), f"training {dataset.noun}")
+            continual = dataclasses.replace(continual, rehearsal=rehearsal if rehearsal.train else None)
+        examples = count_of(sum(len(each.train) for each in continual.at_hand), f"training {dataset.noun}")
         stage.words = f"read what {place} was trained on: {examples} at hand"
-    return going
+    return continual
 
 
-def _to_rehearse(going: GoingOn, settings: Settings, former: Mapping[str, Any] | None) -> list[Dataset]:
+def _to_rehearse(
+    continual: ContinualTraining, settings: Settings, former: Mapping[str, Any] | None
+) -> list[Dataset]:
     """Earlier data from which examples are taken.
 
     Raises:
@@ -198,29 +206,29 @@ def _to_rehearse(going: GoingOn, settings: Settings, former: Mapping[str, Any] |
         UsageError: a rehearsal is asked for, and no earlier data is at hand.
     """
     if former is not None:
-        wanted = (former["going_on"]["rehearsal"] or {}).get("fingerprints", ())
-        found = [each for each in going.at_hand if each.fingerprint in wanted]
+        wanted = (former["continual"]["rehearsal"] or {}).get("fingerprints", ())
+        found = [each for each in continual.at_hand if each.fingerprint in wanted]
         if len(found) < len(wanted):
             raise DataError(
-                f"--resume: the run rehearses data that is not at hand any more: {going.not_at_hand[0]}; "
+                f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
                 "restore it, or start again with --overwrite"
             )
         return found
-    if settings.rehearse and not going.at_hand:
+    if settings.rehearse and not continual.at_hand:
         raise UsageError(
-            f"--rehearse: nothing is at hand to rehearse: {going.not_at_hand[0]}; restore it, or leave "
+            f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or leave "
             "this out"
         )
-    return [] if settings.rehearse is False else going.at_hand
+    return [] if settings.rehearse is False else continual.at_hand
 
 
 def recommended_on(
-    going: GoingOn | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
+    continual: ContinualTraining | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
 ) -> Recommendation:
     """Which model to use; where old classes are missing, only the network that still knows them may be.
 
     Args:
-        going: the network that goes on; `None` where a fresh one was trained, or none.
+        continual: the network that goes on; `None` where a fresh one was trained, or none.
         candidates: the models, simplest first.
         dataset: for the validation labels.
         settings: metric and seed.
@@ -228,10 +236,10 @@ def recommended_on(
     Returns:
         Its name, and why.
     """
-    missing = [] if going is None else going.missing(dataset)
-    if going is None or not missing or len(candidates) == 1:
+    missing = [] if continual is None else continual.missing(dataset)
+    if continual is None or not missing or len(candidates) == 1:
         return recommended(candidates, dataset, settings.metric, settings.seed)
-    name = going.start.model.name
+    name = continual.start.model.name
     return Recommendation(
         name,
         f"{name} alone knows all {count_of(len(dataset.classes), 'class')}: the other models learned from "

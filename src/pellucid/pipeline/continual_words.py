@@ -5,54 +5,54 @@ from collections.abc import Sequence
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.networks import Network
-from pellucid.pipeline.going_on import GoingOn
+from pellucid.pipeline.continual import ContinualTraining
 from pellucid.settings import Settings
 
 _NAMES_SHOWN = 5
 _FAR_OFF, _MUCH_WIDER = 3.0, 10.0
 
 
-def sentences(going: GoingOn, dataset: Dataset, settings: Settings) -> list[str]:
+def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> list[str]:
     """What becomes of classes and of old knowledge.
 
     Args:
-        going: the network, with what it rehearses.
+        continual: the network, with what it rehearses.
         dataset: the new data.
         settings: whether rehearsal was forbidden.
 
     Returns:
         Sentences; one that warns starts with `warning:`.
     """
-    said = _about_classes(going, dataset)
-    missing = going.missing(dataset)
-    if going.rehearsal is not None:
+    said = _about_classes(continual, dataset)
+    missing = continual.missing(dataset)
+    if continual.rehearsal is not None:
         said.append(
-            f"The network rehearses {going.rehearsal.train:,} of the {going.rehearsal.of:,} old training "
+            f"The network rehearses {continual.rehearsal.train:,} of the {continual.rehearsal.of:,} old training "
             f"{dataset.noun}s beside the {len(dataset.train):,} new ones; other models learn from the new "
             "ones alone."
         )
     else:
-        said.append(f"No old {dataset.noun}s are rehearsed: {_why_not(going, settings)}.")
-    if going.rehearsal is None and missing:
+        said.append(f"No old {dataset.noun}s are rehearsed: {_why_not(continual, settings)}.")
+    if continual.rehearsal is None and missing:
         said.append(
             f"warning: without them the network forgets {_named(missing)}, of which the new data has "
             "nothing; to keep them, train on old and new data together"
         )
     if dataset.is_numbers:
-        said += _about_units(going.start.network, dataset)
+        said += _about_units(continual.start.network, dataset)
     return said
 
 
-def _why_not(going: GoingOn, settings: Settings) -> str:
+def _why_not(continual: ContinualTraining, settings: Settings) -> str:
     """Why nothing is rehearsed."""
     if settings.rehearse is False:
         return "as --no-rehearse asks"
-    return "all of them stand in the new data" if going.at_hand else going.not_at_hand[0]
+    return "all of them stand in the new data" if continual.at_hand else continual.not_at_hand[0]
 
 
-def _about_classes(going: GoingOn, dataset: Dataset) -> list[str]:
+def _about_classes(continual: ContinualTraining, dataset: Dataset) -> list[str]:
     """Which classes are new, and which the new training data lacks."""
-    new, missing = going.new(dataset), going.missing(dataset)
+    new, missing = continual.new(dataset), continual.missing(dataset)
     said = []
     if new:
         rows = "its row" if len(new) == 1 else "their rows"

@@ -1,4 +1,4 @@
-"""`going_on` in `metrics.json`: what going on changed, what was known before, what was forgotten."""
+"""`continual` in `metrics.json`: what going on changed, what was known before, what was forgotten."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.forgetting import forgetting, old_test, standing_in
-from pellucid.pipeline.going_on import GoingOn
-from pellucid.pipeline.going_on_words import sentences
+from pellucid.pipeline.continual import ContinualTraining
+from pellucid.pipeline.continual_words import sentences
 from pellucid.pipeline.rehearsal import contents
 from pellucid.pipeline.testing import Tested, scores
 from pellucid.settings import Settings
@@ -19,8 +19,8 @@ from pellucid.training.continuing import RULE
 _NOTHING_TO_ASK = "the old data has no test split, or the network has learned from all of it since"
 
 
-def going_on_metrics(
-    going: GoingOn,
+def continual_metrics(
+    continual: ContinualTraining,
     dataset: Dataset,
     candidates: Sequence[Candidate],
     recommended: str,
@@ -30,7 +30,7 @@ def going_on_metrics(
     """Measure what was forgotten, and say what else is to know about going on.
 
     Args:
-        going: the network as it was, and what it learned before.
+        continual: the network as it was, and what it learned before.
         dataset: the new data.
         candidates: the models of the run, the network among them.
         recommended: name of the recommended one.
@@ -38,23 +38,23 @@ def going_on_metrics(
         config: `config.json`.
 
     Returns:
-        The form of `going_on` in `metrics.json`.
+        The form of `continual` in `metrics.json`.
     """
     settings, recipe = Settings(**config["settings"]), config["plan"]["recipe"]
     network, chosen = (
         next(each for each in candidates if each.name == name)
-        for name in (going.start.model.name, recommended)
+        for name in (continual.start.model.name, recommended)
     )
-    old, before = old_test(going, dataset), going.start.model
+    old, before = old_test(continual, dataset), continual.start.model
     found = forgetting(old, before, network, dataset, settings.seed, went_on=True)
-    reasons = going.not_at_hand
+    reasons = continual.not_at_hand
     return {
-        **{name: value for name, value in config["going_on"].items() if name != "earlier"},
+        **{name: value for name, value in config["continual"].items() if name != "earlier"},
         "learning_rate": recipe["learning_rate"],
         "epochs": recipe["epochs"],
         "rule": RULE,
-        "reasons": [*sentences(going, dataset, settings), _rule(recipe)],
-        "seen_before": _seen_before(going, dataset, tested[network.name], settings.seed),
+        "reasons": [*sentences(continual, dataset, settings), _rule(recipe)],
+        "seen_before": _seen_before(continual, dataset, tested[network.name], settings.seed),
         "forgetting": found,
         "forgetting_of_recommended": None
         if chosen is network
@@ -63,11 +63,11 @@ def going_on_metrics(
     }
 
 
-def going_on_said(found: Mapping[str, Any]) -> list[str]:
+def continual_sentences(found: Mapping[str, Any]) -> list[str]:
     """What was forgotten, in sentences for the terminal.
 
     Args:
-        found: what `going_on_metrics` gave.
+        found: what `continual_metrics` gave.
 
     Returns:
         A sentence for the network, and one for the recommended model where that is another.
@@ -97,11 +97,13 @@ def _rule(recipe: Mapping[str, Any]) -> str:
     return f"It was taught with a learning rate of {rate:g} for {epochs}. The rule: {RULE}."
 
 
-def _seen_before(going: GoingOn, dataset: Dataset, said: Tested, seed: int) -> dict[str, Any] | None:
+def _seen_before(
+    continual: ContinualTraining, dataset: Dataset, said: Tested, seed: int
+) -> dict[str, Any] | None:
     """New validation and test examples that the network had learned from before it went on."""
     learned = {
         content
-        for each in going.at_hand
+        for each in continual.at_hand
         for content in contents(each.inputs, np.concatenate([each.train, each.validation]))
     }
     is_seen = standing_in(dataset, dataset.test, learned)

@@ -81,7 +81,7 @@ def weights_of(run):
 def test_old_and_new_classes_stand_in_every_file(old, gone_on):
     run, _ = gone_on
     before, metrics = metrics_of(old)["classes"], metrics_of(run)
-    found = metrics["going_on"]
+    found = metrics["continual"]
     assert metrics["classes"] == sorted([*before, *found["new_classes"]])
     assert len(found["new_classes"]) == 2
     assert found["old_classes"] == found["missing_classes"] == before
@@ -98,7 +98,7 @@ def test_the_old_classes_are_still_answered(pellucid, old, gone_on, write):
     done = pellucid("evaluate", run, write("again.npz", (0, 2, 4, 6, 9)), "--json")
     assert done.returncode == 0, done.stderr
     accuracy = json.loads(done.stdout)["test"]["accuracy"]["value"]
-    found = metrics_of(run)["going_on"]["forgetting"]
+    found = metrics_of(run)["continual"]["forgetting"]
     assert accuracy == pytest.approx(found["after"]["accuracy"]["value"])
     assert found["before"]["accuracy"] == metrics_of(old)["models"]["cnn"]["test"]["accuracy"]
     assert accuracy > 0.4  # a network that forgot them all would answer none
@@ -107,22 +107,22 @@ def test_the_old_classes_are_still_answered(pellucid, old, gone_on, write):
 def test_the_terminal_and_the_report_say_what_was_kept(gone_on):
     run, said = gone_on
     said = " ".join(said.split())
-    found = metrics_of(run)["going_on"]
+    found = metrics_of(run)["continual"]
     assert found["forgetting"]["sentence"] in said
     assert "The network rehearses 270 of the 270 old training images beside the 100 new ones" in said
     assert "A network that goes on is taught gently: a learning rate of 0.002" in said
     page = (run / "report.html").read_text()
-    assert '<h2 id="going_on-title">What it kept of what it knew</h2>' in page
+    assert '<h2 id="continual-title">What it kept of what it knew</h2>' in page
     assert "Old test accuracy" in page
     config = json.loads((run / "config.json").read_text())
     assert "--from" in config["command"]
     assert any("goes on is taught gently" in reason for reason in config["plan"]["reasons"])
-    assert config["going_on"]["weights_sha256"] == found["weights_sha256"]
+    assert config["continual"]["weights_sha256"] == found["weights_sha256"]
 
 
 def test_the_first_weights_are_the_old_ones(old, gone_on):
     run, _ = gone_on
-    digest = metrics_of(run)["going_on"]["weights_sha256"]
+    digest = metrics_of(run)["continual"]["weights_sha256"]
     assert digest == hashlib.sha256(weights_of(old)).hexdigest()
     assert digest in (old / "model" / "model.json").read_text()
 
@@ -130,16 +130,16 @@ def test_the_first_weights_are_the_old_ones(old, gone_on):
 def test_the_command_and_python_give_equal_bytes(old, gone_on, write, tmp_path):
     run = package.train(write("new.npz", (3, 5)), out=tmp_path / "run", from_=old, **IN_PYTHON)
     assert weights_of(run.folder) == weights_of(gone_on[0])
-    assert "going_on" in run.metrics
+    assert "continual" in run.metrics
 
 
 def test_more_of_the_same_classes(old, write, tmp_path):
     data = write("more.npz", (0, 2, 4, 6, 9), start=60)
     metrics = package.train(data, out=tmp_path / "run", from_=str(old), **IN_PYTHON).metrics
     assert metrics["classes"] == metrics_of(old)["classes"]
-    assert metrics["going_on"]["new_classes"] == metrics["going_on"]["missing_classes"] == []
+    assert metrics["continual"]["new_classes"] == metrics["continual"]["missing_classes"] == []
     # The new test images are the old ones; neither network has learned from them.
-    after = metrics["going_on"]["forgetting"]["after"]["accuracy"]
+    after = metrics["continual"]["forgetting"]["after"]["accuracy"]
     assert after == metrics["models"]["cnn"]["test"]["accuracy"]
 
 
@@ -169,24 +169,24 @@ def test_a_recommended_baseline_is_measured_on_the_old_test_too(write, tmp_path)
     given = {**IN_PYTHON, "baselines": True, "learning_curve": False}
     metrics = package.train(data, out=tmp_path / "run", from_=old.folder, **given).metrics
     assert metrics["recommended"] != "mlp"
-    found = metrics["going_on"]["forgetting_of_recommended"]
+    found = metrics["continual"]["forgetting_of_recommended"]
     assert found["model"] == metrics["recommended"]
-    assert found["before"] == metrics["going_on"]["forgetting"]["before"]
+    assert found["before"] == metrics["continual"]["forgetting"]["before"]
     assert "the recommended model, learned from the new data alone" in found["sentence"]
     page = (tmp_path / "run" / "report.html").read_text().replace("\u00a0%", " %")
     assert found["sentence"] in page
 
 
-def test_going_on_twice_remembers_all_that_came_before(gone_on, write, tmp_path):
+def test_continual_twice_remembers_all_that_came_before(gone_on, write, tmp_path):
     shutil.copytree(gone_on[0], tmp_path / "second")
     data = write("third.npz", (1, 8))
     metrics = package.train(data, out=tmp_path / "third", from_=tmp_path / "second", **IN_PYTHON).metrics
     assert len(metrics["classes"]) == 9
-    found = metrics["going_on"]
+    found = metrics["continual"]
     assert len(found["forgetting"]["data"]) == 2
     assert found["forgetting"]["examples"] == 7 * 30
     assert len(found["rehearsal"]["fingerprints"]) == 2
-    records = json.loads((tmp_path / "third" / "config.json").read_text())["going_on"]["earlier"]
+    records = json.loads((tmp_path / "third" / "config.json").read_text())["continual"]["earlier"]
     assert [each["known"] is None for each in records] == [False, True]
 
 
@@ -220,7 +220,7 @@ def test_texts_go_on_with_a_new_class(pellucid, mails, tmp_path):
     assert "image" not in done.stderr
     metrics = metrics_of(run)
     assert metrics["classes"] == ["ham", "spam", "spam about money"]
-    assert metrics["going_on"]["forgetting"]["after"]["accuracy"]["value"] > 0.5
+    assert metrics["continual"]["forgetting"]["after"]["accuracy"]["value"] > 0.5
     vocabularies = [(folder / "model" / "tokenizer.json").read_bytes() for folder in (old.folder, run)]
     assert vocabularies[0] == vocabularies[1]
     assert package.load(run).predict(["free money, act now"])[0] in metrics["classes"]
@@ -245,7 +245,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes_without_the_old_run(
     assert done.returncode == 0, done.stderr
     assert weights_of(tmp_path / "run") == weights_of(gone_on[0])
     assert not (tmp_path / "run" / "checkpoints").exists()
-    assert metrics_of(tmp_path / "run")["going_on"]["forgetting"]["data"]
+    assert metrics_of(tmp_path / "run")["continual"]["forgetting"]["data"]
 
 
 def test_a_killed_run_whose_old_data_is_gone_says_so(write, tmp_path):

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from pellucid.reports import render
-from pellucid.reports.sections.going_on import MOST_SHOWN, build
+from pellucid.reports.sections.continual import MOST_SHOWN, build
 
 SCORE = {"value": 0.874, "low": 0.855, "high": 0.890}
 FOUND = {
@@ -43,8 +43,8 @@ def part_of(digit_facts):
     """A function that renders the part for what a run has found."""
 
     def part_of(found, facts=digit_facts):
-        page = render(dataclasses.replace(facts, metrics={**facts.metrics, "going_on": found}))
-        start = page.index('<section id="going_on"')
+        page = render(dataclasses.replace(facts, metrics={**facts.metrics, "continual": found}))
+        start = page.index('<section id="continual"')
         return page[start : page.index("</section>", start)]
 
     return part_of
@@ -58,7 +58,7 @@ def changed(**given):
 
 def test_a_fresh_network_has_no_such_part(digit_facts):
     assert build(digit_facts) is None
-    assert 'id="going_on"' not in render(digit_facts)
+    assert 'id="continual"' not in render(digit_facts)
 
 
 def test_the_sentence_comes_first_and_the_figures_follow(part_of):

@@ -1,6 +1,6 @@
 """Going on from a trained network against training anew: what it keeps, what it learns, what it costs.
 
-    python benchmarks/going_on.py [--examples 6000] [--seeds 3] [--preset quick] [--width 16] [--threads 1]
+    python benchmarks/continual.py [--examples 6000] [--seeds 3] [--preset quick] [--width 16] [--threads 1]
 
 Fashion-MNIST of Debian's package `dataset-fashion-mnist`. New classes: a network learns the first
 seven classes of so many training images and goes on with the other three. More of the same: it goes

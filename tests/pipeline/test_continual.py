@@ -12,28 +12,28 @@ from pellucid.data import prepare
 from pellucid.data.known import Known
 from pellucid.errors import UsageError
 from pellucid.pipeline.earlier_data import Earlier, records_of
-from pellucid.pipeline.going_on import GoingOn, begin, read_on, recall
-from pellucid.pipeline.going_on_plan import plan_on
-from pellucid.pipeline.going_on_words import sentences
+from pellucid.pipeline.continual import ContinualTraining, begin, read_on, recall
+from pellucid.pipeline.continual_plan import plan_on
+from pellucid.pipeline.continual_words import sentences
 from pellucid.pipeline.stages import Stages
 from pellucid.pipeline.starting_point import starting_point
 from pellucid.settings import Settings
-from runs_to_go_on import NEW, OLD, old_numbers, old_images, old_texts, write_npz, write_texts
+from runs_to_continue import NEW, OLD, old_numbers, old_images, old_texts, write_npz, write_texts
 from small_models import digits
 
 QUIET = Stages(quiet=True)
 SETTINGS = Settings(from_="old", threads=1, epochs=1, baselines=False)
 
 
-def going_from(folder, settings=SETTINGS):
+def continuing_from(folder, settings=SETTINGS):
     found = begin(dataclasses.replace(settings, from_=str(folder)), {}, folder / "checkpoints", None)
     assert found is not None
     return found
 
 
-def planned(going, dataset, settings=SETTINGS):
-    going = recall(going, dataset, settings, None, QUIET)
-    return going, plan_on(going, dataset, settings, None, QUIET)
+def planned(continual, dataset, settings=SETTINGS):
+    continual = recall(continual, dataset, settings, None, QUIET)
+    return continual, plan_on(continual, dataset, settings, None, QUIET)
 
 
 def test_without_from_nothing_goes_on(tmp_path):
@@ -42,9 +42,9 @@ def test_without_from_nothing_goes_on(tmp_path):
 
 def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
     data = write_npz(tmp_path / "more.npz", OLD, slice(900, 1300), slice(1300, None))
-    going = going_from(old_images())
-    _, network = planned(going, read_on(going, str(data), SETTINGS)[0])
-    weights = going.start.network.state_dict()
+    continual = continuing_from(old_images())
+    _, network = planned(continual, read_on(continual, str(data), SETTINGS)[0])
+    weights = continual.start.network.state_dict()
     for name, tensor in network.session.network.state_dict().items():
         assert torch.equal(tensor, weights[name]), name
     assert network.session.state.step == 0
@@ -52,11 +52,11 @@ def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
 
 def test_new_rows_depend_on_the_seed_and_the_data_alone(tmp_path):
     data = write_npz(tmp_path / "new.npz", NEW, slice(0, 400), slice(1300, None))
-    going = going_from(old_images())
-    dataset, _ = read_on(going, str(data), SETTINGS)
+    continual = continuing_from(old_images())
+    dataset, _ = read_on(continual, str(data), SETTINGS)
     heads = []
     for seed in (0, 0, 1):
-        _, network = planned(going, dataset, dataclasses.replace(SETTINGS, seed=seed))
+        _, network = planned(continual, dataset, dataclasses.replace(SETTINGS, seed=seed))
         heads.append(network.session.network.head.weight.detach().clone())
     assert torch.equal(heads[0], heads[1])
     assert torch.equal(heads[0][:7], heads[2][:7])
@@ -73,23 +73,23 @@ def test_new_rows_depend_on_the_seed_and_the_data_alone(tmp_path):
 @pytest.mark.parametrize("tunes", [True, False])
 def test_vectors_that_were_kept_stay_kept(tmp_path, tunes):
     data = write_texts(tmp_path / "more.csv", range(5), slice(900, 1300))
-    going = going_from(old_texts())
-    first = {**going.records[0], "settings": {**going.records[0]["settings"], "tune_vectors": tunes}}
-    going = dataclasses.replace(going, records=[going.records[0], first])
-    _, network = planned(going, read_on(going, str(data), SETTINGS)[0])
+    continual = continuing_from(old_texts())
+    first = {**continual.records[0], "settings": {**continual.records[0]["settings"], "tune_vectors": tunes}}
+    continual = dataclasses.replace(continual, records=[continual.records[0], first])
+    _, network = planned(continual, read_on(continual, str(data), SETTINGS)[0])
     (table,) = (each for each in network.session.network.modules() if isinstance(each, nn.Embedding))
     assert table.weight.requires_grad == tunes
-    assert going.start.network.training is False
+    assert continual.start.network.training is False
 
 
-def said_of(going, labels, settings=SETTINGS):
+def said_of(continual, labels, settings=SETTINGS):
     listing = listing_of(labels, pixels=images_of(len(labels), side=8))
-    return sentences(going, prepare(listing, Settings(), known=going.known)[0], settings)
+    return sentences(continual, prepare(listing, Settings(), known=continual.known)[0], settings)
 
 
 def test_words_about_one_and_many_classes():
-    going = dataclasses.replace(going_from(old_images()), records=())
-    one = said_of(going, ["digit 0", "scarf"] * 20)
+    continual = dataclasses.replace(continuing_from(old_images()), records=())
+    one = said_of(continual, ["digit 0", "scarf"] * 20)
     assert one[0] == (
         "New class: 'scarf'; its row in the last layer starts from the mean of its examples, and the old "
         "classes keep theirs."
@@ -97,20 +97,20 @@ def test_words_about_one_and_many_classes():
     assert one[1].startswith("No new training example has 6 classes ('digit 1', 'digit 2', ")
     assert one[2].startswith("No old images are rehearsed: ")
     assert one[3].startswith("warning: without them the network forgets 6 classes (")
-    two = said_of(going, ["hat", "scarf"] * 20)
+    two = said_of(continual, ["hat", "scarf"] * 20)
     assert two[0].startswith(
         "New classes: 'hat', 'scarf'; their rows in the last layer start from the means of"
     )
-    all_but_one = said_of(going, [f"digit {digit}" for digit in range(6)] * 20)
+    all_but_one = said_of(continual, [f"digit {digit}" for digit in range(6)] * 20)
     assert all_but_one[0] == "No new training example has 'digit 6'; it stays among the network's answers."
 
 
 def test_words_about_why_nothing_is_rehearsed():
-    going = going_from(old_images())
-    gone = dataclasses.replace(going, earlier=[Earlier("old.npz", None, "old.npz is gone")])
+    continual = continuing_from(old_images())
+    gone = dataclasses.replace(continual, earlier=[Earlier("old.npz", None, "old.npz is gone")])
     every = [f"digit {digit}" for digit in OLD] * 10
     assert said_of(gone, every) == ["No old images are rehearsed: old.npz is gone."]
-    here = dataclasses.replace(going, earlier=[Earlier("old.npz", prepare_old())])
+    here = dataclasses.replace(continual, earlier=[Earlier("old.npz", prepare_old())])
     assert said_of(here, every) == ["No old images are rehearsed: all of them stand in the new data."]
     forbidden = dataclasses.replace(SETTINGS, rehearse=False)
     assert said_of(here, every, forbidden) == ["No old images are rehearsed: as --no-rehearse asks."]
@@ -122,42 +122,48 @@ def prepare_old():
 
 
 def test_the_same_data_again_leaves_nothing_to_rehearse():
-    going = going_from(old_images())
-    dataset, _ = read_on(going, str(going.records[0]["data"]["place"]), SETTINGS)
-    going, network = planned(going, dataset)
-    assert going.rehearsal is None
-    assert going.at_hand[0].fingerprint == dataset.fingerprint
+    continual = continuing_from(old_images())
+    dataset, _ = read_on(continual, str(continual.records[0]["data"]["place"]), SETTINGS)
+    continual, network = planned(continual, dataset)
+    assert continual.rehearsal is None
+    assert continual.at_hand[0].fingerprint == dataset.fingerprint
     assert network.scored_beside == 2 * len(dataset.test)
 
 
 @pytest.mark.parametrize(("factor", "warns"), [(1, False), (1000, True), (0.01, True)])
 def test_numbers_in_another_unit_are_warned_of(factor, warns):
-    going = dataclasses.replace(going_from(old_numbers()), earlier=[Earlier("old.csv", None, "it is gone")])
+    continual = dataclasses.replace(
+        continuing_from(old_numbers()), earlier=[Earlier("old.csv", None, "it is gone")]
+    )
     labels = np.random.default_rng(0).uniform(0, 5, 200) * factor
     listing = listing_of([str(row) for row in range(200)], pixels=images_of(200, side=8))
     dataset, _ = prepare(dataclasses.replace(listing, values=labels), Settings(), known=Known())
-    said = [each for each in sentences(going, dataset, SETTINGS) if "are they in the same unit?" in each]
+    said = [each for each in sentences(continual, dataset, SETTINGS) if "are they in the same unit?" in each]
     assert bool(said) == warns
 
 
 def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
     data = write_npz(tmp_path / "more.npz", OLD, slice(900, 1300), slice(1300, None))
     settings = dataclasses.replace(SETTINGS, rehearse=True)
-    going = going_from(old_images() / "model")
-    dataset, _ = read_on(going, str(data), settings)
+    continual = continuing_from(old_images() / "model")
+    dataset, _ = read_on(continual, str(data), settings)
     with pytest.raises(
         UsageError, match=r"--rehearse: nothing is at hand to rehearse: .* is a model folder al"
     ):
-        recall(going, dataset, settings, None, QUIET)
+        recall(continual, dataset, settings, None, QUIET)
 
 
 def test_records_carry_all_earlier_data_along():
     start = starting_point(str(old_images()))
     own = records_of(start)
     assert [each["known"] for each in own] == [None]
-    config = {**start.config, "going_on": {"old_classes": ["digit 0"], "earlier": own}}
+    config = {**start.config, "continual": {"old_classes": ["digit 0"], "earlier": own}}
     later = records_of(dataclasses.replace(start, place="later", config=config))
     assert [each["run"] for each in later] == ["later", str(old_images())]
     assert [each["known"] for each in later] == [["digit 0"], None]
     assert records_of(dataclasses.replace(start, config=None)) == []
-    assert GoingOn(dataclasses.replace(start, config=None), []).not_at_hand[0].endswith("was trained on")
+    assert (
+        ContinualTraining(dataclasses.replace(start, config=None), [])
+        .not_at_hand[0]
+        .endswith("was trained on")
+    )

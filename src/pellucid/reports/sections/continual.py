@@ -39,9 +39,9 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         facts: what the report is made from.
 
     Returns:
-        Content of `page/going_on.html`; `None` where a fresh network was trained, or none.
+        Content of `page/continual.html`; `None` where a fresh network was trained, or none.
     """
-    found = facts.metrics.get("going_on")
+    found = facts.metrics.get("continual")
     if not isinstance(found, Mapping):
         return None
     forgetting = found.get("forgetting") or {}

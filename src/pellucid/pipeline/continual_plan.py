@@ -14,8 +14,8 @@ from pellucid.data import Dataset
 from pellucid.data.texts import Texts
 from pellucid.networks import Network
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
-from pellucid.pipeline.going_on import GoingOn
-from pellucid.pipeline.going_on_words import sentences
+from pellucid.pipeline.continual import ContinualTraining
+from pellucid.pipeline.continual_words import sentences
 from pellucid.pipeline.neural import Planned, recipe_words
 from pellucid.pipeline.plan import Plan, make_plan
 from pellucid.pipeline.preparation import Prepared, examples_of, session_of
@@ -30,7 +30,7 @@ _MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 200, 20_000, 256
 
 
 def plan_on(
-    going: GoingOn,
+    continual: ContinualTraining,
     dataset: Dataset,
     settings: Settings,
     former: Mapping[str, Any] | None,
@@ -39,7 +39,7 @@ def plan_on(
     """Decide, or take over, how the network goes on.
 
     Args:
-        going: the network, with what it rehearses.
+        continual: the network, with what it rehearses.
         dataset: the new data.
         settings: what the user asked for.
         former: `config.json` of the run being resumed, or `None`.
@@ -52,26 +52,26 @@ def plan_on(
         UsageError: settings contradict the data, each other or this machine.
     """
     if former is not None:
-        plan, prepared = Plan.from_json(former["plan"]), _prepared(going, dataset, settings)
+        plan, prepared = Plan.from_json(former["plan"]), _prepared(continual, dataset, settings)
         return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
     with stages.stage("planning") as stage:
-        prepared = _prepared(going, dataset, settings)
+        prepared = _prepared(continual, dataset, settings)
         plan = make_plan(settings, prepared)
-        examples, new = len(prepared.examples.train), len(going.new(dataset))
+        examples, new = len(prepared.examples.train), len(continual.new(dataset))
         recipe = continued(plan.recipe, settings, examples, new_classes=new)
         gently = continued_words(plan.recipe, recipe, settings)
-        reasons = (*sentences(going, dataset, settings), gently, *plan.reasons)
+        reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
         plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
         session = session_of(plan.network, prepared, recipe)
         stage.words = f"planned how {plan.name} goes on: {recipe_words(plan)}"
         stage.details += reasons
     # The old test examples are answered twice: by the network as it was, and as it is.
-    return Planned(plan, prepared, session, 2 * sum(len(each.test) for each in going.at_hand))
+    return Planned(plan, prepared, session, 2 * sum(len(each.test) for each in continual.at_hand))
 
 
-def _prepared(going: GoingOn, dataset: Dataset, settings: Settings) -> Prepared:
+def _prepared(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> Prepared:
     """What the network goes on with, and the network itself with a row for each class."""
-    model, material = going.start.model, going.learned(dataset)
+    model, material = continual.start.model, continual.learned(dataset)
     inputs = material.inputs
     if isinstance(model, TextModel):
         assert isinstance(inputs, Texts)  # data for a model of texts was read as texts
@@ -81,7 +81,7 @@ def _prepared(going: GoingOn, dataset: Dataset, settings: Settings) -> Prepared:
         examples = examples_of(inputs, material)
     with pinned(choose_threads(settings)):
         network = _with_all_classes(model.network, model.classes, dataset.classes, examples, settings.seed)
-    if any(record["settings"].get("tune_vectors") is False for record in going.records):
+    if any(record["settings"].get("tune_vectors") is False for record in continual.records):
         for layer in network.modules():
             if isinstance(layer, nn.Embedding):
                 layer.weight.requires_grad_(False)
