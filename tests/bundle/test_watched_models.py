@@ -11,11 +11,11 @@ from watched_models import KINDS, watched, watched_model
 @pytest.mark.parametrize("name", KINDS)
 def test_answers_are_the_same_as_without_a_detector_to_the_last_bit(name):
     model = watched_model(name)
-    said, unlike = model.answer(inputs_of(model))
+    said, novelty = model.answer(inputs_of(model))
     np.testing.assert_array_equal(said, answers_of(model))
     np.testing.assert_array_equal(said, answers_of(KINDS[name]()))
-    assert unlike.shape == (40,)
-    assert ((unlike >= 0) & (unlike <= 1)).all()
+    assert novelty.shape == (40,)
+    assert ((novelty >= 0) & (novelty <= 1)).all()
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -23,22 +23,24 @@ def test_the_detector_looks_at_what_the_model_sees(name):
     model = watched_model(name)
     rows = model.seen(inputs_of(model))
     assert rows.shape == (40, model.columns_seen)
-    np.testing.assert_allclose(model.answer(inputs_of(model)).unlike, model.detector.unlike(rows), atol=1e-6)
+    np.testing.assert_allclose(
+        model.answer(inputs_of(model)).novelty, model.detector.novelty(rows), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_without_a_detector_says_nothing(name):
     model = MODELS[name]()
-    said, unlike = model.answer(inputs_of(model))
+    said, novelty = model.answer(inputs_of(model))
     np.testing.assert_array_equal(said, answers_of(model))
-    assert unlike is None
+    assert novelty is None
 
 
 @pytest.mark.parametrize("name", ["mlp", "svm-on-cnn", "logistic-regression of texts"])
 def test_no_inputs(name):
     model = watched_model(name)
-    said, unlike = model.answer(inputs_of(model)[:0])
-    assert (said.shape, unlike.shape) == ((0, 10), (0,))
+    said, novelty = model.answer(inputs_of(model)[:0])
+    assert (said.shape, novelty.shape) == ((0, 10), (0,))
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn, mirrored", "text-cnn", "svm-on-cnn"])
@@ -64,7 +66,7 @@ def test_the_detector_stays_at_another_temperature():
         assert hotter.detector is model.detector
         assert model.temperature == 1
         np.testing.assert_array_equal(
-            hotter.answer(inputs_of(model)).unlike, model.answer(inputs_of(model)).unlike
+            hotter.answer(inputs_of(model)).novelty, model.answer(inputs_of(model)).novelty
         )
 
 
@@ -90,8 +92,8 @@ def test_a_model_that_looks_at_nothing_has_nothing_to_be_watched():
 def test_noise_is_unlike_digits():
     model = watched(KINDS["mlp"](), train=1000, validation=300)
     noise = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), dtype=np.uint8)
-    assert (model.answer(noise).unlike > model.detector.threshold).mean() > 0.7
-    assert (model.answer(inputs_of(model, 400)).unlike > model.detector.threshold).mean() < 0.15
+    assert (model.answer(noise).novelty > model.detector.threshold).mean() > 0.7
+    assert (model.answer(inputs_of(model, 400)).novelty > model.detector.threshold).mean() < 0.15
 
 
 @pytest.mark.parametrize("name", KINDS)

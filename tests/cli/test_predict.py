@@ -28,11 +28,11 @@ def test_csv_goes_to_standard_output_and_words_to_standard_error(run, tmp_path, 
     assert main(["predict", str(run), *map(str, paths), str(tmp_path / "bad.png")]) == 0
     output = capfd.readouterr()
     rows = list(csv.DictReader(io.StringIO(output.out)))
-    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "novelty"]
     assert [row["input"] for row in rows] == [*map(str, paths), str(tmp_path / "bad.png")]
     assert rows[3] == {
         "input": str(tmp_path / "bad.png"), "label": "", "probability": "",
-        "error": "empty file (zero bytes)", "unlike": "",
+        "error": "empty file (zero bytes)", "novelty": "",
     }  # fmt: skip
     assert output.err == "3 images labelled, 1 could not be read: see the column error\n"
 
@@ -57,7 +57,7 @@ def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):
     assert main(["predict", str(tmp_path / "model"), str(tmp_path / "images")]) == 0
     output = capfd.readouterr()
     rows = list(csv.DictReader(io.StringIO(output.out)))
-    alarms = sum(float(row["unlike"]) > 0.95 for row in rows)
+    alarms = sum(float(row["novelty"]) > 0.95 for row in rows)
     assert alarms >= 10
     said = f"{alarms} images ({100 * alarms / 40:.3g} %) unlike the training data, where 5 % is no alarm"
     assert f"{said}: see the column unlike\n" in output.err

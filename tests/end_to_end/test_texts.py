@@ -109,7 +109,7 @@ def test_predict_labels_texts(run, pellucid, mails, tmp_path):
     assert right > 0.9 * len(tested)
     assert f"{len(tested)} texts labelled\n" in done.stderr
     assert "unlike the training data, where 5 % is no alarm" in done.stderr
-    assert all(0 <= float(row["unlike"]) <= 1 for row in rows)
+    assert all(0 <= float(row["novelty"]) <= 1 for row in rows)
 
 
 def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, table):

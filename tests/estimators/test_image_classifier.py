@@ -111,15 +111,15 @@ def test_enough_examples_give_a_validation_split() -> None:
 
 def test_what_is_unlike_the_training_data(fitted: pellucid.ImageClassifier, tmp_path: Path) -> None:
     estimator = small(epochs=20).fit(DIGITS.images[:1400], DIGITS.target[:1400])
-    usual = estimator.unlike(DIGITS.images[1400:])
+    usual = estimator.novelty(DIGITS.images[1400:])
     noise = np.random.default_rng(0).integers(0, 17, (100, 8, 8))
     assert 0.3 < usual.mean() < 0.7
-    assert estimator.unlike(noise).mean() > 0.85
+    assert estimator.novelty(noise).mean() > 0.85
     estimator.save(tmp_path / "model")
     loaded = pellucid.load(tmp_path / "model")
     assert loaded.model_.detector.examples == 140
     with pytest.raises(pellucid.DataError, match="cannot tell what is unlike its training data; train on"):
-        fitted.unlike(IMAGES)
+        fitted.novelty(IMAGES)
 
 
 def test_the_order_of_columns_is_that_of_classes() -> None:

@@ -23,7 +23,7 @@ def drift_of(rows, labels, *, blocks=1, judge=None):
     judge = judge or detector()
     gathering = Gathering(judge, CLASSES)
     for some, their in zip(np.array_split(rows, blocks), np.array_split(labels, blocks), strict=True):
-        gathering.add(judge.unlike(some), one_hot(their))
+        gathering.add(judge.novelty(some), one_hot(their))
     return gathering.drift("image")
 
 
@@ -52,7 +52,7 @@ def test_the_same_kind_of_inputs_does_not_drift():
     found = drift_of(*known())
     assert not found.answers.is_real
     assert found.foreignness.size == "slight"
-    assert found.unlike.high < 2 * found.expected
+    assert found.novelty.high < 2 * found.expected
 
 
 def test_noise_drifts_a_lot():
@@ -60,7 +60,7 @@ def test_noise_drifts_a_lot():
     found = drift_of(noise, np.zeros(100, np.int64))
     assert (found.foreignness.size, found.answers.size) == ("large", "large")
     assert found.foreignness.is_real
-    assert found.unlike.value == 1
+    assert found.novelty.value == 1
     assert found.answers.words.startswith("the answer '0' is given for 100 %, where it was ")
     assert "p < 0.001, a large difference" in found.sentence
     assert "\n" not in found.sentence
@@ -69,15 +69,15 @@ def test_noise_drifts_a_lot():
 def test_blocks_add_up_to_the_whole():
     whole, parts = drift_of(*known()), drift_of(*known(), blocks=7)
     assert parts.superiority == pytest.approx(whole.superiority, rel=1e-12)
-    assert (parts.unlike, parts.answers, parts.sentence) == (whole.unlike, whole.answers, whole.sentence)
+    assert (parts.novelty, parts.answers, parts.sentence) == (whole.novelty, whole.answers, whole.sentence)
 
 
 def test_a_real_difference_may_be_slight():
     judge, (rows, labels) = detector(), known()
     many = np.tile(rows, (60, 1)), np.tile(labels, 60)
     gathering = Gathering(judge, CLASSES)
-    unlike = np.clip(judge.unlike(many[0]) + 0.02, 0, 1)
-    gathering.add(unlike, one_hot(many[1]))
+    novelty = np.clip(judge.novelty(many[0]) + 0.02, 0, 1)
+    gathering.add(novelty, one_hot(many[1]))
     found = gathering.drift("image")
     assert found.foreignness.is_real
     assert found.foreignness.size == "slight"
@@ -97,7 +97,7 @@ def test_rare_classes_are_taken_together_and_one_class_says_nothing():
     measure = fit_measure(rows[:500], labels[:500], "values")
     judge = fit_detector(measure, rows[500:600], np.zeros(100, np.int64), 3)
     gathering = Gathering(judge, ("a", "b", "c"))
-    gathering.add(judge.unlike(rows[600:640]), one_hot(np.zeros(40, np.int64), 3))
+    gathering.add(judge.novelty(rows[600:640]), one_hot(np.zeros(40, np.int64), 3))
     assert gathering.drift("image").answers.p_value == 1
 
 
@@ -107,7 +107,7 @@ def test_numbers():
     judge = fit_detector(measure, rows[500:900], labels[500:900].astype(np.float64), 0)
     gathering = Gathering(judge, ())
     asked = labels[900:1300] + 3.0
-    gathering.add(judge.unlike(rows[900:1300]), asked)
+    gathering.add(judge.novelty(rows[900:1300]), asked)
     found = gathering.drift("image")
     test = stats.mannwhitneyu(asked, labels[500:900])
     assert found.answers.effect == pytest.approx(2 * test.statistic / 400**2 - 1)

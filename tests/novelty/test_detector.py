@@ -22,17 +22,17 @@ def known_digits() -> np.ndarray:
 @pytest.mark.parametrize("sort", ["values", "layer", "image"])
 def test_foreign_inputs_are_told_from_known_ones(sort):
     judge, (rows, labels) = detector(sort), digits()
-    known = judge.unlike(known_digits())
+    known = judge.novelty(known_digits())
     noise = np.random.default_rng(0).integers(0, 17, (200, 64)).astype(np.float32)
-    assert area(judge.unlike(noise), known) > 0.99
-    assert area(judge.unlike(rows[labels >= 7]), known) > 0.75  # classes that were left out
+    assert area(judge.novelty(noise), known) > 0.99
+    assert area(judge.novelty(rows[labels >= 7]), known) > 0.75  # classes that were left out
 
 
 @pytest.mark.parametrize("sort", ["values", "layer", "image"])
 def test_the_alarm_is_raised_as_rarely_as_stated(sort):
     judge = detector(sort)
     assert judge.threshold == 1 - FALSE_ALARM_RATE
-    alarms = (judge.unlike(known_digits()) > judge.threshold).mean()
+    alarms = (judge.novelty(known_digits()) > judge.threshold).mean()
     assert alarms < 3 * FALSE_ALARM_RATE
 
 
@@ -40,7 +40,7 @@ def test_what_is_said_is_the_share_of_validation_examples_that_look_less_foreign
     judge = detector()
     rows, labels = digits()
     validation = rows[np.flatnonzero(labels < 7)[700:900]]
-    said = np.sort(judge.unlike(validation))
+    said = np.sort(judge.novelty(validation))
     np.testing.assert_allclose(said, (np.arange(200) + 1) / 201, atol=0.003)
     assert said.mean() == pytest.approx(0.5)
 
@@ -62,21 +62,21 @@ def test_equals_count_half():
 def test_features_that_are_no_numbers_are_as_foreign_as_can_be():
     rows = digits()[0][:3].copy()
     rows[0, 5], rows[1, 5] = np.nan, np.inf
-    said = detector().unlike(rows)
+    said = detector().novelty(rows)
     np.testing.assert_array_equal(said[:2], 1)
     assert said[2] < 1
 
 
 def test_texts():
     judge, (_, foreign, _) = sparse_detector(), weights()
-    assert (judge.unlike(foreign[:2]) > judge.threshold).all()
+    assert (judge.novelty(foreign[:2]) > judge.threshold).all()
 
 
 def test_superiority_is_the_chance_over_all_pairs():
     judge = detector()
     asked = known_digits()[:50]
     pairs = area(judge.foreignness(asked), judge.reference)
-    inside = np.minimum(judge.unlike(asked), 1 - 0.5 / 201)
+    inside = np.minimum(judge.novelty(asked), 1 - 0.5 / 201)
     assert judge.superiority(float(inside.mean())) == pytest.approx(pairs)
 
 
@@ -93,7 +93,7 @@ def test_of_many_validation_examples_some_stand_for_all():
     rows, labels = np.tile(digits()[0], (3, 1)), np.tile(digits()[1], 3)
     judge = fit_detector(fit_measure(rows[:500], labels[:500], "values"), rows, labels, 10)
     assert (len(judge.reference), judge.examples) == (2000, len(rows))
-    assert judge.unlike(rows).mean() == pytest.approx(0.5, abs=0.001)
+    assert judge.novelty(rows).mean() == pytest.approx(0.5, abs=0.001)
 
 
 def test_too_few_validation_examples_have_no_detector():
@@ -118,7 +118,7 @@ def test_a_detector_is_small_and_comes_back_as_it_was(name):
     )
     again = Detector.from_parts(judge.to_json(), arrays)
     asked = weights()[0][:40] if name == "sparse" else digits()[0][:40]
-    np.testing.assert_array_equal(again.unlike(asked), judge.unlike(asked))
+    np.testing.assert_array_equal(again.novelty(asked), judge.novelty(asked))
 
 
 def _forget(settings, arrays):

@@ -36,15 +36,15 @@ def test_jsonl(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert lines == [
         {
-            "input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "unlike": 0.5,
+            "input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "novelty": 0.5,
             "cat": 0.75, "dog": 0.25,
         },
         {
             "input": "photos/b.png", "label": None, "probability": None, "error": "truncated image",
-            "unlike": None, "cat": None, "dog": None,
+            "novelty": None, "cat": None, "dog": None,
         },
     ]  # fmt: skip
-    assert list(lines[0]) == ["input", "label", "probability", "error", "unlike", "cat", "dog"]
+    assert list(lines[0]) == ["input", "label", "probability", "error", "novelty", "cat", "dog"]
 
 
 def test_parquet(tmp_path):
@@ -53,7 +53,7 @@ def test_parquet(tmp_path):
         for start in range(0, len(many), 256):
             sink(many[start : start + 256])
     table = parquet.read_table(tmp_path / "out.parquet")
-    assert table.column_names == ["input", "label", "probability", "error", "unlike", "cat", "dog"]
+    assert table.column_names == ["input", "label", "probability", "error", "novelty", "cat", "dog"]
     assert [str(kind) for kind in table.schema.types] == [
         "string",
         "string",
@@ -66,12 +66,12 @@ def test_parquet(tmp_path):
     assert table.num_rows == 10_000
     assert table.slice(9998, 2).to_pylist() == [
         {
-            "input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "unlike": 0.5,
+            "input": "photos/a.png", "label": "cat", "probability": 0.75, "error": "", "novelty": 0.5,
             "cat": 0.75, "dog": 0.25,
         },
         {
             "input": "photos/b.png", "label": None, "probability": None, "error": "truncated image",
-            "unlike": None, "cat": None, "dog": None,
+            "novelty": None, "cat": None, "dog": None,
         },
     ]  # fmt: skip
     assert parquet.ParquetFile(tmp_path / "out.parquet").num_row_groups <= 3
@@ -88,7 +88,7 @@ def test_numbers_are_labels_without_a_probability(tmp_path):
         "input,label,probability,error,unlike", "a.png,-3.25,,,", "b.png,,,truncated image,",
     ]  # fmt: skip
     first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
-    assert first == {"input": "a.png", "label": -3.25, "probability": None, "error": "", "unlike": None}
+    assert first == {"input": "a.png", "label": -3.25, "probability": None, "error": "", "novelty": None}
     table = parquet.read_table(tmp_path / "out.parquet")
     assert [str(kind) for kind in table.schema.types] == ["string", "double", "double", "string", "double"]
     assert table.to_pylist() == [first, second]
@@ -118,7 +118,7 @@ def test_a_spreadsheet_never_takes_a_text_for_a_formula(start, tmp_path):
     write(tmp_path / "out.csv", [answer], (hostile, "dog"))
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         header, row = csv.reader(file)
-    assert header == ["input", "label", "probability", "error", "unlike", "'" + hostile, "dog"]
+    assert header == ["input", "label", "probability", "error", "novelty", "'" + hostile, "dog"]
     assert row == ["'" + hostile, "'" + hostile, "0.5", "'" + hostile, "0.25", "0.5", "1e-09"]
     write(tmp_path / "out.jsonl", [answer], (hostile, "dog"))
     assert json.loads((tmp_path / "out.jsonl").read_text())["label"] == hostile
@@ -152,7 +152,7 @@ def test_a_name_that_is_no_unicode_shows_its_bytes(tmp_path):
 
 def test_no_two_columns_share_a_name():
     assert column_names(["cat", "dog"])[5:] == ["cat", "dog"]
-    assert column_names(["label", "unlike"])[5:] == ["class label", "class unlike"]
+    assert column_names(["label", "novelty"])[5:] == ["class label", "class unlike"]
     assert column_names(["label", "class label"])[5:] == ["class class label", "class label"]
 
 

@@ -47,7 +47,7 @@ def expected_labels(indices):
 def test_files_are_labelled_in_the_order_given(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(5))[::-1]
     done, rows = ask(run, paths, tmp_path)
-    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "novelty"]
     assert [row["input"] for row in rows] == [str(path) for path in paths]
     assert [row["label"] for row in rows] == expected_labels([4, 3, 2, 1, 0])
     assert [row["error"] for row in rows] == [""] * 5
@@ -60,10 +60,10 @@ def test_how_unlike_the_training_data_each_input_is(tmp_path):
     paths = write_digits(tmp_path / "images", range(1400, 1430))
     (tmp_path / "images" / "0000.png").write_bytes(b"")
     done, rows = ask(tmp_path / "model", [tmp_path / "images"], tmp_path)
-    assert rows[0]["unlike"] == ""
-    said = model.answer(PIXELS[1400:1430]).unlike
-    np.testing.assert_allclose([float(row["unlike"]) for row in rows[1:]], said, atol=2e-6)
-    assert (len(paths), done.unlike, done.expected) == (30, (said > 0.95).sum(), 0.05)
+    assert rows[0]["novelty"] == ""
+    said = model.answer(PIXELS[1400:1430]).novelty
+    np.testing.assert_allclose([float(row["novelty"]) for row in rows[1:]], said, atol=2e-6)
+    assert (len(paths), done.novelty, done.expected) == (30, (said > 0.95).sum(), 0.05)
     assert done.drift.examples == 30
     few, _ = ask(tmp_path / "model", paths[:5], tmp_path)
     assert few.drift is None
@@ -71,14 +71,14 @@ def test_how_unlike_the_training_data_each_input_is(tmp_path):
 
 def test_a_model_without_a_detector_leaves_the_column_empty(run, tmp_path):
     done, rows = ask(run, write_digits(tmp_path / "images", range(25)), tmp_path)
-    assert {row["unlike"] for row in rows} == {""}
-    assert (done.unlike, done.drift) == (None, None)
+    assert {row["novelty"] for row in rows} == {""}
+    assert (done.novelty, done.drift) == (None, None)
 
 
 def test_probabilities_of_every_class(run, tmp_path):
     paths = write_digits(tmp_path / "images", range(300))
     _, rows = ask(run, paths, tmp_path, with_probabilities=True)
-    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike", *CLASSES]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "novelty", *CLASSES]
     found = np.array([[float(row[name]) for name in CLASSES] for row in rows])
     assert np.allclose(found, trained_model().predict_proba(PIXELS[:300]), atol=1e-7)
     assert [float(row["probability"]) for row in rows] == found.max(axis=1).tolist()
@@ -337,7 +337,7 @@ def test_numbers_stand_in_the_column_of_labels(name, tmp_path):
     paths = write_digits(tmp_path / "images", range(600, 605))
     (tmp_path / "images" / "bad.png").write_bytes(b"")
     done, rows = ask(tmp_path / "model", [*paths, tmp_path / "images" / "bad.png"], tmp_path)
-    assert list(rows[0]) == ["input", "label", "probability", "error", "unlike"]
+    assert list(rows[0]) == ["input", "label", "probability", "error", "novelty"]
     assert [float(row["label"]) for row in rows[:5]] == pytest.approx(model.predict_values(PIXELS[600:605]))
     assert [row["probability"] for row in rows] == [""] * 6
     assert rows[5]["label"] == ""

@@ -66,7 +66,7 @@ _COSTS: Mapping[str, tuple[float, int, int, float]] = {
 }
 
 
-_UNLIKE: Mapping[str, Any] = {
+_NOVELTY: Mapping[str, Any] = {
     "detector": "directions",
     "threshold": 0.95,
     "stated_rate": 0.05,
@@ -98,7 +98,7 @@ def _entry(name: str, examples: int, validation: Mapping[str, Any], test: Any) -
             for cost in (0.1, 1, 3)
         ],
         "calibration": None,
-        "unlike": None if name in ("majority", "mean") else dict(_UNLIKE),
+        "novelty": None if name in ("majority", "mean") else dict(_NOVELTY),
     }
 
 

@@ -120,8 +120,8 @@ def with_detector(facts: ReportFacts, **changes: object) -> ReportFacts:
     """The same run, its recommended model's detector changed; `None` where it has none."""
     name = facts.recommended
     entry = facts.metrics["models"][name]
-    unlike = {**entry["unlike"], **changes} if changes else None
-    models = {**facts.metrics["models"], name: {**entry, "unlike": unlike}}
+    novelty = {**entry["novelty"], **changes} if changes else None
+    models = {**facts.metrics["models"], name: {**entry, "novelty": novelty}}
     return dataclasses.replace(facts, metrics={**facts.metrics, "models": models})
 
 
@@ -151,7 +151,7 @@ def test_how_well_foreign_inputs_are_told(
 
 def test_without_a_detector_the_report_does_not_speak_of_one(rich_facts: ReportFacts) -> None:
     page = Page(render(with_detector(rich_facts)))
-    assert "unlike" not in [section["id"] for section in page.all("section")]
+    assert "novelty" not in [section["id"] for section in page.all("section")]
     assert "and nothing here measures that." in page.text
 
 

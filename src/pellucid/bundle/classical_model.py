@@ -255,7 +255,7 @@ class ClassicalModel(Watched):
         for block in self._sight.blocks(checked):
             rows = self._sight.features(block)
             outputs.append(self.predictor.predict(rows))
-            judged.append(detector.unlike(rows))
+            judged.append(detector.novelty(rows))
         return Answers(self._said(np.concatenate(outputs)), np.concatenate(judged))
 
     def _said(self, outputs: Float64[np.ndarray, "examples outputs"]) -> Float64[np.ndarray, "examples ..."]:

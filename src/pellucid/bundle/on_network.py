@@ -89,7 +89,7 @@ class OnNetwork(Watched):
             return Answers(self._said(self._asked(inputs, self._outputs_of)), None)
         both = self._asked(inputs, self._outputs_and_hidden)
         outputs = self.network.config.outputs
-        return Answers(self._said(both[:, :outputs]), self.detector.unlike(both[:, outputs:]))
+        return Answers(self._said(both[:, :outputs]), self.detector.novelty(both[:, outputs:]))
 
     @abstractmethod
     def _asked(

@@ -21,7 +21,7 @@ class Answers(NamedTuple):
     """
 
     said: Float64[np.ndarray, "n ..."]
-    unlike: Float64[np.ndarray, " n"] | None
+    novelty: Float64[np.ndarray, " n"] | None
 
 
 class Watched:

@@ -65,10 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     sys.stderr.write(f"{sentence}\n")
-    if done.unlike is not None and done.labelled:
-        share, expected = (f"{100 * each:.3g} %" for each in (done.unlike / done.labelled, done.expected))
+    if done.novelty is not None and done.labelled:
+        share, expected = (f"{100 * each:.3g} %" for each in (done.novelty / done.labelled, done.expected))
         sys.stderr.write(
-            f"{count_of(done.unlike, done.noun)} ({share}) unlike the training data, where {expected} is no "
+            f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is no "
             "alarm: see the column unlike\n"
         )
     if done.drift is not None:

@@ -57,7 +57,7 @@ class Trained(
         check_is_fitted(self)
         return self.model_.transform(self._inputs(X))
 
-    def unlike(self, X: Any) -> Float64[np.ndarray, " examples"]:
+    def novelty(self, X: Any) -> Float64[np.ndarray, " examples"]:
         """Say how unlike the training data each example is.
 
         Args:
@@ -72,7 +72,7 @@ class Trained(
                 it looks at nothing, or no validation examples were set aside when it was trained.
         """
         check_is_fitted(self)
-        found = self.model_.answer(self._inputs(X)).unlike
+        found = self.model_.answer(self._inputs(X)).novelty
         if found is None:
             raise DataError(
                 "model: it cannot tell what is unlike its training data; train on 1,000 examples or more, so "

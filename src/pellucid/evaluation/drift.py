@@ -73,7 +73,7 @@ class Drift:
     noun: str
     examples: int
     reference: int
-    unlike: Interval
+    novelty: Interval
     expected: float
     foreignness: Shift
     superiority: float
@@ -99,7 +99,7 @@ class Drift:
         return {
             "examples": self.examples,
             "reference_examples": self.reference,
-            "unlike": {**self.unlike._asdict(), "expected": self.expected},
+            "novelty": {**self.novelty._asdict(), "expected": self.expected},
             "foreignness": {
                 "superiority": self.superiority,
                 "cliffs_delta": self.foreignness.effect,
@@ -138,7 +138,7 @@ class Gathering:
         self._below_sum = self._answer_sum = 0.0
         self._counts = np.zeros(len(classes))
 
-    def add(self, unlike: Float64[np.ndarray, " n"], said: Shaped[np.ndarray, " n ..."]) -> None:
+    def add(self, novelty: Float64[np.ndarray, " n"], said: Shaped[np.ndarray, " n ..."]) -> None:
         """Take in some inputs.
 
         Args:
@@ -146,9 +146,9 @@ class Gathering:
             said: what the model said: probabilities, or numbers.
         """
         count = len(self._detector.reference)
-        self.examples += len(unlike)
-        self.alarms += int((unlike > self._detector.threshold).sum())
-        self._below_sum += float(np.minimum(unlike, 1 - 0.5 / (count + 1)).sum())
+        self.examples += len(novelty)
+        self.alarms += int((novelty > self._detector.threshold).sum())
+        self._below_sum += float(np.minimum(novelty, 1 - 0.5 / (count + 1)).sum())
         if self._classes:
             self._counts += np.bincount(said.argmax(axis=1), minlength=len(self._classes))
         else:
@@ -181,7 +181,7 @@ class Gathering:
             noun=noun,
             examples=examples,
             reference=detector.examples,
-            unlike=wilson(self.alarms, examples),
+            novelty=wilson(self.alarms, examples),
             expected=detector.rate,
             foreignness=Shift(
                 adjusted[0],

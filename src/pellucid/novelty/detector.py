@@ -69,7 +69,7 @@ class Detector:
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             return combined(self.measure.measure(rows), self.middle, self.spread)
 
-    def unlike(self, rows: Rows) -> Float64[np.ndarray, " n"]:
+    def novelty(self, rows: Rows) -> Float64[np.ndarray, " n"]:
         """Say how unlike the training data features are.
 
         Args:
@@ -97,7 +97,7 @@ class Detector:
         excess = np.maximum(foreign - self.reference[-1], 0)
         return np.where(excess > 0, 1 - 0.5 / (count + 1) * reach / (reach + excess), found)
 
-    def superiority(self, unlike: float) -> float:
+    def superiority(self, novelty: float) -> float:
         """Turn the mean of what was said about inputs into a chance.
 
         Args:
@@ -108,7 +108,7 @@ class Detector:
             count half.
         """
         count = len(self.reference)
-        return float(np.clip((unlike * (count + 1) - 0.5) / count, 0, 1))
+        return float(np.clip((novelty * (count + 1) - 0.5) / count, 0, 1))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that was fitted, for a file."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from pellucid.errors import UsageError
 from pellucid.files import writing
 
-_FIXED_COLUMNS = ("input", "label", "probability", "error", "unlike")
+_FIXED_COLUMNS = ("input", "label", "probability", "error", "novelty")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ROWS_PER_GROUP = 4096
 
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
     label: str | float | None
     probability: float | None
     error: str
-    unlike: float | None = None
+    novelty: float | None = None
     probabilities: tuple[float | None, ...] = ()
 
 
@@ -102,7 +102,7 @@ def column_names(classes: Sequence[str]) -> list[str]:
         classes: class names.
 
     Returns:
-        `input`, `label`, `probability`, `error`, `unlike`, then one name for each class.
+        `input`, `label`, `probability`, `error`, `novelty`, then one name for each class.
     """
     names = list(_FIXED_COLUMNS)
     for name in classes:
@@ -116,7 +116,7 @@ def column_names(classes: Sequence[str]) -> list[str]:
 def _row(answer: Answer) -> tuple[Any, ...]:
     r"""The cells of an answer; a file name that is no Unicode shows its bytes as `\xe9`."""
     name = answer.input.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return (name, answer.label, answer.probability, answer.error, answer.unlike, *answer.probabilities)
+    return (name, answer.label, answer.probability, answer.error, answer.novelty, *answer.probabilities)
 
 
 @contextlib.contextmanager

@@ -127,12 +127,14 @@ def answers_and_novelty(
     if stored is not None and len(indices):
         detector, rows = model.detector, stored.features.of(indices)
         return Answers(
-            raw_answers(candidate, dataset, indices), None if detector is None else detector.unlike(rows)
+            raw_answers(candidate, dataset, indices), None if detector is None else detector.novelty(rows)
         )
     starts = range(0, max(1, len(indices)), _BLOCK)
     blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
-    unlike = [each.unlike for each in blocks if each.unlike is not None]
-    return Answers(np.concatenate([each.said for each in blocks]), np.concatenate(unlike) if unlike else None)
+    novelty = [each.novelty for each in blocks if each.novelty is not None]
+    return Answers(
+        np.concatenate([each.said for each in blocks]), np.concatenate(novelty) if novelty else None
+    )
 
 
 def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candidate]:

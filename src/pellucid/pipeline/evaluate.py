@@ -182,10 +182,10 @@ def _answers(
     errors: list[str] = []
     warnings: list[str] = []
     for block in incoming_rows(model, listing, rows).blocks:
-        said, unlike = model.answer(block.inputs)
+        said, novelty = model.answer(block.inputs)
         found.append(said)
-        if gathering is not None and unlike is not None:
-            gathering.add(unlike, said)
+        if gathering is not None and novelty is not None:
+            gathering.add(novelty, said)
         errors += block.errors
         warnings += block.warnings
         if progress is not None:

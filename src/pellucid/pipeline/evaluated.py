@@ -100,7 +100,7 @@ class Evaluation:
         """What is unlike the training data, and how the whole set differs from it."""
         if self.drift is None:
             return []
-        share, low, high = (100 * each for each in self.drift.unlike)
+        share, low, high = (100 * each for each in self.drift.novelty)
         told = (
             f"Unlike the training data: {share:.3g} % [{low:.3g}, {high:.3g}] of the {self.noun}s, where "
             f"{100 * self.drift.expected:g} % is no alarm. {self.drift.sentence}"

@@ -29,7 +29,7 @@ class Outcome:
         curve: the learning curve, or `None`.
         label_issues: likely label errors, or `None`.
         folds: the form of `folds` in `metrics.json`, or `None`.
-        novelty: how well the detector of each model did: the form of `models.NAME.unlike` in `metrics.json`.
+        novelty: how well the detector of each model did: the form of `models.NAME.novelty` in `metrics.json`.
         text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
         continual: what became of what a network had learned before: the form of `continual` in
             `metrics.json`, or `None` for a fresh network.

@@ -38,7 +38,7 @@ class Predicted(NamedTuple):
     noun: str
     labelled: int
     unreadable: int
-    unlike: int | None
+    novelty: int | None
     expected: float
     drift: Drift | None
     warnings: tuple[str, ...]
@@ -87,7 +87,7 @@ def predict(
         noun=noun,
         labelled=len(asked.names) - unreadable,
         unreadable=unreadable,
-        unlike=None if gathering is None else gathering.alarms,
+        novelty=None if gathering is None else gathering.alarms,
         expected=0.0 if model.detector is None else model.detector.rate,
         drift=None if gathering is None else gathering.drift(noun),
         warnings=(*asked.warnings, *first_few(warnings, noun), *_same_for_all(Path(run), noun)),
@@ -110,8 +110,8 @@ def _labelled(
     with answers_to(out, classes, are_numbers=model.is_numbers) as write:
         for block in asked.blocks:
             said = model.answer(block.inputs)
-            if gathering is not None and said.unlike is not None:
-                gathering.add(said.unlike, said.said)
+            if gathering is not None and said.novelty is not None:
+                gathering.add(said.novelty, said.said)
             answers = _answers(names, block, model, said, with_probabilities)
             write(answers)
             warnings += block.warnings
@@ -141,7 +141,7 @@ def _answers(
 ) -> list[Answer]:
     """What the model says about each input of a block."""
     said: Iterator[_Said] = _numbers(answered.said) if model.is_numbers else _classes(model, answered.said)
-    unlike = repeat(None) if answered.unlike is None else iter(answered.unlike.round(_PLACES).tolist())
+    novelty = repeat(None) if answered.novelty is None else iter(answered.novelty.round(_PLACES).tolist())
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
     answers = []
     for error in block.errors:
@@ -150,7 +150,7 @@ def _answers(
             continue
         label, probability, probabilities = next(said)
         shown = probabilities if with_probabilities else ()
-        answers.append(Answer(next(names), label, probability, "", next(unlike), shown))
+        answers.append(Answer(next(names), label, probability, "", next(novelty), shown))
     return answers
 
 

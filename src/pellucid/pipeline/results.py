@@ -33,7 +33,7 @@ def write_results(folder: RunFolder, outcome: Outcome) -> None:
     entries = {}
     for candidate in outcome.candidates:
         found = entry(candidate, outcome.tested[candidate.name], dataset, seed)
-        found["unlike"] = outcome.novelty.get(candidate.name)
+        found["novelty"] = outcome.novelty.get(candidate.name)
         found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
         entries[candidate.name] = found
     link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")

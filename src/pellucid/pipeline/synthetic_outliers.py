@@ -36,7 +36,7 @@ def judge_detectors(
         settings: for the seed; under a time limit fewer synthetic outliers are made.
 
     Returns:
-        The form of `models.NAME.unlike` in `metrics.json`, for each model with a detector; nothing
+        The form of `models.NAME.novelty` in `metrics.json`, for each model with a detector; nothing
         without test examples.
     """
     if len(dataset.test) == 0:
@@ -48,19 +48,19 @@ def judge_detectors(
     areas: dict[Hashable, dict[str, float]] = {}
     found = {}
     for candidate in candidates:
-        model, unlike = candidate.model, tested[candidate.name].unlike
-        if model.detector is None or unlike is None:
+        model, novelty = candidate.model, tested[candidate.name].novelty
+        if model.detector is None or novelty is None:
             continue
         key = model.sees_through
         if key not in areas:
-            areas[key] = _areas(model, foreign, unlike)
-        alarms = int((unlike > model.detector.threshold).sum())
+            areas[key] = _areas(model, foreign, novelty)
+        alarms = int((novelty > model.detector.threshold).sum())
         found[candidate.name] = {
             "detector": model.detector.measure.kind,
             "threshold": model.detector.threshold,
             "stated_rate": model.detector.rate,
             "validation_examples": model.detector.examples,
-            "false_alarm_rate": wilson(alarms, len(unlike))._asdict(),
+            "false_alarm_rate": wilson(alarms, len(novelty))._asdict(),
             "synthetic_outliers": len(places),
             "area_under_roc": areas[key],
         }
@@ -103,7 +103,7 @@ def _areas(model: Model, foreign: Mapping[str, Inputs], known: np.ndarray) -> di
     """The area under ROC for every kind of synthetic outlier."""
     found = {}
     for name, inputs in foreign.items():
-        said = model.answer(inputs).unlike
+        said = model.answer(inputs).novelty
         assert said is not None  # the caller asks models with a detector
         found[name] = area_under_roc(said, known)
     return found

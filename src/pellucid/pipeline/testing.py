@@ -38,7 +38,7 @@ class Tested:
 
     raw: np.ndarray
     answers: np.ndarray
-    unlike: np.ndarray | None
+    novelty: np.ndarray | None
     milliseconds: float
 
 
@@ -55,12 +55,12 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
     found = {}
     for candidate in candidates:
         began = time.perf_counter()
-        raw, unlike = answers_and_novelty(candidate, dataset, dataset.test)
+        raw, novelty = answers_and_novelty(candidate, dataset, dataset.test)
         seconds = time.perf_counter() - began
         if candidate.stored is not None:
             seconds = _by_the_long_way(candidate, dataset)
         calibrated = raw if dataset.is_numbers else at_temperature(raw, candidate.model.temperature)
-        found[candidate.name] = Tested(raw, calibrated, unlike, 1000 * seconds / max(1, len(dataset.test)))
+        found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds / max(1, len(dataset.test)))
     return found
 
 

@@ -20,7 +20,7 @@ from pellucid.reports.sections import (
     reliability,
     repeat,
     training,
-    unlike,
+    novelty,
     verdict,
 )
 from pellucid.reports.text import shortened, visible
@@ -49,7 +49,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("continual", "What it kept of what it knew", continual.build),
     Section("errors", "Where it errs", errors.build),
     Section("reliability", "Can its probabilities be believed", reliability.build),
-    Section("unlike", "Does it know what it has not seen", unlike.build),
+    Section("novelty", "Does it know what it has not seen", novelty.build),
     Section("curve", "Would more data help", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),

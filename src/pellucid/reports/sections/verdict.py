@@ -5,7 +5,7 @@ from typing import Any
 
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.sections import unlike
+from pellucid.reports.sections import novelty
 from pellucid.reports.verdict import TRUSTED, judge
 from pellucid.reports.verdict_of_numbers import judge_numbers
 
@@ -23,5 +23,5 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
         "verdict": judge_numbers(facts) if facts.is_numbers else judge(facts),
         "models": len(entries.models(facts)),
         "trusted_share": TRUSTED,
-        "tells_foreign": unlike.build(facts) is not None,
+        "tells_foreign": novelty.build(facts) is not None,
     }

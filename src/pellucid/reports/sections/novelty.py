@@ -23,9 +23,9 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         facts: what the report is made from.
 
     Returns:
-        Content of `page/unlike.html`; `None` where the model has no detector.
+        Content of `page/novelty.html`; `None` where the model has no detector.
     """
-    found = facts.model.get("unlike")
+    found = facts.model.get("novelty")
     alarms = None if not found else Score.read(found.get("false_alarm_rate"))
     if not found or alarms is None:
         return None

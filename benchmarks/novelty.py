@@ -183,7 +183,7 @@ def measured(
     for detector, score in detectors.items():
         usual = score(*at_home)
         areas[detector] = {each: area(score(*both), usual) for each, both in asked.items()}
-    alarms = model.detector.unlike(at_home[0]) > model.detector.threshold
+    alarms = model.detector.novelty(at_home[0]) > model.detector.threshold
     return areas, float(alarms.mean())
 
 
