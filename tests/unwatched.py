@@ -1,10 +1,10 @@
 """The part of the models' protocol that a model made for a test needs when it looks at nothing."""
 
 from pellucid.bundle import Answers
-from pellucid.bundle.watched import Watched
+from pellucid.bundle.watched import WithNovelty
 
 
-class Unwatched(Watched):
+class Unwatched(WithNovelty):
     """A model without a detector."""
 
     sort_seen = "layer"

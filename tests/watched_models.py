@@ -38,7 +38,7 @@ def watched(model: Model, *, train: int = 300, validation: int = 100) -> Model:
     measure = fit_measure(model.seen(inputs[:train]), labels, model.sort_seen)
     asked = inputs[train : train + validation]
     said = model.predict_values(asked) if model.is_numbers else model.predict_proba(asked).argmax(axis=1)
-    return model.watched_by(fit_detector(measure, model.seen(asked), said, len(model.classes)))
+    return model.with_detector(fit_detector(measure, model.seen(asked), said, len(model.classes)))
 
 
 @functools.cache

@@ -144,7 +144,7 @@ def test_models_of_others_cannot_be_saved(tmp_path):
     class Borrowed:
         classes, is_numbers, preprocessing, temperature, parameters, name = (), True, None, 1.0, 1, "mine"
         takes = "values"
-        predict_proba = predict_values = transform = at = seen = answer = watched_by = len
+        predict_proba = predict_values = transform = at = seen = answer = with_detector = len
         detector, columns_seen, sort_seen, sees_through = None, 0, "values", None
 
     with pytest.raises(TypeError, match=r"Borrowed cannot be saved; only models of pellucid\.bundle can"):

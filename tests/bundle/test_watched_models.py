@@ -73,20 +73,20 @@ def test_the_detector_stays_at_another_temperature():
 def test_a_detector_of_other_features_is_refused():
     detector = watched_model("mlp").detector
     with pytest.raises(ValueError, match=r"takes 32 features where the model has \d+"):
-        KINDS["logistic-regression"]().watched_by(detector)
+        KINDS["logistic-regression"]().with_detector(detector)
 
 
 def test_a_detector_of_other_classes_is_refused():
     numbers = watched_model("cnn of numbers")
     with pytest.raises(ValueError, match="counted 100 classes where the model has 10"):
-        MODELS["cnn"]().watched_by(numbers.detector)
+        MODELS["cnn"]().with_detector(numbers.detector)
 
 
 def test_a_model_that_looks_at_nothing_has_nothing_to_be_watched():
     model = MODELS["majority"]()
     assert model.columns_seen == 0
     with pytest.raises(ValueError, match="takes 32 features where the model has 0"):
-        model.watched_by(watched_model("mlp").detector)
+        model.with_detector(watched_model("mlp").detector)
 
 
 def test_noise_is_unlike_digits():

@@ -12,7 +12,7 @@ from pellucid.bundle.checks import checked_temperature, require_classes, require
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.sight import Sight
-from pellucid.bundle.watched import Answers, Watched
+from pellucid.bundle.watched import Answers, WithNovelty
 from pellucid.classical import Predictor
 from pellucid.classical.rows import Rows
 from pellucid.data.preprocessing import Preprocessing
@@ -30,7 +30,7 @@ _WORDS = {
 }
 
 
-class ClassicalModel(Watched):
+class ClassicalModel(WithNovelty):
     """Images, texts or feature vectors in, class probabilities or numbers out, by a classical model.
 
     Attributes:

@@ -160,7 +160,7 @@ def _with_detector(folder: Path, description: Description, model: Model) -> Mode
     tensors = _tensors(path, forms, description.sha256[NOVELTY_NAME])
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     with _impossible(folder):
-        return model.watched_by(Detector.from_parts(description.novelty, arrays))
+        return model.with_detector(Detector.from_parts(description.novelty, arrays))
 
 
 def _tensors(path: Path, forms: Mapping[str, Form], digest: str) -> dict[str, Tensor]:

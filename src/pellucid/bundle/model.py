@@ -100,7 +100,7 @@ class Model(Protocol):
         """What the model says and what its detector says, in one pass."""
         ...
 
-    def watched_by(self, detector: Detector | None) -> "Model":
+    def with_detector(self, detector: Detector | None) -> "Model":
         """The same model with another detector; a `ValueError` where it does not fit."""
         ...
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from pellucid.arithmetic import softmax
 from pellucid.bundle.hidden import hidden_size
 from pellucid.bundle.model import Inputs
-from pellucid.bundle.watched import Answers, Watched
+from pellucid.bundle.watched import Answers, WithNovelty
 from pellucid.networks import Network
 from pellucid.novelty import Sort
 
 
-class OnNetwork(Watched):
+class OnNetwork(WithNovelty):
     """A model whose answers are a network's.
 
     Attributes:

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from pellucid.novelty import Detector
 
-Model = TypeVar("Model", bound="Watched")
+Model = TypeVar("Model", bound="WithNovelty")
 
 
 class Answers(NamedTuple):
@@ -24,7 +24,7 @@ class Answers(NamedTuple):
     novelty: Float64[np.ndarray, " n"] | None
 
 
-class Watched:
+class WithNovelty:
     """A model that may have a detector of inputs that are unlike its training data.
 
     Attributes:
@@ -40,7 +40,7 @@ class Watched:
         """Features that a detector looks at; 0 where the model looks at nothing."""
         return 0
 
-    def watched_by(self: Model, detector: Detector | None) -> Model:
+    def with_detector(self: Model, detector: Detector | None) -> Model:
         """The same model with another detector.
 
         Args:

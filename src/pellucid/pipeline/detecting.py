@@ -135,7 +135,7 @@ def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
     answers = said if model.is_numbers else said.argmax(axis=1)
     with threadpool_limits(1):
         detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
-    return model.watched_by(detector)
+    return model.with_detector(detector)
 
 
 def _drawn(
