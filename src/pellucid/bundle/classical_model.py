@@ -11,7 +11,7 @@ from pellucid.arithmetic import at_temperature
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
-from pellucid.bundle.sight import Sight
+from pellucid.bundle.sight import FeatureView
 from pellucid.bundle.watched import Answers, WithNovelty
 from pellucid.classical import Predictor
 from pellucid.classical.rows import Rows
@@ -75,7 +75,7 @@ class ClassicalModel(WithNovelty):
         self.predictor = predictor
         self.classes = tuple(classes)
         self.temperature = checked_temperature(temperature, classes)
-        self._sight = Sight(
+        self._feature_view = FeatureView(
             kind=features, preprocessing=preprocessing, network=network, tfidf=tfidf, encoder=encoder
         )
         self._require_agreement()
@@ -83,32 +83,32 @@ class ClassicalModel(WithNovelty):
     @property
     def features(self) -> str:
         """What it sees: `pixels`, `hog`, `values`, `tf-idf` or `network`."""
-        return self._sight.kind
+        return self._feature_view.kind
 
     @property
     def preprocessing(self) -> Preprocessing | None:
         """How an image of any size becomes pixels; `None` where none are taken."""
-        return self._sight.preprocessing
+        return self._feature_view.preprocessing
 
     @property
     def network(self) -> Network | None:
         """The network it stands on, or `None`."""
-        return self._sight.network
+        return self._feature_view.network
 
     @property
     def tfidf(self) -> Tfidf | None:
         """From texts to the weights of their words, or `None`."""
-        return self._sight.tfidf
+        return self._feature_view.tfidf
 
     @property
     def encoder(self) -> Encoder | None:
         """From texts to the ids of the network, or `None`."""
-        return self._sight.encoder
+        return self._feature_view.encoder
 
     @property
     def takes(self) -> Takes:
         """`images`, `texts` or `values` (feature vectors)."""
-        return self._sight.takes
+        return self._feature_view.takes
 
     @property
     def is_numbers(self) -> bool:
@@ -143,7 +143,7 @@ class ClassicalModel(WithNovelty):
     @property
     def sort_seen(self) -> Sort:
         """What these features are."""
-        return self._sight.sort
+        return self._feature_view.sort
 
     @property
     def sees_through(self) -> Hashable:
@@ -213,7 +213,7 @@ class ClassicalModel(WithNovelty):
         """
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
-        return self._sight.hidden(self.network, self._sight.checked(inputs, self.length))
+        return self._feature_view.hidden(self.network, self._feature_view.checked(inputs, self.length))
 
     def seen(self, inputs: Inputs) -> Rows:
         """What a detector looks at: the features of the predictor.
@@ -227,10 +227,10 @@ class ClassicalModel(WithNovelty):
         Raises:
             DataError: the inputs are of another form.
         """
-        checked = self._sight.checked(inputs, self.length)
+        checked = self._feature_view.checked(inputs, self.length)
         if len(checked) == 0:
             return np.zeros((0, self.columns_seen), np.float32)
-        found = [self._sight.features(block) for block in self._sight.blocks(checked)]
+        found = [self._feature_view.features(block) for block in self._feature_view.blocks(checked)]
         return (
             np.concatenate(found) if isinstance(found[0], np.ndarray) else scipy.sparse.vstack(found, "csr")
         )
@@ -247,13 +247,13 @@ class ClassicalModel(WithNovelty):
         Raises:
             DataError: the inputs are of another form.
         """
-        checked = self._sight.checked(inputs, self.length)
+        checked = self._feature_view.checked(inputs, self.length)
         detector = self.detector
         if detector is None or len(checked) == 0:
             return Answers(self._said(self._outputs(checked)), None if detector is None else np.zeros(0))
         outputs, judged = [], []
-        for block in self._sight.blocks(checked):
-            rows = self._sight.features(block)
+        for block in self._feature_view.blocks(checked):
+            rows = self._feature_view.features(block)
             outputs.append(self.predictor.predict(rows))
             judged.append(detector.novelty(rows))
         return Answers(self._said(np.concatenate(outputs)), np.concatenate(judged))
@@ -263,11 +263,14 @@ class ClassicalModel(WithNovelty):
         return at_temperature(outputs, self.temperature) if self.classes else outputs[:, 0]
 
     def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
-        checked = self._sight.checked(inputs, self.length)
+        checked = self._feature_view.checked(inputs, self.length)
         if len(checked) == 0:
             return np.zeros((0, self.predictor.outputs))
         return np.concatenate(
-            [self.predictor.predict(self._sight.features(block)) for block in self._sight.blocks(checked)]
+            [
+                self.predictor.predict(self._feature_view.features(block))
+                for block in self._feature_view.blocks(checked)
+            ]
         )
 
     def _require_agreement(self) -> None:
@@ -280,7 +283,7 @@ class ClassicalModel(WithNovelty):
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"
             raise ValueError(f"the predictor has {self.predictor.outputs} outputs where {needed} needed")
-        seen = self._sight.size()
+        seen = self._feature_view.size()
         if self.predictor.inputs not in (0, seen) and (seen or self.takes == "texts"):
             raise ValueError(
                 f"the predictor takes {self.predictor.inputs} features where {self.features!r} gives {seen}"

@@ -24,7 +24,7 @@ _MOST_EXAMPLES = 1024
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Sight:
+class FeatureView:
     """From inputs to the features that a predictor takes.
 
     Attributes:
