@@ -8,12 +8,12 @@ from PIL import Image
 
 from data.made import listing_of, images_of, write_class_folders
 from pellucid.data import Preprocessing, decode_all, prepare
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.data.reading import read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
-OLD = Known(("b", "z"), Preprocessing(8, 8, 1))
+OLD = EarlierConstraints(("b", "z"), Preprocessing(8, 8, 1))
 
 
 def test_old_and_new_classes_make_one_sorted_map():
@@ -29,7 +29,7 @@ def test_without_an_earlier_model_nothing_changes():
     listing = listing_of(["a", "b"] * 20)
     assert (
         prepare(listing, Settings())[0].fingerprint
-        == prepare(listing, Settings(), known=Known())[0].fingerprint
+        == prepare(listing, Settings(), known=EarlierConstraints())[0].fingerprint
     )
 
 
@@ -52,7 +52,7 @@ def test_a_new_class_may_come_alone():
     with pytest.raises(DataError, match="only one class, 'a'"):
         prepare(listing, Settings())
     with pytest.raises(DataError, match="only one class, 'a'"):
-        prepare(listing, Settings(), known=Known(("a",)))
+        prepare(listing, Settings(), known=EarlierConstraints(("a",)))
     assert prepare(listing, Settings(), known=OLD)[0].classes == ("a", "b", "z")
 
 
@@ -71,7 +71,7 @@ def test_arrays_are_scaled_by_the_old_range():
     pixels = images_of(40).astype(np.float32) / 510  # from 0 to 0.5
     listing = listing_of(["a", "b"] * 20, pixels=pixels)
     fixed = Preprocessing(12, 12, 1, 0.0, 0.5)
-    dataset, _ = prepare(listing, Settings(), known=Known(("a", "b"), fixed))
+    dataset, _ = prepare(listing, Settings(), known=EarlierConstraints(("a", "b"), fixed))
     assert dataset.preprocessing == fixed
     np.testing.assert_array_equal(dataset.inputs, images_of(40))
 
@@ -87,5 +87,5 @@ def test_the_cache_keeps_both_ways_of_fitting_apart(tmp_path):
 
 def test_numbers_have_no_classes_to_keep():
     listing = dataclasses.replace(listing_of([str(row) for row in range(40)]), values=np.arange(40.0))
-    dataset, _ = prepare(listing, Settings(), known=Known((), Preprocessing(12, 12, 1)))
+    dataset, _ = prepare(listing, Settings(), known=EarlierConstraints((), Preprocessing(12, 12, 1)))
     assert dataset.classes == ()

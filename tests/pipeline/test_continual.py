@@ -9,7 +9,7 @@ from torch import nn
 
 from data.made import listing_of, images_of
 from pellucid.data import prepare
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.errors import UsageError
 from pellucid.pipeline.earlier_data import Earlier, records_of
 from pellucid.pipeline.continual import ContinualTraining, begin, read_on, recall
@@ -137,7 +137,7 @@ def test_numbers_in_another_unit_are_warned_of(factor, warns):
     )
     labels = np.random.default_rng(0).uniform(0, 5, 200) * factor
     listing = listing_of([str(row) for row in range(200)], pixels=images_of(200, side=8))
-    dataset, _ = prepare(dataclasses.replace(listing, values=labels), Settings(), known=Known())
+    dataset, _ = prepare(dataclasses.replace(listing, values=labels), Settings(), known=EarlierConstraints())
     said = [each for each in sentences(continual, dataset, SETTINGS) if "are they in the same unit?" in each]
     assert bool(said) == warns
 

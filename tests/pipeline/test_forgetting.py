@@ -9,7 +9,7 @@ import pytest
 import pellucid
 from pellucid.bundle import load
 from pellucid.data import prepare
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.evaluation import mcnemar
 from pellucid.pipeline.earlier_data import Earlier, earlier_data
 from pellucid.pipeline.candidates import Candidate
@@ -95,7 +95,7 @@ def test_forgetting_is_said_plainly(gone_on):
 def prepared(labels, pixels, known=()):
     from data.made import listing_of
 
-    return prepare(listing_of(labels, pixels=pixels), Settings(), known=Known(tuple(known)))[0]
+    return prepare(listing_of(labels, pixels=pixels), Settings(), known=EarlierConstraints(tuple(known)))[0]
 
 
 class Says(Unwatched):

@@ -5,7 +5,7 @@ import pytest
 
 from data.made import write_class_folders
 from pellucid.data import Preprocessing
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.incoming_data import prepare_for
 from pellucid.settings import Settings
@@ -14,12 +14,12 @@ from small_models import write_digits
 
 
 def of_images(place, settings=None, known=None, *, is_numbers=False):
-    known = known or Known(("cat",), Preprocessing(8, 8, 1))
+    known = known or EarlierConstraints(("cat",), Preprocessing(8, 8, 1))
     return prepare_for(str(place), settings or Settings(), known, takes_texts=False, is_numbers=is_numbers)
 
 
 def of_texts(place, settings=None, *, is_numbers=False):
-    known = Known(() if is_numbers else ("old",))
+    known = EarlierConstraints(() if is_numbers else ("old",))
     return prepare_for(str(place), settings or Settings(), known, takes_texts=True, is_numbers=is_numbers)
 
 
@@ -68,7 +68,7 @@ def test_whole_numbers_are_numbers_for_a_network_of_numbers(tmp_path):
     write_digits(tmp_path, range(60))
     rows = [f"{row:04}.png,{row % 5}" for row in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["image,label", *rows]) + "\n")
-    known = Known((), Preprocessing(8, 8, 1))
+    known = EarlierConstraints((), Preprocessing(8, 8, 1))
     dataset, check = of_images(tmp_path / "t.csv", known=known, is_numbers=True)
     assert dataset.is_numbers
     assert set(dataset.labels.tolist()) == {0.0, 1.0, 2.0, 3.0, 4.0}
@@ -81,6 +81,6 @@ def test_colour_that_is_lost_is_told(tmp_path, channels, said):
 
     folder = write_class_folders(tmp_path, {"a": 10, "b": 10})
     Image.fromarray(np.full((16, 16, 3), (200, 0, 0), np.uint8)).save(folder / "a" / "red.png")
-    _, check = of_images(folder, known=Known(("a",), Preprocessing(8, 8, channels)))
+    _, check = of_images(folder, known=EarlierConstraints(("a",), Preprocessing(8, 8, channels)))
     told = [each for each in check.sentences() if each.startswith("1 colour image becomes grey")]
     assert bool(told) == said

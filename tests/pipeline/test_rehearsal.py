@@ -5,7 +5,7 @@ import pytest
 
 from data.made import listing_of, listing_of_texts, images_of
 from pellucid.data import prepare
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.data.texts import Texts
 from pellucid.pipeline import rehearsal
 from pellucid.pipeline.preparation import material_of
@@ -21,7 +21,7 @@ def small_least(monkeypatch):
 
 
 def dataset_of(labels, pixels, known=()):
-    return prepare(listing_of(labels, pixels=pixels), Settings(), known=Known(tuple(known)))[0]
+    return prepare(listing_of(labels, pixels=pixels), Settings(), known=EarlierConstraints(tuple(known)))[0]
 
 
 def old_and_new(old_count=400, new_count=100):
@@ -104,7 +104,9 @@ def test_several_data_sets_are_drawn_from_together():
 def test_texts_are_rehearsed_as_they_are():
     texts = [f"text number {row}" for row in range(120)]
     old = prepare(listing_of_texts(texts[:80], ["a", "b"] * 40), Settings())[0]
-    new = prepare(listing_of_texts(texts[70:], ["b", "c"] * 25), Settings(), known=Known(("a", "b")))[0]
+    new = prepare(
+        listing_of_texts(texts[70:], ["b", "c"] * 25), Settings(), known=EarlierConstraints(("a", "b"))
+    )[0]
     found = rehearsed(material_of(new), [old], seed=0)
     assert isinstance(found.material.inputs, Texts)
     assert list(found.material.inputs)[:50] == texts[70:]

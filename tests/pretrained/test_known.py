@@ -9,12 +9,14 @@ import pytest
 
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.networks import Origin
-from pellucid.pretrained import OF_TEXTS, Known, installed
+from pellucid.pretrained import OF_TEXTS, EarlierConstraints, installed
 from pellucid.pretrained import known as known_module
 
 CONTENT = b"some weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
-SHIPS = Known("ships==1.0", "ships", "model", {"w.bin": DIGEST}, Origin("ships", "", "", "", DIGEST))
+SHIPS = EarlierConstraints(
+    "ships==1.0", "ships", "model", {"w.bin": DIGEST}, Origin("ships", "", "", "", DIGEST)
+)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pellucid.data.class_findings import BALANCE_ABOVE, look_alikes, missing_cla
 from pellucid.data.content import Content
 from pellucid.data.dataset import Dataset
 from pellucid.data.duplicates import NearCopies
-from pellucid.data.known import NOTHING, Known
+from pellucid.data.known import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Images
 from pellucid.data.number_findings import number_findings
 from pellucid.data.text_findings import text_findings
@@ -36,7 +36,7 @@ def examine(
     dataset: Dataset,
     copies: Copies,
     class_weight: str | None,
-    known: Known = NOTHING,
+    known: EarlierConstraints = NOTHING,
 ) -> Check:
     """Look at data that is read, decoded and split.
 
@@ -151,7 +151,7 @@ def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
 
 
 def _warnings(
-    listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]], known: Known
+    listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]], known: EarlierConstraints
 ) -> list[str]:
     """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
     new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]

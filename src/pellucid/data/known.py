@@ -5,7 +5,7 @@ from typing import NamedTuple
 from pellucid.data.preprocessing import Preprocessing
 
 
-class Known(NamedTuple):
+class EarlierConstraints(NamedTuple):
     """Classes and preprocessing of an earlier model.
 
     Attributes:
@@ -17,5 +17,5 @@ class Known(NamedTuple):
     preprocessing: Preprocessing | None = None
 
 
-NOTHING = Known()
+NOTHING = EarlierConstraints()
 """Data that no earlier model has a say in."""

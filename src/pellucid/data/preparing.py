@@ -11,7 +11,7 @@ from pellucid.data.content import content_of, near_copies_of
 from pellucid.data.dataset import Dataset, build_dataset
 from pellucid.data.duplicates import first_with_content
 from pellucid.data.examining import Copies, examine
-from pellucid.data.known import NOTHING, Known
+from pellucid.data.known import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading import read_data
 from pellucid.data.splitting import split
@@ -29,7 +29,7 @@ def prepare(
     *,
     make: Sequence[str] = (VALIDATION, TEST),
     progress: Callable[[int, int], None] | None = None,
-    known: Known = NOTHING,
+    known: EarlierConstraints = NOTHING,
 ) -> tuple[Dataset, Check]:
     """Make data ready for training, or say all that is wrong with it.
 
@@ -68,7 +68,7 @@ def prepare(
     return dataset, examine(listing, content, dataset, Copies(first, near), settings.class_weight, known)
 
 
-def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: Known) -> None:
+def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: EarlierConstraints) -> None:
     """Refuse data with nothing to tell apart, or a split of the user's that lost all it had.
 
     Raises:
@@ -106,7 +106,7 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
     )
 
 
-def _require_trained_classes(listing: Listing, dataset: Dataset, known: Known) -> None:
+def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
     """Refuse classes that are scored and can never be answered; an earlier model answers those it knows.
 
     Raises:

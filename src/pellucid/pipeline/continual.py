@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.data import Check, Dataset
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Recommendation
@@ -41,9 +41,9 @@ class ContinualTraining:
     rehearsal: Rehearsal | None = None
 
     @property
-    def known(self) -> Known:
+    def known(self) -> EarlierConstraints:
         """What the network fixes about new data."""
-        return Known(self.start.model.classes, self.start.model.preprocessing)
+        return EarlierConstraints(self.start.model.classes, self.start.model.preprocessing)
 
     @property
     def at_hand(self) -> list[Dataset]:

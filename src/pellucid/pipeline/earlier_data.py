@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.data import Dataset, Preprocessing, prepare
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.errors import PellucidError
 from pellucid.pipeline.incoming_data import prepare_for
 from pellucid.pipeline.plan import data_identity
@@ -96,6 +96,8 @@ def _prepared(place: str, record: Record) -> Dataset:
     if record["known"] is None:
         return prepare(place, settings)[0]
     fitted = record["data"]["preprocessing"]
-    known = Known(tuple(record["known"]), None if fitted is None else Preprocessing.from_json(fitted))
+    known = EarlierConstraints(
+        tuple(record["known"]), None if fitted is None else Preprocessing.from_json(fitted)
+    )
     is_numbers = not record["data"]["classes"]
     return prepare_for(place, settings, known, takes_texts=fitted is None, is_numbers=is_numbers)[0]

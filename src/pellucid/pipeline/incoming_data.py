@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.data import Check, Dataset, Listing, prepare, read_data
 from pellucid.data.decoding import GREY_MODES
-from pellucid.data.known import Known
+from pellucid.data.known import EarlierConstraints
 from pellucid.data.targets import number_text, read_number
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
@@ -17,7 +17,7 @@ _NAMES_SHOWN = 10
 
 
 def prepare_for(
-    place: str, settings: Settings, known: Known, *, takes_texts: bool, is_numbers: bool
+    place: str, settings: Settings, known: EarlierConstraints, *, takes_texts: bool, is_numbers: bool
 ) -> tuple[Dataset, Check]:
     """Make data ready for going on, as `prepare` does for a fresh network.
 
@@ -86,7 +86,7 @@ def _with_numbers(listing: Listing) -> Listing:
     )
 
 
-def _turned_grey(check: Check, known: Known) -> Sequence[str]:
+def _turned_grey(check: Check, known: EarlierConstraints) -> Sequence[str]:
     """A sentence about colour images for a network of grey ones."""
     coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
     if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:

@@ -6,7 +6,7 @@ from pellucid.pretrained.known import (
     OF_TEXTS,
     SENTENCES,
     WORDS,
-    Known,
+    EarlierConstraints,
     at_hand,
     installed,
 )
@@ -20,7 +20,7 @@ __all__ = [
     "OF_TEXTS",
     "SENTENCES",
     "WORDS",
-    "Known",
+    "EarlierConstraints",
     "ImageBackbone",
     "TextBackbone",
     "at_hand",
