@@ -4,7 +4,7 @@
 
 Images are the bundled clothes (or `--fashion FOLDER`), texts are R8. For each model and seed one is
 trained on all classes and asked about far sets, another without two classes drawn by the seed, which
-then are the foreign inputs. EarlierConstraints inputs are the test split. The area under ROC is the chance that a
+then are the foreign inputs. Known inputs are the test split. The area under ROC is the chance that a
 foreign input looks more foreign than a known one does; false alarms are the known test inputs above the
 threshold, which promises 5 %. What Pellucid does is `chosen`. Aims: 0.95 over the far sets, 0.75 on classes
 left out. Sets whose source is missing are left out and named.
@@ -54,7 +54,7 @@ Detector = Callable[[Rows, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Data:
-    """EarlierConstraints inputs, to train on and to test with, and foreign ones.
+    """Known inputs, to train on and to test with, and foreign ones.
 
     Attributes:
         train: inputs.

@@ -1,4 +1,4 @@
-"""Time from the start of `pellucid train --no-baselines` to the end of its first step: first and second start.
+"""Time from the start of `pellucid train --no-baselines` to its first step, first and second start.
 
     python benchmarks/second_start.py [DATA] [--runs 3]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from drawing import Dots, figure
-from material import DRAWS, Options, mails, images, texts_of
+from material import DRAWS, Options, images, mails, texts_of
 from showing import cost, differences_table, plain, rows_of, trainings
 from trying import compared, main
 

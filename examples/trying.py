@@ -25,8 +25,8 @@ from material import Options
 from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
 from pellucid.errors import DivergedError
-from pellucid.pipeline.compare import compare
 from pellucid.pipeline.candidates import answers
+from pellucid.pipeline.compare import compare
 from pellucid.pipeline.fitting import fit_model
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.standings import Measure, rank

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC, SVR
 
 from pellucid.classical import (
+    BASELINES,
     NUMBER_BASELINES,
     PREDICTORS,
-    BASELINES,
     Budget,
     Lesson,
     extract,

@@ -8,10 +8,10 @@ import pytest
 from sklearn.feature_selection import chi2, r_regression
 from sklearn.svm import LinearSVC
 
-from pellucid.classical import NUMBER_BASELINES, PREDICTORS, BASELINES, TF_IDF, Budget, Lesson, fit_baseline
+from pellucid.classical import BASELINES, NUMBER_BASELINES, PREDICTORS, TF_IDF, Budget, Lesson, fit_baseline
 from pellucid.classical.search import Work
-from pellucid.classical.text_models import SVM, TextSetup, for_classes
 from pellucid.classical.text_baselines import BEST_FEATURES
+from pellucid.classical.text_models import SVM, TextSetup, for_classes
 from pellucid.classical.texts import about_classes, about_numbers, look, most_features
 from pellucid.data.texts import Texts
 

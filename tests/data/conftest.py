@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, context
+from made_images import context, encoded
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made_images import encoded, context
-from pellucid.data import Listing, Images, Preprocessing, decode_all, listing_from_arrays, read_data
+from made_images import context, encoded
+from pellucid.data import Images, Listing, Preprocessing, decode_all, listing_from_arrays, read_data
 from pellucid.data import cache as cache_module
 from pellucid.data.cache import cache_folder, cache_limit, make_room
 from pellucid.data.cache_entry import open_entry

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.made import listing_of, images_of
+from data.made import images_of, listing_of
 from pellucid.data import prepare
 from pellucid.settings import Settings
 

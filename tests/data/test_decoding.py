@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from made_images import encoded, context
+from made_images import context, encoded
 from pellucid.data.decoding import PIXEL_LIMIT, decode_image, read_header
 from pellucid.data.quiet import quiet_pillow
 from pellucid.errors import DataError

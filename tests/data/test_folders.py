@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, context
+from made_images import context, encoded
 from pellucid.data.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.folders import read_folder
 from pellucid.errors import DataError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.made import listing_of, images_of, write_class_folders
+from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import Preprocessing, decode_all, prepare
 from pellucid.data.known import EarlierConstraints
 from pellucid.data.reading import read_data

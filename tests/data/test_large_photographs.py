@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from made_images import encoded, context
+from made_images import context, encoded
 from pellucid.data import decode_all, decoding, prepare, read_data
 from pellucid.data.decoding import DRAFT_FROM, decode_image, read_header
 from pellucid.data.sizing import fit_image

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from data.made import listing_of, images_of, write_class_folders
+from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import ledger, prepare, write_ledger
 from pellucid.errors import StorageError
 from pellucid.settings import Settings

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from data.made import listing_of, images_of
+from data.made import images_of, listing_of
 from pellucid.data import Check, Dataset, Listing, prepare, write_ledger
 from pellucid.data.splitting import deciles, split
 from pellucid.data.targets import number_text

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.made import listing_of, images_of, write_class_folders
+from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import content as content_room
 from pellucid.data import prepare
 from pellucid.data.cache import cache_folder

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from made_images import encoded, context
+from made_images import context, encoded
 from pellucid.data.preprocessing import Preprocessing, scale_values, value_range
 from pellucid.errors import DataError
 

@@ -16,7 +16,7 @@ from PIL import Image
 from pyarrow import parquet
 from sklearn.datasets import load_digits
 
-from data.made import listing_of, images_of, write_class_folders
+from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import prepare, read_data
 from pellucid.data.targets import number_text, read_number, require_spread, with_target
 from pellucid.errors import DataError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, context
+from made_images import context, encoded
 from pellucid.data import Listing, read_data
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings

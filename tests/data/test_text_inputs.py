@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from made_images import encoded, context
+from made_images import context, encoded
 from pellucid.data import TextInputs, list_texts, read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings

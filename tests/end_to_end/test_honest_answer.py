@@ -1,4 +1,4 @@
-"""The network beside its baselines on the same split: what a run says, and what planted faults make it say."""
+"""The network beside its baselines on one split: what a run says, and what planted faults make it say."""
 
 import json
 import shutil

@@ -9,9 +9,9 @@ from sklearn.base import clone
 
 import pellucid
 from pellucid.estimators.parameters import (
-    Parameters,
     ImageClassParameters,
     ImageParameters,
+    Parameters,
     TextClassParameters,
     TextParameters,
 )

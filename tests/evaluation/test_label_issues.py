@@ -4,14 +4,14 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from pellucid.evaluation import label_issues
+from pellucid.evaluation import find_label_issues
 
 
 def test_by_hand():
     # thresholds: class 0 (0.9 + 0.8 + 0.2) / 3 = 0.63, class 1 (0.8 + 0.4 + 0.45) / 3 = 0.55
     of_one = np.array([0.1, 0.2, 0.8, 0.8, 0.4, 0.45])
     probabilities = np.stack([1 - of_one, of_one], axis=1)
-    (found,) = label_issues(np.array([0, 0, 0, 1, 1, 1]), probabilities)
+    (found,) = find_label_issues(np.array([0, 0, 0, 1, 1, 1]), probabilities)
     assert found[:2] == (2, 1)
     assert found[2:] == pytest.approx((0.8, 0.2))
 
@@ -19,15 +19,15 @@ def test_by_hand():
 def test_the_likeliest_come_first():
     probabilities = np.array([[0.9, 0.1]] * 4 + [[0.1, 0.9]] * 4 + [[0.05, 0.95], [0.2, 0.8]])
     labels = np.array([0] * 4 + [1] * 4 + [0, 0])
-    found = label_issues(labels, probabilities)
+    found = find_label_issues(labels, probabilities)
     assert [each.position for each in found][:1] == [8]
     margins = [each.probability_of_label - each.probability for each in found]
     assert margins == sorted(margins)
 
 
 def test_no_example_and_a_class_without_labels():
-    assert label_issues(np.zeros(0, np.int64), np.zeros((0, 3))) == []
-    assert label_issues(np.array([0, 0]), np.array([[0.1, 0.1, 0.8], [0.8, 0.1, 0.1]])) == []
+    assert find_label_issues(np.zeros(0, np.int64), np.zeros((0, 3))) == []
+    assert find_label_issues(np.array([0, 0]), np.array([[0.1, 0.1, 0.8], [0.8, 0.1, 0.1]])) == []
 
 
 @pytest.mark.parametrize("planted", [0, 89])
@@ -40,7 +40,7 @@ def test_planted_errors_among_digits(planted):
     labels[wrong] = (labels[wrong] + generator.integers(1, 10, planted)) % 10
     model = LogisticRegression(max_iter=200)
     probabilities = cross_val_predict(model, pixels / 16, labels, cv=5, method="predict_proba")
-    found = label_issues(labels, probabilities)
+    found = find_label_issues(labels, probabilities)
     hits = [each for each in found if each.position in set(wrong.tolist())]
     if planted:
         assert len(hits) / len(found) >= 0.8

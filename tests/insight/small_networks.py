@@ -75,4 +75,4 @@ def opened(name: str) -> Opened:
     return open_network(model(name).network, asked(name))
 
 
-__all__ = ["CLASSES", "NAMES", "OF_CLASSES", "IMAGES", "TEXTS", "asked", "model", "opened"]
+__all__ = ["CLASSES", "IMAGES", "NAMES", "OF_CLASSES", "TEXTS", "asked", "model", "opened"]

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from pellucid.evaluation import label_issues
+from pellucid.evaluation import find_label_issues
 from pellucid.insight.findings import FINDINGS, Course, find
 from provoked_runs import digits, exclusive_or, history
 
@@ -53,7 +53,7 @@ def test_flipped_labels_give_their_finding():
     def found(labels):
         judge = LogisticRegression(C=1.0, max_iter=500)
         probabilities = cross_val_predict(judge, rows, labels, cv=3, method="predict_proba")
-        label_issues = len(label_issues(labels, probabilities))
+        label_issues = len(find_label_issues(labels, probabilities))
         agreed = int((probabilities.argmax(axis=1) == labels).sum())
         return [
             each.name

@@ -16,8 +16,8 @@ from pellucid.pipeline.choice import Granted
 from pellucid.pipeline.fitting import fit_model
 from pellucid.pipeline.limits import costs_of, seconds_for_backbones, share_out
 from pellucid.pipeline.preparation import material_of
+from pellucid.pipeline.run_context import RunContext
 from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings
 from photographs import class_folders

@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from data.made import listing_of, images_of
+from data.made import images_of, listing_of
 from pellucid.data import prepare
 from pellucid.data.known import EarlierConstraints
 from pellucid.errors import UsageError
-from pellucid.pipeline.earlier_data import Earlier, records_of
 from pellucid.pipeline.continual import ContinualTraining, begin, read_on, recall
 from pellucid.pipeline.continual_plan import plan_on
 from pellucid.pipeline.continual_words import sentences
+from pellucid.pipeline.earlier_data import Earlier, records_of
 from pellucid.pipeline.stages import Stages
 from pellucid.pipeline.starting_point import starting_point
 from pellucid.settings import Settings
-from runs_to_continue import NEW, OLD, old_numbers, old_images, old_texts, write_npz, write_texts
+from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts
 from small_models import digits
 
 QUIET = Stages(quiet=True)

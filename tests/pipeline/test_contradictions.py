@@ -9,7 +9,7 @@ from pellucid.errors import UsageError
 from pellucid.pipeline.contradictions import require_no_contradiction, require_place_of_its_own
 from pellucid.pipeline.starting_point import starting_point
 from pellucid.settings import Settings
-from runs_to_continue import old_numbers, old_images, old_texts
+from runs_to_continue import old_images, old_numbers, old_texts
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from pellucid.bundle import load
 from pellucid.data import prepare
 from pellucid.data.known import EarlierConstraints
 from pellucid.evaluation import mcnemar
-from pellucid.pipeline.earlier_data import Earlier, earlier_data
 from pellucid.pipeline.candidates import Candidate
-from pellucid.pipeline.forgetting import OldTest, forgetting, old_test
 from pellucid.pipeline.continual import ContinualTraining
+from pellucid.pipeline.earlier_data import Earlier, earlier_data
+from pellucid.pipeline.forgetting import OldTest, forgetting, old_test
 from pellucid.pipeline.starting_point import starting_point
 from pellucid.settings import Settings
 from runs_to_continue import (
@@ -23,8 +23,8 @@ from runs_to_continue import (
     OLD,
     TINY,
     home,
-    old_numbers,
     old_images,
+    old_numbers,
     positions,
     write_npz,
     write_texts,

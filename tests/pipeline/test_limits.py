@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.classical import Budget
 from pellucid.pipeline.fitting import budget_within
-from pellucid.pipeline.limits import allotted, seconds_for_network, seconds_for_baselines
+from pellucid.pipeline.limits import allotted, seconds_for_baselines, seconds_for_network
 from pellucid.pipeline.preparation import Material
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings

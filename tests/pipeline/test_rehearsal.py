@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data.made import listing_of, listing_of_texts, images_of
+from data.made import images_of, listing_of, listing_of_texts
 from pellucid.data import prepare
 from pellucid.data.known import EarlierConstraints
 from pellucid.data.texts import Texts

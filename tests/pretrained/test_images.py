@@ -12,10 +12,10 @@ from pellucid.errors import ModelFileError, UsageError
 from pellucid.pretrained import (
     OF_IMAGES,
     at_hand,
+    images,
     installed,
     known,
     packaged_backbone,
-    images,
     timm_backbone,
 )
 from pellucid.pretrained.images import seen_size

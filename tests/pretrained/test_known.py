@@ -9,14 +9,12 @@ import pytest
 
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.networks import Origin
-from pellucid.pretrained import OF_TEXTS, EarlierConstraints, installed
+from pellucid.pretrained import OF_TEXTS, KnownWeights, installed
 from pellucid.pretrained import known as known_module
 
 CONTENT = b"some weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
-SHIPS = EarlierConstraints(
-    "ships==1.0", "ships", "model", {"w.bin": DIGEST}, Origin("ships", "", "", "", DIGEST)
-)
+SHIPS = KnownWeights("ships==1.0", "ships", "model", {"w.bin": DIGEST}, Origin("ships", "", "", "", DIGEST))
 
 
 @pytest.fixture

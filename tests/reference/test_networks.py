@@ -11,7 +11,7 @@ from pellucid.networks.config import ACTIVATIONS
 from pellucid.reference import Line, walk, walk_back
 from pellucid.settings import Settings
 from reference.masks import draws_of
-from reference.real_networks import IS_SPAM, of_images, of_texts, images, tokens
+from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
 
 OF_IMAGES = [
     Settings(activation=activation, pooling=pooling, batch_norm=norm, dropout=dropout, width=4)

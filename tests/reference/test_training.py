@@ -16,7 +16,7 @@ from pellucid.training.recipe import Recipe
 from pellucid.training.schedules import learning_rate
 from pellucid.training.steps import LOSSES
 from reference.masks import draws_of
-from reference.real_networks import IS_SPAM, of_images, of_texts, images, tokens
+from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
 
 STEPS, SCHEDULE, WEIGHT_DECAY, SMOOTHING = 50, "one-cycle", 0.02, 0.1
 LARGEST_RATES = {"gd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.01, "adamw": 0.01}

@@ -128,7 +128,7 @@ def test_another_recommended_model_is_told_of(part_of):
 def test_new_examples_that_were_known_before_are_told(part_of):
     seen = {"test": 12, "validation": 1, "test_without": {"accuracy": SCORE}}
     part = part_of({**FOUND, "seen_before": seen})
-    assert "EarlierConstraints before the test" in part
+    assert "Known before the test" in part
     assert "Without those of the test, its accuracy is" in part
     assert "Without those" not in part_of({**FOUND, "seen_before": {**seen, "test_without": None}})
 

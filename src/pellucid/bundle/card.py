@@ -10,6 +10,7 @@ from pellucid.bundle.image_model import ImageModel
 from pellucid.bundle.model import Model
 from pellucid.bundle.parts import parts_of, vector_length
 from pellucid.bundle.text_model import TextModel
+from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 
@@ -75,7 +76,7 @@ def _origin(model: Model) -> dict[str, str]:
 def _kind(model: Model) -> str:
     """What it is, in a few words."""
     noun, classifier = _NOUNS[model.takes]
-    return f"A model that predicts a number from a {noun}," if model.is_numbers else classifier
+    return f"A model that predicts a number from {with_article(noun)}," if model.is_numbers else classifier
 
 
 def _input(model: Model) -> str:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from pellucid.bundle.answering import answer_in_batches
-from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_images
+from pellucid.bundle.checks import checked_temperature, require_classes, require_images, require_numbers
 from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.on_network import OnNetwork

@@ -16,7 +16,7 @@ class Answers(NamedTuple):
 
     Attributes:
         said: probabilities (n, classes), or numbers (n,).
-        unlike: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
+        novelty: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
             the model has no detector.
     """
 

@@ -4,41 +4,41 @@ scikit-learn is imported by the functions that learn and by nothing else, so tha
 without it.
 """
 
+from pellucid.classical.baselines import (
+    BASELINES,
+    NUMBER_BASELINES,
+    NUMBER_ON_NETWORK,
+    ON_NETWORK,
+    Baseline,
+    fit_baseline,
+)
 from pellucid.classical.budget import Budget
 from pellucid.classical.features import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
 from pellucid.classical.lesson import Configuration, Fitted, Lesson
 from pellucid.classical.predictors import PREDICTORS, Predictor
-from pellucid.classical.baselines import (
-    NUMBER_ON_NETWORK,
-    NUMBER_BASELINES,
-    ON_NETWORK,
-    BASELINES,
-    Baseline,
-    fit_baseline,
-)
-from pellucid.classical.text_baselines import LINEAR_OF_TEXTS, TEXT_NUMBER_BASELINES, TEXT_BASELINES
+from pellucid.classical.text_baselines import LINEAR_OF_TEXTS, TEXT_BASELINES, TEXT_NUMBER_BASELINES
 from pellucid.classical.texts import TF_IDF
 
 __all__ = [
+    "BASELINES",
     "FEATURES",
     "HIDDEN",
     "LINEAR_OF_TEXTS",
-    "NUMBER_ON_NETWORK",
     "NUMBER_BASELINES",
+    "NUMBER_ON_NETWORK",
     "ON_NETWORK",
     "PREDICTORS",
-    "BASELINES",
-    "TEXT_NUMBER_BASELINES",
     "TEXT_BASELINES",
+    "TEXT_NUMBER_BASELINES",
     "TF_IDF",
     "VALUES",
+    "Baseline",
     "Budget",
     "Configuration",
     "FeatureKind",
     "Fitted",
     "Lesson",
     "Predictor",
-    "Baseline",
     "extract",
     "feature_length",
     "fit_baseline",

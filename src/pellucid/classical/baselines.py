@@ -18,7 +18,7 @@ from pellucid.classical.regression import logistic, mean, ridge, shares
 from pellucid.classical.rows import Rows
 from pellucid.classical.scoring import METRICS
 from pellucid.classical.search import Trial, Work, search
-from pellucid.classical.text_baselines import TEXT_NUMBER_BASELINES, TEXT_BASELINES
+from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES
 from pellucid.classical.texts import TF_IDF
 from pellucid.classical.trees import forest
 

@@ -18,8 +18,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo",
         help="train on the bundled real samples",
-        description="Train networks and their baselines on 10,000 real images of clothes and on real e-mails, "
-        "wanted and unwanted, in a few minutes. The e-mails' results go to RUN-spam.",
+        description="Train networks and their baselines on 10,000 real images of clothes and on real "
+        "e-mails, wanted and unwanted, in a few minutes. The e-mails' results go to RUN-spam.",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo-run"), metavar="RUN", help="Where the results go"

@@ -12,7 +12,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.decoding import decode_image
 from pellucid.data.folding import folds
 from pellucid.data.ledger import write_ledger
-from pellucid.data.listing import Listing, Images, Problem
+from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.preparing import prepare
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.reading import read_data
@@ -22,8 +22,8 @@ from pellucid.data.text_lists import listing_from_texts
 __all__ = [
     "Check",
     "Dataset",
-    "Listing",
     "Images",
+    "Listing",
     "Preprocessing",
     "Problem",
     "TextInputs",

@@ -28,7 +28,7 @@ from pellucid.data.cache_entry import (
     open_entry,
     write_entry,
 )
-from pellucid.data.listing import TEST, VALIDATION, Listing, Images, Problem
+from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem
 from pellucid.data.plans import Plan, plan_arrays, plan_files
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.sizing import largest_side

@@ -18,9 +18,9 @@ from pathlib import Path
 from pellucid.data.file_kinds import TEXT_SUFFIX, ends_like_image
 from pellucid.data.headers import (
     GROUP_NAME,
+    IMAGE_NAMES,
     LABEL_NAMES,
     LESSER_TEXT_NAMES,
-    IMAGE_NAMES,
     SPLIT_NAME,
     TEXT_NAMES,
 )

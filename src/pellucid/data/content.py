@@ -12,7 +12,7 @@ from jaxtyping import Int64, UInt8
 from pellucid.data import duplicates, text_copies
 from pellucid.data.cache import cache_folder, decode_all
 from pellucid.data.duplicates import NearCopies, near_copies
-from pellucid.data.listing import Listing, Images, Problem
+from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.preprocessing import Preprocessing
 from pellucid.data.text_copies import near_texts, text_digests
 from pellucid.data.texts import Texts

@@ -12,7 +12,7 @@ from pellucid.data.content import Content
 from pellucid.data.dataset import Dataset
 from pellucid.data.duplicates import NearCopies
 from pellucid.data.known import NOTHING, EarlierConstraints
-from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, Images
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
 from pellucid.data.number_findings import number_findings
 from pellucid.data.text_findings import text_findings
 from pellucid.data.wording import count_of, quoted, some

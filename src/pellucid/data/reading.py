@@ -10,9 +10,9 @@ import numpy as np
 from pellucid.data.columns import IMAGES, choose_columns
 from pellucid.data.folders import holds_texts, read_folder
 from pellucid.data.idx import is_idx_folder, read_idx_folder
+from pellucid.data.image_tables import list_images
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.npz import read_npz
-from pellucid.data.image_tables import list_images
 from pellucid.data.row_names import Chain
 from pellucid.data.samples import PREFIX, read_sample
 from pellucid.data.tables import is_table, open_table

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.data.labels import MOST_ROWS, is_encodable
-from pellucid.data.wording import quoted, some
+from pellucid.data.wording import quoted, some, with_article
 from pellucid.errors import DataError
 
 
@@ -47,7 +47,7 @@ def paths_of(
         row = f"row {source.rpartition(':')[2]}"
         if not isinstance(value, str) or not value.strip() or "\0" in value or not is_encodable(value):
             raise DataError(
-                f"{place}: {row} has no path of a {noun} in column {quoted(column)}; "
+                f"{place}: {row} has no path of {with_article(noun)} in column {quoted(column)}; "
                 "fill it in or remove the row"
             )
         path, is_inside, exists = finder.find(value)

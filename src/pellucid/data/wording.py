@@ -33,6 +33,11 @@ def _visible_character(character: str) -> str:
     return character
 
 
+def with_article(noun: str) -> str:
+    """A noun behind `a` or `an`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def quoted(name: str) -> str:
     """A name between quotation marks, so that spaces at its ends are seen.
 

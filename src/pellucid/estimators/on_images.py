@@ -10,8 +10,8 @@ from sklearn.utils.validation import validate_data
 from pellucid.bundle import Inputs
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.inputs import (
-    are_paths,
     are_images,
+    are_paths,
     fit_images,
     is_place,
     taught_by_features,

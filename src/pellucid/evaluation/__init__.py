@@ -16,7 +16,7 @@ from pellucid.evaluation.calibration import (
 )
 from pellucid.evaluation.drift import Drift, Gathering
 from pellucid.evaluation.intervals import Interval, wilson
-from pellucid.evaluation.label_issues import LabelError, label_issues
+from pellucid.evaluation.label_issues import LabelError, find_label_issues
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
 from pellucid.evaluation.numbers import NumberScores, score_numbers
 from pellucid.evaluation.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
@@ -47,9 +47,9 @@ __all__ = [
     "corrected_interval",
     "corrected_p_value",
     "expected_calibration_error",
+    "find_label_issues",
     "fit_temperature",
     "holm",
-    "label_issues",
     "learning_curve",
     "log_loss",
     "macro_f1",

@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 from scipy.special import chdtrc
 
+from pellucid.data.wording import with_article
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.paired import LEVEL, holm
 from pellucid.novelty import Detector
@@ -63,7 +64,7 @@ class Drift:
         noun: what one input is: `image` or `text`.
         examples: inputs in the set.
         reference: validation examples.
-        unlike: share of the inputs that are unlike the training data, by the detector's threshold.
+        novelty: share of the inputs that are unlike the training data, by the detector's threshold.
         expected: the share of inputs like the training data for which that is said.
         foreignness: whether they look more foreign.
         superiority: the chance that an input looks more foreign than a validation example does.
@@ -142,7 +143,7 @@ class Gathering:
         """Take in some inputs.
 
         Args:
-            unlike: what the detector said of each.
+            novelty: what the detector said of each.
             said: what the model said: probabilities, or numbers.
         """
         count = len(self._detector.reference)
@@ -187,8 +188,8 @@ class Gathering:
                 adjusted[0],
                 delta,
                 _size(delta, _DELTAS),
-                f"in {_percent(superiority)} of pairs a {noun} from here looks more foreign than a "
-                f"validation {noun}, where 50 % is no drift",
+                f"in {_percent(superiority)} of pairs {with_article(noun)} from here looks more foreign than "
+                f"a validation {noun}, where 50 % is no drift",
             ),
             superiority=superiority,
             answers=answers._replace(p_value=adjusted[1]),

@@ -26,7 +26,7 @@ class LabelError(NamedTuple):
     probability_of_label: float
 
 
-def label_issues(
+def find_label_issues(
     labels: Int64[np.ndarray, " examples"],
     out_of_sample_probabilities: Float64[np.ndarray, "examples classes"],
 ) -> list[LabelError]:

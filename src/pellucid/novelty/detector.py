@@ -101,7 +101,7 @@ class Detector:
         """Turn the mean of what was said about inputs into a chance.
 
         Args:
-            unlike: mean over the inputs.
+            novelty: mean over the inputs.
 
         Returns:
             The chance that one of them looks more foreign than a validation example does, 0 to 1; equals

@@ -26,7 +26,7 @@ class Answer(NamedTuple):
             be read.
         probability: of that class; `None` for numbers.
         error: why the image could not be read; empty when fine.
-        unlike: how unlike the training data it is, 0 to 1: the share of validation examples that look
+        novelty: how unlike the training data it is, 0 to 1: the share of validation examples that look
             less foreign; `None` where the model cannot tell.
         probabilities: of every class where they were asked for.
     """

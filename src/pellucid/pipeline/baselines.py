@@ -8,10 +8,10 @@ import numpy as np
 
 from pellucid.bundle import ClassicalModel, load_any, save
 from pellucid.classical import (
-    NUMBER_BASELINES,
     BASELINES,
-    TEXT_NUMBER_BASELINES,
+    NUMBER_BASELINES,
     TEXT_BASELINES,
+    TEXT_NUMBER_BASELINES,
     Configuration,
     Fitted,
 )

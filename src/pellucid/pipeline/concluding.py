@@ -6,20 +6,20 @@ from typing import Any
 
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of
-from pellucid.pipeline.curve import draw_curve, is_wanted
-from pellucid.pipeline.detecting import with_detectors
+from pellucid.pipeline.baselines import baseline_names, has_baselines
 from pellucid.pipeline.candidates import Candidate, calibrated
-from pellucid.pipeline.folds import cross_validate
 from pellucid.pipeline.continual import ContinualTraining, recommended_on
 from pellucid.pipeline.continual_metrics import continual_metrics
+from pellucid.pipeline.curve import draw_curve, is_wanted
+from pellucid.pipeline.detecting import with_detectors
+from pellucid.pipeline.folds import cross_validate
+from pellucid.pipeline.label_issues import judge_labels
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.on_backbone import Built
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.preparation import material_of
-from pellucid.pipeline.baselines import has_baselines, baseline_names
-from pellucid.pipeline.context import RunContext
+from pellucid.pipeline.run_context import RunContext
 from pellucid.pipeline.synthetic_outliers import judge_detectors
-from pellucid.pipeline.label_issues import judge_labels
 from pellucid.pipeline.testing import Tested, test_once, text_facts
 from pellucid.reports import LabelIssues
 from pellucid.settings import CLASSICAL, Settings
@@ -90,7 +90,8 @@ def _tested(
     dataset = context.dataset
     with context.stages.stage("testing every model once") as stage:
         tested = test_once(candidates, dataset)
-        stage.words = f"tested {count_of(len(candidates), 'model')} once, on {count_of(len(dataset.test), dataset.noun)}"
+        models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
+        stage.words = f"tested {models} once, on {examples}"
         return tested, judge_detectors(candidates, tested, dataset, context.settings)
 
 

@@ -12,7 +12,7 @@ from pellucid.pipeline.continual import ContinualTraining
 from pellucid.pipeline.neural import Planned
 from pellucid.pipeline.plan import Plan, data_json, versions
 from pellucid.pipeline.preparation import encoder_json
-from pellucid.pipeline.context import RunContext
+from pellucid.pipeline.run_context import RunContext
 from pellucid.settings import ROWS, Settings
 
 _FORMAT = 1

@@ -13,9 +13,9 @@ from pellucid.data.known import EarlierConstraints
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Recommendation
+from pellucid.pipeline.candidates import Candidate, recommended
 from pellucid.pipeline.contradictions import require_no_contradiction
 from pellucid.pipeline.earlier_data import Earlier, Record, earlier_data, records_of
-from pellucid.pipeline.candidates import Candidate, recommended
 from pellucid.pipeline.incoming_data import prepare_for
 from pellucid.pipeline.preparation import Material, material_of
 from pellucid.pipeline.rehearsal import Rehearsal, rehearsed

@@ -8,9 +8,9 @@ import numpy as np
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.pipeline.candidates import Candidate
-from pellucid.pipeline.forgetting import forgetting, old_test, standing_in
 from pellucid.pipeline.continual import ContinualTraining
 from pellucid.pipeline.continual_words import sentences
+from pellucid.pipeline.forgetting import forgetting, old_test, standing_in
 from pellucid.pipeline.rehearsal import contents
 from pellucid.pipeline.testing import Tested, scores
 from pellucid.settings import Settings

@@ -27,9 +27,9 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
     missing = continual.missing(dataset)
     if continual.rehearsal is not None:
         said.append(
-            f"The network rehearses {continual.rehearsal.train:,} of the {continual.rehearsal.of:,} old training "
-            f"{dataset.noun}s beside the {len(dataset.train):,} new ones; other models learn from the new "
-            "ones alone."
+            f"The network rehearses {continual.rehearsal.train:,} of the {continual.rehearsal.of:,} old "
+            f"training {dataset.noun}s beside the {len(dataset.train):,} new ones; other models learn "
+            "from the new ones alone."
         )
     else:
         said.append(f"No old {dataset.noun}s are rehearsed: {_why_not(continual, settings)}.")

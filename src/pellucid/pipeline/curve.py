@@ -112,7 +112,7 @@ def draw_curve(
 def _drawn(
     candidates: Sequence[Candidate], recommended: str, network: Planned | None, dataset: Dataset
 ) -> Sequence[str]:
-    """The network, the best baseline by accuracy (smallest error), and the recommended one if it is a baseline."""
+    """The network, the best baseline by accuracy (smallest error), and the recommended baseline if one is."""
     classical = [
         each.name
         for each in candidates

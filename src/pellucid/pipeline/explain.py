@@ -132,7 +132,7 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
             usable = sum(not each for each in block.errors[: wanted - passed])
             return asked.names[wanted], block.inputs[usable : usable + 1], (*asked.warnings, *block.warnings)
         passed += len(block.errors)
-    raise DataError(f"{place}: holds no {noun}; give a {noun} file")
+    raise DataError(f"{place}: holds no {noun}; give a file of one")
 
 
 def _listed(model: Model, place: str, settings: Settings) -> tuple[Incoming, int | None]:

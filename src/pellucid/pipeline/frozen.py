@@ -16,7 +16,7 @@ from pellucid.pipeline.candidates import Candidate, Stored, on_validation, with_
 from pellucid.pipeline.features import Features
 from pellucid.pipeline.on_network import simple_models
 from pellucid.pipeline.preparation import Prepared, unvaried_model_of
-from pellucid.pipeline.context import RunContext
+from pellucid.pipeline.run_context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device

@@ -10,7 +10,6 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical import Lesson, extract, fit_baseline
 from pellucid.data import Dataset
 from pellucid.data.texts import Texts
-from pellucid.evaluation import label_issues
 from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.showing import shown
 from pellucid.pipeline.stages import Stages
@@ -62,7 +61,7 @@ def judge_labels(
         )
     label_issues: list[tuple[float, LabelIssue]] = []
     for positions, probabilities in found:
-        for each in label_issues(dataset.labels[positions], probabilities):
+        for each in find_label_issues(dataset.labels[positions], probabilities):
             place = int(positions[each.position])
             margin = each.probability - each.probability_of_label
             label_issues.append((margin, _label_issue(dataset, place, each)))

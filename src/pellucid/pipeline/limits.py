@@ -1,7 +1,7 @@
 """How a run shares out its time limit: so much for the baselines, the rest for the network, never nothing.
 
-The clock is read before the baselines, before pretrained backbones and before the network. What follows from it
-is written to `config.json` as counts and seconds, which a resumed run takes over.
+The clock is read before the baselines, the pretrained backbones and the network. What follows from it is
+written to `config.json` as counts and seconds, which a resumed run takes over.
 """
 
 import time
@@ -16,8 +16,8 @@ from pellucid.pipeline.curve import WITH_CURVE, is_wanted
 from pellucid.pipeline.fitting import LEAST_SHARE, SHARE_OF_LIMIT
 from pellucid.pipeline.neural import Planned, limited
 from pellucid.pipeline.preparation import material_of
+from pellucid.pipeline.run_context import RunContext
 from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.stages import Stages
 from pellucid.settings import Settings, parse_duration
 

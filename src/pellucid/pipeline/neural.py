@@ -9,8 +9,8 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.networks import Network
-from pellucid.pipeline.detecting import looked_at
 from pellucid.pipeline.candidates import Candidate, answers
+from pellucid.pipeline.detecting import looked_at
 from pellucid.pipeline.plan import Plan, make_plan
 from pellucid.pipeline.preparation import (
     Prepared,

@@ -12,12 +12,12 @@ import torch
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.data.wording import count_of
 from pellucid.networks import Network
-from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.candidates import Candidate
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.features import Features, compute_features
 from pellucid.pipeline.frozen import frozen_candidates
 from pellucid.pipeline.preparation import Prepared, material_of, unvaried_model_of
-from pellucid.pipeline.context import RunContext
+from pellucid.pipeline.run_context import RunContext
 from pellucid.pipeline.tuning import is_tuned, tune
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned

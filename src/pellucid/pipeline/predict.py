@@ -28,7 +28,7 @@ class Predicted(NamedTuple):
         noun: what one input is: `image` or `text`.
         labelled: those that got a label or a number.
         unreadable: those that could not be read, each with a row that says why.
-        unlike: those that are unlike the training data; `None` where the model cannot tell.
+        novelty: those that are unlike the training data; `None` where the model cannot tell.
         expected: the share of inputs like the training data that counts as unlike it all the same.
         drift: how the whole set differs from the validation examples; `None` where the model cannot
             tell, or the inputs are too few.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.classical import NUMBER_BASELINES, BASELINES
+from pellucid.classical import BASELINES, NUMBER_BASELINES
 from pellucid.errors import UsageError
 from pellucid.settings import (
     CLASSICAL,

@@ -6,14 +6,14 @@ from typing import Any
 
 from pellucid.bundle import save
 from pellucid.files import link_folder, make_folder, write_file
-from pellucid.pipeline.configuration import notes_of
 from pellucid.pipeline.candidates import Candidate
+from pellucid.pipeline.configuration import notes_of
 from pellucid.pipeline.findings import findings_of
+from pellucid.pipeline.label_issues import as_json
 from pellucid.pipeline.outcome import Outcome
 from pellucid.pipeline.plan import task_name
 from pellucid.pipeline.run_folder import RunFolder
 from pellucid.pipeline.showing import report_facts
-from pellucid.pipeline.label_issues import as_json
 from pellucid.pipeline.testing import comparisons, entry
 from pellucid.reports import render
 

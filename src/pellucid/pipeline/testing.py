@@ -32,7 +32,7 @@ class Tested:
     Attributes:
         raw: probabilities at temperature 1 (n, classes), or numbers (n,).
         answers: the same at the model's temperature.
-        unlike: how unlike the training data each example is, 0 to 1; `None` where the model cannot tell.
+        novelty: how unlike the training data each example is, 0 to 1; `None` where the model cannot tell.
         milliseconds: to answer one example.
     """
 

@@ -10,16 +10,17 @@ from pellucid.data import Check, Dataset, prepare
 from pellucid.files import make_folder
 from pellucid.pipeline.backbone_limits import Cost
 from pellucid.pipeline.backbones import chosen
+from pellucid.pipeline.baselines import has_baselines, train_baselines
+from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.concluding import classical_names, conclude, with_backbone
 from pellucid.pipeline.configuration import configuration, settings_of
-from pellucid.pipeline.contradictions import require_place_of_its_own
-from pellucid.pipeline.candidates import Candidate
-from pellucid.pipeline.findings import findings_line
-from pellucid.pipeline.folds import require_foldable
 from pellucid.pipeline.continual import ContinualTraining, begin, read_on, recall
 from pellucid.pipeline.continual_metrics import continual_sentences
 from pellucid.pipeline.continual_plan import plan_on
+from pellucid.pipeline.contradictions import require_place_of_its_own
+from pellucid.pipeline.findings import findings_line
+from pellucid.pipeline.folds import require_foldable
 from pellucid.pipeline.limits import Allotted, allotted, costs_of, share_out, within_limit
 from pellucid.pipeline.neural import Planned, planned, train_network
 from pellucid.pipeline.on_backbone import Built, build_on, tune_further
@@ -28,10 +29,9 @@ from pellucid.pipeline.plan import require_same, versions
 from pellucid.pipeline.preparation import material_of
 from pellucid.pipeline.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.results import write_results
-from pellucid.pipeline.baselines import has_baselines, train_baselines
 from pellucid.pipeline.run import Run
+from pellucid.pipeline.run_context import RunContext
 from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.context import RunContext
 from pellucid.pipeline.signals import interruptible
 from pellucid.pipeline.stages import Stages
 from pellucid.pipeline.starting_point import keep

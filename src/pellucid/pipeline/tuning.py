@@ -15,11 +15,11 @@ from typing import Any
 from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.networks import Network
-from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.candidates import Candidate, with_validation
+from pellucid.pipeline.choice import Choice
 from pellucid.pipeline.plan import make_recipe
 from pellucid.pipeline.preparation import Prepared, model_of
-from pellucid.pipeline.context import RunContext
+from pellucid.pipeline.run_context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
 from pellucid.training.checkpoints import load_checkpoint

@@ -1,16 +1,16 @@
 """Parts that others trained, from local files alone: read strictly, never run, their origin told."""
 
 from pellucid.pretrained.backbone import TextBackbone
+from pellucid.pretrained.images import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.known import (
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
     WORDS,
-    EarlierConstraints,
+    KnownWeights,
     at_hand,
     installed,
 )
-from pellucid.pretrained.images import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.sentence_folders import read_sentence_folder
 from pellucid.pretrained.word_vectors import MOST_FREQUENT, read_word_vectors
 
@@ -20,8 +20,8 @@ __all__ = [
     "OF_TEXTS",
     "SENTENCES",
     "WORDS",
-    "EarlierConstraints",
     "ImageBackbone",
+    "KnownWeights",
     "TextBackbone",
     "at_hand",
     "installed",

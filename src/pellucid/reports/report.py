@@ -11,16 +11,16 @@ from pellucid.reports import numbers
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.glossary import GLOSSARY
 from pellucid.reports.sections import (
+    continual,
     curve,
     data,
     errors,
-    continual,
     models,
     network,
+    novelty,
     reliability,
     repeat,
     training,
-    novelty,
     verdict,
 )
 from pellucid.reports.text import shortened, visible

@@ -6,8 +6,8 @@ rule"; what was decided is printed and saved in `config.json`.
 """
 
 from pellucid.settings.models import (
-    DUMMIES,
     CLASSICAL,
+    DUMMIES,
     NEURAL,
     NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
@@ -18,8 +18,8 @@ from pellucid.settings.row import Group, Row
 from pellucid.settings.table import ROWS, Settings, name_of
 
 __all__ = [
-    "DUMMIES",
     "CLASSICAL",
+    "DUMMIES",
     "NEURAL",
     "NEURAL_OF_IMAGES",
     "NEURAL_OF_TEXTS",
