@@ -10,6 +10,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical import Lesson, extract, fit_baseline
 from pellucid.data import Dataset
 from pellucid.data.texts import Texts
+from pellucid.evaluation import find_label_issues
 from pellucid.pipeline.candidates import Candidate
 from pellucid.pipeline.showing import shown
 from pellucid.pipeline.stages import Stages
