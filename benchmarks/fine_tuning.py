@@ -23,12 +23,12 @@ from torch import Tensor
 from pellucid.arithmetic import accuracy, log_loss
 from pellucid.data import Dataset, prepare
 from pellucid.networks import Network
-from pellucid.pipeline import tuning
-from pellucid.pipeline.backbones import chosen
-from pellucid.pipeline.features import Features
-from pellucid.pipeline.frozen import train_head
-from pellucid.pipeline.on_backbone import started
-from pellucid.pipeline.preparation import Prepared, material_of, unvaried_model_of
+from pellucid.pipeline.learners.backbones import tuning
+from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbones.building import started
+from pellucid.pipeline.learners.backbones.frozen import train_head
+from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training import mixing
 from pellucid.training.determinism import choose_threads, pinned

@@ -1,4 +1,4 @@
-"""What it costs to look into the layers while they learn (`training/health.py`), as a share of training time.
+"""What looking into the layers while they learn costs (`training/watching/health.py`), as a share of training.
 
     python benchmarks/health_cost.py [--rounds 31] [--threads 1] [--json FILE]
 
@@ -22,14 +22,14 @@ from typing import Any
 from measuring import heading, print_table, summary, write_json
 
 from pellucid.data import prepare
-from pellucid.pipeline.plan import make_plan
-from pellucid.pipeline.preparation import material_of, prepared_for, session_of
+from pellucid.pipeline.learners.plan import make_plan
+from pellucid.pipeline.learners.preparation import material_of, prepared_for, session_of
 from pellucid.settings import Settings
 from pellucid.training.batches import Batch
 from pellucid.training.determinism import pinned
-from pellucid.training.health import ExaminedStep, spacing
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.steps import Step, make_step
+from pellucid.training.watching.health import ExaminedStep, spacing
 
 _WARM = 4
 _CASES = (

@@ -25,7 +25,7 @@ from measuring import heading, print_table, spread, summary, write_json
 DRIVER = """
 import json, sys, time
 
-import pellucid.pipeline.results as results
+import pellucid.pipeline.run.results as results
 import pellucid.pipeline.train as pipeline
 from pellucid.cli.main import main
 

@@ -17,8 +17,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from pellucid.data import decode_all, duplicates, read_data
-from pellucid.data.digests import difference_hashes
+from pellucid.data import decode_all, read_data
+from pellucid.data.checks import duplicates
+from pellucid.data.images.digests import difference_hashes
 from pellucid.settings import Settings
 
 PLANTED = 1000

@@ -27,13 +27,13 @@ from measuring import heading, print_table, spread, write_json
 from scipy.stats import rankdata
 
 from pellucid.bundle import Model
-from pellucid.classical.rows import Rows
+from pellucid.classical.features.rows import Rows
 from pellucid.data import Preprocessing
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.detecting import with_detector
-from pellucid.pipeline.fitting import fit_model
-from pellucid.pipeline.preparation import Material
+from pellucid.pipeline.judging.detectors import with_detector
+from pellucid.pipeline.learners.fitting import fit_model
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import CLASSICAL, Settings
 
 MODELS = {

@@ -20,9 +20,9 @@ import text_data
 import torch
 from measuring import heading, print_table, spread, write_json
 
-from pellucid.bundle.answering_texts import answer_texts
+from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.classical import Lesson, fit_baseline
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
 from pellucid.settings import Settings
 

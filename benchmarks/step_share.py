@@ -36,16 +36,16 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from pellucid.data import prepare
-from pellucid.pipeline.plan import make_plan
-from pellucid.pipeline.preparation import Prepared, material_of, prepared_for
+from pellucid.pipeline.learners.plan import make_plan
+from pellucid.pipeline.learners.preparation import Prepared, material_of, prepared_for
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Recipe, Session, State, fit
 from pellucid.training.batches import Batch
 from pellucid.training.determinism import pinned
 from pellucid.training.memory import keep_freed_memory
-from pellucid.training.observers import BarProgress, Checkpointer, HistoryFile
-from pellucid.training.optimisers import build_optimizer
+from pellucid.training.recipe.optimisers import build_optimizer
 from pellucid.training.steps import ClassificationStep
+from pellucid.training.watching.observers import BarProgress, Checkpointer, HistoryFile
 
 _LEARNING_RATE = 1e-3
 

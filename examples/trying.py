@@ -25,12 +25,12 @@ from material import Options
 from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
 from pellucid.errors import DivergedError
-from pellucid.pipeline.candidates import answers
-from pellucid.pipeline.compare import compare
-from pellucid.pipeline.fitting import fit_model
-from pellucid.pipeline.preparation import material_of
-from pellucid.pipeline.standings import Measure, rank
-from pellucid.pipeline.trials import scores_of
+from pellucid.pipeline.comparing.compare import compare
+from pellucid.pipeline.comparing.standings import Measure, rank
+from pellucid.pipeline.comparing.trials import scores_of
+from pellucid.pipeline.learners.candidates import answers
+from pellucid.pipeline.learners.fitting import fit_model
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

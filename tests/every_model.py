@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.bundle import ClassicalModel, Inputs, Model
 from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
 from text_models import text_model, texts
 

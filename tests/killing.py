@@ -1,7 +1,7 @@
 """Ways to end a training as a kill would, for the tests of resuming."""
 
 from pellucid.errors import InterruptedRun
-from pellucid.training.checkpoints import save_checkpoint
+from pellucid.training.watching.checkpoints import save_checkpoint
 
 # Runs the command with a process that kills itself at its n-th fsync: that is inside a save.
 KILL_IN_SAVE = """
@@ -14,7 +14,7 @@ def fsync(descriptor):
         os.kill(os.getpid(), signal.SIGKILL)
     sync(descriptor)
 os.fsync = fsync
-from pellucid.training.observers import Checkpointer
+from pellucid.training.watching.observers import Checkpointer
 Checkpointer.__init__.__defaults__ = (0.0, 0.0)
 from pellucid.cli.main import main
 sys.exit(main(sys.argv[1:]))

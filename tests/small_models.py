@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from pellucid.bundle import FeatureModel, ImageModel
-from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 

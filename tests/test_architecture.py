@@ -65,7 +65,8 @@ def test_documented_formulas_equal_those_of_the_reference() -> None:
 
 def test_every_formula_of_the_reference_is_on_its_page() -> None:
     shown = [name for files in mathematics_page.ORDER.values() for name in files.values()]
-    files = {path.stem for path in mathematics_page.REFERENCE.glob("*.py")}
+    room = mathematics_page.REFERENCE
+    files = {path.relative_to(room).with_suffix("").as_posix() for path in room.rglob("*.py")}
     assert sorted([*shown, *mathematics_page.WITHOUT_FORMULAS]) == sorted(files)
 
 
@@ -99,7 +100,7 @@ def test_what_needs_no_network_loads_without_torch(room: str) -> None:
     assert "torch" not in loaded_by(f"import pellucid.{room}")
 
 
-@pytest.mark.parametrize("place", ["bundle", "classical", "pipeline.predict"])
+@pytest.mark.parametrize("place", ["bundle", "classical", "answering.predict"])
 def test_answering_loads_without_what_only_learning_needs(place: str) -> None:
     assert "sklearn" not in loaded_by(f"import pellucid.{place}")
 

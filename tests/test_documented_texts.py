@@ -5,7 +5,7 @@ import re
 import pytest
 import write_reference
 
-from pellucid.training.defaults import MANY_CLASSES, TEXTS
+from pellucid.training.recipe.defaults import MANY_CLASSES, TEXTS
 
 PAGE = (write_reference.ROOT / "docs" / "texts.md").read_text(encoding="utf-8")
 FEW = {8: "below eight classes, or for a number, "}

@@ -1,7 +1,7 @@
 """The part of the models' protocol that a model made for a test needs when it looks at nothing."""
 
 from pellucid.bundle import Answers
-from pellucid.bundle.watched import WithNovelty
+from pellucid.bundle.models.with_novelty import WithNovelty
 
 
 class Unwatched(WithNovelty):

@@ -8,25 +8,25 @@ REFERENCE = Path(__file__).resolve().parent.parent / "src" / "pellucid" / "refer
 
 ORDER = {
     "Layers": {
-        "Standardise, rescale, divide": "scaling",
-        "Dense layer": "dense",
-        "Activation functions": "activations",
-        "Patches": "patches",
-        "Convolution": "convolution",
-        "Whitening filters": "whitening",
-        "Pooling": "pooling",
-        "Batch normalisation": "normalisation",
-        "Dropout": "dropout",
-        "Shortcuts and shapes": "joining",
+        "Standardise, rescale, divide": "layers/scaling",
+        "Dense layer": "layers/dense",
+        "Activation functions": "layers/activations",
+        "Patches": "layers/patches",
+        "Convolution": "layers/convolution",
+        "Whitening filters": "layers/whitening",
+        "Pooling": "layers/pooling",
+        "Batch normalisation": "layers/normalisation",
+        "Dropout": "layers/dropout",
+        "Shortcuts and shapes": "layers/joining",
     },
     "Layers that read texts": {
-        "Embedding": "embedding",
-        "Convolution over a text": "neighbours",
-        "Pooling over a text": "text_pooling",
-        "LSTM": "lstm",
-        "GRU": "gru",
-        "Both ways": "turning",
-        "Weighed sum of n-grams": "weighed_sum",
+        "Embedding": "texts/embedding",
+        "Convolution over a text": "texts/neighbours",
+        "Pooling over a text": "texts/pooling",
+        "LSTM": "texts/lstm",
+        "GRU": "texts/gru",
+        "Both ways": "texts/turning",
+        "Weighed sum of n-grams": "texts/weighed_sum",
     },
     "Learning": {
         "Losses": "losses",
@@ -37,8 +37,8 @@ ORDER = {
 }
 """Headings, and files below them, in the order in which they are best read."""
 
-WITHOUT_FORMULAS = {"__init__", "layers"}
-_SHORT_FORMULAS_TOO = {"activations", "losses", "optimisers"}
+WITHOUT_FORMULAS = {"__init__", "layers/__init__", "texts/__init__", "table"}
+_SHORT_FORMULAS_TOO = {"layers/activations", "losses", "optimisers"}
 _FIELDS = re.compile(r"^(Args|Returns|Raises):\n(?: .*\n|\n)*", re.MULTILINE)
 _HEAD = """\
 # The mathematics
@@ -54,8 +54,8 @@ $10^{{-10}}$, and with central differences. The real networks are walked layer b
 answering: every value and every gradient agree to $10^{{-10}}$. Whole networks trained here and in PyTorch,
 with each optimiser, have the same losses to $10^{{-9}}$ for 50 steps.
 
-How learning rates go up and down stands in `training/schedules.py`; how weights start, in
-`networks/initialisation.py`. Scores, intervals and tests are on the page [Statistics](statistics.md).
+How learning rates go up and down stands in `training/recipe/schedules.py`; how weights start, in
+`networks/layers/initialisation.py`. Scores, intervals and tests are on the page [Statistics](statistics.md).
 """
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from contestants import EMBEDDING, FILTERS, HIDDEN, KERNELS, LEARNING_RATE
 from contestants.data import Texts
 from contestants.network import parameters_of
-from pellucid.encoding.ragged import Tokens
+from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import NetworkConfig
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Session, State, Surroundings, choose_recipe, fit

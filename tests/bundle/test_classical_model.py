@@ -10,7 +10,7 @@ from pellucid.arithmetic import at_temperature
 from pellucid.bundle import ClassicalModel, load_any, save
 from pellucid.bundle.checks import LEAST_TEMPERATURE, MOST_TEMPERATURE
 from pellucid.classical import PREDICTORS, feature_length
-from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DivergedError
 from small_models import CLASSES, DIGITS, digits, number_model, untrained_model, vector_model, vectors
 

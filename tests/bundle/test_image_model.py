@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pellucid.bundle import ImageModel
-from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import NEURAL_OF_IMAGES, Settings

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.bundle.strict_json import parse_strictly
+from pellucid.bundle.format.strict_json import parse_strictly
 from pellucid.errors import ModelFileError
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))

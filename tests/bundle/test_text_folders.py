@@ -14,7 +14,8 @@ import pytest
 
 from every_model import MODELS, answers_of
 from forged_folders import document_of
-from pellucid.bundle import encodings, load, load_any, save
+from pellucid.bundle import load, load_any, save
+from pellucid.bundle.format import encodings
 from pellucid.errors import ModelFileError
 from small_models import CLASSES, reseal, sealed
 from text_models import encoder, text_model

@@ -9,9 +9,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from pellucid.classical import PREDICTORS, Lesson, fit_baseline
 from pellucid.classical.budget import Budget
-from pellucid.classical.calibration import best_scale
-from pellucid.classical.forest import MOST_DEPTH
-from pellucid.classical.trees import laid_out
+from pellucid.classical.fitting.calibration import best_scale
+from pellucid.classical.fitting.trees import laid_out
+from pellucid.classical.predictors.forest import MOST_DEPTH
 
 DATA = load_digits()
 

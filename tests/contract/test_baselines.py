@@ -10,16 +10,8 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC, SVR
 
-from pellucid.classical import (
-    BASELINES,
-    NUMBER_BASELINES,
-    PREDICTORS,
-    Budget,
-    Lesson,
-    extract,
-    fit_baseline,
-    kernel,
-)
+from pellucid.classical import BASELINES, NUMBER_BASELINES, PREDICTORS, Budget, Lesson, extract, fit_baseline
+from pellucid.classical.predictors import kernel
 
 SMALL = Budget(screened=300, iterations=60, trees=20)
 every_baseline = pytest.mark.parametrize("name", BASELINES)

@@ -9,11 +9,11 @@ from sklearn.feature_selection import chi2, r_regression
 from sklearn.svm import LinearSVC
 
 from pellucid.classical import BASELINES, NUMBER_BASELINES, PREDICTORS, TF_IDF, Budget, Lesson, fit_baseline
+from pellucid.classical.features.texts import about_classes, about_numbers, look, most_features
+from pellucid.classical.fitting.text_models import SVM, TextSetup, for_classes
 from pellucid.classical.search import Work
 from pellucid.classical.text_baselines import BEST_FEATURES
-from pellucid.classical.text_models import SVM, TextSetup, for_classes
-from pellucid.classical.texts import about_classes, about_numbers, look, most_features
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 
 SMALL = Budget(trees=20)
 every_baseline = pytest.mark.parametrize("name", BASELINES)
@@ -252,7 +252,7 @@ def test_inputs_of_another_kind_are_refused(inputs, kind, said):
 
 def test_answers_need_no_scikit_learn():
     code = (
-        "import sys, pellucid.classical, pellucid.encoding.tfidf, pellucid.encoding.tfidf_fitting\n"
+        "import sys, pellucid.classical, pellucid.encoding.ngrams.tfidf_fitting\n"
         "assert 'sklearn' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.data.listing import Listing
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 
 
 def listing_of(

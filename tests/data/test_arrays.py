@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pellucid.data import read_data
-from pellucid.data.arrays import listing_from_arrays
-from pellucid.data.idx import is_idx_folder, read_idx_folder
-from pellucid.data.npz import read_npz
+from pellucid.data.reading.arrays import listing_from_arrays
+from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
+from pellucid.data.reading.npz import read_npz
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from pellucid.data import augmentation as augmentation_module
-from pellucid.data.augmentation import (
+from pellucid.data.images import augmentation as augmentation_module
+from pellucid.data.images.augmentation import (
     Augmentation,
     MirrorProbe,
     augmented_batch,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from made_images import context, encoded
-from pellucid.data.decoding import PIXEL_LIMIT, decode_image, read_header
-from pellucid.data.quiet import quiet_pillow
+from pellucid.data.images.decoding import PIXEL_LIMIT, decode_image, read_header
+from pellucid.data.images.quiet import quiet_pillow
 from pellucid.errors import DataError
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "GIF")

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data.made import images_of
-from pellucid.data import duplicates
-from pellucid.data.digests import array_digests, difference_hashes
-from pellucid.data.duplicates import first_with_content, near_copies, nearly_equal
-from pellucid.data.samples import FASHION_FOLDER
+from pellucid.data.checks import duplicates
+from pellucid.data.checks.duplicates import first_with_content, near_copies, nearly_equal
+from pellucid.data.images.digests import array_digests, difference_hashes
+from pellucid.data.reading.samples import FASHION_FOLDER
 
 
 @pytest.fixture(scope="module")

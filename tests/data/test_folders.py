@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
-from pellucid.data.file_kinds import IMAGE_KIND, files_of
-from pellucid.data.folders import read_folder
+from pellucid.data.reading.file_kinds import IMAGE_KIND, files_of
+from pellucid.data.reading.folders import read_folder
 from pellucid.errors import DataError
 
 IMAGE = encoded(context())
@@ -46,7 +46,7 @@ def test_the_order_does_not_depend_on_the_locale(tmp_path: Path) -> None:
     put(tmp_path / "x", "B.png", "a.png", "ä.png", "Z.png", "文.png")
     put(tmp_path / "y", "1.png")
     script = (
-        "import sys; from pathlib import Path; from pellucid.data.folders import read_folder\n"
+        "import sys; from pathlib import Path; from pellucid.data.reading.folders import read_folder\n"
         "sys.stdout.buffer.write(repr(read_folder(Path(sys.argv[1]), 'x').sources).encode())"
     )
     outputs = {

@@ -9,9 +9,10 @@ from PIL import Image
 from skimage.data import astronaut
 
 from made_images import context, encoded
-from pellucid.data import decode_all, decoding, prepare, read_data
-from pellucid.data.decoding import DRAFT_FROM, decode_image, read_header
-from pellucid.data.sizing import fit_image
+from pellucid.data import decode_all, prepare, read_data
+from pellucid.data.images import decoding
+from pellucid.data.images.decoding import DRAFT_FROM, decode_image, read_header
+from pellucid.data.images.sizing import fit_image
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

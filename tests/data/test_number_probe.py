@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from pellucid.data import number_probe, prepare
-from pellucid.data.number_probe import VariationProbe, probe_variations
+from pellucid.data import prepare
+from pellucid.data.images import number_probe
+from pellucid.data.images.number_probe import VariationProbe, probe_variations
 from pellucid.settings import Settings
 
 SHIFT = 2

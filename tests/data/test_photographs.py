@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from pellucid.data import prepare
-from pellucid.data.photographs import look_like_photographs
-from pellucid.data.sizing import fit_image
+from pellucid.data.images.photographs import look_like_photographs
+from pellucid.data.images.sizing import fit_image
 from pellucid.settings import Settings
 from photographs import pieces
 

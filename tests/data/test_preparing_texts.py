@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from data.made import listing_of_texts, made_texts
-from pellucid.data import Dataset, content, prepare
-from pellucid.data.checking import Check
-from pellucid.data.ledger import ledger_lines
+from pellucid.data import Dataset, prepare
+from pellucid.data import decoded as content
+from pellucid.data.checks.checking import Check
+from pellucid.data.checks.ledger import ledger_lines
 from pellucid.data.listing import Problem
 from pellucid.errors import DataError
 from pellucid.settings import Settings

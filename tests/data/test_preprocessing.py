@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_images import context, encoded
-from pellucid.data.preprocessing import Preprocessing, scale_values, value_range
+from pellucid.data.images.preprocessing import Preprocessing, scale_values, value_range
 from pellucid.errors import DataError
 
 GOOD = {"height": 28, "width": 32, "channels": 1, "low": -1.0, "high": 16.0}

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 MEASURE = """
 import resource, sys, time
-from pellucid.data.reading import read_data
+from pellucid.data.reading.dispatch import read_data
 from pellucid.settings import Settings
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.process_time()

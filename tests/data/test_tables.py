@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pellucid.data import Listing, read_data
-from pellucid.data.tables import open_table
+from pellucid.data.tables.stream import open_table
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

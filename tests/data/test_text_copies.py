@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import made_texts
-from pellucid.data import text_copies
-from pellucid.data.samples import read_sample
-from pellucid.data.text_copies import near_texts, overlaps, text_digests
-from pellucid.data.text_units import units_of
-from pellucid.data.texts import Texts
+from pellucid.data.checks import text_copies
+from pellucid.data.checks.text_copies import near_texts, overlaps, text_digests
+from pellucid.data.reading.samples import read_sample
+from pellucid.data.texts.store import Texts
+from pellucid.data.texts.units import units_of
 
 REVIEW = (
     "The room was clean and quiet, the staff answered every question with patience, and breakfast "

@@ -8,7 +8,7 @@ from encoding.written import ENGLISH, everyone
 from pellucid.encoding import ENCODERS, TokenEncoder, WordPieceEncoder, fit_tokens
 from pellucid.encoding import strict as strict_module
 from pellucid.encoding.strict import read_content
-from pellucid.encoding.tokenizing import CHARACTERS, SUB_WORDS, WORDS
+from pellucid.encoding.tokens.tokenizing import CHARACTERS, SUB_WORDS, WORDS
 from pellucid.settings import Settings
 
 WORD_PARTS = {"entries": ["a", "b"], "merges": []}
@@ -107,7 +107,7 @@ def test_a_large_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pellucid.encoding import tokenizing
+    from pellucid.encoding.tokens import tokenizing
 
     monkeypatch.setattr(tokenizing, "MOST_ENTRIES", 3)
     with pytest.raises(ValueError, match="vocabulary: 4 ids, where 3 are admitted"):

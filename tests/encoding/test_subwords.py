@@ -3,8 +3,7 @@ from hypothesis import given
 from tokenizers import pre_tokenizers
 
 from encoding.written import ENGLISH, ODD, any_texts
-from pellucid.encoding.characters import normalise
-from pellucid.encoding.subwords import (
+from pellucid.encoding.tokens.subwords import (
     LONGEST_TOKEN,
     SubWords,
     byte_letters,
@@ -13,6 +12,7 @@ from pellucid.encoding.subwords import (
     read_merges,
     tokens_of,
 )
+from pellucid.encoding.words.characters import normalise
 
 MERGES = learn_merges([*ENGLISH, *ODD], 400)
 

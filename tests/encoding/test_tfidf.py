@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from encoding.written import ODD, anything
-from pellucid.data.texts import Texts
-from pellucid.encoding.characters import characters, normalise
+from pellucid.data.texts.store import Texts
 from pellucid.encoding.counting import FEW_TEXTS
-from pellucid.encoding.ngrams import Shape
-from pellucid.encoding.tfidf import MOST_CHARACTERS, Tfidf
-from pellucid.encoding.tfidf_fitting import fit_tfidf
-from pellucid.encoding.tokenizing import LONGEST_ENTRY
-from pellucid.encoding.words import words_of
+from pellucid.encoding.ngrams.encoder import Shape
+from pellucid.encoding.ngrams.tfidf import MOST_CHARACTERS, Tfidf
+from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
+from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY
+from pellucid.encoding.words.boundaries import words_of
+from pellucid.encoding.words.characters import characters, normalise
 
 SHAPES = [Shape(1), Shape(2), Shape(3), Shape(1, 2, 4), Shape(2, 3, 3)]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)

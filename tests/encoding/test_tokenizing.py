@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encoding.written import ENGLISH, ODD, any_texts, anything, everyone
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 from pellucid.encoding import ENCODERS, UNKNOWN, Encoder, TokenEncoder, coverage, fit_tokens
-from pellucid.encoding import flat as flat_module
-from pellucid.encoding.tokenizing import BYTE, CHARACTERS, SUB_WORDS, TOKENS, WORDS
+from pellucid.encoding.tokens import flat as flat_module
+from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, TOKENS, WORDS
 from pellucid.settings import Settings
 
 TRAINING = [*ENGLISH * 3, *(text for text in ODD if "\ud800" not in text)]
@@ -113,7 +113,7 @@ def test_characters_and_bytes_by_hand() -> None:
 
 @pytest.mark.parametrize("vocabulary", [1 << 16, (1 << 16) + 1])
 def test_large_results_lie_in_a_file(vocabulary: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.data.spool._MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr("pellucid.data.tables.spool._MOST_IN_MEMORY", 1000)
     entries = tuple(f"w{number}" for number in range(vocabulary - 2))
     texts = [f"w{number} x w{vocabulary - 3}" for number in range(1000)]
     found = TokenEncoder(WORDS, 8, entries).encode(texts)

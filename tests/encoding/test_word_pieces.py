@@ -7,7 +7,7 @@ from tokenizers.implementations import BertWordPieceTokenizer
 
 from encoding.written import ENGLISH, ODD, any_texts
 from pellucid.encoding import ENCODERS, Encoder, WordPieceEncoder, coverage
-from pellucid.encoding import word_pieces as word_pieces_module
+from pellucid.encoding.tokens import word_pieces as word_pieces_module
 
 MARKS = ("[CLS]", "[SEP]")
 WORDS = ("the", "ship", "sail", "har", "at", "noon", "grain", "of", "'", "!", "我", "北")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from encoding.written import ODD, any_texts, anything
-from pellucid.encoding.characters import SPACE, characters, is_unseen, kind_of, normalise
-from pellucid.encoding.words import characters_of, words_of
+from pellucid.encoding.words.boundaries import characters_of, words_of
+from pellucid.encoding.words.characters import SPACE, characters, is_unseen, kind_of, normalise
 
 
 def pieces(text: str, find=words_of) -> list[str]:

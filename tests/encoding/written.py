@@ -4,7 +4,7 @@
 import numpy as np
 from hypothesis import strategies
 
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 
 ODD = (
     "",

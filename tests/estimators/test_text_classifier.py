@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import pellucid
-from pellucid.data.samples import read_sample
+from pellucid.data.reading.samples import read_sample
 from small_models import digits
 
 MAIL = read_sample("sample:spam")

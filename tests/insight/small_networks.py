@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from pellucid.bundle import ImageModel, Model, TextModel
-from pellucid.insight.opened import Opened
-from pellucid.insight.opening import open_network
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.opening import open_network
 from small_models import CLASSES, digits, number_model, untrained_model
 from text_models import text_model, texts
 

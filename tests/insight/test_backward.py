@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from insight.small_networks import NAMES, OF_CLASSES, model, opened
-from pellucid.insight.backward import go_back
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.opening import open_network
-from pellucid.insight.weight_checks import WeightChecker
+from pellucid.insight.gradients.backward import go_back
+from pellucid.insight.gradients.weight_checks import WeightChecker
+from pellucid.insight.layers.opening import open_network
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 from small_models import digits

@@ -6,17 +6,17 @@ import torch
 
 from insight.small_networks import asked, model
 from pellucid.bundle import ImageModel
-from pellucid.insight.drivers import drivers_of_image, drivers_of_text, ids_of
-from pellucid.insight.grad_cam import grad_cam, has_maps
-from pellucid.insight.nearest import nearest
-from pellucid.insight.path_gradients import (
+from pellucid.insight.explanations.drivers import drivers_of_image, drivers_of_text, ids_of
+from pellucid.insight.explanations.grad_cam import grad_cam, has_maps
+from pellucid.insight.explanations.nearest import nearest
+from pellucid.insight.explanations.path_gradients import (
     integrated_gradients_of_image,
     integrated_gradients_of_text,
     log_odds,
 )
-from pellucid.insight.pieces import MOST_PIECES, ImagePieces, TokenPieces, WordPieces, words_of
-from pellucid.insight.randomising import randomised
-from pellucid.insight.taking_out import taking_out
+from pellucid.insight.explanations.pieces import MOST_PIECES, ImagePieces, TokenPieces, WordPieces, words_of
+from pellucid.insight.explanations.randomising import randomised
+from pellucid.insight.explanations.taking_out import taking_out
 from small_models import digits, untrained_model
 from text_models import texts
 from unwatched import Unwatched

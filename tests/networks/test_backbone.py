@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, as_text, describe
-from pellucid.networks.backbone import ScaleAndStandardise
+from pellucid.networks.architectures.backbone import ScaleAndStandardise
 from pellucid.networks.families import outline
 from pellucid.pretrained import timm_backbone
 from pellucid.settings import Settings

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from pellucid.networks import InputFacts, build, design
-from pellucid.networks.text_layers import (
+from pellucid.networks.layers.texts import (
     BothWays,
     MaskedPool,
     Neighbours,

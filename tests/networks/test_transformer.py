@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from pellucid.networks import InputFacts, build, design
-from pellucid.networks.mean_and_max import MeanAndMax
-from pellucid.networks.transformer import NORM_EPSILON, Attend, Places, TransformerLayer, UnitLength
+from pellucid.networks.layers.mean_and_max import MeanAndMax
+from pellucid.networks.layers.transformer import NORM_EPSILON, Attend, Places, TransformerLayer, UnitLength
 from pellucid.settings import Settings
 
 

@@ -3,8 +3,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits, load_sample_image
 
-from pellucid.networks import InputFacts, build, design, whitening
-from pellucid.networks.whitening import WhiteningStem, patch_covariance, whitening_filters
+from pellucid.networks import InputFacts, build, design
+from pellucid.networks.layers import whitening
+from pellucid.networks.layers.whitening import WhiteningStem, patch_covariance, whitening_filters
 from pellucid.settings import Settings
 
 

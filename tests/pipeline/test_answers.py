@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from pellucid.answering.answers import Answer, answers_to, column_names
 from pellucid.errors import StorageError, UsageError
-from pellucid.pipeline.answers import Answer, answers_to, column_names
 
 ANSWERS = [
     Answer("photos/a.png", "cat", 0.75, "", 0.5, (0.75, 0.25)),

@@ -9,16 +9,17 @@ import pytest
 
 from pellucid.data import prepare
 from pellucid.errors import UsageError
-from pellucid.pipeline import backbone_limits, fitting_backbone, limits
-from pellucid.pipeline.backbone_limits import Cost, granted_to, measured, require_time
-from pellucid.pipeline.backbones import chosen
-from pellucid.pipeline.choice import Granted
-from pellucid.pipeline.fitting import fit_model
-from pellucid.pipeline.limits import costs_of, seconds_for_backbones, share_out
-from pellucid.pipeline.preparation import material_of
-from pellucid.pipeline.run_context import RunContext
-from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.learners import fitting_backbone, limits
+from pellucid.pipeline.learners.backbones import limits as backbone_limits
+from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, measured, require_time
+from pellucid.pipeline.learners.backbones.option import Granted
+from pellucid.pipeline.learners.fitting import fit_model
+from pellucid.pipeline.learners.limits import costs_of, seconds_for_backbones, share_out
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from photographs import class_folders
 from tiny_backbone import NAME, tiny_weights

@@ -9,11 +9,11 @@ import pytest
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, Origin
-from pellucid.pipeline import backbones
-from pellucid.pipeline.backbones import chosen
-from pellucid.pipeline.choice import Granted, fair_part
-from pellucid.pipeline.preparation import material_of
-from pellucid.pipeline.tuning import is_tuned
+from pellucid.pipeline.learners.backbones import available as backbones
+from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbones.option import Granted, fair_part
+from pellucid.pipeline.learners.backbones.tuning import is_tuned
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 from photographs import class_folders
 from pretrained.tiny_bert import write_folder
@@ -30,7 +30,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _everything_installed(monkeypatch):
-    monkeypatch.delenv("PELLUCID_BACKBONES")
+    monkeypatch.delenv("pellucidBACKBONES")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_none_is_considered_for_what_is_no_photograph(photos):
 
 
 def test_none_is_considered_where_none_is_installed(photos, monkeypatch):
-    monkeypatch.setenv("PELLUCID_BACKBONES", "none")
+    monkeypatch.setenv("pellucidBACKBONES", "none")
     assert chosen(Settings(), photos) == ()
 
 

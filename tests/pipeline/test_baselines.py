@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pellucid.pipeline.candidates import _scored
-from pellucid.pipeline.on_network import _affordable
+from pellucid.pipeline.learners.candidates import _scored
+from pellucid.pipeline.learners.on_network import _affordable
 
 
 @pytest.mark.parametrize(

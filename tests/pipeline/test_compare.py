@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from pellucid.errors import DataError, StorageError, UsageError
-from pellucid.pipeline import trials
-from pellucid.pipeline.compare import compare
-from pellucid.pipeline.standings import ALIKE, BETTER, IDENTICAL, MEASURES, UNDECIDED, rank
+from pellucid.pipeline.comparing import trials
+from pellucid.pipeline.comparing.compare import compare
+from pellucid.pipeline.comparing.standings import ALIKE, BETTER, IDENTICAL, MEASURES, UNDECIDED, rank
+from pellucid.pipeline.comparing.variants import make_variants, parse_vary
 from pellucid.pipeline.train import train
-from pellucid.pipeline.variants import make_variants, parse_vary
 from small_models import digits
 
 TINY = {"model": "mlp", "depth": 1, "width": 16, "epochs": 3, "threads": 1, "quiet": True}

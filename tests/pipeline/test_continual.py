@@ -9,14 +9,14 @@ from torch import nn
 
 from data.made import images_of, listing_of
 from pellucid.data import prepare
-from pellucid.data.known import EarlierConstraints
+from pellucid.data.earlier import EarlierConstraints
 from pellucid.errors import UsageError
-from pellucid.pipeline.continual import ContinualTraining, begin, read_on, recall
-from pellucid.pipeline.continual_plan import plan_on
-from pellucid.pipeline.continual_words import sentences
-from pellucid.pipeline.earlier_data import Earlier, records_of
-from pellucid.pipeline.stages import Stages
-from pellucid.pipeline.starting_point import starting_point
+from pellucid.pipeline.continual.earlier_data import Earlier, records_of
+from pellucid.pipeline.continual.plan import plan_on
+from pellucid.pipeline.continual.starting_point import starting_point
+from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
+from pellucid.pipeline.continual.words import sentences
+from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts
 from small_models import digits

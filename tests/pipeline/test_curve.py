@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.data import prepare
-from pellucid.pipeline.curve import is_wanted, parts
+from pellucid.pipeline.judging.learning_curve import is_wanted, parts
 from pellucid.settings import Settings
 
 

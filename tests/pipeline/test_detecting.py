@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from every_model import MODELS, network_model
-from pellucid.pipeline.candidates import Candidate
-from pellucid.pipeline.detecting import judged_places, with_detector, with_detectors
-from pellucid.pipeline.preparation import Material
+from pellucid.pipeline.judging.detectors import judged_places, with_detector, with_detectors
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()

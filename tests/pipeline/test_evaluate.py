@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from number_models import classical_model, ink, number_model, write_ink
+from pellucid.answering.evaluate import evaluate
+from pellucid.answering.evaluated import figure
 from pellucid.bundle import save
 from pellucid.errors import DataError, ModelFileError
 from pellucid.evaluation import score, score_numbers
-from pellucid.pipeline.evaluate import evaluate
-from pellucid.pipeline.evaluated import figure
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from every_model import classical_model
+from pellucid.answering.explain import explain, model_to_open
+from pellucid.answering.training_examples import known_label
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.explain import explain, model_to_open
 from pellucid.pipeline.train import train
-from pellucid.pipeline.training_examples import known_label
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
 from small_models import digits, trained_model, write_digits

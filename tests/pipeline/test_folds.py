@@ -8,10 +8,10 @@ import pytest
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, DivergedError, UsageError
-from pellucid.pipeline import trials
-from pellucid.pipeline.folds import cross_validate, require_foldable
-from pellucid.pipeline.stages import Stages
-from pellucid.pipeline.trials import Trial, Trials, scores_of, train_and_judge
+from pellucid.pipeline.comparing import trials
+from pellucid.pipeline.comparing.folds import cross_validate, require_foldable
+from pellucid.pipeline.comparing.trials import Trial, Trials, scores_of, train_and_judge
+from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import digits
 

@@ -9,13 +9,13 @@ import pytest
 import pellucid
 from pellucid.bundle import load
 from pellucid.data import prepare
-from pellucid.data.known import EarlierConstraints
+from pellucid.data.earlier import EarlierConstraints
 from pellucid.evaluation import mcnemar
-from pellucid.pipeline.candidates import Candidate
-from pellucid.pipeline.continual import ContinualTraining
-from pellucid.pipeline.earlier_data import Earlier, earlier_data
-from pellucid.pipeline.forgetting import OldTest, forgetting, old_test
-from pellucid.pipeline.starting_point import starting_point
+from pellucid.pipeline.continual.earlier_data import Earlier, earlier_data
+from pellucid.pipeline.continual.forgetting import OldTest, forgetting, old_test
+from pellucid.pipeline.continual.starting_point import starting_point
+from pellucid.pipeline.continual.training import ContinualTraining
+from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
 from runs_to_continue import (
     GENTLE,

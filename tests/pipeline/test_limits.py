@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pellucid.classical import Budget
-from pellucid.pipeline.fitting import budget_within
-from pellucid.pipeline.limits import allotted, seconds_for_baselines, seconds_for_network
-from pellucid.pipeline.preparation import Material
-from pellucid.pipeline.stages import Stages
+from pellucid.pipeline.learners.fitting import budget_within
+from pellucid.pipeline.learners.limits import allotted, seconds_for_baselines, seconds_for_network
+from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 
 NAMES = ("majority", "logistic-regression", "svm", "random-forest")

@@ -10,10 +10,10 @@ from PIL import Image
 
 import pellucid
 from number_models import classical_model, number_model
+from pellucid.answering.predict import predict
 from pellucid.bundle import ClassicalModel, save
 from pellucid.classical import Lesson, fit_baseline
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
-from pellucid.pipeline.predict import predict
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 from watched_models import watched

@@ -3,7 +3,7 @@
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.pipeline.refusals import networks_with, require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs, require_fitting_model
 from pellucid.settings import CLASSICAL, NEURAL, ROWS, Settings
 
 NETWORK_ALONE = {

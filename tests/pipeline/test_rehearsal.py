@@ -5,11 +5,11 @@ import pytest
 
 from data.made import images_of, listing_of, listing_of_texts
 from pellucid.data import prepare
-from pellucid.data.known import EarlierConstraints
-from pellucid.data.texts import Texts
-from pellucid.pipeline import rehearsal
-from pellucid.pipeline.preparation import material_of
-from pellucid.pipeline.rehearsal import contents, rehearsed
+from pellucid.data.earlier import EarlierConstraints
+from pellucid.data.texts.store import Texts
+from pellucid.pipeline.continual import rehearsal
+from pellucid.pipeline.continual.rehearsal import contents, rehearsed
+from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings
 
 PIXELS = images_of(700, seed=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pellucid.pipeline.showing import cell_rows, uncertain_rows, worst_rows
+from pellucid.pipeline.judging.report_selection import cell_rows, uncertain_rows, worst_rows
 
 LABELS = np.array([0, 0, 1, 1, 2, 2])
 SAID = np.array(

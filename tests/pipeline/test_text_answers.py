@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
+from pellucid.answering.evaluate import evaluate
+from pellucid.answering.predict import predict
 from pellucid.bundle import save
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import score
-from pellucid.pipeline.evaluate import evaluate
-from pellucid.pipeline.predict import predict
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model
 from text_models import text_model, texts, trained_text_model

@@ -12,10 +12,10 @@ from tokenizers import Tokenizer
 
 from encoding.written import ODD, any_texts
 from pellucid.bundle import ClassicalModel, TextModel, load, save
-from pellucid.bundle.answering_texts import answer_texts
+from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.classical import Lesson, fit_baseline
 from pellucid.classical.budget import Budget
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 from pellucid.errors import UsageError
 from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
 from pellucid.settings import Settings

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from pellucid.bundle.answering_texts import answer_texts
+from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.errors import ModelFileError
 from pellucid.pretrained import SENTENCES, TextBackbone, read_sentence_folder
 from pellucid.pretrained import known as known_module

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.bundle.answering_texts import answer_texts
-from pellucid.data.texts import Texts
+from pellucid.bundle.models.answering_texts import answer_texts
+from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError
 from pellucid.pretrained import TextBackbone, read_word_vectors
 from pellucid.pretrained import word_vectors as word_vectors_module

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pellucid.networks.text_layers import MaskedPool, WeighedSum, filled, reordered, turned_around
+from pellucid.networks.layers.texts import MaskedPool, WeighedSum, filled, reordered, turned_around
 
 LSTM_GATES, GRU_GATES = 4, 3
 TOKENS = np.array([[3, 5, 3, 4, 0], [2, 0, 0, 0, 0], [1, 6, 2, 2, 5]])

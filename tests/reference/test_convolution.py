@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.reference.convolution import convolution, convolution_backward, convolution_unit
-from pellucid.reference.patches import overlaid, patches
+from pellucid.reference.layers.convolution import convolution, convolution_backward, convolution_unit
+from pellucid.reference.layers.patches import overlaid, patches
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from pellucid.networks.text_layers import Neighbours
-from pellucid.reference.neighbours import neighbours, neighbours_backward
+from pellucid.networks.layers.texts import Neighbours
+from pellucid.reference.texts.neighbours import neighbours, neighbours_backward
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

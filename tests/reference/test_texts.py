@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from pellucid.networks.text_layers import WeighedSum
-from pellucid.reference.embedding import embedding, embedding_backward
-from pellucid.reference.text_pooling import present, text_average, text_max, text_max_backward
-from pellucid.reference.turning import turn, turned_places
-from pellucid.reference.weighed_sum import factors, rarity, shares
+from pellucid.networks.layers.texts import WeighedSum
+from pellucid.reference.texts.embedding import embedding, embedding_backward
+from pellucid.reference.texts.pooling import present, text_average, text_max, text_max_backward
+from pellucid.reference.texts.turning import turn, turned_places
+from pellucid.reference.texts.weighed_sum import factors, rarity, shares
 from reference.agreement import assert_agrees
 from reference.cases import draw
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from pellucid.networks import whitening
-from pellucid.networks.whitening import WhiteningStem
-from pellucid.reference.patches import patches
-from pellucid.reference.whitening import patch_covariance, whitening_filters
+from pellucid.networks.layers import whitening
+from pellucid.networks.layers.whitening import WhiteningStem
+from pellucid.reference.layers.patches import patches
+from pellucid.reference.layers.whitening import patch_covariance, whitening_filters
 
 
 @pytest.fixture(scope="module")

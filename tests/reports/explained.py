@@ -8,7 +8,7 @@ import torch
 from every_model import CLASSICAL, ON_NETWORK, inputs_of
 from insight.small_networks import model
 from pellucid.bundle import ImageModel
-from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation, Like
 from pellucid.networks import InputFacts, build, design

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from insight.small_networks import NAMES
-from pellucid.insight.arithmetic import TOLERANCE
+from pellucid.insight.units.arithmetic import TOLERANCE
 from pellucid.reports.explain import page, render_explanation
 from pellucid.reports.explain.chosen import loudest_units
 from reports.browser import AXE, open_page

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from insight.small_networks import NAMES
-from pellucid.insight.opening import open_network
-from pellucid.insight.records import layer_records
+from pellucid.insight.layers.opening import open_network
+from pellucid.insight.layers.records import layer_records
 from pellucid.networks import InputFacts, build, design
 from pellucid.reports.explain import LARGEST_PAGE, render_explanation
 from pellucid.reports.explain import page as rendering

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pellucid.reports import Answered, ReportFacts, render
-from pellucid.reports.confusion import opened
 from pellucid.reports.facts import LabelIssue, LabelIssues
 from pellucid.reports.numbers import probability
+from pellucid.reports.plots.confusion import opened
 from reports.report_page import Page
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from pellucid.evaluation import CurvePoint, Interval, LearningCurve, Reliability, ReliabilityBin
 from pellucid.reports import CalibrationFacts, ReportFacts, render
-from pellucid.reports.charts import (
+from pellucid.reports.plots.axes import round_bounds
+from pellucid.reports.plots.charts import (
     CURVE_BOTTOM,
     CURVE_TOP,
     SIDE,
@@ -15,7 +16,6 @@ from pellucid.reports.charts import (
     curve_plot,
     reliability_plot,
 )
-from pellucid.reports.plots import round_bounds
 from pellucid.reports.sections import reliability as section
 from reports.report_page import Page
 

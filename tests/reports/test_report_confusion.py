@@ -7,8 +7,8 @@ import pytest
 
 from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
-from pellucid.reports import confusion as tables
 from pellucid.reports.examples import cell_examples
+from pellucid.reports.plots import confusion as tables
 from pellucid.reports.verdict import judge
 
 

@@ -8,7 +8,7 @@ import pytest
 from pellucid.insight.findings import Course, Finding
 from pellucid.insight.findings.units import dead_units
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.layers import HEIGHT, layer_tables
+from pellucid.reports.plots.layers import HEIGHT, layer_tables
 from reports.report_page import Page
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.data.augmentation import Augmentation
+from pellucid.data.images.augmentation import Augmentation
 from pellucid.training import Batches
 from pellucid.training.batches import as_stored, to_tensor
 

@@ -5,7 +5,7 @@ import torch
 
 from killing import KillAt
 from pellucid.errors import DivergedError, InterruptedRun, StorageError
-from pellucid.training.checkpoints import load_checkpoint, save_checkpoint
+from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
 
 VARIANTS = [
     {},
@@ -85,7 +85,7 @@ def test_a_failed_save_names_the_last_good_checkpoint(begin, tmp_path, monkeypat
     def refuse(*arguments):
         raise StorageError("disk full")
 
-    monkeypatch.setattr("pellucid.training.checkpoints.write_folder", refuse)
+    monkeypatch.setattr("pellucid.training.watching.checkpoints.write_folder", refuse)
     with pytest.raises(StorageError, match="the last good checkpoint is step-000000000"):
         save_checkpoint(tmp_path, session.state, {})
 

@@ -8,9 +8,9 @@ import pytest
 
 from pellucid.errors import UsageError
 from pellucid.settings import NEURAL_OF_TEXTS, Settings
-from pellucid.training.defaults import TEXTS
-from pellucid.training.recipe import Recipe, choose_recipe
-from pellucid.training.surroundings import Surroundings
+from pellucid.training.recipe.choosing import Recipe, choose_recipe
+from pellucid.training.recipe.defaults import TEXTS
+from pellucid.training.recipe.surroundings import Surroundings
 
 
 def _around(examples=10_000, model="bag", **changes) -> Surroundings:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.encoding.ragged import Tokens
+from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.training import frequencies
 from pellucid.training.frequencies import text_frequencies
 

@@ -4,12 +4,12 @@ import json
 import numpy as np
 import pytest
 
-from pellucid.data.augmentation import Augmentation
+from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.training.defaults import PRESETS
-from pellucid.training.recipe import NUMBER_METRIC, Recipe, choose_recipe
-from pellucid.training.surroundings import Surroundings
+from pellucid.training.recipe.choosing import NUMBER_METRIC, Recipe, choose_recipe
+from pellucid.training.recipe.defaults import PRESETS
+from pellucid.training.recipe.surroundings import Surroundings
 
 
 def _around(**changes) -> Surroundings:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.data.augmentation import Augmentation
+from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.training.steps import ClassificationStep, cross_entropy, mean_squared_error
 

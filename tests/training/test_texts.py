@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from killing import KillAt
-from pellucid.encoding.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.errors import DivergedError, InterruptedRun, UsageError
 from pellucid.training import Batches, Session, WordVectors
 from pellucid.training.batches import to_tensor
-from pellucid.training.checkpoints import load_checkpoint, save_checkpoint
-from pellucid.training.observers import PlainProgress
 from pellucid.training.validation import validator
+from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
+from pellucid.training.watching.observers import PlainProgress
 
 
 def test_a_batch_is_filled_up_to_a_multiple_of_eight():

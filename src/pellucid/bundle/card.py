@@ -4,15 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.bundle.classical_model import ClassicalModel
-from pellucid.bundle.encodings import EncodingPlan
-from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.model import Model
+from pellucid.bundle.models.classical import ClassicalModel
+from pellucid.bundle.models.image import ImageModel
+from pellucid.bundle.models.text import TextModel
 from pellucid.bundle.parts import parts_of, vector_length
-from pellucid.bundle.text_model import TextModel
 from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
-from pellucid.encoding.tfidf import Tfidf
+from pellucid.encoding.ngrams.tfidf import Tfidf
 
 _CLASSES_SHOWN = 50
 _FEATURES = {

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from pellucid.bundle.model import Inputs
-from pellucid.data.preprocessing import Preprocessing
-from pellucid.data.texts import Texts
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
 from pellucid.errors import DataError
 from pellucid.networks import NetworkConfig

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pellucid.bundle.description import SIZE_LIMIT, Description
-from pellucid.bundle.encodings import WORDS_LIMIT, EncodingPlan
-from pellucid.bundle.fields import FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME
-from pellucid.bundle.foreign import refuse_foreign_file
+from pellucid.bundle.format.description import SIZE_LIMIT, Description
+from pellucid.bundle.format.encodings import WORDS_LIMIT, EncodingPlan
+from pellucid.bundle.format.fields import FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME
+from pellucid.bundle.format.foreign import refuse_foreign_file
+from pellucid.bundle.format.weights import Form, check_header, unpack
 from pellucid.bundle.model import Model
 from pellucid.bundle.parts import expected_forms, put_together
-from pellucid.bundle.weights import Form, check_header, unpack
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
 from pellucid.novelty import Detector

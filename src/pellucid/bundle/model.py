@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 from pellucid.bundle.kinds import Takes
-from pellucid.bundle.watched import Answers
-from pellucid.classical.rows import Rows
-from pellucid.data.preprocessing import Preprocessing
+from pellucid.bundle.models.with_novelty import Answers
+from pellucid.classical.features.rows import Rows
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.novelty import Detector, Sort
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]

@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.bundle.classical_model import ClassicalModel
-from pellucid.bundle.description import Description
-from pellucid.bundle.encodings import EncodingPlan
-from pellucid.bundle.feature_model import FeatureModel
-from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle.format.description import Description
+from pellucid.bundle.format.encodings import EncodingPlan
+from pellucid.bundle.format.weights import Form
 from pellucid.bundle.model import Model
-from pellucid.bundle.text_model import TextModel
-from pellucid.bundle.weights import Form
+from pellucid.bundle.models.classical import ClassicalModel
+from pellucid.bundle.models.feature import FeatureModel
+from pellucid.bundle.models.image import ImageModel
+from pellucid.bundle.models.text import TextModel
 from pellucid.classical import PREDICTORS, TF_IDF, Predictor
-from pellucid.data.preprocessing import Preprocessing
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
-from pellucid.encoding.tfidf import Tfidf
+from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.networks import Network
 from pellucid.networks.families import outline
 

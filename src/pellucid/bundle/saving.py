@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.bundle.card import model_card
-from pellucid.bundle.classical_model import ClassicalModel
-from pellucid.bundle.description import Description
-from pellucid.bundle.encodings import EncodingPlan
-from pellucid.bundle.fields import CARD_NAME, FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
-from pellucid.bundle.image_model import ImageModel
+from pellucid.bundle.format.description import Description
+from pellucid.bundle.format.encodings import EncodingPlan
+from pellucid.bundle.format.fields import CARD_NAME, FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.format.weights import pack
 from pellucid.bundle.model import Model
+from pellucid.bundle.models.classical import ClassicalModel
+from pellucid.bundle.models.image import ImageModel
 from pellucid.bundle.parts import as_tensors, parts_of, tensors_of, vector_length
-from pellucid.bundle.weights import pack
 from pellucid.classical import Predictor
 from pellucid.errors import DivergedError
 from pellucid.files import write_folder

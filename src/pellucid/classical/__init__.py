@@ -13,11 +13,11 @@ from pellucid.classical.baselines import (
     fit_baseline,
 )
 from pellucid.classical.budget import Budget
-from pellucid.classical.features import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
+from pellucid.classical.features.kinds import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
+from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.lesson import Configuration, Fitted, Lesson
-from pellucid.classical.predictors import PREDICTORS, Predictor
+from pellucid.classical.predictors.kinds import PREDICTORS, Predictor
 from pellucid.classical.text_baselines import LINEAR_OF_TEXTS, TEXT_BASELINES, TEXT_NUMBER_BASELINES
-from pellucid.classical.texts import TF_IDF
 
 __all__ = [
     "BASELINES",

@@ -10,17 +10,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pellucid.classical.budget import Budget
-from pellucid.classical.features import FEATURES
+from pellucid.classical.features.kinds import FEATURES
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.features.texts import TF_IDF
+from pellucid.classical.fitting.machines import Setup, machine
+from pellucid.classical.fitting.regression import logistic, mean, ridge, shares
+from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import IMAGES, Fitted, Lesson
-from pellucid.classical.machines import Setup, machine
-from pellucid.classical.predictors import Predictor
-from pellucid.classical.regression import logistic, mean, ridge, shares
-from pellucid.classical.rows import Rows
+from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.scoring import METRICS
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES
-from pellucid.classical.texts import TF_IDF
-from pellucid.classical.trees import forest
 
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 Number = TypeVar("Number", int, float)

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.classical.features import AS_THEY_ARE, extract, feature_length
-from pellucid.classical.predictors import Predictor
-from pellucid.classical.rows import Rows
-from pellucid.classical.texts import NOTHING, Look, TextTable, look, text_table, within
-from pellucid.encoding.tfidf import Tfidf
+from pellucid.classical.features.kinds import AS_THEY_ARE, extract, feature_length
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.features.texts import NOTHING, Look, TextTable, look, text_table, within
+from pellucid.classical.predictors.kinds import Predictor
+from pellucid.encoding.ngrams.tfidf import Tfidf
 
 IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)

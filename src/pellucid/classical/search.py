@@ -9,11 +9,11 @@ import numpy as np
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.lesson import Configuration, Draw, Lesson, Table
-from pellucid.classical.predictors import Predictor
-from pellucid.classical.rows import Rows
+from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.scoring import score
-from pellucid.classical.texts import TF_IDF
 
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""

@@ -6,14 +6,14 @@ from functools import partial
 import numpy as np
 
 from pellucid.classical.budget import Budget
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.features.texts import NOTHING, READINGS
+from pellucid.classical.fitting.regression import mean, shares
+from pellucid.classical.fitting.text_models import LOGISTIC, RIDGE, SVM, TextSetup, for_classes, for_numbers
+from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import Lesson
-from pellucid.classical.predictors import Predictor
-from pellucid.classical.regression import mean, shares
-from pellucid.classical.rows import Rows
+from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.search import Trial, Work
-from pellucid.classical.text_models import LOGISTIC, RIDGE, SVM, TextSetup, for_classes, for_numbers
-from pellucid.classical.texts import NOTHING, READINGS
-from pellucid.classical.trees import forest
 
 BEST_FEATURES = 2_000
 """N-grams that a forest sees: those that say most about the labels."""

@@ -67,10 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
     given = settings_given(arguments)
     if arguments.out is None:
         raise UsageError("compare: --out RUN is missing; name a folder for the results")
-    from pellucid.pipeline.variants import parse_vary
+    from pellucid.pipeline.comparing.variants import parse_vary
 
     vary = parse_vary(arguments.vary)
-    from pellucid.pipeline.compare import compare
+    from pellucid.pipeline.comparing.compare import compare
 
     compare(
         arguments.data,

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         Exit code 0.
     """
-    from pellucid.pipeline.evaluate import evaluate
+    from pellucid.answering.evaluate import evaluate
 
     with counting("scoring") as progress:
         done = evaluate(arguments.run_folder, arguments.data, settings_from(arguments), progress=progress)

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         Exit code 0.
     """
-    from pellucid.pipeline.explain import explain
+    from pellucid.answering.explain import explain
 
     done = explain(
         arguments.run_folder,

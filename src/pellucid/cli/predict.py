@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         Exit code 0, also where some inputs could not be read.
     """
+    from pellucid.answering.predict import predict
     from pellucid.data.wording import COLUMNS, count_of
-    from pellucid.pipeline.predict import predict
 
     with counting("labelling") as progress:
         done = predict(

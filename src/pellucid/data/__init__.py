@@ -5,19 +5,19 @@
 `prepare` is the whole way in one call.
 """
 
-from pellucid.data.arrays import listing_from_arrays
-from pellucid.data.cache import decode_all
-from pellucid.data.checking import Check
+from pellucid.data.checks.checking import Check
+from pellucid.data.checks.ledger import write_ledger
 from pellucid.data.dataset import Dataset
-from pellucid.data.decoding import decode_image
-from pellucid.data.folding import folds
-from pellucid.data.ledger import write_ledger
+from pellucid.data.images.cache import decode_all
+from pellucid.data.images.decoding import decode_image
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.preparing import prepare
-from pellucid.data.preprocessing import Preprocessing
-from pellucid.data.reading import read_data
-from pellucid.data.text_inputs import TextInputs, list_texts
-from pellucid.data.text_lists import listing_from_texts
+from pellucid.data.reading.arrays import listing_from_arrays
+from pellucid.data.reading.dispatch import read_data
+from pellucid.data.reading.text_inputs import TextInputs, list_texts
+from pellucid.data.reading.text_lists import listing_from_texts
+from pellucid.data.splits.folding import folds
 
 __all__ = [
     "Check",

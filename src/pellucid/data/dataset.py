@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
-from pellucid.data.content import Content
-from pellucid.data.digests import DIGEST_BYTES
+from pellucid.data.decoded import Content
+from pellucid.data.images.digests import DIGEST_BYTES
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
-from pellucid.data.preprocessing import Preprocessing
-from pellucid.data.splitting import together
-from pellucid.data.targets import number_text
-from pellucid.data.texts import Texts
+from pellucid.data.splits.splitting import together
+from pellucid.data.splits.targets import number_text
+from pellucid.data.texts.store import Texts
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""

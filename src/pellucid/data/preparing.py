@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from pellucid.data.checking import Check
-from pellucid.data.class_findings import look_alikes
-from pellucid.data.content import content_of, near_copies_of
+from pellucid.data.checks.checking import Check
+from pellucid.data.checks.class_findings import look_alikes
+from pellucid.data.checks.duplicates import first_with_content
+from pellucid.data.checks.examining import Copies, examine
 from pellucid.data.dataset import Dataset, build_dataset
-from pellucid.data.duplicates import first_with_content
-from pellucid.data.examining import Copies, examine
-from pellucid.data.known import NOTHING, EarlierConstraints
+from pellucid.data.decoded import content_of, near_copies_of
+from pellucid.data.earlier import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
-from pellucid.data.reading import read_data
-from pellucid.data.splitting import split
-from pellucid.data.targets import require_spread
+from pellucid.data.reading.dispatch import read_data
+from pellucid.data.splits.splitting import split
+from pellucid.data.splits.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings

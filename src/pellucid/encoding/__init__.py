@@ -3,10 +3,10 @@
 from pellucid.encoding.choosing import Fitting, fit_ngrams, fit_tokens
 from pellucid.encoding.coverage import Coverage
 from pellucid.encoding.encoder import ENCODERS, Encoder, coverage
-from pellucid.encoding.ngrams import NgramEncoder
-from pellucid.encoding.ragged import PADDING, UNKNOWN, Tokens
-from pellucid.encoding.tokenizing import TokenEncoder
-from pellucid.encoding.word_pieces import WordPieceEncoder
+from pellucid.encoding.ngrams.encoder import NgramEncoder
+from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.encoding.tokens.tokenizing import TokenEncoder
+from pellucid.encoding.tokens.word_pieces import WordPieceEncoder
 
 __all__ = [
     "ENCODERS",

@@ -5,16 +5,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.data.texts import Texts
-from pellucid.encoding.characters import normalise
+from pellucid.data.texts.store import Texts
 from pellucid.encoding.counting import FEW_TEXTS, Counter, least_texts, most_frequent
 from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.lookup import FIRST
-from pellucid.encoding.ngrams import NgramEncoder, Shape, grams_of
+from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
 from pellucid.encoding.strict import LONGEST
-from pellucid.encoding.subwords import learn_merges
 from pellucid.encoding.survey import LONG_WORD, Sample, Script, Survey, sampled, script_of, spelt, survey
-from pellucid.encoding.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
+from pellucid.encoding.tokens.subwords import learn_merges
+from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
+from pellucid.encoding.words.characters import normalise
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 

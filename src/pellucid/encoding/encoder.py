@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pellucid.encoding.coverage import Coverage
-from pellucid.encoding.ngrams import NgramEncoder
-from pellucid.encoding.ragged import Tokens
-from pellucid.encoding.tokenizing import TokenEncoder
-from pellucid.encoding.word_pieces import WordPieceEncoder
+from pellucid.encoding.ngrams.encoder import NgramEncoder
+from pellucid.encoding.tokens.ragged import Tokens
+from pellucid.encoding.tokens.tokenizing import TokenEncoder
+from pellucid.encoding.tokens.word_pieces import WordPieceEncoder
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Int32, UInt64
 
-from pellucid.encoding.ragged import UNKNOWN
+from pellucid.encoding.tokens.ragged import UNKNOWN
 
 FIRST = 2
 """The first id that stands for a piece of text."""

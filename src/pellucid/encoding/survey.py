@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.arithmetic.hashing import names, prefixes
-from pellucid.data.scripts import without_spaces
-from pellucid.data.texts import Texts
-from pellucid.encoding.characters import SPACE, characters, normalise
+from pellucid.data.texts.scripts import without_spaces
+from pellucid.data.texts.store import Texts
 from pellucid.encoding.counting import Counted, Counter, merged, most_frequent, share_unknown
-from pellucid.encoding.flat import blocks, picked
-from pellucid.encoding.tokenizing import LONGEST_ENTRY, split
-from pellucid.encoding.words import words_of
+from pellucid.encoding.tokens.flat import blocks, picked
+from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY, split
+from pellucid.encoding.words.boundaries import words_of
+from pellucid.encoding.words.characters import SPACE, characters, normalise
 
 MOST_TEXTS = 200_000
 """Most training texts from which a vocabulary is made."""

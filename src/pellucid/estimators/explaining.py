@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.answering.explain import model_to_open
 from pellucid.bundle import Inputs
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.loading import load
-from pellucid.estimators.trained import Trained
+from pellucid.estimators.mixins.trained import Trained
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
-from pellucid.pipeline.explain import model_to_open
 
 
 def explain(model: Any, input: Any, *, label: Any = None, truth: Any = None) -> Explanation:

@@ -2,8 +2,8 @@
 
 from sklearn.base import BaseEstimator
 
-from pellucid.estimators.classifying import Classifying
-from pellucid.estimators.on_images import OnImages
+from pellucid.estimators.mixins.classifying import Classifying
+from pellucid.estimators.mixins.on_images import OnImages
 from pellucid.estimators.parameters import ImageClassParameters, documented
 
 

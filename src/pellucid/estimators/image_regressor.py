@@ -2,9 +2,9 @@
 
 from sklearn.base import BaseEstimator
 
-from pellucid.estimators.on_images import OnImages
+from pellucid.estimators.mixins.on_images import OnImages
+from pellucid.estimators.mixins.regressing import Regressing
 from pellucid.estimators.parameters import ImageParameters, documented
-from pellucid.estimators.regressing import Regressing
 
 
 @documented

@@ -10,9 +10,9 @@ from pellucid.bundle import ClassicalModel, Model, load_any
 from pellucid.bundle.parts import vector_length
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_regressor import ImageRegressor
+from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.text_classifier import TextClassifier
 from pellucid.estimators.text_regressor import TextRegressor
-from pellucid.estimators.trained import Trained
 
 Estimator = TypeVar("Estimator", bound=Trained)
 

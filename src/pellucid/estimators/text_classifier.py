@@ -2,8 +2,8 @@
 
 from sklearn.base import BaseEstimator
 
-from pellucid.estimators.classifying import Classifying
-from pellucid.estimators.on_texts import OnTexts
+from pellucid.estimators.mixins.classifying import Classifying
+from pellucid.estimators.mixins.on_texts import OnTexts
 from pellucid.estimators.parameters import TextClassParameters, documented
 
 

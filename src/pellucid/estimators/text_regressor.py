@@ -2,9 +2,9 @@
 
 from sklearn.base import BaseEstimator
 
-from pellucid.estimators.on_texts import OnTexts
+from pellucid.estimators.mixins.on_texts import OnTexts
+from pellucid.estimators.mixins.regressing import Regressing
 from pellucid.estimators.parameters import TextParameters, documented
-from pellucid.estimators.regressing import Regressing
 
 
 @documented

@@ -14,15 +14,15 @@ from pellucid.evaluation.calibration import (
     fit_temperature,
     reliability,
 )
+from pellucid.evaluation.comparisons.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
+from pellucid.evaluation.comparisons.resampled import corrected_interval, corrected_p_value
 from pellucid.evaluation.drift import Drift, Gathering
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.label_issues import LabelError, find_label_issues
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
 from pellucid.evaluation.numbers import NumberScores, score_numbers
-from pellucid.evaluation.paired import Comparison, compare_all, compare_numbers, holm, mcnemar
 from pellucid.evaluation.ranking import area_under_roc
 from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers
-from pellucid.evaluation.resampled import corrected_interval, corrected_p_value
 from pellucid.evaluation.scores import Scores, score
 
 __all__ = [

@@ -23,8 +23,8 @@ from jaxtyping import Float64, Shaped
 from scipy.special import chdtrc
 
 from pellucid.data.wording import with_article
+from pellucid.evaluation.comparisons.paired import LEVEL, holm
 from pellucid.evaluation.intervals import Interval, wilson
-from pellucid.evaluation.paired import LEVEL, holm
 from pellucid.novelty import Detector
 
 LEAST_INPUTS = 20

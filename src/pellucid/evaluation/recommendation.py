@@ -8,10 +8,10 @@ from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.metrics import log_loss_terms, macro_f1
 from pellucid.data.wording import count_of
-from pellucid.evaluation.differences import paired_interval
-from pellucid.evaluation.flips import flip_p_values, mean_difference, rmse_differences
-from pellucid.evaluation.macro import macro_f1_by_chance, macro_f1_p_value
-from pellucid.evaluation.paired import LEVEL, holm, mcnemar
+from pellucid.evaluation.comparisons.differences import paired_interval
+from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference, rmse_differences
+from pellucid.evaluation.comparisons.macro import macro_f1_by_chance, macro_f1_p_value
+from pellucid.evaluation.comparisons.paired import LEVEL, holm, mcnemar
 from pellucid.evaluation.wording import figure, points, span
 from pellucid.settings import DUMMIES, NEURAL
 

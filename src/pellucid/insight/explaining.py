@@ -8,15 +8,15 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
-from pellucid.insight.backward import go_back
-from pellucid.insight.contributions import contributions_of
-from pellucid.insight.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.opened import Opened
-from pellucid.insight.opening import one_thread, open_network
-from pellucid.insight.pieces import TokenPieces, WordPieces
-from pellucid.insight.records import layer_records
-from pellucid.insight.weight_checks import WeightChecker
+from pellucid.insight.explanations.contributions import contributions_of
+from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
+from pellucid.insight.explanations.pieces import TokenPieces, WordPieces
+from pellucid.insight.gradients.backward import go_back
+from pellucid.insight.gradients.weight_checks import WeightChecker
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.opening import one_thread, open_network
+from pellucid.insight.layers.records import layer_records
 from pellucid.reference import Line
 
 PROBABILITIES = "probabilities"

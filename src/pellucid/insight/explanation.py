@@ -7,15 +7,15 @@ from html import escape
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from pellucid.insight.arithmetic import Arithmetic
-from pellucid.insight.backward import Backward
-from pellucid.insight.contributions import Contributions
-from pellucid.insight.drivers import Driven
-from pellucid.insight.fields import Box, receptive_field
-from pellucid.insight.opened import Opened
-from pellucid.insight.records import LayerRecord
-from pellucid.insight.units import open_unit
-from pellucid.insight.weight_checks import WeightCheck, WeightChecker
+from pellucid.insight.explanations.contributions import Contributions
+from pellucid.insight.explanations.drivers import Driven
+from pellucid.insight.gradients.backward import Backward
+from pellucid.insight.gradients.weight_checks import WeightCheck, WeightChecker
+from pellucid.insight.layers.fields import Box, receptive_field
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.records import LayerRecord
+from pellucid.insight.units.arithmetic import Arithmetic
+from pellucid.insight.units.opening import open_unit
 
 
 @dataclass(frozen=True, eq=False)

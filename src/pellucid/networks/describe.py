@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pellucid.networks.backbone import ScaleAndStandardise
+from pellucid.networks.architectures.backbone import ScaleAndStandardise
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
-from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
-from pellucid.networks.mean_and_max import MeanAndMax
-from pellucid.networks.text_layers import MaskedPool, Neighbours, WeighedSum
-from pellucid.networks.transformer import Attend, Places, UnitLength
-from pellucid.networks.whitening import WhiteningStem
+from pellucid.networks.layers.mean_and_max import MeanAndMax
+from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, Standardise
+from pellucid.networks.layers.texts import MaskedPool, Neighbours, WeighedSum
+from pellucid.networks.layers.transformer import Attend, Places, UnitLength
+from pellucid.networks.layers.whitening import WhiteningStem
 
 _LINE_LENGTH = 80
 _WITHIN = "backbone.layers."

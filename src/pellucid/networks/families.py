@@ -5,9 +5,19 @@ from typing import Literal, NamedTuple
 
 import torch
 
-from pellucid.encoding.ragged import UNKNOWN
+from pellucid.encoding.tokens.ragged import UNKNOWN
 from pellucid.errors import UsageError
-from pellucid.networks import backbone, bag, cnn, lenet, mlp, rnn, sentence, text_cnn, word_vectors
+from pellucid.networks.architectures import (
+    backbone,
+    bag,
+    cnn,
+    lenet,
+    mlp,
+    rnn,
+    sentence,
+    text_cnn,
+    word_vectors,
+)
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
 from pellucid.settings import NEURAL, Settings

@@ -8,11 +8,11 @@ from jaxtyping import Float, Float32, Float64, Int64, Shaped
 from torch import Tensor, nn
 
 from pellucid.networks.config import NetworkConfig
-from pellucid.networks.initialisation import EMBEDDING_SCALE, initialise_layers
-from pellucid.networks.layers import Rescale, Standardise
+from pellucid.networks.layers.initialisation import EMBEDDING_SCALE, initialise_layers
+from pellucid.networks.layers.shared import Rescale, Standardise
+from pellucid.networks.layers.texts import WeighedSum
+from pellucid.networks.layers.whitening import WhiteningStem
 from pellucid.networks.origin import Origin
-from pellucid.networks.text_layers import WeighedSum
-from pellucid.networks.whitening import WhiteningStem
 
 _STEM_IMAGES = 4096
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.classical.rows import Rows
-from pellucid.classical.strict import Forms, read_arrays
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.predictors.strict import Forms, read_arrays
 from pellucid.encoding.strict import read_object, read_whole
 from pellucid.novelty.measures import MEASURES, Measure
 

@@ -21,8 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from pellucid.classical.rows import Rows, dense
-from pellucid.classical.strict import Forms, read_arrays
+from pellucid.classical.features.rows import Rows, dense
+from pellucid.classical.predictors.strict import Forms, read_arrays
 from pellucid.encoding.strict import read_object, read_whole
 
 MOST_AXES, MOST_CENTRES = 256, 1000

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float64, Int64, Shaped
 
-from pellucid.classical.rows import Rows, dense
+from pellucid.classical.features.rows import Rows, dense
 from pellucid.novelty.detector import MOST_REFERENCES, Detector, combined
 from pellucid.novelty.directions import MOST_AXES, MOST_CENTRES, Directions, brought_to_scale
 from pellucid.novelty.measures import Measure

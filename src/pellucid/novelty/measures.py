@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.classical.rows import Rows
-from pellucid.classical.strict import Forms
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.predictors.strict import Forms
 from pellucid.novelty.directions import Directions
 from pellucid.novelty.neighbours import Neighbours
 

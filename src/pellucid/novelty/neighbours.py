@@ -18,8 +18,8 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float64
 
-from pellucid.classical.rows import Rows
-from pellucid.classical.strict import Forms, read_arrays
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.predictors.strict import Forms, read_arrays
 from pellucid.encoding.strict import read_object, read_whole
 
 MOST_KEPT, NEIGHBOUR = 1000, 5

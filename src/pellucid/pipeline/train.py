@@ -8,33 +8,33 @@ from typing import Any
 
 from pellucid.data import Check, Dataset, prepare
 from pellucid.files import make_folder
-from pellucid.pipeline.backbone_limits import Cost
-from pellucid.pipeline.backbones import chosen
-from pellucid.pipeline.baselines import has_baselines, train_baselines
-from pellucid.pipeline.candidates import Candidate
-from pellucid.pipeline.choice import Choice
-from pellucid.pipeline.concluding import classical_names, conclude, with_backbone
-from pellucid.pipeline.configuration import configuration, settings_of
-from pellucid.pipeline.continual import ContinualTraining, begin, read_on, recall
-from pellucid.pipeline.continual_metrics import continual_sentences
-from pellucid.pipeline.continual_plan import plan_on
-from pellucid.pipeline.contradictions import require_place_of_its_own
-from pellucid.pipeline.findings import findings_line
-from pellucid.pipeline.folds import require_foldable
-from pellucid.pipeline.limits import Allotted, allotted, costs_of, share_out, within_limit
-from pellucid.pipeline.neural import Planned, planned, train_network
-from pellucid.pipeline.on_backbone import Built, build_on, tune_further
-from pellucid.pipeline.on_network import on_network
-from pellucid.pipeline.plan import require_same, versions
-from pellucid.pipeline.preparation import material_of
-from pellucid.pipeline.refusals import require_fitting_inputs, require_fitting_model
-from pellucid.pipeline.results import write_results
-from pellucid.pipeline.run import Run
-from pellucid.pipeline.run_context import RunContext
-from pellucid.pipeline.run_folder import RunFolder
-from pellucid.pipeline.signals import interruptible
-from pellucid.pipeline.stages import Stages
-from pellucid.pipeline.starting_point import keep
+from pellucid.pipeline.comparing.folds import require_foldable
+from pellucid.pipeline.continual.contradictions import require_place_of_its_own
+from pellucid.pipeline.continual.metrics import continual_sentences
+from pellucid.pipeline.continual.plan import plan_on
+from pellucid.pipeline.continual.starting_point import keep
+from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
+from pellucid.pipeline.judging.concluding import classical_names, conclude, with_backbone
+from pellucid.pipeline.judging.findings import findings_line
+from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
+from pellucid.pipeline.learners.backbones.limits import Cost
+from pellucid.pipeline.learners.backbones.option import Choice
+from pellucid.pipeline.learners.baselines import has_baselines, train_baselines
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.limits import Allotted, allotted, costs_of, share_out, within_limit
+from pellucid.pipeline.learners.network import Planned, planned, train_network
+from pellucid.pipeline.learners.on_network import on_network
+from pellucid.pipeline.learners.plan import require_same, versions
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.run.configuration import configuration, settings_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.finished import Run
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.results import write_results
+from pellucid.pipeline.run.signals import interruptible
+from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, Settings, name_of
 from pellucid.training.determinism import choose_threads, pinned
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pellucid.encoding import Encoder
 from pellucid.networks import Network, NetworkConfig, build
-from pellucid.networks.heads import HeadSizes
+from pellucid.networks.layers.heads import HeadSizes
 from pellucid.networks.origin import Origin
 from pellucid.settings import Settings
 

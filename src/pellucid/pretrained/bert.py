@@ -8,9 +8,9 @@ from torch import Tensor
 
 from pellucid.encoding.strict import read_whole
 from pellucid.networks import NetworkConfig
+from pellucid.networks.architectures.sentence import LONGEST_TEXT
 from pellucid.networks.config import LARGEST_EMBEDDING, LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS
-from pellucid.networks.sentence import LONGEST_TEXT
-from pellucid.networks.transformer import NORM_EPSILON
+from pellucid.networks.layers.transformer import NORM_EPSILON
 
 _ACTIVATIONS = ("gelu", "relu")
 _MOST_TYPES = 16

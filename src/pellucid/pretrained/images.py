@@ -15,14 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pellucid.data.cache import cache_folder
+from pellucid.data.images.cache import cache_folder
 from pellucid.errors import ModelFileError, StorageError, UsageError
 from pellucid.files import make_folder, sha256, write_file
 from pellucid.networks import Network, NetworkConfig
-from pellucid.networks.backbone import ScaleAndStandardise, load_timm, timm_network
+from pellucid.networks.architectures.backbone import ScaleAndStandardise, load_timm, timm_network
 from pellucid.networks.families import outline
-from pellucid.networks.initialisation import initialise_layers
-from pellucid.networks.layers import Rescale, Standardise
+from pellucid.networks.layers.initialisation import initialise_layers
+from pellucid.networks.layers.shared import Rescale, Standardise
 from pellucid.networks.origin import Origin
 from pellucid.pretrained.known import OF_IMAGES, installed, origin_of
 from pellucid.settings import Settings

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pellucid.encoding.tokenizing import read_entries
-from pellucid.encoding.word_pieces import FILLER, STRANGER
+from pellucid.encoding.tokens.tokenizing import read_entries
+from pellucid.encoding.tokens.word_pieces import FILLER, STRANGER
 
 
 class Pieces(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 
 from pellucid.encoding import WordPieceEncoder
 from pellucid.encoding.strict import MOST_BYTES, parse, read_whole
-from pellucid.encoding.word_pieces import SHORTEST
+from pellucid.encoding.tokens.word_pieces import SHORTEST
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
 from pellucid.networks.families import outline

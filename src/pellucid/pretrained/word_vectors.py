@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from pellucid.data.texts import Texts
+from pellucid.data.texts.store import Texts
 from pellucid.encoding import TokenEncoder, fit_tokens
-from pellucid.encoding.characters import normalise
 from pellucid.encoding.lookup import FIRST
-from pellucid.encoding.tokenizing import LONGEST_ENTRY, WORDS, split
-from pellucid.encoding.vectors import leading_words, read_vectors
+from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY, WORDS, split
+from pellucid.encoding.vectors.reading import leading_words, read_vectors
+from pellucid.encoding.words.characters import normalise
 from pellucid.files import sha256
 from pellucid.networks import NetworkConfig
 from pellucid.networks.origin import Origin

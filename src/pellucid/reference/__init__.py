@@ -10,8 +10,8 @@ where the numbers come from that explain a unit. Arithmetic is that of the array
 """
 
 from pellucid.reference.differences import numerical_gradient
-from pellucid.reference.layers import LAYERS, Layer
 from pellucid.reference.optimisers import RULES, Memory, Numbers, update
+from pellucid.reference.table import LAYERS, Layer
 from pellucid.reference.walk import Line, walk, walk_back, walk_on
 
 __all__ = [

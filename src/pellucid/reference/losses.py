@@ -7,7 +7,7 @@ $w_k$ the weight of class $k$.
 import numpy as np
 from jaxtyping import Float, Int64
 
-from pellucid.reference.activations import softmax, softmax_backward
+from pellucid.reference.layers.activations import softmax, softmax_backward
 
 Weights = tuple[float, ...] | None
 

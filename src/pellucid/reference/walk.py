@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.reference.layers import LAYERS, Layer
+from pellucid.reference.table import LAYERS, Layer
 
 Values = Mapping[str, Any]
 

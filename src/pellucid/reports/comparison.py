@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.reports.bands import BandPlot, Bundle, band_plot, by_training
 from pellucid.reports.entries import OF_CLASSES, OF_NUMBERS, Measure
 from pellucid.reports.facts import noun_of
 from pellucid.reports.numbers import Score, finite
-from pellucid.reports.plots import Ruler, round_steps, ruler
+from pellucid.reports.plots.axes import Ruler, round_steps, ruler
+from pellucid.reports.plots.bands import BandPlot, Bundle, band_plot, by_training
 from pellucid.reports.report import environment
 from pellucid.settings import ROWS
 

@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.reports.entries import Measure, measures
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
-from pellucid.reports.plots import Ruler, ruler
+from pellucid.reports.plots.axes import Ruler, ruler
 from pellucid.settings import DUMMIES
 
 

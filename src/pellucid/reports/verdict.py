@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pellucid.evaluation.paired import LEVEL
+from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.reports import entries
-from pellucid.reports.confusion import ClassRow, Pair, most_confused, per_class
 from pellucid.reports.entries import Measure
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, significant
 from pellucid.reports.paired import Pairing, pairings
-from pellucid.reports.plots import Ruler, ruler
+from pellucid.reports.plots.axes import Ruler, ruler
+from pellucid.reports.plots.confusion import ClassRow, Pair, most_confused, per_class
 from pellucid.settings import DUMMIES
 
 TRUSTED = 0.9

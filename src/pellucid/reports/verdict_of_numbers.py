@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
-from pellucid.reports.plots import Ruler, ruler
+from pellucid.reports.plots.axes import Ruler, ruler
 from pellucid.reports.verdict import Baseline, baseline
 from pellucid.settings import DUMMIES
 

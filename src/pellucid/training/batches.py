@@ -11,11 +11,11 @@ from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.data.augmentation import augmented_batch
-from pellucid.encoding.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.data.images.augmentation import augmented_batch
+from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.training.lengths import batches_by_length
-from pellucid.training.recipe import Recipe, batches_per_epoch
-from pellucid.training.surroundings import Takes
+from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
+from pellucid.training.recipe.surroundings import Takes
 
 _MULTIPLE = 8
 

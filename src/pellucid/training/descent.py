@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from pellucid.errors import DivergedError
 from pellucid.training.batches import Batch
-from pellucid.training.optimisers import SHARE
-from pellucid.training.recipe import Recipe, batches_per_epoch
+from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
+from pellucid.training.recipe.optimisers import SHARE
 
 
 class Descent:

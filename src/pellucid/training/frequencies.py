@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Int64
 from scipy.sparse import csr_matrix
 
-from pellucid.encoding.ragged import Tokens
+from pellucid.encoding.tokens.ragged import Tokens
 
 _IDS = 4_000_000
 

@@ -7,11 +7,11 @@ from typing import Protocol, runtime_checkable
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import seed_torch
-from pellucid.training.health import epoch_health
-from pellucid.training.recipe import NUMBER_METRIC
-from pellucid.training.schedules import learning_rate
+from pellucid.training.recipe.choosing import NUMBER_METRIC
+from pellucid.training.recipe.schedules import learning_rate
 from pellucid.training.state import SPEEDS, Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
+from pellucid.training.watching.health import epoch_health
 
 _SELECTED_BY = {
     "accuracy": ("validation_accuracy", 1.0),

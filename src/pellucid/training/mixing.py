@@ -18,7 +18,7 @@ from pellucid.networks import Network
 from pellucid.training.batches import Examples
 from pellucid.training.determinism import pinned
 from pellucid.training.loop import selection_score
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.state import weights_of
 from pellucid.training.validation import validator
 

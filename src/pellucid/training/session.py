@@ -10,21 +10,21 @@ import torch
 from jaxtyping import Float32, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
-from pellucid.encoding.ragged import Tokens
+from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
 from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import pinned
 from pellucid.training.frequencies import text_frequencies
-from pellucid.training.health import ExaminedStep
 from pellucid.training.loop import Observer, fit
 from pellucid.training.memory import keep_freed_memory
-from pellucid.training.optimisers import build_optimizer
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe.choosing import Recipe
+from pellucid.training.recipe.optimisers import build_optimizer
+from pellucid.training.recipe.timing import within
 from pellucid.training.state import State
 from pellucid.training.steps import make_step
-from pellucid.training.timing import within
 from pellucid.training.validation import validator
+from pellucid.training.watching.health import ExaminedStep
 
 Learner = TypeVar("Learner", Network, HeadAlone)
 """A network, or its head alone."""

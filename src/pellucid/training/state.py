@@ -24,7 +24,7 @@ class Sums:
         correct: examples classified right while training; 0 where numbers are predicted.
         examples: examples used.
         seconds: time spent in steps.
-        health: what `training/health.py` measured in the layers.
+        health: what `training/watching/health.py` measured in the layers.
     """
 
     loss: float = 0.0

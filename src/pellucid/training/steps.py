@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid.networks import HeadAlone, Network
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.descent import Descent
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe.choosing import Recipe
 
 Logits = Float[Tensor, "batch classes"]
 Labels = Int64[Tensor, " batch"]

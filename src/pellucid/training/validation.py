@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
-from pellucid.encoding.ragged import Tokens
+from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import HeadAlone, Network
 from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length

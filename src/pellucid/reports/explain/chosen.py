@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.insight.arithmetic import Arithmetic
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.units import open_unit
+from pellucid.insight.units.arithmetic import Arithmetic
+from pellucid.insight.units.opening import open_unit
 from pellucid.reports.explain.describing import HIDDEN
 from pellucid.reports.explain.packing import Packed
 

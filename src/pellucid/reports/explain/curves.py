@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.insight.trials import Curves, Trial
+from pellucid.insight.explanations.trials import Curves, Trial
 
 WIDTH, HEIGHT = 240, 112
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.fields import axes, field_of
-from pellucid.insight.opened import Opened
-from pellucid.insight.records import LayerRecord
+from pellucid.insight.layers.fields import axes, field_of
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.records import LayerRecord
 from pellucid.reports.explain.packing import COPIES, Packed
 from pellucid.reports.text import visible
 

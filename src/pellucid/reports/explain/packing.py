@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.opened import Opened
+from pellucid.insight.layers.opened import Opened
 
 BUDGET = 5_300_000
 """Most bytes of numbers in a page; as text they take a third more."""

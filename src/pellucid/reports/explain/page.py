@@ -14,10 +14,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from pellucid.insight.drivers import Driver
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.pieces import ImagePieces
-from pellucid.insight.weight_checks import WeightCheck
+from pellucid.insight.explanations.drivers import Driver
+from pellucid.insight.explanations.pieces import ImagePieces
+from pellucid.insight.gradients.weight_checks import WeightCheck
 from pellucid.reports.explain.chosen import chosen_units
 from pellucid.reports.explain.curves import Plot, plots_of
 from pellucid.reports.explain.describing import HIDDEN, described

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.evaluation.paired import LEVEL
+from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite

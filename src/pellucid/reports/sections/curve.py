@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.reports import entries
-from pellucid.reports.charts import curve_plot
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, count, interval, scored
+from pellucid.reports.plots.charts import curve_plot
 from pellucid.settings import NEURAL
 
 

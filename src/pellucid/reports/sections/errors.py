@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.reports import confusion
 from pellucid.reports.facts import Answered, LabelIssue, ReportFacts
 from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.numbers import finite
-from pellucid.reports.residuals import residuals
+from pellucid.reports.plots import confusion
+from pellucid.reports.plots.residuals import residuals
 from pellucid.reports.text import Excerpt, excerpt
 
 WORST_SHOWN, WORST_TEXTS_SHOWN = 12, 6

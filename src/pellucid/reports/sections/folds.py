@@ -8,7 +8,7 @@ from pellucid.reports.entries import Measure
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.paired import Pairing, Pairings, pairings
-from pellucid.reports.plots import Ruler, round_bounds, ruler
+from pellucid.reports.plots.axes import Ruler, round_bounds, ruler
 from pellucid.settings import DUMMIES
 
 

@@ -10,7 +10,7 @@ from pellucid.reports.entries import Measure
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.paired import pairings
-from pellucid.reports.plots import Ruler, round_bounds, ruler
+from pellucid.reports.plots.axes import Ruler, round_bounds, ruler
 from pellucid.reports.sections import folds
 from pellucid.settings import DUMMIES
 

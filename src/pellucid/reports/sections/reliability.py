@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.evaluation import Reliability
-from pellucid.reports.charts import reliability_plot
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score
+from pellucid.reports.plots.charts import reliability_plot
 
 _UNCHANGED = 0.005
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.layers import layer_tables
 from pellucid.reports.numbers import finite
-from pellucid.reports.plots import Axes, Plot, Series, line_plot
+from pellucid.reports.plots.axes import Axes, Plot, Series, line_plot
+from pellucid.reports.plots.layers import layer_tables
 
 _COLUMNS = (
     ("train_loss", "Train loss"),

@@ -1,0 +1,1 @@
+"""Answering: everything that uses a finished model; nothing here trains one."""

@@ -1,0 +1,203 @@
+"""Score a trained model on labelled images or texts."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from pellucid.answering.evaluated import Evaluation
+from pellucid.answering.incoming import first_few, incoming_rows, noun_of
+from pellucid.bundle import Model, load
+from pellucid.data.listing import TEST, Listing
+from pellucid.data.reading.dispatch import read_data
+from pellucid.data.splits.targets import read_number
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError, UsageError
+from pellucid.evaluation import Gathering, score, score_numbers
+from pellucid.settings import Settings
+
+_NAMES_SHOWN = 10
+
+
+def evaluate(
+    run: str | Path,
+    place: str,
+    settings: Settings,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score a model on the test split of the data, or on all rows where there is none.
+
+    Whether inputs are images or texts, and labels classes or numbers, is the model's to decide.
+
+    Args:
+        run: a run or a model folder of images or texts, neural or classical, of classes or numbers.
+        place: DATA, in any of its forms.
+        settings: columns and encoding of tables, whether unreadable inputs are left out, seed of
+            the bootstrap.
+        progress: told the inputs done and the inputs in all.
+
+    Returns:
+        The scores.
+
+    Raises:
+        DataError: the data cannot be read, has a class that the model does not know, or holds no
+            numbers where the model predicts some.
+        ModelFileError: the model is damaged or unsafe.
+    """
+    model = load(run)
+    listing = _listing(model, place, settings)
+    chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
+    rows = chosen or list(range(len(listing)))
+    labels = (_numbers if model.is_numbers else _class_codes)(listing, rows, model)
+    gathering = None if model.detector is None else Gathering(model.detector, model.classes)
+    answers, is_readable, warnings = _answers(model, listing, rows, settings.skip_bad, progress, gathering)
+    scores = (score_numbers if model.is_numbers else score)(labels[is_readable], answers, settings.seed)
+    return Evaluation(
+        run=str(run),
+        noun=noun_of(model),
+        place=listing.place,
+        rows="test split" if chosen else "all rows",
+        skipped=int((~is_readable).sum()),
+        classes=model.classes,
+        scores=scores,
+        drift=None if gathering is None else gathering.drift(noun_of(model)),
+        warnings=(
+            *_about_inputs(listing.warnings),
+            *warnings,
+            *(() if chosen else _learnt_before(Path(run), place, len(listing))),
+        ),
+    )
+
+
+def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
+    """A warning where the data is what the run itself was made from: it knows most of it by now."""
+    try:
+        former = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
+        counted = sum(int(former[split]) for split in ("train", "validation", "test"))
+        is_same = os.path.realpath(former["place"]) == os.path.realpath(place)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()  # a model folder, or a run that was left before its end
+    if not is_same or rows < counted:
+        return ()
+    return (
+        f"warning: {run} was trained on {place} itself, so these scores flatter it; give data that it has "
+        "not seen, or see its report for the test",
+    )
+
+
+def _listing(model: Model, place: str, settings: Settings) -> Listing:
+    """The data, read as what the model takes.
+
+    Raises:
+        DataError: it holds something else, or cannot be read.
+    """
+    task = "text" if model.takes == "texts" else "image"
+    try:
+        return read_data(place, dataclasses.replace(settings, task=task, target="class"))
+    except UsageError as error:
+        if not str(error).startswith("--task"):
+            raise
+        raise DataError(
+            f"{place}: holds no {noun_of(model)}s, which are what the model takes; give labelled "
+            f"{noun_of(model)}s"
+        ) from error
+
+
+def _about_inputs(warnings: Sequence[str]) -> list[str]:
+    """What reading said, but for what it decided about labels, which is the model's to decide."""
+    return [warning for warning in warnings if "--target" not in warning]
+
+
+def _numbers(listing: Listing, rows: Sequence[int], model: Model) -> Float64[np.ndarray, " rows"]:
+    """The labels as numbers.
+
+    Raises:
+        DataError: some are none; with their rows.
+    """
+    del model
+    read = [read_number(listing.labels[index]) for index in rows]
+    wrong = [index for index, value in zip(rows, read, strict=True) if value is None]
+    if wrong:
+        named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
+        raise DataError(
+            f"{listing.place}: the model predicts numbers, but not every label is one: "
+            f"{some(named, _NAMES_SHOWN)}; mend or remove {'it' if len(wrong) == 1 else 'them'}"
+        )
+    return np.array(read, np.float64)
+
+
+def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[np.ndarray, " rows"]:
+    """Position of each label among the model's classes.
+
+    Raises:
+        DataError: the model does not know some of them.
+    """
+    labels = [listing.labels[index] for index in rows]
+    codes = {name: code for code, name in enumerate(model.classes)}
+    unknown = sorted(set(labels) - codes.keys())
+    if unknown and _are_numbers_with_fractions(unknown):
+        raise DataError(
+            f"{listing.place}: the labels are numbers with fractions, such as {unknown[0]}, but the model "
+            f"predicts classes: {_names(model.classes)}; give labels that are classes, or a model that was "
+            "trained on numbers"
+        )
+    if unknown:
+        raise DataError(
+            f"{listing.place}: the model does not know {'class' if len(unknown) == 1 else 'classes'} "
+            f"{_names(unknown)}; it knows {_names(model.classes)}; rename or remove them"
+        )
+    return np.array([codes[label] for label in labels], np.int64)
+
+
+def _are_numbers_with_fractions(labels: Sequence[str]) -> bool:
+    """Whether all labels are numbers, some of them with fractions."""
+    read = [read_number(label) for label in labels]
+    return None not in read and any(value is not None and not value.is_integer() for value in read)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(repr(name) for name in names[:_NAMES_SHOWN]) + more
+
+
+def _answers(
+    model: Model,
+    listing: Listing,
+    rows: Sequence[int],
+    skip_bad: bool,
+    progress: Callable[[int, int], None] | None,
+    gathering: Gathering | None,
+) -> tuple[Float64[np.ndarray, "readable ..."], Bool[np.ndarray, " rows"], tuple[str, ...]]:
+    """Probabilities or numbers of the usable inputs, which of the rows those are, and warnings.
+
+    Raises:
+        DataError: inputs cannot be read and are not to be skipped, or none can be read.
+    """
+    found: list[np.ndarray] = []
+    errors: list[str] = []
+    warnings: list[str] = []
+    for block in incoming_rows(model, listing, rows).blocks:
+        said, novelty = model.answer(block.inputs)
+        found.append(said)
+        if gathering is not None and novelty is not None:
+            gathering.add(novelty, said)
+        errors += block.errors
+        warnings += block.warnings
+        if progress is not None:
+            progress(len(errors), len(rows))
+    noun = noun_of(model)
+    bad = [f"{listing.sources[index]}: {error}" for index, error in zip(rows, errors, strict=True) if error]
+    if bad and not skip_bad:
+        listed = "\n  ".join(bad)
+        raise DataError(
+            f"{listing.place}: {len(bad):,} {noun}s cannot be read; mend them or leave them out with "
+            f"--skip-bad\n  {listed}"
+        )
+    if len(bad) == len(rows):
+        raise DataError(f"{listing.place}: no {noun} can be read; the first is {bad[0]}")
+    return np.concatenate(found), np.array([not error for error in errors]), first_few(warnings, noun)

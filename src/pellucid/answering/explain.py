@@ -1,0 +1,172 @@
+"""Open a trained model on one image or text, and write the page that shows it."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.answering.incoming import Incoming, incoming, noun_of
+from pellucid.answering.training_examples import known_label, most_alike
+from pellucid.bundle import Inputs, Model, load
+from pellucid.data.reading.idx import is_idx_folder
+from pellucid.data.reading.samples import PREFIX
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError, UsageError
+from pellucid.files import write_file
+from pellucid.insight.explaining import explain_model
+from pellucid.insight.explanation import Explanation
+from pellucid.reports.explain import render_explanation
+from pellucid.settings import NEURAL, Settings
+
+_ENDINGS = (".html", ".htm")
+_NAMES_SHOWN = 10
+
+
+class Explained(NamedTuple):
+    """What came of explaining.
+
+    Attributes:
+        explanation: everything that was found out.
+        out: the page.
+        warnings: sentences for the user.
+    """
+
+    explanation: Explanation
+    out: Path
+    warnings: tuple[str, ...]
+
+
+def explain(
+    run: str | Path, place: str, out: Path, settings: Settings, *, class_name: str | None = None
+) -> Explained:
+    """Open a model on one input and write the page.
+
+    Args:
+        run: a run, whose network is opened (its recommended model where it trained none), or a model folder.
+        place: an image or text file, or a row of a table as `FILE:ROW`.
+        out: the page, replaced through the save protocol.
+        settings: column and encoding of tables.
+        class_name: class that loss and explanations are about; by default explanations are about the most
+            probable one, and the loss is against the true one where the input is part of the run's data.
+
+    Returns:
+        The explanation and where the page stands.
+
+    Raises:
+        UsageError: `out` is no HTML file, or the class is none of the model's.
+        DataError: the input cannot be read, or is more than one.
+        ModelFileError: the model is damaged or unsafe.
+        StorageError: the page cannot be written; a former one is then intact.
+    """
+    if out.suffix.lower() not in _ENDINGS:
+        raise UsageError(f"--out: {out} does not end in .html; choose a name that does")
+    folder = model_to_open(Path(run))
+    model = load(folder)
+    target = _target(model, class_name)
+    name, inputs, warnings = _one_input(model, place, settings)
+    label = known_label(folder, name)
+    truth = model.classes.index(label) if label in model.classes else None
+    found = explain_model(model, inputs, target, truth)
+    like, compared, said = most_alike(folder, model, inputs)
+    notes = [*found.notes, *said]
+    if label is not None:
+        notes.append(f"In the data of this run its label is {quoted(label)}.")
+    found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
+    write_file(out, render_explanation(found, name).encode("utf-8"))
+    return Explained(found, out, warnings)
+
+
+def model_to_open(run: Path) -> Path:
+    """Find the model that a run or model folder stands for when it is to be opened.
+
+    Args:
+        run: a run or a model folder.
+
+    Returns:
+        The folder of the run's network, where it trained one; else what was given.
+    """
+    try:
+        name = json.loads((run / "config.json").read_text(encoding="utf-8"))["plan"]["model"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return run
+    network = run / "models" / str(name)
+    return network if name in NEURAL and network.is_dir() else run
+
+
+def _target(model: Model, class_name: str | None) -> int | None:
+    """Position of the class that is asked for.
+
+    Raises:
+        UsageError: the model has no such class.
+    """
+    if class_name is None:
+        return None
+    if class_name not in model.classes:
+        known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
+        there = f"choose one of {known}" if model.classes else "the model predicts numbers; leave it out"
+        raise UsageError(f"--class: {quoted(class_name)} is no class of the model; {there}")
+    return model.classes.index(class_name)
+
+
+def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:
+    """Read the one input.
+
+    Raises:
+        DataError: it cannot be read, or is more than one.
+    """
+    asked, row = _listed(model, place, settings)
+    noun = noun_of(model)
+    if row is None and len(asked.names) != 1:
+        example = asked.names[0] if asked.names else place
+        raise DataError(
+            f"{place}: holds {len(asked.names):,} {noun}s, and one is opened at a time; name it: {example}"
+        )
+    wanted = 0 if row is None else row
+    passed = 0
+    for block in asked.blocks:
+        if wanted < passed + len(block.errors):
+            error = block.errors[wanted - passed]
+            if error:
+                raise DataError(f"{asked.names[wanted]}: {error}; choose another {noun}")
+            usable = sum(not each for each in block.errors[: wanted - passed])
+            return asked.names[wanted], block.inputs[usable : usable + 1], (*asked.warnings, *block.warnings)
+        passed += len(block.errors)
+    raise DataError(f"{place}: holds no {noun}; give a file of one")
+
+
+def _listed(model: Model, place: str, settings: Settings) -> tuple[Incoming, int | None]:
+    """What a place holds, and which row of it was asked for.
+
+    Raises:
+        DataError: there is no such place, or no such row in it.
+    """
+    table = _table_of(place)
+    if table is None:
+        return incoming(model, [place], settings), None
+    asked = incoming(model, [table], settings)
+    rows = _positions(asked.names, place)
+    if not rows:
+        raise DataError(
+            f"{place}: {table} has no such row; the first is {asked.names[0] if asked.names else 'missing'}"
+        )
+    return asked, rows[0]
+
+
+def _positions(names: Sequence[str], place: str) -> list[int]:
+    return [at for at, name in enumerate(names) if name == place]
+
+
+def _table_of(place: str) -> str | None:
+    """What `FILE:ROW`, `FILE:ARRAY:ROW` or a row of a sample stands in; `None` for anything else."""
+    if Path(place).exists():
+        return None
+    before = place
+    while ":" in before:
+        before = before.rpartition(":")[0]
+        if before.startswith(PREFIX):
+            return before.split("/")[0]
+        path = Path(before)
+        if path.is_file():
+            return str(path.parent) if is_idx_folder(path.parent) else before
+    return None

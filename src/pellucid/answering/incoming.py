@@ -1,0 +1,123 @@
+"""What comes to a trained model: listed, and made ready block by block, whatever the model takes.
+
+Nothing here stops at one bad input: what cannot be used carries its reason along.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pellucid.bundle import Inputs, Model
+from pellucid.data.listing import Listing
+from pellucid.settings import Settings
+
+_TEXTS_IN_BLOCK = 4096
+_WARNINGS_SHOWN = 10
+
+
+class Block(NamedTuple):
+    """Some inputs, in order.
+
+    Attributes:
+        inputs: those that can be used, as the model takes them.
+        errors: a reason for every one; empty where it can be used.
+        warnings: sentences about inputs of which something was left out.
+    """
+
+    inputs: Inputs
+    errors: Sequence[str]
+    warnings: Sequence[str] = ()
+
+
+class Incoming(NamedTuple):
+    """Everything that a model is asked about.
+
+    Attributes:
+        names: of every input, in order.
+        blocks: the same inputs, to be gone through once.
+        warnings: sentences for the user that refuse nothing.
+    """
+
+    names: Sequence[str]
+    blocks: Iterator[Block]
+    warnings: tuple[str, ...] = ()
+
+
+def noun_of(model: Model) -> str:
+    """What one input of a model is called.
+
+    Args:
+        model: of images or texts.
+
+    Returns:
+        `image` or `text`.
+    """
+    return "text" if model.takes == "texts" else "image"
+
+
+def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
+    """List what INPUT names; images are decoded as their blocks are asked for.
+
+    Args:
+        model: decides between images and texts.
+        places: files, folders or tables.
+        settings: column and encoding of tables.
+
+    Returns:
+        The inputs.
+
+    Raises:
+        DataError: a place does not exist or holds nothing the model takes.
+    """
+    # Each kind of input loads libraries of its own, which would cost the other a second at the start.
+    if model.takes == "texts":
+        from pellucid.data.reading.text_inputs import list_texts
+
+        found = list_texts(places, settings)
+        rows = range(len(found.errors))
+        return Incoming(found.names, _text_blocks(found.texts, rows, found.errors), found.warnings)
+    from pellucid.answering.incoming_images import listed_images
+
+    return listed_images(model, places, settings)
+
+
+def incoming_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
+    """Take rows of labelled data.
+
+    Args:
+        model: decides between images and texts; the listing holds the same.
+        listing: what was read.
+        rows: positions in it.
+
+    Returns:
+        The inputs.
+    """
+    names = [listing.sources[row] for row in rows]
+    if listing.texts is not None:
+        reasons = {problem.index: problem.reason for problem in listing.problems}
+        errors = [reasons.get(row, "") for row in rows]
+        return Incoming(names, _text_blocks(listing.texts, rows, errors))
+    from pellucid.answering.incoming_images import images_of_rows
+
+    return images_of_rows(model, listing, rows)
+
+
+def _text_blocks(texts: Sequence[str], rows: Sequence[int], errors: Sequence[str]) -> Iterator[Block]:
+    """Cut some of the texts into blocks that fit into memory, however many there are."""
+    for start in range(0, len(rows), _TEXTS_IN_BLOCK):
+        reasons = errors[start : start + _TEXTS_IN_BLOCK]
+        some = rows[start : start + _TEXTS_IN_BLOCK]
+        yield Block([texts[row] for row, reason in zip(some, reasons, strict=True) if not reason], reasons)
+
+
+def first_few(warnings: Sequence[str], noun: str) -> tuple[str, ...]:
+    """At most ten of many warnings, and how many more there are.
+
+    Args:
+        warnings: sentences, one for each input.
+        noun: what one input is.
+
+    Returns:
+        Sentences to show.
+    """
+    more = len(warnings) - _WARNINGS_SHOWN
+    return (*warnings[:_WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))

@@ -1,0 +1,55 @@
+"""Images that come to a trained model, decoded block by block."""
+
+from collections.abc import Iterator, Sequence
+
+from pellucid.answering.incoming import Block, Incoming
+from pellucid.bundle import Model
+from pellucid.data.listing import Listing
+from pellucid.data.reading.inputs import Input, blocks_of, decoders, fit_inputs, list_inputs
+from pellucid.settings import Settings
+
+
+def listed_images(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
+    """List the images that INPUT names.
+
+    Args:
+        model: of images.
+        places: files, folders or tables.
+        settings: column and encoding of tables.
+
+    Returns:
+        The images, none decoded yet.
+
+    Raises:
+        DataError: a place does not exist or holds no image.
+    """
+    listed = list_inputs(places, settings)
+    names = [image.name for image in listed.images]
+    return Incoming(names, _blocks(model, listed.images), listed.warnings)
+
+
+def images_of_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
+    """Take rows of labelled images.
+
+    Args:
+        model: of images.
+        listing: what was read.
+        rows: positions in it.
+
+    Returns:
+        The images, none decoded yet.
+    """
+    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
+    sources = listing.paths if pixels is None else pixels
+    assert sources is not None
+    inputs = [Input(listing.sources[row], sources[row]) for row in rows]
+    return Incoming([each.name for each in inputs], _blocks(model, inputs))
+
+
+def _blocks(model: Model, inputs: Sequence[Input]) -> Iterator[Block]:
+    """Decode and fit images as the model was trained."""
+    assert model.preprocessing is not None  # load gives models of images or of texts
+    with decoders() as executor:
+        for block in blocks_of(inputs, model.preprocessing):
+            fitted = fit_inputs(block, model.preprocessing, executor)
+            yield Block(fitted.pixels, fitted.errors, fitted.warnings)

@@ -1,0 +1,145 @@
+"""The training examples of a run, found again through its ledger, to be set beside a new input."""
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.answering.incoming import incoming_rows
+from pellucid.bundle import Inputs, Model
+from pellucid.data.checks.ledger import USED
+from pellucid.data.listing import TRAIN, Listing
+from pellucid.data.reading.dispatch import read_data
+from pellucid.errors import PellucidError
+from pellucid.insight.explanation import Like
+from pellucid.insight.explanations.nearest import MOST_COMPARED, nearest
+from pellucid.insight.layers.opening import one_thread
+from pellucid.settings import Settings
+
+_SHOWN = 8
+_NOT_THERE = "The training examples most like it are not shown: {reason}."
+
+
+def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], int, tuple[str, ...]]:
+    """Find the training examples nearest to an input in the last hidden layer.
+
+    Args:
+        folder: of a run or of a model of it.
+        model: the same, loaded.
+        inputs: one input, as the model takes it.
+
+    Returns:
+        At most eight, nearest first; how many were compared; and sentences about what could not be done.
+    """
+    run = _run_of(folder)
+    if run is None or not _has_hidden(model):
+        return [], 0, ()
+    try:
+        listing, rows = _training_rows(run)
+        with one_thread():
+            return _compared(model, inputs, listing, rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = (
+            str(error) if isinstance(error, (PellucidError, _Changed)) else "the run's files cannot be read"
+        )
+        return [], 0, (_NOT_THERE.format(reason=reason.rstrip(".")),)
+
+
+def known_label(folder: Path, name: str) -> str | None:
+    """The label of an input that is part of a run's own data.
+
+    Args:
+        folder: of a run or of a model of it.
+        name: of the input; a path may be written in another way than when the run was made.
+
+    Returns:
+        The label, or `None` where the run does not know the input.
+    """
+    run = _run_of(folder)
+    if run is None:
+        return None
+    try:
+        wanted = os.path.abspath(name)
+        known = (str(row["label"]) for row in _ledger(run) if os.path.abspath(row["source"]) == wanted)
+        return next(known, None)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class _Changed(ValueError):
+    """The training data is no longer what the run was made from."""
+
+
+def _has_hidden(model: Model) -> bool:
+    return getattr(model, "network", None) is not None
+
+
+def _run_of(folder: Path) -> Path | None:
+    """The run that a folder is, or lies in."""
+    for candidate in (folder, folder.parent, folder.parent.parent):
+        if (candidate / "config.json").is_file() and (candidate / "metrics.json").is_file():
+            return candidate
+    return None
+
+
+def _ledger(run: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a run's ledger."""
+    plain = run / "data.jsonl"
+    opened = (
+        plain.open("rt", encoding="utf-8")
+        if plain.is_file()
+        else gzip.open(f"{plain}.gz", "rt", encoding="utf-8")
+    )
+    with opened as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _training_rows(run: Path) -> tuple[Listing, list[int]]:
+    """The data of a run, read again, and a sample of its training rows.
+
+    Raises _Changed: the data is another than the run's.
+    """
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    known = {row["id"]: row for row in _ledger(run) if row["split"] == TRAIN and row["fate"] == USED}
+    chosen = np.sort(np.random.default_rng(0).permutation(np.array(sorted(known), np.int64))[:MOST_COMPARED])
+    place = str(config["data"]["place"])
+    listing = read_data(place, Settings(**config["settings"]))
+    rows: list[int] = chosen.tolist()
+    for row in rows:
+        if row >= len(listing) or listing.sources[row] != known[row]["source"]:
+            raise _Changed(f"{place} is no longer the data that the run was made from")
+    return listing, rows
+
+
+def _compared(
+    model: Model, inputs: Inputs, listing: Listing, rows: list[int]
+) -> tuple[list[Like], int, tuple[str, ...]]:
+    """The nearest of some rows."""
+    hidden, kept, shown = [], [], []
+    at = 0
+    for block in incoming_rows(model, listing, rows).blocks:
+        usable = [
+            row
+            for row, error in zip(rows[at : at + len(block.errors)], block.errors, strict=True)
+            if not error
+        ]
+        at += len(block.errors)
+        if usable:
+            hidden.append(model.transform(block.inputs))
+            kept += usable
+            shown += list(block.inputs)
+    if not kept:
+        return [], 0, (_NOT_THERE.format(reason="none of them can be read any more"),)
+    found = nearest(model.transform(inputs), np.concatenate(hidden), _SHOWN)
+    like = [
+        Like(
+            listing.sources[kept[each.row]], str(listing.labels[kept[each.row]]), each.share, shown[each.row]
+        )
+        for each in found
+    ]
+    return like, len(kept), ()

@@ -1,0 +1,1 @@
+"""The format of model folders: fields read strictly, weights checked before anything is allocated."""

@@ -1,0 +1,229 @@
+"""`model.json`: what a model folder says about itself, written and read strictly."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.bundle.format import fields
+from pellucid.bundle.format.encodings import EncodingPlan
+from pellucid.bundle.format.fields import NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.format.strict_json import parse_strictly
+from pellucid.bundle.kinds import KINDS, Kind, Takes
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.errors import ModelFileError
+from pellucid.networks import NetworkConfig, Origin
+
+FORMAT = 1
+SIZE_LIMIT = 8 << 20
+_KEYS = (
+    "format",
+    "kind",
+    "architecture",
+    "predictor",
+    "features",
+    "preprocessing",
+    "length",
+    "classes",
+    "temperature",
+    "mirror",
+    "novelty",
+    "origin",
+    "sha256",
+    "own_sha256",
+)
+_OPTIONAL = ("novelty", "origin")
+"""Models that have no detector, or no weights of others, do not speak of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """Everything in `model.json` but its own checksum.
+
+    Attributes:
+        takes: images, texts or values (feature vectors).
+        architecture: the network to build; `None` in a classical model that stands on none.
+        predictor: the classical model to build; `None` in a network.
+        features: what a classical model sees; `None` in a network.
+        preprocessing: how an image becomes pixels or a text numbers; `None` in a model of feature
+            vectors, and in one of texts that looks at none.
+        length: numbers in a feature vector, 0 where any will do; `None` in other models.
+        classes: class names in the order of the outputs; none where a number is predicted.
+        temperature: what the probabilities are calibrated with.
+        mirror: whether answers are averaged with the mirrored image's.
+        sha256: name of every other file to its SHA-256.
+        novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
+            without one.
+        origin: where weights in it come from that others trained; `None` where there are none.
+    """
+
+    takes: Takes
+    architecture: NetworkConfig | None
+    predictor: PredictorPlan | None
+    features: str | None
+    preprocessing: Preprocessing | EncodingPlan | None
+    length: int | None
+    classes: tuple[str, ...]
+    temperature: float
+    mirror: bool
+    sha256: Mapping[str, str]
+    novelty: Any = None
+    origin: Origin | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What the model takes, gives and is made of."""
+        return Kind(
+            takes=self.takes,
+            gives_numbers=not self.classes,
+            is_classical=self.predictor is not None,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The file's content; its last line is the SHA-256 of the rest.
+
+        Returns:
+            JSON in UTF-8.
+        """
+        return _sealed(
+            {
+                "format": FORMAT,
+                "kind": self.kind.name,
+                "architecture": None if self.architecture is None else self.architecture.to_json(),
+                "predictor": None if self.predictor is None else self.predictor._asdict(),
+                "features": self.features,
+                "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
+                "length": self.length,
+                "classes": list(self.classes),
+                "temperature": self.temperature,
+                "mirror": self.mirror,
+                **({} if self.novelty is None else {"novelty": self.novelty}),
+                **({} if self.origin is None else {"origin": self.origin.to_json()}),
+                "sha256": dict(self.sha256),
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, content: bytes, place: str) -> "Description":
+        """Read and check the file; nothing in it is imported, opened or built.
+
+        Args:
+            content: the file, at most `SIZE_LIMIT` bytes.
+            place: its path, for messages.
+
+        Returns:
+            The description.
+
+        Raises:
+            ModelFileError: it is damaged, of an unknown format, or says something impossible.
+        """
+        document = parse_strictly(content, place)
+        _check_keys(document, place)
+        try:
+            description = cls._from_document(document)
+            description._check_agreement()
+        except (ValueError, TypeError, KeyError) as error:
+            raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
+        if _sealed({key: document[key] for key in _KEYS[:-1] if key in document}) != content:
+            raise ModelFileError(
+                f"{place}: its checksum does not match: it was changed after it was saved; "
+                "use an undamaged copy"
+            )
+        return description
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> "Description":
+        """Read field by field; a `ValueError` says which one is impossible."""
+        kind = KINDS[document["kind"]]
+        predictor = fields.read_predictor(document["predictor"], kind)
+        features = fields.read_features(document["features"], kind)
+        classes = fields.read_classes(document["classes"], kind)
+        preprocessing = fields.read_preprocessing(document["preprocessing"], kind, features)
+        novelty = fields.read_novelty(document["novelty"]) if "novelty" in document else None
+        files = [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
+        files += [] if novelty is None else [NOVELTY_NAME]
+        return cls(
+            takes=kind.takes,
+            architecture=fields.read_architecture(document["architecture"], kind, features),
+            predictor=predictor,
+            features=features,
+            preprocessing=preprocessing,
+            length=fields.read_length(document["length"], kind),
+            classes=classes,
+            temperature=fields.read_temperature(document["temperature"], classes),
+            mirror=fields.read_mirror(document["mirror"], kind),
+            sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *files]),
+            novelty=novelty,
+            origin=Origin.from_json(document["origin"]) if "origin" in document else None,
+        )
+
+    def _check_agreement(self) -> None:
+        """A network, preprocessing and classes must speak of the same inputs and outputs.
+
+        Raises:
+            ValueError: with what contradicts what.
+        """
+        if self.architecture is None:
+            return
+        self._check_inputs(self.architecture)
+        needed = len(self.classes) or 1
+        if self.architecture.outputs != needed:
+            raise ValueError(
+                f"the network has {self.architecture.outputs} outputs where {needed} "
+                f"{'is' if needed == 1 else 'are'} needed"
+            )
+
+    def _check_inputs(self, architecture: NetworkConfig) -> None:
+        """The network must take what the model takes; of texts, their file says the rest.
+
+        Raises:
+            ValueError: with what contradicts what.
+        """
+        takes, prepared = tuple(architecture.input_shape), self.preprocessing
+        reads_texts = architecture.vocabulary > 0
+        if reads_texts != (self.takes == "texts"):
+            raise ValueError(
+                f"the network takes {'texts' if reads_texts else 'no texts'}, the model {self.takes}"
+            )
+        if self.takes == "values" and takes != (self.length,):
+            raise ValueError(f"the network takes {takes}, but feature vectors have the length {self.length}")
+        if isinstance(prepared, Preprocessing):
+            made = (prepared.channels, prepared.height, prepared.width)
+            if takes != made:
+                raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
+
+
+def _sealed(document: dict[str, Any]) -> bytes:
+    """The document as JSON with its own SHA-256 as the last key."""
+    own = hashlib.sha256(_text(document)).hexdigest()
+    return _text({**document, "own_sha256": own})
+
+
+def _text(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _check_keys(document: Any, place: str) -> None:
+    """Refuse another format or kind, and missing or unknown keys."""
+    if not isinstance(document, dict) or type(document.get("format")) is not int:
+        raise ModelFileError(
+            f"{place}: not the description of a Pellucid model; choose a model or run folder"
+        )
+    if document["format"] != FORMAT:
+        raise ModelFileError(
+            f"{place}: format {document['format']}, this version reads format {FORMAT}; "
+            "use the version of Pellucid that wrote it"
+        )
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ModelFileError(
+            f"{place}: kind {repr(kind)[:40]} is not known; known are {', '.join(KINDS)}; "
+            "use the version of Pellucid that wrote it"
+        )
+    for key in _KEYS:
+        if key not in document and key not in _OPTIONAL:
+            raise ModelFileError(f"{place}: {key!r} is missing; use an undamaged copy")
+    for key in document:
+        if key not in _KEYS:
+            raise ModelFileError(f"{place}: the key {key!r} is not known; use an undamaged copy")

@@ -1,0 +1,131 @@
+"""How texts become numbers, as a model folder says it: settings in `model.json`, words beside it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.bundle.kinds import Kind
+from pellucid.classical import HIDDEN, TF_IDF
+from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
+from pellucid.encoding.ngrams.tfidf import Tfidf
+from pellucid.encoding.strict import MOST_BYTES
+from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS
+
+WORDS_LIMIT = MOST_BYTES
+"""Most bytes of a file with a vocabulary."""
+
+_TOKENIZER, _VOCABULARY = "tokenizer.json", "vocabulary.json"
+
+_TITLES = {
+    WORDS: "words",
+    SUB_WORDS: "words and parts of words",
+    CHARACTERS: "characters",
+    BYTE: "bytes",
+}
+
+
+class EncodingPlan(NamedTuple):
+    """What turns texts into numbers, without the words it knows.
+
+    Attributes:
+        kind: key in `ENCODERS`, or `tf-idf`.
+        settings: what its `to_json` gave; checked by the encoder itself.
+    """
+
+    kind: str
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, encoding: Encoder | Tfidf) -> "EncodingPlan":
+        """The plan of what a model holds."""
+        return cls(TF_IDF if isinstance(encoding, Tfidf) else encoding.kind, encoding.to_json())
+
+    @property
+    def file(self) -> str:
+        """Name of the file that holds the words."""
+        return _VOCABULARY if self.kind == TF_IDF else _TOKENIZER
+
+    @property
+    def noun(self) -> str:
+        """What the pieces of a text are called."""
+        return "n-grams" if self.kind == NgramEncoder.kind else "tokens"
+
+    @property
+    def title(self) -> str:
+        """What a text is split into, in words."""
+        stated = self.settings
+        if self.kind == WordPieceEncoder.kind:
+            return "words and parts of words, known before training"
+        if self.kind not in (NgramEncoder.kind, TF_IDF):
+            return _TITLES[stated["tokens"]]
+        neighbours = f", up to {stated['words']} neighbouring words" if stated["words"] > 1 else ""
+        parts = f", {stated['shortest']} to {stated['longest']} characters" if stated["longest"] else ""
+        return f"words{neighbours}{parts}"
+
+    @property
+    def holds_words(self) -> bool:
+        """Whether words of the training texts can be read in the file."""
+        kinds = (NgramEncoder.kind, WordPieceEncoder.kind)
+        return self.kind not in kinds and self.settings.get("tokens") != BYTE
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn the plan into plain JSON values.
+
+        Returns:
+            The kind, and every setting beside it.
+        """
+        return {"kind": self.kind, **self.settings}
+
+    def encoder(self, content: bytes) -> Encoder:
+        """Build the encoder of a text network.
+
+        Args:
+            content: of its file; nothing is trusted.
+
+        Returns:
+            The checked encoder.
+
+        Raises:
+            ValueError: settings or content say something impossible.
+        """
+        return ENCODERS[self.kind].from_parts(dict(self.settings), content)
+
+    def tfidf(self, content: bytes, arrays: Mapping[str, np.ndarray]) -> Tfidf:
+        """Build the TF-IDF of a classical model.
+
+        Args:
+            content: of its file; nothing is trusted.
+            arrays: of the weights, in the forms that `Tfidf.expected` names.
+
+        Returns:
+            The checked TF-IDF.
+
+        Raises:
+            ValueError: settings, content or arrays say something impossible.
+        """
+        return Tfidf.from_parts(dict(self.settings), content, arrays)
+
+
+def read_encoding(value: object, kind: Kind, features: str | None) -> EncodingPlan | None:
+    """Read `preprocessing` in a model of texts.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+        features: what a classical model sees.
+
+    Returns:
+        The plan, its settings still to be checked; `None` where the model looks at no text.
+
+    Raises:
+        ValueError: it is no object with a kind, or of a kind that does not fit the model.
+    """
+    if value is None and features == TF_IDF:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        raise ValueError(f"preprocessing must be an object with a kind in a model of the kind {kind.name}")
+    fitting = [*ENCODERS] if features in (None, HIDDEN) else [TF_IDF]
+    if value["kind"] not in fitting:
+        raise ValueError(f"preprocessing: kind {value['kind'][:40]!r} is not one of {', '.join(fitting)}")
+    return EncodingPlan(value["kind"], {name: each for name, each in value.items() if name != "kind"})

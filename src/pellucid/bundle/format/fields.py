@@ -1,0 +1,264 @@
+"""The single fields of `model.json`, each read as if an attacker had written it.
+
+Every function takes the field's parsed value and raises `ValueError` where it is impossible.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pellucid.bundle.checks import checked_temperature
+from pellucid.bundle.format.encodings import EncodingPlan, read_encoding
+from pellucid.bundle.kinds import Kind
+from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.networks import NetworkConfig
+from pellucid.networks.config import MOST_FEATURES
+
+FILE_NAME = "model.json"
+WEIGHTS_NAME = "weights.safetensors"
+NOVELTY_NAME = "novelty.safetensors"
+CARD_NAME = "README.md"
+
+_FEATURES = {"images": tuple(FEATURES), "texts": (TF_IDF,), "values": (VALUES,)}
+
+
+class PredictorPlan(NamedTuple):
+    """What a classical model is, without its arrays.
+
+    Attributes:
+        kind: key in `PREDICTORS`.
+        settings: what its `to_json` gave; checked by the predictor itself.
+    """
+
+    kind: str
+    settings: Any
+
+
+def read_predictor(value: object, kind: Kind) -> PredictorPlan | None:
+    """Read `predictor`: kind and settings of a classical model, null in a network.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+
+    Returns:
+        The plan; its settings are still to be checked.
+
+    Raises:
+        ValueError: it does not fit the kind, or the kind of predictor is not known.
+    """
+    if not kind.is_classical:
+        _require_null("predictor", value, kind)
+        return None
+    match value:
+        case {"kind": str(name), "settings": settings, **more} if not more:
+            pass
+        case _:
+            raise ValueError(f"predictor must hold kind and settings in a model of the kind {kind.name}")
+    if name not in PREDICTORS:
+        raise ValueError(f"predictor: {name[:40]!r} is not one of {', '.join(PREDICTORS)}")
+    return PredictorPlan(name, settings)
+
+
+def read_features(value: object, kind: Kind) -> str | None:
+    """Read `features`: what a classical model sees, null in a network.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+
+    Returns:
+        One of `pixels`, `hog`, `values`, `tf-idf` and `network`.
+
+    Raises:
+        ValueError: it does not fit the kind.
+    """
+    if not kind.is_classical:
+        _require_null("features", value, kind)
+        return None
+    fitting = [*_FEATURES[kind.takes], HIDDEN]
+    if value not in fitting:
+        raise ValueError(f"features: {str(value)[:40]!r} is not one of {', '.join(fitting)}")
+    return str(value)
+
+
+def read_architecture(value: object, kind: Kind, features: str | None) -> NetworkConfig | None:
+    """Read `architecture`: the layers of a network, null in a classical model that has none.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+        features: what a classical model sees.
+
+    Returns:
+        The checked config.
+
+    Raises:
+        ValueError: it does not fit the kind, or a field is wrong.
+    """
+    if kind.is_classical and features != HIDDEN:
+        _require_null("architecture", value, kind)
+        return None
+    return NetworkConfig.from_json(value)
+
+
+def read_preprocessing(
+    value: object, kind: Kind, features: str | None
+) -> Preprocessing | EncodingPlan | None:
+    """Read `preprocessing`: how images or texts are prepared, null for feature vectors.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+        features: what a classical model sees.
+
+    Returns:
+        The checked object; of texts the plan, whose settings are still to be checked.
+
+    Raises:
+        ValueError: it does not fit the kind, or a field is wrong.
+    """
+    if kind.takes == "texts":
+        return read_encoding(value, kind, features)
+    if kind.takes == "values":
+        _require_null("preprocessing", value, kind)
+        return None
+    if not isinstance(value, dict):
+        raise ValueError(f"preprocessing must be an object in a model of the kind {kind.name}")
+    return Preprocessing.from_json(value)
+
+
+def read_length(value: object, kind: Kind) -> int | None:
+    """Read `length`: numbers in a feature vector, null for images and texts.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+
+    Returns:
+        The length; 0 where any will do.
+
+    Raises:
+        ValueError: it does not fit the kind, or is out of bounds.
+    """
+    if kind.takes != "values":
+        _require_null("length", value, kind)
+        return None
+    if type(value) is not int or not 0 <= value <= MOST_FEATURES:
+        raise ValueError(f"length: {str(value)[:40]} is no whole number from 0 to {MOST_FEATURES}")
+    return value
+
+
+def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
+    """Read `classes`: two or more different names, none where numbers are predicted.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+
+    Returns:
+        The names.
+
+    Raises:
+        ValueError: it does not fit the kind, or is no list of different names.
+    """
+    if kind.gives_numbers:
+        if value != []:
+            raise ValueError(f"'classes' must be empty in a model of the kind {kind.name}")
+        return ()
+    if (
+        not isinstance(value, list)
+        or not all(isinstance(name, str) and name for name in value)
+        or len(set(value)) != len(value)
+        or len(value) < 2
+    ):
+        raise ValueError("'classes' is not a list of two or more different names")
+    return tuple(value)
+
+
+def read_temperature(value: object, classes: tuple[str, ...]) -> float:
+    """Read `temperature`.
+
+    Args:
+        value: the parsed field.
+        classes: of the model.
+
+    Returns:
+        The temperature.
+
+    Raises:
+        ValueError: it is no number, out of bounds, or not 1 where numbers are predicted.
+    """
+    if type(value) not in (int, float):
+        raise ValueError(f"temperature: {type(value).__name__} found, a number expected")
+    return checked_temperature(value, classes)  # type: ignore[arg-type]  # a number, see above
+
+
+def read_mirror(value: object, kind: Kind) -> bool:
+    """Read `mirror`.
+
+    Args:
+        value: the parsed field.
+        kind: of the model.
+
+    Returns:
+        Whether answers are averaged with the mirrored image's.
+
+    Raises:
+        ValueError: it is neither true nor false, or true where nothing is mirrored.
+    """
+    if not isinstance(value, bool):
+        raise ValueError("'mirror' is neither true nor false")
+    if value and (kind.is_classical or kind.takes != "images"):
+        raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
+    return value
+
+
+def read_novelty(value: object) -> Mapping[str, Any]:
+    """Read `novelty`: the settings of a detector.
+
+    Args:
+        value: the parsed field.
+
+    Returns:
+        The settings, still to be checked by the detector.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("'novelty' is not an object")
+    return value
+
+
+def read_hashes(value: object, needed: Sequence[str]) -> Mapping[str, str]:
+    """Read `sha256`: plain file names to 64 hexadecimal digits.
+
+    Args:
+        value: the parsed field.
+        needed: names that must be among them.
+
+    Returns:
+        The checked mapping.
+
+    Raises:
+        ValueError: a name leads outside the folder, a checksum is none, or a needed one is missing.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("'sha256' is not an object")
+    for name, digest in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name == FILE_NAME:
+            raise ValueError(f"{name!r} is not a plain file name in the model folder")
+        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise ValueError(f"the SHA-256 of {name!r} is malformed")
+    for name in needed:
+        if name not in value:
+            raise ValueError(f"{name!r} is missing from 'sha256'")
+    return value
+
+
+def _require_null(name: str, value: object, kind: Kind) -> None:
+    """Refuse a field that says something where the kind has nothing to say."""
+    if value is not None:
+        raise ValueError(f"{name} must be null in a model of the kind {kind.name}")

@@ -1,0 +1,1 @@
+"""Features: what classical models see of images and texts."""

@@ -1,0 +1,215 @@
+"""What a classical model sees of texts: TF-IDF of words, of neighbouring words, or of parts of words.
+
+Scripts that put no spaces between words are read as runs of one to three characters, each of which counts
+as a word. Texts that are split otherwise are asked for by their words first: of topics single words say
+most, pairs of words add the order of a few, parts of words serve languages with many forms of a word and
+texts full of misspellings, at a cost that only little data can afford.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Int64
+
+from pellucid.classical.features.rows import Rows
+from pellucid.data.texts.store import Texts
+from pellucid.encoding.ngrams.encoder import Shape
+from pellucid.encoding.ngrams.tfidf import Tfidf, written
+from pellucid.encoding.ngrams.tfidf_fitting import MOST_FEATURES, fit_tfidf
+from pellucid.encoding.survey import Sample, script_of
+
+TF_IDF = "tf-idf"
+NOTHING = "nothing"
+"""Features of a model that looks at none."""
+
+_MOST_WITHOUT_SPACES = 0.3
+_MOST_FOR_PARTS = 2_000_000
+_LOOKED_AT = 2_000
+_MOST_WEIGHTS, _LEAST_FEATURES = 2_000_000, 5_000
+_BYTES_OF_A_WORD = 6
+_SMALLEST = 1e-12
+
+
+class Reading(NamedTuple):
+    """One way to read texts.
+
+    Attributes:
+        title: in words, for tables.
+        shape: which n-grams.
+    """
+
+    title: str
+    shape: Shape
+
+
+READINGS: dict[str, Reading] = {
+    "words": Reading("words", Shape(1)),
+    "pairs": Reading("words and pairs of words", Shape(2)),
+    "parts": Reading("words and parts of words", Shape(1, 2, 4)),
+    "characters": Reading("one to three characters", Shape(3)),
+}
+
+
+class TextTable(NamedTuple):
+    """Texts as numbers, with what made them.
+
+    Attributes:
+        tfidf: fitted on the training texts.
+        train: counts of its n-grams in each of them.
+        validation: the same of the validation texts.
+    """
+
+    tfidf: Tfidf
+    train: scipy.sparse.csr_array
+    validation: scipy.sparse.csr_array
+
+    def narrowed(self, labels: np.ndarray, classes: int, most: int) -> "TextTable":
+        """Keep the n-grams that say most about the labels.
+
+        Args:
+            labels: of the training texts.
+            classes: how many there are; 0 for numbers.
+            most: how many to keep.
+
+        Returns:
+            The same of fewer n-grams.
+        """
+        if self.tfidf.features <= most:
+            return self
+        weights = self.tfidf.weigh(self.train)
+        telling = about_classes(weights, labels, classes) if classes else about_numbers(weights, labels)
+        columns = np.sort(np.argsort(-telling, kind="stable")[:most])
+        return TextTable(self.tfidf.only(columns), self.train[:, columns], self.validation[:, columns])
+
+
+class Look(NamedTuple):
+    """What a glance at training texts says.
+
+    Attributes:
+        readings: keys in `READINGS`, the one that usually serves best first.
+        words: mean number of words of a text, about.
+    """
+
+    readings: tuple[str, ...]
+    words: float
+
+
+def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
+    """Tell from some training texts how texts are best read.
+
+    Args:
+        texts: all of them.
+        train: positions of the training texts.
+
+    Returns:
+        What fits.
+    """
+    places = train[np.arange(min(len(train), _LOOKED_AT)) * len(train) // min(len(train), _LOOKED_AT)]
+    some = Texts.of([written(texts[place]) for place in places.tolist()])
+    size = len(some.content) / len(some)
+    script = script_of(Sample(some, np.arange(len(some)), len(some)))
+    if script.without_spaces > _MOST_WITHOUT_SPACES:
+        return Look(("characters",), size)
+    readings = ("words", "pairs", "parts") if size * len(train) <= _MOST_FOR_PARTS else ("words", "pairs")
+    return Look(readings, size / _BYTES_OF_A_WORD)
+
+
+def most_features(classes: int) -> int:
+    """How many n-grams are kept, so that a file with the weights of a linear model stays small.
+
+    Args:
+        classes: how many there are; 0 for numbers.
+
+    Returns:
+        Fewer for more classes.
+    """
+    return min(MOST_FEATURES, max(_LEAST_FEATURES, _MOST_WEIGHTS // max(1, classes)))
+
+
+def text_table(
+    reading: str,
+    texts: Sequence[str],
+    train: Int64[np.ndarray, " train"],
+    validation: Int64[np.ndarray, " validation"],
+    classes: int,
+) -> TextTable:
+    """Fit TF-IDF on training texts and count.
+
+    Args:
+        reading: key in `READINGS`.
+        texts: all of them.
+        train: positions of the training texts, in the order wanted.
+        validation: positions of the validation texts, in the order wanted.
+        classes: how many there are; 0 for numbers.
+
+    Returns:
+        The table.
+    """
+    fitted = fit_tfidf(texts, train, READINGS[reading].shape, most_features(classes))
+    judged = fitted.tfidf.counts([texts[place] for place in validation.tolist()])
+    return TextTable(fitted.tfidf, fitted.counts, judged)
+
+
+def within(
+    texts: Sequence[str], positions: Int64[np.ndarray, " some"], most: int
+) -> Int64[np.ndarray, " fewer"]:
+    """The first texts, of so many bytes together; at least one.
+
+    Args:
+        texts: all of them.
+        positions: of those in question.
+        most: bytes.
+
+    Returns:
+        The first of the positions.
+    """
+    if isinstance(texts, Texts):
+        sizes = texts.offsets[positions + 1] - texts.offsets[positions]
+    else:
+        sizes = np.array([len(texts[place].encode("utf-8", "replace")) for place in positions.tolist()])
+    return positions[: max(1, int(np.searchsorted(np.cumsum(sizes), most, "right")))]
+
+
+def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> np.ndarray:
+    r"""How much each feature says about the classes: $\sum_k (o_{jk} - e_{jk})^2 / e_{jk}$.
+
+    $o_{jk}$ is the sum of feature $j$ over the examples of class $k$, $e_{jk}$ what it would be if the
+    feature had nothing to do with the classes.
+
+    Args:
+        rows: features of the training examples, none negative.
+        labels: class codes.
+        classes: how many there are.
+
+    Returns:
+        One number for each feature.
+
+    Source:
+        Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization" (1997).
+    """
+    count = len(labels)
+    members = scipy.sparse.csr_array((np.ones(count), (labels, np.arange(count))), shape=(classes, count))
+    observed = (members @ rows.astype(np.float64)).toarray()
+    expected = np.outer(np.bincount(labels, minlength=classes) / count, observed.sum(axis=0))
+    found: np.ndarray = ((observed - expected) ** 2 / np.maximum(expected, _SMALLEST)).sum(axis=0)
+    return found
+
+
+def about_numbers(rows: Rows, labels: np.ndarray) -> np.ndarray:
+    """How much each feature says about numbers: its squared correlation with them.
+
+    Args:
+        rows: features of the training examples.
+        labels: numbers.
+
+    Returns:
+        0 to 1 for each feature.
+    """
+    values, count = rows.astype(np.float64), len(labels)
+    together = values.T @ (labels - labels.mean())
+    mean = values.sum(axis=0) / count
+    variance = (values**2).sum(axis=0) / count - mean**2
+    found: np.ndarray = (together / count) ** 2 / np.maximum(variance * labels.var(), _SMALLEST)
+    return found

@@ -1,0 +1,1 @@
+"""Fitting: how scikit-learn or we learn each predictor."""

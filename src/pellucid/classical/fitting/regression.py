@@ -1,0 +1,115 @@
+r"""Logistic regression for classes and ridge regression for numbers, on standardised features.
+
+Logistic regression minimises $C \sum_i -\ln p_{i y_i} + \tfrac12 \lVert W \rVert^2$ with
+scikit-learn's L-BFGS; ridge minimises $\sum_i (x_i w + b - y_i)^2 + \alpha \lVert w \rVert^2$ in closed
+form. The standardisation is then folded into weights and bias.
+"""
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from pellucid.classical.features.scaling import scaling, standardise
+from pellucid.classical.predictors.constant import Constant
+from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.search import Work
+
+_TOLERANCE = 1e-3
+
+
+def shares(labels: Int64[np.ndarray, " n"], classes: int) -> Constant:
+    """The model that always answers with the shares of the classes.
+
+    Args:
+        labels: class codes.
+        classes: how many there are.
+
+    Returns:
+        The predictor.
+    """
+    return Constant(number=False, answer=np.bincount(labels, minlength=classes) / len(labels))
+
+
+def mean(labels: Float64[np.ndarray, " n"]) -> Constant:
+    """The model that always answers with the mean.
+
+    Args:
+        labels: numbers.
+
+    Returns:
+        The predictor.
+    """
+    return Constant(number=True, answer=np.array([labels.mean()]))
+
+
+def logistic(
+    features: Float32[np.ndarray, "n d"], labels: Int64[np.ndarray, " n"], work: Work, strength: float
+) -> Predictor:
+    """Train logistic regression.
+
+    Args:
+        features: one row for each example.
+        labels: class codes.
+        work: for classes and the number of steps.
+        strength: $C$, of the loss against the size of the weights.
+
+    Returns:
+        The predictor; where only one class is there, its shares.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    present = np.unique(labels)
+    if len(present) == 1:
+        return shares(labels, work.classes)
+    centre, scale = scaling(features, work.one_unit)
+    model = LogisticRegression(C=strength, max_iter=work.budget.iterations, tol=_TOLERANCE)
+    model.fit(standardise(features, centre, scale), labels)
+    weights, bias = model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)
+    if len(present) == 2:  # one row speaks for both
+        weights, bias = np.hstack([np.zeros_like(weights), weights]), np.concatenate([[0.0], bias])
+    return _folded(weights, bias, centre, scale, work.classes, present)
+
+
+def ridge(
+    features: Float32[np.ndarray, "n d"], labels: Float64[np.ndarray, " n"], work: Work, strength: float
+) -> Predictor:
+    r"""Train ridge regression.
+
+    Args:
+        features: one row for each example.
+        labels: numbers.
+        work: whether the features are of one unit.
+        strength: $\alpha / n$, of the size of the weights against the mean loss.
+
+    Returns:
+        The predictor.
+    """
+    from sklearn.linear_model import Ridge
+
+    centre, scale = scaling(features, work.one_unit)
+    middle = labels.mean()
+    spread = labels.std() or 1.0
+    model = Ridge(alpha=strength * len(labels), solver="cholesky")
+    model.fit(standardise(features, centre, scale).astype(np.float64), (labels - middle) / spread)
+    weights = model.coef_.reshape(-1, 1) * spread
+    bias = np.array([model.intercept_ * spread + middle])
+    return _folded(weights, bias, centre, scale, 0, np.zeros(1, np.int64))
+
+
+def _folded(
+    weights: Float64[np.ndarray, "d columns"],
+    bias: Float64[np.ndarray, " columns"],
+    centre: Float32[np.ndarray, " d"],
+    scale: Float32[np.ndarray, " d"],
+    classes: int,
+    present: Int64[np.ndarray, " columns"],
+) -> Linear:
+    """The same model for features as they are."""
+    weights = weights * scale.astype(np.float64)[:, np.newaxis]
+    return Linear(
+        outputs=classes or 1,
+        number=classes == 0,
+        weights=weights,
+        bias=bias - centre.astype(np.float64) @ weights,
+        classes=present.astype(np.int32),
+    )

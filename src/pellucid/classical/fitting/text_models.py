@@ -1,0 +1,204 @@
+r"""Linear models of sparse features: for each class one against all others, and for numbers.
+
+A column of weights minimises $\tfrac12 \lVert w \rVert^2 + \tfrac12 b^2 + C \sum_i \ell(t_i (x_i w + b))$
+with $t_i = 1$ for the class and $-1$ for the others, $\ell(m) = \max(0, 1 - m)^2$ for a support vector
+machine and $\ell(m) = \ln(1 + e^{-m})$ for logistic regression.
+
+Where features are weighed by class, each is first multiplied by
+$g_j = \tfrac12 + \tfrac12 |r_j| / \overline{|r|}$ with $r_j$ the logarithm of the share of feature $j$ in
+the class over that in the others: a feature that tells the class apart costs less weight. The factors are
+folded into the weights, so that they cost nothing afterwards.
+
+$\mathrm{softmax}(s z)$ of the scores $z$ are the probabilities. The number $s$ is fitted on training examples
+that a model of the same set-up did not learn from.
+
+The trust-region Newton method draws nothing by chance, so that problems solved beside each other on
+several threads give the same weights as one after the other.
+
+Source: Wang and Manning, "Baselines and Bigrams" (2012), whose log-count ratios and interpolation these
+are; Lin, Weng and Keerthi, "Trust Region Newton Method for Large-Scale Logistic Regression" (2008);
+Rifkin and Klautau, "In Defense of One-Vs-All Classification" (2004).
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Bool, Float64, Int64
+
+from pellucid.classical.fitting.calibration import best_scale
+from pellucid.classical.fitting.regression import mean, shares
+from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.search import Work
+
+SVM, LOGISTIC, RIDGE = "svm", "logistic-regression", "ridge"
+
+_TOLERANCE = 1e-2
+_SMOOTHED = 0.1
+_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20
+_INSENSITIVE = 0.1
+
+
+class TextSetup(NamedTuple):
+    """What there is to choose.
+
+    Attributes:
+        model: `svm`, `logistic-regression` or `ridge`.
+        strength: $C$, of the errors against the size of the weights; of `ridge` the penalty.
+        by_class: whether features are weighed by class.
+    """
+
+    model: str
+    strength: float
+    by_class: bool = False
+
+
+class _Columns(NamedTuple):
+    """Weights and biases, one column for each class that was there."""
+
+    weights: Float64[np.ndarray, "d columns"]
+    bias: Float64[np.ndarray, " columns"]
+
+
+class _Part(NamedTuple):
+    """A model of some examples (`None` of too few), its classes, and the scale of its scores."""
+
+    columns: _Columns | None
+    present: Int64[np.ndarray, " columns"]
+    scale: float
+
+
+def for_classes(
+    features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
+) -> Predictor:
+    """Train a linear model of classes.
+
+    Args:
+        features: one row for each example, in an order drawn by chance, nothing negative.
+        labels: class codes.
+        work: for classes, threads and the number of steps.
+        setup: what was chosen.
+
+    Returns:
+        The predictor; where only one class is there, or no feature, its shares.
+    """
+    present = np.unique(labels)
+    if len(present) == 1 or features.nnz == 0:
+        return shares(labels, work.classes)
+    learnt = _with_scale(features, labels, work, setup)
+    found, scale = learnt.columns, learnt.scale
+    if not work.for_comparison or found is None:
+        found = _columns(features, labels, present, work, setup)
+    else:
+        present = learnt.present
+    return Linear(
+        outputs=work.classes,
+        number=False,
+        weights=found.weights * scale,
+        bias=found.bias * scale,
+        classes=present.astype(np.int32),
+    )
+
+
+def for_numbers(
+    features: scipy.sparse.csr_array, labels: Float64[np.ndarray, " n"], work: Work, setup: TextSetup
+) -> Predictor:
+    """Train a linear model of numbers, brought to mean 0 and deviation 1 meanwhile.
+
+    Args:
+        features: one row for each example.
+        labels: numbers.
+        work: for the number of steps.
+        setup: what was chosen.
+
+    Returns:
+        The predictor; where all labels are one number, or no feature is there, their mean.
+    """
+    middle, deviation = labels.mean(), labels.std()
+    if features.nnz == 0 or deviation == 0:
+        return mean(labels)
+    model = _model_of_numbers(setup, work).fit(features.astype(np.float64), (labels - middle) / deviation)
+    return Linear(
+        outputs=1,
+        number=True,
+        weights=model.coef_.reshape(-1, 1) * deviation,
+        bias=np.atleast_1d(model.intercept_).astype(np.float64) * deviation + middle,
+        classes=np.zeros(1, np.int32),
+    )
+
+
+def _model_of_numbers(setup: TextSetup, work: Work) -> Any:
+    from sklearn.linear_model import Ridge
+    from sklearn.svm import LinearSVR
+
+    if setup.model == RIDGE:
+        return Ridge(alpha=setup.strength, solver="sparse_cg", max_iter=work.budget.iterations)
+    return LinearSVR(
+        C=setup.strength,
+        epsilon=_INSENSITIVE,
+        loss="squared_epsilon_insensitive",
+        dual=False,
+        tol=_TOLERANCE,
+        max_iter=work.budget.iterations,
+    )
+
+
+def _with_scale(
+    features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
+) -> _Part:
+    """A model of most examples, and the scale of its scores that the others call for."""
+    held = min(_HELD, len(labels) // _HELD_SHARE)
+    kept = len(labels) - held
+    present = np.unique(labels[:kept])
+    judged = kept + np.flatnonzero(np.isin(labels[kept:], present))
+    if len(judged) < _LEAST_HELD or len(present) == 1:
+        return _Part(None, present, 1.0)
+    found = _columns(features[:kept], labels[:kept], present, work, setup)
+    scores = features[judged].astype(np.float64) @ found.weights + found.bias
+    return _Part(found, present, best_scale(np.searchsorted(present, labels[judged]), scores))
+
+
+def _columns(
+    features: scipy.sparse.csr_array,
+    labels: Int64[np.ndarray, " n"],
+    present: Int64[np.ndarray, " columns"],
+    work: Work,
+    setup: TextSetup,
+) -> _Columns:
+    """Solve one problem for each class, several at a time; of two classes one problem is enough."""
+    rows = features.astype(np.float64)
+    columns = _Columns(np.zeros((features.shape[1], len(present))), np.zeros(len(present)))
+
+    def solve(place: int) -> None:
+        is_class = labels == present[place]
+        factor = _factor(rows, is_class) if setup.by_class else np.ones(rows.shape[1])
+        weighed = scipy.sparse.csr_array((rows.data * factor[rows.indices], rows.indices, rows.indptr))
+        weighed.resize(rows.shape)
+        model = _model_of_class(setup, work).fit(weighed, is_class)
+        columns.weights[:, place] = model.coef_[0] * factor
+        columns.bias[place] = model.intercept_[0]
+
+    with ThreadPoolExecutor(work.threads) as pool:
+        list(pool.map(solve, range(int(len(present) == 2), len(present))))
+    return columns
+
+
+def _model_of_class(setup: TextSetup, work: Work) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
+    steps = {"C": setup.strength, "tol": _TOLERANCE, "max_iter": work.budget.iterations}
+    if setup.model == SVM:
+        return LinearSVC(dual=False, **steps)
+    return LogisticRegression(solver="liblinear", **steps)
+
+
+def _factor(rows: scipy.sparse.csr_array, is_class: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " d"]:
+    """What each feature is multiplied by before a class is learnt."""
+    inside, outside = (each + _SMOOTHED for each in (is_class @ rows, ~is_class @ rows))
+    ratio = np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum()))
+    middle = ratio.mean()
+    factor: Float64[np.ndarray, " d"] = 0.5 + 0.5 * ratio / middle if middle > 0 else np.ones(len(ratio))
+    return factor

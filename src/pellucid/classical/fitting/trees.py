@@ -1,0 +1,101 @@
+"""Random forests: learnt by scikit-learn, then laid out in plain arrays.
+
+Source: Breiman, "Random Forests", Machine Learning 45 (2001).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.classical.features.rows import Rows
+from pellucid.classical.fitting.regression import mean, shares
+from pellucid.classical.predictors.forest import MOST_DEPTH, Forest
+from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.search import Work
+
+MOST_LEAVES = 500_000
+"""Leaves of a whole forest: some 15 MB in a file."""
+
+
+def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
+    """Train a random forest.
+
+    Args:
+        features: one row for each example.
+        labels: class codes, or numbers where `work` knows no classes.
+        work: for classes, seed, threads and counts.
+        least: examples that a leaf holds at least.
+
+    Returns:
+        The predictor.
+    """
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    if features.shape[1] == 0:
+        return shares(labels, work.classes) if work.classes else mean(labels)
+    settings: dict[str, Any] = {
+        "n_estimators": work.budget.trees,
+        "min_samples_leaf": least,
+        "max_depth": MOST_DEPTH,
+        "max_leaf_nodes": max(2, MOST_LEAVES // work.budget.trees),
+        "random_state": work.seed % 2**32,
+        "n_jobs": work.threads,
+        "max_samples": min(work.budget.grown, len(labels)),
+    }
+    if work.classes == 0:
+        share = 1 / 3 if features.shape[1] > 3 else 1.0
+        model = RandomForestRegressor(max_features=share, **settings)
+    elif len(np.unique(labels)) == 1:
+        return shares(labels, work.classes)
+    else:
+        model = RandomForestClassifier(max_features="sqrt", **settings)
+    return laid_out(model.fit(features, labels), work.classes)
+
+
+def laid_out(model: Any, classes: int) -> Forest:
+    """Turn a fitted forest of scikit-learn into plain arrays.
+
+    Args:
+        model: `RandomForestClassifier` or `RandomForestRegressor`, fitted without weights.
+        classes: how many there are, those that the model never saw included; 0 for numbers.
+
+    Returns:
+        A forest that answers the same for every row of single precision.
+    """
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in Forest.__dataclass_fields__}
+    nodes = leaves = entries = 0
+    for tree in (each.tree_ for each in model.estimators_):
+        inner = tree.children_left >= 0
+        place = np.where(inner, nodes + np.cumsum(inner) - 1, -leaves - np.cumsum(~inner))
+        parts["roots"].append(place[:1])
+        parts["feature"].append(tree.feature[inner])
+        parts["threshold"].append(_rounded_down(tree.threshold[inner]))
+        parts["left"].append(place[tree.children_left[inner]])
+        parts["right"].append(place[tree.children_right[inner]])
+        if classes:
+            counts = np.rint(tree.value[~inner, 0] * tree.weighted_n_node_samples[~inner, np.newaxis])
+            leaf, column = np.nonzero(counts)
+            parts["ends"].append(entries + np.cumsum(np.bincount(leaf, minlength=len(counts))))
+            parts["entry"].append(model.classes_[column])
+            parts["content"].append(counts[leaf, column])
+        else:
+            answers = tree.value[~inner, 0, 0]
+            parts["ends"].append(entries + 1 + np.arange(len(answers)))
+            parts["entry"].append(np.zeros(len(answers)))
+            parts["content"].append(answers)
+        nodes, leaves = nodes + int(inner.sum()), leaves + int((~inner).sum())
+        entries += len(parts["entry"][-1])
+    content = np.float64 if classes == 0 else np.int32
+    types = {"threshold": np.float32, "content": content}
+    arrays = {
+        name: np.concatenate(found).astype(types.get(name, np.int32))
+        for name, found in parts.items()
+        if found
+    }
+    return Forest(outputs=classes or 1, number=classes == 0, inputs=model.n_features_in_, **arrays)
+
+
+def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
+    """The largest numbers of single precision that are at most the thresholds."""
+    near = thresholds.astype(np.float32)
+    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)

@@ -1,0 +1,1 @@
+"""Predictors: trained classical models as plain arrays that answer."""

@@ -1,0 +1,142 @@
+r"""A linear model: the weighted sum of the features, as probabilities or as a number.
+
+Notation: $x$ features, $W$ weights, $b$ bias; $z = x W + b$, and $p = \mathrm{softmax}(z)$.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float64, Int32
+
+from pellucid.arithmetic import softmax
+from pellucid.classical.features.rows import Rows, wide
+from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings, require_classes
+
+_BLOCK_VALUES = 1 << 22
+
+
+def spread(
+    scores: Float64[np.ndarray, "n columns"],
+    classes: Int32[np.ndarray, " columns"],
+    outputs: int,
+    number: bool,
+) -> Float64[np.ndarray, "n outputs"]:
+    """Turn the scores of columns into what a predictor answers.
+
+    Args:
+        scores: one row for each example.
+        classes: the class of each column; every other class gets the probability 0.
+        outputs: classes, or 1.
+        number: whether the only column is the answer as it is.
+
+    Returns:
+        Numbers, or probabilities that sum to one.
+    """
+    if number:
+        return scores
+    found = np.zeros((len(scores), outputs))
+    found[:, classes] = softmax(scores)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A linear model of classes or of a number.
+
+    Attributes:
+        kind: key in `PREDICTORS`.
+        outputs: classes, or 1 for a number.
+        number: whether a number is predicted.
+        weights: one column for each class that was there to learn, with any standardisation in it.
+        bias: one number for each of them.
+        classes: which classes these are; ascending.
+    """
+
+    kind: ClassVar[str] = "linear"
+    outputs: int
+    number: bool
+    weights: Float64[np.ndarray, "inputs columns"]
+    bias: Float64[np.ndarray, " columns"]
+    classes: Int32[np.ndarray, " columns"]
+
+    @property
+    def inputs(self) -> int:
+        """Features it takes."""
+        return len(self.weights)
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return self.weights.size + self.bias.size
+
+    def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
+        """Answer for every row.
+
+        Args:
+            features: of the length `inputs`.
+
+        Returns:
+            Probabilities, or the number in column 0.
+        """
+        rows = max(1, _BLOCK_VALUES // (self.inputs if isinstance(features, np.ndarray) else len(self.bias)))
+        scores = [
+            wide(features, at, at + rows) @ self.weights + self.bias
+            for at in range(0, max(1, features.shape[0]), rows)
+        ]
+        return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that was learnt."""
+        return {"weights": self.weights, "bias": self.bias, "classes": self.classes}
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes, from which `expected` tells the forms of the arrays."""
+        return {
+            "number": self.number,
+            "outputs": self.outputs,
+            "inputs": self.inputs,
+            "columns": len(self.bias),
+        }
+
+    @staticmethod
+    def expected(settings: object) -> Forms:
+        """Tell the forms of the arrays from the settings alone.
+
+        Args:
+            settings: as `to_json` gives them; nothing is trusted.
+
+        Returns:
+            Name to type and shape.
+
+        Raises:
+            ValueError: they are impossible.
+        """
+        read = read_settings("linear", settings, ("outputs", "inputs", "columns"))
+        if read["columns"] > read["outputs"]:
+            raise ValueError(f"linear: {read['columns']} columns for {read['outputs']} outputs")
+        return {
+            "weights": ("float64", (read["inputs"], read["columns"])),
+            "bias": ("float64", (read["columns"],)),
+            "classes": ("int32", (read["columns"],)),
+        }
+
+    @classmethod
+    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Linear":
+        """Put a predictor together from a file's content.
+
+        Args:
+            settings: as `to_json` gives them.
+            arrays: as `arrays` gives them.
+
+        Returns:
+            The checked predictor.
+
+        Raises:
+            ValueError: something is impossible.
+        """
+        found = read_arrays("linear", cls.expected(settings), arrays)
+        assert isinstance(settings, dict)  # `expected` refused everything else
+        require_classes("linear", found["classes"], settings["outputs"])
+        return cls(outputs=settings["outputs"], number=settings["number"], **found)

@@ -1,0 +1,1 @@
+"""Checks: copies, leaks and other findings, and the ledger of every example."""

@@ -1,0 +1,177 @@
+"""Looking at data that is read, decoded and split: counts, copies, names, imbalance."""
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.checks.checking import Check, Labelled, Skipped
+from pellucid.data.checks.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
+from pellucid.data.checks.duplicates import NearCopies
+from pellucid.data.checks.number_findings import number_findings
+from pellucid.data.checks.text_findings import text_findings
+from pellucid.data.dataset import Dataset
+from pellucid.data.decoded import Content
+from pellucid.data.earlier import NOTHING, EarlierConstraints
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
+from pellucid.data.wording import count_of, quoted, some
+
+
+class Copies(NamedTuple):
+    """What looking for copies found.
+
+    Attributes:
+        first: for each example the position of the first one with exactly the same content.
+        near: pairs that are nearly the same.
+    """
+
+    first: Int64[np.ndarray, " n"]
+    near: NearCopies
+
+
+def examine(
+    listing: Listing,
+    content: Content,
+    dataset: Dataset,
+    copies: Copies,
+    class_weight: str | None,
+    known: EarlierConstraints = NOTHING,
+) -> Check:
+    """Look at data that is read, decoded and split.
+
+    Args:
+        listing: what was read.
+        content: what stands behind it.
+        dataset: what is used of it.
+        copies: exact and near copies.
+        class_weight: as the user set it; `None` means by the stated rule.
+        known: of an earlier model; its classes are not missed where the data has none of them.
+
+    Returns:
+        The findings; nothing is refused here.
+    """
+    used = np.sort(np.concatenate(list(dataset.split_positions.values())))
+    counts = {part: _counts(dataset, positions) for part, positions in dataset.split_positions.items()}
+    training = [count for count in counts[TRAIN] if count]
+    imbalance = max(training) / min(training)
+    sets = _copy_sets(copies.first, used)
+    split_of = _split_codes(dataset)
+    pairs = copies.near.pairs.tolist()
+    images, preprocessing = content.images, content.preprocessing
+    return Check(
+        place=listing.place,
+        form=listing.form,
+        classes=dataset.classes,
+        counts=counts,
+        numbers=number_findings(dataset) if dataset.is_numbers else None,
+        texts=None if listing.texts is None else text_findings(listing, used),
+        sizes=() if images is None else _sizes(images.original_sizes[used]),
+        modes=() if images is None else _modes(images, used),
+        training_size=() if preprocessing is None else (*preprocessing.size, preprocessing.channels),
+        skipped=_skipped(listing, content),
+        copies=tuple(tuple(listing.sources[index] for index in each) for each in sets),
+        conflicts=_conflicts(listing, sets),
+        near_copies=tuple((listing.sources[one], listing.sources[other]) for one, other in pairs),
+        near_across=sum(split_of[one] != split_of[other] for one, other in pairs),
+        near_complete=copies.near.complete,
+        duplicates=sum(len(each) - 1 for each in sets),
+        near_duplicates=len({other for _, other in pairs}),
+        leaked=tuple(listing.sources[index] for index in dataset.leaked.tolist()),
+        look_alikes=look_alikes(dataset.classes),
+        imbalance=imbalance,
+        balanced=_is_balanced(dataset, imbalance, class_weight),
+        warnings=(
+            *listing.warnings,
+            *(() if images is None else images.warnings),
+            *_warnings(listing, dataset, counts, known),
+        ),
+        first=copies.first,
+    )
+
+
+def _counts(dataset: Dataset, positions: Int64[np.ndarray, " positions"]) -> tuple[int, ...]:
+    """Examples of each class; of numbers, how many there are."""
+    if dataset.is_numbers:
+        return (len(positions),)
+    return tuple(np.bincount(dataset.labels[positions], minlength=len(dataset.classes)).tolist())
+
+
+def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"]) -> list[list[int]]:
+    """Positions of each set of two or more exact copies."""
+    repeats = used[first[used] != used]
+    sets: dict[int, list[int]] = {}
+    for index, leader in zip(repeats.tolist(), first[repeats].tolist(), strict=True):
+        sets.setdefault(leader, [leader]).append(index)
+    return [sets[leader] for leader in sorted(sets)]
+
+
+def _conflicts(listing: Listing, sets: list[list[int]]) -> tuple[tuple[Labelled, ...], ...]:
+    """Sets of exact copies whose labels differ."""
+    return tuple(
+        tuple(Labelled(listing.sources[index], listing.labels[index]) for index in each)
+        for each in sets
+        if len({listing.labels[index] for index in each}) > 1
+    )
+
+
+def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
+    """Examples that cannot be used."""
+    return tuple(
+        Skipped(at.index, at.source, listing.labels[at.index], listing.splits[at.index], at.reason)
+        for at in content.problems
+    )
+
+
+def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -> bool:
+    """Whether class weights make up for imbalance; by rule they do for images alone."""
+    if dataset.is_numbers or class_weight is not None:
+        return not dataset.is_numbers and class_weight == "balanced"
+    return not dataset.is_texts and imbalance > BALANCE_ABOVE
+
+
+def _split_codes(dataset: Dataset) -> list[int]:
+    """A number for the split of each example; equal numbers, equal splits."""
+    codes = np.zeros(len(dataset.labels), np.int64)
+    for code, positions in enumerate(dataset.split_positions.values(), start=1):
+        codes[positions] = code
+    return codes.tolist()
+
+
+def _modes(images: Images, used: Int64[np.ndarray, " used"]) -> tuple[tuple[str, int], ...]:
+    """Kinds of images as stored and their numbers, commonest first."""
+    return tuple(Counter(images.modes[index] for index in used.tolist()).most_common())
+
+
+def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+    """Height, width and number of each size, commonest first."""
+    codes, counts = np.unique(sizes[:, 0].astype(np.int64) << 32 | sizes[:, 1], return_counts=True)
+    order = np.argsort(-counts, kind="stable").tolist()
+    return tuple((int(codes[at]) >> 32, int(codes[at]) & 0xFFFFFFFF, int(counts[at])) for at in order)
+
+
+def _warnings(
+    listing: Listing, dataset: Dataset, counts: dict[str, tuple[int, ...]], known: EarlierConstraints
+) -> list[str]:
+    """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
+    new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]
+    warnings = []
+    if not dataset.is_numbers:
+        counts_of_new = {part: [numbers[code] for code in new] for part, numbers in counts.items()}
+        warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
+    if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):
+        warnings.append(
+            f"Your splits name no test, so {count_of(len(dataset.test), listing.noun)} of your training "
+            "split were set aside for it."
+        )
+    splits_of: dict[str, set[str]] = {}
+    for part, positions in dataset.split_positions.items():
+        for group in {listing.groups[index] for index in positions.tolist()}:
+            splits_of.setdefault(group, set()).add(part)
+    torn = [group for group, parts in splits_of.items() if group and len(parts) > 1]
+    if torn:
+        warnings.append(
+            f"{count_of(len(torn), 'group')} {'stands' if len(torn) == 1 else 'stand'} in more than one of "
+            f"your splits, so that scores may flatter: {some([quoted(group) for group in torn])}."
+        )
+    return warnings

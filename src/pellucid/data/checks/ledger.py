@@ -1,0 +1,93 @@
+"""What became of every example read, one line each."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.data.checks.checking import Check
+from pellucid.data.dataset import Dataset
+from pellucid.files import write_file
+
+USED, LEAKED, SKIPPED = "used", "leaked", "skipped"
+LARGEST_PLAIN = 100_000
+
+
+def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
+    """Write `data.jsonl`, or `data.jsonl.gz` above 100,000 examples, through the save protocol.
+
+    Equal data gives equal bytes.
+
+    Args:
+        folder: an existing folder.
+        dataset: what is used.
+        check: what is left out, and what is a copy of what.
+
+    Returns:
+        The file written.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    content = "".join(ledger_lines(dataset, check)).encode()
+    path = folder / "data.jsonl"
+    if len(dataset.sources) > LARGEST_PLAIN:
+        path = folder / "data.jsonl.gz"
+        content = gzip.compress(content, compresslevel=6, mtime=0)
+    write_file(path, content)
+    return path
+
+
+def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
+    """The fate of every example as JSON lines, in the order of the data.
+
+    `fate` is `used`; `leaked`, a test example that is scored but left out of `test_without_leaked`;
+    or `skipped`, an example in no split. `reason` says why it was skipped, or of which example it
+    is an exact copy; it is empty for all others.
+
+    Args:
+        dataset: what is used.
+        check: what is left out, and what is a copy of what.
+
+    Yields:
+        One text per example, each ending in a newline.
+    """
+    skipped = {each.position: each for each in check.skipped}
+    splits = _splits(dataset)
+    fates = dict.fromkeys(dataset.leaked.tolist(), LEAKED)
+    reasons = _copies(dataset, check, splits)
+    for index, source in enumerate(dataset.sources):
+        label, split, fate = dataset.label_text(index), splits[index], fates.get(index, USED)
+        reason = reasons.get(index, "")
+        if index in skipped:
+            left_out = skipped[index]
+            label, split, fate, reason = left_out.label, left_out.split, SKIPPED, left_out.reason
+        row = {"id": index, "source": source, "label": label, "split": split, "fate": fate, "reason": reason}
+        yield json.dumps(row) + "\n"
+
+
+def _splits(dataset: Dataset) -> list[str]:
+    """Name of the split of each example; empty for those in none."""
+    splits = np.zeros(len(dataset.labels), "<U10")
+    for part, positions in dataset.split_positions.items():
+        splits[positions] = part
+    return splits.tolist()
+
+
+def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]:
+    """Of which example each copy is a copy; for a leaked one, the first example that it repeats."""
+    first = check.first
+    fitted_on = np.sort(np.concatenate([dataset.train, dataset.validation]))[::-1]
+    repeated = dict(zip(first[fitted_on].tolist(), fitted_on.tolist(), strict=True))
+    others = {index: repeated[int(first[index])] for index in dataset.leaked.tolist()}
+    for index in np.flatnonzero(first != np.arange(len(first))).tolist():
+        others.setdefault(index, int(first[index]))
+    reasons = {}
+    for index, other in others.items():
+        reasons[index] = f"exact copy of {dataset.sources[other]} in {splits[other]}"
+        if dataset.labels[other] != dataset.labels[index]:
+            other_label = dataset.label_text(other)
+            reasons[index] += f", labelled {other_label if dataset.is_numbers else repr(other_label)} there"
+    return reasons

@@ -1,0 +1,112 @@
+"""What stands behind a listing: images decoded or texts as they are, with all that tells copies apart."""
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from pellucid.data.checks import duplicates, text_copies
+from pellucid.data.checks.duplicates import NearCopies, near_copies
+from pellucid.data.checks.text_copies import near_texts, text_digests
+from pellucid.data.images.cache import cache_folder, decode_all
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.listing import Images, Listing, Problem
+from pellucid.data.texts.store import Texts
+from pellucid.files import make_folder, write_file
+from pellucid.settings import Settings
+
+_MOST_REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class Content:
+    """The examples themselves.
+
+    Attributes:
+        inputs: images, uint8 (n, height, width, channels), or texts.
+        digests: uint8 (n, 16); equal rows are exact copies.
+        problems: examples that cannot be used.
+        images: what decoding learned; `None` for texts.
+        preprocessing: how images were fitted; `None` for texts.
+    """
+
+    inputs: UInt8[np.ndarray, "n height width channels"] | Texts
+    digests: UInt8[np.ndarray, "n 16"]
+    problems: tuple[Problem, ...]
+    images: Images | None = None
+    preprocessing: Preprocessing | None = None
+
+
+def content_of(
+    listing: Listing,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None,
+    fixed: Preprocessing | None = None,
+) -> Content:
+    """Decode images, or take texts as they are.
+
+    Args:
+        listing: what was read.
+        settings: image size and number of threads.
+        progress: told the images decoded and the images in all.
+        fixed: how images are fitted; by default a rule decides.
+
+    Returns:
+        The content.
+
+    Raises:
+        DataError: images that came as an array have no form that can be used.
+    """
+    if listing.texts is not None:
+        return Content(listing.texts, text_digests(listing.texts), listing.problems)
+    images, preprocessing = decode_all(listing, settings, progress=progress, fixed=fixed)
+    return Content(images.pixels, images.digests, images.problems, images, preprocessing)
+
+
+def near_copies_of(
+    listing: Listing, content: Content, positions: Int64[np.ndarray, " positions"]
+) -> NearCopies:
+    """Search for near copies once; what was found for the same content from files is remembered.
+
+    Args:
+        listing: what was read.
+        content: what stands behind it.
+        positions: ascending; the examples to compare, one of each exact content.
+
+    Returns:
+        The pairs.
+    """
+    if listing.pixels is not None or listing.form == "list":
+        return _searched(content, positions)
+    rule = text_copies.RULE if content.preprocessing is None else (duplicates.RULE, content.preprocessing)
+    key = hashlib.sha256(repr(rule).encode())
+    key.update(positions.astype("<i8").tobytes())
+    key.update(np.ascontiguousarray(content.digests).tobytes())
+    path = cache_folder().parent / "near-copies" / f"{key.hexdigest()[:40]}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        rows = np.load(path, allow_pickle=False)
+        if rows.dtype == np.int64 and rows.shape[1:] == (2,) and len(rows):
+            return NearCopies(rows[1:], bool(rows[0, 0]))
+    near = _searched(content, positions)
+    stored = io.BytesIO()
+    # The first row says whether the search was complete, the others are the pairs.
+    np.save(stored, np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs]))
+    # A cache that cannot be written to costs seconds next time, and is no reason to stop.
+    with contextlib.suppress(OSError):
+        make_folder(path.parent)
+        write_file(path, stored.getvalue())
+        kept_files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
+        for old in kept_files[:-_MOST_REMEMBERED]:
+            old.unlink(missing_ok=True)
+    return near
+
+
+def _searched(content: Content, positions: Int64[np.ndarray, " positions"]) -> NearCopies:
+    if content.images is None:
+        assert isinstance(content.inputs, Texts)
+        return near_texts(content.inputs, positions)
+    return near_copies(content.images.pixels, content.images.perceptual_hashes, positions)

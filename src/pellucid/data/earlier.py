@@ -1,0 +1,21 @@
+"""What an earlier model fixes about the data that it goes on with."""
+
+from typing import NamedTuple
+
+from pellucid.data.images.preprocessing import Preprocessing
+
+
+class EarlierConstraints(NamedTuple):
+    """Classes and preprocessing of an earlier model.
+
+    Attributes:
+        classes: those that it can answer; they stay, whether or not new data has any example of them.
+        preprocessing: how images are fitted to it; `None` for texts, and where a rule decides.
+    """
+
+    classes: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+
+
+NOTHING = EarlierConstraints()
+"""Data that no earlier model has a say in."""

@@ -1,0 +1,316 @@
+"""From an image file to 8-bit pixels: upright, over white, scaled and never clipped.
+
+What becomes of each kind of image:
+
+- alpha (RGBA, grey with alpha, palette or grey with a transparent colour): laid over white;
+- palette, CMYK, YCbCr, HSV: turned into RGB; 1-bit: black 0, white 255;
+- 16-bit and integer grey: 0..65535 becomes 0..255; values outside that range are stretched from
+  the smallest to the largest of the image;
+- float grey: 0..1 becomes 0..255, 0..255 stays, anything else is stretched likewise;
+- EXIF orientation: applied, so that the image stands upright;
+- several frames or pages: the first, with a warning that says how many there are.
+
+Only the formats in `FORMATS` are tried. The number of pixels is checked in the header, before any
+is allocated. A photograph in JPEG that is much larger than wanted is decoded at a half, a quarter or
+an eighth of its size, which spares the most of the work: a block of 8 x 8 pixels becomes one.
+"""
+
+import contextlib
+import functools
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, UnidentifiedImageError
+
+from pellucid.data.images.conversion import to_pixels
+from pellucid.data.images.quiet import quiet_pillow
+from pellucid.data.images.sizing import inner_size
+from pellucid.data.tables.signatures import what_it_is
+from pellucid.errors import DataError
+
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
+"""Pillow's names of the formats that are read."""
+
+PIXEL_LIMIT = 100_000_000
+"""Images with more pixels are refused from their header."""
+
+DRAFT_FROM = 1_000_000
+"""JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size;
+with smaller ones next to nothing is saved."""
+
+DRAFT_MARGIN = 2
+"""What is decoded at a fraction of its size is still this many times as large as it will be fitted:
+with less, `fit_image` would have too little to average over."""
+
+_START_BYTES = 1024
+
+_MODE_NAMES = {
+    "1": "black and white", "L": "grey", "LA": "grey with transparency", "La": "grey with transparency",
+    "P": "palette", "PA": "palette with transparency", "RGB": "colour", "RGBX": "colour",
+    "RGBA": "colour with transparency", "RGBa": "colour with transparency", "CMYK": "CMYK",
+    "YCbCr": "YCbCr", "HSV": "HSV", "LAB": "LAB", "I": "32-bit grey", "F": "float grey",
+    "I;16": "16-bit grey", "I;16L": "16-bit grey", "I;16B": "16-bit grey", "I;16N": "16-bit grey",
+}  # fmt: skip
+
+GREY_MODES = frozenset(
+    {"black and white", "grey", "grey with transparency", "16-bit grey", "32-bit grey", "float grey"}
+)
+"""Kinds of images that have one channel once they are decoded."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TURNS_ON_THE_SIDE = (5, 6, 7, 8)
+_ORIENTATION_TAG = 0x0112
+
+
+class Decoded(NamedTuple):
+    """An image at its own size.
+
+    Attributes:
+        pixels: (height, width, 1 or 3), upright.
+        mode: kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`.
+        warning: what the user should know, such as the number of frames left out.
+        size: own height and width; `pixels` of a large JPEG may be smaller.
+    """
+
+    pixels: UInt8[np.ndarray, "height width channels"]
+    mode: str
+    warning: str | None
+    size: tuple[int, int]
+
+
+def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
+    """Decode one image.
+
+    Args:
+        source: file or its content.
+        size: height and width it will be fitted to; lets large JPEGs be decoded at a fraction of
+            their size.
+
+    Returns:
+        The image.
+
+    Raises:
+        DataError: the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
+            knows the place.
+    """
+    with quiet_pillow():
+        return decode_content(read_content(source), size)
+
+
+def read_header(source: Path | bytes) -> tuple[int, int, str]:
+    """Size and kind of an image, without decoding its pixels.
+
+    Args:
+        source: file or its content.
+
+    Returns:
+        Height and width of the upright image, and its kind as in `Decoded.mode`.
+
+    Raises:
+        DataError: as for `decode_image`.
+    """
+    with quiet_pillow():
+        return header_of(source)
+
+
+def read_content(source: Path | bytes) -> bytes:
+    """The bytes of an image.
+
+    Args:
+        source: file, or bytes that are handed back as they are.
+
+    Returns:
+        The bytes.
+
+    Raises:
+        DataError: the file is missing, empty or cannot be read.
+    """
+    if isinstance(source, bytes):
+        return _not_empty(source)
+    with _readable(), open(source, "rb") as file:
+        content = file.read()
+    return _not_empty(content)
+
+
+def header_of(source: Path | bytes) -> tuple[int, int, str]:
+    """As `read_header`, for many images inside one `quiet_pillow()`.
+
+    Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
+
+    Args:
+        source: file or its content.
+
+    Returns:
+        Height, width and kind.
+
+    Raises:
+        DataError: as for `decode_image`.
+    """
+    if isinstance(source, bytes):
+        return _header(io.BytesIO(source))
+    with _readable():
+        file = open(source, "rb")
+    with file:
+        return _header(file)
+
+
+def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded:
+    """As `decode_image`, for many images inside one `quiet_pillow()`.
+
+    Args:
+        content: bytes of an image.
+        size: as for `decode_image`.
+
+    Returns:
+        The image.
+
+    Raises:
+        DataError: as for `decode_image`.
+    """
+    with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
+        mode = _mode_name(image)
+        warning = _frames_warning(image)
+        own_size = _upright_size(image)
+        if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height >= DRAFT_FROM:
+            _shrink_while_decoding(image, size)
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        return Decoded(to_pixels(upright), mode, warning, own_size)
+
+
+def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
+    """Have a JPEG decoded at the smallest scale that leaves `DRAFT_MARGIN` times what will be used."""
+    height, width = inner_size(_upright_size(image), size)
+    if _orientation(image) in _TURNS_ON_THE_SIDE:
+        height, width = width, height
+    image.draft(image.mode, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
+
+
+def _not_empty(content: bytes) -> bytes:
+    """Hand back the bytes of a file.
+
+    Raises DataError: there are none.
+    """
+    if not content:
+        raise DataError("empty file (zero bytes)")
+    return content
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what the system says about a file into a plain reason.
+
+    Raises DataError: instead of the system's own exception.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError("no such file") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot be read ({reason.lower()})") from error
+
+
+def _header(file: io.BufferedReader | io.BytesIO) -> tuple[int, int, str]:
+    """Height, width and kind of the image in an open file."""
+    with _readable():
+        start = _not_empty(file.read(_START_BYTES))
+        file.seek(0)
+    with _plain_reasons(start), _open(file, start[:2]) as image:
+        return (*_upright_size(image), _mode_name(image))
+
+
+def _open(file: io.BufferedReader | io.BytesIO, start: bytes) -> Image.Image:
+    """Open without decoding, and refuse a decompression bomb from its header.
+
+    Raises DataError: it has more pixels than `PIXEL_LIMIT`.
+    """
+    formats = _FORMAT_OF_START.get(start) or _formats()
+    image = Image.open(file, formats=formats)
+    if image.width * image.height > PIXEL_LIMIT:
+        raise DataError(
+            f"{image.height:,} x {image.width:,} pixels is over the limit of {PIXEL_LIMIT:,} pixels"
+        )
+    return image
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this build of Pillow has (AVIF came with 11.3)."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+_FORMAT_OF_START = {b"\xff\xd8": ("JPEG",), b"\x89P": ("PNG",)}
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width as they will be once the image stands upright."""
+    width, height = image.size
+    return (width, height) if _orientation(image) in _TURNS_ON_THE_SIDE else (height, width)
+
+
+def _mode_name(image: Image.Image) -> str:
+    return _MODE_NAMES.get(image.mode, image.mode)
+
+
+def _frames_warning(image: Image.Image) -> str | None:
+    """A sentence when the file holds more than the one image that is used."""
+    if image.format in ("JPEG", "MPO", "BMP"):
+        return None
+    frames = getattr(image, "n_frames", 1)
+    if frames <= 1:
+        return None
+    if image.format == "TIFF":
+        return f"{frames} pages; the first is used"
+    return f"animated, {frames} frames; the first is used"
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1 to 8; 1 (upright) when it is missing or damaged."""
+    if not {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"} & image.info.keys():
+        return 1
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # a damaged EXIF block raises anything, and the pixels are still good
+        return 1
+    return value if isinstance(value, int) and value in _TURNS else 1
+
+
+@contextlib.contextmanager
+def _plain_reasons(content: bytes) -> Iterator[None]:
+    """Turn whatever a decoder raises on bad bytes into one plain reason.
+
+    Raises DataError: always instead of the decoder's own exception.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DataError(what_it_is(content)) from error
+    except Image.DecompressionBombError as error:
+        match = re.search(r"\((\d+) pixels\)", str(error))
+        found = f"{int(match[1]):,}" if match else "the image's number of"
+        raise DataError(f"{found} pixels is over the limit of {PIXEL_LIMIT:,} pixels") from error
+    except MemoryError as error:
+        raise DataError("too large for this machine's memory") from error
+    except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
+        text = " ".join(str(error).split())
+        if "truncated" in text.lower() or isinstance(error, EOFError):
+            raise DataError("truncated image") from error
+        raise DataError(f"corrupt image ({text or type(error).__name__})") from error

@@ -1,0 +1,211 @@
+"""How a listing becomes pixels: the size first, then block after block in the listing's order.
+
+No more than a few blocks are in memory at a time.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from jaxtyping import Int32, Shaped, UInt8
+
+from pellucid.data.images.decoding import GREY_MODES, decode_content, header_of, read_content
+from pellucid.data.images.digests import DIGEST_BYTES, array_digests, image_digest
+from pellucid.data.images.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
+from pellucid.data.images.quiet import quiet_pillow
+from pellucid.data.images.sizing import fit_image, training_size
+from pellucid.data.listing import TEST, VALIDATION
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_FILES_A_BLOCK = 8
+
+
+class Block(NamedTuple):
+    """Consecutive images.
+
+    Attributes:
+        pixels: at the training size; zero where an image cannot be used.
+        digests: as in `Images`.
+        sizes: own height and width; zero where an image cannot be used.
+        modes: kind of each image.
+        reasons: position within the block to why the image cannot be used.
+        notes: position within the block to a warning.
+    """
+
+    pixels: UInt8[np.ndarray, "n height width channels"]
+    digests: UInt8[np.ndarray, "n 16"]
+    sizes: Int32[np.ndarray, "n 2"]
+    modes: Sequence[str]
+    reasons: dict[int, str]
+    notes: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decoding will make.
+
+    Attributes:
+        preprocessing: size, channels and range that were decided.
+        count: number of images.
+        blocks: the images in order, to be taken once; closing it stops the threads.
+    """
+
+    preprocessing: Preprocessing
+    count: int
+    blocks: Generator[Block, None, None]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of all pixels together."""
+        kept = self.preprocessing
+        return self.count, kept.height, kept.width, kept.channels
+
+
+def plan_files(paths: Sequence[Path], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
+    """Look at the header of every file, decide the size, and prepare to decode.
+
+    Args:
+        paths: the files.
+        settings: image size and number of threads.
+        fixed: size and channels to fit them to; no header is looked at then.
+
+    Returns:
+        The plan.
+    """
+    chunks = [paths[start : start + _FILES_A_BLOCK] for start in range(0, len(paths), _FILES_A_BLOCK)]
+    preprocessing = _by_headers(chunks, settings) if fixed is None else fixed
+
+    def decode(chunk: Sequence[Path]) -> Block:
+        return _decode_files(chunk, preprocessing)
+
+    return Plan(preprocessing, len(paths), _in_threads(decode, chunks, settings))
+
+
+def _by_headers(chunks: Sequence[Sequence[Path]], settings: Settings) -> Preprocessing:
+    """Size and channels by rule."""
+    headers = [header for chunk in _in_threads(_headers, chunks, settings) for header in chunk]
+    readable = [header for header in headers if header is not None]
+    sizes = np.array([header[:2] for header in readable], np.int32).reshape(-1, 2)
+    height, width = training_size(sizes, settings)
+    is_grey = bool(readable) and all(header[2] in GREY_MODES for header in readable)
+    return Preprocessing(height, width, 1 if is_grey else 3)
+
+
+def _headers(paths: Sequence[Path]) -> list[tuple[int, int, str] | None]:
+    """Headers of some files; `None` where a file is no image (decoding will say why)."""
+    headers: list[tuple[int, int, str] | None] = []
+    for path in paths:
+        try:
+            headers.append(header_of(path))
+        except DataError:
+            headers.append(None)
+    return headers
+
+
+def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
+    size, channels = preprocessing.size, preprocessing.channels
+    pixels = np.zeros((len(paths), *size, channels), np.uint8)
+    digests = np.zeros((len(paths), DIGEST_BYTES), np.uint8)
+    sizes = np.zeros((len(paths), 2), np.int32)
+    modes = [""] * len(paths)
+    reasons: dict[int, str] = {}
+    notes: dict[int, str] = {}
+    for index, path in enumerate(paths):
+        try:
+            decoded = decode_content(read_content(path), size)
+        except DataError as error:
+            reasons[index] = str(error)
+            continue
+        pixels[index] = fit_image(decoded.pixels, size, channels, decoded.size)
+        digests[index] = np.frombuffer(image_digest(decoded.pixels), np.uint8)
+        sizes[index] = decoded.size
+        modes[index] = decoded.mode
+        if decoded.warning is not None:
+            notes[index] = decoded.warning
+        del decoded  # it may be large, and so may the next
+    return Block(pixels, digests, sizes, modes, reasons, notes)
+
+
+def _in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], settings: Settings
+) -> Generator[Result, None, None]:
+    """Work on items in threads; results come in order, and only a few are kept waiting."""
+    threads = settings.threads or os.cpu_count() or 1
+    with quiet_pillow(), ThreadPoolExecutor(threads) as executor:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(executor.submit(work, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def plan_arrays(
+    pixels: Shaped[np.ndarray, "n height width channels"],
+    splits: Sequence[str],
+    settings: Settings,
+    fixed: Preprocessing | None = None,
+) -> Plan:
+    """Decide size and range for images in an array.
+
+    Args:
+        pixels: the images.
+        splits: split of each; the range of values is taken from training images alone.
+        settings: image size.
+        fixed: size, channels and range to fit them to; by default rules decide.
+
+    Returns:
+        The plan.
+    """
+    if fixed is not None:
+        return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))
+    own_size = pixels.shape[1:3]
+    height, width = training_size(np.array([own_size], np.int32), settings)
+    is_training = np.array([split not in (VALIDATION, TEST) for split in splits], bool)
+    low, high = value_range(pixels, is_training)
+    preprocessing = Preprocessing(height, width, pixels.shape[3], low, high)
+    return Plan(preprocessing, len(pixels), _array_blocks(pixels, preprocessing))
+
+
+def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator[Block, None, None]:
+    mode = _array_mode(pixels)
+    for values in blocks(pixels, block_rows(pixels)):
+        is_good = finite_rows(values)
+        if not is_good.all():
+            values = np.where(is_good[:, None, None, None], values, 0)
+        sizes = np.empty((len(values), 2), np.int32)
+        sizes[:] = values.shape[1:3]
+        fitted = preprocessing.arrays(values)
+        if not is_good.all():
+            fitted = fitted * is_good[:, None, None, None].astype(np.uint8)
+            sizes[~is_good] = 0
+        reasons = {
+            int(index): "holds values that are not numbers (NaN or infinity)"
+            for index in np.flatnonzero(~is_good)
+        }
+        yield Block(fitted, array_digests(values), sizes, [mode] * len(values), reasons, {})
+
+
+def _array_mode(pixels: np.ndarray) -> str:
+    """Kind of the images of an array, in the words used for files."""
+    colour = "colour" if pixels.shape[3] == 3 else "grey"
+    if pixels.dtype == np.uint8:
+        return colour
+    if pixels.dtype == bool:
+        return "black and white"
+    depth = "float" if pixels.dtype.kind == "f" else f"{8 * pixels.dtype.itemsize}-bit"
+    return f"{depth} {colour}"

@@ -1,0 +1,243 @@
+"""How an image becomes what the network sees; saved with the model and used everywhere.
+
+Training, prediction, explanation and the server all call the same two methods, so an image can
+never be prepared in two ways.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Shaped, UInt8
+
+from pellucid.data.images.decoding import decode_image
+from pellucid.data.images.sizing import fit_image
+from pellucid.errors import DataError
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Size, channels and range of the values that a model was trained on.
+
+    Attributes:
+        height: rows of pixels, 1 to 4096.
+        width: columns of pixels, 1 to 4096.
+        channels: 1 (grey) or 3 (red, green, blue).
+        low: value that becomes 0 in arrays that are not 8-bit; files are scaled when decoded.
+        high: value that becomes 255; values outside saturate.
+    """
+
+    height: int
+    width: int
+    channels: int
+    low: float = 0.0
+    high: float = 255.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    def image(self, source: Path | bytes) -> UInt8[np.ndarray, "height width channels"]:
+        """Decode an image file and fit it.
+
+        Args:
+            source: file or its content.
+
+        Returns:
+            The image as the network takes it.
+
+        Raises:
+            DataError: the reason why it cannot be decoded; the caller knows the place.
+        """
+        return self.image_and_warning(source)[0]
+
+    def image_and_warning(
+        self, source: Path | bytes
+    ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
+        """Decode an image file and fit it, and say what was left out.
+
+        Args:
+            source: file or its content.
+
+        Returns:
+            The image as the network takes it, and a warning such as the number of frames, if any.
+
+        Raises:
+            DataError: the reason why it cannot be decoded; the caller knows the place.
+        """
+        decoded = decode_image(source, self.size)
+        return fit_image(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
+
+    def arrays(self, pixels: Shaped[np.ndarray, "n ..."]) -> UInt8[np.ndarray, "n height width channels"]:
+        """Scale and fit images that came as an array.
+
+        Args:
+            pixels: (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other number.
+
+        Returns:
+            The images as the network takes them; the very same array when nothing is to do.
+
+        Raises:
+            DataError: another shape, or a value that is not a number.
+        """
+        pixels = with_channel_axis(pixels)
+        bad = np.flatnonzero(~finite_rows(pixels))
+        if len(bad):
+            raise DataError(f"image {bad[0] + 1} holds values that are not numbers (NaN or infinity)")
+        scaled = scale_values(pixels, self.low, self.high)
+        if scaled.shape[1:] == (self.height, self.width, self.channels):
+            return scaled
+        fitted = np.empty((len(scaled), self.height, self.width, self.channels), np.uint8)
+        for index, image in enumerate(scaled):
+            fitted[index] = fit_image(image, self.size, self.channels)
+        return fitted
+
+    def to_json(self) -> dict[str, int | float]:
+        """The fields as JSON can hold them.
+
+        Returns:
+            Names to values.
+        """
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Preprocessing":
+        """Read what `to_json` wrote, trusting nothing.
+
+        Args:
+            document: names to values.
+
+        Returns:
+            The checked object.
+
+        Raises:
+            ValueError: a field is missing, unknown, of the wrong type or out of bounds.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(document, Mapping) or set(document) != names:
+            raise ValueError(f"preprocessing needs exactly the fields {', '.join(sorted(names))}")
+        for name, admitted in (("height", range(1, 4097)), ("width", range(1, 4097)), ("channels", (1, 3))):
+            if type(document[name]) is not int or document[name] not in admitted:
+                raise ValueError(f"preprocessing: {name} cannot be {document[name]!r}")
+        for name in ("low", "high"):
+            if type(document[name]) not in (int, float) or not math.isfinite(document[name]):
+                raise ValueError(f"preprocessing: {name} cannot be {document[name]!r}")
+        if document["low"] > document["high"]:
+            raise ValueError("preprocessing: low is above high")
+        return cls(**document)
+
+
+def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n height width channels"]:
+    """Check that an array holds images, and give grey ones their channel axis.
+
+    Args:
+        pixels: (n, height, width) or (n, height, width, 1 or 3).
+
+    Returns:
+        (n, height, width, 1 or 3), a view.
+
+    Raises:
+        DataError: another shape, or values that are not real numbers.
+    """
+    if pixels.dtype.kind not in "buif":
+        raise DataError(f"images are numbers, but the array holds {pixels.dtype}")
+    if pixels.ndim == 3:
+        pixels = pixels[..., None]
+    if pixels.ndim != 4 or 0 in pixels.shape[1:] or pixels.shape[3] not in (1, 3):
+        hint = "; channels come last" if pixels.ndim == 4 and pixels.shape[1] in (1, 3) else ""
+        raise DataError(
+            f"images have the shape (n, height, width) or (n, height, width, 1 or 3), "
+            f"but the array has {pixels.shape}{hint}"
+        )
+    return pixels
+
+
+def value_range(
+    pixels: Shaped[np.ndarray, "n ..."], is_training: Bool[np.ndarray, " n"]
+) -> tuple[float, float]:
+    """The values that become 0 and 255.
+
+    8-bit images stay as they are; values within 0 to 1 are taken as 0 to 1; anything else is
+    stretched from its smallest to its largest value.
+
+    Args:
+        pixels: all images.
+        is_training: those that decide; rows that are not finite are left out.
+
+    Returns:
+        Low and high.
+    """
+    if pixels.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = math.inf, -math.inf
+    rows = block_rows(pixels)
+    for block, is_chosen in zip(blocks(pixels, rows), blocks(is_training, rows), strict=True):
+        finite = block[finite_rows(block) & is_chosen]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return (0.0, 1.0) if (low >= 0.0 and high <= 1.0) or low > high else (low, high)
+
+
+def scale_values(pixels: Shaped[np.ndarray, "..."], low: float, high: float) -> UInt8[np.ndarray, "..."]:
+    """Scale values so that low becomes 0 and high 255; 8-bit values stay as they are.
+
+    Args:
+        pixels: finite values.
+        low: becomes 0; what is below too.
+        high: becomes 255; what is above too.
+
+    Returns:
+        8-bit values; the very same array when it is 8-bit already.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if high <= low:
+        return np.zeros(pixels.shape, np.uint8)
+    scaled = (np.clip(pixels.astype(np.float64), low, high) - low) * (255.0 / (high - low))
+    return np.rint(scaled).astype(np.uint8)
+
+
+def finite_rows(pixels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
+    """Which rows hold numbers only.
+
+    Args:
+        pixels: any numbers.
+
+    Returns:
+        True where a row has neither NaN nor infinity.
+    """
+    if pixels.dtype.kind != "f":
+        return np.ones(len(pixels), bool)
+    is_finite: np.ndarray = np.isfinite(pixels).all(axis=tuple(range(1, pixels.ndim)))
+    return is_finite
+
+
+def block_rows(pixels: Shaped[np.ndarray, "n ..."], bytes_each: int = 1 << 24) -> int:
+    """How many images make a block that needs little memory.
+
+    Args:
+        pixels: the array.
+        bytes_each: about how large a block may be.
+
+    Returns:
+        At least one.
+    """
+    return max(1, bytes_each // max(1, pixels[:1].nbytes))
+
+
+def blocks(values: Shaped[np.ndarray, "n ..."], rows: int) -> Iterator[np.ndarray]:
+    """Cut an array along its first axis.
+
+    Args:
+        values: the array.
+        rows: how many rows a block has, except perhaps the last.
+
+    Returns:
+        Views in order.
+    """
+    return (values[start : start + rows] for start in range(0, len(values), rows))

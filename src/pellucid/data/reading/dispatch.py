@@ -1,0 +1,169 @@
+"""From DATA, in any of its forms, to one listing."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
+from pellucid.data.reading.folders import holds_texts, read_folder
+from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
+from pellucid.data.reading.image_tables import list_images
+from pellucid.data.reading.npz import read_npz
+from pellucid.data.reading.samples import PREFIX, read_sample
+from pellucid.data.reading.text_folders import read_text_folder
+from pellucid.data.reading.text_tables import list_texts_of
+from pellucid.data.splits.targets import with_target
+from pellucid.data.tables.columns import IMAGES, choose_columns
+from pellucid.data.tables.row_names import Chain
+from pellucid.data.tables.stream import is_table, open_table
+from pellucid.data.texts.store import Texts, TextWriter
+from pellucid.errors import DataError, UsageError
+from pellucid.settings import Settings
+
+_TASK_OF_NOUN = {"image": "image", "text": "text"}
+
+
+def read_data(place: str, settings: Settings) -> Listing:
+    """List every example of DATA, and of `--test DATA` if given.
+
+    Images are told from texts: by what lies in folders, by the input column of tables. No image
+    is decoded. A training part stays `UNDECIDED` as long as a validation or test part must still be
+    cut from it; it is `TRAIN` only when the data itself holds all three.
+
+    Args:
+        place: DATA: a folder, a table, an `.npz` file, `sample:fashion` or `sample:spam`.
+        settings: `task`, columns, encoding, `target`, `test`, `skip_bad`.
+
+    Returns:
+        The listing, in an order that depends on names and rows alone.
+
+    Raises:
+        DataError: DATA is missing, of no known form, or cannot be used as it is.
+        UsageError: `--test` is given though DATA holds a test split, or `--task` names what DATA is
+            not.
+    """
+    listing = _read(place, settings)
+    if settings.test is not None:
+        if TEST in listing.splits:
+            raise UsageError(f"--test {settings.test}: {place} has a test split of its own; leave --test out")
+        listing = _with_test(listing, _read(settings.test, settings))
+    listing = with_target(listing, settings)
+    if TEST in listing.splits and VALIDATION in listing.splits:
+        return listing
+    splits = [UNDECIDED if split == TRAIN else split for split in listing.splits]
+    return dataclasses.replace(listing, splits=splits)
+
+
+def _read(place: str, settings: Settings) -> Listing:
+    """Read DATA by its form.
+
+    Raises UsageError: it holds images and `--task` asks for texts, or the other way round.
+    """
+    listing = _read_by_form(place, settings)
+    if settings.task not in ("auto", _TASK_OF_NOUN[listing.noun]):
+        raise UsageError(
+            f"--task {settings.task}: {place} holds {listing.noun}s; "
+            f"leave --task out or give --task {_TASK_OF_NOUN[listing.noun]}"
+        )
+    return listing
+
+
+def _read_by_form(place: str, settings: Settings) -> Listing:
+    """Read DATA of any form.
+
+    Raises DataError: as for `read_data`.
+    """
+    if place.startswith(PREFIX):
+        return read_sample(place)
+    path = Path(place)
+    if path.is_dir():
+        if is_idx_folder(path):
+            return read_idx_folder(path, place)
+        if settings.task == "text" or (settings.task == "auto" and holds_texts(path)):
+            return read_text_folder(path, place, settings)
+        return read_folder(path, place)
+    if not path.exists():
+        raise DataError(f"{place}: no such file or folder")
+    if path.suffix.lower() == ".npz":
+        return read_npz(path, place)
+    if is_table(path):
+        return _read_table(path, place, settings)
+    raise DataError(
+        f"{place}: not a form of DATA; give a folder of class folders, a .csv, .tsv, .jsonl or .parquet "
+        "table, a folder of IDX files, an .npz file, sample:fashion or sample:spam"
+    )
+
+
+def _read_table(path: Path, place: str, settings: Settings) -> Listing:
+    """List the images or texts of a table."""
+    table = open_table(path, place, settings.encoding)
+    columns = choose_columns(table, path.parent, settings)
+    if columns.holds == IMAGES:
+        return list_images(table, columns, path.parent, settings.skip_bad)
+    return list_texts_of(table, columns, path.parent, settings)
+
+
+def _with_test(listing: Listing, test: Listing) -> Listing:
+    """Join a second listing as the test split.
+
+    Raises DataError: one is of texts and the other of images, or one is of files and the other of
+    arrays.
+    """
+    if listing.noun != test.noun:
+        raise DataError(
+            f"{test.place}: holds {test.noun}s, but {listing.place} {listing.noun}s; "
+            "give both as images or both as texts"
+        )
+    if (listing.paths is None) != (test.paths is None):
+        raise DataError(
+            f"{test.place}: is of the form {test.form}, but {listing.place} of the form {listing.form}; "
+            "give both as files or both as arrays"
+        )
+    paths = None if listing.paths is None or test.paths is None else [*listing.paths, *test.paths]
+    loaders = [each.load_pixels for each in (listing, test) if each.load_pixels is not None]
+    return Listing(
+        place=listing.place,
+        form=listing.form,
+        sources=Chain([listing.sources, test.sources]),
+        labels=[*listing.labels, *test.labels],
+        splits=[*listing.splits, *[TEST] * len(test)],
+        groups=[*listing.groups, *test.groups],
+        paths=paths,
+        load_pixels=functools.partial(_joined, loaders, test.place) if loaders else None,
+        array_files=(*listing.array_files, *test.array_files),
+        warnings=(*listing.warnings, *test.warnings),
+        texts=_joined_texts(listing.texts, test.texts),
+        problems=(*listing.problems, *_moved(test.problems, len(listing))),
+    )
+
+
+def _joined_texts(texts: Texts | None, test: Texts | None) -> Texts | None:
+    """Texts of both parts; nothing where they are images."""
+    if texts is None or test is None:
+        return None
+    writer = TextWriter()
+    writer.extend(texts)
+    writer.extend(test)
+    return writer.finish()
+
+
+def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
+    """Problems of a second part, counted from the start of the first."""
+    return (dataclasses.replace(problem, index=problem.index + by) for problem in problems)
+
+
+def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
+    """Pixels of both parts.
+
+    Raises DataError: their images differ in size.
+    """
+    pixels, test_pixels = (load() for load in loaders)
+    if pixels.shape[1:] != test_pixels.shape[1:]:
+        raise DataError(
+            f"{place}: images of {test_pixels.shape[1:]}, but those to train on are {pixels.shape[1:]}; "
+            "bring them to one size"
+        )
+    return np.concatenate([pixels, test_pixels])

@@ -1,0 +1,197 @@
+"""Class folders, and split folders that hold class folders, of images or of texts.
+
+The order of examples is that of the code points of their paths, whatever the locale and the file
+system say. Files of another kind are left out with a warning that counts them.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.reading.file_kinds import (
+    IMAGE_KIND,
+    TEXT_SUFFIX,
+    FileKind,
+    entries_of,
+    files_of,
+    source_of,
+    walk,
+)
+from pellucid.data.splits.labels import is_encodable
+from pellucid.data.wording import count_of, quoted, some, visible
+from pellucid.errors import DataError
+
+_SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}
+
+
+def holds_texts(folder: Path) -> bool:
+    """Whether the class folders of a folder hold texts: `.txt` files, and no image.
+
+    Args:
+        folder: DATA.
+
+    Returns:
+        Also true where such files lie in the folder itself and there are no class folders.
+    """
+    found_text = False
+    for place in list(_sub_folders(folder).values()) or [folder]:
+        for path, is_image in walk(place, IMAGE_KIND):
+            if is_image:
+                return False
+            found_text = found_text or path.suffix.lower() == TEXT_SUFFIX
+    return found_text
+
+
+def _sub_folders(folder: Path) -> dict[str, Path]:
+    return {entry.name: folder / entry.name for entry in entries_of(folder) if entry.is_dir()}
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """Sub-folders that stand for splits.
+
+    Args:
+        folder: DATA.
+
+    Returns:
+        Split to folder; empty when the folder is no folder of splits, that is unless it has
+        `train` with sub-folders of its own, and beside it `test`, `val` or `validation`, or
+        nothing at all.
+
+    Raises:
+        DataError: both `val` and `validation` are there.
+    """
+    named = {name: path for name, path in _sub_folders(folder).items() if name.lower() in _SPLIT_OF_NAME}
+    if not any(name.lower() == TRAIN and _sub_folders(path) for name, path in named.items()):
+        return {}
+    found: dict[str, Path] = {}
+    for name, path in named.items():
+        split = _SPLIT_OF_NAME[name.lower()]
+        if split in found:
+            raise DataError(
+                f"{folder}: both {found[split].name}/ and {name}/ stand for the {split} split; keep one"
+            )
+        found[split] = path
+    is_alone = len(_sub_folders(folder)) == 1
+    return found if len(found) > 1 or is_alone else {}
+
+
+def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listing:
+    """List class folders, or split folders of class folders.
+
+    Args:
+        folder: DATA.
+        place: how the user named it.
+        kind: of the files that are listed.
+
+    Returns:
+        The listing, which names files.
+
+    Raises:
+        DataError: no class folder, one without such files, or text files only where images are
+            looked for.
+    """
+    splits = split_folders(folder)
+    if not splits:
+        return _class_folders(folder, place, UNDECIDED, kind)
+    parts = [
+        _class_folders(splits[split], str(splits[split]), split, kind)
+        for split in (TRAIN, VALIDATION, TEST)
+        if split in splits
+    ]
+    extra = sorted(set(_sub_folders(folder)) - {path.name for path in splits.values()})
+    warnings = [warning for part in parts for warning in part.warnings]
+    if extra:
+        warnings.append(
+            f"{place}: {some([quoted(name) for name in extra])} beside the split folders left out"
+        )
+    return Listing(
+        place=place,
+        form="split folders",
+        sources=[source for part in parts for source in part.sources],
+        labels=[label for part in parts for label in part.labels],
+        splits=[split for part in parts for split in part.splits],
+        groups=[""] * sum(map(len, parts)),
+        paths=[path for part in parts for path in part.paths or ()],
+        warnings=tuple(warnings),
+    )
+
+
+def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> Listing:
+    """List the files of every class folder in one folder.
+
+    Raises DataError: as for `read_folder`.
+    """
+    classes = _sub_folders(folder)
+    if not classes:
+        raise DataError(_no_class_folders(folder, place, kind))
+    paths: list[Path] = []
+    labels: list[str] = []
+    empty: list[str] = []
+    others: list[Path] = []
+    for name, path in classes.items():
+        if not is_encodable(name):
+            raise DataError(f"{place}: the name of class folder {quoted(name)} is not UTF-8; rename it")
+        wanted, passed_over = files_of(path, kind)
+        paths += wanted
+        labels += [name] * len(wanted)
+        others += passed_over
+        if not wanted:
+            empty.append(name)
+    if not paths and are_texts(others):
+        raise DataError(f"{place}: {_TEXTS_ONLY}")
+    if empty:
+        raise DataError(
+            f"{place}: no {kind.what} in class folder {some([quoted(name) for name in empty], 10)}; "
+            f"put {kind.noun}s there or remove the folder"
+        )
+    loose = [folder / entry.name for entry in entries_of(folder) if not entry.is_dir()]
+    return Listing(
+        place=place,
+        form="class folders",
+        sources=[source_of(path) for path in paths],
+        labels=labels,
+        splits=[split] * len(paths),
+        groups=[""] * len(paths),
+        paths=paths,
+        warnings=_warnings(place, loose, others, kind),
+    )
+
+
+_TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
+
+
+def are_texts(others: list[Path]) -> bool:
+    """Whether files that are no images are texts.
+
+    Args:
+        others: as `files_of` gives them.
+
+    Returns:
+        True where there are some, and all of them end in `.txt`.
+    """
+    return bool(others) and all(path.suffix.lower() == TEXT_SUFFIX for path in others)
+
+
+def _no_class_folders(folder: Path, place: str, kind: FileKind) -> str:
+    wanted, others = files_of(folder, kind)
+    if wanted:
+        number = count_of(len(wanted), kind.noun)
+        return f"{place}: {number} but no class folders; make one sub-folder for each class"
+    if are_texts(others):
+        return f"{place}: {_TEXTS_ONLY}"
+    return f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class"
+
+
+def _warnings(place: str, loose: list[Path], others: list[Path], kind: FileKind) -> tuple[str, ...]:
+    """Say which files were left out, and how many."""
+    warnings = []
+    if loose:
+        warnings.append(
+            f"{place}: {count_of(len(loose), 'file')} outside the class folders left out: "
+            + some([quoted(path.name) for path in loose])
+        )
+    if others:
+        endings = Counter(path.suffix.lower() or "no ending" for path in others)
+        counts = ", ".join(f"{count:,} {visible(ending)}" for ending, count in sorted(endings.items()))
+        warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such} ({counts})")
+    return tuple(warnings)

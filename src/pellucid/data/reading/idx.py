@@ -1,0 +1,199 @@
+"""MNIST-style IDX files, packed with gzip or not.
+
+No file is trusted: what its header claims is compared with the file's own size before anything is
+allocated. Pixels are read only when they are asked for, so that a second run, which finds them in
+the cache, does not unpack them again.
+"""
+
+import functools
+import gzip
+import io
+import math
+import os
+import re
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pellucid.data.listing import TEST, TRAIN, Listing
+from pellucid.data.reading.arrays import DEFLATE_RATIO, require_equal
+from pellucid.errors import DataError
+
+_IMAGES_NAME = re.compile(r"(train|t10k|test)[-_]images[-.]idx3-ubyte(\.gz)?")
+_LABELS_NAME = re.compile(r"(train|t10k|test)[-_]labels[-.]idx1-ubyte(\.gz)?")
+_PARTS = ("train", "t10k", "test")
+_UNSIGNED_BYTE = 8
+_BROKEN = (OSError, EOFError, zlib.error)
+
+
+def is_idx_folder(folder: Path) -> bool:
+    """Whether a folder holds MNIST-style IDX files.
+
+    Args:
+        folder: any folder.
+
+    Returns:
+        True when a file is named like `train-images-idx3-ubyte`, `.gz` or not.
+    """
+    return any(_IMAGES_NAME.fullmatch(name) for name in _names(folder))
+
+
+def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = None) -> Listing:
+    """List a folder of `train-*` and `t10k-*` IDX files, packed with gzip or not.
+
+    Args:
+        folder: the folder.
+        place: how the user named it.
+        classes: names of the labels 0, 1, 2 ...; default: the digits themselves.
+
+    Returns:
+        The listing; `t10k` is the test split.
+
+    Raises:
+        DataError: a file is missing, damaged, or fits its partner badly.
+    """
+    images = _by_part(folder, _IMAGES_NAME)
+    labels = _by_part(folder, _LABELS_NAME)
+    if "train" not in images:
+        raise DataError(f"{place}: has no train-images-idx3-ubyte; put it there, packed with gzip or not")
+    rows: list[tuple[str, str, str]] = []
+    files: list[_IdxFile] = []
+    for part in sorted(images, key=_PARTS.index):
+        if part not in labels:
+            raise DataError(
+                f"{place}: {images[part].name} has no labels; {part}-labels-idx1-ubyte is missing"
+            )
+        file = _idx_file(images[part], 3)
+        names = _class_names(_read(_idx_file(labels[part], 1)), classes, labels[part])
+        require_equal(file.shape[0], len(names), "labels", str(file.path))
+        if files and file.shape[1:] != files[0].shape[1:]:
+            raise DataError(
+                f"{place}: images of {files[0].path.name} are {_words(files[0].shape[1:])}, "
+                f"those of {file.path.name} {_words(file.shape[1:])}; they must agree"
+            )
+        files.append(file)
+        split = TRAIN if part == "train" else TEST
+        prefix = f"{place}/{file.path.name}"
+        rows += [(f"{prefix}:{row}", name, split) for row, name in enumerate(names, start=1)]
+    if not rows:
+        raise DataError(f"{place}: the IDX files hold no images")
+    return Listing(
+        place=place,
+        form="idx",
+        sources=[source for source, _, _ in rows],
+        labels=[name for _, name, _ in rows],
+        splits=[split for _, _, split in rows],
+        groups=[""] * len(rows),
+        load_pixels=functools.partial(_load_pixels, tuple(files)),
+        array_files=tuple(file.path for file in files),
+    )
+
+
+class _IdxFile(NamedTuple):
+    """An IDX file whose header fits the size of the file."""
+
+    path: Path
+    shape: tuple[int, ...]
+    offset: int
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of the files in a folder, in the order of code points.
+
+    Raises DataError: the folder cannot be read.
+    """
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+
+
+def _by_part(folder: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
+    """Files of one kind by part; an unpacked file comes before its `.gz`."""
+    found: dict[str, Path] = {}
+    for name in _names(folder):
+        match = pattern.fullmatch(name)
+        if match:
+            found.setdefault(match[1], folder / name)
+    return found
+
+
+def _open(path: Path) -> io.BufferedIOBase:
+    return gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _idx_file(path: Path, dimensions: int) -> _IdxFile:
+    """Read a header and compare its claim with the size of the file.
+
+    Raises DataError: no IDX file of bytes, or its size belies it.
+    """
+    length = 4 + 4 * dimensions
+    try:
+        with _open(path) as file:
+            head = file.read(length)
+        size = path.stat().st_size
+    except _BROKEN as error:
+        raise DataError(f"{path}: damaged or unreadable ({error}); copy it again") from error
+    if len(head) < length or head[:2] != b"\0\0":
+        raise DataError(f"{path}: not an IDX file; it starts with {head[:4].hex(' ') or 'nothing'}")
+    if (head[2], head[3]) != (_UNSIGNED_BYTE, dimensions):
+        raise DataError(
+            f"{path}: an IDX file of type {head[2]:#04x} with {head[3]} dimensions; "
+            f"bytes (type 0x08) with {dimensions} are expected"
+        )
+    shape = struct.unpack(f">{dimensions}I", head[4:])
+    claimed = length + math.prod(shape)
+    is_packed = path.suffix == ".gz"
+    if claimed > size * DEFLATE_RATIO if is_packed else claimed != size:
+        raise DataError(
+            f"{path}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
+        )
+    if 0 in shape[1:]:
+        raise DataError(f"{path}: the header claims images of {_words(shape[1:])} pixels")
+    return _IdxFile(path, shape, length)
+
+
+def _read(source: _IdxFile) -> np.ndarray:
+    """Read the values of an IDX file.
+
+    Raises DataError: the file holds fewer or more values than its header claims.
+    """
+    expected = math.prod(source.shape)
+    try:
+        with _open(source.path) as file:
+            file.read(source.offset)
+            content = file.read(expected)
+            is_longer = bool(file.read(1))
+    except _BROKEN as error:
+        raise DataError(f"{source.path}: damaged or cut short ({error}); copy it again") from error
+    if len(content) != expected or is_longer:
+        found = "more" if is_longer else f"{len(content):,}"
+        raise DataError(
+            f"{source.path}: the header claims {expected:,} values, the file holds {found}; copy it again"
+        )
+    return np.frombuffer(content, np.uint8).reshape(source.shape)
+
+
+def _load_pixels(files: tuple[_IdxFile, ...]) -> np.ndarray:
+    parts = [_read(file)[..., None] for file in files]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _class_names(values: np.ndarray, classes: Sequence[str] | None, path: Path) -> list[str]:
+    """Names of numeric labels.
+
+    Raises DataError: a label has no name.
+    """
+    if classes is None:
+        return [str(value) for value in values.tolist()]
+    if len(values) and values.max() >= len(classes):
+        raise DataError(f"{path}: label {values.max()} has no class name; there are {len(classes)} names")
+    return [classes[value] for value in values.tolist()]
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,1 @@
+"""Splits: targets, and which example trains, validates or tests."""

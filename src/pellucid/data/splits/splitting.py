@@ -1,0 +1,193 @@
+"""Which example goes into which split.
+
+The rule:
+
+1. A split that the user gave is never touched. What the user left undecided, and what the user
+   calls train, is the pool from which missing splits are cut.
+2. No test split given: 20 % of the pool, at most 10,000 examples.
+3. No validation split given: 10 % of what is left, at most 5,000 examples, and at least 20 as far as
+   a quarter of what is left reaches: fewer cannot tell any two models apart.
+4. Every class gives its share to each split, and at least one example. Where numbers are
+   predicted, their deciles take the place of classes (fewer and wider parts below 150 examples),
+   except that a decile that groups hold together may give none.
+5. Examples that share a group, and exact copies, stay together.
+6. Chance comes from the seed alone; names, folders and locale play no part.
+
+Where groups are large, shares are met as nearly as whole groups allow.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.splits.carving import Carving, Units, tabulated
+from pellucid.data.splits.shortages import Shortage, too_few_numbers, too_few_of_classes
+
+_MOST_STRATA = 10
+TEST_SHARE, MOST_TEST = 0.2, 10_000
+VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
+_AMOUNTS = {
+    TEST: (TEST_SHARE, MOST_TEST, 0),
+    VALIDATION: (VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION),
+}
+
+
+class Division(NamedTuple):
+    """The outcome of splitting.
+
+    Attributes:
+        splits: `train`, `validation` or `test` for each example; as the user gave it, or
+            undecided, where the example cannot be used.
+        whole: classes too small to give to a missing split, all in training. Only where the user
+            gave a part of the division; otherwise that is an error.
+    """
+
+    splits: np.ndarray
+    whole: tuple[str, ...]
+
+
+def split(
+    listing: Listing,
+    first: Int64[np.ndarray, " n"],
+    usable: Bool[np.ndarray, " n"],
+    seed: int,
+    make: Sequence[str] = (VALIDATION, TEST),
+) -> Division:
+    """Fill the splits that are missing, by the rule at the top of this file.
+
+    Args:
+        listing: the examples; their order counts, their names do not.
+        first: position of the first example with the same content.
+        usable: false where an example is left out.
+        seed: decides every draw.
+        make: the splits to cut where the user gave none.
+
+    Returns:
+        The splits.
+
+    Raises:
+        DataError: a class has too few examples, or too few groups, for the splits to be made.
+    """
+    splits = np.array(listing.splits, dtype="<U10")
+    given = set(np.unique(splits).tolist())
+    missing = [part for part in (TEST, VALIDATION) if part in make and part not in given]
+    pool = np.flatnonzero(usable & ((splits == UNDECIDED) | (splits == TRAIN)))
+    splits[pool] = TRAIN
+    if not missing or len(pool) == 0:
+        return Division(splits, ())
+    names, labels = _strata(listing, pool)
+    units = tabulated(together(pool, first, listing.groups), labels, seed)
+    free = np.ones(len(units.ranks), bool)
+    whole: set[int] = set()
+    for part in missing:
+        keep = len(missing) - missing.index(part)
+        taken, without = Carving(units, free, len(names), keep).carve(*_AMOUNTS[part])
+        refuses = not given & {VALIDATION, TEST}
+        if refuses and without and not listing.is_numbers:
+            short = [_shortage(names, code, labels, units) for code in without]
+            raise too_few_of_classes(listing.place, names, short, missing)
+        if refuses and not taken:
+            raise too_few_numbers(listing.place, Shortage("", len(pool), len(units.ranks)), missing)
+        whole.update(without)
+        free[taken] = False
+        splits[pool[np.isin(units.of, taken)]] = part
+    return Division(splits, () if listing.is_numbers else tuple(names[code] for code in sorted(whole)))
+
+
+def _shortage(names: list[str], code: int, labels: Int64[np.ndarray, " pool"], units: Units) -> Shortage:
+    """How much there is of a class that is too small."""
+    return Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
+
+
+def _strata(
+    listing: Listing, pool: Int64[np.ndarray, " pool"]
+) -> tuple[list[str], Int64[np.ndarray, " pool"]]:
+    """What shares are met in: the classes, sorted, or parts of equal size of the range of the numbers."""
+    if listing.values is None:
+        texts = [listing.labels[index] for index in pool.tolist()]
+        names = sorted(set(texts))
+        codes = {name: code for code, name in enumerate(names)}
+        return names, np.array([codes[text] for text in texts], np.int64)
+    labels = deciles(listing.values[pool])
+    return [f"part {part}" for part in range(1, int(labels.max()) + 2)], labels
+
+
+def deciles(values: Float64[np.ndarray, " pool"], least: int = 15) -> Int64[np.ndarray, " pool"]:
+    """Cut numbers into parts of about equal size; equal numbers never stand in two of them.
+
+    Args:
+        values: at least one number.
+        least: examples that each part should have.
+
+    Returns:
+        Part of each, from 0: ten parts, or fewer and wider ones where there are few numbers.
+    """
+    number = max(1, min(_MOST_STRATA, len(values) // least))
+    cuts = np.unique(np.sort(values)[np.arange(1, number) * len(values) // number])
+    parts = np.searchsorted(cuts, values, side="right")
+    return np.unique(parts, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def places_in_strata(
+    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
+    order: Int64[np.ndarray, " n"],
+    *,
+    are_numbers: bool,
+) -> Float64[np.ndarray, " n"]:
+    """Say where each example stands among those of its class: a part holds all that stand below its share.
+
+    Args:
+        labels: class of each example, or its number.
+        order: an order of all examples, drawn by chance.
+        are_numbers: whether the labels are numbers; their deciles then take the place of classes.
+
+    Returns:
+        A place above 0 and below 1 for each. The examples of the smallest places are a part to which every
+        class gives its share, and which lies within each larger part.
+    """
+    strata = deciles(labels.astype(np.float64)) if are_numbers and len(labels) else labels
+    places = np.empty(len(labels))
+    for stratum in np.unique(strata):
+        members = order[strata[order] == stratum]
+        places[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return places
+
+
+def together(
+    pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
+) -> Int64[np.ndarray, " pool"]:
+    """Number the sets of examples that copies and groups hold together, by first appearance.
+
+    Args:
+        pool: positions of the examples to be numbered.
+        first: position of the first example with the same content.
+        groups: group of each example; empty text is none.
+
+    Returns:
+        Number of the set of each example of the pool.
+    """
+    if not any(groups):
+        _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)
+        return np.unique(leaders[of.reshape(-1)], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    parents = list(range(len(pool)))
+
+    def root(member: int) -> int:
+        while parents[member] != member:
+            parents[member] = parents[parents[member]]
+            member = parents[member]
+        return member
+
+    seen: dict[int | str, int] = {}
+    for member, index in enumerate(pool.tolist()):
+        for key in (int(first[index]), groups[index]):
+            if key == "":
+                continue
+            earlier = seen.setdefault(key, member)
+            if earlier != member:
+                one, other = sorted((root(earlier), root(member)))
+                parents[other] = one
+    roots = np.array([root(member) for member in range(len(pool))], np.int64)
+    return np.unique(roots, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -1,0 +1,200 @@
+"""Whether labels are classes or numbers to predict, and the numbers themselves.
+
+The rule:
+
+1. What the user asked for stands: `--target number` or `--target class`.
+2. Otherwise the labels of a table are numbers where every one of them is a number, at least one
+   has a fraction, and more than 20 differ.
+3. Everything else is classes.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from pellucid.data.listing import Listing
+from pellucid.data.splits.labels import MOST_ROWS
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+CLASSES_AT_MOST = 20
+"""So many distinct numbers may still be the names of classes."""
+
+LARGEST = 1e30
+"""Larger numbers leave the range in which networks compute; so do squares of their differences."""
+
+_SMALLEST_SHARE = 1e-6
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+
+
+def number_text(value: float) -> str:
+    """A number as text, the shortest that reads back as the same number.
+
+    Args:
+        value: finite.
+
+    Returns:
+        Such as `3`, `3.5` or `1e-07`.
+    """
+    return repr(value).removesuffix(".0")
+
+
+def read_number(text: str) -> float | None:
+    """Read a number in decimal notation with a point.
+
+    Args:
+        text: spaces around it do not count.
+
+    Returns:
+        The number; `None` where the text is none, or none that is finite and at most 1e30 in size.
+    """
+    if not _NUMBER.fullmatch(text.strip()):
+        return None
+    value = float(text) + 0.0  # never -0.0
+    return value if abs(value) <= LARGEST else None
+
+
+def with_target(listing: Listing, settings: Settings) -> Listing:
+    """Decide by the rule at the top of this file whether labels are classes or numbers.
+
+    Args:
+        listing: what was read, labels as text.
+        settings: `target`.
+
+    Returns:
+        The listing as it is for classes; for numbers with `values`, and each label as the shortest
+        text of its number. A warning says what was decided and why, where the labels leave a doubt.
+
+    Raises:
+        DataError: numbers are asked for and a label is none, or all of many different labels are numbers
+            but for a decimal comma; with the rows.
+    """
+    if settings.target == "number":
+        values = numbers_of(listing.labels, listing.sources, listing.place)
+        return _as_numbers(listing, values, "as --target number asks")
+    if listing.form != "table":
+        return listing
+    if settings.target is None and _have_decimal_commas(listing.labels):
+        numbers_of(listing.labels, listing.sources, listing.place)
+    read = [read_number(text) for text in listing.labels]
+    found = np.array([value for value in read if value is not None], np.float64)
+    distinct = len(np.unique(found))
+    has_fractions = bool((found != np.floor(found)).any())
+    if settings.target == "class":
+        is_odd = len(found) == len(read)
+        why = "the labels are numbers, taken as classes as --target class asks" if is_odd else None
+        return _as_classes(listing, why)
+    if len(found) < len(read):
+        return _as_classes(listing, _why_not_all(listing, read, distinct, has_fractions))
+    if distinct <= CLASSES_AT_MOST or not has_fractions:
+        what = f"of only {distinct} values" if has_fractions else "without fractions"
+        why = f"the labels are numbers {what}, taken as classes; predict numbers with --target number"
+        return _as_classes(listing, why)
+    why = f"since they have fractions and {distinct:,} values; take them as classes with --target class"
+    return _as_numbers(listing, found, why)
+
+
+def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Float64[np.ndarray, " n"]:
+    """Read every label as a number.
+
+    Args:
+        texts: the labels.
+        sources: where each stands, such as `table.csv:7`.
+        place: where they come from, for messages.
+
+    Returns:
+        Finite numbers, at most 1e30 in size.
+
+    Raises:
+        DataError: a label is none; the message lists where and says what to do.
+    """
+    read = [read_number(text) for text in texts]
+    wrong = [index for index, value in enumerate(read) if value is None]
+    if wrong:
+        complaint = _complaint([texts[index] for index in wrong], len(texts))
+        listed = some([f"{quoted(texts[index])} at {sources[index]}" for index in wrong], MOST_ROWS)
+        raise DataError(f"{place}: {complaint}: {listed}; {_REMEDY}")
+    return np.array(read, np.float64)
+
+
+def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "image") -> None:
+    """Refuse numbers that leave nothing to learn.
+
+    Args:
+        values: finite, at least one.
+        place: where they come from, for messages.
+        noun: what one example is.
+
+    Raises:
+        DataError: all are the same, or differ by so little that float32, in which networks compute,
+            can hardly tell them apart.
+    """
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        raise DataError(
+            f"{place}: every number to predict is {number_text(low)}, which leaves nothing to learn; "
+            f"give {noun}s with different numbers"
+        )
+    if values.std() < max(1 / LARGEST, _SMALLEST_SHARE * max(abs(low), abs(high))):
+        raise DataError(
+            f"{place}: the numbers to predict differ too little for their size, from {number_text(low)} to "
+            f"{number_text(high)}; subtract a constant from them, or give them in another unit"
+        )
+
+
+_REMEDY = "mend or remove them, or take the labels as classes with --target class"
+
+
+def _complaint(wrong: Sequence[str], total: int) -> str:
+    """What is wrong with labels that are no numbers, out of a total."""
+    if all(_DECIMAL_COMMA.fullmatch(text.strip()) for text in wrong):
+        return "numbers are written with a decimal point and without a comma"
+    if all(_NUMBER.fullmatch(text.strip()) for text in wrong):
+        return f"numbers to predict are at most {LARGEST:g} in size"
+    if 2 * len(wrong) > total:
+        return "numbers are to be predicted, but most labels are names"
+    return "not a finite number"
+
+
+def _have_decimal_commas(labels: Sequence[str]) -> bool:
+    """Whether all of many different labels would be numbers if their commas were points."""
+    with_commas = [bool(_DECIMAL_COMMA.fullmatch(text.strip())) for text in labels]
+    if not any(with_commas) or len(set(labels)) <= CLASSES_AT_MOST:
+        return False
+    pairs = zip(labels, with_commas, strict=True)
+    return all(has_comma or read_number(text) is not None for text, has_comma in pairs)
+
+
+def _why_not_all(
+    listing: Listing, read: Sequence[float | None], distinct: int, has_fractions: bool
+) -> str | None:
+    """The sentence for labels most of which would be numbers to predict, but not all."""
+    wrong = [index for index, value in enumerate(read) if value is None]
+    if 2 * len(wrong) > len(read) or distinct <= CLASSES_AT_MOST or not has_fractions:
+        return None
+    named = some([f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong])
+    return (
+        f"the labels are numbers but for {named}, and so taken as classes; mend or remove these to predict "
+        "numbers"
+    )
+
+
+def _as_classes(listing: Listing, why: str | None) -> Listing:
+    if why is None:
+        return listing
+    return dataclasses.replace(listing, warnings=(*listing.warnings, f"{listing.place}: {why}"))
+
+
+def _as_numbers(listing: Listing, values: Float64[np.ndarray, " n"], why: str) -> Listing:
+    return dataclasses.replace(
+        listing,
+        labels=[number_text(value) for value in values.tolist()],
+        values=values,
+        warnings=(*listing.warnings, f"{listing.place}: the labels are taken as numbers to predict, {why}"),
+    )

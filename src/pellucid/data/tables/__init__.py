@@ -1,0 +1,1 @@
+"""Tables: separated values, JSONL and Parquet, read as a stream of rows."""

@@ -1,0 +1,79 @@
+"""The first row of a table of separated values: names of columns, or a row like all others."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pellucid.data.reading.file_kinds import ends_like_image
+from pellucid.data.splits.targets import read_number
+from pellucid.data.wording import quoted
+
+IMAGE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "input", "img")
+"""Usual names of a column of image paths."""
+
+TEXT_NAMES = (
+    "text", "texts", "review", "review_text", "message", "body", "content", "sentence", "comment", "tweet",
+    "document", "post", "sms", "email", "input",
+)  # fmt: skip
+"""Usual names of a column of texts, the surest first."""
+
+LESSER_TEXT_NAMES = ("title", "subject", "headline", "question", "summary", "description")
+"""Names of texts that often stand beside longer ones."""
+
+LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
+"""Usual names of a column of labels, the surest first."""
+
+SPLIT_NAME, GROUP_NAME = "split", "group"
+"""Columns that are used without being asked for."""
+
+_USUAL = frozenset((*IMAGE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
+_FEWEST_ROWS = 4
+
+
+def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: Path) -> str | None:
+    """Say why the first row is no header, where it is none.
+
+    Args:
+        header: the first row.
+        rows: some of those below it, of the same length.
+        folder: where the table lies.
+
+    Returns:
+        The reason, where a cell names an image that is there; or, in a table without images and
+        without any usual name, where a cell stands again below itself in a column of few values, or is a
+        number as all below it are. `None` where the row may be a header.
+    """
+    if any(_is_existing_image(folder, cell) for cell in header):
+        return "names an image"
+    is_named = any(name.lower() in _USUAL for name in header)
+    if is_named or len(rows) < _FEWEST_ROWS or any(map(ends_like_image, (*rows[0], *rows[-1]))):
+        return None
+    for cell, values in zip(header, zip(*rows, strict=True), strict=True):
+        filled = [value.strip() for value in values if value.strip()]
+        if cell and cell in filled and 2 * len(set(filled)) <= len(filled):
+            return f"holds {quoted(cell)} as rows below it do"
+        if (
+            read_number(cell) is not None
+            and filled
+            and all(read_number(value) is not None for value in filled)
+        ):
+            return f"holds the number {quoted(cell)} above other numbers"
+    return None
+
+
+def named(header: Sequence[str]) -> list[str]:
+    """Give names to columns that have none.
+
+    Args:
+        header: names of the columns, some of them empty.
+
+    Returns:
+        The names; where several are empty, `column 3` and the like in their place.
+    """
+    if header.count("") < 2:
+        return list(header)
+    return [name or f"column {number}" for number, name in enumerate(header, start=1)]
+
+
+def _is_existing_image(folder: Path, cell: str) -> bool:
+    return ends_like_image(cell) and os.path.isfile(folder / cell)

@@ -1,0 +1,250 @@
+"""Tables of inputs and labels: CSV, TSV, JSONL and Parquet, packed with gzip or not, read as a stream.
+
+Rows are named as people see them: in CSV and TSV the header is row 1, as in a spreadsheet; in
+JSONL a row is a line; in Parquet the first row is 1.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv
+from pellucid.data.tables.encodings import TextFile, count_lines, naming_unreadable, open_binary, text_file
+from pellucid.data.tables.headers import GROUP_NAME, SPLIT_NAME, named, why_no_header
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+"""Endings of tables; each may be followed by `.gz`."""
+
+
+class Block(NamedTuple):
+    """Some rows of a table, column by column.
+
+    Attributes:
+        columns: name to values; texts in CSV, values of their own kind in JSONL and Parquet.
+        numbers: row of each entry, as people see it.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of any form, of which only the first rows are in memory.
+
+    Attributes:
+        place: the file as the user named it.
+        head: the first 1,000 rows, every column of them.
+        read: goes on from the head; given the names of columns, it yields their rows, those of the
+            head first. To be called once.
+        warnings: what was unusual about the form.
+    """
+
+    place: str
+    head: Block
+    read: Callable[[Sequence[str]], Iterator[Block]]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the columns, in order."""
+        return list(self.head.columns)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table by its ending.
+
+    Args:
+        path: any file.
+
+    Returns:
+        True for the endings in `TABLE_SUFFIXES`, `.gz` added or not.
+    """
+    return _form(path) in TABLE_SUFFIXES
+
+
+def _form(path: Path) -> str:
+    name = path.name.lower().removesuffix(".gz")
+    return os.path.splitext(name)[1]
+
+
+def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
+    """Begin to read a table.
+
+    Args:
+        path: the file.
+        place: how the user named it.
+        encoding: of CSV, TSV and JSONL; default: detected.
+
+    Returns:
+        The table, of at least one row.
+
+    Raises:
+        DataError: the file cannot be read, its first rows are damaged, it holds no rows, or two
+            columns share a name.
+    """
+    form = _form(path)
+    if form == ".parquet":
+        table = _from_parquet(path, place)
+    else:
+        file = text_file(path, place, encoding)
+        if form == ".jsonl":
+            table = _from_jsonl(file)
+        else:
+            table = _from_csv(file, "\t" if form == ".tsv" else None)
+        if encoding is None and file.encoding != "utf-8":
+            said = f"{place}: read as {file.encoding.upper()}"
+            table = dataclasses.replace(table, warnings=(said, *table.warnings))
+    if not table.head.numbers:
+        raise DataError(f"{place}: the table has no rows; give some below the header")
+    return table
+
+
+def _from_csv(file: TextFile, separator: str | None) -> Table:
+    """Read separated values.
+
+    Raises DataError: two columns share a name.
+    """
+    header, batches, warnings = open_csv(file, separator)
+    first = next(batches)
+    reason = why_no_header(header, first.rows, file.path.parent)
+    if reason is None:
+        header = named(header)
+    else:
+        first = CsvBatch([header, *first.rows], [1, *first.numbers])
+        header = [f"column {number}" for number in range(1, len(header) + 1)]
+        warnings = (*warnings, f"{file.place}: the first row {reason}, so the table has no header")
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"{file.place}: two columns are named {quoted(repeated[0])}; rename one")
+
+    def block_of(batch: CsvBatch, names: Sequence[str]) -> Block:
+        places = [(name, header.index(name)) for name in names]
+        return Block({name: [row[at] for row in batch.rows] for name, at in places}, batch.numbers)
+
+    def read(names: Sequence[str]) -> Iterator[Block]:
+        return (block_of(batch, names) for batch in itertools.chain([first], batches))
+
+    return Table(file.place, block_of(first, header), read, warnings)
+
+
+class _Objects(NamedTuple):
+    objects: list[dict[str, object]]
+    numbers: list[int]
+
+
+def _from_jsonl(file: TextFile) -> Table:
+    """Read one JSON object a line; a key that is missing from a line is an empty value."""
+    batches = _object_batches(file)
+    first = next(batches, _Objects([], []))
+    head = list(dict.fromkeys(name for value in first.objects for name in value))
+
+    def block_of(batch: _Objects, names: Sequence[str]) -> Block:
+        return Block({name: [value.get(name) for value in batch.objects] for name in names}, batch.numbers)
+
+    def read(names: Sequence[str]) -> Iterator[Block]:
+        yield block_of(first, names)
+        for batch in batches:
+            _require_no_late_keys(batch, head, file.place)
+            yield block_of(batch, names)
+
+    return Table(file.place, block_of(first, head), read)
+
+
+def _object_batches(file: TextFile) -> Iterator[_Objects]:
+    """JSON objects with the numbers of their lines.
+
+    Raises DataError: a line is no JSON object.
+    """
+    batch, size = _Objects([], []), ROWS_FIRST
+    with file.lines("\n", count_lines) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{file.place}: row {number} is not JSON ({error}); mend the row") from error
+            if not isinstance(value, dict):
+                raise DataError(
+                    f'{file.place}: row {number} is not an object such as {{"text": ..., "label": ...}}; '
+                    "mend the row"
+                )
+            batch.objects.append(value)
+            batch.numbers.append(number)
+            if len(batch.numbers) == size:
+                yield batch
+                batch, size = _Objects([], []), ROWS_LATER
+    if batch.numbers:
+        yield batch
+
+
+def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> None:
+    """Refuse a split or a group that begins only after the rows from which columns were chosen.
+
+    Raises DataError: naming the row.
+    """
+    known = set(head)
+    for value, number in zip(batch.objects, batch.numbers, strict=True):
+        if known.issuperset(value):
+            continue
+        for name in value:
+            if name not in known and name.lower() in (SPLIT_NAME, GROUP_NAME):
+                raise DataError(
+                    f"{place}: row {number} is the first with a value of {quoted(name)}; "
+                    "give one to the first row too, such as null"
+                )
+
+
+def _from_parquet(path: Path, place: str) -> Table:
+    """Read a Parquet file, row group by row group.
+
+    Raises DataError: it is damaged.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    @contextlib.contextmanager
+    def naming_damage() -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{place}: not a readable Parquet file ({error}); use an undamaged copy"
+            ) from error
+
+    def blocks(names: Sequence[str] | None, size: int) -> Iterator[Block]:
+        row = 1
+        with _seekable(path, place) as file, naming_damage():
+            stored = parquet.ParquetFile(file, buffer_size=1 << 20)
+            for batch in stored.iter_batches(size, columns=names, use_threads=False):
+                columns = dict(zip(batch.schema.names, (part.to_pylist() for part in batch), strict=True))
+                yield Block(columns, range(row, row + batch.num_rows))
+                row += batch.num_rows
+
+    head = next(blocks(None, ROWS_FIRST), Block({}, ()))
+    return Table(place, head, lambda names: blocks(names, ROWS_LATER))
+
+
+@contextlib.contextmanager
+def _seekable(path: Path, place: str) -> Iterator[IO[bytes]]:
+    """Open a file that is read out of order; one packed with gzip is unpacked on the disk first."""
+    with contextlib.ExitStack() as opened:
+        with naming_unreadable(place):
+            file: IO[bytes] = opened.enter_context(open_binary(path))
+            if path.name.lower().endswith(".gz"):
+                unpacked = opened.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(file, unpacked)
+                unpacked.seek(0)
+                file = unpacked
+        yield file

@@ -1,0 +1,1 @@
+"""N-grams and their TF-IDF weights."""

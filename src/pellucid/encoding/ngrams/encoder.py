@@ -1,0 +1,284 @@
+"""N-grams: words, neighbouring words and parts of words, each kind of them an id, for a bag."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from jaxtyping import Int32, Int64, UInt64
+
+from pellucid.arithmetic.hashing import Prefixes, chained, mixed, names, prefixes
+from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.lookup import FIRST, Lookup
+from pellucid.encoding.strict import (
+    MOST_ENTRIES,
+    read_content,
+    read_counts,
+    read_length,
+    read_object,
+    read_whole,
+    write_content,
+)
+from pellucid.encoding.tokens.flat import IdWriter, blocks
+from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
+from pellucid.encoding.words.alignment import aligned
+from pellucid.encoding.words.boundaries import Spans, words_of
+from pellucid.encoding.words.characters import Characters, characters, normalise
+
+MOST_WORDS = 5
+"""Most neighbouring words of an n-gram."""
+
+MOST_CHARACTERS = 8
+"""Most characters of a part of a word."""
+
+_DIGITS = 16
+
+
+class Grams(NamedTuple):
+    """N-grams of texts, all of one size after those of another.
+
+    Attributes:
+        names: of each.
+        texts: the text each lies in; ascending within one size.
+        starts: first code point.
+        ends: behind the last one.
+    """
+
+    names: UInt64[np.ndarray, " grams"]
+    texts: Int64[np.ndarray, " grams"]
+    starts: Int64[np.ndarray, " grams"]
+    ends: Int64[np.ndarray, " grams"]
+
+
+class Shape(NamedTuple):
+    """Which n-grams there are.
+
+    Attributes:
+        words: most neighbouring words, from 1.
+        shortest: fewest characters of a part of a word.
+        longest: most characters of a part of a word; 0 for no parts.
+    """
+
+    words: int
+    shortest: int = 0
+    longest: int = 0
+
+    @property
+    def groups(self) -> int:
+        """Sizes of n-grams there are."""
+        return self.words + (self.longest - self.shortest + 1 if self.longest else 0)
+
+
+def grams_of(shape: Shape, texts: Sequence[str]) -> list[Grams]:
+    """All n-grams of normalised texts.
+
+    Args:
+        shape: which.
+        texts: any number.
+
+    Returns:
+        Words, then pairs and so on, then parts of words: one group for each size.
+    """
+    found: Characters = characters(texts)
+    spans, ready = words_of(found), prefixes(found.points)
+    texts_of = np.repeat(np.arange(len(texts)), np.diff(spans.offsets))
+    parts = range(shape.shortest, shape.longest + 1) if shape.longest else ()
+    return _neighbours(shape.words, spans, texts_of, ready) + [
+        _parts(size, spans, texts_of, ready) for size in parts
+    ]
+
+
+def _neighbours(most: int, spans: Spans, texts: Int64[np.ndarray, " words"], ready: Prefixes) -> list[Grams]:
+    """Runs of 1 to `most` words of one text."""
+    words = names(ready, spans.starts, spans.ends)
+    sizes = [Grams(words, texts, spans.starts, spans.ends)]
+    run = words
+    for size in range(2, most + 1):
+        run = chained(run[: max(0, len(words) - size + 1)], words[size - 1 :])
+        rows = np.flatnonzero(texts[: len(run)] == texts[size - 1 :])
+        sizes.append(Grams(run[rows], texts[rows], spans.starts[rows], spans.ends[rows + size - 1]))
+    return sizes
+
+
+def _parts(size: int, spans: Spans, texts: Int64[np.ndarray, " words"], ready: Prefixes) -> Grams:
+    """Runs of so many characters inside longer words; the same run at an edge is another part."""
+    lengths = spans.ends - spans.starts
+    counts = np.where(lengths > size, lengths - size + 1, 0)
+    offsets = np.cumsum(counts) - counts
+    inside = np.arange(int(counts.sum())) - np.repeat(offsets, counts)
+    starts = np.repeat(spans.starts, counts) + inside
+    place = 1 + (inside == 0) + 2 * (inside == np.repeat(counts - 1, counts))
+    found = mixed(names(ready, starts, starts + size) + place.astype(np.uint64))
+    return Grams(found, np.repeat(texts, counts), starts, starts + size)
+
+
+@dataclass(frozen=True, eq=False)
+class NgramEncoder:
+    """Keeps the n-grams that stand in most training texts; all others are passed over.
+
+    Ids ascend from group to group: words, pairs of words and so on, then parts of words by their length.
+
+    Attributes:
+        shape: which n-grams.
+        length: most ids of a text.
+        kept: n-grams of each group.
+        names: of the n-grams kept, in the order of their ids.
+        kind: its key in `ENCODERS`.
+
+    Raises:
+        ValueError: the parts are out of bounds.
+    """
+
+    shape: Shape
+    length: int
+    kept: tuple[int, ...]
+    names: UInt64[np.ndarray, " kept"]
+
+    kind: ClassVar[str] = "n-grams"
+
+    def __post_init__(self) -> None:
+        read_length(self.length)
+        read_whole("words", self.shape.words, 1, MOST_WORDS)
+        read_whole("longest", self.shape.longest, 0, MOST_CHARACTERS)
+        least = 1 if self.shape.longest else 0
+        read_whole("shortest", self.shape.shortest, least, self.shape.longest)
+        if len(self.kept) != self.shape.groups or sum(self.kept) != len(self.names) or min(self.kept) < 0:
+            raise ValueError(
+                f"kept: {str(self.kept)[:80]} does not fit {len(self.names)} n-grams of this shape"
+            )
+        if self.vocabulary > MOST_ENTRIES:
+            raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        return FIRST + len(self.names)
+
+    @property
+    def borders(self) -> tuple[int, ...]:
+        """First id of each group, and the number of ids."""
+        return (FIRST, *(FIRST + int(end) for end in np.cumsum(self.kept)))
+
+    @cached_property
+    def _lookups(self) -> tuple[Lookup, ...]:
+        starts = [border - FIRST for border in self.borders]
+        return tuple(
+            Lookup(self.names[start:end], start + FIRST) for start, end in itertools.pairwise(starts)
+        )
+
+    def encode(self, texts: Sequence[str]) -> Tokens:
+        """The ids of texts, in ascending order, so that of a text too long the rarest n-grams are cut.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            At least one id a text, at most `length`.
+        """
+        writer = IdWriter(self.vocabulary, self.length)
+        for block in blocks(texts):
+            writer.append(*self._ids(block)[:2])
+        return writer.finish()
+
+    def count(self, texts: Sequence[str]) -> Coverage:
+        """How many single words of texts are known, and how many texts are cut.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            The counts.
+        """
+        total = Coverage(0, 0, 0, 0)
+        for block in blocks(texts):
+            ids, offsets, words = self._ids(block)
+            cut = int(np.count_nonzero(np.diff(offsets) > self.length))
+            known = int(np.count_nonzero(ids < self.borders[1]))
+            total += Coverage(len(block), words, words - known, cut)
+        return total
+
+    def explain(self, text: str) -> list[tuple[str, int]]:
+        """Each id of a text with the piece of it that it stands for.
+
+        Args:
+            text: any.
+
+        Returns:
+            As many pairs as `encode` gives ids, in that order; pieces are parts of the text as it was
+            written.
+        """
+        origin = aligned(text)
+        found = []
+        for lookup, grams in zip(self._lookups, grams_of(self.shape, [origin.text]), strict=True):
+            ids = lookup.find(grams.names).tolist()
+            places = zip(ids, grams.starts.tolist(), grams.ends.tolist(), strict=True)
+            found += [
+                (origin.piece(start, end), number) for number, start, end in places if number != UNKNOWN
+            ]
+        found.sort(key=lambda pair: pair[1])
+        return found[: self.length] or [("", UNKNOWN)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its settings, without what `content` holds.
+
+        Returns:
+            Plain values.
+        """
+        stated = {"length": self.length, "kept": list(self.kept), "vocabulary": self.vocabulary}
+        return {**self.shape._asdict(), **stated}
+
+    def content(self) -> bytes:
+        """Its vocabulary: the 64-bit name of each n-gram as hexadecimal digits.
+
+        Returns:
+            JSON in UTF-8, the same bytes for the same training texts.
+        """
+        return write_content({"names": self.names.astype(">u8").tobytes().hex()})
+
+    @classmethod
+    def from_parts(cls, settings: object, content: bytes) -> "NgramEncoder":
+        """The encoder that `to_json` and `content` describe, whoever wrote them.
+
+        Args:
+            settings: what JSON held.
+            content: of the file beside it.
+
+        Returns:
+            An encoder that gives the same ids.
+
+        Raises:
+            ValueError: either is not what an encoder writes, or they do not belong together.
+        """
+        stated = read_object("tokenizer", settings, {*Shape._fields, "length", "kept", "vocabulary"})
+        text = read_content(content, {"names"})["names"]
+        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
+        if not isinstance(text, str) or len(text) != _DIGITS * (size - FIRST):
+            raise ValueError(f"names: not {_DIGITS} digits for each of {size - FIRST} n-grams")
+        try:
+            found = np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64)
+        except ValueError as error:
+            raise ValueError("names: not hexadecimal digits") from error
+        if len(found) != size - FIRST:
+            raise ValueError(f"names: {len(found)} n-grams, where {size - FIRST} are stated")
+        most = max(MOST_WORDS, MOST_CHARACTERS)
+        words, shortest, longest = (read_whole(name, stated[name], 0, most) for name in Shape._fields)
+        kept = read_counts("kept", stated["kept"], 2 * most)
+        encoder = cls(Shape(words, shortest, longest), read_length(stated["length"]), kept, found)
+        encoder._lookups  # noqa: B018  # two n-grams may share a name
+        return encoder
+
+    def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"], int]:
+        """Ids of a block, nothing cut, where each text starts in them, and single words there were."""
+        groups = grams_of(self.shape, [normalise(text) for text in texts])
+        keys = []
+        for lookup, grams in zip(self._lookups, groups, strict=True):
+            ids = lookup.find(grams.names)
+            known = ids != UNKNOWN
+            keys.append(grams.texts[known] * self.vocabulary + ids[known])
+        keys_of_all = np.sort(np.concatenate(keys))
+        texts_of = keys_of_all // self.vocabulary
+        ids = (keys_of_all - texts_of * self.vocabulary).astype(np.int32)
+        offsets = np.searchsorted(texts_of, np.arange(len(texts) + 1)).astype(np.int64)
+        return ids, offsets, len(groups[0].names)

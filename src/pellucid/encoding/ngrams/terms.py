@@ -1,0 +1,154 @@
+"""N-grams as people read them, and their names.
+
+Neighbouring words are parted by a space. A part of a word has a space where it stands at an edge of it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int64, UInt64
+
+from pellucid.arithmetic.hashing import chained, mixed, names, prefixes
+from pellucid.encoding.ngrams.encoder import Grams, Shape
+from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY
+
+Terms = tuple[tuple[str, ...], ...]
+"""N-grams: for each size those that were kept, in the order of `grams_of`."""
+
+
+def sizes_of(shape: Shape) -> list[int]:
+    """The sizes of n-grams, as many as there are groups.
+
+    Args:
+        shape: which n-grams.
+
+    Returns:
+        Numbers of neighbouring words, then of characters of parts of words.
+    """
+    parts = range(shape.shortest, shape.longest + 1) if shape.longest else ()
+    return [*range(1, shape.words + 1), *parts]
+
+
+def can_be_kept(groups: Sequence[Grams], group: int, shape: Shape) -> Bool[np.ndarray, " grams"]:
+    """Which n-grams hold no word that is longer than a vocabulary keeps.
+
+    Args:
+        groups: all n-grams of a block, from `grams_of`.
+        group: the one in question.
+        shape: which n-grams.
+
+    Returns:
+        One truth value for each.
+    """
+    words, grams = groups[0], groups[group]
+    is_long = words.ends - words.starts > LONGEST_ENTRY
+    if group >= shape.words or not is_long.any():
+        return np.ones(len(grams.names), bool)
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_long)])
+    first = np.searchsorted(words.starts, grams.starts)
+    found: Bool[np.ndarray, " grams"] = before[first + sizes_of(shape)[group]] == before[first]
+    return found
+
+
+def spell(
+    groups: Sequence[Grams], group: int, which: Int64[np.ndarray, " some"], joined: str, shape: Shape
+) -> list[str]:
+    """Write n-grams out.
+
+    Args:
+        groups: all n-grams of a block, from `grams_of`.
+        group: the one they belong to.
+        which: their positions in it.
+        joined: the texts of the block, each followed by a line break.
+        shape: which n-grams.
+
+    Returns:
+        One term each.
+    """
+    words, size = groups[0], sizes_of(shape)[group]
+    starts, ends = groups[group].starts[which], groups[group].ends[which]
+    first = np.searchsorted(words.starts, starts, "right") - 1
+    if group < shape.words:
+        borders = list(zip(words.starts.tolist(), words.ends.tolist(), strict=True)) if len(first) else []
+        return [
+            " ".join(joined[start:end] for start, end in borders[place : place + size])
+            for place in first.tolist()
+        ]
+    at_start = (words.starts[first] == starts).tolist()
+    at_end = (words.ends[first] == ends).tolist()
+    return [
+        " " * opens + joined[start:end] + " " * closes
+        for start, end, opens, closes in zip(starts.tolist(), ends.tolist(), at_start, at_end, strict=True)
+    ]
+
+
+def names_of(shape: Shape, terms: Terms) -> list[UInt64[np.ndarray, " kept"]]:
+    """The names that `grams_of` gives n-grams, from how they are written.
+
+    Args:
+        shape: which n-grams.
+        terms: for each size.
+
+    Returns:
+        For each size the names, in the same order.
+
+    Raises:
+        ValueError: a term is no n-gram of its size.
+    """
+    found = []
+    for group, (size, written) in enumerate(zip(sizes_of(shape), terms, strict=True)):
+        if group < shape.words:
+            found.append(_of_words(size, written))
+        else:
+            found.append(_of_parts(size, written))
+    return found
+
+
+def _of_words(size: int, terms: Sequence[str]) -> UInt64[np.ndarray, " kept"]:
+    """Names of so many neighbouring words.
+
+    Raises:
+        ValueError: a term is of another number of words.
+    """
+    words = [word for term in terms for word in term.split(" ")]
+    if len(words) != size * len(terms) or any(term.count(" ") != size - 1 for term in terms):
+        raise ValueError(f"terms: one of them is not {size} words")
+    single = _of_pieces(words).reshape(len(terms), size)
+    run = single[:, 0]
+    for place in range(1, size):
+        run = chained(run, single[:, place])
+    return run
+
+
+def _of_parts(size: int, terms: Sequence[str]) -> UInt64[np.ndarray, " kept"]:
+    """Names of parts of words.
+
+    Raises:
+        ValueError: a term has another number of characters.
+    """
+    opens = [term.startswith(" ") for term in terms]
+    closes = [term.endswith(" ") for term in terms]
+    pieces = [term.strip(" ") for term in terms]
+    if any(len(piece) != size for piece in pieces) or any(
+        len(term) != size + first + last for term, first, last in zip(terms, opens, closes, strict=True)
+    ):
+        raise ValueError(f"terms: one of them is not {size} characters of a word")
+    place = 1 + np.array(opens, np.uint64) + 2 * np.array(closes, np.uint64)
+    return mixed(_of_pieces(pieces) + place.astype(np.uint64))
+
+
+def _of_pieces(pieces: Sequence[str]) -> UInt64[np.ndarray, " pieces"]:
+    """Names of words or parts of words.
+
+    Raises:
+        ValueError: one of them is empty or not Unicode.
+    """
+    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+    starts = np.concatenate([np.zeros(1, np.int64), ends])[: len(ends)]
+    if (starts == ends).any():
+        raise ValueError("terms: one of them holds an empty word")
+    try:
+        points = np.frombuffer("".join(pieces).encode("utf-32-le"), "<u4").astype(np.uint32)
+    except UnicodeEncodeError as error:
+        raise ValueError("terms: one of them is not Unicode") from error
+    return names(prefixes(points), starts, ends)

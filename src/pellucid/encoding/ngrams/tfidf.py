@@ -1,0 +1,285 @@
+r"""TF-IDF: what a text is about, by how often words stand in it and how rare they are elsewhere.
+
+Notation: $c_{ij}$ how often n-gram $j$ stands in text $i$; $d_j$ how many of the $n$ training texts hold
+it. A weight is $w_{ij} = (1 + \ln c_{ij})\,\mathrm{idf}_j$, 0 where $c_{ij} = 0$, with
+$\mathrm{idf}_j = \ln\frac{1 + n}{1 + d_j} + 1$. Words with their neighbours are one part of the features,
+parts of words another; in each the weights of a text are divided by $\sqrt{\sum_j w_{ij}^2}$, and where
+there are both parts, by $\sqrt 2$ as well. A text is cut behind `MOST_CHARACTERS` characters.
+
+Of the n-grams those are kept that stand in most training texts.
+
+Source: Sparck Jones, "A Statistical Interpretation of Term Specificity" (1972); Salton and Buckley,
+"Term-weighting Approaches in Automatic Text Retrieval" (1988).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Float32, Int64
+
+from pellucid.encoding.lookup import FIRST, Lookup
+from pellucid.encoding.ngrams.encoder import MOST_CHARACTERS as LONGEST_PART
+from pellucid.encoding.ngrams.encoder import MOST_WORDS, Grams, Shape, grams_of
+from pellucid.encoding.ngrams.terms import Terms, names_of, sizes_of
+from pellucid.encoding.strict import (
+    MOST_ENTRIES,
+    read_content,
+    read_counts,
+    read_object,
+    read_whole,
+    write_content,
+)
+from pellucid.encoding.tokens.flat import blocks
+from pellucid.encoding.words.characters import normalise
+
+MOST_CHARACTERS = 200_000
+"""Characters of a text that count; what follows them does not."""
+
+_MOST_SIZE = max(MOST_WORDS, LONGEST_PART)
+_STATED = {*Shape._fields, "kept"}
+
+
+def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Normalised texts in groups of bounded size.
+
+    Args:
+        texts: any number.
+
+    Yields:
+        Some of them, in order, each cut behind `MOST_CHARACTERS` characters.
+    """
+    yield from blocks(normalise(written(text[:MOST_CHARACTERS])) for text in texts)
+
+
+def written(text: str) -> str:
+    """A text that UTF-8 can write: halves of surrogate pairs become question marks.
+
+    Args:
+        text: any.
+
+    Returns:
+        The same where there are none.
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def counted(
+    columns: Sequence[np.ndarray], grams: Sequence[Grams], texts: int, features: int
+) -> scipy.sparse.csr_array:
+    """Count n-grams.
+
+    Args:
+        columns: for each size, the feature that each n-gram is; negative for none.
+        grams: for each size, the n-grams.
+        texts: how many there are.
+        features: how many there are.
+
+    Returns:
+        float32 (texts, features), columns ascending in each row.
+    """
+    keys = [
+        group.texts[places >= 0] * features + places[places >= 0]
+        for places, group in zip(columns, grams, strict=True)
+    ]
+    cells, counts = np.unique(np.concatenate(keys), return_counts=True)
+    rows = cells // max(1, features)
+    starts = np.searchsorted(rows, np.arange(texts + 1)).astype(np.int32)
+    found = (counts.astype(np.float32), (cells - rows * features).astype(np.int32), starts)
+    return scipy.sparse.csr_array(found, shape=(texts, features))
+
+
+def stacked(parts: Sequence[scipy.sparse.csr_array], features: int) -> scipy.sparse.csr_array:
+    """Put rows of blocks below each other.
+
+    Args:
+        parts: of each block; there may be none.
+        features: columns of each.
+
+    Returns:
+        All rows.
+    """
+    nothing = scipy.sparse.csr_array((0, features), dtype=np.float32)
+    return scipy.sparse.vstack([nothing, *parts], format="csr")
+
+
+@dataclass(frozen=True, eq=False)
+class Tfidf:
+    """From texts to the weights of the n-grams that were kept.
+
+    Attributes:
+        shape: which n-grams.
+        terms: for each size, those that were kept, as people read them.
+        idf: of each, in that order.
+
+    Raises:
+        ValueError: the parts do not fit each other or are out of bounds.
+    """
+
+    shape: Shape
+    terms: Terms
+    idf: Float32[np.ndarray, " features"]
+
+    def __post_init__(self) -> None:
+        read_whole("words", self.shape.words, 1, MOST_WORDS)
+        read_whole("longest", self.shape.longest, 0, LONGEST_PART)
+        least = 1 if self.shape.longest else 0
+        read_whole("shortest", self.shape.shortest, least, self.shape.longest)
+        if len(self.terms) != len(sizes_of(self.shape)) or self.features != sum(map(len, self.terms)):
+            raise ValueError(f"terms: they do not fit {self.features} weights of this shape")
+        if not (np.isfinite(self.idf).all() and (self.idf > 0).all()):
+            raise ValueError("idf: a weight is not finite, or not positive")
+        self._lookups  # noqa: B018  # refuses terms that stand there twice
+
+    @property
+    def features(self) -> int:
+        """Numbers in one feature vector."""
+        return len(self.idf)
+
+    def counts(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
+        """How often each n-gram stands in each text.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            float32 (texts, features), columns ascending in each row.
+        """
+        return stacked([self._counted(block) for block in whole_blocks(texts)], self.features)
+
+    def weigh(self, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+        """Turn counts into weights.
+
+        Args:
+            counts: as `counts` gives them.
+
+        Returns:
+            float32, of the same form; a text without a known n-gram is 0 throughout.
+        """
+        rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+        weights = (1 + np.log(counts.data.astype(np.float64))) * self.idf.astype(np.float64)[counts.indices]
+        border = sum(map(len, self.terms[: self.shape.words]))
+        of_part = rows * 2 + (counts.indices >= border)
+        norms = np.sqrt(np.bincount(of_part, weights**2, 2 * counts.shape[0]))
+        if self.shape.longest:
+            norms *= np.sqrt(2)
+        weights /= norms[of_part]
+        found = (weights.astype(np.float32), counts.indices, counts.indptr)
+        return scipy.sparse.csr_array(found, shape=counts.shape)
+
+    def transform(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
+        """Describe texts.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            float32 (texts, features); a row does not depend on the others.
+        """
+        return self.weigh(self.counts(texts))
+
+    def only(self, columns: Int64[np.ndarray, " kept"]) -> "Tfidf":
+        """The same of fewer n-grams, lengths taken over these alone.
+
+        Args:
+            columns: those to keep, ascending.
+
+        Returns:
+            With as many features as columns.
+        """
+        borders = np.cumsum([0, *map(len, self.terms)])
+        found = []
+        for terms, start, end in zip(self.terms, borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+            inside = columns[(columns >= start) & (columns < end)]
+            found.append(tuple(terms[place] for place in (inside - start).tolist()))
+        return Tfidf(self.shape, tuple(found), self.idf[columns])
+
+    def to_json(self) -> dict[str, Any]:
+        """Its settings, without what `content` and `arrays` hold.
+
+        Returns:
+            Plain values.
+        """
+        return {**self.shape._asdict(), "kept": [len(terms) for terms in self.terms]}
+
+    def content(self) -> bytes:
+        """Its n-grams: neighbouring words parted by a space; a space stands at the edge of a word.
+
+        Returns:
+            JSON in UTF-8, the same bytes for the same training texts.
+        """
+        return write_content({"terms": [list(terms) for terms in self.terms]})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The weights of its n-grams."""
+        return {"idf": self.idf}
+
+    @staticmethod
+    def expected(settings: object) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Tell type and shape of every array from the settings alone.
+
+        Args:
+            settings: as `to_json` gives them; nothing is trusted.
+
+        Returns:
+            Name to type and shape.
+
+        Raises:
+            ValueError: they are impossible.
+        """
+        stated = read_object("tf-idf", settings, _STATED)
+        features = sum(read_counts("kept", stated["kept"], 2 * _MOST_SIZE))
+        if features > MOST_ENTRIES:
+            raise ValueError(f"kept: {features} n-grams, where {MOST_ENTRIES} are admitted")
+        return {"idf": ("float32", (features,))}
+
+    @classmethod
+    def from_parts(cls, settings: object, content: bytes, arrays: Mapping[str, np.ndarray]) -> "Tfidf":
+        """Put it together from files, whoever wrote them.
+
+        Args:
+            settings: what JSON held.
+            content: of the file beside it.
+            arrays: as `arrays` gives them.
+
+        Returns:
+            What gives the same weights.
+
+        Raises:
+            ValueError: something is not what we write, or does not belong together.
+        """
+        form = cls.expected(settings)["idf"]
+        stated = read_object("tf-idf", settings, _STATED)
+        idf = arrays.get("idf")
+        if arrays.keys() != {"idf"} or idf is None or (str(idf.dtype), idf.shape) != form:
+            raise ValueError(f"tf-idf: holds other arrays than idf, {form[0]} {form[1]}")
+        groups = read_content(content, {"terms"})["terms"]
+        if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
+            raise ValueError("terms: no list of lists")
+        if [len(group) for group in groups] != stated["kept"]:
+            raise ValueError("terms: not as many as stated")
+        if not all(isinstance(term, str) for group in groups for term in group):
+            raise ValueError("terms: one of them is no text")
+        shape = Shape(*(read_whole(name, stated[name], 0, _MOST_SIZE) for name in Shape._fields))
+        return cls(shape, tuple(tuple(group) for group in groups), idf)
+
+    @cached_property
+    def _lookups(self) -> tuple[Lookup, ...]:
+        """For each size, from names to columns, `FIRST` added."""
+        start, found = FIRST, []
+        for names in names_of(self.shape, self.terms):
+            found.append(Lookup(names, start))
+            start += len(names)
+        return tuple(found)
+
+    def _counted(self, texts: list[str]) -> scipy.sparse.csr_array:
+        """Counts of a block of normalised texts."""
+        grams = grams_of(self.shape, texts)
+        columns = [
+            lookup.find(group.names).astype(np.int64) - FIRST
+            for lookup, group in zip(self._lookups, grams, strict=True)
+        ]
+        return counted(columns, grams, len(texts), self.features)

@@ -1,0 +1,1 @@
+"""Tokens: texts as ids of words, sub-words, characters or bytes."""

@@ -1,0 +1,192 @@
+"""Sub-words: byte-level byte-pair encoding, built anew from its merges alone."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from pellucid.encoding.lookup import FIRST
+from pellucid.encoding.words.distinct import one_thread, split_by_words
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Merges = tuple[tuple[int, int], ...]
+"""Each merge joins two tokens to a further one; tokens 0 to 255 are the bytes."""
+
+BYTES = 256
+LONGEST_TOKEN = 32
+"""Most bytes of a sub-word."""
+
+_WORD = re.compile(" ?[^ ]+")
+
+
+def byte_letters() -> tuple[str, ...]:
+    """The printable character by which byte-level encodings write each byte.
+
+    Returns:
+        256 different characters.
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return tuple(chr(byte if byte in printable else next(others)) for byte in range(BYTES))
+
+
+def tokens_of(merges: Merges) -> tuple[bytes, ...]:
+    """Every token that merges lead to.
+
+    Two merges may give the same token, which then has one id.
+
+    Args:
+        merges: in the order in which they were learnt.
+
+    Returns:
+        The bytes of each token by its id.
+
+    Raises:
+        ValueError: a merge names a token that is not there yet, stands twice, or makes a token too long.
+    """
+    tokens = [bytes([byte]) for byte in range(BYTES)]
+    known = set(tokens)
+    if len(set(merges)) != len(merges):
+        raise ValueError("merges: one of them stands twice")
+    for first, second in merges:
+        if not (0 <= first < len(tokens) and 0 <= second < len(tokens)):
+            raise ValueError(f"merges: {first} and {second} are not both among {len(tokens)} tokens")
+        token = tokens[first] + tokens[second]
+        if len(token) > LONGEST_TOKEN:
+            raise ValueError(f"merges: a token of {len(token)} bytes, where {LONGEST_TOKEN} are admitted")
+        if token not in known:
+            known.add(token)
+            tokens.append(token)
+    return tuple(tokens)
+
+
+def learn_merges(texts: Iterable[str], size: int) -> Merges:
+    """Learn which sub-words to join.
+
+    Args:
+        texts: normalised training texts.
+        size: most tokens, bytes included.
+
+    Returns:
+        The merges, the same for the same texts.
+
+    Source: Sennrich, Haddow, Birch 2016, Neural Machine Translation of Rare Words with Subword Units.
+    """
+    from tokenizers import trainers
+
+    tokenizer = _tokenizer({}, [])
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=2,
+        show_progress=False,
+        initial_alphabet=list(byte_letters()),
+        max_token_length=LONGEST_TOKEN,
+    )
+    tokenizer.train_from_iterator(map(evenly_spaced, texts), trainer)
+    return _merges_of(tokenizer.to_str())
+
+
+def _merges_of(saved: str) -> Merges:
+    """Merges of a tokenizer just trained, as pairs of our token numbers."""
+    letters = {letter: bytes([byte]) for byte, letter in enumerate(byte_letters())}
+    numbers = {bytes([byte]): byte for byte in range(BYTES)}
+    merges = []
+    for pair in json.loads(saved)["model"]["merges"]:
+        first, second = (b"".join(letters[letter] for letter in part) for part in pair)
+        merges.append((numbers[first], numbers[second]))
+        numbers.setdefault(first + second, len(numbers))
+    return tuple(merges)
+
+
+def evenly_spaced(text: str) -> str:
+    """A text with one space for all white space between words, and none at its ends.
+
+    Args:
+        text: normalised.
+
+    Returns:
+        It as UTF-8 can write it: half a surrogate pair becomes a question mark.
+    """
+    return " ".join(text.encode("utf-8", "replace").decode().split())
+
+
+def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> "Tokenizer":
+    one_thread()
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    return tokenizer
+
+
+class SubWords:
+    """Splits texts by merges.
+
+    Args:
+        merges: checked by `tokens_of` on the way.
+    """
+
+    def __init__(self, merges: Merges) -> None:
+        self.tokens = tokens_of(merges)
+        letters = byte_letters()
+        written = ["".join(letters[byte] for byte in token) for token in self.tokens]
+        pairs = [(written[first], written[second]) for first, second in merges]
+        self._tokenizer = _tokenizer({text: number for number, text in enumerate(written)}, pairs)
+
+    def split(self, texts: Sequence[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
+        """Split texts; no token reaches over a space, so every different word is split once.
+
+        Args:
+            texts: as `evenly_spaced` returns them.
+
+        Returns:
+            Ids of all, and where each text starts in them.
+        """
+        tokens, starts = split_by_words(self._tokenizer, _WORD, texts)
+        return tokens + np.int32(FIRST), starts
+
+    def pieces(self, text: str) -> list[tuple[int, int, int]]:
+        """Split one text, saying where.
+
+        Args:
+            text: as `evenly_spaced` returns it.
+
+        Returns:
+            First character, the one behind the last, and the id.
+        """
+        found = self._tokenizer.encode(text.encode("utf-8", "replace").decode())
+        return [(*place, number + FIRST) for place, number in zip(found.offsets, found.ids, strict=True)]
+
+
+def read_merges(value: object, most: int) -> Merges:
+    """Read merges that JSON held.
+
+    Args:
+        value: anything.
+        most: merges admitted.
+
+    Returns:
+        Pairs of whole numbers; `tokens_of` has checked them.
+
+    Raises:
+        ValueError: they are no list of pairs, too many, or not consistent.
+    """
+    if not isinstance(value, list) or len(value) > most:
+        raise ValueError(f"merges: no list of at most {most} pairs")
+    merges: list[Any] = []
+    for pair in value:
+        if (
+            not isinstance(pair, list)
+            or len(pair) != 2
+            or type(pair[0]) is not int
+            or type(pair[1]) is not int
+        ):
+            raise ValueError(f"merges: {str(pair)[:40]} is no pair of whole numbers")
+        merges.append((pair[0], pair[1]))
+    tokens_of(tuple(merges))
+    return tuple(merges)

@@ -1,0 +1,264 @@
+"""Tokens: texts as words, sub-words, characters or bytes, each one an id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int32, Int64, UInt32
+
+from pellucid.arithmetic.hashing import names, prefixes
+from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.lookup import FIRST, Lookup
+from pellucid.encoding.strict import (
+    MOST_ENTRIES,
+    read_content,
+    read_length,
+    read_object,
+    read_whole,
+    write_content,
+)
+from pellucid.encoding.tokens.flat import IdWriter, blocks
+from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
+from pellucid.encoding.tokens.subwords import BYTES, Merges, SubWords, evenly_spaced, read_merges, tokens_of
+from pellucid.encoding.words.alignment import aligned
+from pellucid.encoding.words.boundaries import Spans, characters_of, words_of
+from pellucid.encoding.words.characters import SPACE, Characters, characters, normalise
+
+WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
+TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
+"""What a text can be split into."""
+
+LONGEST_ENTRY = 64
+"""Most characters of a word that a vocabulary holds."""
+
+_SPACE = 0x20
+
+
+def split(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
+    """Split texts into words or characters.
+
+    Args:
+        tokens: `words` or `characters`.
+        texts: as they were written.
+
+    Returns:
+        Code points of all texts, and where the pieces lie.
+    """
+    return _split_normalised(tokens, [normalise(text) for text in texts])
+
+
+def _split_normalised(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
+    found: Characters = characters(texts)
+    if tokens == WORDS:
+        return found.points, words_of(found)
+    found.points[found.kinds == SPACE] = _SPACE
+    return found.points, characters_of(found)
+
+
+@dataclass(frozen=True)
+class TokenEncoder:
+    """Splits texts and looks the pieces up.
+
+    Attributes:
+        tokens: `words`, `sub-words`, `characters` or `bytes`.
+        length: most ids of a text.
+        entries: words or characters in the order of their ids; none for the others.
+        merges: of sub-words; none for the others.
+        kind: its key in `ENCODERS`.
+
+    Raises:
+        ValueError: the parts do not fit each other.
+    """
+
+    tokens: str
+    length: int
+    entries: tuple[str, ...] = ()
+    merges: Merges = ()
+
+    kind: ClassVar[str] = "tokens"
+
+    def __post_init__(self) -> None:
+        read_tokens(self.tokens)
+        read_length(self.length)
+        if self.entries and self.tokens not in (WORDS, CHARACTERS):
+            raise ValueError(f"entries: {self.tokens} have none")
+        if self.merges and self.tokens != SUB_WORDS:
+            raise ValueError(f"merges: {self.tokens} have none")
+        if len(set(self.entries)) != len(self.entries):
+            raise ValueError("entries: one of them stands twice")
+        if self.vocabulary > MOST_ENTRIES:
+            raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        if self.tokens == SUB_WORDS:
+            return FIRST + len(tokens_of(self.merges))
+        return FIRST + (BYTES if self.tokens == BYTE else len(self.entries))
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        points = np.frombuffer("".join(self.entries).encode("utf-32-le"), "<u4").astype(np.uint32)
+        ends = np.cumsum([len(entry) for entry in self.entries], dtype=np.int64)
+        starts = ends - np.array([len(entry) for entry in self.entries], np.int64)
+        return Lookup(names(prefixes(points), starts, ends))
+
+    @cached_property
+    def _sub_words(self) -> SubWords:
+        return SubWords(self.merges)
+
+    def encode(self, texts: Sequence[str]) -> Tokens:
+        """The ids of texts.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            At least one id a text, at most `length`.
+        """
+        writer = IdWriter(self.vocabulary, self.length)
+        for block in blocks(texts):
+            writer.append(*self._ids(block))
+        return writer.finish()
+
+    def count(self, texts: Sequence[str]) -> Coverage:
+        """How much of texts is known, and how many are cut.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            The counts.
+        """
+        total = Coverage(0, 0, 0, 0)
+        for block in blocks(texts):
+            ids, offsets = self._ids(block)
+            cut = int(np.count_nonzero(np.diff(offsets) > self.length))
+            total += Coverage(len(block), len(ids), int(np.count_nonzero(ids == UNKNOWN)), cut)
+        return total
+
+    def explain(self, text: str) -> list[tuple[str, int]]:
+        """Each id of a text with the piece of it that it stands for.
+
+        Args:
+            text: any.
+
+        Returns:
+            As many pairs as `encode` gives ids; pieces are parts of the text as it was written.
+        """
+        if self.tokens == BYTE:
+            found = [
+                (character, FIRST + byte)
+                for character in text
+                for byte in character.encode("utf-8", "surrogatepass")
+            ]
+        else:
+            origin = aligned(text).spaced() if self.tokens == SUB_WORDS else aligned(text)
+            found = [(origin.piece(start, end), number) for start, end, number in self._pieces(origin.text)]
+        return found[: self.length] or [("", UNKNOWN)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its settings, without what `content` holds.
+
+        Returns:
+            Plain values.
+        """
+        return {"tokens": self.tokens, "length": self.length, "vocabulary": self.vocabulary}
+
+    def content(self) -> bytes:
+        """Its vocabulary.
+
+        Returns:
+            JSON in UTF-8, the same bytes for the same training texts.
+        """
+        return write_content({"entries": list(self.entries), "merges": [list(pair) for pair in self.merges]})
+
+    @classmethod
+    def from_parts(cls, settings: object, content: bytes) -> "TokenEncoder":
+        """The encoder that `to_json` and `content` describe, whoever wrote them.
+
+        Args:
+            settings: what JSON held.
+            content: of the file beside it.
+
+        Returns:
+            An encoder that gives the same ids.
+
+        Raises:
+            ValueError: either is not what an encoder writes, or they do not belong together.
+        """
+        stated = read_object("tokenizer", settings, {"tokens", "length", "vocabulary"})
+        parts = read_content(content, {"entries", "merges"})
+        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
+        encoder = cls(
+            read_tokens(stated["tokens"]),
+            read_length(stated["length"]),
+            read_entries(parts["entries"]),
+            read_merges(parts["merges"], MOST_ENTRIES),
+        )
+        if encoder.vocabulary != size:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {size} stated")
+        encoder._lookup  # noqa: B018  # two entries may share a name
+        return encoder
+
+    def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
+        """Ids of a block, nothing cut, and where each text starts in them."""
+        if self.tokens == BYTE:
+            raw = [text.encode("utf-8", "surrogatepass") for text in texts]
+            offsets = np.zeros(len(texts) + 1, np.int64)
+            np.cumsum([len(each) for each in raw], out=offsets[1:])
+            return np.frombuffer(b"".join(raw), np.uint8).astype(np.int32) + np.int32(FIRST), offsets
+        normalised = [normalise(text) for text in texts]
+        if self.tokens == SUB_WORDS:
+            return self._sub_words.split([evenly_spaced(text) for text in normalised])
+        points, spans = _split_normalised(self.tokens, normalised)
+        return self._lookup.find(names(prefixes(points), spans.starts, spans.ends)), spans.offsets
+
+    def _pieces(self, normalised: str) -> list[tuple[int, int, int]]:
+        """Start, end and id of the pieces of one normalised text."""
+        if self.tokens == SUB_WORDS:
+            return self._sub_words.pieces(normalised)
+        points, spans = _split_normalised(self.tokens, [normalised])
+        ids = self._lookup.find(names(prefixes(points), spans.starts, spans.ends))
+        return list(zip(spans.starts.tolist(), spans.ends.tolist(), ids.tolist(), strict=True))
+
+
+def read_tokens(value: object) -> str:
+    """Read what texts are split into.
+
+    Args:
+        value: anything.
+
+    Returns:
+        One of `TOKENS`.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if not isinstance(value, str) or value not in TOKENS:
+        raise ValueError(f"tokens: {str(value)[:40]!r} is not one of {', '.join(TOKENS)}")
+    return value
+
+
+def read_entries(value: object) -> tuple[str, ...]:
+    """Read words or characters that JSON held.
+
+    Args:
+        value: anything.
+
+    Returns:
+        Different texts that UTF-8 can write.
+
+    Raises:
+        ValueError: it is no list of such, or too long.
+    """
+    if not isinstance(value, list) or len(value) > MOST_ENTRIES:
+        raise ValueError(f"entries: no list of at most {MOST_ENTRIES} texts")
+    for entry in value:
+        if not isinstance(entry, str) or not 1 <= len(entry) <= LONGEST_ENTRY:
+            raise ValueError(f"entries: {str(entry)[:40]!r} is no text of 1 to {LONGEST_ENTRY} characters")
+        if any("\ud800" <= character <= "\udfff" for character in entry):
+            raise ValueError("entries: one of them is not Unicode")
+    return tuple(value)

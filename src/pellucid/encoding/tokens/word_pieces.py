@@ -1,0 +1,213 @@
+"""Word pieces: BERT's way to split texts, built anew from a plain list of pieces."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.lookup import FIRST
+from pellucid.encoding.strict import (
+    LONGEST,
+    MOST_ENTRIES,
+    read_content,
+    read_object,
+    read_whole,
+    write_content,
+)
+from pellucid.encoding.tokens.flat import IdWriter, blocks
+from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.encoding.tokens.tokenizing import read_entries
+from pellucid.encoding.words.distinct import one_thread, split_by_words
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FILLER, STRANGER, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+"""The marks of BERT: what fills up, what is unknown, what stands before and behind every text."""
+
+SHORTEST = 3
+"""Fewest ids of a text: both marks and one piece between them."""
+
+_LONGEST_WORD = 100
+_WORD = re.compile("[^ \\t\\n\\r]+")
+
+
+@dataclass(frozen=True)
+class WordPieceEncoder:
+    """Splits texts into the longest pieces that a list holds, a mark before and behind.
+
+    Ids are those of this package: `PADDING` and `UNKNOWN` first, then all other pieces in the order of
+    the list. What a text says is never taken for a mark, not even the letters `[SEP]`.
+
+    Attributes:
+        entries: pieces in the order of their ids, `[CLS]` and `[SEP]` among them, `[PAD]` and `[UNK]` not;
+            those that go on within a word begin with `##`.
+        length: most ids of a text, both marks included.
+        lower_case: whether capitals and accents are dropped first.
+        kind: its key in `ENCODERS`.
+
+    Raises:
+        ValueError: the parts do not fit each other.
+
+    Source: Devlin et al. 2019, arXiv:1810.04805; Wu et al. 2016, arXiv:1609.08144, for the pieces.
+    """
+
+    entries: tuple[str, ...]
+    length: int
+    lower_case: bool = True
+
+    kind: ClassVar[str] = "word-pieces"
+
+    def __post_init__(self) -> None:
+        read_whole("length", self.length, SHORTEST, LONGEST)
+        if len(set(self.entries)) != len(self.entries):
+            raise ValueError("entries: one of them stands twice")
+        for mark, belongs in ((START, True), (END, True), (FILLER, False), (STRANGER, False)):
+            if (mark in self.entries) != belongs:
+                raise ValueError(
+                    f"entries: {mark} {'is missing' if belongs else 'has an id of its own already'}"
+                )
+        if self.vocabulary > MOST_ENTRIES:
+            raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        return FIRST + len(self.entries)
+
+    @cached_property
+    def _marks(self) -> tuple[int, int]:
+        return FIRST + self.entries.index(START), FIRST + self.entries.index(END)
+
+    @cached_property
+    def _tokenizer(self) -> "Tokenizer":
+        one_thread()
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+        ids = {FILLER: PADDING, STRANGER: UNKNOWN}
+        ids |= {entry: number for number, entry in enumerate(self.entries, start=FIRST)}
+        tokenizer = Tokenizer(
+            models.WordPiece(vocab=ids, unk_token=STRANGER, max_input_chars_per_word=_LONGEST_WORD)
+        )
+        tokenizer.normalizer = normalizers.BertNormalizer(
+            clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=self.lower_case
+        )
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        return tokenizer
+
+    def encode(self, texts: Sequence[str]) -> Tokens:
+        """The ids of texts.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            At least two ids a text, both marks, and at most `length`.
+        """
+        writer = IdWriter(self.vocabulary, self.length)
+        for block in blocks(texts):
+            writer.append(*self._marked(*self._ids(block)))
+        return writer.finish()
+
+    def count(self, texts: Sequence[str]) -> Coverage:
+        """How much of texts is known, and how many are cut.
+
+        Args:
+            texts: any number, also none.
+
+        Returns:
+            The counts, marks left out.
+        """
+        total = Coverage(0, 0, 0, 0)
+        for block in blocks(texts):
+            ids, offsets = self._ids(block)
+            cut = int(np.count_nonzero(np.diff(offsets) > self.length - 2))
+            total += Coverage(len(block), len(ids), int(np.count_nonzero(ids == UNKNOWN)), cut)
+        return total
+
+    def explain(self, text: str) -> list[tuple[str, int]]:
+        """Each id of a text with the piece of it that it stands for.
+
+        Args:
+            text: any.
+
+        Returns:
+            As many pairs as `encode` gives ids; pieces are parts of the text as it was written, and
+            empty for the marks.
+        """
+        written = _writable(text)
+        found = self._tokenizer.encode(written, add_special_tokens=False)
+        pieces = [
+            (written[start:end], number)
+            for (start, end), number in zip(found.offsets, found.ids, strict=True)
+        ]
+        start, end = self._marks
+        return [("", start), *pieces[: self.length - 2], ("", end)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its settings, without what `content` holds.
+
+        Returns:
+            Plain values.
+        """
+        return {"length": self.length, "vocabulary": self.vocabulary, "lower_case": self.lower_case}
+
+    def content(self) -> bytes:
+        """Its pieces.
+
+        Returns:
+            JSON in UTF-8, always the same bytes for the same pieces.
+        """
+        return write_content({"entries": list(self.entries)})
+
+    @classmethod
+    def from_parts(cls, settings: object, content: bytes) -> "WordPieceEncoder":
+        """The encoder that `to_json` and `content` describe, whoever wrote them.
+
+        Args:
+            settings: what JSON held.
+            content: of the file beside it.
+
+        Returns:
+            An encoder that gives the same ids.
+
+        Raises:
+            ValueError: either is not what an encoder writes, or they do not belong together.
+        """
+        stated = read_object("tokenizer", settings, {"length", "vocabulary", "lower_case"})
+        parts = read_content(content, {"entries"})
+        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
+        if not isinstance(stated["lower_case"], bool):
+            raise ValueError(f"lower_case: {str(stated['lower_case'])[:40]} is neither true nor false")
+        length = read_whole("length", stated["length"], SHORTEST, LONGEST)
+        encoder = cls(read_entries(parts["entries"]), length, stated["lower_case"])
+        if encoder.vocabulary != size:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {size} stated")
+        return encoder
+
+    def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
+        """Pieces of a block, nothing cut and no marks, and where each text starts in them."""
+        return split_by_words(self._tokenizer, _WORD, [_writable(text) for text in texts])
+
+    def _marked(
+        self, ids: Int32[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]
+    ) -> tuple[Int32[np.ndarray, " marked"], Int64[np.ndarray, " starts"]]:
+        """Cut what is too long, and put marks around every text."""
+        counts = np.minimum(np.diff(offsets), self.length - 2)
+        starts = np.zeros(len(offsets), np.int64)
+        np.cumsum(counts + 2, out=starts[1:])
+        marked = np.empty(starts[-1], np.int32)
+        marked[starts[:-1]], marked[starts[1:] - 1] = self._marks
+        numbers = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        marked[np.repeat(starts[:-1] + 1, counts) + numbers] = ids[np.repeat(offsets[:-1], counts) + numbers]
+        return marked, starts
+
+
+def _writable(text: str) -> str:
+    """A text that UTF-8 can write: half a surrogate pair becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

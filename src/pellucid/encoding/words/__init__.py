@@ -1,0 +1,1 @@
+"""Words: where they lie in texts of any script, worked out on whole arrays."""

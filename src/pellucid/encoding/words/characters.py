@@ -1,0 +1,122 @@
+"""Many texts as one array of code points, and what kind of character each of them is."""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64, UInt8, UInt32
+
+from pellucid.data.texts.scripts import WITHOUT_SPACES
+
+SPACE, WORD, ALONE, SYMBOL, MARK, FLAG = range(6)
+"""White space and control characters; what words are made of; a character of a script that puts no
+spaces between words; punctuation, symbols and emoji; what belongs to the character before it; half of
+a flag."""
+
+JOINER = 0x200D
+"""Joins emoji to one."""
+
+_POINTS = 0x110000
+
+_UNSEEN = re.compile(
+    "[\u00ad\u061c\u180e\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001]"
+)
+
+
+class Characters(NamedTuple):
+    """Texts one after the other, each followed by a line break.
+
+    Attributes:
+        points: code points.
+        kinds: of every code point, `SPACE` to `FLAG`.
+        offsets: where each text starts, and where the last one ends.
+    """
+
+    points: UInt32[np.ndarray, " points"]
+    kinds: UInt8[np.ndarray, " points"]
+    offsets: Int64[np.ndarray, " starts"]
+
+
+def normalise(text: str) -> str:
+    """Bring what readers take for the same letter to the same character.
+
+    Compatibility forms (NFKC: full-width letters, ligatures, accents written as one character or two)
+    and capitals carry next to nothing about what a text is about, and each of them would have to be
+    learnt from examples of its own. What nobody sees (soft hyphens, marks of writing direction) would
+    make two words of one; a curly apostrophe is an apostrophe.
+
+    Args:
+        text: any.
+
+    Returns:
+        It in NFKC and small letters, without what nobody sees.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).replace("\u2019", "'").lower()
+
+
+def is_unseen(character: str) -> bool:
+    """Whether normalisation drops a character.
+
+    Args:
+        character: one.
+
+    Returns:
+        True where nobody sees it.
+    """
+    return _UNSEEN.match(character) is not None
+
+
+def characters(texts: Sequence[str]) -> Characters:
+    """The code points of texts.
+
+    Args:
+        texts: normalised.
+
+    Returns:
+        Them in one array.
+    """
+    joined = "".join([f"{text}\n" for text in texts])
+    points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(text) + 1 for text in texts], out=offsets[1:])
+    return Characters(points, _kinds(points), offsets)
+
+
+def _kinds(points: UInt32[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]:
+    """The kind of every code point; each different one is looked up once."""
+    occurs = np.zeros(_POINTS, bool)
+    occurs[points] = True
+    table = np.zeros(_POINTS, np.uint8)
+    for point in np.flatnonzero(occurs).tolist():
+        table[point] = kind_of(point)
+    kinds: UInt8[np.ndarray, " points"] = table[points]
+    return kinds
+
+
+@functools.cache
+def kind_of(point: int) -> int:
+    """The kind of one code point.
+
+    Args:
+        point: 0 to 0x10FFFF.
+
+    Returns:
+        `SPACE` to `FLAG`.
+    """
+    if 0x1F1E6 <= point <= 0x1F1FF:
+        return FLAG
+    if 0x1F3FB <= point <= 0x1F3FF or 0xE0020 <= point <= 0xE007F or point in (0x200C, JOINER):
+        return MARK  # colours of skin, flags of regions, joiners
+    category = unicodedata.category(chr(point))
+    if category[0] == "M":
+        return MARK
+    if category[0] == "Z" or category == "Cc" or point == 0x200B:
+        return SPACE
+    if any(first <= point <= last for first, last in WITHOUT_SPACES) and category[0] in "LN":
+        return ALONE
+    return WORD if category[0] in "LN" or category == "Pc" else SYMBOL

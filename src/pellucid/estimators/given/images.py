@@ -1,0 +1,161 @@
+"""From whatever `fit` and `predict` are given to images or feature vectors."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Shaped, UInt8
+
+from pellucid.data import Preprocessing
+from pellucid.data.checks.duplicates import first_with_content
+from pellucid.data.images.digests import array_digests
+from pellucid.data.images.preprocessing import value_range, with_channel_axis
+from pellucid.data.images.sizing import training_size
+from pellucid.data.reading.inputs import fit_inputs, list_inputs
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.given.taught import IMAGES, Taught, read_targets, taught_in_memory
+from pellucid.settings import Settings
+
+_MOST_DECODERS = 8
+
+
+def is_place(inputs: object) -> bool:
+    """Whether inputs are a path.
+
+    Args:
+        inputs: what `fit` or `predict` was given.
+
+    Returns:
+        True for a text or a path.
+    """
+    return isinstance(inputs, (str, os.PathLike))
+
+
+def are_paths(inputs: object) -> bool:
+    """Whether inputs are a list of paths.
+
+    Args:
+        inputs: what `predict` was given.
+
+    Returns:
+        True for a list, tuple or one-dimensional array that starts with a text or a path.
+    """
+    is_list = isinstance(inputs, (list, tuple)) or (isinstance(inputs, np.ndarray) and inputs.ndim == 1)
+    return is_list and len(inputs) > 0 and is_place(inputs[0])  # type: ignore[arg-type,index]
+
+
+def are_images(inputs: object) -> bool:
+    """Whether inputs are images as an array, or as a list of arrays.
+
+    Args:
+        inputs: what `fit` or `predict` was given.
+
+    Returns:
+        True from three dimensions on.
+    """
+    if isinstance(inputs, (list, tuple)):
+        return len(inputs) > 0 and np.ndim(inputs[0]) >= 2
+    return getattr(inputs, "ndim", 0) >= 3
+
+
+def taught_by_images(images: object, y: object, settings: Settings) -> Taught:
+    """Take images that stand in memory; nothing is written to the cache.
+
+    Args:
+        images: (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
+        y: their labels.
+        settings: what the caller asked for.
+
+    Returns:
+        What is learnt from them.
+
+    Raises:
+        UsageError: there are no labels.
+        DataError: the images have another shape or are not numbers, or labels do not fit.
+    """
+    pixels = with_channel_axis(as_array(images))
+    labels = read_targets(y, len(pixels), settings, IMAGES)
+    height, width = training_size(np.array([pixels.shape[1:3]]), settings)
+    preprocessing = Preprocessing(
+        height, width, pixels.shape[3], *value_range(pixels, np.ones(len(pixels), bool))
+    )
+    fitted = preprocessing.arrays(pixels)
+    first = first_with_content(array_digests(fitted), np.ones(len(fitted), bool))
+    return taught_in_memory(fitted, labels, settings, first=first, preprocessing=preprocessing)
+
+
+def taught_by_features(rows: Float32[np.ndarray, "n features"], y: object, settings: Settings) -> Taught:
+    """Take a table of feature vectors.
+
+    Args:
+        rows: finite numbers.
+        y: their labels.
+        settings: what the caller asked for.
+
+    Returns:
+        What is learnt from them.
+
+    Raises:
+        UsageError: there are no labels, or a setting belongs to images.
+        DataError: labels do not fit.
+    """
+    if settings.image_size is not None:
+        raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
+    labels = read_targets(y, len(rows), settings, IMAGES)
+    return taught_in_memory(rows, labels, settings, first=np.arange(len(rows)))
+
+
+def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
+    """One array from a list of equal ones.
+
+    Args:
+        inputs: an array, or anything NumPy makes one from.
+
+    Returns:
+        The array.
+
+    Raises:
+        DataError: the images differ in size.
+    """
+    try:
+        return np.asarray(inputs)
+    except ValueError as error:
+        raise DataError(f"images of different sizes cannot stand in one array ({error})") from error
+
+
+def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
+    """Bring images to the form a model was trained on.
+
+    Args:
+        images: an array of images of any one size, a list of such, a path or a list of paths; a
+            folder stands for its images, those of sub-folders included, in the order of their paths.
+        preprocessing: of the model.
+
+    Returns:
+        The images.
+
+    Raises:
+        DataError: a file cannot be read, or the array holds no images.
+    """
+    if is_place(images):
+        return _fit_files([os.fspath(images)], preprocessing)
+    if are_paths(images):
+        return _fit_files([os.fspath(path) for path in images], preprocessing)
+    return preprocessing.arrays(as_array(images))
+
+
+def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarray:
+    """Decode files in threads; the first that cannot be read ends it.
+
+    Raises:
+        DataError: naming the file.
+    """
+    listed = list_inputs(places, Settings()).images
+    with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
+        fitted = fit_inputs(listed, preprocessing, executor)
+    for image, error in zip(listed, fitted.errors, strict=True):
+        if error:
+            raise DataError(f"{image.name}: {error}; leave it out")
+    return fitted.pixels

@@ -1,0 +1,180 @@
+"""Labels as the caller has them, and as networks and files have them: classes or numbers."""
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, column_or_1d
+
+from pellucid.data.splits.labels import label_texts
+from pellucid.data.splits.targets import LARGEST, require_spread
+from pellucid.data.wording import count_of, quoted
+from pellucid.errors import DataError, UsageError
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of training examples.
+
+    Attributes:
+        classes: the different labels, sorted, of the caller's own type.
+        names: the same classes as text, sorted as text: the order of the network's outputs.
+        columns: position in `names` of each of `classes`.
+        codes: position in `names` of each example's label.
+    """
+
+    classes: Shaped[np.ndarray, " classes"]
+    names: tuple[str, ...]
+    columns: Int64[np.ndarray, " classes"]
+    codes: Int64[np.ndarray, " examples"]
+
+
+def read_labels(y: object, count: int) -> Labels:
+    """Check labels and number their classes.
+
+    Args:
+        y: one label for each example: texts, numbers without fractions, or truth values.
+        count: number of examples.
+
+    Returns:
+        The labels.
+
+    Raises:
+        UsageError: there are none.
+        DataError: a label is missing or of another kind than the others, the labels are numbers
+            with fractions, their number is not that of the examples, or there is only one class.
+    """
+    values = _column(y)
+    _require_one_each(len(values), count)
+    classes, positions = np.unique(values, return_inverse=True)
+    texts = texts_of(classes)
+    if len(texts) < 2:
+        raise DataError(f"y: only one class, {quoted(texts[0])}; a classifier needs at least two")
+    names = tuple(sorted(texts))
+    columns = np.array([names.index(text) for text in texts], np.int64)
+    return Labels(classes, names, columns, columns[positions])
+
+
+def read_numbers(
+    y: object, count: int, classifier: str = "ImageClassifier"
+) -> Float64[np.ndarray, " examples"]:
+    """Check numbers to be predicted.
+
+    Args:
+        y: one number for each example, with or without fractions.
+        count: number of examples.
+        classifier: name of the estimator that learns classes of such inputs.
+
+    Returns:
+        The numbers, all finite.
+
+    Raises:
+        UsageError: there are none.
+        DataError: one is missing, infinite, beyond 1e30 or no number, there are not as many as
+            examples, or they are all but the same.
+    """
+    if y is None:
+        raise UsageError("y: a regressor requires y to be passed, but the target y is None; give numbers")
+    try:
+        values = column_or_1d(y, warn=True)
+    except ValueError as error:
+        raise DataError(f"y: {error}") from error
+    _require_one_each(len(values), count)
+    if values.dtype.kind not in "biuf":
+        for index, value in enumerate(values.tolist()):
+            if not isinstance(value, numbers.Real):
+                raise DataError(
+                    f"y: {value!r:.40} at position {index} is no number; give numbers, or learn classes "
+                    f"with {classifier}"
+                )
+    plain: np.ndarray = values.astype(np.float64)
+    try:
+        assert_all_finite(plain, input_name="y")
+    except ValueError as error:
+        position = int(np.flatnonzero(~np.isfinite(plain))[0])
+        raise DataError(f"y: {error} The first stands at position {position}") from error
+    if np.abs(plain).max(initial=0.0) > LARGEST:
+        position = int(np.flatnonzero(np.abs(plain) > LARGEST)[0])
+        raise DataError(
+            f"y: {plain[position]:g} at position {position} is too large; numbers to predict are at most "
+            f"{LARGEST:g} in size"
+        )
+    if count == 1:
+        raise DataError("y: 1 sample; a regressor needs at least two, with different numbers")
+    require_spread(plain, "y")
+    return plain
+
+
+def _require_one_each(labels: int, examples: int) -> None:
+    """Refuse labels that are not as many as the examples."""
+    if labels != examples:
+        raise DataError(f"y: {count_of(labels, 'label')} for {count_of(examples, 'example')}; give one each")
+
+
+def texts_of(y: object) -> list[str]:
+    """Labels as they stand in files.
+
+    Args:
+        y: labels of one kind.
+
+    Returns:
+        One text each: `3` for 3 and 3.0, `true` for True.
+
+    Raises:
+        DataError: a label is missing or of another kind than the others.
+    """
+    values = y if isinstance(y, (list, tuple)) and np.ndim(y) == 1 else column_or_1d(y, warn=True)
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    return label_texts(plain, "y", lambda index: f"position {index}")
+
+
+def _column(y: object) -> Shaped[np.ndarray, " examples"]:
+    """The labels as an array of one kind; a list is checked before NumPy makes all of it text.
+
+    Raises:
+        UsageError: there are no labels.
+        DataError: a label is missing, of another kind, or a number with a fraction.
+    """
+    if y is None:
+        raise UsageError("y: a classifier requires y to be passed, but the target y is None; give labels")
+    try:
+        if isinstance(y, (list, tuple)):
+            texts_of(y)
+        values: np.ndarray = column_or_1d(y, warn=True)
+        assert_all_finite(values, input_name="y")
+        texts_of(values)
+        check_classification_targets(values)
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(f"y: {error}") from error
+    return values
+
+
+def class_weights(given: Mapping[Any, Any], labels: Labels) -> tuple[float, ...]:
+    """Weights of classes in the loss, in the order of the network's outputs.
+
+    Args:
+        given: label, of the caller's type, to weight; a class that is left out weighs 1.
+        labels: the classes.
+
+    Returns:
+        One weight for each of `labels.names`.
+
+    Raises:
+        UsageError: a label is no class, or a weight is not a finite number above zero.
+    """
+    known = dict(zip(labels.classes.tolist(), labels.columns.tolist(), strict=True))
+    weights = [1.0] * len(labels.names)
+    for label, weight in given.items():
+        if label not in known:
+            raise UsageError(f"class_weight: {label!r} is not a class; classes are {list(known)}")
+        if not isinstance(weight, numbers.Real) or not 0 < float(weight) < math.inf:
+            raise UsageError(f"class_weight: {weight!r} for {label!r} is not a number above zero")
+        weights[known[label]] = float(weight)
+    return tuple(weights)

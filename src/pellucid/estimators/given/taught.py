@@ -1,0 +1,188 @@
+"""What `fit` learns from, and which of it is set aside for validation."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from pellucid.data import Listing, Preprocessing, prepare, read_data
+from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
+from pellucid.data.splits.splitting import split
+from pellucid.data.texts.store import Texts
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.given.labels import Labels, read_labels, read_numbers
+from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.settings import Settings
+
+VALIDATION_FROM = 1000
+VALIDATION_FROM_EACH = 10
+"""`fit` sets 10 % aside for validation from this many examples, and this many of each class."""
+
+
+class Sort(NamedTuple):
+    """The sort of inputs that an estimator is for.
+
+    Attributes:
+        task: as the setting of that name has it.
+        noun: one of them in words.
+        classifier: name of the estimator for classes of them.
+        regressor: name of the estimator for numbers from them.
+    """
+
+    task: str
+    noun: str
+    classifier: str
+    regressor: str
+
+
+IMAGES = Sort("image", "image", "ImageClassifier", "ImageRegressor")
+TEXTS = Sort("text", "text", "TextClassifier", "TextRegressor")
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What `fit` learns from.
+
+    Attributes:
+        material: for training.
+        labels: the classes in the caller's own type; `None` where numbers are learnt.
+    """
+
+    material: Material
+    labels: Labels | None
+
+
+def taught_at_place(place: str, settings: Settings, sort: Sort) -> Taught:
+    """Read DATA; its own splits stand, and its test split is left alone.
+
+    Args:
+        place: a folder, a table, an `.npz` file, an IDX folder, `sample:fashion` or `sample:spam`.
+        settings: what the caller asked for.
+        sort: of inputs that are wanted.
+
+    Returns:
+        What is learnt from it.
+
+    Raises:
+        DataError: the data is refused, or of another sort.
+    """
+    listing = _listing(place, settings, sort)
+    if settings.target is None and listing.values is not None:
+        raise DataError(
+            f"{place}: its labels are numbers with fractions; learn them with {sort.regressor}, or write "
+            "them as texts to have classes"
+        )
+    free = [
+        label
+        for label, part in zip(listing.labels, listing.splits, strict=True)
+        if part not in (VALIDATION, TEST)
+    ]
+    counts = np.unique(np.array(free), return_counts=True)[1] if listing.values is None else None
+    dataset, _ = prepare(
+        listing, settings, make=(VALIDATION,) if _allows_validation(len(free), counts) else ()
+    )
+    names = dataset.classes
+    labels = None
+    if not dataset.is_numbers:
+        labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
+    return Taught(material_of(dataset), labels)
+
+
+def _listing(place: str, settings: Settings, sort: Sort) -> Listing:
+    """What stands at a place; where that may be read in two ways, as the sort that is wanted.
+
+    Raises:
+        DataError: it is refused, or holds another sort of inputs.
+    """
+    listing = read_data(place, settings)
+    if listing.noun == sort.noun:
+        return listing
+    try:
+        return read_data(place, dataclasses.replace(settings, task=sort.task))
+    except (DataError, UsageError) as error:
+        other = TEXTS if sort is IMAGES else IMAGES
+        raise DataError(
+            f"{place}: holds {other.noun}s, not {sort.noun}s; give it to {other.classifier} or "
+            f"{other.regressor}"
+        ) from error
+
+
+def read_targets(
+    y: object, count: int, settings: Settings, sort: Sort
+) -> Labels | Float64[np.ndarray, " examples"]:
+    """Check the labels of examples that stand in memory.
+
+    Args:
+        y: one for each example.
+        count: number of examples.
+        settings: say whether numbers are learnt.
+        sort: of the inputs.
+
+    Returns:
+        Classes, or numbers.
+
+    Raises:
+        UsageError: there are none.
+        DataError: one is unfit, or there are not as many as examples.
+    """
+    if settings.target == "number":
+        return read_numbers(y, count, sort.classifier)
+    return read_labels(y, count)
+
+
+def taught_in_memory(
+    inputs: Shaped[np.ndarray, "n ..."] | Texts,
+    labels: Labels | Float64[np.ndarray, " n"],
+    settings: Settings,
+    *,
+    first: Int64[np.ndarray, " n"],
+    preprocessing: Preprocessing | None = None,
+) -> Taught:
+    """Set examples for validation aside where there are enough.
+
+    Args:
+        inputs: images as they are learnt, feature vectors or texts.
+        labels: theirs.
+        settings: what the caller asked for.
+        first: for each example the first with the same content; copies stay together.
+        preprocessing: how images were fitted; `None` for other inputs.
+
+    Returns:
+        What is learnt from them.
+
+    Raises:
+        UsageError: a setting needs a validation split, and there are too few examples for one.
+    """
+    count = len(inputs)
+    classes = labels if isinstance(labels, Labels) else None
+    targets = labels.codes if isinstance(labels, Labels) else labels
+    different = first == np.arange(count)
+    validation = np.zeros(0, np.int64)
+    if _allows_validation(int(different.sum()), None if classes is None else np.bincount(targets[different])):
+        listing = Listing(
+            place="y",
+            form="arrays",
+            sources=[""] * count,
+            labels=[str(target) if classes is None else classes.names[target] for target in targets.tolist()],
+            splits=[UNDECIDED] * count,
+            groups=[""] * count,
+            values=targets if classes is None else None,
+        )
+        parts = split(listing, first, np.ones(count, bool), settings.seed, (VALIDATION,)).splits
+        validation = np.flatnonzero(parts == VALIDATION)
+    elif settings.patience is not None:
+        each = "" if classes is None else f" and {VALIDATION_FROM_EACH} of each class"
+        raise UsageError(
+            f"patience: needs a validation split, and so {VALIDATION_FROM:,} different examples{each}; "
+            "leave it out"
+        )
+    train = np.setdiff1d(np.arange(count), validation)
+    names = () if classes is None else classes.names
+    return Taught(Material(inputs, targets, train, validation, names, preprocessing), classes)
+
+
+def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:
+    """Whether there are enough examples, in all and in each class."""
+    return examples >= VALIDATION_FROM and (counts is None or int(counts.min()) >= VALIDATION_FROM_EACH)

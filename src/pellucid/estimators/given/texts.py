@@ -1,0 +1,89 @@
+"""From whatever `fit` and `predict` are given to texts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.bundle.checks import require_texts
+from pellucid.data.checks.duplicates import first_with_content
+from pellucid.data.checks.text_copies import text_digests
+from pellucid.data.reading.text_inputs import list_texts
+from pellucid.data.texts.store import Texts
+from pellucid.data.texts.values import is_blank
+from pellucid.errors import DataError
+from pellucid.estimators.given.taught import TEXTS, Taught, read_targets, taught_in_memory
+from pellucid.settings import Settings
+
+
+def as_texts(inputs: Any) -> Sequence[str]:
+    """Take texts that stand in memory.
+
+    Args:
+        inputs: a list, tuple or one-dimensional array of texts, or a column of a data frame.
+
+    Returns:
+        The texts.
+
+    Raises:
+        DataError: it is of another form, or an element is no text; with its position, from 0.
+    """
+    if isinstance(inputs, (str, bytes, list, tuple, Texts)):
+        return require_texts(inputs)
+    sides = getattr(inputs, "ndim", None)
+    if sides is None or not hasattr(inputs, "__array__"):
+        raise DataError(
+            f"X: found {type(inputs).__name__}; give texts as a list, an array or a column of a data frame"
+        )
+    if sides != 1:
+        raise DataError(
+            f"X: found {type(inputs).__name__} of shape {np.shape(inputs)}, but texts have one dimension, "
+            "one text for each example; take its column, such as X[:, 0] or frame['text']"
+        )
+    return require_texts(np.asarray(inputs, dtype=object))
+
+
+def taught_by_texts(texts: Sequence[str], y: object, settings: Settings) -> Taught:
+    """Take texts that stand in memory, with their labels.
+
+    Args:
+        texts: any that UTF-8 can write.
+        y: their labels.
+        settings: what the caller asked for.
+
+    Returns:
+        What is learnt from them.
+
+    Raises:
+        UsageError: there are no labels.
+        DataError: there are no texts, one is blank, or labels do not fit.
+    """
+    if len(texts) == 0:
+        raise DataError("X: found 0 texts, while a minimum of 1 is required; give some")
+    for position, text in enumerate(texts):
+        if is_blank(text):
+            raise DataError(f"X: the text at position {position} is blank; fill it in or leave it out")
+    labels = read_targets(y, len(texts), settings, TEXTS)
+    store = texts if isinstance(texts, Texts) else Texts.of(texts)
+    first = first_with_content(text_digests(store), np.ones(len(store), bool))
+    return taught_in_memory(store, labels, settings, first=first)
+
+
+def read_places(places: Sequence[str]) -> Sequence[str]:
+    """Read the texts of files, folders and tables.
+
+    Args:
+        places: paths; a folder stands for its `.txt` files, those of sub-folders included, in the order
+            of their paths, a table for its rows.
+
+    Returns:
+        The texts.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    found = list_texts(places, Settings())
+    for name, error in zip(found.names, found.errors, strict=True):
+        if error:
+            raise DataError(f"{name}: {error}; leave it out")
+    return found.texts

@@ -1,0 +1,1 @@
+"""What estimators are made of: what they take, and what they learn."""

@@ -1,0 +1,121 @@
+"""Estimators that learn classes."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Float64, Shaped
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from pellucid.bundle import Model
+from pellucid.errors import DataError
+from pellucid.estimators.given.labels import class_weights, texts_of
+from pellucid.estimators.mixins.trained import Trained
+from pellucid.estimators.parameters import ClassParameters
+from pellucid.pipeline.judging.detectors import with_detector
+from pellucid.pipeline.learners.fitting import fit_model
+
+Learner = TypeVar("Learner", bound="Classifying")
+
+
+class Classifying(
+    ClassifierMixin,  # type: ignore[misc]  # scikit-learn has no types
+    Trained,
+    ClassParameters,
+):
+    """Fits one model and answers with the caller's own classes.
+
+    Attributes:
+        classes_: the classes, sorted, of the type that `y` had; texts after `pellucid.load`.
+    """
+
+    classes_: Shaped[np.ndarray, " classes"]
+
+    def fit(self: Learner, X: Any, y: Any = None) -> Learner:
+        """Train one model from scratch.
+
+        Args:
+            X: examples or a path, in any form said above.
+            y: one label for each example: texts, whole numbers or truth values; none for a path.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            UsageError: a parameter is unfit or contradicts the data; `y` is missing.
+            DataError: the data cannot be used as it is.
+            DivergedError: the loss stopped being finite.
+        """
+        began = time.monotonic()
+        settings = self._settings()
+        taught = self._taught(X, y, settings)
+        labels = taught.labels
+        assert labels is not None  # numbers are learnt only where the settings ask for them
+        given = self.class_weight
+        weights = class_weights(given, labels) if isinstance(given, Mapping) else None
+        fitted = fit_model(settings, taught.material, class_weights=weights, began=began)
+        self._take(with_detector(fitted.model, taught.material, settings.seed), labels.classes)
+        self.history_ = fitted.history
+        return self
+
+    def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
+        """Become the estimator of a trained model."""
+        self.model_ = model
+        self.classes_ = classes
+        self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " examples"]:
+        """Name the most probable class of each example.
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            One of `classes_` for each.
+
+        Raises:
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        named: np.ndarray = self.classes_[best]
+        return named
+
+    def predict_proba(self, X: Any) -> Float64[np.ndarray, "examples classes"]:
+        """Give the probability of every class for each example.
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            One row for each, in the order of `classes_`; each row sums to one.
+
+        Raises:
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        check_is_fitted(self)
+        probabilities: np.ndarray = self.model_.predict_proba(self._inputs(X))[:, self._columns]
+        return probabilities
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy: the share of examples whose class is named right.
+
+        Labels are compared as they stand in files, so that 3 is equal to "3" after `pellucid.load`.
+
+        Args:
+            X: examples in any form said above.
+            y: the right label of each.
+            sample_weight: weight of each example; equal by default.
+
+        Returns:
+            Between 0 and 1.
+
+        Raises:
+            DataError: there are not as many labels as examples.
+        """
+        named = np.array(texts_of(self.predict(X)))
+        labels = np.array(texts_of(y))
+        if len(named) != len(labels):
+            raise DataError(f"y: {len(labels):,} labels for {len(named):,} examples; give one each")
+        return float(np.average(named == labels, weights=sample_weight))

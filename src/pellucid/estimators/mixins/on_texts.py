@@ -1,0 +1,50 @@
+"""Estimators that take texts."""
+
+import os
+from typing import Any
+
+from sklearn.utils import Tags
+
+from pellucid.bundle import Inputs
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.given.taught import TEXTS, Taught, taught_at_place
+from pellucid.estimators.given.texts import as_texts, read_places, taught_by_texts
+from pellucid.estimators.mixins.trained import Trained
+from pellucid.pipeline.learners.refusals import require_fitting_model
+from pellucid.settings import Settings
+
+
+class OnTexts(Trained):
+    """Takes lists, arrays and columns of texts, and paths."""
+
+    def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
+        """Tell the forms of input apart and check them."""
+        require_fitting_model(settings, is_numbers=settings.target == "number")
+        if not isinstance(X, (str, os.PathLike)):
+            return taught_by_texts(as_texts(X), y, settings)
+        if y is not None:
+            raise UsageError(
+                f"y: {os.fspath(X)[:100]!r} is taken for a path, which brings its own labels; leave y out, "
+                "or put a text into a list"
+            )
+        return taught_at_place(os.fspath(X), settings, TEXTS)
+
+    def _inputs(self, X: Any) -> Inputs:
+        """Bring inputs to the form that the model takes."""
+        if isinstance(X, str):
+            raise DataError(
+                "X: a single text may be meant, or a path; put a text into a list, and a path into "
+                "pathlib.Path"
+            )
+        if isinstance(X, os.PathLike):
+            return read_places([os.fspath(X)])
+        if isinstance(X, (list, tuple)) and X and all(isinstance(each, os.PathLike) for each in X):
+            return read_places([os.fspath(each) for each in X])
+        return as_texts(X)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags

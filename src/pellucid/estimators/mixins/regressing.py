@@ -1,0 +1,67 @@
+"""Estimators that learn numbers."""
+
+import time
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Float64
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from pellucid.bundle import Model
+from pellucid.estimators.mixins.trained import Trained
+from pellucid.estimators.parameters import Parameters
+from pellucid.pipeline.judging.detectors import with_detector
+from pellucid.pipeline.learners.fitting import fit_model
+
+Learner = TypeVar("Learner", bound="Regressing")
+
+
+class Regressing(
+    RegressorMixin,  # type: ignore[misc]  # scikit-learn has no types
+    Trained,
+    Parameters,
+):
+    """Fits one model and answers with numbers in the unit of the labels."""
+
+    def fit(self: Learner, X: Any, y: Any = None) -> Learner:
+        """Train one model from scratch.
+
+        Args:
+            X: examples or a path, in any form said above.
+            y: one finite number for each example; none for a path.
+
+        Returns:
+            The regressor itself.
+
+        Raises:
+            UsageError: a parameter is unfit or contradicts the data; `y` is missing.
+            DataError: the data cannot be used as it is.
+            DivergedError: the loss stopped being finite.
+        """
+        began = time.monotonic()
+        settings = self._settings()
+        material = self._taught(X, y, settings).material
+        fitted = fit_model(settings, material, began=began)
+        self._take(with_detector(fitted.model, material, settings.seed))
+        self.history_ = fitted.history
+        return self
+
+    def _take(self, model: Model) -> None:
+        """Become the estimator of a trained model."""
+        self.model_ = model
+
+    def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
+        """Predict a number for each example; `score` compares such numbers by R².
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            One number for each, in the unit of `y`.
+
+        Raises:
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        check_is_fitted(self)
+        return self.model_.predict_values(self._inputs(X))

@@ -1,0 +1,122 @@
+"""What every estimator does, whatever it takes and whether it learns classes or numbers."""
+
+import os
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from pellucid.bundle import Inputs, Model, save
+from pellucid.bundle.format.fields import FILE_NAME
+from pellucid.bundle.parts import vector_length
+from pellucid.errors import DataError, StorageError
+from pellucid.estimators.given.taught import Taught
+from pellucid.settings import Settings
+
+
+class Trained(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
+    TransformerMixin,  # type: ignore[misc]
+):
+    """Holds one trained model, and writes it down.
+
+    Attributes:
+        model_: the trained model; absent before `fit`.
+        history_: one record for each epoch; empty for a classical model.
+    """
+
+    model_: Model
+    history_: list[dict[str, Any]]
+
+    @abstractmethod
+    def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
+        """Tell the forms of input to `fit` apart and check them."""
+
+    @abstractmethod
+    def _inputs(self, X: Any) -> Inputs:
+        """Bring inputs to the form that the model takes."""
+
+    def transform(self, X: Any) -> Float32[np.ndarray, "examples features"]:
+        """Give the values of the last hidden layer for each example.
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            One row for each.
+
+        Raises:
+            DataError: an example cannot be read, does not fit what was learnt, or the model is a
+                classical one, which has no hidden layer.
+        """
+        check_is_fitted(self)
+        return self.model_.transform(self._inputs(X))
+
+    def novelty(self, X: Any) -> Float64[np.ndarray, " examples"]:
+        """Say how unlike the training data each example is.
+
+        Args:
+            X: examples in any form said above.
+
+        Returns:
+            0 to 1 each, the share of validation examples that look less foreign; above 0.95 an answer
+            deserves doubt.
+
+        Raises:
+            DataError: an example cannot be read or does not fit what was learnt, or the model cannot tell:
+                it looks at nothing, or no validation examples were set aside when it was trained.
+        """
+        check_is_fitted(self)
+        found = self.model_.answer(self._inputs(X)).novelty
+        if found is None:
+            raise DataError(
+                "model: it cannot tell what is unlike its training data; train on 1,000 examples or more, so "
+                "that some are set aside for validation, and not a model that looks at nothing"
+            )
+        return found
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write a model folder, which every command takes and `pellucid.load` reads.
+
+        Nothing in it can run code. In it classes are texts.
+
+        Args:
+            folder: where to; its parent must exist. A former model folder is replaced as a whole.
+
+        Raises:
+            StorageError: the disk is full, permission is denied, or something else stands there.
+        """
+        check_is_fitted(self)
+        path = Path(folder)
+        if path.exists() and not (path / FILE_NAME).is_file():
+            raise StorageError(f"{path}: stands there and is no model folder; choose another name")
+        save(self.model_, path, {"Trained with": " ".join(repr(self).split())})
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of `transform`, for `get_feature_names_out`."""
+        model = self.model_
+        kept = model.preprocessing
+        if kept is not None:
+            return _columns(model, np.zeros((0, *kept.size, kept.channels), np.uint8))
+        if model.takes == "texts":
+            return _columns(model, [])
+        return _columns(model, np.zeros((0, vector_length(model) or 0), np.float32))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _columns(model: Model, nothing: Inputs) -> int:
+    """Columns of what a model gives for no inputs at all."""
+    return int(model.transform(nothing).shape[1])

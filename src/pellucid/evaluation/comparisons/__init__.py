@@ -1,0 +1,1 @@
+"""Comparisons: two models, or several, on the same examples."""

@@ -1,0 +1,220 @@
+r"""Two models on the same test examples: which difference is real, and how large it is.
+
+Notation: of $n$ examples, $b$ are answered right by the first model only and $c$ by the second
+only; the difference of their accuracies is $\hat d = (b - c) / n$.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from scipy.special import bdtr
+
+from pellucid.data.wording import count_of
+from pellucid.evaluation.comparisons.differences import paired_interval
+from pellucid.evaluation.comparisons.flips import flip_p_values, rmse_differences
+from pellucid.evaluation.intervals import Interval
+from pellucid.evaluation.wording import points, span
+
+LEVEL = 0.05
+WIDEST, WIDEST_RELATIVE = 0.05, 0.1
+"""How far an interval may reach for `no real difference`: share of the examples, or of the labels' spread."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same examples.
+
+    Attributes:
+        a: name of the first model.
+        b: name of the second model.
+        difference: score of `a` less that of `b`, with its 95 % interval: of accuracy, where more is
+            better, or of root mean squared error, where less is better.
+        p_value: probability of a difference this large by chance, two-sided, for this pair alone.
+        adjusted: the same with all compared pairs counted (Holm).
+        verdict: one sentence.
+        score: `accuracy` or `root_mean_squared_error`.
+    """
+
+    a: str
+    b: str
+    difference: Interval
+    p_value: float
+    adjusted: float
+    verdict: str
+    score: str = "accuracy"
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of an entry of `comparisons` in `metrics.json`.
+
+        Returns:
+            Names, difference, both p-values and verdict.
+        """
+        return {
+            "a": self.a,
+            "b": self.b,
+            f"{self.score}_difference": self.difference._asdict(),
+            "p_value": self.p_value,
+            "p_value_holm": self.adjusted,
+            "verdict": self.verdict,
+        }
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    r"""McNemar's exact test, two-sided.
+
+    Were the models equal, each example that sets them apart would fall to either side like a fair
+    coin: $p = \min\left(1, 2 \sum_{k=0}^{\min(b, c)} \binom{b+c}{k} 2^{-(b+c)}\right)$.
+
+    Source: McNemar 1947, "Note on the sampling error of the difference between correlated
+    proportions or percentages"; exact form as in Agresti 2002, "Categorical Data Analysis", 10.1.
+
+    Args:
+        only_a: examples that only the first model answers right.
+        only_b: examples that only the second model answers right.
+
+    Returns:
+        0 to 1; 1 where no example sets the models apart.
+    """
+    apart = only_a + only_b
+    return 1.0 if apart == 0 else float(min(1.0, 2 * bdtr(float(min(only_a, only_b)), apart, 0.5)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    r"""Adjust p-values so that among all of them a false alarm stays as rare as for one.
+
+    In ascending order, $\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1) \, p_{(j)})$.
+
+    Source: Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
+
+    Args:
+        p_values: one for each test.
+
+    Returns:
+        Adjusted ones, in the given order.
+    """
+    adjusted, largest = [1.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def compare_all(
+    labels: Int64[np.ndarray, " examples"], predicted: Mapping[str, Int64[np.ndarray, " examples"]]
+) -> tuple[Comparison, ...]:
+    """Compare the accuracies of every pair of models.
+
+    Args:
+        labels: class indices, at least one.
+        predicted: name of each model to its answers.
+
+    Returns:
+        One comparison for each pair, in order.
+
+    Raises:
+        ValueError: there is no example.
+    """
+    _require_examples(len(labels))
+    right = {name: answers == labels for name, answers in predicted.items()}
+    pairs = list(combinations(right, 2))
+    only = [(int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())) for a, b in pairs]
+    p_values = [mcnemar(*counts) for counts in only]
+    found = []
+    for (a, b), counts, p_value, adjusted in zip(pairs, only, p_values, holm(p_values), strict=True):
+        difference = paired_interval(*counts, len(labels))
+        verdict = _verdict(a, b, difference, (p_value, adjusted), len(labels), sum(counts), len(pairs))
+        found.append(Comparison(a, b, difference, p_value, adjusted, verdict))
+    return tuple(found)
+
+
+def compare_numbers(
+    labels: Float64[np.ndarray, " examples"],
+    predicted: Mapping[str, Float64[np.ndarray, " examples"]],
+    seed: int = 0,
+) -> tuple[Comparison, ...]:
+    """Compare the root mean squared errors of every pair of models of numbers.
+
+    Args:
+        labels: true numbers, at least one.
+        predicted: name of each model to its answers.
+        seed: seed of the bootstrap and of the exchanged answers.
+
+    Returns:
+        One comparison for each pair, in order; a negative difference speaks for the first model.
+
+    Raises:
+        ValueError: there is no example.
+    """
+    _require_examples(len(labels))
+    squares = {name: (answers - labels) ** 2 for name, answers in predicted.items()}
+    pairs = list(combinations(squares, 2))
+    if not pairs:
+        return ()
+    errors = np.stack(list(squares.values()), axis=1)
+    sides = np.array(list(combinations(range(len(squares)), 2)))
+    differences = rmse_differences(errors, sides, seed)
+    p_values = flip_p_values(errors[:, sides[:, 0]] - errors[:, sides[:, 1]], seed).tolist()
+    spread = float(labels.std())
+    found = []
+    for (a, b), difference, p_value, adjusted in zip(
+        pairs, differences, p_values, holm(p_values), strict=True
+    ):
+        verdict = _number_verdict(a, b, difference, (p_value, adjusted), len(labels), spread)
+        found.append(
+            Comparison(a, b, difference, p_value, adjusted, verdict, score="root_mean_squared_error")
+        )
+    return tuple(found)
+
+
+def _require_examples(examples: int) -> None:
+    if examples == 0:
+        raise ValueError("labels: no example to compare on; at least one is needed")
+
+
+def _verdict(
+    a: str,
+    b: str,
+    difference: Interval,
+    p_values: tuple[float, float],
+    examples: int,
+    apart: int,
+    pairs: int,
+) -> str:
+    """What the comparison of two accuracies says."""
+    p_value, adjusted = p_values
+    if adjusted <= LEVEL:
+        return _better(a, b, difference, points)
+    if max(-difference.low, difference.high) > WIDEST:
+        told = f"{apart:,} of {count_of(examples, 'example')} set {a} and {b} apart"
+        return f"too few examples to tell: {told}, and the difference is {points(difference)}"
+    if p_value <= LEVEL:
+        return (
+            f"no real difference between {a} and {b}: {points(difference)} would stand out alone, "
+            f"but among {pairs} comparisons one such is expected by chance"
+        )
+    return f"no real difference between {a} and {b}: {points(difference)}"
+
+
+def _number_verdict(
+    a: str, b: str, difference: Interval, p_values: tuple[float, float], examples: int, spread: float
+) -> str:
+    """What the comparison of two root mean squared errors says."""
+    if p_values[1] <= LEVEL:
+        return _better(a, b, Interval(-difference.value, -difference.high, -difference.low), span)
+    if max(-difference.low, difference.high) > WIDEST_RELATIVE * spread:
+        return (
+            f"too few examples to tell: on {count_of(examples, 'example')} the errors of {a} and {b} "
+            f"differ by {span(difference)}"
+        )
+    return f"no real difference between {a} and {b}: their errors differ by {span(difference)}"
+
+
+def _better(a: str, b: str, gain: Interval, words: Callable[[Interval], str]) -> str:
+    """The better model first; a negative gain speaks for the second."""
+    if gain.value < 0:
+        a, b, gain = b, a, Interval(-gain.value, -gain.high, -gain.low)
+    return f"{a} is better than {b}: {words(gain)}"

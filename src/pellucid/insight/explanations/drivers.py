@@ -1,0 +1,182 @@
+"""What in the input drove the answer: several explanations, each put to the test on the spot."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64, UInt8
+
+from pellucid.bundle import ImageModel, Model, TextModel
+from pellucid.encoding import Encoder
+from pellucid.insight.explanations.grad_cam import grad_cam, has_maps
+from pellucid.insight.explanations.path_gradients import (
+    Collected,
+    integrated_gradients_of_image,
+    integrated_gradients_of_text,
+)
+from pellucid.insight.explanations.pieces import ImagePieces, Pieces, TokenPieces, WordPieces
+from pellucid.insight.explanations.randomising import NETWORKS, randomised_model
+from pellucid.insight.explanations.taking_out import taking_out
+from pellucid.insight.explanations.trials import Bench, Trial
+
+_OF_PATH = "the slope of the log-odds of the class, collected on the straight way from {start} to the input"
+_HOW = {
+    "grad-cam": "the last maps, weighed by their gradients and added up; what is above zero",
+    "occlusion": "how far the answer falls when a window around a cell is painted over with the mean colour",
+    "leave-one-out": "how far the answer falls when a piece of the text is left out",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Driver:
+    """One explanation of an answer.
+
+    Attributes:
+        name: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`.
+        how: it is computed, in words.
+        scores: one for each piece of the input; positive speaks for the class.
+        fine: one for each pixel or token where the explanation tells them apart; else `None`.
+        note: what is to be known about it here; empty where there is nothing.
+        trial: what became of it in the tests.
+    """
+
+    name: str
+    how: str
+    scores: Float64[np.ndarray, " pieces"]
+    fine: Float64[np.ndarray, "..."] | None
+    note: str
+    trial: Trial
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.trial!r}"
+
+
+class Driven(NamedTuple):
+    """All explanations of one answer.
+
+    Attributes:
+        pieces: what they give numbers to.
+        drivers: the explanations.
+    """
+
+    pieces: Pieces
+    drivers: Sequence[Driver]
+
+
+class _Scored(NamedTuple):
+    """What an explanation gives before it is tested."""
+
+    scores: np.ndarray
+    fine: np.ndarray | None = None
+    note: str = ""
+
+
+_Method = Callable[[Model], _Scored]
+
+
+def drivers_of_image(
+    model: Model, pixels: UInt8[np.ndarray, "height width channels"], target: int | None
+) -> Driven:
+    """Explain what a model says of an image.
+
+    Args:
+        model: of images, neural or classical.
+        pixels: as the model takes them.
+        target: class in question; `None` where a number is predicted.
+
+    Returns:
+        Grad-CAM where the network has maps, integrated gradients of a network, occlusion of any model.
+    """
+    pieces = ImagePieces(model, pixels, target)
+    raw = pixels.transpose(2, 0, 1).astype(np.float32)
+    paint = np.broadcast_to(pieces.paint[:, None, None].astype(np.float32), raw.shape)
+
+    def by_maps(asked: Model) -> _Scored:
+        assert isinstance(asked, ImageModel)  # only networks have maps
+        fine = grad_cam(asked.network, raw, target)
+        return _Scored(pieces.summed(fine), fine)
+
+    def by_path(asked: Model) -> _Scored:
+        assert isinstance(asked, ImageModel)  # only networks have gradients
+        found = integrated_gradients_of_image(asked.network, raw, paint, target)
+        return _Scored(pieces.summed(found.scores), found.scores, _completeness(found))
+
+    def by_windows(asked: Model) -> _Scored:
+        return _Scored(taking_out(ImagePieces(asked, pixels, target)))
+
+    methods: dict[str, _Method] = {}
+    if isinstance(model, ImageModel):
+        if has_maps(model.network):
+            methods["grad-cam"] = by_maps
+        methods["integrated-gradients"] = by_path
+    methods["occlusion"] = by_windows
+    return Driven(pieces, _tested(model, pieces, methods, "an image of its mean colour"))
+
+
+def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
+    """Explain what a model says of a text.
+
+    Args:
+        model: of texts, neural or classical.
+        text: as it was written.
+        target: class in question; `None` where a number is predicted.
+
+    Returns:
+        Integrated gradients of a network, leave-one-out of any model.
+    """
+    if not isinstance(model, TextModel):
+        words = WordPieces(model, text, target)
+        without: dict[str, _Method] = {"leave-one-out": lambda asked: _Scored(taking_out(words))}
+        return Driven(words, _tested(model, words, without, ""))
+    ids = ids_of(model.encoder, text)
+    pieces = TokenPieces(model, ids, target)
+
+    def by_path(asked: Model) -> _Scored:
+        assert isinstance(asked, TextModel)  # only networks have gradients
+        found = integrated_gradients_of_text(asked.network, ids, target)
+        return _Scored(pieces.summed(found.scores), found.scores, _completeness(found))
+
+    def by_leaving_out(asked: Model) -> _Scored:
+        assert isinstance(asked, TextModel)  # the model, or one with other weights
+        return _Scored(taking_out(TokenPieces(asked, ids, target)))
+
+    methods: dict[str, _Method] = {"integrated-gradients": by_path, "leave-one-out": by_leaving_out}
+    start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
+    return Driven(pieces, _tested(model, pieces, methods, start))
+
+
+def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
+    """What a network reads of a text, nothing filled up.
+
+    Args:
+        encoder: of the network.
+        text: as it was written.
+
+    Returns:
+        Ids.
+    """
+    found: np.ndarray = encoder.encode([text]).padded(np.array([0]), 1)[0]
+    return found
+
+
+def _tested(model: Model, pieces: Pieces, methods: dict[str, _Method], start: str) -> list[Driver]:
+    """Run explanations and their tests."""
+    bench = Bench(pieces)
+    others: list[Model] = []
+    if isinstance(model, (ImageModel, TextModel)):
+        others = [randomised_model(model, seed) for seed in range(NETWORKS)]
+    drivers = []
+    for name, method in methods.items():
+        found = method(model)
+        trial = bench.test(found.scores, [method(other).scores for other in others])
+        how = _HOW.get(name) or _OF_PATH.format(start=start)
+        drivers.append(Driver(name, how, found.scores, found.fine, found.note, trial))
+    return drivers
+
+
+def _completeness(found: Collected) -> str:
+    return (
+        f"the scores add up to {float(found.scores.sum()):.4g}, the log-odds (or the number) differ by "
+        f"{found.total:.4g}: {100 * found.missing:.2g} % apart after {found.steps} steps"
+    )

@@ -1,0 +1,246 @@
+"""An input cut into pieces, and a model asked what it says when some of them are taken out.
+
+Every explanation gives a number to each piece, and every test of one asks about inputs with pieces taken
+out. A piece of an image is a cell of a grid, taken out by painting it with the mean colour of the
+image; a piece of a text is a token of the network, or a word, taken out by leaving it out.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64, Int64, UInt8
+
+from pellucid.bundle import Model, TextModel
+from pellucid.bundle.models.answering import answering
+from pellucid.encoding.tokens.ragged import UNKNOWN
+from pellucid.encoding.tokens.tokenizing import WORDS, split
+from pellucid.encoding.words.alignment import aligned
+
+MOST_CELLS = 14
+"""Most cells along a side of an image."""
+
+MOST_PIECES = 128
+"""Most pieces of a text; neighbours are taken together where there are more tokens or words."""
+
+MOST_GRAMS = 2048
+"""Most pieces of a bag of n-grams, which is asked about quickly."""
+
+_IDS_AT_ONCE = 1 << 14
+
+
+@runtime_checkable
+class Pieces(Protocol):
+    """An input in pieces.
+
+    Attributes:
+        shape: rows and columns of a grid, or the number of pieces of a text.
+    """
+
+    shape: tuple[int, ...]
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Ask the model about variants of the input.
+
+        Args:
+            kept: which pieces are left in each.
+
+        Returns:
+            The probability of the class in question, or the number that is predicted.
+        """
+        ...
+
+
+def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.ndarray, " inputs"]:
+    """What a model says of inputs, as one number each.
+
+    Args:
+        model: any.
+        inputs: as the model takes them.
+        target: class in question; `None` where a number is predicted.
+
+    Returns:
+        Probabilities of the class, or numbers.
+    """
+    if target is None:
+        return model.predict_values(inputs)  # type: ignore[arg-type]
+    probabilities: np.ndarray = model.predict_proba(inputs)[:, target]  # type: ignore[arg-type]
+    return probabilities
+
+
+class ImagePieces:
+    """An image as cells of a grid.
+
+    Attributes:
+        shape: rows and columns of the grid.
+        pixels: the image.
+        paint: colour that a cell is painted with when it is taken out.
+        rows: cell in which each row of pixels lies.
+        columns: cell in which each column of pixels lies.
+
+    Args:
+        model: of images.
+        pixels: uint8 (height, width, channels), as the model takes them.
+        target: class in question; `None` where a number is predicted.
+    """
+
+    shape: tuple[int, ...]
+    pixels: UInt8[np.ndarray, "height width channels"]
+    paint: UInt8[np.ndarray, " channels"]
+    rows: Int64[np.ndarray, " height"]
+    columns: Int64[np.ndarray, " width"]
+
+    def __init__(
+        self, model: Model, pixels: UInt8[np.ndarray, "height width channels"], target: int | None
+    ) -> None:
+        self.pixels = pixels
+        self.paint = pixels.mean(axis=(0, 1)).round().astype(np.uint8)
+        height, width = pixels.shape[:2]
+        self.shape = (min(height, MOST_CELLS), min(width, MOST_CELLS))
+        self.rows = np.arange(height) * self.shape[0] // height
+        self.columns = np.arange(width) * self.shape[1] // width
+        self._model, self._target = model, target
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Ask about images of which some cells are painted over."""
+        grids = kept.reshape(-1, *self.shape)
+        found = []
+        most = max(1, (1 << 23) // self.pixels.size)
+        for start in range(0, len(grids), most):
+            fine = grids[start : start + most][:, self.rows][:, :, self.columns]
+            images = np.where(fine[..., None], self.pixels, self.paint)
+            found.append(score_of(self._model, images, self._target))
+        return np.concatenate(found)
+
+    def summed(self, fine: Float64[np.ndarray, "height width"]) -> Float64[np.ndarray, " pieces"]:
+        """Add up, cell by cell, a number for each pixel.
+
+        Args:
+            fine: of the pixels.
+
+        Returns:
+            One number for each cell.
+        """
+        sums = np.zeros(self.shape)
+        np.add.at(sums, (self.rows[:, None], self.columns[None]), fine)
+        return sums.ravel()
+
+
+class TokenPieces:
+    """A text as the ids that its network reads, neighbours together where they are many.
+
+    Of a bag of n-grams a piece is an n-gram, however often it stands in the text.
+
+    Attributes:
+        shape: number of pieces.
+        ids: what the network reads.
+        piece_of: piece in which each id lies.
+
+    Args:
+        model: a network of texts.
+        ids: of the text.
+        target: class in question; `None` where a number is predicted.
+    """
+
+    shape: tuple[int, ...]
+    ids: Int64[np.ndarray, " ids"]
+    piece_of: Int64[np.ndarray, " ids"]
+
+    def __init__(self, model: TextModel, ids: Int64[np.ndarray, " ids"], target: int | None) -> None:
+        self.ids = ids
+        is_bag = bool(model.network.config.groups)
+        place = np.unique(ids, return_inverse=True)[1] if is_bag else np.arange(len(ids))
+        units = int(place.max()) + 1
+        count = min(units, MOST_GRAMS if is_bag else MOST_PIECES)
+        self.shape = (count,)
+        self.piece_of = place * count // units
+        self._model, self._target = model, target
+
+    def summed(self, fine: Float64[np.ndarray, " ids"]) -> Float64[np.ndarray, " pieces"]:
+        """Add up, piece by piece, a number for each id.
+
+        Args:
+            fine: of the ids.
+
+        Returns:
+            One number for each piece.
+        """
+        return np.bincount(self.piece_of, fine, self.shape[0])
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Ask about texts that lack some of the ids."""
+        network, found = self._model.network, []
+        rows = max(1, _IDS_AT_ONCE // len(self.ids))
+        with answering(network, torch.device("cpu")):
+            for start in range(0, len(kept), rows):
+                some = kept[start : start + rows][:, self.piece_of]
+                # Padding changes nothing, so what is kept moves to the front and the rest is padding.
+                order = np.argsort(~some, axis=1, kind="stable")
+                ids = np.where(np.take_along_axis(some, order, 1), self.ids[order], 0)
+                ids[ids[:, 0] == 0, 0] = UNKNOWN
+                longest = max(1, int(some.sum(axis=1).max()))
+                outputs = network(torch.from_numpy(ids[:, :longest])).numpy().astype(np.float64)
+                found.append(_scores(outputs, self._model.temperature, self._target))
+        return np.concatenate(found)
+
+
+def _scores(outputs: np.ndarray, temperature: float, target: int | None) -> np.ndarray:
+    """The probability of a class, or the number."""
+    if target is None:
+        numbers: np.ndarray = outputs[:, 0]
+        return numbers
+    logits = outputs / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: np.ndarray = powers[:, target] / powers.sum(axis=1)
+    return probabilities
+
+
+class WordPieces:
+    """A text as its words, neighbours together where they are many.
+
+    Attributes:
+        shape: number of pieces.
+        words: each piece as it stands in the text, with the space behind it.
+
+    Args:
+        model: of texts.
+        text: as it was written.
+        target: class in question; `None` where a number is predicted.
+    """
+
+    shape: tuple[int, ...]
+    words: Sequence[str]
+
+    def __init__(self, model: Model, text: str, target: int | None) -> None:
+        self.words = words_of(text)
+        self.shape = (len(self.words),)
+        self._model, self._target = model, target
+
+    def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
+        """Ask about texts that lack some words."""
+        texts = [
+            "".join(word for word, stays in zip(self.words, row, strict=True) if stays)
+            for row in kept.tolist()
+        ]
+        return score_of(self._model, texts, self._target)
+
+
+def words_of(text: str) -> list[str]:
+    """Cut a text into words, each with the space behind it; at most `MOST_PIECES` pieces.
+
+    Args:
+        text: as it was written.
+
+    Returns:
+        Parts that make up the text; one at least.
+    """
+    origin = aligned(text)
+    _, spans = split(WORDS, [origin.text])
+    starts = [origin.starts[start] for start in spans.starts.tolist()]
+    if not starts or len(origin.written) != len(text):
+        return [text]
+    starts[0] = 0
+    count = min(len(starts), MOST_PIECES)
+    firsts = [starts[-(-piece * len(starts) // count)] for piece in range(count)]
+    return [text[start:end] for start, end in zip(firsts, [*firsts[1:], len(text)], strict=True)]

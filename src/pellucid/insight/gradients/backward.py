@@ -1,0 +1,204 @@
+r"""The error flowing back: the gradient at every layer, by hand and by autograd, in double precision.
+
+The loss is the cross-entropy of the network's logits $z$ against one class $k$, or where a number is
+predicted that number itself:
+
+$$L = -\ln \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad L = \hat y$$
+
+By hand is `pellucid.reference`, line by line; by autograd is torch. They are two programs that know
+nothing of each other, so where they agree both are right. One thing is settled between them: where a maximum
+is reached at several places, as in a plain background, rounding decides which of them is the first, and the
+gradient by hand then goes where torch's goes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Shaped
+from torch import Tensor
+from torch.nn import functional
+
+from pellucid.insight.layers.bridge import SAME
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.opening import still
+from pellucid.networks import Network
+from pellucid.reference import Line, walk, walk_back
+from pellucid.reference.texts.gru import gru_sum_gradients
+from pellucid.reference.texts.lstm import lstm_sum_gradients
+
+Loss = Callable[[Tensor], Tensor]
+_LOSS = "loss"
+_OF_MAXIMA = ("max-pool", "global-max", "text-max")
+_ROUNDING = 1e-12
+_States = tuple[Tensor, object]
+
+
+@dataclass(frozen=True, eq=False)
+class Backward:
+    """Gradients of one loss.
+
+    Attributes:
+        target: the class that the loss is against; `None` where a number is predicted.
+        loss: its value; the number itself where one is predicted.
+        values: of every line, by hand, for a batch of one.
+        gradients: by name of a value (for a batch of one) or of a weight, by hand.
+        by_autograd: the same by torch, for what torch has a layer or a weight for.
+        sums: by name of a recurrent layer, the gradients at the sums inside its gates (step, gate): those
+            that the input's weights meet, and those that the state's weights meet.
+    """
+
+    target: int | None
+    loss: float
+    values: Mapping[str, Shaped[np.ndarray, "..."]]
+    gradients: Mapping[str, Float64[np.ndarray, "..."]]
+    by_autograd: Mapping[str, Float64[np.ndarray, "..."]]
+    sums: Mapping[str, tuple[Float64[np.ndarray, "steps gates"], Float64[np.ndarray, "steps gates"]]]
+
+    def gradient(self, name: str) -> Float64[np.ndarray, "..."] | None:
+        """The gradient at a layer, in the shape of its value; `None` where it has none, as of ids.
+
+        Args:
+            name: of a layer, or `inputs`.
+
+        Returns:
+            One number for each number of the value.
+        """
+        return self.gradients[name][0] if name in self.gradients else None
+
+    def norm(self, name: str) -> float | None:
+        """The length of the gradient at a layer; `None` where it has none.
+
+        Args:
+            name: of a layer, or `inputs`.
+
+        Returns:
+            The square root of the sum of squares.
+        """
+        gradient = self.gradient(name)
+        return None if gradient is None else float(np.sqrt((gradient**2).sum()))
+
+    def disagreement(self, name: str) -> float | None:
+        """How far both ways to the gradient are apart, beside its largest entry.
+
+        Args:
+            name: of a layer or a weight.
+
+        Returns:
+            A relative error; `None` where torch has nothing of this name.
+        """
+        if name not in self.by_autograd or name not in self.gradients:
+            return None
+        by_hand, by_autograd = self.gradients[name], self.by_autograd[name]
+        largest = float(np.abs(by_autograd).max(initial=0.0))
+        apart = float(np.abs(by_hand - by_autograd).max(initial=0.0))
+        return apart / largest if largest else apart
+
+
+def go_back(network: Network, opened: Opened, target: int | None) -> Backward:
+    """Compute the gradient of the loss at every layer and of every weight, in two ways.
+
+    Args:
+        network: that was opened; stays as it is.
+        opened: the same network on the input.
+        target: class that the loss is against; `None` where a number is predicted.
+
+    Returns:
+        Both.
+    """
+    given: dict[str, np.ndarray] = {name: each.astype(np.float64) for name, each in opened.weights.items()}
+    inputs = opened.values["inputs"]
+    given["inputs"] = inputs if inputs.dtype == np.int64 else inputs.astype(np.float64)
+    lines = [*opened.lines]
+    if target is not None:
+        lines.append(Line(_LOSS, "cross-entropy", (opened.output, "labels")))
+        given["labels"] = np.array([target])
+    values = walk(lines, given)
+    by_autograd, theirs = _by_autograd(network, given["inputs"], target)
+    with_ties = {**values, **_settled(lines, values, theirs)}
+    if target is None:
+        gradients = walk_back(lines, with_ties, {opened.output: np.ones((1, 1))})
+        loss = values[opened.output][0, 0]
+    else:
+        gradients = walk_back(lines, with_ties, {_LOSS: 1.0})
+        loss = values.pop(_LOSS)
+        del gradients[_LOSS]
+    return Backward(target, float(loss), values, gradients, by_autograd, _sums(opened, values, gradients))
+
+
+def _settled(
+    lines: Sequence[Line], values: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What layers that take a maximum see, as torch rounded it, where that is the same but for rounding."""
+    found = {}
+    for line in lines:
+        name = line.takes[0]
+        if line.kind in _OF_MAXIMA and name in theirs:
+            size = float(np.abs(values[name]).max(initial=0.0))
+            if np.abs(values[name] - theirs[name]).max(initial=0.0) <= _ROUNDING * size:
+                found[name] = theirs[name]
+    return found
+
+
+def _sums(
+    opened: Opened, values: Mapping[str, np.ndarray], gradients: Mapping[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Gradients inside the gates of recurrent layers."""
+    found = {}
+    for line in opened.lines:
+        taken = [values[name] for name in line.takes]
+        if line.kind == "lstm":
+            (inside,) = lstm_sum_gradients(gradients[line.name], *taken)
+            found[line.name] = (inside, inside)
+        elif line.kind == "gru":
+            of_inputs, of_state = gru_sum_gradients(gradients[line.name], *taken)
+            found[line.name] = (of_inputs[0], of_state[0])
+    return found
+
+
+def loss_of(outputs: Tensor, target: int | None) -> Tensor:
+    """The loss of a network's answer to one input.
+
+    Args:
+        outputs: logits, or the predicted number, for a batch of one.
+        target: class that the loss is against; `None` where a number is predicted.
+
+    Returns:
+        One number.
+    """
+    if target is None:
+        return outputs[0, 0]
+    return functional.cross_entropy(outputs, torch.tensor([target]))
+
+
+def _by_autograd(
+    network: Network, inputs: np.ndarray, target: int | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Gradients of values and weights by torch, and the values."""
+    asked = still(network).double().requires_grad_(True)
+    found: dict[str, np.ndarray] = {}
+    seen: dict[str, np.ndarray] = {}
+    for name, layer in asked.named_modules():
+        if type(layer) not in SAME:
+            continue
+
+        def watch(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
+            values = output if isinstance(output, Tensor) else output[0]
+            seen[name] = values.detach().clone().numpy()
+            # A hook of a tensor is told the gradient of what it was before a later layer wrote over it.
+            values.register_hook(  # type: ignore[no-untyped-call]
+                lambda gradient: found.__setitem__(name, gradient.clone().numpy())
+            )
+
+        layer.register_forward_hook(watch)
+    tensor = torch.from_numpy(inputs)
+    if tensor.is_floating_point():
+        tensor.requires_grad_(True)
+    loss_of(asked(tensor), target).backward()  # type: ignore[no-untyped-call]
+    if tensor.grad is not None:
+        found["inputs"] = tensor.grad.numpy()
+    for name, weight in asked.named_parameters():
+        if weight.grad is not None:
+            found[name] = weight.grad.numpy()
+    return found, seen

@@ -1,0 +1,155 @@
+r"""The gradient of one weight: the chain rule with numbers, and three ways to the same value.
+
+By hand is the sum of the terms of `weight_terms`, as `pellucid.reference` adds them up; by autograd is torch;
+the third is a central difference of the loss.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from pellucid.insight.gradients.backward import Backward, loss_of
+from pellucid.insight.gradients.weight_terms import Index, terms_of
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.opening import still
+from pellucid.networks import Network
+from pellucid.reference.differences import best_step
+
+
+@dataclass(frozen=True, eq=False)
+class WeightCheck:
+    """One weight's gradient.
+
+    Attributes:
+        layer: name of the layer.
+        name: of the weight.
+        index: of the number in it.
+        weight: the number itself.
+        above: gradients at the units that it takes part in; in a recurrent layer at the sums of its gates.
+        seen: the numbers that it meets there.
+        by_hand: the gradient by `pellucid.reference`.
+        by_autograd: the same by torch.
+        by_difference: a central difference of the loss.
+        step: how far the weight was moved for that, to both sides.
+    """
+
+    layer: str
+    name: str
+    index: Index
+    weight: float
+    above: Float64[np.ndarray, " terms"]
+    seen: Float64[np.ndarray, " terms"]
+    by_hand: float
+    by_autograd: float
+    by_difference: float
+    step: float
+
+    @property
+    def chained(self) -> float:
+        """The sum of the chain rule's terms."""
+        return float(self.above @ self.seen)
+
+    @property
+    def relative_error(self) -> float:
+        """How far the three are apart at most, beside the largest of them."""
+        three = (self.by_hand, self.by_autograd, self.by_difference)
+        largest = max(map(abs, three))
+        return (max(three) - min(three)) / largest if largest else 0.0
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.name}{list(self.index)}: by hand {self.by_hand:.9g}, autograd {self.by_autograd:.9g}, "
+            f"central difference {self.by_difference:.9g}, relative error {self.relative_error:.1e}"
+        )
+
+
+class WeightChecker:
+    """Checks single weights of one opened network.
+
+    Args:
+        network: that was opened; stays as it is.
+        opened: the same network on the input.
+        backward: its gradients.
+    """
+
+    def __init__(self, network: Network, opened: Opened, backward: Backward) -> None:
+        self._asked = still(network).double().requires_grad_(False)
+        self._tensors = dict(self._asked.named_parameters())
+        self._inputs = torch.from_numpy(backward.values["inputs"])
+        self._opened, self._backward = opened, backward
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the weights and biases that are learnt, in the order of the layers."""
+        taken = [name for line in self._opened.lines for name in line.takes if name in self._tensors]
+        return tuple(name for name in taken if name in self._backward.by_autograd)
+
+    def check(self, name: str, index: Sequence[int]) -> WeightCheck:
+        """Compute one weight's gradient in three ways.
+
+        Args:
+            name: of a weight or bias that is learnt.
+            index: of a number in it.
+
+        Returns:
+            The three, and the chain rule with numbers.
+
+        Raises:
+            ValueError: no weight is called so, or it has no such number.
+        """
+        at = tuple(int(each) for each in index)
+        if name not in self.names:
+            raise ValueError(f"{name}: no weight of this name; there are {', '.join(self.names)}")
+        shape = tuple(self._tensors[name].shape)
+        if len(at) != len(shape) or any(not 0 <= each < size for each, size in zip(at, shape, strict=True)):
+            raise ValueError(f"{name}: number {at} is not within {shape}")
+        line = next(line for line in self._opened.lines if name in line.takes)
+        above, seen = terms_of(
+            line, self._backward, line.takes.index(name) - len(self._opened.sources(line)), at
+        )
+        difference, step = self._difference(name, at)
+        return WeightCheck(
+            layer=line.name,
+            name=name,
+            index=at,
+            weight=float(self._backward.values[name][at]),
+            above=above,
+            seen=seen,
+            by_hand=float(self._backward.gradients[name][at]),
+            by_autograd=float(self._backward.by_autograd[name][at]),
+            by_difference=difference,
+            step=step,
+        )
+
+    def largest(self, each: int = 1) -> list[WeightCheck]:
+        """Check, of every weight tensor, the numbers with the largest gradients.
+
+        Args:
+            each: how many of every tensor.
+
+        Returns:
+            Their checks, in the order of the layers.
+        """
+        found = []
+        for name in self.names:
+            sizes = np.abs(self._backward.gradients[name])
+            for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
+                index = [int(number) for number in np.unravel_index(at, sizes.shape)]
+                found.append(self.check(name, index))
+        return found
+
+    def _difference(self, name: str, index: Index) -> tuple[float, float]:
+        """A central difference of the loss, and its step."""
+        tensor, target = self._tensors[name], self._backward.target
+        before = float(tensor[index])
+        step = best_step(before, np.dtype(np.float64))
+        losses = []
+        with torch.no_grad():
+            for number in (before + step, before - step):
+                tensor[index] = number
+                losses.append(float(loss_of(self._asked(self._inputs), target)))
+            tensor[index] = before
+        return (losses[0] - losses[1]) / ((before + step) - (before - step)), step

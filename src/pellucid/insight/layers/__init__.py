@@ -1,0 +1,1 @@
+"""Layers: a network opened on one input, every layer as a record."""

@@ -1,0 +1,175 @@
+"""A network of torch as lines of the reference, each under the name that torch knows its layer by."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import nn
+
+from pellucid.networks import Network
+from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
+from pellucid.networks.layers.texts import BothWays, MaskedPool, Neighbours, ParallelConvolutions, WeighedSum
+from pellucid.networks.layers.whitening import WhiteningStem
+from pellucid.reference import Line
+
+
+class Same(NamedTuple):
+    """What a layer of torch is in the reference.
+
+    Attributes:
+        kind: key of `LAYERS`, or how to tell it from the layer.
+        weights: names of its tensors, in the order in which the reference takes them.
+        settings: keywords, from the layer.
+    """
+
+    kind: str | Callable[[Any], str]
+    weights: tuple[str, ...] = ()
+    settings: Callable[[Any], dict[str, Any]] = lambda layer: {}
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+_AFFINE = ("weight", "bias")
+_CONVOLUTION = Same("convolution", _AFFINE, lambda layer: {"stride": layer.stride, "padding": layer.padding})
+_NORM = Same(
+    lambda layer: "batch-norm" if layer.training else "fixed-norm",
+    (*_AFFINE, "running_mean", "running_var"),
+    lambda layer: {"epsilon": layer.eps},
+)
+_RECURRENT = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+
+SAME: dict[type[nn.Module], Same] = {
+    nn.Linear: Same("dense", _AFFINE),
+    nn.Conv2d: _CONVOLUTION,
+    WhiteningStem: _CONVOLUTION,
+    Neighbours: Same("neighbours", _AFFINE),
+    nn.MaxPool2d: Same("max-pool", (), lambda layer: {"window": _pair(layer.kernel_size)}),
+    nn.AvgPool2d: Same("average-pool", (), lambda layer: {"window": _pair(layer.kernel_size)}),
+    GlobalPool: Same(lambda layer: f"global-{layer.pooling}"),
+    nn.BatchNorm1d: _NORM,
+    nn.BatchNorm2d: _NORM,
+    nn.ReLU: Same("relu"),
+    nn.LeakyReLU: Same("leaky-relu", (), lambda layer: {"slope": layer.negative_slope}),
+    nn.GELU: Same("gelu"),
+    nn.Sigmoid: Same("sigmoid"),
+    nn.Tanh: Same("tanh"),
+    nn.Dropout: Same("dropout", ("mask",), lambda layer: {"probability": layer.p}),
+    nn.Flatten: Same("flatten"),
+    Add: Same("add"),
+    Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
+    Standardise: Same("standardise", ("mean", "std")),
+    Rescale: Same("rescale", ("mean", "std")),
+    nn.Embedding: Same("embedding", ("weight",)),
+    MaskedPool: Same(lambda layer: f"text-{layer.pooling}"),
+    nn.LSTM: Same("lstm", _RECURRENT),
+    nn.GRU: Same("gru", _RECURRENT),
+    WeighedSum: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
+}
+"""Every kind of layer that the networks are made of."""
+
+
+def taken_apart(network: Network) -> tuple[list[Line], str]:
+    """Write a network as lines, training or answering as it stands.
+
+    Args:
+        network: of any family whose layers are ours.
+
+    Returns:
+        The lines, and the name of the last.
+
+    Raises:
+        ValueError: a layer is of a kind that the reference does not have, as those of a backbone.
+    """
+    lines: list[Line] = []
+    value = "inputs"
+    for name, layer in network.named_children():
+        value = _through(lines, name, layer, value)
+    return lines, value
+
+
+def weights_of(network: Network) -> dict[str, np.ndarray]:
+    """Copy all tensors by the names that the lines use.
+
+    Args:
+        network: of any family.
+
+    Returns:
+        Weights, biases and what stands fixed, such as running means.
+    """
+    tensors = network.state_dict().items()
+    return {name: tensor.cpu().numpy().copy() for name, tensor in tensors if tensor.is_floating_point()}
+
+
+def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
+    """Append the lines of a layer, and return the name of its result.
+
+    Raises:
+        ValueError: there is nothing like it in the reference.
+    """
+    if isinstance(layer, nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training):
+        return takes[0]
+    if type(layer) in _PARTS:
+        return _PARTS[type(layer)](lines, name, layer, *takes)
+    if type(layer) not in SAME:
+        raise ValueError(f"{name}: {type(layer).__name__} is no layer of the reference")
+    same = SAME[type(layer)]
+    kind = same.kind if isinstance(same.kind, str) else same.kind(layer)
+    wanted = same.weights[:2] if kind == "batch-norm" else same.weights
+    weights = [f"{name}.{each}" for each in wanted if getattr(layer, each, "mask") is not None]
+    lines.append(Line(name, kind, (*takes, *weights), same.settings(layer)))
+    return name
+
+
+def _sequential(lines: list[Line], name: str, layers: Any, value: str) -> str:
+    for child, layer in layers.named_children():
+        value = _through(lines, f"{name}.{child}", layer, value)
+    return value
+
+
+def _residual_block(lines: list[Line], name: str, block: Any, maps: str) -> str:
+    def through(child: str, *takes: str) -> str:
+        return _through(lines, f"{name}.{child}", getattr(block, child), *takes)
+
+    hidden = through("activation1", through("norm1", through("pool", through("conv1", maps))))
+    return through("activation2", through("add", through("norm2", through("conv2", hidden)), hidden))
+
+
+def _parallel_convolutions(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    def through(child: str, *takes: str) -> str:
+        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+
+    lines.append(Line(f"{name}.present", "present", (tokens,)))
+    vectors = through("embedding", tokens)
+    maps = tuple(through(f"conv{kernel}", vectors) for kernel in layer.kernels)
+    lines.append(Line(f"{name}.maps", "side-by-side", maps))
+    return through("pool", through("activation", f"{name}.maps"), f"{name}.present")
+
+
+def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    def through(child: str, *takes: str) -> str:
+        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+
+    def line(child: str, kind: str, *takes: str) -> str:
+        lines.append(Line(f"{name}.{child}", kind, takes))
+        return f"{name}.{child}"
+
+    states, present = through("embedding", tokens), line("present", "present", tokens)
+    order = line("order", "turned-places", present)
+    for number in range(1, layer.layers + 1):
+        onward = through(f"forwards{number}", states)
+        back = through(f"backwards{number}", line(f"turned{number}", "turn", states, order))
+        back = line(f"back{number}", "turn", back, order)
+        states = line(f"states{number}", "side-by-side", onward, back)
+    return line(
+        "pooled", "side-by-side", through("largest", states, present), through("mean", states, present)
+    )
+
+
+_PARTS: dict[type[nn.Module], Callable[..., str]] = {
+    nn.Sequential: _sequential,
+    ResidualBlock: _residual_block,
+    ParallelConvolutions: _parallel_convolutions,
+    BothWays: _both_ways,
+}

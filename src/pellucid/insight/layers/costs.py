@@ -1,0 +1,87 @@
+"""What a layer costs, beside the dense layer that would do the same work.
+
+A dense layer from the same inputs to the same outputs has a weight for every pair of them. What a layer
+has fewer is saved by local connections (a unit is connected with its window alone) and, of parameters,
+by sharing weights (all places use the same).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pellucid.insight.layers.opened import Opened
+from pellucid.reference import Line
+
+_LOCAL = ("convolution", "neighbours", "average-pool", "global-average", "text-average")
+_LEARNT = {
+    "dense": 2,
+    "convolution": 2,
+    "neighbours": 2,
+    "fixed-norm": 2,
+    "embedding": 1,
+    "lstm": 4,
+    "gru": 4,
+    "weighed-sum": 2,
+}
+"""How many of a layer's weights are learnt; the others stand."""
+
+
+class Cost(NamedTuple):
+    """Parameters and multiplications of a layer, on one example.
+
+    Attributes:
+        parameters: weights and biases.
+        multiply_adds: multiplications that are followed by an addition.
+        dense_parameters: of the dense layer of the same work; `None` where there is none.
+        dense_multiply_adds: likewise.
+    """
+
+    parameters: int
+    multiply_adds: int
+    dense_parameters: int | None = None
+    dense_multiply_adds: int | None = None
+
+
+def cost_of(opened: Opened, line: Line) -> Cost:
+    """Count what a layer costs.
+
+    Args:
+        opened: the network.
+        line: one of its lines.
+
+    Returns:
+        The counts.
+    """
+    weights = opened.weights_of(line)[: _LEARNT.get(line.kind, 0)]
+    parameters = sum(each.size for each in weights)
+    sources = opened.sources(line)
+    inputs, outputs = opened.value(sources[0]).size, opened.value(line.name).size
+    multiply_adds = _multiply_adds(line.kind, [each.shape for each in weights], inputs, outputs, opened, line)
+    if line.kind not in _LOCAL:
+        return Cost(parameters, multiply_adds)
+    biases = outputs if len(weights) > 1 else 0
+    return Cost(parameters, multiply_adds, inputs * outputs + biases, inputs * outputs)
+
+
+def _multiply_adds(
+    kind: str,
+    weights: Sequence[tuple[int, ...]],
+    inputs: int,
+    outputs: int,
+    opened: Opened,
+    line: Line,
+) -> int:
+    """Multiplications followed by an addition."""
+    if kind == "dense":
+        return math.prod(weights[0])
+    if kind in ("convolution", "neighbours"):
+        return outputs * math.prod(weights[0][1:])
+    if kind in ("lstm", "gru"):
+        return len(opened.value(line.name)) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
+    if kind == "average-pool":
+        return outputs * int(math.prod(line.settings["window"]))
+    if kind in ("global-average", "text-average"):
+        return inputs
+    if kind == "weighed-sum":
+        return len(set(opened.value(opened.sources(line)[0]).tolist())) * outputs
+    return outputs if kind in ("fixed-norm", "standardise", "rescale") else 0

@@ -1,0 +1,207 @@
+r"""The receptive field of one unit: the part of the input that it can see, as a box.
+
+Followed back line by line. A window of $K$ places with stride $s$ and padding $p$ at place $r$ sees the
+places $r s - p$ to $r s - p + K - 1$ of what it slides over, those beyond the edge left out; so units
+$a$ to $b$ see $a s - p$ to $b s - p + K - 1$. Where several lines take one value, the boxes are joined.
+
+Source: Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural networks",
+Distill, for windows one behind the other.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.insight.layers.opened import Opened
+from pellucid.reference import Line
+
+Range = tuple[int, int]
+"""First and last place."""
+
+Box = tuple[Range, ...]
+"""One range for rows and one for columns, one for the places of a text, or one for the units of a vector."""
+
+
+class _Step(NamedTuple):
+    """What a line needs to pass a box on: its own shape, that of what it takes, and its settings."""
+
+    line: Line
+    shape: tuple[int, ...]
+    taken: tuple[int, ...]
+    kernel: tuple[int, ...]
+
+
+def axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """Lengths along which a value has places: rows and columns of maps, places of a text, units.
+
+    Args:
+        shape: of a value, without the batch.
+
+    Returns:
+        Two lengths of maps, else one.
+    """
+    return {3: tuple(shape[1:]), 2: (shape[0],)}.get(len(shape), tuple(shape))
+
+
+def place_of(shape: Sequence[int], unit: Sequence[int]) -> tuple[int, ...]:
+    """Where a unit stands along these axes.
+
+    Args:
+        shape: of a value, without the batch.
+        unit: index of one number in it.
+
+    Returns:
+        Row and column, place in a text, or unit.
+    """
+    return {3: tuple(unit[1:]), 2: (unit[0],)}.get(len(shape), tuple(unit))
+
+
+def receptive_field(opened: Opened, name: str, unit: Sequence[int]) -> Box:
+    """Find what a unit sees of the input.
+
+    Args:
+        opened: the network.
+        name: of a layer, or `inputs`.
+        unit: index of one number in its value: (channel, row, column), (place, channel) or (unit,).
+
+    Returns:
+        First and last row and column of the image, place of the text or number of the vector.
+
+    Raises:
+        ValueError: no layer is called so.
+    """
+    index = tuple(unit)
+    while name in opened.by_name and opened.by_name[name].kind in _PASSING:  # keeps to one of several parts
+        name, index = _passed_on(opened, opened.by_name[name], index)
+    start = tuple((each, each) for each in place_of(opened.value(name).shape, index))
+    return field_of(opened, name, start)
+
+
+def _passed_on(opened: Opened, line: Line, unit: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """Where a number comes from that is bent, or stands beside others."""
+    channel = unit[-1]
+    sources = opened.sources(line)
+    for source in sources[:-1]:
+        width = opened.value(source).shape[-1]
+        if line.kind != "side-by-side" or channel < width:
+            return source, (*unit[:-1], channel)
+        channel -= width
+    return sources[-1], (*unit[:-1], channel)
+
+
+def field_of(opened: Opened, name: str, box: Box) -> Box:
+    """Find what a box of units sees of the input.
+
+    Args:
+        opened: the network.
+        name: of a layer, or `inputs`.
+        box: of units of its value.
+
+    Returns:
+        The box of the input.
+
+    Raises:
+        ValueError: no layer is called so.
+    """
+    if name == "inputs":
+        return box
+    opened.line(name)
+    boxes: dict[str, Box] = {name: box}
+    for line in reversed(opened.lines):
+        if line.name not in boxes or line.kind in _UNSEEING:
+            continue
+        for source in opened.sources(line):
+            if opened.by_name[source].kind in _UNSEEING if source in opened.by_name else False:
+                continue
+            seen = _through(opened, line, source, boxes[line.name])
+            boxes[source] = _joined(boxes[source], seen) if source in boxes else seen
+    return boxes["inputs"]
+
+
+def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
+    """What a box of a line's units sees of one of its sources."""
+    shape, taken = opened.value(line.name).shape, opened.value(source).shape
+    weights = opened.weights_of(line)
+    kernel = weights[0].shape[2:] if line.kind in ("convolution", "neighbours") else ()
+    step = _Step(line, shape, taken, kernel)
+    seen = _SEEING.get(line.kind, _same if axes(shape) == axes(taken) else _all)(step, box)
+    lengths = axes(taken)
+    return tuple(
+        (max(0, low), min(length - 1, high)) for (low, high), length in zip(seen, lengths, strict=True)
+    )
+
+
+def _joined(one: Box, other: Box) -> Box:
+    return tuple((min(a, c), max(b, d)) for (a, b), (c, d) in zip(one, other, strict=True))
+
+
+def _same(step: _Step, box: Box) -> Box:
+    return box
+
+
+def _all(step: _Step, box: Box) -> Box:
+    return tuple((0, length - 1) for length in axes(step.taken))
+
+
+def _windows(step: _Step, box: Box) -> Box:
+    """A convolution or pool over maps."""
+    settings: dict[str, Any] = dict(step.line.settings)
+    window = settings.get("window", step.kernel)
+    stride, padding = settings.get("stride", window), settings.get("padding", (0, 0))
+    return tuple(
+        (low * down - above, high * down - above + size - 1)
+        for (low, high), down, above, size in zip(box, stride, padding, window, strict=True)
+    )
+
+
+def _neighbours(step: _Step, box: Box) -> Box:
+    (low, high), size = box[0], step.kernel[0]
+    before = (size - 1) // 2
+    return ((low - before, high - before + size - 1),)
+
+
+def _turned(step: _Step, box: Box) -> Box:
+    (low, high), last = box[0], step.taken[0] - 1
+    return ((last - high, last - low),)
+
+
+def _until_now(step: _Step, box: Box) -> Box:
+    """A recurrent layer has read everything up to its place."""
+    return ((0, box[0][1]),)
+
+
+def _flattened(step: _Step, box: Box) -> Box:
+    (low, high) = box[0]
+    if len(step.taken) < 3:
+        return box if len(step.taken) == 1 else _all(step, box)
+    if low != high:
+        return _all(step, box)
+    _, row, column = np.unravel_index(low, step.taken)
+    return (int(row), int(row)), (int(column), int(column))
+
+
+_PASSING = frozenset({"side-by-side", "relu", "leaky-relu", "gelu", "sigmoid", "tanh"})
+"""Lines of which each number comes from one number alone."""
+
+_UNSEEING = frozenset({"present", "turned-places"})
+"""Lines that say where ids stand and not which."""
+
+_SEEING: dict[str, Callable[[_Step, Box], Box]] = {
+    "convolution": _windows,
+    "max-pool": _windows,
+    "average-pool": _windows,
+    "neighbours": _neighbours,
+    "turn": _turned,
+    "lstm": _until_now,
+    "gru": _until_now,
+    "flatten": _flattened,
+    "dense": _all,
+    "softmax": _all,
+    "global-max": _all,
+    "global-average": _all,
+    "text-max": _all,
+    "text-average": _all,
+    "weighed-sum": _all,
+}
+"""How a box of units is followed back; other lines keep it where the axes are the same."""

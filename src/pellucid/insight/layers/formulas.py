@@ -1,0 +1,217 @@
+r"""The formula of each layer in LaTeX, with the sizes of this one filled in.
+
+Letters are those of `pellucid.reference`: $x$ what comes in, $y$ what goes out, $W$ weights, $b$ bias; $o$
+the unit or filter, $i$ the input or channel, $r$ and $c$ row and column, $t$ the place in a text.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pellucid.insight.layers.opened import Opened
+from pellucid.reference import Line
+
+
+class _Sizes(NamedTuple):
+    """What is filled in.
+
+    Attributes:
+        taken: shape of what comes in.
+        given: shape of what goes out.
+        weights: shapes of the weights.
+        settings: of the layer.
+    """
+
+    taken: tuple[int, ...]
+    given: tuple[int, ...]
+    weights: Sequence[tuple[int, ...]]
+    settings: Mapping[str, Any]
+
+
+def formula_of(opened: Opened, line: Line) -> str:
+    """Write the formula of a layer.
+
+    Args:
+        opened: the network.
+        line: one of its lines.
+
+    Returns:
+        LaTeX without dollar signs; lines are parted by two backslashes.
+    """
+    sizes = _Sizes(
+        opened.value(opened.sources(line)[0]).shape,
+        opened.value(line.name).shape,
+        [each.shape for each in opened.weights_of(line)],
+        line.settings,
+    )
+    return _FORMULAS[line.kind](sizes)
+
+
+def _index(shape: Sequence[int]) -> str:
+    """Letters of an index."""
+    return {1: "o", 2: "t o", 3: "o r c"}[len(shape)]
+
+
+def _dense(sizes: _Sizes) -> str:
+    bias = " + b_{o}" if len(sizes.weights) > 1 else ""
+    return rf"y_{{o}} = \sum_{{i=1}}^{{{sizes.taken[0]}}} W_{{o i}} x_{{i}}{bias}"
+
+
+def _convolution(sizes: _Sizes) -> str:
+    _, channels, height, width = sizes.weights[0]
+    (down, across), (above, beside) = sizes.settings["stride"], sizes.settings["padding"]
+    row, column = _place("r", down, "k", above), _place("c", across, "l", beside)
+    bias = " + b_{o}" if len(sizes.weights) > 1 else ""
+    return (
+        rf"y_{{o r c}} = \sum_{{i=1}}^{{{channels}}} \sum_{{k=0}}^{{{height - 1}}} "
+        rf"\sum_{{l=0}}^{{{width - 1}}} W_{{o i k l}} x_{{i, {row}, {column}}}{bias}"
+    )
+
+
+def _place(letter: str, stride: int, inside: str, padding: int) -> str:
+    """Such as `2 r + k - 1`."""
+    start = letter if stride == 1 else f"{stride} {letter}"
+    return f"{start} + {inside}" + (f" - {padding}" if padding else "")
+
+
+def _neighbours(sizes: _Sizes) -> str:
+    _, numbers, kernel = sizes.weights[0]
+    place = _place("t", 1, "k", (kernel - 1) // 2)
+    return (
+        rf"y_{{t o}} = \sum_{{i=1}}^{{{numbers}}} \sum_{{k=0}}^{{{kernel - 1}}} "
+        rf"W_{{o i k}} x_{{{place}, i}} + b_{{o}}"
+    )
+
+
+def _max_pool(sizes: _Sizes) -> str:
+    height, width = sizes.settings["window"]
+    row, column = _place("r", height, "k", 0), _place("c", width, "l", 0)
+    return rf"y_{{o r c}} = \max_{{k < {height}, l < {width}}} x_{{o, {row}, {column}}}"
+
+
+def _average_pool(sizes: _Sizes) -> str:
+    height, width = sizes.settings["window"]
+    row, column = _place("r", height, "k", 0), _place("c", width, "l", 0)
+    return (
+        rf"y_{{o r c}} = \frac{{1}}{{{height * width}}} \sum_{{k=0}}^{{{height - 1}}} "
+        rf"\sum_{{l=0}}^{{{width - 1}}} x_{{o, {row}, {column}}}"
+    )
+
+
+def _global_max(sizes: _Sizes) -> str:
+    _, rows, columns = sizes.taken
+    return rf"y_{{o}} = \max_{{r < {rows}, c < {columns}}} x_{{o r c}}"
+
+
+def _global_average(sizes: _Sizes) -> str:
+    _, rows, columns = sizes.taken
+    return (
+        rf"y_{{o}} = \frac{{1}}{{{rows * columns}}} \sum_{{r=0}}^{{{rows - 1}}} "
+        rf"\sum_{{c=0}}^{{{columns - 1}}} x_{{o r c}}"
+    )
+
+
+def _text_max(sizes: _Sizes) -> str:
+    return rf"y_{{o}} = \max_{{t < {sizes.taken[0]}}} x_{{t o}}"
+
+
+def _text_average(sizes: _Sizes) -> str:
+    places = sizes.taken[0]
+    return rf"y_{{o}} = \frac{{1}}{{{places}}} \sum_{{t=0}}^{{{places - 1}}} x_{{t o}}"
+
+
+def _pointwise(formula: str) -> Callable[[_Sizes], str]:
+    """A formula of single values; `@` stands for their index."""
+    return lambda sizes: formula.replace("@", f"_{{{_index(sizes.given)}}}")
+
+
+def _fixed_norm(sizes: _Sizes) -> str:
+    index = _index(sizes.given)
+    return (
+        rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{o}}}}"
+        rf"{{\sqrt{{\sigma_{{o}}^{{2}} + \epsilon}}}} + \beta_{{o}}, \epsilon = {sizes.settings['epsilon']:g}"
+    )
+
+
+def _standardise(sizes: _Sizes) -> str:
+    index = _index(sizes.given)
+    return rf"y_{{{index}}} = \frac{{x_{{{index}}} - \mu_{{o}}}}{{\sigma_{{o}}}}"
+
+
+def _leaky(sizes: _Sizes) -> str:
+    slope = f"{sizes.settings['slope']:g}"
+    return _pointwise(rf"y@ = \max(0, x@) + {slope} \min(0, x@)")(sizes)
+
+
+def _divide(sizes: _Sizes) -> str:
+    return rf"y_{{o}} = \frac{{x_{{o}}}}{{{sizes.settings['divisor']:g}}}"
+
+
+def _flatten(sizes: _Sizes) -> str:
+    if len(sizes.taken) != 3:
+        return r"y_{o} = x_{o}"
+    _, rows, columns = sizes.taken
+    return rf"y_{{{rows * columns} i + {columns} r + c}} = x_{{i r c}}"
+
+
+def _embedding(sizes: _Sizes) -> str:
+    return rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 1, \dots, {sizes.weights[0][1]}"
+
+
+def _weighed_sum(sizes: _Sizes) -> str:
+    return (
+        r"y_{o} = b_{o} + \sum_{t} A_{t} E_{t o} \\ A_{t} = a_{g} \frac{w_{t}}{\lVert w_{g} \rVert} \\ "
+        r"w_{t} = (1 + \ln n_{t}) r_{t}"
+    )
+
+
+def _softmax(sizes: _Sizes) -> str:
+    return rf"p_{{o}} = \frac{{e^{{x_{{o}}}}}}{{\sum_{{j=1}}^{{{sizes.taken[0]}}} e^{{x_{{j}}}}}}"
+
+
+def _lstm(sizes: _Sizes) -> str:
+    return (
+        r"s_{t} = \sigma(f_{t}) s_{t-1} + \sigma(i_{t}) \tanh(g_{t}) \\ "
+        r"h_{t} = \sigma(o_{t}) \tanh(s_{t}) \\ "
+        r"(i, f, g, o)_{t} = W x_{t} + b + U h_{t-1} + c"
+    )
+
+
+def _gru(sizes: _Sizes) -> str:
+    return (
+        r"h_{t} = (1 - z_{t}) \tanh(W_{g} x_{t} + b_{g} + r_{t} (U_{g} h_{t-1} + c_{g})) + z_{t} h_{t-1} \\ "
+        r"(r, z)_{t} = \sigma(W x_{t} + b + U h_{t-1} + c)"
+    )
+
+
+_FORMULAS: dict[str, Callable[[_Sizes], str]] = {
+    "dense": _dense,
+    "convolution": _convolution,
+    "neighbours": _neighbours,
+    "max-pool": _max_pool,
+    "average-pool": _average_pool,
+    "global-max": _global_max,
+    "global-average": _global_average,
+    "text-max": _text_max,
+    "text-average": _text_average,
+    "relu": _pointwise(r"y@ = \max(0, x@)"),
+    "leaky-relu": _leaky,
+    "gelu": _pointwise(r"y@ = x@ \Phi(x@)"),
+    "sigmoid": _pointwise(r"y@ = \frac{1}{1 + e^{- x@}}"),
+    "tanh": _pointwise(r"y@ = \tanh(x@)"),
+    "fixed-norm": _fixed_norm,
+    "standardise": _standardise,
+    "rescale": lambda sizes: r"y = \sigma x + \mu",
+    "divide": _divide,
+    "add": _pointwise(r"y@ = x@ + h@"),
+    "flatten": _flatten,
+    "side-by-side": lambda sizes: r"y = (x_{1}, x_{2}, \dots)",
+    "embedding": _embedding,
+    "present": lambda sizes: r"y_{t} = [x_{t} \ne 0]",
+    "turned-places": lambda sizes: rf"y_{{t}} = {sizes.given[0] - 1} - t",
+    "turn": lambda sizes: rf"y_{{t o}} = x_{{{sizes.given[0] - 1} - t, o}}",
+    "weighed-sum": _weighed_sum,
+    "softmax": _softmax,
+    "lstm": _lstm,
+    "gru": _gru,
+}
+"""One for each kind of layer that a network is asked through."""

@@ -1,0 +1,93 @@
+"""Asking a network about one input, and keeping what comes out of every layer."""
+
+import contextlib
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from pellucid.bundle.models.answering import answering
+from pellucid.insight.layers.bridge import SAME, taken_apart, weights_of
+from pellucid.insight.layers.opened import Opened
+from pellucid.networks import Network
+from pellucid.reference import LAYERS
+
+_States = tuple[Tensor, object]
+"""What a recurrent layer returns: all its states, and the last ones."""
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread for a while: sums then come out the same everywhere, and small ones sooner.
+
+    Yields:
+        Nothing.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def still(network: Network) -> Network:
+    """Copy a network to look at: on the CPU, in evaluation mode, in single precision.
+
+    Args:
+        network: stays as it is.
+
+    Returns:
+        The copy.
+    """
+    return copy.deepcopy(network).cpu().float().eval()
+
+
+def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opened:
+    """Compute a network's answer to one input, and keep every value on the way.
+
+    The values are those of torch in single precision, each copied before a later layer may write over
+    it. Lines that torch has no layer for only pick values or put them in another order.
+
+    Args:
+        network: of any family whose layers are ours.
+        inputs: a batch of one: raw pixels (1, channel, row, column), features, or ids of a text.
+
+    Returns:
+        Lines, values and weights.
+
+    Raises:
+        ValueError: a layer is of a kind that the reference does not have.
+    """
+    asked = still(network)
+    lines, output = taken_apart(asked)
+    seen = _recorded(asked)
+    given = inputs if asked.config.vocabulary else inputs.astype(np.float32)
+    with answering(asked, torch.device("cpu")):
+        asked(torch.from_numpy(np.ascontiguousarray(given)))
+    weights = weights_of(asked)
+    values: dict[str, np.ndarray] = {"inputs": given}
+    for line in lines:
+        if line.name in seen:
+            values[line.name] = seen[line.name]
+        else:
+            taken = [values[name] for name in line.takes]
+            values[line.name] = LAYERS[line.kind].forward(*taken, **line.settings)
+    return Opened(tuple(lines), values, weights, output)
+
+
+def _recorded(network: Network) -> dict[str, np.ndarray]:
+    """Have each layer leave what it gives; the dict holds that once the network was asked."""
+    seen: dict[str, np.ndarray] = {}
+    for name, layer in network.named_modules():
+        if type(layer) in SAME:
+
+            def record(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
+                values = output if isinstance(output, Tensor) else output[0]
+                seen[name] = values.detach().clone().numpy()
+
+            layer.register_forward_hook(record)
+    return seen

@@ -1,0 +1,121 @@
+"""Every layer of an opened network as a record: what it does, what it costs, what it gave."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Shaped
+
+from pellucid.insight.layers.costs import Cost, cost_of
+from pellucid.insight.layers.fields import axes, field_of
+from pellucid.insight.layers.formulas import formula_of
+from pellucid.insight.layers.opened import Opened
+from pellucid.reference import Line
+
+_WORDS = {
+    "max-pool": "largest of each window",
+    "average-pool": "mean of each window",
+    "global-max": "largest of each map",
+    "global-average": "mean of each map",
+    "text-max": "largest over the text",
+    "text-average": "mean over the text",
+    "fixed-norm": "batch norm, its statistics fixed",
+    "neighbours": "convolution over neighbouring tokens",
+    "embedding": "vectors of the tokens",
+    "present": "where tokens stand",
+    "turned-places": "places from last to first",
+    "turn": "the text turned around",
+    "weighed-sum": "weighed sum of n-grams",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "relu": "ReLU",
+    "leaky-relu": "leaky ReLU",
+    "gelu": "GELU",
+    "add": "a shortcut added",
+    "side-by-side": "side by side",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LayerRecord:
+    """One layer on one input.
+
+    Attributes:
+        name: as the network calls it.
+        kind: what it does, a key of `pellucid.reference.LAYERS`.
+        words: what it does, for people.
+        formula: in LaTeX, with the sizes of this layer.
+        takes: names of the values that it takes.
+        input_shape: of the first of them, without the batch.
+        output_shape: of its value.
+        cost: parameters and multiply-adds, beside the dense layer of the same work.
+        receptive_field: most rows and columns, or places of a text, that one unit sees of the input.
+        values: what it gave.
+    """
+
+    name: str
+    kind: str
+    words: str
+    formula: str
+    takes: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    cost: Cost
+    receptive_field: tuple[int, ...]
+    values: Shaped[np.ndarray, "..."]
+
+    def _repr_latex_(self) -> str:
+        return rf"$$\begin{{gathered}} {self.formula} \end{{gathered}}$$"
+
+    def __repr__(self) -> str:
+        shapes = " → ".join("\u00d7".join(map(str, shape)) for shape in (self.input_shape, self.output_shape))
+        return f"{self.name}: {self.words}, {shapes}, {self.cost.parameters:,} parameters"
+
+
+def layer_records(opened: Opened) -> list[LayerRecord]:
+    """Describe every layer, in the order of computation.
+
+    Args:
+        opened: the network.
+
+    Returns:
+        One record for each line.
+    """
+    return [_record(opened, line) for line in opened.lines]
+
+
+def _record(opened: Opened, line: Line) -> LayerRecord:
+    sources = opened.sources(line)
+    values = opened.value(line.name)
+    return LayerRecord(
+        name=line.name,
+        kind=line.kind,
+        words=_words(line, [each.shape for each in opened.weights_of(line)]),
+        formula=formula_of(opened, line),
+        takes=tuple(sources),
+        input_shape=opened.value(sources[0]).shape,
+        output_shape=values.shape,
+        cost=cost_of(opened, line),
+        receptive_field=_field_size(opened, line),
+        values=values,
+    )
+
+
+def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
+    if line.kind == "convolution":
+        return f"convolution {weights[0][2]}\u00d7{weights[0][3]}"
+    if line.kind == "divide":
+        return f"divide by {line.settings['divisor']:g}"
+    return _WORDS.get(line.kind, line.kind)
+
+
+def _field_size(opened: Opened, line: Line) -> tuple[int, ...]:
+    """Largest field of the first, middle and last unit: edges cut some, and a text is read from one end."""
+    if line.kind in ("present", "turned-places"):
+        return (1,)
+    name = opened.sources(line)[0] if line.kind == "flatten" else line.name
+    lengths = axes(opened.value(name).shape)
+    sizes = []
+    for share in (0.0, 0.5, 1.0):
+        places = tuple((int(share * (length - 1)),) * 2 for length in lengths)
+        sizes.append([high - low + 1 for low, high in field_of(opened, name, places)])
+    return tuple(max(each) for each in zip(*sizes, strict=True))

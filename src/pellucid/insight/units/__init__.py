@@ -1,0 +1,1 @@
+"""Units: any one of them down to its arithmetic."""

@@ -1,0 +1,298 @@
+"""Opening one unit of any layer: the very numbers it saw, and every step from them to its value.
+
+Everything is computed from what the network itself gave in the layers before, in double precision, by
+the formulas of `pellucid.reference`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.units.arithmetic import Arithmetic, Choice, Step, Weighing
+from pellucid.insight.units.gates import gru_unit, lstm_unit
+from pellucid.insight.units.parts import Parts
+from pellucid.reference import LAYERS
+from pellucid.reference.layers.patches import patches
+from pellucid.reference.texts.weighed_sum import factors
+
+Index = tuple[int, ...]
+Arrays = Sequence[np.ndarray]
+Settings = Mapping[str, Any]
+
+
+class _Asked(NamedTuple):
+    """What a unit's calculation needs.
+
+    Attributes:
+        taken: what the layer takes, weights included, values without the batch.
+        settings: of the layer.
+        unit: which number.
+    """
+
+    taken: list[np.ndarray]
+    settings: Settings
+    unit: Index
+
+
+def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
+    """Compute one number of a layer by hand, beside the network's own.
+
+    Args:
+        opened: the network.
+        name: of the layer.
+        unit: index of the number: (channel, row, column), (place, channel) or (unit,).
+
+    Returns:
+        The calculation.
+
+    Raises:
+        ValueError: no layer is called so, it holds no numbers, or it has no such unit.
+    """
+    line, index = opened.line(name), tuple(int(each) for each in unit)
+    value = opened.value(name)
+    if line.kind not in _OPENERS:
+        raise ValueError(f"{name}: says where ids stand, and has no units to open")
+    if len(index) != value.ndim or any(
+        not 0 <= at < size for at, size in zip(index, value.shape, strict=True)
+    ):
+        raise ValueError(f"{name}: unit {index} is not within {value.shape}")
+    taken = [opened.value(each) if each in opened.values else opened.weights[each] for each in line.takes]
+    if line.kind in _RECURRENT:
+        taken.append(value)  # a place of a recurrent layer takes the states of the place before
+    parts = _OPENERS[line.kind](_Asked(taken, line.settings, index))
+    return Arithmetic(name, line.kind, index, network=float(value[index]), **parts._asdict())
+
+
+def _wide(array: Any) -> Any:
+    return np.asarray(array, np.float64)
+
+
+def _weighed(patch: Any, weights: Any, bias: Any = 0.0) -> Parts:
+    weighing = Weighing("", _wide(patch), _wide(weights), float(bias))
+    return Parts(weighing.value, weighing.magnitude, weighings=(weighing,))
+
+
+def _bias(asked: _Asked, place: int) -> float:
+    return float(asked.taken[2][place]) if len(asked.taken) > 2 else 0.0
+
+
+def _dense(asked: _Asked) -> Parts:
+    (inputs, weight, *_), (unit,) = asked.taken, asked.unit
+    return _weighed(inputs, weight[unit], _bias(asked, unit))
+
+
+def _convolution(asked: _Asked) -> Parts:
+    (inputs, weight, *_), (filter_, row, column) = asked.taken, asked.unit
+    stride, padding = asked.settings["stride"], asked.settings["padding"]
+    seen = patches(inputs[None], (weight.shape[2], weight.shape[3]), stride, padding)
+    return _weighed(seen[0, :, row, column], weight[filter_], _bias(asked, filter_))
+
+
+def _neighbours(asked: _Asked) -> Parts:
+    (inputs, weight, *_), (place, filter_) = asked.taken, asked.unit
+    kernel = weight.shape[2]
+    before = (kernel - 1) // 2
+    padded = np.pad(inputs, ((before, kernel - 1 - before), (0, 0)))
+    return _weighed(padded[place : place + kernel], weight[filter_].T, _bias(asked, filter_))
+
+
+def _average(asked: _Asked) -> Parts:
+    channel = asked.unit[0]
+    window = _window(asked)
+    return _weighed(window[None], np.full((1, *window.shape), 1 / window.size))._replace(
+        source=None if "window" in asked.settings else (channel,)
+    )
+
+
+def _window(asked: _Asked) -> np.ndarray:
+    """What a pool over maps sees: its window, or the whole map."""
+    maps, (channel, *place) = asked.taken[0], asked.unit
+    if not place:
+        whole: np.ndarray = _wide(maps[channel])
+        return whole
+    height, width = asked.settings["window"]
+    top, left = place[0] * height, place[1] * width
+    window: np.ndarray = _wide(maps[channel, top : top + height, left : left + width])
+    return window
+
+
+def _largest(asked: _Asked) -> Parts:
+    (channel, *place), window = asked.unit, _window(asked)
+    winner = tuple(int(each) for each in np.unravel_index(int(window.argmax()), window.shape))
+    start = [at * size for at, size in zip(place, asked.settings.get("window", ()), strict=True)] or [0, 0]
+    where = (channel, start[0] + winner[0], start[1] + winner[1])
+    return _chosen(window, winner, where)
+
+
+def _chosen(window: np.ndarray, winner: Index, place: Index) -> Parts:
+    value = float(window[winner])
+    return Parts(value, abs(value), choice=Choice(window, winner, place), source=place)
+
+
+def _text_largest(asked: _Asked) -> Parts:
+    (values, present), (channel,) = asked.taken, asked.unit
+    window = np.where(present, _wide(values[:, channel]), -np.inf)
+    winner = int(window.argmax())
+    return _chosen(window, (winner,), (winner, channel))
+
+
+def _text_average(asked: _Asked) -> Parts:
+    (values, present), (channel,) = asked.taken, asked.unit
+    return _weighed(values[:, channel], present / present.sum())
+
+
+def _weighed_sum(asked: _Asked) -> Parts:
+    (tokens, weight, bias, rarity), (unit,) = asked.taken, asked.unit
+    shares = factors(tokens[None], _wide(rarity), groups=asked.settings["groups"])[0]
+    ids = np.flatnonzero(shares)
+    return _weighed(shares[ids], weight[ids, unit], bias[unit])
+
+
+def _bent(kind: str) -> Callable[[_Asked], Parts]:
+    """An activation function: the point on its curve, and the slope there."""
+    layer = LAYERS[kind]
+
+    def opened(asked: _Asked) -> Parts:
+        at = _wide([asked.taken[0][asked.unit]])
+        value = float(layer.forward(at, **asked.settings)[0])
+        assert layer.backward is not None  # activations have a gradient
+        slope = float(layer.backward(np.ones(1), at, **asked.settings)[0])
+        steps = (Step("x", float(at[0])), Step(f"{kind} of x", value), Step("slope there", slope))
+        return Parts(value, abs(float(at[0])) + abs(value), steps=steps, source=asked.unit)
+
+    return opened
+
+
+def _normed(asked: _Asked) -> Parts:
+    (inputs, *numbers), channel = asked.taken, asked.unit[0]
+    scale, shift, mean, variance = (float(each[channel]) for each in numbers)
+    x = float(inputs[asked.unit])
+    deviation = float(np.sqrt(variance + asked.settings["epsilon"]))
+    steps = (
+        Step("x", x),
+        Step(f"\u2212 mean {mean:.6g}", x - mean),
+        Step(f"÷ √(variance {variance:.6g} + {asked.settings['epsilon']:g})", (x - mean) / deviation),
+        Step(f"\u00d7 scale {scale:.6g}", scale * (x - mean) / deviation),
+        Step(f"+ shift {shift:.6g}", scale * (x - mean) / deviation + shift),
+    )
+    magnitude = (abs(x) + abs(mean)) * abs(scale) / deviation + abs(shift)
+    return Parts(steps[-1].value, magnitude, steps=steps, source=asked.unit)
+
+
+def _standardised(asked: _Asked) -> Parts:
+    (inputs, *numbers), unit = asked.taken, asked.unit
+    mean, deviation = (float(each.reshape(-1)[unit[0]]) for each in numbers)
+    x = float(inputs[unit])
+    steps = (
+        Step("x", x),
+        Step(f"\u2212 mean {mean:.6g}", x - mean),
+        Step(f"÷ deviation {deviation:.6g}", (x - mean) / deviation),
+    )
+    return Parts(steps[-1].value, (abs(x) + abs(mean)) / deviation, steps=steps, source=unit)
+
+
+def _rescaled(asked: _Asked) -> Parts:
+    inputs, mean, deviation = (float(each[0]) for each in asked.taken)
+    steps = (
+        Step("x", inputs),
+        Step(f"\u00d7 deviation {deviation:.6g}", deviation * inputs),
+        Step(f"+ mean {mean:.6g}", deviation * inputs + mean),
+    )
+    return Parts(steps[-1].value, abs(deviation * inputs) + abs(mean), steps=steps, source=asked.unit)
+
+
+def _divided(asked: _Asked) -> Parts:
+    x, divisor = float(asked.taken[0][asked.unit]), asked.settings["divisor"]
+    steps = (Step("x", x), Step(f"÷ {divisor:.6g}", x / divisor))
+    return Parts(x / divisor, abs(x / divisor), steps=steps, source=asked.unit)
+
+
+def _added(asked: _Asked) -> Parts:
+    x, shortcut = (float(each[asked.unit]) for each in asked.taken)
+    steps = (Step("x", x), Step("+ shortcut", x + shortcut))
+    return Parts(x + shortcut, abs(x) + abs(shortcut), steps=steps, source=asked.unit)
+
+
+def _passed(value: float, words: str, source: Index) -> Parts:
+    return Parts(value, abs(value), steps=(Step(words, value),), source=source)
+
+
+def _flattened(asked: _Asked) -> Parts:
+    inputs = asked.taken[0]
+    source = tuple(int(each) for each in np.unravel_index(asked.unit[0], inputs.shape))
+    return _passed(float(inputs[source]), f"the number at {source}", source)
+
+
+def _beside(asked: _Asked) -> Parts:
+    channel = asked.unit[-1]
+    for number, part in enumerate(asked.taken, start=1):
+        if channel < part.shape[-1]:
+            source = (*asked.unit[:-1], channel)
+            return _passed(float(part[source]), f"the number at {source} of part {number}", source)
+        channel -= part.shape[-1]
+    raise AssertionError("a unit that open_unit found within the layer is within one of its parts")
+
+
+def _turned(asked: _Asked) -> Parts:
+    (values, order), (place, channel) = asked.taken, asked.unit
+    source = (int(order[place]), channel)
+    return _passed(float(values[source]), f"the number at {source}", source)
+
+
+def _looked_up(asked: _Asked) -> Parts:
+    (tokens, weight), (place, number) = asked.taken, asked.unit
+    token = int(tokens[place])
+    return _passed(float(weight[token, number]), f"number {number} of the vector of id {token}", (place,))
+
+
+def _softmax(asked: _Asked) -> Parts:
+    logits, (unit,) = _wide(asked.taken[0]), asked.unit
+    powers = np.exp(logits - logits.max())
+    value = float(powers[unit] / powers.sum())
+    steps = (
+        Step("z", float(logits[unit])),
+        Step(f"e to the power of z \u2212 {logits.max():.6g}", float(powers[unit])),
+        Step("sum of these powers over all classes", float(powers.sum())),
+        Step("the one divided by the sum", value),
+    )
+    return Parts(value, 1.0, steps=steps, source=asked.unit)
+
+
+def _lstm(asked: _Asked) -> Parts:
+    return lstm_unit(asked.taken, asked.unit)
+
+
+def _gru(asked: _Asked) -> Parts:
+    return gru_unit(asked.taken, asked.unit)
+
+
+_RECURRENT = ("lstm", "gru")
+
+_OPENERS: dict[str, Callable[[_Asked], Parts]] = {
+    "dense": _dense,
+    "convolution": _convolution,
+    "neighbours": _neighbours,
+    "max-pool": _largest,
+    "average-pool": _average,
+    "global-max": _largest,
+    "global-average": _average,
+    "text-max": _text_largest,
+    "text-average": _text_average,
+    "weighed-sum": _weighed_sum,
+    **{kind: _bent(kind) for kind in ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")},
+    "fixed-norm": _normed,
+    "standardise": _standardised,
+    "rescale": _rescaled,
+    "divide": _divided,
+    "add": _added,
+    "flatten": _flattened,
+    "side-by-side": _beside,
+    "turn": _turned,
+    "embedding": _looked_up,
+    "softmax": _softmax,
+    "lstm": _lstm,
+    "gru": _gru,
+}
+"""How a unit of each kind of layer is opened."""

@@ -1,0 +1,1 @@
+"""Architectures: one file for each network family."""

@@ -1,0 +1,188 @@
+"""`backbone`: a network of timm that others trained, and a head on its features.
+
+The images are scaled to the size at which the backbone sees them, grey ones are repeated three times, and
+the backbone's own mean and standard deviation take the place of the data's. The features are what the
+backbone pools over the image at its end, and the mean over the image of the maps of its last three
+stages: what they see of parts and textures says more about images unlike those it was trained on than its
+end alone. Batch norm keeps the statistics it came with, also while the backbone is
+trained further: small batches of few images would only disturb them.
+
+`depth` and `width` set the hidden layers of the head, of which there are none by default. Dropout acts
+before each of its layers.
+"""
+
+import re
+from collections import OrderedDict
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.errors import UsageError
+from pellucid.networks.config import NetworkConfig
+from pellucid.networks.layers.shared import Standardise, make_activation, make_dropout
+from pellucid.networks.network import Network
+
+INSTALL = "pip install 'pellucid[pretrained]'"
+_STAGES = 3
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class ScaleAndStandardise(nn.Module):
+    r"""Images at the size, in the channels and in the units that a backbone was trained on.
+
+    $$y = (x - \mu) / \sigma$$ after bilinear scaling, antialiased where the image gets smaller.
+
+    Attributes:
+        mean: of each channel, in raw units (pixels 0 to 255).
+        std: likewise.
+        size: height and width that the backbone sees.
+
+    Args:
+        size: see the attribute.
+    """
+
+    mean: Tensor
+    std: Tensor
+    size: tuple[int, int]
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.register_buffer("std", torch.ones(3, 1, 1))
+
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch 3 seen_height seen_width"]:
+        """Return what the backbone takes."""
+        if images.shape[1] == 1:
+            images = images.expand(-1, 3, -1, -1)
+        own = (images.shape[2], images.shape[3])
+        if own != self.size:
+            is_smaller = self.size[0] < own[0] or self.size[1] < own[1]
+            images = functional.interpolate(
+                images, self.size, mode="bilinear", align_corners=False, antialias=is_smaller
+            )
+        standardised: Tensor = (images - self.mean) / self.std
+        return standardised
+
+
+class Backbone(nn.Module):
+    """A network of timm without its own head, whose batch norm never changes its statistics.
+
+    Attributes:
+        layers: the network.
+
+    Args:
+        name: of the architecture, as timm knows it.
+
+    Raises:
+        ValueError: timm does not know it.
+        UsageError: timm is not installed.
+    """
+
+    layers: nn.Module
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.layers = timm_network(name)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Switch dropout and the like; batch norm stays in evaluation mode."""
+        super().train(mode)
+        for layer in self.layers.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.train(False)
+        return self
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
+        """Return the features: of the last stages, then of the end."""
+        layers: Any = self.layers
+        if not hasattr(layers, "forward_intermediates"):
+            features: Tensor = layers(images)
+            return features
+        end, maps = layers.forward_intermediates(images, indices=_STAGES)
+        pooled = [each.mean((2, 3)) for each in maps]
+        return torch.cat([*pooled, layers.forward_head(end, pre_logits=True)], dim=1)
+
+
+def timm_network(name: str) -> nn.Module:
+    """Build a network of timm with its pooling and without its classifier; nothing is downloaded.
+
+    Args:
+        name: of the architecture, without the tag of its weights.
+
+    Returns:
+        The network with weights of no meaning.
+
+    Raises:
+        ValueError: timm does not know it.
+        UsageError: timm is not installed.
+    """
+    timm = load_timm()
+    # `create_model` also takes addresses of hubs; a plain name of its own list leads nowhere else.
+    if not _NAME.fullmatch(name) or not timm.is_model(name):
+        raise ValueError(f"backbone: {name[:64]!r} is not the name of a network in timm {timm.__version__}")
+    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+    return network
+
+
+def load_timm() -> Any:
+    """Import timm, which takes seconds, when it is needed.
+
+    Returns:
+        The module.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise UsageError(f"backbone: needs timm, which is not installed; {INSTALL}") from error
+    return timm
+
+
+def assemble(config: NetworkConfig) -> Network:
+    """Put the layers together.
+
+    Args:
+        config: `backbone` names the architecture, `seen` the size at which it sees images, `widths`
+            the hidden layers of the head.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: the config does not describe a backbone.
+        UsageError: timm is not installed.
+    """
+    if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
+        raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no image, grey or in colour")
+    if len(config.seen) != 2 or not config.backbone:
+        raise ValueError("backbone: the name of an architecture and the height and width it sees expected")
+    height, width = config.seen
+    backbone = Backbone(config.backbone)
+    units = int(
+        backbone.eval()(torch.empty(1, 3, height, width)).shape[1]
+    )  # on the meta device: shapes alone
+    body = OrderedDict[str, nn.Module](prepare=ScaleAndStandardise((height, width)), backbone=backbone)
+    network = Network(config, nn.Sequential(body), _head(config, units))
+    network.standardise = nn.Identity()  # the backbone brings its own
+    return network
+
+
+def _head(config: NetworkConfig, units: int) -> nn.Sequential:
+    """From features to outputs."""
+    layers = OrderedDict[str, nn.Module](standardise=Standardise((units,)))
+    for number, width in enumerate(config.widths, start=1):
+        layers[f"dropout{number}"] = make_dropout(config.dropout)
+        layers[f"linear{number}"] = nn.Linear(units, width)
+        layers[f"activation{number}"] = make_activation(config.activation)
+        units = width
+    layers["dropout"] = make_dropout(config.dropout)
+    layers["linear"] = nn.Linear(units, config.outputs)
+    return nn.Sequential(layers)

@@ -1,0 +1,170 @@
+"""`cnn`: whitening stem, residual blocks, global pool, linear head.
+
+Rule from the data to the layers:
+- stem: patches of 2x2 pixels at every pixel; from 48 pixels on the shorter side 2x2 at every
+  second, from 96 4x4 at every fourth. One pair of filters, eigenvector and negative, per value of
+  a patch, at most 32 pairs;
+- blocks: each halves the image while 3 rows and columns are left. Where fewer than two can,
+  there are two all the same;
+- widths: the last three blocks have 32, 96, 128 channels for grey images and 48, 128, 192 for
+  colour, with the preset `best` 64, 128, 256 and 64, 192, 256; two blocks take the last two of
+  these; a block before them has half the channels of the next. Below 2,000 training examples
+  three quarters of that; always a multiple of 16, which the processor's kernels like;
+- `width` sets the channels of the first block, the others in proportion; `depth` cuts the row of
+  blocks short or repeats the last one, without halving.
+
+Dropout acts once, after the last norm: before a norm it would shift the variance that the norm
+learns (Li et al. 2018, arXiv:1801.05134).
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from pellucid.errors import UsageError
+from pellucid.networks.config import InputFacts, NetworkConfig
+from pellucid.networks.layers.shared import (
+    Divide,
+    GlobalPool,
+    ResidualBlock,
+    make_activation,
+    make_dropout,
+    make_pool,
+)
+from pellucid.networks.layers.whitening import WhiteningStem
+from pellucid.networks.network import Network
+from pellucid.settings import Settings
+
+SMALLEST_SIDE = 8
+_SMALLEST_MAP = 3
+_FEWEST_BLOCKS = 2
+_MOST_STEM_FILTERS = 64
+_CHANNEL_STEP = 16
+_GREY_WIDTHS = {"quick": (32, 96, 128), "standard": (32, 96, 128), "best": (64, 128, 256)}
+_COLOUR_WIDTHS = {"quick": (48, 128, 192), "standard": (48, 128, 192), "best": (64, 192, 256)}
+_FEW_EXAMPLES, _SHARE_FOR_FEW = 2_000, 0.75
+_DEFAULT_ACTIVATION = "gelu"
+_LOGIT_DIVISOR = 3.0
+
+
+def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose stem, blocks and widths by the rule at the top of this file.
+
+    Args:
+        settings: `preset`, `width` and `depth` steer the widths.
+        facts: shape, outputs and number of examples.
+
+    Returns:
+        The config.
+
+    Raises:
+        UsageError: the input is not an image of at least 8x8, or depth is 0.
+    """
+    if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
+        raise UsageError(
+            f"--model: cnn needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, "
+            f"found inputs of shape {facts.input_shape}; choose mlp or a larger --image-size"
+        )
+    if settings.depth == 0:
+        raise UsageError("--depth: cnn needs at least 1 block, found 0; choose mlp for none")
+    channels, shorter = facts.input_shape[0], min(facts.input_shape[1:])
+    stride = 1 if shorter < 48 else 2 if shorter < 96 else 4
+    kernel = max(2, stride)
+    halvings = _halvings((shorter - kernel) // stride + 1)
+    widths = _widths(settings, facts, max(_FEWEST_BLOCKS, halvings))
+    return NetworkConfig(
+        name="cnn",
+        input_shape=facts.input_shape,
+        outputs=facts.outputs,
+        activation=settings.activation or _DEFAULT_ACTIVATION,
+        pooling=settings.pooling,
+        dropout=settings.dropout or 0.0,
+        batch_norm=settings.batch_norm,
+        widths=widths,
+        stem_filters=min(2 * channels * kernel * kernel, _MOST_STEM_FILTERS),
+        stem_kernel=kernel,
+        stem_stride=stride,
+        pooled_blocks=min(len(widths), halvings),
+    )
+
+
+def assemble(config: NetworkConfig) -> Network:
+    """Put the layers together.
+
+    Args:
+        config: `widths` gives the channels of each block.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: the config does not describe a cnn.
+    """
+    _check(config)
+    channels = config.stem_filters
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["stem"] = WhiteningStem(config.input_shape[0], channels, config.stem_kernel, config.stem_stride)
+    layers["activation"] = make_activation(config.activation)
+    for number, width in enumerate(config.widths, start=1):
+        pools = number <= config.pooled_blocks
+        layers[f"block{number}"] = ResidualBlock(
+            (channels, width),
+            pool=make_pool(config.pooling, (2, 2)) if pools else nn.Identity(),
+            activation=config.activation,
+            batch_norm=config.batch_norm,
+        )
+        channels = width
+    layers["global_pool"] = GlobalPool(config.pooling)
+    head = OrderedDict[str, nn.Module](
+        dropout=make_dropout(config.dropout),
+        linear=nn.Linear(channels, config.outputs),
+        divide=Divide(_LOGIT_DIVISOR),
+    )
+    return Network(config, nn.Sequential(layers), nn.Sequential(head))
+
+
+def _check(config: NetworkConfig) -> None:
+    """Refuse a config whose layers could not stand on one another with a `ValueError`."""
+    if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
+        raise ValueError(f"cnn: input_shape {list(config.input_shape)} is not an image of at least 8x8")
+    channels, *size = config.input_shape
+    if not 1 <= config.stem_kernel <= SMALLEST_SIDE or not 1 <= config.stem_stride <= SMALLEST_SIDE:
+        raise ValueError(f"cnn: stem of {config.stem_kernel} pixels every {config.stem_stride} is not 1 to 8")
+    most = 2 * channels * config.stem_kernel**2
+    if config.stem_filters % 2 or not 2 <= config.stem_filters <= most:
+        raise ValueError(f"cnn: stem_filters {config.stem_filters} is not an even number from 2 to {most}")
+    if not config.widths:
+        raise ValueError("cnn: no widths found, at least one block expected")
+    side = (min(size) - config.stem_kernel) // config.stem_stride + 1
+    if config.pooled_blocks > len(config.widths) or side >> config.pooled_blocks < 1:
+        raise ValueError(
+            f"cnn: pooled_blocks {config.pooled_blocks} is more than {side} pixels can be halved"
+        )
+
+
+def _halvings(side: int) -> int:
+    """How often a map can be halved before fewer than 3 rows or columns are left."""
+    count = 0
+    while side // 2 >= _SMALLEST_MAP:
+        side //= 2
+        count += 1
+    return count
+
+
+def _widths(settings: Settings, facts: InputFacts, blocks: int) -> tuple[int, ...]:
+    """Channels of each block, where the rule wants so many blocks."""
+    table = _GREY_WIDTHS if facts.input_shape[0] == 1 else _COLOUR_WIDTHS
+    share = _SHARE_FOR_FEW if facts.examples < _FEW_EXAMPLES else 1.0
+    widths = [share * width for width in table[settings.preset]]
+    while len(widths) < blocks:
+        widths.insert(0, widths[0] / 2)
+    channels = [_multiple_of_step(width) for width in widths[-blocks:]]
+    if settings.width is not None:
+        channels = [max(1, width * settings.width // channels[0]) for width in channels]
+    depth = blocks if settings.depth is None else settings.depth
+    return (*channels[:depth], *[channels[-1]] * (depth - blocks))
+
+
+def _multiple_of_step(width: float) -> int:
+    """The nearest multiple of the channel step above zero, halves upwards."""
+    return max(1, int(width / _CHANNEL_STEP + 0.5)) * _CHANNEL_STEP

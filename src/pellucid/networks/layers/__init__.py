@@ -1,0 +1,1 @@
+"""Layers: what the architectures are made of, beside the layers of torch."""

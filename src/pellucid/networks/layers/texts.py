@@ -1,0 +1,250 @@
+"""Layers that read ids of texts. Padding, id 0 at the end of a text, changes nothing in any of them."""
+
+import math
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.encoding.tokens.ragged import PADDING
+
+
+def filled(tokens: Int64[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
+    """Where ids stand and not padding; the first place counts always, so that no text is empty.
+
+    Args:
+        tokens: ids, filled up at the end with 0.
+
+    Returns:
+        True at ids.
+    """
+    places = torch.arange(tokens.shape[1], device=tokens.device)
+    return (tokens != PADDING) | (places == 0)
+
+
+class WeighedSum(nn.Module):
+    r"""A weighted sum of the vectors of a text's ids, in which rare ids weigh more: exact TF-IDF.
+
+    With $n_t$ how often id $t$ stands in the text, $d_t$ in how many of the $N$ training texts:
+
+    $$w_t = (1 + \ln n_t) \, \Bigl(1 + \ln \frac{1 + N}{1 + d_t}\Bigr), \quad
+      y = b + \sum_g \frac{a_g}{\lVert a \rVert} \sum_{t \in g} \frac{w_t}{\lVert w_g \rVert} e_t, \quad
+      a_1 = 1, \; a_g = \min\Bigl(1, \frac{1}{2} \sqrt{|g| / |g_1|}\Bigr)$$
+
+    Each group $g$ (words, pairs of words) is brought to a length by itself, so that pairs do not drown
+    the words; they count in full only where there are four or more for each of the first group, as of
+    characters. Order does not matter.
+
+    Attributes:
+        weight: vectors of the ids, (vocabulary, units); those of padding and unknown are never used.
+        bias: (units,).
+        rarity: second factor of $w_t$ for each id, (vocabulary,); 0 for padding and unknown.
+        groups: first id of each group and, last, the number of ids.
+        shares: $a_g / \lVert a \rVert$ of each group.
+
+    Args:
+        groups: see the attribute.
+        units: length of a vector.
+
+    Source: Salton and Buckley 1988, "Term-weighting approaches in automatic text retrieval", for the
+        weights; Galke and Scherp 2022, arXiv:2109.03777, for a wide layer above them.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+    rarity: Tensor
+    groups: tuple[int, ...]
+    shares: tuple[float, ...]
+
+    def __init__(self, groups: tuple[int, ...], units: int) -> None:
+        super().__init__()
+        self.groups = groups
+        self.shares = _shares(groups)
+        self.weight = nn.Parameter(torch.empty(groups[-1], units))
+        self.bias = nn.Parameter(torch.empty(units))
+        self.register_buffer("rarity", torch.ones(groups[-1]))
+
+    def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch units"]:
+        """Return the sums."""
+        ids = tokens.sort(dim=1).values
+        weights = self.weigh(ids)
+        if torch.compiler.is_exporting():  # the operation below fixes the batch, and few formats have it
+            return torch.einsum("bl,blu->bu", weights, functional.embedding(ids, self.weight)) + self.bias
+        total = functional.embedding_bag(ids, self.weight, mode="sum", per_sample_weights=weights)
+        return total + self.bias
+
+    @torch.no_grad()
+    def weigh(self, ids: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch length"]:
+        """Weights of ids, spread evenly over the places where an id stands more than once.
+
+        Args:
+            ids: of each text, ascending.
+
+        Returns:
+            The factors of the vectors.
+        """
+        before = functional.pad(ids, (1, 0), value=PADDING)[:, :-1]
+        run = (ids != before).cumsum(1)
+        rarity = self.rarity[ids]
+        counts = functional.pad(torch.zeros_like(rarity), (0, 1)).scatter_add(1, run, torch.ones_like(rarity))
+        times = counts.gather(1, run)
+        weights = rarity * (1 + times.log())
+        squares = weights.square() / times
+        scale = torch.zeros_like(weights)
+        for first, end, share in zip(self.groups, self.groups[1:], self.shares, strict=False):
+            inside = (ids >= first) & (ids < end)
+            length = (squares * inside).sum(1, keepdim=True).sqrt()
+            scale = torch.where(inside, share / length.clamp(min=torch.finfo(length.dtype).tiny), scale)
+        return weights / times * scale
+
+    @torch.no_grad()
+    def fit(self, counts: Int64[Tensor, " vocabulary"], texts: int) -> None:
+        """Set how rare each id is.
+
+        Args:
+            counts: training texts that hold the id, once however often it stands in them.
+            texts: number of training texts.
+        """
+        rarity = 1 + torch.log((1 + texts) / (1 + counts.double()))
+        rarity[: self.groups[0]] = 0
+        self.rarity.copy_(rarity)
+
+
+def _shares(groups: tuple[int, ...]) -> tuple[float, ...]:
+    """How much each group counts; the squares add up to 1."""
+    sizes = [end - first for first, end in pairwise(groups)]
+    counts = [1.0, *(min(1.0, math.sqrt(size / max(1, sizes[0])) / 2) for size in sizes[1:])]
+    return tuple(count / math.hypot(*counts) for count in counts)
+
+
+class MaskedPool(nn.Module):
+    """The largest or the mean value of each channel over the places of a text."""
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__()
+        self.pooling = pooling
+
+    def forward(
+        self, values: Float[Tensor, "batch length channel"], filled: Bool[Tensor, "batch length"]
+    ) -> Float[Tensor, "batch channel"]:
+        """Return one number per channel."""
+        mask = filled.unsqueeze(2)
+        if self.pooling == "max":
+            return values.masked_fill(~mask, -torch.inf).amax(1)
+        return values.masked_fill(~mask, 0).sum(1) / mask.sum(1)
+
+
+class Neighbours(nn.Conv1d):
+    """A convolution over neighbouring ids, as many places out as in, zeros beyond both ends."""
+
+    def __init__(self, size: int, filters: int, kernel: int) -> None:
+        super().__init__(size, filters, kernel)
+
+    def forward(self, vectors: Float[Tensor, "batch length size"]) -> Float[Tensor, "batch length filters"]:
+        """Return one value per filter and place."""
+        around = self.kernel_size[0] - 1
+        padded = functional.pad(vectors.transpose(1, 2), (around // 2, around - around // 2))
+        found: Tensor = super().forward(padded)
+        return found.transpose(1, 2)
+
+
+class ParallelConvolutions(nn.Module):
+    """Filters of several widths beside each other, the largest value of each over the text.
+
+    Args:
+        vocabulary: number of ids.
+        size: length of the vector of an id.
+        kernels: widths.
+        filters: of each width.
+        activation: makes what follows a convolution.
+
+    Source: Kim 2014, arXiv:1408.5882.
+    """
+
+    def __init__(
+        self, vocabulary: int, size: int, kernels: tuple[int, ...], filters: int, activation: nn.Module
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, size, padding_idx=PADDING)
+        for kernel in kernels:
+            self.add_module(f"conv{kernel}", Neighbours(size, filters, kernel))
+        self.kernels = kernels
+        self.activation = activation
+        self.pool = MaskedPool("max")
+
+    def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch filters"]:
+        """Return the largest value of each filter."""
+        present, vectors = filled(tokens), self.embedding(tokens)
+        maps = [getattr(self, f"conv{kernel}")(vectors) for kernel in self.kernels]
+        found: Tensor = self.pool(self.activation(torch.cat(maps, 2)), present)
+        return found
+
+
+class BothWays(nn.Module):
+    """Recurrent layers that read each text forwards and backwards, then the largest and the mean state.
+
+    Backwards reads the text itself turned around, not its padding: two one-way networks, the second
+    over places gathered in reverse. So nothing needs to be packed, and the network can be exported.
+
+    Args:
+        vocabulary: number of ids.
+        size: length of the vector of an id.
+        cell: `lstm` or `gru`.
+        widths: units of each layer in either direction.
+
+    Source: Hochreiter and Schmidhuber 1997, Neural Computation 9(8); Cho et al. 2014,
+        arXiv:1406.1078; Schuster and Paliwal 1997, for both ways.
+    """
+
+    def __init__(self, vocabulary: int, size: int, cell: str, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, size, padding_idx=PADDING)
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        sizes = (size, *(2 * width for width in widths))
+        for number, (incoming, width) in enumerate(zip(sizes, widths, strict=False), start=1):
+            self.add_module(f"forwards{number}", layer(incoming, width, batch_first=True))
+            self.add_module(f"backwards{number}", layer(incoming, width, batch_first=True))
+        self.layers = len(widths)
+        self.largest = MaskedPool("max")
+        self.mean = MaskedPool("average")
+
+    def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch features"]:
+        """Return the largest and the mean state of each unit."""
+        present, states = filled(tokens), self.embedding(tokens)
+        turned = turned_around(present)
+        for number in range(1, self.layers + 1):
+            onward, _ = getattr(self, f"forwards{number}")(states)
+            back, _ = getattr(self, f"backwards{number}")(reordered(states, turned))
+            states = torch.cat([onward, reordered(back, turned)], 2)
+        return torch.cat([self.largest(states, present), self.mean(states, present)], 1)
+
+
+def turned_around(present: Bool[Tensor, "batch length"]) -> Int64[Tensor, "batch length"]:
+    """The places of each text from its last to its first, padding where it was.
+
+    Args:
+        present: where ids stand.
+
+    Returns:
+        For each place the one that takes it; doing so twice changes nothing.
+    """
+    lengths = present.sum(1, keepdim=True)
+    places = torch.arange(present.shape[1], device=present.device).expand_as(present)
+    return torch.where(places < lengths, lengths - 1 - places, places)
+
+
+def reordered(
+    values: Float[Tensor, "batch length channel"], places: Int64[Tensor, "batch length"]
+) -> Float[Tensor, "batch length channel"]:
+    """Values of each text in another order.
+
+    Args:
+        values: one row per place.
+        places: which row stands where.
+
+    Returns:
+        The rows.
+    """
+    return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))

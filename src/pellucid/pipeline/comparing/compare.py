@@ -1,0 +1,260 @@
+"""The straight way of `compare`: read → check → divide into folds → train every variant → rank → report."""
+
+import dataclasses
+import os
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.data import Check, Dataset, prepare
+from pellucid.data.wording import count_of
+from pellucid.errors import UsageError
+from pellucid.evaluation.wording import figure
+from pellucid.files import make_folder
+from pellucid.pipeline.comparing.comparison import command_line, comparison_config, write_comparison
+from pellucid.pipeline.comparing.standings import Measure, Standings, measure_of
+from pellucid.pipeline.comparing.trials import Judged, Trial, Trials
+from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, make_variants
+from pellucid.pipeline.learners.plan import make_plan, require_same
+from pellucid.pipeline.learners.preparation import material_of, network_name, prepared_for
+from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.run.configuration import settings_of
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.progress import counting
+from pellucid.pipeline.run.signals import interruptible
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import CLASSICAL, Settings
+
+SEEDS, FOLDS = 3, 3
+MOST_SEEDS = 100
+
+
+def compare(
+    data: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str],
+    vary: Mapping[str, Sequence[Any]],
+    seeds: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **given: Any,
+) -> Path:
+    """Train variants on the same folds and seeds, and say which difference is real.
+
+    Every variant is trained once for each seed and fold; a fold is judged by a model that was trained
+    on the others. The test split, given or made, is set aside and not looked at.
+
+    Args:
+        data: DATA: a folder, a table, an IDX folder, an `.npz` file or `sample:fashion`.
+        out: folder for everything the comparison leaves.
+        vary: settings of network or training with the values to compare; several make a grid. May
+            be left empty when resuming.
+        seeds: trainings on each fold, 1 to 100; default 3.
+        resume: go on after the trainings that are finished; without any, start afresh.
+        overwrite: replace what a former run left in `out`.
+        quiet: print nothing.
+        **given: fixed settings by name; `folds` is the number of folds, default 3.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: a setting is unknown or unfit, variants contradict their own rules, or the
+            comparison that is resumed was another.
+        DataError: the data is refused, or differs from that of the comparison being resumed.
+        StorageError: `out` is taken or cannot be written to.
+        DivergedError: the loss of a variant stopped being finite.
+        InterruptedRun: a signal came; finished trainings are kept.
+    """
+    folder = RunFolder(Path(out))
+    place = os.fspath(data)
+    if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
+        raise UsageError(f"--seeds: {seeds} is outside 1 to {MOST_SEEDS}")
+    if vary or not resume:
+        make_variants(vary, given)
+    with folder.opened(resume, overwrite), interruptible(folder.path):
+        if resume and folder.is_finished:
+            folder.prune()
+            return folder.path
+        former = folder.read_json("config.json") if resume else None
+        design = _design(folder.path, vary, seeds, given, former)
+        _work(place, design, folder, former, Stages(quiet=quiet))
+    return folder.path
+
+
+def _work(
+    place: str, design: Design, folder: RunFolder, former: Mapping[str, Any] | None, stages: Stages
+) -> None:
+    """Everything between an empty folder, or what a killed comparison left in it, and the finished one."""
+    dataset, check = _read(place, design, stages)
+    if former is not None:
+        require_same(place, former["data"], dataset)
+    config = dict(former or comparison_config(place, design, dataset, folder.path))
+    variants = _on_this_machine(make_variants(design.vary, design.given), config["machine"])
+    trials = _prepare(folder, variants, design, dataset)
+    if former is None:
+        folder.write_json("config.json", config)
+    found = _train(variants, design, trials, stages)
+    standings = write_comparison(folder, variants, design, found, (dataset, check), config)
+    folder.prune()
+    _say_end(folder.path, place, variants, design, standings, stages)
+
+
+def _design(
+    run: Path,
+    vary: Mapping[str, Sequence[Any]],
+    seeds: int | None,
+    given: Mapping[str, Any],
+    former: Mapping[str, Any] | None,
+) -> Design:
+    """What is compared: as given, or as in the comparison being resumed.
+
+    Raises:
+        UsageError: what is given differs from the comparison being resumed, or there is none.
+    """
+    if former is None:
+        return Design(
+            {name.replace("-", "_"): list(values) for name, values in vary.items()},
+            dict(given),
+            seeds or SEEDS,
+            given.get("folds") or FOLDS,
+        )
+    if "vary" not in former:
+        raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
+    settings_of(given, {"settings": dataclasses.asdict(Settings(**former["given"]))})
+    asked = {name.replace("-", "_"): list(values) for name, values in vary.items()}
+    for name, now, before in (
+        ("--vary", asked or former["vary"], former["vary"]),
+        ("--seeds", seeds or former["seeds"], former["seeds"]),
+    ):
+        if now != before:
+            raise UsageError(
+                f"--resume: {name} was {before}, is {now}; leave it out, or start again with --overwrite"
+            )
+    return Design(former["vary"], former["given"], former["seeds"], former["folds"])
+
+
+def _read(place: str, design: Design, stages: Stages) -> tuple[Dataset, Check]:
+    with stages.stage(f"reading and checking {place}") as stage:
+        dataset, check = prepare(place, design.settings)
+        stage.words = f"read and checked {count_of(len(dataset.labels), dataset.noun)} from {place}"
+        stage.details += check.sentences()
+        test = count_of(len(dataset.test), dataset.noun)
+        verb = "is" if len(dataset.test) == 1 else "are"
+        divided = len(dataset.train) + len(dataset.validation)
+        stage.details.append(
+            f"{test} for the test {verb} set aside and not looked at; {divided:,} are divided into "
+            f"{design.folds} folds."
+        )
+    return dataset, check
+
+
+def _on_this_machine(variants: Sequence[Variant], machine: Mapping[str, Any]) -> list[Variant]:
+    """Fix what depends on the machine, so that a resumed comparison computes as it began."""
+    return [
+        dataclasses.replace(
+            variant,
+            settings=dataclasses.replace(variant.settings, threads=machine["threads"])
+            if variant.settings.model in CLASSICAL
+            else dataclasses.replace(variant.settings, **machine),
+        )
+        for variant in variants
+    ]
+
+
+def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dataset: Dataset) -> Trials:
+    """Divide the data, and refuse variants that contradict it before any is trained.
+
+    Raises:
+        UsageError: naming the variant.
+        DataError: a class has too few examples to stand in every fold.
+    """
+    make_folder(folder.checkpoints)
+    trials = Trials(dataset, design.folds, folder.checkpoints / "trainings")
+    for variant in variants:
+        first = Trial(variant.name, variant.settings, fold=1)
+        try:
+            require_fitting_model(variant.settings, is_numbers=dataset.is_numbers)
+            require_fitting_inputs(variant.settings, material_of(dataset).takes)
+            if variant.settings.model not in CLASSICAL:
+                material = material_of(trials.fold(first))
+                name = network_name(variant.settings, material)
+                make_plan(variant.settings, prepared_for(name, material, variant.settings))
+        except UsageError as error:
+            raise UsageError(f"variant {variant.name}: {error}") from error
+    return trials
+
+
+def _train(
+    variants: Sequence[Variant], design: Design, trials: Trials, stages: Stages
+) -> dict[str, list[tuple[Trial, Judged]]]:
+    """Train every variant with every seed on every fold, all in the same order."""
+    measure = measure_of(design.settings.metric, is_numbers=trials.dataset.is_numbers)
+    stages.line(
+        f"{count_of(len(variants), 'variant')}, each trained {design.trainings} times "
+        f"({count_of(design.seeds, 'seed')} on {design.folds} folds)"
+    )
+    found: dict[str, list[tuple[Trial, Judged]]] = {}
+    for number, variant in enumerate(variants):
+        with stages.stage(f"training {variant.name}", spinner=False) as stage:
+            with counting(stages, len(variants) * design.trainings, number * design.trainings) as show:
+                found[variant.name] = _train_variant(variant, design, trials, show)
+            stage.words = _words(variant, [judged for _, judged in found[variant.name]], measure)
+        left = len(variants) - 1
+        if number == 0 and left:
+            seconds = left * sum(judged.seconds for _, judged in found[variant.name])
+            stages.line(
+                f"about {_duration(seconds)} for {count_of(left, 'more variant')}, if they train as fast"
+            )
+    return found
+
+
+def _train_variant(
+    variant: Variant, design: Design, trials: Trials, show: Callable[[str], None]
+) -> list[tuple[Trial, Judged]]:
+    found = []
+    for seed in design.seed_numbers():
+        for fold in range(1, design.folds + 1):
+            trial = Trial(variant.name, dataclasses.replace(variant.settings, seed=seed), fold)
+            show(trial.words)
+            found.append((trial, trials.judged(trial)))
+    return found
+
+
+def _words(variant: Variant, judged: Sequence[Judged], measure: Measure) -> str:
+    """A variant's line."""
+    scores = [each.scores[measure.name] for each in judged]
+    return (
+        f"{variant.name}: mean {measure.words} {figure(float(np.mean(scores)))}, "
+        f"{figure(min(scores))} to {figure(max(scores))} in {len(judged)} trainings"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _say_end(
+    run: Path,
+    place: str,
+    variants: Sequence[Variant],
+    design: Design,
+    standings: Standings,
+    stages: Stages,
+) -> None:
+    best = next(variant for variant in variants if variant.name == standings.best)
+    given = {
+        name: value
+        for name, value in design.given.items()
+        if name != "folds" and (best.settings.model not in CLASSICAL or name not in OF_NETWORKS)
+    }
+    for line in textwrap.wrap(standings.sentence(), 78, break_long_words=False, break_on_hyphens=False):
+        stages.line(line)
+    stages.line(f"report: {run / 'report.html'}")
+    stages.line(f"next: {command_line('train', place, 'RUN', {**given, **best.varied})}")

@@ -1,0 +1,196 @@
+"""What a comparison leaves: configuration, history, metrics and report."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.data import Check, Dataset
+from pellucid.files import write_file
+from pellucid.pipeline.comparing.standings import Standings, measure_of, rank
+from pellucid.pipeline.comparing.trials import Judged, Trial
+from pellucid.pipeline.comparing.variants import Design, Variant, shown
+from pellucid.pipeline.learners.plan import data_json, task_name, versions
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.reports.comparison import ComparisonFacts, render_comparison
+from pellucid.training.determinism import choose_device, choose_precision, choose_threads
+
+_FORMAT = 1
+
+Found = Mapping[str, Sequence[tuple[Trial, Judged]]]
+"""What came of every training of every variant."""
+
+
+def comparison_config(place: str, design: Design, dataset: Dataset, out: Path) -> dict[str, Any]:
+    """The content of `config.json`.
+
+    Args:
+        place: DATA.
+        design: what is compared.
+        dataset: the data.
+        out: the comparison's folder.
+
+    Returns:
+        JSON; `machine` holds what was decided by this machine, for a resumed comparison to keep.
+    """
+    settings = design.settings
+    device = choose_device(settings)
+    return {
+        "format": _FORMAT,
+        "command": command_line("compare", place, out, design.given, design.vary, design.seeds),
+        "vary": {name: list(values) for name, values in design.vary.items()},
+        "seeds": design.seeds,
+        "folds": design.folds,
+        "given": dict(design.given),
+        "settings": dataclasses.asdict(settings),
+        "machine": {
+            "threads": choose_threads(settings),
+            "device": device,
+            "precision": choose_precision(settings, device),
+        },
+        "data": data_json(place, dataset),
+        "versions": versions(dataset),
+    }
+
+
+def command_line(
+    name: str,
+    place: str,
+    out: Path | str,
+    given: Mapping[str, Any],
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    seeds: int | None = None,
+) -> str:
+    """A command line.
+
+    Args:
+        name: the command.
+        place: DATA.
+        out: folder for the results.
+        given: fixed settings.
+        vary: varied settings, for `compare`.
+        seeds: how many seeds, for `compare`.
+
+    Returns:
+        Words ready for a shell.
+    """
+    words = ["pellucid", name, place]
+    for setting, values in (vary or {}).items():
+        words += ["--vary", f"{setting}={','.join(shown(value) for value in values)}"]
+    words += ["--out", str(out)]
+    for setting, value in given.items():
+        flag = setting.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", shown(value)]
+    if seeds is not None:
+        words += ["--seeds", str(seeds)]
+    return shlex.join(words)
+
+
+def write_comparison(
+    folder: RunFolder,
+    variants: Sequence[Variant],
+    design: Design,
+    found: Found,
+    data: tuple[Dataset, Check],
+    config: Mapping[str, Any],
+) -> Standings:
+    """Write what people and programs read; `metrics.json` comes last and marks the end.
+
+    Args:
+        folder: where to.
+        variants: what was compared.
+        design: how often.
+        found: what came of every training.
+        data: the data, and what checking it found.
+        config: the content of `config.json`.
+
+    Returns:
+        How the variants compare.
+    """
+    metrics, standings = _metrics(variants, design, found, data)
+    history = [
+        {"variant": trial.contender, "seed": trial.settings.seed, "fold": trial.fold, **record}
+        for trained in found.values()
+        for trial, judged in trained
+        for record in judged.history
+    ]
+    lines = "".join(json.dumps(line, allow_nan=False) + "\n" for line in history)
+    write_file(folder.path / "history.jsonl", lines.encode())
+    facts = ComparisonFacts(
+        title=str(config["data"]["place"]),
+        metrics=metrics,
+        history=history,
+        settings={**config["settings"], **config["machine"], **dict.fromkeys(design.vary, "varied")},
+        versions=config["versions"],
+        command=config["command"],
+    )
+    write_file(folder.path / "report.html", render_comparison(facts).encode())
+    folder.write_json("metrics.json", metrics)
+    return standings
+
+
+def _metrics(
+    variants: Sequence[Variant],
+    design: Design,
+    found: Found,
+    data: tuple[Dataset, Check],
+) -> tuple[dict[str, Any], Standings]:
+    """The content of `metrics.json`."""
+    dataset, check = data
+    judged = {name: [each for _, each in trained] for name, trained in found.items()}
+    everything = [each for trained in judged.values() for each in trained]
+    train, test = (float(np.mean([getattr(each, part) for each in everything])) for part in ("train", "test"))
+    measure = measure_of(design.settings.metric, is_numbers=dataset.is_numbers)
+    standings = rank(
+        {name: [each.scores[measure.name] for each in trained] for name, trained in judged.items()},
+        train,
+        test,
+        measure,
+    )
+    return {
+        "format": _FORMAT,
+        "task": task_name(dataset),
+        "seed": design.settings.seed,
+        "classes": list(dataset.classes),
+        "data": check.metrics(),
+        "compare": {
+            "varied": {name: list(values) for name, values in design.vary.items()},
+            "metric": measure.name,
+            "larger_is_better": measure.larger_is_better,
+            "seeds": design.seed_numbers(),
+            "folds": design.folds,
+            "trainings": design.trainings,
+            "train": round(train),
+            "judged": round(test),
+            "set_aside": len(dataset.test),
+            "best": standings.best,
+            "verdict": standings.sentence(),
+            "variants": {
+                variant.name: _entry(variant, found[variant.name], standings) for variant in variants
+            },
+            "comparisons": [each.to_json() for each in standings.contrasts],
+        },
+    }, standings
+
+
+def _entry(variant: Variant, trained: Sequence[tuple[Trial, Judged]], standings: Standings) -> dict[str, Any]:
+    """A variant's entry in `metrics.json`."""
+    judged = [each for _, each in trained]
+    return {
+        "settings": dict(variant.varied),
+        "mean": standings.means[variant.name]._asdict(),
+        "scores": [
+            {"seed": trial.settings.seed, "fold": trial.fold, **each.scores} for trial, each in trained
+        ],
+        "steps": round(float(np.mean([each.steps for each in judged]))),
+        "epochs": round(float(np.mean([len(each.history) for each in judged]))),
+        "train_seconds": round(float(np.mean([each.seconds for each in judged])), 3),
+        "parameters": round(float(np.mean([each.parameters for each in judged]))),
+    }

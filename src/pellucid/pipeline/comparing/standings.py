@@ -1,0 +1,235 @@
+"""Who is better, over folds and seeds: means, paired differences, and what may be said of them.
+
+The scores of trainings that share examples are not independent, so the plain standard error is far
+too small. All intervals and tests here are those of `pellucid.evaluation.comparisons.resampled`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from pellucid.evaluation import corrected_interval, corrected_p_value, holm
+from pellucid.evaluation.comparisons.paired import LEVEL
+from pellucid.evaluation.intervals import Interval
+from pellucid.evaluation.wording import figure, span
+
+BETTER = "is better than"
+IDENTICAL = "the same in every training"
+ALIKE = "no difference that matters"
+UNDECIDED = "too few trainings to tell"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The score that decides.
+
+    Attributes:
+        name: its name in `metrics.json`.
+        words: its name in sentences.
+        larger_is_better: false for errors and losses.
+        highest: largest value it can take, or `None`.
+        matters: smallest difference of practical weight, absolute where `highest` is given and
+            otherwise a share of the smaller mean.
+    """
+
+    name: str
+    words: str
+    larger_is_better: bool
+    highest: float | None
+    matters: float
+
+    def is_slight(self, difference: Interval, means: tuple[float, float]) -> bool:
+        """Whether a difference is surely too small to matter.
+
+        Args:
+            difference: with its interval.
+            means: of the two that differ.
+
+        Returns:
+            True where the whole interval is.
+        """
+        most = self.matters if self.highest is not None else self.matters * min(map(abs, means))
+        return -most < difference.low and difference.high < most
+
+
+MEASURES: dict[str, Measure] = {
+    "accuracy": Measure("accuracy", "accuracy", True, 1.0, 0.01),
+    "macro-f1": Measure("macro_f1", "macro-F1", True, 1.0, 0.01),
+    "log-loss": Measure("log_loss", "log loss", False, None, 0.05),
+}
+ROOT_MEAN_SQUARED_ERROR = Measure("root_mean_squared_error", "root mean squared error", False, None, 0.05)
+
+
+def measure_of(metric: str, *, is_numbers: bool) -> Measure:
+    """The score that decides.
+
+    Args:
+        metric: the setting.
+        is_numbers: numbers always go by root mean squared error.
+
+    Returns:
+        The measure.
+    """
+    return ROOT_MEAN_SQUARED_ERROR if is_numbers else MEASURES[metric]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two contenders on the same folds, seeds and order.
+
+    Attributes:
+        a: one contender.
+        b: the other.
+        measure: what was measured.
+        difference: mean of a minus b, with its corrected 95 % interval.
+        p_value: of the corrected resampled t-test.
+        adjusted: the same, adjusted over all pairs by Holm's method.
+        finding: `BETTER`, `IDENTICAL`, `ALIKE` or `UNDECIDED`.
+        better: the contender that is really better, or `None`.
+    """
+
+    a: str
+    b: str
+    measure: Measure
+    difference: Interval
+    p_value: float
+    adjusted: float
+    finding: str
+    better: str | None
+
+    @property
+    def verdict(self) -> str:
+        """The finding as a sentence."""
+        if self.better is None:
+            return f"{self.a} and {self.b}: {self.finding}"
+        return f"{self.better} {self.finding} {self.b if self.better == self.a else self.a}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in `metrics.json`."""
+        return {
+            "a": self.a,
+            "b": self.b,
+            f"{self.measure.name}_difference": self.difference._asdict(),
+            "p_value": self.p_value,
+            "p_value_holm": self.adjusted,
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True)
+class Standings:
+    """Contenders and how they compare.
+
+    Attributes:
+        measure: what was measured.
+        means: mean score of each, with its corrected 95 % interval, in the order given.
+        contrasts: every pair, in the same order.
+        trainings: trainings of each contender.
+    """
+
+    measure: Measure
+    means: Mapping[str, Interval]
+    contrasts: Sequence[Contrast]
+    trainings: int
+
+    @property
+    def best(self) -> str:
+        """The contender with the best mean; of equals, the first."""
+        choose = max if self.measure.larger_is_better else min
+        return choose(self.means, key=lambda name: self.means[name].value)
+
+    def against_best(self) -> dict[str, Contrast]:
+        """How each other contender stands to the best one.
+
+        Returns:
+            Names to contrasts.
+        """
+        best = self.best
+        return {
+            (each.b if each.a == best else each.a): each
+            for each in self.contrasts
+            if best in (each.a, each.b)
+        }
+
+    def sentence(self) -> str:
+        """The outcome in one or two sentences.
+
+        Returns:
+            Which contender is best, and from which others it really differs.
+        """
+        best, against = self.best, self.against_best()
+        mean = self.means[best]
+        words = self.measure.words
+        level = f"mean {words} {span(mean)}"
+        beaten = [name for name, each in against.items() if each.better == best]
+        if len(beaten) == len(against):
+            others = beaten[0] if len(beaten) == 1 else f"each of the other {len(beaten)}"
+            return f"{best} is best: {level} over {self.trainings} trainings, really better than {others}."
+        if all(each.finding == IDENTICAL for each in against.values()):
+            return f"Nothing differs: all gave the same {words}, {figure(mean.value)}, in every training."
+        start = f"{best} has the best {level} over {self.trainings} trainings"
+        parts = [f"really better than {listed(beaten)}"] if beaten else []
+        for finding, form in (
+            (IDENTICAL, "the same in every training as {}"),
+            (ALIKE, "no different in a way that matters from {}"),
+            (UNDECIDED, "not surely better than {} (too few trainings to tell)"),
+        ):
+            names = [name for name, each in against.items() if each.finding == finding]
+            if names:
+                parts.append(form.format(listed(names)))
+        return f"{start}; it is {', and '.join(parts)}."
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Names in a sentence.
+
+    Args:
+        names: at least one.
+        most: how many are named; more are only counted.
+
+    Returns:
+        Such as `a, b and c`, or `5 others`.
+    """
+    if len(names) > most:
+        return f"{len(names)} others"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measure: Measure) -> Standings:
+    """Compare contenders by their scores over the same folds and seeds.
+
+    Two are alike where the whole interval of their difference is too small to matter; where it is not,
+    and the test does not part them, there are too few trainings to tell.
+
+    Args:
+        scores: one score for each training, in the same order for every contender; two or more.
+        train: examples each was trained on, on average.
+        test: examples each was judged on, on average.
+        measure: what was measured.
+
+    Returns:
+        The standings.
+    """
+    sizes = round(train), round(test)
+    bounds = 0.0, math.inf if measure.highest is None else measure.highest
+    values = {name: np.asarray(each, np.float64) for name, each in scores.items()}
+    means = {name: corrected_interval(each, *sizes, bounds) for name, each in values.items()}
+    pairs = list(combinations(values, 2))
+    differences = [values[a] - values[b] for a, b in pairs]
+    p_values = [corrected_p_value(each, *sizes) for each in differences]
+    contrasts = []
+    for (a, b), each, p_value, adjusted in zip(pairs, differences, p_values, holm(p_values), strict=True):
+        difference = corrected_interval(each, *sizes)
+        finding, better = UNDECIDED, None
+        if not each.any():
+            finding = IDENTICAL
+        elif adjusted <= LEVEL:
+            finding, better = BETTER, a if (difference.value > 0) == measure.larger_is_better else b
+        elif measure.is_slight(difference, (means[a].value, means[b].value)):
+            finding = ALIKE
+        contrasts.append(Contrast(a, b, measure, difference, p_value, adjusted, finding, better))
+    return Standings(measure, means, contrasts, len(next(iter(values.values()))))

@@ -1,0 +1,259 @@
+"""What a network that went on has forgotten: old test examples answered by it and by the network it was."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from pellucid.bundle import Model
+from pellucid.data import Dataset
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbers, holm, mcnemar
+from pellucid.evaluation.comparisons.paired import LEVEL, WIDEST, WIDEST_RELATIVE
+from pellucid.evaluation.wording import figure, points, span
+from pellucid.pipeline.continual.rehearsal import contents
+from pellucid.pipeline.continual.training import ContinualTraining
+from pellucid.pipeline.judging.testing import scores
+from pellucid.pipeline.learners.candidates import Candidate, answers
+
+_BEFORE, _AFTER = "before", "after"
+_NOT_OF_OLD_CLASSES = ("macro_f1", "expected_calibration_error")
+_LOSERS_NAMED = 3
+
+
+class OldTest(NamedTuple):
+    """Old test examples that the network that went on has not learned from.
+
+    Attributes:
+        data: each earlier data set with the positions of its examples.
+        places: DATA of each.
+        left_out: how many more there are that it has learned from.
+    """
+
+    data: Sequence[tuple[Dataset, Int64[np.ndarray, " some"]]]
+    places: Sequence[str]
+    left_out: int
+
+    @property
+    def examples(self) -> int:
+        """How many there are."""
+        return sum(len(positions) for _, positions in self.data)
+
+
+class _Asked(NamedTuple):
+    """Old test examples and what two models say of them.
+
+    Attributes:
+        labels: class codes in the order of all classes, or numbers.
+        before: what the network said before it went on: probabilities of all classes, or numbers.
+        after: what the model in question says.
+    """
+
+    labels: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+def old_test(continual: ContinualTraining, dataset: Dataset) -> OldTest:
+    """Collect the old test examples, without those that stand in what the network learned from.
+
+    Args:
+        continual: the network, with the earlier data.
+        dataset: the new data.
+
+    Returns:
+        The examples; none where no earlier data with a test split is at hand.
+    """
+    material = continual.learned(dataset)
+    learned = set(contents(material.inputs, np.concatenate([material.train, material.validation])))
+    data, places, left_out = [], [], 0
+    for each in continual.earlier:
+        if each.dataset is None:
+            continue
+        is_learned = standing_in(each.dataset, each.dataset.test, learned)
+        left_out += int(is_learned.sum())
+        if not is_learned.all():
+            data.append((each.dataset, each.dataset.test[~is_learned]))
+            places.append(each.place)
+    return OldTest(data, places, left_out)
+
+
+def standing_in(
+    dataset: Dataset, positions: Int64[np.ndarray, " positions"], known: set[bytes]
+) -> Bool[np.ndarray, " positions"]:
+    """Which of some examples have their content among what is known.
+
+    Args:
+        dataset: the data.
+        positions: of the examples.
+        known: what `contents` gave.
+
+    Returns:
+        True where one has.
+    """
+    return np.array([content in known for content in contents(dataset.inputs, positions)], bool)
+
+
+def forgetting(
+    old: OldTest, before: Model, candidate: Candidate, dataset: Dataset, seed: int, *, went_on: bool
+) -> dict[str, Any] | None:
+    """Compare a model on the old test examples with the network as it was before it went on.
+
+    Args:
+        old: the examples.
+        before: the network as it was.
+        candidate: the model.
+        dataset: the new data, for all classes.
+        seed: seed of bootstrap and permutations.
+        went_on: whether the model is the network that went on; another one learned from new data alone.
+
+    Returns:
+        The form of `continual.forgetting` in `metrics.json`; `None` where there is no example.
+    """
+    if not old.examples:
+        return None
+    parts = [
+        _asked(data, positions, before, candidate.model, dataset.classes) for data, positions in old.data
+    ]
+    asked = _Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    if dataset.is_numbers:
+        said = {_AFTER: asked.after, _BEFORE: asked.before}
+        comparison = compare_numbers(asked.labels, said, seed)[0]
+    else:
+        answered = {_AFTER: asked.after.argmax(axis=1), _BEFORE: asked.before.argmax(axis=1)}
+        comparison = compare_all(asked.labels, answered)[0]
+    classes = [] if dataset.is_numbers else _by_class(asked, dataset.classes)
+    found = {
+        "model": candidate.name,
+        "data": list(old.places),
+        "examples": old.examples,
+        "left_out": old.left_out,
+        _BEFORE: _scores(asked.labels, asked.before, seed),
+        _AFTER: _scores(asked.labels, asked.after, seed),
+        f"{comparison.score}_difference": comparison.difference._asdict(),
+        "p_value": comparison.p_value,
+        "classes": classes,
+    }
+    losers, spread = _losers(classes), float(asked.labels.std())
+    told = _Told(dataset.noun, spread, went_on, bool(losers))
+    return {**found, "sentence": " ".join([_sentence(found, comparison, told), *losers])}
+
+
+def _scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+    """Scores without those that count a class as 0 which is answered and never true, as new ones are here."""
+    found = scores(labels, said, seed)
+    return {name: score for name, score in found.items() if name not in _NOT_OF_OLD_CLASSES}
+
+
+def _asked(
+    old: Dataset,
+    positions: Int64[np.ndarray, " some"],
+    before: Model,
+    after: Model,
+    classes: tuple[str, ...],
+) -> _Asked:
+    """Both models on some examples of earlier data."""
+    if old.is_numbers:
+        return _Asked(old.labels[positions], *(answers(each, old, positions) for each in (before, after)))
+    codes = np.array([classes.index(name) for name in old.classes])
+    said = (_in_order(each, old, positions, classes) for each in (before, after))
+    return _Asked(codes[old.labels[positions]], *said)
+
+
+def _in_order(
+    model: Model, old: Dataset, positions: Int64[np.ndarray, " examples"], classes: tuple[str, ...]
+) -> Float64[np.ndarray, "examples classes"]:
+    """A model's probabilities in the order of all classes; 0 for those that it does not know."""
+    said = np.zeros((len(positions), len(classes)))
+    said[:, [classes.index(name) for name in model.classes]] = answers(model, old, positions)
+    return said
+
+
+def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Share of right answers before and after for each class, the worst losers first.
+
+    Each p-value is McNemar's with all classes counted (Holm).
+    """
+    before, after = (said.argmax(axis=1) == asked.labels for said in (asked.before, asked.after))
+    codes = np.unique(asked.labels).tolist()
+    members = [asked.labels == code for code in codes]
+    p_values = holm(
+        [mcnemar(int((after & ~before & of).sum()), int((before & ~after & of).sum())) for of in members]
+    )
+    rows = [
+        {
+            "class": classes[code],
+            "examples": int(of.sum()),
+            _BEFORE: float(before[of].mean()),
+            _AFTER: float(after[of].mean()),
+            "p_value_holm": p_value,
+        }
+        for code, of, p_value in zip(codes, members, p_values, strict=True)
+    ]
+    return sorted(rows, key=lambda row: row[_AFTER] - row[_BEFORE])
+
+
+def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence about the classes whose loss is real, the worst first; nothing where there is none."""
+    lost = [row for row in rows if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL]
+    if not lost:
+        return []
+    named = [
+        f"{quoted(row['class'])} ({100 * row[_AFTER]:.1f} % right, {100 * row[_BEFORE]:.1f} % before)"
+        for row in lost
+    ]
+    return [f"Real losses by class: {some(named, _LOSERS_NAMED)}."]
+
+
+class _Told(NamedTuple):
+    """What the words about a comparison depend on beside its figures.
+
+    Attributes:
+        noun: what one example is.
+        spread: of the numbers that are predicted.
+        went_on: whether the model is the network that went on.
+        has_losers: whether a class alone has lost something.
+    """
+
+    noun: str
+    spread: float
+    went_on: bool
+    has_losers: bool
+
+
+def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _Told) -> str:
+    """What the comparison says, in words with figures."""
+    name, examples = found["model"], count_of(found["examples"], f"old test {about.noun}")
+    difference, then = comparison.difference, "before it went on" if about.went_on else "the network before"
+    if comparison.score == "accuracy":
+        was, now = (100 * found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
+        told = f"of {examples} it names {now:.1f} % right, {was:.1f} % {then}"
+        loss, widest, words = -difference.value, WIDEST, points
+    else:
+        was, now = (found[part]["root_mean_squared_error"]["value"] for part in (_BEFORE, _AFTER))
+        told = f"on {examples} its root mean squared error is {figure(now)}, {figure(was)} {then}"
+        loss, widest, words = difference.value, WIDEST_RELATIVE * about.spread, span
+    size = words(_without_sign(difference))
+    if not about.went_on:
+        return f"{name}, the recommended model, learned from the new data alone: {told}, {size} apart."
+    if comparison.p_value <= LEVEL:
+        is_most = comparison.score == "accuracy" and now < was / 2
+        lost = "has forgotten most of what it knew" if is_most else "has forgotten something"
+        verb = lost if loss > 0 else "has even gained on the old data"
+        return f"{name} {verb}: {told}, a difference of {size}."
+    if max(-difference.low, difference.high) > widest:
+        return f"Whether {name} has forgotten anything cannot be told from so few: {told}, {size} apart."
+    kept = (
+        "has kept its score on the old data"
+        if about.has_losers
+        else "has forgotten nothing that could be measured"
+    )
+    return f"{name} {kept}: {told}, a difference of {size}."
+
+
+def _without_sign(difference: Interval) -> Interval:
+    """A difference and its interval, turned so that the value is not below 0."""
+    if difference.value < 0:
+        return Interval(-difference.value, -difference.high, -difference.low)
+    return difference

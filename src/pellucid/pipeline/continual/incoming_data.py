@@ -1,0 +1,95 @@
+"""Labelled data for a network that goes on: read as what it takes, fitted to what it is."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.data import Check, Dataset, Listing, prepare, read_data
+from pellucid.data.earlier import EarlierConstraints
+from pellucid.data.images.decoding import GREY_MODES
+from pellucid.data.splits.targets import number_text, read_number
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+_NAMES_SHOWN = 10
+
+
+def prepare_for(
+    place: str, settings: Settings, known: EarlierConstraints, *, takes_texts: bool, is_numbers: bool
+) -> tuple[Dataset, Check]:
+    """Make data ready for going on, as `prepare` does for a fresh network.
+
+    Args:
+        place: DATA.
+        settings: the data settings, the seed and the class weights.
+        known: classes and preprocessing of the network.
+        takes_texts: whether it reads texts, not images.
+        is_numbers: whether it predicts numbers, not classes.
+
+    Returns:
+        The data set with all classes, old and new; and what is known about it.
+
+    Raises:
+        DataError: the data holds other inputs or labels than the network takes, or cannot be used.
+    """
+    listing = read_data(
+        place, dataclasses.replace(settings, target="class" if is_numbers else settings.target)
+    )
+    if (listing.texts is not None) != takes_texts:
+        nouns = "texts" if takes_texts else "images"
+        raise DataError(
+            f"{place}: holds {listing.noun}s, and the network that goes on takes {nouns}; "
+            f"give labelled {nouns}"
+        )
+    listing = _with_numbers(listing) if is_numbers else _with_classes(listing)
+    dataset, check = prepare(listing, settings, known=known)
+    return dataset, dataclasses.replace(check, warnings=(*check.warnings, *_turned_grey(check, known)))
+
+
+def _with_classes(listing: Listing) -> Listing:
+    """The listing, whose labels are classes.
+
+    Raises:
+        DataError: they are numbers.
+    """
+    if listing.values is not None:
+        raise DataError(
+            f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
+            "goes on answers classes; give classes, or take these numbers as such with --target class"
+        )
+    return listing
+
+
+def _with_numbers(listing: Listing) -> Listing:
+    """The listing with its labels as numbers.
+
+    Raises:
+        DataError: some are none; with their rows.
+    """
+    read = [read_number(label) for label in listing.labels]
+    wrong = [index for index, value in enumerate(read) if value is None]
+    if wrong:
+        named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
+        raise DataError(
+            f"{listing.place}: the network that goes on predicts numbers, but not every label is one: "
+            f"{some(named, _NAMES_SHOWN)}; mend or remove {'it' if len(wrong) == 1 else 'them'}"
+        )
+    values = np.array(read, np.float64)
+    return dataclasses.replace(
+        listing,
+        labels=[number_text(value) for value in values.tolist()],
+        values=values,
+        # What reading decided about the labels is for the network to decide.
+        warnings=tuple(each for each in listing.warnings if "--target" not in each),
+    )
+
+
+def _turned_grey(check: Check, known: EarlierConstraints) -> Sequence[str]:
+    """A sentence about colour images for a network of grey ones."""
+    coloured = sum(count for mode, count in check.modes if mode not in GREY_MODES)
+    if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
+        return ()
+    become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
+    return (f"{become}: the network that goes on was trained on grey ones.",)

@@ -1,0 +1,247 @@
+"""`train --from RUN`: a trained network goes on with new data, as far as it is settled before planning."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.data import Check, Dataset
+from pellucid.data.earlier import EarlierConstraints
+from pellucid.data.wording import count_of
+from pellucid.errors import DataError, UsageError
+from pellucid.evaluation import Recommendation
+from pellucid.pipeline.continual.contradictions import require_no_contradiction
+from pellucid.pipeline.continual.earlier_data import Earlier, Record, earlier_data, records_of
+from pellucid.pipeline.continual.incoming_data import prepare_for
+from pellucid.pipeline.continual.rehearsal import Rehearsal, rehearsed
+from pellucid.pipeline.continual.starting_point import StartingPoint, restored, starting_point
+from pellucid.pipeline.learners.candidates import Candidate, recommended
+from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class ContinualTraining:
+    """A network that goes on, and what it learned before.
+
+    Attributes:
+        start: the network.
+        records: how to find again what it learned from, the latest first.
+        earlier: that data, as far as it is at hand.
+        rehearsal: what is learned again; `None` where nothing is.
+    """
+
+    start: StartingPoint
+    records: Sequence[Record]
+    earlier: Sequence[Earlier] = ()
+    rehearsal: Rehearsal | None = None
+
+    @property
+    def known(self) -> EarlierConstraints:
+        """What the network fixes about new data."""
+        return EarlierConstraints(self.start.model.classes, self.start.model.preprocessing)
+
+    @property
+    def at_hand(self) -> list[Dataset]:
+        """The earlier data that can be read again."""
+        return [each.dataset for each in self.earlier if each.dataset is not None]
+
+    @property
+    def not_at_hand(self) -> list[str]:
+        """Why other data is not, in words; at least one reason where nothing is at hand."""
+        if not self.records:
+            return [f"{self.start.place} is a model folder alone and does not say what it was trained on"]
+        return [each.reason for each in self.earlier if each.dataset is None]
+
+    def learned(self, dataset: Dataset) -> Material:
+        """What the network learns from.
+
+        Args:
+            dataset: the new data.
+
+        Returns:
+            That, and behind it what is rehearsed.
+        """
+        return material_of(dataset) if self.rehearsal is None else self.rehearsal.material
+
+    def new(self, dataset: Dataset) -> list[str]:
+        """Classes that the network did not know.
+
+        Args:
+            dataset: the new data.
+
+        Returns:
+            Names.
+        """
+        return [name for name in dataset.classes if name not in self.known.classes]
+
+    def missing(self, dataset: Dataset) -> list[str]:
+        """Old classes of which the new training split has no example.
+
+        Args:
+            dataset: the new data.
+
+        Returns:
+            Names; none where numbers are predicted.
+        """
+        present = set(np.unique(dataset.labels[dataset.train]).tolist())
+        return [name for name in self.known.classes if dataset.classes.index(name) not in present]
+
+    def to_json(self, dataset: Dataset) -> dict[str, Any]:
+        """What `config.json` has of it.
+
+        Args:
+            dataset: the new data.
+
+        Returns:
+            Enough to resume from, and for later runs to find all earlier data.
+        """
+        counts = None if self.rehearsal is None else self.rehearsal.to_json()
+        return {
+            "from": self.start.place,
+            "model": self.start.model.name,
+            "weights_sha256": self.start.sha256,
+            "old_classes": list(self.known.classes),
+            "new_classes": self.new(dataset),
+            "missing_classes": self.missing(dataset),
+            "rehearsal": counts,
+            "earlier": [dict(each) for each in self.records],
+        }
+
+
+def begin(
+    settings: Settings, given: Mapping[str, Any], checkpoints: Path, former: Mapping[str, Any] | None
+) -> ContinualTraining | None:
+    """Find the network that goes on, before any data is read.
+
+    Args:
+        settings: what the user asked for.
+        given: the settings that were given.
+        checkpoints: of the run; a run being resumed keeps the network there.
+        former: `config.json` of the run being resumed, or `None`.
+
+    Returns:
+        The network; `None` where a fresh one is trained.
+
+    Raises:
+        ModelFileError: RUN holds no model, or a damaged one.
+        UsageError: settings contradict the network, or RUN holds none.
+    """
+    if settings.from_ is None:
+        return None
+    if former is not None:
+        kept = former["continual"]
+        return ContinualTraining(
+            restored(settings.from_, kept["weights_sha256"], checkpoints), kept["earlier"]
+        )
+    start = starting_point(settings.from_)
+    require_no_contradiction(given, start)
+    return ContinualTraining(start, records_of(start))
+
+
+def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
+    """Make new data ready for the network.
+
+    Args:
+        continual: the network.
+        place: DATA.
+        settings: what the user asked for.
+
+    Returns:
+        The data set with all classes, old and new; and what is known about it.
+
+    Raises:
+        DataError: the data is of another kind than the network takes, or cannot be used.
+    """
+    takes_texts, is_numbers = continual.start.takes_texts, continual.start.model.is_numbers
+    return prepare_for(place, settings, continual.known, takes_texts=takes_texts, is_numbers=is_numbers)
+
+
+def recall(
+    continual: ContinualTraining,
+    dataset: Dataset,
+    settings: Settings,
+    former: Mapping[str, Any] | None,
+    stages: Stages,
+) -> ContinualTraining:
+    """Read what the network learned before, and choose what it rehearses.
+
+    Args:
+        continual: the network.
+        dataset: the new data.
+        settings: `rehearse` and the seed.
+        former: `config.json` of the run being resumed, or `None`.
+        stages: shows what is done.
+
+    Returns:
+        The same with earlier data and rehearsal.
+
+    Raises:
+        DataError: the run being resumed rehearses data that is not at hand any more.
+        UsageError: a rehearsal is asked for, and no earlier data is at hand.
+    """
+    place = continual.start.place
+    with stages.stage(f"reading what {place} was trained on") as stage:
+        continual = dataclasses.replace(continual, earlier=earlier_data(continual.records))
+        old = _to_rehearse(continual, settings, former)
+        if old:
+            rehearsal = rehearsed(material_of(dataset), old, settings.seed)
+            continual = dataclasses.replace(continual, rehearsal=rehearsal if rehearsal.train else None)
+        examples = count_of(sum(len(each.train) for each in continual.at_hand), f"training {dataset.noun}")
+        stage.words = f"read what {place} was trained on: {examples} at hand"
+    return continual
+
+
+def _to_rehearse(
+    continual: ContinualTraining, settings: Settings, former: Mapping[str, Any] | None
+) -> list[Dataset]:
+    """Earlier data from which examples are taken.
+
+    Raises:
+        DataError: the run being resumed took some from data that is not at hand any more.
+        UsageError: a rehearsal is asked for, and no earlier data is at hand.
+    """
+    if former is not None:
+        wanted = (former["continual"]["rehearsal"] or {}).get("fingerprints", ())
+        found = [each for each in continual.at_hand if each.fingerprint in wanted]
+        if len(found) < len(wanted):
+            raise DataError(
+                f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
+                "restore it, or start again with --overwrite"
+            )
+        return found
+    if settings.rehearse and not continual.at_hand:
+        raise UsageError(
+            f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or leave "
+            "this out"
+        )
+    return [] if settings.rehearse is False else continual.at_hand
+
+
+def recommended_on(
+    continual: ContinualTraining | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
+) -> Recommendation:
+    """Which model to use; where old classes are missing, only the network that still knows them may be.
+
+    Args:
+        continual: the network that goes on; `None` where a fresh one was trained, or none.
+        candidates: the models, simplest first.
+        dataset: for the validation labels.
+        settings: metric and seed.
+
+    Returns:
+        Its name, and why.
+    """
+    missing = [] if continual is None else continual.missing(dataset)
+    if continual is None or not missing or len(candidates) == 1:
+        return recommended(candidates, dataset, settings.metric, settings.seed)
+    name = continual.start.model.name
+    return Recommendation(
+        name,
+        f"{name} alone knows all {count_of(len(dataset.classes), 'class')}: the other models learned from "
+        f"the new {dataset.noun}s, which lack {count_of(len(missing), 'old class')}.",
+    )

@@ -1,0 +1,1 @@
+"""Judging: candidates are calibrated, recommended and tested once, and the run says what it found."""

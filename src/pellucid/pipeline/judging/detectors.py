@@ -1,0 +1,155 @@
+"""Detectors of inputs that are unlike the training data, one for every model of a run."""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse
+from jaxtyping import Int64
+from threadpoolctl import threadpool_limits
+
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.bundle import Model
+from pellucid.classical.features.rows import Rows
+from pellucid.novelty import Measure, fit_detector, fit_measure
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.preparation import Material
+
+MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
+"""Training and validation examples that a detector comes from; of more, some are drawn."""
+
+_BLOCK = 4096
+
+
+class _Look(NamedTuple):
+    """What several models that stand on one network see, computed once.
+
+    Attributes:
+        measure: fitted on the training examples drawn; `None` where there are too few.
+        validation: features of the validation examples drawn.
+    """
+
+    measure: Measure | None
+    validation: Rows
+
+
+def _look(
+    model: Model, material: Material, seed: int, see: Callable[[Int64[np.ndarray, " n"]], Rows]
+) -> _Look:
+    train = _drawn(material.train, MOST_TRAINED_ON, seed, Purpose.DETECTOR_TRAINING)
+    labels = np.zeros(len(train), np.int64) if material.is_numbers else material.labels[train]
+    rows = see(train)
+    with threadpool_limits(1):  # another number of threads would round otherwise
+        measure = fit_measure(rows, labels, model.sort_seen, seed)
+    places = judged_places(material, seed)
+    return _Look(measure, see(material.validation[places]))
+
+
+def looked_at(train: int, validation: int) -> int:
+    """How many examples a network is asked about for a detector.
+
+    Args:
+        train: training examples.
+        validation: validation examples.
+
+    Returns:
+        At most so many of both.
+    """
+    return min(train, MOST_TRAINED_ON) + min(validation, MOST_JUDGED)
+
+
+def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
+    """Which validation examples detectors are calibrated on.
+
+    Args:
+        material: with the split.
+        seed: of the draw.
+
+    Returns:
+        Ascending places in the validation split.
+    """
+    return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
+
+
+def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
+    """Give every model that looks at its inputs a detector.
+
+    Models that see the same of their inputs, as those on one network do, share what is computed of it.
+
+    Args:
+        candidates: the models with their answers on validation.
+        material: the data they learnt from.
+        seed: of the draws.
+
+    Returns:
+        The same models, each with its detector where there are examples enough for one.
+    """
+    looks: dict[Hashable, _Look] = {}
+    found = []
+    for candidate in candidates:
+        model = candidate.model
+        if model.columns_seen == 0:
+            found.append(candidate)
+            continue
+        key = model.sees_through
+        if key not in looks:
+            looks[key] = _look_of(candidate, material, seed)
+        said = candidate.validation[judged_places(material, seed)]
+        found.append(dataclasses.replace(candidate, model=_watched(model, looks[key], said)))
+    return found
+
+
+def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
+    """What a model sees, from features that were computed before where there are some."""
+    stored = candidate.stored
+    if stored is None:
+        return _look(candidate.model, material, seed, partial(_seen, candidate.model, material))
+    learnt = dataclasses.replace(material, train=np.intersect1d(material.train, stored.features.positions))
+    return _look(candidate.model, learnt, seed, stored.features.of)
+
+
+def with_detector(model: Model, material: Material, seed: int) -> Model:
+    """Give one model a detector.
+
+    Args:
+        model: just trained.
+        material: the data it learnt from; without validation examples there is no detector.
+        seed: of the draws.
+
+    Returns:
+        The same model.
+    """
+    if model.columns_seen == 0 or len(material.validation) == 0:
+        return model
+    judged = material.inputs[material.validation[judged_places(material, seed)]]
+    said = model.predict_values(judged) if model.is_numbers else model.predict_proba(judged)
+    return _watched(model, _look(model, material, seed, partial(_seen, model, material)), said)
+
+
+def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
+    """The model with a detector calibrated on what it said of the validation examples."""
+    if look.measure is None:
+        return model
+    answers = said if model.is_numbers else said.argmax(axis=1)
+    with threadpool_limits(1):
+        detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
+    return model.with_detector(detector)
+
+
+def _drawn(
+    places: Int64[np.ndarray, " n"], most: int, seed: int, purpose: Purpose
+) -> Int64[np.ndarray, " fewer"]:
+    """Some of many places, ascending."""
+    if len(places) <= most:
+        return places
+    return np.sort(generator(seed, purpose).permutation(places)[:most])
+
+
+def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:
+    """What a model sees of some examples, read block by block."""
+    rows = [
+        model.seen(material.inputs[places[at : at + _BLOCK]]) for at in range(0, max(1, len(places)), _BLOCK)
+    ]
+    return np.concatenate(rows) if isinstance(rows[0], np.ndarray) else scipy.sparse.vstack(rows, "csr")

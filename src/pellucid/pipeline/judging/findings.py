@@ -1,0 +1,62 @@
+"""What went wrong while the network of a run was trained."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.insight.findings import Course, find
+from pellucid.pipeline.judging.outcome import Outcome
+
+
+def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
+    """Look for what went wrong in the training that the history tells of.
+
+    Args:
+        outcome: what the run found out.
+
+    Returns:
+        The form of `findings` in `metrics.json`; `None` where no network was trained.
+    """
+    if not outcome.history:
+        return None
+    dataset, label_issues = outcome.dataset, outcome.label_issues
+    chance = 0.0
+    if not dataset.is_numbers:
+        counts = np.bincount(dataset.labels[dataset.train], minlength=1)
+        chance = float(counts.max() / max(1, counts.sum()))
+    course = Course(
+        history=last_training(outcome.history),
+        chance=chance,
+        label_issues=0 if label_issues is None else label_issues.count,
+        examined=0 if label_issues is None else label_issues.examined,
+        agreed=0 if label_issues is None else label_issues.agreed,
+    )
+    return [finding.to_json() for finding in find(course)]
+
+
+def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The records of a history's last training; fine-tuning stands after the training of a network in it.
+
+    Args:
+        history: at least one record.
+
+    Returns:
+        The records whose model is that of the last.
+    """
+    return [record for record in history if record.get("model") == history[-1].get("model")]
+
+
+def findings_line(findings: Sequence[Mapping[str, Any]] | None) -> str | None:
+    """What was found, in one sentence for the terminal.
+
+    Args:
+        findings: as in `metrics.json`.
+
+    Returns:
+        The sentence; `None` where nothing was found.
+    """
+    if not findings:
+        return None
+    names = ", ".join(str(finding["name"]).replace("-", " ") for finding in findings)
+    return f"training: {names}; the report says how to mend it"

@@ -1,0 +1,173 @@
+"""The learning curve: the best baseline, or the network too, trained again on parts of the training split."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.bundle import ClassicalModel
+from pellucid.data import Dataset
+from pellucid.data.splits.splitting import places_in_strata
+from pellucid.evaluation import LearningCurve, learning_curve
+from pellucid.pipeline.learners.candidates import Candidate, answers
+from pellucid.pipeline.learners.fitting import budget_within, fit_classical
+from pellucid.pipeline.learners.network import Planned
+from pellucid.pipeline.learners.plan import make_plan
+from pellucid.pipeline.learners.preparation import material_of, model_of, prepared_for, session_of
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings, parse_duration
+
+PARTS, PARTS_OF_MANY = (1 / 8, 1 / 4), (1 / 64, 1 / 16)
+WITH_CURVE = 2.0
+"""Time that training and its curve take together, in trainings: small parts get more passes of an image."""
+_LEAST_PER_CLASS, _LEAST = 4, 40
+_MANY = 20_000
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Whether a learning curve is drawn.
+
+    Args:
+        settings: what the user asked for; the default follows the baselines, and leaves the curve
+            out under a time limit.
+
+    Returns:
+        True where it is.
+    """
+    if settings.learning_curve is not None:
+        return settings.learning_curve
+    return settings.baselines and parse_duration(settings.time_limit) is None
+
+
+def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
+    """Choose an eighth and a quarter of the training split, the smaller part of the larger.
+
+    From 20,000 examples on, a 64th and a 16th are enough to see where the curve is going, and spare
+    minutes. Each class, or each tenth of the range of numbers, gives its share.
+
+    Args:
+        dataset: the data.
+        seed: seed of the draw.
+
+    Returns:
+        Ascending positions of each part; parts too small to learn from are left out.
+    """
+    order = generator(seed, Purpose.LEARNING_CURVE).permutation(len(dataset.train))
+    places = places_in_strata(dataset.labels[dataset.train], order, are_numbers=dataset.is_numbers)
+    least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
+    shares = PARTS if len(places) < _MANY else PARTS_OF_MANY
+    found = [dataset.train[places < share] for share in shares]
+    return [positions for positions in found if len(positions) >= least]
+
+
+def draw_curve(
+    candidates: Sequence[Candidate],
+    recommended: str,
+    network: Planned | None,
+    dataset: Dataset,
+    settings: Settings,
+    stages: Stages,
+) -> LearningCurve | None:
+    """Train on parts of the training split and score on validation.
+
+    The best baseline stands for all by default, since it takes seconds; the network too is trained on
+    the parts where the curve was asked for, with what its rules give to so many examples.
+
+    Args:
+        candidates: the models trained on the whole split.
+        recommended: name of the model whose outlook matters.
+        network: the network and how it was trained; `None` where there is none.
+        dataset: the data.
+        settings: what the user asked for.
+        stages: shows what is done.
+
+    Returns:
+        The curve, or `None` where there are too few examples, or no model that learns, to draw one.
+    """
+    subsets = parts(dataset, settings.seed)
+    drawn = _drawn(candidates, recommended, network if settings.learning_curve else None, dataset)
+    if not drawn or not subsets or len(dataset.validation) == 0:
+        return None
+    by_name = {each.name: each for each in candidates}
+    said: dict[str, list[tuple[int, np.ndarray]]] = {}
+    with stages.stage("training on parts of the data for the learning curve") as stage:
+        for name in drawn:
+            whole = (by_name[name].train_examples, _predicted(by_name[name].validation))
+            if network is not None and name == network.plan.name:
+                smaller = [_network_on(each, network, dataset, settings) for each in subsets]
+            else:
+                smaller = [_baseline_on(each, name, dataset, settings) for each in subsets]
+            said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
+        curve = learning_curve(
+            dataset.labels[dataset.validation], said, _subject(said, recommended), settings.seed
+        )
+        stage.words = "trained on parts of the data for the learning curve"
+        stage.details.append(curve.outlook)
+    return curve
+
+
+def _drawn(
+    candidates: Sequence[Candidate], recommended: str, network: Planned | None, dataset: Dataset
+) -> Sequence[str]:
+    """The network, the best baseline by accuracy (smallest error), and the recommended baseline if one is."""
+    classical = [
+        each.name
+        for each in candidates
+        if isinstance(each.model, ClassicalModel) and each.features and each.model.network is None
+    ]
+    labels = dataset.labels[dataset.validation]
+    scores: Mapping[str, float] = {
+        each.name: -float(np.mean((each.validation - labels) ** 2))
+        if dataset.is_numbers
+        else float((each.validation.argmax(axis=1) == labels).mean())
+        for each in candidates
+    }
+    chosen = [] if network is None else [network.plan.name]
+    if classical:
+        chosen.append(max(classical, key=lambda name: scores[name]))
+    if recommended in classical:
+        chosen.append(recommended)
+    return list(dict.fromkeys(chosen))
+
+
+def _subject(said: Mapping[str, object], recommended: str) -> str:
+    """The model the outlook is about: the recommended one, or the first that was drawn in its place."""
+    return recommended if recommended in said else next(iter(said))
+
+
+def _network_on(
+    train: np.ndarray, network: Planned, dataset: Dataset, settings: Settings
+) -> tuple[int, np.ndarray]:
+    """The network of the run trained on a part, and its answers on validation."""
+    plan = network.plan
+    prepared = prepared_for(plan.name, dataclasses.replace(material_of(dataset), train=train), settings)
+    fresh = make_plan(settings, prepared)
+    whole = make_plan(settings, network.prepared).recipe
+    share = plan.recipe.total_steps / whole.total_steps  # below 1 where a time limit shortened it
+    steps = max(1, math.ceil(share * fresh.recipe.total_steps))
+    recipe = dataclasses.replace(fresh.recipe, total_steps=steps)
+    # A vocabulary learnt from the whole split would know words that the part does not hold.
+    seen = fresh.network
+    layers = dataclasses.replace(
+        plan.network, input_shape=seen.input_shape, vocabulary=seen.vocabulary, groups=seen.groups
+    )
+    trained = session_of(layers, prepared, recipe).run()
+    model = model_of(trained, prepared, dataset.classes, recipe)
+    return len(train), _predicted(answers(model, dataset, dataset.validation))
+
+
+def _baseline_on(
+    train: np.ndarray, name: str, dataset: Dataset, settings: Settings
+) -> tuple[int, np.ndarray]:
+    """A classical model trained on a part, and its answers on validation."""
+    material = dataclasses.replace(material_of(dataset), train=train)
+    fitted, model = fit_classical(name, material, settings, budget_within(settings, material_of(dataset)))
+    return fitted.train_examples, _predicted(answers(model, dataset, dataset.validation))
+
+
+def _predicted(said: np.ndarray) -> np.ndarray:
+    """Classes from probabilities; numbers as they are."""
+    return said.argmax(axis=1) if said.ndim == 2 else said

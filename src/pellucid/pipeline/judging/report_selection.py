@@ -1,0 +1,182 @@
+"""What the report shows of a run: which examples, which figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pellucid.data import Dataset
+from pellucid.data.texts.store import Texts
+from pellucid.evaluation import confusion_matrix, reliability
+from pellucid.networks import describe
+from pellucid.pipeline.judging.outcome import Outcome
+from pellucid.pipeline.judging.testing import Tested
+from pellucid.reports import Answered, CalibrationFacts, ReportFacts
+
+_MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 40, 24, 8, 300
+
+
+def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
+    """Gather everything the report shows.
+
+    Args:
+        outcome: what the run found out.
+        metrics: the content of `metrics.json`.
+
+    Returns:
+        The facts.
+    """
+    dataset, config = outcome.dataset, outcome.config
+    tested = outcome.tested[outcome.recommendation.name]
+    labels = dataset.labels[dataset.test]
+    common: dict[str, Any] = {
+        "title": str(config["data"]["place"]),
+        "metrics": metrics,
+        "history": outcome.history,
+        "check": outcome.check,
+        "settings": {**config["settings"], **(config["plan"]["recipe"] or {})},
+        "versions": config["versions"],
+        "layers": () if outcome.network is None else describe(outcome.network),
+        "command": config["command"],
+        "ledger": outcome.ledger,
+        "learning_curve": outcome.curve,
+    }
+    if dataset.is_numbers:
+        return ReportFacts(
+            **common,
+            confusion=np.zeros((0, 0), np.int64),
+            mistakes=_farthest_off(dataset, tested.answers),
+            numbers=np.stack([labels, tested.answers], axis=1),
+        )
+    predicted = tested.answers.argmax(axis=1)
+
+    def answered(rows: Sequence[int]) -> list[Answered]:
+        return [_answered(dataset, row, tested.answers[row]) for row in rows]
+
+    return ReportFacts(
+        **common,
+        confusion=confusion_matrix(labels, predicted, len(dataset.classes)),
+        mistakes=answered(worst_rows(labels, tested.answers)),
+        cells=answered(cell_rows(labels, tested.answers)),
+        uncertain=answered(uncertain_rows(tested.answers)),
+        label_issues=outcome.label_issues,
+        calibration=_calibration(outcome, tested, labels),
+    )
+
+
+def worst_rows(
+    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+) -> list[int]:
+    """Wrong answers, the surest first.
+
+    Args:
+        labels: true classes.
+        probabilities: what the model said.
+
+    Returns:
+        At most 40 rows.
+    """
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    sureness = probabilities[wrong].max(axis=1, initial=0.0)
+    return [int(row) for row in wrong[np.argsort(-sureness, kind="stable")][:_MISTAKES]]
+
+
+def cell_rows(
+    labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
+) -> list[int]:
+    """Examples for the cells of the confusion matrix, those with mistakes before those without.
+
+    Within a cell the surest answers come first. Every cell gets its first example before any gets
+    its second, the fullest cells first.
+
+    Args:
+        labels: true classes.
+        probabilities: what the model said.
+
+    Returns:
+        At most 8 rows a cell and 300 in all.
+    """
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    cells = labels * classes + predicted
+    order = np.lexsort((-probabilities.max(axis=1, initial=0.0), cells))
+    starts = np.searchsorted(cells[order], np.arange(classes * classes))
+    places = np.arange(len(order)) - starts[cells[order]]
+    kept = places < _PER_CELL
+    rows, places = order[kept], places[kept]
+    is_right = predicted[rows] == labels[rows]
+    sizes = np.bincount(cells, minlength=classes * classes)[cells[rows]]
+    first = np.lexsort((cells[rows], -sizes, places, is_right))[:_CELLS]
+    return [int(row) for row in rows[first]]
+
+
+def uncertain_rows(probabilities: Float64[np.ndarray, "test classes"]) -> list[int]:
+    """Examples whose two likeliest classes are nearest to each other.
+
+    Args:
+        probabilities: what the model said.
+
+    Returns:
+        At most 24 rows, the least certain first.
+    """
+    top = np.sort(probabilities, axis=1)[:, -2:]
+    return [int(row) for row in np.argsort(top[:, 1] - top[:, 0], kind="stable")[:_UNCERTAIN]]
+
+
+def shown(dataset: Dataset, place: int) -> np.ndarray | str:
+    """An example as the report shows it.
+
+    Args:
+        dataset: the data.
+        place: position of the example.
+
+    Returns:
+        An image as models saw it, or the text.
+    """
+    if isinstance(dataset.inputs, Texts):
+        return dataset.inputs[place]
+    return np.array(dataset.inputs[place])
+
+
+def _answered(dataset: Dataset, row: int, probabilities: Float64[np.ndarray, " classes"]) -> Answered:
+    place = int(dataset.test[row])
+    label, predicted = int(dataset.labels[place]), int(probabilities.argmax())
+    return Answered(
+        shown=shown(dataset, place),
+        source=dataset.sources[place],
+        label=dataset.classes[label],
+        predicted=dataset.classes[predicted],
+        probability=float(probabilities[predicted]),
+        probability_of_label=float(probabilities[label]),
+    )
+
+
+def _farthest_off(dataset: Dataset, said: Float64[np.ndarray, " test"]) -> list[Answered]:
+    """Numbers: the answers farthest off, the worst first."""
+    labels = dataset.labels[dataset.test]
+    worst = np.argsort(-np.abs(said - labels), kind="stable")[:_MISTAKES]
+    return [
+        Answered(
+            shown=shown(dataset, int(dataset.test[row])),
+            source=dataset.sources[int(dataset.test[row])],
+            label=f"{labels[row]:.4g}",
+            predicted=f"{said[row]:.4g}",
+            probability=None,
+            probability_of_label=None,
+        )
+        for row in worst
+    ]
+
+
+def _calibration(
+    outcome: Outcome, tested: Tested, labels: Int64[np.ndarray, " test"]
+) -> CalibrationFacts | None:
+    if len(labels) == 0:
+        return None
+    seed = outcome.config["settings"]["seed"]
+    return CalibrationFacts(
+        temperature=outcome.recommended.model.temperature,
+        before=reliability(labels, tested.raw, seed),
+        after=reliability(labels, tested.answers, seed),
+    )

@@ -1,0 +1,182 @@
+"""The one look at the test split: every model answers, and is scored, once."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.data import Dataset
+from pellucid.data.texts.store import Texts
+from pellucid.encoding import coverage
+from pellucid.evaluation import (
+    at_temperature,
+    compare_all,
+    compare_numbers,
+    reliability,
+    score,
+    score_numbers,
+)
+from pellucid.pipeline.learners.candidates import Candidate, answers, answers_and_novelty
+from pellucid.pipeline.learners.preparation import Prepared
+
+TIMED_EXAMPLES = 32
+"""Test examples by which the speed of a model with a short way is judged."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What one model said on the test split.
+
+    Attributes:
+        raw: probabilities at temperature 1 (n, classes), or numbers (n,).
+        answers: the same at the model's temperature.
+        novelty: how unlike the training data each example is, 0 to 1; `None` where the model cannot tell.
+        milliseconds: to answer one example.
+    """
+
+    raw: np.ndarray
+    answers: np.ndarray
+    novelty: np.ndarray | None
+    milliseconds: float
+
+
+def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
+    """Ask every model about the test split.
+
+    Args:
+        candidates: the models, at their temperatures.
+        dataset: its test split is used here and nowhere before.
+
+    Returns:
+        What each said, by name.
+    """
+    found = {}
+    for candidate in candidates:
+        began = time.perf_counter()
+        raw, novelty = answers_and_novelty(candidate, dataset, dataset.test)
+        seconds = time.perf_counter() - began
+        if candidate.stored is not None:
+            seconds = _by_the_long_way(candidate, dataset)
+        calibrated = raw if dataset.is_numbers else at_temperature(raw, candidate.model.temperature)
+        found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds / max(1, len(dataset.test)))
+    return found
+
+
+def _by_the_long_way(candidate: Candidate, dataset: Dataset) -> float:
+    """Seconds that a model which has a short way would take for the test split, judged by a few examples."""
+    some = dataset.test[:TIMED_EXAMPLES]
+    began = time.perf_counter()
+    answers(candidate.model.at(1.0), dataset, some)
+    return (time.perf_counter() - began) * len(dataset.test) / max(1, len(some))
+
+
+def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
+    """How the network read texts, and how much of the test texts it knew.
+
+    Args:
+        prepared: what it was trained on.
+        dataset: for the test texts.
+
+    Returns:
+        The form of `text` in `metrics.json`; `None` where the inputs are others.
+    """
+    encoder = prepared.encoder
+    if encoder is None or not isinstance(dataset.inputs, Texts):
+        return None
+    return {
+        "encoder": encoder.to_json().get("tokens", encoder.kind),
+        "vocabulary": encoder.vocabulary,
+        "length": encoder.length,
+        "test_coverage": coverage(encoder, dataset.inputs[dataset.test])._asdict(),
+        "reasons": list(prepared.reasons),
+    }
+
+
+def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
+    """A model's entry in `metrics.json`, its size on disk still missing.
+
+    Args:
+        candidate: the model.
+        tested: what it said.
+        dataset: for the labels.
+        seed: seed of the bootstrap.
+
+    Returns:
+        JSON.
+    """
+    labels = dataset.labels[dataset.test]
+    kept = ~np.isin(dataset.test, dataset.leaked)
+    without = None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
+    return {
+        "validation": _values(scores(dataset.labels[dataset.validation], candidate.validation, seed)),
+        "test": scores(labels, tested.answers, seed),
+        "test_without_leaked": without,
+        "train_examples": candidate.train_examples,
+        "saw_fewer": candidate.train_examples < len(dataset.train),
+        "train_seconds": round(candidate.train_seconds, 3),
+        "parameters": candidate.model.parameters,
+        "bytes": 0,
+        "milliseconds_per_example": round(tested.milliseconds, 4),
+        "features": candidate.features,
+        "configurations": [each.to_json() for each in candidate.configurations],
+        "calibration": None if dataset.is_numbers else _calibration(candidate, tested, labels, seed),
+    }
+
+
+def scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+    """Scores with intervals, as `metrics.json` has them.
+
+    Args:
+        labels: class codes or numbers.
+        said: probabilities (n, classes) or numbers (n,).
+        seed: seed of the bootstrap.
+
+    Returns:
+        Each score by name; nothing where there is no example.
+    """
+    if len(labels) == 0:
+        return {}
+    return (score(labels, said, seed) if said.ndim == 2 else score_numbers(labels, said, seed)).to_json()
+
+
+def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> list[dict[str, Any]]:
+    """Every pair of models on the same test examples.
+
+    Args:
+        tested: what each model said, simplest first.
+        dataset: for the labels.
+        seed: seed of the permutations.
+
+    Returns:
+        The form of `comparisons` in `metrics.json`; the less simple model of a pair is `a`.
+    """
+    labels = dataset.labels[dataset.test]
+    names = list(tested)[::-1]
+    if len(names) < 2 or len(labels) == 0:
+        return []
+    if dataset.is_numbers:
+        found = compare_numbers(labels, {name: tested[name].answers for name in names}, seed)
+    else:
+        found = compare_all(labels, {name: tested[name].answers.argmax(axis=1) for name in names})
+    return [each.to_json() for each in found]
+
+
+def _values(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Plain values, without intervals: validation decides, it does not conclude."""
+    return {name: float(each["value"]) for name, each in found.items()}
+
+
+def _calibration(
+    candidate: Candidate, tested: Tested, labels: np.ndarray, seed: int
+) -> dict[str, Any] | None:
+    """Expected calibration error before and after the temperature."""
+    if len(labels) == 0:
+        return None
+    before, after = (reliability(labels, said, seed) for said in (tested.raw, tested.answers))
+    return {
+        "temperature": candidate.model.temperature,
+        "before": before.error._asdict(),
+        "after": after.error._asdict(),
+    }

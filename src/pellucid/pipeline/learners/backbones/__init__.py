@@ -1,0 +1,1 @@
+"""Pretrained backbones: which take part, what they cost, and the models on them."""

@@ -1,0 +1,172 @@
+"""Pretrained backbones in a run: which ones take part, why, and how many examples they learn from.
+
+Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
+those that are installed are considered beside the network that is trained from scratch, where the model is
+left open and the images look like photographs, or there are at most 2,000 texts to learn from. They then
+learn from up to 5,000 training images, to which each class gives its share, so that they cost no more than
+a few minutes. A time limit may leave them fewer, or leave them out (see `backbone_limits.py`). Validation
+decides which of all the models is recommended.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data.images.photographs import look_like_photographs
+from pellucid.data.texts.store import Texts
+from pellucid.data.wording import count_of
+from pellucid.errors import UsageError
+from pellucid.pipeline.learners.backbones.option import Choice, fair_part, granted_in
+from pellucid.pipeline.learners.preparation import Material
+from pellucid.pretrained import (
+    OF_IMAGES,
+    OF_TEXTS,
+    SENTENCES,
+    WORDS,
+    ImageBackbone,
+    TextBackbone,
+    at_hand,
+    installed,
+    packaged_backbone,
+    read_sentence_folder,
+    read_word_vectors,
+    timm_backbone,
+)
+from pellucid.settings import Settings
+
+_MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
+
+
+def chosen(
+    settings: Settings, material: Material, former: Mapping[str, Any] | None = None
+) -> tuple[Choice, ...]:
+    """Decide which backbones take part.
+
+    Args:
+        settings: what the user asked for.
+        material: the data.
+        former: `config.json` of the run being resumed, whose decision stands; or `None`.
+
+    Returns:
+        The backbones, simplest first; none where none takes part.
+
+    Raises:
+        UsageError: the one asked for is not known, is not installed, cannot take such inputs, or is
+            another than when the run was started.
+        ModelFileError: its weights are missing, damaged or of another kind.
+    """
+    kept = None if former is None else {each["name"]: each for each in former.get("backbones", ())}
+    names = _considered(settings, material) if kept is None else list(kept)
+    if settings.builds_on_backbone:
+        name = str(settings.backbone)
+        found = [_choice(name, settings, material, len(material.train), f"{name} was asked for.")]
+    else:
+        found = [_beside(name, settings, material) for name in names]
+    if kept is None:
+        return tuple(found)
+    return tuple(_as_before(choice, kept.get(choice.name, {}), material, settings) for choice in found)
+
+
+def _considered(settings: Settings, material: Material) -> list[str]:
+    """The backbones that are considered without being asked for, simplest first."""
+    if settings.backbone is not None or settings.model != "auto":
+        return []
+    if isinstance(material.inputs, Texts):
+        return at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
+    if material.takes == "images" and look_like_photographs(material.inputs, material.train):
+        return at_hand(OF_IMAGES)
+    return []
+
+
+def _beside(name: str, settings: Settings, material: Material) -> Choice:
+    """A backbone that stands beside a network trained from scratch."""
+    is_whole = len(material.train) <= _MOST_IMAGES
+    part = "" if is_whole else f", on {_MOST_IMAGES:,} training examples drawn by chance"
+    why = (
+        f"There are only {count_of(len(material.train), 'text')} to learn from"
+        if material.takes == "texts"
+        else "The images look like photographs"
+    )
+    reason = f"{why}, so {name}, which is installed, is considered too{part}; --backbone none leaves it out."
+    return _choice(name, settings, material, _MOST_IMAGES, reason)
+
+
+def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, settings: Settings) -> Choice:
+    """The backbone of a run being resumed: the same weights, within what a time limit left it.
+
+    Raises:
+        UsageError: the weights are others.
+    """
+    if kept.get("origin", {}).get("sha256") != choice.origin.sha256:
+        raise UsageError(
+            f"--resume: the weights of {choice.name} are others than when the run was started; restore them, "
+            "or start again with --overwrite"
+        )
+    granted = granted_in(kept)
+    return choice if granted is None else choice.within(granted, material, settings.seed, kept["reason"])
+
+
+def _choice(name: str, settings: Settings, material: Material, most: int, reason: str) -> Choice:
+    """Find the weights of a name, and decide on the layers; it learns from `most` examples at most.
+
+    Raises:
+        UsageError: it is not known, not installed, or cannot take such inputs.
+        ModelFileError: its weights are damaged or of another kind.
+    """
+    train = fair_part(material, most, settings.seed)
+    outputs, is_asked_for = max(1, len(material.classes)), settings.builds_on_backbone
+    if isinstance(material.inputs, Texts):
+        found = _of_texts(name, settings, material.inputs, material.train)
+        config = found.config_for(outputs, settings)
+        return Choice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
+    kept = material.preprocessing
+    if kept is None or name in OF_TEXTS:
+        takes = "texts" if name in OF_TEXTS else "images"
+        raise UsageError(
+            f"--backbone: {name} takes {takes}, and the inputs are "
+            f"{'images' if kept else 'feature vectors'}; leave it out, or choose another"
+        )
+    backbone = _of_images(name, settings)
+    config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
+    return Choice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
+
+
+def _of_images(name: str, settings: Settings) -> ImageBackbone:
+    """A network of timm, from its package or from a file of the user's.
+
+    Raises:
+        UsageError: it is not known, or its weights or timm are missing.
+        ModelFileError: its weights are damaged or of another kind.
+    """
+    if settings.weights is not None:
+        return timm_backbone(name, Path(settings.weights))
+    if name not in OF_IMAGES:
+        raise UsageError(
+            f"--backbone: {name[:64]!r} comes with no weights of its own; give them with --weights "
+            f"FILE.safetensors, or choose {', '.join(OF_IMAGES)}"
+        )
+    return packaged_backbone(name)
+
+
+def _of_texts(
+    name: str, settings: Settings, texts: Texts, train: Int64[np.ndarray, " train"]
+) -> TextBackbone:
+    """A sentence encoder or vectors of words, from its package or from a place of the user's.
+
+    Raises:
+        UsageError: the name is of neither.
+        ModelFileError: a file is missing, damaged or of another kind.
+        DataError: the vectors hold none of the words.
+    """
+    if name in OF_IMAGES:
+        raise UsageError(
+            f"--backbone: {name} takes images, and the inputs are texts; choose {', '.join(OF_TEXTS)}"
+        )
+    place = installed(name) if settings.weights is None else Path(settings.weights)
+    is_folder = name in SENTENCES or (name not in WORDS and place.is_dir())
+    if is_folder:
+        return read_sentence_folder(place, settings.length)
+    return read_word_vectors(place, texts, train, settings.length)

@@ -1,0 +1,135 @@
+"""Every model on a backbone: features computed once, models on them, and fine-tuning where it pays."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from pellucid.arithmetic.draws import Purpose, torch_seed
+from pellucid.data.wording import count_of
+from pellucid.networks import Network
+from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
+from pellucid.pipeline.learners.backbones.option import Choice
+from pellucid.pipeline.learners.backbones.tuning import is_tuned, tune
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.features import Features, compute_features
+from pellucid.pipeline.learners.preparation import Prepared, material_of, unvaried_model_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.settings import Settings
+from pellucid.training.determinism import choose_threads, pinned
+from pellucid.training.memory import keep_freed_memory
+from pellucid.training.state import Record
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What came of a backbone.
+
+    Attributes:
+        choice: the backbone.
+        network: the same as layers, the head trained on frozen features.
+        prepared: what its layers read.
+        candidates: every model on it, simplest first.
+        history: one record for each epoch of fine-tuning.
+    """
+
+    choice: Choice
+    network: Network
+    prepared: Prepared
+    candidates: Sequence[Candidate]
+    history: Sequence[Record] = ()
+
+
+def build_on(choice: Choice, context: RunContext) -> Built:
+    """Compute the features, and train every model on them.
+
+    Args:
+        choice: the backbone.
+        context: the run.
+
+    Returns:
+        The models.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        StorageError: the disk is full or not writable; finished blocks of features are kept.
+    """
+    network, prepared = started(choice, context.settings), choice.prepared(material_of(context.dataset))
+    began = time.perf_counter()
+    features = _features(choice, network, prepared, context)
+    seconds = (time.perf_counter() - began) * len(choice.train) / len(features.positions)
+    candidates = frozen_candidates(choice.name, network, prepared, features, context)
+    candidates = [
+        dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in candidates
+    ]
+    return Built(choice, network, prepared, candidates)
+
+
+def tune_further(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
+    """Fine-tune a backbone where that is wanted, fits into a time limit and pays.
+
+    Args:
+        built: the models on its frozen features.
+        before: records of the history so far.
+        context: the run.
+
+    Returns:
+        The models, the tuned network last where it paid.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        InterruptedRun: a signal came; what was finished is kept.
+        StorageError: the disk is full or not writable.
+    """
+    if not is_tuned(context.settings, built.choice, built.prepared):
+        return built
+    tuned = tune(built.candidates[-1], built.network, built.prepared, before, context)
+    candidates = [*built.candidates, *filter(None, [tuned.candidate])]
+    return dataclasses.replace(built, candidates=candidates, history=tuned.history)
+
+
+def started(choice: Choice, settings: Settings) -> Network:
+    """Build the network of a backbone, with a head that has learnt nothing.
+
+    Args:
+        choice: the backbone.
+        settings: for the seed.
+
+    Returns:
+        The network in evaluation mode.
+    """
+    draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.BACKBONE_HEAD))
+    network = choice.build(choice.config, draws).eval()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _features(choice: Choice, network: Network, prepared: Prepared, context: RunContext) -> Features:
+    """What the frozen network says of every example that any model on it is asked about."""
+    dataset = context.dataset
+    model = unvaried_model_of(network, prepared, dataset.classes)
+    positions = np.unique(np.concatenate([choice.train, dataset.validation, dataset.test]))
+    identity = f"{dataset.fingerprint} {choice.origin.sha256} {choice.config.to_json()} {len(choice.train)}"
+    with (
+        context.stages.stage(f"computing features of {choice.name}") as stage,
+        pinned(choose_threads(context.settings)),
+    ):
+        keep_freed_memory()
+        began = time.perf_counter()
+        features = compute_features(
+            lambda some: model.transform(dataset.inputs[some]),
+            positions,
+            context.folder.checkpoints / f"features-{choice.name}",
+            identity,
+        )
+        speed = len(positions) / max(1e-9, time.perf_counter() - began)
+        seen = f" at {choice.config.seen[0]}x{choice.config.seen[1]}" if choice.config.seen else ""
+        stage.words = (
+            f"computed features of {choice.name}{seen}: {count_of(len(positions), dataset.noun)}, "
+            f"{speed:,.0f} per second"
+        )
+    return features

@@ -1,0 +1,139 @@
+"""Models on the features of a frozen backbone: a head, logistic regression and a support vector machine."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from pellucid.arithmetic import softmax
+from pellucid.bundle.models.answering import answer_in_batches
+from pellucid.data.wording import count_of
+from pellucid.networks import HeadAlone, Network
+from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
+from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.on_network import simple_models
+from pellucid.pipeline.learners.preparation import Prepared, unvaried_model_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.settings import Settings
+from pellucid.training import Examples, Session, Surroundings, choose_recipe
+from pellucid.training.determinism import choose_device
+
+
+def frozen_candidates(
+    name: str,
+    network: Network,
+    prepared: Prepared,
+    features: Features,
+    context: RunContext,
+) -> list[Candidate]:
+    """Train every model on features, in seconds.
+
+    Args:
+        name: of the backbone.
+        network: the backbone with a head that has learnt nothing; the head is trained in place.
+        prepared: what the network takes.
+        features: of all examples that are asked about.
+        context: the run.
+
+    Returns:
+        The models, simplest first, the head last.
+    """
+    dataset, settings, train = context.dataset, context.settings, prepared.examples.train
+    with context.stages.stage(f"training a head and simple models on the features of {name}") as stage:
+        began = time.perf_counter()
+        train_head(network, features, prepared, settings)
+        head = Candidate(
+            name=name,
+            model=unvaried_model_of(network, prepared, dataset.classes),
+            train_examples=len(train),
+            train_seconds=time.perf_counter() - began,
+            validation=np.zeros(0),
+            features=f"frozen features of {name}",
+            stored=Stored(features, _asking(network, dataset.is_numbers)),
+        )
+        head = with_validation(head, dataset)
+        simple, left_out = simple_models(
+            dataclasses.replace(head, train_seconds=0.0), features, train, dataset, settings
+        )
+        stage.details += left_out
+        stage.words = (
+            f"trained {name} (head), "
+            f"{' and '.join(each.name for each in simple)} on {count_of(len(train), dataset.noun)}"
+            f"{on_validation([head, *simple], dataset)}"
+        )
+    return [*simple, head]
+
+
+def train_head(network: Network, features: Features, prepared: Prepared, settings: Settings) -> None:
+    """Teach the head of a network on stored features, with the recipe for feature vectors.
+
+    Args:
+        network: its head is changed.
+        features: of training and validation examples.
+        prepared: which examples those are.
+        settings: what the user asked for.
+    """
+    whole = prepared.examples
+    train, validation = whole.train, whole.validation
+    rows = np.concatenate([features.of(train), features.of(validation)])
+    labels = np.concatenate([whole.labels[train], whole.labels[validation]])
+    examples = Examples(
+        inputs=rows,
+        labels=labels,
+        train=np.arange(len(train)),
+        validation=np.arange(len(train), len(rows)),
+        classes=whole.classes,
+    )
+    around = Surroundings(
+        train_labels=labels[: len(train)],
+        classes=whole.classes,
+        takes="values",
+        precision="fp32",
+        device=choose_device(settings),
+        threads=1,
+    )
+    recipe = choose_recipe(of_head(settings), around)
+    head = HeadAlone(network)
+    head.fit(
+        torch.from_numpy(rows[: len(train)]),
+        torch.from_numpy(labels[: len(train)]) if whole.is_numbers else None,
+    )
+    Session.of(head, examples, recipe).run()
+    network.to("cpu").eval()
+
+
+def of_head(settings: Settings) -> Settings:
+    """The settings that a head is trained with: those of images and of long trainings do not reach it.
+
+    Args:
+        settings: what the user asked for.
+
+    Returns:
+        The same without epochs, batch size, learning rate and augmentation, which belong to tuning.
+    """
+    return dataclasses.replace(
+        settings,
+        epochs=None,
+        batch_size=None,
+        learning_rate=None,
+        weight_decay=None,
+        optimizer=None,
+        schedule=None,
+        augment=None,
+        patience=None,
+        threads=settings.threads or 1,
+    )
+
+
+def _asking(network: Network, is_numbers: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """From features to what the head says of them."""
+    head = HeadAlone(network)
+
+    def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
+        outputs = answer_in_batches(head, rows, head.forward).astype(np.float64)
+        return outputs[:, 0] if is_numbers else softmax(outputs)
+
+    return ask

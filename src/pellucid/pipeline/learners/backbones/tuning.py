@@ -1,0 +1,235 @@
+"""Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
+
+It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes
+(`training/recipe/layer_rates.py`). The rates run their whole course, since a network gets worse while they are
+large and better when they fall. Then the weights before, those after and the mean of both are compared on
+validation, and the best are kept (`training/mixing.py`). What decides is the log loss, which every validation
+example moves, and not accuracy, which few do; of numbers the root mean squared error.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pellucid.data.wording import count_of
+from pellucid.files import make_folder
+from pellucid.networks import Network
+from pellucid.pipeline.learners.backbones.option import Choice
+from pellucid.pipeline.learners.candidates import Candidate, with_validation
+from pellucid.pipeline.learners.plan import make_recipe
+from pellucid.pipeline.learners.preparation import Prepared, model_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.settings import Settings
+from pellucid.training import Recipe, Session
+from pellucid.training.loop import Observer
+from pellucid.training.mixing import SHARES, keep_best_mixture
+from pellucid.training.recipe.choosing import batches_per_epoch
+from pellucid.training.recipe.layer_rates import UPPERMOST, shares_of_rate
+from pellucid.training.state import Record, weights_of
+from pellucid.training.watching.checkpoints import load_checkpoint
+from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
+
+_PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
+"""Examples shown, unless epochs are given; none with the preset `quick`."""
+
+_MOST_EPOCHS = 20
+_LEARNING_RATE, _WEIGHT_DECAY, _BATCH = 1e-3, 0.05, 32
+_WORDS = "word-vectors"
+"""A network of one layer below its head, which stays as it is."""
+
+_LIKE = "text-cnn"
+"""Whose rule holds for a network of texts in what is not said here."""
+
+_COST_OF_STEP = 4
+SUFFIX = "-tuned"
+
+_KEPT = {
+    0.0: "it did not pay on validation, so its features stay frozen",
+    0.5: "the mean of the weights before and after is best on validation",
+    1.0: "its new weights are best on validation",
+}
+"""What came of tuning, by the share of the change that was kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """What came of tuning.
+
+    Attributes:
+        candidate: the tuned network; `None` where tuning did not pay.
+        history: one record for each epoch.
+    """
+
+    candidate: Candidate | None
+    history: Sequence[Record]
+
+
+def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
+    """Whether tuning is tried at all.
+
+    It needs validation examples, layers that can be trained further, a preset that spends something on it,
+    and room within a time limit. A sentence encoder takes minutes for it and rarely gains: there it is tried
+    with the preset `best`, or where the encoder and the epochs were asked for.
+
+    Args:
+        settings: preset and epochs.
+        choice: the backbone.
+        prepared: what the network trains on.
+
+    Returns:
+        Whether it is.
+    """
+    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
+    is_meant = choice.is_asked_for and settings.epochs is not None
+    is_worth_it = choice.takes_images or is_meant or settings.preset == "best"
+    fits = choice.granted is None or choice.granted.is_tuned
+    return is_wanted and is_worth_it and fits and len(prepared.examples.validation) > 0
+
+
+def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
+    """What tuning costs at most: how often one example would have to go through the network for as long.
+
+    A step goes forward and back, which takes about four times as long as forward alone; validation is asked
+    after every epoch and of each mixture; a network that learnt from mirrored images sees each twice.
+
+    Args:
+        settings: what the user asked for.
+        prepared: what the network trains on.
+        asked: examples that the tuned network is asked about.
+
+    Returns:
+        Passes.
+    """
+    recipe = tuning_recipe(settings, prepared)
+    trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
+    views = 2 if recipe.augmentation.mirror else 1
+    return trained + (recipe.epochs + len(SHARES)) * len(prepared.examples.validation) + views * asked
+
+
+def tune(
+    frozen: Candidate,
+    network: Network,
+    prepared: Prepared,
+    before: Sequence[Mapping[str, Any]],
+    context: RunContext,
+) -> Tuned:
+    """Train every layer further.
+
+    Args:
+        frozen: the backbone with its head as it was trained on frozen features.
+        network: the same as layers; a copy of it is trained.
+        prepared: what it trains on.
+        before: records of the history that stand before those of tuning.
+        context: the run; checkpoints and the history are written to its folder.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        InterruptedRun: a signal came; a checkpoint was written.
+    """
+    name = frozen.name + SUFFIX
+    recipe = tuning_recipe(context.settings, prepared)
+    network = copy.deepcopy(network)
+    with context.stages.stage(f"fine-tuning {frozen.name}", spinner=False) as stage:
+        share, records = tuned(
+            network, prepared, recipe, lambda session: _run(session, name, before, context)
+        )
+        stage.words = f"fine-tuned {frozen.name} ({count_of(recipe.epochs, 'epoch')}); {_KEPT[share]}"
+    history = [{**record, "model": name} for record in records]
+    if not share:
+        return Tuned(None, history)
+    seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
+    model = model_of(network, prepared, context.dataset.classes, recipe)
+    candidate = dataclasses.replace(
+        frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
+    )
+    return Tuned(with_validation(candidate, context.dataset), history)
+
+
+def tuned(
+    network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network]], object]
+) -> tuple[float, Sequence[Record]]:
+    """Train every layer further, and keep what is best on validation.
+
+    Args:
+        network: trained in place.
+        prepared: what it trains on.
+        recipe: how.
+        run: trains a session to its end.
+
+    Returns:
+        The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
+    """
+    before = weights_of(network)
+    examples = prepared.examples
+    session = Session.of(network, examples, recipe, shares_of_rate(network, UPPERMOST[examples.takes]))
+    run(session)
+    return keep_best_mixture(network, before, examples, recipe), session.state.history
+
+
+def to_the_end(session: Session[Network], observers: Sequence[Observer] = ()) -> None:
+    """Train a session to its last weights; the best are looked for where patience may end it before.
+
+    Args:
+        session: of fine-tuning.
+        observers: told of every step and epoch.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+    """
+    session.run(observers, keeps_best=session.batches.recipe.patience is not None)
+
+
+def _run(
+    session: Session[Network], name: str, before: Sequence[Mapping[str, Any]], context: RunContext
+) -> None:
+    """Train to the end, from the newest checkpoint."""
+    checkpoints = context.folder.checkpoints / name
+    make_folder(checkpoints)
+    recipe = session.batches.recipe
+    load_checkpoint(checkpoints, session.state)
+    checkpointer = Checkpointer(checkpoints, {"model": name}, recipe.total_steps)
+    stop = StopOnSignal(checkpointer)
+    history = HistoryFile(context.folder.path / "history.jsonl", before, name)
+    with context.stages.training(recipe) as progress, stop.listening():
+        to_the_end(session, [*progress, history, checkpointer, stop])
+
+
+def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
+    """The numbers of tuning: what the user set stands, the rest is by rule.
+
+    The rule: so many epochs that about 3,000 examples are shown (12,000 with the preset `best`), a part of
+    one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
+    below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
+
+    Args:
+        settings: what the user asked for.
+        prepared: what the network trains on.
+
+    Returns:
+        The recipe.
+    """
+    examples = len(prepared.examples.train)
+    named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
+    chosen = make_recipe(settings, named).recipe
+    batch_size = settings.batch_size or min(_BATCH, max(1, examples))
+    per_epoch = batches_per_epoch(examples, batch_size)
+    passes = _PASSES[settings.preset]
+    epochs = settings.epochs or max(1, min(_MOST_EPOCHS, round(passes / examples)))
+    steps = epochs * per_epoch
+    if settings.epochs is None:
+        steps = min(steps, -(-passes // batch_size))
+    is_adaptive = settings.optimizer in (None, "adam", "adamw")
+    return dataclasses.replace(
+        chosen,
+        epochs=epochs,
+        total_steps=max(1, steps),
+        batch_size=batch_size,
+        learning_rate=settings.learning_rate or (_LEARNING_RATE if is_adaptive else chosen.learning_rate),
+        weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
+        metric="log-loss" if prepared.examples.classes else chosen.metric,
+        precision="fp32" if settings.precision == "auto" else chosen.precision,
+    )

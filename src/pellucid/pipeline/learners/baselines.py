@@ -1,0 +1,143 @@
+"""The classical models beside the network, on the same split."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.bundle import ClassicalModel, load_any, save
+from pellucid.classical import (
+    BASELINES,
+    NUMBER_BASELINES,
+    TEXT_BASELINES,
+    TEXT_NUMBER_BASELINES,
+    Configuration,
+    Fitted,
+)
+from pellucid.data import Dataset
+from pellucid.errors import ModelFileError
+from pellucid.files import make_folder, write_json
+from pellucid.pipeline.learners.candidates import Candidate, answers, on_validation
+from pellucid.pipeline.learners.fitting import budget_within, fit_classical, lesson_of
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings
+
+_FITTED = "fitted.json"
+
+
+def has_baselines(settings: Settings, dataset: Dataset) -> bool:
+    """Whether classical models stand beside the network.
+
+    Args:
+        settings: what the user asked for.
+        dataset: new data of a single class, with which a network may go on, leaves them nothing to learn.
+
+    Returns:
+        True where they do.
+    """
+    return settings.baselines and (dataset.is_numbers or len(np.unique(dataset.labels[dataset.train])) > 1)
+
+
+def baseline_names(dataset: Dataset) -> tuple[str, ...]:
+    """The classical models that stand against a network, simplest first.
+
+    Args:
+        dataset: decides between classes and numbers, images and texts.
+
+    Returns:
+        Names.
+    """
+    if dataset.is_texts:
+        return tuple(TEXT_NUMBER_BASELINES if dataset.is_numbers else TEXT_BASELINES)
+    return tuple(NUMBER_BASELINES if dataset.is_numbers else BASELINES)
+
+
+def train_baselines(
+    names: Sequence[str],
+    dataset: Dataset,
+    settings: Settings,
+    checkpoints: Path,
+    stages: Stages,
+    seconds: float | None = None,
+) -> list[Candidate]:
+    """Train classical models on the training split, or take over those a killed run had finished.
+
+    Args:
+        names: which ones.
+        dataset: the data.
+        settings: seed, threads, metric and time limit.
+        checkpoints: folder in which each is kept as soon as it is trained.
+        stages: shows a line for each.
+        seconds: set aside for them under a time limit; default: a share of it.
+
+    Returns:
+        The models in the order of their names.
+    """
+    if not names:
+        return []
+    material = material_of(dataset)
+    lesson = lesson_of(material)
+    budget = budget_within(settings, material, seconds)
+    kept = checkpoints / "baselines"
+    make_folder(kept)
+    found = []
+    for name in names:
+        former = _restored(kept / name, name, dataset)
+        if former is not None:
+            stages.line(f"took over {name} from before the interruption")
+            found.append(former)
+            continue
+        with stages.stage(f"training {name}") as stage:
+            fitted, model = fit_classical(name, material, settings, budget, lesson)
+            candidate = _candidate(fitted, model, dataset)
+            _keep(kept / name, candidate)
+            stage.words = f"trained {name}{on_validation([candidate], dataset)}"
+        found.append(candidate)
+    return found
+
+
+def _candidate(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Candidate:
+    return Candidate(
+        name=fitted.name,
+        model=model,
+        train_examples=fitted.train_examples,
+        train_seconds=fitted.seconds,
+        validation=answers(model, dataset, dataset.validation),
+        features=fitted.features if fitted.predictor.inputs else None,
+        configurations=fitted.configurations,
+    )
+
+
+def _keep(folder: Path, candidate: Candidate) -> None:
+    """Write a model where a resumed run finds it; its description comes last and completes it."""
+    make_folder(folder)
+    save(candidate.model, folder / "model", {})
+    write_json(
+        folder / _FITTED,
+        {
+            "train_examples": candidate.train_examples,
+            "train_seconds": candidate.train_seconds,
+            "features": candidate.features,
+            "configurations": [list(each) for each in candidate.configurations],
+        },
+    )
+
+
+def _restored(folder: Path, name: str, dataset: Dataset) -> Candidate | None:
+    """A model that `_keep` wrote, or `None` where there is none that is whole."""
+    try:
+        facts = json.loads((folder / _FITTED).read_text(encoding="utf-8"))
+        model = load_any(folder / "model")
+    except (OSError, ValueError, ModelFileError):
+        return None
+    return Candidate(
+        name=name,
+        model=model,
+        train_examples=int(facts["train_examples"]),
+        train_seconds=float(facts["train_seconds"]),
+        validation=answers(model, dataset, dataset.validation),
+        features=facts["features"],
+        configurations=tuple(Configuration(*each) for each in facts["configurations"]),
+    )

@@ -1,0 +1,209 @@
+"""The models of one run that stand against each other, each with its answers on validation."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from pellucid.bundle import Answers, Model
+from pellucid.classical import LINEAR_OF_TEXTS, Configuration
+from pellucid.data import Dataset
+from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
+from pellucid.pipeline.learners.features import Features
+
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Features of a frozen network that were computed before, and what a model makes of them.
+
+    Attributes:
+        features: of every example that the model is asked about.
+        ask: from rows of features to probabilities at temperature 1, or to numbers.
+    """
+
+    features: Features
+    ask: Callable[[Float32[np.ndarray, "rows features"]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained model before the test.
+
+    Attributes:
+        name: its name in `metrics.json`.
+        model: the model.
+        train_examples: training examples it saw.
+        train_seconds: time its training took, that of a network it stands on included.
+        validation: its answers on the validation split: probabilities (n, classes) or numbers (n,).
+        features: what it sees of an image, in words; `None` for networks.
+        configurations: what was tried and how it scored on validation.
+        stored: a short way to its answers about the data set; `None` where there is none.
+    """
+
+    name: str
+    model: Model
+    train_examples: int
+    train_seconds: float
+    validation: np.ndarray
+    features: str | None = None
+    configurations: tuple[Configuration, ...] = ()
+    stored: Stored | None = None
+
+
+def answers(
+    model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+) -> Float64[np.ndarray, "examples ..."]:
+    """What a model says about some examples, read block by block from the store.
+
+    Args:
+        model: the model.
+        dataset: holds the images.
+        indices: positions in it.
+
+    Returns:
+        Probabilities (examples, classes), or numbers (examples,).
+    """
+    ask = model.predict_values if dataset.is_numbers else model.predict_proba
+    rows = [ask(dataset.inputs[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
+    nothing = np.zeros(0) if dataset.is_numbers else np.zeros((0, len(dataset.classes)))
+    return np.concatenate(rows) if rows else nothing
+
+
+def raw_answers(
+    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+) -> Float64[np.ndarray, "examples ..."]:
+    """What a model says at temperature 1, by the short way where there is one.
+
+    Args:
+        candidate: the model.
+        dataset: holds the inputs.
+        indices: positions in it.
+
+    Returns:
+        Probabilities (examples, classes), or numbers (examples,).
+    """
+    stored = candidate.stored
+    if stored is None or len(indices) == 0:
+        return answers(candidate.model.at(1.0), dataset, indices)
+    return np.concatenate(
+        [
+            stored.ask(stored.features.of(indices[start : start + _BLOCK]))
+            for start in range(0, len(indices), _BLOCK)
+        ]
+    )
+
+
+def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
+    """Ask a model about the validation split.
+
+    Args:
+        candidate: the model, at temperature 1.
+        dataset: the data.
+
+    Returns:
+        The same with its answers.
+    """
+    return dataclasses.replace(candidate, validation=raw_answers(candidate, dataset, dataset.validation))
+
+
+def answers_and_novelty(
+    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+) -> Answers:
+    """What a model says at temperature 1, and how unlike the training data the examples are, in one pass.
+
+    Args:
+        candidate: the model; its short way is taken where there is one.
+        dataset: holds the inputs.
+        indices: positions in it.
+
+    Returns:
+        Both.
+    """
+    stored, model = candidate.stored, candidate.model.at(1.0)
+    if stored is not None and len(indices):
+        detector, rows = model.detector, stored.features.of(indices)
+        return Answers(
+            raw_answers(candidate, dataset, indices), None if detector is None else detector.novelty(rows)
+        )
+    starts = range(0, max(1, len(indices)), _BLOCK)
+    blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
+    novelty = [each.novelty for each in blocks if each.novelty is not None]
+    return Answers(
+        np.concatenate([each.said for each in blocks]), np.concatenate(novelty) if novelty else None
+    )
+
+
+def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candidate]:
+    """Give every classifier the temperature that fits the validation split best.
+
+    Args:
+        candidates: the models at temperature 1.
+        dataset: for the labels.
+
+    Returns:
+        The same models, and their answers, at their temperatures; models of numbers as they are.
+    """
+    if dataset.is_numbers:
+        return list(candidates)
+    labels = dataset.labels[dataset.validation]
+    found = []
+    for candidate in candidates:
+        temperature = fit_temperature(labels, candidate.validation)
+        found.append(
+            dataclasses.replace(
+                candidate,
+                model=candidate.model.at(temperature),
+                validation=at_temperature(candidate.validation, temperature),
+            )
+        )
+    return found
+
+
+def recommended(
+    candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0
+) -> Recommendation:
+    """Choose a model by the validation split alone.
+
+    Args:
+        candidates: the models, simplest first.
+        dataset: for the labels.
+        metric: `accuracy`, `macro-f1` or `log-loss`; numbers go by root mean squared error.
+        seed: seed of the bootstrap.
+
+    Returns:
+        Its name, and why.
+    """
+    labels = dataset.labels[dataset.validation]
+    said: Mapping[str, np.ndarray] = {each.name: each.validation for each in candidates}
+    equals = LINEAR_OF_TEXTS if dataset.is_texts else ()
+    if dataset.is_numbers:
+        return recommend_numbers(labels, said, seed, equals)
+    return recommend(labels, said, metric, seed, equals)
+
+
+def on_validation(candidates: Sequence[Candidate], dataset: Dataset) -> str:
+    """How models did on validation, for their line.
+
+    Args:
+        candidates: the models.
+        dataset: for the labels.
+
+    Returns:
+        Words that begin with a colon; none without a validation split.
+    """
+    return _scored(dataset.labels[dataset.validation], [each.validation for each in candidates])
+
+
+def _scored(labels: np.ndarray, said: Sequence[np.ndarray]) -> str:
+    """The score of each, in their order; nothing without labels."""
+    if len(labels) == 0:
+        return ""
+    if said[0].ndim == 1:
+        errors = [f"{float(np.sqrt(np.mean((each - labels) ** 2))):.3g}" for each in said]
+        return f": root mean squared error {' and '.join(errors)} on validation"
+    rights = [f"{float((each.argmax(axis=1) == labels).mean()):.3f}" for each in said]
+    return f": accuracy {' and '.join(rights)} on validation"

@@ -1,0 +1,246 @@
+"""How a run shares out its time limit: so much for the baselines, the rest for the network, never nothing.
+
+The clock is read before the baselines, the pretrained backbones and the network. What follows from it is
+written to `config.json` as counts and seconds, which a resumed run takes over.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pellucid.data import Dataset
+from pellucid.pipeline.judging.learning_curve import WITH_CURVE, is_wanted
+from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, left_out, measured, require_time
+from pellucid.pipeline.learners.backbones.option import Choice
+from pellucid.pipeline.learners.fitting import LEAST_SHARE, SHARE_OF_LIMIT
+from pellucid.pipeline.learners.network import Planned, limited
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.run.configuration import plan_json
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings, parse_duration
+
+_RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 6.0
+_MOST_RESERVED = 0.2
+_LEAST_FOR_ALL_BASELINES = 4.0
+_QUICK_BASELINES = 2
+_KEY = "baselines_within_limit"
+
+
+class Allotted(NamedTuple):
+    """What the baselines get.
+
+    Attributes:
+        names: of the models to train, simplest first.
+        seconds: for all of them together; `None` without a time limit.
+    """
+
+    names: tuple[str, ...]
+    seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `config.json` keeps of it: nothing without a time limit."""
+        if self.seconds is None:
+            return {}
+        return {_KEY: {"names": list(self.names), "seconds": self.seconds}}
+
+
+def allotted(
+    names: Sequence[str],
+    settings: Settings,
+    config: Mapping[str, Any],
+    stages: Stages,
+    set_aside: float = 0.0,
+) -> Allotted:
+    """Share out a time limit before the first baseline is trained.
+
+    The baselines get three tenths of the limit, or half of what is left where reading and planning took
+    long. Where that is less than 4 s, only the simplest two are trained.
+
+    Args:
+        names: of all baselines, simplest first.
+        settings: for the limit.
+        config: of the run; one being resumed holds what was decided.
+        stages: says what is left out, and knows when the run began.
+        set_aside: seconds that a backbone needs at least.
+
+    Returns:
+        The models to train, and the time for them.
+    """
+    limit = parse_duration(settings.time_limit)
+    if limit is None or not names:
+        return Allotted(tuple(names), None)
+    kept = config.get(_KEY)
+    if kept is not None:
+        return Allotted(tuple(kept["names"]), float(kept["seconds"]))
+    spent = time.monotonic() - stages.began
+    seconds = round(seconds_for_baselines(settings, limit - spent - set_aside), 1)
+    first, late = tuple(names[:_QUICK_BASELINES]), names[_QUICK_BASELINES:]
+    if seconds >= _LEAST_FOR_ALL_BASELINES or not late:
+        return Allotted(tuple(names), seconds)
+    stages.paragraph(
+        f"warning: reading and planning took {spent:.1f} s of {settings.time_limit}; "
+        f"{' and '.join(late)} {'is' if len(late) == 1 else 'are'} left out, so that there is time for "
+        "the network"
+    )
+    return Allotted(first, seconds)
+
+
+def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
+    """Measure pretrained backbones under a time limit, before anything is trained.
+
+    Args:
+        backbones: those that take part.
+        context: the run.
+
+    Returns:
+        What each costs; nothing without a limit, or where a run being resumed holds what was decided.
+
+    Raises:
+        UsageError: there is too little time for one that was asked for.
+    """
+    _, dataset, settings, stages = context
+    limit = parse_duration(settings.time_limit)
+    if limit is None or all(each.granted is not None for each in backbones):
+        return []
+    found = []
+    for choice in backbones:
+        with stages.stage(f"measuring {choice.name}") as stage:
+            cost = measured(choice, material_of(dataset), settings, len(dataset.test))
+            stage.words = f"measured {choice.name}: {1 / cost.example:,.0f} {dataset.noun}s per second"
+        if choice.is_asked_for:
+            left = limit - (time.monotonic() - stages.began)
+            require_time(choice, cost, seconds_for_network(settings, left))
+        found.append(cost)
+    return found
+
+
+def share_out(
+    backbones: Sequence[Choice], costs: Sequence[Cost], config: dict[str, Any], context: RunContext
+) -> tuple[tuple[Choice, ...], dict[str, Any]]:
+    """Bound what pretrained backbones learn from by what is left of a time limit, once.
+
+    Args:
+        backbones: simplest first.
+        costs: of each, from `costs_of`.
+        config: of the run.
+        context: the run; its `config.json` is written anew.
+
+    Returns:
+        Those for which there is time, and the configuration that holds what they are granted.
+    """
+    folder, dataset, settings, stages = context
+    if not costs:
+        return tuple(backbones), config
+    left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)
+    are_asked_for = any(each.is_asked_for for each in backbones)
+    seconds = seconds_for_backbones(settings, left, are_asked_for=are_asked_for)
+    kept: list[Choice] = []
+    without: list[dict[str, str]] = []
+    for choice, cost in zip(backbones, costs, strict=True):
+        found = granted_to(choice, cost, seconds, material_of(dataset), settings)
+        if found is None or found.granted is None:
+            without.append({"name": choice.name, "reason": left_out(choice, settings)})
+            stages.paragraph(without[-1]["reason"])
+            continue
+        seconds -= found.granted.seconds_before + found.granted.seconds_after
+        kept.append(found)
+        stages.paragraph(found.reason)
+    config = {**config, "backbones": [each.to_json() for each in kept], "backbones_left_out": without}
+    folder.write_json("config.json", config)
+    return tuple(kept), config
+
+
+def within_limit(
+    folder: RunFolder,
+    network: Planned,
+    dataset: Dataset,
+    config: dict[str, Any],
+    stages: Stages,
+    set_aside: float = 0.0,
+) -> tuple[Planned, dict[str, Any]]:
+    """Turn what is left of a time limit into steps, once; the number is saved and reused.
+
+    Args:
+        folder: of the run; its `config.json` is written anew.
+        network: at step 0.
+        dataset: what is scored afterwards.
+        config: of the run.
+        stages: says how many steps fit.
+        set_aside: seconds for what the backbones beside it will take afterwards.
+
+    Returns:
+        The network with its steps, and the configuration that holds their number.
+
+    Raises:
+        UsageError: not even a few steps fit.
+    """
+    settings = Settings(**config["settings"])
+    limit = parse_duration(settings.time_limit)
+    if limit is None or config.get("is_limited"):
+        return network, config
+    spent = time.monotonic() - stages.began
+    left, least = seconds_for_network(settings, limit - spent - set_aside), LEAST_SHARE * limit
+    network = limited(network, left, dataset, least)
+    steps = f"{network.plan.recipe.total_steps:,} steps"
+    if left < least:
+        stages.paragraph(
+            f"warning: {spent:.1f} s of {settings.time_limit} are gone before the network's training; it "
+            f"takes {steps} all the same, so the command may end late"
+        )
+    else:
+        stages.line(f"{steps} fit into {settings.time_limit}")
+    config = {**config, "plan": plan_json(settings, network.plan), "is_limited": True}
+    folder.write_json("config.json", config)
+    return network, config
+
+
+def seconds_for_baselines(settings: Settings, left: float) -> float:
+    """What the baselines may take of the seconds left.
+
+    Args:
+        settings: for the limit and for what comes after training.
+        left: seconds of the limit after reading and planning.
+
+    Returns:
+        At least 0.
+    """
+    limit = parse_duration(settings.time_limit) or left
+    return max(0.0, min(SHARE_OF_LIMIT * limit, (left - _reserved(settings, limit)) / 2))
+
+
+def seconds_for_network(settings: Settings, left: float) -> float:
+    """What the network may take of the seconds left: the rest is for what comes after it.
+
+    Args:
+        settings: for the limit and for what comes after training.
+        left: seconds of the limit before the network is trained.
+
+    Returns:
+        Seconds; below 0 where none are left.
+    """
+    limit = parse_duration(settings.time_limit) or left
+    return (left - _reserved(settings, limit)) / (WITH_CURVE if is_wanted(settings) else 1.0)
+
+
+def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: bool) -> float:
+    """What pretrained backbones may take of the seconds left.
+
+    Args:
+        settings: for the limit and for what comes after them.
+        left: seconds of the limit after the baselines.
+        are_asked_for: whether one is the run's network; those beside one leave it half or more.
+
+    Returns:
+        Seconds; below 0 where none are left.
+    """
+    whole = seconds_for_network(settings, left)
+    limit = parse_duration(settings.time_limit) or left
+    return whole if are_asked_for else min(SHARE_OF_LIMIT * limit, whole / 2)
+
+
+def _reserved(settings: Settings, limit: float) -> float:
+    """Seconds for what comes after the network: 3, with baselines 9, never more than a fifth of the limit."""
+    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_BASELINES if settings.baselines else 0.0)
+    return min(reserve, _MOST_RESERVED * limit)

@@ -1,0 +1,311 @@
+"""The one place that turns data into what a network trains on, and a trained network into a model."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped, UInt8
+
+from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model, TextModel
+from pellucid.classical import Fitted
+from pellucid.data import Dataset, Preprocessing
+from pellucid.data.texts.store import Texts
+from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, Tokens, fit_ngrams, fit_tokens
+from pellucid.encoding.vectors.reading import read_vectors
+from pellucid.networks import InputFacts, Network, NetworkConfig
+from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs
+from pellucid.settings import Settings
+from pellucid.training import Examples, Recipe, Session, WordVectors
+from pellucid.training.recipe.surroundings import Takes
+
+_PREFERRED = ("bag", "text-cnn", "rnn")
+"""Networks of texts; the first that has every setting given is taken."""
+
+_FITTED_BY = {"bag": fit_ngrams}
+"""What makes texts ready for a network; tokens where nothing else is named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Labelled data before any model has made it ready for itself.
+
+    Attributes:
+        inputs: uint8 images (n, height, width, channels), float32 feature vectors (n, features), or
+            texts.
+        labels: class of each example as a position in `classes`, or the number to predict.
+        train: ascending positions of the training examples.
+        validation: ascending positions of the validation examples; may be empty.
+        classes: names of the classes; none where numbers are predicted.
+        preprocessing: how images were fitted; `None` for feature vectors and texts.
+    """
+
+    inputs: Shaped[np.ndarray, "n ..."] | Texts
+    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
+    train: Int64[np.ndarray, " train"]
+    validation: Int64[np.ndarray, " validation"]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def is_numbers(self) -> bool:
+        """Whether numbers are predicted and not classes."""
+        return not self.classes
+
+    @property
+    def takes(self) -> Takes:
+        """What the inputs are: `images`, `values` (feature vectors) or `texts`."""
+        if isinstance(self.inputs, Texts):
+            return "texts"
+        return "images" if self.inputs.ndim == 4 else "values"
+
+
+def material_of(dataset: Dataset) -> Material:
+    """What models learn from of a data set.
+
+    Args:
+        dataset: the data.
+
+    Returns:
+        The same without its test split.
+    """
+    return Material(
+        inputs=dataset.inputs,
+        labels=dataset.labels,
+        train=dataset.train,
+        validation=dataset.validation,
+        classes=dataset.classes,
+        preprocessing=dataset.preprocessing,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What one network trains on, and what made it so.
+
+    Attributes:
+        name: of the network.
+        examples: for training.
+        preparation: goes into the model, so that new inputs are made ready in the same way; `None`
+            for feature vectors.
+        reasons: how it was chosen, in sentences.
+        vectors: pretrained vectors of words that the network starts with, or `None`.
+        trained: a network that goes on, with the weights it starts from; `None` for a fresh one.
+    """
+
+    name: str
+    examples: Examples
+    preparation: Preprocessing | Encoder | None
+    reasons: tuple[str, ...] = ()
+    vectors: WordVectors | None = None
+    trained: Network | None = None
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What turns texts into ids; `None` where the inputs are others."""
+        return None if isinstance(self.preparation, Preprocessing) else self.preparation
+
+    @property
+    def images(self) -> UInt8[np.ndarray, "n height width channels"] | None:
+        """The images; `None` where the inputs are others."""
+        inputs = self.examples.inputs
+        return inputs if isinstance(inputs, np.ndarray) and inputs.ndim == 4 else None
+
+    @property
+    def facts(self) -> InputFacts:
+        """What the design of the network goes by."""
+        inputs, outputs = self.examples.inputs, max(1, self.examples.classes)
+        examples = len(self.examples.train)
+        if isinstance(inputs, Tokens):
+            return InputFacts(
+                (inputs.length,),
+                outputs,
+                examples,
+                vocabulary=inputs.vocabulary,
+                embedding=0 if self.vectors is None else self.vectors.matrix.shape[1],
+                groups=self.encoder.borders if isinstance(self.encoder, NgramEncoder) else (),
+            )
+        shape = inputs.shape
+        return InputFacts(
+            (shape[3], shape[1], shape[2]) if len(shape) == 4 else (shape[1],), outputs, examples
+        )
+
+
+def encoder_json(encoder: Encoder) -> dict[str, Any]:
+    """What `config.json` says of an encoder, enough to tell it from every other.
+
+    Args:
+        encoder: any.
+
+    Returns:
+        Its kind, its settings and the SHA-256 of its content.
+    """
+    digest = hashlib.sha256(encoder.content()).hexdigest()
+    return {"kind": encoder.kind, **encoder.to_json(), "sha256": digest}
+
+
+def network_name(settings: Settings, material: Material) -> str:
+    """Which network is trained: the one asked for, or by rule.
+
+    The rule: `cnn` for images, `mlp` for feature vectors. For texts it is `bag`, which learns any
+    texts in seconds; order of words matters only where a setting was given that `bag` does not have.
+
+    Args:
+        settings: what the user asked for; no classical model.
+        material: the data.
+
+    Returns:
+        Key in `NETWORKS`.
+
+    Raises:
+        UsageError: the network asked for, or another setting, does not go with such inputs.
+    """
+    require_fitting_inputs(settings, material.takes)
+    if settings.model != "auto":
+        return settings.model
+    if material.takes != "texts":
+        return {"images": "cnn", "values": "mlp"}[material.takes]
+    return networks_with(settings, _PREFERRED)[0]
+
+
+def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
+    """Make data ready for one network.
+
+    Args:
+        name: of the network.
+        material: the data.
+        settings: what the user asked for.
+
+    Returns:
+        What it trains on.
+
+    Raises:
+        UsageError: a setting contradicts the data.
+        DataError: the file of word vectors cannot be used.
+    """
+    if not isinstance(material.inputs, Texts):
+        return Prepared(name, examples_of(material.inputs, material), material.preprocessing)
+    fit = _FITTED_BY.get(name, fit_tokens)
+    encoder, reasons = fit(material.inputs, material.train, settings)
+    vectors, more = _vectors(settings, encoder)
+    examples = examples_of(encoder.encode(material.inputs), material)
+    return Prepared(name, examples, encoder, (*reasons, *more), vectors)
+
+
+def _vectors(settings: Settings, encoder: Encoder) -> tuple[WordVectors | None, tuple[str, ...]]:
+    """Pretrained vectors of the words that the encoder knows, where they were asked for, and a sentence."""
+    if settings.vectors is None:
+        return None, ()
+    assert isinstance(encoder, TokenEncoder)  # other networks and other tokens are refused beside vectors
+    found = read_vectors(settings.vectors, encoder.entries)
+    after = "are trained further" if settings.tune_vectors else "stay as they are"
+    reason = (
+        f"{len(found.words):,} of {len(encoder.entries):,} words start with a vector from "
+        f"{settings.vectors}; these {after}."
+    )
+    first = encoder.vocabulary - len(encoder.entries)
+    return WordVectors(found.words + first, found.matrix, settings.tune_vectors), (reason,)
+
+
+def examples_of(inputs: np.ndarray | Tokens, material: Material) -> Examples:
+    """Inputs that are ready for a network, with their labels.
+
+    Args:
+        inputs: images, feature vectors or ids of texts.
+        material: where they come from.
+
+    Returns:
+        What training sees.
+    """
+    return Examples(inputs, material.labels, material.train, material.validation, len(material.classes))
+
+
+def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], recipe: Recipe) -> Model:
+    """A trained network with everything that belongs to it.
+
+    Args:
+        network: the trained network.
+        prepared: what it was trained on.
+        classes: names of the classes; none where numbers are predicted.
+        recipe: how it was trained.
+
+    Returns:
+        The model, which takes images, feature vectors or texts as they come.
+    """
+    preparation = prepared.preparation
+    if preparation is None:
+        return FeatureModel(network, classes)
+    if isinstance(preparation, Preprocessing):
+        return ImageModel(network, preparation, classes, mirror=recipe.augmentation.mirror)
+    return TextModel(network, preparation, classes)
+
+
+def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
+    """A network that saw every example as it is, with everything that belongs to it.
+
+    Args:
+        network: the network.
+        prepared: what it takes.
+        classes: names of the classes; none where numbers are predicted.
+
+    Returns:
+        The model; it asks about every image once.
+    """
+    if isinstance(prepared.preparation, Preprocessing):
+        return ImageModel(network, prepared.preparation, classes)
+    assert prepared.preparation is not None  # feature vectors have no backbone
+    return TextModel(network, prepared.preparation, classes)
+
+
+def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Session[Network]:
+    """A network about to be trained.
+
+    Args:
+        config: its layers.
+        prepared: what it trains on.
+        recipe: how.
+
+    Returns:
+        A session at step 0.
+    """
+    return Session.start(config, prepared.examples, recipe, prepared.vectors, prepared.trained)
+
+
+def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:
+    """A classical model with everything that belongs to it.
+
+    Args:
+        fitted: how it was fitted.
+        material: what it was fitted on.
+
+    Returns:
+        The model, which takes images, feature vectors or texts as they come.
+    """
+    return ClassicalModel(
+        fitted.predictor,
+        fitted.features,
+        material.classes,
+        preprocessing=material.preprocessing,
+        tfidf=fitted.tfidf,
+    )
+
+
+def model_on_network(fitted: Fitted, network: Model) -> ClassicalModel:
+    """A simple model together with the layers it stands on, as one model.
+
+    Args:
+        fitted: how it was fitted, on the network's last hidden layer.
+        network: model of the trained network.
+
+    Returns:
+        The model, which takes what the network takes.
+    """
+    assert isinstance(network, (ImageModel, TextModel))  # networks of a run take images or texts
+    return ClassicalModel(
+        fitted.predictor,
+        fitted.features,
+        network.classes,
+        preprocessing=network.preprocessing,
+        network=network.network,
+        encoder=network.encoder if isinstance(network, TextModel) else None,
+    )

@@ -1,0 +1,81 @@
+"""The end of a run: every model saved, the metrics and the report written."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pellucid.bundle import save
+from pellucid.files import link_folder, make_folder, write_file
+from pellucid.pipeline.judging.findings import findings_of
+from pellucid.pipeline.judging.label_issues import as_json
+from pellucid.pipeline.judging.outcome import Outcome
+from pellucid.pipeline.judging.report_selection import report_facts
+from pellucid.pipeline.judging.testing import comparisons, entry
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.plan import task_name
+from pellucid.pipeline.run.configuration import notes_of
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.reports import render
+
+_FORMAT = 1
+
+
+def write_results(folder: RunFolder, outcome: Outcome) -> None:
+    """Score, save and report; `metrics.json` comes last and marks the run as finished.
+
+    Args:
+        folder: the run's folder.
+        outcome: what the run found out.
+    """
+    dataset, config = outcome.dataset, outcome.config
+    seed = config["settings"]["seed"]
+    make_folder(folder.path / "models")
+    entries = {}
+    for candidate in outcome.candidates:
+        found = entry(candidate, outcome.tested[candidate.name], dataset, seed)
+        found["novelty"] = outcome.novelty.get(candidate.name)
+        found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
+        entries[candidate.name] = found
+    link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")
+    metrics = {
+        "format": _FORMAT,
+        "task": task_name(dataset),
+        "seed": seed,
+        "classes": list(dataset.classes),
+        "data": outcome.check.metrics(),
+        "recommended": outcome.recommendation.name,
+        "reason": outcome.recommendation.reason,
+        "models": entries,
+        "comparisons": comparisons(outcome.tested, dataset, seed),
+        "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
+        "label_issues": as_json(outcome.label_issues),
+        "findings": findings_of(outcome),
+        "folds": outcome.folds,
+        **({"notes": notes} if (notes := notes_of(config)) else {}),
+        **({} if outcome.text is None else {"text": outcome.text}),
+        **({} if outcome.continual is None else {"continual": outcome.continual}),
+    }
+    report = render(report_facts(outcome, metrics))
+    write_file(folder.path / "report.html", report.encode())
+    folder.write_json("metrics.json", metrics)
+
+
+def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+    """Write a model folder, equal for equal runs, so without times; return its bytes."""
+    facts = {
+        "trained on": config["data"]["place"],
+        **({"went on from": config["continual"]["from"]} if "continual" in config else {}),
+        "training examples": candidate.train_examples,
+        **_tested_facts(found["test"]),
+        "settings": "config.json of the run",
+    }
+    save(candidate.model, path, facts)
+    return sum(file.stat().st_size for file in path.iterdir())
+
+
+def _tested_facts(test: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """The test scores with their intervals, for the model card."""
+    return {
+        f"test {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
+        for name, each in test.items()
+    }

@@ -1,0 +1,118 @@
+"""What people see while the pipeline works: one line per stage with a tick and seconds, on stderr."""
+
+import contextlib
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from pellucid.training import Observer, Recipe
+from pellucid.training.watching.observers import BarProgress, PlainProgress
+
+_COLUMNS = 78
+
+
+@dataclass
+class Stage:
+    """One stage under way.
+
+    Attributes:
+        words: its line; may be replaced while it runs to say what came out.
+        details: further lines shown below it.
+    """
+
+    words: str
+    details: list[str] = field(default_factory=list)
+
+
+class Stages:
+    """Prints stages; with colour and a bar in a terminal, plain lines elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None, quiet: bool = False, began: float | None = None) -> None:
+        from rich.console import Console
+
+        self.stream = stream or sys.stderr
+        self.quiet = quiet
+        self.console = Console(file=self.stream, highlight=False, soft_wrap=True)
+        self.began = time.monotonic() if began is None else began
+
+    @property
+    def in_terminal(self) -> bool:
+        """Whether bars and colours make sense."""
+        return self.console.is_terminal
+
+    @contextlib.contextmanager
+    def stage(self, words: str, *, spinner: bool = True) -> Iterator[Stage]:
+        """Show one stage and, when it is over, its line with a tick and seconds.
+
+        Args:
+            words: what is being done.
+            spinner: whether to turn one in a terminal; off where a bar is shown instead.
+
+        Yields:
+            The stage, whose words and details the caller may change.
+        """
+        current = Stage(words)
+        began = time.monotonic()
+        if spinner and self.in_terminal and not self.quiet:
+            with self.console.status(words):
+                yield current
+        else:
+            yield current
+        self.line(_wrapped(f"{current.words}  {time.monotonic() - began:.1f} s"), tick=True)
+        for detail in current.details:
+            self.paragraph(detail)
+
+    def paragraph(self, text: str) -> None:
+        """Print a text in lines of at most 80 columns.
+
+        Args:
+            text: shown as it is, never read as markup.
+        """
+        self.line(_wrapped(text))
+
+    def line(self, text: str, tick: bool = False) -> None:
+        """Print one line.
+
+        Args:
+            text: shown as it is, never read as markup.
+            tick: whether the line closes a stage.
+        """
+        if self.quiet:
+            return
+        encoding = (getattr(self.stream, "encoding", None) or "ascii").lower()
+        mark = "✓" if encoding.startswith("utf") else "ok"
+        if tick and self.in_terminal:
+            self.console.print(f"[cyan]{mark}[/cyan] ", end="")
+        elif tick:
+            text = f"{mark} {text}"
+        else:
+            text = f"  {text}"
+        self.console.print(text, markup=False)
+
+    @contextlib.contextmanager
+    def training(self, recipe: Recipe) -> Iterator[list[Observer]]:
+        """Show training: a bar in a terminal, a line per epoch elsewhere.
+
+        Args:
+            recipe: what will be trained.
+
+        Yields:
+            The observers to hand to the loop.
+        """
+        if self.quiet:
+            yield []
+        elif self.in_terminal:
+            with BarProgress(self.console, recipe) as progress:
+                yield [progress]
+        else:
+            yield [PlainProgress(lambda line: self.console.print(line, markup=False), recipe)]
+
+
+def _wrapped(text: str) -> str:
+    """Text in lines of at most 80 columns, the later ones indented like the first."""
+    return textwrap.fill(
+        text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )

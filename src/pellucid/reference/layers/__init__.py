@@ -1,0 +1,1 @@
+"""Layers for images and vectors: formula, forward pass and gradient of each."""

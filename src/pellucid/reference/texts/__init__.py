@@ -1,0 +1,1 @@
+"""Layers for texts: formula, forward pass and gradient of each."""

@@ -1,0 +1,1 @@
+"""Plots: where the marks of every chart go."""

@@ -1,0 +1,228 @@
+"""Where the marks of the reliability diagram and of the learning curve go.
+
+The templates in `page/charts.html` draw them as SVG. A reliability diagram is laid out in user units,
+300 wide and 312 high. A learning curve runs across in per cent, so that its letters keep their size
+at every width, and down in pixels.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pellucid.evaluation import CurvePoint, Reliability
+from pellucid.reports.entries import colour
+from pellucid.reports.numbers import count, tick
+from pellucid.reports.plots.axes import Tick, parted, round_steps
+
+SIDE, SQUARE_LEFT, SQUARE_TOP = 220.0, 42.0, 8.0
+COUNTS_TOP, COUNTS_HEIGHT = 238.0, 34.0
+CURVE_TOP, CURVE_BOTTOM = 16.0, 224.0
+_NEAREST_TICKS = 14.0
+_RIGHT_EDGE = 99.0
+_ABOVE = 10.0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An estimate with its interval, ready to draw.
+
+    Attributes:
+        x: across.
+        y: of the estimate.
+        top: of the interval's upper end.
+        bottom: of the interval's lower end.
+    """
+
+    x: float
+    y: float
+    top: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """How many examples a bin holds, ready to draw.
+
+    Attributes:
+        x: left end.
+        width: across.
+        y: upper end.
+        height: down to the floor.
+    """
+
+    x: float
+    width: float
+    y: float
+    height: float
+
+
+@dataclass(frozen=True)
+class ReliabilityPlot:
+    """A reliability diagram, ready to draw.
+
+    Attributes:
+        ticks: places on both axes, from 0 to 1, in user units from the origin.
+        marks: one for each bin that holds an example.
+        columns: how many examples each holds.
+        most: examples in the fullest bin.
+    """
+
+    ticks: Sequence[Tick]
+    marks: Sequence[Mark]
+    columns: Sequence[Column]
+    most: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One model's learning curve, ready to draw.
+
+    Attributes:
+        name: the model; the curve's direct label.
+        colour: place of its colour.
+        marks: one for each number of training examples; across in per cent.
+        shift: pixels by which its intervals are moved to part them from its neighbours'.
+        label_y: height of the label.
+    """
+
+    name: str
+    colour: int
+    marks: Sequence[Mark]
+    shift: float
+    label_y: float
+
+    @property
+    def end(self) -> Mark:
+        """The mark that its label stands at."""
+        return self.marks[-1]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it ends before the right edge, so that its label stands above its end."""
+        return self.end.x < _RIGHT_EDGE
+
+    @property
+    def steps(self) -> Sequence[tuple[Mark, Mark]]:
+        """Neighbouring marks, to be joined."""
+        return list(itertools.pairwise(self.marks))
+
+
+@dataclass(frozen=True)
+class CurvePlot:
+    """A learning curve, ready to draw.
+
+    Attributes:
+        x_ticks: numbers of training examples, in per cent.
+        y_ticks: scores, in pixels.
+        curves: one for each model.
+    """
+
+    x_ticks: Sequence[Tick]
+    y_ticks: Sequence[Tick]
+    curves: Sequence[Curve]
+
+
+def reliability_plot(reliability: Reliability) -> ReliabilityPlot:
+    """Lay out a reliability diagram.
+
+    Args:
+        reliability: bins by confidence.
+
+    Returns:
+        The diagram; empty bins leave no mark.
+    """
+    filled = [each for each in reliability.bins if each.examples]
+    most = max((each.examples for each in filled), default=0)
+
+    def across(value: float) -> float:
+        return round(SQUARE_LEFT + SIDE * min(max(value, 0.0), 1.0), 1)
+
+    def down(value: float) -> float:
+        return round(SQUARE_TOP + SIDE * (1 - min(max(value, 0.0), 1.0)), 1)
+
+    marks = [
+        Mark(
+            across(each.confidence),
+            down(each.accuracy.value),
+            down(each.accuracy.high),
+            down(each.accuracy.low),
+        )
+        for each in filled
+    ]
+    columns = []
+    for each in filled:
+        height = max(1.0, round(COUNTS_HEIGHT * each.examples / most, 1))
+        left, right = across(each.low), across(each.high)
+        columns.append(
+            Column(left + 0.5, round(right - left - 1, 1), COUNTS_TOP + COUNTS_HEIGHT - height, height)
+        )
+    ticks = [Tick(round(SIDE * value, 1), tick(value)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    return ReliabilityPlot(ticks, marks, columns, count(most))
+
+
+def curve_plot(curves: Mapping[str, Sequence[CurvePoint]]) -> CurvePlot | None:
+    """Lay out learning curves over the logarithm of the number of training examples.
+
+    Args:
+        curves: per model, its points by rising number of training examples.
+
+    Returns:
+        The plot, or `None` without two different numbers of examples.
+    """
+    drawn = {name: points for name, points in curves.items() if points}
+    sizes = sorted({point.examples for points in drawn.values() for point in points})
+    if len(sizes) < 2 or sizes[0] < 1:
+        return None
+    y_low, y_high = _reach([point for points in drawn.values() for point in points])
+
+    def across(examples: int) -> float:
+        return round(100 * math.log(examples / sizes[0]) / math.log(sizes[-1] / sizes[0]), 2)
+
+    def down(score: float) -> float:
+        return round(CURVE_BOTTOM - (CURVE_BOTTOM - CURVE_TOP) * (score - y_low) / (y_high - y_low), 1)
+
+    placed = {
+        name: [
+            Mark(
+                across(point.examples),
+                down(point.score.value),
+                down(point.score.high),
+                down(point.score.low),
+            )
+            for point in points
+        ]
+        for name, points in drawn.items()
+    }
+    labels = iter(parted([marks[-1].y for marks in placed.values() if marks[-1].x >= _RIGHT_EDGE]))
+    middle = (len(placed) - 1) / 2
+    lines = [
+        Curve(
+            name,
+            colour(name),
+            marks,
+            round(5 * (place - middle), 1),
+            next(labels) if marks[-1].x >= _RIGHT_EDGE else marks[-1].top - _ABOVE,
+        )
+        for place, (name, marks) in enumerate(placed.items())
+    ]
+    heights = [Tick(down(value), tick(value)) for value in round_steps(y_low, y_high)]
+    return CurvePlot(_sizes_shown(sizes, across), heights, lines)
+
+
+def _reach(points: Sequence[CurvePoint]) -> tuple[float, float]:
+    """Bounds that hold every interval, with a little room."""
+    low = min(point.score.low for point in points)
+    high = max(point.score.high for point in points)
+    room = 0.06 * (high - low) or 0.5
+    return low - room, high + room
+
+
+def _sizes_shown(sizes: Sequence[int], across: Callable[[int], float]) -> Sequence[Tick]:
+    """The numbers of examples that were trained on, as far as their labels have room; the largest always."""
+    kept: list[Tick] = []
+    for examples in reversed(sizes):
+        place = across(examples)
+        if not kept or kept[-1].place - place >= _NEAREST_TICKS:
+            kept.append(Tick(place, count(examples)))
+    return kept[::-1]

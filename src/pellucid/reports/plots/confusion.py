@@ -1,0 +1,202 @@
+"""Which classes are taken for which: the matrix, the most confused pairs, and each class alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.evaluation.intervals import wilson
+from pellucid.reports.examples import cell_examples
+from pellucid.reports.facts import Answered, ReportFacts
+from pellucid.reports.numbers import Score
+from pellucid.reports.plots.axes import Ruler, ruler
+
+MATRIX_LIMIT = 20
+PAIRS_LIMIT = 30
+# Shares of a true class at which the colour of a cell deepens: errors are rare, so the steps are
+# fine near zero.
+STEPS = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 0.60, 0.80)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One kind of answer: images of one class that were given one name.
+
+    Attributes:
+        key: `ROW-COLUMN` in the confusion matrix; names the page's anchor.
+        true: true class.
+        predicted: class answered.
+        count: images.
+        share: of the true class's images.
+        examples: images of it that the page can show.
+    """
+
+    key: str
+    true: str
+    predicted: str
+    count: int
+    share: float
+    examples: Sequence[Answered] = ()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer is the true class."""
+        true, predicted = self.key.split("-")
+        return true == predicted
+
+    @property
+    def step(self) -> int:
+        """Colour of its cell: 0 for none to 9 for more than 80 % of the class."""
+        return int(np.searchsorted(STEPS, self.share, side="left"))
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """A row of the confusion matrix.
+
+    Attributes:
+        name: true class.
+        cells: what its images were called, in the order of the classes.
+        total: its test images.
+    """
+
+    name: str
+    cells: Sequence[Pair]
+    total: int
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class alone.
+
+    Attributes:
+        name: the class.
+        tested: its test images.
+        answered: images given its name.
+        recall: share of its images named right, with interval; `None` without test images.
+        precision: share of the answers with its name that were right; `None` without answers.
+        f1: harmonic mean of the two, with interval; `None` where neither exists.
+        bar: the recall on a scale from 0 to 1.
+    """
+
+    name: str
+    tested: int
+    answered: int
+    recall: Score | None
+    precision: Score | None
+    f1: Score | None
+    bar: Ruler | None
+
+
+def matrix(facts: ReportFacts) -> Sequence[MatrixRow]:
+    """Lay out the confusion matrix.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        One row per class; none for more than 20 classes, where a matrix can no longer be read.
+    """
+    if len(facts.confusion) > MATRIX_LIMIT:
+        return []
+    examples = cell_examples(facts)
+    indices = range(len(facts.confusion))
+    totals = facts.confusion.sum(axis=1)
+    return [
+        MatrixRow(
+            facts.classes[row], [_pair(facts, row, column, examples) for column in indices], int(totals[row])
+        )
+        for row in indices
+    ]
+
+
+def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Pair]:
+    """List the commonest mistakes.
+
+    Args:
+        facts: what the report is made from.
+        limit: most pairs to list.
+
+    Returns:
+        Pairs of different classes by falling count, then in the order of the classes.
+    """
+    wrong = facts.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    rows, columns = np.unravel_index(order, wrong.shape)
+    examples = cell_examples(facts)
+    return [
+        _pair(facts, int(row), int(column), examples)
+        for row, column in zip(rows, columns, strict=True)
+        if wrong[row, column]
+    ]
+
+
+def opened(facts: ReportFacts) -> Sequence[Pair]:
+    """List the cells that the page can open.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        Pairs with examples, in the order of the classes: every cell of a matrix; without a matrix,
+        those among the most confused.
+    """
+    shown = [cell for row in matrix(facts) for cell in row.cells] or most_confused(facts)
+    return [pair for pair in shown if pair.examples]
+
+
+def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
+    """Score each class alone.
+
+    Args:
+        facts: what the report is made from.
+
+    Returns:
+        The classes, hardest first: by F1, then in the order of the classes.
+    """
+    right = np.diag(facts.confusion)
+    tested, answered = facts.confusion.sum(axis=1), facts.confusion.sum(axis=0)
+    rows = []
+    for index, name in enumerate(facts.classes[: len(facts.confusion)]):
+        recall = _proportion(int(right[index]), int(tested[index]))
+        precision = _proportion(int(right[index]), int(answered[index]))
+        f1 = _f1(int(right[index]), int(tested[index] + answered[index] - right[index]))
+        bar = None if recall is None else ruler(recall)
+        rows.append(ClassRow(name, int(tested[index]), int(answered[index]), recall, precision, f1, bar))
+    return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1.value)
+
+
+def _pair(facts: ReportFacts, row: int, column: int, examples: Mapping[str, Sequence[Answered]]) -> Pair:
+    count, total = int(facts.confusion[row, column]), int(facts.confusion[row].sum())
+    key = f"{row}-{column}"
+    share = count / total if total else 0.0
+    return Pair(key, facts.classes[row], facts.classes[column], count, share, examples.get(key, ()))
+
+
+def _proportion(right: int, total: int) -> Score | None:
+    """A share with its 95 % interval; `None` of nothing."""
+    return Score(*wilson(right, total)) if total else None
+
+
+def _f1(right: int, concerned: int) -> Score | None:
+    r"""F1 of a class with its 95 % interval; `None` of nothing.
+
+    Of the $m$ examples that are of the class or were given its name, the number $t$ that is both
+    is binomial, given $m$. With $J = t / m$,
+    $F_1 = \frac{2t}{2t + (m - t)} = \frac{2J}{1 + J}$ rises with $J$, so the ends of Wilson's
+    interval of $J$ become the ends of the interval of $F_1$.
+
+    Source: Wilson 1927, as in `pellucid.evaluation.wilson`; the rest is derived here.
+
+    Args:
+        right: examples of the class that were given its name, $t$.
+        concerned: examples that are of the class or were given its name, $m$.
+
+    Returns:
+        The score, 0 to 1.
+    """
+    shared = _proportion(right, concerned)
+    if shared is None:
+        return None
+    return Score(*(2 * each / (1 + each) for each in (shared.value, shared.low, shared.high)))

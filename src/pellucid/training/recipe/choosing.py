@@ -1,0 +1,203 @@
+"""From what the user asked for and what the data is to every number training needs.
+
+Whatever the user set stands; the rest comes from a rule. The finished recipe is printed and saved
+in `config.json`.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.images.augmentation import Augmentation, usual_shift
+from pellucid.errors import UsageError
+from pellucid.settings import Settings
+from pellucid.training.recipe.defaults import DEFAULTS, PRESETS
+from pellucid.training.recipe.surroundings import Surroundings
+
+IMBALANCE = 5.0
+NUMBER_METRIC = "root-mean-squared-error"
+"""What selects the best epoch where numbers are predicted."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every number that decides the result of training.
+
+    Attributes:
+        epochs: passes over the training split.
+        total_steps: batches in all; below `epochs` full passes when time is limited.
+        batch_size: examples per batch; one optimiser step each, but one per epoch for `gd`.
+        optimizer: `gd`, `sgd`, `momentum`, `nesterov`, `adam` or `adamw`.
+        learning_rate: largest learning rate.
+        weight_decay: pull towards zero (decoupled for AdamW, added to the gradient elsewhere).
+        schedule: `one-cycle`, `cosine` or `constant`.
+        loss: `cross-entropy` or `mse`.
+        label_smoothing: share of each target spread over all classes, 0 to 0.9.
+        class_weights: weight of each class in the loss, or `None` for equal weights.
+        augmentation: how training images are varied.
+        patience: epochs without gain before training stops, or `None`.
+        metric: score that decides which epoch is best: one of the settings', or `NUMBER_METRIC`.
+        precision: `fp32` or `bf16`.
+        device: where training runs.
+        threads: processor threads.
+        seed: seed of every draw.
+        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
+    """
+
+    epochs: int
+    total_steps: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    loss: str
+    label_smoothing: float
+    class_weights: tuple[float, ...] | None
+    augmentation: Augmentation
+    patience: int | None
+    metric: str
+    precision: str
+    device: str
+    threads: int
+    seed: int
+    word_dropout: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as JSON can hold it; what only texts have is left out where it is off."""
+        document = dataclasses.asdict(self)
+        if not self.word_dropout:
+            del document["word_dropout"]
+        return document
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
+        """The recipe that `to_json` wrote."""
+        values = dict(document)
+        values["augmentation"] = Augmentation(**values["augmentation"])
+        if values["class_weights"] is not None:
+            values["class_weights"] = tuple(values["class_weights"])
+        return cls(**values)
+
+
+def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
+    """Decide every number of training: what the user set stands, the rest is as `DEFAULTS` has it.
+
+    Args:
+        settings: what the user asked for.
+        around: the data and the machine.
+
+    Returns:
+        The finished recipe.
+
+    Raises:
+        UsageError: a setting contradicts the data or another setting.
+    """
+    examples = len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    if optimizer == "gd" and settings.batch_size is not None:
+        raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
+    if around.is_numbers:
+        _refuse_settings_of_classes(settings)
+    default = DEFAULTS[around.takes](settings, around)
+    epochs = settings.epochs or default.epochs
+    loss = settings.loss or ("mse" if around.is_numbers else "cross-entropy")
+    smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
+    return Recipe(
+        epochs=epochs,
+        total_steps=epochs * batches_per_epoch(examples, default.batch_size),
+        batch_size=min(default.batch_size, examples),
+        optimizer=optimizer,
+        learning_rate=_first_given(settings.learning_rate, default.learning_rate),
+        weight_decay=_first_given(settings.weight_decay, default.weight_decay),
+        schedule=settings.schedule or ("constant" if optimizer == "gd" else "one-cycle"),
+        loss=loss,
+        label_smoothing=_first_given(settings.label_smoothing, smoothing),
+        class_weights=_class_weights(settings, around),
+        augmentation=_augmentation(settings, around),
+        patience=settings.patience,
+        metric=NUMBER_METRIC if around.is_numbers else settings.metric,
+        precision=default.precision,
+        device=around.device,
+        threads=default.threads,
+        seed=settings.seed,
+        word_dropout=default.word_dropout,
+    )
+
+
+def _refuse_settings_of_classes(settings: Settings) -> None:
+    """Refuse what has a meaning for classes only.
+
+    Raises:
+        UsageError: naming the setting, and that numbers are predicted.
+    """
+    of_classes = {
+        "--loss cross-entropy": settings.loss == "cross-entropy",
+        "--label-smoothing": bool(settings.label_smoothing),
+        "--class-weight balanced": settings.class_weight == "balanced",
+        f"--metric {settings.metric}": settings.metric != Settings.metric,
+    }
+    for flag, is_given in of_classes.items():
+        if is_given:
+            raise UsageError(
+                f"{flag}: belongs to classes, but numbers are predicted; leave it out, or give --target class"
+            )
+
+
+def batches_per_epoch(examples: int, batch_size: int) -> int:
+    """How many batches one pass over the training split takes.
+
+    A single example left over joins the batch before it: one example alone has no variance that
+    batch norm could learn from.
+
+    Args:
+        examples: size of the training split.
+        batch_size: examples per batch.
+
+    Returns:
+        At least 1.
+    """
+    return max(1, math.ceil((examples - 1) / batch_size))
+
+
+def _first_given(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...] | None:
+    """Inverse class frequencies with mean 1 over the examples, where imbalance asks for them.
+
+    Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
+    their own, and weights cost more right answers than they give.
+    """
+    if around.is_numbers:
+        return None
+    counts = np.bincount(around.train_labels, minlength=around.classes).astype(np.float64)
+    present = counts[counts > 0]
+    wanted = settings.class_weight
+    if wanted is None:
+        is_imbalanced = present.max() > IMBALANCE * present.min()
+        wanted = "balanced" if is_imbalanced and around.takes != "texts" else "none"
+    if wanted == "none":
+        return None
+    weights = np.divide(counts.sum(), len(present) * counts, out=np.zeros_like(counts), where=counts > 0)
+    return tuple(float(weight) for weight in weights)
+
+
+def _augmentation(settings: Settings, around: Surroundings) -> Augmentation:
+    """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept."""
+    wanted = around.is_images if settings.augment is None else settings.augment
+    if wanted and not around.is_images:
+        what = "texts" if around.takes == "texts" else "feature vectors"
+        raise UsageError(f"--augment: {what} cannot be shifted or mirrored; leave it out")
+    if not wanted:
+        return Augmentation()
+    return Augmentation(
+        mirror=around.mirror_keeps_class,
+        shift=usual_shift(around.shortest_side) if around.shift_keeps_label else 0,
+        erase=PRESETS[settings.preset].erase if around.erase_keeps_label else 0.0,
+    )

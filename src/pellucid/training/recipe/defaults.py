@@ -1,0 +1,270 @@
+"""The numbers of training that stand where the user set none: a rule for each kind of input.
+
+A preset is a row of `PRESETS`, and what a family of networks for texts makes of it a row of `TEXTS`;
+the rules turn them into numbers for the data at hand.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pellucid.errors import UsageError
+from pellucid.settings import Settings
+from pellucid.training.recipe.surroundings import Surroundings, Takes
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a preset spends.
+
+    Attributes:
+        epochs: passes over a training split of 50,000 examples.
+        erase: probability of random erasing.
+        label_smoothing: share of each target spread over all classes.
+    """
+
+    epochs: int
+    erase: float
+    label_smoothing: float
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset(epochs=8, erase=0.0, label_smoothing=0.1),
+    "standard": Preset(epochs=16, erase=0.2, label_smoothing=0.1),
+    "best": Preset(epochs=60, erase=0.4, label_smoothing=0.1),
+}
+
+_LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
+_WEIGHT_DECAYS = {"adamw": 0.05}
+_WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
+_UPDATES_OF_VECTORS = 25
+_WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
+
+
+@dataclass(frozen=True)
+class TextRecipe:
+    """How a family of networks learns texts.
+
+    Attributes:
+        epochs: passes over a training split of up to 20,000 texts, for each preset.
+        updates: least updates in all, for each preset; small data gets more epochs to reach it.
+        batch: most texts of a batch, unless the data is large.
+        learning_rate: largest learning rate of `adam` and `adamw`.
+        rate_of_few: the same where there are fewer than eight classes, or a number: each word then says
+            so much that a fast learner soon learns texts by heart.
+        weight_decay: of `adamw`.
+        label_smoothing: share of each target spread over all classes.
+        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
+        word_dropout_of_few: the same where there are fewer than eight classes, or a number.
+        in_bf16: whether bf16 makes its steps faster, where the processor has it.
+    """
+
+    epochs: dict[str, int]
+    updates: dict[str, int]
+    batch: int
+    learning_rate: float
+    rate_of_few: float
+    weight_decay: float
+    label_smoothing: float
+    word_dropout: float
+    word_dropout_of_few: float
+    in_bf16: bool
+
+
+TEXTS: dict[str, TextRecipe] = {
+    "text-cnn": TextRecipe(
+        epochs={"quick": 6, "standard": 10, "best": 20},
+        updates={"quick": 200, "standard": 400, "best": 800},
+        batch=64,
+        learning_rate=0.004,
+        rate_of_few=0.004,
+        weight_decay=0.01,
+        label_smoothing=0.1,
+        word_dropout=0.1,
+        word_dropout_of_few=0.1,
+        in_bf16=True,
+    ),
+    "rnn": TextRecipe(
+        epochs={"quick": 6, "standard": 10, "best": 20},
+        updates={"quick": 200, "standard": 400, "best": 800},
+        batch=64,
+        learning_rate=0.004,
+        rate_of_few=0.004,
+        weight_decay=0.01,
+        label_smoothing=0.1,
+        word_dropout=0.1,
+        word_dropout_of_few=0.1,
+        in_bf16=True,
+    ),
+    "bag": TextRecipe(
+        epochs={"quick": 5, "standard": 10, "best": 16},
+        updates={"quick": 200, "standard": 400, "best": 800},
+        batch=128,
+        learning_rate=0.01,
+        rate_of_few=0.0025,
+        weight_decay=0.0,
+        label_smoothing=0.1,
+        word_dropout=0.1,
+        word_dropout_of_few=0.3,
+        in_bf16=False,
+    ),
+}
+_WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
+MANY_CLASSES = 8
+"""From so many classes on texts are learnt fast."""
+
+
+class Defaults(NamedTuple):
+    """Numbers by rule.
+
+    Attributes:
+        epochs: passes over the training split.
+        batch_size: examples per batch; the user's where one was given.
+        learning_rate: largest learning rate.
+        weight_decay: pull towards zero.
+        label_smoothing: share of each target spread over all classes, where the loss is cross-entropy.
+        word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
+        precision: `fp32` or `bf16`.
+        threads: processor threads.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float
+    word_dropout: float
+    precision: str
+    threads: int
+
+
+def of_images(settings: Settings, around: Surroundings) -> Defaults:
+    """Numbers for images.
+
+    Small data gets more epochs, in proportion to the square root of what it lacks to 50,000
+    examples, up to twenty times the preset's; above a quarter more, up to 11,250 images passed
+    for each of the preset's. The batch is at most a 64th of the training split, a power of two
+    from 16 to 512.
+
+    Args:
+        settings: preset, optimiser and batch size are looked at.
+        around: the data and the machine.
+
+    Returns:
+        The numbers.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    return Defaults(
+        epochs=_epochs_of_images(preset, examples),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=512),
+        learning_rate=_LEARNING_RATES[optimizer],
+        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
+        label_smoothing=preset.label_smoothing,
+        word_dropout=0.0,
+        precision=around.precision,
+        threads=around.threads,
+    )
+
+
+def of_values(settings: Settings, around: Surroundings) -> Defaults:
+    """Numbers for feature vectors, whose steps take less than a millisecond.
+
+    At least 25 updates for each of the preset's epochs; a batch of a sixteenth of the training
+    split, from 32 to 256; a stronger weight decay; fp32 and one thread, since there is too little
+    work to share.
+
+    Args:
+        settings: preset, optimiser, batch size, precision and threads are looked at.
+        around: the data and the machine.
+
+    Returns:
+        The numbers.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    batch_size = settings.batch_size or _batch_size(examples, part=16, smallest=32, largest=256)
+    updates = 1 if optimizer == "gd" else math.ceil(examples / batch_size)
+    return Defaults(
+        epochs=max(preset.epochs, math.ceil(_UPDATES_OF_VECTORS * preset.epochs / updates)),
+        batch_size=batch_size,
+        learning_rate=_LEARNING_RATES[optimizer],
+        weight_decay=_WEIGHT_DECAYS_OF_VECTORS.get(optimizer, 0.0),
+        label_smoothing=0.0,
+        word_dropout=0.0,
+        precision="fp32" if settings.precision == "auto" else around.precision,
+        threads=1 if settings.threads is None else around.threads,
+    )
+
+
+def of_texts(settings: Settings, around: Surroundings) -> Defaults:
+    """Numbers for texts: the row of the network's family in `TEXTS`, fitted to the size of the data.
+
+    The batch is a 32nd of the training split, a power of two from 16 to 128 (64 in text-cnn and
+    rnn); of large data a 256th of it, up to 512. Above 20,000 texts epochs shrink with the square
+    root of the size; below, there are at least as many as the least number of updates takes, up to
+    100.
+
+    Args:
+        settings: preset, optimiser, batch size and precision are looked at.
+        around: the data and the machine.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        UsageError: the family cannot take texts.
+    """
+    if around.model not in TEXTS:
+        raise UsageError(f"--model: {around.model} cannot learn from texts; choose one of {', '.join(TEXTS)}")
+    recipe, examples = TEXTS[around.model], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    is_adaptive = optimizer in ("adam", "adamw")
+    batch_size = settings.batch_size or max(
+        _batch_size(examples, part=32, smallest=16, largest=recipe.batch),
+        _batch_size(examples, part=256, smallest=1, largest=512),
+    )
+    are_few = around.classes < MANY_CLASSES
+    rate = recipe.rate_of_few if are_few else recipe.learning_rate
+    in_fp32 = settings.precision == "auto" and not recipe.in_bf16
+    return Defaults(
+        epochs=_epochs_of_texts(recipe, settings.preset, examples, math.ceil(examples / batch_size)),
+        batch_size=batch_size,
+        learning_rate=rate if is_adaptive else _LEARNING_RATES[optimizer],
+        weight_decay=recipe.weight_decay if optimizer == "adamw" else 0.0,
+        label_smoothing=recipe.label_smoothing,
+        word_dropout=recipe.word_dropout_of_few if are_few else recipe.word_dropout,
+        precision="fp32" if in_fp32 else around.precision,
+        threads=around.threads,
+    )
+
+
+DEFAULTS: dict[Takes, Callable[[Settings, Surroundings], Defaults]] = {
+    "images": of_images,
+    "texts": of_texts,
+    "values": of_values,
+}
+
+
+def _epochs_of_images(preset: Preset, examples: int) -> int:
+    factor = min(20.0, math.sqrt(_WHOLE / max(1, examples)))
+    return round(preset.epochs * max(1.0, min(factor, max(_FACTOR, _MOST_PASSES / max(1, examples)))))
+
+
+def _epochs_of_texts(recipe: TextRecipe, preset: str, examples: int, updates_per_epoch: int) -> int:
+    shrunk = recipe.epochs[preset] * min(1.0, math.sqrt(_WHOLE_OF_TEXTS / max(1, examples)))
+    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(recipe.updates[preset] / updates_per_epoch))
+    return max(1, round(shrunk), needed)
+
+
+def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:
+    """A part of the examples as a power of two within bounds, and a few more where one would be left over.
+
+    A batch of a single example is more than batch normalisation can take.
+    """
+    share: int = 2 ** math.floor(math.log2(max(1, examples / part)))
+    batch_size = max(min(smallest, examples), min(largest, share))
+    while batch_size > 1 and examples % batch_size == 1:
+        batch_size += 1
+    return batch_size

@@ -1,0 +1,70 @@
+"""The optimisers, as torch builds them."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import nn
+
+from pellucid.training.recipe.choosing import Recipe
+
+MOMENTUM = 0.9
+BETAS = (0.9, 0.99)
+SHARE = "share_of_rate"
+"""Key of a parameter group that says which share of the learning rate it gets."""
+
+Groups = list[dict[str, object]]
+
+
+def _sgd(groups: Groups, recipe: Recipe, momentum: float, nesterov: bool) -> torch.optim.Optimizer:
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=momentum, nesterov=nesterov, fused=True)
+
+
+OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
+    "gd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
+    "sgd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
+    "momentum": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, False),
+    "nesterov": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, True),
+    "adam": lambda groups, recipe: torch.optim.Adam(groups, lr=recipe.learning_rate, betas=BETAS, fused=True),
+    "adamw": lambda groups, recipe: torch.optim.AdamW(
+        groups, lr=recipe.learning_rate, betas=BETAS, fused=True
+    ),
+}
+
+
+def build_optimizer(
+    network: nn.Module, recipe: Recipe, shares: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
+    """The optimiser of a recipe over a network's trainable parameters.
+
+    Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales.
+
+    Args:
+        network: the network to train.
+        recipe: names the optimiser and its numbers.
+        shares: name of a parameter to the share of the learning rate that it gets, where not all get
+            the whole.
+
+    Returns:
+        A torch optimiser with two parameter groups for each share.
+    """
+    by_share: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            by_share.setdefault((shares or {}).get(name, 1.0), []).append(parameter)
+    groups = [
+        {**group, SHARE: share}
+        for share, parameters in by_share.items()
+        for group in _groups(parameters, recipe.weight_decay)
+    ]
+    return OPTIMIZERS[recipe.optimizer](groups, recipe)
+
+
+def _groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> Groups:
+    parameters = list(parameters)
+    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
+    free = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

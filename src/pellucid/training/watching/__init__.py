@@ -1,0 +1,1 @@
+"""Watching: checkpoints, history, signals, and what goes on in the layers."""

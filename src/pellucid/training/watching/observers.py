@@ -1,0 +1,207 @@
+"""What watches training: checkpoints, signals, the history file and what people see."""
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pellucid.errors import InterruptedRun
+from pellucid.files import write_file
+from pellucid.training.recipe.choosing import Recipe
+from pellucid.training.state import SPEEDS, State
+from pellucid.training.watching.checkpoints import save_checkpoint
+from pellucid.training.watching.signals import signals_to
+
+_WRITING = 20
+"""Checkpoints of large networks are this many times as far apart as writing one takes."""
+
+
+class Checkpointer:
+    """Saves after an epoch when a few seconds have passed, within long epochs, and at the end.
+
+    When a checkpoint is made depends on the clock; what is in it never does.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        identity: Mapping[str, Any],
+        total_steps: int,
+        seconds: float = 5.0,
+        long_seconds: float = 60.0,
+    ) -> None:
+        self.folder = folder
+        self.identity = identity
+        self.total_steps = total_steps
+        self.seconds = seconds
+        self.long_seconds = long_seconds
+        self.last = time.monotonic()
+        self.took = 0.0
+
+    def after_step(self, state: State) -> None:
+        """Save when the epoch is a long one."""
+        if time.monotonic() - self.last >= self.long_seconds:
+            self.save(state)
+
+    def after_epoch(self, state: State) -> None:
+        """Save at the end of training, and else when the last checkpoint is some seconds old."""
+        finished = state.step >= self.total_steps or state.stopped
+        if finished or time.monotonic() - self.last >= max(self.seconds, _WRITING * self.took):
+            self.save(state)
+
+    def save(self, state: State) -> None:
+        """Save now."""
+        began = time.monotonic()
+        save_checkpoint(self.folder, state, self.identity)
+        self.last = time.monotonic()
+        self.took = self.last - began
+
+
+class HistoryFile:
+    """Keeps `history.jsonl` equal to the state's history, also after a resume.
+
+    Args:
+        path: of the file.
+        before: records that stand before those of the state, as they are.
+        model: added to each record of the state; left out where it is `None`.
+    """
+
+    def __init__(
+        self, path: Path, before: Sequence[Mapping[str, Any]] = (), model: str | None = None
+    ) -> None:
+        self.path = path
+        self.before = before
+        self.added = {} if model is None else {"model": model}
+        self.lines: list[str] = []
+
+    def after_step(self, state: State) -> None:
+        """Nothing: lines are per epoch."""
+
+    def after_epoch(self, state: State) -> None:
+        """Write every record so far."""
+        new = (*self.before, *({**record, **self.added} for record in state.history))[len(self.lines) :]
+        self.lines += [json.dumps(record, allow_nan=False) + "\n" for record in new]
+        write_file(self.path, "".join(self.lines).encode())
+
+
+class StopOnSignal:
+    """Ends training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
+
+    A second Ctrl-C stops at once.
+    """
+
+    def __init__(self, checkpointer: Checkpointer) -> None:
+        self.checkpointer = checkpointer
+        self.received: int | None = None
+
+    def after_step(self, state: State) -> None:
+        """Save and stop when a signal has come.
+
+        Args:
+            state: where training stands.
+
+        Raises:
+            InterruptedRun: after the checkpoint was written.
+        """
+        if self.received is None:
+            return
+        self.checkpointer.save(state)
+        name = signal.Signals(self.received).name
+        raise InterruptedRun(
+            f"{self.checkpointer.folder.parent}: stopped by {name} after step {state.step}, checkpoint "
+            "written; run the same command with --resume to go on",
+            self.received,
+        )
+
+    def after_epoch(self, state: State) -> None:
+        """Nothing: the next step looks again."""
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the two signals over for a while, where this is the main thread.
+
+        Yields:
+            Nothing.
+        """
+        with signals_to(self._receive):
+            yield
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.received = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class PlainProgress:
+    """One line per epoch, for pipes and logs."""
+
+    def __init__(self, write: Any, recipe: Recipe) -> None:
+        self.write = write
+        self.recipe = recipe
+
+    def after_step(self, state: State) -> None:
+        """Nothing: lines are per epoch."""
+
+    def after_epoch(self, state: State) -> None:
+        """Print the epoch's line."""
+        self.write(epoch_line(state, self.recipe))
+
+
+class BarProgress:
+    """A bar with rate and time left while an epoch runs, and its line when it is over."""
+
+    def __init__(self, console: Any, recipe: Recipe) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console = console
+        self.recipe = recipe
+        self.bar = Progress(
+            TextColumn("  training"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]:>7,.0f} per second"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self.task = self.bar.add_task("training", total=recipe.total_steps, rate=0.0)
+
+    def __enter__(self) -> "BarProgress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.bar.stop()
+
+    def after_step(self, state: State) -> None:
+        """Move the bar."""
+        rate = state.sums.examples / max(state.sums.seconds, 1e-9)
+        self.bar.update(self.task, completed=state.step, rate=rate)
+
+    def after_epoch(self, state: State) -> None:
+        """Print the epoch's line above the bar."""
+        self.bar.console.print(epoch_line(state, self.recipe), markup=False, highlight=False)
+
+
+def epoch_line(state: State, recipe: Recipe) -> str:
+    """The last epoch in one line of at most 80 columns.
+
+    Args:
+        state: its last record is shown.
+        recipe: for the number of epochs.
+
+    Returns:
+        The line.
+    """
+    record = state.history[-1]
+    line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {record['train_loss']:.3f}"
+    if "validation_accuracy" in record:
+        line += f"   validation accuracy {record['validation_accuracy']:.4f}"
+    elif "validation_root_mean_squared_error" in record:
+        error = f"{record['validation_root_mean_squared_error']:#.4g}".rstrip(".")
+        line += f"   validation RMSE {error}"
+    speed = next(record[name] for name in SPEEDS.values() if name in record)
+    return f"{line}   {speed:,.0f}/s"
