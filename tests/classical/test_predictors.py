@@ -73,6 +73,7 @@ def test_impossible_parts_are_refused(name, change, said):
 @pytest.mark.parametrize("name", ["majority", "logistic-regression", "svm", "random-forest"])
 def test_arrays_of_another_form_are_refused(name):
     kind, settings, arrays = parts(name)
+    assert arrays
     for key, array in arrays.items():
         with pytest.raises(ValueError, match=f"{key} is"):
             kind.from_parts(settings, {**arrays, key: array.astype(np.float16)})

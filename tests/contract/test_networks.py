@@ -93,6 +93,7 @@ def test_gradient_reaches_every_trainable_parameter(name, settings, outputs, pho
     network = started(name, settings, images, outputs)
     torch.manual_seed(0)
     loss_of(network, images).backward()
+    assert any(parameter.requires_grad for parameter in network.parameters())
     for key, parameter in network.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad.isfinite().all(), key

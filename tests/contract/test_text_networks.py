@@ -90,6 +90,7 @@ def test_gradient_reaches_every_parameter(name, settings, outputs):
     network = started(name, settings, outputs)
     torch.manual_seed(0)
     loss_of(network).backward()
+    assert any(parameter.requires_grad for parameter in network.parameters())
     for key, parameter in network.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad.isfinite().all(), key
@@ -122,6 +123,7 @@ def test_padding_changes_no_gradient(name, settings):
         gradients.append({key: each.grad for key, each in trained})
         for key in gradients[-1].keys() & VECTORS:
             assert gradients[-1][key][0].abs().max() == 0  # the vector of padding stays as it is
+    assert gradients[0].keys() == gradients[1].keys() != set()
     for key, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][key], gradient, rtol=1e-4, atol=1e-6)
 

@@ -176,6 +176,7 @@ def test_overlaps_are_those_of_counted_and_plain_sets(
     offsets = np.cumsum([0, *map(len, parts)])
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T
     often, once = overlaps(values, offsets, one, other)
+    assert len(often) == len(once) == len(pairs)
     for at, (first, second) in enumerate(pairs):
         counted, also = Counter(parts[first]), Counter(parts[second])
         every = sum((counted | also).values())

@@ -91,6 +91,7 @@ def test_three_ways_to_the_gradient_of_a_weight(name):
 def test_the_terms_of_any_weight_add_up(name):
     found = explain_model(model(name), inputs_of(name))
     draws = np.random.default_rng(0)
+    assert found.checker.names
     for weight in found.checker.names:
         shape = found.opened.weights[weight].shape
         for _ in range(3):

@@ -185,6 +185,7 @@ def test_a_randomised_network_keeps_only_the_scales():
     for name in ("cnn", "text-cnn", "cnn-of-numbers"):
         network = model(name).network
         other = randomised(network, 0)
+        assert any(each.ndim > 1 for each in network.parameters())
         for (at, weight), drawn in zip(
             network.state_dict().items(), other.state_dict().values(), strict=True
         ):

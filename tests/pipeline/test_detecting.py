@@ -30,6 +30,17 @@ def test_every_model_that_looks_at_its_inputs_gets_one():
         assert each.model.detector.examples == 300
 
 
+@pytest.mark.parametrize("name", ["svm", "cnn"])
+def test_the_threshold_comes_from_validation_examples_and_from_no_training_example(name):
+    """Training examples look less foreign than new ones: measured by them, alarms would be too frequent."""
+    model = MODELS[name]()
+    (among,) = with_detectors([candidate(name)], MATERIAL, seed=0)
+    expected = np.sort(among.model.detector.foreignness(model.seen(PIXELS[600:900])))
+    np.testing.assert_array_equal(among.model.detector.reference, expected)
+    alone = with_detector(model, MATERIAL, seed=0).detector
+    np.testing.assert_array_equal(alone.reference, expected)
+
+
 def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
     standing, model = candidate("svm-on-cnn"), network_model("network", False)
     network = Candidate("cnn", model, 600, 1.0, model.predict_proba(PIXELS[600:900]))

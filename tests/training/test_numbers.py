@@ -79,6 +79,7 @@ def test_one_unit_serves_as_well_as_another(ink, begin_numbers, start):
     grams.run()
     tons = start(dataclasses.replace(ink, labels=ink.labels / 2.0**20), model="lenet", epochs=3)
     tons.run()
+    assert len(grams.state.history) == 3
     for one, other in zip(grams.state.history, tons.state.history, strict=True):
         assert one["train_loss"] == other["train_loss"]
         ratio = one["validation_mean_absolute_error"] / other["validation_mean_absolute_error"]
