@@ -25,7 +25,7 @@ def write(out, answers=ANSWERS, classes=("cat", "dog")):
 def test_csv(tmp_path):
     write(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().splitlines() == [
-        "input,label,probability,error,unlike,cat,dog",
+        "input,label,probability,error,novelty,cat,dog",
         "photos/a.png,cat,0.75,,0.5,0.75,0.25",
         "photos/b.png,,,truncated image,,,",
     ]
@@ -85,7 +85,7 @@ def test_numbers_are_labels_without_a_probability(tmp_path):
         with answers_to(tmp_path / f"out.{ending}", (), are_numbers=True) as sink:
             sink(NUMBERS)
     assert (tmp_path / "out.csv").read_text().splitlines() == [
-        "input,label,probability,error,unlike", "a.png,-3.25,,,", "b.png,,,truncated image,",
+        "input,label,probability,error,novelty", "a.png,-3.25,,,", "b.png,,,truncated image,",
     ]  # fmt: skip
     first, second = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     assert first == {"input": "a.png", "label": -3.25, "probability": None, "error": "", "novelty": None}
@@ -99,7 +99,7 @@ def test_nothing_to_say_is_a_file_without_rows(ending, tmp_path):
     write(tmp_path / f"out.{ending}", [])
     assert (tmp_path / f"out.{ending}").exists()
     if ending == "csv":
-        assert (tmp_path / "out.csv").read_text() == "input,label,probability,error,unlike,cat,dog\n"
+        assert (tmp_path / "out.csv").read_text() == "input,label,probability,error,novelty,cat,dog\n"
     if ending == "parquet":
         assert parquet.read_table(tmp_path / "out.parquet").num_rows == 0
 
@@ -107,7 +107,7 @@ def test_nothing_to_say_is_a_file_without_rows(ending, tmp_path):
 def test_standard_output_is_csv_in_utf8(capfdbinary):
     write(None, [Answer("ä\n.png", "猫", 1.0, "")], ())
     assert (
-        capfdbinary.readouterr().out == 'input,label,probability,error,unlike\n"ä\n.png",猫,1.0,,\n'.encode()
+        capfdbinary.readouterr().out == 'input,label,probability,error,novelty\n"ä\n.png",猫,1.0,,\n'.encode()
     )
 
 
@@ -152,7 +152,7 @@ def test_a_name_that_is_no_unicode_shows_its_bytes(tmp_path):
 
 def test_no_two_columns_share_a_name():
     assert column_names(["cat", "dog"])[5:] == ["cat", "dog"]
-    assert column_names(["label", "novelty"])[5:] == ["class label", "class unlike"]
+    assert column_names(["label", "novelty"])[5:] == ["class label", "class novelty"]
     assert column_names(["label", "class label"])[5:] == ["class class label", "class label"]
 
 

@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
         help="label new images or texts with a trained model",
         description="Label images or texts, whichever the model was trained on; one row each, in their "
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
-        "read gets a row that says why. The column unlike, from 0 to 1, is the share of the model's "
+        "read gets a row that says why. The column novelty, from 0 to 1, is the share of the model's "
         "validation examples that look less foreign; above 0.95 an answer deserves doubt.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         share, expected = (f"{100 * each:.3g} %" for each in (done.novelty / done.labelled, done.expected))
         sys.stderr.write(
             f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is no "
-            "alarm: see the column unlike\n"
+            "alarm: see the column novelty\n"
         )
     if done.drift is not None:
         sys.stderr.write(f"{textwrap.fill(done.drift.sentence, COLUMNS, break_on_hyphens=False)}\n")
