@@ -181,7 +181,7 @@ def test_resuming_with_other_data_names_what_changed(pellucid, digits_npz, tmp_p
 def test_resume_without_a_checkpoint_starts_afresh(pellucid, digits_npz, tmp_path):
     done = pellucid("train", digits_npz, "--out", tmp_path / "new", "--resume", "--epochs", "1", *SMALL)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "new" / "metrics.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "new" / "metrics.json").read_text())["format"] == 2
 
 
 def test_contradicting_flags_are_refused(pellucid, digits_npz, tmp_path):

@@ -19,7 +19,7 @@ from pellucid.pipeline.run.folder import RunFolder
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.training.determinism import choose_device, choose_precision, choose_threads
 
-_FORMAT = 1
+_FORMAT = 2
 
 Found = Mapping[str, Sequence[tuple[Trial, Judged]]]
 """What came of every training of every variant."""

@@ -17,7 +17,7 @@ from pellucid.pipeline.run.configuration import notes_of
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.reports import render
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def write_results(folder: RunFolder, outcome: Outcome) -> None:
