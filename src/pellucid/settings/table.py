@@ -56,7 +56,9 @@ class Settings:
         "file of word vectors (texts)",
     )
     from_: str | None = row(
-        None, "network", "Run or model folder whose network goes on: its weights and its classes are kept"
+        None,
+        "network",
+        "Run or model folder whose network continues training: it keeps its weights and its classes",
     )
     cell: str | None = row(None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"))
     tokens: str | None = row(

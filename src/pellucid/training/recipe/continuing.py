@@ -2,7 +2,7 @@
 
 The rule: a fifth of the learning rate that a fresh network would get, so that what was learned is shifted
 and not thrown over; and, unless a class is new, half of its epochs, since most is learned already. The
-measurements behind it are in `docs/going-on.md`.
+measurements behind it are in `docs/continual-training.md`.
 """
 
 import dataclasses
