@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 ONLY ?=
 
-.PHONY: help demo test test-all lint format bench bench-list textbook docs generated clean
+.PHONY: help demo test test-avx2 test-all lint format bench bench-list textbook docs generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
 	@echo "make test        the default tests"
+	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
 	@echo "make lint        formatting, style, types, docstrings and floors, as CI checks them"
 	@echo "make format      put the source into the form that make lint wants"
@@ -27,6 +28,13 @@ demo: $(VENV)/.installed-plain
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# The variables bound what torch and oneDNN use of the processor; on one that has no more they change nothing.
+test-avx2: $(VENV)/.installed-test
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python -m pytest -n $(WORKERS) \
+		tests/contract/test_networks.py tests/contract/test_text_networks.py tests/training/test_determinism.py \
+		tests/training/test_precision.py tests/training/test_texts.py tests/pipeline/test_precision.py \
+		tests/end_to_end/test_precision.py
 
 test-all: $(VENV)/.installed-test
 	bash tools/install_test_needs.sh

@@ -80,6 +80,18 @@ def fashion_mnist() -> Path:
 
 
 @pytest.fixture(scope="session")
+def bf16_lstm() -> None:
+    """Skip where this processor, or what oneDNN may use of it, has no LSTM in bf16."""
+    import torch
+
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        pytest.skip("needs a processor on which oneDNN has an LSTM in bf16: AVX-512 or newer")
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the browser that renders reports."""
     path = shutil.which("chromium")

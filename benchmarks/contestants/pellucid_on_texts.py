@@ -12,8 +12,9 @@ from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import NetworkConfig
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Session, State, Surroundings, choose_recipe, fit
-from pellucid.training.determinism import choose_precision, choose_threads, pinned
+from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
+from pellucid.training.precision import choose_precision
 from pellucid.training.steps import ClassificationStep
 
 SETTINGS = Settings(

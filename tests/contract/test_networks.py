@@ -142,6 +142,8 @@ def test_layouts_agree_and_bf16_is_near(name, settings, outputs, photograph):
     assert narrow.dtype == (torch.bfloat16 if outputs > 1 else torch.float32)  # rescaled in float32
     scale = max(1.0, expected.abs().max().item()) if outputs > 1 else NUMBERS.std().item()
     assert (narrow.float() - expected).abs().max() < 0.05 * scale
+    narrow.float().sum().backward()  # what training needs besides
+    assert all(each.grad.isfinite().all() for each in network.parameters() if each.grad is not None)
 
 
 @every_network

@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.data import Check, Dataset, prepare
 from pellucid.files import make_folder
+from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.comparing.folds import require_foldable
 from pellucid.pipeline.continual.contradictions import require_place_of_its_own
 from pellucid.pipeline.continual.metrics import continual_sentences
@@ -28,6 +29,7 @@ from pellucid.pipeline.learners.on_network import on_network
 from pellucid.pipeline.learners.plan import require_same, versions
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.precision import require_precision, require_precision_of_run
 from pellucid.pipeline.run.configuration import configuration, settings_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
@@ -76,12 +78,18 @@ def train(
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
+    if not resume:
+        require_precision(checked, cell_of(checked))
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()  # a kill may have come between the last file and this
             return Run(folder.path)
         former = folder.read_json("config.json") if resume else None
         settings = settings_of(given, former)
+        if former is None:
+            require_precision(settings, cell_of(settings))
+        else:
+            require_precision_of_run(former)
         stages = Stages(quiet=quiet, began=began)
         with pinned(choose_threads(settings)):
             _work(place, given, settings, former, folder, stages)

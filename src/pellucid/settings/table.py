@@ -166,7 +166,8 @@ class Settings:
     precision: str = row(
         "auto",
         "run",
-        "Arithmetic of training; auto is bf16 where the processor has it and the network gains by it",
+        "Arithmetic of training; auto is bf16 where the processor has it and the network gains by it, "
+        "elsewhere bf16 is slow, and the LSTM of rnn has none",
         choices=("auto", "fp32", "bf16"),
     )
     device: str = row("auto", "run", "Where to train", choices=("auto", "cpu", "cuda", "mps"))

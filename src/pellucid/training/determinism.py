@@ -1,4 +1,4 @@
-"""What makes training repeatable: seeded generators of torch, a fixed thread count, device and precision."""
+"""What makes training repeatable: seeded generators of torch, a fixed thread count and device."""
 
 import contextlib
 import os
@@ -84,23 +84,3 @@ def choose_device(settings: Settings) -> str:
     if not present[settings.device]:
         raise UsageError(f"--device: {settings.device} is not available here; use --device auto")
     return settings.device
-
-
-def choose_precision(settings: Settings, device: str) -> str:
-    """Arithmetic of training, by what the processor can do and never by timing.
-
-    Args:
-        settings: what the user asked for.
-        device: where training runs.
-
-    Returns:
-        `bf16` where the processor multiplies bfloat16 natively (AVX512-BF16 or AMX; CUDA from
-        compute capability 8.0), else `fp32`.
-    """
-    if settings.precision != "auto":
-        return settings.precision
-    if device == "cpu":
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        native = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
-    return "bf16" if native else "fp32"

@@ -53,6 +53,12 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     )
 
 
+def cell_of(settings: Settings) -> str:
+    """The cell of the network that settings ask for; empty where they ask for none."""
+    default = _DEFAULT_CELL if settings.model == "rnn" else ""
+    return settings.cell or default
+
+
 def assemble(config: NetworkConfig) -> Network:
     """Put the layers together.
 

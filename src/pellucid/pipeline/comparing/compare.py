@@ -1,9 +1,10 @@
 """The straight way of `compare`: read → check → divide into folds → train every variant → rank → report."""
 
+import contextlib
 import dataclasses
 import os
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.evaluation.wording import figure
 from pellucid.files import make_folder
+from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.comparing.comparison import command_line, comparison_config, write_comparison
 from pellucid.pipeline.comparing.standings import Measure, Standings, measure_of
 from pellucid.pipeline.comparing.trials import Judged, Trial, Trials
@@ -21,6 +23,7 @@ from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, m
 from pellucid.pipeline.learners.plan import make_plan, require_same
 from pellucid.pipeline.learners.preparation import material_of, network_name, prepared_for
 from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.precision import require_precision, require_precision_again
 from pellucid.pipeline.run.configuration import settings_of
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.progress import counting
@@ -75,7 +78,9 @@ def compare(
     if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
         raise UsageError(f"--seeds: {seeds} is outside 1 to {MOST_SEEDS}")
     if vary or not resume:
-        make_variants(vary, given)
+        variants = make_variants(vary, given)
+        if not resume:
+            _require_precision(variants, None)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()
@@ -90,6 +95,7 @@ def _work(
     place: str, design: Design, folder: RunFolder, former: Mapping[str, Any] | None, stages: Stages
 ) -> None:
     """Everything between an empty folder, or what a killed comparison left in it, and the finished one."""
+    _require_precision(make_variants(design.vary, design.given), former)
     dataset, check = _read(place, design, stages)
     if former is not None:
         require_same(place, former["data"], dataset)
@@ -102,6 +108,34 @@ def _work(
     standings = write_comparison(folder, variants, design, found, (dataset, check), config)
     folder.prune()
     _say_end(folder.path, place, variants, design, standings, stages)
+
+
+def _require_precision(variants: Sequence[Variant], former: Mapping[str, Any] | None) -> None:
+    """Refuse variants that cannot be trained in their arithmetic on this machine.
+
+    Raises:
+        UsageError: naming the variant.
+    """
+    for variant in variants if former is None else _on_this_machine(variants, former["machine"]):
+        settings, cell = variant.settings, cell_of(variant.settings)
+        with _named(variant):
+            if former is None:
+                require_precision(settings, cell)
+            else:
+                require_precision_again(settings.precision, cell, settings.device)
+
+
+@contextlib.contextmanager
+def _named(variant: Variant) -> Iterator[None]:
+    """Name the variant in whatever is refused.
+
+    Raises:
+        UsageError: with its name before the message.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"variant {variant.name}: {error}") from error
 
 
 def _design(
@@ -177,15 +211,13 @@ def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dat
     trials = Trials(dataset, design.folds, folder.checkpoints / "trainings")
     for variant in variants:
         first = Trial(variant.name, variant.settings, fold=1)
-        try:
+        with _named(variant):
             require_fitting_model(variant.settings, is_numbers=dataset.is_numbers)
             require_fitting_inputs(variant.settings, material_of(dataset).takes)
             if variant.settings.model not in CLASSICAL:
                 material = material_of(trials.fold(first))
                 name = network_name(variant.settings, material)
                 make_plan(variant.settings, prepared_for(name, material, variant.settings))
-        except UsageError as error:
-            raise UsageError(f"variant {variant.name}: {error}") from error
     return trials
 
 

@@ -17,7 +17,8 @@ from pellucid.pipeline.comparing.variants import Design, Variant, shown
 from pellucid.pipeline.learners.plan import data_json, task_name, versions
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
-from pellucid.training.determinism import choose_device, choose_precision, choose_threads
+from pellucid.training.determinism import choose_device, choose_threads
+from pellucid.training.precision import choose_precision
 
 _FORMAT = 2
 

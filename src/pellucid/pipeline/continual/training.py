@@ -20,6 +20,7 @@ from pellucid.pipeline.continual.rehearsal import Rehearsal, rehearsed
 from pellucid.pipeline.continual.starting_point import StartingPoint, restored, starting_point
 from pellucid.pipeline.learners.candidates import Candidate, recommended
 from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.precision import require_precision
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 
@@ -140,6 +141,7 @@ def begin(
         )
     start = starting_point(settings.from_)
     require_no_contradiction(given, start)
+    require_precision(settings, start.network.config.cell)
     return ContinualTraining(start, records_of(start))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.bundle import ClassicalModel, Model
 from pellucid.classical import Budget, Fitted, Lesson, fit_baseline
 from pellucid.data.texts.store import Texts
+from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.learners.fitting_backbone import fit_on_backbone
 from pellucid.pipeline.learners.plan import make_plan
 from pellucid.pipeline.learners.preparation import (
@@ -20,6 +21,7 @@ from pellucid.pipeline.learners.preparation import (
     session_of,
 )
 from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.precision import require_precision
 from pellucid.settings import CLASSICAL, Settings, parse_duration
 from pellucid.training.determinism import choose_threads
 
@@ -76,6 +78,7 @@ def fit_model(
         require_fitting_inputs(settings, material.takes)
         budget = budget_within(settings, material)
         return FittedModel(fit_classical(settings.model, material, settings, budget)[1], [])
+    require_precision(settings, cell_of(settings))
     began = time.monotonic() if began is None else began
     limit = parse_duration(settings.time_limit)
     if settings.builds_on_backbone:

@@ -18,7 +18,8 @@ from pellucid.networks import NetworkConfig, design
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.settings import Settings
 from pellucid.training import Examples, Recipe, Surroundings, choose_recipe
-from pellucid.training.determinism import choose_device, choose_precision, choose_threads
+from pellucid.training.determinism import choose_device, choose_threads
+from pellucid.training.precision import choose_precision
 
 _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
 _LIBRARIES_OF_TEXTS = ("tokenizers",)
