@@ -1,4 +1,4 @@
-# Everything a person or CI does with the source. Needs Python 3.11 or newer and make, nothing else.
+# Everything a person or CI does with the source. Needs Python 3.11 or newer and make; lint-js node and npm too.
 # Choose the interpreter with `make PYTHON=python3.13`, the environment's folder with `make VENV=...`.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 ONLY ?=
 
-.PHONY: help demo test test-avx2 test-all lint format bench bench-list textbook docs generated clean
+.PHONY: help demo test test-avx2 test-all lint lint-js format format-js bench bench-list textbook docs generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
@@ -15,7 +15,9 @@ help:
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
 	@echo "make lint        formatting, style, types, docstrings and floors, as CI checks them"
+	@echo "make lint-js     form, style and types of the pages' scripts; needs node and npm"
 	@echo "make format      put the source into the form that make lint wants"
+	@echo "make format-js   put the pages' scripts into the form that make lint-js wants"
 	@echo "make bench       every benchmark; ONLY='startup ...' picks some"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
@@ -48,6 +50,12 @@ lint: $(VENV)/.installed-test
 	$(BIN)/pydoclint src
 	$(BIN)/lint-imports
 
+lint-js:
+	bash tools/javascript/run.sh lint
+
+format-js:
+	bash tools/javascript/run.sh format
+
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -68,7 +76,7 @@ generated: $(VENV)/.installed-plain
 	$(BIN)/python tools/write_reference.py
 
 clean:
-	rm -rf $(VENV) docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tools/javascript/node_modules docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
