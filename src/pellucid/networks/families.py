@@ -26,7 +26,7 @@ MOST_PARAMETERS = 500_000_000
 
 
 class Family(NamedTuple):
-    """What a file of this room offers for one kind of network.
+    """Functions that design and assemble one kind of network.
 
     Attributes:
         design: chooses layers and widths by a stated rule.
@@ -87,7 +87,7 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def _by_name() -> list[str]:
-    """The families that users can ask for; the others come with weights that were learnt elsewhere."""
+    """Families that users can ask for; the others come with weights that were learnt elsewhere."""
     return [name for name in NETWORKS if name in NEURAL]
 
 

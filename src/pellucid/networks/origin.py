@@ -1,4 +1,4 @@
-"""Where weights come from that others trained."""
+"""Origin of weights that others trained."""
 
 import re
 from collections.abc import Mapping
@@ -27,11 +27,7 @@ class Origin:
     sha256: str
 
     def facts(self) -> dict[str, str]:
-        """What the model card tells of it.
-
-        Returns:
-            Names in words to texts, in the order to show.
-        """
+        """Facts for the model card: names in words to texts, in the order to show."""
         return {
             "pretrained part": self.title,
             "its source": self.source,

@@ -97,7 +97,7 @@ def _some(ascending: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " fewer"]
 
 
 def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: Sort) -> Directions:
-    """The distance from the classes, with the covariance that they share, shrunk towards a sphere."""
+    """Distance from the classes, with their shared covariance shrunk towards a sphere."""
     columns = rows.shape[1]
     if columns > _MOST_SQUARE:  # so that the matrix to take apart stays small
         rows, codes = rows[:_MOST_SQUARE], codes[:_MOST_SQUARE]
@@ -141,7 +141,7 @@ def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.nd
 
 
 def _means(rows: Float64[np.ndarray, "n axes"], codes: Int64[np.ndarray, " n"]) -> np.ndarray:
-    """The mean of each class."""
+    """Mean of each class."""
     sums = np.zeros((int(codes.max()) + 1, rows.shape[1]))
     np.add.at(sums, codes, rows)
     return sums / np.bincount(codes)[:, np.newaxis]

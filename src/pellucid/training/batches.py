@@ -1,4 +1,4 @@
-"""Which examples make up each step, and how they look in it: functions of (seed, step) alone."""
+"""Examples of each step and how they are varied in it: functions of (seed, step) alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MULTIPLE = 8
 
 @dataclass(frozen=True)
 class Examples:
-    """What training sees of a data set.
+    """Inputs, labels and split that training sees.
 
     Attributes:
         inputs: uint8 images (n, height, width, channels), float32 features (n, features) or the
@@ -41,7 +41,7 @@ class Examples:
 
     @property
     def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
+        """True where numbers are predicted and not classes."""
         return self.classes == 0
 
     @property
@@ -53,7 +53,7 @@ class Examples:
 
 
 class Batch(NamedTuple):
-    """One step's examples.
+    """Examples of one step.
 
     Attributes:
         inputs: raw pixel values, features or token ids.
@@ -90,25 +90,16 @@ class Batches:
         (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). Texts of similar length
         stand in one batch.
 
-        Args:
-            epoch: passes already made over the training split.
-            start: batches of this epoch already used.
-
-        Yields:
-            Batches ready for the network.
+        Batches ready for the network.
         """
         for position, indices in enumerate(self._cut(epoch)[start:], start=start):
             yield self._batch(indices, epoch, epoch * self.per_epoch + position)
 
     def typical(self, count: int) -> Iterator[Batch]:
-        """Batches that stand for all, for measuring how long a step takes.
+        """Up to `count` batches that stand for all, for measuring how long a step takes.
 
-        Args:
-            count: how many at most.
-
-        Yields:
-            The first batches of the first epoch; for texts, batches from its narrowest to its
-            widest in equal steps, again and again where there are few.
+        The first batches of the first epoch; for texts, batches from its narrowest to its widest in equal
+        steps, again and again where there are few.
         """
         cut = self._cut(0)
         numbers = np.arange(len(cut))[:count]
@@ -159,16 +150,11 @@ class Batches:
 def to_tensor(
     inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
 ) -> Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]:
-    """Some of the inputs as the network takes them.
+    """`Examples.inputs` at the given positions, in the order wanted, as the network takes them.
 
-    Args:
-        inputs: uint8 (n, height, width, channels), float32 (n, features) or the ids of n texts.
-        positions: which, in the order wanted.
-
-    Returns:
-        float32 (batch, channels, height, width) laid out channels-last, float32 (batch, features),
-        or int64 ids (batch, longest), texts filled up at the end with `PADDING` to the longest of
-        them, rounded up to a multiple of 8.
+    float32 (batch, channels, height, width) laid out channels-last, float32 (batch, features), or int64
+    ids (batch, longest), texts filled up at the end with `PADDING` to the longest of them, rounded up to
+    a multiple of 8.
     """
     stored = as_stored(inputs, positions)
     return stored if isinstance(inputs, Tokens) else stored.float()
@@ -177,22 +163,14 @@ def to_tensor(
 def as_stored(
     inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
 ) -> Shaped[Tensor, "batch ..."]:
-    """Some of the inputs as `to_tensor` lays them out, images still in 8 bits.
-
-    Args:
-        inputs: as for `to_tensor`.
-        positions: which, in the order wanted.
-
-    Returns:
-        uint8 (batch, channels, height, width); features and texts as from `to_tensor`.
-    """
+    """Inputs as `to_tensor` lays them out, but images still as uint8 (batch, channels, height, width)."""
     if isinstance(inputs, Tokens):
         return torch.from_numpy(inputs.padded(positions, _MULTIPLE))
     return _as_tensor(inputs[positions])
 
 
 def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
-    """Images in 8 bits, or features, none left out."""
+    """All images in 8 bits, or all features."""
     if inputs.ndim == 2:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""What a step does whatever it teaches: outputs, a finite loss, gradients, an update."""
+"""One optimiser step shared by every objective: outputs, a finite loss, gradients, an update."""
 
 import torch
 from jaxtyping import Float
@@ -39,14 +39,7 @@ class Descent:
         self._parameters = [each for each in network.parameters() if each.requires_grad]
 
     def outputs(self, batch: Batch) -> Float[Tensor, "batch outputs"]:
-        """Compute what the network says, in the recipe's arithmetic.
-
-        Args:
-            batch: the examples.
-
-        Returns:
-            The outputs as float32.
-        """
+        """Outputs of the network for a batch, computed in the recipe's arithmetic, as float32."""
         inputs = batch.inputs.to(self.device)
         bf16 = self._recipe.precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):

@@ -1,4 +1,4 @@
-"""What makes training repeatable: seeded generators of torch, a fixed thread count, device and precision."""
+"""Repeatable training: seeded generators of torch, a fixed thread count, device and precision."""
 
 import contextlib
 import os
@@ -29,14 +29,7 @@ def seed_torch(seed: int, device: str) -> None:
 
 @contextlib.contextmanager
 def pinned(threads: int) -> Iterator[None]:
-    """Compute with a fixed number of threads and leave torch's own state as it was found.
-
-    Args:
-        threads: processor threads; sums may round differently with another number.
-
-    Yields:
-        Nothing.
-    """
+    """Compute with a fixed number of threads, which decides how sums round; restore torch's own state."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -47,14 +40,7 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def choose_threads(settings: Settings) -> int:
-    """Processor threads to use: what was asked for, else one per core this process may use.
-
-    Args:
-        settings: what the user asked for.
-
-    Returns:
-        At least 1.
-    """
+    """Processor threads to use: the setting, else one per core this process may use; at least 1."""
     if settings.threads is not None:
         return settings.threads
     if hasattr(os, "sched_getaffinity"):
@@ -63,10 +49,10 @@ def choose_threads(settings: Settings) -> int:
 
 
 def choose_device(settings: Settings) -> str:
-    """Where to train: what was asked for, else CUDA when there is one, else the processor.
+    """Device to train on: the setting, else CUDA where there is one, else the processor.
 
     Args:
-        settings: what the user asked for.
+        settings: `device` is looked at.
 
     Returns:
         `cpu`, `cuda` or `mps`.
@@ -87,15 +73,10 @@ def choose_device(settings: Settings) -> str:
 
 
 def choose_precision(settings: Settings, device: str) -> str:
-    """Arithmetic of training, by what the processor can do and never by timing.
+    """Arithmetic of training, by what the processor can do and never by timing; the setting stands.
 
-    Args:
-        settings: what the user asked for.
-        device: where training runs.
-
-    Returns:
-        `bf16` where the processor multiplies bfloat16 natively (AVX512-BF16 or AMX; CUDA from
-        compute capability 8.0), else `fp32`.
+    `bf16` where the processor multiplies bfloat16 natively (AVX512-BF16 or AMX; CUDA from compute
+    capability 8.0), else `fp32`.
     """
     if settings.precision != "auto":
         return settings.precision

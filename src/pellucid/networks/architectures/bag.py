@@ -23,15 +23,7 @@ _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose width and depth by the rule at the top of this file.
 
-    Args:
-        settings: `preset`, `width`, `depth`, `activation` and `dropout` are looked at.
-        facts: vocabulary, groups and outputs.
-
-    Returns:
-        The config.
-
-    Raises:
-        UsageError: no hidden layer is asked for.
+    Looks at `preset`, `width`, `depth`, `activation` and `dropout`; raises `UsageError` at depth 0.
     """
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
@@ -50,17 +42,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
-
-    Args:
-        config: `widths` gives one hidden layer each, `groups` the kinds of n-grams.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: there is no hidden layer or no group.
-    """
+    """Assemble a hidden layer for each of `widths`; `ValueError` without such, or without `groups`."""
     if not config.widths or len(config.groups) < 2:
         raise ValueError("bag: at least 1 of widths and 2 of groups expected")
     layers: OrderedDict[str, nn.Module] = OrderedDict()

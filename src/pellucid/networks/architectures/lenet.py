@@ -75,17 +75,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
-
-    Args:
-        config: `widths` gives the channels of each convolution, then the units of two dense layers.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: the config does not describe a lenet.
-    """
+    """Assemble convolutions and two dense layers by `widths`; `ValueError` where the config is no lenet's."""
     if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
         raise ValueError(f"lenet: input_shape {list(config.input_shape)} is not an image of at least 8x8")
     if len(config.widths) < 3:

@@ -32,18 +32,15 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.ones(shape))
 
     def forward(self, inputs: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return the standardised inputs."""
+        """Standardised inputs."""
         return (inputs - self.mean).div_(self.std)
 
     @torch.no_grad()
     def fit(self, inputs: Shaped[Tensor, "*shape"]) -> None:
-        """Set mean and standard deviation from data, in two float64 passes.
+        """Set mean and deviation from at least one example, 8-bit pixels too, in two float64 passes.
 
         A channel or feature that is constant, or varies less than float32 can tell, keeps the
         divisor 1: it becomes 0 instead of noise.
-
-        Args:
-            inputs: raw pixel values, 8-bit ones too, or features; at least one example.
         """
         axes = [0, *range(2, inputs.ndim)]
         count = inputs.numel() // inputs.shape[1]
@@ -76,19 +73,12 @@ class Rescale(nn.Module):
         self.register_buffer("std", torch.ones(1))
 
     def forward(self, standardised: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
-        """Return the predictions in the labels' own unit."""
+        """Predictions in the labels' own unit."""
         return standardised * self.std + self.mean
 
     @torch.no_grad()
     def fit(self, numbers: Float64[Tensor, " examples"]) -> None:
-        """Set mean and standard deviation from labels.
-
-        Args:
-            numbers: the training labels, at least two different ones.
-
-        Raises:
-            ValueError: they do not differ as far as float32 can tell.
-        """
+        """Set mean and deviation from training labels; `ValueError` where float32 cannot tell them apart."""
         mean, std = numbers.mean(), numbers.std(correction=0)
         precision = torch.finfo(torch.float32)
         if not std > max(precision.tiny, precision.eps * float(mean.abs())):
@@ -98,14 +88,14 @@ class Rescale(nn.Module):
 
 
 class GlobalPool(nn.Module):
-    """The largest or the mean value of each channel over the whole image."""
+    """Largest or mean value of each channel over the whole image."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
         self.pooling = pooling
 
     def forward(self, maps: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel"]:
-        """Return one number per channel."""
+        """One number per channel."""
         return maps.amax((2, 3)) if self.pooling == "max" else maps.mean((2, 3))
 
 
@@ -117,7 +107,7 @@ class Add(nn.Module):
         maps: Float[Tensor, "batch channel height width"],
         shortcut: Float[Tensor, "batch channel height width"],
     ) -> Float[Tensor, "batch channel height width"]:
-        """Return the sum, in the memory of `maps`."""
+        """Sum, in the memory of `maps`."""
         return maps.add_(shortcut)
 
 
@@ -129,7 +119,7 @@ class Divide(nn.Module):
         self.divisor = divisor
 
     def forward(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-        """Return the quotient."""
+        """Quotient."""
         return logits / self.divisor
 
 
@@ -162,21 +152,14 @@ class ResidualBlock(nn.Module):
     def forward(
         self, maps: Float[Tensor, "batch incoming height width"]
     ) -> Float[Tensor, "batch outgoing new_height new_width"]:
-        """Return the block's maps."""
+        """Maps of the block."""
         hidden = self.activation1(self.norm1(self.pool(self.conv1(maps))))
         result: Tensor = self.activation2(self.add(self.norm2(self.conv2(hidden)), hidden))
         return result
 
 
 def make_activation(name: str) -> nn.Module:
-    """Build an activation function, in place where its gradient can be had from its result.
-
-    Args:
-        name: one of `config.ACTIVATIONS`.
-
-    Returns:
-        The layer.
-    """
+    """Activation layer, in place where its gradient can be had from its result."""
     layers: dict[str, nn.Module] = {
         "relu": nn.ReLU(inplace=True),
         "leaky-relu": nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
@@ -188,51 +171,20 @@ def make_activation(name: str) -> nn.Module:
 
 
 def make_pool(pooling: str, window: tuple[int, int]) -> nn.Module:
-    """Build a pooling layer whose windows touch but do not overlap.
-
-    Args:
-        pooling: `max` or `average`.
-        window: height and width in pixels.
-
-    Returns:
-        The layer.
-    """
+    """Pooling layer (`max` or `average`) whose windows, in pixels, touch but do not overlap."""
     return nn.MaxPool2d(window) if pooling == "max" else nn.AvgPool2d(window)
 
 
 def make_norm(channels: int, batch_norm: bool) -> nn.Module:
-    """Build batch normalisation over the channels of maps, or nothing.
-
-    Args:
-        channels: number of channels.
-        batch_norm: whether to normalise.
-
-    Returns:
-        The layer, an identity when there is nothing to do.
-    """
+    """Batch normalisation over the channels of maps, or an identity."""
     return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
 
 
 def make_unit_norm(units: int, batch_norm: bool) -> nn.Module:
-    """Build batch normalisation over the units of a dense layer, or nothing.
-
-    Args:
-        units: number of units.
-        batch_norm: whether to normalise.
-
-    Returns:
-        The layer, an identity when there is nothing to do.
-    """
+    """Batch normalisation over the units of a dense layer, or an identity."""
     return nn.BatchNorm1d(units) if batch_norm else nn.Identity()
 
 
 def make_dropout(probability: float) -> nn.Module:
-    """Build dropout, or nothing at probability 0.
-
-    Args:
-        probability: of zeroing a unit during training.
-
-    Returns:
-        The layer, an identity when there is nothing to do.
-    """
+    """Dropout, or an identity at probability 0."""
     return nn.Dropout(probability) if probability else nn.Identity()

@@ -1,4 +1,4 @@
-"""What watches training: checkpoints, signals, the history file and what people see."""
+"""Observers of training: checkpoints, signals, the history file and progress."""
 
 import contextlib
 import json
@@ -122,11 +122,7 @@ class StopOnSignal:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the two signals over for a while, where this is the main thread.
-
-        Yields:
-            Nothing.
-        """
+        """Take the two signals over for a while, where this is the main thread."""
         with signals_to(self._receive):
             yield
 
@@ -187,15 +183,7 @@ class BarProgress:
 
 
 def epoch_line(state: State, recipe: Recipe) -> str:
-    """The last epoch in one line of at most 80 columns.
-
-    Args:
-        state: its last record is shown.
-        recipe: for the number of epochs.
-
-    Returns:
-        The line.
-    """
+    """Last epoch of the state in one line of at most 80 columns."""
     record = state.history[-1]
     line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {record['train_loss']:.3f}"
     if "validation_accuracy" in record:
