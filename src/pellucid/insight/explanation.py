@@ -20,7 +20,7 @@ from pellucid.insight.units.opening import open_unit
 
 @dataclass(frozen=True, eq=False)
 class Like:
-    """A training example that a model finds like the input.
+    """Training example that a model finds like the input.
 
     Attributes:
         source: path, or file and row.
@@ -37,7 +37,7 @@ class Like:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """One answer, opened. Shows itself in a notebook.
+    """Opened answer of a model; shows itself in a notebook.
 
     Attributes:
         model: what answered, in words.
@@ -80,17 +80,7 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     def layer(self, name: str) -> LayerRecord:
-        """Find the record of a layer.
-
-        Args:
-            name: of the layer.
-
-        Returns:
-            Its record.
-
-        Raises:
-            ValueError: no layer is called so.
-        """
+        """Record of the layer `name`; `ValueError` if there is none."""
         for record in self.layers:
             if record.name == name:
                 return record
@@ -100,15 +90,8 @@ class Explanation:
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
         """Compute one number of a layer by hand, beside the network's own.
 
-        Args:
-            layer: name of the layer.
-            unit: index of the number: (channel, row, column), (place, channel) or (unit,).
-
-        Returns:
-            The calculation.
-
-        Raises:
-            ValueError: no layer is called so, or it has no such unit.
+        The index is (channel, row, column), (place, channel) or (unit,). Raises `ValueError` for an unknown
+        layer or unit.
         """
         self.layer(layer)
         assert self.opened is not None  # there are layers
@@ -150,14 +133,14 @@ class Explanation:
 
     @property
     def said(self) -> str:
-        """The answer in words."""
+        """Answer in words."""
         if not self.classes:
             return f"{float(self.answer[0]):.6g}"
         best = int(self.answer.argmax())
         return f"{self.classes[best]} ({float(self.answer[best]):.3f})"
 
     def _repr_html_(self) -> str:
-        """A table of the layers for a notebook, with everything foreign escaped."""
+        """Table of the layers for a notebook, with everything foreign escaped."""
         rows = "".join(
             f"<tr><th>{escape(each.name)}</th><td>{escape(each.words)}</td>"
             f"<td>{_shape(each.input_shape)} \u2192 {_shape(each.output_shape)}</td>"
