@@ -1,4 +1,4 @@
-"""How much work the classical models may cost: counts, never the clock."""
+"""Budget of the classical models: counts, never the clock."""
 
 import dataclasses
 import math
@@ -71,7 +71,7 @@ class Budget:
 
     @property
     def for_screening(self) -> "Budget":
-        """The same, but a quarter of the trees: enough to tell configurations apart."""
+        """Budget with a quarter of the trees: enough to tell configurations apart."""
         return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod

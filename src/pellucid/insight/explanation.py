@@ -80,7 +80,17 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     def layer(self, name: str) -> LayerRecord:
-        """Record of the layer `name`; `ValueError` if there is none."""
+        """Record of a layer.
+
+        Args:
+            name: as the network calls it.
+
+        Returns:
+            The record.
+
+        Raises:
+            ValueError: no layer is called so.
+        """
         for record in self.layers:
             if record.name == name:
                 return record
@@ -90,8 +100,15 @@ class Explanation:
     def unit(self, layer: str, unit: Sequence[int]) -> Arithmetic:
         """Compute one number of a layer by hand, beside the network's own.
 
-        The index is (channel, row, column), (place, channel) or (unit,). Raises `ValueError` for an unknown
-        layer or unit.
+        Args:
+            layer: name of the layer.
+            unit: index of the number: (channel, row, column), (place, channel) or (unit,).
+
+        Returns:
+            The calculation.
+
+        Raises:
+            ValueError: no layer is called so, or it has no such unit.
         """
         self.layer(layer)
         assert self.opened is not None  # there are layers

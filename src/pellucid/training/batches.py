@@ -84,13 +84,11 @@ class Batches:
         return draws.integers(0, 2, size=len(self.examples.labels), dtype=np.int8)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Batches of one epoch.
+        """Batches of one epoch, counted from 0, ready for the network; the first `start` are left out.
 
         An image mirrored in one epoch is shown as it is in the next, and the other way round
         (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). Texts of similar length
         stand in one batch.
-
-        Batches ready for the network.
         """
         for position, indices in enumerate(self._cut(epoch)[start:], start=start):
             yield self._batch(indices, epoch, epoch * self.per_epoch + position)
@@ -98,7 +96,7 @@ class Batches:
     def typical(self, count: int) -> Iterator[Batch]:
         """Up to `count` batches that stand for all, for measuring how long a step takes.
 
-        The first batches of the first epoch; for texts, batches from its narrowest to its widest in equal
+        They are the first of the first epoch; for texts, batches from its narrowest to its widest in equal
         steps, again and again where there are few.
         """
         cut = self._cut(0)
@@ -152,9 +150,9 @@ def to_tensor(
 ) -> Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]:
     """`Examples.inputs` at the given positions, in the order wanted, as the network takes them.
 
-    float32 (batch, channels, height, width) laid out channels-last, float32 (batch, features), or int64
-    ids (batch, longest), texts filled up at the end with `PADDING` to the longest of them, rounded up to
-    a multiple of 8.
+    Images are float32 (batch, channels, height, width) laid out channels-last, features float32 (batch,
+    features), texts int64 ids (batch, longest), filled up at the end with `PADDING` to the longest of them,
+    rounded up to a multiple of 8.
     """
     stored = as_stored(inputs, positions)
     return stored if isinstance(inputs, Tokens) else stored.float()

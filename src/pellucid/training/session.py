@@ -137,12 +137,11 @@ class Session(Generic[Learner]):
 
 
 def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network:
-    """Build a fresh network whose first layer knows the training data's mean and deviation.
+    """Build a fresh network on the CPU whose first layer knows the training data's mean and deviation.
 
     A network of n-grams knows how many training texts hold each. Where numbers are predicted, the
-    last layer knows the mean and deviation of all training labels.
-
-    The network on the processor.
+    last layer knows the mean and deviation of all training labels. Of large images fewer than 5,000 examples
+    are looked at, because each tells more and all of them would fill the memory.
     """
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)

@@ -17,10 +17,9 @@ from pellucid.training.state import Record
 def validator(network: Network | HeadAlone, examples: Examples, device: str) -> Callable[[], Record]:
     """Function that scores the network as it stands, in evaluation mode, on the validation split.
 
-    A function giving `validation_loss` (log loss), `validation_accuracy` and `validation_macro_f1`, or,
-    for numbers, `validation_loss` (mean squared error of standardised numbers),
-    `validation_root_mean_squared_error`, `validation_mean_absolute_error` and `validation_r2`; an empty
-    record when there is no validation split.
+    It gives `validation_loss` (log loss), `validation_accuracy` and `validation_macro_f1`, or, for numbers,
+    `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,
+    `validation_mean_absolute_error` and `validation_r2`; an empty record when there is no validation split.
     """
     score = _score_numbers if examples.is_numbers else _score_classes
 

@@ -38,7 +38,7 @@ _CACHE_MEGABYTES = 200
 
 
 class Setup(NamedTuple):
-    r"""What there is to choose.
+    r"""Hyper-parameters of a support vector machine.
 
     Attributes:
         width: $\gamma$ times the summed variance of the features.
@@ -50,7 +50,7 @@ class Setup(NamedTuple):
 
 
 class Space(NamedTuple):
-    """Where the kernel works.
+    """Space in which the kernel works.
 
     Attributes:
         mean: of the features.

@@ -20,8 +20,8 @@ _SOURCE = "Hochreiter 1991 and Bengio and others 1994 show why gradients fade or
 def vanishing_gradients(course: Course) -> Finding | None:
     """Vanishing gradients, so that the lowest layers hardly learn.
 
-    The finding where, in the median of the measured epochs, the lowest third of the layers gets less than
-    a hundredth of the last layer's gradient; `None` elsewhere.
+    Found where, in the median of the measured epochs, the lowest third of the layers gets less than a
+    hundredth of the last layer's gradient; `None` elsewhere.
     """
     low, last = _ends(course)
     ratios = [below / above for below, above in zip(low, last, strict=True) if above > 0]

@@ -32,7 +32,10 @@ class Opened:
         return {line.name: line for line in self.lines}
 
     def line(self, name: str) -> Line:
-        """Line of the layer `name`; `ValueError` if there is none."""
+        """Line of the layer `name`.
+
+        Raises: `ValueError` if none is called so.
+        """
         if name not in self.by_name:
             raise ValueError(f"{name}: no layer of this name; there are {', '.join(self.by_name)}")
         return self.by_name[name]
@@ -40,7 +43,7 @@ class Opened:
     def value(self, name: str) -> Shaped[np.ndarray, "..."]:
         """Value of a layer, or of `inputs`: (channel, row, column), (place, channel) or a vector.
 
-        Raises `ValueError` if nothing is called so.
+        Raises: `ValueError` if nothing is called so.
         """
         if name not in self.values:
             self.line(name)

@@ -149,7 +149,7 @@ def load_timm() -> Any:
 def assemble(config: NetworkConfig) -> Network:
     """Assemble the network of timm `config.backbone` and a head with hidden layers `config.widths`.
 
-    Raises `ValueError` if the config does not describe a backbone, `UsageError` if timm is not installed.
+    Raises: `ValueError` if the config does not describe a backbone, `UsageError` if timm is not installed.
     """
     if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
         raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no image, grey or in colour")

@@ -23,7 +23,9 @@ _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose width and depth by the rule at the top of this file.
 
-    Looks at `preset`, `width`, `depth`, `activation` and `dropout`; raises `UsageError` at depth 0.
+    Looks at `preset`, `width`, `depth`, `activation` and `dropout`.
+
+    Raises: `UsageError` at depth 0.
     """
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
@@ -42,7 +44,10 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Assemble a hidden layer for each of `widths`; `ValueError` without such, or without `groups`."""
+    """Assemble a hidden layer for each of `widths`.
+
+    Raises: `ValueError` without hidden layers or without `groups`.
+    """
     if not config.widths or len(config.groups) < 2:
         raise ValueError("bag: at least 1 of widths and 2 of groups expected")
     layers: OrderedDict[str, nn.Module] = OrderedDict()

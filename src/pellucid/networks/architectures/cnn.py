@@ -50,8 +50,9 @@ _LOGIT_DIVISOR = 3.0
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose stem, blocks and widths by the rule at the top of this file.
 
-    Looks at `preset`, `width` and `depth`; raises `UsageError` for input that is no image of at least 8x8,
-    and at depth 0.
+    Looks at `preset`, `width` and `depth`.
+
+    Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
     if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
         raise UsageError(
@@ -82,7 +83,10 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Assemble a block for each of `widths`, its channels; `ValueError` for a config that is no cnn's."""
+    """Assemble a block for each of `widths`, which gives its channels.
+
+    Raises: `ValueError` if the config does not describe a cnn.
+    """
     _check(config)
     channels = config.stem_filters
     layers: OrderedDict[str, nn.Module] = OrderedDict()

@@ -75,7 +75,10 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Assemble convolutions and two dense layers by `widths`; `ValueError` where the config is no lenet's."""
+    """Assemble convolutions of `widths` channels and, by the last two of them, two dense layers.
+
+    Raises: `ValueError` if the config does not describe a lenet.
+    """
     if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
         raise ValueError(f"lenet: input_shape {list(config.input_shape)} is not an image of at least 8x8")
     if len(config.widths) < 3:

@@ -24,8 +24,9 @@ _DEFAULT_CELL, _DEFAULT_DROPOUT = "lstm", 0.5
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose cell and sizes by the rule at the top of this file.
 
-    Looks at `preset`, `cell`, `width`, `depth` and `dropout`; raises `UsageError` at depth 0, and where an
-    activation is asked for, which a cell has of its own.
+    Looks at `preset`, `cell`, `width`, `depth` and `dropout`.
+
+    Raises: `UsageError` at depth 0, or if an activation is asked for, which a cell has of its own.
     """
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
@@ -47,7 +48,10 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Assemble layers of `widths` units either way; `ValueError` without widths, embedding or cell."""
+    """Assemble recurrent layers of `widths` units in either direction.
+
+    Raises: `ValueError` if there are no widths, no numbers for a token or no cell.
+    """
     if not config.widths or not config.embedding or not config.cell:
         raise ValueError("rnn: at least 1 of widths, an embedding of 1 and a cell expected")
     layers: OrderedDict[str, nn.Module] = OrderedDict()

@@ -48,8 +48,8 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 def assemble(config: NetworkConfig) -> Network:
     """Assemble the encoder and a head with hidden layers `widths`.
 
-    Raises `ValueError` if a size is missing, the heads do not share the numbers of a token evenly, or texts
-    are too long.
+    Raises: `ValueError` if a size is missing, the heads do not share the numbers of a token evenly, or texts
+        are too long.
     """
     sizes = (config.embedding, config.transformer_layers, config.attention_heads, config.feed_forward)
     if not all(sizes):

@@ -43,7 +43,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 def assemble(config: NetworkConfig) -> Network:
     """Assemble `widths[0]` filters of each kernel and the hidden layers of the other widths.
 
-    Raises `ValueError` without widths or embedding, and if a kernel is missing or comes twice.
+    Raises: `ValueError` without widths or numbers for a token, or if a kernel is missing or comes twice.
     """
     if not config.widths or not config.embedding:
         raise ValueError("text-cnn: at least 1 of widths and an embedding of 1 expected")

@@ -39,7 +39,10 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Assemble mean and maximum and a head with hidden layers `widths`; `ValueError` without vectors."""
+    """Assemble the mean and maximum of vectors and a head with hidden layers `widths`.
+
+    Raises: `ValueError` if there are no numbers for a word.
+    """
     if not config.embedding:
         raise ValueError("word-vectors: an embedding of at least 1 expected, 0 found")
     words = MeanAndMax(config.vocabulary, config.embedding)

@@ -78,7 +78,10 @@ class Rescale(nn.Module):
 
     @torch.no_grad()
     def fit(self, numbers: Float64[Tensor, " examples"]) -> None:
-        """Set mean and deviation from training labels; `ValueError` where float32 cannot tell them apart."""
+        """Set mean and standard deviation from training labels.
+
+        Raises: `ValueError` if they do not differ as far as float32 can tell.
+        """
         mean, std = numbers.mean(), numbers.std(correction=0)
         precision = torch.finfo(torch.float32)
         if not std > max(precision.tiny, precision.eps * float(mean.abs())):

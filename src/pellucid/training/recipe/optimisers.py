@@ -34,11 +34,10 @@ OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
 def build_optimizer(
     network: nn.Module, recipe: Recipe, shares: Mapping[str, float] | None = None
 ) -> torch.optim.Optimizer:
-    """Optimiser of a recipe; `shares` gives parameters a part of the learning rate, by name.
+    """Optimiser of a recipe, with two parameter groups for each share of the learning rate.
 
-    Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales.
-
-    A torch optimiser with two parameter groups for each share.
+    Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales. `shares` gives
+    parameters, by name, a part of the learning rate; the others get the whole.
     """
     by_share: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
