@@ -76,7 +76,7 @@ class Budget:
 
     @classmethod
     def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
-        """A part of the standard budget.
+        """Part of the standard budget.
 
         Args:
             share: above 0, at most 1; what the work may cost in comparison.

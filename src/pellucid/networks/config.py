@@ -161,15 +161,9 @@ class NetworkConfig:
     def from_json(cls, values: object) -> "NetworkConfig":
         """Read a config from parsed JSON, trusting nothing.
 
-        Args:
-            values: what `json.loads` returned; every field must be there, but for those that only
-                texts or backbones have, and no other.
+        Every field must be there, but for those that only texts or backbones have, and no other.
 
-        Returns:
-            The checked config.
-
-        Raises:
-            ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
+        Raises: `ValueError` if a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
         if not isinstance(values, dict):
             raise ValueError(f"network: {type(values).__name__} found, an object expected")

@@ -37,7 +37,7 @@ def with_classes(
     origins: Sequence[int | None],
     centres: Callable[[], "Centres"],
 ) -> Network:
-    """The same network for other classes, or for the same ones in another order.
+    """Copy of a network for other classes, or for the same ones in another order.
 
     Args:
         network: of classes; it stays as it is.
@@ -87,7 +87,7 @@ def centres_of(
     batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
     classes: int,
 ) -> Centres:
-    """Let examples through a network and take the means of what its last dense layer is given.
+    """Mean inputs of the last dense layer, over all examples and over those of each class.
 
     Args:
         network: on the processor; its mode is left as it was.

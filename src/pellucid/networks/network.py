@@ -173,7 +173,7 @@ class Network(nn.Module):
 
 
 class HeadAlone(nn.Module):
-    """The head of a network, to be trained on last hidden layers that were computed before.
+    """Head of a network, to be trained on last hidden layers that were computed before.
 
     Attributes:
         config: of the network.

@@ -43,14 +43,7 @@ class Origin:
     def from_json(cls, document: object) -> "Origin":
         """Read what `to_json` wrote, trusting nothing.
 
-        Args:
-            document: the parsed field.
-
-        Returns:
-            The checked object.
-
-        Raises:
-            ValueError: a field is missing, unknown, no text, too long or no checksum.
+        Raises: `ValueError` if a field is missing, unknown, no text, too long or no checksum.
         """
         names = set(cls.__dataclass_fields__)
         if not isinstance(document, Mapping) or set(document) != names:

@@ -104,23 +104,7 @@ class Detector:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
+        """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
         stated = read_object("novelty", settings, _KEYS)
         if not isinstance(stated["kind"], str) or stated["kind"] not in MEASURES:
             raise ValueError(
@@ -141,18 +125,7 @@ class Detector:
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Detector":
-        """Build a detector from a file's content.
-
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them; taken over, not copied.
-
-        Returns:
-            The checked detector.
-
-        Raises:
-            ValueError: something is impossible.
-        """
+        """Detector from a file's content, or `ValueError`, as `Measure.from_parts`."""
         found = read_arrays("novelty", cls.expected(settings), arrays)
         assert isinstance(settings, dict)  # `expected` refused everything else
         inner = {name.removeprefix(_MEASURE): found.pop(name) for name in [*found] if _MEASURE in name}

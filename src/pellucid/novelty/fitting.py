@@ -29,7 +29,7 @@ _TINY = 1e-30
 
 
 def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: int = 0) -> Measure | None:
-    """Learn what training examples look like.
+    """Fit a measure of foreignness to training examples.
 
     Args:
         rows: their features, in an order of no meaning.

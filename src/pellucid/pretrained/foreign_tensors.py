@@ -19,18 +19,10 @@ _KINDS = ("F64", "F32", "F16", "BF16")
 
 
 def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Read tensors, as float32.
+    """Read the expected tensors, by name and shape, as float32, each in memory of its own.
 
-    Args:
-        path: of the file.
-        expected: name to shape; others are not read.
-
-    Returns:
-        Name to tensor, each in memory of its own.
-
-    Raises:
-        ModelFileError: the file is damaged, is no safetensors file, lacks a tensor, or holds one of
-            another shape or with numbers that are not finite.
+    Raises: `ModelFileError` if the file is damaged, is no safetensors file, lacks a tensor, or holds one of
+        another shape or with numbers that are not finite.
     """
     with _opened(path) as file:
         names = set(file.keys())

@@ -96,17 +96,9 @@ class ImageBackbone:
         )
 
     def network(self, config: NetworkConfig, generator: torch.Generator) -> Network:
-        """Build the network: these weights, and a head that has learnt nothing.
+        """Build the network in evaluation mode: these weights, and a head that has learnt nothing.
 
-        Args:
-            config: of the family `backbone` and this architecture.
-            generator: source of the head's draws.
-
-        Returns:
-            The network in evaluation mode.
-
-        Raises:
-            ModelFileError: the weights are not those of the architecture.
+        Raises: `ModelFileError` if the weights are not those of the architecture.
         """
         network = outline(config)
         wanted = {name.removeprefix(_PREFIX) for name in network.state_dict() if name.startswith(_PREFIX)}

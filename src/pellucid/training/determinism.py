@@ -11,14 +11,10 @@ from pellucid.settings import Settings
 
 
 def seed_torch(seed: int, device: str) -> None:
-    """Seed torch's own generators of one device.
+    """Seed (below 2**63) torch's own generators of one device.
 
     `torch.manual_seed` seeds every kind of device, absent ones too, and takes longer than the
     step of a small network.
-
-    Args:
-        seed: below 2**63.
-        device: `cpu`, `cuda` or `mps`.
     """
     torch.default_generator.manual_seed(seed)
     if device == "cuda":
@@ -51,14 +47,7 @@ def choose_threads(settings: Settings) -> int:
 def choose_device(settings: Settings) -> str:
     """Device to train on: the setting, else CUDA where there is one, else the processor.
 
-    Args:
-        settings: `device` is looked at.
-
-    Returns:
-        `cpu`, `cuda` or `mps`.
-
-    Raises:
-        UsageError: the device asked for is not there.
+    Raises: `UsageError` if the device asked for is not there.
     """
     present = {
         "cpu": True,

@@ -96,15 +96,9 @@ class Session(Generic[Learner]):
             return Session(network, Batches(examples, recipe), State(network, optimizer))
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0) -> None:
-        """Shorten the recipe to what fits into a time.
+        """Shorten the recipe to what fits into a time; arguments as for `within`.
 
-        Args:
-            seconds: time left for training and for scoring afterwards.
-            scored_after: examples that will be scored when training is over.
-            least: seconds that training gets in any case, even where none are left.
-
-        Raises:
-            UsageError: not even a few steps fit.
+        Raises: `UsageError` if not even a few steps fit.
         """
         with pinned(self.batches.recipe.threads):
             recipe = within(seconds, self.network, self.batches, scored_after, least)

@@ -37,7 +37,7 @@ def can_be_kept(groups: Sequence[Grams], group: int, shape: Shape) -> Bool[np.nd
 def spell(
     groups: Sequence[Grams], group: int, which: Int64[np.ndarray, " some"], joined: str, shape: Shape
 ) -> list[str]:
-    """Write n-grams out.
+    """Spelling of n-grams as people read them.
 
     Args:
         groups: all n-grams of a block, from `grams_of`.

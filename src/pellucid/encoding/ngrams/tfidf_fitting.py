@@ -42,7 +42,7 @@ def fit_tfidf(
     shape: Shape,
     most: int = MOST_FEATURES,
 ) -> FittedTfidf:
-    """Learn which n-grams there are, and how rare each of them is.
+    """Fit TF-IDF: the n-grams of most texts, and how rare each of them is.
 
     Args:
         texts: to learn from.

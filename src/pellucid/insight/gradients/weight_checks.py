@@ -82,17 +82,9 @@ class WeightChecker:
         return tuple(name for name in taken if name in self._backward.by_autograd)
 
     def check(self, name: str, index: Sequence[int]) -> WeightCheck:
-        """Compute one weight's gradient in three ways.
+        """Compute one weight's gradient in three ways, with the terms of its chain rule.
 
-        Args:
-            name: of a weight or bias that is learnt.
-            index: of a number in it.
-
-        Returns:
-            The three, and the chain rule with numbers.
-
-        Raises:
-            ValueError: no weight is called so, or it has no such number.
+        Raises: `ValueError` if no weight that is learnt is called so, or it has no such number.
         """
         at = tuple(int(each) for each in index)
         if name not in self.names:

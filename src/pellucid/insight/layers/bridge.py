@@ -71,16 +71,9 @@ SAME: dict[type[nn.Module], Same] = {
 
 
 def taken_apart(network: Network) -> tuple[list[Line], str]:
-    """Write a network as lines, training or answering as it stands.
+    """Lines of a network, training or answering as it stands, and the name of the last.
 
-    Args:
-        network: of any family whose layers are ours.
-
-    Returns:
-        The lines, and the name of the last.
-
-    Raises:
-        ValueError: a layer is of a kind that the reference does not have, as those of a backbone.
+    Raises: `ValueError` if a layer is of a kind that the reference does not have, as those of a backbone.
     """
     lines: list[Line] = []
     value = "inputs"

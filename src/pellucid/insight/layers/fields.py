@@ -77,18 +77,9 @@ def _passed_on(opened: Opened, line: Line, unit: tuple[int, ...]) -> tuple[str, 
 
 
 def field_of(opened: Opened, name: str, box: Box) -> Box:
-    """Box of the input that a box of units sees.
+    """Box of the input that a box of units of a layer, or of `inputs`, sees.
 
-    Args:
-        opened: the network.
-        name: of a layer, or `inputs`.
-        box: of units of its value.
-
-    Returns:
-        The box of the input.
-
-    Raises:
-        ValueError: no layer is called so.
+    Raises: `ValueError` if no layer is called so.
     """
     if name == "inputs":
         return box

@@ -71,7 +71,7 @@ class ScaleAndStandardise(nn.Module):
 
 
 class Backbone(nn.Module):
-    """A network of timm without its own head, whose batch norm never changes its statistics.
+    """Network of timm without its own head, whose batch norm never changes its statistics.
 
     Attributes:
         layers: the network.
@@ -110,17 +110,11 @@ class Backbone(nn.Module):
 
 
 def timm_network(name: str) -> nn.Module:
-    """Build a network of timm with its pooling and without its classifier; nothing is downloaded.
+    """Build a network of timm, named without a tag of weights, with pooling and without classifier.
 
-    Args:
-        name: of the architecture, without the tag of its weights.
+    Nothing is downloaded; the weights have no meaning.
 
-    Returns:
-        The network with weights of no meaning.
-
-    Raises:
-        ValueError: timm does not know it.
-        UsageError: timm is not installed.
+    Raises: `ValueError` if timm does not know the name, `UsageError` if timm is not installed.
     """
     timm = load_timm()
     # `create_model` also takes addresses of hubs; a plain name of its own list leads nowhere else.

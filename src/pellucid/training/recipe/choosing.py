@@ -87,15 +87,7 @@ class Recipe:
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     """Decide every number of training: what the user set stands, the rest is as `DEFAULTS` has it.
 
-    Args:
-        settings: what the user asked for.
-        around: the data and the machine.
-
-    Returns:
-        The finished recipe.
-
-    Raises:
-        UsageError: a setting contradicts the data or another setting.
+    Raises: `UsageError` if a setting contradicts the data or another setting.
     """
     examples = len(around.train_labels)
     optimizer = settings.optimizer or "adamw"

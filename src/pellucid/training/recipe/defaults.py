@@ -192,15 +192,7 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     root of the size; below, there are at least as many as the least number of updates takes, up to
     100.
 
-    Args:
-        settings: preset, optimiser, batch size and precision are looked at.
-        around: the data and the machine.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        UsageError: the family cannot take texts.
+    Raises: `UsageError` if the family cannot take texts.
     """
     if around.model not in TEXTS:
         raise UsageError(f"--model: {around.model} cannot learn from texts; choose one of {', '.join(TEXTS)}")

@@ -101,11 +101,7 @@ class StopOnSignal:
     def after_step(self, state: State) -> None:
         """Save and stop when a signal has come.
 
-        Args:
-            state: where training stands.
-
-        Raises:
-            InterruptedRun: after the checkpoint was written.
+        Raises: `InterruptedRun` after the checkpoint was written.
         """
         if self.received is None:
             return
