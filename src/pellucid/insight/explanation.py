@@ -1,4 +1,4 @@
-"""Everything that is known about one answer of one model, as one object."""
+"""Explanation: everything that is known about one answer of one model, as one object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,7 +132,7 @@ class Explanation:
         return self.checker.check(name, index)
 
     def field(self, layer: str, unit: Sequence[int]) -> Box:
-        """Find what a unit sees of the input.
+        """Receptive field of a unit: the part of the input that it sees.
 
         Args:
             layer: name of the layer.

@@ -9,6 +9,7 @@ ACTIVATIONS = ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")
 POOLINGS = ("max", "average")
 CELLS = ("", "lstm", "gru")
 
+# Bounds of every config, so that a hostile file cannot ask for absurd memory.
 MOST_CHANNELS = 16
 LARGEST_SIDE = 4096
 MOST_FEATURES = 10_000_000

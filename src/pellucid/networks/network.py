@@ -18,7 +18,7 @@ _STEM_IMAGES = 4096
 
 
 class Network(nn.Module):
-    """From raw values to logits, or, where `config.outputs` is 1, to a number in its own unit.
+    """Network from raw values to logits, or, where `config.outputs` is 1, to a number in its own unit.
 
     Attributes:
         config: what the layers were built from.

@@ -1,4 +1,4 @@
-r"""From features to a number from 0 to 1: how unlike the training data they are.
+r"""Novelty from 0 to 1 out of features: how unlike the training data they are.
 
 Notation: $a_j$ the signals of a measure; $m_j$ their median over the validation examples and $q_j$ the
 95 % quantile, $z_j = (a_j - m_j) / (q_j - m_j)$. How foreign an input is:
@@ -21,7 +21,7 @@ from pellucid.classical.predictors.strict import Forms, read_arrays
 from pellucid.encoding.strict import read_object, read_whole
 from pellucid.novelty.measures import MEASURES, Measure
 
-MOST_REFERENCES = 2000
+MOST_REFERENCES = 2000  # saved with every model
 _MOST_ANSWERS, _MOST_EXAMPLES = 100_000, 1 << 40
 _MEASURE = "measure."
 _TINY = 1e-9

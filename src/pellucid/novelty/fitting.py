@@ -19,8 +19,8 @@ FALSE_ALARM_RATE = 0.05
 LEAST_EXAMPLES = 20
 """With fewer to learn from, or fewer validation examples, nothing can be said about a rate of 5 %."""
 
-_MOST_VALUES = 400_000
-_SHRINKAGE = 0.01
+_MOST_VALUES = 400_000  # of the axes, which are saved with the model
+_SHRINKAGE = 0.01  # of the mean variance, in every direction: without it there may be no inverse
 _MOST_SQUARE = 2048
 _MOST_OF_KEPT = 40
 _MOST_OF_CENTRE, _MOST_OF_CENTRES, _LEAST_OF_CENTRE = 500, 50_000, 10
@@ -44,6 +44,7 @@ def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: i
         return None
     _, codes = np.unique(labels, return_inverse=True)
     if isinstance(rows, np.ndarray):
+        # Of very many classes one centre stands for all: their own would fill the model folder.
         return _directions(rows, codes if codes.max() < MOST_CENTRES else np.zeros_like(codes), sort)
     return _neighbours(scipy.sparse.csr_array(rows), codes, seed)
 

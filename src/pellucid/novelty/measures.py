@@ -14,7 +14,7 @@ from pellucid.novelty.neighbours import Neighbours
 
 @runtime_checkable
 class Measure(Protocol):
-    """From features to one or two numbers that are larger for what is foreign, fitted on training examples.
+    """Map from features to one or two numbers, larger for what is foreign, fitted on training examples.
 
     Attributes:
         kind: key in `MEASURES`.

@@ -277,7 +277,7 @@ def _require_same_names(wanted: set[str], found: set[str], origin: Origin) -> No
 
 @torch.no_grad()
 def _start_head(network: Network, config: NetworkConfig, generator: torch.Generator) -> None:
-    """Give the head memory and a start."""
+    """Allocate and initialise the head."""
     network.head.to_empty(device="cpu")
     initialise_layers(network.head, config.activation, generator)
     last: nn.Module = network.head.get_submodule("linear")

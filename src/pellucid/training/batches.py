@@ -67,7 +67,7 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """The training split cut into batches, in an order drawn anew for each epoch."""
+    """Training split cut into batches, in an order drawn anew for each epoch."""
 
     def __init__(self, examples: Examples, recipe: Recipe) -> None:
         self.examples = examples

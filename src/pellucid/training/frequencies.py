@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 
 from pellucid.encoding.tokens.ragged import Tokens
 
-_IDS = 4_000_000
+_IDS = 4_000_000  # counted at once, so that memory does not grow with the data
 
 
 def text_frequencies(tokens: Tokens, positions: Int64[np.ndarray, " texts"]) -> Int64[np.ndarray, " ids"]:

@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""Training loop, the only one."""
 
 import time
 from collections.abc import Callable, Sequence

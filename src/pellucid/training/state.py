@@ -1,4 +1,4 @@
-"""The state of training: everything a resumed run needs to go on as if nothing had happened."""
+"""State of training: everything a resumed run needs to go on as if nothing had happened."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Sums:
 
 @dataclass
 class Best:
-    """The best epoch so far by the chosen metric.
+    """Best epoch so far by the chosen metric.
 
     Attributes:
         epoch: which one, from 1.

@@ -31,8 +31,8 @@ from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.search import Work
 
 _INSENSITIVE = 0.1
-_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20
-_CHEAP = 10_000
+_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20  # fewer say nothing about the scale of the votes
+_CHEAP = 10_000  # examples up to which learning once more, from the held-out ones too, costs little
 _FOR_COMPONENTS = 8_000
 _CACHE_MEGABYTES = 200
 

@@ -36,8 +36,8 @@ from pellucid.classical.search import Work
 SVM, LOGISTIC, RIDGE = "svm", "logistic-regression", "ridge"
 
 _TOLERANCE = 1e-2
-_SMOOTHED = 0.1
-_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20
+_SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
+_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20  # fewer say nothing about the scale of the scores
 _INSENSITIVE = 0.1
 
 

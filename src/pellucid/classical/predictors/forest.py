@@ -21,7 +21,7 @@ from jaxtyping import Float32, Float64, Int32, Int64
 from pellucid.classical.features.rows import Rows, dense
 from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings
 
-MOST_DEPTH = 64
+MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
 _BLOCK_VALUES = 1 << 18
 _COUNTS = ("outputs", "inputs", "trees", "nodes", "leaves", "entries")
 

@@ -21,7 +21,7 @@ from pellucid.classical.features.rows import Rows, dense
 from pellucid.classical.predictors.linear import spread
 from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings, require_classes
 
-SHARPNESS = 5.0
+SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22
 
 

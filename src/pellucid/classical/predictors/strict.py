@@ -54,7 +54,7 @@ def read_settings(kind: str, settings: object, counts: tuple[str, ...]) -> dict[
 
 
 def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compare arrays with what the settings announce.
+    """Check arrays against the forms that the settings announce.
 
     Args:
         kind: of predictor, for messages.

@@ -145,7 +145,7 @@ class NgramEncoder:
 
     @property
     def vocabulary(self) -> int:
-        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        """Number of ids, also of `PADDING` and `UNKNOWN`."""
         return FIRST + len(self.names)
 
     @property

@@ -33,7 +33,7 @@ FILLER, STRANGER, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SHORTEST = 3
 """Fewest ids of a text: both marks and one piece between them."""
 
-_LONGEST_WORD = 100
+_LONGEST_WORD = 100  # of characters, usual for BERT: a longer word is unknown as a whole
 _WORD = re.compile("[^ \\t\\n\\r]+")
 
 

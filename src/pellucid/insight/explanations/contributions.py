@@ -40,7 +40,7 @@ from pellucid.classical.predictors.linear import Linear
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """Terms of one number.
+    """Contributions that add up to one number.
 
     Attributes:
         how: what is added up, in words.

@@ -1,4 +1,4 @@
-r"""Grad-CAM: the last maps, each weighed by the mean of its gradient, and of the sum what is above zero.
+r"""Grad-CAM: the last maps, each weighted by its mean gradient, and the positive part of their sum.
 
 $$\alpha_k = \frac{1}{RC} \sum_{r,c} \frac{\partial F}{\partial A_{krc}}, \qquad
   G_{rc} = \max\Bigl(0, \sum_k \alpha_k A_{krc}\Bigr)$$

@@ -29,7 +29,7 @@ _VALUES_AT_ONCE = 1 << 21
 
 
 class Collected(NamedTuple):
-    """Integrated gradients.
+    """Integrated gradients of one input, and how complete they are.
 
     Attributes:
         scores: $a_i$, one for each pixel, or for each token.
@@ -105,7 +105,7 @@ def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
 
 
 def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor) -> Collected:
-    """Follow the way with more and more steps until the sum holds."""
+    """Integrate with more and more steps until the scores add up to the difference of the answers."""
     with torch.no_grad():
         first, last = answers(torch.tensor([0.0, 1.0]), way).double().tolist()
     total, steps = last - first, _FEWEST

@@ -87,7 +87,7 @@ class ImagePieces:
         self._model, self._target = model, target
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask about images of which some cells are painted over."""
+        """Answers about images of which some cells are painted over."""
         grids = kept.reshape(-1, *self.shape)
         found = []
         most = max(1, (1 << 23) // self.pixels.size)
@@ -139,7 +139,7 @@ class TokenPieces:
         return np.bincount(self.piece_of, fine, self.shape[0])
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask about texts that lack some of the ids."""
+        """Answers about texts that lack some of the ids."""
         network, found = self._model.network, []
         rows = max(1, _IDS_AT_ONCE // len(self.ids))
         with answering(network, torch.device("cpu")):
@@ -188,7 +188,7 @@ class WordPieces:
         self._model, self._target = model, target
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask about texts that lack some words."""
+        """Answers about texts that lack some words."""
         texts = [
             "".join(word for word, stays in zip(self.words, row, strict=True) if stays)
             for row in kept.tolist()

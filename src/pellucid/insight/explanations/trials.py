@@ -1,4 +1,4 @@
-r"""Explanations put to the test: does the answer follow them, and do they follow the network?
+r"""Tests of explanations: does the answer follow them, and do they follow the network?
 
 **Deletion and insertion.** Pieces are taken out of the input, those with the largest scores first, and the
 answer is followed; then put into an empty one in the same order. A good order loses the answer early and
@@ -11,6 +11,7 @@ different; where it does not, it shows the input and not the network. It passes 
 absolute rank correlations with the explanations of 3 such networks is at most one half.
 
 Source: Petsiuk, Das and Saenko 2018, "RISE", arXiv:1806.07421, section 4.2; Adebayo et al. 2018, "Sanity
+
 checks for saliency maps", NeurIPS, section 3.
 """
 
@@ -28,8 +29,8 @@ ORDERS = 20
 LARGEST_LIKENESS = 0.5
 """Rank correlation with explanations of randomised networks that still passes."""
 
-_MOST_STEPS = 14
-_PLACES = 1e-9
+_MOST_STEPS = 14  # of a curve; the model answers at each of them for every order
+_PLACES = 1e-9  # gains and scores that are closer differ by rounding alone
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The head above features that were learnt elsewhere: dropout, dense layers where asked for, linear."""
+"""Head above features that were learnt elsewhere: dropout, dense layers where asked for, linear."""
 
 from collections import OrderedDict
 from typing import NamedTuple

@@ -5,12 +5,13 @@ from jaxtyping import Float, Float64, Shaped
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.01
+# Examples, and values, made float64 at once: all images in float64 take eight times their 8 bits.
 _CHUNK = 1024
 _CHUNK_VALUES = 2**22
 
 
 class Standardise(nn.Module):
-    r"""Subtract the training data's mean and divide by its standard deviation, per channel or feature.
+    r"""Standardisation: subtract the training mean and divide by the deviation, per channel or feature.
 
     $$y = (x - \mu) / \sigma$$
 
@@ -55,7 +56,7 @@ class Standardise(nn.Module):
 
 
 class Rescale(nn.Module):
-    r"""Give standardised predictions the unit of the numbers that are predicted.
+    r"""Inverse of the standardisation of labels: predictions in the unit of the numbers predicted.
 
     $$\hat y = \sigma \hat z + \mu$$
 
@@ -103,7 +104,7 @@ class GlobalPool(nn.Module):
 
 
 class Add(nn.Module):
-    """Add a shortcut to maps, in place: whoever keeps the maps from before must copy them."""
+    """Addition of a shortcut to maps, in place: whoever keeps the maps from before must copy them."""
 
     def forward(
         self,
@@ -115,7 +116,7 @@ class Add(nn.Module):
 
 
 class Divide(nn.Module):
-    """Divide by a constant; for logits, it keeps the first probabilities near uniform."""
+    """Division by a constant; for logits, it keeps the first probabilities near uniform."""
 
     def __init__(self, divisor: float) -> None:
         super().__init__()

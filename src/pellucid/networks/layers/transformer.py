@@ -39,7 +39,7 @@ class Places(nn.Module):
 
 
 class Attend(nn.Module):
-    r"""Mix the values of all tokens, for each of them by how well its query fits their keys.
+    r"""Self-attention: the values of all tokens, mixed by how well each token's query fits their keys.
 
     In each head $h$, of which each sees $d$ numbers of every token:
 

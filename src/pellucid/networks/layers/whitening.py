@@ -5,10 +5,11 @@ from jaxtyping import Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional
 
-_EPSILON = 5e-4
+_EPSILON = 5e-4  # keeps noise in directions of hardly any variance from being blown up
 _MOST_VALUES = 2**25
 _FEWEST_IMAGES = 64
 _CHUNK_VALUES = 2**22
+# Rounding decides which of two equal entries is the largest; it must not decide the sign as well.
 _NEARLY_LARGEST = 0.999
 
 

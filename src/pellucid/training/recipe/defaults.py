@@ -38,7 +38,7 @@ PRESETS: dict[str, Preset] = {
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
 _WEIGHT_DECAYS = {"adamw": 0.05}
 _WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
-_UPDATES_OF_VECTORS = 25
+_UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
 _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 
 
@@ -237,7 +237,7 @@ def _epochs_of_texts(recipe: TextRecipe, preset: str, examples: int, updates_per
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:
-    """A part of the examples as a power of two within bounds, and a few more where one would be left over.
+    """Part of the examples as a power of two within bounds, and a few more where one would be left over.
 
     A batch of a single example is more than batch normalisation can take.
     """

@@ -14,7 +14,7 @@ from pellucid.files import sha256, write_folder
 from pellucid.training.state import State
 
 _FORMAT = 1
-_KEPT = 2
+_KEPT = 2  # where the newest is damaged, the one before it is resumed
 
 
 def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> Path:

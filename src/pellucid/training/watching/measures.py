@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+# Bounds that keep measuring cheap beside the step itself, and the history short.
 _MOST_LAYERS = 32
 _MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
 _MOST_WEIGHTS = 2**16
@@ -80,7 +81,7 @@ def _evenly(named: Mapping[str, Named]) -> dict[str, Named]:
 
 
 class _Update:
-    """Measurement of the weights of layers around the optimiser's next update.
+    """Hooks that measure the weights of layers around the optimiser's next update.
 
     Weights of very many numbers are compared by evenly spaced rows of them.
 

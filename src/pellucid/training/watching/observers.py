@@ -21,7 +21,7 @@ _WRITING = 20
 
 
 class Checkpointer:
-    """Saves after an epoch when a few seconds have passed, within long epochs, and at the end.
+    """Writer of checkpoints: some seconds after the last, within long epochs, and at the end.
 
     When a checkpoint is made depends on the clock; what is in it never does.
     """
@@ -54,7 +54,7 @@ class Checkpointer:
             self.save(state)
 
     def save(self, state: State) -> None:
-        """Save now."""
+        """Save a checkpoint now."""
         began = time.monotonic()
         save_checkpoint(self.folder, state, self.identity)
         self.last = time.monotonic()
@@ -62,7 +62,7 @@ class Checkpointer:
 
 
 class HistoryFile:
-    """Keeps `history.jsonl` equal to the state's history, also after a resume.
+    """Writer that keeps `history.jsonl` equal to the state's history, also after a resume.
 
     Args:
         path: of the file.
@@ -79,7 +79,7 @@ class HistoryFile:
         self.lines: list[str] = []
 
     def after_step(self, state: State) -> None:
-        """Nothing: lines are per epoch."""
+        """No work: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Write every record so far."""
@@ -89,7 +89,7 @@ class HistoryFile:
 
 
 class StopOnSignal:
-    """Ends training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
+    """End of training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
 
     A second Ctrl-C stops at once.
     """
@@ -114,7 +114,7 @@ class StopOnSignal:
         )
 
     def after_epoch(self, state: State) -> None:
-        """Nothing: the next step looks again."""
+        """No work: the next step looks for the signal again."""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -136,7 +136,7 @@ class PlainProgress:
         self.recipe = recipe
 
     def after_step(self, state: State) -> None:
-        """Nothing: lines are per epoch."""
+        """No output: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch's line."""
