@@ -141,7 +141,6 @@ class _Field:
     it goes around, so the path alone counts.
 
     Source: Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural
-
     networks", Distill, eq. 2.
     """
 

@@ -12,7 +12,6 @@ so that on the mean example the logit of a new class is the mean of the old ones
 examples of the class as the old ones do towards theirs.
 
 Source: Qi, Brown and Lowe 2018, "Low-Shot Learning with Imprinted Weights", arXiv:1712.07136, for rows
-
 taken from the mean of a class.
 """
 

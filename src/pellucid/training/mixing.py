@@ -7,7 +7,6 @@ it is mostly lower than at either end: what the start knew of other data is kept
 is not taken for more than it is.
 
 Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903, which recommends
-
 $\alpha = 0.5$ where nothing else is known.
 """
 

@@ -4,7 +4,6 @@ A share of each label, $\epsilon = 1 / (n + 2)$, counts for all classes alike, a
 so that a few examples without an error do not call for certainty.
 
 Source: Platt, "Probabilistic Outputs for Support Vector Machines" (1999), section 2.2; Guo et al.,
-
 "On Calibration of Modern Neural Networks" (2017), section 4.2, whose temperature is one over this scale.
 """
 

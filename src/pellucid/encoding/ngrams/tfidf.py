@@ -9,7 +9,6 @@ there are both parts, by $\sqrt 2$ as well. A text is cut behind `MOST_CHARACTER
 Of the n-grams those are kept that stand in most training texts.
 
 Source: Sparck Jones, "A Statistical Interpretation of Term Specificity" (1972); Salton and Buckley,
-
 "Term-weighting Approaches in Automatic Text Retrieval" (1988).
 """
 

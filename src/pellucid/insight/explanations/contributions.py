@@ -18,7 +18,6 @@ branches.
 the class that the kept examples belong to.
 
 Source: Saabas 2014, "Interpreting random forests"; Palczewska et al. 2014, "Interpreting random forest
-
 classification models using a feature contribution method", arXiv:1312.1121, eq. 6.
 """
 

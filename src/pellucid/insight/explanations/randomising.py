@@ -4,7 +4,6 @@ The numbers of every weight tensor are put in random order, so that their size a
 learnt is gone. (The networks' own start would not do: some layers start as what they were given.)
 
 Source: Adebayo et al. 2018, "Sanity checks for saliency maps", NeurIPS, section 3.1 (all layers at once),
-
 there with weights drawn afresh.
 """
 

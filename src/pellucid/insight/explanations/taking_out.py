@@ -4,7 +4,6 @@ Windows are three by three cells, around every second cell. The score of a cell 
 windows that cover it; the score of a word or token is what is lost without it alone.
 
 Source: Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", ECCV, section 4.2;
-
 Li, Monroe and Jurafsky 2016, "Understanding neural networks through representation erasure",
 arXiv:1612.08220.
 """

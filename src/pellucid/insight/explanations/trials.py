@@ -11,7 +11,6 @@ different; where it does not, it shows the input and not the network. It passes 
 absolute rank correlations with the explanations of 3 such networks is at most one half.
 
 Source: Petsiuk, Das and Saenko 2018, "RISE", arXiv:1806.07421, section 4.2; Adebayo et al. 2018, "Sanity
-
 checks for saliency maps", NeurIPS, section 3.
 """
 

@@ -9,7 +9,6 @@ In a recurrent layer $\bar y_j$ is the gradient at the sum inside a gate at step
 steps are already contained.
 
 Source: Rumelhart, Hinton and Williams 1986, Nature 323, eq. 6; Goodfellow, Bengio and Courville 2016,
-
 "Deep Learning", eq. 9.11, for weights that are shared; Werbos 1990, "Backpropagation through time", eq. 12.
 """
 

@@ -5,7 +5,6 @@ places $r s - p$ to $r s - p + K - 1$ of what it slides over, those beyond the e
 $a$ to $b$ see $a s - p$ to $b s - p + K - 1$. Where several lines take one value, the boxes are joined.
 
 Source: Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural networks",
-
 Distill, for windows one behind the other.
 """
 

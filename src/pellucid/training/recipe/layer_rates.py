@@ -6,7 +6,6 @@ the share $u \cdot d^k$ with $d = 0.8$; $u$ is 0.7 for images and 0.1 for encode
 rates destroy.
 
 Source: Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
-
 arXiv:1801.06146, section 3.2, for rates by layer; Kumar et al. 2022, arXiv:2202.10054, for training the head
 first.
 """
