@@ -55,7 +55,7 @@ def cross_entropy(logits: Logits, labels: Labels, recipe: Recipe, weights: Tenso
     r"""Mean of $-\sum_k t_k \log p_k$ over the batch, $p$ the softmax of the logits.
 
     The targets are $t = (1-\varepsilon) e_y + \varepsilon / K$ with the label smoothing $\varepsilon$ of the
-    recipe; `weights` holds one for each class.
+    recipe; `weights` holds one for each class, or is `None`.
 
     Source: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7.
     """

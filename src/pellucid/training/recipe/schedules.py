@@ -1,4 +1,8 @@
-"""Learning rate as a function of the step alone, so that a resumed run follows the same course."""
+"""Learning rate as a function of the step alone, so that a resumed run follows the same course.
+
+A schedule maps the progress $p$, the share of all steps already taken, 0 to 1, to a factor on the largest
+learning rate.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,7 +11,7 @@ WARM_UP = 0.2
 
 
 def one_cycle(progress: float) -> float:
-    """Factor on the learning rate: straight up to 1 over the first fifth, then straight down to 0.
+    """Straight up to 1 over the first fifth, then straight down to 0.
 
     Source: Smith and Topin, "Super-Convergence", 2018, with the final annihilation to zero.
     """
@@ -15,7 +19,7 @@ def one_cycle(progress: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    r"""Factor on the learning rate: half a cosine from 1 to 0, $\frac{1}{2}(1 + \cos \pi p)$.
+    r"""Half a cosine from 1 to 0: $\frac{1}{2}(1 + \cos \pi p)$.
 
     Source: Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5 without restarts.
     """
@@ -23,7 +27,7 @@ def cosine(progress: float) -> float:
 
 
 def constant(progress: float) -> float:
-    """Factor 1 on the learning rate."""
+    """Factor 1 throughout."""
     del progress
     return 1.0
 
