@@ -1,4 +1,4 @@
-"""Every error a user can meet, and the exit code it ends the command with.
+"""Errors that a user can meet, and the exit code each ends the command with.
 
     PellucidError
     ├── UsageError          2   also ValueError

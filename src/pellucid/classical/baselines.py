@@ -1,4 +1,4 @@
-"""The classical baselines of a network, in two dicts, and the one way to train any of them."""
+"""Classical baselines of a network, in two dicts, and the one way to train any of them."""
 
 import time
 import warnings
@@ -30,7 +30,7 @@ Baseline = Callable[[Lesson, Budget], list[Trial]]
 
 
 def _named(features: str, words: str) -> str:
-    """The words for people, with the features where there is a choice of them."""
+    """Words for people, with the features where there is a choice of them."""
     return f"{FEATURES[features].title}, {words}" if features in FEATURES else words
 
 

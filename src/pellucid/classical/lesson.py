@@ -1,4 +1,4 @@
-"""What a classical model learns from, and what comes out."""
+"""Lesson: input of a classical model's training, and its outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _BLOCK = 1024
 
 
 class Draw(NamedTuple):
-    """Which examples are taken where not all are.
+    """Sample of the examples where not all are taken.
 
     Attributes:
         seed: of the order in which they are drawn.
@@ -56,21 +56,13 @@ class Table(NamedTuple):
     counted: TextTable | None = None
 
     def narrowed(self, classes: int, most: int | None) -> "Table":
-        """Keep the n-grams of texts that say most about the labels.
-
-        Args:
-            classes: how many there are; 0 for numbers.
-            most: how many to keep; `None` for all.
-
-        Returns:
-            A table of fewer features.
-        """
+        """Table of the `most` n-grams of texts (`None` for all) that say most about the labels."""
         if most is None or self.counted is None:
             return self
         return self._of(self.counted.narrowed(self.labels, classes, most))
 
     def _of(self, counted: TextTable) -> "Table":
-        """The same examples with features of other counts."""
+        """Table of the same examples with features of other counts."""
         weigh = counted.tfidf.weigh
         return self._replace(
             train=weigh(counted.train), validation=weigh(counted.validation), counted=counted
@@ -117,55 +109,41 @@ class Lesson:
 
     @property
     def is_numbers(self) -> bool:
-        """Whether numbers are predicted."""
+        """True where numbers are predicted."""
         return self.classes == 0
 
     @property
     def is_texts(self) -> bool:
-        """Whether the inputs are texts."""
+        """True where the inputs are texts."""
         return self.kind == TEXTS
 
     @property
     def words(self) -> float:
-        """Of texts: how many words each has, about."""
+        """Mean number of words of a text, about."""
         return max(1.0, self._look.words)
 
     @cached_property
     def _look(self) -> Look:
-        """What a glance at the training texts says."""
+        """Look at the training texts."""
         assert not isinstance(self.inputs, np.ndarray)
         return look(self.inputs, self.train)
 
     @property
     def feature_kinds(self) -> tuple[str, ...]:
-        """Kinds of features there are to choose from, the one that usually serves best first."""
+        """Kinds of features to choose from, the one that usually serves best first."""
         if self.is_texts:
             return self._look.readings
         return ("hog", "pixels") if self.kind == IMAGES else (self.kind,)
 
     def length(self, features: str) -> int:
-        """Numbers in one feature vector.
-
-        Args:
-            features: one of `feature_kinds`.
-
-        Returns:
-            How many.
-        """
+        """Number of features of a kind."""
         assert isinstance(self.inputs, np.ndarray)  # of texts it is known when they are counted
         return feature_length(features, self.inputs.shape[1:])
 
     def table(self, features: str, draw: "Draw") -> "Table":
-        """Features and labels of the examples drawn; histograms and TF-IDF are computed once and kept.
+        """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are computed once.
 
         Pixels are not kept: they cost less than the memory that would hold them.
-
-        Args:
-            features: one of `feature_kinds`.
-            draw: how many examples, and with which seed.
-
-        Returns:
-            The table, not to be changed.
         """
         if (features, draw) in self._kept:
             return self._kept[features, draw]
@@ -187,7 +165,7 @@ class Lesson:
         return table
 
     def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
-        """The table of texts."""
+        """Table of texts."""
         chance = generator(draw.seed, Purpose.SEARCH)
         train, validation = (chance.permutation(each) for each in (self.train, self.validation))
         train = within(texts, train[: draw.train], draw.text)
@@ -211,7 +189,7 @@ class Lesson:
 
 
 class Configuration(NamedTuple):
-    """One way to set up a model, and how it did.
+    """Set-up of a model, and its score.
 
     Attributes:
         features: what it saw.
@@ -228,13 +206,13 @@ class Configuration(NamedTuple):
     chosen: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The configuration as plain JSON values; `chosen` where it says something."""
+        """Configuration as plain JSON values; `chosen` where it says something."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A trained classical model.
+    """Trained classical model with what was compared.
 
     Attributes:
         name: as in `BASELINES` or `NUMBER_BASELINES`.

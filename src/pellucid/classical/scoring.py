@@ -1,4 +1,4 @@
-"""How configurations are compared: one number for each, larger is better."""
+"""Score of a configuration in the comparison: one number, larger is better."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,7 @@ from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
 
 
 def score(metric: str, labels: np.ndarray, answers: Float64[np.ndarray, "n outputs"], number: bool) -> float:
-    """Score answers.
-
-    Args:
-        metric: key in `METRICS`; of no importance for numbers.
-        labels: class codes, or numbers; at least one.
-        answers: probabilities, or numbers in column 0.
-        number: whether numbers are predicted.
-
-    Returns:
-        The metric, or minus the root mean squared error; larger is better.
-    """
+    """Metric of the answers, or minus the root mean squared error of numbers; larger is better."""
     if number:
         return -number_errors(labels, answers[:, 0]).root_mean_squared_error
     return METRICS[metric](labels, answers)

@@ -1,4 +1,4 @@
-"""The set-ups of classical models of texts, the one that usually serves best first."""
+"""Set-ups of classical models of texts, the one that usually serves best first."""
 
 from collections.abc import Callable
 from functools import partial
@@ -59,7 +59,7 @@ def _constant(lesson: Lesson, budget: Budget) -> list[Trial]:
 
 
 def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budget], list[Trial]]:
-    """The set-ups of a linear model, those whose reading fits the texts."""
+    """Set-ups of a linear model, those whose reading fits the texts."""
 
     def trials(lesson: Lesson, budget: Budget) -> list[Trial]:
         learner = for_numbers if lesson.is_numbers else for_classes
@@ -80,7 +80,7 @@ def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budg
 
 
 def _words(reading: str, setup: TextSetup) -> str:
-    """A set-up for people."""
+    """Set-up in words for people."""
     name = "penalty" if setup.model == RIDGE else "C"
     weighed = ", weighed by class" if setup.by_class else ""
     return f"{READINGS[reading].title}{weighed}, {name} = {setup.strength:g}"

@@ -11,11 +11,7 @@ from pellucid.cli.table_flags import add_table_flags, counting
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `predict` to the commands."""
     parser = subparsers.add_parser(
         "predict",
         help="label new images or texts with a trained model",
@@ -39,14 +35,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Label images or texts.
-
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0, also where some inputs could not be read.
-    """
+    """Label inputs and return exit code 0, also where some could not be read."""
     from pellucid.answering.predict import predict
     from pellucid.data.wording import COLUMNS, count_of
 

@@ -14,17 +14,9 @@ MOST_BYTES = 64 << 20
 
 
 def read_content(content: bytes, names: set[str]) -> dict[str, Any]:
-    """Parse the file of an encoder.
+    """Object in the file of an encoder, with exactly the keys `names`.
 
-    Args:
-        content: all of it.
-        names: keys that are to be there, no others.
-
-    Returns:
-        The object.
-
-    Raises:
-        ValueError: it is too large, not JSON in UTF-8, a key stands twice, is missing or unknown.
+    Raises: `ValueError` if it is too large, not JSON in UTF-8, or a key stands twice, is missing or unknown.
     """
     if len(content) > MOST_BYTES:
         raise ValueError(f"{len(content)} bytes, where a vocabulary has at most {MOST_BYTES}")
@@ -32,16 +24,9 @@ def read_content(content: bytes, names: set[str]) -> dict[str, Any]:
 
 
 def parse(content: bytes) -> Any:
-    """Parse JSON, refusing what two readers could understand differently.
+    """JSON document of bounded length, in which nothing can be read in two ways.
 
-    Args:
-        content: all of it; the caller bounds its length.
-
-    Returns:
-        The document.
-
-    Raises:
-        ValueError: it is not JSON in UTF-8, a key stands twice, or a number is none.
+    Raises: `ValueError` if it is not JSON in UTF-8, a key stands twice, or a number is none.
     """
     try:
         return json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_refuse)
@@ -52,18 +37,9 @@ def parse(content: bytes) -> Any:
 
 
 def read_object(what: str, document: object, names: set[str]) -> dict[str, Any]:
-    """Check that something is an object with exactly these keys.
+    """Check an object with exactly these keys; `what` it is goes into messages.
 
-    Args:
-        what: it is, for messages.
-        document: what JSON held.
-        names: of all keys.
-
-    Returns:
-        The object.
-
-    Raises:
-        ValueError: it is none, or a key is missing or unknown.
+    Raises: `ValueError` if it is none, or a key is missing or unknown.
     """
     if not isinstance(document, dict):
         raise ValueError(f"{what}: {type(document).__name__} found, an object expected")
@@ -74,19 +50,9 @@ def read_object(what: str, document: object, names: set[str]) -> dict[str, Any]:
 
 
 def read_whole(what: str, value: object, low: int, high: int) -> int:
-    """Check a whole number.
+    """Check a whole number from `low` to `high`; `what` it counts goes into messages.
 
-    Args:
-        what: it counts, for messages.
-        value: what JSON held.
-        low: smallest admitted.
-        high: largest admitted.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: it is none, or out of bounds.
+    Raises: `ValueError` if it is none, or out of bounds.
     """
     if type(value) is not int or not low <= value <= high:
         raise ValueError(f"{what}: {str(value)[:40]} is no whole number from {low} to {high}")
@@ -94,18 +60,9 @@ def read_whole(what: str, value: object, low: int, high: int) -> int:
 
 
 def read_counts(what: str, value: object, most: int) -> tuple[int, ...]:
-    """Check a list of counts of entries.
+    """Check a list of up to `most` counts of entries; `what` they count goes into messages.
 
-    Args:
-        what: they count, for messages.
-        value: what JSON held.
-        most: counts admitted.
-
-    Returns:
-        Them.
-
-    Raises:
-        ValueError: it is no list, too long, or one of them is no whole number or out of bounds.
+    Raises: `ValueError` if it is no list, too long, or one of them is no whole number or out of bounds.
     """
     if not isinstance(value, list) or not 1 <= len(value) <= most:
         raise ValueError(f"{what}: no list of 1 to {most} whole numbers")
@@ -115,27 +72,13 @@ def read_counts(what: str, value: object, most: int) -> tuple[int, ...]:
 def read_length(value: object) -> int:
     """Check the most ids of a text.
 
-    Args:
-        value: what JSON held.
-
-    Returns:
-        The length.
-
-    Raises:
-        ValueError: it is no whole number, or out of bounds.
+    Raises: `ValueError` if it is no whole number, or out of bounds.
     """
     return read_whole("length", value, 1, LONGEST)
 
 
 def write_content(document: dict[str, Any]) -> bytes:
-    """The file of an encoder.
-
-    Args:
-        document: plain values.
-
-    Returns:
-        JSON in UTF-8, always the same bytes for the same values.
-    """
+    """File of an encoder: JSON in UTF-8, always the same bytes for the same values."""
     return (json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 

@@ -1,4 +1,4 @@
-"""From a model and one input to everything that is known about the answer."""
+"""Explanation of one answer: a model opened on one input."""
 
 import dataclasses
 from typing import Any
@@ -72,7 +72,7 @@ def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | No
 
 
 def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
-    """What drove the answer; nothing does where every input has the same, and vectors have no pieces."""
+    """Drivers of the answer; none where every input has the same, and none of feature vectors."""
     if model.takes == "values" or (isinstance(model, ClassicalModel) and model.predictor.kind == "constant"):
         return None
     if isinstance(inputs[0], str):
@@ -100,7 +100,7 @@ def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
 
 
 def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, Any]:
-    """What a network read of a text, and what the explanations give numbers to."""
+    """Tokens that a network read of a text, and the pieces that explanations give numbers to."""
     if not isinstance(inputs[0], str):
         return {}
     encoder = model.encoder if isinstance(model, (TextModel, ClassicalModel)) else None
@@ -119,7 +119,7 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
 
 
 def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, Any]:
-    """The model's network, opened forwards and, where the answer is its own, backwards."""
+    """Layers of the model's network, opened forwards and, where the answer is its own, backwards."""
     if not isinstance(model, (ImageModel, TextModel, FeatureModel, ClassicalModel)) or model.network is None:
         return {}
     try:
@@ -145,7 +145,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
 
 
 def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs: Inputs) -> np.ndarray:
-    """An input as the network takes it."""
+    """Input as the network takes it."""
     if isinstance(inputs[0], str):
         assert isinstance(model, (TextModel, ClassicalModel))  # which take texts
         assert model.encoder is not None  # a network of texts has one
@@ -155,7 +155,7 @@ def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs
 
 
 def _without_head(opened: Opened) -> Opened:
-    """The layers up to the last hidden one."""
+    """Layers up to the last hidden one."""
     lines = tuple(line for line in opened.lines if line.name.split(".")[0] != "head")
     kept = {"inputs", *(line.name for line in lines)}
     values = {name: value for name, value in opened.values.items() if name in kept}
@@ -163,15 +163,7 @@ def _without_head(opened: Opened) -> Opened:
 
 
 def with_probabilities(opened: Opened, temperature: float) -> Opened:
-    """Go on from the logits to the probabilities, in double precision, as the model itself does.
-
-    Args:
-        opened: a network of classes.
-        temperature: of the model.
-
-    Returns:
-        The same with one or two more lines.
-    """
+    """Add the lines from logits to probabilities of a temperature, in double precision as the model does."""
     lines, values = list(opened.lines), dict(opened.values)
     name = opened.output
     if temperature != 1:

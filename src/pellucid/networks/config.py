@@ -1,4 +1,4 @@
-"""What fully determines a network's layers: `NetworkConfig`, saved as JSON beside the weights."""
+"""`NetworkConfig`, which fully determines a network's layers, saved as JSON beside the weights."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ ACTIVATIONS = ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")
 POOLINGS = ("max", "average")
 CELLS = ("", "lstm", "gru")
 
+# Bounds of every config, so that a hostile file cannot ask for absurd memory.
 MOST_CHANNELS = 16
 LARGEST_SIDE = 4096
 MOST_FEATURES = 10_000_000
@@ -24,7 +25,7 @@ _LARGEST_NUMBER = 1e9
 
 
 class InputFacts(NamedTuple):
-    """What the data tells the design of a network.
+    """Facts of the data that the design of a network depends on.
 
     Attributes:
         input_shape: `(channels, height, width)` of an image, `(features,)` of a table row, or
@@ -130,7 +131,7 @@ class NetworkConfig:
         self._require_text_bounds()
 
     def _require_text_bounds(self) -> None:
-        """Refuse what no network of texts can have."""
+        """Refuse values that no network of texts can have."""
         _require_between("vocabulary", (self.vocabulary,), 0, MOST_IDS)
         _require_between("embedding", (self.embedding,), 0, LARGEST_EMBEDDING)
         _require_between("number of kernels", (len(self.kernels),), 0, MOST_LAYERS)
@@ -151,12 +152,7 @@ class NetworkConfig:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Turn the config into plain JSON values.
-
-        Returns:
-            Field names to numbers, texts, booleans and lists of numbers; what only texts or
-            backbones have is left out where it is not set.
-        """
+        """Plain JSON values; fields that only texts or backbones have are left out where they are not set."""
         values = {
             name: value for name, value in dataclasses.asdict(self).items() if value or name not in _OF_SOME
         }
@@ -166,15 +162,9 @@ class NetworkConfig:
     def from_json(cls, values: object) -> "NetworkConfig":
         """Read a config from parsed JSON, trusting nothing.
 
-        Args:
-            values: what `json.loads` returned; every field must be there, but for those that only
-                texts or backbones have, and no other.
+        Every field must be there, but for those that only texts or backbones have, and no other.
 
-        Returns:
-            The checked config.
-
-        Raises:
-            ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
+        Raises: `ValueError` if a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
         if not isinstance(values, dict):
             raise ValueError(f"network: {type(values).__name__} found, an object expected")

@@ -26,7 +26,7 @@ MOST_PARAMETERS = 500_000_000
 
 
 class Family(NamedTuple):
-    """What a file of this room offers for one kind of network.
+    """Functions that design and assemble one kind of network.
 
     Attributes:
         design: chooses layers and widths by a stated rule.
@@ -55,19 +55,10 @@ PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbon
 
 
 def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose a network's layers for data.
+    """Choose a network's layers for data; the settings override the rule of the family `name`.
 
-    Args:
-        name: key in `NETWORKS`.
-        settings: what the user asked for; it overrides the rule.
-        facts: shape, outputs and number of examples.
-
-    Returns:
-        The config, which `build` takes.
-
-    Raises:
-        UsageError: the name is unknown, the family cannot take such inputs, or the network would
-            be too large.
+    Raises: `UsageError` if the name is unknown, the family cannot take such inputs, or the network would be
+        too large.
     """
     if name not in NETWORKS:
         raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
@@ -87,22 +78,16 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def _by_name() -> list[str]:
-    """The families that users can ask for; the others come with weights that were learnt elsewhere."""
+    """Families that users can ask for; the others come with weights that were learnt elsewhere."""
     return [name for name in NETWORKS if name in NEURAL]
 
 
 def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:
-    """Build a network with freshly drawn weights; torch's global generator is left alone.
+    """Build a network with freshly drawn weights on the CPU, in training mode.
 
-    Args:
-        config: from `design` or `NetworkConfig.from_json`.
-        generator: source of all draws; by default a new one with seed 0.
+    Torch's global generator is left alone; by default a new one with seed 0 draws.
 
-    Returns:
-        The network on the CPU, in training mode.
-
-    Raises:
-        ValueError: the config is unknown, contradicts itself or is too large.
+    Raises: `ValueError` if the config is unknown, contradicts itself or is too large.
     """
     network = outline(config).to_empty(device="cpu")
     network.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
@@ -112,15 +97,8 @@ def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Ne
 def outline(config: NetworkConfig) -> Network:
     """Build the layers on the meta device: shapes without memory.
 
-    Args:
-        config: from anywhere.
-
-    Returns:
-        The network; none of its tensors holds values.
-
-    Raises:
-        ValueError: the config is unknown, contradicts itself or is too large.
-        UsageError: it is a backbone, and timm is not installed.
+    Raises: `ValueError` if the config is unknown, contradicts itself or is too large, `UsageError` if it is a
+        backbone and timm is not installed.
     """
     if config.name not in NETWORKS | PRETRAINED:
         raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(NETWORKS | PRETRAINED)}")
@@ -152,15 +130,8 @@ def _require_fitting_inputs(config: NetworkConfig) -> None:
 
 
 def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Shapes of all tensors in the network's `state_dict`, without allocating any.
+    """Shapes of all tensors in the network's `state_dict`, buffers included, without allocating any.
 
-    Args:
-        config: from anywhere.
-
-    Returns:
-        Names to shapes, buffers such as running means included.
-
-    Raises:
-        ValueError: the config is unknown, contradicts itself or is too large.
+    Raises: `ValueError` if the config is unknown, contradicts itself or is too large.
     """
     return {name: tuple(tensor.shape) for name, tensor in outline(config).state_dict().items()}

@@ -1,4 +1,4 @@
-"""Where weights come from that others trained."""
+"""Origin of weights that others trained."""
 
 import re
 from collections.abc import Mapping
@@ -27,11 +27,7 @@ class Origin:
     sha256: str
 
     def facts(self) -> dict[str, str]:
-        """What the model card tells of it.
-
-        Returns:
-            Names in words to texts, in the order to show.
-        """
+        """Facts for the model card: names in words to texts, in the order to show."""
         return {
             "pretrained part": self.title,
             "its source": self.source,
@@ -47,14 +43,7 @@ class Origin:
     def from_json(cls, document: object) -> "Origin":
         """Read what `to_json` wrote, trusting nothing.
 
-        Args:
-            document: the parsed field.
-
-        Returns:
-            The checked object.
-
-        Raises:
-            ValueError: a field is missing, unknown, no text, too long or no checksum.
+        Raises: `ValueError` if a field is missing, unknown, no text, too long or no checksum.
         """
         names = set(cls.__dataclass_fields__)
         if not isinstance(document, Mapping) or set(document) != names:

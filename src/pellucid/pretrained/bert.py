@@ -38,7 +38,7 @@ _NAMES = {
 
 
 class BertSizes(NamedTuple):
-    """What `config.json` of a BERT says.
+    """Sizes of a BERT, from its `config.json`.
 
     Attributes:
         size: numbers of a token.
@@ -62,16 +62,9 @@ class BertSizes(NamedTuple):
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "BertSizes":
-        """Check the parsed file.
+        """Check the parsed file; keys that do not matter may be there.
 
-        Args:
-            document: an object; keys that do not matter may be there.
-
-        Returns:
-            The sizes.
-
-        Raises:
-            ValueError: it is of another kind of model, or a size is missing or out of bounds.
+        Raises: `ValueError` if it is of another kind of model, or a size is missing or out of bounds.
         """
         _require("model_type", document.get("model_type"), ["bert"])
         _require("layer_norm_eps", document.get("layer_norm_eps", NORM_EPSILON), [NORM_EPSILON])
@@ -82,15 +75,7 @@ class BertSizes(NamedTuple):
         return cls(**sizes, activation=document["hidden_act"])
 
     def config(self, length: int, vocabulary: int) -> NetworkConfig:
-        """The network that computes what this BERT does.
-
-        Args:
-            length: most ids of a text.
-            vocabulary: number of ids.
-
-        Returns:
-            The config, with the head of one number.
-        """
+        """Config of the network that computes the same, with the head of one number."""
         return NetworkConfig(
             name="sentence-encoder",
             input_shape=(length,),
@@ -106,11 +91,7 @@ class BertSizes(NamedTuple):
         )
 
     def expected(self) -> dict[str, tuple[int, ...]]:
-        """The tensors that are needed.
-
-        Returns:
-            Names, without what may stand before them, to shapes.
-        """
+        """Shapes of the tensors needed, by name without prefix."""
         size, wide = self.size, self.feed_forward
         shapes: dict[str, tuple[int, ...]] = {
             "embeddings.word_embeddings.weight": (self.vocabulary, size),

@@ -1,4 +1,4 @@
-"""A local folder of a BERT, as sentence-transformers and Hugging Face save it, read strictly.
+"""Local folder of a BERT, as sentence-transformers and Hugging Face save it, read strictly.
 
 Looked at are `config.json`, `vocab.txt` (or the list of pieces in `tokenizer.json`), `model.safetensors`, and
 where they are there `modules.json` with the pooling it names, `sentence_bert_config.json`,
@@ -100,7 +100,7 @@ def _require_mean(folder: Path) -> None:
 
 
 def _pooling_modes(document: dict[str, Any]) -> list[str]:
-    """How tokens become one vector; newer folders say it in one word, older ones in a truth for each."""
+    """Modes of pooling tokens; newer folders say it in one word, older ones in a truth for each."""
     if "pooling_mode" in document:
         return [f"{document['pooling_mode']}_tokens"]
     modes = {name.removeprefix(_MODE): value for name, value in document.items() if name.startswith(_MODE)}
@@ -125,7 +125,7 @@ def _length(folder: Path, places: int, asked: int | None) -> int:
 
 
 def _lower_case(folder: Path) -> bool:
-    """Whether capitals are dropped."""
+    """True where capitals are dropped."""
     path = folder / "tokenizer_config.json"
     stated = _document(path) if path.exists() else {}
     lower_case = stated.get("do_lower_case", True)
@@ -138,7 +138,7 @@ def _lower_case(folder: Path) -> bool:
 
 
 def _pieces(folder: Path) -> list[str]:
-    """The list of pieces, from the plain file where there is one."""
+    """List of pieces, from the plain file where there is one."""
     path = folder / "vocab.txt"
     if path.exists():
         return pieces_of_vocabulary(_read(path, MOST_BYTES))
@@ -149,7 +149,7 @@ def _pieces(folder: Path) -> list[str]:
 
 
 def _weights(folder: Path) -> Path:
-    """The file with the weights.
+    """File with the weights.
 
     Raises:
         ModelFileError: there is none, or only one that may run code.
@@ -163,7 +163,7 @@ def _weights(folder: Path) -> Path:
 
 
 def _origin(folder: Path, digest: str) -> Origin:
-    """Who made the weights: known by their checksum, else what the folder says."""
+    """Origin of the weights: known by their checksum, else what the folder says."""
     licence = None
     if (folder / "README.md").is_file():
         with (folder / "README.md").open("rb") as file:
@@ -176,7 +176,7 @@ def _origin(folder: Path, digest: str) -> Origin:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """An object in JSON; what it holds is still to be checked."""
+    """Object in JSON, whose content is still to be checked."""
     document = parse(_read(path, _CONFIG_BYTES))
     if not isinstance(document, dict):
         raise ValueError(f"{type(document).__name__} found, an object expected")
@@ -184,7 +184,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """A file's bytes, at most so many of them."""
+    """Bytes of a file, at most so many of them."""
     if not path.is_file():
         raise ModelFileError(f"{path}: missing; choose a whole folder")
     with path.open("rb") as file:
@@ -196,7 +196,7 @@ def _read(path: Path, most: int) -> bytes:
 
 @contextlib.contextmanager
 def _refused(place: Path) -> Iterator[None]:
-    """Turn what a file says of the impossible into an error that names it."""
+    """Context that turns a `ValueError` about a file into an error that names it."""
     try:
         yield
     except ModelFileError:

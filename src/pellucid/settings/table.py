@@ -1,4 +1,4 @@
-"""The table of settings: each field is a row, with its meaning, bounds and choices beside name and type."""
+"""Settings table: each field is a row, with its meaning, bounds and choices beside name and type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pellucid.settings.row import Row, checked, row, rows_of
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the user asked for. Checked on construction; a contradiction raises `UsageError`."""
+    """Settings of a user. Checked on construction; a contradiction raises `UsageError`."""
 
     # data
     task: str = row("auto", "data", "Kind of input; auto goes by the data", choices=("auto", "image", "text"))
@@ -196,7 +196,7 @@ class Settings:
 
     @property
     def builds_on_backbone(self) -> bool:
-        """Whether a pretrained network was asked for by name."""
+        """True where a pretrained network was asked for by name."""
         return self.backbone not in (None, NO_BACKBONE)
 
     @classmethod
@@ -234,13 +234,6 @@ ROWS: tuple[Row, ...] = rows_of(Settings)
 
 
 def name_of(key: str) -> str:
-    """The name in Python of a setting as TOML, a flag or Python itself names it.
-
-    Args:
-        key: such as `learning-rate` or `from`.
-
-    Returns:
-        Such as `learning_rate` or `from_`; an unknown name comes back as it is.
-    """
+    """Name in Python of a setting by its key or flag: `from_` of `from`; unknown names stay as they are."""
     plain = key.replace("-", "_")
     return next((each.name for each in ROWS if each.key == plain), plain)

@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""Training loop, the only one."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ _SELECTED_BY = {
 
 @runtime_checkable
 class Observer(Protocol):
-    """Watches training; prints, records, checkpoints or stops it, and decides no number of it."""
+    """Callbacks that print, record, checkpoint or stop training, and decide no number of it."""
 
     def after_step(self, state: State) -> None:
         """Called after every step."""
@@ -106,14 +106,6 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
 
 
 def selection_score(validation: Record, metric: str) -> float:
-    """The number that decides which epoch is best; larger is better.
-
-    Args:
-        validation: what `validate` gave.
-        metric: as in `Recipe`.
-
-    Returns:
-        The score; log loss and root mean squared error are negated.
-    """
+    """Score that decides which epoch is best, larger is better: log loss and RMSE are negated."""
     name, sign = _SELECTED_BY[metric]
     return sign * float(validation[name])

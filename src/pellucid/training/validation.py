@@ -15,18 +15,11 @@ from pellucid.training.state import Record
 
 
 def validator(network: Network | HeadAlone, examples: Examples, device: str) -> Callable[[], Record]:
-    """Make the function that scores the network as it stands.
+    """Function that scores the network as it stands, in evaluation mode, on the validation split.
 
-    Args:
-        network: put into evaluation mode while it is scored.
-        examples: their validation split is used.
-        device: where the network lives.
-
-    Returns:
-        A function giving `validation_loss` (log loss), `validation_accuracy` and
-        `validation_macro_f1`, or, for numbers, `validation_loss` (mean squared error of standardised
-        numbers), `validation_root_mean_squared_error`, `validation_mean_absolute_error` and
-        `validation_r2`; an empty record when there is no validation split.
+    It gives `validation_loss` (log loss), `validation_accuracy` and `validation_macro_f1`, or, for numbers,
+    `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,
+    `validation_mean_absolute_error` and `validation_r2`; an empty record when there is no validation split.
     """
     score = _score_numbers if examples.is_numbers else _score_classes
 
@@ -59,7 +52,7 @@ def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str
 
 @torch.inference_mode()
 def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> Tensor:
-    """What the network says on the validation split, in float64."""
+    """Outputs of the network on the validation split, in float64."""
     network.eval()
     positions = examples.validation
     if isinstance(examples.inputs, Tokens):

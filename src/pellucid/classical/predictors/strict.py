@@ -54,7 +54,7 @@ def read_settings(kind: str, settings: object, counts: tuple[str, ...]) -> dict[
 
 
 def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compare arrays with what the settings announce.
+    """Check arrays against the forms that the settings announce.
 
     Args:
         kind: of predictor, for messages.
@@ -82,15 +82,9 @@ def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) ->
 
 
 def require_classes(kind: str, classes: np.ndarray, outputs: int) -> None:
-    """Classes of columns must be distinct, ascending and among the outputs.
+    """Check that the classes of columns are distinct, ascending and among the outputs.
 
-    Args:
-        kind: of predictor, for messages.
-        classes: positions among the outputs.
-        outputs: how many there are.
-
-    Raises:
-        ValueError: they are not.
+    Raises: `ValueError` if they are not.
     """
     if classes[0] < 0 or classes[-1] >= outputs or (np.diff(classes) <= 0).any():
         raise ValueError(f"{kind}: classes must ascend from 0 or more to less than {outputs}")

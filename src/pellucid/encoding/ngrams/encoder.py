@@ -53,7 +53,7 @@ class Grams(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Which n-grams there are.
+    """Sizes of n-grams: neighbouring words and parts of words.
 
     Attributes:
         words: most neighbouring words, from 1.
@@ -67,20 +67,12 @@ class Shape(NamedTuple):
 
     @property
     def groups(self) -> int:
-        """Sizes of n-grams there are."""
+        """Number of sizes."""
         return self.words + (self.longest - self.shortest + 1 if self.longest else 0)
 
 
 def grams_of(shape: Shape, texts: Sequence[str]) -> list[Grams]:
-    """All n-grams of normalised texts.
-
-    Args:
-        shape: which.
-        texts: any number.
-
-    Returns:
-        Words, then pairs and so on, then parts of words: one group for each size.
-    """
+    """N-grams of normalised texts, a group for each size: words, pairs and so on, then parts of words."""
     found: Characters = characters(texts)
     spans, ready = words_of(found), prefixes(found.points)
     texts_of = np.repeat(np.arange(len(texts)), np.diff(spans.offsets))
@@ -116,7 +108,7 @@ def _parts(size: int, spans: Spans, texts: Int64[np.ndarray, " words"], ready: P
 
 @dataclass(frozen=True, eq=False)
 class NgramEncoder:
-    """Keeps the n-grams that stand in most training texts; all others are passed over.
+    """Encoder that keeps the n-grams of most training texts; all others are passed over.
 
     Ids ascend from group to group: words, pairs of words and so on, then parts of words by their length.
 
@@ -153,7 +145,7 @@ class NgramEncoder:
 
     @property
     def vocabulary(self) -> int:
-        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        """Number of ids, also of `PADDING` and `UNKNOWN`."""
         return FIRST + len(self.names)
 
     @property
@@ -169,28 +161,14 @@ class NgramEncoder:
         )
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """The ids of texts, in ascending order, so that of a text too long the rarest n-grams are cut.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            At least one id a text, at most `length`.
-        """
+        """Ids in ascending order, as `Encoder.encode`: of a text too long the rarest n-grams are cut."""
         writer = IdWriter(self.vocabulary, self.length)
         for block in blocks(texts):
             writer.append(*self._ids(block)[:2])
         return writer.finish()
 
     def count(self, texts: Sequence[str]) -> Coverage:
-        """How many single words of texts are known, and how many texts are cut.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            The counts.
-        """
+        """Single words of texts that are known, and texts that are cut, as `Encoder.count`."""
         total = Coverage(0, 0, 0, 0)
         for block in blocks(texts):
             ids, offsets, words = self._ids(block)
@@ -200,15 +178,7 @@ class NgramEncoder:
         return total
 
     def explain(self, text: str) -> list[tuple[str, int]]:
-        """Each id of a text with the piece of it that it stands for.
-
-        Args:
-            text: any.
-
-        Returns:
-            As many pairs as `encode` gives ids, in that order; pieces are parts of the text as it was
-            written.
-        """
+        """Pieces and ids, as `Encoder.explain`, in the order of `encode`."""
         origin = aligned(text)
         found = []
         for lookup, grams in zip(self._lookups, grams_of(self.shape, [origin.text]), strict=True):
@@ -221,36 +191,17 @@ class NgramEncoder:
         return found[: self.length] or [("", UNKNOWN)]
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` holds.
-
-        Returns:
-            Plain values.
-        """
+        """Settings of the n-grams, without the vocabulary."""
         stated = {"length": self.length, "kept": list(self.kept), "vocabulary": self.vocabulary}
         return {**self.shape._asdict(), **stated}
 
     def content(self) -> bytes:
-        """Its vocabulary: the 64-bit name of each n-gram as hexadecimal digits.
-
-        Returns:
-            JSON in UTF-8, the same bytes for the same training texts.
-        """
+        """JSON of the 64-bit name of each n-gram as hexadecimal digits, as `Encoder.content`."""
         return write_content({"names": self.names.astype(">u8").tobytes().hex()})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "NgramEncoder":
-        """The encoder that `to_json` and `content` describe, whoever wrote them.
-
-        Args:
-            settings: what JSON held.
-            content: of the file beside it.
-
-        Returns:
-            An encoder that gives the same ids.
-
-        Raises:
-            ValueError: either is not what an encoder writes, or they do not belong together.
-        """
+        """Encoder of n-grams from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
         stated = read_object("tokenizer", settings, {*Shape._fields, "length", "kept", "vocabulary"})
         text = read_content(content, {"names"})["names"]
         size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)

@@ -1,4 +1,4 @@
-r"""TF-IDF: what a text is about, by how often words stand in it and how rare they are elsewhere.
+r"""TF-IDF: weights of n-grams by how often they stand in a text and how rare they are elsewhere.
 
 Notation: $c_{ij}$ how often n-gram $j$ stands in text $i$; $d_j$ how many of the $n$ training texts hold
 it. A weight is $w_{ij} = (1 + \ln c_{ij})\,\mathrm{idf}_j$, 0 where $c_{ij} = 0$, with
@@ -44,42 +44,21 @@ _STATED = {*Shape._fields, "kept"}
 
 
 def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Normalised texts in groups of bounded size.
-
-    Args:
-        texts: any number.
-
-    Yields:
-        Some of them, in order, each cut behind `MOST_CHARACTERS` characters.
-    """
+    """Normalised texts in order, in groups of bounded size, each cut behind `MOST_CHARACTERS` characters."""
     yield from blocks(normalise(written(text[:MOST_CHARACTERS])) for text in texts)
 
 
 def written(text: str) -> str:
-    """A text that UTF-8 can write: halves of surrogate pairs become question marks.
-
-    Args:
-        text: any.
-
-    Returns:
-        The same where there are none.
-    """
+    """Text that UTF-8 can write: halves of surrogate pairs become question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def counted(
     columns: Sequence[np.ndarray], grams: Sequence[Grams], texts: int, features: int
 ) -> scipy.sparse.csr_array:
-    """Count n-grams.
+    """Counts of n-grams, float32 (texts, features), columns ascending in each row.
 
-    Args:
-        columns: for each size, the feature that each n-gram is; negative for none.
-        grams: for each size, the n-grams.
-        texts: how many there are.
-        features: how many there are.
-
-    Returns:
-        float32 (texts, features), columns ascending in each row.
+    `columns` holds, for each size, the feature that each n-gram is, negative for none.
     """
     keys = [
         group.texts[places >= 0] * features + places[places >= 0]
@@ -93,22 +72,14 @@ def counted(
 
 
 def stacked(parts: Sequence[scipy.sparse.csr_array], features: int) -> scipy.sparse.csr_array:
-    """Put rows of blocks below each other.
-
-    Args:
-        parts: of each block; there may be none.
-        features: columns of each.
-
-    Returns:
-        All rows.
-    """
+    """Rows of blocks below each other; there may be no block."""
     nothing = scipy.sparse.csr_array((0, features), dtype=np.float32)
     return scipy.sparse.vstack([nothing, *parts], format="csr")
 
 
 @dataclass(frozen=True, eq=False)
 class Tfidf:
-    """From texts to the weights of the n-grams that were kept.
+    """Map from texts to the weights of the n-grams that were kept.
 
     Attributes:
         shape: which n-grams.
@@ -140,25 +111,11 @@ class Tfidf:
         return len(self.idf)
 
     def counts(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
-        """How often each n-gram stands in each text.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            float32 (texts, features), columns ascending in each row.
-        """
+        """Counts of n-grams: float32 (texts, features), columns ascending in each row."""
         return stacked([self._counted(block) for block in whole_blocks(texts)], self.features)
 
     def weigh(self, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
-        """Turn counts into weights.
-
-        Args:
-            counts: as `counts` gives them.
-
-        Returns:
-            float32, of the same form; a text without a known n-gram is 0 throughout.
-        """
+        """Weights from `counts`, float32 of the same form; a text without a known n-gram is 0 throughout."""
         rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
         weights = (1 + np.log(counts.data.astype(np.float64))) * self.idf.astype(np.float64)[counts.indices]
         border = sum(map(len, self.terms[: self.shape.words]))
@@ -171,25 +128,11 @@ class Tfidf:
         return scipy.sparse.csr_array(found, shape=counts.shape)
 
     def transform(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
-        """Describe texts.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            float32 (texts, features); a row does not depend on the others.
-        """
+        """Weights of texts, float32 (texts, features); a row does not depend on the others."""
         return self.weigh(self.counts(texts))
 
     def only(self, columns: Int64[np.ndarray, " kept"]) -> "Tfidf":
-        """The same of fewer n-grams, lengths taken over these alone.
-
-        Args:
-            columns: those to keep, ascending.
-
-        Returns:
-            With as many features as columns.
-        """
+        """TF-IDF of the n-grams of these ascending columns alone, which lengths are then taken over."""
         borders = np.cumsum([0, *map(len, self.terms)])
         found = []
         for terms, start, end in zip(self.terms, borders[:-1].tolist(), borders[1:].tolist(), strict=True):
@@ -198,37 +141,22 @@ class Tfidf:
         return Tfidf(self.shape, tuple(found), self.idf[columns])
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` and `arrays` hold.
-
-        Returns:
-            Plain values.
-        """
+        """Settings, without what `content` and `arrays` hold."""
         return {**self.shape._asdict(), "kept": [len(terms) for terms in self.terms]}
 
     def content(self) -> bytes:
-        """Its n-grams: neighbouring words parted by a space; a space stands at the edge of a word.
-
-        Returns:
-            JSON in UTF-8, the same bytes for the same training texts.
-        """
+        """N-grams as JSON: neighbouring words parted by a space; a space stands at the edge of a word."""
         return write_content({"terms": [list(terms) for terms in self.terms]})
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The weights of its n-grams."""
+        """Weights of its n-grams."""
         return {"idf": self.idf}
 
     @staticmethod
     def expected(settings: object) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """Tell type and shape of every array from the settings alone.
+        """Type and shape of every array by its name, from untrusted settings.
 
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
+        Raises: `ValueError` if they are impossible.
         """
         stated = read_object("tf-idf", settings, _STATED)
         features = sum(read_counts("kept", stated["kept"], 2 * _MOST_SIZE))
@@ -238,18 +166,9 @@ class Tfidf:
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes, arrays: Mapping[str, np.ndarray]) -> "Tfidf":
-        """Put it together from files, whoever wrote them.
+        """TF-IDF from the parts of a file, whoever wrote them, that gives the same weights.
 
-        Args:
-            settings: what JSON held.
-            content: of the file beside it.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            What gives the same weights.
-
-        Raises:
-            ValueError: something is not what we write, or does not belong together.
+        Raises: `ValueError` if something is not what we write, or does not belong together.
         """
         form = cls.expected(settings)["idf"]
         stated = read_object("tf-idf", settings, _STATED)
@@ -268,7 +187,7 @@ class Tfidf:
 
     @cached_property
     def _lookups(self) -> tuple[Lookup, ...]:
-        """For each size, from names to columns, `FIRST` added."""
+        """Lookup from names to columns for each size, `FIRST` added."""
         start, found = FIRST, []
         for names in names_of(self.shape, self.terms):
             found.append(Lookup(names, start))

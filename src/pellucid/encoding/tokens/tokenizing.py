@@ -37,15 +37,7 @@ _SPACE = 0x20
 
 
 def split(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
-    """Split texts into words or characters.
-
-    Args:
-        tokens: `words` or `characters`.
-        texts: as they were written.
-
-    Returns:
-        Code points of all texts, and where the pieces lie.
-    """
+    """Code points of all texts, and where their pieces (`words` or `characters`) lie."""
     return _split_normalised(tokens, [normalise(text) for text in texts])
 
 
@@ -59,7 +51,7 @@ def _split_normalised(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndar
 
 @dataclass(frozen=True)
 class TokenEncoder:
-    """Splits texts and looks the pieces up.
+    """Encoder that splits texts and looks the pieces up.
 
     Attributes:
         tokens: `words`, `sub-words`, `characters` or `bytes`.
@@ -110,28 +102,14 @@ class TokenEncoder:
         return SubWords(self.merges)
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """The ids of texts.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            At least one id a text, at most `length`.
-        """
+        """Ids of texts, as `Encoder.encode`."""
         writer = IdWriter(self.vocabulary, self.length)
         for block in blocks(texts):
             writer.append(*self._ids(block))
         return writer.finish()
 
     def count(self, texts: Sequence[str]) -> Coverage:
-        """How much of texts is known, and how many are cut.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            The counts.
-        """
+        """Pieces known, and texts cut, as `Encoder.count`."""
         total = Coverage(0, 0, 0, 0)
         for block in blocks(texts):
             ids, offsets = self._ids(block)
@@ -140,14 +118,7 @@ class TokenEncoder:
         return total
 
     def explain(self, text: str) -> list[tuple[str, int]]:
-        """Each id of a text with the piece of it that it stands for.
-
-        Args:
-            text: any.
-
-        Returns:
-            As many pairs as `encode` gives ids; pieces are parts of the text as it was written.
-        """
+        """Pieces and ids in the order of the text, as `Encoder.explain`."""
         if self.tokens == BYTE:
             found = [
                 (character, FIRST + byte)
@@ -160,35 +131,16 @@ class TokenEncoder:
         return found[: self.length] or [("", UNKNOWN)]
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` holds.
-
-        Returns:
-            Plain values.
-        """
+        """Kind of tokens and length, without the vocabulary."""
         return {"tokens": self.tokens, "length": self.length, "vocabulary": self.vocabulary}
 
     def content(self) -> bytes:
-        """Its vocabulary.
-
-        Returns:
-            JSON in UTF-8, the same bytes for the same training texts.
-        """
+        """Vocabulary or merges as JSON, as `Encoder.content`."""
         return write_content({"entries": list(self.entries), "merges": [list(pair) for pair in self.merges]})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "TokenEncoder":
-        """The encoder that `to_json` and `content` describe, whoever wrote them.
-
-        Args:
-            settings: what JSON held.
-            content: of the file beside it.
-
-        Returns:
-            An encoder that gives the same ids.
-
-        Raises:
-            ValueError: either is not what an encoder writes, or they do not belong together.
-        """
+        """Encoder of tokens from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
         stated = read_object("tokenizer", settings, {"tokens", "length", "vocabulary"})
         parts = read_content(content, {"entries", "merges"})
         size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
@@ -226,16 +178,9 @@ class TokenEncoder:
 
 
 def read_tokens(value: object) -> str:
-    """Read what texts are split into.
+    """Check the kind of tokens.
 
-    Args:
-        value: anything.
-
-    Returns:
-        One of `TOKENS`.
-
-    Raises:
-        ValueError: it is none of them.
+    Raises: `ValueError` if it is none of `TOKENS`.
     """
     if not isinstance(value, str) or value not in TOKENS:
         raise ValueError(f"tokens: {str(value)[:40]!r} is not one of {', '.join(TOKENS)}")
@@ -243,16 +188,9 @@ def read_tokens(value: object) -> str:
 
 
 def read_entries(value: object) -> tuple[str, ...]:
-    """Read words or characters that JSON held.
+    """Check words or characters out of JSON: different texts that UTF-8 can write.
 
-    Args:
-        value: anything.
-
-    Returns:
-        Different texts that UTF-8 can write.
-
-    Raises:
-        ValueError: it is no list of such, or too long.
+    Raises: `ValueError` if it is no list of such, or too long.
     """
     if not isinstance(value, list) or len(value) > MOST_ENTRIES:
         raise ValueError(f"entries: no list of at most {MOST_ENTRIES} texts")

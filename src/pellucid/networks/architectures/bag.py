@@ -23,15 +23,9 @@ _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose width and depth by the rule at the top of this file.
 
-    Args:
-        settings: `preset`, `width`, `depth`, `activation` and `dropout` are looked at.
-        facts: vocabulary, groups and outputs.
+    Looks at `preset`, `width`, `depth`, `activation` and `dropout`.
 
-    Returns:
-        The config.
-
-    Raises:
-        UsageError: no hidden layer is asked for.
+    Raises: `UsageError` at depth 0.
     """
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
@@ -50,16 +44,9 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble a hidden layer for each of `widths`.
 
-    Args:
-        config: `widths` gives one hidden layer each, `groups` the kinds of n-grams.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: there is no hidden layer or no group.
+    Raises: `ValueError` without hidden layers or without `groups`.
     """
     if not config.widths or len(config.groups) < 2:
         raise ValueError("bag: at least 1 of widths and 2 of groups expected")

@@ -50,15 +50,9 @@ _LOGIT_DIVISOR = 3.0
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose stem, blocks and widths by the rule at the top of this file.
 
-    Args:
-        settings: `preset`, `width` and `depth` steer the widths.
-        facts: shape, outputs and number of examples.
+    Looks at `preset`, `width` and `depth`.
 
-    Returns:
-        The config.
-
-    Raises:
-        UsageError: the input is not an image of at least 8x8, or depth is 0.
+    Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
     if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
         raise UsageError(
@@ -89,16 +83,9 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble a block for each of `widths`, which gives its channels.
 
-    Args:
-        config: `widths` gives the channels of each block.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: the config does not describe a cnn.
+    Raises: `ValueError` if the config does not describe a cnn.
     """
     _check(config)
     channels = config.stem_filters
@@ -143,7 +130,7 @@ def _check(config: NetworkConfig) -> None:
 
 
 def _halvings(side: int) -> int:
-    """How often a map can be halved before fewer than 3 rows or columns are left."""
+    """Number of times that a map can be halved before fewer than 3 rows or columns are left."""
     count = 0
     while side // 2 >= _SMALLEST_MAP:
         side //= 2

@@ -26,15 +26,7 @@ _DEFAULT_ACTIVATION = "gelu"
 
 
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file.
-
-    Args:
-        settings: `activation`, and of the head `depth`, `width` and `dropout` are looked at.
-        facts: vocabulary, length and outputs.
-
-    Returns:
-        The config.
-    """
+    """Choose sizes by the rule at the top of this file."""
     head = HeadSizes.of(settings)
     return NetworkConfig(
         name="sentence-encoder",
@@ -54,17 +46,10 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble the encoder and a head with hidden layers `widths`.
 
-    Args:
-        config: `widths` gives the units of each hidden layer of the head.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: a size is missing, the heads do not share the numbers of a token evenly, or texts
-            are too long.
+    Raises: `ValueError` if a size is missing, the heads do not share the numbers of a token evenly, or texts
+        are too long.
     """
     sizes = (config.embedding, config.transformer_layers, config.attention_heads, config.feed_forward)
     if not all(sizes):

@@ -24,15 +24,7 @@ _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 
 
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file.
-
-    Args:
-        settings: `preset`, `width`, `depth`, `activation` and `dropout` are looked at.
-        facts: vocabulary, outputs and the length of pretrained vectors.
-
-    Returns:
-        The config.
-    """
+    """Choose sizes by the rule at the top of this file."""
     width = settings.width or _FILTERS[settings.preset]
     return NetworkConfig(
         name="text-cnn",
@@ -49,16 +41,9 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble `widths[0]` filters of each kernel and the hidden layers of the other widths.
 
-    Args:
-        config: `widths` gives the filters of each kernel, then the units of each hidden layer.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: there are no widths, no numbers for a token, or a kernel is missing or comes twice.
+    Raises: `ValueError` without widths or numbers for a token, or if a kernel is missing or comes twice.
     """
     if not config.widths or not config.embedding:
         raise ValueError("text-cnn: at least 1 of widths and an embedding of 1 expected")

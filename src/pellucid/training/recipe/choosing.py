@@ -1,4 +1,4 @@
-"""From what the user asked for and what the data is to every number training needs.
+"""Choice of every number of training from the settings, the data and the machine.
 
 Whatever the user set stands; the rest comes from a rule. The finished recipe is printed and saved
 in `config.json`.
@@ -68,7 +68,7 @@ class Recipe:
     word_dropout: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON can hold it; what only texts have is left out where it is off."""
+        """JSON form of the recipe; entries that only texts have are left out where they are off."""
         document = dataclasses.asdict(self)
         if not self.word_dropout:
             del document["word_dropout"]
@@ -76,7 +76,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
-        """The recipe that `to_json` wrote."""
+        """Recipe that `to_json` wrote."""
         values = dict(document)
         values["augmentation"] = Augmentation(**values["augmentation"])
         if values["class_weights"] is not None:
@@ -87,15 +87,7 @@ class Recipe:
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     """Decide every number of training: what the user set stands, the rest is as `DEFAULTS` has it.
 
-    Args:
-        settings: what the user asked for.
-        around: the data and the machine.
-
-    Returns:
-        The finished recipe.
-
-    Raises:
-        UsageError: a setting contradicts the data or another setting.
+    Raises: `UsageError` if a setting contradicts the data or another setting.
     """
     examples = len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
@@ -130,7 +122,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
 
 
 def _refuse_settings_of_classes(settings: Settings) -> None:
-    """Refuse what has a meaning for classes only.
+    """Refuse settings that have a meaning for classes only.
 
     Raises:
         UsageError: naming the setting, and that numbers are predicted.
@@ -149,17 +141,10 @@ def _refuse_settings_of_classes(settings: Settings) -> None:
 
 
 def batches_per_epoch(examples: int, batch_size: int) -> int:
-    """How many batches one pass over the training split takes.
+    """Batches that one pass over the training split takes, at least 1.
 
     A single example left over joins the batch before it: one example alone has no variance that
     batch norm could learn from.
-
-    Args:
-        examples: size of the training split.
-        batch_size: examples per batch.
-
-    Returns:
-        At least 1.
     """
     return max(1, math.ceil((examples - 1) / batch_size))
 

@@ -1,4 +1,4 @@
-"""What the choice of a recipe depends on besides the settings: the data and the machine."""
+"""Facts of the data and the machine that the choice of a recipe depends on besides the settings."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ Takes = Literal["images", "texts", "values"]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a recipe depends on besides the settings.
+    """Facts that a recipe depends on besides the settings.
 
     Attributes:
         train_labels: class of each training example, or number to predict.
@@ -41,10 +41,10 @@ class Surroundings:
 
     @property
     def is_images(self) -> bool:
-        """Whether the inputs are images."""
+        """True where the inputs are images."""
         return self.takes == "images"
 
     @property
     def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
+        """True where numbers are predicted and not classes."""
         return self.classes == 0

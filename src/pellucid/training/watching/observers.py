@@ -1,4 +1,4 @@
-"""What watches training: checkpoints, signals, the history file and what people see."""
+"""Observers of training: checkpoints, signals, the history file and progress."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ _WRITING = 20
 
 
 class Checkpointer:
-    """Saves after an epoch when a few seconds have passed, within long epochs, and at the end.
+    """Writer of checkpoints: some seconds after the last, within long epochs, and at the end.
 
     When a checkpoint is made depends on the clock; what is in it never does.
     """
@@ -54,7 +54,7 @@ class Checkpointer:
             self.save(state)
 
     def save(self, state: State) -> None:
-        """Save now."""
+        """Save a checkpoint now."""
         began = time.monotonic()
         save_checkpoint(self.folder, state, self.identity)
         self.last = time.monotonic()
@@ -62,7 +62,7 @@ class Checkpointer:
 
 
 class HistoryFile:
-    """Keeps `history.jsonl` equal to the state's history, also after a resume.
+    """Writer that keeps `history.jsonl` equal to the state's history, also after a resume.
 
     Args:
         path: of the file.
@@ -79,7 +79,7 @@ class HistoryFile:
         self.lines: list[str] = []
 
     def after_step(self, state: State) -> None:
-        """Nothing: lines are per epoch."""
+        """No work: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Write every record so far."""
@@ -89,7 +89,7 @@ class HistoryFile:
 
 
 class StopOnSignal:
-    """Ends training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
+    """End of training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
 
     A second Ctrl-C stops at once.
     """
@@ -101,11 +101,7 @@ class StopOnSignal:
     def after_step(self, state: State) -> None:
         """Save and stop when a signal has come.
 
-        Args:
-            state: where training stands.
-
-        Raises:
-            InterruptedRun: after the checkpoint was written.
+        Raises: `InterruptedRun` after the checkpoint was written.
         """
         if self.received is None:
             return
@@ -118,15 +114,11 @@ class StopOnSignal:
         )
 
     def after_epoch(self, state: State) -> None:
-        """Nothing: the next step looks again."""
+        """No work: the next step looks for the signal again."""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the two signals over for a while, where this is the main thread.
-
-        Yields:
-            Nothing.
-        """
+        """Take the two signals over for a while, where this is the main thread."""
         with signals_to(self._receive):
             yield
 
@@ -144,7 +136,7 @@ class PlainProgress:
         self.recipe = recipe
 
     def after_step(self, state: State) -> None:
-        """Nothing: lines are per epoch."""
+        """No output: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch's line."""
@@ -187,15 +179,7 @@ class BarProgress:
 
 
 def epoch_line(state: State, recipe: Recipe) -> str:
-    """The last epoch in one line of at most 80 columns.
-
-    Args:
-        state: its last record is shown.
-        recipe: for the number of epochs.
-
-    Returns:
-        The line.
-    """
+    """Last epoch of the state in one line of at most 80 columns."""
     record = state.history[-1]
     line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {record['train_loss']:.3f}"
     if "validation_accuracy" in record:
