@@ -1,6 +1,7 @@
 """How a network goes on: its rows, its frozen vectors, what is said about classes, units and old data."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from pellucid.pipeline.continual.plan import plan_on
 from pellucid.pipeline.continual.starting_point import starting_point
 from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
 from pellucid.pipeline.continual.words import sentences
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts
@@ -26,18 +29,19 @@ SETTINGS = Settings(from_="old", threads=1, epochs=1, baselines=False)
 
 
 def continuing_from(folder, settings=SETTINGS):
-    found = begin(dataclasses.replace(settings, from_=str(folder)), {}, folder / "checkpoints", None)
+    found = begin(dataclasses.replace(settings, from_=str(folder)), {}, folder / "checkpoints")
     assert found is not None
     return found
 
 
 def planned(continual, dataset, settings=SETTINGS):
-    continual = recall(continual, dataset, settings, None, QUIET)
-    return continual, plan_on(continual, dataset, settings, None, QUIET)
+    journal = Journal(RunFolder(Path("nowhere")))
+    continual = recall(continual, dataset, settings, journal, QUIET)
+    return continual, plan_on(continual, dataset, settings, journal, QUIET)
 
 
 def test_without_from_nothing_goes_on(tmp_path):
-    assert begin(Settings(), {}, tmp_path, None) is None
+    assert begin(Settings(), {}, tmp_path) is None
 
 
 def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
@@ -150,7 +154,7 @@ def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
     with pytest.raises(
         UsageError, match=r"--rehearse: nothing is at hand to rehearse: .* is a model folder al"
     ):
-        recall(continual, dataset, settings, None, QUIET)
+        recall(continual, dataset, settings, Journal(RunFolder(tmp_path)), QUIET)
 
 
 def test_records_carry_all_earlier_data_along():

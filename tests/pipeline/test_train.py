@@ -2,7 +2,7 @@
 
 import torch
 
-from pellucid.pipeline.judging import concluding
+from pellucid.pipeline import concluding
 from pellucid.pipeline.train import train
 from photographs import class_folders
 

@@ -1,8 +1,7 @@
 """How a network goes on: its old weights, a row for each new class, a gentler recipe, and why."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -19,6 +18,7 @@ from pellucid.pipeline.continual.words import sentences
 from pellucid.pipeline.learners.network import Planned, recipe_words
 from pellucid.pipeline.learners.plan import Plan, make_plan
 from pellucid.pipeline.learners.preparation import Prepared, examples_of, session_of
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training import Examples
@@ -33,16 +33,16 @@ def plan_on(
     continual: ContinualTraining,
     dataset: Dataset,
     settings: Settings,
-    former: Mapping[str, Any] | None,
+    journal: Journal,
     stages: Stages,
 ) -> Planned:
-    """Decide, or take over, how the network goes on.
+    """Plan how the network goes on.
 
     Args:
         continual: the network, with what it rehearses.
         dataset: the new data.
         settings: what the user asked for.
-        former: `config.json` of the run being resumed, or `None`.
+        journal: of the run.
         stages: shows what is decided.
 
     Returns:
@@ -51,20 +51,22 @@ def plan_on(
     Raises:
         UsageError: settings contradict the data, each other or this machine.
     """
-    if former is not None:
-        plan, prepared = Plan.from_json(former["plan"]), _prepared(continual, dataset, settings)
-        return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
-    with stages.stage("planning") as stage:
-        prepared = _prepared(continual, dataset, settings)
-        plan = make_plan(settings, prepared)
-        examples, new = len(prepared.examples.train), len(continual.new(dataset))
-        recipe = continued(plan.recipe, settings, examples, new_classes=new)
-        gently = continued_words(plan.recipe, recipe, settings)
-        reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
-        plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
-        session = session_of(plan.network, prepared, recipe)
-        stage.words = f"planned how {plan.name} goes on: {recipe_words(plan)}"
-        stage.details += reasons
+    prepared = _prepared(continual, dataset, settings)
+
+    def decide() -> Plan:
+        with stages.stage("planning") as stage:
+            plan = make_plan(settings, prepared)
+            examples, new = len(prepared.examples.train), len(continual.new(dataset))
+            recipe = continued(plan.recipe, settings, examples, new_classes=new)
+            gently = continued_words(plan.recipe, recipe, settings)
+            reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
+            plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
+            stage.words = f"planned how {plan.name} goes on: {recipe_words(plan)}"
+            stage.details += reasons
+        return plan
+
+    plan = journal.decided("plan", decide, Plan.to_json, Plan.from_json)
+    session = session_of(plan.network, prepared, plan.recipe)
     # The old test examples are answered twice: by the network as it was, and as it is.
     return Planned(plan, prepared, session, 2 * sum(len(each.test) for each in continual.at_hand))
 

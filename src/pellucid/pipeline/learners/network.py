@@ -1,9 +1,7 @@
 """The network of a run: planned, limited in time, trained from its newest checkpoint to the end."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
@@ -22,9 +20,8 @@ from pellucid.pipeline.learners.preparation import (
     prepared_for,
     session_of,
 )
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import Settings
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.journal import Journal
 from pellucid.training import Session
 from pellucid.training.watching.checkpoints import load_checkpoint
 from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
@@ -47,16 +44,11 @@ class Planned:
     scored_beside: int = 0
 
 
-def planned(
-    settings: Settings, dataset: Dataset, former: Mapping[str, Any] | None, stages: Stages
-) -> Planned:
-    """Decide, or take over, how the network of a run is trained.
+def planned(context: RunContext) -> Planned:
+    """Plan how the network of a run is trained.
 
     Args:
-        settings: what the user asked for.
-        dataset: the data.
-        former: `config.json` of the run being resumed, or `None`.
-        stages: shows what is decided.
+        context: the run.
 
     Returns:
         The network at step 0.
@@ -64,28 +56,31 @@ def planned(
     Raises:
         UsageError: settings contradict the data, each other or this machine.
     """
-    material = material_of(dataset)
-    if former is not None:
-        plan = Plan.from_json(former["plan"])
-        prepared = prepared_for(plan.name, material, settings)
-        _require_same_encoder(former, prepared)
-        return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
-    with stages.stage("planning") as stage:
-        prepared = prepared_for(network_name(settings, material), material, settings)
-        plan = make_plan(settings, prepared)
-        session = session_of(plan.network, prepared, plan.recipe)
-        stage.words = f"planned {plan.name}: {recipe_words(plan)}"
-        stage.details += plan.reasons
-    return Planned(plan, prepared, session)
+    settings, material = context.settings, material_of(context.dataset)
+    prepared = prepared_for(network_name(settings, material), material, settings)
+
+    def decide() -> Plan:
+        with context.stages.stage("planning") as stage:
+            plan = make_plan(settings, prepared)
+            stage.words = f"planned {plan.name}: {recipe_words(plan)}"
+            stage.details += plan.reasons
+        return plan
+
+    _require_same_encoder(context.journal, prepared)
+    plan = context.journal.decided("plan", decide, Plan.to_json, Plan.from_json)
+    return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
 
 
-def _require_same_encoder(former: Mapping[str, Any], prepared: Prepared) -> None:
+def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
     """Refuse to go on with texts cut otherwise than before: every weight would mean something else.
 
     Raises:
         UsageError: the encoder differs from that of the run being resumed.
     """
-    if prepared.encoder is not None and former.get("encoder") != encoder_json(prepared.encoder):
+    if prepared.encoder is None:
+        return
+    now = encoder_json(prepared.encoder)
+    if journal.decided("encoder", lambda: now) != now:
         raise UsageError(
             "--resume: texts are cut into other tokens than when the run was started, by another version "
             "of a library; install the versions in config.json, or start again with --overwrite"
@@ -115,17 +110,12 @@ def limited(network: Planned, seconds: float, dataset: Dataset, least: float) ->
     return dataclasses.replace(network, plan=plan)
 
 
-def train_network(
-    folder: RunFolder, network: Planned, dataset: Dataset, identity: Mapping[str, Any], stages: Stages
-) -> Candidate:
+def train_network(network: Planned, context: RunContext) -> Candidate:
     """Train to the end of the recipe.
 
     Args:
-        folder: the run's folder; checkpoints and the history are written there.
         network: at step 0.
-        dataset: the data.
-        identity: the data as `config.json` knows it; kept in every checkpoint.
-        stages: shows progress.
+        context: the run; checkpoints and the history are written to its folder.
 
     Returns:
         The trained network with its answers on validation.
@@ -134,7 +124,9 @@ def train_network(
         DivergedError: the loss stopped being finite.
         InterruptedRun: a signal came; a checkpoint was written.
     """
+    folder, dataset, _, stages, journal = context
     plan, session = network.plan, network.session
+    identity = journal.content["data"]
     if load_checkpoint(folder.checkpoints, session.state) is not None:
         stages.line(f"going on after step {session.state.step:,} of {plan.recipe.total_steps:,}")
     checkpointer = Checkpointer(folder.checkpoints, identity, plan.recipe.total_steps)

@@ -1,8 +1,8 @@
 """Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
 
 It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes
-(`training/recipe/layer_rates.py`). The rates run their whole course, since a network gets worse while they are
-large and better when they fall. Then the weights before, those after and the mean of both are compared on
+(`training/recipe/layer_rates.py`). The rates run their whole course, since a network gets worse while they
+are large and better when they fall. Then the weights before, those after and the mean of both are compared on
 validation, and the best are kept (`training/mixing.py`). What decides is the log loss, which every validation
 example moves, and not accuracy, which few do; of numbers the root mean squared error.
 """

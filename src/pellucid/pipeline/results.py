@@ -12,9 +12,9 @@ from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.report_selection import report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.plan import task_name
 from pellucid.pipeline.run.configuration import notes_of
 from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import render
 
 _FORMAT = 1

@@ -30,7 +30,6 @@ def conclude(
     network: Planned | None,
     continual: ContinualTraining | None,
     check: Check,
-    config: Mapping[str, Any],
     context: RunContext,
 ) -> Outcome:
     """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
@@ -40,7 +39,6 @@ def conclude(
         network: the network of the run; `None` where there is none.
         continual: what the network went on from; `None` for a fresh one.
         check: what checking the data found.
-        config: of the run.
         context: the run.
 
     Returns:
@@ -49,7 +47,8 @@ def conclude(
     Raises:
         DivergedError: the loss of a training on a part, or on a fold, stopped being finite.
     """
-    folder, dataset, settings, stages = context
+    folder, dataset, settings, stages, journal = context
+    config = journal.content
     candidates = calibrated(candidates, dataset)
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
         candidates = with_detectors(candidates, material_of(dataset), settings.seed)
