@@ -9,13 +9,14 @@ import pytest
 
 from pellucid.data import prepare
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners import fitting_backbone, limits
+from pellucid.pipeline.learners import limits
+from pellucid.pipeline.learners.backbones import frozen, learner
 from pellucid.pipeline.learners.backbones import limits as backbone_limits
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, measured, require_time
 from pellucid.pipeline.learners.backbones.option import Granted
-from pellucid.pipeline.learners.fitting import fit_model
-from pellucid.pipeline.learners.limits import costs_of, seconds_for_backbones, share_out
+from pellucid.pipeline.learners.limits import allowance_of, costs_of, seconds_for_backbones, share_out
+from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
@@ -84,7 +85,7 @@ def test_measuring_counts_what_will_be_asked(dataset, asked):
     cost = measured(choice, material, asked, len(dataset.test))
     assert 0 < cost.example < 1
     assert cost.held_out == len(dataset.validation) + len(dataset.test)
-    assert cost.asked_after == 3 * len(dataset.test) + 3 * 32
+    assert cost.asked_after == 3 * len(dataset.test)
     assert (cost.most, cost.least) == (len(dataset.train), 40)
     assert cost.tuning > 20 * 76 * 4  # epochs, examples, forward and back
     assert measured(choice, material, dataclasses.replace(asked, preset="quick")).tuning == 0
@@ -172,18 +173,19 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
     material = material_of(dataset)
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
-        fit_model(asked, material, began=time.monotonic() - 60)
+        learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
-    monkeypatch.setattr(fitting_backbone, "measured", lambda *_: cost)
+    monkeypatch.setattr(learner, "measured", lambda *_: cost)
     seen = []
-    heads = fitting_backbone.train_head
+    heads = frozen.train_head
     monkeypatch.setattr(
-        fitting_backbone,
+        frozen,
         "train_head",
         lambda network, features, prepared, settings: (
             seen.append(len(prepared.examples.train)),
             heads(network, features, prepared, settings),
         ),
     )
-    assert fit_model(asked, material, began=time.monotonic() - 30).history == []  # tuning does not fit
+    fitted = learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 30))
+    assert fitted.history == ()  # tuning does not fit
     assert 40 <= seen[0] < 60

@@ -13,10 +13,12 @@ from pellucid.data import prepare
 from pellucid.data.earlier import EarlierConstraints
 from pellucid.errors import UsageError
 from pellucid.pipeline.continual.earlier_data import Earlier, records_of
-from pellucid.pipeline.continual.plan import plan_on
+from pellucid.pipeline.continual.plan import continual_learner
 from pellucid.pipeline.continual.starting_point import starting_point
 from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
 from pellucid.pipeline.continual.words import sentences
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
@@ -35,9 +37,10 @@ def continuing_from(folder, settings=SETTINGS):
 
 
 def planned(continual, dataset, settings=SETTINGS):
-    journal = Journal(RunFolder(Path("nowhere")))
-    continual = recall(continual, dataset, settings, journal, QUIET)
-    return continual, plan_on(continual, dataset, settings, journal, QUIET)
+    folder = RunFolder(Path("nowhere"))
+    context = RunContext(folder, dataset, settings, QUIET, Journal(folder))
+    continual = recall(continual, dataset, settings, context.journal, QUIET)
+    return continual, continual_learner(continual, context).planned(material_of(dataset))
 
 
 def test_without_from_nothing_goes_on(tmp_path):
@@ -128,10 +131,10 @@ def prepare_old():
 def test_the_same_data_again_leaves_nothing_to_rehearse():
     continual = continuing_from(old_images())
     dataset, _ = read_on(continual, str(continual.records[0]["data"]["place"]), SETTINGS)
-    continual, network = planned(continual, dataset)
+    continual, _ = planned(continual, dataset)
     assert continual.rehearsal is None
     assert continual.at_hand[0].fingerprint == dataset.fingerprint
-    assert network.scored_beside == 2 * len(dataset.test)
+    assert continual.asked_in_the_end == 2 * len(dataset.test)
 
 
 @pytest.mark.parametrize(("factor", "warns"), [(1, False), (1000, True), (0.01, True)])

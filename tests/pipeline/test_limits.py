@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.classical import Budget
-from pellucid.pipeline.learners.fitting import budget_within
+from pellucid.pipeline.learners.classical import budget_within
 from pellucid.pipeline.learners.limits import (
     Allotted,
     allotted,

@@ -1,46 +1,20 @@
-"""The straight way of `train`: read → check → split → train → calibrate → recommend → test once → report."""
+"""The straight way of `train`: read → check → split → learn → judge → report."""
 
 import os
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.data import Check, Dataset, prepare
-from pellucid.files import make_folder
-from pellucid.pipeline.comparing.folds import require_foldable
-from pellucid.pipeline.concluding import classical_names, conclude, with_backbone
+from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.contradictions import require_place_of_its_own
-from pellucid.pipeline.continual.metrics import continual_sentences
-from pellucid.pipeline.continual.plan import plan_on
-from pellucid.pipeline.continual.starting_point import keep
-from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
-from pellucid.pipeline.judging.findings import findings_line
-from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
-from pellucid.pipeline.learners.backbones.limits import Cost
-from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.baselines import has_baselines, train_baselines
-from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.limits import (
-    Allotted,
-    allotted,
-    backbones_json,
-    costs_of,
-    share_out,
-    within_limit,
-)
-from pellucid.pipeline.learners.network import Planned, planned, train_network
-from pellucid.pipeline.learners.on_network import on_network
-from pellucid.pipeline.learners.plan import plan_json
-from pellucid.pipeline.learners.preparation import material_of
-from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
-from pellucid.pipeline.results import write_results
-from pellucid.pipeline.run.configuration import command_of, settings_of
+from pellucid.pipeline.continual.training import begin
+from pellucid.pipeline.learning import learn, plan_learning
+from pellucid.pipeline.reading import read_and_check, require_fitting
+from pellucid.pipeline.results import say_end, write_results
+from pellucid.pipeline.run.configuration import settings_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.identity import require_same_data, warn_of_other_versions
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.signals import interruptible
 from pellucid.pipeline.run.stages import Stages
@@ -107,146 +81,13 @@ def _work(
 ) -> None:
     """Everything between an empty folder, or what a killed run left in it, and the finished run."""
     continual = begin(settings, given, folder.checkpoints, journal)
-    dataset, check = _read(place, settings, stages, continual)
+    dataset, check = read_and_check(place, settings, stages, continual)
     context = RunContext(folder, dataset, settings, stages, journal)
-    _require_fitting(place, context)
-    journal.decided("command", lambda: command_of(place, given, folder.path))
-    backbones = _backbones(continual, context)
-    continual, network = _planned(continual, context)
-    costs = costs_of(backbones, context)
-    journal.begin()
-    baselines = _allotted(network, backbones, costs, context)
-    make_folder(folder.checkpoints)
-    if continual is not None:
-        keep(continual.start, folder.checkpoints)
-    candidates = train_baselines(
-        baselines.names, dataset, settings, folder.checkpoints, stages, baselines.seconds
-    )
-    backbones = share_out(backbones, costs, context)
-    built = [build_on(choice, context) for choice in backbones]
-    network, neural = _train_neural(network, backbones, context)
-    built = _tuned(built, network, context)
-    on_backbones = [candidate for each in built for candidate in each.candidates]
-    outcome = conclude([*candidates, *neural, *on_backbones], network, continual, check, context)
-    with stages.stage("writing models and report"):
-        write_results(folder, with_backbone(outcome, built))
+    require_fitting(place, given, context)
+    planned = plan_learning(continual, context)
+    journal.begin()  # nothing that may be refused comes after this
+    learned = learn(planned, context)
+    outcome = conclude(learned, check, context)
+    write_results(context, outcome)
     folder.prune()
-    _say_end(Run(folder.path), dataset, stages, outcome.continual)
-
-
-def _require_fitting(place: str, context: RunContext) -> None:
-    """Refuse settings that contradict the data, and data other than that of the run being resumed.
-
-    Raises:
-        UsageError: a setting does.
-        DataError: the data is another, or cannot be divided into folds.
-    """
-    dataset, settings = context.dataset, context.settings
-    require_fitting_model(settings, is_numbers=dataset.is_numbers)
-    require_fitting_inputs(settings, material_of(dataset).takes)
-    require_foldable(dataset, settings)
-    require_same_data(place, dataset, context.journal)
-    warn_of_other_versions(dataset, context.journal, context.stages)
-
-
-def _allotted(
-    network: Planned | None, backbones: Sequence[Choice], costs: Sequence[Cost], context: RunContext
-) -> Allotted:
-    """The classical models to train, with their time."""
-    settings = context.settings
-    names = classical_names(settings, context.dataset)
-    if network is None and not backbones:
-        return Allotted(names, None)
-    needed = sum(each.needed(each.least) for each in costs) if settings.builds_on_backbone else 0.0
-    return context.journal.decided(
-        "baselines",
-        lambda: allotted(names, settings, context.stages, needed),
-        Allotted.to_json,
-        Allotted.from_json,
-    )
-
-
-def _train_neural(
-    network: Planned | None, backbones: Sequence[Choice], context: RunContext
-) -> tuple[Planned | None, list[Candidate]]:
-    """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
-    if network is None:
-        return None, []
-    dataset, settings = context.dataset, context.settings
-    set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
-    network = within_limit(network, context, set_aside)
-    candidates = [train_network(network, context)]
-    if has_baselines(settings, dataset):
-        candidates += on_network(dataset, candidates[-1], settings, context.stages)
-    return network, candidates
-
-
-def _tuned(built: Sequence[Built], network: Planned | None, context: RunContext) -> list[Built]:
-    """Fine-tune every backbone, its records of the history behind those of the network."""
-    history: list[Mapping[str, Any]] = [] if network is None else [*network.session.state.history]
-    found = []
-    for each in built:
-        found.append(tune_further(each, history, context))
-        history += found[-1].history
-    return found
-
-
-def _read(
-    place: str, settings: Settings, stages: Stages, continual: ContinualTraining | None
-) -> tuple[Dataset, Check]:
-    with stages.stage(f"reading and checking {place}") as stage:
-        dataset, check = (
-            prepare(place, settings) if continual is None else read_on(continual, place, settings)
-        )
-        stage.words = f"read and checked {len(dataset.labels):,} {dataset.noun}s from {place}"
-        stage.details += check.sentences()
-    return dataset, check
-
-
-def _backbones(continual: ContinualTraining | None, context: RunContext) -> tuple[Choice, ...]:
-    """The pretrained networks that take part; none where a trained one goes on."""
-    if continual is not None:
-        return ()
-    settings, material = context.settings, material_of(context.dataset)
-    backbones = context.journal.decided(
-        "backbones",
-        lambda: chosen(settings, material),
-        backbones_json,
-        lambda saved: taken_over(saved, settings, material),
-    )
-    for each in backbones:
-        if not each.is_asked_for and (settings.time_limit is None or each.granted is not None):
-            context.stages.paragraph(each.reason)
-    return backbones
-
-
-def _planned(
-    continual: ContinualTraining | None, context: RunContext
-) -> tuple[ContinualTraining | None, Planned | None]:
-    """The network to train, a fresh one or one that goes on with what it rehearses; or none."""
-    dataset, settings, stages, journal = context.dataset, context.settings, context.stages, context.journal
-    if continual is not None:
-        continual = recall(continual, dataset, settings, journal, stages)
-        network = plan_on(continual, dataset, settings, journal, stages)
-        facts = continual.to_json(dataset)
-        journal.decided("continual", lambda: facts)
-        return continual, network
-    if settings.model in CLASSICAL or settings.builds_on_backbone:
-        journal.decided("plan", lambda: plan_json(settings, None))
-        return None, None
-    return None, planned(context)
-
-
-def _say_end(run: Run, dataset: Dataset, stages: Stages, continual: Mapping[str, Any] | None) -> None:
-    stages.paragraph(run.verdict)
-    stages.paragraph(str(run.metrics["reason"]))
-    for sentence in [] if continual is None else continual_sentences(continual):
-        stages.paragraph(sentence)
-    found = findings_line(run.metrics.get("findings"))
-    if found is not None:
-        stages.paragraph(found)
-    stages.line(f"report: {run.report}")
-    folder = shlex.quote(str(run.folder))
-    new, one = ("TEXTS.csv", "TEXT.txt") if dataset.is_texts else ("IMAGE...", "IMAGE")
-    stages.line(f"look inside: pellucid explain {folder} {one} --out page.html")
-    stages.line(f"next: pellucid predict {folder} {new}")
+    say_end(Run(folder.path), context, outcome.continual)

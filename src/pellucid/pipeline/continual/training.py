@@ -52,6 +52,11 @@ class ContinualTraining:
         return [each.dataset for each in self.earlier if each.dataset is not None]
 
     @property
+    def asked_in_the_end(self) -> int:
+        """Old test examples, each answered by the network as it was and as it is."""
+        return 2 * sum(len(each.test) for each in self.at_hand)
+
+    @property
     def not_at_hand(self) -> list[str]:
         """Why other data is not, in words; at least one reason where nothing is at hand."""
         if not self.records:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pellucid.pipeline.judging.learning_curve import WITH_CURVE, is_wanted
+from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve, looked_at, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, left_out, measured, require_time
 from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.fitting import LEAST_SHARE, SHARE_OF_LIMIT
-from pellucid.pipeline.learners.network import Planned, limited
+from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
+from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
+from pellucid.pipeline.learners.network import Planned
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
@@ -153,13 +154,16 @@ def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunCon
     return tuple(kept)
 
 
-def within_limit(network: Planned, context: RunContext, set_aside: float = 0.0) -> Planned:
+def within_limit(
+    network: Planned, context: RunContext, set_aside: float = 0.0, asked_beside: int = 0
+) -> Planned:
     """Turn what is left of a time limit into steps, once; the number is saved and reused.
 
     Args:
         network: at step 0.
         context: the run.
         set_aside: seconds for what the backbones beside it will take afterwards.
+        asked_beside: examples that it is asked about in the end beside those of the data.
 
     Returns:
         The network with its steps.
@@ -173,17 +177,23 @@ def within_limit(network: Planned, context: RunContext, set_aside: float = 0.0) 
     return context.journal.revised(
         "plan",
         network,
-        lambda found: _shortened(found, limit, context, set_aside),
+        lambda found: _shortened(found, limit, context, set_aside, asked_beside),
         lambda found: found.plan.to_json(),
     )
 
 
-def _shortened(network: Planned, limit: float, context: RunContext, set_aside: float) -> Planned:
+def _shortened(
+    network: Planned, limit: float, context: RunContext, set_aside: float, asked_beside: int
+) -> Planned:
     """The network with as many steps as fit now."""
     settings, stages = context.settings, context.stages
     spent = time.monotonic() - stages.began
     left, least = seconds_for_network(settings, limit - spent - set_aside), LEAST_SHARE * limit
-    network = limited(network, left, context.dataset, least)
+    train, validation, test = (
+        len(part) for part in (context.dataset.train, context.dataset.validation, context.dataset.test)
+    )
+    asked = validation + test + looked_at(train, validation) + most_synthetic_outliers(test) + asked_beside
+    network = network.within(Allowance(time.monotonic() + left, least, asked))
     steps = f"{network.plan.recipe.total_steps:,} steps"
     if left < least:
         stages.paragraph(
@@ -193,6 +203,22 @@ def _shortened(network: Planned, limit: float, context: RunContext, set_aside: f
     else:
         stages.line(f"{steps} fit into {settings.time_limit}")
     return network
+
+
+def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
+    """All of a time limit, for a learner that nothing stands beside.
+
+    Args:
+        settings: for the limit.
+        began: reading of `time.monotonic` from which it counts; default: now.
+
+    Returns:
+        The allowance; an unlimited one without a limit.
+    """
+    limit = parse_duration(settings.time_limit)
+    if limit is None:
+        return UNLIMITED
+    return Allowance((time.monotonic() if began is None else began) + limit, LEAST_SHARE * limit)
 
 
 def seconds_for_baselines(settings: Settings, left: float) -> float:
@@ -220,7 +246,7 @@ def seconds_for_network(settings: Settings, left: float) -> float:
         Seconds; below 0 where none are left.
     """
     limit = parse_duration(settings.time_limit) or left
-    return (left - _reserved(settings, limit)) / (WITH_CURVE if is_wanted(settings) else 1.0)
+    return (left - _reserved(settings, limit)) / (WITH_CURVE if has_curve(settings) else 1.0)
 
 
 def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: bool) -> float:
