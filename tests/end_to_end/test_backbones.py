@@ -187,7 +187,7 @@ def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photo
     assert list(metrics["models"]) == ["cnn", *CANDIDATES, *set(metrics["models"]) - {"cnn", *CANDIDATES}]
     config = json.loads((run / "config.json").read_text())
     assert config["backbones"][0]["granted"]["train"] == 76
-    assert config["is_limited"]
+    assert config["within_limit"] == ["backbones", "plan"]
 
 
 def test_an_estimator_builds_on_a_backbone(photos, tiny, tmp_path):

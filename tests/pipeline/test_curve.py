@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pellucid.data import prepare
-from pellucid.pipeline.judging.learning_curve import is_wanted, parts
+from pellucid.pipeline.judging.learning_curve import parts
+from pellucid.pipeline.learners.asked_later import has_curve
 from pellucid.settings import Settings
 
 
@@ -63,4 +64,4 @@ def test_parts_too_small_to_learn_from_are_left_out(dataset):
     ],
 )
 def test_the_curve_follows_the_baselines_but_for_a_time_limit(given, wanted):
-    assert is_wanted(Settings(**given)) is wanted
+    assert has_curve(Settings(**given)) is wanted

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from pellucid.pipeline.judging import concluding
+from pellucid.pipeline import concluding
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.train import train
 from photographs import class_folders

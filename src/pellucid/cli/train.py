@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     given = settings_given(arguments)
     if arguments.describe:
-        from pellucid.pipeline.run.describe import describe_network
+        from pellucid.pipeline.describe import describe_network
 
         sys.stdout.write(describe_network(arguments.data, given) + "\n")
         return 0

@@ -15,10 +15,10 @@ from pellucid.bundle import Inputs, Model
 from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
 from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.learners.asked_later import MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
 
-_MOST, _MOST_WITHIN_LIMIT = 300, 100
 _PIECES = 4
 
 Images = UInt8[np.ndarray, "n height width channels"]
@@ -42,7 +42,7 @@ def judge_detectors(
     if len(dataset.test) == 0:
         return {}
     draws = generator(settings.seed, Purpose.SYNTHETIC_OUTLIERS)
-    most = _MOST if settings.time_limit is None else _MOST_WITHIN_LIMIT
+    most = MOST_OUTLIERS if settings.time_limit is None else MOST_OUTLIERS_WITHIN_LIMIT
     places = np.sort(draws.permutation(dataset.test)[:most])
     foreign = synthetic_outliers(dataset.inputs[places], draws)
     areas: dict[Hashable, dict[str, float]] = {}
@@ -65,18 +65,6 @@ def judge_detectors(
             "area_under_roc": areas[key],
         }
     return found
-
-
-def most_synthetic_outliers(test: int) -> int:
-    """How many synthetic outliers a network is asked about under a time limit.
-
-    Args:
-        test: test examples.
-
-    Returns:
-        At most so many of all kinds.
-    """
-    return len(_OF_IMAGES) * min(test, _MOST_WITHIN_LIMIT)
 
 
 def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:

@@ -12,6 +12,8 @@ from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.preparation import Material
+from pellucid.training.state import Record
 
 _BLOCK = 4096
 
@@ -42,6 +44,7 @@ class Candidate:
         features: what it sees of an image, in words; `None` for networks.
         configurations: what was tried and how it scored on validation.
         stored: a short way to its answers about the data set; `None` where there is none.
+        history: one record for each epoch; none for a classical model.
     """
 
     name: str
@@ -52,10 +55,11 @@ class Candidate:
     features: str | None = None
     configurations: tuple[Configuration, ...] = ()
     stored: Stored | None = None
+    history: Sequence[Record] = ()
 
 
 def answers(
-    model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+    model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """What a model says about some examples, read block by block from the store.
 
@@ -74,7 +78,7 @@ def answers(
 
 
 def raw_answers(
-    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+    candidate: Candidate, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """What a model says at temperature 1, by the short way where there is one.
 
@@ -97,7 +101,7 @@ def raw_answers(
     )
 
 
-def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
+def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
     """Ask a model about the validation split.
 
     Args:
@@ -185,7 +189,7 @@ def recommended(
     return recommend(labels, said, metric, seed, equals)
 
 
-def on_validation(candidates: Sequence[Candidate], dataset: Dataset) -> str:
+def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material) -> str:
     """How models did on validation, for their line.
 
     Args:

@@ -10,7 +10,7 @@ from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fi
 from pellucid.data import Dataset
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.learners.features import Features
-from pellucid.pipeline.learners.preparation import model_on_network
+from pellucid.pipeline.learners.preparation import Material, model_on_network
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads
@@ -55,7 +55,7 @@ def simple_models(
     network: Candidate,
     features: Features,
     train: Int64[np.ndarray, " train"],
-    dataset: Dataset,
+    dataset: Dataset | Material,
     settings: Settings,
 ) -> tuple[list[Candidate], Sequence[str]]:
     """Train simple models on features that were computed before.
@@ -104,7 +104,9 @@ def _affordable(classes: int) -> tuple[tuple[str, ...], Sequence[str]]:
     )
 
 
-def _standing_on(network: Candidate, fitted: Fitted, features: Features, dataset: Dataset) -> Candidate:
+def _standing_on(
+    network: Candidate, fitted: Fitted, features: Features, dataset: Dataset | Material
+) -> Candidate:
     """A simple model together with the layers it stands on, as one model."""
     predictor = fitted.predictor
 

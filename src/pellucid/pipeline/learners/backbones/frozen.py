@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,13 +10,11 @@ from jaxtyping import Float32
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle.models.answering import answer_in_batches
-from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network
-from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
+from pellucid.pipeline.learners.candidates import Candidate, Stored, with_validation
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.on_network import simple_models
-from pellucid.pipeline.learners.preparation import Prepared, unvaried_model_of
-from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device
@@ -27,8 +25,9 @@ def frozen_candidates(
     network: Network,
     prepared: Prepared,
     features: Features,
-    context: RunContext,
-) -> list[Candidate]:
+    material: Material,
+    settings: Settings,
+) -> tuple[list[Candidate], Sequence[str]]:
     """Train every model on features, in seconds.
 
     Args:
@@ -36,35 +35,28 @@ def frozen_candidates(
         network: the backbone with a head that has learnt nothing; the head is trained in place.
         prepared: what the network takes.
         features: of all examples that are asked about.
-        context: the run.
+        material: for labels and validation examples.
+        settings: what the user asked for.
 
     Returns:
-        The models, simplest first, the head last.
+        The models, simplest first, the head last; and a sentence about one that is left out, if any.
     """
-    dataset, settings, train = context.dataset, context.settings, prepared.examples.train
-    with context.stages.stage(f"training a head and simple models on the features of {name}") as stage:
-        began = time.perf_counter()
-        train_head(network, features, prepared, settings)
-        head = Candidate(
-            name=name,
-            model=unvaried_model_of(network, prepared, dataset.classes),
-            train_examples=len(train),
-            train_seconds=time.perf_counter() - began,
-            validation=np.zeros(0),
-            features=f"frozen features of {name}",
-            stored=Stored(features, _asking(network, dataset.is_numbers)),
-        )
-        head = with_validation(head, dataset)
-        simple, left_out = simple_models(
-            dataclasses.replace(head, train_seconds=0.0), features, train, dataset, settings
-        )
-        stage.details += left_out
-        stage.words = (
-            f"trained {name} (head), "
-            f"{' and '.join(each.name for each in simple)} on {count_of(len(train), dataset.noun)}"
-            f"{on_validation([head, *simple], dataset)}"
-        )
-    return [*simple, head]
+    train = prepared.examples.train
+    began = time.perf_counter()
+    train_head(network, features, prepared, settings)
+    head = Candidate(
+        name=name,
+        model=unvaried_model_of(network, prepared, material.classes),
+        train_examples=len(train),
+        train_seconds=time.perf_counter() - began,
+        validation=np.zeros(0),
+        features=f"frozen features of {name}",
+        stored=Stored(features, _asking(network, material.is_numbers)),
+    )
+    head = with_validation(head, material)
+    below = dataclasses.replace(head, train_seconds=0.0)
+    simple, left_out = simple_models(below, features, train, material, settings)
+    return [*simple, head], left_out
 
 
 def train_head(network: Network, features: Features, prepared: Prepared, settings: Settings) -> None:

@@ -8,39 +8,35 @@ from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.pipeline.comparing.folds import cross_validate
 from pellucid.pipeline.continual.metrics import continual_metrics
-from pellucid.pipeline.continual.training import ContinualTraining, recommended_on
+from pellucid.pipeline.continual.training import recommended_on
 from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.label_issues import judge_labels
-from pellucid.pipeline.judging.learning_curve import draw_curve, is_wanted
+from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
+from pellucid.pipeline.learners.asked_later import has_curve
 from pellucid.pipeline.learners.backbones.building import Built
-from pellucid.pipeline.learners.baselines import baseline_names, has_baselines
+from pellucid.pipeline.learners.baselines import classical_names, has_baselines
 from pellucid.pipeline.learners.candidates import Candidate, calibrated
 from pellucid.pipeline.learners.network import Planned
 from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssues
-from pellucid.settings import CLASSICAL, Settings
+from pellucid.settings import Settings
 
 
 def conclude(
-    candidates: Sequence[Candidate],
-    network: Planned | None,
-    continual: ContinualTraining | None,
+    learned: Learned,
     check: Check,
-    config: Mapping[str, Any],
     context: RunContext,
 ) -> Outcome:
     """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
 
     Args:
-        candidates: every model, simplest first.
-        network: the network of the run; `None` where there is none.
-        continual: what the network went on from; `None` for a fresh one.
+        learned: every model, and how it came about.
         check: what checking the data found.
-        config: of the run.
         context: the run.
 
     Returns:
@@ -49,13 +45,14 @@ def conclude(
     Raises:
         DivergedError: the loss of a training on a part, or on a fold, stopped being finite.
     """
-    folder, dataset, settings, stages = context
-    candidates = calibrated(candidates, dataset)
+    folder, dataset, settings, stages, journal = context
+    config, network, continual = journal.content, learned.network, learned.continual
+    candidates = calibrated(learned.candidates, dataset)
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
         candidates = with_detectors(candidates, material_of(dataset), settings.seed)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     curve = None
-    if is_wanted(settings) and (network is not None or has_baselines(settings, dataset)):
+    if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
         curve = draw_curve(candidates, recommendation.name, network, dataset, settings, stages)
     names = _trained_by_folds(settings, network, dataset)
     folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
@@ -64,7 +61,7 @@ def conclude(
     if continual is not None:
         with stages.stage("measuring what was forgotten"):
             found = continual_metrics(continual, dataset, candidates, recommendation.name, tested, config)
-    return Outcome(
+    outcome = Outcome(
         dataset=dataset,
         check=check,
         ledger=write_ledger(folder.path, dataset, check).name,
@@ -81,6 +78,7 @@ def conclude(
         text=None if network is None else text_facts(network.prepared, dataset),
         continual=found,
     )
+    return _with_backbone(outcome, learned.built)
 
 
 def _tested(
@@ -95,7 +93,7 @@ def _tested(
         return tested, judge_detectors(candidates, tested, dataset, context.settings)
 
 
-def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
+def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
     """Let the report speak of a backbone that is the run's network, or on which the recommended model stands.
 
     Args:
@@ -110,21 +108,6 @@ def with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
         if each.choice.is_asked_for or outcome.recommendation.name in names:
             return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
     return outcome
-
-
-def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
-    """The classical models to train: one alone, the network's baselines, or none.
-
-    Args:
-        settings: what the user asked for.
-        dataset: the data.
-
-    Returns:
-        Names, simplest first.
-    """
-    if settings.model in CLASSICAL:
-        return (settings.model,)
-    return baseline_names(dataset) if has_baselines(settings, dataset) else ()
 
 
 def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Dataset) -> tuple[str, ...]:

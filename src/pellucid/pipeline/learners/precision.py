@@ -1,10 +1,9 @@
 """An arithmetic that a network cannot be trained in on this machine is refused before data is read."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pellucid.errors import UsageError
+from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.learners.plan import Plan
+from pellucid.pipeline.run.journal import Journal
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_device
 from pellucid.training.precision import lacking
@@ -28,17 +27,17 @@ def require_precision(settings: Settings, cell: str) -> None:
         raise UsageError(f"--precision: {lack}; give auto or fp32{other}")
 
 
-def require_precision_of_run(former: Mapping[str, Any]) -> None:
-    """Refuse to resume a run in an arithmetic that only the machine it was started on has.
-
-    Args:
-        former: `config.json` of the run.
+def require_precision_of_run(settings: Settings, journal: Journal) -> None:
+    """Refuse an arithmetic before data is read: that of the settings, or that a resumed run was planned with.
 
     Raises:
-        UsageError: saying so.
+        UsageError: this machine cannot do it.
     """
-    if former["plan"]["recipe"] is not None:
-        plan = Plan.from_json(former["plan"])
+    planned = journal.content.get("plan") or {}
+    if not journal.is_resumed:
+        require_precision(settings, cell_of(settings))
+    elif planned.get("recipe") is not None:
+        plan = Plan.from_json(planned)
         require_precision_again(plan.recipe.precision, plan.network.cell, plan.recipe.device)
 
 

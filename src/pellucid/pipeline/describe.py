@@ -34,7 +34,7 @@ def describe_network(data: str, given: Mapping[str, Any]) -> str:
             f"--describe: prints the layers of a network, and {settings.model} has none; "
             "choose a network with --model, or leave --describe out to train it"
         )
-    continual = begin(settings, given, Path(), None)
+    continual = begin(settings, given, Path())
     if continual is not None:
         dataset, _ = read_on(continual, data, settings)
         outputs = len(dataset.classes) or 1

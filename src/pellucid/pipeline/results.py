@@ -1,32 +1,41 @@
 """The end of a run: every model saved, the metrics and the report written."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pellucid.bundle import save
 from pellucid.files import link_folder, make_folder, write_file
-from pellucid.pipeline.judging.findings import findings_of
+from pellucid.pipeline.continual.metrics import continual_sentences
+from pellucid.pipeline.judging.findings import findings_line, findings_of
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.report_selection import report_facts
 from pellucid.pipeline.judging.testing import comparisons, entry
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.plan import task_name
 from pellucid.pipeline.run.configuration import notes_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import render
 
 _FORMAT = 2
 
 
-def write_results(folder: RunFolder, outcome: Outcome) -> None:
+def write_results(context: RunContext, outcome: Outcome) -> None:
     """Score, save and report; `metrics.json` comes last and marks the run as finished.
 
     Args:
-        folder: the run's folder.
+        context: the run.
         outcome: what the run found out.
     """
+    with context.stages.stage("writing models and report"):
+        _write(context.folder, outcome)
+
+
+def _write(folder: RunFolder, outcome: Outcome) -> None:
     dataset, config = outcome.dataset, outcome.config
     seed = config["settings"]["seed"]
     make_folder(folder.path / "models")
@@ -79,3 +88,26 @@ def _tested_facts(test: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
         f"test {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
         for name, each in test.items()
     }
+
+
+def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) -> None:
+    """Print the verdict, where the report lies and what to do next.
+
+    Args:
+        run: the finished run.
+        context: the same under way.
+        continual: the form of `continual` in `metrics.json`; `None` for a fresh network.
+    """
+    dataset, stages = context.dataset, context.stages
+    stages.paragraph(run.verdict)
+    stages.paragraph(str(run.metrics["reason"]))
+    for sentence in [] if continual is None else continual_sentences(continual):
+        stages.paragraph(sentence)
+    found = findings_line(run.metrics.get("findings"))
+    if found is not None:
+        stages.paragraph(found)
+    stages.line(f"report: {run.report}")
+    folder = shlex.quote(str(run.folder))
+    new, one = ("TEXTS.csv", "TEXT.txt") if dataset.is_texts else ("IMAGE...", "IMAGE")
+    stages.line(f"look inside: pellucid explain {folder} {one} --out page.html")
+    stages.line(f"next: pellucid predict {folder} {new}")
