@@ -17,6 +17,7 @@ from forged_folders import document_of
 from pellucid.bundle import load, load_any, save
 from pellucid.bundle.format import encodings
 from pellucid.errors import ModelFileError
+from pellucid.tasks import TEXTS
 from small_models import CLASSES, reseal, sealed
 from text_models import encoder, text_model
 
@@ -221,7 +222,7 @@ def test_a_file_too_many(copied):
     """One that is named must be there and unchanged; one that is not named is nobody's."""
     folder = copied("text-cnn")
     (folder / "INTENDED_USE.md").write_text("for tests")
-    assert load_any(folder).takes == "texts"
+    assert load_any(folder).input_kind is TEXTS
     document = document_of(folder)
     (folder / "vocabulary.json").write_text("{}")
     (folder / "model.json").write_bytes(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pellucid.errors import UsageError
 from pellucid.networks import NETWORKS, InputFacts, NetworkConfig, build, design, parameter_shapes
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS as TEXTS_KIND
 
 DIGITS = InputFacts(input_shape=(1, 8, 8), outputs=10, examples=1437)
 TEXTS = InputFacts(input_shape=(20,), outputs=3, examples=500, vocabulary=50, groups=(2, 30, 50))
@@ -15,7 +16,7 @@ TEXTS = InputFacts(input_shape=(20,), outputs=3, examples=500, vocabulary=50, gr
 
 def facts_for(name):
     """Facts about data that the family takes."""
-    return TEXTS if NETWORKS[name].takes == "texts" else DIGITS
+    return TEXTS if NETWORKS[name].input_kind is TEXTS_KIND else DIGITS
 
 
 def changed(**values):

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from pellucid.networks import HeadAlone, Network
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.descent import Descent
 from pellucid.training.recipe.choosing import Recipe
@@ -159,16 +160,11 @@ class RegressionStep:
 def make_step(
     network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
 ) -> Step:
-    """The step that fits what the labels are.
+    """The step of training for the target of the examples."""
+    return _STEPS[examples.target](network, optimizer, recipe, len(examples.train))
 
-    Args:
-        network: what learns.
-        optimizer: over its parameters.
-        recipe: how it learns.
-        examples: what it learns from.
 
-    Returns:
-        A step for numbers or for classes.
-    """
-    kind = RegressionStep if examples.is_numbers else ClassificationStep
-    return kind(network, optimizer, recipe, len(examples.train))
+_STEPS: dict[Target, type[ClassificationStep] | type[RegressionStep]] = {
+    CLASSIFICATION: ClassificationStep,
+    REGRESSION: RegressionStep,
+}

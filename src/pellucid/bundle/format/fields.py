@@ -14,13 +14,15 @@ from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
+from pellucid.tasks import IMAGES, REGRESSION, TEXTS
+from pellucid.tasks import VALUES as VECTORS
 
 FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 NOVELTY_NAME = "novelty.safetensors"
 CARD_NAME = "README.md"
 
-_FEATURES = {"images": tuple(FEATURES), "texts": (TF_IDF,), "values": (VALUES,)}
+_FEATURES = {IMAGES: tuple(FEATURES), TEXTS: (TF_IDF,), VECTORS: (VALUES,)}
 
 
 class PredictorPlan(NamedTuple):
@@ -77,7 +79,7 @@ def read_features(value: object, kind: Kind) -> str | None:
     if not kind.is_classical:
         _require_null("features", value, kind)
         return None
-    fitting = [*_FEATURES[kind.takes], HIDDEN]
+    fitting = [*_FEATURES[kind.input_kind], HIDDEN]
     if value not in fitting:
         raise ValueError(f"features: {str(value)[:40]!r} is not one of {', '.join(fitting)}")
     return str(value)
@@ -119,9 +121,9 @@ def read_preprocessing(
     Raises:
         ValueError: it does not fit the kind, or a field is wrong.
     """
-    if kind.takes == "texts":
+    if kind.input_kind is TEXTS:
         return read_encoding(value, kind, features)
-    if kind.takes == "values":
+    if kind.input_kind is VECTORS:
         _require_null("preprocessing", value, kind)
         return None
     if not isinstance(value, dict):
@@ -142,7 +144,7 @@ def read_length(value: object, kind: Kind) -> int | None:
     Raises:
         ValueError: it does not fit the kind, or is out of bounds.
     """
-    if kind.takes != "values":
+    if kind.input_kind is not VECTORS:
         _require_null("length", value, kind)
         return None
     if type(value) is not int or not 0 <= value <= MOST_FEATURES:
@@ -163,7 +165,7 @@ def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
     Raises:
         ValueError: it does not fit the kind, or is no list of different names.
     """
-    if kind.gives_numbers:
+    if kind.target is REGRESSION:
         if value != []:
             raise ValueError(f"'classes' must be empty in a model of the kind {kind.name}")
         return ()
@@ -210,7 +212,7 @@ def read_mirror(value: object, kind: Kind) -> bool:
     """
     if not isinstance(value, bool):
         raise ValueError("'mirror' is neither true nor false")
-    if value and (kind.is_classical or kind.takes != "images"):
+    if value and (kind.is_classical or kind.input_kind is not IMAGES):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
     return value
 

@@ -8,17 +8,18 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers, require_vectors
-from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.models.answering import answer_in_batches
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.networks import Network
+from pellucid.tasks import VALUES
 
 
 class FeatureModel(OnNetwork):
     """Feature vectors in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     Attributes:
+        input_kind: of what it takes.
         network: the trained network; it takes raw feature values.
         classes: class names in the order of the probabilities; none where a number is predicted.
         temperature: what logits are divided by before the softmax, 0.01 to 100.
@@ -33,6 +34,7 @@ class FeatureModel(OnNetwork):
     """
 
     network: Network
+    input_kind = VALUES
     classes: tuple[str, ...]
     temperature: float
 
@@ -45,11 +47,6 @@ class FeatureModel(OnNetwork):
     def features(self) -> int:
         """Numbers in one vector."""
         return self.network.config.input_shape[0]
-
-    @property
-    def takes(self) -> Takes:
-        """Feature vectors."""
-        return "values"
 
     @property
     def preprocessing(self) -> None:

@@ -8,18 +8,19 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from pellucid.bundle.checks import checked_temperature, require_classes, require_images, require_numbers
-from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.models.answering import answer_in_batches
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import Network
+from pellucid.tasks import IMAGES
 
 
 class ImageModel(OnNetwork):
     """Images in, class probabilities or numbers out; always fp32, always evaluation mode.
 
     Attributes:
+        input_kind: of what it takes.
         network: the trained network; it takes raw pixel values 0 to 255.
         preprocessing: how an image of any size becomes the pixels that the network takes.
         classes: class names in the order of the probabilities; none where a number is predicted.
@@ -40,6 +41,7 @@ class ImageModel(OnNetwork):
 
     network: Network
     preprocessing: Preprocessing
+    input_kind = IMAGES
     classes: tuple[str, ...]
     mirror: bool
     temperature: float
@@ -58,11 +60,6 @@ class ImageModel(OnNetwork):
         self.classes = tuple(classes)
         self.mirror = mirror
         self.temperature = checked_temperature(temperature, classes)
-
-    @property
-    def takes(self) -> Takes:
-        """Images."""
-        return "images"
 
     def at(self, temperature: float) -> "ImageModel":
         """The same model, on the same network, at another temperature.

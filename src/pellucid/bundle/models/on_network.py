@@ -8,31 +8,28 @@ import torch
 from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor
 
-from pellucid.arithmetic import softmax
 from pellucid.bundle.hidden import hidden_size
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.models.with_novelty import Answers, WithNovelty
 from pellucid.networks import Network
 from pellucid.novelty import Sort
+from pellucid.tasks import InputKind
 
 
 class OnNetwork(WithNovelty):
     """A model whose answers are a network's.
 
     Attributes:
+        input_kind: of what it takes.
         network: the trained network.
         classes: class names in the order of the probabilities; none where a number is predicted.
         temperature: what logits are divided by before the softmax.
     """
 
+    input_kind: InputKind
     network: Network
     classes: tuple[str, ...]
     temperature: float
-
-    @property
-    def is_numbers(self) -> bool:
-        """Whether a number is predicted."""
-        return not self.classes
 
     @property
     def parameters(self) -> int:
@@ -100,7 +97,7 @@ class OnNetwork(WithNovelty):
     def _said(self, outputs: Float32[np.ndarray, "examples outputs"]) -> Float64[np.ndarray, "examples ..."]:
         """Probabilities, or numbers, from outputs of the network."""
         wide = outputs.astype(np.float64)
-        return softmax(wide / self.temperature) if self.classes else wide[:, 0]
+        return self.target.of_logits(wide, self.temperature)
 
     def _outputs_of(self, batch: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
         return self._averaged(batch, self.network(batch))

@@ -14,12 +14,12 @@ from pellucid.bundle.checks import (
     require_numbers,
     require_texts,
 )
-from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.encoding import Encoder
 from pellucid.networks import Network
+from pellucid.tasks import TEXTS
 
 
 class TextModel(OnNetwork):
@@ -29,6 +29,7 @@ class TextModel(OnNetwork):
     one the network sees a single unknown token, of a very long one the first `encoder.length` tokens.
 
     Attributes:
+        input_kind: of what it takes.
         network: the trained network; it takes token ids.
         encoder: from texts to the ids of the network.
         classes: class names in the order of the probabilities; none where a number is predicted.
@@ -47,6 +48,7 @@ class TextModel(OnNetwork):
 
     network: Network
     encoder: Encoder
+    input_kind = TEXTS
     classes: tuple[str, ...]
     temperature: float
 
@@ -58,11 +60,6 @@ class TextModel(OnNetwork):
         self.encoder = encoder
         self.classes = tuple(classes)
         self.temperature = checked_temperature(temperature, classes)
-
-    @property
-    def takes(self) -> Takes:
-        """Texts."""
-        return "texts"
 
     @property
     def preprocessing(self) -> None:

@@ -138,7 +138,7 @@ def _reached(said: np.ndarray, material: Material, settings: Settings) -> Reache
     if not len(labels):
         return 0.0, 0.0
     finer = 0.0 if material.is_numbers else -log_loss(labels, said)
-    return score(settings.metric, labels, said, material.is_numbers), finer
+    return score(settings.metric, labels, said, material.target), finer
 
 
 def _tuned(
