@@ -273,7 +273,7 @@ WRONG = {
         {"preprocessing": {"height": 8, "width": 8, "channels": 1, "low": 0.0, "high": 255.0}},
         "preprocessing must be an object with a kind",
     ),
-    "a model of images": ({"kind": "image-classifier"}, "preprocessing needs exactly the fields channels"),
+    "a model of images": ({"kind": "image-classifier"}, "preprocessing: unknown keys"),
     "a model of vectors": (
         {"kind": "feature-classifier", "preprocessing": None, "length": 24},
         "the network takes texts, the model values",

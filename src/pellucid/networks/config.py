@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pellucid.strict import Field, Number, Text, Truth, Whole, Wholes, read_object
+
 ACTIVATIONS = ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")
 POOLINGS = ("max", "average")
 CELLS = ("", "lstm", "gru")
@@ -20,7 +22,7 @@ MOST_IDS = 5_000_000
 LARGEST_EMBEDDING = 16_384
 LARGEST_KERNEL = 64
 MOST_HEADS = 256
-_LARGEST_NUMBER = 1e9
+_LONGEST_NAME = 100
 
 
 class InputFacts(NamedTuple):
@@ -176,14 +178,7 @@ class NetworkConfig:
         Raises:
             ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
-        if not isinstance(values, dict):
-            raise ValueError(f"network: {type(values).__name__} found, an object expected")
-        readers = {field.name: _READERS[field.type] for field in dataclasses.fields(cls)}
-        unknown = sorted(str(name)[:40] for name in values.keys() - readers.keys())[:5]
-        missing = sorted(readers.keys() - _OF_SOME - values.keys())
-        if unknown or missing:
-            raise ValueError(f"network: unknown keys {unknown}, missing keys {missing}")
-        return cls(**{name: read(name, values[name]) for name, read in readers.items() if name in values})
+        return cls(**read_object("network", values, _FIELDS, _OF_SOME))
 
 
 def _require_between(name: str, numbers: Sequence[int | float], low: float | int, high: float | int) -> None:
@@ -197,38 +192,6 @@ def _require_choice(name: str, text: str, choices: Sequence[str]) -> None:
     """Refuse a text that is not one of the choices with a `ValueError`."""
     if text not in choices:
         raise ValueError(f"{name}: {text[:40]!r} is not one of {', '.join(choices)}")
-
-
-def _read_text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name}: {type(value).__name__} found, a text expected")
-    return value
-
-
-def _read_truth(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name}: {type(value).__name__} found, true or false expected")
-    return value
-
-
-def _read_whole(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name}: {type(value).__name__} found, a whole number expected")
-    return value
-
-
-def _read_number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name}: {type(value).__name__} found, a number expected")
-    if not -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER:  # before float(), which a huge int overflows
-        raise ValueError(f"{name}: {str(value)[:40]} is not between -1e9 and 1e9")
-    return float(value)
-
-
-def _read_wholes(name: str, value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or len(value) > MOST_LAYERS:
-        raise ValueError(f"{name}: a list of at most {MOST_LAYERS} whole numbers expected")
-    return tuple(_read_whole(name, number) for number in value)
 
 
 _OF_SOME = frozenset(
@@ -247,10 +210,12 @@ _OF_SOME = frozenset(
 )
 """Fields that only texts, or only backbones, have."""
 
-_READERS: dict[Any, Any] = {
-    str: _read_text,
-    bool: _read_truth,
-    int: _read_whole,
-    float: _read_number,
-    tuple[int, ...]: _read_wholes,
+_READERS: dict[Any, Field] = {
+    str: Text(_LONGEST_NAME, 0),
+    bool: Truth(),
+    int: Whole(),
+    float: Number(),
+    tuple[int, ...]: Wholes(MOST_LAYERS),
 }
+_FIELDS = {field.name: _READERS[field.type] for field in dataclasses.fields(NetworkConfig)}
+"""Types of the fields; a config checks their bounds when it is made."""

@@ -9,11 +9,11 @@ from typing import Any
 from pellucid.bundle.format import fields
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.fields import NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
-from pellucid.bundle.format.strict_json import parse_strictly
 from pellucid.bundle.kinds import KINDS, Kind
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig, Origin
+from pellucid.strict import parse_file
 from pellucid.tasks import TEXTS, VALUES, InputKind, target_of
 
 FORMAT = 1
@@ -116,7 +116,7 @@ class Description:
         Raises:
             ModelFileError: it is damaged, of an unknown format, or says something impossible.
         """
-        document = parse_strictly(content, place)
+        document = parse_file(content, place)
         _check_keys(document, place)
         try:
             description = cls._from_document(document)

@@ -1,0 +1,32 @@
+"""Strict reading of files that are not trusted: JSON, fields and arrays, checked before anything is built."""
+
+from pellucid.strict.arrays import Forms, read_arrays
+from pellucid.strict.documents import parse, parse_file, to_bytes
+from pellucid.strict.fields import (
+    Anything,
+    Field,
+    Number,
+    OneOf,
+    Text,
+    Truth,
+    Whole,
+    Wholes,
+    read_object,
+)
+
+__all__ = [
+    "Anything",
+    "Field",
+    "Forms",
+    "Number",
+    "OneOf",
+    "Text",
+    "Truth",
+    "Whole",
+    "Wholes",
+    "parse",
+    "parse_file",
+    "read_arrays",
+    "read_object",
+    "to_bytes",
+]
