@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float64, Int64
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.splits.carving import Carving, Units, tabulated
 from pellucid.data.splits.shortages import Shortage, too_few_numbers, too_few_of_classes
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
@@ -118,21 +118,20 @@ def _strata(
 def places_in_strata(
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
     order: Int64[np.ndarray, " n"],
-    *,
-    are_numbers: bool,
+    target: Target,
 ) -> Float64[np.ndarray, " n"]:
     """Say where each example stands among those of its class: a part holds all that stand below its share.
 
     Args:
         labels: class of each example, or its number.
         order: an order of all examples, drawn by chance.
-        are_numbers: whether the labels are numbers; their deciles then take the place of classes.
+        target: says which parts get their share: classes, or deciles of numbers.
 
     Returns:
         A place above 0 and below 1 for each. The examples of the smallest places are a part to which every
         class gives its share, and which lies within each larger part.
     """
-    strata = REGRESSION.strata(labels.astype(np.float64)) if are_numbers and len(labels) else labels
+    strata = target.strata(labels) if len(labels) else labels
     places = np.empty(len(labels))
     for stratum in np.unique(strata):
         members = order[strata[order] == stratum]

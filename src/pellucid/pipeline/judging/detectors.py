@@ -124,7 +124,7 @@ def with_detector(model: Model, material: Material, seed: int) -> Model:
     if model.columns_seen == 0 or len(material.validation) == 0:
         return model
     judged = material.inputs[material.validation[judged_places(material, seed)]]
-    said = model.predict_values(judged) if model.is_numbers else model.predict_proba(judged)
+    said = model.target.ask(model, judged)
     return _watched(model, _look(model, material, seed, partial(_seen, model, material)), said)
 
 
@@ -132,7 +132,7 @@ def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
     """The model with a detector calibrated on what it said of the validation examples."""
     if look.measure is None:
         return model
-    answers = said if model.is_numbers else said.argmax(axis=1)
+    answers = model.target.labels(said)
     with threadpool_limits(1):
         detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
     return model.with_detector(detector)

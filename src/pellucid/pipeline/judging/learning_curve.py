@@ -56,7 +56,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
         Ascending positions of each part; parts too small to learn from are left out.
     """
     order = generator(seed, Purpose.LEARNING_CURVE).permutation(len(dataset.train))
-    places = places_in_strata(dataset.labels[dataset.train], order, are_numbers=dataset.is_numbers)
+    places = places_in_strata(dataset.labels[dataset.train], order, dataset.target)
     least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
     shares = PARTS if len(places) < _MANY else PARTS_OF_MANY
     found = [dataset.train[places < share] for share in shares]

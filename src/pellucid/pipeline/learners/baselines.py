@@ -8,12 +8,9 @@ import numpy as np
 
 from pellucid.bundle import ClassicalModel, load_any, save
 from pellucid.classical import (
-    BASELINES,
-    NUMBER_BASELINES,
-    TEXT_BASELINES,
-    TEXT_NUMBER_BASELINES,
     Configuration,
     Fitted,
+    baselines_for,
 )
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
@@ -49,9 +46,7 @@ def baseline_names(dataset: Dataset) -> tuple[str, ...]:
     Returns:
         Names.
     """
-    if dataset.is_texts:
-        return tuple(TEXT_NUMBER_BASELINES if dataset.is_numbers else TEXT_BASELINES)
-    return tuple(NUMBER_BASELINES if dataset.is_numbers else BASELINES)
+    return tuple(baselines_for(dataset.target, dataset.input_kind))
 
 
 def train_baselines(

@@ -128,7 +128,7 @@ def _simple(
 def _score(model: Model, material: Material, settings: Settings) -> Reached:
     """What a model reaches on validation."""
     inputs = material.inputs[material.validation]
-    said = model.predict_values(inputs)[:, None] if material.is_numbers else model.predict_proba(inputs)
+    said = material.target.columns(material.target.ask(model, inputs))
     return _reached(said, material, settings)
 
 

@@ -175,8 +175,7 @@ def task_name(dataset: Dataset) -> str:
     Returns:
         Such as `image-classification` or `text-regression`.
     """
-    kind = "text" if dataset.is_texts else "image"
-    return f"{kind}-{'regression' if dataset.is_numbers else 'classification'}"
+    return f"{dataset.input_kind.task}-{dataset.target.name}"
 
 
 def require_same(place: str, former: Mapping[str, Any], dataset: Dataset) -> None:
