@@ -39,7 +39,7 @@ def written(document: object) -> bytes:
         (STATED, {"entries": ["a", 7], "merges": []}, "entries: '7' is no text of 1 to 64"),
         (STATED, {"entries": ["a", ""], "merges": []}, "entries: '' is no text of 1 to 64"),
         (STATED, {"entries": ["a", "b" * 65], "merges": []}, "entries: .* is no text of 1 to 64"),
-        (STATED, {"entries": ["a", "\ud800"], "merges": []}, "entries: one of them is not Unicode"),
+        (STATED, {"entries": ["a", "\ud800"], "merges": []}, "it is not UTF-8"),
         (STATED, {"entries": ["a", "b"], "merges": [[1, 2]]}, "merges: words have none"),
         (STATED | {"tokens": "bytes"}, WORD_PARTS, "entries: bytes have none"),
         (STATED | {"tokens": "sub-words"}, WORD_PARTS, "entries: sub-words have none"),
@@ -74,7 +74,7 @@ STATED_PIECES = {"length": 8, "vocabulary": 6, "lower_case": True}
         (
             STATED_PIECES,
             {"entries": ["[CLS]", "[SEP]", "a", "\ud800"]},
-            "entries: one of them is not Unicode",
+            "it is not UTF-8",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pellucid.strict import Field, Number, Text, Truth, Whole, Wholes, read_object
+from pellucid.strict import Field, Fields, Number, Text, Truth, Whole, Wholes, read_object
 
 ACTIVATIONS = ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")
 POOLINGS = ("max", "average")
@@ -217,5 +217,5 @@ _READERS: dict[Any, Field] = {
     float: Number(),
     tuple[int, ...]: Wholes(MOST_LAYERS),
 }
-_FIELDS = {field.name: _READERS[field.type] for field in dataclasses.fields(NetworkConfig)}
+_FIELDS: Fields = {field.name: _READERS[field.type] for field in dataclasses.fields(NetworkConfig)}
 """Types of the fields; a config checks their bounds when it is made."""

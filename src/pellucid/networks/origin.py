@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from pellucid.strict import Text, read_object
+from pellucid.strict import Fields, Text, read_object
 
 _LONGEST = 300
 
@@ -58,7 +58,7 @@ class Origin:
         return cls(**read_object("origin", document, _FIELDS))
 
 
-_FIELDS = {
+_FIELDS: Fields = {
     **{name: Text(_LONGEST) for name in Origin.__dataclass_fields__},
     "sha256": Text(_LONGEST, pattern="[0-9a-f]{64}"),
 }

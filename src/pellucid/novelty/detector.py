@@ -18,13 +18,13 @@ from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
 from pellucid.novelty.measures import MEASURES, Measure
-from pellucid.strict import Anything, Forms, Number, OneOf, Whole, read_arrays, read_object
+from pellucid.strict import Anything, Fields, Forms, Number, OneOf, Whole, read_arrays, read_object
 
 MOST_REFERENCES = 2000
 _MOST_ANSWERS, _MOST_EXAMPLES = 100_000, 1 << 40
 _MEASURE = "measure."
 _TINY = 1e-9
-_FIELDS = {
+_FIELDS: Fields = {
     "kind": OneOf(tuple(MEASURES)),
     "measure": Anything(),
     "rate": Number(0.0, 1.0),

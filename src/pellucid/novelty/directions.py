@@ -22,11 +22,11 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from pellucid.classical.features.rows import Rows, dense
-from pellucid.strict import Forms, Truth, Whole, read_arrays, read_object
+from pellucid.strict import Fields, Forms, Truth, Whole, read_arrays, read_object
 
 MOST_AXES, MOST_CENTRES = 256, 1000
 _MOST_COLUMNS = 10_000_000
-_FIELDS = {
+_FIELDS: Fields = {
     "of_layer": Truth(),
     "columns": Whole(1, _MOST_COLUMNS),
     "axes": Whole(1, MOST_AXES),

@@ -19,13 +19,13 @@ import scipy.sparse
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.strict import Forms, Whole, read_arrays, read_object
+from pellucid.strict import Fields, Forms, Whole, read_arrays, read_object
 
 MOST_KEPT, NEIGHBOUR = 1000, 5
 _MOST_COLUMNS, _MOST_CENTRES = 10_000_000, 100_000
 _BLOCK = 512
 _PARTS = ("kept", "centre")
-_FIELDS = {
+_FIELDS: Fields = {
     "columns": Whole(1, _MOST_COLUMNS),
     "kept": Whole(1, MOST_KEPT),
     "kept_entries": Whole(0, _MOST_COLUMNS),

@@ -5,6 +5,7 @@ from pellucid.strict.documents import parse, parse_file, to_bytes
 from pellucid.strict.fields import (
     Anything,
     Field,
+    Fields,
     Number,
     OneOf,
     Text,
@@ -17,6 +18,7 @@ from pellucid.strict.fields import (
 __all__ = [
     "Anything",
     "Field",
+    "Fields",
     "Forms",
     "Number",
     "OneOf",

@@ -17,6 +17,10 @@ class Field(Protocol):
         ...
 
 
+Fields = Mapping[str, Field]
+"""The fields of an object by name."""
+
+
 @dataclass(frozen=True)
 class Anything:
     """A value that its owner checks."""
@@ -117,7 +121,7 @@ class Wholes:
 
 
 def read_object(
-    what: str, document: object, fields: Mapping[str, Field], optional: Set[str] = frozenset()
+    what: str, document: object, fields: Fields, optional: Set[str] = frozenset()
 ) -> dict[str, Any]:
     """Read an object of exactly these fields.
 

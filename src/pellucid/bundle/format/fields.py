@@ -14,7 +14,7 @@ from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
-from pellucid.strict import Anything, Number, OneOf, Truth, Whole, read_object
+from pellucid.strict import Anything, Fields, Number, OneOf, Truth, Whole, read_object
 from pellucid.tasks import IMAGES, REGRESSION, TEXTS
 from pellucid.tasks import VALUES as VECTORS
 
@@ -26,7 +26,7 @@ CARD_NAME = "README.md"
 _FEATURES = {IMAGES: tuple(FEATURES), TEXTS: (TF_IDF,), VECTORS: (VALUES,)}
 
 
-_PREDICTOR = {"kind": OneOf(tuple(PREDICTORS)), "settings": Anything()}
+_PREDICTOR: Fields = {"kind": OneOf(tuple(PREDICTORS)), "settings": Anything()}
 _TEMPERATURE = Number(LEAST_TEMPERATURE, MOST_TEMPERATURE)
 
 

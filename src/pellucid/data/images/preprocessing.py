@@ -18,7 +18,7 @@ from jaxtyping import Bool, Shaped, UInt8
 from pellucid.data.images.decoding import decode_image
 from pellucid.data.images.sizing import fit_image
 from pellucid.errors import DataError
-from pellucid.strict import Number, OneOf, Whole, read_object
+from pellucid.strict import Fields, Number, OneOf, Whole, read_object
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Preprocessing:
 
 
 _LARGEST_SIDE = 4096
-_FIELDS = {
+_FIELDS: Fields = {
     "height": Whole(1, _LARGEST_SIDE),
     "width": Whole(1, _LARGEST_SIDE),
     "channels": OneOf((1, 3)),

@@ -18,7 +18,7 @@ from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, words_of
 from pellucid.encoding.words.characters import Characters, characters, normalise
-from pellucid.strict import Anything, Whole, read_object, to_bytes
+from pellucid.strict import Anything, Fields, Whole, read_object, to_bytes
 
 MOST_WORDS = 5
 """Most neighbouring words of an n-gram."""
@@ -121,7 +121,7 @@ MOST_GROUPS = 2 * max(MOST_WORDS, MOST_CHARACTERS)
 SHAPE_FIELDS = {name: Whole(0, max(MOST_WORDS, MOST_CHARACTERS)) for name in Shape._fields}
 """Fields of a saved shape; its sizes are held against each other once they are read."""
 
-_FIELDS = {
+_FIELDS: Fields = {
     **SHAPE_FIELDS,
     "length": LENGTH,
     "kept": kept_field(MOST_GROUPS),

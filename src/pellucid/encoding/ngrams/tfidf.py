@@ -27,12 +27,12 @@ from pellucid.encoding.ngrams.encoder import MOST_GROUPS, SHAPE_FIELDS, Grams, S
 from pellucid.encoding.ngrams.terms import Terms, names_of, sizes_of
 from pellucid.encoding.tokens.flat import blocks
 from pellucid.encoding.words.characters import normalise
-from pellucid.strict import Anything, read_object, to_bytes
+from pellucid.strict import Anything, Fields, read_object, to_bytes
 
 MOST_CHARACTERS = 200_000
 """Characters of a text that count; what follows them does not."""
 
-_FIELDS = {**SHAPE_FIELDS, "kept": kept_field(MOST_GROUPS)}
+_FIELDS: Fields = {**SHAPE_FIELDS, "kept": kept_field(MOST_GROUPS)}
 
 
 def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -18,7 +18,7 @@ from pellucid.encoding.tokens.subwords import BYTES, Merges, SubWords, evenly_sp
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, characters_of, words_of
 from pellucid.encoding.words.characters import SPACE, Characters, characters, normalise
-from pellucid.strict import Anything, OneOf, Whole, read_object, to_bytes
+from pellucid.strict import Anything, Fields, OneOf, Whole, read_object, to_bytes
 
 WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
 TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
@@ -28,7 +28,7 @@ LONGEST_ENTRY = 64
 """Most characters of a word that a vocabulary holds."""
 
 _SPACE = 0x20
-_FIELDS = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary": Whole(FIRST, MOST_ENTRIES)}
+_FIELDS: Fields = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary": Whole(FIRST, MOST_ENTRIES)}
 
 
 def split(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:

@@ -16,7 +16,7 @@ from pellucid.encoding.tokens.flat import IdWriter, blocks
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.encoding.tokens.tokenizing import read_entries
 from pellucid.encoding.words.distinct import one_thread, split_by_words
-from pellucid.strict import Anything, Truth, Whole, read_object, to_bytes
+from pellucid.strict import Anything, Fields, Truth, Whole, read_object, to_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,7 +28,7 @@ SHORTEST = 3
 """Fewest ids of a text: both marks and one piece between them."""
 
 _LONGEST_WORD = 100
-_FIELDS = {
+_FIELDS: Fields = {
     "length": Whole(SHORTEST, LONGEST),
     "vocabulary": Whole(FIRST, MOST_ENTRIES),
     "lower_case": Truth(),
