@@ -36,6 +36,9 @@ class OwnLayers:
         return {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(self).items()}
 
 
+NO_OWN_LAYERS = OwnLayers()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stem(OwnLayers):
     """Whitening stem and pooled blocks of `cnn`.
@@ -105,8 +108,8 @@ class Grams(OwnLayers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transformer(OwnLayers):
-    """Transformer of `sentence-encoder`.
+class Attention(OwnLayers):
+    """Layers of the transformer of `sentence-encoder`.
 
     Attributes:
         transformer_layers: number of layers.
@@ -150,7 +153,7 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "text-cnn": Filters,
     "rnn": Recurrent,
     "bag": Grams,
-    "sentence-encoder": Transformer,
+    "sentence-encoder": Attention,
     "word-vectors": OwnLayers,
     "backbone": Architecture,
 }

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from pellucid.networks import NetworkConfig
 from pellucid.networks.architectures.sentence import LONGEST_TEXT
-from pellucid.networks.config import LARGEST_EMBEDDING, LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS
+from pellucid.networks.config import LARGEST_EMBEDDING
 from pellucid.networks.layers.transformer import NORM_EPSILON
+from pellucid.networks.own_layers import LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS, Attention
 from pellucid.strict import Whole
 
 _ACTIVATIONS = ("gelu", "relu")
@@ -100,9 +101,11 @@ class BertSizes(NamedTuple):
             batch_norm=False,
             vocabulary=vocabulary,
             embedding=self.size,
-            transformer_layers=self.layers,
-            attention_heads=self.heads,
-            feed_forward=self.feed_forward,
+            own=Attention(
+                transformer_layers=self.layers,
+                attention_heads=self.heads,
+                feed_forward=self.feed_forward,
+            ),
         )
 
     def expected(self) -> dict[str, tuple[int, ...]]:

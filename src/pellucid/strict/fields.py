@@ -116,7 +116,8 @@ class Wholes:
     def read(self, name: str, value: object) -> tuple[int, ...]:
         """Check, as `Field` says."""
         if not isinstance(value, list) or not self.least <= len(value) <= self.most:
-            raise ValueError(f"{name}: no list of {self.least} to {self.most} whole numbers")
+            count = self.least if self.least == self.most else f"{self.least} to {self.most}"
+            raise ValueError(f"{name}: no list of {count} whole numbers")
         return tuple(self.each.read(name, number) for number in value)
 
 

@@ -150,10 +150,7 @@ def _network_on(
     steps = max(1, math.ceil(share * fresh.recipe.total_steps))
     recipe = dataclasses.replace(fresh.recipe, total_steps=steps)
     # A vocabulary learnt from the whole split would know words that the part does not hold.
-    seen = fresh.network
-    layers = dataclasses.replace(
-        plan.network, input_shape=seen.input_shape, vocabulary=seen.vocabulary, groups=seen.groups
-    )
+    layers = plan.network.with_inputs_of(fresh.network)
     trained = session_of(layers, prepared, recipe).run()
     model = model_of(trained, prepared, dataset.classes, recipe)
     return len(train), _predicted(answers(model, dataset, dataset.validation))
