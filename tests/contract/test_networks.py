@@ -11,6 +11,7 @@ from torch.nn import functional
 from pellucid.networks import NETWORKS, InputFacts, build, design
 from pellucid.networks.config import ACTIVATIONS, POOLINGS
 from pellucid.settings import Settings
+from pellucid.tasks import IMAGES
 
 SHAPES = [(1, 8, 8), (3, 8, 8), (1, 13, 9), (1, 28, 28), (3, 32, 32), (3, 48, 64), (3, 64, 64)]
 SETTINGS = [
@@ -25,7 +26,7 @@ SETTINGS = [
 OUTPUTS = [10, 1]  # ten classes, or a number
 every_outputs = pytest.mark.parametrize("outputs", OUTPUTS)
 every_network = pytest.mark.parametrize(
-    "name", [name for name, family in NETWORKS.items() if family.takes == "images"]
+    "name", [name for name, family in NETWORKS.items() if family.input_kind is IMAGES]
 )
 every_setting = pytest.mark.parametrize("settings", SETTINGS)
 

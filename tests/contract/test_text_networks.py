@@ -7,9 +7,10 @@ from torch.nn import functional
 from pellucid.networks import NETWORKS, InputFacts, build, design
 from pellucid.networks.config import ACTIVATIONS
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 
 VOCABULARY = 40
-OF_TEXTS = [name for name, family in NETWORKS.items() if family.takes == "texts"]
+OF_TEXTS = [name for name, family in NETWORKS.items() if family.input_kind is TEXTS]
 SETTINGS = [
     *[("bag", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],
     *[("text-cnn", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],

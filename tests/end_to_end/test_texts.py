@@ -14,6 +14,7 @@ import pellucid as package
 from killing import KILL_IN_SAVE
 from pellucid.data import read_data
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS as TEXTS_KIND
 
 QUICK = ("--preset", "quick", "--threads", "1", "--no-baselines")
 SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "6", "--threads", "1")
@@ -127,7 +128,7 @@ def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     metrics = json.loads((run / "metrics.json").read_text())
     assert finished.metrics["models"]["bag"]["test"] == metrics["models"]["bag"]["test"]
     assert "test texts right" in finished._repr_html_()
-    assert finished.model.takes == "texts"
+    assert finished.model.input_kind is TEXTS_KIND
 
 
 def test_describe_prints_layers_and_trains_nothing(pellucid, table):

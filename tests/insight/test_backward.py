@@ -13,12 +13,13 @@ from pellucid.insight.gradients.weight_checks import WeightChecker
 from pellucid.insight.layers.opening import open_network
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 from small_models import digits
 from text_models import texts
 
 
 def inputs_of(name):
-    return [texts()[300]] if model(name).takes == "texts" else digits()[0][300:301]
+    return [texts()[300]] if model(name).input_kind is TEXTS else digits()[0][300:301]
 
 
 def backward_of(name, target=3):

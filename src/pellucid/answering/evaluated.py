@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.data.wording import COLUMNS
 from pellucid.evaluation import Drift, Interval, NumberScores, Scores
+from pellucid.tasks import target_of
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
@@ -20,7 +21,6 @@ _SCORE_WORDS = {
     "log_loss": "Log loss (nats)",
     "expected_calibration_error": "Expected calibration error",
 }
-_KINDS = {"image": "image", "text": "text"}
 _NUMBER_WORDS = {
     "mean_absolute_error": "Mean absolute error",
     "root_mean_squared_error": "Root mean squared error",
@@ -63,7 +63,7 @@ class Evaluation:
         """
         document = {
             "format": _FORMAT,
-            "task": f"{_KINDS[self.noun]}-{'classification' if self.classes else 'regression'}",
+            "task": f"{self.noun}-{target_of(len(self.classes)).name}",
             "run": self.run,
             "data": {
                 "place": self.place,

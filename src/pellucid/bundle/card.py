@@ -13,6 +13,7 @@ from pellucid.bundle.parts import parts_of, vector_length
 from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
+from pellucid.tasks import CLASSIFICATION, TEXTS
 
 _CLASSES_SHOWN = 50
 _FEATURES = {
@@ -22,13 +23,6 @@ _FEATURES = {
     "tf-idf": "how often {title} stand in the text, and how rare they are (TF-IDF); {count} of them",
     "network": "the last hidden layer of a {network} network, which lies in this folder",
 }
-_NOUNS = {
-    "images": ("image", "An image classifier"),
-    "texts": ("text", "A text classifier"),
-    "values": ("feature vector", "A classifier of feature vectors"),
-}
-"""What a model takes to the noun of one, and to what a model of classes is."""
-
 _COMMANDS = {
     "images": "or `pellucid predict path/to/this/folder image.png`. ",
     "texts": "or `pellucid predict path/to/this/folder text.txt`. ",
@@ -61,7 +55,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         kind=_kind(model),
         table="\n".join(lines),
         answers=_answers(model),
-        command=_COMMANDS[model.takes],
+        command=_COMMANDS[model.input_kind.name],
         words=_words(model),
     )
 
@@ -74,13 +68,14 @@ def _origin(model: Model) -> dict[str, str]:
 
 
 def _kind(model: Model) -> str:
-    """What it is, in a few words."""
-    noun, classifier = _NOUNS[model.takes]
-    return f"A model that predicts a number from {with_article(noun)}," if model.is_numbers else classifier
+    """The kind of model, in a few words."""
+    if model.target is CLASSIFICATION:
+        return model.input_kind.classifier
+    return f"A model that predicts a number from {with_article(model.input_kind.noun)},"
 
 
 def _input(model: Model) -> str:
-    if model.takes == "texts":
+    if model.input_kind is TEXTS:
         encoding = parts_of(model).encoding
         if encoding is None or isinstance(encoding, Tfidf):
             return "one text, of any length"
@@ -133,7 +128,7 @@ def _words(model: Model) -> str:
 
 
 def _output(model: Model) -> dict[str, str]:
-    if model.is_numbers:
+    if not model.target.has_probabilities:
         return {"output": "one number, in the unit of the training labels"}
     calibration = (
         "none: probabilities are as the model gives them (temperature 1)"
@@ -160,7 +155,7 @@ def _detector(model: Model) -> dict[str, str]:
 
 def _answers(model: Model) -> str:
     """The classes, or what the numbers are."""
-    if not model.is_numbers:
+    if model.classes:
         return f"## Classes\n\n{_class_list(model.classes)}"
     return f"## Numbers\n\n{_numbers(model)}"
 

@@ -6,11 +6,11 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
-from pellucid.bundle.kinds import Takes
 from pellucid.bundle.models.with_novelty import Answers
 from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.novelty import Detector, Sort
+from pellucid.tasks import InputKind, Target
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 """What models are asked about: images or feature vectors as one array, or texts."""
@@ -26,18 +26,23 @@ class Model(Protocol):
     """
 
     @property
-    def takes(self) -> Takes:
-        """`images`, `texts` or `values` (feature vectors)."""
-        ...
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the probabilities; none where a number is predicted."""
         ...
 
     @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs: images, texts or feature vectors."""
+        ...
+
+    @property
+    def target(self) -> Target:
+        """Target of the answers: classes or a number."""
+        ...
+
+    @property
     def is_numbers(self) -> bool:
-        """Whether a number is predicted."""
+        """Regression: a number is predicted."""
         ...
 
     @property

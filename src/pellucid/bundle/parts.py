@@ -21,6 +21,7 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.networks import Network
 from pellucid.networks.families import outline
+from pellucid.tasks import VALUES
 
 _PREDICTOR, _NETWORK, _TFIDF = "predictor.", "network.", "tfidf."
 
@@ -72,7 +73,7 @@ def vector_length(model: Model) -> int | None:
     """
     if isinstance(model, FeatureModel):
         return model.features
-    return model.length if isinstance(model, ClassicalModel) and model.takes == "values" else None
+    return model.length if isinstance(model, ClassicalModel) and model.input_kind is VALUES else None
 
 
 def tensors_of(parts: Parts) -> dict[str, Tensor]:

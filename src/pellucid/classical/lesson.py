@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
+from pellucid import tasks
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.features.kinds import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.features.texts import NOTHING, Look, TextTable, look, text_table, within
+from pellucid.classical.features.texts import NOTHING, TF_IDF, Look, TextTable, look, text_table, within
 from pellucid.classical.predictors.kinds import Predictor
 from pellucid.encoding.ngrams.tfidf import Tfidf
+from pellucid.tasks import InputKind, Target, target_of
 
 IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
@@ -97,25 +99,25 @@ class Lesson:
         kinds = (IMAGES, *AS_THEY_ARE, TEXTS)
         if self.kind not in kinds:
             raise ValueError(f"kind: {self.kind!r} is not one of {', '.join(kinds)}")
-        if isinstance(self.inputs, np.ndarray) == self.is_texts:
+        axes = self.input_kind.axes
+        if isinstance(self.inputs, np.ndarray) != (axes > 0):
             raise ValueError(f"inputs: {type(self.inputs).__name__} found, where there are {self.kind}")
-        sides = 4 if self.kind == IMAGES else 2
-        if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != sides:
-            raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {sides}")
+        if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != axes:
+            raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {axes}")
         if len(self.labels) != len(self.inputs):
             raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
         if len(self.train) == 0:
             raise ValueError("train: no example to learn from")
 
     @property
-    def is_numbers(self) -> bool:
-        """True where numbers are predicted."""
-        return self.classes == 0
+    def target(self) -> Target:
+        """What is learnt: classes or numbers."""
+        return target_of(self.classes)
 
     @property
-    def is_texts(self) -> bool:
-        """True where the inputs are texts."""
-        return self.kind == TEXTS
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs; the hidden layers of a network are feature vectors."""
+        return {IMAGES: tasks.IMAGES, TEXTS: tasks.TEXTS}.get(self.kind, tasks.VALUES)
 
     @property
     def words(self) -> float:
@@ -131,9 +133,13 @@ class Lesson:
     @property
     def feature_kinds(self) -> tuple[str, ...]:
         """Kinds of features to choose from, the one that usually serves best first."""
-        if self.is_texts:
+        if self.kind == TEXTS:
             return self._look.readings
         return ("hog", "pixels") if self.kind == IMAGES else (self.kind,)
+
+    def feature_name(self, features: str) -> str:
+        """Name of one of `feature_kinds` in a model: all readings of texts are TF-IDF."""
+        return TF_IDF if self.kind == TEXTS else features
 
     def length(self, features: str) -> int:
         """Number of features of a kind."""

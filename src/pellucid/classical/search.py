@@ -10,10 +10,10 @@ import numpy as np
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.lesson import Configuration, Draw, Lesson, Table
 from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.scoring import score
+from pellucid.tasks import CLASSIFICATION, TEXTS
 
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""
@@ -105,7 +105,7 @@ def _screened(
 ) -> list[Configuration]:
     """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
     alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
-    screened = work.budget.screened_texts if compared.is_texts else work.budget.screened
+    screened = work.budget.screened_texts if compared.input_kind is TEXTS else work.budget.screened
     tables = {
         (trial.features, trial.best): compared.table(trial.features, draw).narrowed(
             compared.classes, trial.best
@@ -122,15 +122,16 @@ def _screened(
     labels = tables[trials[0].features, trials[0].best].validation_labels
     configurations = [
         Configuration(
-            TF_IDF if compared.is_texts else trial.features,
+            compared.feature_name(trial.features),
             trial.words,
-            score(metric, labels, answer, compared.is_numbers),
+            score(metric, labels, answer, compared.target),
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]
     if metric == "log-loss" or not all(trial.calibrated for trial in trials):
         return configurations
-    return _settled(configurations, [score("log-loss", labels, each, False) for each in answers], len(labels))
+    log_losses = [score("log-loss", labels, each, CLASSIFICATION) for each in answers]
+    return _settled(configurations, log_losses, len(labels))
 
 
 def _settled(

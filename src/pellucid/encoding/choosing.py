@@ -8,9 +8,9 @@ from jaxtyping import Int64
 from pellucid.data.texts.store import Texts
 from pellucid.encoding.counting import FEW_TEXTS, Counter, least_texts, most_frequent
 from pellucid.encoding.encoder import Encoder
+from pellucid.encoding.limits import LONGEST
 from pellucid.encoding.lookup import FIRST
 from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
-from pellucid.encoding.strict import LONGEST
 from pellucid.encoding.survey import LONG_WORD, Sample, Script, Survey, sampled, script_of, spelt, survey
 from pellucid.encoding.tokens.subwords import learn_merges
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder

@@ -18,6 +18,7 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import one_thread, open_network
 from pellucid.insight.layers.records import layer_records
 from pellucid.reference import Line
+from pellucid.tasks import VALUES
 
 PROBABILITIES = "probabilities"
 
@@ -45,7 +46,7 @@ def explain_model(
 def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
     answer = _answer(model, inputs)
     against = truth if target is None else target
-    if model.is_numbers:
+    if not model.classes:
         target = against = truth = None
     else:
         target = int(answer.argmax()) if target is None else target
@@ -73,7 +74,9 @@ def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | No
 
 def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
     """Drivers of the answer; none where every input has the same, and none of feature vectors."""
-    if model.takes == "values" or (isinstance(model, ClassicalModel) and model.predictor.kind == "constant"):
+    if model.input_kind is VALUES or (
+        isinstance(model, ClassicalModel) and model.predictor.kind == "constant"
+    ):
         return None
     if isinstance(inputs[0], str):
         return drivers_of_text(model, inputs[0], target)
@@ -82,7 +85,7 @@ def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
 
 def _notes_of_classical(model: ClassicalModel, *, is_opened: bool) -> tuple[str, ...]:
     if model.predictor.kind == "constant":
-        same = "the mean of the training labels" if model.is_numbers else "the shares of the training classes"
+        same = model.target.constant
         return (f"This model gives every input the same answer, {same}: it looks at nothing.",)
     if model.network is not None and is_opened:
         return (
@@ -93,9 +96,7 @@ def _notes_of_classical(model: ClassicalModel, *, is_opened: bool) -> tuple[str,
 
 
 def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
-    if model.is_numbers:
-        return model.predict_values(inputs)
-    answer: np.ndarray = model.predict_proba(inputs)[0]
+    answer: np.ndarray = model.target.columns(model.target.ask(model, inputs))[0]
     return answer
 
 

@@ -1,7 +1,7 @@
 """Every network family in one dict, and the two steps from settings to layers."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -21,6 +21,7 @@ from pellucid.networks.architectures import (
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
 from pellucid.settings import NEURAL, Settings
+from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 MOST_PARAMETERS = 500_000_000
 
@@ -31,23 +32,23 @@ class Family(NamedTuple):
     Attributes:
         design: chooses layers and widths by a stated rule.
         assemble: puts the layers together, their values unset.
-        takes: `images` (or feature vectors), or `texts` as ids.
+        input_kind: images (or feature vectors), or texts as ids.
     """
 
     design: Callable[[Settings, InputFacts], NetworkConfig]
     assemble: Callable[[NetworkConfig], Network]
-    takes: Literal["images", "texts"] = "images"
+    input_kind: InputKind = IMAGES
 
 
 NETWORKS: dict[str, Family] = {
     "cnn": Family(cnn.design, cnn.assemble),
     "lenet": Family(lenet.design, lenet.assemble),
     "mlp": Family(mlp.design, mlp.assemble),
-    "text-cnn": Family(text_cnn.design, text_cnn.assemble, "texts"),
-    "rnn": Family(rnn.design, rnn.assemble, "texts"),
-    "bag": Family(bag.design, bag.assemble, "texts"),
-    "sentence-encoder": Family(sentence.design, sentence.assemble, "texts"),
-    "word-vectors": Family(word_vectors.design, word_vectors.assemble, "texts"),
+    "text-cnn": Family(text_cnn.design, text_cnn.assemble, TEXTS),
+    "rnn": Family(rnn.design, rnn.assemble, TEXTS),
+    "bag": Family(bag.design, bag.assemble, TEXTS),
+    "sentence-encoder": Family(sentence.design, sentence.assemble, TEXTS),
+    "word-vectors": Family(word_vectors.design, word_vectors.assemble, TEXTS),
 }
 
 PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble}
@@ -62,17 +63,17 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     """
     if name not in NETWORKS:
         raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
-    takes = "texts" if facts.vocabulary else "images"
-    if NETWORKS[name].takes != takes:
-        fitting = [other for other in _by_name() if NETWORKS[other].takes == takes]
-        raise UsageError(f"--model: {name} takes {NETWORKS[name].takes}; choose one of {', '.join(fitting)}")
+    given, taken = TEXTS if facts.vocabulary else IMAGES, NETWORKS[name].input_kind
+    if taken is not given:
+        fitting = [other for other in _by_name() if NETWORKS[other].input_kind is given]
+        raise UsageError(f"--model: {name} takes {taken.nouns}; choose one of {', '.join(fitting)}")
     try:
         config = NETWORKS[name].design(settings, facts)
         outline(config)
     except UsageError:
         raise
     except ValueError as error:
-        smaller = "--width or --depth" if facts.vocabulary else "--image-size, --width or --depth"
+        smaller = "--width or --depth" if given is TEXTS else "--image-size, --width or --depth"
         raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
     return config
 
@@ -119,10 +120,10 @@ def _require_fitting_inputs(config: NetworkConfig) -> None:
     Raises:
         ValueError: naming what the family takes.
     """
-    takes = NETWORKS[config.name].takes
-    if takes == "images" and config.vocabulary:
+    takes = NETWORKS[config.name].input_kind
+    if takes is IMAGES and config.vocabulary:
         raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
-    if takes == "texts" and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
+    if takes is TEXTS and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
         raise ValueError(
             f"{config.name} takes texts: one length and a vocabulary of at least {UNKNOWN + 1} ids expected, "
             f"{list(config.input_shape)} and {config.vocabulary} found"

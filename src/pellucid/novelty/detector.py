@@ -17,15 +17,22 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms, read_arrays
-from pellucid.encoding.strict import read_object, read_whole
 from pellucid.novelty.measures import MEASURES, Measure
+from pellucid.strict import Anything, Fields, Forms, Number, OneOf, Whole, read_arrays, read_object
 
 MOST_REFERENCES = 2000  # saved with every model
 _MOST_ANSWERS, _MOST_EXAMPLES = 100_000, 1 << 40
 _MEASURE = "measure."
 _TINY = 1e-9
-_KEYS = {"kind", "measure", "rate", "examples", "references", "answers", "signals"}
+_FIELDS: Fields = {
+    "kind": OneOf(tuple(MEASURES)),
+    "measure": Anything(),
+    "rate": Number(0.0, 1.0),
+    "examples": Whole(1, _MOST_EXAMPLES),
+    "references": Whole(1, MOST_REFERENCES),
+    "answers": Whole(1, _MOST_ANSWERS),
+    "signals": Whole(1, 2),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,21 +112,16 @@ class Detector:
     @staticmethod
     def expected(settings: object) -> Forms:
         """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
-        stated = read_object("novelty", settings, _KEYS)
-        if not isinstance(stated["kind"], str) or stated["kind"] not in MEASURES:
-            raise ValueError(
-                f"novelty: kind {str(stated['kind'])[:40]!r} is not one of {', '.join(MEASURES)}"
-            )
-        if type(stated["rate"]) is not float or not 0 < stated["rate"] < 1:
+        stated = read_object("novelty", settings, _FIELDS)
+        if not 0 < stated["rate"] < 1:
             raise ValueError("novelty: rate must be a number between 0 and 1")
-        read_whole("examples", stated["examples"], 1, _MOST_EXAMPLES)
-        signals = read_whole("signals", stated["signals"], 1, 2)
+        signals = stated["signals"]
         measure = MEASURES[stated["kind"]].expected(stated["measure"])
         return {
             "middle": ("float64", (signals,)),
             "spread": ("float64", (signals,)),
-            "reference": ("float64", (read_whole("references", stated["references"], 1, MOST_REFERENCES),)),
-            "answers": ("float64", (read_whole("answers", stated["answers"], 1, _MOST_ANSWERS),)),
+            "reference": ("float64", (stated["references"],)),
+            "answers": ("float64", (stated["answers"],)),
             **{_MEASURE + name: form for name, form in measure.items()},
         }
 

@@ -22,11 +22,16 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from pellucid.classical.features.rows import Rows, dense
-from pellucid.classical.predictors.strict import Forms, read_arrays
-from pellucid.encoding.strict import read_object, read_whole
+from pellucid.strict import Fields, Forms, Truth, Whole, read_arrays, read_object
 
 MOST_AXES, MOST_CENTRES = 256, 1000
 _MOST_COLUMNS = 10_000_000
+_FIELDS: Fields = {
+    "of_layer": Truth(),
+    "columns": Whole(1, _MOST_COLUMNS),
+    "axes": Whole(1, MOST_AXES),
+    "centres": Whole(1, MOST_CENTRES),
+}
 _BLOCK_VALUES = 1 << 22
 _TINY = 1e-12
 
@@ -110,12 +115,8 @@ class Directions:
     @staticmethod
     def expected(settings: object) -> Forms:
         """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
-        stated = read_object("directions", settings, {"of_layer", "columns", "axes", "centres"})
-        if not isinstance(stated["of_layer"], bool):
-            raise ValueError("directions: of_layer must be true or false")
-        columns = read_whole("columns", stated["columns"], 1, _MOST_COLUMNS)
-        axes = read_whole("axes", stated["axes"], 1, MOST_AXES)
-        centres = read_whole("centres", stated["centres"], 1, MOST_CENTRES)
+        stated = read_object("directions", settings, _FIELDS)
+        columns, axes, centres = stated["columns"], stated["axes"], stated["centres"]
         return {
             "scale": ("float32", (columns,)),
             "mean": ("float32", (columns,)),

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms
 from pellucid.novelty.directions import Directions
 from pellucid.novelty.neighbours import Neighbours
+from pellucid.strict import Forms
 
 
 @runtime_checkable

@@ -19,13 +19,19 @@ import scipy.sparse
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms, read_arrays
-from pellucid.encoding.strict import read_object, read_whole
+from pellucid.strict import Fields, Forms, Whole, read_arrays, read_object
 
 MOST_KEPT, NEIGHBOUR = 1000, 5
 _MOST_COLUMNS, _MOST_CENTRES = 10_000_000, 100_000
 _BLOCK = 512
 _PARTS = ("kept", "centre")
+_FIELDS: Fields = {
+    "columns": Whole(1, _MOST_COLUMNS),
+    "kept": Whole(1, MOST_KEPT),
+    "kept_entries": Whole(0, _MOST_COLUMNS),
+    "centre": Whole(1, _MOST_CENTRES),
+    "centre_entries": Whole(0, _MOST_COLUMNS),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +95,10 @@ class Neighbours:
     @staticmethod
     def expected(settings: object) -> Forms:
         """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
-        names = {"columns", *_PARTS, *(f"{name}_entries" for name in _PARTS)}
-        stated = read_object("neighbours", settings, names)
-        read_whole("columns", stated["columns"], 1, _MOST_COLUMNS)
-        most = {"kept": MOST_KEPT, "centre": _MOST_CENTRES}
+        stated = read_object("neighbours", settings, _FIELDS)
         forms: Forms = {}
         for name in _PARTS:
-            rows = read_whole(name, stated[name], 1, most[name])
-            entries = read_whole(f"{name}_entries", stated[f"{name}_entries"], 0, _MOST_COLUMNS)
+            rows, entries = stated[name], stated[f"{name}_entries"]
             forms |= {
                 f"{name}_values": ("float32", (entries,)),
                 f"{name}_columns": ("int32", (entries,)),

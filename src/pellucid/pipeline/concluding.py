@@ -122,7 +122,7 @@ def _label_issues(
     candidates: Sequence[Candidate], recommended: str, tested: Mapping[str, Tested], context: RunContext
 ) -> LabelIssues | None:
     """Labels that are likely wrong; `None` where numbers are predicted."""
-    if context.dataset.is_numbers:
+    if not context.dataset.target.has_probabilities:
         return None
     judge = next(each for each in candidates if each.name == recommended)
     return judge_labels(context.dataset, judge, tested[recommended].answers, context.settings, context.stages)

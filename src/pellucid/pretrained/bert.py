@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pellucid.encoding.strict import read_whole
 from pellucid.networks import NetworkConfig
 from pellucid.networks.architectures.sentence import LONGEST_TEXT
-from pellucid.networks.config import LARGEST_EMBEDDING, LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS
+from pellucid.networks.config import LARGEST_EMBEDDING
 from pellucid.networks.layers.transformer import NORM_EPSILON
+from pellucid.networks.own_layers import LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS, Attention
+from pellucid.strict import Whole
 
 _ACTIVATIONS = ("gelu", "relu")
 _MOST_TYPES = 16
@@ -71,7 +72,7 @@ class BertSizes(NamedTuple):
         positions = document.get("position_embedding_type", "absolute")
         _require("position_embedding_type", positions, ["absolute"])
         _require("hidden_act", document.get("hidden_act"), _ACTIVATIONS)
-        sizes = {ours: read_whole(name, document.get(name), 1, most) for ours, (name, most) in _SIZES.items()}
+        sizes = {ours: Whole(1, most).read(name, document.get(name)) for ours, (name, most) in _SIZES.items()}
         return cls(**sizes, activation=document["hidden_act"])
 
     def config(self, length: int, vocabulary: int) -> NetworkConfig:
@@ -85,9 +86,11 @@ class BertSizes(NamedTuple):
             batch_norm=False,
             vocabulary=vocabulary,
             embedding=self.size,
-            transformer_layers=self.layers,
-            attention_heads=self.heads,
-            feed_forward=self.feed_forward,
+            own=Attention(
+                transformer_layers=self.layers,
+                attention_heads=self.heads,
+                feed_forward=self.feed_forward,
+            ),
         )
 
     def expected(self) -> dict[str, tuple[int, ...]]:

@@ -24,6 +24,7 @@ from pellucid.networks.families import outline
 from pellucid.networks.layers.initialisation import initialise_layers
 from pellucid.networks.layers.shared import Rescale, Standardise
 from pellucid.networks.origin import Origin
+from pellucid.networks.own_layers import Architecture
 from pellucid.pretrained.known import OF_IMAGES, installed, origin_of
 from pellucid.settings import Settings
 
@@ -91,8 +92,10 @@ class ImageBackbone:
             activation=settings.activation or "relu",
             dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
             widths=(settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
-            backbone=self.architecture,
-            seen=self.fixed_size or seen_size(shape[1:], settings.preset),
+            own=Architecture(
+                backbone=self.architecture,
+                seen=self.fixed_size or seen_size(shape[1:], settings.preset),
+            ),
         )
 
     def network(self, config: NetworkConfig, generator: torch.Generator) -> Network:

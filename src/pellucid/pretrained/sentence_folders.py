@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.encoding import WordPieceEncoder
-from pellucid.encoding.strict import MOST_BYTES, parse, read_whole
+from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.tokens.word_pieces import SHORTEST
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
@@ -23,6 +23,7 @@ from pellucid.pretrained.bert import BertSizes
 from pellucid.pretrained.foreign_tensors import names_in, read_tensors
 from pellucid.pretrained.known import origin_of
 from pellucid.pretrained.piece_lists import ordered, pieces_of_tokenizer, pieces_of_vocabulary
+from pellucid.strict import Whole, parse
 
 WEIGHTS = "model.safetensors"
 
@@ -110,7 +111,7 @@ def _pooling_modes(document: dict[str, Any]) -> list[str]:
 def _length(folder: Path, places: int, asked: int | None) -> int:
     """Most tokens of a text: as asked for, else what the folder says, else as many as have a place."""
     if asked is not None:
-        return read_whole("length", asked, SHORTEST, places)
+        return Whole(SHORTEST, places).read("length", asked)
     for name, key in (
         ("sentence_bert_config.json", "max_seq_length"),
         ("tokenizer_config.json", "model_max_length"),

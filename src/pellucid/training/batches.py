@@ -13,9 +13,18 @@ from torch import Tensor
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.tasks import (
+    IMAGES,
+    REGRESSION,
+    TEXTS,
+    VALUES,
+    InputKind,
+    InputName,
+    Target,
+    target_of,
+)
 from pellucid.training.lengths import batches_by_length
 from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
-from pellucid.training.recipe.surroundings import Takes
 
 _MULTIPLE = 8
 
@@ -40,16 +49,26 @@ class Examples:
     classes: int
 
     @property
-    def is_numbers(self) -> bool:
-        """True where numbers are predicted and not classes."""
-        return self.classes == 0
+    def target(self) -> Target:
+        """What is learnt: classes or numbers."""
+        return target_of(self.classes)
 
     @property
-    def takes(self) -> Takes:
-        """Kind of input."""
+    def is_numbers(self) -> bool:
+        """Regression: numbers are predicted and not classes."""
+        return self.target is REGRESSION
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs."""
         if isinstance(self.inputs, Tokens):
-            return "texts"
-        return "images" if self.inputs.ndim == 4 else "values"
+            return TEXTS
+        return IMAGES if self.inputs.ndim == IMAGES.axes else VALUES
+
+    @property
+    def takes(self) -> InputName:
+        """Name of the kind of the inputs."""
+        return self.input_kind.name
 
 
 class Batch(NamedTuple):

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from pellucid.arithmetic.draws import Purpose, torch_seed
+from pellucid.tasks import REGRESSION
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import seed_torch
-from pellucid.training.recipe.choosing import NUMBER_METRIC
 from pellucid.training.recipe.schedules import learning_rate
-from pellucid.training.state import SPEEDS, Best, Record, State, Sums, weights_of
+from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
 from pellucid.training.watching.health import epoch_health
 
@@ -17,7 +17,7 @@ _SELECTED_BY = {
     "accuracy": ("validation_accuracy", 1.0),
     "macro-f1": ("validation_macro_f1", 1.0),
     "log-loss": ("validation_loss", -1.0),
-    NUMBER_METRIC: ("validation_root_mean_squared_error", -1.0),
+    REGRESSION.metric: ("validation_root_mean_squared_error", -1.0),
 }
 
 
@@ -79,7 +79,8 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
     recipe = batches.recipe
     sums, state.sums = state.sums, Sums()
     last_rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step - 1, recipe.total_steps)
-    hits = {} if batches.examples.is_numbers else {"train_accuracy": sums.correct / sums.examples}
+    examples = batches.examples
+    hits = {"train_accuracy": sums.correct / sums.examples} if examples.target.has_probabilities else {}
     state.history.append(
         {
             "epoch": len(state.history) + 1,
@@ -89,7 +90,7 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
             "train_loss": sums.loss / sums.examples,
             **hits,
             **validation,
-            SPEEDS[batches.examples.takes]: round(sums.examples / max(sums.seconds, 1e-9), 1),
+            examples.input_kind.speed: round(sums.examples / max(sums.seconds, 1e-9), 1),
             **epoch_health(sums.health),
         }
     )

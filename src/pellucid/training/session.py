@@ -13,6 +13,7 @@ from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
+from pellucid.tasks import IMAGES, REGRESSION
 from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import pinned
 from pellucid.training.frequencies import text_frequencies
@@ -140,7 +141,7 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
     sample = generator(seed, Purpose.WHITENING).permutation(examples.train)[: _sample_size(config, examples)]
-    numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
+    numbers = torch.from_numpy(examples.labels[examples.train]) if examples.target is REGRESSION else None
     network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:
         counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))
@@ -151,6 +152,6 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
 def _sample_size(config: NetworkConfig, examples: Examples) -> int:
     """Number of examples that decide the mean and deviation of the first layer."""
     most = _SAMPLE[examples.takes]
-    if examples.takes != "images":
+    if examples.input_kind is not IMAGES:
         return most
     return min(most, max(_FEWEST_IMAGES, _SAMPLE_VALUES // math.prod(config.input_shape)))

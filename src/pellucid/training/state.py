@@ -11,9 +11,6 @@ from pellucid.errors import DivergedError
 
 Record = dict[str, Any]
 
-SPEEDS = {"images": "images_per_second", "values": "images_per_second", "texts": "texts_per_second"}
-"""Name of an epoch's speed in its record, by kind of input."""
-
 
 @dataclass
 class Sums:

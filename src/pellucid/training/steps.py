@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from pellucid.networks import HeadAlone, Network
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.descent import Descent
 from pellucid.training.recipe.choosing import Recipe
@@ -137,6 +138,11 @@ class RegressionStep:
 def make_step(
     network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
 ) -> Step:
-    """Step that fits the labels: regression for numbers, else classification."""
-    kind = RegressionStep if examples.is_numbers else ClassificationStep
-    return kind(network, optimizer, recipe, len(examples.train))
+    """The step of training for the target of the examples."""
+    return _STEPS[examples.target](network, optimizer, recipe, len(examples.train))
+
+
+_STEPS: dict[Target, type[ClassificationStep] | type[RegressionStep]] = {
+    CLASSIFICATION: ClassificationStep,
+    REGRESSION: RegressionStep,
+}

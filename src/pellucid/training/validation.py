@@ -9,6 +9,7 @@ from torch import Tensor
 from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
 from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import HeadAlone, Network
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
@@ -21,7 +22,7 @@ def validator(network: Network | HeadAlone, examples: Examples, device: str) -> 
     `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,
     `validation_mean_absolute_error` and `validation_r2`; an empty record when there is no validation split.
     """
-    score = _score_numbers if examples.is_numbers else _score_classes
+    score = _SCORES[examples.target]
 
     def validate() -> Record:
         return score(network, examples, device) if len(examples.validation) else {}
@@ -48,6 +49,9 @@ def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str
         "validation_loss": standardised * standardised,
         **{f"validation_{name}": value for name, value in errors._asdict().items()},
     }
+
+
+_SCORES = {CLASSIFICATION: _score_classes, REGRESSION: _score_numbers}
 
 
 @torch.inference_mode()

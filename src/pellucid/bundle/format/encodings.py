@@ -8,9 +8,10 @@ import numpy as np
 from pellucid.bundle.kinds import Kind
 from pellucid.classical import HIDDEN, TF_IDF
 from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
+from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.ngrams.tfidf import Tfidf
-from pellucid.encoding.strict import MOST_BYTES
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS
+from pellucid.strict import OneOf
 
 WORDS_LIMIT = MOST_BYTES
 """Most bytes of a file with a vocabulary."""
@@ -125,7 +126,7 @@ def read_encoding(value: object, kind: Kind, features: str | None) -> EncodingPl
         return None
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         raise ValueError(f"preprocessing must be an object with a kind in a model of the kind {kind.name}")
-    fitting = [*ENCODERS] if features in (None, HIDDEN) else [TF_IDF]
-    if value["kind"] not in fitting:
-        raise ValueError(f"preprocessing: kind {value['kind'][:40]!r} is not one of {', '.join(fitting)}")
+    OneOf(tuple(ENCODERS) if features in (None, HIDDEN) else (TF_IDF,)).read(
+        "preprocessing: kind", value["kind"]
+    )
     return EncodingPlan(value["kind"], {name: each for name, each in value.items() if name != "kind"})

@@ -13,8 +13,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pellucid.bundle.format.strict_json import parse_strictly
 from pellucid.errors import ModelFileError
+from pellucid.strict import parse_file
 
 _DTYPES = {
     "F64": torch.float64,
@@ -109,7 +109,7 @@ def _read_header(file: BinaryIO, size: int, place: str) -> tuple[dict[str, Any],
     length = struct.unpack("<Q", start)[0] if len(start) == _LENGTH_BYTES else size
     if length > min(size - _LENGTH_BYTES, _HEADER_LIMIT):
         raise ModelFileError(f"{place}: truncated or not a safetensors file; use an undamaged copy")
-    header = parse_strictly(file.read(length), place)
+    header = parse_file(file.read(length), place)
     if not isinstance(header, dict):
         raise ModelFileError(f"{place}: its header is not a JSON object; use an undamaged copy")
     return header, length

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.novelty import Detector
+from pellucid.tasks import REGRESSION, Target, target_of
 
 Model = TypeVar("Model", bound="WithNovelty")
 
@@ -34,6 +35,16 @@ class WithNovelty:
 
     classes: tuple[str, ...]
     detector: Detector | None = None
+
+    @property
+    def target(self) -> Target:
+        """Target of the answers: classes or a number."""
+        return target_of(len(self.classes))
+
+    @property
+    def is_numbers(self) -> bool:
+        """Regression: a number is predicted."""
+        return self.target is REGRESSION
 
     @property
     def columns_seen(self) -> int:

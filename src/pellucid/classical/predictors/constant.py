@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings
+from pellucid.classical.predictors.settings import read_settings
+from pellucid.strict import Forms, read_arrays
 
 _ROUNDING = 1e-9
 

@@ -19,7 +19,8 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from pellucid.classical.features.rows import Rows, dense
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings
+from pellucid.classical.predictors.settings import read_settings
+from pellucid.strict import Forms, read_arrays
 
 MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
 _BLOCK_VALUES = 1 << 18

@@ -19,7 +19,8 @@ from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.features.rows import Rows, dense
 from pellucid.classical.predictors.linear import spread
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings, require_classes
+from pellucid.classical.predictors.settings import read_settings, require_classes
+from pellucid.strict import Forms, read_arrays
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22

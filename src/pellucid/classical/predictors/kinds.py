@@ -11,7 +11,7 @@ from pellucid.classical.predictors.constant import Constant
 from pellucid.classical.predictors.forest import Forest
 from pellucid.classical.predictors.kernel import Kernel
 from pellucid.classical.predictors.linear import Linear
-from pellucid.classical.predictors.strict import Forms
+from pellucid.strict import Forms
 
 
 @runtime_checkable

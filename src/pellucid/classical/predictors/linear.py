@@ -12,7 +12,8 @@ from jaxtyping import Float64, Int32
 
 from pellucid.arithmetic import softmax
 from pellucid.classical.features.rows import Rows, wide
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings, require_classes
+from pellucid.classical.predictors.settings import read_settings, require_classes
+from pellucid.strict import Forms, read_arrays
 
 _BLOCK_VALUES = 1 << 22
 

@@ -11,21 +11,14 @@ from jaxtyping import Int32, Int64, UInt64
 
 from pellucid.arithmetic.hashing import Prefixes, chained, mixed, names, prefixes
 from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.limits import LENGTH, MOST_ENTRIES, kept_field, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.strict import (
-    MOST_ENTRIES,
-    read_content,
-    read_counts,
-    read_length,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import IdWriter, blocks
 from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, words_of
 from pellucid.encoding.words.characters import Characters, characters, normalise
+from pellucid.strict import Anything, Fields, Whole, read_object, to_bytes
 
 MOST_WORDS = 5
 """Most neighbouring words of an n-gram."""
@@ -70,6 +63,16 @@ class Shape(NamedTuple):
         """Number of sizes."""
         return self.words + (self.longest - self.shortest + 1 if self.longest else 0)
 
+    def require_sizes(self) -> None:
+        """Refuse sizes that contradict each other.
+
+        Raises:
+            ValueError: naming the one that does.
+        """
+        Whole(1, MOST_WORDS).read("words", self.words)
+        Whole(0, MOST_CHARACTERS).read("longest", self.longest)
+        Whole(1 if self.longest else 0, self.longest).read("shortest", self.shortest)
+
 
 def grams_of(shape: Shape, texts: Sequence[str]) -> list[Grams]:
     """N-grams of normalised texts, a group for each size: words, pairs and so on, then parts of words."""
@@ -106,6 +109,18 @@ def _parts(size: int, spans: Spans, texts: Int64[np.ndarray, " words"], ready: P
     return Grams(found, np.repeat(texts, counts), starts, starts + size)
 
 
+MOST_GROUPS = 2 * max(MOST_WORDS, MOST_CHARACTERS)
+SHAPE_FIELDS = {name: Whole(0, max(MOST_WORDS, MOST_CHARACTERS)) for name in Shape._fields}
+"""Fields of a saved shape; its sizes are held against each other once they are read."""
+
+_FIELDS: Fields = {
+    **SHAPE_FIELDS,
+    "length": LENGTH,
+    "kept": kept_field(MOST_GROUPS),
+    "vocabulary": Whole(FIRST, MOST_ENTRIES),
+}
+
+
 @dataclass(frozen=True, eq=False)
 class NgramEncoder:
     """Encoder that keeps the n-grams of most training texts; all others are passed over.
@@ -131,11 +146,8 @@ class NgramEncoder:
     kind: ClassVar[str] = "n-grams"
 
     def __post_init__(self) -> None:
-        read_length(self.length)
-        read_whole("words", self.shape.words, 1, MOST_WORDS)
-        read_whole("longest", self.shape.longest, 0, MOST_CHARACTERS)
-        least = 1 if self.shape.longest else 0
-        read_whole("shortest", self.shape.shortest, least, self.shape.longest)
+        LENGTH.read("length", self.length)
+        self.shape.require_sizes()
         if len(self.kept) != self.shape.groups or sum(self.kept) != len(self.names) or min(self.kept) < 0:
             raise ValueError(
                 f"kept: {str(self.kept)[:80]} does not fit {len(self.names)} n-grams of this shape"
@@ -197,14 +209,14 @@ class NgramEncoder:
 
     def content(self) -> bytes:
         """JSON of the 64-bit name of each n-gram as hexadecimal digits, as `Encoder.content`."""
-        return write_content({"names": self.names.astype(">u8").tobytes().hex()})
+        return to_bytes({"names": self.names.astype(">u8").tobytes().hex()})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "NgramEncoder":
         """Encoder of n-grams from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
-        stated = read_object("tokenizer", settings, {*Shape._fields, "length", "kept", "vocabulary"})
-        text = read_content(content, {"names"})["names"]
-        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
+        stated = read_object("tokenizer", settings, _FIELDS)
+        size = stated["vocabulary"]
+        text = read_content(content, {"names": Anything()})["names"]
         if not isinstance(text, str) or len(text) != _DIGITS * (size - FIRST):
             raise ValueError(f"names: not {_DIGITS} digits for each of {size - FIRST} n-grams")
         try:
@@ -213,10 +225,8 @@ class NgramEncoder:
             raise ValueError("names: not hexadecimal digits") from error
         if len(found) != size - FIRST:
             raise ValueError(f"names: {len(found)} n-grams, where {size - FIRST} are stated")
-        most = max(MOST_WORDS, MOST_CHARACTERS)
-        words, shortest, longest = (read_whole(name, stated[name], 0, most) for name in Shape._fields)
-        kept = read_counts("kept", stated["kept"], 2 * most)
-        encoder = cls(Shape(words, shortest, longest), read_length(stated["length"]), kept, found)
+        shape = Shape(*(stated[name] for name in Shape._fields))
+        encoder = cls(shape, stated["length"], stated["kept"], found)
         encoder._lookups  # noqa: B018  # two n-grams may share a name
         return encoder
 

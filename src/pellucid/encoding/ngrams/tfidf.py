@@ -21,26 +21,18 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Int64
 
+from pellucid.encoding.limits import MOST_ENTRIES, kept_field, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.ngrams.encoder import MOST_CHARACTERS as LONGEST_PART
-from pellucid.encoding.ngrams.encoder import MOST_WORDS, Grams, Shape, grams_of
+from pellucid.encoding.ngrams.encoder import MOST_GROUPS, SHAPE_FIELDS, Grams, Shape, grams_of
 from pellucid.encoding.ngrams.terms import Terms, names_of, sizes_of
-from pellucid.encoding.strict import (
-    MOST_ENTRIES,
-    read_content,
-    read_counts,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import blocks
 from pellucid.encoding.words.characters import normalise
+from pellucid.strict import Anything, Fields, read_object, to_bytes
 
 MOST_CHARACTERS = 200_000
 """Characters of a text that count; what follows them does not."""
 
-_MOST_SIZE = max(MOST_WORDS, LONGEST_PART)
-_STATED = {*Shape._fields, "kept"}
+_FIELDS: Fields = {**SHAPE_FIELDS, "kept": kept_field(MOST_GROUPS)}
 
 
 def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -95,10 +87,7 @@ class Tfidf:
     idf: Float32[np.ndarray, " features"]
 
     def __post_init__(self) -> None:
-        read_whole("words", self.shape.words, 1, MOST_WORDS)
-        read_whole("longest", self.shape.longest, 0, LONGEST_PART)
-        least = 1 if self.shape.longest else 0
-        read_whole("shortest", self.shape.shortest, least, self.shape.longest)
+        self.shape.require_sizes()
         if len(self.terms) != len(sizes_of(self.shape)) or self.features != sum(map(len, self.terms)):
             raise ValueError(f"terms: they do not fit {self.features} weights of this shape")
         if not (np.isfinite(self.idf).all() and (self.idf > 0).all()):
@@ -146,7 +135,7 @@ class Tfidf:
 
     def content(self) -> bytes:
         """N-grams as JSON: neighbouring words parted by a space; a space stands at the edge of a word."""
-        return write_content({"terms": [list(terms) for terms in self.terms]})
+        return to_bytes({"terms": [list(terms) for terms in self.terms]})
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights of its n-grams."""
@@ -158,8 +147,7 @@ class Tfidf:
 
         Raises: `ValueError` if they are impossible.
         """
-        stated = read_object("tf-idf", settings, _STATED)
-        features = sum(read_counts("kept", stated["kept"], 2 * _MOST_SIZE))
+        features = sum(read_object("tf-idf", settings, _FIELDS)["kept"])
         if features > MOST_ENTRIES:
             raise ValueError(f"kept: {features} n-grams, where {MOST_ENTRIES} are admitted")
         return {"idf": ("float32", (features,))}
@@ -171,18 +159,18 @@ class Tfidf:
         Raises: `ValueError` if something is not what we write, or does not belong together.
         """
         form = cls.expected(settings)["idf"]
-        stated = read_object("tf-idf", settings, _STATED)
+        stated = read_object("tf-idf", settings, _FIELDS)
         idf = arrays.get("idf")
         if arrays.keys() != {"idf"} or idf is None or (str(idf.dtype), idf.shape) != form:
             raise ValueError(f"tf-idf: holds other arrays than idf, {form[0]} {form[1]}")
-        groups = read_content(content, {"terms"})["terms"]
+        groups = read_content(content, {"terms": Anything()})["terms"]
         if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
             raise ValueError("terms: no list of lists")
-        if [len(group) for group in groups] != stated["kept"]:
+        if tuple(len(group) for group in groups) != stated["kept"]:
             raise ValueError("terms: not as many as stated")
         if not all(isinstance(term, str) for group in groups for term in group):
             raise ValueError("terms: one of them is no text")
-        shape = Shape(*(read_whole(name, stated[name], 0, _MOST_SIZE) for name in Shape._fields))
+        shape = Shape(*(stated[name] for name in Shape._fields))
         return cls(shape, tuple(tuple(group) for group in groups), idf)
 
     @cached_property

@@ -10,21 +10,15 @@ from jaxtyping import Int32, Int64, UInt32
 
 from pellucid.arithmetic.hashing import names, prefixes
 from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.limits import LENGTH, MOST_ENTRIES, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.strict import (
-    MOST_ENTRIES,
-    read_content,
-    read_length,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import IdWriter, blocks
 from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
 from pellucid.encoding.tokens.subwords import BYTES, Merges, SubWords, evenly_spaced, read_merges, tokens_of
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, characters_of, words_of
 from pellucid.encoding.words.characters import SPACE, Characters, characters, normalise
+from pellucid.strict import Anything, Fields, OneOf, Whole, read_object, to_bytes
 
 WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
 TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
@@ -34,6 +28,7 @@ LONGEST_ENTRY = 64
 """Most characters of a word that a vocabulary holds."""
 
 _SPACE = 0x20
+_FIELDS: Fields = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary": Whole(FIRST, MOST_ENTRIES)}
 
 
 def split(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
@@ -72,8 +67,8 @@ class TokenEncoder:
     kind: ClassVar[str] = "tokens"
 
     def __post_init__(self) -> None:
-        read_tokens(self.tokens)
-        read_length(self.length)
+        _FIELDS["tokens"].read("tokens", self.tokens)
+        LENGTH.read("length", self.length)
         if self.entries and self.tokens not in (WORDS, CHARACTERS):
             raise ValueError(f"entries: {self.tokens} have none")
         if self.merges and self.tokens != SUB_WORDS:
@@ -136,22 +131,21 @@ class TokenEncoder:
 
     def content(self) -> bytes:
         """Vocabulary or merges as JSON, as `Encoder.content`."""
-        return write_content({"entries": list(self.entries), "merges": [list(pair) for pair in self.merges]})
+        return to_bytes({"entries": list(self.entries), "merges": [list(pair) for pair in self.merges]})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "TokenEncoder":
         """Encoder of tokens from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
-        stated = read_object("tokenizer", settings, {"tokens", "length", "vocabulary"})
-        parts = read_content(content, {"entries", "merges"})
-        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
+        stated = read_object("tokenizer", settings, _FIELDS)
+        parts = read_content(content, {"entries": Anything(), "merges": Anything()})
         encoder = cls(
-            read_tokens(stated["tokens"]),
-            read_length(stated["length"]),
+            stated["tokens"],
+            stated["length"],
             read_entries(parts["entries"]),
             read_merges(parts["merges"], MOST_ENTRIES),
         )
-        if encoder.vocabulary != size:
-            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {size} stated")
+        if encoder.vocabulary != stated["vocabulary"]:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
         encoder._lookup  # noqa: B018  # two entries may share a name
         return encoder
 
@@ -175,16 +169,6 @@ class TokenEncoder:
         points, spans = _split_normalised(self.tokens, [normalised])
         ids = self._lookup.find(names(prefixes(points), spans.starts, spans.ends))
         return list(zip(spans.starts.tolist(), spans.ends.tolist(), ids.tolist(), strict=True))
-
-
-def read_tokens(value: object) -> str:
-    """Check the kind of tokens.
-
-    Raises: `ValueError` if it is none of `TOKENS`.
-    """
-    if not isinstance(value, str) or value not in TOKENS:
-        raise ValueError(f"tokens: {str(value)[:40]!r} is not one of {', '.join(TOKENS)}")
-    return value
 
 
 def read_entries(value: object) -> tuple[str, ...]:

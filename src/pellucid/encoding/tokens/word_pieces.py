@@ -10,19 +10,13 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.limits import LONGEST, MOST_ENTRIES, read_content
 from pellucid.encoding.lookup import FIRST
-from pellucid.encoding.strict import (
-    LONGEST,
-    MOST_ENTRIES,
-    read_content,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import IdWriter, blocks
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.encoding.tokens.tokenizing import read_entries
 from pellucid.encoding.words.distinct import one_thread, split_by_words
+from pellucid.strict import Anything, Fields, Truth, Whole, read_object, to_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -33,7 +27,12 @@ FILLER, STRANGER, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SHORTEST = 3
 """Fewest ids of a text: both marks and one piece between them."""
 
-_LONGEST_WORD = 100  # of characters, usual for BERT: a longer word is unknown as a whole
+_LONGEST_WORD = 100
+_FIELDS: Fields = {
+    "length": Whole(SHORTEST, LONGEST),
+    "vocabulary": Whole(FIRST, MOST_ENTRIES),
+    "lower_case": Truth(),
+}
 _WORD = re.compile("[^ \\t\\n\\r]+")
 
 
@@ -64,7 +63,7 @@ class WordPieceEncoder:
     kind: ClassVar[str] = "word-pieces"
 
     def __post_init__(self) -> None:
-        read_whole("length", self.length, SHORTEST, LONGEST)
+        _FIELDS["length"].read("length", self.length)
         if len(set(self.entries)) != len(self.entries):
             raise ValueError("entries: one of them stands twice")
         for mark, belongs in ((START, True), (END, True), (FILLER, False), (STRANGER, False)):
@@ -133,20 +132,16 @@ class WordPieceEncoder:
 
     def content(self) -> bytes:
         """List of pieces as JSON in UTF-8, always the same bytes for the same pieces."""
-        return write_content({"entries": list(self.entries)})
+        return to_bytes({"entries": list(self.entries)})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "WordPieceEncoder":
         """Encoder of word pieces from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
-        stated = read_object("tokenizer", settings, {"length", "vocabulary", "lower_case"})
-        parts = read_content(content, {"entries"})
-        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
-        if not isinstance(stated["lower_case"], bool):
-            raise ValueError(f"lower_case: {str(stated['lower_case'])[:40]} is neither true nor false")
-        length = read_whole("length", stated["length"], SHORTEST, LONGEST)
-        encoder = cls(read_entries(parts["entries"]), length, stated["lower_case"])
-        if encoder.vocabulary != size:
-            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {size} stated")
+        stated = read_object("tokenizer", settings, _FIELDS)
+        parts = read_content(content, {"entries": Anything()})
+        encoder = cls(read_entries(parts["entries"]), stated["length"], stated["lower_case"])
+        if encoder.vocabulary != stated["vocabulary"]:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
         return encoder
 
     def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:

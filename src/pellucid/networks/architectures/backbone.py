@@ -24,6 +24,7 @@ from pellucid.errors import UsageError
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.layers.shared import Standardise, make_activation, make_dropout
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Architecture
 
 INSTALL = "pip install 'pellucid[pretrained]'"
 _STAGES = 3
@@ -147,10 +148,9 @@ def assemble(config: NetworkConfig) -> Network:
     """
     if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
         raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no image, grey or in colour")
-    if len(config.seen) != 2 or not config.backbone:
-        raise ValueError("backbone: the name of an architecture and the height and width it sees expected")
-    height, width = config.seen
-    backbone = Backbone(config.backbone)
+    own = config.layers(Architecture)
+    height, width = own.seen
+    backbone = Backbone(own.backbone)
     units = int(
         backbone.eval()(torch.empty(1, 3, height, width)).shape[1]
     )  # on the meta device: shapes alone

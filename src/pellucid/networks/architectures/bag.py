@@ -14,6 +14,7 @@ from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import make_activation, make_dropout
 from pellucid.networks.layers.texts import WeighedSum
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Grams
 from pellucid.settings import Settings
 
 _WIDTHS = {"quick": 128, "standard": 128, "best": 256}
@@ -39,7 +40,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         batch_norm=False,
         widths=(settings.width or _WIDTHS[settings.preset],) * depth,
         vocabulary=facts.vocabulary,
-        groups=facts.groups or (UNKNOWN + 1, facts.vocabulary),
+        own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
     )
 
 

@@ -14,6 +14,7 @@ from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import make_dropout
 from pellucid.networks.layers.texts import BothWays
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Recurrent
 from pellucid.settings import Settings
 
 _EMBEDDING = 128
@@ -43,7 +44,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         widths=(settings.width or _WIDTHS[settings.preset],) * depth,
         vocabulary=facts.vocabulary,
         embedding=facts.embedding or _EMBEDDING,
-        cell=settings.cell or _DEFAULT_CELL,
+        own=Recurrent(cell=settings.cell or _DEFAULT_CELL),
     )
 
 

@@ -99,7 +99,7 @@ def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
     """The model with a detector calibrated on what it said of the validation examples."""
     if look.measure is None:
         return model
-    answers = said if model.is_numbers else said.argmax(axis=1)
+    answers = model.target.labels(said)
     with threadpool_limits(1):
         detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
     return model.with_detector(detector)

@@ -39,7 +39,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
         Ascending positions of each part; parts too small to learn from are left out.
     """
     order = generator(seed, Purpose.LEARNING_CURVE).permutation(len(dataset.train))
-    places = places_in_strata(dataset.labels[dataset.train], order, are_numbers=dataset.is_numbers)
+    places = places_in_strata(dataset.labels[dataset.train], order, dataset.target)
     least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
     shares = PARTS if len(places) < _MANY else PARTS_OF_MANY
     found = [dataset.train[places < share] for share in shares]
@@ -145,10 +145,7 @@ def _plan_for_part(network: Planned, prepared: Prepared, settings: Settings) -> 
     steps = max(1, math.ceil(share * fresh.recipe.total_steps))
     recipe = dataclasses.replace(fresh.recipe, total_steps=steps)
     # A vocabulary learnt from the whole split would know words that the part does not hold.
-    seen = fresh.network
-    layers = dataclasses.replace(
-        plan.network, input_shape=seen.input_shape, vocabulary=seen.vocabulary, groups=seen.groups
-    )
+    layers = plan.network.with_inputs_of(fresh.network)
     return dataclasses.replace(fresh, network=layers, recipe=recipe)
 
 

@@ -11,7 +11,6 @@ from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import coverage
 from pellucid.evaluation import (
-    at_temperature,
     compare_all,
     compare_numbers,
     reliability,
@@ -59,7 +58,7 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
         seconds = time.perf_counter() - began
         if candidate.stored is not None:
             seconds = _by_the_long_way(candidate, dataset)
-        calibrated = raw if dataset.is_numbers else at_temperature(raw, candidate.model.temperature)
+        calibrated = dataset.target.calibrated(raw, candidate.model.temperature)
         found[candidate.name] = Tested(raw, calibrated, novelty, 1000 * seconds / max(1, len(dataset.test)))
     return found
 
@@ -121,7 +120,9 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
         "milliseconds_per_example": round(tested.milliseconds, 4),
         "features": candidate.features,
         "configurations": [each.to_json() for each in candidate.configurations],
-        "calibration": None if dataset.is_numbers else _calibration(candidate, tested, labels, seed),
+        "calibration": (
+            _calibration(candidate, tested, labels, seed) if dataset.target.has_probabilities else None
+        ),
     }
 
 

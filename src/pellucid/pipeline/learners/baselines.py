@@ -7,13 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.bundle import load_any, save
-from pellucid.classical import (
-    BASELINES,
-    NUMBER_BASELINES,
-    TEXT_BASELINES,
-    TEXT_NUMBER_BASELINES,
-    Configuration,
-)
+from pellucid.classical import Configuration, baselines_for
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
@@ -49,9 +43,7 @@ def baseline_names(dataset: Dataset) -> tuple[str, ...]:
     Returns:
         Names.
     """
-    if dataset.is_texts:
-        return tuple(TEXT_NUMBER_BASELINES if dataset.is_numbers else TEXT_BASELINES)
-    return tuple(NUMBER_BASELINES if dataset.is_numbers else BASELINES)
+    return tuple(baselines_for(dataset.target, dataset.input_kind))
 
 
 def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:

@@ -71,9 +71,12 @@ def answers(
     Returns:
         Probabilities (examples, classes), or numbers (examples,).
     """
-    ask = model.predict_values if dataset.is_numbers else model.predict_proba
-    rows = [ask(dataset.inputs[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
-    nothing = np.zeros(0) if dataset.is_numbers else np.zeros((0, len(dataset.classes)))
+    ask = dataset.target.ask
+    rows = [
+        ask(model, dataset.inputs[indices[start : start + _BLOCK]])
+        for start in range(0, len(indices), _BLOCK)
+    ]
+    nothing = dataset.target.no_answers(len(dataset.classes))
     return np.concatenate(rows) if rows else nothing
 
 
@@ -151,7 +154,7 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candid
     Returns:
         The same models, and their answers, at their temperatures; models of numbers as they are.
     """
-    if dataset.is_numbers:
+    if not dataset.target.has_probabilities:
         return list(candidates)
     labels = dataset.labels[dataset.validation]
     found = []

@@ -112,7 +112,7 @@ def _standing_on(
 
     def ask(rows: np.ndarray) -> np.ndarray:
         said = predictor.predict(rows)
-        return said[:, 0] if dataset.is_numbers else said
+        return dataset.target.of_columns(said)
 
     stored = None if network.stored is None else Stored(features, ask)
     candidate = Candidate(

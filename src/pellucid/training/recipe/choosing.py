@@ -15,12 +15,11 @@ import numpy as np
 from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
+from pellucid.tasks import REGRESSION
 from pellucid.training.recipe.defaults import DEFAULTS, PRESETS
 from pellucid.training.recipe.surroundings import Surroundings
 
 IMBALANCE = 5.0
-NUMBER_METRIC = "root-mean-squared-error"
-"""What selects the best epoch where numbers are predicted."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Recipe:
         class_weights: weight of each class in the loss, or `None` for equal weights.
         augmentation: how training images are varied.
         patience: epochs without gain before training stops, or `None`.
-        metric: score that decides which epoch is best: one of the settings', or `NUMBER_METRIC`.
+        metric: score that decides which epoch is best: one of the settings', or the target's own.
         precision: `fp32` or `bf16`.
         device: where training runs.
         threads: processor threads.
@@ -93,11 +92,11 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     optimizer = settings.optimizer or "adamw"
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
-    if around.is_numbers:
+    if around.target is REGRESSION:
         _refuse_settings_of_classes(settings)
     default = DEFAULTS[around.takes](settings, around)
     epochs = settings.epochs or default.epochs
-    loss = settings.loss or ("mse" if around.is_numbers else "cross-entropy")
+    loss = settings.loss or around.target.loss
     smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
     return Recipe(
         epochs=epochs,
@@ -112,7 +111,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         class_weights=_class_weights(settings, around),
         augmentation=_augmentation(settings, around),
         patience=settings.patience,
-        metric=NUMBER_METRIC if around.is_numbers else settings.metric,
+        metric=around.target.metric or settings.metric,
         precision=default.precision,
         device=around.device,
         threads=default.threads,
@@ -159,14 +158,14 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
     Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
     their own, and weights cost more right answers than they give.
     """
-    if around.is_numbers:
+    if around.target is REGRESSION:
         return None
     counts = np.bincount(around.train_labels, minlength=around.classes).astype(np.float64)
     present = counts[counts > 0]
     wanted = settings.class_weight
     if wanted is None:
         is_imbalanced = present.max() > IMBALANCE * present.min()
-        wanted = "balanced" if is_imbalanced and around.takes != "texts" else "none"
+        wanted = "balanced" if is_imbalanced and around.input_kind.is_weighted else "none"
     if wanted == "none":
         return None
     weights = np.divide(counts.sum(), len(present) * counts, out=np.zeros_like(counts), where=counts > 0)
@@ -175,10 +174,10 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
 
 def _augmentation(settings: Settings, around: Surroundings) -> Augmentation:
     """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept."""
-    wanted = around.is_images if settings.augment is None else settings.augment
-    if wanted and not around.is_images:
-        what = "texts" if around.takes == "texts" else "feature vectors"
-        raise UsageError(f"--augment: {what} cannot be shifted or mirrored; leave it out")
+    kind = around.input_kind
+    wanted = kind.is_augmented if settings.augment is None else settings.augment
+    if wanted and not kind.is_augmented:
+        raise UsageError(f"--augment: {kind.nouns} cannot be shifted or mirrored; leave it out")
     if not wanted:
         return Augmentation()
     return Augmentation(

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.training.recipe.surroundings import Surroundings, Takes
+from pellucid.tasks import InputName
+from pellucid.training.recipe.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     )
 
 
-DEFAULTS: dict[Takes, Callable[[Settings, Surroundings], Defaults]] = {
+DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "images": of_images,
     "texts": of_texts,
     "values": of_values,

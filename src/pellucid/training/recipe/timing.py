@@ -58,7 +58,7 @@ def within(
         raise UsageError(
             f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
             f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller "
-            + ("--length" if batches.examples.takes == "texts" else "--image-size")
+            + batches.examples.input_kind.smaller
         )
     if steps >= recipe.total_steps:
         return recipe
@@ -81,5 +81,5 @@ def _measure(network: Network | HeadAlone, batches: Batches) -> tuple[float, flo
     began = time.perf_counter()
     validator(trial, batches.examples, recipe.device)()
     # Steps on texts differ by their lengths, so their mean counts; else only a busy machine makes them.
-    average = statistics.fmean if batches.examples.takes == "texts" else statistics.median
+    average = statistics.fmean if batches.examples.input_kind.has_lengths else statistics.median
     return average(seconds), time.perf_counter() - began

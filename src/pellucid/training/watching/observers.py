@@ -11,8 +11,9 @@ from typing import Any
 
 from pellucid.errors import InterruptedRun
 from pellucid.files import write_file
+from pellucid.tasks import INPUT_KINDS
 from pellucid.training.recipe.choosing import Recipe
-from pellucid.training.state import SPEEDS, State
+from pellucid.training.state import State
 from pellucid.training.watching.checkpoints import save_checkpoint
 from pellucid.training.watching.signals import signals_to
 
@@ -187,5 +188,5 @@ def epoch_line(state: State, recipe: Recipe) -> str:
     elif "validation_root_mean_squared_error" in record:
         error = f"{record['validation_root_mean_squared_error']:#.4g}".rstrip(".")
         line += f"   validation RMSE {error}"
-    speed = next(record[name] for name in SPEEDS.values() if name in record)
+    speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
     return f"{line}   {speed:,.0f}/s"

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from pellucid.arithmetic import softmax
 from pellucid.bundle.models.answering import answer_in_batches
 from pellucid.networks import HeadAlone, Network
 from pellucid.pipeline.learners.candidates import Candidate, Stored, with_validation
@@ -16,6 +15,7 @@ from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.on_network import simple_models
 from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
+from pellucid.tasks import Target
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device
 
@@ -51,7 +51,7 @@ def frozen_candidates(
         train_seconds=time.perf_counter() - began,
         validation=np.zeros(0),
         features=f"frozen features of {name}",
-        stored=Stored(features, _asking(network, material.is_numbers)),
+        stored=Stored(features, _asking(network, material.target)),
     )
     head = with_validation(head, material)
     below = dataclasses.replace(head, train_seconds=0.0)
@@ -120,12 +120,12 @@ def of_head(settings: Settings) -> Settings:
     )
 
 
-def _asking(network: Network, is_numbers: bool) -> Callable[[np.ndarray], np.ndarray]:
+def _asking(network: Network, target: Target) -> Callable[[np.ndarray], np.ndarray]:
     """From features to what the head says of them."""
     head = HeadAlone(network)
 
     def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
         outputs = answer_in_batches(head, rows, head.forward).astype(np.float64)
-        return outputs[:, 0] if is_numbers else softmax(outputs)
+        return target.of_logits(outputs)
 
     return ask

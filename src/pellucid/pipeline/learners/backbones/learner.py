@@ -101,4 +101,4 @@ def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[
     labels = material.labels[material.validation]
     rows = said[:, None] if material.is_numbers else said
     finer = 0.0 if material.is_numbers else -log_loss(labels, rows)
-    return score(settings.metric, labels, rows, material.is_numbers), finer
+    return score(settings.metric, labels, rows, material.target), finer

@@ -216,7 +216,7 @@ def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, se
     if granted.train < len(choice.train):
         lacks.append(
             f"it learns from {granted.train:,} of {len(material.train):,} training examples, to which each "
-            f"{'part of the range' if material.is_numbers else 'class'} gives its share"
+            f"{material.target.stratum} gives its share"
         )
     if cost.tuning and not granted.is_tuned:
         lacks.append("fine-tuning is left out")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.bundle.format.strict_json import parse_strictly
 from pellucid.errors import ModelFileError
+from pellucid.strict import parse_file
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 documents = st.recursive(
@@ -16,8 +16,8 @@ documents = st.recursive(
 
 @given(documents)
 def test_reads_whatever_json_writes(document):
-    assert parse_strictly(json.dumps(document).encode(), "here") == document
-    assert parse_strictly(json.dumps(document, ensure_ascii=False).encode(), "here") == document
+    assert parse_file(json.dumps(document).encode(), "here") == document
+    assert parse_file(json.dumps(document, ensure_ascii=False).encode(), "here") == document
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_reads_whatever_json_writes(document):
 )
 def test_refuses(content, reason):
     with pytest.raises(ModelFileError, match=f"here: not acceptable JSON: .*{reason}"):
-        parse_strictly(content, "here")
+        parse_file(content, "here")
