@@ -10,9 +10,9 @@ import torch
 
 from killing import KillAt
 from pellucid.errors import DivergedError, InterruptedRun
+from pellucid.settings import NUMBER_METRIC
 from pellucid.training.batches import to_tensor
 from pellucid.training.loop import selection_score
-from pellucid.training.recipe.choosing import NUMBER_METRIC
 from pellucid.training.recipe.optimisers import build_optimizer
 from pellucid.training.steps import ClassificationStep, RegressionStep, make_step
 from pellucid.training.watching.checkpoints import load_checkpoint
@@ -134,7 +134,7 @@ def test_the_smallest_root_mean_squared_error_is_best(begin_numbers):
     session.run()
     errors = [record["validation_root_mean_squared_error"] for record in session.state.history]
     assert session.state.best.epoch == int(np.argmin(errors)) + 1
-    assert selection_score({"validation_root_mean_squared_error": 0.5}, NUMBER_METRIC) == -0.5
+    assert selection_score({"validation_root_mean_squared_error": 0.5}, NUMBER_METRIC.setting) == -0.5
 
 
 def test_labels_of_validation_that_are_all_equal_have_a_finite_record(ink, start):

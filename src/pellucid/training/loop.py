@@ -5,20 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from pellucid.arithmetic.draws import Purpose, torch_seed
+from pellucid.settings import metric_of
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import seed_torch
-from pellucid.training.recipe.choosing import NUMBER_METRIC
 from pellucid.training.recipe.schedules import learning_rate
 from pellucid.training.state import SPEEDS, Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
 from pellucid.training.watching.health import epoch_health
-
-_SELECTED_BY = {
-    "accuracy": ("validation_accuracy", 1.0),
-    "macro-f1": ("validation_macro_f1", 1.0),
-    "log-loss": ("validation_loss", -1.0),
-    NUMBER_METRIC: ("validation_root_mean_squared_error", -1.0),
-}
 
 
 @runtime_checkable
@@ -113,7 +106,7 @@ def selection_score(validation: Record, metric: str) -> float:
         metric: as in `Recipe`.
 
     Returns:
-        The score; log loss and root mean squared error are negated.
+        The score; errors are negated.
     """
-    name, sign = _SELECTED_BY[metric]
-    return sign * float(validation[name])
+    decides = metric_of(metric)
+    return decides.better(float(validation[decides.in_history]))

@@ -14,13 +14,11 @@ import numpy as np
 
 from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
-from pellucid.settings import Settings
+from pellucid.settings import Settings, metric_of
 from pellucid.training.recipe.defaults import DEFAULTS, PRESETS
 from pellucid.training.recipe.surroundings import Surroundings
 
 IMBALANCE = 5.0
-NUMBER_METRIC = "root-mean-squared-error"
-"""What selects the best epoch where numbers are predicted."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Recipe:
         class_weights: weight of each class in the loss, or `None` for equal weights.
         augmentation: how training images are varied.
         patience: epochs without gain before training stops, or `None`.
-        metric: score that decides which epoch is best: one of the settings', or `NUMBER_METRIC`.
+        metric: score that decides which epoch is best: one of the settings', or that of numbers.
         precision: `fp32` or `bf16`.
         device: where training runs.
         threads: processor threads.
@@ -120,7 +118,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         class_weights=_class_weights(settings, around),
         augmentation=_augmentation(settings, around),
         patience=settings.patience,
-        metric=NUMBER_METRIC if around.is_numbers else settings.metric,
+        metric=metric_of(settings.metric, is_numbers=around.is_numbers).setting,
         precision=default.precision,
         device=around.device,
         threads=default.threads,
