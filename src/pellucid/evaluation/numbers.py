@@ -19,8 +19,8 @@ def score_numbers(
 
     Mean absolute error $\frac{1}{n} \sum_i |e_i|$ and root mean squared error
     $\sqrt{\frac{1}{n} \sum_i e_i^2}$ are in the unit of the labels;
-    $R^2 = 1 - \sum_i e_i^2 / \sum_i (y_i - \bar y)^2$ is 1 where all is predicted exactly and 0 where the mean
-    alone does as well.
+    $R^2 = 1 - \sum_i e_i^2 / \sum_i (y_i - \bar y)^2$ is 1 where all is predicted exactly and 0 where the
+    mean alone does as well.
 
     The intervals are studentised, those of the squared errors on the scale of $\ln$, where they are
     nearly symmetric: squared errors have a long tail, and percentiles would be too narrow.
