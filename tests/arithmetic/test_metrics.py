@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -44,6 +45,13 @@ def test_log_loss_by_hand():
 def test_macro_f1_by_hand():
     # a: 2*1/(2+1); b: 2*1/(1+3); c: 0/(1+0)
     assert macro_f1(LABELS, PREDICTED, 3) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3, rel=1e-14)
+
+
+def test_balanced_accuracy_by_hand():
+    # Recalls: a 1/2, b 1/1, c 0/1; a fourth class without an example is left out.
+    for classes in (3, 4):
+        counts = class_counts(LABELS, PREDICTED, classes)
+        assert float(OF_COUNTS["balanced_accuracy"](counts)) == (1 / 2 + 1 + 0) / 3
 
 
 def test_calibration_error_by_hand():
@@ -133,6 +141,10 @@ def test_parity_with_scikit_learn(case):
     assert macro_f1(labels, predicted, classes) == pytest.approx(
         sklearn_metrics.f1_score(labels, predicted, average="macro", zero_division=0.0)
     )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes without a label, which are left out
+        balanced = sklearn_metrics.balanced_accuracy_score(labels, predicted)
+    assert metric_value(METRICS["balanced_accuracy"], labels, probabilities) == pytest.approx(balanced)
     assert log_loss(labels, probabilities) == pytest.approx(
         sklearn_metrics.log_loss(labels, probabilities, labels=every)
     )

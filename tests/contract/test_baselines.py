@@ -102,7 +102,7 @@ def test_every_baseline_beats_majority(name):
 
 
 @every_baseline
-@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+@pytest.mark.parametrize("metric", ["accuracy", "balanced-accuracy", "macro-f1", "log-loss"])
 def test_the_best_configuration_on_validation_is_taken(name, metric):
     lesson, _ = digits()
     fitted = fit(name, lesson, metric=metric)

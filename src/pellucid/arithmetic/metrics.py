@@ -108,6 +108,24 @@ def class_counts(
     )
 
 
+def balanced_accuracy(counts: ClassCounts) -> np.ndarray:
+    r"""Mean over classes of $\text{recall} = \text{hits} / \text{labelled}$.
+
+    A class without an example has no recall and is left out.
+
+    Source: Brodersen et al. 2010, "The Balanced Accuracy and Its Posterior Distribution".
+
+    Args:
+        counts: of one set of examples or, with leading axes, of many.
+
+    Returns:
+        One score for each set, 0 to 1.
+    """
+    occurs = counts.labelled > 0
+    recall = np.divide(counts.hits, counts.labelled, out=np.zeros(np.shape(counts.hits)), where=occurs)
+    return np.asarray(recall.sum(axis=-1) / occurs.sum(axis=-1))
+
+
 def macro_f1(counts: ClassCounts) -> np.ndarray:
     r"""Mean over classes of $F_1 = 2 \cdot \text{hits} / (\text{labelled} + \text{predicted})$.
 
@@ -166,9 +184,10 @@ def calibration_terms(
 
 
 OF_COUNTS: dict[str, Callable[[ClassCounts], np.ndarray]] = {
+    "balanced_accuracy": balanced_accuracy,
     "macro_f1": macro_f1,
 }
-"""Metrics that are a function of the classes' counts and no mean over examples, by their keys in `METRICS`."""
+"""Functions of the classes' counts that are no mean over examples, by their keys in `METRICS`."""
 
 _OF_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "accuracy": accuracy,

@@ -82,6 +82,18 @@ _ROWS = (
         test="mcnemar",
     ),
     Metric(
+        key="balanced_accuracy",
+        words="balanced accuracy",
+        meaning="Mean of the classes' recalls; every class counts the same, however rare.",
+        target="class",
+        is_error=False,
+        lowest=0.0,
+        highest=1.0,
+        matters=0.01,
+        interval="bootstrap",
+        test="exchange",
+    ),
+    Metric(
         key="macro_f1",
         words="macro-F1",
         meaning="Mean of the classes' F1 scores; every class counts the same, however rare.",
