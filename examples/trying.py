@@ -15,32 +15,35 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from material import Options
+from pellucid.pipeline.learners.fitting import fit_model
 
 from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
 from pellucid.errors import DivergedError
 from pellucid.pipeline.comparing.compare import compare
-from pellucid.pipeline.comparing.standings import Measure, rank
+from pellucid.pipeline.comparing.standings import rank
 from pellucid.pipeline.comparing.trials import scores_of
 from pellucid.pipeline.learners.candidates import answers
-from pellucid.pipeline.learners.fitting import fit_model
 from pellucid.pipeline.learners.preparation import material_of
-from pellucid.settings import Settings
+from pellucid.settings import METRICS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS, IMAGES = Path("docs/textbook"), Path("docs/images/textbook")
 TUNING_SEED = 1000
 MEASURES = {
-    "accuracy": Measure("accuracy", "accuracy", True, 1.0, 0.01),
-    "log_loss": Measure("log_loss", "log loss", False, None, 0.05),
-    "train_accuracy": Measure("train_accuracy", "accuracy on the training examples", True, 1.0, 0.01),
-    "gap": Measure("gap", "gap between training and fold", False, 1.0, 0.01),
+    "accuracy": METRICS["accuracy"],
+    "log_loss": METRICS["log_loss"],
+    "train_accuracy": replace(
+        METRICS["accuracy"], key="train_accuracy", words="accuracy on the training examples"
+    ),
+    "gap": replace(METRICS["accuracy"], key="gap", words="gap between training and fold", is_error=True),
 }
 
 Record = dict[str, Any]

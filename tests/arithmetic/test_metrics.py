@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -7,18 +8,24 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sklearn_metrics
 
+from pellucid.arithmetic.metrics import OF_COUNTS, class_counts, metric_value
+from pellucid.arithmetic.numbers import number_errors
 from pellucid.evaluation import (
     accuracy,
     confusion_matrix,
     expected_calibration_error,
     log_loss,
-    macro_f1,
 )
+from pellucid.settings import METRICS, NUMBER_METRIC, metric_of, metrics_of
 
 # Four examples by hand: labels a a b c; said a b b b.
 LABELS = np.array([0, 0, 1, 2])
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.0, 0.5, 0.5]])
 PREDICTED = np.array([0, 1, 1, 1])
+
+
+def macro_f1(labels, predicted, classes):
+    return float(OF_COUNTS["macro_f1"](class_counts(labels, predicted, classes)))
 
 
 def test_accuracy_by_hand():
@@ -38,6 +45,13 @@ def test_log_loss_by_hand():
 def test_macro_f1_by_hand():
     # a: 2*1/(2+1); b: 2*1/(1+3); c: 0/(1+0)
     assert macro_f1(LABELS, PREDICTED, 3) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3, rel=1e-14)
+
+
+def test_balanced_accuracy_by_hand():
+    # Recalls: a 1/2, b 1/1, c 0/1; a fourth class without an example is left out.
+    for classes in (3, 4):
+        counts = class_counts(LABELS, PREDICTED, classes)
+        assert float(OF_COUNTS["balanced_accuracy"](counts)) == (1 / 2 + 1 + 0) / 3
 
 
 def test_calibration_error_by_hand():
@@ -87,6 +101,28 @@ def test_one_example():
     assert expected_calibration_error(labels, probabilities) == pytest.approx(0.25)
 
 
+def test_every_metric_of_the_table_has_its_function():
+    assert set(OF_COUNTS) <= set(METRICS)
+    for metric in metrics_of("class"):
+        value = metric_value(metric, LABELS, PROBABILITIES)
+        assert metric.lowest is None or metric.lowest <= value
+        assert metric.highest is None or value <= metric.highest
+    numbers = number_errors(np.array([1.0, 2.0]), np.array([1.5, 2.0]))
+    assert list(numbers._asdict()) == [metric.key for metric in metrics_of("number")]
+
+
+def test_a_metric_that_chooses_nothing_cannot_be_asked_for():
+    for setting in ("speed", "expected-calibration-error", "r2"):
+        with pytest.raises(ValueError, match=f"metric: '{setting}' is not known; choose one of accuracy, "):
+            metric_of(setting)
+    assert metric_of("accuracy", is_numbers=True) is NUMBER_METRIC
+
+
+def test_larger_is_better_once_a_value_is_turned():
+    assert METRICS["accuracy"].better(0.9) > METRICS["accuracy"].better(0.8)
+    assert METRICS["log_loss"].better(0.1) > METRICS["log_loss"].better(0.2)
+
+
 @st.composite
 def labelled_probabilities(draw):
     examples, classes = draw(st.integers(1, 40)), draw(st.integers(2, 6))
@@ -105,6 +141,10 @@ def test_parity_with_scikit_learn(case):
     assert macro_f1(labels, predicted, classes) == pytest.approx(
         sklearn_metrics.f1_score(labels, predicted, average="macro", zero_division=0.0)
     )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes without a label, which are left out
+        balanced = sklearn_metrics.balanced_accuracy_score(labels, predicted)
+    assert metric_value(METRICS["balanced_accuracy"], labels, probabilities) == pytest.approx(balanced)
     assert log_loss(labels, probabilities) == pytest.approx(
         sklearn_metrics.log_loss(labels, probabilities, labels=every)
     )

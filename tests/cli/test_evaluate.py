@@ -36,7 +36,13 @@ def test_a_table_for_people(run, data, capfd):
 def test_json_is_one_document_on_standard_output(run, data, capfd):
     assert main(["evaluate", str(run / "model"), str(data), "--json"]) == 0
     document = json.loads(capfd.readouterr().out)
-    assert list(document["test"]) == ["accuracy", "macro_f1", "log_loss", "expected_calibration_error"]
+    assert list(document["test"]) == [
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "log_loss",
+        "expected_calibration_error",
+    ]
     assert document["data"]["examples"] == 200
 
 

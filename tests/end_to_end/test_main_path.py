@@ -70,7 +70,13 @@ def test_metrics_have_the_keys_of_the_contract(run):
     }
     assert sum(metrics["data"][split] for split in ("train", "validation", "test")) == 1797
     model = metrics["models"][metrics["recommended"]]
-    assert list(model["test"]) == ["accuracy", "macro_f1", "log_loss", "expected_calibration_error"]
+    assert list(model["test"]) == [
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "log_loss",
+        "expected_calibration_error",
+    ]
     for interval in model["test"].values():
         assert interval["low"] <= interval["value"] <= interval["high"]
     assert model["test"]["accuracy"]["value"] > 0.9

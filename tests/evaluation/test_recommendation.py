@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pellucid.evaluation import recommend, recommend_numbers
+from pellucid.settings.metrics import CHOICES
 
 NAMES = ["logistic-regression", "svm", "random-forest", "cnn", "svm-on-cnn", "logistic-regression-on-cnn"]
 
@@ -21,7 +22,7 @@ def majority(labels, classes=4):
 LABELS = np.random.default_rng(0).integers(0, 4, 800)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+@pytest.mark.parametrize("metric", CHOICES)
 def test_the_better_model_is_taken(metric):
     models = {"majority": majority(LABELS), "svm": stated(LABELS, 1.5, 1), "cnn": stated(LABELS, 3, 2)}
     found = recommend(LABELS, models, metric)
@@ -30,7 +31,7 @@ def test_the_better_model_is_taken(metric):
     assert "every simpler model is really worse; svm, with" in found.reason
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+@pytest.mark.parametrize("metric", CHOICES)
 def test_the_simpler_of_equals_is_taken(metric):
     cnn = stated(LABELS, 3, 2)
     svm = cnn.copy()
@@ -73,6 +74,18 @@ def test_the_simplest_may_be_the_best():
     assert recommend(LABELS, models, "accuracy").reason.endswith("no model is simpler.")
 
 
+def test_a_rare_class_decides_by_balanced_accuracy_and_hardly_counts_by_accuracy():
+    """Of 400 examples 40 are rare: `svm` misses them, `cnn` finds them and errs on 50 of the others."""
+    labels = np.repeat([0, 1], [360, 40])
+    misses = answers_with(np.zeros(400, np.int64), 0, 0.9)
+    finds = answers_with(labels, 50, 0.9)
+    models = {"majority": majority(labels, 2), "svm": misses, "cnn": finds}
+    found = recommend(labels, models, "balanced-accuracy")
+    assert found.name == "cnn"
+    assert "balanced accuracy 0.931" in found.reason  # the mean of 310 / 360 and 40 / 40
+    assert recommend(labels, models, "accuracy").name == "majority"
+
+
 def shuffled(examples, metric, seed):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 4, examples)
@@ -93,13 +106,13 @@ def test_shuffled_labels_end_in_majority(examples):
     )
 
 
-@pytest.mark.parametrize("metric", ["macro-f1", "log-loss"])
+@pytest.mark.parametrize("metric", CHOICES[1:])
 def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
     assert sum(shuffled(200, metric, seed).name == "majority" for seed in range(20)) >= 18
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", ["accuracy", "macro-f1", "log-loss"])
+@pytest.mark.parametrize("metric", CHOICES)
 @pytest.mark.parametrize("examples", [100, 300, 1000])
 def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric, examples):
     found = [shuffled(examples, metric, seed).name == "majority" for seed in range(300)]
@@ -142,7 +155,7 @@ def test_one_model_and_none():
 def test_two_examples_and_one_class():
     labels = np.zeros(2, np.int64)
     models = {"majority": np.array([[1.0, 0.0]] * 2), "cnn": np.array([[0.9, 0.1]] * 2)}
-    for metric in ("accuracy", "macro-f1", "log-loss"):
+    for metric in CHOICES:
         assert recommend(labels, models, metric).name == "majority"
 
 

@@ -6,18 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.arithmetic.metrics import OF_COUNTS, metric_value
 from pellucid.evaluation import (
     accuracy,
     confusion_matrix,
     expected_calibration_error,
     log_loss,
-    macro_f1,
     score,
 )
 from pellucid.evaluation.scores import _resampled
+from pellucid.settings import METRICS, metrics_of
 from small_models import digits, trained_model
 
-NAMES = ["accuracy", "macro_f1", "log_loss", "expected_calibration_error"]
+NAMES = [metric.key for metric in metrics_of("class")]
+
+
+def macro_f1(labels, probabilities):
+    return metric_value(METRICS["macro_f1"], labels, probabilities)
 
 
 def drawn(examples, classes, stated=1.0, seed=0):
@@ -35,15 +40,15 @@ def test_scores_of_a_real_model():
     probabilities = trained_model().predict_proba(pixels[1000:])
     scores = score(labels[1000:], probabilities)
     predicted = probabilities.argmax(axis=1)
-    assert scores.accuracy.value == accuracy(labels[1000:], probabilities)
-    assert scores.macro_f1.value == pytest.approx(macro_f1(labels[1000:], predicted, 10))
-    assert scores.log_loss.value == pytest.approx(log_loss(labels[1000:], probabilities))
-    assert scores.expected_calibration_error.value == pytest.approx(
+    assert scores["accuracy"].value == accuracy(labels[1000:], probabilities)
+    assert scores["macro_f1"].value == pytest.approx(macro_f1(labels[1000:], probabilities))
+    assert scores["log_loss"].value == pytest.approx(log_loss(labels[1000:], probabilities))
+    assert scores["expected_calibration_error"].value == pytest.approx(
         expected_calibration_error(labels[1000:], probabilities)
     )
     assert np.array_equal(scores.confusion, confusion_matrix(labels[1000:], predicted, 10))
     assert scores.examples == 797
-    for interval in (scores.accuracy, scores.macro_f1, scores.log_loss, scores.expected_calibration_error):
+    for interval in scores.intervals.values():
         assert interval.low <= interval.value <= interval.high
         assert interval.low < interval.high
 
@@ -59,32 +64,32 @@ def test_json_has_the_form_of_metrics_json():
 def test_the_seed_decides():
     labels, probabilities = drawn(200, 4)
     assert score(labels, probabilities, 1).to_json() == score(labels, probabilities, 1).to_json()
-    assert score(labels, probabilities, 1).log_loss != score(labels, probabilities, 2).log_loss
+    assert score(labels, probabilities, 1)["log_loss"] != score(labels, probabilities, 2)["log_loss"]
 
 
 def test_perfect_answers():
     labels = np.arange(30) % 3
     scores = score(labels, np.eye(3)[labels])
-    assert scores.accuracy[::2] == (1.0, 1.0)
-    assert scores.accuracy.low == pytest.approx(0.88649, abs=1e-5)
-    assert scores.macro_f1 == (1.0, 1.0, 1.0)
-    assert scores.log_loss == (0.0, 0.0, 0.0)
-    assert scores.expected_calibration_error[:2] == (0.0, 0.0)
+    assert scores["accuracy"][::2] == (1.0, 1.0)
+    assert scores["accuracy"].low == pytest.approx(0.88649, abs=1e-5)
+    assert scores["macro_f1"] == (1.0, 1.0, 1.0)
+    assert scores["log_loss"] == (0.0, 0.0, 0.0)
+    assert scores["expected_calibration_error"][:2] == (0.0, 0.0)
 
 
 def test_wrong_answers_of_full_certainty_stay_finite():
     labels = np.zeros(5, np.int64)
     scores = score(labels, np.eye(2)[[1] * 5])
-    assert scores.accuracy.value == 0.0
+    assert scores["accuracy"].value == 0.0
     assert all(np.isfinite(list(entry.values())).all() for entry in scores.to_json().values())
 
 
 def test_one_example():
     scores = score(np.array([1]), np.array([[0.4, 0.6]]))
-    assert scores.accuracy.value == 1.0
-    assert scores.macro_f1 == (1.0, 1.0, 1.0)
-    assert scores.log_loss == pytest.approx((-np.log(0.6),) * 3)
-    assert scores.expected_calibration_error.value == pytest.approx(0.4)
+    assert scores["accuracy"].value == 1.0
+    assert scores["macro_f1"] == (1.0, 1.0, 1.0)
+    assert scores["log_loss"] == pytest.approx((-np.log(0.6),) * 3)
+    assert scores["expected_calibration_error"].value == pytest.approx(0.4)
 
 
 def test_no_example():
@@ -97,10 +102,12 @@ def test_weights_stand_for_repeated_examples(seed, classes, examples):
     labels, probabilities = drawn(examples, classes, seed=seed)
     picked = np.random.default_rng(seed).integers(examples, size=examples)
     weights = np.bincount(picked, minlength=examples).astype(float)
-    f1, loss = _resampled(labels, probabilities)(weights[None])[0]
-    predicted = probabilities.argmax(axis=1)
-    assert f1 == pytest.approx(macro_f1(labels[picked], predicted[picked], classes))
-    assert loss == pytest.approx(log_loss(labels[picked], probabilities[picked]))
+    found = dict(
+        zip((*OF_COUNTS, "log_loss"), _resampled(labels, probabilities)(weights[None])[0], strict=True)
+    )
+    for name, value in found.items():
+        expected = metric_value(METRICS[name], labels[picked], probabilities[picked])
+        assert value == pytest.approx(expected), name
 
 
 def test_ten_thousand_examples_take_little_time_and_memory():
@@ -118,12 +125,7 @@ def test_ten_thousand_examples_take_little_time_and_memory():
 def coverage(examples, classes, stated, trials):
     """How often each interval holds the score that a million other examples give."""
     labels, probabilities = drawn(1_000_000, classes, stated, seed=1)
-    truth = {
-        "accuracy": accuracy(labels, probabilities),
-        "macro_f1": macro_f1(labels, probabilities.argmax(axis=1), classes),
-        "log_loss": log_loss(labels, probabilities),
-        "expected_calibration_error": expected_calibration_error(labels, probabilities),
-    }
+    truth = {each.key: metric_value(each, labels, probabilities) for each in metrics_of("class")}
     held = dict.fromkeys(NAMES, 0)
     for trial in range(trials):
         found = score(*drawn(examples, classes, stated, seed=100 + trial), seed=trial).to_json()

@@ -11,9 +11,10 @@ from PIL import Image
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.pipeline.comparing import trials
 from pellucid.pipeline.comparing.compare import compare
-from pellucid.pipeline.comparing.standings import ALIKE, BETTER, IDENTICAL, MEASURES, UNDECIDED, rank
+from pellucid.pipeline.comparing.standings import ALIKE, BETTER, IDENTICAL, UNDECIDED, rank
 from pellucid.pipeline.comparing.variants import make_variants, parse_vary
 from pellucid.pipeline.train import train
+from pellucid.settings import METRICS
 from small_models import digits
 
 TINY = {"model": "mlp", "depth": 1, "width": 16, "epochs": 3, "threads": 1, "quiet": True}
@@ -336,7 +337,7 @@ def test_number_of_seeds_is_bounded(seeds, tmp_path):
 def test_findings_by_hand():
     """Differences 1, 2 and 3 hundredths: mean 0.02, t = 0.02 / (0.01 sqrt(1/3 + 1/2)) = 2.19, p = 0.16."""
     scores = {"a": [0.91, 0.92, 0.93], "b": [0.90, 0.90, 0.90]}
-    contrast = rank(scores, 20, 10, MEASURES["accuracy"]).contrasts[0]
+    contrast = rank(scores, 20, 10, METRICS["accuracy"]).contrasts[0]
     assert contrast.difference.value == pytest.approx(0.02)
     assert contrast.difference.high == pytest.approx(0.02 + 4.302653 * 0.01 * (1 / 3 + 1 / 2) ** 0.5)
     assert contrast.p_value == pytest.approx(0.1598, abs=1e-4)
@@ -345,14 +346,14 @@ def test_findings_by_hand():
 
 def test_slight_differences_are_told_from_unknown_ones():
     scores = {"a": [0.900, 0.901, 0.902, 0.903], "b": [0.901, 0.900, 0.903, 0.902]}
-    assert rank(scores, 900, 100, MEASURES["accuracy"]).contrasts[0].finding == ALIKE
+    assert rank(scores, 900, 100, METRICS["accuracy"]).contrasts[0].finding == ALIKE
 
 
 def test_smaller_is_better_for_losses():
-    standings = rank({"a": [0.5, 0.52, 0.48, 0.5], "b": [0.1, 0.11, 0.1, 0.09]}, 90, 10, MEASURES["log-loss"])
+    standings = rank({"a": [0.5, 0.52, 0.48, 0.5], "b": [0.1, 0.11, 0.1, 0.09]}, 90, 10, METRICS["log_loss"])
     assert (standings.best, standings.contrasts[0].better) == ("b", "b")
     assert standings.sentence().startswith("b is best: mean log loss 0.1")
-    assert "really better than a" in standings.sentence()
+    assert "better beyond chance than a" in standings.sentence()
 
 
 def test_the_sentence_names_each_kind_of_finding():
@@ -365,14 +366,14 @@ def test_the_sentence_names_each_kind_of_finding():
         "noisy": 0.9 + rng.normal(size=9) * 0.05,
         "bad": 0.5 + noise + rng.normal(size=9) * 0.001,
     }
-    standings = rank({name: each.tolist() for name, each in scores.items()}, 600, 300, MEASURES["accuracy"])
+    standings = rank({name: each.tolist() for name, each in scores.items()}, 600, 300, METRICS["accuracy"])
     assert {name: each.finding for name, each in standings.against_best().items()} == {
         "twin": IDENTICAL, "near": ALIKE, "noisy": UNDECIDED, "bad": BETTER,
     }  # fmt: skip
     sentence = standings.sentence()
     for part in (
         "best has the best mean accuracy",
-        "really better than bad",
+        "better beyond chance than bad",
         "the same in every training as twin",
         "no different in a way that matters from near",
         "not surely better than noisy (too few trainings to tell)",

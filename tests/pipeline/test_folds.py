@@ -139,6 +139,7 @@ def test_scores_by_hand():
     said = np.array([[0.5, 0.5], [0.25, 0.75], [0.75, 0.25], [1.0, 0.0]])
     scores = scores_of(labels, said, 2)
     assert scores["accuracy"] == 0.75
+    assert scores["balanced_accuracy"] == (1 + 1 / 2) / 2
     assert scores["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     assert scores["log_loss"] == pytest.approx(-(np.log([0.5, 0.75, 0.25, 1.0])).mean())
     numbers = scores_of(np.array([1.0, 3.0]), np.array([2.0, 3.0]), 0)

@@ -74,7 +74,7 @@ def test_numbers(tmp_path: Path) -> None:
         "ridge is off by 12.3 on the mean of 2,000 test images (95 % interval [11.2, 13.5])."
     )
     shown = Shown(run._repr_html_())
-    assert "Test root mean squared error Test mean absolute error Test R²" in shown.text
+    assert "Test mean absolute error Test root mean squared error Test R²" in shown.text
     assert "12.3 [11.2, 13.5] 12.3 [11.2, 13.5] 0.910" in shown.text
 
 

@@ -37,6 +37,7 @@ def test_a_record_has_every_key_of_the_history(begin):
         "train_accuracy",
         "validation_loss",
         "validation_accuracy",
+        "validation_balanced_accuracy",
         "validation_macro_f1",
         "images_per_second",
     }
@@ -94,7 +95,15 @@ def test_every_step_drops_units_of_its_own_and_a_second_run_the_same(begin):
     assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize(("metric", "score"), [("accuracy", 0.9), ("macro-f1", 0.8), ("log-loss", -0.3)])
+@pytest.mark.parametrize(
+    ("metric", "score"),
+    [("accuracy", 0.9), ("balanced-accuracy", 0.7), ("macro-f1", 0.8), ("log-loss", -0.3)],
+)
 def test_the_metric_decides_which_epoch_is_best(metric, score):
-    record = {"validation_loss": 0.3, "validation_accuracy": 0.9, "validation_macro_f1": 0.8}
+    record = {
+        "validation_loss": 0.3,
+        "validation_accuracy": 0.9,
+        "validation_balanced_accuracy": 0.7,
+        "validation_macro_f1": 0.8,
+    }
     assert selection_score(record, metric) == score

@@ -80,6 +80,7 @@ def test_a_record_says_how_many_texts_a_second(begin_texts):
         "train_accuracy",
         "validation_loss",
         "validation_accuracy",
+        "validation_balanced_accuracy",
         "validation_macro_f1",
         "texts_per_second",
     }

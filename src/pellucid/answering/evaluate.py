@@ -17,7 +17,7 @@ from pellucid.data.reading.dispatch import read_data
 from pellucid.data.splits.targets import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.evaluation import Gathering, NumberScores, Scores, score, score_numbers
+from pellucid.evaluation import Gathering, Scores, score, score_numbers
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
@@ -155,7 +155,7 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
 
 
 _LABELS = {CLASSIFICATION: _class_codes, REGRESSION: _numbers}
-_SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int], Scores | NumberScores]] = {
+_SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int], Scores]] = {
     CLASSIFICATION: score,
     REGRESSION: score_numbers,
 }

@@ -6,26 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 
 from pellucid.data.wording import COLUMNS
-from pellucid.evaluation import Drift, Interval, NumberScores, Scores
+from pellucid.evaluation import Drift, Scores
+from pellucid.settings import METRICS, Metric
 from pellucid.tasks import target_of
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
 _NAME_WIDTH = 24
-
-_SCORE_WORDS = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro-F1",
-    "log_loss": "Log loss (nats)",
-    "expected_calibration_error": "Expected calibration error",
-}
-_NUMBER_WORDS = {
-    "mean_absolute_error": "Mean absolute error",
-    "root_mean_squared_error": "Root mean squared error",
-    "r2": "R² (1 perfect, 0 the mean)",
-}
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Evaluation:
     rows: str
     skipped: int
     classes: tuple[str, ...]
-    scores: Scores | NumberScores
+    scores: Scores
     drift: Drift | None
     warnings: tuple[str, ...]
 
@@ -75,7 +65,7 @@ class Evaluation:
             "test": self.scores.to_json(),
             "drift": None if self.drift is None else self.drift.to_json(),
         }
-        if isinstance(self.scores, Scores):
+        if self.scores.confusion is not None:
             document["confusion"] = self.scores.confusion.tolist()
         return document
 
@@ -90,8 +80,8 @@ class Evaluation:
             f"Scored  {self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped",
             "",
         ]
-        if isinstance(self.scores, Scores):
-            lines += [*_table(self.scores), *self._confusions(self.scores)]
+        if self.scores.confusion is not None:
+            lines += [*_table(self.scores), *self._confusions(self.scores.confusion)]
         else:
             lines += _number_table(self.scores)
         return "\n".join([*lines, *self._drift()])
@@ -107,9 +97,9 @@ class Evaluation:
         )
         return ["", textwrap.fill(_printable(told), COLUMNS, break_on_hyphens=False)]
 
-    def _confusions(self, scores: Scores) -> list[str]:
+    def _confusions(self, confusion: Int64[np.ndarray, "classes classes"]) -> list[str]:
         """The mistakes made most often."""
-        mistakes = scores.confusion.copy()
+        mistakes = confusion.copy()
         np.fill_diagonal(mistakes, 0)
         worst = np.argsort(-mistakes, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
         pairs = [divmod(int(cell), len(self.classes)) for cell in worst]
@@ -124,20 +114,25 @@ class Evaluation:
 def _table(scores: Scores) -> list[str]:
     """Each score of a classifier beside its interval."""
     lines = [f"{'Score':<28}{'Value':>8}   95 % interval"]
-    for name, words in _SCORE_WORDS.items():
-        interval: Interval = getattr(scores, name)
+    for key, interval in scores.intervals.items():
+        words = _head(METRICS[key])
         lines.append(f"{words:<28}{interval.value:>8.3f}   [{interval.low:.3f}, {interval.high:.3f}]")
     return lines
 
 
-def _number_table(scores: NumberScores) -> list[str]:
+def _number_table(scores: Scores) -> list[str]:
     """Each score of predicted numbers beside its interval; errors are in the labels' own unit."""
     lines = [f"{'Score':<28}{'Value':>12}   95 % interval"]
-    for name, words in _NUMBER_WORDS.items():
-        interval: Interval = getattr(scores, name)
+    for key, interval in scores.intervals.items():
+        words = _head(METRICS[key])
         value, low, high = (figure(number) for number in interval)
         lines.append(f"{words:<28}{value:>12}   [{low}, {high}]")
     return [*lines, "", "Errors are in the unit of the labels."]
+
+
+def _head(metric: Metric) -> str:
+    """A metric's name with its unit."""
+    return f"{metric.title} ({metric.hint})" if metric.hint else metric.title
 
 
 def figure(number: float) -> str:

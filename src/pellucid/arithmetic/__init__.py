@@ -1,6 +1,6 @@
 """Formulas that several floors share, in NumPy alone: probabilities, and scores without intervals."""
 
-from pellucid.arithmetic.metrics import accuracy, confusion_matrix, log_loss, macro_f1
+from pellucid.arithmetic.metrics import accuracy, confusion_matrix, log_loss, metric_value
 from pellucid.arithmetic.numbers import NumberErrors, number_errors
 from pellucid.arithmetic.probabilities import at_temperature, softmax
 
@@ -10,7 +10,7 @@ __all__ = [
     "at_temperature",
     "confusion_matrix",
     "log_loss",
-    "macro_f1",
+    "metric_value",
     "number_errors",
     "softmax",
 ]

@@ -7,10 +7,13 @@ same contributions with other weights instead of computing them again.
 Notation: $n$ examples, $K$ classes, $y_i$ the label and $p_{ik}$ the probability of class $k$.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
+
+from pellucid.settings.metrics import Metric
 
 CALIBRATION_BINS = 15
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
@@ -80,29 +83,6 @@ def log_loss_terms(
     return terms
 
 
-def macro_f1(
-    labels: Int64[np.ndarray, " examples"], predicted: Int64[np.ndarray, " examples"], classes: int
-) -> float:
-    r"""Mean over classes of $F_1 = 2 \cdot \text{hits} / (\text{labelled} + \text{predicted})$.
-
-    A class that is neither a label nor a prediction of any example has no $F_1$ and is left out.
-
-    Args:
-        labels: class indices.
-        predicted: class indices.
-        classes: how many classes there are.
-
-    Returns:
-        0 to 1.
-    """
-    counts = ClassCounts(
-        hits=np.bincount(labels[labels == predicted], minlength=classes),
-        labelled=np.bincount(labels, minlength=classes),
-        predicted=np.bincount(predicted, minlength=classes),
-    )
-    return float(macro_f1_of_counts(counts))
-
-
 class ClassCounts(NamedTuple):
     """Counts for each class, along the last axis.
 
@@ -117,14 +97,45 @@ class ClassCounts(NamedTuple):
     predicted: np.ndarray
 
 
-def macro_f1_of_counts(counts: ClassCounts) -> np.ndarray:
-    """Macro-F1 of counts; leading axes are kept.
+def class_counts(
+    labels: Int64[np.ndarray, " examples"], predicted: Int64[np.ndarray, " examples"], classes: int
+) -> ClassCounts:
+    """Count the hits, labels and predictions of each class."""
+    return ClassCounts(
+        hits=np.bincount(labels[labels == predicted], minlength=classes),
+        labelled=np.bincount(labels, minlength=classes),
+        predicted=np.bincount(predicted, minlength=classes),
+    )
+
+
+def balanced_accuracy(counts: ClassCounts) -> np.ndarray:
+    r"""Mean over classes of $\text{recall} = \text{hits} / \text{labelled}$.
+
+    A class without an example has no recall and is left out.
+
+    Source: Brodersen et al. 2010, "The Balanced Accuracy and Its Posterior Distribution".
 
     Args:
-        counts: of one set of examples or of many.
+        counts: of one set of examples or, with leading axes, of many.
 
     Returns:
-        One score for each set.
+        One score for each set, 0 to 1.
+    """
+    occurs = counts.labelled > 0
+    recall = np.divide(counts.hits, counts.labelled, out=np.zeros(np.shape(counts.hits)), where=occurs)
+    return np.asarray(recall.sum(axis=-1) / occurs.sum(axis=-1))
+
+
+def macro_f1(counts: ClassCounts) -> np.ndarray:
+    r"""Mean over classes of $F_1 = 2 \cdot \text{hits} / (\text{labelled} + \text{predicted})$.
+
+    A class that is neither a label nor a prediction of any example has no $F_1$ and is left out.
+
+    Args:
+        counts: of one set of examples or, with leading axes, of many.
+
+    Returns:
+        One score for each set, 0 to 1.
     """
     total = counts.labelled + counts.predicted
     occurs = total > 0
@@ -170,3 +181,32 @@ def calibration_terms(
     bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
     right = probabilities.argmax(axis=1) == labels
     return bins, right - confidence
+
+
+OF_COUNTS: dict[str, Callable[[ClassCounts], np.ndarray]] = {
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+}
+"""Functions of the classes' counts that are no mean over examples, by their keys in `METRICS`."""
+
+_OF_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "accuracy": accuracy,
+    "log_loss": log_loss,
+    "expected_calibration_error": expected_calibration_error,
+}
+
+
+def metric_value(
+    metric: Metric,
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+) -> float:
+    """Score class probabilities by any metric of classes.
+
+    Raises:
+        KeyError: the metric scores numbers.
+    """
+    if metric.key in OF_COUNTS:
+        counts = class_counts(labels, probabilities.argmax(axis=1), probabilities.shape[1])
+        return float(OF_COUNTS[metric.key](counts))
+    return _OF_PROBABILITIES[metric.key](labels, probabilities)

@@ -17,9 +17,9 @@ from pellucid.classical.fitting.regression import logistic, mean, ridge, shares
 from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import Fitted, Lesson
 from pellucid.classical.predictors.kinds import Predictor
-from pellucid.classical.scoring import METRICS
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES
+from pellucid.settings import metric_of
 from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
@@ -132,7 +132,7 @@ def fit_baseline(
         lesson: what to learn from; features computed for one baseline serve the next.
         seed: of every draw.
         threads: processor threads, at least 1.
-        metric: `accuracy`, `macro-f1` or `log-loss`; numbers go by the root mean squared error.
+        metric: value of `--metric`; numbers go by the root mean squared error.
         budget: by default the standard one.
 
     Returns:
@@ -146,8 +146,7 @@ def fit_baseline(
     baselines = baselines_for(lesson.target, lesson.input_kind)
     if name not in baselines:
         raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
-    if metric not in METRICS:
-        raise ValueError(f"metric: {metric!r} is not one of {', '.join(METRICS)}")
+    metric_of(metric)
     began = time.perf_counter()
     trials = baselines[name]
     work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.input_kind is IMAGES)

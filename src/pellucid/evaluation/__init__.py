@@ -5,7 +5,6 @@ from pellucid.arithmetic.metrics import (
     confusion_matrix,
     expected_calibration_error,
     log_loss,
-    macro_f1,
 )
 from pellucid.evaluation.calibration import (
     Reliability,
@@ -20,7 +19,7 @@ from pellucid.evaluation.drift import Drift, Gathering
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.label_issues import LabelError, find_label_issues
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
-from pellucid.evaluation.numbers import NumberScores, score_numbers
+from pellucid.evaluation.numbers import score_numbers
 from pellucid.evaluation.ranking import area_under_roc
 from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers
 from pellucid.evaluation.scores import Scores, score
@@ -33,7 +32,6 @@ __all__ = [
     "Interval",
     "LabelError",
     "LearningCurve",
-    "NumberScores",
     "Recommendation",
     "Reliability",
     "ReliabilityBin",
@@ -52,7 +50,6 @@ __all__ = [
     "holm",
     "learning_curve",
     "log_loss",
-    "macro_f1",
     "mcnemar",
     "recommend",
     "recommend_numbers",

@@ -125,7 +125,7 @@ def learning_curve(
 def _score(labels: np.ndarray, answers: np.ndarray, seed: int) -> Interval:
     """Accuracy, or root mean squared error, with its interval."""
     if labels.dtype.kind == "f":
-        return score_numbers(labels, answers, seed).root_mean_squared_error
+        return score_numbers(labels, answers, seed)["root_mean_squared_error"]
     return wilson(int((answers == labels).sum()), len(labels))
 
 

@@ -4,47 +4,23 @@ Notation: $n$ examples, $y_i$ the true number, $\hat y_i$ the prediction, $e_i =
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
 from pellucid.evaluation.intervals import Interval, resample, studentised_interval
-
-
-@dataclass(frozen=True)
-class NumberScores:
-    r"""Scores with 95 % bootstrap intervals.
-
-    Attributes:
-        mean_absolute_error: $\frac{1}{n} \sum_i |e_i|$, in the unit of the labels.
-        root_mean_squared_error: $\sqrt{\frac{1}{n} \sum_i e_i^2}$, in the unit of the labels.
-        r2: $1 - \sum_i e_i^2 / \sum_i (y_i - \bar y)^2$; 1 is perfect, 0 no better than the mean.
-        examples: how many examples were scored.
-    """
-
-    mean_absolute_error: Interval
-    root_mean_squared_error: Interval
-    r2: Interval
-    examples: int
-
-    def to_json(self) -> dict[str, dict[str, float]]:
-        """The form of `test` in `metrics.json`.
-
-        Returns:
-            Each score with `value`, `low` and `high`.
-        """
-        return {
-            "mean_absolute_error": self.mean_absolute_error._asdict(),
-            "root_mean_squared_error": self.root_mean_squared_error._asdict(),
-            "r2": self.r2._asdict(),
-        }
+from pellucid.evaluation.scores import Scores
 
 
 def score_numbers(
     labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"], seed: int = 0
-) -> NumberScores:
+) -> Scores:
     r"""Score predicted numbers against true ones.
+
+    Mean absolute error $\frac{1}{n} \sum_i |e_i|$ and root mean squared error
+    $\sqrt{\frac{1}{n} \sum_i e_i^2}$ are in the unit of the labels;
+    $R^2 = 1 - \sum_i e_i^2 / \sum_i (y_i - \bar y)^2$ is 1 where all is predicted exactly and 0 where the
+    mean alone does as well.
 
     The intervals are studentised, those of the squared errors on the scale of $\ln$, where they are
     nearly symmetric: squared errors have a long tail, and percentiles would be too narrow.
@@ -55,9 +31,6 @@ def score_numbers(
         labels: true numbers, at least one.
         predicted: one for each.
         seed: seed of the bootstrap.
-
-    Returns:
-        Every score with its interval.
 
     Raises:
         ValueError: there is no example.
@@ -75,12 +48,12 @@ def score_numbers(
         studentised_interval(*value[[k, k + 3]], *draws[:, [k, k + 3]].T) for k in range(3)
     )
     r2 = Interval(*(1 - _exp(end) for end in ratio))
-    return NumberScores(
-        mean_absolute_error=Interval(absolute.value, max(0.0, absolute.low), absolute.high),
-        root_mean_squared_error=Interval(*(_exp(end / 2) for end in squared)),
-        r2=Interval(r2.value, r2.high, r2.low),
-        examples=len(labels),
-    )
+    intervals = {
+        "mean_absolute_error": Interval(absolute.value, max(0.0, absolute.low), absolute.high),
+        "root_mean_squared_error": Interval(*(_exp(end / 2) for end in squared)),
+        "r2": Interval(r2.value, r2.high, r2.low),
+    }
+    return Scores(intervals, len(labels))
 
 
 def _moments(

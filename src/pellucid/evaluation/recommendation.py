@@ -6,19 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.arithmetic.metrics import log_loss_terms, macro_f1
+from pellucid.arithmetic.metrics import OF_COUNTS, class_counts, log_loss_terms
 from pellucid.data.wording import count_of
 from pellucid.evaluation.comparisons.differences import paired_interval
+from pellucid.evaluation.comparisons.exchange import exchange_p_value, shuffle_p_value
 from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference, rmse_differences
-from pellucid.evaluation.comparisons.macro import macro_f1_by_chance, macro_f1_p_value
 from pellucid.evaluation.comparisons.paired import LEVEL, holm, mcnemar
 from pellucid.evaluation.wording import figure, points, span
-from pellucid.settings import DUMMIES, NEURAL
+from pellucid.settings import DUMMIES, NEURAL, NUMBER_METRIC, Metric, metric_of
 
 _FEW = 500
 """Below so many validation examples the log loss judges whether a difference in accuracy is real."""
-
-_WORDS = {"accuracy": "accuracy", "macro-f1": "macro-F1", "log-loss": "log loss"}
 
 
 class Recommendation(NamedTuple):
@@ -37,7 +35,7 @@ class _Contest(NamedTuple):
     """Scores on validation and how a model is compared with the best.
 
     Attributes:
-        metric: in words.
+        metric: by which they are compared.
         scores: of each model, simplest first; in the metric's own direction.
         best: name of the best.
         examples: of the validation split.
@@ -48,7 +46,7 @@ class _Contest(NamedTuple):
         aside: what else shows that the best is ahead of the named model, in words; mostly nothing.
     """
 
-    metric: str
+    metric: Metric
     scores: Mapping[str, float]
     best: str
     examples: int
@@ -68,19 +66,19 @@ def recommend(
     """Recommend a model of classes.
 
     The best by the metric is found; then the simplest model is taken whose difference from the best
-    is not real at the level of 5 %. Accuracy is tested by McNemar's exact test, macro-F1 and log loss
-    by exchanging the two models' answers at random. Of fewer than 500 validation examples so few are told
+    is not real at the level of 5 %. Accuracy is tested by McNemar's exact test, the others by
+    exchanging the two models' answers at random. Of fewer than 500 validation examples so few are told
     apart by one model and not by the other that accuracy alone would call almost any difference chance:
     there models are compared by accuracy, of equal ones the better log loss is best, and whether the
     difference is real is judged by the log loss, to which every example contributes. Against `majority`
     all comparisons are counted (Holm), since the best of several models that know nothing easily beats it
-    by chance. By macro-F1 the best must also be better than the same answers on shuffled labels, since
-    guessing already beats `majority` there.
+    by chance. By metrics of class counts the best must also be better than the same answers on shuffled
+    labels, since guessing already beats `majority` there.
 
     Args:
         labels: class indices of the validation split.
         probabilities: name of each model to its probabilities, simplest first, at least one.
-        metric: `accuracy`, `macro-f1` or `log-loss`.
+        metric: value of `--metric`.
         seed: seed of the exchanged answers.
         equally_simple: names of models none of which is simpler than another; the first given that
             is not really worse is taken all the same.
@@ -91,13 +89,14 @@ def recommend(
     Raises:
         ValueError: there is no model, or the metric is unknown.
     """
-    if metric not in _WORDS:
-        raise ValueError(f"metric: {metric!r} is not known; choose one of {', '.join(_WORDS)}")
+    decides = metric_of(metric)
     early = _without_a_contest(list(probabilities), len(labels))
     if early is not None:
         return early
-    contest = {"accuracy": _by_accuracy, "macro-f1": _by_macro_f1, "log-loss": _by_log_loss}[metric]
-    return _decide(contest(labels, probabilities, seed), equally_simple)
+    contest = {"mcnemar": _by_accuracy, "exchange": _by_counts, "sign-flip": _by_log_loss}[
+        decides.test or "sign-flip"
+    ]
+    return _decide(contest(decides, labels, probabilities, seed), equally_simple)
 
 
 def recommend_numbers(
@@ -134,7 +133,7 @@ def recommend_numbers(
         pair = np.stack([squares[name], squares[best]], axis=1)
         return span(rmse_differences(pair, np.array([[0, 1]]), seed)[0])
 
-    contest = _Contest("root mean squared error", scores, best, len(labels), p_value, gain)
+    contest = _Contest(NUMBER_METRIC, scores, best, len(labels), p_value, gain)
     return _decide(contest, equally_simple)
 
 
@@ -153,6 +152,7 @@ def _without_a_contest(names: list[str], examples: int) -> Recommendation | None
 
 
 def _by_accuracy(
+    metric: Metric,
     labels: Int64[np.ndarray, " examples"],
     probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
     seed: int,
@@ -175,7 +175,7 @@ def _by_accuracy(
         return ", and clearly by log loss" if is_needed else ""
 
     return _Contest(
-        metric=_WORDS["accuracy"],
+        metric=metric,
         scores=scores,
         best=best,
         examples=len(labels),
@@ -186,6 +186,7 @@ def _by_accuracy(
 
 
 def _by_log_loss(
+    metric: Metric,
     labels: Int64[np.ndarray, " examples"],
     probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
     seed: int,
@@ -194,7 +195,7 @@ def _by_log_loss(
     scores = {name: float(terms.mean()) for name, terms in losses.items()}
     best = min(scores, key=lambda name: scores[name])
     return _Contest(
-        metric=_WORDS["log-loss"],
+        metric=metric,
         scores=scores,
         best=best,
         examples=len(labels),
@@ -203,27 +204,30 @@ def _by_log_loss(
     )
 
 
-def _by_macro_f1(
+def _by_counts(
+    metric: Metric,
     labels: Int64[np.ndarray, " examples"],
     probabilities: Mapping[str, Float64[np.ndarray, "examples classes"]],
     seed: int,
 ) -> _Contest:
     predicted = {name: rows.argmax(axis=1) for name, rows in probabilities.items()}
-    classes = max(rows.shape[1] for rows in probabilities.values())
-    scores = {name: macro_f1(labels, answers, classes) for name, answers in predicted.items()}
+    classes, measure = max(rows.shape[1] for rows in probabilities.values()), OF_COUNTS[metric.key]
+    scores = {
+        name: float(measure(class_counts(labels, answers, classes))) for name, answers in predicted.items()
+    }
     best = max(scores, key=lambda name: scores[name])
 
     def p_value(name: str) -> float:
-        return macro_f1_p_value(labels, predicted[best], predicted[name], classes, seed)
+        return exchange_p_value(measure, labels, (predicted[best], predicted[name]), classes, seed)
 
     return _Contest(
-        metric=_WORDS["macro-f1"],
+        metric=metric,
         scores=scores,
         best=best,
         examples=len(labels),
         p_value=p_value,
         gain=lambda name: figure(scores[best] - scores[name]),
-        by_chance=2 * len(scores) * macro_f1_by_chance(labels, predicted[best], classes, seed),
+        by_chance=2 * len(scores) * shuffle_p_value(measure, labels, predicted[best], classes, seed),
     )
 
 
@@ -238,7 +242,7 @@ def _decide(contest: _Contest, equally_simple: Sequence[str]) -> Recommendation:
             p_values[name] = max(counted[name], min(1.0, contest.by_chance))
     name = next(name for name in scores if name == best or p_values[name] > LEVEL)
     place = f"on {count_of(contest.examples, 'validation example')}"
-    of_best = f"{contest.metric} {figure(scores[best])}"
+    of_best = f"{contest.metric.words} {figure(scores[best])}"
     if name == best:
         if best in DUMMIES:
             return Recommendation(

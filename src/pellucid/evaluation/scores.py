@@ -1,19 +1,15 @@
 """The scores of one model on one set of examples, with their intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.arithmetic.metrics import (
-    ClassCounts,
-    confusion_matrix,
-    log_loss_terms,
-    macro_f1_of_counts,
-)
+from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts, confusion_matrix, log_loss_terms
 from pellucid.evaluation.calibration_error import calibration_error
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample, wilson
+from pellucid.settings import Metric, metrics_of
 
 
 @dataclass(frozen=True)
@@ -21,34 +17,22 @@ class Scores:
     """Scores with 95 % intervals.
 
     Attributes:
-        accuracy: share of right answers, with Wilson's interval.
-        macro_f1: mean F1 over the classes that occur, with a bootstrap interval.
-        log_loss: mean surprise in nats, with a bootstrap interval.
-        expected_calibration_error: mean gap between confidence and accuracy, 15 bins, with an
-            interval that reaches 0 where the gap may be chance.
-        confusion: counts; rows are labels, columns predictions.
+        intervals: each metric of what is predicted, by its name in `metrics.json`.
         examples: how many examples were scored.
+        confusion: counts; rows are labels, columns predictions. `None` where numbers are predicted.
     """
 
-    accuracy: Interval
-    macro_f1: Interval
-    log_loss: Interval
-    expected_calibration_error: Interval
-    confusion: Int64[np.ndarray, "classes classes"]
+    intervals: Mapping[str, Interval]
     examples: int
+    confusion: Int64[np.ndarray, "classes classes"] | None = None
+
+    def __getitem__(self, metric: str) -> Interval:
+        """One score by its name in `metrics.json`."""
+        return self.intervals[metric]
 
     def to_json(self) -> dict[str, dict[str, float]]:
-        """The form of `test` in `metrics.json`.
-
-        Returns:
-            Each score with `value`, `low` and `high`.
-        """
-        return {
-            "accuracy": self.accuracy._asdict(),
-            "macro_f1": self.macro_f1._asdict(),
-            "log_loss": self.log_loss._asdict(),
-            "expected_calibration_error": self.expected_calibration_error._asdict(),
-        }
+        """The form of `test` in `metrics.json`: each score with `value`, `low` and `high`."""
+        return {name: interval._asdict() for name, interval in self.intervals.items()}
 
 
 def score(
@@ -63,33 +47,44 @@ def score(
         probabilities: one row for each example, as `predict_proba` gives them.
         seed: seed of the draws behind the intervals.
 
-    Returns:
-        Every score with its interval.
-
     Raises:
         ValueError: there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")
     predicted = probabilities.argmax(axis=1)
-    hits = int((predicted == labels).sum())
-    scores = _resampled(labels, probabilities)
-    f1, loss = (float(value) for value in scores(np.ones((1, len(labels))))[0])
-    draws = resample(scores, len(labels), seed)
+    resampled = _bootstrap_intervals(labels, probabilities, seed)
+
+    def interval(metric: Metric) -> Interval:
+        if metric.interval == "wilson":
+            return wilson(int((predicted == labels).sum()), len(labels))
+        if metric.interval == "bins":
+            return calibration_error(labels, probabilities, seed)
+        return resampled[metric.key]
+
     return Scores(
-        accuracy=wilson(hits, len(labels)),
-        macro_f1=percentile_interval(f1, draws[:, 0]),
-        log_loss=percentile_interval(loss, draws[:, 1]),
-        expected_calibration_error=calibration_error(labels, probabilities, seed),
-        confusion=confusion_matrix(labels, predicted, probabilities.shape[1]),
+        intervals={metric.key: interval(metric) for metric in metrics_of("class")},
         examples=len(labels),
+        confusion=confusion_matrix(labels, predicted, probabilities.shape[1]),
     )
+
+
+def _bootstrap_intervals(
+    labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"], seed: int
+) -> dict[str, Interval]:
+    """Intervals of the metrics without a formula for theirs, all from the same resamples."""
+    scores = _resampled(labels, probabilities)
+    values, draws = scores(np.ones((1, len(labels))))[0], resample(scores, len(labels), seed)
+    return {
+        name: percentile_interval(float(value), drawn)
+        for name, value, drawn in zip((*OF_COUNTS, "log_loss"), values, draws.T, strict=True)
+    }
 
 
 def _resampled(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """From weights of the examples to macro-F1 and log loss, column by column."""
+    """From weights of the examples to the metrics of class counts and, last, the log loss."""
     classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
     losses = log_loss_terms(labels, probabilities)
     by_label, by_prediction = _adder(labels, classes), _adder(predicted, classes)
@@ -97,7 +92,8 @@ def _resampled(
 
     def scores(weights: np.ndarray) -> np.ndarray:
         counts = ClassCounts(by_hit(weights)[:, :classes], by_label(weights), by_prediction(weights))
-        return np.stack([macro_f1_of_counts(counts), weights @ losses / len(labels)], axis=1)
+        of_counts = [metric(counts) for metric in OF_COUNTS.values()]
+        return np.stack([*of_counts, weights @ losses / len(labels)], axis=1)
 
     return scores
 

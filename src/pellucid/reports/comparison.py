@@ -5,22 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.reports.entries import OF_CLASSES, OF_NUMBERS, Measure
 from pellucid.reports.facts import noun_of
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.plots.axes import Ruler, round_steps, ruler
 from pellucid.reports.plots.bands import BandPlot, Bundle, band_plot, by_training
 from pellucid.reports.report import environment
-from pellucid.settings import ROWS
+from pellucid.settings import METRICS, ROWS, Metric
 
 # Places of colours that are told apart at a glance; the variants that are not drawn are grey.
 _COLOURS = (6, 5, 3, 1, 2, 4)
 _GREY = 0
 _MOST_DRAWN = len(_COLOURS)
 _LABEL = 17
-
-
-_MEASURES = (*OF_CLASSES, *OF_NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -55,9 +51,9 @@ class ComparisonFacts:
         return found
 
     @property
-    def measured(self) -> Measure:
+    def measured(self) -> Metric:
         """The score that decides."""
-        return next(each for each in _MEASURES if each.key == self.found["metric"])
+        return METRICS[self.found["metric"]]
 
 
 @dataclass(frozen=True)
@@ -158,10 +154,10 @@ def _headline(facts: ComparisonFacts, pairs: Sequence[PairRow]) -> str:
     return "No variant is surely better than the others"
 
 
-def _others(facts: ComparisonFacts) -> list[Measure]:
+def _others(facts: ComparisonFacts) -> list[Metric]:
     """The scores that do not decide."""
     first = next(iter(facts.found["variants"].values()))["scores"][0]
-    return [each for each in _MEASURES if each.key in first and each.key != facts.measured.key]
+    return [each for each in METRICS.values() if each.key in first and each.key != facts.measured.key]
 
 
 def _rows(facts: ComparisonFacts, colours: Mapping[str, int]) -> tuple[list[VariantRow], tuple[float, float]]:
@@ -251,8 +247,8 @@ def _plots(
     unit = "squared deviations" if score.key == "root_mean_squared_error" else "nats per example"
     plots = [band_plot(bundles("validation_loss"), "Validation loss", unit)]
     if score.key != "log_loss":  # which the history knows as the loss
-        title = f"Validation {score.title[0].lower()}{score.title[1:]}"
-        plots.insert(0, band_plot(bundles(f"validation_{score.key}"), title, "by epoch"))
+        title = f"Validation {score.words}"
+        plots.insert(0, band_plot(bundles(score.in_history), title, "by epoch"))
     return [plot for plot in plots if plot is not None]
 
 

@@ -1,12 +1,11 @@
 """The models of a run: which is the network, how each is scored, and which colour is its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
-from pellucid.settings import DUMMIES
+from pellucid.settings import DUMMIES, METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
 
 # Places in the Okabe-Ito order, which the style sheet holds: a model has one colour on every page.
 _COLOURS = {
@@ -22,75 +21,29 @@ _NETWORK_COLOUR = 6
 _ON = "-on-"
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A score that models are compared by.
-
-    Attributes:
-        key: its name in `metrics.json`.
-        title: its name in a heading.
-        term: its entry in the glossary.
-        is_error: whether smaller is better.
-    """
-
-    key: str
-    title: str
-    term: str
-    is_error: bool
-
-    def better(self, score: Score) -> float:
-        """Turn a score into a number that is larger for a better model.
-
-        Args:
-            score: the score.
-
-        Returns:
-            Its value, negative for an error.
-        """
-        return -score.value if self.is_error else score.value
+def metrics(facts: ReportFacts) -> tuple[Metric, ...]:
+    """The metrics of a run, the one that its models were chosen by first."""
+    first = headline(facts)
+    return (first, *(each for each in _of_task(facts) if each != first))
 
 
-ACCURACY = Measure("accuracy", "Accuracy", "accuracy", False)
-ROOT_MEAN_SQUARED_ERROR = Measure(
-    "root_mean_squared_error", "Root mean squared error", "root-mean-squared-error", True
-)
-OF_CLASSES = (
-    ACCURACY,
-    Measure("macro_f1", "Macro-F1", "macro-f1", False),
-    Measure("log_loss", "Log loss", "log-loss", True),
-    Measure("expected_calibration_error", "Calibration error", "calibration-error", True),
-)
-OF_NUMBERS = (
-    ROOT_MEAN_SQUARED_ERROR,
-    Measure("mean_absolute_error", "Mean absolute error", "mean-absolute-error", True),
-    Measure("r2", "R²", "r2", False),
-)
+def headline(facts: ReportFacts) -> Metric:
+    """The metric that models were chosen by on validation, and that the table of models is about."""
+    return metric_of(str(facts.settings.get("metric") or "accuracy"), is_numbers=facts.is_numbers)
 
 
-def measures(facts: ReportFacts) -> tuple[Measure, ...]:
-    """The scores of a run's task.
-
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        The scores, the one that models are compared by first.
-    """
-    return OF_NUMBERS if facts.is_numbers else OF_CLASSES
+def compared(facts: ReportFacts) -> Metric:
+    """The metric that pairs of models are compared by on the test split."""
+    return NUMBER_METRIC if facts.is_numbers else METRICS["accuracy"]
 
 
-def measure_named(facts: ReportFacts, name: Any) -> Measure:
-    """Find a score by name.
+def metric_named(facts: ReportFacts, key: Any) -> Metric:
+    """A metric by its name in `metrics.json`; the headline's where the name is unknown."""
+    return next((each for each in _of_task(facts) if each.key == key), headline(facts))
 
-    Args:
-        facts: what the report is made from.
-        name: with hyphens or underscores.
 
-    Returns:
-        The score; the one that models are compared by where the name is unknown.
-    """
-    key = str(name).replace("-", "_")
-    return next((each for each in measures(facts) if each.key == key), measures(facts)[0])
+def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
+    return metrics_of("number" if facts.is_numbers else "class")
 
 
 def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:
@@ -106,17 +59,17 @@ def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:
     return {str(name): entry for name, entry in entries.items() if isinstance(entry, Mapping)}
 
 
-def test_score(entry: Mapping[str, Any], measure: Measure) -> Score | None:
+def test_score(entry: Mapping[str, Any], metric: Metric) -> Score | None:
     """Read one test score of one model.
 
     Args:
         entry: the model's entry in `metrics.json`.
-        measure: which score.
+        metric: which score.
 
     Returns:
         The score, or `None` where it was not measured.
     """
-    return Score.read((entry.get("test") or {}).get(measure.key))
+    return Score.read((entry.get("test") or {}).get(metric.key))
 
 
 def is_classical(name: str) -> bool:

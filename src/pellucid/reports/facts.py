@@ -7,8 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int, UInt8
 
+from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts
 from pellucid.evaluation import LearningCurve, Reliability
 from pellucid.reports.numbers import Score, finite
+from pellucid.settings import Metric
 
 _NOUNS = {"image": "image", "text": "text"}
 
@@ -224,6 +226,17 @@ class ReportFacts:
     def chance(self) -> float | None:
         """Share of the test split that its largest class makes up; `None` where nothing was tested."""
         return float(self.confusion.sum(axis=1).max()) / self.tested if self.tested else None
+
+    def chance_by(self, metric: Metric) -> float | None:
+        """Score of always predicting the commonest class of the test split; `None` where it is no share."""
+        if metric.key == "accuracy" or not self.tested:
+            return self.chance
+        if metric.key not in OF_COUNTS:
+            return None
+        labelled = self.confusion.sum(axis=1)
+        is_largest = np.arange(len(labelled)) == labelled.argmax()
+        counts = ClassCounts(labelled * is_largest, labelled, self.tested * is_largest)
+        return float(OF_COUNTS[metric.key](counts))
 
     @property
     def headline(self) -> Score | None:

@@ -2,39 +2,18 @@
 
 from collections.abc import Mapping
 
+from pellucid.settings import METRICS
+
 GLOSSARY: Mapping[str, tuple[str, str]] = {
-    "accuracy": ("accuracy", "Share of the test examples that were named right."),
+    **{each.setting: (each.words, each.meaning) for each in METRICS.values()},
     "interval": (
         "95 % interval",
         "If the test were repeated with new examples of the same kind, intervals made this way would "
         "hold the true value 95 times in 100.",
     ),
-    "macro-f1": ("macro-F1", "Mean of the classes' F1 scores; every class counts the same, however rare."),
     "f1": ("F1", "Harmonic mean of precision and recall; high only when both are."),
     "recall": ("recall", "Of the examples that are of this class, the share that was given its name."),
     "precision": ("precision", "Of the examples given this name, the share that is of this class."),
-    "log-loss": (
-        "log loss",
-        "Mean of \u2212ln(probability given to the true class); 0 is perfect, and sure mistakes cost most.",
-    ),
-    "calibration-error": (
-        "calibration error",
-        "Mean distance between how sure the model says it is and how often it is right.",
-    ),
-    "mean-absolute-error": (
-        "mean absolute error",
-        "Mean distance between answer and truth, in the unit of the labels; 0 is perfect.",
-    ),
-    "root-mean-squared-error": (
-        "root mean squared error",
-        "Root of the mean squared distance between answer and truth; few large errors weigh more in it "
-        "than many small ones.",
-    ),
-    "r2": (
-        "R²",
-        "Share of the labels\u2019 variance that the answers explain: 1 is perfect, 0 is no better than "
-        "the mean.",
-    ),
     "p-value": (
         "p value",
         "How often a difference at least this large would be seen if the two were equally good.",

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.reports.entries import Measure, measures
+from pellucid.reports.entries import compared
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.settings import DUMMIES
+from pellucid.settings import DUMMIES, Metric
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Pairings:
         bounds: ends of the scale of the first list.
     """
 
-    measure: Measure
+    measure: Metric
     first: Sequence[Pairing]
     rest: Sequence[Pairing]
     bounds: tuple[float, float]
@@ -57,18 +57,18 @@ class Pairings:
         return len(self.first) + len(self.rest)
 
 
-def pairings(facts: ReportFacts, comparisons: Any, measure: Measure | None = None) -> Pairings | None:
+def pairings(facts: ReportFacts, comparisons: Any, measure: Metric | None = None) -> Pairings | None:
     """Read the comparisons of `metrics.json`.
 
     Args:
         facts: what the report is made from.
         comparisons: the list.
-        measure: the score that differs; by default the one that models are compared by.
+        measure: the score that differs; by default the one that models are compared by on the test split.
 
     Returns:
         The pairs, or `None` where there are none.
     """
-    measure = measure or measures(facts)[0]
+    measure = measure or compared(facts)
     read = [_read(each, facts.recommended, measure) for each in comparisons or ()]
     if not read:
         return None
@@ -78,7 +78,7 @@ def pairings(facts: ReportFacts, comparisons: Any, measure: Measure | None = Non
     return Pairings(measure, [_drawn(each, bounds) for each in first], rest, bounds)
 
 
-def _read(comparison: Mapping[str, Any], recommended: str, measure: Measure) -> Pairing:
+def _read(comparison: Mapping[str, Any], recommended: str, measure: Metric) -> Pairing:
     """One comparison, turned around where the recommended model comes second."""
     first, second = str(comparison.get("a", "")), str(comparison.get("b", ""))
     difference = Score.read(comparison.get(f"{measure.key}_difference"))

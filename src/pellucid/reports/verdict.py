@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.reports import entries
-from pellucid.reports.entries import Measure
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, significant
 from pellucid.reports.paired import Pairing, pairings
 from pellucid.reports.plots.axes import Ruler, ruler
 from pellucid.reports.plots.confusion import ClassRow, Pair, most_confused, per_class
-from pellucid.settings import DUMMIES
+from pellucid.settings import DUMMIES, METRICS, Metric
 
 TRUSTED = 0.9
 NAMES_SHOWN = 6
@@ -59,11 +58,12 @@ class Verdict:
         model: the recommended model.
         is_classical: whether it is no network.
         is_dummy: whether it always gives the same answer.
-        accuracy: on the test split, or `None`.
-        without_leaked: accuracy without the test examples that also stand in training, or `None`.
-        chance: share of the largest class in the test split, or `None`.
+        metric: what the score is: the metric that models were chosen by, or accuracy where that is a loss.
+        score: on the test split, or `None`.
+        without_leaked: the score without the test examples that also stand in training, or `None`.
+        chance: score of always predicting the commonest class of the test split, or `None`.
         beats_chance: whether the whole interval lies above it.
-        scale: the accuracy on a scale from 0 to 1.
+        scale: the score on a scale from 0 to 1.
         trusted: classes whose name, once answered, is surely right nine times in ten.
         doubtful: classes that are surely not found or not named right nine times in ten.
         undecided: classes with too few test examples to say either.
@@ -77,7 +77,8 @@ class Verdict:
     model: str
     is_classical: bool
     is_dummy: bool
-    accuracy: Score | None
+    metric: Metric
+    score: Score | None
     without_leaked: Score | None
     chance: float | None
     beats_chance: bool
@@ -101,9 +102,11 @@ def judge(facts: ReportFacts) -> Verdict:
     Returns:
         The verdict.
     """
-    accuracy, chance = facts.score("accuracy"), facts.chance
+    headline = entries.headline(facts)
+    metric = METRICS["accuracy"] if headline.is_error else headline
+    score, chance = facts.score(metric.key), facts.chance_by(metric)
     is_dummy = facts.recommended in DUMMIES
-    beats_chance = not is_dummy and accuracy is not None and chance is not None and accuracy.low > chance
+    beats_chance = not is_dummy and score is not None and chance is not None and score.low > chance
     rows = per_class(facts)
     trusted = [row.name for row in rows if beats_chance and _is_trusted(row)]
     doubtful = [row.name for row in rows if _is_doubtful(row)]
@@ -114,11 +117,12 @@ def judge(facts: ReportFacts) -> Verdict:
         model=facts.recommended,
         is_classical=entries.is_classical(facts.recommended),
         is_dummy=is_dummy,
-        accuracy=accuracy,
-        without_leaked=facts.score("accuracy", "test_without_leaked"),
+        metric=metric,
+        score=score,
+        without_leaked=facts.score(metric.key, "test_without_leaked"),
         chance=chance,
         beats_chance=beats_chance,
-        scale=None if accuracy is None else ruler(accuracy, reference=reference),
+        scale=None if score is None else ruler(score, reference=reference),
         trusted=_names([name for name in trusted if name not in doubtful][::-1]),
         doubtful=_names(doubtful),
         undecided=_names([row.name for row in rows if row.name not in decided]),
@@ -140,7 +144,7 @@ def baseline(facts: ReportFacts) -> Baseline | None:
         The network where it is not itself recommended; else the best other model by its test score;
         `None` where there is no other.
     """
-    network, headline = entries.network(facts), entries.measures(facts)[0]
+    network, headline = entries.network(facts), entries.headline(facts)
     scores = {
         name: entries.test_score(entry, headline)
         for name, entry in entries.models(facts).items()
@@ -148,7 +152,7 @@ def baseline(facts: ReportFacts) -> Baseline | None:
     }
     ranked = sorted(
         ((name, score) for name, score in scores.items() if score is not None),
-        key=lambda pair: -headline.better(pair[1]),
+        key=lambda pair: -headline.better(pair[1].value),
     )
     if network in scores:
         chosen = network
@@ -162,17 +166,17 @@ def baseline(facts: ReportFacts) -> Baseline | None:
         chosen,
         chosen == network,
         scores[chosen],
-        headline.title.lower(),
+        headline.words,
         pair.verdict if pair else "",
-        pair is not None and _is_behind(pair, headline),
+        pair is not None and _is_behind(pair, entries.compared(facts)),
     )
 
 
-def _is_behind(pair: Pairing, headline: Measure) -> bool:
-    """Whether the first of a pair is really worse."""
+def _is_behind(pair: Pairing, metric: Metric) -> bool:
+    """Whether the first of a pair is worse beyond chance."""
     if pair.difference is None or pair.p_value is None or pair.p_value > LEVEL:
         return False
-    return headline.better(pair.difference) < 0
+    return metric.better(pair.difference.value) < 0
 
 
 def _is_trusted(row: ClassRow) -> bool:

@@ -5,6 +5,7 @@ meaning, bounds and choices in the metadata. `None` means "decided by the preset
 rule"; what was decided is printed and saved in `config.json`.
 """
 
+from pellucid.settings.metrics import METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
 from pellucid.settings.models import (
     CLASSICAL,
     DUMMIES,
@@ -20,14 +21,19 @@ from pellucid.settings.table import ROWS, Settings, name_of
 __all__ = [
     "CLASSICAL",
     "DUMMIES",
+    "METRICS",
     "NEURAL",
     "NEURAL_OF_IMAGES",
     "NEURAL_OF_TEXTS",
     "NO_BACKBONE",
+    "NUMBER_METRIC",
     "ROWS",
     "Group",
+    "Metric",
     "Row",
     "Settings",
+    "metric_of",
+    "metrics_of",
     "name_of",
     "parse_duration",
     "parse_image_size",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.errors import UsageError
+from pellucid.settings.metrics import CHOICES
 from pellucid.settings.models import CLASSICAL, NEURAL, NO_BACKBONE
 from pellucid.settings.parsing import parse_duration, parse_image_size
 from pellucid.settings.row import Row, checked, row, rows_of
@@ -158,7 +159,7 @@ class Settings:
         "accuracy",
         "training",
         "Score that selection and recommendation use; numbers always use root mean squared error",
-        choices=("accuracy", "macro-f1", "log-loss"),
+        choices=CHOICES,
     )
     # run
     seed: int = row(0, "run", "Seed of every random draw", low=0, high=2**32 - 1)

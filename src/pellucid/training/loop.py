@@ -5,20 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from pellucid.arithmetic.draws import Purpose, torch_seed
-from pellucid.tasks import REGRESSION
+from pellucid.settings import metric_of
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import seed_torch
 from pellucid.training.recipe.schedules import learning_rate
 from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
 from pellucid.training.watching.health import epoch_health
-
-_SELECTED_BY = {
-    "accuracy": ("validation_accuracy", 1.0),
-    "macro-f1": ("validation_macro_f1", 1.0),
-    "log-loss": ("validation_loss", -1.0),
-    REGRESSION.metric: ("validation_root_mean_squared_error", -1.0),
-}
 
 
 @runtime_checkable
@@ -107,6 +100,6 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
 
 
 def selection_score(validation: Record, metric: str) -> float:
-    """Score that decides which epoch is best, larger is better: log loss and RMSE are negated."""
-    name, sign = _SELECTED_BY[metric]
-    return sign * float(validation[name])
+    """Score that decides which epoch is best, larger is better: errors are negated."""
+    decides = metric_of(metric)
+    return decides.better(float(validation[decides.in_history]))

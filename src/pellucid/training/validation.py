@@ -6,19 +6,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
+from pellucid.arithmetic import metric_value, number_errors
 from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import HeadAlone, Network
+from pellucid.settings import metrics_of
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
 
+_LOSS_FIRST = sorted(
+    (metric for metric in metrics_of("class") if metric.test), key=lambda metric: metric.key != "log_loss"
+)
+"""The metrics that may choose an epoch, in the order of `history.jsonl`."""
+
 
 def validator(network: Network | HeadAlone, examples: Examples, device: str) -> Callable[[], Record]:
     """Function that scores the network as it stands, in evaluation mode, on the validation split.
 
-    It gives `validation_loss` (log loss), `validation_accuracy` and `validation_macro_f1`, or, for numbers,
+    It gives `validation_loss` (log loss) and every other metric that may choose an epoch, or, for numbers,
     `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,
     `validation_mean_absolute_error` and `validation_r2`; an empty record when there is no validation split.
     """
@@ -33,11 +39,7 @@ def validator(network: Network | HeadAlone, examples: Examples, device: str) -> 
 def _score_classes(network: Network | HeadAlone, examples: Examples, device: str) -> Record:
     probabilities = _outputs(network, examples, device).softmax(dim=1).cpu().numpy()
     labels = examples.labels[examples.validation]
-    return {
-        "validation_loss": log_loss(labels, probabilities),
-        "validation_accuracy": accuracy(labels, probabilities),
-        "validation_macro_f1": macro_f1(labels, probabilities.argmax(axis=1), examples.classes),
-    }
+    return {metric.in_history: metric_value(metric, labels, probabilities) for metric in _LOSS_FIRST}
 
 
 def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str) -> Record:

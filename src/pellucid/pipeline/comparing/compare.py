@@ -17,7 +17,7 @@ from pellucid.evaluation.wording import figure
 from pellucid.files import make_folder
 from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.comparing.comparison import command_line, machine_for, write_comparison
-from pellucid.pipeline.comparing.standings import Measure, Standings, measure_of
+from pellucid.pipeline.comparing.standings import Standings
 from pellucid.pipeline.comparing.trials import Judged, Trial, Trials
 from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, make_variants
 from pellucid.pipeline.learners.plan import make_plan
@@ -31,7 +31,7 @@ from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.progress import counting
 from pellucid.pipeline.run.signals import interruptible
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import CLASSICAL
+from pellucid.settings import CLASSICAL, Metric, metric_of
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -229,7 +229,7 @@ def _train(
     variants: Sequence[Variant], design: Design, trials: Trials, stages: Stages
 ) -> dict[str, list[tuple[Trial, Judged]]]:
     """Train every variant with every seed on every fold, all in the same order."""
-    measure = measure_of(design.settings.metric, is_numbers=trials.dataset.is_numbers)
+    measure = metric_of(design.settings.metric, is_numbers=trials.dataset.is_numbers)
     stages.line(
         f"{count_of(len(variants), 'variant')}, each trained {design.trainings} times "
         f"({count_of(design.seeds, 'seed')} on {design.folds} folds)"
@@ -261,9 +261,9 @@ def _train_variant(
     return found
 
 
-def _words(variant: Variant, judged: Sequence[Judged], measure: Measure) -> str:
+def _words(variant: Variant, judged: Sequence[Judged], measure: Metric) -> str:
     """A variant's line."""
-    scores = [each.scores[measure.name] for each in judged]
+    scores = [each.scores[measure.key] for each in judged]
     return (
         f"{variant.name}: mean {measure.words} {figure(float(np.mean(scores)))}, "
         f"{figure(min(scores))} to {figure(max(scores))} in {len(judged)} trainings"

@@ -10,13 +10,13 @@ import numpy as np
 
 from pellucid.data import Check, Dataset
 from pellucid.files import write_file
-from pellucid.pipeline.comparing.standings import Standings, measure_of, rank
+from pellucid.pipeline.comparing.standings import Standings, rank
 from pellucid.pipeline.comparing.trials import Judged, Trial
 from pellucid.pipeline.comparing.variants import Design, Variant, shown
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
-from pellucid.settings import Settings
+from pellucid.settings import Settings, metric_of
 from pellucid.training.determinism import choose_device, choose_threads
 from pellucid.training.precision import choose_precision
 
@@ -126,9 +126,9 @@ def _metrics(
     judged = {name: [each for _, each in trained] for name, trained in found.items()}
     everything = [each for trained in judged.values() for each in trained]
     train, test = (float(np.mean([getattr(each, part) for each in everything])) for part in ("train", "test"))
-    measure = measure_of(design.settings.metric, is_numbers=dataset.is_numbers)
+    measure = metric_of(design.settings.metric, is_numbers=dataset.is_numbers)
     standings = rank(
-        {name: [each.scores[measure.name] for each in trained] for name, trained in judged.items()},
+        {name: [each.scores[measure.key] for each in trained] for name, trained in judged.items()},
         train,
         test,
         measure,
@@ -141,8 +141,8 @@ def _metrics(
         "data": check.metrics(),
         "compare": {
             "varied": {name: list(values) for name, values in design.vary.items()},
-            "metric": measure.name,
-            "larger_is_better": measure.larger_is_better,
+            "metric": measure.key,
+            "larger_is_better": not measure.is_error,
             "seeds": design.seed_numbers(),
             "folds": design.folds,
             "trainings": design.trainings,

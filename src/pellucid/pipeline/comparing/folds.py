@@ -9,11 +9,11 @@ import numpy as np
 from pellucid.data import Dataset, folds
 from pellucid.errors import UsageError
 from pellucid.evaluation.wording import figure
-from pellucid.pipeline.comparing.standings import measure_of, rank
+from pellucid.pipeline.comparing.standings import rank
 from pellucid.pipeline.comparing.trials import Trial, Trials
 from pellucid.pipeline.comparing.variants import settings_for
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import Settings
+from pellucid.settings import Settings, metric_of
 
 
 def require_foldable(dataset: Dataset, settings: Settings) -> None:
@@ -62,7 +62,7 @@ def cross_validate(
     if settings.folds is None:
         return None
     trials = Trials(dataset, settings.folds, checkpoints / "folds")
-    measure = measure_of(settings.metric, is_numbers=dataset.is_numbers)
+    measure = metric_of(settings.metric, is_numbers=dataset.is_numbers)
     found = {}
     for name in names:
         with stages.stage(f"cross-validating {name} on {settings.folds} folds") as stage:
@@ -70,17 +70,17 @@ def cross_validate(
             found[name] = [
                 trials.judged(Trial(name, of_model, fold)) for fold in range(1, settings.folds + 1)
             ]
-            mean = float(np.mean([each.scores[measure.name] for each in found[name]]))
+            mean = float(np.mean([each.scores[measure.key] for each in found[name]]))
             stage.words = (
                 f"cross-validated {name} on {settings.folds} folds: mean {measure.words} {figure(mean)}"
             )
     first = next(iter(found.values()))
     train, test = (float(np.mean([getattr(each, part) for each in first])) for part in ("train", "test"))
-    scores = {name: [each.scores[measure.name] for each in judged] for name, judged in found.items()}
+    scores = {name: [each.scores[measure.key] for each in judged] for name, judged in found.items()}
     standings = rank(scores, train, test, measure)
     return {
         "folds": settings.folds,
-        "metric": measure.name,
+        "metric": measure.key,
         "train": round(train),
         "test": round(test),
         "models": {name: {"scores": scores[name], "mean": standings.means[name]._asdict()} for name in found},

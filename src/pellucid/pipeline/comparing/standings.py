@@ -16,65 +16,12 @@ from pellucid.evaluation import corrected_interval, corrected_p_value, holm
 from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.evaluation.intervals import Interval
 from pellucid.evaluation.wording import figure, span
+from pellucid.settings import Metric
 
 BETTER = "is better than"
 IDENTICAL = "the same in every training"
 ALIKE = "no difference that matters"
 UNDECIDED = "too few trainings to tell"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """The score that decides.
-
-    Attributes:
-        name: its name in `metrics.json`.
-        words: its name in sentences.
-        larger_is_better: false for errors and losses.
-        highest: largest value it can take, or `None`.
-        matters: smallest difference of practical weight, absolute where `highest` is given and
-            otherwise a share of the smaller mean.
-    """
-
-    name: str
-    words: str
-    larger_is_better: bool
-    highest: float | None
-    matters: float
-
-    def is_slight(self, difference: Interval, means: tuple[float, float]) -> bool:
-        """Whether a difference is surely too small to matter.
-
-        Args:
-            difference: with its interval.
-            means: of the two that differ.
-
-        Returns:
-            True where the whole interval is.
-        """
-        most = self.matters if self.highest is not None else self.matters * min(map(abs, means))
-        return -most < difference.low and difference.high < most
-
-
-MEASURES: dict[str, Measure] = {
-    "accuracy": Measure("accuracy", "accuracy", True, 1.0, 0.01),
-    "macro-f1": Measure("macro_f1", "macro-F1", True, 1.0, 0.01),
-    "log-loss": Measure("log_loss", "log loss", False, None, 0.05),
-}
-ROOT_MEAN_SQUARED_ERROR = Measure("root_mean_squared_error", "root mean squared error", False, None, 0.05)
-
-
-def measure_of(metric: str, *, is_numbers: bool) -> Measure:
-    """The score that decides.
-
-    Args:
-        metric: the setting.
-        is_numbers: numbers always go by root mean squared error.
-
-    Returns:
-        The measure.
-    """
-    return ROOT_MEAN_SQUARED_ERROR if is_numbers else MEASURES[metric]
 
 
 @dataclass(frozen=True)
@@ -89,12 +36,12 @@ class Contrast:
         p_value: of the corrected resampled t-test.
         adjusted: the same, adjusted over all pairs by Holm's method.
         finding: `BETTER`, `IDENTICAL`, `ALIKE` or `UNDECIDED`.
-        better: the contender that is really better, or `None`.
+        better: the contender that is better beyond chance, or `None`.
     """
 
     a: str
     b: str
-    measure: Measure
+    measure: Metric
     difference: Interval
     p_value: float
     adjusted: float
@@ -113,7 +60,7 @@ class Contrast:
         return {
             "a": self.a,
             "b": self.b,
-            f"{self.measure.name}_difference": self.difference._asdict(),
+            f"{self.measure.key}_difference": self.difference._asdict(),
             "p_value": self.p_value,
             "p_value_holm": self.adjusted,
             "verdict": self.verdict,
@@ -131,7 +78,7 @@ class Standings:
         trainings: trainings of each contender.
     """
 
-    measure: Measure
+    measure: Metric
     means: Mapping[str, Interval]
     contrasts: Sequence[Contrast]
     trainings: int
@@ -139,7 +86,7 @@ class Standings:
     @property
     def best(self) -> str:
         """The contender with the best mean; of equals, the first."""
-        choose = max if self.measure.larger_is_better else min
+        choose = min if self.measure.is_error else max
         return choose(self.means, key=lambda name: self.means[name].value)
 
     def against_best(self) -> dict[str, Contrast]:
@@ -159,7 +106,7 @@ class Standings:
         """The outcome in one or two sentences.
 
         Returns:
-            Which contender is best, and from which others it really differs.
+            Which contender is best, and which others it beats beyond chance.
         """
         best, against = self.best, self.against_best()
         mean = self.means[best]
@@ -168,11 +115,12 @@ class Standings:
         beaten = [name for name, each in against.items() if each.better == best]
         if len(beaten) == len(against):
             others = beaten[0] if len(beaten) == 1 else f"each of the other {len(beaten)}"
-            return f"{best} is best: {level} over {self.trainings} trainings, really better than {others}."
+            over = f"over {self.trainings} trainings"
+            return f"{best} is best: {level} {over}, better beyond chance than {others}."
         if all(each.finding == IDENTICAL for each in against.values()):
             return f"Nothing differs: all gave the same {words}, {figure(mean.value)}, in every training."
         start = f"{best} has the best {level} over {self.trainings} trainings"
-        parts = [f"really better than {listed(beaten)}"] if beaten else []
+        parts = [f"better beyond chance than {listed(beaten)}"] if beaten else []
         for finding, form in (
             (IDENTICAL, "the same in every training as {}"),
             (ALIKE, "no different in a way that matters from {}"),
@@ -199,7 +147,7 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measure: Measure) -> Standings:
+def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measure: Metric) -> Standings:
     """Compare contenders by their scores over the same folds and seeds.
 
     Two are alike where the whole interval of their difference is too small to matter; where it is not,
@@ -215,7 +163,10 @@ def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measu
         The standings.
     """
     sizes = round(train), round(test)
-    bounds = 0.0, math.inf if measure.highest is None else measure.highest
+    bounds = (
+        -math.inf if measure.lowest is None else measure.lowest,
+        math.inf if measure.highest is None else measure.highest,
+    )
     values = {name: np.asarray(each, np.float64) for name, each in scores.items()}
     means = {name: corrected_interval(each, *sizes, bounds) for name, each in values.items()}
     pairs = list(combinations(values, 2))
@@ -228,8 +179,14 @@ def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measu
         if not each.any():
             finding = IDENTICAL
         elif adjusted <= LEVEL:
-            finding, better = BETTER, a if (difference.value > 0) == measure.larger_is_better else b
-        elif measure.is_slight(difference, (means[a].value, means[b].value)):
+            finding, better = BETTER, a if measure.better(difference.value) > 0 else b
+        elif _is_slight(difference, measure, (means[a].value, means[b].value)):
             finding = ALIKE
         contrasts.append(Contrast(a, b, measure, difference, p_value, adjusted, finding, better))
     return Standings(measure, means, contrasts, len(next(iter(values.values()))))
+
+
+def _is_slight(difference: Interval, measure: Metric, means: tuple[float, float]) -> bool:
+    """Whether the whole interval of a difference is too small to matter."""
+    most = measure.matters if measure.highest is not None else measure.matters * min(map(abs, means))
+    return -most < difference.low and difference.high < most

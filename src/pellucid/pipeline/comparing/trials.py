@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.arithmetic import accuracy, log_loss, macro_f1, number_errors
+from pellucid.arithmetic import metric_value, number_errors
 from pellucid.data import Dataset, folds
 from pellucid.errors import DivergedError
 from pellucid.files import make_folder, write_json
@@ -20,7 +20,7 @@ from pellucid.pipeline.learners.candidates import answers
 from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.preparation import material_of
-from pellucid.settings import Settings
+from pellucid.settings import Settings, metrics_of
 
 
 @dataclass(frozen=True)
@@ -171,21 +171,19 @@ def train_and_judge(trial: Trial, fold: Dataset) -> Judged:
     )
 
 
-def scores_of(labels: np.ndarray, said: np.ndarray, classes: int) -> dict[str, float]:
+def scores_of(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict[str, float]:
     """Plain scores; their spread over trainings is what says how sure they are.
 
     Args:
         labels: class codes, or numbers.
-        said: probabilities (n, classes), or numbers (n,).
+        predictions: probabilities (n, classes), or numbers (n,).
         classes: number of classes; 0 for numbers.
 
     Returns:
         Scores by the names of `metrics.json`.
     """
     if classes == 0:
-        return number_errors(labels, said)._asdict()
+        return number_errors(labels, predictions)._asdict()
     return {
-        "accuracy": accuracy(labels, said),
-        "macro_f1": macro_f1(labels, said.argmax(axis=1), classes),
-        "log_loss": log_loss(labels, said),
+        metric.key: metric_value(metric, labels, predictions) for metric in metrics_of("class") if metric.test
     }

@@ -178,7 +178,7 @@ def recommended(
     Args:
         candidates: the models, simplest first.
         dataset: for the labels.
-        metric: `accuracy`, `macro-f1` or `log-loss`; numbers go by root mean squared error.
+        metric: value of `--metric`; numbers go by root mean squared error.
         seed: seed of the bootstrap.
 
     Returns:

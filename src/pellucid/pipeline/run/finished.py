@@ -12,13 +12,8 @@ from urllib.parse import quote
 from pellucid.bundle import Model, load
 from pellucid.reports.numbers import Score, interval, scored, seconds, size
 from pellucid.reports.text import visible
+from pellucid.settings import METRICS
 
-_CLASS_SCORES = {"accuracy": "Test accuracy", "macro_f1": "Test macro-F1"}
-_NUMBER_SCORES = {
-    "root_mean_squared_error": "Test root mean squared error",
-    "mean_absolute_error": "Test mean absolute error",
-    "r2": "Test R²",
-}
 _NOUNS = {"image": "image", "text": "text"}
 _CELL = "text-align: left; padding: 2px 12px 2px 0"
 
@@ -99,7 +94,8 @@ class Run:
     def _scores(self) -> Mapping[str, str]:
         """The scores that the run measured, with their titles."""
         measured = {name for entry in self.metrics["models"].values() for name in entry.get("test") or {}}
-        return {name: title for name, title in (_CLASS_SCORES | _NUMBER_SCORES).items() if name in measured}
+        shown = [each for each in METRICS.values() if each.target == "number" or not each.is_error]
+        return {each.key: f"Test {each.words}" for each in shown if each.key in measured}
 
 
 def _row(name: str, entry: Mapping[str, Any], titles: Mapping[str, str], *, is_recommended: bool) -> str:

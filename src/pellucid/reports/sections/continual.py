@@ -45,7 +45,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not isinstance(found, Mapping):
         return None
     forgetting = found.get("forgetting") or {}
-    measures = [each for each in entries.measures(facts) if each.key in (forgetting.get("after") or {})]
+    measures = [each for each in entries.metrics(facts) if each.key in (forgetting.get("after") or {})]
     classes = _classes(forgetting)
     return {
         "run": str(found.get("from") or ""),
@@ -102,7 +102,7 @@ def _seen(facts: ReportFacts, found: Mapping[str, Any]) -> Mapping[str, Any] | N
     seen = found.get("seen_before")
     if not isinstance(seen, Mapping):
         return None
-    measure = entries.measures(facts)[0]
+    measure = entries.metrics(facts)[0]
     return {
         "test": int(finite(seen.get("test")) or 0),
         "validation": int(finite(seen.get("validation")) or 0),

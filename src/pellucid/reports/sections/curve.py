@@ -22,7 +22,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     found = facts.learning_curve
     if found is None or not found.curves:
         return None
-    measure = entries.measure_named(facts, found.metric)
+    measure = entries.metric_named(facts, found.metric)
     rows = [
         (name, entries.colour(name), point.examples, Score(*point.score))
         for name, points in found.curves.items()

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pellucid.reports import entries
-from pellucid.reports.entries import Measure
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.paired import Pairing, Pairings, pairings
 from pellucid.reports.plots.axes import Ruler, round_bounds, ruler
-from pellucid.settings import DUMMIES
+from pellucid.settings import DUMMIES, Metric
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Folds:
     """
 
     count: int
-    measure: Measure
+    measure: Metric
     train: float | None
     test: float | None
     rows: Sequence[FoldRow]
@@ -81,14 +80,14 @@ def read(facts: ReportFacts) -> Folds | None:
     models = (found or {}).get("models")
     if not found or not models:
         return None
-    measure = entries.measure_named(facts, found.get("metric"))
+    measure = entries.metric_named(facts, found.get("metric"))
     scores = {
         str(name): [finite(score) for score in each.get("scores") or ()] for name, each in models.items()
     }
     means = {str(name): Score.read(each.get("mean")) for name, each in models.items()}
     bounds = _bounds(scores, means)
     rows = [_row(facts, name, scores[name], means[name], bounds) for name in scores]
-    rows.sort(key=lambda row: (row.mean is None, -measure.better(row.mean) if row.mean else 0.0))
+    rows.sort(key=lambda row: (row.mean is None, -measure.better(row.mean.value) if row.mean else 0.0))
     longest = max((len(each) for each in scores.values()), default=0)
     return Folds(
         int(finite(found.get("folds")) or longest),

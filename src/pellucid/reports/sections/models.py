@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.reports import entries
-from pellucid.reports.entries import Measure
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.paired import pairings
 from pellucid.reports.plots.axes import Ruler, round_bounds, ruler
 from pellucid.reports.sections import folds
-from pellucid.settings import DUMMIES
+from pellucid.settings import DUMMIES, Metric
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     trained = entries.models(facts)
     if not trained:
         return None
-    headline, *others = entries.measures(facts)
+    headline, *others = entries.metrics(facts)
     scores = {name: entries.test_score(entry, headline) for name, entry in trained.items()}
     bounds, reference = _scale(facts, scores, headline)
     rows = [_row(facts, name, entry, headline, bounds, reference) for name, entry in trained.items()]
@@ -86,7 +85,6 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "fewer": [row for row in rows if row.saw_fewer],
         "has_leaked": any(row.without_leaked for row in rows),
         "tried": _tried(rows),
-        "metric": _selection(facts),
         "pairings": pairings(facts, facts.metrics.get("comparisons")),
         "folds": folds.read(facts),
         "notes": _notes(facts),
@@ -103,7 +101,7 @@ def _row(
     facts: ReportFacts,
     name: str,
     entry: Mapping[str, Any],
-    headline: Measure,
+    headline: Metric,
     bounds: tuple[float, float],
     reference: float | None,
 ) -> ModelRow:
@@ -115,19 +113,19 @@ def _row(
         saw_fewer=entries.saw_fewer(facts, entry),
         score=score,
         bar=None if score is None else ruler(score, bounds, None if reference is None else (reference, "")),
-        others=[entries.test_score(entry, measure) for measure in entries.measures(facts)[1:]],
+        others=[entries.test_score(entry, measure) for measure in entries.metrics(facts)[1:]],
         without_leaked=Score.read((entry.get("test_without_leaked") or {}).get(headline.key)),
         facts=entry,
     )
 
 
-def _rank(score: Score | None, headline: Measure) -> tuple[bool, float]:
+def _rank(score: Score | None, headline: Metric) -> tuple[bool, float]:
     """Sorts the best model first and those without a score last."""
-    return (True, 0.0) if score is None else (False, -headline.better(score))
+    return (True, 0.0) if score is None else (False, -headline.better(score.value))
 
 
 def _scale(
-    facts: ReportFacts, scores: Mapping[str, Score | None], headline: Measure
+    facts: ReportFacts, scores: Mapping[str, Score | None], headline: Metric
 ) -> tuple[tuple[float, float], float | None]:
     """Ends of the common scale, and the score of the model that knows nothing.
 
@@ -137,8 +135,8 @@ def _scale(
     """
     dummy = scores.get(entries.dummy(facts) or "")
     reference = dummy.value if dummy is not None else None
-    if reference is None and not facts.is_numbers:
-        reference = facts.chance
+    if reference is None:
+        reference = facts.chance_by(headline)
     known = [score for name, score in scores.items() if score is not None and name not in DUMMIES]
     if headline.is_error:
         shown = [*known, dummy] if dummy is not None else known
@@ -176,8 +174,3 @@ def _tried(rows: Sequence[ModelRow]) -> Sequence[Tried]:
 def _words(configuration: Mapping[str, Any]) -> str:
     features, words = str(configuration.get("features") or ""), str(configuration.get("words") or "")
     return ", ".join(text for text in (features, words) if text)
-
-
-def _selection(facts: ReportFacts) -> Measure:
-    """The score that configurations are chosen by on validation."""
-    return entries.measure_named(facts, "" if facts.is_numbers else facts.settings.get("metric"))

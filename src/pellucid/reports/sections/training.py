@@ -14,15 +14,6 @@ _COLUMNS = (
     ("train_loss", "Train loss"),
     ("train_accuracy", "Train accuracy"),
     ("validation_loss", "Validation loss"),
-    ("validation_accuracy", "Validation accuracy"),
-    ("validation_macro_f1", "Validation macro-F1"),
-)
-_COLUMNS_OF_NUMBERS = (
-    ("train_loss", "Train loss"),
-    ("validation_loss", "Validation loss"),
-    ("validation_root_mean_squared_error", "Validation root mean squared error"),
-    ("validation_mean_absolute_error", "Validation mean absolute error"),
-    ("validation_r2", "Validation R²"),
 )
 
 
@@ -37,7 +28,8 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """
     if not facts.history:
         return None
-    key, words, is_error = _judged(facts)
+    decides = entries.headline(facts)
+    key, words, is_error = decides.in_history, decides.words, decides.is_error
     scores = [(finite(line.get(key)), line) for line in facts.history]
     measured = [(value, line) for value, line in scores if value is not None]
     best = _best(measured, is_error)
@@ -50,7 +42,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "measured_steps": sum((line.get("health") or {}).get("steps", 0) for line in facts.history),
         "plots": [plot for plot in _training_plots(facts) if plot is not None],
         "rows": _thinned(facts.history, 200),
-        "columns": _COLUMNS_OF_NUMBERS if facts.is_numbers else _COLUMNS,
+        "columns": _columns(facts),
         "epochs": len(facts.history),
         "has_chance": facts.chance is not None and not facts.is_numbers,
         "score": words,
@@ -64,11 +56,12 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     }
 
 
-def _judged(facts: ReportFacts) -> tuple[str, str, bool]:
-    """The score that epochs are judged by: its key, its name, and whether smaller is better."""
-    if facts.is_numbers:
-        return "validation_root_mean_squared_error", "root mean squared error", True
-    return "validation_accuracy", "accuracy", False
+def _columns(facts: ReportFacts) -> Sequence[tuple[str, str]]:
+    """Key and title of every loss and score of an epoch that was recorded."""
+    scores = [(each.in_history, f"Validation {each.words}") for each in entries.metrics(facts)]
+    columns = dict([*scores, *_COLUMNS])
+    shown = [*(key for key, _ in _COLUMNS), *(key for key, _ in scores if key != "validation_loss")]
+    return [(key, columns[key]) for key in shown if any(key in line for line in facts.history)]
 
 
 def _best(

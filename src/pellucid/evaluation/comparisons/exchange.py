@@ -1,82 +1,85 @@
-"""Tests of macro-F1, which is no mean over examples: by exchanging answers, and by shuffling labels."""
+"""Tests of metrics of class counts, by exchanging answers and by shuffling labels."""
+
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Int64
 from scipy.sparse import csr_array
 
-from pellucid.arithmetic.metrics import ClassCounts, macro_f1, macro_f1_of_counts
+from pellucid.arithmetic.metrics import ClassCounts, class_counts
 from pellucid.evaluation.comparisons.flips import flips
 from pellucid.evaluation.intervals import block_rows
 
-MACRO_FLIPS, MACRO_SHUFFLES = 1999, 799
+EXCHANGES, SHUFFLES = 1999, 799
+
+_Metric = Callable[[ClassCounts], np.ndarray]
 
 
-def macro_f1_p_value(
+def exchange_p_value(
+    metric: _Metric,
     labels: Int64[np.ndarray, " examples"],
-    first: Int64[np.ndarray, " examples"],
-    second: Int64[np.ndarray, " examples"],
+    predicted: tuple[Int64[np.ndarray, " examples"], Int64[np.ndarray, " examples"]],
     classes: int,
     seed: int,
 ) -> float:
-    """Two-sided p-value of the difference of two macro-F1 scores, by exchanging answers.
+    """Two-sided p-value of the difference of two models' scores, by exchanging their answers at random.
 
     Args:
+        metric: from counts of the classes to the score.
         labels: class indices.
-        first: answers of one model.
-        second: answers of the other.
+        predicted: class indices that each of the two models gives.
         classes: how many classes there are.
         seed: seed of the exchanges.
 
     Returns:
         Above 0, to 1.
     """
-    seen = abs(macro_f1(labels, first, classes) - macro_f1(labels, second, classes))
+    first, second = predicted
+    counts = [class_counts(labels, each, classes) for each in predicted]
+    seen = abs(float(metric(counts[0])) - float(metric(counts[1])))
     apart = np.flatnonzero(first != second)
     if len(apart) == 0:
         return 1.0
     change = _changes(labels[apart], first[apart], second[apart], classes)
-    labelled = np.bincount(labels, minlength=classes)
-    counts = [
-        np.concatenate(
-            [
-                np.bincount(labels[labels == answers], minlength=classes),
-                np.bincount(answers, minlength=classes),
-            ]
-        )
-        for answers in (first, second)
-    ]
+    cells = [np.concatenate([each.hits, each.predicted]) for each in counts]
     generator, as_large = np.random.default_rng(seed), 1
 
     def scores(cells: np.ndarray) -> np.ndarray:
-        return macro_f1_of_counts(ClassCounts(cells[:, :classes], labelled, cells[:, classes:]))
+        return metric(ClassCounts(cells[:, :classes], counts[0].labelled, cells[:, classes:]))
 
-    for rows in block_rows(MACRO_FLIPS, len(apart)):
+    for rows in block_rows(EXCHANGES, len(apart)):
         moved = np.asarray((change @ flips(generator, rows, len(apart)).T).T)
-        gaps = np.abs(scores(counts[0] + moved) - scores(counts[1] - moved))
+        gaps = np.abs(scores(cells[0] + moved) - scores(cells[1] - moved))
         as_large += int((gaps >= seen - 1e-12).sum())
-    return as_large / (MACRO_FLIPS + 1)
+    return as_large / (EXCHANGES + 1)
 
 
-def macro_f1_by_chance(
+def shuffle_p_value(
+    metric: _Metric,
     labels: Int64[np.ndarray, " examples"],
     predicted: Int64[np.ndarray, " examples"],
     classes: int,
     seed: int,
 ) -> float:
-    """P-value of a macro-F1 against the same answers on shuffled labels, one-sided.
+    """One-sided p-value of a score against those of the same answers on shuffled labels.
 
     Args:
+        metric: from counts of the classes to the score.
         labels: class indices.
-        predicted: answers of the model.
+        predicted: class indices that the model gives.
         classes: how many classes there are.
         seed: seed of the shuffles.
 
     Returns:
-        Above 0, to 1; small where the answers know something of the labels.
+        Above 0, to 1; small where the answers depend on the labels.
     """
-    generator, seen = np.random.default_rng(seed), macro_f1(labels, predicted, classes)
-    shuffled = (macro_f1(generator.permutation(labels), predicted, classes) for _ in range(MACRO_SHUFFLES))
-    return (1 + sum(score >= seen - 1e-12 for score in shuffled)) / (MACRO_SHUFFLES + 1)
+    generator = np.random.default_rng(seed)
+    seen = float(metric(class_counts(labels, predicted, classes)))
+    shuffled = (
+        float(metric(class_counts(generator.permutation(labels), predicted, classes)))
+        for _ in range(SHUFFLES)
+    )
+    return (1 + sum(score >= seen - 1e-12 for score in shuffled)) / (SHUFFLES + 1)
 
 
 def _changes(labels: np.ndarray, first: np.ndarray, second: np.ndarray, classes: int) -> csr_array:

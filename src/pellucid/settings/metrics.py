@@ -1,0 +1,205 @@
+"""The one table of metrics: every score by which models are chosen, compared and shown.
+
+The functions that compute them stand in `pellucid.arithmetic.metrics` and `.numbers` under the same keys:
+this room loads no NumPy, so that `--help` answers at once.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One score.
+
+    Attributes:
+        key: its name in `metrics.json`.
+        words: its name inside a sentence.
+        meaning: one line for people who do not know it.
+        target: what the models predict that it scores.
+        is_error: whether smaller is better.
+        lowest: smallest possible value, or `None`.
+        highest: largest possible value, or `None`.
+        matters: smallest difference of practical weight: absolute where `highest` is given, otherwise a
+            share of the smaller of two scores.
+        interval: how its 95 % interval is made: Wilson's for a share of the examples, the bootstrap
+            (of numbers studentised), or resampled bins for a calibration error.
+        test: the paired test by which two models are compared on it, McNemar's, the exchange of whole
+            answers or sign flips of differences; `None` where it chooses no model.
+        hint: what stands beside its name in a table without a glossary, such as its unit.
+    """
+
+    key: str
+    words: str
+    meaning: str
+    target: Literal["class", "number"]
+    is_error: bool
+    lowest: float | None
+    highest: float | None
+    matters: float
+    interval: Literal["wilson", "bootstrap", "bins"]
+    test: Literal["mcnemar", "exchange", "sign-flip"] | None
+    hint: str = ""
+
+    @property
+    def setting(self) -> str:
+        """Its name as a value of `--metric`, and in the glossary."""
+        return self.key.replace("_", "-")
+
+    @property
+    def title(self) -> str:
+        """Its name at the head of a column."""
+        return self.words[0].upper() + self.words[1:]
+
+    @property
+    def in_history(self) -> str:
+        """Its name in `history.jsonl`, where the log loss is the loss."""
+        return "validation_loss" if self.key == "log_loss" else f"validation_{self.key}"
+
+    def better(self, value: float) -> float:
+        """A value turned so that larger is better.
+
+        Args:
+            value: of this metric.
+
+        Returns:
+            The value, negated for errors.
+        """
+        return -value if self.is_error else value
+
+
+_ROWS = (
+    Metric(
+        key="accuracy",
+        words="accuracy",
+        meaning="Share of the examples that are classified correctly.",
+        target="class",
+        is_error=False,
+        lowest=0.0,
+        highest=1.0,
+        matters=0.01,
+        interval="wilson",
+        test="mcnemar",
+    ),
+    Metric(
+        key="balanced_accuracy",
+        words="balanced accuracy",
+        meaning="Mean of the classes' recalls; every class counts the same, however rare.",
+        target="class",
+        is_error=False,
+        lowest=0.0,
+        highest=1.0,
+        matters=0.01,
+        interval="bootstrap",
+        test="exchange",
+    ),
+    Metric(
+        key="macro_f1",
+        words="macro-F1",
+        meaning="Mean of the classes' F1 scores; every class counts the same, however rare.",
+        target="class",
+        is_error=False,
+        lowest=0.0,
+        highest=1.0,
+        matters=0.01,
+        interval="bootstrap",
+        test="exchange",
+    ),
+    Metric(
+        key="log_loss",
+        words="log loss",
+        meaning="Mean of \u2212ln(probability given to the true class); 0 is perfect, and confident mistakes "
+        "cost most.",
+        target="class",
+        is_error=True,
+        lowest=0.0,
+        highest=None,
+        matters=0.05,
+        interval="bootstrap",
+        test="sign-flip",
+        hint="nats",
+    ),
+    Metric(
+        key="expected_calibration_error",
+        words="expected calibration error",
+        meaning="Mean distance between the model's confidence and how often it is right.",
+        target="class",
+        is_error=True,
+        lowest=0.0,
+        highest=1.0,
+        matters=0.01,
+        interval="bins",
+        test=None,
+    ),
+    Metric(
+        key="mean_absolute_error",
+        words="mean absolute error",
+        meaning="Mean distance between prediction and truth, in the unit of the labels; 0 is perfect.",
+        target="number",
+        is_error=True,
+        lowest=0.0,
+        highest=None,
+        matters=0.05,
+        interval="bootstrap",
+        test=None,
+    ),
+    Metric(
+        key="root_mean_squared_error",
+        words="root mean squared error",
+        meaning="Root of the mean squared distance between prediction and truth; few large errors weigh more "
+        "in it than many small ones.",
+        target="number",
+        is_error=True,
+        lowest=0.0,
+        highest=None,
+        matters=0.05,
+        interval="bootstrap",
+        test="sign-flip",
+    ),
+    Metric(
+        key="r2",
+        words="R²",
+        meaning="Share of the labels\u2019 variance that the predictions explain: 1 is perfect, 0 no better "
+        "than the mean.",
+        target="number",
+        is_error=False,
+        lowest=None,
+        highest=1.0,
+        matters=0.01,
+        interval="bootstrap",
+        test=None,
+        hint="1 perfect, 0 the mean",
+    ),
+)
+
+METRICS: dict[str, Metric] = {each.key: each for each in _ROWS}
+"""Every metric by its name in `metrics.json`, in the order of that file."""
+
+CHOICES = tuple(each.setting for each in _ROWS if each.target == "class" and each.test is not None)
+"""Values of `--metric`."""
+
+NUMBER_METRIC = METRICS["root_mean_squared_error"]
+"""The one by which models that predict numbers are chosen and compared."""
+
+
+def metrics_of(target: Literal["class", "number"]) -> tuple[Metric, ...]:
+    """The metrics of models that predict classes, or numbers."""
+    return tuple(each for each in _ROWS if each.target == target)
+
+
+def metric_of(setting: str, *, is_numbers: bool = False) -> Metric:
+    """The metric that decides.
+
+    Args:
+        setting: value of `--metric`, or the name with hyphens of the one for numbers.
+        is_numbers: numbers go by root mean squared error, whatever the setting.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
+    if is_numbers:
+        return NUMBER_METRIC
+    metric = METRICS.get(setting.replace("-", "_"))
+    if metric is None or metric.test is None:
+        raise ValueError(f"metric: {setting!r} is not known; choose one of {', '.join(CHOICES)}")
+    return metric
