@@ -14,7 +14,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 
 # What is installed beside Pellucid must not change what a test trains; tests of backbones undo this.
-os.environ["pellucidBACKBONES"] = "none"
+os.environ["PELLUCID_BACKBONES"] = "none"
 
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")

@@ -156,7 +156,7 @@ def test_what_cannot_be_is_refused_before_work_starts(pellucid, photos, tmp_path
 
 @pytest.mark.slow
 def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, photos, tmp_path, monkeypatch):
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
     run = tmp_path / "run"
     done = pellucid("train", photos, "--out", run, "--preset", "quick", "--epochs", "2", "--threads", "1")
     assert done.returncode == 0, done.stderr
@@ -178,7 +178,7 @@ def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, p
 
 @pytest.mark.slow
 def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photos, tmp_path, monkeypatch):
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
     run = tmp_path / "run"
     words = ("--preset", "quick", "--epochs", "2", "--threads", "1", "--no-baselines")
     done = pellucid("train", photos, "--out", run, *words, "--time-limit", "250s")

@@ -30,7 +30,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _everything_installed(monkeypatch):
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_none_is_considered_for_what_is_no_photograph(photos):
 
 
 def test_none_is_considered_where_none_is_installed(photos, monkeypatch):
-    monkeypatch.setenv("pellucidBACKBONES", "none")
+    monkeypatch.setenv("PELLUCID_BACKBONES", "none")
     assert chosen(Settings(), photos) == ()
 
 

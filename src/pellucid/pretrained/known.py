@@ -103,7 +103,7 @@ _ALL = OF_IMAGES | OF_TEXTS
 def at_hand(names: Iterable[str]) -> list[str]:
     """Name the parts whose packages are installed; none is imported or checked.
 
-    The environment variable `pellucidBACKBONES=none` hides them all, for whoever wants nothing considered
+    The environment variable `PELLUCID_BACKBONES=none` hides them all, for whoever wants nothing considered
     that was not asked for.
 
     Args:
@@ -112,7 +112,7 @@ def at_hand(names: Iterable[str]) -> list[str]:
     Returns:
         Those that are there, in the same order.
     """
-    if os.environ.get("pellucidBACKBONES") == "none":
+    if os.environ.get("PELLUCID_BACKBONES") == "none":
         return []
     return [name for name in names if _place(_ALL[name]) is not None]
 
