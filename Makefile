@@ -33,7 +33,7 @@ demo: $(VENV)/.installed-plain
 test: $(VENV)/.installed-test
 	$(PYTEST)
 
-# Fails where a function with a shape was never called: then name the test that calls it in tests/executed_types.txt.
+# Fails where a function with a shape was never called: then name a test that calls it in executed_types.txt.
 test-types: $(VENV)/.installed-test
 	$(PYTEST) --jaxtyping-packages=pellucid,executed_types.check --every-shape --hypothesis-profile=few $$(cat tests/executed_types.txt)
 

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         share, expected = (f"{100 * each:.3g} %" for each in (done.novelty / done.labelled, done.expected))
         sys.stderr.write(
             f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is no "
-            "alarm: see the column unlike\n"
+            "alarm: see the column novelty\n"
         )
     if done.drift is not None:
         sys.stderr.write(f"{textwrap.fill(done.drift.sentence, COLUMNS, break_on_hyphens=False)}\n")
