@@ -12,6 +12,8 @@ import pytest
 # Before numpy or torch are imported: sums differ between one thread and two.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
+# Threads that a test asks for must not spin while they wait: another worker needs the core.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 # What is installed beside Pellucid must not change what a test trains; tests of backbones undo this.
 os.environ["PELLUCID_BACKBONES"] = "none"
@@ -19,10 +21,29 @@ os.environ["PELLUCID_BACKBONES"] = "none"
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
-hypothesis.settings.register_profile("pellucid", deadline=None, derandomize=IN_CI)
-hypothesis.settings.load_profile("pellucid")
+# Examples for each property: the default run, make test-all, and make test-types, which only needs calls.
+for _profile, _examples in (("quick", 25), ("thorough", 100), ("few", 5)):
+    hypothesis.settings.register_profile(_profile, deadline=None, derandomize=IN_CI, max_examples=_examples)
+hypothesis.settings.load_profile("quick")
 
 _refused: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the option of `make test-types`."""
+    parser.addoption(
+        "--every-shape",
+        action="store_true",
+        help="beside --jaxtyping-packages: fail where a function with a shape was never executed",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count executed shapes where asked."""
+    if config.getoption("every_shape"):
+        from executed_types import EveryShape
+
+        config.pluginmanager.register(EveryShape())
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:

@@ -60,8 +60,9 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
     assert not (unbroken / "checkpoints").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("saves", [7, 12, 18, 24, 31])
+@pytest.mark.parametrize(
+    "saves", [18, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (7, 12, 24, 31))]
+)
 def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_path, saves):
     run = tmp_path / "run"
     words = [*on_tiny(photos, tiny, run), "--resume"]
@@ -72,6 +73,7 @@ def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_
     assert weights_of(run) == weights_of(unbroken)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unbroken")  # which has filled the cache of images
 def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
     words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]

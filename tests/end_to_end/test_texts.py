@@ -45,9 +45,9 @@ def table(mails, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(pellucid, table, tmp_path_factory):
+def run(process, table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts") / "a run with spaces"
-    done = pellucid("train", table, "--out", folder, *QUICK)
+    done = process("train", table, "--out", folder, *QUICK)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].endswith("a run with spaces' TEXTS.csv")
@@ -160,23 +160,20 @@ def _finish(pellucid, words, run):
     return (run / "models" / "text-cnn" / "weights.safetensors").read_bytes()
 
 
-def test_killed_inside_a_save_and_resumed_it_ends_in_the_same_bytes(pellucid, table, tmp_path):
+def test_killed_inside_a_save_it_refuses_other_texts_and_ends_in_the_same_bytes(pellucid, table, tmp_path):
     words = ["train", str(table), "--out", str(tmp_path / "whole"), *SMALL_CNN, "--no-baselines"]
     unbroken = _finish(pellucid, words, tmp_path / "whole")
     words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
     for count in (9, 5):
         killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
         assert killed.returncode == -signal.SIGKILL
+        _refused_with_other_texts(pellucid, words, table, tmp_path / "other.csv")
     assert _finish(pellucid, words, tmp_path / "run") == unbroken
 
 
-def test_resumed_with_other_texts_is_refused(pellucid, table, tmp_path):
-    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
-    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "9", *words], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    words[1] = str(tmp_path / "other.csv")
-    (tmp_path / "other.csv").write_text(table.read_text(encoding="utf-8").replace("free", "fair"), "utf-8")
-    done = pellucid(*words)
+def _refused_with_other_texts(pellucid, words, table, other):
+    other.write_text(table.read_text(encoding="utf-8").replace("free", "fair"), "utf-8")
+    done = pellucid(words[0], other, *words[2:])
     assert done.returncode == 3
     assert "the data changed since the run was started (fingerprint was" in done.stderr
 
