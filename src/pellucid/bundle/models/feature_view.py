@@ -20,7 +20,7 @@ from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.networks import Network
 from pellucid.novelty import Sort
 
-_MOST_EXAMPLES = 1024
+MOST_EXAMPLES = 1024
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -85,7 +85,7 @@ class FeatureView:
             Consecutive inputs.
         """
         if isinstance(inputs, np.ndarray):
-            yield from blocks(inputs, _MOST_EXAMPLES)
+            yield from blocks(inputs, MOST_EXAMPLES)
         else:
             yield from text_blocks(inputs)
 
