@@ -21,7 +21,7 @@ from pellucid.novelty import Sort
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 from pellucid.tasks import VALUES as VECTORS
 
-_MOST_EXAMPLES = 1024
+MOST_EXAMPLES = 1024
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,7 +86,7 @@ class FeatureView:
             Consecutive inputs.
         """
         if isinstance(inputs, np.ndarray):
-            yield from blocks(inputs, _MOST_EXAMPLES)
+            yield from blocks(inputs, MOST_EXAMPLES)
         else:
             yield from text_blocks(inputs)
 

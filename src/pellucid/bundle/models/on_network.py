@@ -144,6 +144,26 @@ class OnNetwork(WithNovelty):
         outputs = self.network.config.outputs
         return Answers(self._said(both[:, :outputs]), self.detector.novelty(both[:, outputs:]))
 
+    def outputs_and_seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples values"]:
+        """Outputs of the network and behind them its last hidden layer, in one pass.
+
+        Args:
+            inputs: as the model takes them.
+
+        Returns:
+            One row for each; `said_of` turns its outputs into an answer.
+
+        Raises:
+            DataError: the inputs are of another form.
+        """
+        return self._asked(inputs, self._outputs_and_hidden)
+
+    def said_of(
+        self, outputs: Float32[np.ndarray, "examples outputs"]
+    ) -> Float64[np.ndarray, "examples ..."]:
+        """Probabilities at the model's temperature, or numbers, from outputs of the network."""
+        return self._said(outputs)
+
     @abstractmethod
     def _asked(
         self, inputs: Inputs, question: Callable[[Shaped[Tensor, "batch ..."]], Float[Tensor, "batch values"]]

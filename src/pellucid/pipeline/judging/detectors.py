@@ -87,12 +87,12 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
 
 
 def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
-    """What a model sees, from features that were computed before where there are some."""
+    """What a model sees, from the table of the body it stands on where there is one."""
     stored = candidate.stored
     if stored is None:
         return _look(candidate.model, material, seed, partial(_seen, candidate.model, material))
-    learnt = dataclasses.replace(material, train=np.intersect1d(material.train, stored.features.positions))
-    return _look(candidate.model, learnt, seed, stored.features.of)
+    learnt = dataclasses.replace(material, train=stored.train)
+    return _look(candidate.model, learnt, seed, stored.hidden)
 
 
 def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from pellucid.bundle import Answers, Model
+from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
-from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.features import Features, FeatureTable
 from pellucid.pipeline.learners.preparation import Material
 from pellucid.training.state import Record
 
@@ -20,15 +21,28 @@ _BLOCK = 4096
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Features of a frozen network that were computed before, and what a model makes of them.
+    """Rows of the body that a model stands on, and what the model makes of them.
 
     Attributes:
-        features: of every example that the model is asked about.
-        ask: from rows of features to probabilities at temperature 1, or to numbers.
+        features: of every example that the model is asked about; shared with all models on that body.
+        ask: from rows to probabilities at temperature 1, or to numbers.
+        train: ascending positions of the training examples that the body has seen, or will be asked about.
+        hidden_from: column at which the last hidden layer begins, behind outputs of the body's own head.
+        at_once: rows that the model is asked about at once, as it would be without the body.
+        share: of a row's time, what this model needs of it: one half where only the head looks at mirrored
+            images too.
     """
 
-    features: Features
-    ask: Callable[[Float32[np.ndarray, "rows features"]], np.ndarray]
+    features: Features | FeatureTable
+    ask: Callable[[Float32[np.ndarray, "rows values"]], np.ndarray]
+    train: Int64[np.ndarray, " train"]
+    hidden_from: int = 0
+    at_once: int = _BLOCK
+    share: float = 1.0
+
+    def hidden(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked hidden"]:
+        """Last hidden layer of examples."""
+        return np.ascontiguousarray(self.features.of(positions)[:, self.hidden_from :])
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,23 @@ class Candidate:
     configurations: tuple[Configuration, ...] = ()
     stored: Stored | None = None
     history: Sequence[Record] = ()
+
+
+def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> Stored:
+    """A table of what a trained network makes of the examples, for all models that stand on it.
+
+    Args:
+        model: the network, at temperature 1.
+        material: holds the inputs.
+        train: positions of the training examples it learned from.
+
+    Returns:
+        The short way to its answers.
+    """
+    assert isinstance(model, OnNetwork)  # classical models have no shared body
+    outputs = model.network.config.outputs
+    table = FeatureTable(len(material.labels), lambda some: model.outputs_and_seen(material.inputs[some]))
+    return Stored(table, lambda rows: model.said_of(rows[:, :outputs]), train, hidden_from=outputs)
 
 
 def answers(
@@ -96,12 +127,8 @@ def raw_answers(
     stored = candidate.stored
     if stored is None or len(indices) == 0:
         return answers(candidate.model.at(1.0), dataset, indices)
-    return np.concatenate(
-        [
-            stored.ask(stored.features.of(indices[start : start + _BLOCK]))
-            for start in range(0, len(indices), _BLOCK)
-        ]
-    )
+    rows, size = stored.features.of(indices), stored.at_once
+    return np.concatenate([stored.ask(rows[at : at + size]) for at in range(0, len(indices), size)])
 
 
 def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
@@ -132,9 +159,12 @@ def answers_and_novelty(
     """
     stored, model = candidate.stored, candidate.model.at(1.0)
     if stored is not None and len(indices):
-        detector, rows = model.detector, stored.features.of(indices)
+        detector, rows, size = model.detector, stored.hidden(indices), stored.at_once
         return Answers(
-            raw_answers(candidate, dataset, indices), None if detector is None else detector.novelty(rows)
+            raw_answers(candidate, dataset, indices),
+            None
+            if detector is None
+            else np.concatenate([detector.novelty(rows[at : at + size]) for at in range(0, len(rows), size)]),
         )
     starts = range(0, max(1, len(indices)), _BLOCK)
     blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]

@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from pellucid.data.wording import count_of
 from pellucid.networks import Network
-from pellucid.pipeline.learners.candidates import Candidate, answers
+from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.plan import Plan, make_plan
 from pellucid.pipeline.learners.preparation import (
@@ -116,14 +118,16 @@ class NetworkLearner:
         self.train(network)
         plan, session = network.plan, network.session
         model = model_of(session.network, network.prepared, material.classes, plan.recipe)
-        return Candidate(
+        candidate = Candidate(
             name=plan.name,
             model=model,
             train_examples=len(network.prepared.examples.train),
             train_seconds=sum(record["seconds"] for record in session.state.history),
-            validation=answers(model, material, material.validation),
+            validation=np.zeros(0),
+            stored=stored_for(model, material, material.train),
             history=session.state.history,
         )
+        return with_validation(candidate, material)
 
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
         """Plan, shorten the recipe to what fits, and train."""

@@ -24,6 +24,8 @@ from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.state import Record
 
+_TIMED = 32
+
 
 @dataclass(frozen=True, eq=False)
 class Built:
@@ -146,6 +148,11 @@ def _features(choice: Choice, network: Network, prepared: Prepared, context: Run
             identity,
         )
         speed = len(positions) / max(1e-9, time.perf_counter() - began)
+        if features.seconds_an_example == 0:  # a few examples tell how fast the body is
+            began = time.perf_counter()
+            model.transform(dataset.inputs[positions[:_TIMED]])
+            seconds = (time.perf_counter() - began) / len(positions[:_TIMED])
+            features = dataclasses.replace(features, seconds_an_example=seconds)
         seen = f" at {choice.config.seen[0]}x{choice.config.seen[1]}" if choice.config.seen else ""
         stage.words = (
             f"computed features of {choice.name}{seen}: {count_of(len(positions), dataset.noun)}, "

@@ -51,11 +51,11 @@ def frozen_candidates(
         train_seconds=time.perf_counter() - began,
         validation=np.zeros(0),
         features=f"frozen features of {name}",
-        stored=Stored(features, _asking(network, material.target)),
+        stored=Stored(features, _asking(network, material.target), train),
     )
     head = with_validation(head, material)
     below = dataclasses.replace(head, train_seconds=0.0)
-    simple, left_out = simple_models(below, features, train, material, settings)
+    simple, left_out = simple_models(below, train, material, settings)
     return [*simple, head], left_out
 
 

@@ -16,7 +16,7 @@ from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.candidates import Candidate, with_validation
+from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.in_run import run_watched
 from pellucid.pipeline.learners.plan import make_recipe
 from pellucid.pipeline.learners.preparation import Material, Prepared, material_of, model_of
@@ -175,13 +175,14 @@ def tuned_candidate(
     history = [{**record, "model": name} for record in records]
     if not share:
         return Tuned(None, history, share, recipe.epochs)
+    model = model_of(network, prepared, material.classes, recipe)
     candidate = dataclasses.replace(
         frozen,
         name=name,
-        model=model_of(network, prepared, material.classes, recipe),
+        model=model,
         train_seconds=frozen.train_seconds + sum(record["seconds"] for record in history),
         features=None,
-        stored=None,
+        stored=stored_for(model, material, material.train),
         history=records,
     )
     return Tuned(with_validation(candidate, material), history, share, recipe.epochs)
@@ -209,7 +210,10 @@ def tuned(
 
 
 def to_the_end(session: Session[Network]) -> None:
-    """Train a session of fine-tuning to its end.
+    """Train to the end of fine-tuning.
+
+    Args:
+        session: of fine-tuning.
 
     Raises:
         DivergedError: the loss stopped being finite.
