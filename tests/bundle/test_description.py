@@ -11,7 +11,7 @@ from pellucid.errors import ModelFileError
 from small_models import sealed
 
 WRONG = {
-    "another format": ({"format": 2}, "format 2, this version reads format 1"),
+    "another format": ({"format": 1}, "format 1, this version reads format 2"),
     "format as truth": ({"format": True}, "not the description of a Pellucid model"),
     "another kind": ({"kind": "os.system"}, "kind 'os.system' is not known"),
     "an unknown key": ({"hook": "os.system"}, "the key 'hook' is not known"),
