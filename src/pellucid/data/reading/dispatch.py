@@ -10,11 +10,10 @@ import numpy as np
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading.folders import holds_texts, read_folder
 from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
-from pellucid.data.reading.image_tables import list_images
+from pellucid.data.reading.labelled_tables import list_images, list_texts_of
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import PREFIX, read_sample
 from pellucid.data.reading.text_folders import read_text_folder
-from pellucid.data.reading.text_tables import list_texts_of
 from pellucid.data.splits.targets import with_target
 from pellucid.data.tables.columns import IMAGES, choose_columns
 from pellucid.data.tables.row_names import Chain

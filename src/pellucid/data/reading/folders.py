@@ -7,8 +7,9 @@ system say. Files of another kind are left out with a warning that counts them.
 from collections import Counter
 from pathlib import Path
 
+from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
-from pellucid.data.reading.file_kinds import (
+from pellucid.data.tables.file_kinds import (
     IMAGE_KIND,
     TEXT_SUFFIX,
     FileKind,
@@ -17,7 +18,6 @@ from pellucid.data.reading.file_kinds import (
     source_of,
     walk,
 )
-from pellucid.data.splits.labels import is_encodable
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 

@@ -16,10 +16,10 @@ from jaxtyping import UInt8
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.columns import choose_input
+from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.tables.paths import PathFinder
 from pellucid.data.tables.stream import is_table, open_table
 from pellucid.data.wording import visible

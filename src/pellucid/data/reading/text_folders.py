@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 
 from pellucid.data.listing import Listing
-from pellucid.data.reading.file_kinds import TEXT_KIND, TEXT_SUFFIX
 from pellucid.data.reading.folders import read_folder
+from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.encodings import require_known
-from pellucid.data.texts.values import TextTaker
+from pellucid.data.tables.file_kinds import TEXT_KIND, TEXT_SUFFIX
 from pellucid.settings import Settings
 
 

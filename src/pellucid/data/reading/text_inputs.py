@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.data.reading.file_kinds import TEXT_KIND, files_of
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX, read_sample
+from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.columns import TEXT_FILES, choose_input
 from pellucid.data.tables.encodings import require_known
+from pellucid.data.tables.file_kinds import TEXT_KIND, files_of
 from pellucid.data.tables.paths import PathFinder
 from pellucid.data.tables.row_names import Chain, RowNames
 from pellucid.data.tables.stream import is_table, open_table
 from pellucid.data.texts.store import Texts
-from pellucid.data.texts.values import TextTaker
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.data.reading.file_kinds import TEXT_SUFFIX, ends_like_image
-from pellucid.data.splits.targets import read_number
+from pellucid.data.labels.numbers import read_number
+from pellucid.data.tables.file_kinds import TEXT_SUFFIX, ends_like_image
 from pellucid.data.tables.headers import (
     GROUP_NAME,
     IMAGE_NAMES,

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.data.splits.labels import MOST_ROWS, is_encodable
+from pellucid.data.labels.texts import MOST_ROWS, is_encodable
 from pellucid.data.wording import quoted, some, with_article
 from pellucid.errors import DataError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import Problem
-from pellucid.data.splits.labels import is_encodable
 from pellucid.data.tables.encodings import decode_text
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.data.texts.store import Texts, TextWriter

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.data.labels.texts import MOST_ROWS, group_text, label_texts
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION
-from pellucid.data.splits.labels import MOST_ROWS, group_text, label_texts
 from pellucid.data.tables.columns import Columns
 from pellucid.data.tables.row_names import RowNames
 from pellucid.data.tables.stream import Table
