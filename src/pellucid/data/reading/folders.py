@@ -4,13 +4,17 @@ The order of examples is that of the code points of their paths, whatever the lo
 system say. Files of another kind are left out with a warning that counts them.
 """
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
 from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.reading.text_values import TextTaker
+from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import (
     IMAGE_KIND,
+    TEXT_KIND,
     TEXT_SUFFIX,
     FileKind,
     entries_of,
@@ -20,6 +24,7 @@ from pellucid.data.tables.file_kinds import (
 )
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
+from pellucid.settings import Settings
 
 _SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}
 
@@ -113,6 +118,32 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
         groups=[""] * sum(map(len, parts)),
         paths=[path for part in parts for path in part.paths or ()],
         warnings=tuple(warnings),
+    )
+
+
+def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
+    """List the texts of class folders, or of split folders of class folders.
+
+    Args:
+        folder: DATA.
+        place: how the user named it.
+        settings: the encoding.
+
+    Returns:
+        The listing; its problems say which files could not be read or are blank.
+    """
+    require_known(settings.encoding, place)
+    listing = read_folder(folder, place, TEXT_KIND)
+    taker = TextTaker()
+    for path in listing.paths or ():
+        taker.take_file(path, settings.encoding)
+    warnings = taker.encoding_warnings(place) if settings.encoding is None else ()
+    return dataclasses.replace(
+        listing,
+        paths=None,
+        texts=taker.finish(),
+        problems=taker.problems(listing.sources),
+        warnings=(*listing.warnings, *warnings, f"{place}: read as texts, one in each {TEXT_SUFFIX} file"),
     )
 
 
