@@ -59,15 +59,7 @@ class Target:
         return classes if self.has_probabilities else 1
 
     def ask(self, model: Answering, inputs: Any) -> Float64[np.ndarray, "n ..."]:
-        """Answers of a model.
-
-        Args:
-            model: of this target.
-            inputs: as it takes them.
-
-        Raises:
-            DataError: the inputs are of another form.
-        """
+        """Answers of a model of this target; a `DataError` where the inputs are of another form."""
         return model.predict_proba(inputs) if self.has_probabilities else model.predict_values(inputs)
 
     def no_answers(self, classes: int) -> Float64[np.ndarray, "0 ..."]:
