@@ -1,4 +1,4 @@
-"""What stands behind a listing: images decoded or texts as they are, with all that tells copies apart."""
+"""Content of a listing: decoded images or texts as they are, with the digests that tell copies apart."""
 
 import contextlib
 import hashlib

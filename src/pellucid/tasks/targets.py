@@ -25,7 +25,7 @@ class Answering(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted, and everything in which classes and numbers differ.
+    """Kind of labels to predict, and everything in which classes and numbers differ.
 
     Answers are probabilities (n, classes), or numbers (n,).
 

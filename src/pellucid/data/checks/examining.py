@@ -20,7 +20,7 @@ from pellucid.tasks import CLASSIFICATION
 
 
 class Copies(NamedTuple):
-    """What looking for copies found.
+    """Exact and near copies.
 
     Attributes:
         first: for each example the position of the first one with exactly the same content.

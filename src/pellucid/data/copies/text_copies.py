@@ -92,7 +92,7 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
 
 
 class _Bands(NamedTuple):
-    """What is kept of each text that is long enough.
+    """Bands of the signature of each text that is long enough.
 
     Attributes:
         positions: the texts, ascending.

@@ -30,7 +30,7 @@ _SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "
 
 
 def holds_texts(folder: Path) -> bool:
-    """Whether the class folders of a folder hold texts: `.txt` files, and no image.
+    """Tell class folders of texts: `.txt` files, and no image.
 
     Args:
         folder: DATA.
@@ -192,7 +192,7 @@ _TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
 
 
 def are_texts(others: list[Path]) -> bool:
-    """Whether files that are no images are texts.
+    """Tell texts among files that are no images.
 
     Args:
         others: as `files_of` gives them.

@@ -1,4 +1,4 @@
-"""What stands beside the inputs in the rows of a table: labels, splits and groups."""
+"""Rows of a table: labels, splits and groups beside the inputs."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

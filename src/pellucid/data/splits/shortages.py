@@ -13,7 +13,7 @@ _NAMED_AT_MOST = 20
 
 
 class Shortage(NamedTuple):
-    """What there is too little of.
+    """A class, or the numbers, of which there are too few.
 
     Attributes:
         name: of the class; empty where numbers are predicted.

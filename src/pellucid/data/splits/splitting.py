@@ -99,14 +99,14 @@ def split(
 
 
 def _shortage(names: list[str], code: int, labels: Int64[np.ndarray, " pool"], units: Units) -> Shortage:
-    """How much there is of a class that is too small."""
+    """Examples and sets of a class that is too small."""
     return Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
 
 
 def _strata(
     listing: Listing, pool: Int64[np.ndarray, " pool"]
 ) -> tuple[list[str], Int64[np.ndarray, " pool"]]:
-    """What shares are met in: the classes, sorted, or parts of equal size of the range of the numbers."""
+    """Strata of shares: the classes, sorted, or parts of equal size of the range of the numbers."""
     if listing.values is None:
         texts = [listing.labels[index] for index in pool.tolist()]
         names = sorted(set(texts))

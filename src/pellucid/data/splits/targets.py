@@ -1,4 +1,4 @@
-"""Whether labels are classes or numbers to predict, and the numbers themselves.
+"""The target of labels, classes or numbers to predict, and the numbers themselves.
 
 The rule:
 
@@ -122,7 +122,7 @@ _REMEDY = "mend or remove them, or take the labels as classes with --target clas
 
 
 def _complaint(wrong: Sequence[str], total: int) -> str:
-    """What is wrong with labels that are no numbers, out of a total."""
+    """Complaint about labels that are no numbers, out of a total."""
     if all(_DECIMAL_COMMA.fullmatch(text.strip()) for text in wrong):
         return "numbers are written with a decimal point and without a comma"
     if all(NUMBER.fullmatch(text.strip()) for text in wrong):
@@ -133,7 +133,7 @@ def _complaint(wrong: Sequence[str], total: int) -> str:
 
 
 def _have_decimal_commas(labels: Sequence[str]) -> bool:
-    """Whether all of many different labels would be numbers if their commas were points."""
+    """Tell labels that would all be numbers if their commas were points."""
     with_commas = [bool(_DECIMAL_COMMA.fullmatch(text.strip())) for text in labels]
     if not any(with_commas) or len(set(labels)) <= CLASSES_AT_MOST:
         return False

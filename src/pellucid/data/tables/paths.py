@@ -78,7 +78,7 @@ class PathFinder:
         self._is_inside: dict[str, bool] = {}
 
     def find(self, value: str) -> tuple[Path, bool, bool]:
-        """Where a value leads.
+        """Find the file that a value names.
 
         Args:
             value: relative or absolute path.
