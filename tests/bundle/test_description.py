@@ -11,12 +11,12 @@ from pellucid.errors import ModelFileError
 from small_models import sealed
 
 WRONG = {
-    "another format": ({"format": 2}, "format 2, this version reads format 1"),
+    "another format": ({"format": 1}, "format 1, this version reads format 2"),
     "format as truth": ({"format": True}, "not the description of a Pellucid model"),
     "another kind": ({"kind": "os.system"}, "kind 'os.system' is not known"),
     "an unknown key": ({"hook": "os.system"}, "the key 'hook' is not known"),
     "an unknown network": ({"architecture": {"name": "os.system"}}, r"'os\.system' is not one of"),
-    "a huge network": ({"architecture": {"name": "mlp", "widths": [131_072] * 3}}, "is over the limit"),
+    "a huge network": ({"architecture": {"widths": [131_072] * 3}}, "is over the limit"),
     "absurd widths": ({"architecture": {"widths": [10**12]}}, "widths: 1000000000000 is outside"),
     "architecture as text": ({"architecture": "cnn"}, "an object expected"),
     "other images": ({"preprocessing": {"height": 9}}, r"but preprocessing makes \(1, 9, 8\)"),

@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 
 from data.made import images_of, listing_of
 from pellucid.data import Check, Dataset, Listing, prepare, write_ledger
+from pellucid.data.labels.numbers import number_text
 from pellucid.data.splits.splitting import split
-from pellucid.data.splits.targets import number_text
 from pellucid.data.wording import width
 from pellucid.errors import DataError
 from pellucid.settings import Settings

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import made_texts
-from pellucid.data.checks import text_copies
-from pellucid.data.checks.text_copies import near_texts, overlaps, text_digests
+from pellucid.data.copies import text_copies
+from pellucid.data.copies.text_copies import near_texts, overlaps, text_digests
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
 from pellucid.data.texts.units import units_of

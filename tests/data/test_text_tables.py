@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pellucid.data import Listing, read_data
+from pellucid.data.reading.text_values import is_blank
 from pellucid.data.tables.csv_rows import ROWS_FIRST
-from pellucid.data.texts.values import is_blank
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 

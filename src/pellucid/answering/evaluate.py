@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float64, Int64
 from pellucid.answering.evaluated import Evaluation
 from pellucid.answering.incoming import first_few, incoming_rows
 from pellucid.bundle import Model, load
+from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.splits.targets import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Gathering, Scores, score, score_numbers

@@ -61,7 +61,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
 
 
 def _origin(model: Model) -> dict[str, str]:
-    """Where weights come from that others trained; nothing where there are none."""
+    """Source of weights that others trained; nothing where there are none."""
     network = parts_of(model).network
     origin = None if network is None else network.origin
     return {} if origin is None else origin.facts()
@@ -89,7 +89,7 @@ def _input(model: Model) -> str:
 
 
 def _features(model: Model) -> dict[str, str]:
-    """What a classical model sees, what a text is split into, or whether an image is mirrored."""
+    """Features of a classical model, pieces of a text, or mirroring of an image."""
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
@@ -108,7 +108,7 @@ def _features(model: Model) -> dict[str, str]:
 
 
 def _tokens(encoder: Encoder | None) -> dict[str, str]:
-    """What an encoder splits texts into, and how many different ones it knows."""
+    """Pieces that an encoder splits texts into, and the size of its vocabulary."""
     if encoder is None:
         return {}
     plan = EncodingPlan.of(encoder)
@@ -142,7 +142,7 @@ def _output(model: Model) -> dict[str, str]:
 
 
 def _detector(model: Model) -> dict[str, str]:
-    """How inputs that are unlike the training data are told."""
+    """Sentence about the detector of inputs that are unlike the training data."""
     found = model.detector
     if found is None:
         return {}
@@ -161,7 +161,7 @@ def _answers(model: Model) -> str:
 
 
 def _numbers(model: Model) -> str:
-    """Where the numbers of the training labels lay, as far as the model knows."""
+    """Mean and spread of the training labels, as far as the model knows."""
     network = getattr(model, "network", None)
     rescale = None if network is None else network.rescale
     if rescale is None:

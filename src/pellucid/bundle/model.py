@@ -47,17 +47,17 @@ class Model(Protocol):
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How an image of any size becomes pixels; `None` where none are taken."""
+        """Preprocessing of images of any size; `None` where none are taken."""
         ...
 
     @property
     def temperature(self) -> float:
-        """What the probabilities are calibrated with; 1 leaves them as they are."""
+        """Temperature of the probabilities; 1 leaves them as they are."""
         ...
 
     @property
     def parameters(self) -> int:
-        """How many numbers were learnt."""
+        """Number of learnt weights."""
         ...
 
     @property
@@ -79,7 +79,7 @@ class Model(Protocol):
 
     @property
     def detector(self) -> Detector | None:
-        """What tells inputs that are unlike the training data; `None` where there is none."""
+        """Detector of inputs that are unlike the training data; `None` where there is none."""
         ...
 
     @property
@@ -89,20 +89,20 @@ class Model(Protocol):
 
     @property
     def sort_seen(self) -> Sort:
-        """What these features are."""
+        """Sort of the detector's features."""
         ...
 
     @property
     def sees_through(self) -> Hashable:
-        """Equal for models that see the same of an input, so that it may be computed once."""
+        """Cache key of shared features: equal for models that see the same of an input."""
         ...
 
     def seen(self, inputs: Inputs) -> Rows:
-        """What a detector looks at: the last hidden layer, or the features of a classical model."""
+        """Features for a detector: the last hidden layer, or those of a classical model."""
         ...
 
     def answer(self, inputs: Inputs) -> Answers:
-        """What the model says and what its detector says, in one pass."""
+        """Answers and novelty, in one pass."""
         ...
 
     def with_detector(self, detector: Detector | None) -> "Model":

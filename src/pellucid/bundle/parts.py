@@ -27,7 +27,7 @@ _PREDICTOR, _NETWORK, _TFIDF = "predictor.", "network.", "tfidf."
 
 
 class Parts(NamedTuple):
-    """What is in a model beside its description.
+    """Parts of a model beside its description.
 
     Attributes:
         network: with its weights, or an outline without; `None` where there is none.
@@ -63,7 +63,7 @@ def parts_of(model: Model) -> Parts:
 
 
 def vector_length(model: Model) -> int | None:
-    """How long the feature vectors are that a model takes.
+    """Length of the feature vectors that a model takes.
 
     Args:
         model: any of this room.

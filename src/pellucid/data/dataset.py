@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
+from pellucid.data.copies.sets import together
 from pellucid.data.decoded import Content
 from pellucid.data.images.digests import DIGEST_BYTES
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.labels.numbers import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
-from pellucid.data.splits.splitting import together
-from pellucid.data.splits.targets import number_text
 from pellucid.data.texts.store import Texts
 from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 

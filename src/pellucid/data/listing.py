@@ -1,4 +1,4 @@
-"""What reading finds, before a single image is decoded, and what decoding makes of it."""
+"""Listings: examples as read, before a single image is decoded; and decoded images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

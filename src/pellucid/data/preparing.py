@@ -7,8 +7,8 @@ from jaxtyping import Bool
 
 from pellucid.data.checks.checking import Check
 from pellucid.data.checks.class_findings import look_alikes
-from pellucid.data.checks.duplicates import first_with_content
 from pellucid.data.checks.examining import Copies, examine
+from pellucid.data.copies.duplicates import first_with_content
 from pellucid.data.dataset import Dataset, build_dataset
 from pellucid.data.decoded import content_of, near_copies_of
 from pellucid.data.earlier import NOTHING, EarlierConstraints

@@ -23,11 +23,7 @@ def kept_field(most: int) -> Wholes:
 
 
 def read_content(content: bytes, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """Parse the file of an encoder, whose object has exactly these fields.
-
-    Raises:
-        ValueError: it is too large, not JSON in UTF-8, a key stands twice, is missing or unknown.
-    """
+    """Parse the file of an encoder, an object of exactly these fields; a `ValueError` says what is wrong."""
     if len(content) > MOST_BYTES:
         raise ValueError(f"{len(content)} bytes, where a vocabulary has at most {MOST_BYTES}")
     return read_object("vocabulary", parse(content), fields)

@@ -116,11 +116,7 @@ class NetworkConfig:
             )
 
     def layers(self, kind: type[Own]) -> Own:
-        """The layers that only this family has.
-
-        Raises:
-            ValueError: they are of another family.
-        """
+        """The layers that only this family has; a `ValueError` where they are of another."""
         if not isinstance(self.own, kind):
             raise ValueError(f"{self.name}: {kind.__name__} expected, {type(self.own).__name__} found")
         return self.own
@@ -173,13 +169,16 @@ class NetworkConfig:
             values: exactly the common fields, those of texts where they are not 0, and those that only the
                 family has.
 
+        Returns:
+            The checked config.
+
         Raises:
             ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
         own = OwnLayers
         if isinstance(values, dict) and "name" in values:
             own = OWN_LAYERS[_FIELDS["name"].read("name", values["name"])]
-        read = read_object("network", values, {**_FIELDS, **own.fields}, _OF_TEXTS)
+        read = read_object("network", values, {**_FIELDS, **own.admitted()}, _OF_TEXTS)
         return cls(**{name: read.pop(name) for name in _FIELDS if name in read}, own=own(**read))
 
 

@@ -1,7 +1,7 @@
 """Layers that only one network family has, each with the fields of its config."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from pellucid.strict import Fields, OneOf, Text, Whole, Wholes
 
@@ -14,22 +14,22 @@ LARGEST_STEM = 16
 MOST_IDS = 5_000_000
 LARGEST_KERNEL = 64
 MOST_HEADS = 256
+_ADMITS = "admits"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLayers:
-    """Layers of one family; construction checks every bound.
+    """Layers of one family; construction checks every bound."""
 
-    Attributes:
-        fields: what each field of the config admits.
-    """
-
-    fields: ClassVar[Fields] = {}
+    @classmethod
+    def admitted(cls) -> Fields:
+        """Bounds of each field, as they are declared."""
+        return {each.name: each.metadata[_ADMITS] for each in fields(cls)}
 
     def __post_init__(self) -> None:
-        for name, field in self.fields.items():
+        for name, bounds in self.admitted().items():
             value = getattr(self, name)
-            field.read(name, list(value) if isinstance(value, tuple) else value)
+            bounds.read(name, list(value) if isinstance(value, tuple) else value)
 
     def to_json(self) -> dict[str, Any]:
         """Field names to plain JSON values."""
@@ -50,17 +50,10 @@ class Stem(OwnLayers):
         pooled_blocks: number of the first blocks that halve the image.
     """
 
-    stem_filters: int
-    stem_kernel: int
-    stem_stride: int
-    pooled_blocks: int
-
-    fields: ClassVar[Fields] = {
-        "stem_filters": Whole(0, LARGEST_WIDTH),
-        "stem_kernel": Whole(0, LARGEST_STEM),
-        "stem_stride": Whole(0, LARGEST_STEM),
-        "pooled_blocks": Whole(0, MOST_LAYERS),
-    }
+    stem_filters: int = field(metadata={_ADMITS: Whole(0, LARGEST_WIDTH)})
+    stem_kernel: int = field(metadata={_ADMITS: Whole(0, LARGEST_STEM)})
+    stem_stride: int = field(metadata={_ADMITS: Whole(0, LARGEST_STEM)})
+    pooled_blocks: int = field(metadata={_ADMITS: Whole(0, MOST_LAYERS)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +64,7 @@ class Filters(OwnLayers):
         kernels: neighbouring ids that each kind of filter sees.
     """
 
-    kernels: tuple[int, ...]
-
-    fields: ClassVar[Fields] = {"kernels": Wholes(MOST_LAYERS, each=Whole(1, LARGEST_KERNEL))}
+    kernels: tuple[int, ...] = field(metadata={_ADMITS: Wholes(MOST_LAYERS, each=Whole(1, LARGEST_KERNEL))})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +75,7 @@ class Recurrent(OwnLayers):
         cell: one of `CELLS`.
     """
 
-    cell: str
-
-    fields: ClassVar[Fields] = {"cell": OneOf(CELLS)}
+    cell: str = field(metadata={_ADMITS: OneOf(CELLS)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +86,7 @@ class Grams(OwnLayers):
         groups: first id of each kind of n-gram, from 2, and, last, the number of ids.
     """
 
-    groups: tuple[int, ...]
-
-    fields: ClassVar[Fields] = {"groups": Wholes(MOST_LAYERS, each=Whole(2, MOST_IDS))}
+    groups: tuple[int, ...] = field(metadata={_ADMITS: Wholes(MOST_LAYERS, each=Whole(2, MOST_IDS))})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -117,15 +104,9 @@ class Attention(OwnLayers):
         feed_forward: units between the two dense layers of each layer.
     """
 
-    transformer_layers: int
-    attention_heads: int
-    feed_forward: int
-
-    fields: ClassVar[Fields] = {
-        "transformer_layers": Whole(0, MOST_LAYERS),
-        "attention_heads": Whole(0, MOST_HEADS),
-        "feed_forward": Whole(0, LARGEST_WIDTH),
-    }
+    transformer_layers: int = field(metadata={_ADMITS: Whole(0, MOST_LAYERS)})
+    attention_heads: int = field(metadata={_ADMITS: Whole(0, MOST_HEADS)})
+    feed_forward: int = field(metadata={_ADMITS: Whole(0, LARGEST_WIDTH)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,13 +118,8 @@ class Architecture(OwnLayers):
         seen: height and width in pixels at which it sees images.
     """
 
-    backbone: str
-    seen: tuple[int, ...]
-
-    fields: ClassVar[Fields] = {
-        "backbone": Text(100),
-        "seen": Wholes(2, 2, Whole(1, LARGEST_SIDE)),
-    }
+    backbone: str = field(metadata={_ADMITS: Text(100)})
+    seen: tuple[int, ...] = field(metadata={_ADMITS: Wholes(2, 2, Whole(1, LARGEST_SIDE))})
 
 
 OWN_LAYERS: dict[str, type[OwnLayers]] = {

@@ -13,6 +13,9 @@ def parse(content: bytes) -> Any:
     Args:
         content: the document in UTF-8; the caller bounds its length.
 
+    Returns:
+        The document.
+
     Raises:
         ValueError: it is not JSON, a key stands twice, a number is not finite, a text is not Unicode, or
             it is nested too deeply.
@@ -39,6 +42,9 @@ def parse_file(content: bytes, place: str) -> Any:
     Args:
         content: the document in UTF-8; the caller bounds its length.
         place: file name, for messages.
+
+    Returns:
+        The document.
 
     Raises:
         ModelFileError: with place and reason.

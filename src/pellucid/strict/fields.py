@@ -10,7 +10,7 @@ _SHOWN = 40
 
 @runtime_checkable
 class Field(Protocol):
-    """What one value of an object may be."""
+    """Type and bounds of one value of an object."""
 
     def read(self, name: str, value: object) -> Any:
         """Check a value that JSON held; a `ValueError` names the field, what it is and what it may be."""

@@ -25,7 +25,7 @@ class Answering(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted, and everything in which classes and numbers differ.
+    """Kind of labels to predict, and everything in which classes and numbers differ.
 
     Answers are probabilities (n, classes), or numbers (n,).
 
@@ -59,15 +59,7 @@ class Target:
         return classes if self.has_probabilities else 1
 
     def ask(self, model: Answering, inputs: Any) -> Float64[np.ndarray, "n ..."]:
-        """Answers of a model.
-
-        Args:
-            model: of this target.
-            inputs: as it takes them.
-
-        Raises:
-            DataError: the inputs are of another form.
-        """
+        """Answers of a model of this target; a `DataError` where the inputs are of another form."""
         return model.predict_proba(inputs) if self.has_probabilities else model.predict_values(inputs)
 
     def no_answers(self, classes: int) -> Float64[np.ndarray, "0 ..."]:

@@ -16,7 +16,7 @@ from pellucid.networks import NetworkConfig, Origin
 from pellucid.strict import parse_file
 from pellucid.tasks import TEXTS, VALUES, InputKind, target_of
 
-FORMAT = 1
+FORMAT = 2
 SIZE_LIMIT = 8 << 20
 _KEYS = (
     "format",

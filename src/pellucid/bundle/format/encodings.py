@@ -1,4 +1,4 @@
-"""How texts become numbers, as a model folder says it: settings in `model.json`, words beside it."""
+"""Encodings of texts in a model folder: settings in `model.json`, words beside it."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ _TITLES = {
 
 
 class EncodingPlan(NamedTuple):
-    """What turns texts into numbers, without the words it knows.
+    """Settings of an encoder or a TF-IDF, without the words it knows.
 
     Attributes:
         kind: key in `ENCODERS`, or `tf-idf`.
@@ -49,12 +49,12 @@ class EncodingPlan(NamedTuple):
 
     @property
     def noun(self) -> str:
-        """What the pieces of a text are called."""
+        """Pieces of a text, for people."""
         return "n-grams" if self.kind == NgramEncoder.kind else "tokens"
 
     @property
     def title(self) -> str:
-        """What a text is split into, in words."""
+        """Kind of the pieces of a text, for people."""
         stated = self.settings
         if self.kind == WordPieceEncoder.kind:
             return "words and parts of words, known before training"
@@ -66,7 +66,7 @@ class EncodingPlan(NamedTuple):
 
     @property
     def holds_words(self) -> bool:
-        """Whether words of the training texts can be read in the file."""
+        """Words of the training texts can be read in the file."""
         kinds = (NgramEncoder.kind, WordPieceEncoder.kind)
         return self.kind not in kinds and self.settings.get("tokens") != BYTE
 

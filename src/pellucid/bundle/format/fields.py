@@ -31,7 +31,7 @@ _TEMPERATURE = Number(LEAST_TEMPERATURE, MOST_TEMPERATURE)
 
 
 class PredictorPlan(NamedTuple):
-    """What a classical model is, without its arrays.
+    """Kind and settings of a classical predictor, without its arrays.
 
     Attributes:
         kind: key in `PREDICTORS`.

@@ -34,7 +34,7 @@ _HEADER_LIMIT = 16 << 20
 
 
 class Form(NamedTuple):
-    """What one tensor must look like.
+    """Type and shape that one tensor must have.
 
     Attributes:
         dtype: as NumPy and torch call it, such as `float32`.
@@ -116,7 +116,7 @@ def _read_header(file: BinaryIO, size: int, place: str) -> tuple[dict[str, Any],
 
 
 def _place(entry: Any) -> tuple[int, int]:
-    """Where an entry's tensor begins and ends, so that an empty one comes before what starts there too."""
+    """Sort key of a tensor: begin and end, so that an empty one comes before what starts there too."""
     match entry:
         case {"data_offsets": [int(first), int(end)]}:
             return first, end

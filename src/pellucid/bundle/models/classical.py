@@ -81,12 +81,12 @@ class ClassicalModel(WithNovelty):
 
     @property
     def features(self) -> str:
-        """What it sees: `pixels`, `hog`, `values`, `tf-idf` or `network`."""
+        """Kind of its features: `pixels`, `hog`, `values`, `tf-idf` or `network`."""
         return self._feature_view.kind
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How an image of any size becomes pixels; `None` where none are taken."""
+        """Preprocessing of images of any size; `None` where none are taken."""
         return self._feature_view.preprocessing
 
     @property
@@ -136,7 +136,7 @@ class ClassicalModel(WithNovelty):
 
     @property
     def sort_seen(self) -> Sort:
-        """What these features are."""
+        """Sort of the detector's features."""
         return self._feature_view.sort
 
     @property
@@ -210,7 +210,7 @@ class ClassicalModel(WithNovelty):
         return self._feature_view.hidden(self.network, self._feature_view.checked(inputs, self.length))
 
     def seen(self, inputs: Inputs) -> Rows:
-        """What a detector looks at: the features of the predictor.
+        """Features of the predictor, for a detector.
 
         Args:
             inputs: as for `predict_proba`.

@@ -1,4 +1,4 @@
-"""What a classical model sees of its inputs, and what belongs to it for that."""
+"""Feature views: from inputs to the features of a classical model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class FeatureView:
 
     @property
     def sort(self) -> Sort:
-        """What the features are: a hidden layer, a description of images, or numbers as they were given."""
+        """Sort of the features: a hidden layer, a description of images, or numbers as they were given."""
         if self.network is not None:
             return "layer"
         return "values" if self.preprocessing is None else "image"

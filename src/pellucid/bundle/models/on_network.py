@@ -52,8 +52,7 @@ class OnNetwork(WithNovelty):
     def at(self: Model, temperature: float) -> Model:
         """The same model, on the same network, at another temperature.
 
-        Raises:
-            ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+        It is a `ValueError` where it is out of bounds, or not 1 where a number is predicted.
         """
         model = copy.copy(self)
         model.temperature = checked_temperature(temperature, self.classes)
@@ -79,8 +78,7 @@ class OnNetwork(WithNovelty):
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every input, in the unit of the training labels.
 
-        Raises:
-            DataError: the inputs are of another form, or the model predicts classes.
+        A `DataError` where the inputs are of another form, or the model predicts classes.
         """
         require_numbers(self.classes)
         return self._said(self._asked(inputs, self._outputs_of))
@@ -88,8 +86,7 @@ class OnNetwork(WithNovelty):
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer, of images as they are (never mirrored).
 
-        Raises:
-            DataError: the inputs are of another form.
+        A `DataError` where the inputs are of another form.
         """
         return self._asked(inputs, self.network.features)
 
@@ -119,11 +116,7 @@ class OnNetwork(WithNovelty):
         return self.network
 
     def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """The last hidden layer, which a detector looks at.
-
-        Raises:
-            DataError: the inputs are of another form.
-        """
+        """The last hidden layer, which a detector looks at; a `DataError` as for `transform`."""
         return self.transform(inputs)
 
     def answer(self, inputs: Inputs) -> Answers:

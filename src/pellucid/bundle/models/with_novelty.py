@@ -1,4 +1,4 @@
-"""What every model can say beside its answer: how unlike the training data an input is."""
+"""Models with a detector of inputs that are unlike the training data."""
 
 import copy
 from typing import NamedTuple, TypeVar
@@ -13,7 +13,7 @@ Model = TypeVar("Model", bound="WithNovelty")
 
 
 class Answers(NamedTuple):
-    """What a model says about some inputs.
+    """Answers of a model about some inputs, and their novelty.
 
     Attributes:
         said: probabilities (n, classes), or numbers (n,).

@@ -28,6 +28,9 @@ def read_settings(kind: str, settings: object, counts: tuple[str, ...]) -> dict[
         settings: what JSON held; exactly `number` and the counts are to be there.
         counts: names of fields of `COUNTS`.
 
+    Returns:
+        The checked settings.
+
     Raises:
         ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
     """

@@ -8,9 +8,9 @@ from jaxtyping import Int64
 
 from pellucid.data.checks.checking import Check, Labelled, Skipped
 from pellucid.data.checks.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
-from pellucid.data.checks.duplicates import NearCopies
 from pellucid.data.checks.number_findings import number_findings
 from pellucid.data.checks.text_findings import text_findings
+from pellucid.data.copies.duplicates import NearCopies
 from pellucid.data.dataset import Dataset
 from pellucid.data.decoded import Content
 from pellucid.data.earlier import NOTHING, EarlierConstraints
@@ -20,7 +20,7 @@ from pellucid.tasks import CLASSIFICATION
 
 
 class Copies(NamedTuple):
-    """What looking for copies found.
+    """Exact and near copies.
 
     Attributes:
         first: for each example the position of the first one with exactly the same content.

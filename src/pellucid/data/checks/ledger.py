@@ -1,4 +1,4 @@
-"""What became of every example read, one line each."""
+"""The ledger: the split and fate of every example read, one line each."""
 
 import gzip
 import json

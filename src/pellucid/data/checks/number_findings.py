@@ -1,4 +1,4 @@
-"""What is known about numbers that are to be predicted: their spread in each split."""
+"""Findings about numbers that are to be predicted: their spread in each split."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _FEW_OUTSIDE = 0.05
 
 
 class Spread(NamedTuple):
-    """How numbers lie.
+    """Spread of numbers: quartiles, extremes and mean.
 
     Attributes:
         examples: how many there are.

@@ -86,7 +86,7 @@ def decode_all(
 
 
 def cache_folder() -> Path:
-    """Where decoded images are kept.
+    """Folder of decoded images.
 
     Returns:
         The folder, which need not exist yet.
@@ -97,7 +97,7 @@ def cache_folder() -> Path:
 
 
 def cache_limit() -> int:
-    """How large the cache may grow.
+    """Most bytes of the cache.
 
     Returns:
         Bytes.

@@ -1,4 +1,4 @@
-"""How an image becomes what the network sees; saved with the model and used everywhere.
+"""Preprocessing of images: saved with the model and used everywhere.
 
 Training, prediction, explanation and the server all call the same two methods, so an image can
 never be prepared in two ways.
@@ -222,7 +222,7 @@ def finite_rows(pixels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
 
 
 def block_rows(pixels: Shaped[np.ndarray, "n ..."], bytes_each: int = 1 << 24) -> int:
-    """How many images make a block that needs little memory.
+    """Images of a block that needs little memory.
 
     Args:
         pixels: the array.

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.data.copies.sets import together
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.splits.carving import Carving, Units, tabulated
 from pellucid.data.splits.shortages import Shortage, too_few_numbers, too_few_of_classes
@@ -98,14 +99,14 @@ def split(
 
 
 def _shortage(names: list[str], code: int, labels: Int64[np.ndarray, " pool"], units: Units) -> Shortage:
-    """How much there is of a class that is too small."""
+    """Examples and sets of a class that is too small."""
     return Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
 
 
 def _strata(
     listing: Listing, pool: Int64[np.ndarray, " pool"]
 ) -> tuple[list[str], Int64[np.ndarray, " pool"]]:
-    """What shares are met in: the classes, sorted, or parts of equal size of the range of the numbers."""
+    """Strata of shares: the classes, sorted, or parts of equal size of the range of the numbers."""
     if listing.values is None:
         texts = [listing.labels[index] for index in pool.tolist()]
         names = sorted(set(texts))
@@ -137,40 +138,3 @@ def places_in_strata(
         members = order[strata[order] == stratum]
         places[members] = (np.arange(len(members)) + 0.5) / len(members)
     return places
-
-
-def together(
-    pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
-) -> Int64[np.ndarray, " pool"]:
-    """Number the sets of examples that copies and groups hold together, by first appearance.
-
-    Args:
-        pool: positions of the examples to be numbered.
-        first: position of the first example with the same content.
-        groups: group of each example; empty text is none.
-
-    Returns:
-        Number of the set of each example of the pool.
-    """
-    if not any(groups):
-        _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)
-        return np.unique(leaders[of.reshape(-1)], return_inverse=True)[1].reshape(-1).astype(np.int64)
-    parents = list(range(len(pool)))
-
-    def root(member: int) -> int:
-        while parents[member] != member:
-            parents[member] = parents[parents[member]]
-            member = parents[member]
-        return member
-
-    seen: dict[int | str, int] = {}
-    for member, index in enumerate(pool.tolist()):
-        for key in (int(first[index]), groups[index]):
-            if key == "":
-                continue
-            earlier = seen.setdefault(key, member)
-            if earlier != member:
-                one, other = sorted((root(earlier), root(member)))
-                parents[other] = one
-    roots = np.array([root(member) for member in range(len(pool))], np.int64)
-    return np.unique(roots, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -19,7 +19,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data import Dataset
-from pellucid.data.checks.text_copies import text_digests
+from pellucid.data.copies.text_copies import text_digests
 from pellucid.data.images.digests import array_digests
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.data.tables.spool import Spool

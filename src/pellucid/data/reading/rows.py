@@ -1,12 +1,12 @@
-"""What stands beside the inputs in the rows of a table: labels, splits and groups."""
+"""Rows of a table: labels, splits and groups beside the inputs."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.data.labels.texts import MOST_ROWS, group_text, label_texts
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION
-from pellucid.data.splits.labels import MOST_ROWS, group_text, label_texts
 from pellucid.data.tables.columns import Columns
 from pellucid.data.tables.row_names import RowNames
 from pellucid.data.tables.stream import Table

@@ -31,7 +31,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8, UInt32, UInt64
 
 from pellucid.arithmetic.hashing import chained, mixed
-from pellucid.data.checks.duplicates import NearCopies
+from pellucid.data.copies.duplicates import NearCopies
 from pellucid.data.images.digests import DIGEST_BYTES
 from pellucid.data.texts.store import Texts
 from pellucid.data.texts.units import TextUnits, units_of
@@ -92,7 +92,7 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
 
 
 class _Bands(NamedTuple):
-    """What is kept of each text that is long enough.
+    """Bands of the signature of each text that is long enough.
 
     Attributes:
         positions: the texts, ascending.

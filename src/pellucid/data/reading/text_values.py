@@ -1,4 +1,4 @@
-"""What counts as a text: from a value of any kind, or the bytes of a file, to a text or a reason."""
+"""Texts from values of any kind and bytes of files, or the reason why there is none."""
 
 import math
 import unicodedata
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import Problem
-from pellucid.data.splits.labels import is_encodable
 from pellucid.data.tables.encodings import decode_text
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.data.texts.store import Texts, TextWriter
@@ -49,7 +49,7 @@ def text_or_reason(value: object) -> tuple[str, str]:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text holds nothing that is seen: nothing at all, spaces, or invisible characters.
+    """Tell a blank text: nothing at all, spaces, or invisible characters.
 
     Args:
         text: any text.
@@ -146,7 +146,7 @@ class TextTaker:
         return self._reasons
 
     def problems(self, sources: Sequence[str]) -> tuple[Problem, ...]:
-        """What is wrong, as a listing keeps it.
+        """Problems, as a listing keeps them.
 
         Args:
             sources: where each text stands.

@@ -42,7 +42,7 @@ class FileKind:
 
 
 def ends_like_image(name: str) -> bool:
-    """Whether a file is taken for an image without looking into it.
+    """Tell an image by its name.
 
     Args:
         name: with or without the folder.
@@ -54,7 +54,7 @@ def ends_like_image(name: str) -> bool:
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
-    """Whether a file is to be decoded; a link that leads nowhere is, so that it is reported."""
+    """Tell a file to decode; a link that leads nowhere is one, so that it is reported."""
     has_ending = ends_like_image(entry.name)
     if not entry.is_file():
         return has_ending and not os.path.exists(entry.path)
@@ -68,7 +68,7 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_text(entry: os.DirEntry[str]) -> bool:
-    """Whether a file holds a text by its ending; a link that leads nowhere does, so that it is reported."""
+    """Tell a file of text by its ending; a link that leads nowhere is one, so that it is reported."""
     has_ending = os.path.splitext(entry.name)[1].lower() == TEXT_SUFFIX
     return has_ending and (entry.is_file() or not os.path.exists(entry.path))
 
@@ -123,7 +123,7 @@ def walk(
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, clutter aside.
+    """Entries of a folder, clutter aside.
 
     Args:
         folder: to be read.
@@ -146,7 +146,7 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file or folder is hidden or left behind by an operating system.
+    """Tell hidden files and folders, and those left behind by an operating system.
 
     Args:
         name: its name without the folder.

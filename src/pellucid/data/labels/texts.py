@@ -106,7 +106,7 @@ def _shown(value: object) -> str:
 
 
 def is_encodable(text: str) -> bool:
-    """Whether text can be written as UTF-8; lone surrogates cannot.
+    """Tell text that can be written as UTF-8; lone surrogates cannot.
 
     Args:
         text: any text.
