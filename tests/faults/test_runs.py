@@ -176,6 +176,7 @@ def test_resuming_with_other_data_names_what_changed(pellucid, interrupted):
     data = dict(np.load(changed))
     np.savez(changed, **{**data, "x_train": data["x_train"][:-5], "y_train": data["y_train"][:-5]})
     done = pellucid("train", changed, "--out", run, "--resume")
+    np.savez(changed, **data)
     assert done.returncode == 3
     assert "the data changed since the run was started (train was" in done.stderr
 
