@@ -63,14 +63,28 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
 @pytest.mark.parametrize(
     "saves", [18, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (7, 12, 24, 31))]
 )
-def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_path, saves):
+def test_a_kill_at_any_save_loses_nothing_and_other_weights_are_refused(
+    pellucid, photos, tiny, unbroken, tmp_path, saves
+):
     run = tmp_path / "run"
     words = [*on_tiny(photos, tiny, run), "--resume"]
     killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(saves), *words], capture_output=True)
     assert killed.returncode == -signal.SIGKILL
+    _refused_on_other_weights(pellucid, tiny, words)
     done = pellucid(*words)
     assert done.returncode == 0, done.stderr
     assert weights_of(run) == weights_of(unbroken)
+
+
+def _refused_on_other_weights(pellucid, tiny, words):
+    before = tiny.read_bytes()
+    try:
+        tiny_weights(tiny.parent, classes=3)
+        done = pellucid(*words)
+    finally:
+        tiny.write_bytes(before)
+    assert done.returncode == 2
+    assert "the weights of test-efficientnet are others than when the run was started" in done.stderr
 
 
 @pytest.mark.slow
@@ -109,21 +123,6 @@ def test_too_short_a_limit_is_refused_before_anything_is_trained(pellucid, photo
     said = " ".join(done.stderr.split())
     assert "--time-limit: 0.0 s are left for test-efficientnet, and the features of" in said
     assert not (run / "config.json").exists()
-
-
-def test_a_run_is_not_resumed_on_other_weights(pellucid, photos, tiny, tmp_path):
-    run = tmp_path / "run"
-    words = [*on_tiny(photos, tiny, run), "--resume"]
-    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "7", *words], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    before = tiny.read_bytes()
-    try:
-        tiny_weights(tiny.parent, classes=3)
-        done = pellucid(*words)
-    finally:
-        tiny.write_bytes(before)
-    assert done.returncode == 2
-    assert "the weights of test-efficientnet are others than when the run was started" in done.stderr
 
 
 @pytest.mark.parametrize(
