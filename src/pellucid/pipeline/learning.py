@@ -10,7 +10,7 @@ from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
-from pellucid.pipeline.learners.backbones.limits import Cost
+from pellucid.pipeline.learners.backbones.costs import Cost
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.baselines import classical_names, has_baselines, train_baselines
 from pellucid.pipeline.learners.candidates import Candidate
