@@ -45,7 +45,7 @@ def compare(
     quiet: bool = False,
     **given: Any,
 ) -> Path:
-    """Train variants on the same folds and seeds, and say which difference is real.
+    """Train variants on the same folds and seeds, and say which differences could not be chance.
 
     Every variant is trained once for each seed and fold; a fold is judged by a model that was trained
     on the others. The test split, given or made, is set aside and not looked at.
@@ -89,7 +89,7 @@ def compare(
 
 
 def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stages: Stages) -> None:
-    """Everything between an empty folder, or what a killed comparison left in it, and the finished one."""
+    """Walk from an empty folder, or from what a killed comparison left in it, to the finished one."""
     dataset, check = _read(place, design, stages)
     require_same_data(place, dataset, journal)
     warn_of_other_versions(dataset, journal, stages)
@@ -116,7 +116,7 @@ def _design(
     given: Mapping[str, Any],
     journal: Journal,
 ) -> Design:
-    """What is compared: as given, or as in the comparison being resumed.
+    """Design of the comparison: as given, or as in the comparison being resumed.
 
     Raises:
         UsageError: what is given differs from the comparison being resumed, or there is none.

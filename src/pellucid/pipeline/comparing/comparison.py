@@ -1,4 +1,4 @@
-"""What a comparison leaves: configuration, history, metrics and report."""
+"""Results of a comparison: history, metrics and report."""
 
 import json
 import shlex
@@ -22,7 +22,7 @@ from pellucid.training.determinism import choose_device, choose_precision, choos
 _FORMAT = 1
 
 Found = Mapping[str, Sequence[tuple[Trial, Judged]]]
-"""What came of every training of every variant."""
+"""Outcome of every training of every variant."""
 
 
 def machine_for(settings: Settings) -> dict[str, Any]:

@@ -30,7 +30,7 @@ _QUICK_BASELINES = 2
 
 
 class Allotted(NamedTuple):
-    """What the baselines get.
+    """Share of the baselines.
 
     Attributes:
         names: of the models to train, simplest first.
@@ -41,12 +41,12 @@ class Allotted(NamedTuple):
     seconds: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """What `config.json` keeps of it."""
+        """The share as `config.json` has it."""
         return {"names": list(self.names), "seconds": self.seconds}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Allotted":
-        """What `to_json` wrote."""
+        """The share that `to_json` wrote."""
         return cls(tuple(document["names"]), document["seconds"])
 
 
@@ -180,7 +180,7 @@ def _left_out(choice: Choice, settings: Settings) -> str:
 
 
 def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, settings: Settings) -> str:
-    """Why a backbone takes part, and what the limit leaves out."""
+    """Sentence on why a backbone takes part, and what the limit leaves out."""
     lacks = []
     if granted.train < len(choice.train):
         lacks.append(
@@ -200,7 +200,7 @@ def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
 
 
 def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunContext) -> tuple[Choice, ...]:
-    """Those for which there is time now, with what they are granted."""
+    """Backbones for which there is time now, with what they are granted."""
     dataset, settings, stages = context.dataset, context.settings, context.stages
     left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)
     are_asked_for = any(each.is_asked_for for each in backbones)
@@ -288,19 +288,19 @@ def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
 
 
 def seconds_for_baselines(settings: Settings, left: float) -> float:
-    """What the baselines may take of the seconds left."""
+    """Seconds for the baselines, of those left."""
     limit = parse_duration(settings.time_limit) or left
     return max(0.0, min(SHARE_OF_LIMIT * limit, (left - _reserved(settings, limit)) / 2))
 
 
 def seconds_for_network(settings: Settings, left: float) -> float:
-    """What the network may take of the seconds left: the rest is for what comes after it."""
+    """Seconds for the network, of those left: the rest is for what comes after it."""
     limit = parse_duration(settings.time_limit) or left
     return (left - _reserved(settings, limit)) / (WITH_CURVE if has_curve(settings) else 1.0)
 
 
 def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: bool) -> float:
-    """What pretrained backbones may take of the seconds left."""
+    """Seconds for pretrained backbones, of those left."""
     whole = seconds_for_network(settings, left)
     limit = parse_duration(settings.time_limit) or left
     return whole if are_asked_for else min(SHARE_OF_LIMIT * limit, whole / 2)

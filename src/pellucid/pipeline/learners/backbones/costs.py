@@ -31,7 +31,7 @@ _SECONDS, _SECONDS_A_VALUE = 2.0, 2e-6
 
 
 class Cost(NamedTuple):
-    """What a backbone costs.
+    """Cost of a backbone.
 
     Attributes:
         example: seconds for the features of one example.

@@ -98,7 +98,7 @@ def _features(
 
 
 def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:
-    """What answers on the validation examples reach: by the metric, then by log loss; larger is better."""
+    """Scores of answers on the validation examples: by the metric, then by log loss; larger is better."""
     labels = material.labels[material.validation]
     rows = said[:, None] if material.is_numbers else said
     finer = 0.0 if material.is_numbers else -log_loss(labels, rows)
