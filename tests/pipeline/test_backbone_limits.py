@@ -10,12 +10,19 @@ import pytest
 from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners import limits
-from pellucid.pipeline.learners.backbones import frozen, learner
-from pellucid.pipeline.learners.backbones import limits as backbone_limits
+from pellucid.pipeline.learners.backbones import costs, frozen, learner
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
-from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, measured, require_time
+from pellucid.pipeline.learners.backbones.costs import Cost, measured
 from pellucid.pipeline.learners.backbones.option import Granted
-from pellucid.pipeline.learners.limits import allowance_of, costs_of, seconds_for_backbones, share_out
+from pellucid.pipeline.learners.limits import (
+    allowance_of,
+    costs_of,
+    fitting,
+    granted_to,
+    require_time,
+    seconds_for_backbones,
+    share_out,
+)
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
@@ -48,28 +55,28 @@ def context(dataset, asked, tmp_path):
 
 
 def test_all_of_it_fits_into_enough_time():
-    assert COST.granted(1_000.0) == Granted(2_000, True, COST.granted(1_000.0).seconds_before, 58.0)
+    assert fitting(COST, 1_000.0) == Granted(2_000, True, fitting(COST, 1_000.0).seconds_before, 58.0)
 
 
 def test_what_is_granted_takes_no_longer_than_the_time():
     for seconds in (8.0, 12.0, 20.0, 60.0, 80.0, 88.0, 90.0, 200.0):
-        granted = COST.granted(seconds)
+        granted = fitting(COST, seconds)
         assert granted.seconds_before + granted.seconds_after <= seconds + 0.2
         if granted.train < COST.most:  # nothing is left over that one more example would have needed
             assert COST.needed(granted.train + 1) > seconds - 0.02
 
 
 def test_training_examples_come_before_fine_tuning():
-    assert COST.granted(40.0).train == 2_000
-    assert not COST.granted(40.0).is_tuned
-    assert not COST._replace(tuning=0).granted(1_000.0).is_tuned
+    assert fitting(COST, 40.0).train == 2_000
+    assert not fitting(COST, 40.0).is_tuned
+    assert not fitting(COST._replace(tuning=0), 1_000.0).is_tuned
 
 
 def test_too_little_time_grants_nothing():
     enough = COST.needed(COST.least)
-    assert COST.granted(enough).train == COST.least
-    assert COST.granted(enough - 0.1) is None
-    assert COST.granted(-5.0) is None
+    assert fitting(COST, enough).train == COST.least
+    assert fitting(COST, enough - 0.1) is None
+    assert fitting(COST, -5.0) is None
 
 
 def test_those_beside_a_network_leave_it_half_or_more():
@@ -113,9 +120,8 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
     cost = COST._replace(most=len(backbones[0].train), example=0.2, tuning=0)
     monkeypatch.setattr(limits, "measured", lambda *_: cost)
     context = context._replace(settings=dataclasses.replace(context.settings, time_limit="116s"))
-    costs = costs_of(backbones, context)
     context.journal.begin()
-    kept = share_out(backbones, costs, context)
+    kept = share_out(backbones, costs_of(backbones, context), context)
     assert 40 <= len(kept[0].train) < len(material.train)
     resumed = Journal(context.folder, resume=True)
     assert resumed.content == json.loads(json.dumps(context.journal.content))
@@ -163,11 +169,11 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
         asked.append(len(some))
         now[0] += next(durations)
 
-    monkeypatch.setattr(backbone_limits.time, "perf_counter", lambda: now[0])
-    assert backbone_limits._seconds_of_one(ask, np.arange(1_000), vary=False) == pytest.approx(0.3 / 32)
+    monkeypatch.setattr(costs.time, "perf_counter", lambda: now[0])
+    assert costs._seconds_of_one(ask, np.arange(1_000), vary=False) == pytest.approx(0.3 / 32)
     assert asked == [32, 32, 32]
     durations = iter([1.0, 2.0])
-    assert backbone_limits._seconds_of_one(ask, np.arange(1_000), vary=True) == pytest.approx(1.5 / 32)
+    assert costs._seconds_of_one(ask, np.arange(1_000), vary=True) == pytest.approx(1.5 / 32)
 
 
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):

@@ -10,7 +10,7 @@ from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
-from pellucid.pipeline.learners.backbones.limits import Cost
+from pellucid.pipeline.learners.backbones.costs import Cost
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.baselines import classical_names, has_baselines, train_baselines
 from pellucid.pipeline.learners.candidates import Candidate
@@ -153,8 +153,9 @@ def _share_of_baselines(planned: PlannedLearning, context: RunContext) -> Allott
     """The classical models to train, with their time."""
     settings = context.settings
     names = classical_names(settings, context.dataset)
-    if planned.network is None and not planned.backbones:
-        return Allotted(names, None)
+    stand_alone = planned.network is None and not planned.backbones
+    if stand_alone or settings.time_limit is None or not names:
+        return Allotted(names, None)  # there is nothing to share out
     is_asked_for = settings.builds_on_backbone
     needed = sum(each.needed(each.least) for each in planned.costs) if is_asked_for else 0.0
     return context.journal.decided(

@@ -84,7 +84,7 @@ def _work(
     folder: RunFolder,
     stages: Stages,
 ) -> None:
-    """Everything between an empty folder, or what a killed run left in it, and the finished run."""
+    """Walk from an empty folder, or from what a killed run left in it, to the finished run."""
     continual = begin(settings, given, folder.checkpoints, journal)
     dataset, check = read_and_check(place, settings, stages, continual)
     context = RunContext(folder, dataset, settings, stages, journal)

@@ -48,7 +48,7 @@ def compare(
     quiet: bool = False,
     **given: Any,
 ) -> Path:
-    """Train variants on the same folds and seeds, and say which difference is real.
+    """Train variants on the same folds and seeds, and say which differences could not be chance.
 
     Every variant is trained once for each seed and fold; a fold is judged by a model that was trained
     on the others. The test split, given or made, is set aside and not looked at.
@@ -94,7 +94,7 @@ def compare(
 
 
 def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stages: Stages) -> None:
-    """Everything between an empty folder, or what a killed comparison left in it, and the finished one."""
+    """Walk from an empty folder, or from what a killed comparison left in it, to the finished one."""
     machine = journal.decided("machine", lambda: machine_for(design.settings))
     variants = _on_this_machine(make_variants(design.vary, design.given), machine)
     _require_precision(variants, is_resumed=journal.is_resumed)
@@ -150,7 +150,7 @@ def _design(
     given: Mapping[str, Any],
     journal: Journal,
 ) -> Design:
-    """What is compared: as given, or as in the comparison being resumed.
+    """Design of the comparison: as given, or as in the comparison being resumed.
 
     Raises:
         UsageError: what is given differs from the comparison being resumed, or there is none.

@@ -1,4 +1,4 @@
-"""What a comparison leaves: configuration, history, metrics and report."""
+"""Results of a comparison: history, metrics and report."""
 
 import json
 import shlex
@@ -23,7 +23,7 @@ from pellucid.training.precision import choose_precision
 _FORMAT = 2
 
 Found = Mapping[str, Sequence[tuple[Trial, Judged]]]
-"""What came of every training of every variant."""
+"""Outcome of every training of every variant."""
 
 
 def machine_for(settings: Settings) -> dict[str, Any]:

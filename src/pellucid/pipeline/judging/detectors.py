@@ -22,7 +22,7 @@ _BLOCK = 4096
 
 
 class _Look(NamedTuple):
-    """What several models that stand on one network see, computed once.
+    """View that several models on one network share, computed once.
 
     Attributes:
         measure: fitted on the training examples drawn; `None` where there are too few.
@@ -46,7 +46,7 @@ def _look(
 
 
 def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
-    """Which validation examples detectors are calibrated on.
+    """Validation examples that detectors are calibrated on.
 
     Args:
         material: with the split.
@@ -87,7 +87,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
 
 
 def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
-    """What a model sees, from the table of the body it stands on where there is one."""
+    """View of a model, from the table of the body it stands on where there is one."""
     stored = candidate.stored
     if stored is None:
         return _look(candidate.model, material, seed, partial(_seen, candidate.model, material))
@@ -115,7 +115,7 @@ def _drawn(
 
 
 def _seen(model: Model, material: Material, places: Int64[np.ndarray, " n"]) -> Rows:
-    """What a model sees of some examples, read block by block."""
+    """Features that a model sees of some examples, read block by block."""
     rows = [
         model.seen(material.inputs[places[at : at + _BLOCK]]) for at in range(0, max(1, len(places)), _BLOCK)
     ]

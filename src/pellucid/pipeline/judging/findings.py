@@ -1,4 +1,4 @@
-"""What went wrong while the network of a run was trained."""
+"""Findings about the training of the network of a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,7 +48,7 @@ def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
 
 
 def findings_line(findings: Sequence[Mapping[str, Any]] | None) -> str | None:
-    """What was found, in one sentence for the terminal.
+    """Findings in one sentence for the terminal.
 
     Args:
         findings: as in `metrics.json`.

@@ -95,7 +95,7 @@ def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.
 
 
 def _seen(dataset: Dataset, positions: np.ndarray) -> np.ndarray | Texts:
-    """What the judge of training examples learns from: features of images, or texts as they are."""
+    """Inputs of the judge of training examples: features of images, or texts as they are."""
     if isinstance(dataset.inputs, Texts):
         return Texts.of(dataset.inputs[positions])
     return extract("hog", dataset.inputs[positions])

@@ -1,4 +1,4 @@
-"""Everything a run has found out when it is about to write its results."""
+"""Outcome of a run that is about to write its results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pellucid.reports import LabelIssues
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything a run has found out.
+    """Outcome of a run.
 
     Attributes:
         dataset: the data.

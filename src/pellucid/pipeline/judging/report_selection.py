@@ -1,4 +1,4 @@
-"""What the report shows of a run: which examples, which figures."""
+"""Selection of examples and figures that the report of a run shows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How well the detectors of a run did: false alarms on the test split, and alarms on synthetic outliers.
+"""Test of the detectors of a run: false alarms on the test split, and alarms on synthetic outliers.
 
 Foreign inputs are not at hand when a model is trained, so some are made of the test inputs: no image or
 text of the kind has ever been seen, but what it is made of has.

@@ -23,7 +23,7 @@ from pellucid.pipeline.learners.preparation import Prepared
 
 @dataclass(frozen=True)
 class Tested:
-    """What one model said on the test split.
+    """Answers of one model on the test split.
 
     Attributes:
         raw: probabilities at temperature 1 (n, classes), or numbers (n,).
@@ -70,7 +70,7 @@ def _pass_test(stored: Stored | None, dataset: Dataset) -> float:
 
 
 def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
-    """How the network read texts, and how much of the test texts it knew.
+    """Facts on how the network read texts, and how much of the test texts it knew.
 
     Args:
         prepared: what it was trained on.

@@ -40,7 +40,7 @@ def most_synthetic_outliers(test: int) -> int:
 
 
 def has_curve(settings: Settings) -> bool:
-    """Whether a learning curve is drawn.
+    """Say whether a learning curve is drawn.
 
     By default it follows the baselines, and is left out under a time limit.
     """

@@ -22,7 +22,7 @@ _FITTED = "fitted.json"
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
-    """Whether classical models stand beside the network.
+    """Say whether classical models stand beside the network.
 
     Args:
         settings: what the user asked for.

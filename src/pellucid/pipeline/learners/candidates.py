@@ -57,7 +57,7 @@ class Candidate:
         validation: its answers on the validation split: probabilities (n, classes) or numbers (n,).
         features: what it sees of an image, in words; `None` for networks.
         configurations: what was tried and how it scored on validation.
-        stored: a short way to its answers about the data set; `None` where there is none.
+        stored: table of the body it stands on; `None` for a model that stands on none.
         history: one record for each epoch; none for a classical model.
     """
 
@@ -81,7 +81,7 @@ def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " trai
         train: positions of the training examples it learned from.
 
     Returns:
-        The short way to its answers.
+        The table, and how the network answers from its rows.
     """
     assert isinstance(model, OnNetwork)  # classical models have no shared body
     outputs = model.network.config.outputs
@@ -92,7 +92,7 @@ def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " trai
 def answers(
     model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
-    """What a model says about some examples, read block by block from the store.
+    """Answers of a model about some examples, read block by block from the store.
 
     Args:
         model: the model.
@@ -114,7 +114,7 @@ def answers(
 def raw_answers(
     candidate: Candidate, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
-    """What a model says at temperature 1, by the short way where there is one.
+    """Answers of a model at temperature 1, from the table of its body where there is one.
 
     Args:
         candidate: the model.
@@ -147,10 +147,10 @@ def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candid
 def answers_and_novelty(
     candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Answers:
-    """What a model says at temperature 1, and how unlike the training data the examples are, in one pass.
+    """Answers of a model at temperature 1 and the novelty of the examples, in one pass.
 
     Args:
-        candidate: the model; its short way is taken where there is one.
+        candidate: the model.
         dataset: holds the inputs.
         indices: positions in it.
 
@@ -223,7 +223,7 @@ def recommended(
 
 
 def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material) -> str:
-    """How models did on validation, for their line.
+    """Scores of models on validation, for their line.
 
     Args:
         candidates: the models.

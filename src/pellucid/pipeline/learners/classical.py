@@ -13,7 +13,7 @@ from pellucid.training.determinism import choose_threads
 
 _FULL_SECONDS, _FULL_EXAMPLES, _LEAST_SECONDS = 150.0, 55_000, 6.0
 _FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
-"""What the seconds of the whole budget were measured on; larger images are made smaller first."""
+"""Data on which the seconds of the whole budget were measured; larger images are made smaller first."""
 
 _SECONDS_A_BYTE = 2e-6
 _LEAST_GRANTED = 0.1
@@ -62,7 +62,7 @@ class ClassicalLearner:
 
 
 def lesson_of(material: Material) -> Lesson:
-    """What a classical model learns from.
+    """Lesson of a classical model.
 
     Args:
         material: images, feature vectors or texts with their labels.

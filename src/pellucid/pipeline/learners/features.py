@@ -142,7 +142,7 @@ def compute_features(
 
 
 def _read(path: Path) -> object:
-    """What stands in a JSON file, or `None`."""
+    """Content of a JSON file, or `None`."""
     with contextlib.suppress(OSError, ValueError):
         return json.loads(path.read_text(encoding="utf-8"))
     return None

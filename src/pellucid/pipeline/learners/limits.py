@@ -1,20 +1,24 @@
-"""How a run shares out its time limit: so much for the baselines, the rest for the network, never nothing.
+"""Time limit of a run, shared out in one place: to baselines, pretrained backbones and the network.
 
-The clock is read before the baselines, the pretrained backbones and the network. What follows from it is
-entered into the journal as counts and seconds, which a resumed run takes over.
+Each gets something: so much for the baselines, the rest for the network. A backbone that was asked for gets
+all that is left but what comes after it; those considered beside a network share three tenths of the limit.
+Of the training examples, a backbone learns from as many as fit; where not even a small part fits, one that
+was asked for is refused before anything is trained, and another is left out. The clock is read before each;
+what follows is entered into the journal as counts and seconds, which a resumed run takes over.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pellucid.errors import UsageError
 from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve, looked_at, most_synthetic_outliers
-from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, left_out, measured, require_time
-from pellucid.pipeline.learners.backbones.option import Choice
+from pellucid.pipeline.learners.backbones.costs import MARGIN, Cost, measured
+from pellucid.pipeline.learners.backbones.option import Choice, Granted
 from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.network import Planned
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
@@ -26,7 +30,7 @@ _QUICK_BASELINES = 2
 
 
 class Allotted(NamedTuple):
-    """What the baselines get.
+    """Share of the baselines.
 
     Attributes:
         names: of the models to train, simplest first.
@@ -37,12 +41,12 @@ class Allotted(NamedTuple):
     seconds: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """What `config.json` keeps of it."""
+        """The share as `config.json` has it."""
         return {"names": list(self.names), "seconds": self.seconds}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Allotted":
-        """What `to_json` wrote."""
+        """The share that `to_json` wrote."""
         return cls(tuple(document["names"]), document["seconds"])
 
 
@@ -85,7 +89,7 @@ def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
         context: the run.
 
     Returns:
-        What each costs; nothing without a limit, or where a run being resumed holds what was decided.
+        Cost of each; nothing without a limit, or where a run being resumed has shared it out.
 
     Raises:
         UsageError: there is too little time for one that was asked for.
@@ -109,16 +113,7 @@ def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
 def share_out(
     backbones: tuple[Choice, ...], costs: Sequence[Cost], context: RunContext
 ) -> tuple[Choice, ...]:
-    """Bound what pretrained backbones learn from by what is left of a time limit, once.
-
-    Args:
-        backbones: simplest first.
-        costs: of each, from `costs_of`.
-        context: the run.
-
-    Returns:
-        Those for which there is time, with what they are granted.
-    """
+    """Bound what pretrained backbones learn from by what is left of a time limit, once."""
     if not costs:
         return backbones
     journal = context.journal
@@ -128,13 +123,84 @@ def share_out(
         )
 
 
+def fitting(cost: Cost, seconds: float) -> Granted | None:
+    """Decide how much of a backbone fits into a time.
+
+    Training examples come before fine-tuning, which is tried where it fits as well.
+    """
+    room = (seconds - cost.needed(0)) * MARGIN
+    examples = min(cost.most, round(max(0.0, room) / (cost.example + cost.learning)))
+    if examples < cost.least:
+        return None
+    asked_after, tuning = cost.asked_after * cost.example / MARGIN, cost.tuning * cost.example / MARGIN
+    is_tuned = 0 < tuning <= seconds - cost.needed(examples)
+    after = asked_after + (tuning if is_tuned else 0.0)
+    return Granted(examples, is_tuned, round(cost.needed(examples) - asked_after, 1), round(after, 1))
+
+
+def require_time(choice: Choice, cost: Cost, seconds: float) -> None:
+    """Refuse a backbone for which there is too little time.
+
+    Args:
+        choice: the backbone, asked for by name.
+        cost: of it.
+        seconds: for everything on it.
+
+    Raises:
+        UsageError: not even a small part of the training examples fits.
+    """
+    if cost.needed(cost.least) <= seconds:
+        return
+    raise UsageError(
+        f"--time-limit: {max(0.0, seconds):.1f} s are left for {choice.name}, and the features of "
+        f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {cost.least:,} to "
+        f"learn from take about {cost.needed(cost.least):.0f} s; allow more time, or choose --preset quick "
+        "or a smaller backbone"
+    )
+
+
+def granted_to(
+    choice: Choice, cost: Cost, seconds: float, material: Material, settings: Settings
+) -> Choice | None:
+    """Let a backbone learn from what fits into a time."""
+    if choice.is_asked_for:
+        seconds = max(seconds, cost.needed(cost.least))
+    granted = fitting(cost, seconds)
+    if granted is None:
+        return None
+    return choice.within(granted, material, settings.seed, _reason(choice, granted, cost, material, settings))
+
+
+def _left_out(choice: Choice, settings: Settings) -> str:
+    """Say that a backbone takes no part for want of time."""
+    return (
+        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
+        f"its share of {settings.time_limit}."
+    )
+
+
+def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, settings: Settings) -> str:
+    """Sentence on why a backbone takes part, and what the limit leaves out."""
+    lacks = []
+    if granted.train < len(choice.train):
+        lacks.append(
+            f"it learns from {granted.train:,} of {len(material.train):,} training examples, to which each "
+            f"{material.target.stratum} gives its share"
+        )
+    if cost.tuning and not granted.is_tuned:
+        lacks.append("fine-tuning is left out")
+    if not lacks:
+        return choice.reason
+    return f"{choice.reason} Within {settings.time_limit}, {', and '.join(lacks)}."
+
+
 def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
     """The form of `backbones` in `config.json`."""
     return [each.to_json() for each in backbones]
 
 
 def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunContext) -> tuple[Choice, ...]:
-    """Those for which there is time now, with what they are granted."""
+    """Backbones for which there is time now, with what they are granted."""
     dataset, settings, stages = context.dataset, context.settings, context.stages
     left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)
     are_asked_for = any(each.is_asked_for for each in backbones)
@@ -144,7 +210,7 @@ def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunCon
     for choice, cost in zip(backbones, costs, strict=True):
         found = granted_to(choice, cost, seconds, material_of(dataset), settings)
         if found is None or found.granted is None:
-            without.append({"name": choice.name, "reason": left_out(choice, settings)})
+            without.append({"name": choice.name, "reason": _left_out(choice, settings)})
             stages.paragraph(without[-1]["reason"])
             continue
         seconds -= found.granted.seconds_before + found.granted.seconds_after
@@ -222,44 +288,19 @@ def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
 
 
 def seconds_for_baselines(settings: Settings, left: float) -> float:
-    """What the baselines may take of the seconds left.
-
-    Args:
-        settings: for the limit and for what comes after training.
-        left: seconds of the limit after reading and planning.
-
-    Returns:
-        At least 0.
-    """
+    """Seconds for the baselines, of those left."""
     limit = parse_duration(settings.time_limit) or left
     return max(0.0, min(SHARE_OF_LIMIT * limit, (left - _reserved(settings, limit)) / 2))
 
 
 def seconds_for_network(settings: Settings, left: float) -> float:
-    """What the network may take of the seconds left: the rest is for what comes after it.
-
-    Args:
-        settings: for the limit and for what comes after training.
-        left: seconds of the limit before the network is trained.
-
-    Returns:
-        Seconds; below 0 where none are left.
-    """
+    """Seconds for the network, of those left: the rest is for what comes after it."""
     limit = parse_duration(settings.time_limit) or left
     return (left - _reserved(settings, limit)) / (WITH_CURVE if has_curve(settings) else 1.0)
 
 
 def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: bool) -> float:
-    """What pretrained backbones may take of the seconds left.
-
-    Args:
-        settings: for the limit and for what comes after them.
-        left: seconds of the limit after the baselines.
-        are_asked_for: whether one is the run's network; those beside one leave it half or more.
-
-    Returns:
-        Seconds; below 0 where none are left.
-    """
+    """Seconds for pretrained backbones, of those left."""
     whole = seconds_for_network(settings, left)
     limit = parse_duration(settings.time_limit) or left
     return whole if are_asked_for else min(SHARE_OF_LIMIT * limit, whole / 2)

@@ -136,5 +136,5 @@ def _at_once(below: Stored, dataset: Dataset | Material) -> int:
 
 
 def _share(network: Model) -> float:
-    """What a simple model needs of a pass through a network: never the mirrored image."""
+    """Share of a pass through a network that a simple model needs: never the mirrored image."""
     return 0.5 if isinstance(network, ImageModel) and network.mirror else 1.0

@@ -1,4 +1,4 @@
-"""Everything decided before the first step: the network, the recipe and why."""
+"""Plan of a training: the network, the recipe and the reasons, decided before the first step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from pellucid.training.precision import choose_precision
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be trained, and how.
+    """Network and recipe of a training.
 
     Attributes:
         name: the model's name in `metrics.json`.
@@ -135,7 +135,7 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
 
 
 class _Kept(NamedTuple):
-    """Which ways of varying an image keep its label, and why that is thought."""
+    """Ways of varying an image that keep its label, with the reasons."""
 
     mirror: bool
     shift: bool

@@ -23,7 +23,7 @@ _PREFERRED = ("bag", "text-cnn", "rnn")
 """Networks of texts; the first that has every setting given is taken."""
 
 _FITTED_BY = {"bag": fit_ngrams}
-"""What makes texts ready for a network; tokens where nothing else is named."""
+"""Encoder of texts for each network; tokens where nothing else is named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +59,14 @@ class Material:
 
     @property
     def takes(self) -> InputName:
-        """What the inputs are: `images`, `values` (feature vectors) or `texts`."""
+        """Kind of the inputs: `images`, `values` (feature vectors) or `texts`."""
         if isinstance(self.inputs, Texts):
             return "texts"
         return "images" if self.inputs.ndim == 4 else "values"
 
 
 def material_of(dataset: Dataset) -> Material:
-    """What models learn from of a data set.
+    """Training and validation part of a data set.
 
     Args:
         dataset: the data.
@@ -86,7 +86,7 @@ def material_of(dataset: Dataset) -> Material:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What one network trains on, and what made it so.
+    """Material made ready for one network.
 
     Attributes:
         name: of the network.
@@ -107,7 +107,7 @@ class Prepared:
 
     @property
     def encoder(self) -> Encoder | None:
-        """What turns texts into ids; `None` where the inputs are others."""
+        """Encoder of texts into ids; `None` where the inputs are others."""
         return None if isinstance(self.preparation, Preprocessing) else self.preparation
 
     @property
@@ -118,7 +118,7 @@ class Prepared:
 
     @property
     def facts(self) -> InputFacts:
-        """What the design of the network goes by."""
+        """Facts that the design of the network goes by."""
         inputs, outputs = self.examples.inputs, max(1, self.examples.classes)
         examples = len(self.examples.train)
         if isinstance(inputs, Tokens):
@@ -137,7 +137,7 @@ class Prepared:
 
 
 def encoder_json(encoder: Encoder) -> dict[str, Any]:
-    """What `config.json` says of an encoder, enough to tell it from every other.
+    """Description of an encoder in `config.json`, enough to tell it from every other.
 
     Args:
         encoder: any.
@@ -150,7 +150,7 @@ def encoder_json(encoder: Encoder) -> dict[str, Any]:
 
 
 def network_name(settings: Settings, material: Material) -> str:
-    """Which network is trained: the one asked for, or by rule.
+    """Name the network to train: the one asked for, or by rule.
 
     The rule: `cnn` for images, `mlp` for feature vectors. For texts it is `bag`, which learns any
     texts in seconds; order of words matters only where a setting was given that `bag` does not have.

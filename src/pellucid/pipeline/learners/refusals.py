@@ -177,7 +177,7 @@ def _refuse(settings: Settings, names: Sequence[str], of: str, words: str) -> No
 
 
 def _changes(settings: Settings, name: str, harmless: Mapping[str, Any] | None = None) -> bool:
-    """Whether a setting differs from its default, and from a value that says what happens anyway."""
+    """True where a setting differs from its default, and from a value that says what happens anyway."""
     value = getattr(settings, name)
     if value == getattr(Settings, name):
         return False

@@ -19,7 +19,7 @@ _CELL = "text-align: left; padding: 2px 12px 2px 0"
 
 
 class Run:
-    """What a run left in its folder; shows itself in a notebook.
+    """Results in the folder of a finished run; shows itself in a notebook.
 
     Args:
         folder: the run's folder.

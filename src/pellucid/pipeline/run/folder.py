@@ -41,7 +41,7 @@ class RunFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether a run ended here: its metrics are written last of all."""
+        """True where a run ended: its metrics are written last of all."""
         return (self.path / "metrics.json").is_file()
 
     def read_json(self, name: str) -> dict[str, Any] | None:

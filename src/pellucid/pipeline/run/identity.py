@@ -75,7 +75,7 @@ def task_name(dataset: Dataset) -> str:
 
 
 def data_identity(dataset: Dataset) -> dict[str, Any]:
-    """What must be equal for a resumed run to go on with the same data."""
+    """Facts that must be equal for a resumed run to go on with the same data."""
     return {
         "train": len(dataset.train),
         "validation": len(dataset.validation),

@@ -38,7 +38,7 @@ class Journal:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything decided so far, by key."""
+        """Decisions so far, by key."""
         return copy.deepcopy(self._content)
 
     def __contains__(self, key: str) -> bool:
@@ -112,7 +112,7 @@ class Journal:
         self._save({})
 
     def is_revised(self, key: str) -> bool:
-        """Whether a decision was already fitted into the time limit."""
+        """True where a decision was already fitted into the time limit."""
         return key in self._content.get(_REVISED, ())
 
     def _save(self, more: Mapping[str, Any]) -> None:

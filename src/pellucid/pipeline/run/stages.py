@@ -1,4 +1,4 @@
-"""What people see while the pipeline works: one line per stage with a tick and seconds, on stderr."""
+"""Progress of the pipeline on stderr: one line per stage with a tick and seconds."""
 
 import contextlib
 import sys
@@ -40,7 +40,7 @@ class Stages:
 
     @property
     def in_terminal(self) -> bool:
-        """Whether bars and colours make sense."""
+        """True where bars and colours make sense."""
         return self.console.is_terminal
 
     @contextlib.contextmanager

@@ -4,7 +4,7 @@ Asked for by name, a backbone is the network of the run and learns from every tr
 those that are installed are considered beside the network that is trained from scratch, where the model is
 left open and the images look like photographs, or there are at most 2,000 texts to learn from. They then
 learn from up to 5,000 training images, to which each class gives its share, so that they cost no more than
-a few minutes. A time limit may leave them fewer, or leave them out (see `limits.py`). Validation
+a few minutes. A time limit may leave them fewer, or leave them out (see `learners/limits.py`). Validation
 decides which of all the models is recommended.
 """
 

@@ -29,7 +29,7 @@ _TIMED = 32
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """What came of a backbone.
+    """Models on a backbone.
 
     Attributes:
         choice: the backbone.
@@ -130,7 +130,7 @@ def started(choice: Choice, settings: Settings) -> Network:
 
 
 def _features(choice: Choice, network: Network, prepared: Prepared, context: RunContext) -> Features:
-    """What the frozen network says of every example that any model on it is asked about."""
+    """Features of every example that any model on the frozen network is asked about."""
     dataset = context.dataset
     model = unvaried_model_of(network, prepared, dataset.classes)
     positions = np.unique(np.concatenate([choice.train, dataset.validation, dataset.test]))

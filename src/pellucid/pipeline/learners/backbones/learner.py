@@ -15,13 +15,14 @@ from pellucid.classical.scoring import score
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.building import started
+from pellucid.pipeline.learners.backbones.costs import measured
 from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
-from pellucid.pipeline.learners.backbones.limits import granted_to, measured, require_time
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, to_the_end, tuned_candidate
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
+from pellucid.pipeline.learners.limits import granted_to, require_time
 from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
@@ -97,7 +98,7 @@ def _features(
 
 
 def _reached(said: np.ndarray, material: Material, settings: Settings) -> tuple[float, float]:
-    """What answers on the validation examples reach: by the metric, then by log loss; larger is better."""
+    """Scores of answers on the validation examples: by the metric, then by log loss; larger is better."""
     labels = material.labels[material.validation]
     rows = said[:, None] if material.is_numbers else said
     finer = 0.0 if material.is_numbers else -log_loss(labels, rows)

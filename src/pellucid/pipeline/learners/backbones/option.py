@@ -19,7 +19,7 @@ from pellucid.pipeline.learners.preparation import Material, Prepared, examples_
 
 
 class Granted(NamedTuple):
-    """What a time limit leaves a backbone; decided once, and kept in `config.json`.
+    """Share of a backbone under a time limit; decided once, and kept in `config.json`.
 
     Attributes:
         train: training examples that it learns from.
@@ -60,16 +60,16 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """What it is called in `metrics.json`."""
+        """Name in `metrics.json`."""
         return self.origin.name
 
     @property
     def takes_images(self) -> bool:
-        """Whether it takes images, or else texts."""
+        """True for images, false for texts."""
         return isinstance(self.preparation, Preprocessing)
 
     def prepared(self, material: Material) -> Prepared:
-        """What its layers are trained on.
+        """Material made ready for its layers.
 
         Args:
             material: the data.
@@ -84,7 +84,7 @@ class Choice:
         return Prepared(self.name, examples_of(self.preparation.encode(own.inputs), own), self.preparation)
 
     def to_json(self) -> dict[str, Any]:
-        """What `config.json` has of it."""
+        """The option as `config.json` has it."""
         return {
             "name": self.name,
             "network": self.config.to_json(),
@@ -111,7 +111,7 @@ class Choice:
 
 
 def granted_in(record: Mapping[str, Any]) -> Granted | None:
-    """What a time limit left a backbone of a run being resumed.
+    """Read the share that a time limit left a backbone of a run being resumed.
 
     Args:
         record: what `config.json` has of the backbone.

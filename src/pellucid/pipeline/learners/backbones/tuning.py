@@ -49,12 +49,12 @@ _KEPT = {
     0.5: "the mean of the weights before and after is best on validation",
     1.0: "its new weights are best on validation",
 }
-"""What came of tuning, by the share of the change that was kept."""
+"""Outcome of tuning in words, by the share of the change that was kept."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Tuned:
-    """What came of tuning.
+    """Outcome of tuning.
 
     Attributes:
         candidate: the tuned network; `None` where tuning did not pay.
@@ -70,7 +70,7 @@ class Tuned:
 
 
 def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
-    """Whether tuning is tried at all.
+    """Say whether tuning is tried at all.
 
     It needs validation examples, layers that can be trained further, a preset that spends something on it,
     and room within a time limit. A sentence encoder takes minutes for it and rarely gains: there it is tried
@@ -92,7 +92,7 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
 
 
 def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
-    """What tuning costs at most: how often one example would have to go through the network for as long.
+    """Cost of tuning at most: how often one example would have to go through the network for as long.
 
     A step goes forward and back, which takes about four times as long as forward alone; validation is asked
     after every epoch and of each mixture; a network that learnt from mirrored images sees each twice.

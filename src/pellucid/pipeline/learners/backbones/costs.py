@@ -1,11 +1,7 @@
-"""What a time limit leaves a pretrained backbone: measured once, decided once, then taken over.
+"""Cost of a pretrained backbone on this machine, measured on a few examples.
 
-A few examples go through the network, and their rate says how many more fit. The examples for validation and
-test go through it whole. Of the training examples, so many are taken as fit beside them; fine-tuning is tried
-where it fits as well. A backbone that was asked for gets all that is left of the limit but what comes after
-it; those that are considered beside a network share three tenths of the limit. Where not even a small part of
-the training examples fits, one that was asked for is refused before anything is trained, and another is left
-out.
+A few examples go through the network, and their rate says how long all take. The examples for validation and
+test go through it whole; how many training examples fit beside them is decided in `learners/limits.py`.
 """
 
 import statistics
@@ -17,17 +13,17 @@ import numpy as np
 from jaxtyping import Int64
 
 from pellucid.data.texts.store import Texts
-from pellucid.errors import UsageError
 from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.building import started
-from pellucid.pipeline.learners.backbones.option import Choice, Granted
+from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, passes_of_tuning
 from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 
-_MARGIN = 0.88
+MARGIN = 0.88
+"""Share of the time that is planned; the rest is for a busy machine."""
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
 _SECONDS, _SECONDS_A_VALUE = 2.0, 2e-6
@@ -35,7 +31,7 @@ _SECONDS, _SECONDS_A_VALUE = 2.0, 2e-6
 
 
 class Cost(NamedTuple):
-    """What a backbone costs.
+    """Cost of a backbone.
 
     Attributes:
         example: seconds for the features of one example.
@@ -58,27 +54,7 @@ class Cost(NamedTuple):
     def needed(self, train: int) -> float:
         """Seconds without fine-tuning for so many training examples."""
         asked = (train + self.held_out + self.asked_after) * self.example
-        return (asked + train * self.learning) / _MARGIN + _SECONDS
-
-    def granted(self, seconds: float) -> Granted | None:
-        """Decide what fits.
-
-        Args:
-            seconds: for everything on the backbone.
-
-        Returns:
-            What fits; `None` where too little does.
-        """
-        room = (seconds - self.needed(0)) * _MARGIN
-        fitting = min(self.most, round(max(0.0, room) / (self.example + self.learning)))
-        if fitting < self.least:
-            return None
-        left = seconds - self.needed(fitting)
-        tuning = self.tuning * self.example / _MARGIN
-        is_tuned = 0 < tuning <= left
-        after = self.asked_after * self.example / _MARGIN + (tuning if is_tuned else 0.0)
-        before = self.needed(fitting) - self.asked_after * self.example / _MARGIN
-        return Granted(fitting, is_tuned, round(before, 1), round(after, 1))
+        return (asked + train * self.learning) / MARGIN + _SECONDS
 
 
 def measured(choice: Choice, material: Material, settings: Settings, test: int = 0) -> Cost:
@@ -111,66 +87,6 @@ def measured(choice: Choice, material: Material, settings: Settings, test: int =
         tuning=_passes(choice, prepared, material, settings, test),
         most=len(choice.train),
         least=min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes))),
-    )
-
-
-def require_time(choice: Choice, cost: Cost, seconds: float) -> None:
-    """Refuse a backbone for which there is too little time.
-
-    Args:
-        choice: the backbone, asked for by name.
-        cost: of it.
-        seconds: that there are for everything on it.
-
-    Raises:
-        UsageError: not even a small part of the training examples fits.
-    """
-    if cost.needed(cost.least) <= seconds:
-        return
-    raise UsageError(
-        f"--time-limit: {max(0.0, seconds):.1f} s are left for {choice.name}, and the features of "
-        f"{cost.held_out + cost.asked_after:,} examples for validation and test and of {cost.least:,} to "
-        f"learn from take about {cost.needed(cost.least):.0f} s; allow more time, or choose --preset quick "
-        "or a smaller backbone"
-    )
-
-
-def granted_to(
-    choice: Choice, cost: Cost, seconds: float, material: Material, settings: Settings
-) -> Choice | None:
-    """Let a backbone learn from what fits into a time.
-
-    Args:
-        choice: the backbone.
-        cost: of it.
-        seconds: for everything on it; one that was asked for gets what it needs at least in any case.
-        material: the data.
-        settings: what the user asked for.
-
-    Returns:
-        The same with what it is granted; `None` where too little fits.
-    """
-    if choice.is_asked_for:
-        seconds = max(seconds, cost.needed(cost.least))
-    granted = cost.granted(seconds)
-    if granted is None:
-        return None
-    return choice.within(granted, material, settings.seed, _reason(choice, granted, cost, material, settings))
-
-
-def left_out(choice: Choice, settings: Settings) -> str:
-    """Say that a backbone takes no part for want of time.
-
-    Args:
-        choice: the backbone.
-        settings: for the limit.
-
-    Returns:
-        A sentence.
-    """
-    return (
-        f"{choice.name}, which is installed, is left out: the features of enough examples would not fit into "
-        f"its share of {settings.time_limit}."
     )
 
 
@@ -208,18 +124,3 @@ def _seconds_of_one(
         if time.perf_counter() - began >= _LONG_ENOUGH:
             break
     return statistics.fmean(seconds) if vary else statistics.median(seconds)
-
-
-def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, settings: Settings) -> str:
-    """Why a backbone takes part, and what the limit leaves out."""
-    lacks = []
-    if granted.train < len(choice.train):
-        lacks.append(
-            f"it learns from {granted.train:,} of {len(material.train):,} training examples, to which each "
-            f"{material.target.stratum} gives its share"
-        )
-    if cost.tuning and not granted.is_tuned:
-        lacks.append("fine-tuning is left out")
-    if not lacks:
-        return choice.reason
-    return f"{choice.reason} Within {settings.time_limit}, {', and '.join(lacks)}."
