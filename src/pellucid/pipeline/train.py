@@ -134,7 +134,7 @@ def _require_fitting(place: str, former: Mapping[str, Any] | None, context: RunC
         DataError: the data is another, or cannot be divided into folds.
     """
     dataset, settings = context.dataset, context.settings
-    require_fitting_model(settings, is_numbers=dataset.is_numbers)
+    require_fitting_model(settings, dataset.target)
     require_fitting_inputs(settings, material_of(dataset).takes)
     require_foldable(dataset, settings)
     if former is not None:

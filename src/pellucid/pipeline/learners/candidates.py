@@ -12,6 +12,7 @@ from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features
+from pellucid.tasks import TEXTS
 
 _BLOCK = 4096
 
@@ -182,7 +183,7 @@ def recommended(
     """
     labels = dataset.labels[dataset.validation]
     said: Mapping[str, np.ndarray] = {each.name: each.validation for each in candidates}
-    equals = LINEAR_OF_TEXTS if dataset.is_texts else ()
+    equals = LINEAR_OF_TEXTS if dataset.input_kind is TEXTS else ()
     if dataset.is_numbers:
         return recommend_numbers(labels, said, seed, equals)
     return recommend(labels, said, metric, seed, equals)

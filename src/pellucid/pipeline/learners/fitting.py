@@ -71,7 +71,7 @@ def fit_model(
         UsageError: a setting contradicts the data, the model or another setting.
         DivergedError: the loss stopped being finite.
     """
-    require_fitting_model(settings, is_numbers=material.is_numbers)
+    require_fitting_model(settings, material.target)
     if settings.model in CLASSICAL:
         require_fitting_inputs(settings, material.takes)
         budget = budget_within(settings, material)

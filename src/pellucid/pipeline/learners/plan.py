@@ -17,6 +17,7 @@ from pellucid.errors import DataError
 from pellucid.networks import NetworkConfig, design
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 from pellucid.training import Examples, Recipe, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device, choose_precision, choose_threads
 
@@ -162,7 +163,7 @@ def versions(dataset: Dataset) -> dict[str, str]:
     Returns:
         Names to versions.
     """
-    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.is_texts else ()))
+    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.input_kind is TEXTS else ()))
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
