@@ -22,16 +22,16 @@ def copied(saved, tmp_path):
 
 SETTINGS = {"number": False, "outputs": 10, "inputs": 64, "columns": 10}
 WRONG = {
-    "no predictor": ({"predictor": None}, "predictor must hold kind and settings"),
-    "predictor as text": ({"predictor": "linear"}, "predictor must hold kind and settings"),
-    "predictor without settings": ({"predictor": {"kind": "linear"}}, "predictor must hold kind and"),
+    "no predictor": ({"predictor": None}, "predictor: NoneType found, an object expected"),
+    "predictor as text": ({"predictor": "linear"}, "predictor: str found, an object expected"),
+    "predictor without settings": ({"predictor": {"kind": "linear"}}, r"missing keys \['settings'\]"),
     "a name to import": (
         {"predictor": {"kind": "os.system", "settings": {}}},
-        "predictor: 'os.system' is not one of constant, linear, kernel, forest",
+        "predictor: kind: 'os.system' is not one of constant, linear, kernel, forest",
     ),
     "something more": (
         {"predictor": {"kind": "linear", "settings": SETTINGS, "path": "../elsewhere"}},
-        "predictor must hold kind and settings",
+        r"predictor: unknown keys \['path'\]",
     ),
     "settings as list": ({"predictor": {"kind": "linear", "settings": []}}, "linear: list found"),
     "unknown settings": (

@@ -26,7 +26,7 @@ WRONG = {
     "equal classes": ({"classes": ["a"] * 10}, "'classes' is not a list of two or more different names"),
     "nested classes": ({"classes": [["a"], ["b"]]}, "'classes' is not a list of two or more different names"),
     "too few classes": ({"classes": ["a", "b"]}, "has 10 outputs where 2 are needed"),
-    "mirror as number": ({"mirror": 1}, "'mirror' is neither true nor false"),
+    "mirror as number": ({"mirror": 1}, "mirror: 1 is neither true nor false"),
     "temperature as text": ({"temperature": "1"}, "temperature: 1 is no number from 0.01 to 100"),
     "temperature as truth": ({"temperature": True}, "temperature: True is no number from 0.01 to 100"),
     "no temperature": ({"temperature": None}, "temperature: None is no number from 0.01 to 100"),
@@ -44,7 +44,7 @@ WRONG = {
         r"the network takes \(1, 8, 8\), but feature vectors have the length 64",
     ),
     "no network": ({"architecture": None}, "network: NoneType found, an object expected"),
-    "a classical kind": ({"kind": "classical-image-classifier"}, "predictor must hold kind and settings"),
+    "a classical kind": ({"kind": "classical-image-classifier"}, "predictor: NoneType found, an object"),
     "checksums as list": ({"sha256": []}, "'sha256' is not an object"),
     "no weights": ({"sha256": {}}, r"'weights\.safetensors' is missing from 'sha256'"),
 }  # fmt: skip

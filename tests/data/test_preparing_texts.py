@@ -32,7 +32,7 @@ def two_classes(count: int = 40) -> tuple[list[str], list[str]]:
 def test_texts_are_checked_and_split() -> None:
     texts, labels = two_classes()
     dataset, check = prepared(texts, labels)
-    assert dataset.is_texts
+    assert dataset.noun == "text"
     assert dataset.noun == check.noun == "text"
     assert dataset.preprocessing is None
     assert list(dataset.inputs) == texts

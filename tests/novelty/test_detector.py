@@ -130,11 +130,11 @@ FORGERIES = {
     "another key": (lambda settings, arrays: settings.update(more=1), "more"),
     "unknown kind": (
         lambda settings, arrays: settings.update(kind="os.system"),
-        "kind 'os.system' is not one",
+        "novelty: kind: 'os.system' is not one",
     ),
     "kind of another type": (lambda settings, arrays: settings.update(kind=["directions"]), "is not one of"),
     "rate": (lambda settings, arrays: settings.update(rate=1.0), "rate must be a number between 0 and 1"),
-    "rate of another type": (lambda settings, arrays: settings.update(rate=True), "rate must be a number"),
+    "rate of another type": (lambda settings, arrays: settings.update(rate=True), "rate: True is no number"),
     "no examples": (lambda settings, arrays: settings.update(examples=0), "examples"),
     "signals": (lambda settings, arrays: settings.update(signals=9), "signals"),
     "too many references": (lambda settings, arrays: settings.update(references=10**9), "references"),

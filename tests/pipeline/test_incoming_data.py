@@ -9,18 +9,23 @@ from pellucid.data.earlier import EarlierConstraints
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.continual.incoming_data import prepare_for
 from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS
 from runs_to_continue import write_npz, write_texts
 from small_models import write_digits
 
 
 def of_images(place, settings=None, known=None, *, is_numbers=False):
     known = known or EarlierConstraints(("cat",), Preprocessing(8, 8, 1))
-    return prepare_for(str(place), settings or Settings(), known, takes_texts=False, is_numbers=is_numbers)
+    return prepare_for(
+        str(place), settings or Settings(), known, IMAGES, REGRESSION if is_numbers else CLASSIFICATION
+    )
 
 
 def of_texts(place, settings=None, *, is_numbers=False):
     known = EarlierConstraints(() if is_numbers else ("old",))
-    return prepare_for(str(place), settings or Settings(), known, takes_texts=True, is_numbers=is_numbers)
+    return prepare_for(
+        str(place), settings or Settings(), known, TEXTS, REGRESSION if is_numbers else CLASSIFICATION
+    )
 
 
 def test_images_for_a_network_of_texts_are_refused(tmp_path):

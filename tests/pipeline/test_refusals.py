@@ -5,6 +5,7 @@ import pytest
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs, require_fitting_model
 from pellucid.settings import CLASSICAL, NEURAL, ROWS, Settings
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 NETWORK_ALONE = {
     "activation": "relu", "pooling": "average", "dropout": 0.1, "batch_norm": False, "width": 8, "depth": 1,
@@ -32,32 +33,32 @@ def test_what_steers_networks_alone_is_refused(name: str, value: object) -> None
     with pytest.raises(
         UsageError, match=f"{flag}: steers networks only, and --model is random-forest; leave"
     ):
-        require_fitting_model(settings, is_numbers=False)
-    require_fitting_model(Settings(**{"model": "mlp", name: value}), is_numbers=False)
+        require_fitting_model(settings, CLASSIFICATION)
+    require_fitting_model(Settings(**{"model": "mlp", name: value}), CLASSIFICATION)
 
 
 def test_what_steers_all_models_is_taken() -> None:
-    require_fitting_model(Settings(**FOR_ALL), is_numbers=False)
+    require_fitting_model(Settings(**FOR_ALL), CLASSIFICATION)
 
 
 @pytest.mark.parametrize("model", CLASSICAL)
 def test_each_model_fits_its_task(model: str) -> None:
     fits_numbers = model in ("mean", "ridge", "svm", "random-forest")
     fits_classes = model in ("majority", "logistic-regression", "svm", "random-forest")
-    for fits, is_numbers in ((fits_numbers, True), (fits_classes, False)):
+    for fits, target in ((fits_numbers, REGRESSION), (fits_classes, CLASSIFICATION)):
         if fits:
-            require_fitting_model(Settings(model=model), is_numbers=is_numbers)
+            require_fitting_model(Settings(model=model), target)
         else:
             with pytest.raises(
                 UsageError, match=f"--model: {model} predicts .*choose auto, a network or one"
             ):
-                require_fitting_model(Settings(model=model), is_numbers=is_numbers)
+                require_fitting_model(Settings(model=model), target)
 
 
 @pytest.mark.parametrize("model", ["auto", *NEURAL])
 def test_networks_fit_both(model: str) -> None:
-    require_fitting_model(Settings(model=model), is_numbers=True)
-    require_fitting_model(Settings(model=model), is_numbers=False)
+    require_fitting_model(Settings(model=model), REGRESSION)
+    require_fitting_model(Settings(model=model), CLASSIFICATION)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_network_of_a_run():
 def test_a_model_folder_alone_knows_no_run():
     start = starting_point(str(old_texts() / "models" / "text-cnn"))
     assert isinstance(start.model, TextModel)
-    assert start.takes_texts
+    assert start.nouns == "texts"
     assert start.config is None
 
 

@@ -69,11 +69,6 @@ class Dataset:
         return self.target is REGRESSION
 
     @property
-    def is_texts(self) -> bool:
-        """Inputs are texts and not images."""
-        return self.input_kind is TEXTS
-
-    @property
     def noun(self) -> str:
         """One example, for people: `image` or `text`."""
         return self.input_kind.noun

@@ -13,7 +13,7 @@ from pellucid.estimators.image_regressor import ImageRegressor
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.text_classifier import TextClassifier
 from pellucid.estimators.text_regressor import TextRegressor
-from pellucid.tasks import TEXTS
+from pellucid.tasks import REGRESSION, TEXTS
 
 Estimator = TypeVar("Estimator", bound=Trained)
 
@@ -49,7 +49,7 @@ def load(
     """
     model = load_any(Path(folder))
     takes_texts = model.input_kind is TEXTS
-    if model.is_numbers:
+    if model.target is REGRESSION:
         regressor = (TextRegressor if takes_texts else ImageRegressor)(model=_parameter(model))
         regressor._take(model)
         return _with_length(regressor, model)
@@ -72,4 +72,4 @@ def _parameter(model: Model) -> str:
         return model.name
     if model.network is not None:
         return model.network.config.name
-    return _CLASSICAL[model.predictor.kind][model.is_numbers]
+    return _CLASSICAL[model.predictor.kind][model.target is REGRESSION]

@@ -54,7 +54,7 @@ def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -
         DataError: the data is another, or cannot be divided into folds.
     """
     dataset, settings, journal = context.dataset, context.settings, context.journal
-    require_fitting_model(settings, is_numbers=dataset.is_numbers)
+    require_fitting_model(settings, dataset.target)
     require_fitting_inputs(settings, material_of(dataset).takes)
     require_foldable(dataset, settings)
     require_same_data(place, dataset, journal)

@@ -108,6 +108,6 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
         stages.paragraph(found)
     stages.line(f"report: {run.report}")
     folder = shlex.quote(str(run.folder))
-    new, one = ("TEXTS.csv", "TEXT.txt") if dataset.is_texts else ("IMAGE...", "IMAGE")
+    new, one = dataset.input_kind.examples, dataset.input_kind.example
     stages.line(f"look inside: pellucid explain {folder} {one} --out page.html")
     stages.line(f"next: pellucid predict {folder} {new}")

@@ -145,7 +145,11 @@ def read_object(
     missing = sorted(fields.keys() - optional - document.keys())
     if unknown or missing:
         raise ValueError(f"{what}: unknown keys {unknown}, missing keys {missing}")
-    return {name: field.read(name, document[name]) for name, field in fields.items() if name in document}
+    return {
+        name: field.read(f"{what}: {name}", document[name])
+        for name, field in fields.items()
+        if name in document
+    }
 
 
 def _shown(value: object) -> str:

@@ -85,7 +85,7 @@ def taught_at_place(place: str, settings: Settings, sort: Sort) -> Taught:
     )
     names = dataset.classes
     labels = None
-    if not dataset.is_numbers:
+    if names:
         labels = Labels(np.array(names), names, np.arange(len(names)), dataset.labels)
     return Taught(material_of(dataset), labels)
 

@@ -21,6 +21,7 @@ from pellucid.estimators.given.taught import IMAGES, Taught, taught_at_place
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.pipeline.learners.refusals import require_fitting_model
 from pellucid.settings import Settings
+from pellucid.tasks import TARGETS
 
 
 class OnImages(Trained):
@@ -28,7 +29,7 @@ class OnImages(Trained):
 
     def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
         """Tell the forms of input apart and check them."""
-        require_fitting_model(settings, is_numbers=settings.target == "number")
+        require_fitting_model(settings, TARGETS[settings.target or "class"])
         if not are_images(X) and not is_place(X):
             if are_paths(np.asarray(X) if getattr(X, "ndim", 0) == 1 else X):
                 name = type(self).__name__

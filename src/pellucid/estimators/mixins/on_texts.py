@@ -12,6 +12,7 @@ from pellucid.estimators.given.texts import as_texts, read_places, taught_by_tex
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.pipeline.learners.refusals import require_fitting_model
 from pellucid.settings import Settings
+from pellucid.tasks import TARGETS
 
 
 class OnTexts(Trained):
@@ -19,7 +20,7 @@ class OnTexts(Trained):
 
     def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
         """Tell the forms of input apart and check them."""
-        require_fitting_model(settings, is_numbers=settings.target == "number")
+        require_fitting_model(settings, TARGETS[settings.target or "class"])
         if not isinstance(X, (str, os.PathLike)):
             return taught_by_texts(as_texts(X), y, settings)
         if y is not None:

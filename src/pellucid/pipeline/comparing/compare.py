@@ -216,7 +216,7 @@ def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dat
     for variant in variants:
         first = Trial(variant.name, variant.settings, fold=1)
         with _named(variant):
-            require_fitting_model(variant.settings, is_numbers=dataset.is_numbers)
+            require_fitting_model(variant.settings, dataset.target)
             require_fitting_inputs(variant.settings, material_of(dataset).takes)
             if variant.settings.model not in CLASSICAL:
                 material = material_of(trials.fold(first))

@@ -92,7 +92,7 @@ def _facts(start: StartingPoint) -> dict[str, Any]:
     """The settings that can be read off a network; of the others only its run knows."""
     model, config = start.model, start.network.config
     facts = {
-        "task": "text" if start.takes_texts else "image",
+        "task": model.input_kind.task,
         "target": model.target.noun,
         "model": config.name,
         "activation": config.activation,

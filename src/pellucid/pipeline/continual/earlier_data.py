@@ -16,6 +16,7 @@ from pellucid.pipeline.continual.incoming_data import prepare_for
 from pellucid.pipeline.continual.starting_point import StartingPoint
 from pellucid.pipeline.run.identity import data_identity
 from pellucid.settings import ROWS, Settings
+from pellucid.tasks import IMAGES, TEXTS, target_of
 
 Record = Mapping[str, Any]
 """How earlier data is found again: `run`, `settings`, `known` classes and `data` as `config.json` has it."""
@@ -99,5 +100,5 @@ def _prepared(place: str, record: Record) -> Dataset:
     known = EarlierConstraints(
         tuple(record["known"]), None if fitted is None else Preprocessing.from_json(fitted)
     )
-    is_numbers = not record["data"]["classes"]
-    return prepare_for(place, settings, known, takes_texts=fitted is None, is_numbers=is_numbers)[0]
+    input_kind, target = TEXTS if fitted is None else IMAGES, target_of(len(record["data"]["classes"]))
+    return prepare_for(place, settings, known, input_kind, target)[0]

@@ -12,12 +12,13 @@ from pellucid.data.labels.numbers import number_text, read_number
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION, REGRESSION, InputKind, Target
 
 _NAMES_SHOWN = 10
 
 
 def prepare_for(
-    place: str, settings: Settings, known: EarlierConstraints, *, takes_texts: bool, is_numbers: bool
+    place: str, settings: Settings, known: EarlierConstraints, input_kind: InputKind, target: Target
 ) -> tuple[Dataset, Check]:
     """Make data ready for going on, as `prepare` does for a fresh network.
 
@@ -25,8 +26,8 @@ def prepare_for(
         place: DATA.
         settings: the data settings, the seed and the class weights.
         known: classes and preprocessing of the network.
-        takes_texts: whether it reads texts, not images.
-        is_numbers: whether it predicts numbers, not classes.
+        input_kind: of the network.
+        target: of the network.
 
     Returns:
         The data set with all classes, old and new; and what is known about it.
@@ -35,15 +36,17 @@ def prepare_for(
         DataError: the data holds other inputs or labels than the network takes, or cannot be used.
     """
     listing = read_data(
-        place, dataclasses.replace(settings, target="class" if is_numbers else settings.target)
+        # Numbers are read by the network's rule, whatever the settings say of them.
+        place,
+        dataclasses.replace(settings, target="class" if target is REGRESSION else settings.target),
     )
-    if (listing.texts is not None) != takes_texts:
-        nouns = "texts" if takes_texts else "images"
+    if listing.input_kind is not input_kind:
+        nouns = input_kind.nouns
         raise DataError(
             f"{place}: holds {listing.noun}s, and the network that goes on takes {nouns}; "
             f"give labelled {nouns}"
         )
-    listing = _with_numbers(listing) if is_numbers else _with_classes(listing)
+    listing = _WITH[target](listing)
     dataset, check = prepare(listing, settings, known=known)
     return dataset, dataclasses.replace(check, warnings=(*check.warnings, *_turned_grey(check, known)))
 
@@ -93,3 +96,6 @@ def _turned_grey(check: Check, known: EarlierConstraints) -> Sequence[str]:
         return ()
     become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
     return (f"{become}: the network that goes on was trained on grey ones.",)
+
+
+_WITH = {CLASSIFICATION: _with_classes, REGRESSION: _with_numbers}

@@ -37,14 +37,9 @@ class StartingPoint:
         return self.model.network
 
     @property
-    def takes_texts(self) -> bool:
-        """Whether it reads texts, not images."""
-        return isinstance(self.model, TextModel)
-
-    @property
     def nouns(self) -> str:
-        """What it takes: `images` or `texts`."""
-        return "texts" if self.takes_texts else "images"
+        """Inputs of the network, for people: `images` or `texts`."""
+        return self.model.input_kind.nouns
 
 
 def starting_point(place: str) -> StartingPoint:

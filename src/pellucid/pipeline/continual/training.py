@@ -177,8 +177,8 @@ def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tup
     Raises:
         DataError: the data is of another kind than the network takes, or cannot be used.
     """
-    takes_texts, is_numbers = continual.start.takes_texts, continual.start.model.is_numbers
-    return prepare_for(place, settings, continual.known, takes_texts=takes_texts, is_numbers=is_numbers)
+    model = continual.start.model
+    return prepare_for(place, settings, continual.known, model.input_kind, model.target)
 
 
 def recall(

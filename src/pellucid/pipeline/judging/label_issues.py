@@ -16,6 +16,7 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 from pellucid.training.determinism import choose_threads
 
 _FOLDS = 3
@@ -86,7 +87,7 @@ def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.
     probabilities = np.zeros((len(positions), len(dataset.classes)))
     for fold in range(_FOLDS):
         asked = places % _FOLDS == fold
-        kind = "texts" if dataset.is_texts else "values"
+        kind = "texts" if dataset.input_kind is TEXTS else "values"
         lesson = Lesson(seen, labels, places[~asked], places[:0], len(dataset.classes), kind=kind)
         fitted = fit_baseline(_JUDGE, lesson, seed=settings.seed, threads=choose_threads(settings))
         features = seen[asked] if fitted.tfidf is None else fitted.tfidf.transform(seen[asked])

@@ -14,6 +14,7 @@ from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features, FeatureTable
 from pellucid.pipeline.learners.preparation import Material
+from pellucid.tasks import TEXTS
 from pellucid.training.state import Record
 
 _BLOCK = 4096
@@ -216,7 +217,7 @@ def recommended(
     """
     labels = dataset.labels[dataset.validation]
     said: Mapping[str, np.ndarray] = {each.name: each.validation for each in candidates}
-    equals = LINEAR_OF_TEXTS if dataset.is_texts else ()
+    equals = LINEAR_OF_TEXTS if dataset.input_kind is TEXTS else ()
     if dataset.is_numbers:
         return recommend_numbers(labels, said, seed, equals)
     return recommend(labels, said, metric, seed, equals)

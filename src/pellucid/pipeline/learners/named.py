@@ -31,7 +31,7 @@ def learner_of(
     Raises:
         UsageError: a setting contradicts the data or the model.
     """
-    require_fitting_model(settings, is_numbers=material.is_numbers)
+    require_fitting_model(settings, material.target)
     if settings.model in CLASSICAL:
         require_fitting_inputs(settings, material.takes)
         return ClassicalLearner(settings.model, settings)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.classical import BASELINES, NUMBER_BASELINES
+from pellucid.classical import baselines_for
 from pellucid.errors import UsageError
 from pellucid.settings import (
     CLASSICAL,
@@ -14,6 +14,7 @@ from pellucid.settings import (
     ROWS,
     Settings,
 )
+from pellucid.tasks import TARGETS, Target
 
 _STEER_BOTH = frozenset({"image_size", "model", "time_limit", "metric", "seed", "threads"})
 _TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu", "backbone": NO_BACKBONE}
@@ -57,23 +58,23 @@ _NETWORKS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def require_fitting_model(settings: Settings, *, is_numbers: bool) -> None:
+def require_fitting_model(settings: Settings, target: Target) -> None:
     """Refuse a model that cannot learn such labels, and settings that a classical model has no use for.
 
     Args:
         settings: what the user asked for.
-        is_numbers: whether numbers are predicted, not classes.
+        target: of the labels.
 
     Raises:
         UsageError: naming what fits.
     """
     if settings.model not in CLASSICAL:
         return
-    fitting = NUMBER_BASELINES if is_numbers else BASELINES
+    fitting = baselines_for(target)
     if settings.model not in fitting:
-        wanted, other = ("numbers", "classes") if is_numbers else ("classes", "numbers")
+        other = next(each.nouns for each in TARGETS.values() if each is not target)
         raise UsageError(
-            f"--model: {settings.model} predicts {other}, and these labels are {wanted}; "
+            f"--model: {settings.model} predicts {other}, and these labels are {target.nouns}; "
             f"choose auto, a network or one of {', '.join(fitting)}"
         )
     idle = [

@@ -8,6 +8,7 @@ from pellucid.data import Dataset
 from pellucid.errors import DataError
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
+from pellucid.tasks import TEXTS
 
 _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
 _LIBRARIES_OF_TEXTS = ("tokenizers",)
@@ -57,7 +58,7 @@ def versions(dataset: Dataset) -> dict[str, str]:
     Returns:
         Names to versions.
     """
-    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.is_texts else ()))
+    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.input_kind is TEXTS else ()))
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
@@ -70,8 +71,7 @@ def task_name(dataset: Dataset) -> str:
     Returns:
         Such as `image-classification` or `text-regression`.
     """
-    kind = "text" if dataset.is_texts else "image"
-    return f"{kind}-{'regression' if dataset.is_numbers else 'classification'}"
+    return f"{dataset.input_kind.task}-{dataset.target.name}"
 
 
 def data_identity(dataset: Dataset) -> dict[str, Any]:
