@@ -5,7 +5,7 @@ import pytest
 
 from number_models import classical_model, ink, number_model, write_ink
 from pellucid.answering.evaluate import evaluate
-from pellucid.answering.evaluated import figure
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import save
 from pellucid.errors import DataError, ModelFileError
 from pellucid.evaluation import score, score_numbers

@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 from scipy.special import chdtrc
 
+from pellucid.arithmetic.rounding import percent
 from pellucid.data.wording import with_article
 from pellucid.evaluation.comparisons.paired import LEVEL, holm
 from pellucid.evaluation.intervals import Interval, wilson
@@ -188,7 +189,7 @@ class Gathering:
                 adjusted[0],
                 delta,
                 _size(delta, _DELTAS),
-                f"in {_percent(superiority)} of pairs {with_article(noun)} from here looks more foreign than "
+                f"in {percent(superiority)} of pairs {with_article(noun)} from here looks more foreign than "
                 f"a validation {noun}, where 50 % is no drift",
             ),
             superiority=superiority,
@@ -208,7 +209,7 @@ def _of_numbers(superiority: float, examples: int, reference: int) -> Shift:
         _mann_whitney(superiority, examples, reference),
         delta,
         _size(delta, _DELTAS),
-        f"in {_percent(superiority)} of pairs the number predicted here is larger than one for the "
+        f"in {percent(superiority)} of pairs the number predicted here is larger than one for the "
         "validation examples, where 50 % is no drift",
     )
 
@@ -224,8 +225,8 @@ def _of_classes(
         _chi_squared(np.stack([here, then])),
         effect,
         _size(effect, _HS),
-        f"the answer {classes[most]!r} is given for {_percent(shares[0][most])}, where it was "
-        f"{_percent(shares[1][most])} of the validation examples",
+        f"the answer {classes[most]!r} is given for {percent(shares[0][most])}, where it was "
+        f"{percent(shares[1][most])} of the validation examples",
     )
 
 
@@ -243,10 +244,6 @@ def _chi_squared(counts: Float64[np.ndarray, "2 classes"]) -> float:
 
 def _size(effect: float, borders: tuple[float, ...]) -> str:
     return _SIZES[sum(abs(effect) >= border for border in borders)]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if share < 0.999 or share == 1 else "over 99.9 %"
 
 
 def _p_words(p_value: float) -> str:

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
 from pellucid.evaluation.intervals import Interval, resample, wilson
 from pellucid.evaluation.numbers import score_numbers
-from pellucid.evaluation.wording import figure, points, span
+from pellucid.evaluation.wording import points, span
 
 LEAST_POINTS = 3
 MATTERS, LITTLE = 0.005, 0.01

@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.metrics import OF_COUNTS, class_counts, log_loss_terms
+from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
 from pellucid.evaluation.comparisons.differences import paired_interval
 from pellucid.evaluation.comparisons.exchange import exchange_p_value, shuffle_p_value
 from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference, rmse_differences
 from pellucid.evaluation.comparisons.paired import LEVEL, holm, mcnemar
-from pellucid.evaluation.wording import figure, points, span
+from pellucid.evaluation.wording import points, span
 from pellucid.settings import DUMMIES, NEURAL, NUMBER_METRIC, Metric, metric_of
 
 _FEW = 500

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.evaluation.wording import decimals
+from pellucid.arithmetic.rounding import decimals, figure, rounded
+from pellucid.arithmetic.rounding import percent as plain_percent
 
 NOT_MEASURED = "not measured"
 _SPACE = "\u00a0"
@@ -80,8 +81,7 @@ def significant(value: Any, digits: int = 3) -> str:
     if number and not 1e-4 <= abs(number) < 1e9:
         mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
         return f"{_plain(mantissa)}\u00b710{superscript(int(exponent))}"
-    rounded = number if 0.9 < number < 1 else float(f"{number:.{digits - 1}e}")
-    return _plain(f"{rounded:,.{decimals(rounded, digits)}f}")
+    return _plain(figure(number, digits)) if number else rounded(0.0, digits - 1)
 
 
 def scored(score: Score | None) -> str:
@@ -93,7 +93,7 @@ def scored(score: Score | None) -> str:
     Returns:
         Three significant digits, such as `0.936`.
     """
-    return NOT_MEASURED if score is None else _plain(f"{score.value:.{min(decimals(score.value), 5)}f}")
+    return NOT_MEASURED if score is None else _plain(rounded(score.value, min(decimals(score.value), 5)))
 
 
 def interval(score: Score | None) -> str:
@@ -108,7 +108,7 @@ def interval(score: Score | None) -> str:
     if score is None or not score.has_interval:
         return ""
     places = min(decimals(score.value), 5)
-    return f"[{_plain(f'{score.low:.{places}f}')},{_SPACE}{_plain(f'{score.high:.{places}f}')}]"
+    return f"[{_plain(rounded(score.low, places))},{_SPACE}{_plain(rounded(score.high, places))}]"
 
 
 def percent(value: Any) -> str:
@@ -121,11 +121,7 @@ def percent(value: Any) -> str:
         Such as `91.6 %`, `0 %` or `100 %`.
     """
     number = finite(value)
-    if number is None:
-        return NOT_MEASURED
-    if number in (0.0, 1.0):
-        return f"{number:.0%}".replace("%", f"{_SPACE}%")
-    return f"{100 * number:.{max(0, min(decimals(number) - 2, 4))}f}{_SPACE}%"
+    return NOT_MEASURED if number is None else plain_percent(number).replace(" ", _SPACE)
 
 
 def count(value: Any) -> str:
@@ -224,7 +220,7 @@ def probability(value: Any) -> str:
     number = finite(value)
     if number is None:
         return NOT_MEASURED
-    return f"<{_SPACE}0.001" if 0 < number < 0.001 else f"{number:.3f}"
+    return f"<{_SPACE}0.001" if 0 < number < 0.001 else rounded(number, 3)
 
 
 def p_value(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Whether a network learnt too little, too much by heart, or not long enough."""
 
-from pellucid.evaluation.wording import figure
+from pellucid.arithmetic.rounding import figure
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 

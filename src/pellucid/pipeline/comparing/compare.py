@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, prepare
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.evaluation.wording import figure
 from pellucid.files import make_folder
 from pellucid.pipeline.comparing.comparison import command_line, comparison_config, write_comparison
 from pellucid.pipeline.comparing.standings import Standings

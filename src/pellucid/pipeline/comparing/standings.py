@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.evaluation import corrected_interval, corrected_p_value, holm
 from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.evaluation.intervals import Interval
-from pellucid.evaluation.wording import figure, span
+from pellucid.evaluation.wording import span
 from pellucid.settings import Metric
 
 BETTER = "is better than"

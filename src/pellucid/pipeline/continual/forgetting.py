@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Model
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbers, holm, mcnemar
 from pellucid.evaluation.comparisons.paired import LEVEL, WIDEST, WIDEST_RELATIVE
-from pellucid.evaluation.wording import figure, points, span
+from pellucid.evaluation.wording import points, span
 from pellucid.pipeline.continual.rehearsal import contents
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.judging.testing import scores
@@ -200,7 +201,7 @@ def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not lost:
         return []
     named = [
-        f"{quoted(row['class'])} ({100 * row[_AFTER]:.1f} % right, {100 * row[_BEFORE]:.1f} % before)"
+        f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
         for row in lost
     ]
     return [f"Real losses by class: {some(named, _LOSERS_NAMED)}."]
@@ -227,8 +228,8 @@ def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _Told) ->
     name, examples = found["model"], count_of(found["examples"], f"old test {about.noun}")
     difference, then = comparison.difference, "before it went on" if about.went_on else "the network before"
     if comparison.score == "accuracy":
-        was, now = (100 * found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
-        told = f"of {examples} it names {now:.1f} % right, {was:.1f} % {then}"
+        was, now = (found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
+        told = f"of {examples} it classifies {percent(now)} correctly, {percent(was)} {then}"
         loss, widest, words = -difference.value, WIDEST, points
     else:
         was, now = (found[part]["root_mean_squared_error"]["value"] for part in (_BEFORE, _AFTER))

@@ -93,7 +93,7 @@ def train_baselines(
             fitted, model = fit_classical(name, material, settings, budget, lesson)
             candidate = _candidate(fitted, model, dataset)
             _keep(kept / name, candidate)
-            stage.words = f"trained {name}{on_validation([candidate], dataset)}"
+            stage.words = f"trained {name}{on_validation([candidate], dataset, settings)}"
         found.append(candidate)
     return found
 

@@ -62,7 +62,7 @@ def frozen_candidates(
         stage.words = (
             f"trained {name} (head), "
             f"{' and '.join(each.name for each in simple)} on {count_of(len(train), dataset.noun)}"
-            f"{on_validation([head, *simple], dataset)}"
+            f"{on_validation([head, *simple], dataset, settings)}"
         )
     return [*simple, head]
 
