@@ -105,11 +105,11 @@ class Evaluation:
         worst = np.argsort(-mistakes, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
         pairs = [divmod(int(cell), len(self.classes)) for cell in worst]
         lines = [
-            f"{_cut(self.classes[label]):<28}{_cut(self.classes[said]):<28}{mistakes[label, said]:>6,}"
-            for label, said in pairs
-            if mistakes[label, said] > 0
+            f"{_cut(self.classes[true]):<28}{_cut(self.classes[predicted]):<28}{times:>6,}"
+            for true, predicted in pairs
+            if (times := mistakes[true, predicted]) > 0
         ]
-        return ["", f"{'Label':<28}{'Taken for':<28}{'Times':>6}", *lines] if lines else []
+        return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
 
 
 def _table(scores: Scores) -> list[str]:

@@ -40,7 +40,7 @@ class ReliabilityBin(NamedTuple):
 
 @dataclass(frozen=True)
 class Reliability:
-    """How sure the answers are against how often they are right.
+    """Confidence of the answers against how often they are right.
 
     Attributes:
         bins: of 15 bins of equal width those that hold an answer, ascending.

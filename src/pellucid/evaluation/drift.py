@@ -140,22 +140,22 @@ class Gathering:
         self._below_sum = self._answer_sum = 0.0
         self._counts = np.zeros(len(classes))
 
-    def add(self, novelty: Float64[np.ndarray, " n"], said: Shaped[np.ndarray, " n ..."]) -> None:
+    def add(self, novelty: Float64[np.ndarray, " n"], answers: Shaped[np.ndarray, " n ..."]) -> None:
         """Take in some inputs.
 
         Args:
-            novelty: what the detector said of each.
-            said: what the model said: probabilities, or numbers.
+            novelty: novelty of each.
+            answers: the model's probabilities, or numbers.
         """
         count = len(self._detector.reference)
         self.examples += len(novelty)
         self.alarms += int((novelty > self._detector.threshold).sum())
         self._below_sum += float(np.minimum(novelty, 1 - 0.5 / (count + 1)).sum())
         if self._classes:
-            self._counts += np.bincount(said.argmax(axis=1), minlength=len(self._classes))
+            self._counts += np.bincount(answers.argmax(axis=1), minlength=len(self._classes))
         else:
             known = self._detector.answers
-            sides = [np.searchsorted(known, said, side) for side in ("left", "right")]
+            sides = [np.searchsorted(known, answers, side) for side in ("left", "right")]
             self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
 
     def drift(self, noun: str) -> Drift | None:

@@ -1,4 +1,4 @@
-"""The page of a comparison: which variant is better, and which difference is real."""
+"""The page of a comparison of variants: means with intervals, paired differences and curves."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -148,10 +148,10 @@ def _headline(facts: ComparisonFacts, pairs: Sequence[PairRow]) -> str:
     against = [each for each in pairs if each.first == best]
     beaten = [each for each in against if each.verdict.startswith(f"{best} is better")]
     if len(beaten) == len(against):
-        return f"{best} is best, and the difference is real"
+        return f"{best} is best, beyond chance"
     if beaten:
-        return f"{best} did best, but not surely better than every other"
-    return "No variant is surely better than the others"
+        return f"{best} has the best mean, but the lead over some others could be chance"
+    return "No variant is better than the others beyond chance"
 
 
 def _others(facts: ComparisonFacts) -> list[Metric]:

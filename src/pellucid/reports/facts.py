@@ -70,7 +70,7 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class Answered:
-    """A test example and what the recommended model said about it.
+    """A test example and what the recommended model predicted.
 
     Attributes:
         shown: an image, uint8 (height, width, channels) with one or three channels, as the model saw

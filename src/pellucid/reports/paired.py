@@ -1,4 +1,4 @@
-"""Pairs of models on the same test examples: which difference is real."""
+"""Pairs of models compared on the same test examples."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -45,12 +45,12 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdict.build),
-    Section("models", "What stood against it", models.build),
-    Section("continual", "What it kept of what it knew", continual.build),
-    Section("errors", "Where it errs", errors.build),
-    Section("reliability", "Can its probabilities be believed", reliability.build),
+    Section("models", "Models compared", models.build),
+    Section("continual", "Kept and forgotten", continual.build),
+    Section("errors", "Mistakes", errors.build),
+    Section("reliability", "Can its probabilities be believed?", reliability.build),
     Section("novelty", "Does it know what it has not seen", novelty.build),
-    Section("curve", "Would more data help", curve.build),
+    Section("curve", "Would more data help?", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),
     Section("data", "The data", data.build),

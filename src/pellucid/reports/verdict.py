@@ -1,4 +1,4 @@
-"""The verdict: one sentence, and what the answers may be trusted for."""
+"""The verdict on a classifier: one sentence, and the classes that it may be trusted with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Baseline:
         score: its test score.
         measure: name of that score.
         verdict: the paired comparison in words; empty where there is none.
-        is_better: whether it was really better on the test split, which may not choose.
+        is_better: whether it was better beyond chance on the test split, which may not choose.
     """
 
     name: str
@@ -64,8 +64,8 @@ class Verdict:
         chance: score of always predicting the commonest class of the test split, or `None`.
         beats_chance: whether the whole interval lies above it.
         scale: the score on a scale from 0 to 1.
-        trusted: classes whose name, once answered, is surely right nine times in ten.
-        doubtful: classes that are surely not found or not named right nine times in ten.
+        trusted: classes that are right at least nine times in ten when predicted, beyond doubt.
+        doubtful: classes that are missed or predicted wrongly more than once in ten, beyond doubt.
         undecided: classes with too few test examples to say either.
         confused: the commonest mistake, or `None`.
         tested: test examples.

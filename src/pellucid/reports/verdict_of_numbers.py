@@ -89,8 +89,8 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
     """
     error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
     is_dummy = facts.recommended in DUMMIES
-    truth, said = _tested(facts)
-    distances = np.abs(said - truth)
+    truth, predicted = _tested(facts)
+    distances = np.abs(predicted - truth)
     chance = _of_the_mean(facts, truth)
     return NumberVerdict(
         model=facts.recommended,

@@ -43,7 +43,7 @@ def compare(
     quiet: bool = False,
     **given: Any,
 ) -> Path:
-    """Train variants on the same folds and seeds, and say which difference is real.
+    """Train variants on the same folds and seeds, and say which difference is beyond chance.
 
     Every variant is trained once for each seed and fold; a fold is judged by a model that was trained
     on the others. The test split, given or made, is set aside and not looked at.

@@ -125,7 +125,7 @@ class Standings:
         for finding, form in (
             (IDENTICAL, "the same in every training as {}"),
             (ALIKE, "no different in a way that matters from {}"),
-            (UNDECIDED, "not surely better than {} (too few trainings to tell)"),
+            (UNDECIDED, "not better beyond chance than {} (too few trainings to tell)"),
         ):
             names = [name for name, each in against.items() if each.finding == finding]
             if names:

@@ -43,12 +43,12 @@ class OldTest(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """Old test examples and what two models say of them.
+    """Old test examples and what two models predict for them.
 
     Attributes:
         labels: class codes in the order of all classes, or numbers.
-        before: what the network said before it went on: probabilities of all classes, or numbers.
-        after: what the model in question says.
+        before: what the network predicted before it went on: probabilities of all classes, or numbers.
+        after: what the model in question predicts.
     """
 
     labels: np.ndarray
@@ -119,8 +119,8 @@ def forgetting(
     ]
     asked = _Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     if dataset.is_numbers:
-        said = {_AFTER: asked.after, _BEFORE: asked.before}
-        comparison = compare_numbers(asked.labels, said, seed)[0]
+        predictions = {_AFTER: asked.after, _BEFORE: asked.before}
+        comparison = compare_numbers(asked.labels, predictions, seed)[0]
     else:
         answered = {_AFTER: asked.after.argmax(axis=1), _BEFORE: asked.before.argmax(axis=1)}
         comparison = compare_all(asked.labels, answered)[0]
@@ -141,9 +141,9 @@ def forgetting(
     return {**found, "sentence": " ".join([_sentence(found, comparison, told), *losers])}
 
 
-def _scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+def _scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
     """Scores without those that count a class as 0 which is answered and never true, as new ones are here."""
-    found = scores(labels, said, seed)
+    found = scores(labels, predictions, seed)
     return {name: score for name, score in found.items() if name not in _NOT_OF_OLD_CLASSES}
 
 
@@ -158,17 +158,17 @@ def _asked(
     if old.is_numbers:
         return _Asked(old.labels[positions], *(answers(each, old, positions) for each in (before, after)))
     codes = np.array([classes.index(name) for name in old.classes])
-    said = (_in_order(each, old, positions, classes) for each in (before, after))
-    return _Asked(codes[old.labels[positions]], *said)
+    predictions = (_in_order(each, old, positions, classes) for each in (before, after))
+    return _Asked(codes[old.labels[positions]], *predictions)
 
 
 def _in_order(
     model: Model, old: Dataset, positions: Int64[np.ndarray, " examples"], classes: tuple[str, ...]
 ) -> Float64[np.ndarray, "examples classes"]:
     """A model's probabilities in the order of all classes; 0 for those that it does not know."""
-    said = np.zeros((len(positions), len(classes)))
-    said[:, [classes.index(name) for name in model.classes]] = answers(model, old, positions)
-    return said
+    predictions = np.zeros((len(positions), len(classes)))
+    predictions[:, [classes.index(name) for name in model.classes]] = answers(model, old, positions)
+    return predictions
 
 
 def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -176,7 +176,9 @@ def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
 
     Each p-value is McNemar's with all classes counted (Holm).
     """
-    before, after = (said.argmax(axis=1) == asked.labels for said in (asked.before, asked.after))
+    before, after = (
+        predictions.argmax(axis=1) == asked.labels for predictions in (asked.before, asked.after)
+    )
     codes = np.unique(asked.labels).tolist()
     members = [asked.labels == code for code in codes]
     p_values = holm(
@@ -196,7 +198,7 @@ def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence about the classes whose loss is real, the worst first; nothing where there is none."""
+    """A sentence about the classes with a loss beyond chance, the worst first; nothing without any."""
     lost = [row for row in rows if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL]
     if not lost:
         return []
@@ -204,7 +206,7 @@ def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
         for row in lost
     ]
-    return [f"Real losses by class: {some(named, _LOSERS_NAMED)}."]
+    return [f"Losses beyond chance by class: {some(named, _LOSERS_NAMED)}."]
 
 
 class _Told(NamedTuple):

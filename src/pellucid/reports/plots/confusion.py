@@ -1,4 +1,4 @@
-"""Which classes are taken for which: the matrix, the most confused pairs, and each class alone."""
+"""Confusion of classes: the matrix, the most confused pairs, and each class alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class ClassRow:
         name: the class.
         tested: its test images.
         answered: images given its name.
-        recall: share of its images named right, with interval; `None` without test images.
+        recall: share of its images classified correctly, with interval; `None` without test images.
         precision: share of the answers with its name that were right; `None` without answers.
         f1: harmonic mean of the two, with interval; `None` where neither exists.
         bar: the recall on a scale from 0 to 1.

@@ -175,8 +175,8 @@ def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Residuals | Non
     known = rows[np.isfinite(rows).all(axis=1)]
     if len(known) == 0:
         return None
-    true, said = known[:, 0], known[:, 1]
-    off = said - true
+    true, predicted = known[:, 0], known[:, 1]
+    off = predicted - true
     spread = 1.96 * float(off.std(ddof=1)) / math.sqrt(len(off)) if len(off) > 1 else math.inf
     mean = float(off.mean())
     half, most, worst = (float(each) for each in np.quantile(np.abs(off), (0.5, 0.9, 1.0)))
@@ -185,30 +185,30 @@ def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Residuals | Non
         half_within=half, most_within=most, worst=worst,
         mean=Score(mean, mean - spread, mean + spread),
         is_thinned=len(known) > SINGLE_MARKS,
-        plots=(_answers(true, said), _against_answers(said, off)),
+        plots=(_answers(true, predicted), _against_answers(predicted, off)),
         histogram=_histogram(off, noun),
     )  # fmt: skip
 
 
-def _answers(true: Float64[np.ndarray, " test"], said: Float64[np.ndarray, " test"]) -> Scatter:
-    low, high = _room(min(true.min(), said.min()), max(true.max(), said.max()))
+def _answers(true: Float64[np.ndarray, " test"], predicted: Float64[np.ndarray, " test"]) -> Scatter:
+    low, high = _room(min(true.min(), predicted.min()), max(true.max(), predicted.max()))
     across, upward = _across(low, high, "true number"), _upward(low, high, "answer")
     return Scatter(
         "Answer against truth",
-        "a mark on the dashed line is a right answer, one above it said too much, one below too little",
-        across, upward, _marks(true, said, across, upward),
+        "a mark on the dashed line is a right answer, one above it was predicted too high, one below too low",
+        across, upward, _marks(true, predicted, across, upward),
         (across.place(low), upward.place(low), across.place(high), upward.place(high)), "right",
     )  # fmt: skip
 
 
-def _against_answers(said: Float64[np.ndarray, " test"], off: Float64[np.ndarray, " test"]) -> Scatter:
-    across = _across(*_room(said.min(), said.max()), "answer")
+def _against_answers(predicted: Float64[np.ndarray, " test"], off: Float64[np.ndarray, " test"]) -> Scatter:
+    across = _across(*_room(predicted.min(), predicted.max()), "answer")
     upward = _upward(*_room(min(off.min(), 0.0), max(off.max(), 0.0)), "residual")
     zero = upward.place(0.0)
     return Scatter(
         "Residual against answer",
         "the residual is the answer minus the truth; a band that bends or widens shows where it errs",
-        across, upward, _marks(said, off, across, upward), (LEFT, zero, RIGHT, zero), "right",
+        across, upward, _marks(predicted, off, across, upward), (LEFT, zero, RIGHT, zero), "right",
     )  # fmt: skip
 
 
@@ -264,7 +264,7 @@ def _histogram(off: Float64[np.ndarray, " test"], noun: str) -> Histogram:
             )
     return Histogram(
         "Spread of the residuals",
-        "bars right of the line are answers that said too much, bars left of it too little",
+        "bars right of the line are predictions that are too high, bars left of it too low",
         across, upward, bars, across.place(0.0),
     )  # fmt: skip
 

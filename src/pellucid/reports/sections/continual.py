@@ -20,7 +20,7 @@ class Kept:
     Attributes:
         name: the class.
         examples: old test examples of it.
-        before: share of them that was named right before the network went on.
+        before: share of them that was classified correctly before the network went on.
         after: the same now.
         is_real: whether it has lost, and not by chance.
     """
@@ -45,7 +45,9 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     if not isinstance(found, Mapping):
         return None
     forgetting = found.get("forgetting") or {}
-    measures = [each for each in entries.metrics(facts) if each.key in (forgetting.get("after") or {})]
+    judged = entries.compared(facts)
+    measured = [each for each in entries.metrics(facts) if each.key in (forgetting.get("after") or {})]
+    measures = sorted(measured, key=lambda each: each != judged)
     classes = _classes(forgetting)
     return {
         "run": str(found.get("from") or ""),
@@ -61,7 +63,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
             (words, [Score.read((forgetting.get(part) or {}).get(each.key)) for each in measures])
             for words, part in (("Before it went on", "before"), ("Now", "after"))
         ],
-        "difference": Score.read(forgetting.get(f"{measures[0].key}_difference")) if measures else None,
+        "difference": Score.read(forgetting.get(f"{judged.key}_difference")),
         "p_value": finite(forgetting.get("p_value")),
         "classes": classes,
         "shown": classes[:MOST_SHOWN],
@@ -102,7 +104,7 @@ def _seen(facts: ReportFacts, found: Mapping[str, Any]) -> Mapping[str, Any] | N
     seen = found.get("seen_before")
     if not isinstance(seen, Mapping):
         return None
-    measure = entries.metrics(facts)[0]
+    measure = entries.headline(facts)
     return {
         "test": int(finite(seen.get("test")) or 0),
         "validation": int(finite(seen.get("validation")) or 0),

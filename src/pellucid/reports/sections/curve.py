@@ -1,4 +1,4 @@
-"""Would more data help: the score against the number of training examples."""
+"""Learning curve: the score against the number of training examples."""
 
 from collections.abc import Mapping
 from typing import Any

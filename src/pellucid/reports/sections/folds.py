@@ -45,7 +45,7 @@ class Folds:
         test: examples to score on in each.
         rows: the models, best first.
         bounds: ends of the common scale.
-        pairings: which differences are real.
+        pairings: every pair of models compared.
     """
 
     count: int

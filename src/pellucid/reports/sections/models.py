@@ -1,4 +1,4 @@
-"""What stood against the recommended model: every model that was trained, on one scale."""
+"""Table of models: every model that was trained, on one scale."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Can its probabilities be believed: how often it is right when it says how sure it is."""
+"""Reliability of the probabilities: accuracy against confidence, before and after the temperature."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

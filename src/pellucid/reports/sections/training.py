@@ -111,7 +111,14 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     chance = None if facts.chance is None else (facts.chance, "chance")
     accuracy = line_plot(
         [series("validation", "main", "validation_accuracy"), series("train", "second", "train_accuracy")],
-        Axes("Accuracy", "Share named right after each epoch", "epoch", "share right", (0, 1), chance),
+        Axes(
+            "Accuracy",
+            "Share classified correctly after each epoch",
+            "epoch",
+            "share correct",
+            (0, 1),
+            chance,
+        ),
     )
     return accuracy, loss, rate
 
