@@ -82,10 +82,10 @@ def test_the_figures_are_those_of_a_computation_by_hand(gone_on):
 def test_forgetting_is_said_plainly(gone_on):
     found = gone_on.metrics["continual"]
     sentence = found["forgetting"]["sentence"]
-    was, now = (100 * found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
+    was, now = (found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
     assert sentence.startswith("mlp has forgotten most of what it knew: of ")
     assert "Losses beyond chance by class: 'digit " in sentence
-    assert f"it classifies {percent(now / 100)} correctly, {percent(was / 100)} before it went on" in sentence
+    assert f"it classifies {percent(now)} correctly, {percent(was)} before it went on" in sentence
     assert found["missing_classes"] == [f"digit {digit}" for digit in OLD]
     assert any(said.startswith("warning: without them the network forgets") for said in found["reasons"])
     assert found["not_measured"] == []
