@@ -17,7 +17,7 @@ _ORDER = 0xD6E8FEB86659FD93
 
 
 class Prefixes(NamedTuple):
-    """What the names of all pieces of an array of code points are made from.
+    """Running hashes of an array of code points, from which any piece's name follows.
 
     Attributes:
         sums: of the terms before each position.

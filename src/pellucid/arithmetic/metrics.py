@@ -69,7 +69,7 @@ def log_loss(
 def log_loss_terms(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> Float64[np.ndarray, " examples"]:
-    """What each example adds to the log loss; probabilities below 2.2e-16 count as 2.2e-16.
+    """Log loss of each example; probabilities below 2.2e-16 count as 2.2e-16.
 
     Args:
         labels: class indices.
@@ -201,11 +201,7 @@ def metric_value(
     labels: Int64[np.ndarray, " examples"],
     probabilities: Float64[np.ndarray, "examples classes"],
 ) -> float:
-    """Score class probabilities by any metric of classes.
-
-    Raises:
-        KeyError: the metric scores numbers.
-    """
+    """Score class probabilities by any metric of classes."""
     if metric.key in OF_COUNTS:
         counts = class_counts(labels, probabilities.argmax(axis=1), probabilities.shape[1])
         return float(OF_COUNTS[metric.key](counts))

@@ -1,4 +1,4 @@
-r"""How far predicted numbers lie from the true ones.
+r"""Errors of predicted numbers.
 
 Notation: $n$ examples, $y_i$ the true number, $\hat y_i$ the prediction, $e_i = \hat y_i - y_i$.
 """

@@ -63,6 +63,9 @@ def per_cent(share: float, like: float) -> str:
     Args:
         share: the number that is shown.
         like: the share whose digits count; 0 and 1 have no places.
+
+    Returns:
+        Digits without the sign.
     """
     if not math.isfinite(share):
         return f"{share:g}"

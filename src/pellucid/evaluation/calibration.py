@@ -1,4 +1,4 @@
-r"""Whether probabilities can be believed, and the one number that makes them more believable.
+r"""Calibration of probabilities: reliability in bins, and the temperature fitted on validation.
 
 Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """

@@ -1,4 +1,4 @@
-r"""Whether a whole set of inputs differs from the validation examples, and by how much.
+r"""Drift: tests and sizes of the difference of a set of inputs from the validation examples.
 
 Two questions, each with a test and an effect size, adjusted for being two (Holm):
 
@@ -53,13 +53,13 @@ class Shift(NamedTuple):
 
     @property
     def is_real(self) -> bool:
-        """Whether chance alone would rarely give as much."""
+        """True where chance alone would rarely give as much."""
         return self.p_value <= LEVEL
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How a set of inputs differs from the validation examples.
+    """Difference of a set of inputs from the validation examples.
 
     Attributes:
         noun: what one input is: `image` or `text`.
@@ -141,12 +141,7 @@ class Gathering:
         self._counts = np.zeros(len(classes))
 
     def add(self, novelty: Float64[np.ndarray, " n"], answers: Shaped[np.ndarray, " n ..."]) -> None:
-        """Take in some inputs.
-
-        Args:
-            novelty: novelty of each.
-            answers: the model's probabilities, or numbers.
-        """
+        """Take in some inputs."""
         count = len(self._detector.reference)
         self.examples += len(novelty)
         self.alarms += int((novelty > self._detector.threshold).sum())

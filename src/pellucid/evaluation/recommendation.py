@@ -139,7 +139,7 @@ def recommend_numbers(
 
 
 def _without_a_contest(names: list[str], examples: int) -> Recommendation | None:
-    """What is left to recommend where nothing can be compared."""
+    """Recommendation where nothing can be compared; `None` where something can."""
     if not names:
         raise ValueError("models: none to choose from; at least one is needed")
     if len(names) == 1:

@@ -1,4 +1,4 @@
-"""How figures stand in a plain sentence, on a terminal or in JSON.
+"""Differences with intervals in a plain sentence, on a terminal or in JSON.
 
 `reports.numbers` sets those of a page, with real minus signs, powers of ten and units.
 """

@@ -52,7 +52,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the first screen of the report says of a classifier.
+    """First screen of the report on a classifier.
 
     Attributes:
         model: the recommended model.
@@ -94,14 +94,7 @@ class Verdict:
 
 
 def judge(facts: ReportFacts) -> Verdict:
-    """Judge the recommended model by its test scores.
-
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        The verdict.
-    """
+    """Judge the recommended model by its test scores."""
     headline = entries.headline(facts)
     metric = METRICS["accuracy"] if headline.is_error else headline
     score, chance = facts.score(metric.key), facts.chance_by(metric)
@@ -137,12 +130,8 @@ def judge(facts: ReportFacts) -> Verdict:
 def baseline(facts: ReportFacts) -> Baseline | None:
     """Choose the model to be named beside the recommended one.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        The network where it is not itself recommended; else the best other model by its test score;
-        `None` where there is no other.
+    The network where it is not itself recommended; else the best other model by its test score; `None` where
+    there is no other.
     """
     network, headline = entries.network(facts), entries.headline(facts)
     scores = {
@@ -173,7 +162,7 @@ def baseline(facts: ReportFacts) -> Baseline | None:
 
 
 def _is_behind(pair: Pairing, metric: Metric) -> bool:
-    """Whether the first of a pair is worse beyond chance."""
+    """True where the first of a pair is worse beyond chance."""
     if pair.difference is None or pair.p_value is None or pair.p_value > LEVEL:
         return False
     return metric.better(pair.difference.value) < 0

@@ -21,7 +21,7 @@ from pellucid.evaluation.wording import points, span
 
 LEVEL = 0.05
 WIDEST, WIDEST_RELATIVE = 0.05, 0.1
-"""How far an interval may reach for `could be chance`: share of the examples, or of the labels' spread."""
+"""Reach of an interval up to which it `could be chance`: share of the examples, or of the labels' spread."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How far answers in numbers are off: scatter plots and a histogram as SVG geometry.
+"""Residuals of predicted numbers: scatter plots and a histogram as SVG geometry.
 
 `page/errors_numbers.html` draws them. All lengths are in SVG user units; a plot is 300 wide and
 220 high, and the page scales it. A residual is the answer minus the true number.
@@ -132,7 +132,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Residuals:
-    """What the answers in numbers of a test split amount to.
+    """Residuals of a test split, ready to draw.
 
     Attributes:
         examples: answers looked at.
@@ -158,7 +158,7 @@ class Residuals:
 
     @property
     def leans(self) -> bool:
-        """Whether the answers lie on one side of the truth, on the mean, beyond chance."""
+        """True where the predictions lie on one side of the truth, on the mean, beyond chance."""
         return self.mean.low > 0 or self.mean.high < 0
 
 
@@ -217,17 +217,10 @@ def _marks(
 ) -> list[tuple[int, str]]:
     """The marks as one path per depth of colour.
 
-    Up to 500 examples are marked each where it is. More are marked on a grid of 4 units, every
-    place that holds an example by one mark, so that no outlier is lost and the page stays light.
+    Up to 500 examples are marked each where it is. More are marked on a grid of 4 units, every place that
+    holds an example by one mark, so that no outlier is lost and the page stays light.
 
-    Args:
-        xs: horizontal values.
-        ys: vertical values.
-        across: horizontal axis.
-        upward: vertical axis.
-
-    Returns:
-        Depth 1 to 5, and path data of points.
+    Depth 1 to 5, and path data of points.
     """
     step = _STEP if len(xs) > SINGLE_MARKS else 0.1
     places = np.stack([across.places(xs), upward.places(ys)], axis=1)

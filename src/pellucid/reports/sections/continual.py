@@ -1,4 +1,4 @@
-"""What a network that went on kept of what it knew: old test examples, answered before and after."""
+"""Forgetting of a network that went on: scores on old test examples before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +35,7 @@ class Kept:
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show what was kept and what was forgotten.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/continual.html`; `None` where a fresh network was trained, or none.
+    Content of `page/continual.html`; `None` where a fresh network was trained, or none.
     """
     found = facts.metrics.get("continual")
     if not isinstance(found, Mapping):
@@ -93,7 +89,7 @@ def _classes(forgetting: Mapping[str, Any]) -> Sequence[Kept]:
 
 
 def _is_real(row: Mapping[str, Any]) -> bool:
-    """Whether a class has lost, at the level of 5 % with all classes counted."""
+    """True for a class with a loss beyond chance, at the level of 5 % with all classes counted."""
     p_value = finite(row.get("p_value_holm"))
     has_lost = (finite(row.get("after")) or 0.0) < (finite(row.get("before")) or 0.0)
     return p_value is not None and p_value <= LEVEL and has_lost

@@ -14,11 +14,7 @@ _UNCHANGED = 0.005
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show reliability before and after the temperature.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/reliability.html`; `None` for numbers and without a test split.
+    Content of `page/reliability.html`; `None` for numbers and without a test split.
     """
     found = facts.calibration
     if found is None or facts.is_numbers or not any(each.examples for each in found.after.bins):
