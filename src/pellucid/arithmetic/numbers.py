@@ -28,15 +28,7 @@ class NumberErrors(NamedTuple):
 def number_errors(
     labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"]
 ) -> NumberErrors:
-    """Compare predicted numbers with true ones.
-
-    Args:
-        labels: true numbers, at least one.
-        predicted: one for each.
-
-    Returns:
-        The scores.
-    """
+    """Compare predicted numbers with true ones."""
     errors = predicted - labels
     squared, variance = float(np.square(errors).mean()), float(labels.var())
     if variance > 0:
