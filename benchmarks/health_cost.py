@@ -1,4 +1,4 @@
-"""What looking into the layers while they learn costs (`training/watching/health.py`), as a share of training.
+"""Cost of looking into the layers while they learn (`training/watching/health.py`), as a share of training.
 
     python benchmarks/health_cost.py [--rounds 31] [--threads 1] [--json FILE]
 

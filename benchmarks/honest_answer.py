@@ -25,8 +25,8 @@ from measuring import heading, print_table, spread, summary, write_json
 DRIVER = """
 import json, sys, time
 
-import pellucid.pipeline.run.results as results
-import pellucid.pipeline.train as pipeline
+from pellucid.pipeline import concluding, learning, reading, results
+from pellucid.pipeline.learners import in_run
 from pellucid.cli.main import main
 
 seconds = {}
@@ -41,17 +41,17 @@ def timed(module, name, part):
             seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - began
     setattr(module, name, outer)
 
-for name, part in (
-    ("prepare", "reading and checking"),
-    ("train_baselines", "baselines"),
-    ("train_network", "network"),
-    ("on_network", "models on the network"),
-    ("draw_curve", "learning curve"),
-    ("test_once", "testing every model"),
-    ("judge_labels", "judging labels"),
-    ("write_results", "scores, models and report"),
+for module, name, part in (
+    (reading, "prepare", "reading and checking"),
+    (learning, "train_baselines", "baselines"),
+    (in_run, "train_in_run", "network"),
+    (learning, "on_network", "models on the network"),
+    (concluding, "draw_curve", "learning curve"),
+    (concluding, "test_once", "testing every model"),
+    (concluding, "judge_labels", "judging labels"),
+    (results, "_write", "scores, models and report"),
 ):
-    timed(pipeline, name, part)
+    timed(module, name, part)
 timed(results, "report_facts", "of it: choosing what the report shows")
 timed(results, "render", "of it: writing the report")
 code = main(sys.argv[2:])

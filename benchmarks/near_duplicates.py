@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.data import decode_all, read_data
-from pellucid.data.checks import duplicates
+from pellucid.data.copies import duplicates
 from pellucid.data.images.digests import difference_hashes
 from pellucid.settings import Settings
 

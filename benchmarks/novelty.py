@@ -31,8 +31,8 @@ from pellucid.classical.features.rows import Rows
 from pellucid.data import Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.novelty import fit_measure
-from pellucid.pipeline.judging.detectors import with_detector
-from pellucid.pipeline.learners.fitting import fit_model
+from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import CLASSICAL, Settings
 
@@ -102,8 +102,8 @@ def trained(name: str, data: Data, kept: np.ndarray, seed: int) -> tuple[Model, 
     )
     kind = name.removesuffix(" on images")
     more = {} if kind in CLASSICAL else {"preset": "quick"}
-    model = fit_model(Settings(model=kind, seed=seed, **more), material).model
-    return with_detector(model, material, seed), material
+    fitted = learner_of(Settings(model=kind, seed=seed, **more), material).fit(material)
+    return with_detectors([fitted], material, seed)[0].model, material
 
 
 def others(model: Model, material: Material, seed: int) -> dict[str, Detector]:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from material import Options
+from pellucid.pipeline.learners.fitting import fit_model
 
 from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
@@ -30,7 +31,6 @@ from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.comparing.standings import rank
 from pellucid.pipeline.comparing.trials import scores_of
 from pellucid.pipeline.learners.candidates import answers
-from pellucid.pipeline.learners.fitting import fit_model
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import METRICS, Settings
 

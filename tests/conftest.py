@@ -12,17 +12,38 @@ import pytest
 # Before numpy or torch are imported: sums differ between one thread and two.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
+# Threads that a test asks for must not spin while they wait: another worker needs the core.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 # What is installed beside Pellucid must not change what a test trains; tests of backbones undo this.
-os.environ["pellucidBACKBONES"] = "none"
+os.environ["PELLUCID_BACKBONES"] = "none"
 
 IN_CI = os.environ.get("CI", "") not in ("", "0", "false")
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
-hypothesis.settings.register_profile("pellucid", deadline=None, derandomize=IN_CI)
-hypothesis.settings.load_profile("pellucid")
+# Examples for each property: the default run, make test-all, and make test-types, which only needs calls.
+for _profile, _examples in (("quick", 25), ("thorough", 100), ("few", 5)):
+    hypothesis.settings.register_profile(_profile, deadline=None, derandomize=IN_CI, max_examples=_examples)
+hypothesis.settings.load_profile("quick")
 
 _refused: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the option of `make test-types`."""
+    parser.addoption(
+        "--every-shape",
+        action="store_true",
+        help="beside --jaxtyping-packages: fail where a function with a shape was never executed",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count executed shapes where asked."""
+    if config.getoption("every_shape"):
+        from executed_types import EveryShape
+
+        config.pluginmanager.register(EveryShape())
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
@@ -77,6 +98,18 @@ def fashion_mnist() -> Path:
     """Folder with the four IDX files of the full Fashion-MNIST."""
     _need(FASHION_MNIST.is_dir(), "Debian's dataset-fashion-mnist")
     return FASHION_MNIST
+
+
+@pytest.fixture(scope="session")
+def bf16_lstm() -> None:
+    """Skip where this processor, or what oneDNN may use of it, has no LSTM in bf16."""
+    import torch
+
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        pytest.skip("needs a processor on which oneDNN has an LSTM in bf16: AVX-512 or newer")
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,7 @@ CLASSIFIERS = [name for name in MODELS if "numbers" not in name and not name.sta
 
 def inputs_of(model: Model, count: int = 40) -> Inputs:
     """The last digits in the form that a model takes."""
-    return _taken(model.takes)[-count:]
+    return _taken(model.input_kind.name)[-count:]
 
 
 def answers_of(model: Model, count: int = 40) -> np.ndarray:

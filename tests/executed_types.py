@@ -1,8 +1,93 @@
 """The type checker that jaxtyping's pytest hook puts around every function of Pellucid.
 
-As for mypy, an `int` is welcome where a `float` is declared.
+As for mypy, an `int` is welcome where a `float` is declared. Which functions with a shape there are, and
+which of them were called, is kept: `make test-types` fails where one was never executed.
 """
 
-from beartype import BeartypeConf, beartype
+import functools
+import importlib
+import pkgutil
+import sys
+import typing
+from collections.abc import Callable, Iterable
+from typing import Any
 
-check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+import pytest
+from beartype import BeartypeConf, beartype
+from jaxtyping import AbstractArray
+
+with_types = beartype(conf=BeartypeConf(is_pep484_tower=True))
+declared: set[str] = set()
+executed: set[str] = set()
+
+
+def check(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Check every call's types, and remember the calls of a function with a shape."""
+    checked = with_types(function)
+    if not any(map(has_shape, getattr(function, "__annotations__", {}).values())):
+        return checked
+    name = f"{function.__module__}:{function.__qualname__}"
+    declared.add(name)
+
+    @functools.wraps(checked)
+    def remembered(*arguments: Any, **named: Any) -> Any:
+        executed.add(name)
+        return checked(*arguments, **named)
+
+    return remembered
+
+
+def has_shape(annotation: Any) -> bool:
+    """Tell whether an annotation holds a shape somewhere."""
+    if isinstance(annotation, type) and issubclass(annotation, AbstractArray):
+        return True
+    return any(map(has_shape, typing.get_args(annotation)))
+
+
+def never_executed(called: Iterable[str]) -> list[str]:
+    """Name the functions with a shape that were never called, in whatever module of Pellucid they stand."""
+    import pellucid
+
+    for module in pkgutil.walk_packages(pellucid.__path__, "pellucid."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    return sorted(name for name in declared - set(called) if not _is_protocol(name))
+
+
+def _is_protocol(name: str) -> bool:
+    """Tell whether a function only says what a class that keeps a protocol must have."""
+    module, _, path = name.partition(":")
+    owner = path.rpartition(".")[0]
+    found = vars(sys.modules[module]).get(owner)
+    return isinstance(found, type) and bool(getattr(found, "_is_protocol", False))
+
+
+class EveryShape:
+    """Fails a run in which a function with a shape was never executed, in whatever worker."""
+
+    def __init__(self) -> None:
+        self.called: set[str] = set()
+        self.missing: list[str] = []
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker executed."""
+        self.called.update(getattr(node, "workeroutput", {}).get("executed", ()))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Hand over to the controller what a worker executed; the controller looks for what is missing."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["executed"] = sorted(executed)
+            return
+        self.missing = never_executed(self.called | executed)
+        if self.missing and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Name what is missing."""
+        terminalreporter.write_line(
+            f"{len(declared)} functions with a shape, {len(self.missing)} never executed"
+        )
+        for name in self.missing:
+            terminalreporter.write_line(f"NEVER EXECUTED {name}")

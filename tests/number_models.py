@@ -23,7 +23,7 @@ def ink() -> np.ndarray:
 def number_model(name: str) -> Model:
     """A model of the ink: `mean`, `ridge`, `svm`, `random-forest` or a network."""
     pixels, _ = digits()
-    given = {"epochs": 12} if name in ("mlp", "cnn") else {}
+    given = {"epochs": 12} if name in ("mlp", "cnn", "lenet") else {}
     estimator = pellucid.ImageRegressor(model=name, threads=1, **given)
     return estimator.fit(pixels[:TRAINED_ON], ink()[:TRAINED_ON]).model_
 

@@ -66,7 +66,6 @@ def test_errors_are_also_the_fitting_builtins() -> None:
         "StorageError": (5, OSError),
         "RunLockedError": (5, OSError),
         "DivergedError": (6, ArithmeticError),
-        "WorkerError": (7, RuntimeError),
     }
     for name, (exit_code, builtin) in expected.items():
         error = getattr(pellucid, name)("photos/: is empty; add images")

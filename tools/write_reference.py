@@ -1,8 +1,8 @@
 """Writes the parts of the documentation that are taken from the source, so that they stay true.
 
 docs/settings.md comes from the settings table; docs/mathematics.md from the docstrings of the reference;
-the tree in docs/architecture.md from the files and the first line of each one's docstring. Tests compare
-all three with the source.
+the tree in docs/architecture.md from the files and the first line of each one's docstring, or first comment
+of JavaScript. Tests compare all three with the source.
 """
 
 import ast
@@ -95,7 +95,7 @@ def source_tree(comments: Mapping[str, str]) -> list[str]:
 
 def _tree_below(folder: Path, indent: str, comments: Mapping[str, str]) -> Iterator[str]:
     for path in sorted(folder.iterdir(), key=lambda each: (each.is_dir(), each.name)):
-        if path.name.startswith(".") or path.name == "__pycache__":
+        if path.name.startswith(".") or path.name in ("__pycache__", "node_modules"):
             continue
         if path.is_dir():
             yield f"{indent}{path.name}/"
@@ -106,6 +106,9 @@ def _tree_below(folder: Path, indent: str, comments: Mapping[str, str]) -> Itera
 
 
 def _comment(path: Path, comments: Mapping[str, str]) -> str:
+    if path.suffix == ".js":
+        first, _, _ = path.read_text(encoding="utf-8").partition("\n")
+        return first.removeprefix("// ").rstrip(".")
     if path.suffix != ".py":
         return comments.get(path.relative_to(ROOT).as_posix(), "")
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -10,10 +10,12 @@ from contestants.data import Texts
 from contestants.network import parameters_of
 from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import NetworkConfig
+from pellucid.networks.own_layers import Filters, Recurrent
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Session, State, Surroundings, choose_recipe, fit
-from pellucid.training.determinism import choose_precision, choose_threads, pinned
+from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
+from pellucid.training.precision import choose_precision
 from pellucid.training.steps import ClassificationStep
 
 SETTINGS = Settings(
@@ -61,8 +63,7 @@ def start(name: str, data: Texts) -> Session:
         vocabulary=data.vocabulary,
         embedding=EMBEDDING,
         widths=(HIDDEN,) if is_recurrent else (FILTERS,),
-        kernels=() if is_recurrent else KERNELS,
-        cell="lstm" if is_recurrent else "",
+        own=Recurrent(cell="lstm") if is_recurrent else Filters(kernels=KERNELS),
     )
     return Session.start(config, examples, recipe)
 

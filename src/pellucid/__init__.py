@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         RunLockedError,
         StorageError,
         UsageError,
-        WorkerError,
     )
     from pellucid.estimators import (
         EXPECTED_FAILED_CHECKS,
@@ -53,7 +52,6 @@ __all__ = [
     "TextClassifier",
     "TextRegressor",
     "UsageError",
-    "WorkerError",
     "__version__",
     "explain",
     "load",

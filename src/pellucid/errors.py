@@ -1,4 +1,4 @@
-"""Every error a user can meet, and the exit code it ends the command with.
+"""Errors that a user can meet, and the exit code each ends the command with.
 
     PellucidError
     ├── UsageError          2   also ValueError
@@ -7,7 +7,6 @@
     ├── StorageError        5   also OSError
     │   └── RunLockedError  5
     ├── DivergedError       6   also ArithmeticError
-    ├── WorkerError         7   also RuntimeError
     └── InterruptedRun      130 or 143
 
 A message reads `PLACE: what is wrong; what to do`.
@@ -56,12 +55,6 @@ class DivergedError(PellucidError, ArithmeticError):
     """The loss or a gradient stopped being finite."""
 
     exit_code = 6
-
-
-class WorkerError(PellucidError, RuntimeError):
-    """A process of a distributed run failed."""
-
-    exit_code = 7
 
 
 class InterruptedRun(PellucidError):

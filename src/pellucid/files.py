@@ -1,4 +1,4 @@
-"""The one way anything is written: atomic, verified and synced, or not at all.
+"""Save protocol of everything that is written: atomic, verified and synced, or not at all.
 
 Temporary file in the same folder, write, fsync, re-open and verify the hash, `os.replace`, fsync
 the folder. A reader sees the old file or the new one, never half of either, and a full disk
@@ -42,30 +42,23 @@ def write_file(path: Path, content: bytes) -> str:
 
 
 class Draft(io.BufferedIOBase):
-    """A file under way: it can only be added to, and hashes what it is given."""
+    """File under way: it can only be added to, and hashes what it is given."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.sha256()
 
     def writable(self) -> bool:
-        """Whether bytes can be added: always."""
+        """True: bytes can always be added."""
         return True
 
     def write(self, content: Any, /) -> int:
-        """Add bytes.
-
-        Args:
-            content: the bytes.
-
-        Returns:
-            How many there were.
-        """
+        """Add bytes and return their number."""
         self._digest.update(content)
         return self._file.write(content)
 
     def tell(self) -> int:
-        """How many bytes were added."""
+        """Number of bytes added."""
         return self._file.tell()
 
     def sha256(self) -> str:
@@ -119,36 +112,25 @@ def writing(path: Path) -> Iterator[Draft]:
 
 
 def _beside(path: Path, ending: str) -> Path:
-    """A name for something temporary in the same folder, short enough for every file system."""
+    """Name for something temporary in the same folder, short enough for every file system."""
     return path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.{ending}")
 
 
 def write_json(path: Path, document: Any) -> str:
-    """Write a document as JSON with a final newline, through the save protocol.
+    """Write JSON with a final newline through the save protocol, and return its SHA-256 in hexadecimal.
 
-    Args:
-        path: file to write.
-        document: anything JSON can hold; not-a-number and infinity are refused.
+    Refuses not-a-number and infinity.
 
-    Returns:
-        SHA-256 of the file in hexadecimal.
-
-    Raises:
-        StorageError: as for `write_file`.
+    Raises: `StorageError` as for `write_file`.
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return write_file(path, text.encode())
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Replace a folder and all it holds by the given files, whole or not at all.
+    """Replace a folder, whose parent must exist, by files (name to content), whole or not at all.
 
-    Args:
-        path: folder to write; its parent must exist.
-        files: name to content.
-
-    Raises:
-        StorageError: as for `write_file`; the former folder is then still in place.
+    Raises: `StorageError` as for `write_file`; the former folder is then still in place.
     """
 
     def fill(folder: Path) -> None:
@@ -159,14 +141,9 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def link_folder(source: Path, target: Path) -> None:
-    """Make `target` hold the same files as `source`, as hard links where the disk has them.
+    """Make `target` hold the plain files of `source`, whole or not at all, as hard links where possible.
 
-    Args:
-        source: a folder of plain files.
-        target: folder to write or replace, whole or not at all.
-
-    Raises:
-        StorageError: as for `write_file`; the former folder is then still in place.
+    Raises: `StorageError` as for `write_file`; the former folder is then still in place.
     """
 
     def fill(folder: Path) -> None:
@@ -201,14 +178,7 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal, read block by block.
-
-    Args:
-        path: file to read.
-
-    Returns:
-        64 hexadecimal digits.
-    """
+    """SHA-256 of a file as 64 hexadecimal digits, read block by block."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -252,15 +222,7 @@ def require_space(path: Path, needed: int) -> None:
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
-    """Turn an `OSError` into the message users get.
-
-    Args:
-        path: what was being written.
-        error: what the system said.
-
-    Returns:
-        The error to raise, with what to do about it.
-    """
+    """Message for users, with what to do, from the system's error about a path."""
     remedy = {
         errno.ENOSPC: "free some space, then run the same command with --resume",
         errno.EDQUOT: "free some of your quota, then run the same command with --resume",

@@ -1,3 +1,4 @@
+import copy
 import shutil
 
 import pytest
@@ -18,16 +19,29 @@ SINGLE_PRECISION = {
 """Models whose folders are damaged, and one float32 tensor of each."""
 
 
-@pytest.fixture
-def model():
+@pytest.fixture(scope="session")
+def untouched():
+    """A model that every test gets a copy of."""
     return untrained_model()
 
 
 @pytest.fixture
-def folder(tmp_path, model):
+def model(untouched):
+    return copy.deepcopy(untouched)
+
+
+@pytest.fixture(scope="session")
+def untouched_folder(untouched, tmp_path_factory):
+    """Its folder, which must stay as it is."""
+    place = tmp_path_factory.mktemp("untouched") / "model"
+    save(untouched, place, {"training examples": 1000})
+    return place
+
+
+@pytest.fixture
+def folder(tmp_path, untouched_folder):
     """A model folder as saving leaves it."""
-    save(model, tmp_path / "model", {"training examples": 1000})
-    return tmp_path / "model"
+    return shutil.copytree(untouched_folder, tmp_path / "model")
 
 
 @pytest.fixture(scope="session")

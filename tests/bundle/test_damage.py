@@ -12,7 +12,8 @@ import pytest
 from forged_folders import document_of, header_of, write_weights
 from pellucid.bundle import load, load_any
 from pellucid.errors import ModelFileError
-from pellucid.networks import NetworkConfig
+from pellucid.networks import InputFacts, NetworkConfig, design
+from pellucid.settings import Settings
 from small_models import reseal
 
 FILES = ("model.json", "weights.safetensors", "README.md")
@@ -135,9 +136,8 @@ def test_weights_that_are_not_finite(any_folder, tensor):
 def test_a_bomb_allocates_nothing(folder):
     """An admissible architecture of 1.6 GB, over weights of a few kilobytes."""
     architecture = document_of(folder)["architecture"]
-    bomb = NetworkConfig.from_json(
-        {**architecture, "name": "mlp", "widths": [20_000, 19_000], "stem_filters": 0}
-    )
+    mlp = design("mlp", Settings(), InputFacts(tuple(architecture["input_shape"]), 10, 100)).to_json()
+    bomb = NetworkConfig.from_json({**mlp, "widths": [20_000, 19_000]})
     reseal(folder, architecture=bomb.to_json())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ModelFileError, match="does not fit the architecture"):

@@ -13,6 +13,7 @@ from pellucid.bundle import ClassicalModel, Model, load, load_any, save
 from pellucid.bundle.kinds import KINDS
 from pellucid.classical import PREDICTORS, feature_length
 from pellucid.errors import DataError, ModelFileError
+from pellucid.tasks import TEXTS, VALUES
 from small_models import DIGITS, digits
 
 
@@ -40,7 +41,7 @@ def test_a_saved_model_answers_the_same(name, saved):
     model, loaded = MODELS[name](), load_any(saved(name))
     assert type(loaded) is type(model)
     assert (loaded.classes, loaded.preprocessing) == (model.classes, model.preprocessing)
-    assert loaded.takes == model.takes
+    assert loaded.input_kind is model.input_kind
     assert (loaded.parameters, loaded.name) == (model.parameters, model.name)
     assert np.array_equal(answers_of(loaded, 200), answers_of(model, 200))
 
@@ -120,19 +121,19 @@ def test_a_row_does_not_depend_on_its_batch(each):
 def test_inputs_of_another_form_are_refused(each):
     ask = each.predict_values if each.is_numbers else each.predict_proba
     inputs = inputs_of(each)
-    expected = "a list of texts" if each.takes == "texts" else r"(uint8|float32) of shape \(n, "
+    expected = "a list of texts" if each.input_kind is TEXTS else r"(uint8|float32) of shape \(n, "
     with pytest.raises(DataError, match=rf"found float64 of shape .*, expected {expected}"):
         ask(np.zeros(np.shape(inputs)))
     with pytest.raises(DataError, match=r"found .*, expected"):
         ask(inputs[0])
-    if each.takes != "texts":
+    if each.input_kind is not TEXTS:
         with pytest.raises(DataError, match="found list, expected"):
             ask(["a text"])
 
 
 def test_commands_take_models_of_images_and_of_texts(each, tmp_path):
     save(each, tmp_path / "model", {})
-    if each.takes == "values":
+    if each.input_kind is VALUES:
         with pytest.raises(ModelFileError, match="this model takes feature vectors, not images or texts"):
             load(tmp_path / "model")
     else:

@@ -11,6 +11,7 @@ import pytest
 from forged_folders import document_of, header_of, write_weights
 from pellucid.bundle import load_any
 from pellucid.errors import ModelFileError
+from pellucid.tasks import TEXTS
 from small_models import reseal, sealed
 
 TOKENS = {"kind": "tokens", "tokens": "words", "length": 24, "vocabulary": 26}
@@ -130,4 +131,4 @@ def test_a_model_that_looks_at_no_text_has_no_words(saved):
     ]
     assert document_of(folder)["preprocessing"] is None
     assert "Words of the training texts" not in (folder / "README.md").read_text()
-    assert load_any(folder).takes == "texts"
+    assert load_any(folder).input_kind is TEXTS

@@ -17,6 +17,7 @@ from forged_folders import document_of
 from pellucid.bundle import load, load_any, save
 from pellucid.bundle.format import encodings
 from pellucid.errors import ModelFileError
+from pellucid.tasks import TEXTS
 from small_models import CLASSES, reseal, sealed
 from text_models import encoder, text_model
 
@@ -221,7 +222,7 @@ def test_a_file_too_many(copied):
     """One that is named must be there and unchanged; one that is not named is nobody's."""
     folder = copied("text-cnn")
     (folder / "INTENDED_USE.md").write_text("for tests")
-    assert load_any(folder).takes == "texts"
+    assert load_any(folder).input_kind is TEXTS
     document = document_of(folder)
     (folder / "vocabulary.json").write_text("{}")
     (folder / "model.json").write_bytes(
@@ -272,7 +273,7 @@ WRONG = {
         {"preprocessing": {"height": 8, "width": 8, "channels": 1, "low": 0.0, "high": 255.0}},
         "preprocessing must be an object with a kind",
     ),
-    "a model of images": ({"kind": "image-classifier"}, "preprocessing needs exactly the fields channels"),
+    "a model of images": ({"kind": "image-classifier"}, "preprocessing: unknown keys"),
     "a model of vectors": (
         {"kind": "feature-classifier", "preprocessing": None, "length": 24},
         "the network takes texts, the model values",
@@ -299,14 +300,13 @@ def test_a_description_that_cannot_be(change, copied):
 
 
 ARCHITECTURES = {
-    "of images": ({"name": "mlp", "vocabulary": 0}, "the network takes no texts, the model texts"),
-    "another family": ({"name": "lenet"}, "lenet takes images or feature vectors, not ids of texts"),
+    "another family": ({"name": "lenet"}, r"network: unknown keys \['kernels'\]"),
     "a huge vocabulary": ({"vocabulary": 10**12}, "vocabulary: 1000000000000 is outside"),
     "a vocabulary of nothing": ({"vocabulary": 0}, "the network takes no texts, the model texts"),
     "huge vectors": ({"embedding": 10**9}, "embedding: 1000000000 is outside"),
-    "huge filters": ({"kernels": [10**6]}, "kernels: 1000000 is outside"),
+    "huge filters": ({"kernels": [10**6]}, "kernels: 1000000 is no whole number"),
     "another length": ({"input_shape": [9]}, r"the network takes \(9,\), but texts have at most 24 tokens"),
-    "an unknown cell": ({"cell": "os.system"}, "cell: 'os.system' is not one of"),
+    "an unknown cell": ({"cell": "os.system"}, r"network: unknown keys \['cell'\]"),
 }
 
 

@@ -12,6 +12,7 @@ from pellucid.bundle import ClassicalModel, Model, TextModel, load_any, save
 from pellucid.bundle.checks import require_texts
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError
+from pellucid.tasks import TEXTS
 from small_models import CLASSES, DIGITS, digits, untrained_model, vector_model
 from text_models import encoder, text_model, texts, trained_text_model
 
@@ -207,7 +208,7 @@ def test_parts_of_a_model_on_a_network_that_do_not_fit(parts: dict, words: str) 
         "network": network.network,
         "encoder": network.encoder,
     }
-    assert ClassicalModel(**fitting).takes == "texts"
+    assert ClassicalModel(**fitting).input_kind is TEXTS
     with pytest.raises(ValueError, match=words):
         ClassicalModel(**{**fitting, **parts})
 

@@ -54,6 +54,17 @@ def test_grid_of_known_sizes():
     assert grid(3, 2) == (2, 1, 1)
 
 
+@pytest.mark.parametrize(("height", "width"), [(30, 30), (30, 28), (28, 30), (31, 29)])
+def test_pixels_that_fill_no_cell_are_left_out_in_equal_parts_at_both_borders(height, width):
+    """Blocks that touch no border are those of the crop in the middle, 28 x 28 pixels."""
+    image = load_sample_image("flower.jpg")[100 : 100 + height, 200 : 200 + width].astype(np.float32) / 255
+    top, left = (height - 28) // 2, (width - 28) // 2
+    crop = image[top : top + 28, left : left + 28]
+    assert grid(height, width) == grid(28, 28) == (4, 7, 7)
+    whole, inner = (histograms(each[np.newaxis]).reshape(6, 6, 36)[1:5, 1:5] for each in (image, crop))
+    np.testing.assert_array_equal(whole, inner)
+
+
 def test_light_and_contrast_hardly_matter():
     photograph = load_sample_image("flower.jpg")[100:128, 200:228, :1].astype(np.float32)[np.newaxis] / 255
     np.testing.assert_allclose(histograms(photograph * 0.5 + 0.2), histograms(photograph), atol=0.01)

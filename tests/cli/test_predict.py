@@ -42,7 +42,7 @@ def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):
     out = tmp_path / "answers.csv"
     words = ["predict", str(run / "model"), str(tmp_path / "images"), "--out", str(out), "--probabilities"]
     assert main(words) == 0
-    assert out.read_text().startswith(",".join(["input,label,probability,error,unlike", *CLASSES]) + "\n")
+    assert out.read_text().startswith(",".join(["input,label,probability,error,novelty", *CLASSES]) + "\n")
     output = capfd.readouterr()
     assert output.out == ""
     assert output.err == "3 images labelled\n"
@@ -60,7 +60,7 @@ def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):
     alarms = sum(float(row["novelty"]) > 0.95 for row in rows)
     assert alarms >= 10
     said = f"{alarms} images ({100 * alarms / 40:.3g} %) unlike the training data, where 5 % is no alarm"
-    assert f"{said}: see the column unlike\n" in output.err
+    assert f"{said}: see the column novelty\n" in output.err
     assert "Drift: in " in output.err
     assert max(map(len, output.err.splitlines())) <= 100
 
@@ -113,7 +113,7 @@ def test_a_reader_that_leaves_early_is_no_error(run, tmp_path):
     (tmp_path / "table.csv").write_text("image\n" + "0000.png\n" * 20_000)
     with pellucid("predict", run, tmp_path / "table.csv", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"input,label,probability,error,unlike\n"
+        assert process.stdout.readline() == b"input,label,probability,error,novelty\n"
         process.stdout.close()
         assert process.stderr is not None
         said = process.stderr.read().decode()

@@ -70,6 +70,7 @@ def test_same_lesson_same_model_whatever_the_threads_and_the_store(name):
         fit(name, lesson(keep=list)),
         fit(name, lesson(classes=3), threads=2),
     ]
+    assert models[0].predictor.arrays()
     for other in models[1:]:
         assert other.configurations == models[0].configurations
         if other.tfidf is not None:

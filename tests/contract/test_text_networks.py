@@ -7,9 +7,10 @@ from torch.nn import functional
 from pellucid.networks import NETWORKS, InputFacts, build, design
 from pellucid.networks.config import ACTIVATIONS
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 
 VOCABULARY = 40
-OF_TEXTS = [name for name, family in NETWORKS.items() if family.takes == "texts"]
+OF_TEXTS = [name for name, family in NETWORKS.items() if family.input_kind is TEXTS]
 SETTINGS = [
     *[("bag", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],
     *[("text-cnn", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
@@ -90,6 +91,7 @@ def test_gradient_reaches_every_parameter(name, settings, outputs):
     network = started(name, settings, outputs)
     torch.manual_seed(0)
     loss_of(network).backward()
+    assert any(parameter.requires_grad for parameter in network.parameters())
     for key, parameter in network.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad.isfinite().all(), key
@@ -122,6 +124,7 @@ def test_padding_changes_no_gradient(name, settings):
         gradients.append({key: each.grad for key, each in trained})
         for key in gradients[-1].keys() & VECTORS:
             assert gradients[-1][key][0].abs().max() == 0  # the vector of padding stays as it is
+    assert gradients[0].keys() == gradients[1].keys() != set()
     for key, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][key], gradient, rtol=1e-4, atol=1e-6)
 
@@ -137,13 +140,17 @@ def test_saved_and_loaded_weights_answer_the_same(name, settings, outputs):
 
 @every_setting
 @every_outputs
-def test_bf16_is_near(name, settings, outputs):
+def test_bf16_is_near(name, settings, outputs, request):
     network = started(name, settings, outputs).eval()
+    if network.config.cell == "lstm":
+        request.getfixturevalue("bf16_lstm")
     expected = network(texts())
     with torch.autocast("cpu", torch.bfloat16):
         narrow = network(texts())
     scale = max(1.0, expected.abs().max().item()) if outputs > 1 else NUMBERS.std().item()
     assert (narrow.float() - expected).abs().max() < 0.05 * scale
+    narrow.float().sum().backward()  # what training needs besides
+    assert all(each.grad.isfinite().all() for each in network.parameters() if each.grad is not None)
 
 
 @every_network

@@ -375,7 +375,7 @@ def test_the_oldest_entries_make_room(
     decode(class_folders, image_size="20")
     kept = sum(path.stat().st_size for path in homes[0].rglob("*"))
     needed = 6 * (23 * 23 * 3 + 64)
-    monkeypatch.setenv("pellucidCACHE_GB", str((kept + needed + 100) / 1e9))
+    monkeypatch.setenv("PELLUCID_CACHE_GB", str((kept + needed + 100) / 1e9))
     decode(class_folders, image_size="23")
     left = set(own_cache.iterdir())
     assert homes[1] not in left
@@ -400,15 +400,15 @@ def test_leftovers_go_and_locked_entries_stay(class_folders: Path, own_cache: Pa
 def test_a_limit_that_is_no_number(
     class_folders: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setenv("pellucidCACHE_GB", text)
+    monkeypatch.setenv("PELLUCID_CACHE_GB", text)
     with pytest.raises(
-        UsageError, match=f"pellucidCACHE_GB: '{text}' is not a number of gigabytes above zero"
+        UsageError, match=f"PELLUCID_CACHE_GB: '{text}' is not a number of gigabytes above zero"
     ):
         decode(class_folders)
 
 
 def test_limit_and_place_of_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("pellucidCACHE_GB", raising=False)
+    monkeypatch.delenv("PELLUCID_CACHE_GB", raising=False)
     assert cache_limit() == 10_000_000_000
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/paths/are/ignored")
     assert cache_folder() == Path.home() / ".cache" / "pellucid" / "images"

@@ -182,10 +182,21 @@ def test_warnings_of_reading_are_made_harmless_too():
 
 
 @pytest.mark.parametrize(
-    "names", [["a", "b"], [f"class number {index} {'x' * 90}" for index in range(60)], ["中文" * 40, "b"]]
+    "names",
+    [
+        ["a", "b"],
+        [f"class number {index} {'x' * 90}" for index in range(60)],
+        ["中文" * 40, "b"],
+        ["long " * 20 + "A", "long " * 20 + "a"],  # look alike, and are told in a sentence of three lines
+    ],
 )
 def test_lines_fit_into_80_columns(names):
-    for line in check_of(names * 4).lines():
+    check = check_of(names * 4)
+    lines = check.lines()
+    assert set(check.table()) <= set(lines)
+    words = " ".join(" ".join(lines).split())
+    assert all(" ".join(sentence.split()) in words for sentence in check.sentences())
+    for line in lines:
         assert width(line) <= 80, line
 
 

@@ -140,6 +140,14 @@ def test_sixteen_bits_are_scaled_and_not_clipped(form: str) -> None:
     assert decoded.mode in ("16-bit grey", "32-bit grey")
 
 
+def test_dark_sixteen_bits_stay_dark() -> None:
+    """The range is that of 16 bits, also where no value is above what 8 bits hold."""
+    values = np.linspace(0, 200, 64).astype(np.uint16).reshape(8, 8)
+    decoded = decode_image(encoded(values))
+    assert decoded.mode in ("16-bit grey", "32-bit grey")
+    np.testing.assert_array_equal(decoded.pixels[:, :, 0], values > 128)
+
+
 @pytest.mark.parametrize("byte_order", ["<", ">"])
 def test_sixteen_bits_of_either_byte_order(byte_order: str) -> None:
     values = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data.made import images_of
-from pellucid.data.checks import duplicates
-from pellucid.data.checks.duplicates import first_with_content, near_copies, nearly_equal
+from pellucid.data.copies import duplicates
+from pellucid.data.copies.duplicates import first_with_content, near_copies, nearly_equal
 from pellucid.data.images.digests import array_digests, difference_hashes
 from pellucid.data.reading.samples import FASHION_FOLDER
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
-from pellucid.data.reading.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.reading.folders import read_folder
+from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
 from pellucid.errors import DataError
 
 IMAGE = encoded(context())

@@ -68,7 +68,9 @@ def test_groups_and_copies_are_never_parted(seed: int) -> None:
     first = {}
     for place in range(len(labels)):
         first.setdefault(dataset.inputs[place].tobytes(), place)
-    for fold in folds(dataset, 3, seed):
+    divided = folds(dataset, 3, seed)
+    assert len(divided) == 3
+    for fold in divided:
         part_of = {int(place): part for part, members in enumerate(parts_of(fold)) for place in members}
         of_group: dict[str, set[int]] = {}
         of_content: dict[int, set[int]] = {}
@@ -76,6 +78,8 @@ def test_groups_and_copies_are_never_parted(seed: int) -> None:
             if groups[place]:
                 of_group.setdefault(groups[place], set()).add(part)
             of_content.setdefault(first[dataset.inputs[place].tobytes()], set()).add(part)
+        assert of_group
+        assert of_content
         assert all(len(parts) == 1 for parts in of_group.values())
         assert all(len(parts) == 1 for parts in of_content.values())
 
@@ -101,7 +105,9 @@ def test_the_seed_decides_and_the_test_split_does_not() -> None:
 
 def test_every_class_stands_in_every_fold_even_the_rarest() -> None:
     dataset = dataset_of(["cat"] * 100 + ["dog"] * 6)
-    for fold in folds(dataset, 4, seed=0):
+    divided = folds(dataset, 4, seed=0)
+    assert len(divided) == 4
+    for fold in divided:
         assert set(fold.labels[fold.test]) == {0, 1}
         assert set(fold.labels[fold.train]) == {0, 1}
 
@@ -128,7 +134,9 @@ def test_numbers_are_divided_by_tenths_of_their_range() -> None:
     dataset = dataset_of(values=values, count=400)
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
     tenth = {int(place): rank * 10 // len(pool) for rank, place in enumerate(pool)}
-    for fold in folds(dataset, 4, seed=0):
+    divided = folds(dataset, 4, seed=0)
+    assert len(divided) == 4
+    for fold in divided:
         counts = np.bincount([tenth[int(place)] for place in fold.test], minlength=10)
         assert counts.tolist() == [8] * 10
 

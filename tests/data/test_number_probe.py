@@ -62,7 +62,9 @@ def test_how_many_images_are_in_memory_changes_no_verdict(clothes, monkeypatch):
 def test_a_few_images_cannot_tell(clothes):
     pixels, train = clothes
     numbers = NUMBERS["brightness"](pixels)
-    for each in probe_variations(pixels, numbers, train[:20], SHIFT, np.random.default_rng(0)):
+    found = probe_variations(pixels, numbers, train[:20], SHIFT, np.random.default_rng(0))
+    assert len(found) == 2
+    for each in found:
         assert not each.keeps_number
         assert each.sentence().startswith(
             f"{each.name} is left out: the nearest neighbours among 20 training"

@@ -18,9 +18,11 @@ from sklearn.datasets import load_digits
 
 from data.made import images_of, listing_of, write_class_folders
 from pellucid.data import prepare, read_data
-from pellucid.data.splits.targets import number_text, read_number, require_spread, with_target
+from pellucid.data.labels.numbers import number_text, read_number
+from pellucid.data.splits.targets import require_spread, with_target
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 DIGITS = load_digits()
 INK = DIGITS.images.mean(axis=(1, 2))
@@ -80,7 +82,7 @@ def test_texts_of_numbers():
 @pytest.mark.parametrize("name", ["ink.csv", "ink.jsonl", "ink.parquet"])
 def test_a_table_of_fractions_is_taken_as_numbers_exactly(tmp_path, name):
     listing = read(write_table(tmp_path, INK[:40].tolist(), name=name))
-    assert listing.is_numbers
+    assert listing.target is REGRESSION
     assert listing.values.dtype == np.float64
     assert np.array_equal(listing.values, INK[:40])
     assert [float(text) for text in listing.labels] == INK[:40].tolist()
@@ -93,7 +95,7 @@ def test_a_table_of_fractions_is_taken_as_numbers_exactly(tmp_path, name):
 
 def test_target_class_keeps_classes_and_says_so(tmp_path):
     listing = read(write_table(tmp_path, INK[:40].tolist()), target="class")
-    assert not listing.is_numbers
+    assert listing.target is CLASSIFICATION
     assert listing.labels[0] == repr(float(INK[0]))
     assert listing.warnings[-1].endswith("the labels are numbers, taken as classes as --target class asks")
 
@@ -111,7 +113,7 @@ def test_target_class_keeps_classes_and_says_so(tmp_path):
 def test_few_values_and_whole_numbers_are_classes_unless_asked(tmp_path, cells, words):
     path = write_table(tmp_path, cells)
     listing = read(path)
-    assert not listing.is_numbers
+    assert listing.target is CLASSIFICATION
     assert listing.warnings[-1].endswith(words)
     asked = read(path, target="number")
     assert asked.values.tolist() == cells
@@ -120,8 +122,8 @@ def test_few_values_and_whole_numbers_are_classes_unless_asked(tmp_path, cells, 
 
 def test_twenty_values_are_classes_and_twenty_one_are_numbers(tmp_path):
     twenty = [index % 20 + 0.5 for index in range(40)]
-    assert not read(write_table(tmp_path, twenty)).is_numbers
-    assert read(write_table(tmp_path, [*twenty[:-1], 99.5])).is_numbers
+    assert read(write_table(tmp_path, twenty)).target is CLASSIFICATION
+    assert read(write_table(tmp_path, [*twenty[:-1], 99.5])).target is REGRESSION
 
 
 def test_plain_class_names_need_no_sentence():
@@ -132,7 +134,7 @@ def test_plain_class_names_need_no_sentence():
 def test_numbers_but_for_a_few_are_classes_and_the_few_are_named(tmp_path):
     cells = [*INK[:38].tolist(), "unknown", "n/a"]
     listing = read(write_table(tmp_path, cells))
-    assert not listing.is_numbers
+    assert listing.target is CLASSIFICATION
     assert "numbers but for 'unknown' at" in listing.warnings[-1]
     assert listing.warnings[-1].endswith("and so taken as classes; mend or remove these to predict numbers")
     asked = read(tmp_path / "ink.csv", target="class")
@@ -180,7 +182,7 @@ def test_the_test_table_counts_for_the_decision(tmp_path):
     train = write_table(tmp_path / "a", INK[:30].tolist())
     test = write_table(tmp_path / "b", [*INK[30:50].tolist(), "lost"])
     listing = read(train, test=str(test))
-    assert not listing.is_numbers
+    assert listing.target is CLASSIFICATION
     assert f"'lost' at {test}:22" in listing.warnings[-1]
 
 
@@ -196,14 +198,14 @@ def _write_idx(folder: Path) -> Path:
 
 def test_idx_is_classes_unless_asked(tmp_path):
     folder = _write_idx(tmp_path)
-    assert not read(folder).is_numbers
+    assert read(folder).target is CLASSIFICATION
     assert read(folder, target="number").values.tolist() == DIGITS.target[:40].tolist()
 
 
 def test_npz_is_classes_unless_asked(tmp_path):
     path = tmp_path / "ink.npz"
     np.savez(path, x_train=(DIGITS.images * 15).astype(np.uint8)[:40], y_train=INK[:40].astype(np.float32))
-    assert not read(path).is_numbers
+    assert read(path).target is CLASSIFICATION
     assert np.array_equal(read(path, target="number").values, INK[:40].astype(np.float32).astype(np.float64))
     with pytest.raises(
         DataError, match=r"too few examples.*; if the labels are numbers to predict, give --target"
@@ -222,7 +224,7 @@ def test_npz_infinity_is_refused_with_its_row(tmp_path):
 
 def test_folders_named_by_numbers(tmp_path):
     folder = write_class_folders(tmp_path / "ages", {"1.5": 12, "2": 12, "30": 12})
-    assert not read(folder).is_numbers
+    assert read(folder).target is CLASSIFICATION
     assert sorted(set(read(folder, target="number").values.tolist())) == [1.5, 2.0, 30.0]
     (folder / "30").rename(folder / "old")
     with pytest.raises(DataError, match=r"not a finite number: 'old' at \S*old/000.png"):
@@ -252,7 +254,7 @@ def test_numbers_too_near_to_each_other_for_their_size_are_refused():
 
 def test_a_listing_of_classes_has_no_values():
     assert listing_of(["a", "b"]).values is None
-    assert dataclasses.replace(listing_of(["1", "2"]), values=np.array([1.0, 2.0])).is_numbers
+    assert dataclasses.replace(listing_of(["1", "2"]), values=np.array([1.0, 2.0])).target is REGRESSION
 
 
 def test_names_are_refused_as_names():

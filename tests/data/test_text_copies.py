@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.made import made_texts
-from pellucid.data.checks import text_copies
-from pellucid.data.checks.text_copies import near_texts, overlaps, text_digests
+from pellucid.data.copies import text_copies
+from pellucid.data.copies.text_copies import near_texts, overlaps, text_digests
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
 from pellucid.data.texts.units import units_of
@@ -176,6 +176,7 @@ def test_overlaps_are_those_of_counted_and_plain_sets(
     offsets = np.cumsum([0, *map(len, parts)])
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T
     often, once = overlaps(values, offsets, one, other)
+    assert len(often) == len(once) == len(pairs)
     for at, (first, second) in enumerate(pairs):
         counted, also = Counter(parts[first]), Counter(parts[second])
         every = sum((counted | also).values())

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pellucid.data import Listing, read_data
-from pellucid.data.texts.values import is_blank
+from pellucid.data.reading.text_values import is_blank
+from pellucid.data.tables.csv_rows import ROWS_FIRST
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
@@ -135,6 +136,14 @@ def test_rows_beyond_those_that_columns_are_chosen_from(tmp_path: Path) -> None:
         assert list(zip(texts_of(listing), listing.labels, strict=True)) == rows
         assert listing.sources[-1] == f"{path}:{11_235 if name == 't.csv' else 11_234}"
         assert len({id(label) for label in listing.labels}) == 7
+
+
+def test_rows_read_later_are_as_long_as_the_first(tmp_path: Path) -> None:
+    rows = [[f"text number {number}", "a"] for number in range(ROWS_FIRST)]
+    rows += [[f"text, number {number}", "a", "more"] for number in range(3)]
+    path = write(tmp_path / "t.csv", as_csv(rows))
+    with pytest.raises(DataError, match=f"row {ROWS_FIRST + 2} has 3 fields, the first row 2; mend the row"):
+        read(path)
 
 
 # --- columns

@@ -38,6 +38,7 @@ def test_tokens_of_a_text_are_its_bytes(texts: list[str]) -> None:
     splitter = SubWords(MERGES)
     spaced = [evenly_spaced(normalise(text)) for text in texts]
     ids, offsets = splitter.split(spaced)
+    assert len(offsets) == len(texts) + 1
     for text, start, end in zip(spaced, offsets, offsets[1:], strict=False):
         assert b"".join(splitter.tokens[number - 2] for number in ids[start:end]) == text.encode()
 

@@ -111,6 +111,13 @@ def test_characters_and_bytes_by_hand() -> None:
     assert ids_of(TokenEncoder(BYTE, 3), ["é\x00ab"]) == [[0xC3 + 2, 0xA9 + 2, 2]]
 
 
+@pytest.mark.parametrize("white", ["\t", "\n", "\r\n", "\u00a0", "\u3000", " \t\n"])
+def test_white_space_of_any_kind_is_one_space(white: str) -> None:
+    for encoder in (TokenEncoder(CHARACTERS, 9, ("a", "b", " ")), FITTED[CHARACTERS], FITTED[SUB_WORDS]):
+        assert ids_of(encoder, [f"a{white}b"]) == ids_of(encoder, ["a b"])
+    assert ids_of(TokenEncoder(CHARACTERS, 9, ("a", "b", " ")), [f"a{white}b"]) == [[2, 4, 3]]
+
+
 @pytest.mark.parametrize("vocabulary", [1 << 16, (1 << 16) + 1])
 def test_large_results_lie_in_a_file(vocabulary: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pellucid.data.tables.spool._MOST_IN_MEMORY", 1000)

@@ -79,6 +79,7 @@ def test_a_text_is_split_the_same_among_others(texts: list[str]) -> None:
         written = [
             "".join(map(chr, found.points[a:b])) for a, b in zip(spans.starts, spans.ends, strict=True)
         ]
+        assert len(spans.offsets) == len(texts) + 1
         for text, first, last in zip(texts, spans.offsets, spans.offsets[1:], strict=False):
             alone = pieces(text, find)
             together = written[first:last]

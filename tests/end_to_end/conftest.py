@@ -1,32 +1,24 @@
-"""Real commands on real images, in processes of their own."""
+"""Real commands on real images."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+from command_line import Command, alone, within
 
 
 @pytest.fixture(scope="session")
 def pellucid() -> Command:
-    """A function that runs the command line and returns what it printed."""
+    """A function that runs a command within this process and returns what it printed."""
+    return within
 
-    def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pellucid", *map(str, words)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "NO_COLOR": "1", **environment},
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def process() -> Command:
+    """The same in a process of its own, where that is what is tested."""
+    return alone
 
 
 @pytest.fixture(scope="session")

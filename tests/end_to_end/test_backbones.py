@@ -60,18 +60,34 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
     assert not (unbroken / "checkpoints").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("saves", [7, 12, 18, 24, 31])
-def test_a_kill_at_any_save_loses_nothing(pellucid, photos, tiny, unbroken, tmp_path, saves):
+@pytest.mark.parametrize(
+    "saves", [18, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (7, 12, 24, 31))]
+)
+def test_a_kill_at_any_save_loses_nothing_and_other_weights_are_refused(
+    pellucid, photos, tiny, unbroken, tmp_path, saves
+):
     run = tmp_path / "run"
     words = [*on_tiny(photos, tiny, run), "--resume"]
     killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(saves), *words], capture_output=True)
     assert killed.returncode == -signal.SIGKILL
+    _refused_on_other_weights(pellucid, tiny, words)
     done = pellucid(*words)
     assert done.returncode == 0, done.stderr
     assert weights_of(run) == weights_of(unbroken)
 
 
+def _refused_on_other_weights(pellucid, tiny, words):
+    before = tiny.read_bytes()
+    try:
+        tiny_weights(tiny.parent, classes=3)
+        done = pellucid(*words)
+    finally:
+        tiny.write_bytes(before)
+    assert done.returncode == 2
+    assert "the weights of test-efficientnet are others than when the run was started" in done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("unbroken")  # which has filled the cache of images
 def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
     words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]
@@ -109,21 +125,6 @@ def test_too_short_a_limit_is_refused_before_anything_is_trained(pellucid, photo
     assert not (run / "config.json").exists()
 
 
-def test_a_run_is_not_resumed_on_other_weights(pellucid, photos, tiny, tmp_path):
-    run = tmp_path / "run"
-    words = [*on_tiny(photos, tiny, run), "--resume"]
-    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "7", *words], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    before = tiny.read_bytes()
-    try:
-        tiny_weights(tiny.parent, classes=3)
-        done = pellucid(*words)
-    finally:
-        tiny.write_bytes(before)
-    assert done.returncode == 2
-    assert "the weights of test-efficientnet are others than when the run was started" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("given", "code", "message"),
     [
@@ -156,7 +157,7 @@ def test_what_cannot_be_is_refused_before_work_starts(pellucid, photos, tmp_path
 
 @pytest.mark.slow
 def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, photos, tmp_path, monkeypatch):
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
     run = tmp_path / "run"
     done = pellucid("train", photos, "--out", run, "--preset", "quick", "--epochs", "2", "--threads", "1")
     assert done.returncode == 0, done.stderr
@@ -178,7 +179,7 @@ def test_an_installed_backbone_is_considered_and_wins_where_it_helps(pellucid, p
 
 @pytest.mark.slow
 def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photos, tmp_path, monkeypatch):
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
     run = tmp_path / "run"
     words = ("--preset", "quick", "--epochs", "2", "--threads", "1", "--no-baselines")
     done = pellucid("train", photos, "--out", run, *words, "--time-limit", "250s")
@@ -187,7 +188,7 @@ def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photo
     assert list(metrics["models"]) == ["cnn", *CANDIDATES, *set(metrics["models"]) - {"cnn", *CANDIDATES}]
     config = json.loads((run / "config.json").read_text())
     assert config["backbones"][0]["granted"]["train"] == 76
-    assert config["is_limited"]
+    assert config["within_limit"] == ["backbones", "plan"]
 
 
 def test_an_estimator_builds_on_a_backbone(photos, tiny, tmp_path):

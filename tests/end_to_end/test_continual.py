@@ -210,10 +210,9 @@ def mails(tmp_path_factory):
 
 
 def test_texts_go_on_with_a_new_class(pellucid, mails, tmp_path):
-    old = package.train(
-        mails / "first.csv", out=tmp_path / "old", preset="quick", threads=1, baselines=False, quiet=True
-    )
-    words = ("--preset", "quick", "--threads", "1", "--no-baselines")
+    given = {**IN_PYTHON, "preset": "quick", "epochs": 4}
+    old = package.train(mails / "first.csv", out=tmp_path / "old", **given)
+    words = ("--preset", "quick", "--epochs", "4", "--threads", "1", "--no-baselines")
     run = tmp_path / "run"
     done = pellucid("train", mails / "second.csv", "--from", old.folder, "--out", run, *words)
     assert done.returncode == 0, done.stderr

@@ -127,7 +127,14 @@ def test_without_baselines_only_the_network_is_trained(pellucid, digits_npz, tmp
     assert metrics["learning_curve"] is None
 
 
-@pytest.mark.parametrize("name", ["majority", "logistic-regression", "svm", "random-forest"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "majority",
+        "svm",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("logistic-regression", "random-forest")),
+    ],
+)
 def test_a_baseline_trains_alone(pellucid, digits_npz, tmp_path, name):
     done = pellucid("train", digits_npz, "--out", tmp_path / "run", "--model", name, "--threads", "1")
     assert done.returncode == 0, done.stderr
@@ -143,8 +150,8 @@ def pixels():
 
 
 def test_shuffled_labels_end_in_majority(pellucid, pixels, tmp_path):
-    labels = np.random.default_rng(3).permutation(load_digits().target)
-    np.savez(tmp_path / "shuffled.npz", x_train=pixels, y_train=labels)
+    labels = np.random.default_rng(3).permutation(load_digits().target[:700])
+    np.savez(tmp_path / "shuffled.npz", x_train=pixels[:700], y_train=labels)
     metrics = _trained(pellucid, tmp_path / "shuffled.npz", tmp_path / "run", "--no-learning-curve")
     assert metrics["recommended"] == "majority"
     assert "no better than majority" in metrics["reason"]
@@ -155,9 +162,7 @@ def test_test_images_copied_from_train_are_counted_and_both_scores_given(pelluci
     labels = load_digits().target
     x_test = np.concatenate([pixels[1400:], pixels[:37]])
     y_test = np.concatenate([labels[1400:], labels[:37]])
-    np.savez(
-        tmp_path / "leaky.npz", x_train=pixels[:1400], y_train=labels[:1400], x_test=x_test, y_test=y_test
-    )
+    np.savez(tmp_path / "leaky.npz", x_train=pixels[:500], y_train=labels[:500], x_test=x_test, y_test=y_test)
     metrics = _trained(pellucid, tmp_path / "leaky.npz", tmp_path / "run", "--no-learning-curve")
     assert metrics["data"]["leaked"] == 37
     for model in metrics["models"].values():
@@ -181,7 +186,7 @@ def table_of_ink(pixels, tmp_path):
 
 def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, tmp_path):
     run = tmp_path / "run"
-    metrics = _trained(pellucid, table_of_ink, run, "--epochs", "20")
+    metrics = _trained(pellucid, table_of_ink, run, "--epochs", "20", "--no-learning-curve")
     assert metrics["task"] == "image-regression"
     assert metrics["classes"] == []
     assert list(metrics["models"]) == NUMBER_NAMES

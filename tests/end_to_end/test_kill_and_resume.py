@@ -49,11 +49,13 @@ def _finish(pellucid, words: list[str], run: Path) -> bytes:
     return (run / "model" / "weights.safetensors").read_bytes()
 
 
-def test_a_kill_inside_a_save_loses_nothing(pellucid, digits_npz, unbroken, tmp_path):
-    run = tmp_path / "run"
-    words = ["train", str(digits_npz), "--out", str(run), *TRAINING, "--resume"]
+def test_a_kill_inside_a_save_loses_nothing(pellucid, digits_npz, tmp_path):
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    given = [*TRAINING, "--epochs", "5", "--no-baselines", "--resume"]
+    words = ["train", str(digits_npz), "--out", str(run), *given]
     assert _killed_in_save(25, words) == -signal.SIGKILL
-    assert _finish(pellucid, words, run) == unbroken
+    assert list((run / "checkpoints").glob("step-*"))
+    assert _finish(pellucid, words, run) == _finish(pellucid, [*words[:3], str(whole), *given], whole)
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
         except UsageError as error:
             need = pytest.fail if os.environ.get("CI", "") not in ("", "0", "false") else pytest.skip
             need(f"{error}; make test-all installs it")
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
     texts = {
         "boats": "The ferry left the harbour with sailors",
         "bread": "Knead the dough with flour and salt",

@@ -14,9 +14,10 @@ import pellucid as package
 from killing import KILL_IN_SAVE
 from pellucid.data import read_data
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS as TEXTS_KIND
 
 QUICK = ("--preset", "quick", "--threads", "1", "--no-baselines")
-SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "6", "--threads", "1")
+SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "4", "--threads", "1")
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +45,9 @@ def table(mails, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(pellucid, table, tmp_path_factory):
+def run(process, table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts") / "a run with spaces"
-    done = pellucid("train", table, "--out", folder, *QUICK)
+    done = process("train", table, "--out", folder, *QUICK)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].endswith("a run with spaces' TEXTS.csv")
@@ -120,6 +121,7 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, table
     assert json.loads(done.stdout)["test"]["accuracy"] == pytest.approx(tested)
 
 
+@pytest.mark.slow
 def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     finished = package.train(
         table, out=tmp_path / "python", preset="quick", threads=1, baselines=False, quiet=True
@@ -127,7 +129,7 @@ def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     metrics = json.loads((run / "metrics.json").read_text())
     assert finished.metrics["models"]["bag"]["test"] == metrics["models"]["bag"]["test"]
     assert "test texts right" in finished._repr_html_()
-    assert finished.model.takes == "texts"
+    assert finished.model.input_kind is TEXTS_KIND
 
 
 def test_describe_prints_layers_and_trains_nothing(pellucid, table):
@@ -159,23 +161,20 @@ def _finish(pellucid, words, run):
     return (run / "models" / "text-cnn" / "weights.safetensors").read_bytes()
 
 
-def test_killed_inside_a_save_and_resumed_it_ends_in_the_same_bytes(pellucid, table, tmp_path):
+def test_killed_inside_a_save_it_refuses_other_texts_and_ends_in_the_same_bytes(pellucid, table, tmp_path):
     words = ["train", str(table), "--out", str(tmp_path / "whole"), *SMALL_CNN, "--no-baselines"]
     unbroken = _finish(pellucid, words, tmp_path / "whole")
     words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
     for count in (9, 5):
         killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
         assert killed.returncode == -signal.SIGKILL
+        _refused_with_other_texts(pellucid, words, table, tmp_path / "other.csv")
     assert _finish(pellucid, words, tmp_path / "run") == unbroken
 
 
-def test_resumed_with_other_texts_is_refused(pellucid, table, tmp_path):
-    words = ["train", str(table), "--out", str(tmp_path / "run"), *SMALL_CNN, "--no-baselines", "--resume"]
-    killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, "9", *words], capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    words[1] = str(tmp_path / "other.csv")
-    (tmp_path / "other.csv").write_text(table.read_text(encoding="utf-8").replace("free", "fair"), "utf-8")
-    done = pellucid(*words)
+def _refused_with_other_texts(pellucid, words, table, other):
+    other.write_text(table.read_text(encoding="utf-8").replace("free", "fair"), "utf-8")
+    done = pellucid(words[0], other, *words[2:])
     assert done.returncode == 3
     assert "the data changed since the run was started (fingerprint was" in done.stderr
 
@@ -201,7 +200,8 @@ def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_pa
 
 def test_numbers_are_learnt_from_texts(pellucid, mails, tmp_path):
     rows = [
-        (text, f"{np.log1p(text.count('!')) + 0.001 * number:.3f}") for number, (text, *_) in enumerate(mails)
+        (text, f"{np.log1p(text.count('!')) + 0.001 * number:.3f}")
+        for number, (text, *_) in enumerate(mails[:300])
     ]
     place = write_table(tmp_path / "exclamations.csv", rows, ("text", "excitement"))
     out = tmp_path / "run"
@@ -222,7 +222,7 @@ def test_compare_says_which_difference_is_real(pellucid, table, tmp_path):
     out = tmp_path / "compared"
     done = pellucid(
         "compare", table, "--vary", "model=bag,majority", "--out", out, "--seeds", "1", "--folds", "2",
-        "--threads", "1",
+        "--threads", "1", "--epochs", "4",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     metrics = json.loads((out / "metrics.json").read_text())

@@ -11,7 +11,19 @@ def test_every_exception_has_its_reason() -> None:
     assert all(reason for reason in pellucid.EXPECTED_FAILED_CHECKS.values())
 
 
-@pytest.mark.parametrize("estimator", [pellucid.ImageClassifier(), pellucid.ImageRegressor()], ids=repr)
+QUICK = {"model": "mlp", "depth": 1, "width": 16, "epochs": 6, "threads": 1}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pellucid.ImageClassifier(**QUICK),
+        pellucid.ImageRegressor(**QUICK),
+        pytest.param(pellucid.ImageClassifier(), marks=pytest.mark.slow),
+        pytest.param(pellucid.ImageRegressor(), marks=pytest.mark.slow),
+    ],
+    ids=repr,
+)
 def test_scikit_learn_finds_nothing_wrong(
     estimator: pellucid.ImageClassifier | pellucid.ImageRegressor,
 ) -> None:

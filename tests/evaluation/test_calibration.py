@@ -77,6 +77,20 @@ def test_probabilities_of_zero_and_one():
     assert np.isfinite(at_temperature(probabilities, found)).all()
 
 
+def test_a_label_of_probability_0_is_left_out_however_the_rest_is_spread():
+    """No temperature gives it any, so what the other classes share among them must not pull at it."""
+    labels, probabilities = drawn(300, 3, 2.0)
+    impossible = np.arange(20, 60)
+    first, second = (labels[impossible] + 1) % 3, (labels[impossible] + 2) % 3
+    probabilities[impossible] = 0
+    probabilities[impossible, first] = 0.9
+    probabilities[impossible, second] = 0.1
+    rest = np.delete(np.arange(300), impossible)
+    expected = fit_temperature(labels[rest], probabilities[rest])
+    assert 0.05 < expected < 20
+    assert fit_temperature(labels, probabilities) == pytest.approx(expected)
+
+
 def test_temperature_keeps_answers_and_lowers_the_error():
     labels, probabilities = drawn(5000, 4, 2.0)
     tempered = at_temperature(probabilities, fit_temperature(labels, probabilities))

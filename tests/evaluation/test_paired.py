@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from pellucid.evaluation import compare_all, compare_numbers, holm, mcnemar
 from pellucid.evaluation.comparisons.differences import _variance, paired_interval
 from pellucid.evaluation.comparisons.flips import flip_p_values
+from pellucid.evaluation.comparisons.paired import WIDEST, WIDEST_RELATIVE
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
@@ -121,6 +122,29 @@ def test_too_few_examples():
     (found,) = compare_all(labels, predicted)
     assert found.verdict.startswith("too few examples to tell: 3 of 40 examples set a and b apart")
     assert found.p_value == 0.25
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_either_end_of_the_interval_may_reach_too_far(swapped):
+    """The far end lies on the side of the better model: above zero where it is named first, else below."""
+    labels = LABELS[:100]
+    good, bad = labels, np.where(np.arange(100) < 4, (labels + 1) % 3, labels)
+    (found,) = compare_all(labels, {"a": bad, "b": good} if swapped else {"a": good, "b": bad})
+    near, far = sorted([abs(found.difference.low), abs(found.difference.high)])
+    assert (found.difference.value < 0) == swapped
+    assert near < WIDEST < far
+    assert found.verdict.startswith("too few examples to tell: 4 of 100 examples set a and b apart")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_either_end_of_the_interval_of_numbers_may_reach_too_far(swapped):
+    labels = np.random.default_rng(0).normal(size=40)
+    good, bad = labels + 0.5, labels + 0.5 + 0.5 * (np.arange(40) < 4)
+    (found,) = compare_numbers(labels, {"a": bad, "b": good} if swapped else {"a": good, "b": bad})
+    near, far = sorted([abs(found.difference.low), abs(found.difference.high)])
+    assert (found.difference.value > 0) == swapped
+    assert near < WIDEST_RELATIVE * labels.std() < far
+    assert found.verdict.startswith("too few examples to tell: on 40 examples the errors of a and b")
 
 
 def test_a_pair_that_stands_out_only_alone():

@@ -178,6 +178,18 @@ def test_of_few_examples_the_log_loss_tells_what_accuracy_cannot():
     assert found.reason.endswith("and clearly by log loss.")
 
 
+def test_of_few_examples_a_simpler_model_is_not_left_for_being_better_by_log_loss():
+    """The log loss is no chance, but it speaks for the simpler model, which names one example fewer right."""
+    labels = np.arange(40) % 2
+    rows = {"svm": answers_with(labels, 4, 0.8), "cnn": answers_with(labels, 3, 0.52)}
+    found = recommend(labels, rows, "accuracy")
+    assert found.name == "svm"
+    assert "cnn scored best, accuracy 0.925 against 0.900" in found.reason
+    assert recommend(labels, rows, "log-loss").reason.startswith("svm is the best")
+    swapped = {"svm": rows["cnn"], "cnn": rows["svm"]}
+    assert "every simpler model is really worse" in recommend(labels, swapped, "log-loss").reason
+
+
 def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
     labels = np.arange(16) % 2
     names = np.eye(2)[labels]

@@ -1,3 +1,3 @@
-from tests.end_to_end.conftest import digits_npz, pellucid
+from tests.end_to_end.conftest import digits_npz, pellucid, process
 
-__all__ = ["digits_npz", "pellucid"]
+__all__ = ["digits_npz", "pellucid", "process"]

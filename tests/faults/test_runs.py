@@ -49,9 +49,9 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, d
         "--out",
         run,
         "--epochs",
-        "40",
+        "12",
         "--width",
-        "24",
+        "12",
         "--threads",
         "1",
         "--no-baselines",
@@ -151,29 +151,32 @@ def test_divergence_names_step_examples_and_rate_and_saves_no_nan(pellucid, digi
     assert not (run / "model").exists()
 
 
-def _interrupted(run, data, *more):
-    process = _started("train", data, "--out", run, "--epochs", "300", *more, *SMALL)
-    _wait_for(run / "history.jsonl", process)
+@pytest.fixture(scope="module")
+def interrupted(digits_npz, tmp_path_factory):
+    """A run that was stopped while it trained, and data of its own that may be changed."""
+    place = tmp_path_factory.mktemp("interrupted")
+    shutil.copy(digits_npz, place / "data.npz")
+    words = ("--out", place / "run", "--epochs", "300", "--learning-rate", "0.01")
+    process = _started("train", place / "data.npz", *words, *SMALL)
+    _wait_for(place / "run" / "history.jsonl", process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
+    return place / "run", place / "data.npz"
 
 
-def test_resuming_with_other_settings_names_them(pellucid, digits_npz, tmp_path):
-    run = tmp_path / "run"
-    _interrupted(run, digits_npz, "--learning-rate", "0.01")
-    done = pellucid("train", digits_npz, "--out", run, "--resume", "--learning-rate", "0.02")
+def test_resuming_with_other_settings_names_them(pellucid, interrupted):
+    run, data = interrupted
+    done = pellucid("train", data, "--out", run, "--resume", "--learning-rate", "0.02")
     assert done.returncode == 2
     assert "learning_rate was 0.01, is 0.02" in done.stderr
 
 
-def test_resuming_with_other_data_names_what_changed(pellucid, digits_npz, tmp_path):
-    data = dict(np.load(digits_npz))
-    changed = tmp_path / "data.npz"
-    np.savez(changed, **data)
-    run = tmp_path / "run"
-    _interrupted(run, changed)
+def test_resuming_with_other_data_names_what_changed(pellucid, interrupted):
+    run, changed = interrupted
+    data = dict(np.load(changed))
     np.savez(changed, **{**data, "x_train": data["x_train"][:-5], "y_train": data["y_train"][:-5]})
     done = pellucid("train", changed, "--out", run, "--resume")
+    np.savez(changed, **data)
     assert done.returncode == 3
     assert "the data changed since the run was started (train was" in done.stderr
 
@@ -181,7 +184,7 @@ def test_resuming_with_other_data_names_what_changed(pellucid, digits_npz, tmp_p
 def test_resume_without_a_checkpoint_starts_afresh(pellucid, digits_npz, tmp_path):
     done = pellucid("train", digits_npz, "--out", tmp_path / "new", "--resume", "--epochs", "1", *SMALL)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "new" / "metrics.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "new" / "metrics.json").read_text())["format"] == 2
 
 
 def test_contradicting_flags_are_refused(pellucid, digits_npz, tmp_path):
@@ -190,10 +193,10 @@ def test_contradicting_flags_are_refused(pellucid, digits_npz, tmp_path):
     assert "--resume: contradicts --overwrite" in done.stderr
 
 
-def test_no_locale_and_odd_names_change_nothing(pellucid, digits_npz, tmp_path):
+def test_no_locale_and_odd_names_change_nothing(pellucid, process, digits_npz, tmp_path):
     runs = [tmp_path / "plain", tmp_path / "größer\nline"]
-    for run, locale in zip(runs, ("C.UTF-8", "C"), strict=True):
-        done = pellucid("train", digits_npz, "--out", run, "--epochs", "1", *SMALL, LC_ALL=locale, TZ="UTC+9")
+    words = ("train", digits_npz, "--epochs", "1", *SMALL, "--out")
+    for done in (pellucid(*words, runs[0]), process(*words, runs[1], LC_ALL="C", TZ="UTC+9")):
         assert done.returncode == 0, done.stderr
     first, second = ((run / "model" / "weights.safetensors").read_bytes() for run in runs)
     assert first == second

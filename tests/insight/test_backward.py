@@ -13,12 +13,13 @@ from pellucid.insight.gradients.weight_checks import WeightChecker
 from pellucid.insight.layers.opening import open_network
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 from small_models import digits
 from text_models import texts
 
 
 def inputs_of(name):
-    return [texts()[300]] if model(name).takes == "texts" else digits()[0][300:301]
+    return [texts()[300]] if model(name).input_kind is TEXTS else digits()[0][300:301]
 
 
 def backward_of(name, target=3):
@@ -91,6 +92,7 @@ def test_three_ways_to_the_gradient_of_a_weight(name):
 def test_the_terms_of_any_weight_add_up(name):
     found = explain_model(model(name), inputs_of(name))
     draws = np.random.default_rng(0)
+    assert found.checker.names
     for weight in found.checker.names:
         shape = found.opened.weights[weight].shape
         for _ in range(3):

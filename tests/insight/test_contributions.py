@@ -10,6 +10,7 @@ from pellucid.classical.predictors.kernel import Kernel
 from pellucid.classical.predictors.linear import Linear
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanations.contributions import _names, contributions_of
+from pellucid.tasks import VALUES
 
 WITH_TERMS = [name for name in [*CLASSICAL, *ON_NETWORK] if not name.startswith(("majority", "mean"))]
 MODELS = CLASSICAL | ON_NETWORK
@@ -137,7 +138,7 @@ def test_models_without_a_network(name):
     model = CLASSICAL[name]()
     found = explain_model(model, inputs_of(model, 1))
     assert found.layers == ()
-    if model.takes == "values":
+    if model.input_kind is VALUES:
         assert found.driven is None
     else:
         (driver,) = found.driven.drivers

@@ -17,6 +17,7 @@ from pellucid.insight.explanations.path_gradients import (
 from pellucid.insight.explanations.pieces import MOST_PIECES, ImagePieces, TokenPieces, WordPieces, words_of
 from pellucid.insight.explanations.randomising import randomised
 from pellucid.insight.explanations.taking_out import taking_out
+from pellucid.tasks import IMAGES
 from small_models import digits, untrained_model
 from text_models import texts
 from unwatched import Unwatched
@@ -97,7 +98,7 @@ def test_a_perceptron_has_no_maps():
 class Stub(Unwatched):
     """A model of numbers, to be told what to look at."""
 
-    takes, classes, is_numbers, preprocessing = "images", (), True, None
+    input_kind, classes, preprocessing = IMAGES, (), None
     temperature, parameters, name = 1.0, 0, "stub"
 
     def predict_proba(self, asked_of):
@@ -185,6 +186,7 @@ def test_a_randomised_network_keeps_only_the_scales():
     for name in ("cnn", "text-cnn", "cnn-of-numbers"):
         network = model(name).network
         other = randomised(network, 0)
+        assert any(each.ndim > 1 for each in network.parameters())
         for (at, weight), drawn in zip(
             network.state_dict().items(), other.state_dict().values(), strict=True
         ):

@@ -29,7 +29,9 @@ def test_parameters_and_shapes_are_those_of_the_description(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_layer_says_what_it_is(name):
-    for record in layer_records(opened(name)):
+    records = layer_records(opened(name))
+    assert records
+    for record in records:
         assert record.formula.count("{") == record.formula.count("}")
         assert record.words
         assert record.name in repr(record)

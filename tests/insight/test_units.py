@@ -26,7 +26,9 @@ def units_of(network, count, generator):
 @pytest.mark.parametrize("name", NAMES)
 def test_hundreds_of_units_agree_with_the_network(name):
     network = opened(name)
-    for layer, unit in units_of(network, UNITS, np.random.default_rng(0)):
+    units = list(units_of(network, UNITS, np.random.default_rng(0)))
+    assert len(units) == UNITS
+    for layer, unit in units:
         found = open_unit(network, layer, unit)
         assert found.network == network.value(layer)[unit]
         assert found.difference <= TOLERANCE * found.magnitude, found
@@ -121,7 +123,9 @@ def test_large_photographs_with_strides(name):
     image = np.random.default_rng(0).integers(0, 256, (1, 3, 48, 50)).astype(np.float32)
     network.initialise_from_data(torch.from_numpy(image))
     found = open_network(network, image)
-    for layer, unit in units_of(found, 200, np.random.default_rng(1)):
+    units = list(units_of(found, 200, np.random.default_rng(1)))
+    assert len(units) == 200
+    for layer, unit in units:
         assert open_unit(found, layer, unit).agrees
 
 

@@ -12,13 +12,18 @@ from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, as_text, describe
 from pellucid.networks.architectures.backbone import ScaleAndStandardise
 from pellucid.networks.families import outline
+from pellucid.networks.own_layers import Architecture
 from pellucid.pretrained import timm_backbone
 from pellucid.settings import Settings
 from photographs import pieces
 from tiny_backbone import NAME, tiny_weights
 
 CONFIG = NetworkConfig(
-    name="backbone", input_shape=(3, 64, 64), outputs=5, dropout=0.2, backbone=NAME, seen=(96, 96)
+    name="backbone",
+    input_shape=(3, 64, 64),
+    outputs=5,
+    dropout=0.2,
+    own=Architecture(backbone=NAME, seen=(96, 96)),
 )
 
 
@@ -98,8 +103,8 @@ def test_other_kinds_of_networks_serve_too(name, tmp_path):
     "name", ["hf-hub:timm/resnet18", "../weights", "resnet18/../..", "", "no_such_net", "Ä"]
 )
 def test_names_that_timm_does_not_list_are_refused(name):
-    with pytest.raises(ValueError, match=r"is not the name of a network in timm|an architecture"):
-        outline(dataclasses.replace(CONFIG, backbone=name))
+    with pytest.raises(ValueError, match=r"is not the name of a network in timm|is no text of 1 to 100"):
+        outline(dataclasses.replace(CONFIG, own=Architecture(backbone=name, seen=(96, 96))))
 
 
 @pytest.mark.parametrize(
@@ -107,14 +112,24 @@ def test_names_that_timm_does_not_list_are_refused(name):
     [
         ({"input_shape": (7,)}, "is no image, grey or in colour"),
         ({"input_shape": (2, 64, 64)}, "is no image, grey or in colour"),
-        ({"seen": ()}, "the height and width it sees expected"),
-        ({"seen": (96,)}, "the height and width it sees expected"),
-        ({"seen": (5000, 10)}, "seen: 5000 is outside 1 to 4096"),
     ],
 )
 def test_impossible_configs_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         outline(dataclasses.replace(CONFIG, **change))
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        ((), "seen: no list of 2 whole numbers"),
+        ((96,), "seen: no list of 2 whole numbers"),
+        ((5000, 10), "seen: 5000 is no whole number from 1 to 4096"),
+    ],
+)
+def test_impossible_sizes_are_refused(seen, message):
+    with pytest.raises(ValueError, match=message):
+        Architecture(backbone=NAME, seen=seen)
 
 
 def test_without_timm_it_says_what_to_install(monkeypatch):

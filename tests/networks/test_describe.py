@@ -3,11 +3,13 @@ import torch
 
 from pellucid.networks import NETWORKS, InputFacts, as_text, build, describe, design
 from pellucid.settings import Settings
+from pellucid.tasks import IMAGES
+from pellucid.tasks import TEXTS as TEXTS_KIND
 
 FASHION = InputFacts((1, 28, 28), 10, 55_000)
 TEXTS = InputFacts((40,), 3, 500, vocabulary=50, groups=(2, 30, 50))
-OF_IMAGES = [name for name, family in NETWORKS.items() if family.takes == "images"]
-OF_TEXTS = [name for name, family in NETWORKS.items() if family.takes == "texts"]
+OF_IMAGES = [name for name, family in NETWORKS.items() if family.input_kind is IMAGES]
+OF_TEXTS = [name for name, family in NETWORKS.items() if family.input_kind is TEXTS_KIND]
 
 
 def table(name, settings=None, facts=FASHION):

@@ -10,6 +10,7 @@ from pellucid.networks import NETWORKS, InputFacts, Network, build, design
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 from small_models import digits
 
 PIXELS, LABELS = digits()
@@ -22,7 +23,7 @@ def no_centres() -> Centres:
 
 def network_of(name: str, outputs: int = 4) -> tuple[Network, torch.Tensor]:
     """A started network of a family, and inputs for it."""
-    if NETWORKS[name].takes == "texts":
+    if NETWORKS[name].input_kind is TEXTS:
         facts = InputFacts((12,), outputs, 100, vocabulary=30, groups=(2, 30))
         inputs = torch.randint(2, 30, (16, 12), generator=torch.Generator().manual_seed(1))
     else:

@@ -161,7 +161,7 @@ def test_forged_detectors_are_refused(name, change):
 
 
 OF_DIRECTIONS = {
-    "layer": (lambda measure, arrays: measure.update(of_layer=1), "of_layer must be true or false"),
+    "layer": (lambda measure, arrays: measure.update(of_layer=1), "of_layer: 1 is neither true nor false"),
     "shape bomb": (lambda measure, arrays: measure.update(columns=10**12), "columns"),
     "axes": (lambda measure, arrays: measure.update(axes=10**6), "axes"),
     "centres": (lambda measure, arrays: measure.update(centres=0), "centres"),

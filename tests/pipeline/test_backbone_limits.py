@@ -9,16 +9,18 @@ import pytest
 
 from pellucid.data import prepare
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners import fitting_backbone, limits
+from pellucid.pipeline.learners import limits
+from pellucid.pipeline.learners.backbones import frozen, learner
 from pellucid.pipeline.learners.backbones import limits as backbone_limits
-from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, measured, require_time
 from pellucid.pipeline.learners.backbones.option import Granted
-from pellucid.pipeline.learners.fitting import fit_model
-from pellucid.pipeline.learners.limits import costs_of, seconds_for_backbones, share_out
+from pellucid.pipeline.learners.limits import allowance_of, costs_of, seconds_for_backbones, share_out
+from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from photographs import class_folders
@@ -42,7 +44,7 @@ def asked(tmp_path):
 def context(dataset, asked, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    return RunContext(RunFolder(folder), dataset, asked, Stages())
+    return RunContext(RunFolder(folder), dataset, asked, Stages(), Journal(RunFolder(folder)))
 
 
 def test_all_of_it_fits_into_enough_time():
@@ -83,7 +85,7 @@ def test_measuring_counts_what_will_be_asked(dataset, asked):
     cost = measured(choice, material, asked, len(dataset.test))
     assert 0 < cost.example < 1
     assert cost.held_out == len(dataset.validation) + len(dataset.test)
-    assert cost.asked_after == 3 * len(dataset.test) + 3 * 32
+    assert cost.asked_after == 3 * len(dataset.test)
     assert (cost.most, cost.least) == (len(dataset.train), 40)
     assert cost.tuning > 20 * 76 * 4  # epochs, examples, forward and back
     assert measured(choice, material, dataclasses.replace(asked, preset="quick")).tuning == 0
@@ -112,16 +114,17 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
     monkeypatch.setattr(limits, "measured", lambda *_: cost)
     context = context._replace(settings=dataclasses.replace(context.settings, time_limit="116s"))
     costs = costs_of(backbones, context)
-    kept, config = share_out(backbones, costs, {"settings": {}}, context)
+    context.journal.begin()
+    kept = share_out(backbones, costs, context)
     assert 40 <= len(kept[0].train) < len(material.train)
-    assert json.loads((context.folder.path / "config.json").read_text()) == json.loads(json.dumps(config))
-    late = context._replace(stages=Stages(began=time.monotonic() - 100))
-    former = json.loads(json.dumps(config))
-    again = chosen(context.settings, material, former)
+    resumed = Journal(context.folder, resume=True)
+    assert resumed.content == json.loads(json.dumps(context.journal.content))
+    late = context._replace(stages=Stages(began=time.monotonic() - 100), journal=resumed)
+    again = taken_over(resumed.content["backbones"], context.settings, material)
     assert costs_of(again, late) == []
-    same, unchanged = share_out(again, [], former, late)
+    same = share_out(again, [], late)
     assert np.array_equal(same[0].train, kept[0].train)
-    assert unchanged == former
+    assert resumed.content == Journal(context.folder, resume=True).content
 
 
 def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeypatch):
@@ -131,8 +134,8 @@ def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeyp
     )
     monkeypatch.setattr(limits, "measured", lambda *_: COST._replace(example=1.0))
     context = context._replace(stages=Stages())
-    kept, config = share_out(backbones, costs_of(backbones, context), {"settings": {}}, context)
-    assert kept == ()
+    assert share_out(backbones, costs_of(backbones, context), context) == ()
+    config = context.journal.content
     assert config["backbones"] == []
     (left_out,) = config["backbones_left_out"]
     assert left_out["name"] == "test-efficientnet"
@@ -170,18 +173,19 @@ def test_blocks_are_timed_until_it_has_taken_long_enough(monkeypatch):
 def test_an_estimator_learns_from_what_fits_into_its_limit(dataset, asked, monkeypatch):
     material = material_of(dataset)
     with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for test-efficientnet"):
-        fit_model(asked, material, began=time.monotonic() - 60)
+        learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 60))
     cost = COST._replace(example=0.5, held_out=0, asked_after=0, most=len(material.train))
-    monkeypatch.setattr(fitting_backbone, "measured", lambda *_: cost)
+    monkeypatch.setattr(learner, "measured", lambda *_: cost)
     seen = []
-    heads = fitting_backbone.train_head
+    heads = frozen.train_head
     monkeypatch.setattr(
-        fitting_backbone,
+        frozen,
         "train_head",
         lambda network, features, prepared, settings: (
             seen.append(len(prepared.examples.train)),
             heads(network, features, prepared, settings),
         ),
     )
-    assert fit_model(asked, material, began=time.monotonic() - 30).history == []  # tuning does not fit
+    fitted = learner_of(asked, material).fit(material, allowance_of(asked, time.monotonic() - 30))
+    assert fitted.history == ()  # tuning does not fit
     assert 40 <= seen[0] < 60

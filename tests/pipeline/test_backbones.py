@@ -10,7 +10,7 @@ from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.pipeline.learners.backbones import available as backbones
-from pellucid.pipeline.learners.backbones.available import chosen
+from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.option import Granted, fair_part
 from pellucid.pipeline.learners.backbones.tuning import is_tuned
 from pellucid.pipeline.learners.preparation import material_of
@@ -30,7 +30,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _everything_installed(monkeypatch):
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_none_is_considered_for_what_is_no_photograph(photos):
 
 
 def test_none_is_considered_where_none_is_installed(photos, monkeypatch):
-    monkeypatch.setenv("pellucidBACKBONES", "none")
+    monkeypatch.setenv("PELLUCID_BACKBONES", "none")
     assert chosen(Settings(), photos) == ()
 
 
@@ -94,17 +94,17 @@ def test_of_many_images_a_part_is_drawn_by_seed(photos, monkeypatch):
 
 def test_a_resumed_run_keeps_its_decision(photos):
     (choice,) = chosen(Settings(), photos)
-    former = {"backbones": [choice.to_json()]}
-    assert [each.name for each in chosen(Settings(), photos, former)] == [LITE0]
-    assert chosen(Settings(), photos, {}) == ()
+    records = [choice.to_json()]
+    assert [each.name for each in taken_over(records, Settings(), photos)] == [LITE0]
+    assert taken_over([], Settings(), photos) == ()
 
 
 def test_a_resumed_run_keeps_what_a_limit_left_of_its_training_examples(photos):
     settings = Settings(time_limit="60s")
     (choice,) = chosen(settings, photos)
     bound = choice.within(Granted(12, False, 8.0, 3.0), photos, settings.seed, "For want of time.")
-    former = json.loads(json.dumps({"backbones": [bound.to_json()]}))
-    (again,) = chosen(settings, photos, former)
+    records = json.loads(json.dumps([bound.to_json()]))
+    (again,) = taken_over(records, settings, photos)
     assert len(again.train) == 12
     assert np.array_equal(again.train, bound.train)
     assert (again.granted, again.reason) == (bound.granted, "For want of time.")
@@ -113,11 +113,11 @@ def test_a_resumed_run_keeps_what_a_limit_left_of_its_training_examples(photos):
 
 def test_a_resumed_run_refuses_other_weights(photos, tmp_path):
     settings = Settings(backbone=NAME, weights=str(tiny_weights(tmp_path)))
-    former = {"backbones": [each.to_json() for each in chosen(settings, photos)]}
-    chosen(settings, photos, former)
-    former["backbones"][0]["origin"]["sha256"] = "0" * 64
+    records = [each.to_json() for each in chosen(settings, photos)]
+    taken_over(records, settings, photos)
+    records[0]["origin"]["sha256"] = "0" * 64
     with pytest.raises(UsageError, match="--resume: the weights of test-efficientnet are others than when"):
-        chosen(settings, photos, former)
+        taken_over(records, settings, photos)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_planted_difference_is_real_and_a_setting_without_effect_is_not(plante
 def test_metrics_say_how_they_were_made(planted):
     metrics = read(planted)[0]
     found = metrics["compare"]
-    assert (metrics["format"], metrics["task"], metrics["data"]["test"]) == (1, "image-classification", 100)
+    assert (metrics["format"], metrics["task"], metrics["data"]["test"]) == (2, "image-classification", 100)
     assert (found["seeds"], found["folds"], found["trainings"], found["set_aside"]) == ([0, 1], 3, 6, 100)
     assert found["train"] + found["judged"] < 500
     for entry in found["variants"].values():

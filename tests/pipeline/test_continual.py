@@ -1,6 +1,7 @@
 """How a network goes on: its rows, its frozen vectors, what is said about classes, units and old data."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from pellucid.data import prepare
 from pellucid.data.earlier import EarlierConstraints
 from pellucid.errors import UsageError
 from pellucid.pipeline.continual.earlier_data import Earlier, records_of
-from pellucid.pipeline.continual.plan import plan_on
+from pellucid.pipeline.continual.plan import continual_learner
 from pellucid.pipeline.continual.starting_point import starting_point
 from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
 from pellucid.pipeline.continual.words import sentences
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from runs_to_continue import NEW, OLD, old_images, old_numbers, old_texts, write_npz, write_texts
@@ -26,18 +31,20 @@ SETTINGS = Settings(from_="old", threads=1, epochs=1, baselines=False)
 
 
 def continuing_from(folder, settings=SETTINGS):
-    found = begin(dataclasses.replace(settings, from_=str(folder)), {}, folder / "checkpoints", None)
+    found = begin(dataclasses.replace(settings, from_=str(folder)), {}, folder / "checkpoints")
     assert found is not None
     return found
 
 
 def planned(continual, dataset, settings=SETTINGS):
-    continual = recall(continual, dataset, settings, None, QUIET)
-    return continual, plan_on(continual, dataset, settings, None, QUIET)
+    folder = RunFolder(Path("nowhere"))
+    context = RunContext(folder, dataset, settings, QUIET, Journal(folder))
+    continual = recall(continual, dataset, settings, context.journal, QUIET)
+    return continual, continual_learner(continual, context).planned(material_of(dataset))
 
 
 def test_without_from_nothing_goes_on(tmp_path):
-    assert begin(Settings(), {}, tmp_path, None) is None
+    assert begin(Settings(), {}, tmp_path) is None
 
 
 def test_a_network_with_no_new_class_starts_from_its_very_weights(tmp_path):
@@ -124,10 +131,10 @@ def prepare_old():
 def test_the_same_data_again_leaves_nothing_to_rehearse():
     continual = continuing_from(old_images())
     dataset, _ = read_on(continual, str(continual.records[0]["data"]["place"]), SETTINGS)
-    continual, network = planned(continual, dataset)
+    continual, _ = planned(continual, dataset)
     assert continual.rehearsal is None
     assert continual.at_hand[0].fingerprint == dataset.fingerprint
-    assert network.scored_beside == 2 * len(dataset.test)
+    assert continual.asked_in_the_end == 2 * len(dataset.test)
 
 
 @pytest.mark.parametrize(("factor", "warns"), [(1, False), (1000, True), (0.01, True)])
@@ -150,7 +157,7 @@ def test_a_rehearsal_that_was_asked_for_needs_old_data(tmp_path):
     with pytest.raises(
         UsageError, match=r"--rehearse: nothing is at hand to rehearse: .* is a model folder al"
     ):
-        recall(continual, dataset, settings, None, QUIET)
+        recall(continual, dataset, settings, Journal(RunFolder(tmp_path)), QUIET)
 
 
 def test_records_carry_all_earlier_data_along():

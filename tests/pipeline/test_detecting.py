@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from every_model import MODELS, network_model
-from pellucid.pipeline.judging.detectors import judged_places, with_detector, with_detectors
+from pellucid.pipeline.judging.detectors import judged_places, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.preparation import Material
 from small_models import CLASSES, DIGITS, digits
@@ -20,6 +20,10 @@ def candidate(name: str) -> Candidate:
     return Candidate(name, model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
 
 
+def detector_of(candidate: Candidate, material: Material = MATERIAL):
+    return with_detectors([candidate], material, 0)[0].model.detector
+
+
 def test_every_model_that_looks_at_its_inputs_gets_one():
     names = ("majority", "svm", "cnn", "svm-on-cnn")
     found = with_detectors([candidate(name) for name in names], MATERIAL, seed=0)
@@ -28,6 +32,15 @@ def test_every_model_that_looks_at_its_inputs_gets_one():
         counted = np.bincount(each.validation.argmax(axis=1), minlength=10)
         np.testing.assert_array_equal(each.model.detector.answers, counted)
         assert each.model.detector.examples == 300
+
+
+@pytest.mark.parametrize("name", ["svm", "cnn"])
+def test_the_threshold_comes_from_validation_examples_and_from_no_training_example(name):
+    """Training examples look less foreign than new ones: measured by them, alarms would be too frequent."""
+    model = MODELS[name]()
+    (among,) = with_detectors([candidate(name)], MATERIAL, seed=0)
+    expected = np.sort(among.model.detector.foreignness(model.seen(PIXELS[600:900])))
+    np.testing.assert_array_equal(among.model.detector.reference, expected)
 
 
 def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
@@ -46,22 +59,22 @@ def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
 
 
 def test_one_model_alone():
-    model = MODELS["svm"]()
-    assert with_detector(model, MATERIAL, 0).detector.examples == 300
+    assert detector_of(candidate("svm")).examples == 300
     without = dataclasses.replace(MATERIAL, validation=np.arange(0))
-    assert with_detector(model, without, 0).detector is None
-    assert with_detector(MODELS["majority"](), MATERIAL, 0).detector is None
+    assert detector_of(candidate("svm"), without) is None
+    assert detector_of(candidate("majority")) is None
 
 
 def test_too_few_training_examples_have_no_detector():
     few = dataclasses.replace(MATERIAL, train=np.arange(10))
-    assert with_detector(MODELS["svm"](), few, 0).detector is None
+    assert detector_of(candidate("svm"), few) is None
 
 
 def test_numbers():
     numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(np.float64), classes=())
     model = MODELS["cnn of numbers"]()
-    detector = with_detector(model, numbers, 0).detector
+    said = model.predict_values(PIXELS[600:900])
+    detector = detector_of(Candidate("cnn", model, 600, 1.0, said), numbers)
     np.testing.assert_allclose(detector.answers, np.sort(model.predict_values(PIXELS[600:900])))
     assert len(detector.measure.centres) == 1
 

@@ -18,6 +18,7 @@ from pellucid.pipeline.continual.starting_point import starting_point
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
+from pellucid.tasks import IMAGES
 from runs_to_continue import (
     GENTLE,
     NEW,
@@ -102,8 +103,7 @@ def prepared(labels, pixels, known=()):
 class Says(Unwatched):
     """A model of given classes whose answers are looked up by the first pixel."""
 
-    takes, preprocessing, temperature, parameters, name = "images", None, 1.0, 0, "looks it up"
-    is_numbers = False
+    input_kind, preprocessing, temperature, parameters, name = IMAGES, None, 1.0, 0, "looks it up"
 
     def __init__(self, classes, answers):
         self.classes, self.answers = tuple(classes), answers

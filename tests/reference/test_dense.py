@@ -29,6 +29,7 @@ def test_every_unit_opened_is_the_layer():
     generator = np.random.default_rng(0)
     inputs, weight, bias = (generator.normal(size=shape) for shape in ((4, 6), (3, 6), (3,)))
     outputs = dense(inputs, weight, bias)
+    assert outputs.shape == (4, 3)
     for n, o in np.ndindex(outputs.shape):
         assert dense_unit(inputs[n], weight[o], float(bias[o])).value == pytest.approx(
             outputs[n, o], abs=1e-12

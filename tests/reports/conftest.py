@@ -81,7 +81,7 @@ def _metrics(names: Sequence[str], confusion: np.ndarray) -> dict[str, Any]:
     }
     counts = {"train": 1080, "validation": 120, "test": tested}
     return {
-        "format": 1,
+        "format": 2,
         "task": "image-classification",
         "seed": 0,
         "classes": list(names),

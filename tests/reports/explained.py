@@ -13,6 +13,7 @@ from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation, Like
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 from small_models import digits
 from text_models import texts
 
@@ -25,7 +26,7 @@ HOSTILE = (
 def explained(name: str, text: str | None = None) -> Explanation:
     """The explanation of one digit, or of one text."""
     made = model(name)
-    if made.takes == "texts":
+    if made.input_kind is TEXTS:
         return explain_model(made, [texts()[300] if text is None else text])
     return explain_model(made, digits()[0][300:301])
 

@@ -167,7 +167,9 @@ def test_gradients_are_the_first_to_go():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_formula_becomes_mathml(name):
-    for record in layer_records(explained(name).opened):
+    records = layer_records(explained(name).opened)
+    assert records
+    for record in records:
         page = Page(str(mathml(record.formula)))
         assert page.all("math") == [{"display": "block"}] * (1 + record.formula.count(r"\\ "))
         assert "\\" not in page.text

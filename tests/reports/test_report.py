@@ -159,7 +159,7 @@ def test_without_a_detector_the_report_does_not_speak_of_one(rich_facts: ReportF
 def test_with_a_detector_the_verdict_names_it(rich_facts: ReportFacts) -> None:
     said = Page(render(rich_facts)).text
     assert (
-        "it always predicts one of its classes. The column unlike of predict tells many of them, not" in said
+        "it always predicts one of its classes. The column novelty of predict tells many of them, not" in said
     )
     assert "nothing here measures that" not in said
 

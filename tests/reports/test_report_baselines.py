@@ -71,6 +71,20 @@ def test_without_a_real_difference_the_choice_is_not_defended(rich_facts: Report
     assert not turned.is_better
 
 
+@pytest.mark.parametrize(("difference", "is_better"), [(3.0, True), (-3.0, False)])
+def test_of_numbers_the_smaller_error_is_better(
+    number_facts: ReportFacts, difference: float, is_better: bool
+) -> None:
+    """The error of the recommended model less that of its baseline, wherever the pair names it."""
+    ends = {"value": difference, "low": difference - 1, "high": difference + 1}
+    turned = {"value": -difference, "low": -difference - 1, "high": -difference + 1}
+    for a, b, found in (("svm", "cnn", ends), ("cnn", "svm", turned)):
+        pair = {"a": a, "b": b, "root_mean_squared_error_difference": found, "p_value_holm": 0.01}
+        other = baseline(with_metrics(number_facts, recommended="svm", comparisons=[pair]))
+        assert other is not None
+        assert (other.name, other.is_better) == ("cnn", is_better)
+
+
 def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> None:
     facts = with_metrics(rich_facts, recommended="majority")
     text = Page(render(facts)).text

@@ -57,6 +57,18 @@ def test_late_epochs_mirror_as_the_early_ones_do(begin, digits, epoch):
     assert all(torch.equal(late[index], early[index]) for index in digits.train.tolist())
 
 
+def test_shifts_are_drawn_anew_in_every_epoch_and_repeat_for_one(begin, digits):
+    """Every image is the same one, so that batches differ by their shifts alone."""
+    same = dataclasses.replace(digits, inputs=np.repeat(digits.inputs[:1], len(digits.inputs), axis=0))
+    recipe = dataclasses.replace(begin().batches.recipe, augmentation=Augmentation(shift=2))
+    batches = Batches(same, recipe)
+    first, again, second = ([batch.inputs for batch in batches.epoch(epoch)] for epoch in (0, 0, 1))
+    assert len(first) == len(second) == batches.per_epoch > 1
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(first[0], first[1])
+
+
 def test_images_are_laid_out_channels_last_with_raw_values():
     pixels = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     tensor = to_tensor(pixels, np.arange(2))

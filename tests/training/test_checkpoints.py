@@ -32,6 +32,21 @@ def test_a_resumed_run_ends_in_the_same_bytes(begin, tmp_path, given, stop):
     assert all(torch.equal(whole[name], weights[name]) for name in whole)
 
 
+def test_patience_goes_on_counting_where_the_killed_run_stood(begin, tmp_path):
+    """Nothing is learnt at this rate: the first epoch stays the best, and the third after it is the last."""
+    given = {"epochs": 9, "patience": 3, "learning_rate": 1e-9, "schedule": "constant", "batch_norm": False}
+    unbroken = begin(model="mlp", **given)
+    unbroken.run()
+    assert [len(unbroken.state.history), unbroken.state.epochs_without_gain] == [4, 3]
+    with pytest.raises(InterruptedRun):
+        begin(model="mlp", **given).run([KillAt(25, tmp_path, every=25)])
+    resumed = begin(model="mlp", **given)
+    load_checkpoint(tmp_path, resumed.state)
+    assert [len(resumed.state.history), resumed.state.epochs_without_gain] == [2, 1]
+    resumed.run()
+    assert [len(resumed.state.history), resumed.state.epochs_without_gain] == [4, 3]
+
+
 def test_only_the_last_two_are_kept(begin, tmp_path):
     session = begin(epochs=1)
     for step in (1, 2, 3):

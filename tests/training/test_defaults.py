@@ -43,6 +43,7 @@ def test_presets_grow_in_work(model, examples):
 
 @pytest.mark.parametrize("model", TEXTS)
 def test_the_preset_stands_for_data_of_usual_size(model):
+    assert TEXTS[model].epochs.keys() == {"quick", "standard", "best"}
     for preset, epochs in TEXTS[model].epochs.items():
         assert choose_recipe(Settings(preset=preset), _around(15_000, model)).epochs == epochs
 

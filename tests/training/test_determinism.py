@@ -5,7 +5,7 @@ import torch
 
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.training.determinism import choose_device, choose_precision, choose_threads, pinned
+from pellucid.training.determinism import choose_device, choose_threads, pinned
 
 
 def test_pinning_leaves_threads_and_random_state_as_they_were():
@@ -29,14 +29,6 @@ def test_a_device_that_is_not_there_is_refused():
     assert choose_device(Settings()) == "cpu"
     with pytest.raises(UsageError, match="--device: cuda is not available here; use --device auto"):
         choose_device(Settings(device="cuda"))
-
-
-def test_precision_is_what_was_asked_for_else_by_capability(monkeypatch):
-    assert choose_precision(Settings(precision="bf16"), "cpu") == "bf16"
-    for native in (True, False):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-        assert choose_precision(Settings(), "cpu") == ("bf16" if native else "fp32")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def test_a_step_moves_a_parameter_by_its_share(network, optimizer):
     built = build_optimizer(network, chosen, shares)
     by_parameter = {id(each): group[SHARE] for group in built.param_groups for each in group["params"]}
     trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
+    assert trained.keys() <= shares.keys()
+    assert trained
     for name, parameter in trained.items():
         assert by_parameter[id(parameter)] == shares[name]
         parameter.grad = torch.ones_like(parameter)

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch import nn
 
 from pellucid.training.loop import selection_score
 
@@ -70,6 +71,28 @@ def test_without_a_validation_split_the_last_weights_are_kept(begin):
     session.run()
     assert session.state.best is None
     assert "validation_accuracy" not in session.state.history[-1]
+
+
+def dropped_units(session):
+    """Which units of the first examples dropout zeroes in each step; tanh gives no zero of its own."""
+    (layer,) = [each for each in session.network.modules() if isinstance(each, nn.Dropout)]
+    found = []
+
+    def note(layer, inputs, outputs):
+        if layer.training:
+            found.append(outputs[:16] == 0)
+
+    layer.register_forward_hook(note)
+    session.run()
+    return torch.stack(found)
+
+
+def test_every_step_drops_units_of_its_own_and_a_second_run_the_same(begin):
+    given = {"epochs": 2, "model": "mlp", "depth": 1, "activation": "tanh", "dropout": 0.5}
+    first, second = (dropped_units(begin(**given)) for _ in range(2))
+    assert len(first) == 20
+    assert len(torch.unique(first, dim=0)) == len(first)
+    assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize(

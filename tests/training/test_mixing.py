@@ -60,5 +60,7 @@ def test_the_copy_is_not_what_is_trained_further(session):
     before = weights_of(session.network)
     first = {name: tensor.numpy().copy() for name, tensor in before.items()}
     session.run()
+    after = weights_of(session.network)
+    assert any(not torch.equal(tensor, after[name]) for name, tensor in before.items())
     for name, tensor in before.items():
         np.testing.assert_array_equal(tensor.numpy(), first[name])

@@ -11,7 +11,7 @@ import torch
 from killing import KillAt
 from pellucid.arithmetic.rounding import figure
 from pellucid.errors import DivergedError, InterruptedRun
-from pellucid.settings import NUMBER_METRIC
+from pellucid.tasks import REGRESSION
 from pellucid.training.batches import to_tensor
 from pellucid.training.loop import selection_score
 from pellucid.training.recipe.optimisers import build_optimizer
@@ -80,6 +80,7 @@ def test_one_unit_serves_as_well_as_another(ink, begin_numbers, start):
     grams.run()
     tons = start(dataclasses.replace(ink, labels=ink.labels / 2.0**20), model="lenet", epochs=3)
     tons.run()
+    assert len(grams.state.history) == 3
     for one, other in zip(grams.state.history, tons.state.history, strict=True):
         assert one["train_loss"] == other["train_loss"]
         ratio = one["validation_mean_absolute_error"] / other["validation_mean_absolute_error"]
@@ -135,7 +136,7 @@ def test_the_smallest_root_mean_squared_error_is_best(begin_numbers):
     session.run()
     errors = [record["validation_root_mean_squared_error"] for record in session.state.history]
     assert session.state.best.epoch == int(np.argmin(errors)) + 1
-    assert selection_score({"validation_root_mean_squared_error": 0.5}, NUMBER_METRIC.setting) == -0.5
+    assert selection_score({"validation_root_mean_squared_error": 0.5}, REGRESSION.metric) == -0.5
 
 
 def test_labels_of_validation_that_are_all_equal_have_a_finite_record(ink, start):

@@ -7,6 +7,7 @@ import pytest
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
+from pellucid.tasks import REGRESSION
 from pellucid.training.recipe.choosing import Recipe, choose_recipe
 from pellucid.training.recipe.defaults import PRESETS
 from pellucid.training.recipe.surroundings import Surroundings
@@ -119,7 +120,7 @@ NUMBERS = {"train_labels": np.linspace(0.0, 5.0, 5000), "classes": 0}
 
 def test_numbers_are_trained_on_squared_errors_and_judged_by_their_root():
     recipe = choose_recipe(Settings(), _around(**NUMBERS))
-    assert (recipe.loss, recipe.metric) == ("mse", "root-mean-squared-error")
+    assert (recipe.loss, recipe.metric) == ("mse", REGRESSION.metric)
     assert (recipe.label_smoothing, recipe.class_weights) == (0.0, None)
     assert choose_recipe(Settings(loss="mse", class_weight="none"), _around(**NUMBERS)) == recipe
     classes = choose_recipe(Settings(), _around(train_labels=np.arange(5000) % 10))

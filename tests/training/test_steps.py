@@ -53,6 +53,7 @@ def test_gd_moves_once_per_epoch_along_the_gradient_of_the_whole_split(begin, di
     nn.functional.cross_entropy(session.network(inputs), labels).backward()
     gradients = {name: each.grad.clone() for name, each in session.network.named_parameters()}
     session.network.zero_grad()
+    assert gradients
     batches = dataclasses.replace(
         session.batches.recipe, total_steps=session.batches.per_epoch, augmentation=Augmentation()
     )

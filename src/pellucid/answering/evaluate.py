@@ -10,15 +10,16 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.answering.evaluated import Evaluation
-from pellucid.answering.incoming import first_few, incoming_rows, noun_of
+from pellucid.answering.incoming import first_few, incoming_rows
 from pellucid.bundle import Model, load
+from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.splits.targets import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.evaluation import Gathering, score, score_numbers
+from pellucid.evaluation import Gathering, Scores, score, score_numbers
 from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
 _NAMES_SHOWN = 10
 
@@ -53,19 +54,19 @@ def evaluate(
     listing = _listing(model, place, settings)
     chosen = [index for index, split in enumerate(listing.splits) if split == TEST]
     rows = chosen or list(range(len(listing)))
-    labels = (_numbers if model.is_numbers else _class_codes)(listing, rows, model)
+    labels = _LABELS[model.target](listing, rows, model)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     answers, is_readable, warnings = _answers(model, listing, rows, settings.skip_bad, progress, gathering)
-    scores = (score_numbers if model.is_numbers else score)(labels[is_readable], answers, settings.seed)
+    scores = _SCORES[model.target](labels[is_readable], answers, settings.seed)
     return Evaluation(
         run=str(run),
-        noun=noun_of(model),
+        noun=model.input_kind.noun,
         place=listing.place,
         rows="test split" if chosen else "all rows",
         skipped=int((~is_readable).sum()),
         classes=model.classes,
         scores=scores,
-        drift=None if gathering is None else gathering.drift(noun_of(model)),
+        drift=None if gathering is None else gathering.drift(model.input_kind.noun),
         warnings=(
             *_about_inputs(listing.warnings),
             *warnings,
@@ -96,15 +97,14 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
     Raises:
         DataError: it holds something else, or cannot be read.
     """
-    task = "text" if model.takes == "texts" else "image"
     try:
-        return read_data(place, dataclasses.replace(settings, task=task, target="class"))
+        return read_data(place, dataclasses.replace(settings, task=model.input_kind.task, target="class"))
     except UsageError as error:
         if not str(error).startswith("--task"):
             raise
         raise DataError(
-            f"{place}: holds no {noun_of(model)}s, which are what the model takes; give labelled "
-            f"{noun_of(model)}s"
+            f"{place}: holds no {model.input_kind.noun}s, which are what the model takes; give labelled "
+            f"{model.input_kind.noun}s"
         ) from error
 
 
@@ -154,6 +154,13 @@ def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[n
     return np.array([codes[label] for label in labels], np.int64)
 
 
+_LABELS = {CLASSIFICATION: _class_codes, REGRESSION: _numbers}
+_SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int], Scores]] = {
+    CLASSIFICATION: score,
+    REGRESSION: score_numbers,
+}
+
+
 def _are_numbers_with_fractions(labels: Sequence[str]) -> bool:
     """Whether all labels are numbers, some of them with fractions."""
     read = [read_number(label) for label in labels]
@@ -190,7 +197,7 @@ def _answers(
         warnings += block.warnings
         if progress is not None:
             progress(len(errors), len(rows))
-    noun = noun_of(model)
+    noun = model.input_kind.noun
     bad = [f"{listing.sources[index]}: {error}" for index, error in zip(rows, errors, strict=True) if error]
     if bad and not skip_bad:
         listed = "\n  ".join(bad)

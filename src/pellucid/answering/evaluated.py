@@ -11,12 +11,11 @@ from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.data.wording import COLUMNS
 from pellucid.evaluation import Drift, Scores
 from pellucid.settings import METRICS, Metric
+from pellucid.tasks import target_of
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
 _NAME_WIDTH = 24
-
-_KINDS = {"image": "image", "text": "text"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Evaluation:
         """
         document = {
             "format": _FORMAT,
-            "task": f"{_KINDS[self.noun]}-{'classification' if self.classes else 'regression'}",
+            "task": f"{self.noun}-{target_of(len(self.classes)).name}",
             "run": self.run,
             "data": {
                 "place": self.place,

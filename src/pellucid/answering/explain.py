@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.answering.incoming import Incoming, incoming, noun_of
+from pellucid.answering.incoming import Incoming, incoming
 from pellucid.answering.training_examples import known_label, most_alike
 from pellucid.bundle import Inputs, Model, load
 from pellucid.data.reading.idx import is_idx_folder
@@ -116,7 +116,7 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
         DataError: it cannot be read, or is more than one.
     """
     asked, row = _listed(model, place, settings)
-    noun = noun_of(model)
+    noun = model.input_kind.noun
     if row is None and len(asked.names) != 1:
         example = asked.names[0] if asked.names else place
         raise DataError(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pellucid.bundle import Inputs, Model
 from pellucid.data.listing import Listing
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 
 _TEXTS_IN_BLOCK = 4096
 _WARNINGS_SHOWN = 10
@@ -42,18 +43,6 @@ class Incoming(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def noun_of(model: Model) -> str:
-    """What one input of a model is called.
-
-    Args:
-        model: of images or texts.
-
-    Returns:
-        `image` or `text`.
-    """
-    return "text" if model.takes == "texts" else "image"
-
-
 def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
     """List what INPUT names; images are decoded as their blocks are asked for.
 
@@ -69,7 +58,7 @@ def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incomin
         DataError: a place does not exist or holds nothing the model takes.
     """
     # Each kind of input loads libraries of its own, which would cost the other a second at the start.
-    if model.takes == "texts":
+    if model.input_kind is TEXTS:
         from pellucid.data.reading.text_inputs import list_texts
 
         found = list_texts(places, settings)

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from pellucid.answering.answers import Answer, answers_to, check_ending
-from pellucid.answering.incoming import Block, Incoming, first_few, incoming, noun_of
+from pellucid.answering.incoming import Block, Incoming, first_few, incoming
 from pellucid.bundle import Answers, Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.settings import DUMMIES, Settings
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 _Said = tuple[str | float, float | None, tuple[float, ...]]
 """Class or number, probability of the class, and probabilities of all classes."""
@@ -78,11 +79,11 @@ def predict(
     check_ending(out)
     model = load(run)
     asked = incoming(model, inputs, settings)
-    if with_probabilities and model.is_numbers:
+    if with_probabilities and not model.target.has_probabilities:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     unreadable, warnings = _labelled(model, asked, out, gathering, with_probabilities, progress)
-    noun = noun_of(model)
+    noun = model.input_kind.noun
     return Predicted(
         noun=noun,
         labelled=len(asked.names) - unreadable,
@@ -107,7 +108,7 @@ def _labelled(
     warnings: list[str] = []
     names = iter(asked.names)
     classes = model.classes if with_probabilities else ()
-    with answers_to(out, classes, are_numbers=model.is_numbers) as write:
+    with answers_to(out, classes, are_numbers=not model.target.has_probabilities) as write:
         for block in asked.blocks:
             said = model.answer(block.inputs)
             if gathering is not None and said.novelty is not None:
@@ -140,7 +141,7 @@ def _answers(
     names: Iterator[str], block: Block, model: Model, answered: Answers, with_probabilities: bool
 ) -> list[Answer]:
     """What the model says about each input of a block."""
-    said: Iterator[_Said] = _numbers(answered.said) if model.is_numbers else _classes(model, answered.said)
+    said: Iterator[_Said] = _SAID[model.target](model, answered.said)
     novelty = repeat(None) if answered.novelty is None else iter(answered.novelty.round(_PLACES).tolist())
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
     answers = []
@@ -154,8 +155,9 @@ def _answers(
     return answers
 
 
-def _numbers(values: np.ndarray) -> Iterator[_Said]:
+def _numbers(model: Model, values: np.ndarray) -> Iterator[_Said]:
     """The number predicted for each usable input."""
+    del model
     for value in values.tolist():
         yield value, None, ()
 
@@ -165,3 +167,6 @@ def _classes(model: Model, said: np.ndarray) -> Iterator[_Said]:
     for probabilities in said.tolist():
         best = max(range(len(probabilities)), key=probabilities.__getitem__)
         yield model.classes[best], probabilities[best], tuple(probabilities)
+
+
+_SAID = {CLASSIFICATION: _classes, REGRESSION: _numbers}

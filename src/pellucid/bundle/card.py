@@ -14,6 +14,7 @@ from pellucid.bundle.parts import parts_of, vector_length
 from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
+from pellucid.tasks import CLASSIFICATION, TEXTS
 
 _CLASSES_SHOWN = 50
 _FEATURES = {
@@ -23,13 +24,6 @@ _FEATURES = {
     "tf-idf": "how often {title} stand in the text, and how rare they are (TF-IDF); {count} of them",
     "network": "the last hidden layer of a {network} network, which lies in this folder",
 }
-_NOUNS = {
-    "images": ("image", "An image classifier"),
-    "texts": ("text", "A text classifier"),
-    "values": ("feature vector", "A classifier of feature vectors"),
-}
-"""What a model takes to the noun of one, and to what a model of classes is."""
-
 _COMMANDS = {
     "images": "or `pellucid predict path/to/this/folder image.png`. ",
     "texts": "or `pellucid predict path/to/this/folder text.txt`. ",
@@ -62,26 +56,27 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         kind=_kind(model),
         table="\n".join(lines),
         answers=_answers(model),
-        command=_COMMANDS[model.takes],
+        command=_COMMANDS[model.input_kind.name],
         words=_words(model),
     )
 
 
 def _origin(model: Model) -> dict[str, str]:
-    """Where weights come from that others trained; nothing where there are none."""
+    """Source of weights that others trained; nothing where there are none."""
     network = parts_of(model).network
     origin = None if network is None else network.origin
     return {} if origin is None else origin.facts()
 
 
 def _kind(model: Model) -> str:
-    """What it is, in a few words."""
-    noun, classifier = _NOUNS[model.takes]
-    return f"A model that predicts a number from {with_article(noun)}," if model.is_numbers else classifier
+    """The kind of model, in a few words."""
+    if model.target is CLASSIFICATION:
+        return model.input_kind.classifier
+    return f"A model that predicts a number from {with_article(model.input_kind.noun)},"
 
 
 def _input(model: Model) -> str:
-    if model.takes == "texts":
+    if model.input_kind is TEXTS:
         encoding = parts_of(model).encoding
         if encoding is None or isinstance(encoding, Tfidf):
             return "one text, of any length"
@@ -95,7 +90,7 @@ def _input(model: Model) -> str:
 
 
 def _features(model: Model) -> dict[str, str]:
-    """What a classical model sees, what a text is split into, or whether an image is mirrored."""
+    """Features of a classical model, pieces of a text, or mirroring of an image."""
     if isinstance(model, ClassicalModel):
         if not model.predictor.inputs:
             return {"features": "none: it looks at nothing"}
@@ -114,7 +109,7 @@ def _features(model: Model) -> dict[str, str]:
 
 
 def _tokens(encoder: Encoder | None) -> dict[str, str]:
-    """What an encoder splits texts into, and how many different ones it knows."""
+    """Pieces that an encoder splits texts into, and the size of its vocabulary."""
     if encoder is None:
         return {}
     plan = EncodingPlan.of(encoder)
@@ -134,7 +129,7 @@ def _words(model: Model) -> str:
 
 
 def _output(model: Model) -> dict[str, str]:
-    if model.is_numbers:
+    if not model.target.has_probabilities:
         return {"output": "one number, in the unit of the training labels"}
     calibration = (
         "none: probabilities are as the model gives them (temperature 1)"
@@ -148,7 +143,7 @@ def _output(model: Model) -> dict[str, str]:
 
 
 def _detector(model: Model) -> dict[str, str]:
-    """How inputs that are unlike the training data are told."""
+    """Sentence about the detector of inputs that are unlike the training data."""
     found = model.detector
     if found is None:
         return {}
@@ -161,13 +156,13 @@ def _detector(model: Model) -> dict[str, str]:
 
 def _answers(model: Model) -> str:
     """The classes, or what the numbers are."""
-    if not model.is_numbers:
+    if model.classes:
         return f"## Classes\n\n{_class_list(model.classes)}"
     return f"## Numbers\n\n{_numbers(model)}"
 
 
 def _numbers(model: Model) -> str:
-    """Where the numbers of the training labels lay, as far as the model knows."""
+    """Mean and spread of the training labels, as far as the model knows."""
     network = getattr(model, "network", None)
     rescale = None if network is None else network.rescale
     if rescale is None:

@@ -1,4 +1,4 @@
-"""What a model refuses: impossible temperatures, questions it cannot answer, inputs of another form."""
+"""Refusals of models: impossible temperatures, questions they cannot answer, inputs of another form."""
 
 from collections.abc import Sequence
 
@@ -168,7 +168,7 @@ def require_texts(inputs: object) -> Sequence[str]:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether UTF-8 can write a text."""
+    """Tell a text that UTF-8 can write."""
     if text.isascii():
         return True
     try:
@@ -179,7 +179,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _form(inputs: object) -> str:
-    """What something is, for messages."""
+    """Type and shape, for messages."""
     if isinstance(inputs, np.ndarray):
         return f"{inputs.dtype} of shape {inputs.shape}"
     return type(inputs).__name__

@@ -1,4 +1,4 @@
-"""How wide the last hidden layer of a network is."""
+"""Width of the last hidden layer of a network."""
 
 import torch
 

@@ -1,22 +1,21 @@
 """The kinds of models that a folder can hold."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Takes = Literal["images", "texts", "values"]
-"""What a model takes; values are feature vectors."""
+from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, VALUES, InputKind, Target
 
 
 class Kind(NamedTuple):
-    """What a model takes, gives and is made of.
+    """A kind of model.
 
     Attributes:
-        takes: images, texts or feature vectors.
-        gives_numbers: or else probabilities of classes.
+        input_kind: of what it takes.
+        target: of its answers.
         is_classical: or else a network.
     """
 
-    takes: Takes
-    gives_numbers: bool
+    input_kind: InputKind
+    target: Target
     is_classical: bool
 
     @property
@@ -26,16 +25,16 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "image-classifier": Kind("images", gives_numbers=False, is_classical=False),
-    "image-regressor": Kind("images", gives_numbers=True, is_classical=False),
-    "feature-classifier": Kind("values", gives_numbers=False, is_classical=False),
-    "feature-regressor": Kind("values", gives_numbers=True, is_classical=False),
-    "text-classifier": Kind("texts", gives_numbers=False, is_classical=False),
-    "text-regressor": Kind("texts", gives_numbers=True, is_classical=False),
-    "classical-image-classifier": Kind("images", gives_numbers=False, is_classical=True),
-    "classical-image-regressor": Kind("images", gives_numbers=True, is_classical=True),
-    "classical-feature-classifier": Kind("values", gives_numbers=False, is_classical=True),
-    "classical-feature-regressor": Kind("values", gives_numbers=True, is_classical=True),
-    "classical-text-classifier": Kind("texts", gives_numbers=False, is_classical=True),
-    "classical-text-regressor": Kind("texts", gives_numbers=True, is_classical=True),
+    "image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False),
+    "image-regressor": Kind(IMAGES, REGRESSION, is_classical=False),
+    "feature-classifier": Kind(VALUES, CLASSIFICATION, is_classical=False),
+    "feature-regressor": Kind(VALUES, REGRESSION, is_classical=False),
+    "text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False),
+    "text-regressor": Kind(TEXTS, REGRESSION, is_classical=False),
+    "classical-image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=True),
+    "classical-image-regressor": Kind(IMAGES, REGRESSION, is_classical=True),
+    "classical-feature-classifier": Kind(VALUES, CLASSIFICATION, is_classical=True),
+    "classical-feature-regressor": Kind(VALUES, REGRESSION, is_classical=True),
+    "classical-text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=True),
+    "classical-text-regressor": Kind(TEXTS, REGRESSION, is_classical=True),
 }

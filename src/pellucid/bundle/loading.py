@@ -18,6 +18,7 @@ from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
 from pellucid.novelty import Detector
+from pellucid.tasks import VALUES
 
 
 def load(folder: str | Path) -> Model:
@@ -34,7 +35,7 @@ def load(folder: str | Path) -> Model:
             feature vectors.
     """
     model = load_any(folder)
-    if model.takes == "values":
+    if model.input_kind is VALUES:
         raise ModelFileError(
             f"{folder}: this model takes feature vectors, not images or texts; use pellucid.load in Python"
         )

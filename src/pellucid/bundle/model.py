@@ -6,11 +6,11 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
-from pellucid.bundle.kinds import Takes
 from pellucid.bundle.models.with_novelty import Answers
 from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.novelty import Detector, Sort
+from pellucid.tasks import InputKind, Target
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 """What models are asked about: images or feature vectors as one array, or texts."""
@@ -26,33 +26,38 @@ class Model(Protocol):
     """
 
     @property
-    def takes(self) -> Takes:
-        """`images`, `texts` or `values` (feature vectors)."""
-        ...
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the probabilities; none where a number is predicted."""
         ...
 
     @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs: images, texts or feature vectors."""
+        ...
+
+    @property
+    def target(self) -> Target:
+        """Target of the answers: classes or a number."""
+        ...
+
+    @property
     def is_numbers(self) -> bool:
-        """Whether a number is predicted."""
+        """Regression: a number is predicted."""
         ...
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How an image of any size becomes pixels; `None` where none are taken."""
+        """Preprocessing of images of any size; `None` where none are taken."""
         ...
 
     @property
     def temperature(self) -> float:
-        """What the probabilities are calibrated with; 1 leaves them as they are."""
+        """Temperature of the probabilities; 1 leaves them as they are."""
         ...
 
     @property
     def parameters(self) -> int:
-        """How many numbers were learnt."""
+        """Number of learnt weights."""
         ...
 
     @property
@@ -74,7 +79,7 @@ class Model(Protocol):
 
     @property
     def detector(self) -> Detector | None:
-        """What tells inputs that are unlike the training data; `None` where there is none."""
+        """Detector of inputs that are unlike the training data; `None` where there is none."""
         ...
 
     @property
@@ -84,20 +89,20 @@ class Model(Protocol):
 
     @property
     def sort_seen(self) -> Sort:
-        """What these features are."""
+        """Sort of the detector's features."""
         ...
 
     @property
     def sees_through(self) -> Hashable:
-        """Equal for models that see the same of an input, so that it may be computed once."""
+        """Cache key of shared features: equal for models that see the same of an input."""
         ...
 
     def seen(self, inputs: Inputs) -> Rows:
-        """What a detector looks at: the last hidden layer, or the features of a classical model."""
+        """Features for a detector: the last hidden layer, or those of a classical model."""
         ...
 
     def answer(self, inputs: Inputs) -> Answers:
-        """What the model says and what its detector says, in one pass."""
+        """Answers and novelty, in one pass."""
         ...
 
     def with_detector(self, detector: Detector | None) -> "Model":

@@ -21,12 +21,13 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.networks import Network
 from pellucid.networks.families import outline
+from pellucid.tasks import VALUES
 
 _PREDICTOR, _NETWORK, _TFIDF = "predictor.", "network.", "tfidf."
 
 
 class Parts(NamedTuple):
-    """What is in a model beside its description.
+    """Parts of a model beside its description.
 
     Attributes:
         network: with its weights, or an outline without; `None` where there is none.
@@ -62,7 +63,7 @@ def parts_of(model: Model) -> Parts:
 
 
 def vector_length(model: Model) -> int | None:
-    """How long the feature vectors are that a model takes.
+    """Length of the feature vectors that a model takes.
 
     Args:
         model: any of this room.
@@ -72,7 +73,7 @@ def vector_length(model: Model) -> int | None:
     """
     if isinstance(model, FeatureModel):
         return model.features
-    return model.length if isinstance(model, ClassicalModel) and model.takes == "values" else None
+    return model.length if isinstance(model, ClassicalModel) and model.input_kind is VALUES else None
 
 
 def tensors_of(parts: Parts) -> dict[str, Tensor]:

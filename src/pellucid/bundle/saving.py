@@ -46,7 +46,7 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
     if encoding is not None and plan is not None:
         contents[plan.file] = encoding.content()
     description = Description(
-        takes=model.takes,
+        input_kind=model.input_kind,
         architecture=None if parts.network is None else parts.network.config,
         predictor=None if parts.predictor is None else _plan(parts.predictor),
         features=model.features if isinstance(model, ClassicalModel) else None,

@@ -10,6 +10,7 @@ from pellucid.classical.baselines import (
     NUMBER_ON_NETWORK,
     ON_NETWORK,
     Baseline,
+    baselines_for,
     fit_baseline,
 )
 from pellucid.classical.budget import Budget
@@ -39,6 +40,7 @@ __all__ = [
     "Fitted",
     "Lesson",
     "Predictor",
+    "baselines_for",
     "extract",
     "feature_length",
     "fit_baseline",

@@ -1,8 +1,8 @@
-"""The classical baselines of a network, in two dicts, and the one way to train any of them."""
+"""Classical baselines of a network, in two dicts, and the one way to train any of them."""
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -12,15 +12,15 @@ from threadpoolctl import threadpool_limits
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.kinds import FEATURES
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.fitting.machines import Setup, machine
 from pellucid.classical.fitting.regression import logistic, mean, ridge, shares
 from pellucid.classical.fitting.trees import forest
-from pellucid.classical.lesson import IMAGES, Fitted, Lesson
+from pellucid.classical.lesson import Fitted, Lesson
 from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES
 from pellucid.settings import metric_of
+from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
 Learner = Callable[[Rows, np.ndarray, Work], Predictor]
 Number = TypeVar("Number", int, float)
@@ -30,7 +30,7 @@ Baseline = Callable[[Lesson, Budget], list[Trial]]
 
 
 def _named(features: str, words: str) -> str:
-    """The words for people, with the features where there is a choice of them."""
+    """Words for people, with the features where there is a choice of them."""
     return f"{FEATURES[features].title}, {words}" if features in FEATURES else words
 
 
@@ -51,11 +51,14 @@ def _ridge(lesson: Lesson, budget: Budget) -> list[Trial]:
     return _each(lesson, (0.01, 0.1, 1.0), "penalty = {:g}", lambda value: partial(ridge, strength=value))
 
 
+_MACHINES = {
+    CLASSIFICATION: (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0)),
+    REGRESSION: (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0)),
+}
+
+
 def _machine(lesson: Lesson, budget: Budget) -> list[Trial]:
-    setups = (Setup(1.0, 5.0), Setup(2.0, 4.0), Setup(0.3, 5.0))
-    if lesson.is_numbers:
-        setups = (Setup(0.7, 3.0), Setup(0.7, 1.0), Setup(0.2, 10.0))
-    most = budget.supported if lesson.is_numbers else None
+    most = budget.supported if lesson.target is REGRESSION else None  # one problem of all examples
     trials = [
         Trial(
             features,
@@ -63,7 +66,7 @@ def _machine(lesson: Lesson, budget: Budget) -> list[Trial]:
             partial(machine, setup=setup),
             most,
         )
-        for setup in setups
+        for setup in _MACHINES[lesson.target]
         for features in lesson.feature_kinds
     ]
     pairs = lesson.classes * (lesson.classes - 1) // 2
@@ -100,6 +103,14 @@ NUMBER_BASELINES: dict[str, Baseline] = {
 ON_NETWORK = ("logistic-regression", "svm")
 NUMBER_ON_NETWORK = ("ridge", "svm")
 
+_OF_IMAGES = {CLASSIFICATION: BASELINES, REGRESSION: NUMBER_BASELINES}
+_OF_TEXTS = {CLASSIFICATION: TEXT_BASELINES, REGRESSION: TEXT_NUMBER_BASELINES}
+
+
+def baselines_for(target: Target, input_kind: InputKind = IMAGES) -> Mapping[str, Baseline]:
+    """The baselines of a target and a kind of input, the simplest first."""
+    return (_OF_TEXTS if input_kind is TEXTS else _OF_IMAGES)[target]
+
 
 def fit_baseline(
     name: str,
@@ -132,15 +143,13 @@ def fit_baseline(
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    baselines = NUMBER_BASELINES if lesson.is_numbers else BASELINES
+    baselines = baselines_for(lesson.target, lesson.input_kind)
     if name not in baselines:
         raise ValueError(f"model: {name!r} is not one of {', '.join(baselines)}")
     metric_of(metric)
     began = time.perf_counter()
     trials = baselines[name]
-    if lesson.is_texts:
-        trials = (TEXT_NUMBER_BASELINES if lesson.is_numbers else TEXT_BASELINES)[name]
-    work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.kind == IMAGES)
+    work = Work(lesson.classes, seed, threads, budget or Budget(), lesson.input_kind is IMAGES)
     # One thread for each matrix product: several wait for each other, and where the processor is
     # shared they wait a hundred times longer than they work. Configurations, pairs and trees run beside
     # each other instead.
@@ -153,7 +162,7 @@ def fit_baseline(
     return Fitted(
         name=name,
         predictor=found.predictor,
-        features=TF_IDF if lesson.is_texts else found.features,
+        features=lesson.feature_name(found.features),
         configurations=found.configurations,
         train_examples=found.examples,
         seconds=time.perf_counter() - began,

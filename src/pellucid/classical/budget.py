@@ -1,4 +1,4 @@
-"""How much work the classical models may cost: counts, never the clock."""
+"""Budget of the classical models: counts, never the clock."""
 
 import dataclasses
 import math
@@ -71,12 +71,12 @@ class Budget:
 
     @property
     def for_screening(self) -> "Budget":
-        """The same, but a quarter of the trees: enough to tell configurations apart."""
+        """Budget with a quarter of the trees: enough to tell configurations apart."""
         return dataclasses.replace(self, trees=-(-self.trees // _SCREENING_PART))
 
     @classmethod
     def shrunk(cls, share: float, examples: int | None = None) -> "Budget":
-        """A part of the standard budget.
+        """Part of the standard budget.
 
         Args:
             share: above 0, at most 1; what the work may cost in comparison.

@@ -1,4 +1,4 @@
-"""What a classical model learns from, and what comes out."""
+"""Lesson: input of a classical model's training, and its outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
+from pellucid import tasks
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.features.kinds import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.features.texts import NOTHING, Look, TextTable, look, text_table, within
+from pellucid.classical.features.texts import NOTHING, TF_IDF, Look, TextTable, look, text_table, within
 from pellucid.classical.predictors.kinds import Predictor
 from pellucid.encoding.ngrams.tfidf import Tfidf
+from pellucid.tasks import InputKind, Target, target_of
 
 IMAGES, TEXTS = "images", "texts"
 _KEPT = ("hog",)
@@ -21,7 +23,7 @@ _BLOCK = 1024
 
 
 class Draw(NamedTuple):
-    """Which examples are taken where not all are.
+    """Sample of the examples where not all are taken.
 
     Attributes:
         seed: of the order in which they are drawn.
@@ -56,21 +58,13 @@ class Table(NamedTuple):
     counted: TextTable | None = None
 
     def narrowed(self, classes: int, most: int | None) -> "Table":
-        """Keep the n-grams of texts that say most about the labels.
-
-        Args:
-            classes: how many there are; 0 for numbers.
-            most: how many to keep; `None` for all.
-
-        Returns:
-            A table of fewer features.
-        """
+        """Table of the `most` n-grams of texts (`None` for all) that say most about the labels."""
         if most is None or self.counted is None:
             return self
         return self._of(self.counted.narrowed(self.labels, classes, most))
 
     def _of(self, counted: TextTable) -> "Table":
-        """The same examples with features of other counts."""
+        """Table of the same examples with features of other counts."""
         weigh = counted.tfidf.weigh
         return self._replace(
             train=weigh(counted.train), validation=weigh(counted.validation), counted=counted
@@ -105,67 +99,57 @@ class Lesson:
         kinds = (IMAGES, *AS_THEY_ARE, TEXTS)
         if self.kind not in kinds:
             raise ValueError(f"kind: {self.kind!r} is not one of {', '.join(kinds)}")
-        if isinstance(self.inputs, np.ndarray) == self.is_texts:
+        axes = self.input_kind.axes
+        if isinstance(self.inputs, np.ndarray) != (axes > 0):
             raise ValueError(f"inputs: {type(self.inputs).__name__} found, where there are {self.kind}")
-        sides = 4 if self.kind == IMAGES else 2
-        if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != sides:
-            raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {sides}")
+        if isinstance(self.inputs, np.ndarray) and self.inputs.ndim != axes:
+            raise ValueError(f"inputs: {self.inputs.ndim} axes, where {self.kind} have {axes}")
         if len(self.labels) != len(self.inputs):
             raise ValueError(f"labels: {len(self.labels)} of them for {len(self.inputs)} inputs")
         if len(self.train) == 0:
             raise ValueError("train: no example to learn from")
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether numbers are predicted."""
-        return self.classes == 0
+    def target(self) -> Target:
+        """What is learnt: classes or numbers."""
+        return target_of(self.classes)
 
     @property
-    def is_texts(self) -> bool:
-        """Whether the inputs are texts."""
-        return self.kind == TEXTS
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs; the hidden layers of a network are feature vectors."""
+        return {IMAGES: tasks.IMAGES, TEXTS: tasks.TEXTS}.get(self.kind, tasks.VALUES)
 
     @property
     def words(self) -> float:
-        """Of texts: how many words each has, about."""
+        """Mean number of words of a text, about."""
         return max(1.0, self._look.words)
 
     @cached_property
     def _look(self) -> Look:
-        """What a glance at the training texts says."""
+        """Look at the training texts."""
         assert not isinstance(self.inputs, np.ndarray)
         return look(self.inputs, self.train)
 
     @property
     def feature_kinds(self) -> tuple[str, ...]:
-        """Kinds of features there are to choose from, the one that usually serves best first."""
-        if self.is_texts:
+        """Kinds of features to choose from, the one that usually serves best first."""
+        if self.kind == TEXTS:
             return self._look.readings
         return ("hog", "pixels") if self.kind == IMAGES else (self.kind,)
 
+    def feature_name(self, features: str) -> str:
+        """Name of one of `feature_kinds` in a model: all readings of texts are TF-IDF."""
+        return TF_IDF if self.kind == TEXTS else features
+
     def length(self, features: str) -> int:
-        """Numbers in one feature vector.
-
-        Args:
-            features: one of `feature_kinds`.
-
-        Returns:
-            How many.
-        """
+        """Number of features of a kind."""
         assert isinstance(self.inputs, np.ndarray)  # of texts it is known when they are counted
         return feature_length(features, self.inputs.shape[1:])
 
     def table(self, features: str, draw: "Draw") -> "Table":
-        """Features and labels of the examples drawn; histograms and TF-IDF are computed once and kept.
+        """Features and labels of the examples drawn, not to be changed; HOG and TF-IDF are computed once.
 
         Pixels are not kept: they cost less than the memory that would hold them.
-
-        Args:
-            features: one of `feature_kinds`.
-            draw: how many examples, and with which seed.
-
-        Returns:
-            The table, not to be changed.
         """
         if (features, draw) in self._kept:
             return self._kept[features, draw]
@@ -187,7 +171,7 @@ class Lesson:
         return table
 
     def _text_table(self, texts: Sequence[str], features: str, draw: "Draw") -> "Table":
-        """The table of texts."""
+        """Table of texts."""
         chance = generator(draw.seed, Purpose.SEARCH)
         train, validation = (chance.permutation(each) for each in (self.train, self.validation))
         train = within(texts, train[: draw.train], draw.text)
@@ -211,7 +195,7 @@ class Lesson:
 
 
 class Configuration(NamedTuple):
-    """One way to set up a model, and how it did.
+    """Set-up of a model, and its score.
 
     Attributes:
         features: what it saw.
@@ -228,13 +212,13 @@ class Configuration(NamedTuple):
     chosen: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The configuration as plain JSON values; `chosen` where it says something."""
+        """Configuration as plain JSON values; `chosen` where it says something."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A trained classical model.
+    """Trained classical model with what was compared.
 
     Attributes:
         name: as in `BASELINES` or `NUMBER_BASELINES`.

@@ -1,25 +1,29 @@
-"""The score by which configurations are compared: one number for each, larger is better."""
+"""Score of a configuration in the comparison: one number, larger is better."""
 
 import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic import metric_value, number_errors
-from pellucid.settings import NUMBER_METRIC, metric_of
+from pellucid.settings import metric_of
+from pellucid.tasks import Target
 
 
-def score(metric: str, labels: np.ndarray, answers: Float64[np.ndarray, "n outputs"], number: bool) -> float:
-    """Score answers.
+def score(
+    metric: str, labels: np.ndarray, outputs: Float64[np.ndarray, "n outputs"], target: Target
+) -> float:
+    """Score the outputs of a predictor.
 
     Args:
         metric: value of `--metric`; of no importance for numbers.
         labels: class codes, or numbers; at least one.
-        answers: probabilities, or numbers in column 0.
-        number: whether numbers are predicted.
+        outputs: probabilities, or numbers in column 0.
+        target: classes or numbers.
 
     Returns:
         The metric, errors negated; larger is better.
     """
-    if number:
-        return NUMBER_METRIC.better(number_errors(labels, answers[:, 0]).root_mean_squared_error)
-    decides = metric_of(metric)
+    decides = metric_of(target.metric or metric)
+    answers = target.of_columns(outputs)
+    if not target.has_probabilities:
+        return decides.better(getattr(number_errors(labels, answers), decides.key))
     return decides.better(metric_value(decides, labels, answers))

@@ -1,4 +1,4 @@
-"""From a list of set-ups to the trained model: compare on few examples, learn from all."""
+"""Search over set-ups: compare on few examples, then learn from all."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -10,17 +10,17 @@ import numpy as np
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.lesson import Configuration, Draw, Lesson, Table
 from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.scoring import score
+from pellucid.tasks import CLASSIFICATION, TEXTS
 
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""
 
 
 class Work(NamedTuple):
-    """What learning needs to know beside the examples.
+    """Conditions of learning beside the examples.
 
     Attributes:
         classes: how many there are; 0 where numbers are predicted.
@@ -40,7 +40,7 @@ class Work(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One set-up of a model.
+    """Candidate set-up of a model.
 
     Attributes:
         features: what it sees.
@@ -61,7 +61,7 @@ class Trial(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The best set-up, trained.
+    """Best set-up, trained.
 
     Attributes:
         predictor: what answers.
@@ -79,21 +79,12 @@ class Found(NamedTuple):
 
 
 def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> Found:
-    """Choose on validation, then learn.
+    """Choose a set-up on validation by the metric, then learn; the usually best trial stands first.
 
     Each configuration learns from the first `screened` examples, within `for_screening`; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
     allows. Without a validation split a fifth of the training examples is set aside for the comparison
     alone. With nothing to compare, or too few examples to compare on, the first is taken.
-
-    Args:
-        trials: at least one; the one that usually serves best first.
-        lesson: what to learn from.
-        work: the rest.
-        metric: what is compared.
-
-    Returns:
-        The trained model.
     """
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
@@ -114,7 +105,7 @@ def _screened(
 ) -> list[Configuration]:
     """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
     alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
-    screened = work.budget.screened_texts if compared.is_texts else work.budget.screened
+    screened = work.budget.screened_texts if compared.input_kind is TEXTS else work.budget.screened
     tables = {
         (trial.features, trial.best): compared.table(trial.features, draw).narrowed(
             compared.classes, trial.best
@@ -131,21 +122,22 @@ def _screened(
     labels = tables[trials[0].features, trials[0].best].validation_labels
     configurations = [
         Configuration(
-            TF_IDF if compared.is_texts else trial.features,
+            compared.feature_name(trial.features),
             trial.words,
-            score(metric, labels, answer, compared.is_numbers),
+            score(metric, labels, answer, compared.target),
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]
     if metric == "log-loss" or not all(trial.calibrated for trial in trials):
         return configurations
-    return _settled(configurations, [score("log-loss", labels, each, False) for each in answers], len(labels))
+    log_losses = [score("log-loss", labels, each, CLASSIFICATION) for each in answers]
+    return _settled(configurations, log_losses, len(labels))
 
 
 def _settled(
     configurations: Sequence[Configuration], logarithmic: Sequence[float], count: int
 ) -> list[Configuration]:
-    r"""Of set-ups that cannot be told apart by the metric, choose the one with the smallest log loss.
+    r"""Choose the smallest log loss among set-ups that the metric cannot tell apart.
 
     Set-ups of texts differ by less than chance does on a few hundred examples. Those within one standard
     error $\sqrt{p (1 - p) / n}$ of the best count as alike; the log loss, to which every example
@@ -159,7 +151,7 @@ def _settled(
 
 
 def _comparing(lesson: Lesson, seed: int) -> Lesson:
-    """Where configurations are compared: the lesson itself, or a division of its training examples."""
+    """Lesson for comparing: the lesson itself, or a division of its training examples."""
     held_out = len(lesson.train) // _HELD_OUT
     if len(lesson.validation) or held_out < _LEAST_HELD_OUT:
         return lesson

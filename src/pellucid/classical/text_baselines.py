@@ -1,4 +1,4 @@
-"""The set-ups of classical models of texts, the one that usually serves best first."""
+"""Set-ups of classical models of texts, the one that usually serves best first."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +14,7 @@ from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import Lesson
 from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.search import Trial, Work
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 BEST_FEATURES = 2_000
 """N-grams that a forest sees: those that say most about the labels."""
@@ -58,11 +59,14 @@ def _constant(lesson: Lesson, budget: Budget) -> list[Trial]:
     return [Trial(NOTHING, "the training labels alone", learn)]
 
 
+_LEARNERS = {CLASSIFICATION: for_classes, REGRESSION: for_numbers}
+
+
 def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budget], list[Trial]]:
-    """The set-ups of a linear model, those whose reading fits the texts."""
+    """Set-ups of a linear model, those whose reading fits the texts."""
 
     def trials(lesson: Lesson, budget: Budget) -> list[Trial]:
-        learner = for_numbers if lesson.is_numbers else for_classes
+        learner = _LEARNERS[lesson.target]
         most = max(1, int(budget.products / (max(1, lesson.classes) * lesson.words)))
         return [
             Trial(
@@ -70,7 +74,7 @@ def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budg
                 _words(reading, setup),
                 partial(learner, setup=setup),
                 most,
-                calibrated=not lesson.is_numbers,
+                calibrated=lesson.target.has_probabilities,
             )
             for reading, setup in setups
             if reading in lesson.feature_kinds
@@ -80,7 +84,7 @@ def _linear(setups: tuple[tuple[str, TextSetup], ...]) -> Callable[[Lesson, Budg
 
 
 def _words(reading: str, setup: TextSetup) -> str:
-    """A set-up for people."""
+    """Set-up in words for people."""
     name = "penalty" if setup.model == RIDGE else "C"
     weighed = ", weighed by class" if setup.by_class else ""
     return f"{READINGS[reading].title}{weighed}, {name} = {setup.strength:g}"

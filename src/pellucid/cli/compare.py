@@ -12,11 +12,7 @@ _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds")
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `compare` to the commands."""
     parser = subparsers.add_parser(
         "compare",
         help="train variants and say which difference is real",
@@ -53,16 +49,9 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare.
+    """Compare variants and return exit code 0.
 
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0.
-
-    Raises:
-        UsageError: `--out` is missing, or flags contradict each other.
+    Raises: `UsageError` if `--out` is missing, or flags contradict each other.
     """
     given = settings_given(arguments)
     if arguments.out is None:

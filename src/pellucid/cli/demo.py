@@ -10,11 +10,7 @@ _SAMPLES = {"sample:fashion": "{}", "sample:spam": "{}-spam"}
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `demo` to the commands."""
     parser = subparsers.add_parser(
         "demo",
         help="train on the bundled real samples",
@@ -28,14 +24,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train on `sample:fashion` and `sample:spam` and end with the paths of the reports.
-
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0.
-    """
+    """Train on `sample:fashion` and `sample:spam`, end with the paths of the reports; exit code 0."""
     from pellucid.pipeline.train import train
 
     out: Path = arguments.out

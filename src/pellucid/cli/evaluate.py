@@ -10,11 +10,7 @@ from pellucid.cli.table_flags import add_table_flags, counting
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `evaluate` to the commands."""
     parser = subparsers.add_parser(
         "evaluate",
         help="score a trained model on labelled images or texts",
@@ -31,14 +27,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score a model.
-
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0.
-    """
+    """Score a model and return exit code 0."""
     from pellucid.answering.evaluate import evaluate
 
     with counting("scoring") as progress:

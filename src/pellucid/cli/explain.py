@@ -10,11 +10,7 @@ from pellucid.cli.table_flags import add_table_flags
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `explain` to the commands."""
     parser = subparsers.add_parser(
         "explain",
         help="open a model on one image or text, down to its arithmetic",
@@ -38,14 +34,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain one answer.
-
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0.
-    """
+    """Explain one answer and return exit code 0."""
     from pellucid.answering.explain import explain
 
     done = explain(

@@ -1,4 +1,4 @@
-"""From the settings table to command-line flags, and back to settings."""
+"""Command-line flags from the settings table, and settings from flags."""
 
 import argparse
 import tomllib
@@ -13,12 +13,7 @@ _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
 
 
 def add_settings(parser: argparse.ArgumentParser, groups: Sequence[Group]) -> None:
-    """Add a flag for every setting of some groups.
-
-    Args:
-        parser: receives the flags.
-        groups: which settings.
-    """
+    """Add a flag for every setting of some groups."""
     for group in groups:
         section = parser.add_argument_group(f"{group} settings")
         for row in ROWS:
@@ -28,12 +23,7 @@ def add_settings(parser: argparse.ArgumentParser, groups: Sequence[Group]) -> No
 
 
 def add_flag(section: Any, row: Row) -> None:
-    """Add the flag of one setting; what is not given stays absent from the result.
-
-    Args:
-        section: parser or argument group that receives the flag.
-        row: the setting.
-    """
+    """Add the flag of one setting; a flag that is not given stays absent from the result."""
     meaning = row.meaning.replace("%", "%%")
     if row.default is not None and row.kind is not bool:
         meaning += f" (default: {row.default})"
@@ -58,7 +48,7 @@ def add_flag(section: Any, row: Row) -> None:
 
 
 def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Settings that stand on the command line or in the file named by `--config`.
+    """Settings on the command line or in the file named by `--config`.
 
     Args:
         arguments: what argparse read; a flag beats the file.
@@ -85,15 +75,8 @@ def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
-    """The settings of a command.
+    """Checked settings of a command; settings not given have their default.
 
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Checked settings; what was not given has its default.
-
-    Raises:
-        UsageError: as for `settings_given`, or a value is out of range.
+    Raises: `UsageError` as for `settings_given`, or if a value is out of range.
     """
     return Settings(**settings_given(arguments))

@@ -10,11 +10,7 @@ from pellucid.cli.flags import add_settings, settings_from
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `inspect` to the commands."""
     parser = subparsers.add_parser(
         "inspect",
         help="read and check the data, train nothing",
@@ -34,14 +30,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check the data and print what was found.
-
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0.
-    """
+    """Check the data, print the findings and return exit code 0."""
     settings = settings_from(arguments)
     from pellucid.data import prepare
 
@@ -55,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Counting:
-    """One line on the error stream that counts examples, in a terminal only."""
+    """Line on the error stream that counts examples, in a terminal only."""
 
     def __init__(self) -> None:
         self._shown = False

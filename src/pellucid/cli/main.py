@@ -1,4 +1,4 @@
-"""The command `pellucid`: reads the command line, runs one command, turns errors into exit codes."""
+"""Command `pellucid`: reads the command line, runs one command, turns errors into exit codes."""
 
 import argparse
 import os
@@ -22,11 +22,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of every command; imports nothing heavy.
-
-    Returns:
-        A parser whose result has `run`, the function that does the work.
-    """
+    """Parser of every command, whose result has the function `run`; imports nothing heavy."""
     parser = _Parser(
         prog="pellucid",
         description="Train image and text classifiers on your own machine, and know whether to trust them.",
@@ -47,14 +43,7 @@ def _version() -> str:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        words: the command line without the program's name; default: `sys.argv`.
-
-    Returns:
-        The exit code.
-    """
+    """Run the command of `words`, by default those of `sys.argv`, and return the exit code."""
     arguments = build_parser().parse_args(words)
     try:
         return int(arguments.run(arguments))

@@ -11,17 +11,13 @@ from pellucid.cli.table_flags import add_table_flags, counting
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `predict` to the commands."""
     parser = subparsers.add_parser(
         "predict",
         help="label new images or texts with a trained model",
         description="Label images or texts, whichever the model was trained on; one row each, in their "
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
-        "read gets a row that says why. The column unlike, from 0 to 1, is the share of the model's "
+        "read gets a row that says why. The column novelty, from 0 to 1, is the share of the model's "
         "validation examples that look less foreign; above 0.95 an answer deserves doubt.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
@@ -39,14 +35,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Label images or texts.
-
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0, also where some inputs could not be read.
-    """
+    """Label inputs and return exit code 0, also where some could not be read."""
     from pellucid.answering.predict import predict
     from pellucid.arithmetic.rounding import percent
     from pellucid.data.wording import COLUMNS, count_of
@@ -70,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         share, expected = percent(done.novelty / done.labelled), f"{100 * done.expected:g} %"
         sys.stderr.write(
             f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is no "
-            "alarm: see the column unlike\n"
+            "alarm: see the column novelty\n"
         )
     if done.drift is not None:
         sys.stderr.write(f"{textwrap.fill(done.drift.sentence, COLUMNS, break_on_hyphens=False)}\n")

@@ -1,4 +1,4 @@
-"""What `predict` and `evaluate` share: flags about tables, and a bar while inputs are read."""
+"""Shared by `predict` and `evaluate`: flags about tables, and a progress bar over the inputs."""
 
 import argparse
 import contextlib
@@ -12,12 +12,7 @@ _FEW = 1000
 
 
 def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Add the flags of some settings.
-
-    Args:
-        parser: receives the flags.
-        names: names of settings.
-    """
+    """Add the flags of the named settings."""
     for row in ROWS:
         if row.name in names:
             add_flag(parser, row)
@@ -26,14 +21,7 @@ def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> No
 
 @contextlib.contextmanager
 def counting(words: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on standard error while many inputs are worked on; nothing where it is no terminal.
-
-    Args:
-        words: what is being done.
-
-    Yields:
-        A function that is told the inputs done and the inputs in all.
-    """
+    """Progress bar on standard error, told the inputs done and in all; `None` where it is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -11,11 +11,7 @@ from pellucid.errors import UsageError
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
-
-    Args:
-        subparsers: argparse's collection of commands.
-    """
+    """Add `train` to the commands."""
     parser = subparsers.add_parser(
         "train",
         help="train a network and its baselines on labelled images or texts",
@@ -37,21 +33,14 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, or describe.
+    """Train, or describe, and return exit code 0.
 
-    Args:
-        arguments: what argparse read.
-
-    Returns:
-        Exit code 0.
-
-    Raises:
-        UsageError: `--out` is missing, or flags contradict each other.
+    Raises: `UsageError` if `--out` is missing, or flags contradict each other.
     """
     began = time.monotonic()
     given = settings_given(arguments)
     if arguments.describe:
-        from pellucid.pipeline.run.describe import describe_network
+        from pellucid.pipeline.describe import describe_network
 
         sys.stdout.write(describe_network(arguments.data, given) + "\n")
         return 0

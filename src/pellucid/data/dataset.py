@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
+from pellucid.data.copies.sets import together
 from pellucid.data.decoded import Content
 from pellucid.data.images.digests import DIGEST_BYTES
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.labels.numbers import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
-from pellucid.data.splits.splitting import together
-from pellucid.data.splits.targets import number_text
 from pellucid.data.texts.store import Texts
+from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,29 @@ class Dataset:
     together: Int64[np.ndarray, " n"]
 
     @property
+    def target(self) -> Target:
+        """Target of a model that learns from it."""
+        return target_of(len(self.classes))
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs: images or texts."""
+        return TEXTS if isinstance(self.inputs, Texts) else IMAGES
+
+    @property
     def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
-        return not self.classes
+        """Regression: numbers are predicted and not classes."""
+        return self.target is REGRESSION
 
     @property
     def is_texts(self) -> bool:
-        """Whether inputs are texts and not images."""
-        return isinstance(self.inputs, Texts)
+        """Inputs are texts and not images."""
+        return self.input_kind is TEXTS
 
     @property
     def noun(self) -> str:
-        """What one example is: `image` or `text`."""
-        return "text" if self.is_texts else "image"
+        """One example, for people: `image` or `text`."""
+        return self.input_kind.noun
 
     def label_text(self, position: int) -> str:
         """The label of an example as people read it.
@@ -76,9 +87,8 @@ class Dataset:
         Returns:
             Name of its class, or the shortest text of its number.
         """
-        if self.is_numbers:
-            return number_text(float(self.labels[position]))
-        return self.classes[int(self.labels[position])]
+        label = self.labels[position]
+        return self.classes[int(label)] if self.classes else number_text(float(label))
 
     @property
     def split_positions(self) -> dict[str, Int64[np.ndarray, " positions"]]:
@@ -148,7 +158,7 @@ def _fingerprint(
     """SHA-256 over everything about the data that decides the result of training."""
     kept = None if content.preprocessing is None else content.preprocessing.to_json()
     digest = hashlib.sha256(json.dumps([classes, kept]).encode())
-    label_bytes = "<i8" if classes else "<f8"
+    label_bytes = target_of(len(classes)).dtype
     for part in positions:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(_exact_digests(content, part))

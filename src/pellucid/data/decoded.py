@@ -1,4 +1,4 @@
-"""What stands behind a listing: images decoded or texts as they are, with all that tells copies apart."""
+"""Content of a listing: decoded images or texts as they are, with the digests that tell copies apart."""
 
 import contextlib
 import hashlib
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from pellucid.data.checks import duplicates, text_copies
-from pellucid.data.checks.duplicates import NearCopies, near_copies
-from pellucid.data.checks.text_copies import near_texts, text_digests
+from pellucid.data.copies import duplicates, text_copies
+from pellucid.data.copies.duplicates import NearCopies, near_copies
+from pellucid.data.copies.text_copies import near_texts, text_digests
 from pellucid.data.images.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem

@@ -1,4 +1,4 @@
-"""What an earlier model fixes about the data that it goes on with."""
+"""Constraints that an earlier model puts on data for continual training."""
 
 from typing import NamedTuple
 

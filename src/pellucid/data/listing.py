@@ -1,4 +1,4 @@
-"""What reading finds, before a single image is decoded, and what decoding makes of it."""
+"""Listings: examples as read, before a single image is decoded; and decoded images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.data.texts.store import Texts
+from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""
@@ -52,14 +53,19 @@ class Listing:
     problems: tuple["Problem", ...] = ()
 
     @property
-    def noun(self) -> str:
-        """What one example is: `image` or `text`."""
-        return "image" if self.texts is None else "text"
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs: images or texts."""
+        return IMAGES if self.texts is None else TEXTS
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
-        return self.values is not None
+    def noun(self) -> str:
+        """One example, for people: `image` or `text`."""
+        return self.input_kind.noun
+
+    @property
+    def target(self) -> Target:
+        """Target of a model that learns from it."""
+        return CLASSIFICATION if self.values is None else REGRESSION
 
     def __len__(self) -> int:
         return len(self.sources)

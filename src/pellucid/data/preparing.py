@@ -7,8 +7,8 @@ from jaxtyping import Bool
 
 from pellucid.data.checks.checking import Check
 from pellucid.data.checks.class_findings import look_alikes
-from pellucid.data.checks.duplicates import first_with_content
 from pellucid.data.checks.examining import Copies, examine
+from pellucid.data.copies.duplicates import first_with_content
 from pellucid.data.dataset import Dataset, build_dataset
 from pellucid.data.decoded import content_of, near_copies_of
 from pellucid.data.earlier import NOTHING, EarlierConstraints
@@ -19,6 +19,7 @@ from pellucid.data.splits.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 _MOST_LISTED = 1000
 
@@ -59,10 +60,7 @@ def prepare(
     first = first_with_content(content.digests, usable)
     division = split(listing, first, usable, settings.seed, make)
     dataset = build_dataset(listing, content, division.splits, first, usable, known.classes)
-    if dataset.is_numbers:
-        require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
-    else:
-        _require_trained_classes(listing, dataset, known)
+    _REQUIRE[dataset.target](listing, dataset, known)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
     near = near_copies_of(listing, content, alone)
     return dataset, examine(listing, content, dataset, Copies(first, near), settings.class_weight, known)
@@ -106,6 +104,16 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
     )
 
 
+def _require_trained_spread(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
+    """Refuse numbers that leave nothing to learn from in training.
+
+    Raises:
+        DataError: they are all the same.
+    """
+    del known
+    require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
+
+
 def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
     """Refuse classes that are scored and can never be answered; an earlier model answers those it knows.
 
@@ -132,3 +140,7 @@ def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierC
             f"{'stands' if len(names) == 1 else 'stand'} in {TRAIN}: {some(shown, 10)}; "
             f"add training examples or remove {'it' if len(names) == 1 else 'them'}"
         )
+
+
+_REQUIRE = {CLASSIFICATION: _require_trained_classes, REGRESSION: _require_trained_spread}
+"""What the training split of each target must hold."""

@@ -1,4 +1,4 @@
-"""From texts to numbers: tokens, n-grams and TF-IDF, fitted on training texts and saved as JSON."""
+"""Texts as numbers: tokens, n-grams and TF-IDF, fitted on training texts and saved as JSON."""
 
 from pellucid.encoding.choosing import Fitting, fit_ngrams, fit_tokens
 from pellucid.encoding.coverage import Coverage

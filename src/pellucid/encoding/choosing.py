@@ -1,4 +1,4 @@
-"""From training texts and settings to the encoder of a network, with the reasons in sentences."""
+"""Choice of a network's encoder from training texts and settings, with the reasons in sentences."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from jaxtyping import Int64
 from pellucid.data.texts.store import Texts
 from pellucid.encoding.counting import FEW_TEXTS, Counter, least_texts, most_frequent
 from pellucid.encoding.encoder import Encoder
+from pellucid.encoding.limits import LONGEST
 from pellucid.encoding.lookup import FIRST
 from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
-from pellucid.encoding.strict import LONGEST
 from pellucid.encoding.survey import LONG_WORD, Sample, Script, Survey, sampled, script_of, spelt, survey
 from pellucid.encoding.tokens.subwords import learn_merges
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
@@ -32,7 +32,7 @@ _MOST_NGRAMS_READ = 4_096
 
 
 class _Bag(NamedTuple):
-    """Which n-grams a bag holds, and the most of each group."""
+    """N-grams that a bag holds, and the most of each group."""
 
     noun: str
     shape: Shape
@@ -44,7 +44,7 @@ _BAG_OF_CHARACTERS = _Bag(CHARACTERS, Shape(3), (8_192, 32_768, 32_768))
 
 
 class Fitting(NamedTuple):
-    """An encoder and how it was chosen.
+    """Encoder and the reasons for its choice.
 
     Attributes:
         encoder: fitted on training texts alone.
@@ -56,7 +56,7 @@ class Fitting(NamedTuple):
 
 
 class _Choice(NamedTuple):
-    """What texts are split into, why, and what was counted to find that out."""
+    """Kind of tokens, the reason for it, and the counts that it rests on."""
 
     tokens: str
     reason: str
@@ -64,7 +64,7 @@ class _Choice(NamedTuple):
 
 
 def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Settings) -> Fitting:
-    """Choose and fit what `text-cnn` and `rnn` read.
+    """Choose and fit the encoder of `text-cnn` and `rnn`.
 
     Args:
         texts: all of them.
@@ -91,16 +91,7 @@ def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
 
 
 def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Settings) -> Fitting:
-    """Choose and fit what `bag` reads.
-
-    Args:
-        texts: all of them.
-        train: positions of the training texts, at least one.
-        settings: `length` overrides the rule.
-
-    Returns:
-        The encoder with its reasons.
-    """
+    """Choose and fit the encoder of `bag` on the texts at `train`; `settings.length` overrides the rule."""
     sample = sampled(texts, train)
     script = script_of(sample)
     bag = _BAG_OF_WORDS if script.without_spaces <= _MOST_WITHOUT_SPACES else _BAG_OF_CHARACTERS
@@ -128,7 +119,7 @@ def fit_ngrams(texts: Texts, train: Int64[np.ndarray, " train"], settings: Setti
 
 
 def _groups(bag: _Bag) -> str:
-    """What a bag holds, in words."""
+    """Contents of a bag, in words."""
     groups = [bag.noun]
     if bag.shape.words > 1:
         pairs = f"pairs of neighbouring {bag.noun}"
@@ -139,7 +130,7 @@ def _groups(bag: _Bag) -> str:
 
 
 def _chosen(sample: Sample, settings: Settings) -> _Choice:
-    """Words, sub-words, characters or bytes."""
+    """Choose words, sub-words, characters or bytes."""
     if settings.vectors is not None and settings.tokens not in (None, WORDS):
         raise UsageError(
             f"--vectors: holds vectors of words, but --tokens is {settings.tokens}; leave one of them out"
@@ -169,7 +160,7 @@ def _chosen(sample: Sample, settings: Settings) -> _Choice:
 
 
 def _fitted(choice: _Choice, sample: Sample, least: int) -> tuple[TokenEncoder, tuple[str, ...]]:
-    """The encoder, of any length, and what its vocabulary holds."""
+    """Encoder of unbounded length, and the contents of its vocabulary in words."""
     tokens = choice.tokens
     if tokens == BYTE:
         return TokenEncoder(tokens, LONGEST), ()
@@ -191,7 +182,7 @@ def _fitted(choice: _Choice, sample: Sample, least: int) -> tuple[TokenEncoder, 
 def _length(
     encoder: TokenEncoder | NgramEncoder, noun: str, sample: Sample, asked: int | None
 ) -> tuple[int, str]:
-    """How much of a text is read, and why."""
+    """Length that is read of a text, and the reason."""
     some = sample.some(_TEXTS_MEASURED)
     lengths = np.sort(np.concatenate([encoder.encode(block).lengths for block in some.blocks()]))
     if asked is not None:

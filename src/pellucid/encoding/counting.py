@@ -1,4 +1,4 @@
-"""In how many training texts each piece of text stands, in bounded memory."""
+"""Counts of the training texts that each piece of text stands in, in bounded memory."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ _PENDING = 1 << 22
 
 
 class Counted(NamedTuple):
-    """Pieces and how often they were found.
+    """Pieces and their counts.
 
     Attributes:
         names: all different, ascending.
@@ -37,12 +37,7 @@ class Counter:
         self._held = 0
 
     def add(self, names: UInt64[np.ndarray, " pieces"], texts: Int64[np.ndarray, " pieces"]) -> None:
-        """Count a block; a text must not go on in the next.
-
-        Args:
-            names: of all its pieces.
-            texts: the text of this block that each piece lies in.
-        """
+        """Count the pieces of a block and the text of each; a text must not go on in the next block."""
         if not len(names):
             return
         order = np.lexsort((texts, names))
@@ -63,23 +58,12 @@ class Counter:
             self._whole, self._pending, self._held = merged(self._whole, *self._pending), [], 0
 
     def finish(self) -> Counted:
-        """All that was counted.
-
-        Returns:
-            Each piece once.
-        """
+        """Counts of all blocks, each piece once."""
         return merged(self._whole, *self._pending)
 
 
 def merged(*parts: Counted) -> Counted:
-    """Counts over several groups of texts.
-
-    Args:
-        *parts: of each group.
-
-    Returns:
-        Each piece once, with the sums.
-    """
+    """Counts over several groups of texts: each piece once, with the sums."""
     names, texts, pieces = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     different, where = np.unique(names, return_inverse=True)
     sums = (np.bincount(where, counts, len(different)).astype(np.int64) for counts in (texts, pieces))
@@ -87,30 +71,18 @@ def merged(*parts: Counted) -> Counted:
 
 
 def least_texts(count: int) -> int:
-    """In how many texts a piece must stand to be kept.
+    """Number of texts a piece must stand in to be kept: 2, or 1 of few training texts.
 
     What stands in one text of many tells nothing about others, and teaches a network better what unknown
     pieces mean.
-
-    Args:
-        count: training texts there are.
-
-    Returns:
-        2, or 1 of few texts.
     """
     return 1 if count < FEW_TEXTS else 2
 
 
 def most_frequent(counted: Counted, least: int, most: int) -> UInt64[np.ndarray, " kept"]:
-    """The pieces that stand in most texts.
+    """Names of at most `most` pieces that stand in `least` texts or more, the most frequent first.
 
-    Args:
-        counted: all pieces.
-        least: texts a piece must stand in.
-        most: pieces kept.
-
-    Returns:
-        Their names, the most frequent first, equally frequent ones in the order of their names.
+    Equally frequent ones stand in the order of their names.
     """
     enough = counted.texts >= least
     names, texts = counted.names[enough], counted.texts[enough]
@@ -118,14 +90,6 @@ def most_frequent(counted: Counted, least: int, most: int) -> UInt64[np.ndarray,
 
 
 def share_unknown(held_out: Counted, kept: UInt64[np.ndarray, " kept"]) -> float:
-    """How much of texts a vocabulary does not hold.
-
-    Args:
-        held_out: the pieces of texts that it was not made from.
-        kept: names it holds.
-
-    Returns:
-        0 to 1; 0 where there is no piece.
-    """
+    """Share, 0 to 1, of pieces of held-out texts that a vocabulary lacks; 0 where there is no piece."""
     unknown = ~np.isin(held_out.names, kept)
     return float(held_out.pieces[unknown].sum() / max(1, held_out.pieces.sum()))

@@ -1,10 +1,10 @@
-"""How much of texts an encoder takes in."""
+"""Coverage: the share of texts that an encoder takes in."""
 
 from typing import NamedTuple
 
 
 class Coverage(NamedTuple):
-    """Counts over some texts.
+    """Counts of known and cut texts and pieces.
 
     Attributes:
         texts: how many there were.
@@ -20,7 +20,7 @@ class Coverage(NamedTuple):
     cut: int
 
     def __add__(self, other: object) -> "Coverage":
-        """The counts over both groups of texts."""
+        """Counts over both groups of texts."""
         if not isinstance(other, Coverage):
             return NotImplemented
         return Coverage(*(mine + its for mine, its in zip(self, other, strict=True)))

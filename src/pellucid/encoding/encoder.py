@@ -1,4 +1,4 @@
-"""What every encoder offers: from texts to the ids that a text network reads."""
+"""Interface of every encoder: from texts to the ids that a text network reads."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -12,7 +12,7 @@ from pellucid.encoding.tokens.word_pieces import WordPieceEncoder
 
 @runtime_checkable
 class Encoder(Protocol):
-    """From texts to ids; frozen, fitted on training texts alone or belonging to pretrained weights.
+    """Map from texts to ids; frozen, fitted on training texts alone or belonging to pretrained weights.
 
     Attributes:
         kind: its key in `ENCODERS`.
@@ -29,23 +29,34 @@ class Encoder(Protocol):
         """Most ids of a text; what comes after is not read."""
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """The ids of texts, at least one each."""
+        """Ids of any number of texts, from one to `length` each."""
 
     def count(self, texts: Sequence[str]) -> Coverage:
-        """How much of texts is known, and how many are cut."""
+        """Coverage of texts: pieces known, and texts cut."""
 
     def explain(self, text: str) -> list[tuple[str, int]]:
-        """Each id of a text with the piece of it that it stands for."""
+        """Pairs of a piece of the text, as it was written, and its id; as many as `encode` gives ids."""
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` holds."""
+        """Settings, without what `content` holds."""
 
     def content(self) -> bytes:
-        """Its vocabulary as JSON in UTF-8, the same bytes for the same training texts."""
+        """Vocabulary as JSON in UTF-8, the same bytes for the same training texts."""
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "Encoder":
-        """The encoder that `to_json` and `content` describe, whoever wrote them."""
+        """Encoder that `to_json` and `content` describe, whoever wrote them.
+
+        Args:
+            settings: parsed JSON.
+            content: of the file beside it.
+
+        Returns:
+            An encoder that gives the same ids.
+
+        Raises:
+            ValueError: either is not what an encoder writes, or they do not belong together.
+        """
 
 
 ENCODERS: dict[str, type[Encoder]] = {
@@ -57,13 +68,5 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 
 def coverage(encoder: Encoder, texts: Sequence[str]) -> Coverage:
-    """How much of texts an encoder takes in.
-
-    Args:
-        encoder: any.
-        texts: any number.
-
-    Returns:
-        The counts.
-    """
+    """Coverage of texts by any encoder."""
     return encoder.count(texts)

@@ -1,4 +1,4 @@
-"""From names of pieces of text to ids."""
+"""Lookup from names of pieces of text to ids."""
 
 import numpy as np
 from jaxtyping import Int32, UInt64
@@ -10,7 +10,7 @@ FIRST = 2
 
 
 class Lookup:
-    """Ids by name.
+    """Ascending ids by name.
 
     Args:
         names: all different, in the order of their ids.
@@ -28,14 +28,7 @@ class Lookup:
             raise ValueError("two entries of the vocabulary have the same name")
 
     def find(self, names: UInt64[np.ndarray, " pieces"]) -> Int32[np.ndarray, " pieces"]:
-        """Look names up.
-
-        Args:
-            names: any.
-
-        Returns:
-            Their ids; `UNKNOWN` where there is none.
-        """
+        """Ids of names; `UNKNOWN` where there is none."""
         if not len(self._names):
             return np.full(len(names), UNKNOWN, np.int32)
         places = np.searchsorted(self._names, names)

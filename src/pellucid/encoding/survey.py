@@ -1,4 +1,4 @@
-"""What there is to know about training texts before their vocabulary is made."""
+"""Survey of training texts before their vocabulary is made."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -42,43 +42,21 @@ class Sample(NamedTuple):
     train: int
 
     def blocks(self) -> Iterator[list[str]]:
-        """The texts in groups of bounded size, as they were written."""
+        """Texts as they were written, in groups of bounded size."""
         return blocks(picked(self.texts, self.positions))
 
     def some(self, most: int) -> "Sample":
-        """Fewer of them, at even distances.
-
-        Args:
-            most: texts.
-
-        Returns:
-            The smaller sample.
-        """
+        """Sample of at most `most` of the texts, at even distances."""
         return self._replace(positions=self.positions[_even(len(self.positions), most)])
 
     def thinned(self, size: int) -> "Sample":
-        """Fewer of them, at even distances.
-
-        Args:
-            size: bytes of them all, about.
-
-        Returns:
-            The smaller sample, at least one text.
-        """
+        """Sample of about `size` bytes, at even distances; at least one text."""
         sizes = self.texts.offsets[self.positions + 1] - self.texts.offsets[self.positions]
         return self.some(max(1, int(size / max(1.0, float(sizes.mean())))))
 
 
 def sampled(texts: Texts, train: Int64[np.ndarray, " train"]) -> Sample:
-    """Training texts to look at: all, or, of very many, some at even distances.
-
-    Args:
-        texts: all texts.
-        train: positions of the training texts, at least one.
-
-    Returns:
-        At most `MOST_TEXTS`, of at most about `MOST_BYTES`.
-    """
+    """Sample of the training texts: at most `MOST_TEXTS`, of about `MOST_BYTES`, at even distances."""
     return Sample(texts, train, len(train)).some(MOST_TEXTS).thinned(MOST_BYTES)
 
 
@@ -89,7 +67,7 @@ def _even(count: int, most: int) -> Int64[np.ndarray, " some"]:
 
 
 class Script(NamedTuple):
-    """What texts are written in.
+    """Script that texts are written in.
 
     Attributes:
         without_spaces: share of their characters, white space aside, in scripts that put no spaces
@@ -102,14 +80,7 @@ class Script(NamedTuple):
 
 
 def script_of(sample: Sample) -> Script:
-    """Look at the characters of some of the texts.
-
-    Args:
-        sample: of training texts.
-
-    Returns:
-        Shares from 0 to 1.
-    """
+    """Shares, from 0 to 1, of the characters of some of the texts."""
     alone = long = seen = 0
     for block in sample.some(_TEXTS_FOR_SCRIPT).blocks():
         found = characters([normalise(text) for text in block])
@@ -122,7 +93,7 @@ def script_of(sample: Sample) -> Script:
 
 
 class Survey(NamedTuple):
-    """Pieces of the sample.
+    """Pieces of the sample and their coverage.
 
     Attributes:
         counted: in all its texts.
@@ -134,16 +105,9 @@ class Survey(NamedTuple):
 
 
 def survey(tokens: str, sample: Sample, least: int, most: int) -> Survey:
-    """Count the words or characters of training texts.
+    """Count the `words` or `characters` of training texts; `least` and `most` as in `most_frequent`.
 
-    Args:
-        tokens: `words` or `characters`.
-        sample: of training texts.
-        least: texts a piece must stand in to be kept.
-        most: pieces kept.
-
-    Returns:
-        The counts; pieces longer than a vocabulary holds count as unknown.
+    Pieces longer than a vocabulary holds count as unknown.
     """
     others, tenth = Counter(), Counter()
     before = 0
@@ -160,15 +124,9 @@ def survey(tokens: str, sample: Sample, least: int, most: int) -> Survey:
 
 
 def spelt(tokens: str, sample: Sample, kept: np.ndarray) -> tuple[str, ...]:
-    """Write out pieces of which only the names are known.
+    """Spelling of kept `words` or `characters` by name, in the same order.
 
-    Args:
-        tokens: `words` or `characters`.
-        sample: the texts that hold them.
-        kept: names.
-
-    Returns:
-        The pieces in the same order, without those longer than a vocabulary holds.
+    Pieces longer than a vocabulary holds are left out.
     """
     missing = np.sort(kept)
     found: dict[int, str] = {}

@@ -13,6 +13,7 @@ from pellucid.estimators.image_regressor import ImageRegressor
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.text_classifier import TextClassifier
 from pellucid.estimators.text_regressor import TextRegressor
+from pellucid.tasks import TEXTS
 
 Estimator = TypeVar("Estimator", bound=Trained)
 
@@ -47,7 +48,7 @@ def load(
         ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
     """
     model = load_any(Path(folder))
-    takes_texts = model.takes == "texts"
+    takes_texts = model.input_kind is TEXTS
     if model.is_numbers:
         regressor = (TextRegressor if takes_texts else ImageRegressor)(model=_parameter(model))
         regressor._take(model)

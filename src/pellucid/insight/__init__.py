@@ -1,1 +1,1 @@
-"""The glass box: a trained network opened on one input, down to the arithmetic of every unit."""
+"""Insight: a trained network opened on one input, down to the arithmetic of every unit."""

@@ -1,4 +1,4 @@
-"""From a model and one input to everything that is known about the answer."""
+"""Explanation of one answer: a model opened on one input."""
 
 import dataclasses
 from typing import Any
@@ -18,6 +18,7 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import one_thread, open_network
 from pellucid.insight.layers.records import layer_records
 from pellucid.reference import Line
+from pellucid.tasks import VALUES
 
 PROBABILITIES = "probabilities"
 
@@ -45,7 +46,7 @@ def explain_model(
 def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
     answer = _answer(model, inputs)
     against = truth if target is None else target
-    if model.is_numbers:
+    if not model.classes:
         target = against = truth = None
     else:
         target = int(answer.argmax()) if target is None else target
@@ -72,8 +73,10 @@ def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | No
 
 
 def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
-    """What drove the answer; nothing does where every input has the same, and vectors have no pieces."""
-    if model.takes == "values" or (isinstance(model, ClassicalModel) and model.predictor.kind == "constant"):
+    """Drivers of the answer; none where every input has the same, and none of feature vectors."""
+    if model.input_kind is VALUES or (
+        isinstance(model, ClassicalModel) and model.predictor.kind == "constant"
+    ):
         return None
     if isinstance(inputs[0], str):
         return drivers_of_text(model, inputs[0], target)
@@ -82,7 +85,7 @@ def _driven(model: Model, inputs: Inputs, target: int | None) -> Driven | None:
 
 def _notes_of_classical(model: ClassicalModel, *, is_opened: bool) -> tuple[str, ...]:
     if model.predictor.kind == "constant":
-        same = "the mean of the training labels" if model.is_numbers else "the shares of the training classes"
+        same = model.target.constant
         return (f"This model gives every input the same answer, {same}: it looks at nothing.",)
     if model.network is not None and is_opened:
         return (
@@ -93,14 +96,12 @@ def _notes_of_classical(model: ClassicalModel, *, is_opened: bool) -> tuple[str,
 
 
 def _answer(model: Model, inputs: Inputs) -> Float64[np.ndarray, " outputs"]:
-    if model.is_numbers:
-        return model.predict_values(inputs)
-    answer: np.ndarray = model.predict_proba(inputs)[0]
+    answer: np.ndarray = model.target.columns(model.target.ask(model, inputs))[0]
     return answer
 
 
 def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, Any]:
-    """What a network read of a text, and what the explanations give numbers to."""
+    """Tokens that a network read of a text, and the pieces that explanations give numbers to."""
     if not isinstance(inputs[0], str):
         return {}
     encoder = model.encoder if isinstance(model, (TextModel, ClassicalModel)) else None
@@ -119,7 +120,7 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
 
 
 def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, Any]:
-    """The model's network, opened forwards and, where the answer is its own, backwards."""
+    """Layers of the model's network, opened forwards and, where the answer is its own, backwards."""
     if not isinstance(model, (ImageModel, TextModel, FeatureModel, ClassicalModel)) or model.network is None:
         return {}
     try:
@@ -145,7 +146,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
 
 
 def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs: Inputs) -> np.ndarray:
-    """An input as the network takes it."""
+    """Input as the network takes it."""
     if isinstance(inputs[0], str):
         assert isinstance(model, (TextModel, ClassicalModel))  # which take texts
         assert model.encoder is not None  # a network of texts has one
@@ -155,7 +156,7 @@ def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs
 
 
 def _without_head(opened: Opened) -> Opened:
-    """The layers up to the last hidden one."""
+    """Layers up to the last hidden one."""
     lines = tuple(line for line in opened.lines if line.name.split(".")[0] != "head")
     kept = {"inputs", *(line.name for line in lines)}
     values = {name: value for name, value in opened.values.items() if name in kept}
@@ -163,15 +164,7 @@ def _without_head(opened: Opened) -> Opened:
 
 
 def with_probabilities(opened: Opened, temperature: float) -> Opened:
-    """Go on from the logits to the probabilities, in double precision, as the model itself does.
-
-    Args:
-        opened: a network of classes.
-        temperature: of the model.
-
-    Returns:
-        The same with one or two more lines.
-    """
+    """Add the lines from logits to probabilities of a temperature, in double precision as the model does."""
     lines, values = list(opened.lines), dict(opened.values)
     name = opened.output
     if temperature != 1:

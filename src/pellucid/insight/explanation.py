@@ -1,4 +1,4 @@
-"""Everything that is known about one answer of one model, as one object."""
+"""Explanation: everything that is known about one answer of one model, as one object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from pellucid.insight.units.opening import open_unit
 
 @dataclass(frozen=True, eq=False)
 class Like:
-    """A training example that a model finds like the input.
+    """Training example that a model finds like the input.
 
     Attributes:
         source: path, or file and row.
@@ -38,7 +38,7 @@ class Like:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """One answer, opened. Shows itself in a notebook.
+    """Opened answer of a model; shows itself in a notebook.
 
     Attributes:
         model: what answered, in words.
@@ -81,13 +81,13 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     def layer(self, name: str) -> LayerRecord:
-        """Find the record of a layer.
+        """Record of a layer.
 
         Args:
-            name: of the layer.
+            name: as the network calls it.
 
         Returns:
-            Its record.
+            The record.
 
         Raises:
             ValueError: no layer is called so.
@@ -133,7 +133,7 @@ class Explanation:
         return self.checker.check(name, index)
 
     def field(self, layer: str, unit: Sequence[int]) -> Box:
-        """Find what a unit sees of the input.
+        """Receptive field of a unit: the part of the input that it sees.
 
         Args:
             layer: name of the layer.
@@ -151,14 +151,14 @@ class Explanation:
 
     @property
     def said(self) -> str:
-        """The answer in words."""
+        """Answer in words."""
         if not self.classes:
             return f"{float(self.answer[0]):.6g}"
         best = int(self.answer.argmax())
         return f"{self.classes[best]} ({rounded(float(self.answer[best]), 3)})"
 
     def _repr_html_(self) -> str:
-        """A table of the layers for a notebook, with everything foreign escaped."""
+        """Table of the layers for a notebook, with everything foreign escaped."""
         rows = "".join(
             f"<tr><th>{escape(each.name)}</th><td>{escape(each.words)}</td>"
             f"<td>{_shape(each.input_shape)} \u2192 {_shape(each.output_shape)}</td>"

@@ -1,30 +1,38 @@
-"""What fully determines a network's layers: `NetworkConfig`, saved as JSON beside the weights."""
+"""`NetworkConfig`, which fully determines a network's layers, saved as JSON beside the weights."""
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pellucid.networks.own_layers import (
+    LARGEST_SIDE,
+    LARGEST_WIDTH,
+    MOST_IDS,
+    MOST_LAYERS,
+    NO_OWN_LAYERS,
+    OWN_LAYERS,
+    Architecture,
+    Attention,
+    Grams,
+    OwnLayers,
+    Recurrent,
+)
+from pellucid.strict import Field, Fields, Number, OneOf, Text, Truth, Whole, Wholes, read_object
 
 ACTIVATIONS = ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")
 POOLINGS = ("max", "average")
-CELLS = ("", "lstm", "gru")
-
 MOST_CHANNELS = 16
-LARGEST_SIDE = 4096
 MOST_FEATURES = 10_000_000
 MOST_OUTPUTS = 100_000
-MOST_LAYERS = 70
-LARGEST_WIDTH = 131_072
-LARGEST_STEM = 16
-MOST_IDS = 5_000_000
 LARGEST_EMBEDDING = 16_384
-LARGEST_KERNEL = 64
-MOST_HEADS = 256
-_LARGEST_NUMBER = 1e9
+_LONGEST_NAME = 100
+
+Own = TypeVar("Own", bound=OwnLayers)
 
 
 class InputFacts(NamedTuple):
-    """What the data tells the design of a network.
+    """Facts of the data that the design of a network depends on.
 
     Attributes:
         input_shape: `(channels, height, width)` of an image, `(features,)` of a table row, or
@@ -65,21 +73,9 @@ class NetworkConfig:
             text-cnn: filters of each kernel, then units of each hidden layer; rnn: units of each
             layer in either direction; sentence-encoder, word-vectors: units of each hidden layer of
             the head.
-        stem_filters: cnn: filters of the whitening stem, half of them negatives; 0 elsewhere.
-        stem_kernel: cnn: side of the stem's patches in pixels; 0 elsewhere.
-        stem_stride: cnn: distance between the stem's patches in pixels; 0 elsewhere.
-        pooled_blocks: cnn: how many of the first blocks halve the image; 0 elsewhere.
         vocabulary: texts: number of ids, padding and unknown included; 0 elsewhere.
         embedding: length of the vector of an id; 0 in bag and in networks of images.
-        kernels: text-cnn: how many neighbouring ids each kind of filter sees; empty elsewhere.
-        cell: rnn: `lstm` or `gru`; empty elsewhere.
-        groups: bag: first id of each kind of n-gram and, last, the number of ids; empty elsewhere.
-        backbone: backbone: name of the architecture in timm; empty elsewhere.
-        seen: backbone: height and width in pixels at which it sees images; empty elsewhere.
-        transformer_layers: sentence-encoder: how many; 0 elsewhere.
-        attention_heads: sentence-encoder: parts into which each layer splits a token's numbers; 0
-            elsewhere.
-        feed_forward: sentence-encoder: units between the two dense layers of each layer; 0 elsewhere.
+        own: layers that only this family has.
     """
 
     name: str
@@ -90,20 +86,9 @@ class NetworkConfig:
     dropout: float = 0.0
     batch_norm: bool = True
     widths: tuple[int, ...] = ()
-    stem_filters: int = 0
-    stem_kernel: int = 0
-    stem_stride: int = 0
-    pooled_blocks: int = 0
     vocabulary: int = 0
     embedding: int = 0
-    kernels: tuple[int, ...] = ()
-    cell: str = ""
-    groups: tuple[int, ...] = ()
-    backbone: str = ""
-    seen: tuple[int, ...] = ()
-    transformer_layers: int = 0
-    attention_heads: int = 0
-    feed_forward: int = 0
+    own: OwnLayers = NO_OWN_LAYERS
 
     def __post_init__(self) -> None:
         if len(self.input_shape) == 1:
@@ -121,54 +106,68 @@ class NetworkConfig:
         _require_between("dropout", (self.dropout,), 0.0, 0.95)
         _require_between("number of widths", (len(self.widths),), 0, MOST_LAYERS)
         _require_between("widths", self.widths, 1, LARGEST_WIDTH)
-        _require_between("stem_filters", (self.stem_filters,), 0, LARGEST_WIDTH)
-        _require_between("stem_kernel", (self.stem_kernel,), 0, LARGEST_STEM)
-        _require_between("stem_stride", (self.stem_stride,), 0, LARGEST_STEM)
-        _require_between("pooled_blocks", (self.pooled_blocks,), 0, MOST_LAYERS)
-        _require_between("number of sides in seen", (len(self.seen),), 0, 2)
-        _require_between("seen", self.seen, 1, LARGEST_SIDE)
-        self._require_text_bounds()
-
-    def _require_text_bounds(self) -> None:
-        """Refuse what no network of texts can have."""
         _require_between("vocabulary", (self.vocabulary,), 0, MOST_IDS)
         _require_between("embedding", (self.embedding,), 0, LARGEST_EMBEDDING)
-        _require_between("number of kernels", (len(self.kernels),), 0, MOST_LAYERS)
-        _require_between("kernels", self.kernels, 1, LARGEST_KERNEL)
-        _require_choice("cell", self.cell, CELLS)
-        _require_between("transformer_layers", (self.transformer_layers,), 0, MOST_LAYERS)
-        _require_between("attention_heads", (self.attention_heads,), 0, MOST_HEADS)
-        _require_between("feed_forward", (self.feed_forward,), 0, LARGEST_WIDTH)
-        _require_between("number of groups", (len(self.groups),), 0, MOST_LAYERS)
-        _require_between("groups", self.groups, 0, MOST_IDS)
-        if self.groups and (
-            self.groups[-1] != self.vocabulary
-            or list(self.groups) != sorted(self.groups)
-            or self.groups[0] < 2
-        ):
+        if type(self.own) is not OWN_LAYERS.get(self.name, type(self.own)):
+            raise ValueError(f"{self.name}: layers of another family, {type(self.own).__name__}")
+        if self.groups and self.groups[-1] != self.vocabulary:
             raise ValueError(
                 f"groups: {list(self.groups)} do not ascend from 2 to the vocabulary of {self.vocabulary}"
             )
 
-    def to_json(self) -> dict[str, Any]:
-        """Turn the config into plain JSON values.
+    def layers(self, kind: type[Own]) -> Own:
+        """The layers that only this family has; a `ValueError` where they are of another."""
+        if not isinstance(self.own, kind):
+            raise ValueError(f"{self.name}: {kind.__name__} expected, {type(self.own).__name__} found")
+        return self.own
 
-        Returns:
-            Field names to numbers, texts, booleans and lists of numbers; what only texts or
-            backbones have is left out where it is not set.
-        """
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Bounds of the kinds of n-grams; empty where a network reads none."""
+        return self.own.groups if isinstance(self.own, Grams) else ()
+
+    @property
+    def backbone(self) -> str:
+        """Name of the architecture in timm; empty where the layers are ours."""
+        return self.own.backbone if isinstance(self.own, Architecture) else ""
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Height and width at which a backbone sees images; empty where they are seen as they are."""
+        return self.own.seen if isinstance(self.own, Architecture) else ()
+
+    @property
+    def cell(self) -> str:
+        """Recurrent cell; empty where there is none."""
+        return self.own.cell if isinstance(self.own, Recurrent) else ""
+
+    @property
+    def feed_forward(self) -> int:
+        """Units between the two dense layers of a transformer's layer; 0 without a transformer."""
+        return self.own.feed_forward if isinstance(self.own, Attention) else 0
+
+    def with_inputs_of(self, other: "NetworkConfig") -> "NetworkConfig":
+        """The same layers for the inputs of another network of the family."""
+        own = other.own if isinstance(self.own, Grams) else self.own
+        return dataclasses.replace(self, input_shape=other.input_shape, vocabulary=other.vocabulary, own=own)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values by name: common fields, those of texts where there are any, and the own ones."""
+        common = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values = {
-            name: value for name, value in dataclasses.asdict(self).items() if value or name not in _OF_SOME
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in common.items()
+            if name != "own" and (value or name not in _OF_TEXTS)
         }
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {**values, **self.own.to_json()}
 
     @classmethod
     def from_json(cls, values: object) -> "NetworkConfig":
         """Read a config from parsed JSON, trusting nothing.
 
         Args:
-            values: what `json.loads` returned; every field must be there, but for those that only
-                texts or backbones have, and no other.
+            values: exactly the common fields, those of texts where they are not 0, and those that only the
+                family has.
 
         Returns:
             The checked config.
@@ -176,14 +175,11 @@ class NetworkConfig:
         Raises:
             ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
-        if not isinstance(values, dict):
-            raise ValueError(f"network: {type(values).__name__} found, an object expected")
-        readers = {field.name: _READERS[field.type] for field in dataclasses.fields(cls)}
-        unknown = sorted(str(name)[:40] for name in values.keys() - readers.keys())[:5]
-        missing = sorted(readers.keys() - _OF_SOME - values.keys())
-        if unknown or missing:
-            raise ValueError(f"network: unknown keys {unknown}, missing keys {missing}")
-        return cls(**{name: read(name, values[name]) for name, read in readers.items() if name in values})
+        own = OwnLayers
+        if isinstance(values, dict) and "name" in values:
+            own = OWN_LAYERS[_FIELDS["name"].read("name", values["name"])]
+        read = read_object("network", values, {**_FIELDS, **own.admitted()}, _OF_TEXTS)
+        return cls(**{name: read.pop(name) for name in _FIELDS if name in read}, own=own(**read))
 
 
 def _require_between(name: str, numbers: Sequence[int | float], low: float | int, high: float | int) -> None:
@@ -199,58 +195,21 @@ def _require_choice(name: str, text: str, choices: Sequence[str]) -> None:
         raise ValueError(f"{name}: {text[:40]!r} is not one of {', '.join(choices)}")
 
 
-def _read_text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name}: {type(value).__name__} found, a text expected")
-    return value
+_OF_TEXTS = frozenset({"vocabulary", "embedding"})
+"""Fields that only networks of texts have."""
 
-
-def _read_truth(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name}: {type(value).__name__} found, true or false expected")
-    return value
-
-
-def _read_whole(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name}: {type(value).__name__} found, a whole number expected")
-    return value
-
-
-def _read_number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name}: {type(value).__name__} found, a number expected")
-    if not -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER:  # before float(), which a huge int overflows
-        raise ValueError(f"{name}: {str(value)[:40]} is not between -1e9 and 1e9")
-    return float(value)
-
-
-def _read_wholes(name: str, value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or len(value) > MOST_LAYERS:
-        raise ValueError(f"{name}: a list of at most {MOST_LAYERS} whole numbers expected")
-    return tuple(_read_whole(name, number) for number in value)
-
-
-_OF_SOME = frozenset(
-    {
-        "vocabulary",
-        "embedding",
-        "kernels",
-        "cell",
-        "groups",
-        "backbone",
-        "seen",
-        "transformer_layers",
-        "attention_heads",
-        "feed_forward",
-    }
-)
-"""Fields that only texts, or only backbones, have."""
-
-_READERS: dict[Any, Any] = {
-    str: _read_text,
-    bool: _read_truth,
-    int: _read_whole,
-    float: _read_number,
-    tuple[int, ...]: _read_wholes,
+_READERS: dict[Any, Field] = {
+    bool: Truth(),
+    int: Whole(),
+    float: Number(),
+    tuple[int, ...]: Wholes(MOST_LAYERS),
 }
+_FIELDS: Fields = {
+    "name": OneOf(tuple(OWN_LAYERS)),
+    **{
+        field.name: _READERS.get(field.type, Text(_LONGEST_NAME, 0))
+        for field in dataclasses.fields(NetworkConfig)
+        if field.name not in ("name", "own")
+    },
+}
+"""Types of the common fields; a config checks their bounds when it is made."""

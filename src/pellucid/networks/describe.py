@@ -1,4 +1,4 @@
-"""A table of a network's layers, without data, training or memory for weights."""
+"""Table of a network's layers, without data, training or memory for weights."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -51,14 +51,7 @@ class LayerRow(NamedTuple):
 
 
 def describe(config: NetworkConfig) -> list[LayerRow]:
-    """List the layers of a network; those of a backbone part by part.
-
-    Args:
-        config: any config that `build` takes, or of a backbone.
-
-    Returns:
-        One row per layer; layers that do nothing (norm off, dropout 0) have none.
-    """
+    """List the layers of a network, those of a backbone part by part; norm off and dropout 0 have no row."""
     rows = []
     field = _Tokens(config.input_shape[0]) if config.vocabulary else _Field(config.input_shape)
     for name, layer, output_shape in _trace(config):
@@ -97,7 +90,7 @@ def _grouped(rows: Sequence[LayerRow]) -> list[LayerRow]:
 
 
 def _part(name: str) -> str:
-    """The part of a backbone that a layer belongs to; other layers by their own name."""
+    """Part of a backbone that a layer belongs to; other layers by their own name."""
     prefix, found, rest = name.partition(_WITHIN)
     if not found:
         return name
@@ -107,14 +100,7 @@ def _part(name: str) -> str:
 
 
 def as_text(rows: Sequence[LayerRow]) -> str:
-    """Lay the rows out as a table with totals.
-
-    Args:
-        rows: from `describe`.
-
-    Returns:
-        Lines of at most 80 characters; names are cut with `…` where they would not fit.
-    """
+    """Table of rows with totals, at most 80 characters wide; longer names are cut with `…`."""
     parameters = sum(row.parameters for row in rows)
     multiply_adds = sum(row.multiply_adds for row in rows)
     total = ("total", "", "", f"{parameters:,}", f"{multiply_adds:,}", "")
@@ -148,7 +134,7 @@ def _trace(config: NetworkConfig) -> list[tuple[str, nn.Module, tuple[int, ...]]
 
 
 class _Field:
-    r"""The receptive field after each layer, by recursion.
+    r"""Receptive field after each layer, by recursion.
 
     With kernel $k$, stride $s$ and $j$ the distance in input pixels between neighbouring outputs:
     $r \leftarrow r + (k - 1) j$, then $j \leftarrow j s$. A shortcut sees less than the path that
@@ -179,7 +165,7 @@ class _Field:
 
 
 class _Tokens:
-    """How many neighbouring tokens are seen: by a filter its width, above what joins a text all of them."""
+    """Number of neighbouring tokens seen: by a filter its width, above a pool or a recurrent layer all."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -223,13 +209,13 @@ def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int)
 
 
 def _kind(layer: nn.Module) -> str:
-    """What a layer does, in at most 16 characters; a backbone's layers are often variants of torch's own."""
+    """Work of a layer in at most 16 characters; a backbone's layers are often variants of torch's own."""
     known = next((kind for kind in type(layer).__mro__[:2] if kind in _KINDS), None)
     return type(layer).__name__.lower()[:16] if known is None else _KINDS[known](layer)
 
 
 def _windowed(title: str) -> Callable[[Any], str]:
-    """A name with the layer's kernel."""
+    """Title with the layer's kernel."""
 
     def words(layer: nn.Module) -> str:
         (rows, _), (columns, _) = _window(layer)
@@ -280,7 +266,7 @@ def _cells(row: LayerRow) -> tuple[str, ...]:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Names to the left, numbers to the right."""
+    """Table row: names to the left, numbers to the right."""
     parts = []
     for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         text = cell if len(cell) <= width else cell[: width - 1] + "…"

@@ -1,4 +1,4 @@
-r"""A trained network that goes on with other classes: old ones keep their weights, new ones get fresh rows.
+r"""Continual training with other classes: old ones keep their weights, new ones get fresh rows.
 
 Only the last dense layer has one row for each class. Its rows are put into the order of the new
 classes. A new class $c$ starts where its examples lie: with $\bar w$, $\bar b$ the mean of the old rows
@@ -27,14 +27,7 @@ from pellucid.networks.network import Network
 
 
 def copied(network: Network) -> Network:
-    """A network with the same weights in memory of its own, on the processor, ready to be trained.
-
-    Args:
-        network: stays as it is.
-
-    Returns:
-        The copy; what was frozen in the original is frozen in it.
-    """
+    """Trainable copy of a network on the processor; frozen parameters stay frozen."""
     return _filled(network, network.state_dict())
 
 
@@ -43,7 +36,7 @@ def with_classes(
     origins: Sequence[int | None],
     centres: Callable[[], "Centres"],
 ) -> Network:
-    """The same network for other classes, or for the same ones in another order.
+    """Copy of a network for other classes, or for the same ones in another order.
 
     Args:
         network: of classes; it stays as it is.
@@ -76,7 +69,7 @@ def with_classes(
 
 @dataclasses.dataclass(frozen=True)
 class Centres:
-    """Means of what the last dense layer is given.
+    """Mean inputs of the last dense layer.
 
     Attributes:
         of_all: over all examples.
@@ -93,7 +86,7 @@ def centres_of(
     batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
     classes: int,
 ) -> Centres:
-    """Let examples through a network and take the means of what its last dense layer is given.
+    """Mean inputs of the last dense layer, over all examples and over those of each class.
 
     Args:
         network: on the processor; its mode is left as it was.
@@ -127,7 +120,7 @@ def centres_of(
 
 
 def _last_layer(network: Network) -> tuple[str, nn.Linear]:
-    """The dense layer of the head that has one row for each class, and its name in the network.
+    """Dense layer of the head that has one row for each class, and its name in the network.
 
     Raises ValueError: there is none.
     """
@@ -141,7 +134,7 @@ def _last_layer(network: Network) -> tuple[str, nn.Linear]:
 
 
 def _filled(network: Network, state: dict[str, Tensor], outputs: int | None = None) -> Network:
-    """A network of the same layers, with so many outputs, filled with such tensors."""
+    """Network of the same layers with the given tensors, and with so many outputs where given."""
     config = network.config if outputs is None else dataclasses.replace(network.config, outputs=outputs)
     filled = outline(config).to_empty(device="cpu")
     filled.load_state_dict(state)

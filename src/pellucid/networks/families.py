@@ -1,7 +1,7 @@
 """Every network family in one dict, and the two steps from settings to layers."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -21,33 +21,34 @@ from pellucid.networks.architectures import (
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
 from pellucid.settings import NEURAL, Settings
+from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 MOST_PARAMETERS = 500_000_000
 
 
 class Family(NamedTuple):
-    """What a file of this room offers for one kind of network.
+    """Functions that design and assemble one kind of network.
 
     Attributes:
         design: chooses layers and widths by a stated rule.
         assemble: puts the layers together, their values unset.
-        takes: `images` (or feature vectors), or `texts` as ids.
+        input_kind: images (or feature vectors), or texts as ids.
     """
 
     design: Callable[[Settings, InputFacts], NetworkConfig]
     assemble: Callable[[NetworkConfig], Network]
-    takes: Literal["images", "texts"] = "images"
+    input_kind: InputKind = IMAGES
 
 
 NETWORKS: dict[str, Family] = {
     "cnn": Family(cnn.design, cnn.assemble),
     "lenet": Family(lenet.design, lenet.assemble),
     "mlp": Family(mlp.design, mlp.assemble),
-    "text-cnn": Family(text_cnn.design, text_cnn.assemble, "texts"),
-    "rnn": Family(rnn.design, rnn.assemble, "texts"),
-    "bag": Family(bag.design, bag.assemble, "texts"),
-    "sentence-encoder": Family(sentence.design, sentence.assemble, "texts"),
-    "word-vectors": Family(word_vectors.design, word_vectors.assemble, "texts"),
+    "text-cnn": Family(text_cnn.design, text_cnn.assemble, TEXTS),
+    "rnn": Family(rnn.design, rnn.assemble, TEXTS),
+    "bag": Family(bag.design, bag.assemble, TEXTS),
+    "sentence-encoder": Family(sentence.design, sentence.assemble, TEXTS),
+    "word-vectors": Family(word_vectors.design, word_vectors.assemble, TEXTS),
 }
 
 PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble}
@@ -55,54 +56,39 @@ PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbon
 
 
 def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose a network's layers for data.
+    """Choose a network's layers for data; the settings override the rule of the family `name`.
 
-    Args:
-        name: key in `NETWORKS`.
-        settings: what the user asked for; it overrides the rule.
-        facts: shape, outputs and number of examples.
-
-    Returns:
-        The config, which `build` takes.
-
-    Raises:
-        UsageError: the name is unknown, the family cannot take such inputs, or the network would
-            be too large.
+    Raises: `UsageError` if the name is unknown, the family cannot take such inputs, or the network would be
+        too large.
     """
     if name not in NETWORKS:
         raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
-    takes = "texts" if facts.vocabulary else "images"
-    if NETWORKS[name].takes != takes:
-        fitting = [other for other in _by_name() if NETWORKS[other].takes == takes]
-        raise UsageError(f"--model: {name} takes {NETWORKS[name].takes}; choose one of {', '.join(fitting)}")
+    given, taken = TEXTS if facts.vocabulary else IMAGES, NETWORKS[name].input_kind
+    if taken is not given:
+        fitting = [other for other in _by_name() if NETWORKS[other].input_kind is given]
+        raise UsageError(f"--model: {name} takes {taken.nouns}; choose one of {', '.join(fitting)}")
     try:
         config = NETWORKS[name].design(settings, facts)
         outline(config)
     except UsageError:
         raise
     except ValueError as error:
-        smaller = "--width or --depth" if facts.vocabulary else "--image-size, --width or --depth"
+        smaller = "--width or --depth" if given is TEXTS else "--image-size, --width or --depth"
         raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
     return config
 
 
 def _by_name() -> list[str]:
-    """The families that users can ask for; the others come with weights that were learnt elsewhere."""
+    """Families that users can ask for; the others come with weights that were learnt elsewhere."""
     return [name for name in NETWORKS if name in NEURAL]
 
 
 def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:
-    """Build a network with freshly drawn weights; torch's global generator is left alone.
+    """Build a network with freshly drawn weights on the CPU, in training mode.
 
-    Args:
-        config: from `design` or `NetworkConfig.from_json`.
-        generator: source of all draws; by default a new one with seed 0.
+    Torch's global generator is left alone; by default a new one with seed 0 draws.
 
-    Returns:
-        The network on the CPU, in training mode.
-
-    Raises:
-        ValueError: the config is unknown, contradicts itself or is too large.
+    Raises: `ValueError` if the config is unknown, contradicts itself or is too large.
     """
     network = outline(config).to_empty(device="cpu")
     network.initialise(torch.Generator().manual_seed(0) if generator is None else generator)
@@ -112,15 +98,8 @@ def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Ne
 def outline(config: NetworkConfig) -> Network:
     """Build the layers on the meta device: shapes without memory.
 
-    Args:
-        config: from anywhere.
-
-    Returns:
-        The network; none of its tensors holds values.
-
-    Raises:
-        ValueError: the config is unknown, contradicts itself or is too large.
-        UsageError: it is a backbone, and timm is not installed.
+    Raises: `ValueError` if the config is unknown, contradicts itself or is too large, `UsageError` if it is a
+        backbone and timm is not installed.
     """
     if config.name not in NETWORKS | PRETRAINED:
         raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(NETWORKS | PRETRAINED)}")
@@ -141,10 +120,10 @@ def _require_fitting_inputs(config: NetworkConfig) -> None:
     Raises:
         ValueError: naming what the family takes.
     """
-    takes = NETWORKS[config.name].takes
-    if takes == "images" and config.vocabulary:
+    takes = NETWORKS[config.name].input_kind
+    if takes is IMAGES and config.vocabulary:
         raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
-    if takes == "texts" and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
+    if takes is TEXTS and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):
         raise ValueError(
             f"{config.name} takes texts: one length and a vocabulary of at least {UNKNOWN + 1} ids expected, "
             f"{list(config.input_shape)} and {config.vocabulary} found"
@@ -152,15 +131,8 @@ def _require_fitting_inputs(config: NetworkConfig) -> None:
 
 
 def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Shapes of all tensors in the network's `state_dict`, without allocating any.
+    """Shapes of all tensors in the network's `state_dict`, buffers included, without allocating any.
 
-    Args:
-        config: from anywhere.
-
-    Returns:
-        Names to shapes, buffers such as running means included.
-
-    Raises:
-        ValueError: the config is unknown, contradicts itself or is too large.
+    Raises: `ValueError` if the config is unknown, contradicts itself or is too large.
     """
     return {name: tuple(tensor.shape) for name, tensor in outline(config).state_dict().items()}

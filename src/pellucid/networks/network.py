@@ -1,4 +1,4 @@
-"""The one form of every network: standardise → body → head."""
+"""Form of every network: standardise → body → head."""
 
 from collections import OrderedDict
 
@@ -18,7 +18,7 @@ _STEM_IMAGES = 4096
 
 
 class Network(nn.Module):
-    """From raw values to logits, or, where `config.outputs` is 1, to a number in its own unit.
+    """Network from raw values to logits, or, where `config.outputs` is 1, to a number in its own unit.
 
     Attributes:
         config: what the layers were built from.
@@ -51,12 +51,12 @@ class Network(nn.Module):
 
     @property
     def name(self) -> str:
-        """Its family, or the name of the weights that others trained."""
+        """Name of the family, or of the weights that others trained."""
         return self.config.name if self.origin is None else self.origin.name
 
     @property
     def rescale(self) -> Rescale | None:
-        """The last layer where a number is predicted; `None` where classes are."""
+        """Last layer where a number is predicted; `None` where classes are."""
         return _rescale_of(self.head)
 
     def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
@@ -73,23 +73,12 @@ class Network(nn.Module):
         return hidden
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
-        """Compute logits, or predicted numbers.
-
-        Args:
-            inputs: as for `features`.
-
-        Returns:
-            One row per example: one logit per class, or one number in the labels' own unit.
-        """
+        """One row per example, inputs as for `features`: logits, or one number in the labels' own unit."""
         outputs: Tensor = self.head(self.features(inputs))
         return outputs
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Start every weight, bias, norm and buffer afresh.
-
-        Args:
-            generator: source of all draws.
-        """
+        """Start every weight, bias, norm and buffer afresh."""
         if isinstance(self.standardise, Standardise):
             nn.init.zeros_(self.standardise.mean)
             nn.init.ones_(self.standardise.std)
@@ -184,7 +173,7 @@ class Network(nn.Module):
 
 
 class HeadAlone(nn.Module):
-    """The head of a network, to be trained on last hidden layers that were computed before.
+    """Head of a network, to be trained on last hidden layers that were computed before.
 
     Attributes:
         config: of the network.
@@ -204,11 +193,11 @@ class HeadAlone(nn.Module):
 
     @property
     def rescale(self) -> Rescale | None:
-        """The last layer where a number is predicted; `None` where classes are."""
+        """Last layer where a number is predicted; `None` where classes are."""
         return _rescale_of(self.head)
 
     def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch outputs"]:
-        """Compute what the network makes of its last hidden layer."""
+        """Outputs for last hidden layers."""
         outputs: Tensor = self.head(features)
         return outputs
 
@@ -216,12 +205,7 @@ class HeadAlone(nn.Module):
     def fit(
         self, features: Float[Tensor, "examples features"], numbers: Float64[Tensor, " examples"] | None
     ) -> None:
-        """Set what comes from training data: the scale of the features, and of predicted numbers.
-
-        Args:
-            features: of training examples.
-            numbers: labels of training examples; `None` where classes are predicted.
-        """
+        """Set the scale of the features and, by the training labels `numbers`, of predicted numbers."""
         for layer in self.head.children():
             if isinstance(layer, Standardise):
                 layer.fit(features)
@@ -230,12 +214,12 @@ class HeadAlone(nn.Module):
 
 
 def _rescale_of(head: nn.Module) -> Rescale | None:
-    """The last layer of a head that predicts a number."""
+    """Last layer of a head that predicts a number."""
     last = list(head.children())[-1:]
     return last[0] if last and isinstance(last[0], Rescale) else None
 
 
 def _rescaled(head: nn.Module) -> nn.Sequential:
-    """A head whose one output is rescaled at the end."""
+    """Head whose one output is rescaled at the end."""
     layers = dict(head.named_children()) if isinstance(head, nn.Sequential) else {"linear": head}
     return nn.Sequential(OrderedDict(**layers, rescale=Rescale()))

@@ -1,9 +1,8 @@
-"""Where weights come from that others trained."""
+"""Origin of weights that others trained."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+
+from pellucid.strict import Fields, Text, read_object
 
 _LONGEST = 300
 
@@ -27,11 +26,7 @@ class Origin:
     sha256: str
 
     def facts(self) -> dict[str, str]:
-        """What the model card tells of it.
-
-        Returns:
-            Names in words to texts, in the order to show.
-        """
+        """Facts for the model card: names in words to texts, in the order to show."""
         return {
             "pretrained part": self.title,
             "its source": self.source,
@@ -47,22 +42,12 @@ class Origin:
     def from_json(cls, document: object) -> "Origin":
         """Read what `to_json` wrote, trusting nothing.
 
-        Args:
-            document: the parsed field.
-
-        Returns:
-            The checked object.
-
-        Raises:
-            ValueError: a field is missing, unknown, no text, too long or no checksum.
+        Raises: `ValueError` if a field is missing, unknown, no text, too long or no checksum.
         """
-        names = set(cls.__dataclass_fields__)
-        if not isinstance(document, Mapping) or set(document) != names:
-            raise ValueError(f"origin needs exactly the fields {', '.join(sorted(names))}")
-        fields: dict[str, Any] = dict(document)
-        for name, value in fields.items():
-            if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
-                raise ValueError(f"origin: {name} is no text of 1 to {_LONGEST} characters")
-        if not re.fullmatch(r"[0-9a-f]{64}", fields["sha256"]):
-            raise ValueError("origin: sha256 is malformed")
-        return cls(**fields)
+        return cls(**read_object("origin", document, _FIELDS))
+
+
+_FIELDS: Fields = {
+    **{name: Text(_LONGEST) for name in Origin.__dataclass_fields__},
+    "sha256": Text(_LONGEST, pattern="[0-9a-f]{64}"),
+}

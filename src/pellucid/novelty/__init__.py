@@ -1,4 +1,4 @@
-"""How unlike the training data an input is: small detectors in NumPy, fitted, calibrated and saved as arrays.
+"""Novelty detectors in NumPy, fitted, calibrated and saved as arrays: how unlike training data an input is.
 
 A network answers with confidence on anything. A detector looks at the same features as the model, and
 says what share of the validation examples looks less foreign than an input does.

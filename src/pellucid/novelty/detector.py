@@ -1,4 +1,4 @@
-r"""From features to a number from 0 to 1: how unlike the training data they are.
+r"""Novelty from 0 to 1 out of features: how unlike the training data they are.
 
 Notation: $a_j$ the signals of a measure; $m_j$ their median over the validation examples and $q_j$ the
 95 % quantile, $z_j = (a_j - m_j) / (q_j - m_j)$. How foreign an input is:
@@ -17,20 +17,27 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms, read_arrays
-from pellucid.encoding.strict import read_object, read_whole
 from pellucid.novelty.measures import MEASURES, Measure
+from pellucid.strict import Anything, Fields, Forms, Number, OneOf, Whole, read_arrays, read_object
 
-MOST_REFERENCES = 2000
+MOST_REFERENCES = 2000  # saved with every model
 _MOST_ANSWERS, _MOST_EXAMPLES = 100_000, 1 << 40
 _MEASURE = "measure."
 _TINY = 1e-9
-_KEYS = {"kind", "measure", "rate", "examples", "references", "answers", "signals"}
+_FIELDS: Fields = {
+    "kind": OneOf(tuple(MEASURES)),
+    "measure": Anything(),
+    "rate": Number(0.0, 1.0),
+    "examples": Whole(1, _MOST_EXAMPLES),
+    "references": Whole(1, MOST_REFERENCES),
+    "answers": Whole(1, _MOST_ANSWERS),
+    "signals": Whole(1, 2),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """Says how unlike the training data features are, and when to raise the alarm.
+    """Calibrated novelty detector: how unlike the training data features are, and when to raise the alarm.
 
     Attributes:
         measure: fitted on training examples.
@@ -53,42 +60,20 @@ class Detector:
 
     @property
     def threshold(self) -> float:
-        """Inputs for which more than this is said are unlike the training data."""
+        """Novelty above which an input counts as unlike the training data."""
         return 1 - self.rate
 
     def foreignness(self, rows: Rows) -> Float64[np.ndarray, " n"]:
-        """Say how foreign features are, on a scale without ends.
-
-        Args:
-            rows: of the length that the measure takes.
-
-        Returns:
-            One number each, about 0 in the middle of the validation examples; infinite where a feature
-            is no number.
-        """
+        """Foreignness of each row: about 0 in the middle of the validation examples, infinite for NaN."""
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             return combined(self.measure.measure(rows), self.middle, self.spread)
 
     def novelty(self, rows: Rows) -> Float64[np.ndarray, " n"]:
-        """Say how unlike the training data features are.
-
-        Args:
-            rows: of the length that the measure takes.
-
-        Returns:
-            0 to 1 each: the share of validation examples that look less foreign.
-        """
+        """Novelty of each row, 0 to 1: the share of validation examples that look less foreign."""
         return self.placed(self.foreignness(rows))
 
     def placed(self, foreign: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """Place inputs among the validation examples.
-
-        Args:
-            foreign: how foreign they are.
-
-        Returns:
-            0 to 1 each; of equally foreign validation examples half count.
-        """
+        """Rank of each foreignness among the validation examples, 0 to 1; ties count half."""
         count = len(self.reference)
         below = np.searchsorted(self.reference, foreign, "left")
         upto = np.searchsorted(self.reference, foreign, "right")
@@ -98,20 +83,12 @@ class Detector:
         return np.where(excess > 0, 1 - 0.5 / (count + 1) * reach / (reach + excess), found)
 
     def superiority(self, novelty: float) -> float:
-        """Turn the mean of what was said about inputs into a chance.
-
-        Args:
-            novelty: mean over the inputs.
-
-        Returns:
-            The chance that one of them looks more foreign than a validation example does, 0 to 1; equals
-            count half.
-        """
+        """Chance, 0 to 1, that inputs of this mean novelty look more foreign than validation examples."""
         count = len(self.reference)
         return float(np.clip((novelty * (count + 1) - 0.5) / count, 0, 1))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was fitted, for a file."""
+        """Fitted arrays, for a file."""
         return {
             "middle": self.middle,
             "spread": self.spread,
@@ -134,49 +111,23 @@ class Detector:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
-        stated = read_object("novelty", settings, _KEYS)
-        if not isinstance(stated["kind"], str) or stated["kind"] not in MEASURES:
-            raise ValueError(
-                f"novelty: kind {str(stated['kind'])[:40]!r} is not one of {', '.join(MEASURES)}"
-            )
-        if type(stated["rate"]) is not float or not 0 < stated["rate"] < 1:
+        """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
+        stated = read_object("novelty", settings, _FIELDS)
+        if not 0 < stated["rate"] < 1:
             raise ValueError("novelty: rate must be a number between 0 and 1")
-        read_whole("examples", stated["examples"], 1, _MOST_EXAMPLES)
-        signals = read_whole("signals", stated["signals"], 1, 2)
+        signals = stated["signals"]
         measure = MEASURES[stated["kind"]].expected(stated["measure"])
         return {
             "middle": ("float64", (signals,)),
             "spread": ("float64", (signals,)),
-            "reference": ("float64", (read_whole("references", stated["references"], 1, MOST_REFERENCES),)),
-            "answers": ("float64", (read_whole("answers", stated["answers"], 1, _MOST_ANSWERS),)),
+            "reference": ("float64", (stated["references"],)),
+            "answers": ("float64", (stated["answers"],)),
             **{_MEASURE + name: form for name, form in measure.items()},
         }
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Detector":
-        """Put a detector together from a file's content.
-
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them; taken over, not copied.
-
-        Returns:
-            The checked detector.
-
-        Raises:
-            ValueError: something is impossible.
-        """
+        """Detector from a file's content, or `ValueError`, as `Measure.from_parts`."""
         found = read_arrays("novelty", cls.expected(settings), arrays)
         assert isinstance(settings, dict)  # `expected` refused everything else
         inner = {name.removeprefix(_MEASURE): found.pop(name) for name in [*found] if _MEASURE in name}
@@ -195,16 +146,7 @@ def combined(
     middle: Float64[np.ndarray, " signals"],
     spread: Float64[np.ndarray, " signals"],
 ) -> Float64[np.ndarray, " n"]:
-    """Make one number of the signals of a measure.
-
-    Args:
-        signals: one row for each input.
-        middle: see `Detector`.
-        spread: see `Detector`.
-
-    Returns:
-        How foreign each is; infinite where a signal is no number.
-    """
+    """Foreignness $f$ of each row from its signals; infinite where a signal is no number."""
     relative = (signals - middle) / spread
     foreign = relative[:, 0] + np.maximum(relative[:, 1:], 0).sum(axis=1)
     return np.where(np.isfinite(foreign), foreign, np.inf)

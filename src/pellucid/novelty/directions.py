@@ -1,4 +1,4 @@
-r"""How far features lie from where those of the training examples lie: a Mahalanobis distance.
+r"""Mahalanobis distance of features from those of the training examples.
 
 Notation: $x$ features, $s$ scale of each; $v = u - \mu$ with $u = x / s$, for a hidden layer brought to
 length 1, $u = x / \lVert x \rVert$: which units answer says more than how strongly all of them do.
@@ -22,18 +22,23 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from pellucid.classical.features.rows import Rows, dense
-from pellucid.classical.predictors.strict import Forms, read_arrays
-from pellucid.encoding.strict import read_object, read_whole
+from pellucid.strict import Fields, Forms, Truth, Whole, read_arrays, read_object
 
 MOST_AXES, MOST_CENTRES = 256, 1000
 _MOST_COLUMNS = 10_000_000
+_FIELDS: Fields = {
+    "of_layer": Truth(),
+    "columns": Whole(1, _MOST_COLUMNS),
+    "axes": Whole(1, MOST_AXES),
+    "centres": Whole(1, MOST_CENTRES),
+}
 _BLOCK_VALUES = 1 << 22
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """The distance of features from those of the training examples, direction by direction.
+    """Mahalanobis distance of dense features from those of the training examples.
 
     Attributes:
         kind: key in `MEASURES`.
@@ -57,23 +62,16 @@ class Directions:
 
     @property
     def columns(self) -> int:
-        """Features it takes."""
+        """Features of a row."""
         return len(self.mean)
 
     @property
     def signals(self) -> int:
-        """Numbers it gives for each row."""
+        """Numbers given for each row."""
         return 2 if self.of_layer else 1
 
     def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
-        """Say how foreign features are.
-
-        Args:
-            rows: of the length `columns`.
-
-        Returns:
-            For each the distance and, of a hidden layer, how weak it is; larger is more foreign.
-        """
+        """Distance of each row and, of a hidden layer, how weak it is; larger is more foreign."""
         step = max(1, _BLOCK_VALUES // (self.columns + len(self.centres)))
         found = [self._measured(dense(rows, at, at + step)) for at in range(0, rows.shape[0], step)]
         return np.concatenate(found) if found else np.zeros((0, self.signals))
@@ -95,7 +93,7 @@ class Directions:
         return np.stack([distance, -np.log(lengths + _TINY)], axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was fitted."""
+        """Fitted arrays."""
         return {
             "scale": self.scale,
             "mean": self.mean,
@@ -116,23 +114,9 @@ class Directions:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
-        stated = read_object("directions", settings, {"of_layer", "columns", "axes", "centres"})
-        if not isinstance(stated["of_layer"], bool):
-            raise ValueError("directions: of_layer must be true or false")
-        columns = read_whole("columns", stated["columns"], 1, _MOST_COLUMNS)
-        axes = read_whole("axes", stated["axes"], 1, MOST_AXES)
-        centres = read_whole("centres", stated["centres"], 1, MOST_CENTRES)
+        """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
+        stated = read_object("directions", settings, _FIELDS)
+        columns, axes, centres = stated["columns"], stated["axes"], stated["centres"]
         return {
             "scale": ("float32", (columns,)),
             "mean": ("float32", (columns,)),
@@ -144,18 +128,7 @@ class Directions:
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Directions":
-        """Put it together from a file's content.
-
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            The checked measure.
-
-        Raises:
-            ValueError: something is impossible.
-        """
+        """Build the measure from a file's content, or `ValueError`, as `Measure.from_parts`."""
         found = read_arrays("directions", cls.expected(settings), arrays)
         assert isinstance(settings, dict)  # `expected` refused everything else
         if not (found["scale"] > 0).all() or found["rest"][0] < 0:
@@ -166,16 +139,7 @@ class Directions:
 def brought_to_scale(
     rows: Float32[np.ndarray, "n columns"], scale: Float32[np.ndarray, " columns"], of_layer: bool
 ) -> tuple[Float64[np.ndarray, "n columns"], Float64[np.ndarray, " n"]]:
-    """Divide features by their scale, and those of a hidden layer by their length as well.
-
-    Args:
-        rows: features.
-        scale: of each.
-        of_layer: whether they are a hidden layer.
-
-    Returns:
-        The scaled features, and the length that each row had.
-    """
+    """Features over their scale, of a hidden layer over their length too, and the length of each row."""
     scaled = rows.astype(np.float64) / scale
     lengths = np.sqrt((scaled**2).sum(axis=1))
     if of_layer:

@@ -19,8 +19,8 @@ FALSE_ALARM_RATE = 0.05
 LEAST_EXAMPLES = 20
 """With fewer to learn from, or fewer validation examples, nothing can be said about a rate of 5 %."""
 
-_MOST_VALUES = 400_000
-_SHRINKAGE = 0.01
+_MOST_VALUES = 400_000  # of the axes, which are saved with the model
+_SHRINKAGE = 0.01  # of the mean variance, in every direction: without it there may be no inverse
 _MOST_SQUARE = 2048
 _MOST_OF_KEPT = 40
 _MOST_OF_CENTRE, _MOST_OF_CENTRES, _LEAST_OF_CENTRE = 500, 50_000, 10
@@ -29,7 +29,7 @@ _TINY = 1e-30
 
 
 def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: int = 0) -> Measure | None:
-    """Learn what training examples look like.
+    """Fit a measure of foreignness to training examples.
 
     Args:
         rows: their features, in an order of no meaning.
@@ -44,6 +44,7 @@ def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: i
         return None
     _, codes = np.unique(labels, return_inverse=True)
     if isinstance(rows, np.ndarray):
+        # Of very many classes one centre stands for all: their own would fill the model folder.
         return _directions(rows, codes if codes.max() < MOST_CENTRES else np.zeros_like(codes), sort)
     return _neighbours(scipy.sparse.csr_array(rows), codes, seed)
 
@@ -97,7 +98,7 @@ def _some(ascending: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " fewer"]
 
 
 def _directions(rows: np.ndarray, codes: Int64[np.ndarray, " n"], sort: Sort) -> Directions:
-    """The distance from the classes, with the covariance that they share, shrunk towards a sphere."""
+    """Distance from the classes, with their shared covariance shrunk towards a sphere."""
     columns = rows.shape[1]
     if columns > _MOST_SQUARE:  # so that the matrix to take apart stays small
         rows, codes = rows[:_MOST_SQUARE], codes[:_MOST_SQUARE]
@@ -141,7 +142,7 @@ def _axes(centred: Float64[np.ndarray, "n columns"], most: int) -> Float64[np.nd
 
 
 def _means(rows: Float64[np.ndarray, "n axes"], codes: Int64[np.ndarray, " n"]) -> np.ndarray:
-    """The mean of each class."""
+    """Mean of each class."""
     sums = np.zeros((int(codes.max()) + 1, rows.shape[1]))
     np.add.at(sums, codes, rows)
     return sums / np.bincount(codes)[:, np.newaxis]

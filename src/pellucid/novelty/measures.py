@@ -1,4 +1,4 @@
-"""What every measure of foreignness is, and every kind of them in one dict."""
+"""Interface of every measure of foreignness, and all kinds of them in one dict."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -7,14 +7,14 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms
 from pellucid.novelty.directions import Directions
 from pellucid.novelty.neighbours import Neighbours
+from pellucid.strict import Forms
 
 
 @runtime_checkable
 class Measure(Protocol):
-    """From features to one or two numbers that are larger for what is foreign, fitted on training examples.
+    """Map from features to one or two numbers, larger for what is foreign, fitted on training examples.
 
     Attributes:
         kind: key in `MEASURES`.
@@ -24,24 +24,17 @@ class Measure(Protocol):
 
     @property
     def columns(self) -> int:
-        """Features it takes."""
+        """Features of a row."""
 
     @property
     def signals(self) -> int:
-        """Numbers it gives for each row."""
+        """Numbers given for each row."""
 
     def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
-        """Say how foreign features are.
-
-        Args:
-            rows: of the length `columns`.
-
-        Returns:
-            One row for each; larger is more foreign.
-        """
+        """Signals of each row of length `columns`; larger is more foreign."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was fitted, for a file."""
+        """Fitted arrays, for a file."""
 
     def to_json(self) -> dict[str, Any]:
         """Settings as plain JSON values, the kind not included."""
@@ -62,7 +55,7 @@ class Measure(Protocol):
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Measure":
-        """Put a measure together from a file's content, nothing trusted.
+        """Build a measure from a file's content, nothing trusted.
 
         Args:
             settings: as `to_json` gives them.

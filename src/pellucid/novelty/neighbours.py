@@ -1,4 +1,4 @@
-r"""How unlike the nearest training texts, and the nearest class, the weights of a text's words are.
+r"""Cosine distance of a text's TF-IDF weights from the nearest training texts and the nearest class.
 
 Notation: $x$ the TF-IDF weights of a text, of length 1, or 0 where it holds no known word; $p_i$ those of
 kept training texts, of the heaviest words of each alone; $c_k$ the centre of class $k$, of its heaviest words
@@ -19,18 +19,24 @@ import scipy.sparse
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms, read_arrays
-from pellucid.encoding.strict import read_object, read_whole
+from pellucid.strict import Fields, Forms, Whole, read_arrays, read_object
 
 MOST_KEPT, NEIGHBOUR = 1000, 5
 _MOST_COLUMNS, _MOST_CENTRES = 10_000_000, 100_000
 _BLOCK = 512
 _PARTS = ("kept", "centre")
+_FIELDS: Fields = {
+    "columns": Whole(1, _MOST_COLUMNS),
+    "kept": Whole(1, MOST_KEPT),
+    "kept_entries": Whole(0, _MOST_COLUMNS),
+    "centre": Whole(1, _MOST_CENTRES),
+    "centre_entries": Whole(0, _MOST_COLUMNS),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The distance of sparse features from those of the training examples.
+    """Distance of sparse features from those of the training examples.
 
     Attributes:
         kind: key in `MEASURES`.
@@ -44,24 +50,16 @@ class Neighbours:
 
     @property
     def columns(self) -> int:
-        """Features it takes."""
+        """Features of a row."""
         return int(self.kept.shape[1])
 
     @property
     def signals(self) -> int:
-        """Numbers it gives for each row."""
+        """Numbers given for each row."""
         return 2
 
     def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
-        """Say how foreign features are.
-
-        Args:
-            rows: of the length `columns`.
-
-        Returns:
-            For each the distance of its fifth neighbour and of the nearest centre, 0 to 1 where no
-            feature is negative.
-        """
+        """Distances to the fifth neighbour and to the nearest centre, 0 to 1 where no feature is negative."""
         sparse = scipy.sparse.csr_array(rows)
         found = [self._measured(sparse[at : at + _BLOCK]) for at in range(0, sparse.shape[0], _BLOCK)]
         return np.concatenate(found) if found else np.zeros((0, self.signals))
@@ -74,7 +72,7 @@ class Neighbours:
         return 1 - np.stack([neighbour, centre], axis=1).astype(np.float64)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was fitted."""
+        """Fitted arrays."""
         found: dict[str, np.ndarray] = {}
         for name, part in zip(_PARTS, (self.kept, self.centres), strict=True):
             found |= {
@@ -96,25 +94,11 @@ class Neighbours:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
-        names = {"columns", *_PARTS, *(f"{name}_entries" for name in _PARTS)}
-        stated = read_object("neighbours", settings, names)
-        read_whole("columns", stated["columns"], 1, _MOST_COLUMNS)
-        most = {"kept": MOST_KEPT, "centre": _MOST_CENTRES}
+        """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
+        stated = read_object("neighbours", settings, _FIELDS)
         forms: Forms = {}
         for name in _PARTS:
-            rows = read_whole(name, stated[name], 1, most[name])
-            entries = read_whole(f"{name}_entries", stated[f"{name}_entries"], 0, _MOST_COLUMNS)
+            rows, entries = stated[name], stated[f"{name}_entries"]
             forms |= {
                 f"{name}_values": ("float32", (entries,)),
                 f"{name}_columns": ("int32", (entries,)),
@@ -124,18 +108,7 @@ class Neighbours:
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Neighbours":
-        """Put it together from a file's content.
-
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            The checked measure.
-
-        Raises:
-            ValueError: something is impossible.
-        """
+        """Build the measure from a file's content, or `ValueError`, as `Measure.from_parts`."""
         found = read_arrays("neighbours", cls.expected(settings), arrays)
         assert isinstance(settings, dict)  # `expected` refused everything else
         return cls(*(_rows(name, found, settings["columns"]) for name in _PARTS))

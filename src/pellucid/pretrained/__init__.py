@@ -1,4 +1,4 @@
-"""Parts that others trained, from local files alone: read strictly, never run, their origin told."""
+"""Pretrained weights from local files alone: read strictly, never run, their origin told."""
 
 from pellucid.pretrained.backbone import TextBackbone
 from pellucid.pretrained.images import ImageBackbone, packaged_backbone, timm_backbone

@@ -1,4 +1,4 @@
-"""A pretrained part for texts in the form of this package: layers, weights, encoder and origin."""
+"""Pretrained backbone for texts in the form of this package: layers, weights, encoder and origin."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pellucid.settings import Settings
 
 @dataclass(frozen=True, eq=False)
 class TextBackbone:
-    """From texts to features that were learnt elsewhere.
+    """Layers below the head of a text network, learnt elsewhere.
 
     Attributes:
         config: of its layers; the head is that of one number until `config_for` sets another.
@@ -31,15 +31,7 @@ class TextBackbone:
     origin: Origin
 
     def config_for(self, outputs: int, settings: Settings) -> NetworkConfig:
-        """The same layers below a head of other sizes.
-
-        Args:
-            outputs: number of classes; 1 where a number is predicted.
-            settings: of the head `depth`, `width` and `dropout` are looked at.
-
-        Returns:
-            The config.
-        """
+        """Config of the same layers below a head for `outputs` (1 for a number), sized by the settings."""
         head = HeadSizes.of(settings)
         return dataclasses.replace(self.config, outputs=outputs, widths=head.widths, dropout=head.dropout)
 

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pellucid.encoding.strict import read_whole
 from pellucid.networks import NetworkConfig
 from pellucid.networks.architectures.sentence import LONGEST_TEXT
-from pellucid.networks.config import LARGEST_EMBEDDING, LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS
+from pellucid.networks.config import LARGEST_EMBEDDING
 from pellucid.networks.layers.transformer import NORM_EPSILON
+from pellucid.networks.own_layers import LARGEST_WIDTH, MOST_HEADS, MOST_IDS, MOST_LAYERS, Attention
+from pellucid.strict import Whole
 
 _ACTIVATIONS = ("gelu", "relu")
 _MOST_TYPES = 16
@@ -38,7 +39,7 @@ _NAMES = {
 
 
 class BertSizes(NamedTuple):
-    """What `config.json` of a BERT says.
+    """Sizes of a BERT, from its `config.json`.
 
     Attributes:
         size: numbers of a token.
@@ -62,35 +63,20 @@ class BertSizes(NamedTuple):
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "BertSizes":
-        """Check the parsed file.
+        """Check the parsed file; keys that do not matter may be there.
 
-        Args:
-            document: an object; keys that do not matter may be there.
-
-        Returns:
-            The sizes.
-
-        Raises:
-            ValueError: it is of another kind of model, or a size is missing or out of bounds.
+        Raises: `ValueError` if it is of another kind of model, or a size is missing or out of bounds.
         """
         _require("model_type", document.get("model_type"), ["bert"])
         _require("layer_norm_eps", document.get("layer_norm_eps", NORM_EPSILON), [NORM_EPSILON])
         positions = document.get("position_embedding_type", "absolute")
         _require("position_embedding_type", positions, ["absolute"])
         _require("hidden_act", document.get("hidden_act"), _ACTIVATIONS)
-        sizes = {ours: read_whole(name, document.get(name), 1, most) for ours, (name, most) in _SIZES.items()}
+        sizes = {ours: Whole(1, most).read(name, document.get(name)) for ours, (name, most) in _SIZES.items()}
         return cls(**sizes, activation=document["hidden_act"])
 
     def config(self, length: int, vocabulary: int) -> NetworkConfig:
-        """The network that computes what this BERT does.
-
-        Args:
-            length: most ids of a text.
-            vocabulary: number of ids.
-
-        Returns:
-            The config, with the head of one number.
-        """
+        """Config of the network that computes the same, with the head of one number."""
         return NetworkConfig(
             name="sentence-encoder",
             input_shape=(length,),
@@ -100,17 +86,15 @@ class BertSizes(NamedTuple):
             batch_norm=False,
             vocabulary=vocabulary,
             embedding=self.size,
-            transformer_layers=self.layers,
-            attention_heads=self.heads,
-            feed_forward=self.feed_forward,
+            own=Attention(
+                transformer_layers=self.layers,
+                attention_heads=self.heads,
+                feed_forward=self.feed_forward,
+            ),
         )
 
     def expected(self) -> dict[str, tuple[int, ...]]:
-        """The tensors that are needed.
-
-        Returns:
-            Names, without what may stand before them, to shapes.
-        """
+        """Shapes of the tensors needed, by name without prefix."""
         size, wide = self.size, self.feed_forward
         shapes: dict[str, tuple[int, ...]] = {
             "embeddings.word_embeddings.weight": (self.vocabulary, size),

@@ -1,4 +1,4 @@
-"""Tensors out of a safetensors file of another maker: only those that are expected, in the shape expected.
+"""Safetensors files of other makers: only expected tensors are read, in the shape expected.
 
 Such files may hold more than is needed, metadata too, so that the stricter reading of model folders does not
 fit them. The library checks the header against the file's own size before anything is read.
@@ -19,18 +19,10 @@ _KINDS = ("F64", "F32", "F16", "BF16")
 
 
 def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Read tensors, as float32.
+    """Read the expected tensors, by name and shape, as float32, each in memory of its own.
 
-    Args:
-        path: of the file.
-        expected: name to shape; others are not read.
-
-    Returns:
-        Name to tensor, each in memory of its own.
-
-    Raises:
-        ModelFileError: the file is damaged, is no safetensors file, lacks a tensor, or holds one of
-            another shape or with numbers that are not finite.
+    Raises: `ModelFileError` if the file is damaged, is no safetensors file, lacks a tensor, or holds one of
+        another shape or with numbers that are not finite.
     """
     with _opened(path) as file:
         names = set(file.keys())
@@ -51,16 +43,9 @@ def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[st
 
 
 def names_in(path: Path) -> set[str]:
-    """The names of all tensors of a file.
+    """Names of all tensors of a file, none of which is read.
 
-    Args:
-        path: of the file.
-
-    Returns:
-        The names; nothing is read.
-
-    Raises:
-        ModelFileError: the file is damaged or is no safetensors file.
+    Raises: `ModelFileError` if it is damaged or no safetensors file.
     """
     with _opened(path) as file:
         return set(file.keys())
@@ -68,7 +53,7 @@ def names_in(path: Path) -> set[str]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The open file, whose methods state no types.
+    """Open file, whose methods state no types.
 
     Raises:
         ModelFileError: it is damaged, or is no safetensors file.

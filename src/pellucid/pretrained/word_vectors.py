@@ -1,4 +1,4 @@
-r"""Vectors of words out of a local file, as a part below a head.
+r"""Word vectors out of a local file, as a part below a head.
 
 Kept are the words of the training texts, at most 32,768, and the first 20,000 rows of the file, as such
 files hold frequent words first: so the model folder stays small, and words that the training texts lack are
@@ -81,7 +81,7 @@ def read_word_vectors(
 
 
 def _single(spelt: list[str]) -> list[str]:
-    """Those that are one word by our own rule, normalised; no text can hold the others."""
+    """Spellings that are one word by our own rule, normalised; no text can hold the others."""
     words = [normalise(word) for word in spelt]
     _, spans = split(WORDS, words)
     counts = np.diff(spans.offsets)
@@ -94,7 +94,7 @@ def _single(spelt: list[str]) -> list[str]:
 
 
 def _weights(ranks: Int64[np.ndarray, " words"], rows: int) -> Float64[np.ndarray, " words"]:
-    """The weight of words by their rows."""
+    """Weight of words by their rows."""
     frequencies = 1 / (ranks * (np.log(rows) + np.euler_gamma))
     weights: Float64[np.ndarray, " words"] = _SMOOTHING / (_SMOOTHING + frequencies)
     return weights

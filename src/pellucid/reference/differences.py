@@ -1,4 +1,4 @@
-r"""The gradient without any formula for it: try a little more and a little less of each number.
+r"""Central differences: the gradient without any formula for it.
 
 $$\frac{\partial f}{\partial x_j} \approx \frac{f(x + h e_j) - f(x - h e_j)}{2 h}$$
 

@@ -1,4 +1,4 @@
-r"""What training makes small: cross-entropy, and squared errors of numbers and of probabilities.
+r"""Losses that training minimises: cross-entropy, and squared errors of numbers and of probabilities.
 
 Notation: $n$ examples, $K$ classes, $z$ logits, $p = \mathrm{softmax}(z)$, $y_i$ the class of example $i$,
 $w_k$ the weight of class $k$.
@@ -19,7 +19,7 @@ def cross_entropy(
     smoothing: float = 0.0,
     class_weights: Weights = None,
 ) -> float:
-    r"""How surprised the probabilities are by the classes.
+    r"""Cross-entropy of the classes under the softmax of the logits.
 
     $$L = -\frac{1}{\sum_i w_{y_i}} \sum_i \sum_k w_k \, t_{ik} \ln p_{ik}, \qquad
       t_{ik} = (1 - \varepsilon) \, \delta_{k y_i} + \frac{\varepsilon}{K}$$
@@ -122,7 +122,7 @@ def squared_error_of_probabilities(
     *,
     class_weights: Weights = None,
 ) -> float:
-    r"""How far probabilities are from certainty about the class.
+    r"""Squared distance of probabilities from certainty about the class.
 
     $$L = \frac{1}{\sum_i w_{y_i}} \sum_i w_{y_i} \sum_k (p_{ik} - \delta_{k y_i})^2$$
 

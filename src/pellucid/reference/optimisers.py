@@ -1,4 +1,4 @@
-r"""From gradients to the next weights: gradient descent, momentum, Nesterov, Adam, AdamW.
+r"""Optimisers, from gradients to the next weights: gradient descent, momentum, Nesterov, Adam, AdamW.
 
 Notation: $w$ weights, $\bar w$ their gradient, $\eta$ the learning rate, $\lambda$ the weight decay,
 $\mu$ the momentum, $\beta_1, \beta_2$ and $\epsilon$ the numbers of Adam. Everything happens number by
@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 
 class Numbers(NamedTuple):
-    r"""What a rule needs beside the gradient; each reads its own.
+    r"""Hyper-parameters of a rule beside the gradient; each reads its own.
 
     Attributes:
         learning_rate: $\eta$.
@@ -33,7 +33,7 @@ class Numbers(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What a rule remembers of the steps before, for one array of weights.
+    """State that a rule keeps from the steps before, for one array of weights.
 
     Attributes:
         step: how many there were.
@@ -75,7 +75,7 @@ def momentum(
     memory: Memory,
     numbers: Numbers,
 ) -> tuple[Float[np.ndarray, "*shape"], Memory]:
-    r"""A heavy ball that rolls on: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta v$.
+    r"""Heavy-ball momentum: $v \leftarrow \mu v + g$, then $w \leftarrow w - \eta v$.
 
     Args:
         weight: $w$.

@@ -123,7 +123,7 @@ def walk_back(lines: Sequence[Line], values: Values, start: Values) -> dict[str,
 
 
 def _layer(line: Line) -> Layer:
-    """What a line does.
+    """Layer of a line.
 
     Raises:
         ValueError: it is of no known kind.

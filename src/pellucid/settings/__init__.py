@@ -1,4 +1,4 @@
-"""The one table of settings: flags, TOML keys, constructors and the reference all come from it.
+"""Settings: one table that feeds flags, TOML keys, constructors and the reference.
 
 Each field of `Settings` is a row: its name, type and default stand in the declaration, its
 meaning, bounds and choices in the metadata. `None` means "decided by the preset or by a stated

@@ -1,4 +1,4 @@
-"""The names of the models that settings choose from."""
+"""Names of the models that settings choose from."""
 
 NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
 """Neural networks for images; `mlp` also takes feature vectors."""

@@ -1,4 +1,4 @@
-"""One row of the table of settings: what it admits, and how a value is checked against it."""
+"""Row of the settings table: admitted values, and the check of a value against them."""
 
 import dataclasses
 import numbers
@@ -15,7 +15,7 @@ Group = Literal["data", "network", "training", "run"]
 
 @dataclass(frozen=True)
 class Row:
-    """One setting as flags, TOML and the reference need it.
+    """Setting as flags, TOML and the reference need it.
 
     Attributes:
         name: name in Python.
@@ -39,12 +39,12 @@ class Row:
 
     @property
     def key(self) -> str:
-        """The name in TOML: that in Python, without the line that keeps `from_` apart from a keyword."""
+        """Name in TOML: that in Python, without the underscore that keeps `from_` apart from a keyword."""
         return self.name.rstrip("_")
 
     @property
     def flag(self) -> str:
-        """The command-line form, such as `--learning-rate`."""
+        """Flag of the command line, such as `--learning-rate`."""
         return "--" + self.key.replace("_", "-")
 
 
@@ -57,32 +57,13 @@ def row(
     low: float | None = None,
     high: float | None = None,
 ) -> Any:
-    """A field of the table: its name and type stand beside it, the rest in here.
-
-    Args:
-        default: value when nothing is given; `None` means decided by rule.
-        group: which part of the work it steers.
-        meaning: one sentence for people, without the closing stop.
-        choices: every admitted text; empty when any text will do.
-        low: smallest admitted number, or `None`.
-        high: largest admitted number, or `None`.
-
-    Returns:
-        A field of a dataclass.
-    """
+    """Field of the table, whose name and type stand beside it; arguments as the attributes of `Row`."""
     metadata = {"group": group, "meaning": meaning, "choices": choices, "low": low, "high": high}
     return field(default=default, metadata=metadata)
 
 
 def rows_of(table: type) -> tuple[Row, ...]:
-    """The rows of a table of settings.
-
-    Args:
-        table: a dataclass whose fields were made by `row`.
-
-    Returns:
-        One row for each field, in their order.
-    """
+    """Rows of a dataclass whose fields were made by `row`, in their order."""
     return tuple(
         Row(name=each.name, kind=_kind(each.type), default=each.default, **each.metadata)
         for each in dataclasses.fields(table)
@@ -90,7 +71,7 @@ def rows_of(table: type) -> tuple[Row, ...]:
 
 
 def _kind(annotation: Any) -> type:
-    """The plain type behind `X` or `X | None`."""
+    """Plain type behind `X` or `X | None`."""
     if get_origin(annotation) in (types.UnionType, typing.Union):
         return next(part for part in get_args(annotation) if part is not types.NoneType)  # type: ignore[no-any-return]
     return annotation  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The table of settings: each field is a row, with its meaning, bounds and choices beside name and type."""
+"""Settings table: each field is a row, with its meaning, bounds and choices beside name and type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pellucid.settings.row import Row, checked, row, rows_of
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the user asked for. Checked on construction; a contradiction raises `UsageError`."""
+    """Settings of a user. Checked on construction; a contradiction raises `UsageError`."""
 
     # data
     task: str = row("auto", "data", "Kind of input; auto goes by the data", choices=("auto", "image", "text"))
@@ -57,7 +57,9 @@ class Settings:
         "file of word vectors (texts)",
     )
     from_: str | None = row(
-        None, "network", "Run or model folder whose network goes on: its weights and its classes are kept"
+        None,
+        "network",
+        "Run or model folder whose network continues training: it keeps its weights and its classes",
     )
     cell: str | None = row(None, "network", "Cell of rnn; default: lstm", choices=("lstm", "gru"))
     tokens: str | None = row(
@@ -165,7 +167,8 @@ class Settings:
     precision: str = row(
         "auto",
         "run",
-        "Arithmetic of training; auto is bf16 where the processor has it and the network gains by it",
+        "Arithmetic of training; auto is bf16 where the processor has it and the network gains by it, "
+        "elsewhere bf16 is slow, and the LSTM of rnn has none",
         choices=("auto", "fp32", "bf16"),
     )
     device: str = row("auto", "run", "Where to train", choices=("auto", "cpu", "cuda", "mps"))
@@ -194,7 +197,7 @@ class Settings:
 
     @property
     def builds_on_backbone(self) -> bool:
-        """Whether a pretrained network was asked for by name."""
+        """True where a pretrained network was asked for by name."""
         return self.backbone not in (None, NO_BACKBONE)
 
     @classmethod
@@ -232,13 +235,6 @@ ROWS: tuple[Row, ...] = rows_of(Settings)
 
 
 def name_of(key: str) -> str:
-    """The name in Python of a setting as TOML, a flag or Python itself names it.
-
-    Args:
-        key: such as `learning-rate` or `from`.
-
-    Returns:
-        Such as `learning_rate` or `from_`; an unknown name comes back as it is.
-    """
+    """Name in Python of a setting by its key or flag: `from_` of `from`; unknown names stay as they are."""
     plain = key.replace("-", "_")
     return next((each.name for each in ROWS if each.key == plain), plain)

@@ -1,4 +1,4 @@
-"""Which examples make up each step, and how they look in it: functions of (seed, step) alone."""
+"""Examples of each step and how they are varied in it: functions of (seed, step) alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +13,25 @@ from torch import Tensor
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.tasks import (
+    IMAGES,
+    REGRESSION,
+    TEXTS,
+    VALUES,
+    InputKind,
+    InputName,
+    Target,
+    target_of,
+)
 from pellucid.training.lengths import batches_by_length
 from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
-from pellucid.training.recipe.surroundings import Takes
 
 _MULTIPLE = 8
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What training sees of a data set.
+    """Inputs, labels and split that training sees.
 
     Attributes:
         inputs: uint8 images (n, height, width, channels), float32 features (n, features) or the
@@ -40,20 +49,30 @@ class Examples:
     classes: int
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
-        return self.classes == 0
+    def target(self) -> Target:
+        """What is learnt: classes or numbers."""
+        return target_of(self.classes)
 
     @property
-    def takes(self) -> Takes:
-        """Kind of input."""
+    def is_numbers(self) -> bool:
+        """Regression: numbers are predicted and not classes."""
+        return self.target is REGRESSION
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs."""
         if isinstance(self.inputs, Tokens):
-            return "texts"
-        return "images" if self.inputs.ndim == 4 else "values"
+            return TEXTS
+        return IMAGES if self.inputs.ndim == IMAGES.axes else VALUES
+
+    @property
+    def takes(self) -> InputName:
+        """Name of the kind of the inputs."""
+        return self.input_kind.name
 
 
 class Batch(NamedTuple):
-    """One step's examples.
+    """Examples of one step.
 
     Attributes:
         inputs: raw pixel values, features or token ids.
@@ -67,7 +86,7 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """The training split cut into batches, in an order drawn anew for each epoch."""
+    """Training split cut into batches, in an order drawn anew for each epoch."""
 
     def __init__(self, examples: Examples, recipe: Recipe) -> None:
         self.examples = examples
@@ -84,31 +103,20 @@ class Batches:
         return draws.integers(0, 2, size=len(self.examples.labels), dtype=np.int8)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Batches of one epoch.
+        """Batches of one epoch, counted from 0, ready for the network; the first `start` are left out.
 
         An image mirrored in one epoch is shown as it is in the next, and the other way round
         (Jordan, "94% on CIFAR-10 in 3.29 seconds", 2024, section 3.6). Texts of similar length
         stand in one batch.
-
-        Args:
-            epoch: passes already made over the training split.
-            start: batches of this epoch already used.
-
-        Yields:
-            Batches ready for the network.
         """
         for position, indices in enumerate(self._cut(epoch)[start:], start=start):
             yield self._batch(indices, epoch, epoch * self.per_epoch + position)
 
     def typical(self, count: int) -> Iterator[Batch]:
-        """Batches that stand for all, for measuring how long a step takes.
+        """Up to `count` batches that stand for all, for measuring how long a step takes.
 
-        Args:
-            count: how many at most.
-
-        Yields:
-            The first batches of the first epoch; for texts, batches from its narrowest to its
-            widest in equal steps, again and again where there are few.
+        They are the first of the first epoch; for texts, batches from its narrowest to its widest in equal
+        steps, again and again where there are few.
         """
         cut = self._cut(0)
         numbers = np.arange(len(cut))[:count]
@@ -159,16 +167,11 @@ class Batches:
 def to_tensor(
     inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
 ) -> Float[Tensor, "batch ..."] | Int64[Tensor, "batch longest"]:
-    """Some of the inputs as the network takes them.
+    """`Examples.inputs` at the given positions, in the order wanted, as the network takes them.
 
-    Args:
-        inputs: uint8 (n, height, width, channels), float32 (n, features) or the ids of n texts.
-        positions: which, in the order wanted.
-
-    Returns:
-        float32 (batch, channels, height, width) laid out channels-last, float32 (batch, features),
-        or int64 ids (batch, longest), texts filled up at the end with `PADDING` to the longest of
-        them, rounded up to a multiple of 8.
+    Images are float32 (batch, channels, height, width) laid out channels-last, features float32 (batch,
+    features), texts int64 ids (batch, longest), filled up at the end with `PADDING` to the longest of them,
+    rounded up to a multiple of 8.
     """
     stored = as_stored(inputs, positions)
     return stored if isinstance(inputs, Tokens) else stored.float()
@@ -177,22 +180,14 @@ def to_tensor(
 def as_stored(
     inputs: np.ndarray | Tokens, positions: Int64[np.ndarray, " batch"]
 ) -> Shaped[Tensor, "batch ..."]:
-    """Some of the inputs as `to_tensor` lays them out, images still in 8 bits.
-
-    Args:
-        inputs: as for `to_tensor`.
-        positions: which, in the order wanted.
-
-    Returns:
-        uint8 (batch, channels, height, width); features and texts as from `to_tensor`.
-    """
+    """Inputs as `to_tensor` lays them out, but images still as uint8 (batch, channels, height, width)."""
     if isinstance(inputs, Tokens):
         return torch.from_numpy(inputs.padded(positions, _MULTIPLE))
     return _as_tensor(inputs[positions])
 
 
 def _as_tensor(inputs: np.ndarray) -> Shaped[Tensor, "batch ..."]:
-    """Images in 8 bits, or features, none left out."""
+    """All images in 8 bits, or all features."""
     if inputs.ndim == 2:
         return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
     return torch.from_numpy(np.ascontiguousarray(inputs)).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""What a step does whatever it teaches: outputs, a finite loss, gradients, an update."""
+"""One optimiser step shared by every objective: outputs, a finite loss, gradients, an update."""
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from pellucid.training.recipe.optimisers import SHARE
 
 
 class Descent:
-    """Walks a network down a loss, one batch at a time.
+    """Optimiser steps down a loss, one batch at a time.
 
     Full-batch gradient descent adds up the gradients of all batches of an epoch, each weighted by
     its share of the examples, and updates once at the end.
@@ -39,14 +39,7 @@ class Descent:
         self._parameters = [each for each in network.parameters() if each.requires_grad]
 
     def outputs(self, batch: Batch) -> Float[Tensor, "batch outputs"]:
-        """Compute what the network says, in the recipe's arithmetic.
-
-        Args:
-            batch: the examples.
-
-        Returns:
-            The outputs as float32.
-        """
+        """Outputs of the network for a batch, computed in the recipe's arithmetic, as float32."""
         inputs = batch.inputs.to(self.device)
         bf16 = self._recipe.precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
@@ -54,19 +47,9 @@ class Descent:
         return outputs
 
     def down(self, loss: Tensor, batch: Batch, step: int, learning_rate: float) -> float:
-        """Take the gradient of a batch's mean loss, and update where it is time.
+        """Take the gradient of a batch's mean loss, update where it is time, and return the loss.
 
-        Args:
-            loss: a scalar.
-            batch: the examples it is the mean over.
-            step: steps already taken, for messages.
-            learning_rate: of this step.
-
-        Returns:
-            The loss as a number.
-
-        Raises:
-            DivergedError: the loss or a gradient is not finite; the weights are left as they were.
+        Raises: `DivergedError` if the loss or a gradient is not finite; the weights are left as they were.
         """
         value = loss.item()
         _require_finite(value, "loss", batch, step, learning_rate)

@@ -1,4 +1,4 @@
-"""What makes training repeatable: seeded generators of torch, a fixed thread count, device and precision."""
+"""Repeatable training: seeded generators of torch, a fixed thread count and a chosen device."""
 
 import contextlib
 import os
@@ -11,14 +11,10 @@ from pellucid.settings import Settings
 
 
 def seed_torch(seed: int, device: str) -> None:
-    """Seed torch's own generators of one device.
+    """Seed (below 2**63) torch's own generators of one device.
 
     `torch.manual_seed` seeds every kind of device, absent ones too, and takes longer than the
     step of a small network.
-
-    Args:
-        seed: below 2**63.
-        device: `cpu`, `cuda` or `mps`.
     """
     torch.default_generator.manual_seed(seed)
     if device == "cuda":
@@ -29,14 +25,7 @@ def seed_torch(seed: int, device: str) -> None:
 
 @contextlib.contextmanager
 def pinned(threads: int) -> Iterator[None]:
-    """Compute with a fixed number of threads and leave torch's own state as it was found.
-
-    Args:
-        threads: processor threads; sums may round differently with another number.
-
-    Yields:
-        Nothing.
-    """
+    """Compute with a fixed number of threads, which decides how sums round; restore torch's own state."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -47,14 +36,7 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def choose_threads(settings: Settings) -> int:
-    """Processor threads to use: what was asked for, else one per core this process may use.
-
-    Args:
-        settings: what the user asked for.
-
-    Returns:
-        At least 1.
-    """
+    """Processor threads to use: the setting, else one per core this process may use; at least 1."""
     if settings.threads is not None:
         return settings.threads
     if hasattr(os, "sched_getaffinity"):
@@ -63,16 +45,9 @@ def choose_threads(settings: Settings) -> int:
 
 
 def choose_device(settings: Settings) -> str:
-    """Where to train: what was asked for, else CUDA when there is one, else the processor.
+    """Device to train on: the setting, else CUDA where there is one, else the processor.
 
-    Args:
-        settings: what the user asked for.
-
-    Returns:
-        `cpu`, `cuda` or `mps`.
-
-    Raises:
-        UsageError: the device asked for is not there.
+    Raises: `UsageError` if the device asked for is not there.
     """
     present = {
         "cpu": True,
@@ -84,23 +59,3 @@ def choose_device(settings: Settings) -> str:
     if not present[settings.device]:
         raise UsageError(f"--device: {settings.device} is not available here; use --device auto")
     return settings.device
-
-
-def choose_precision(settings: Settings, device: str) -> str:
-    """Arithmetic of training, by what the processor can do and never by timing.
-
-    Args:
-        settings: what the user asked for.
-        device: where training runs.
-
-    Returns:
-        `bf16` where the processor multiplies bfloat16 natively (AVX512-BF16 or AMX; CUDA from
-        compute capability 8.0), else `fp32`.
-    """
-    if settings.precision != "auto":
-        return settings.precision
-    if device == "cpu":
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        native = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
-    return "bf16" if native else "fp32"

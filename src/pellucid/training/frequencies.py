@@ -1,4 +1,4 @@
-"""In how many training texts each id stands: what weighs the words of a bag."""
+"""Document frequencies of ids over the training texts: they weigh the words of a bag."""
 
 import numpy as np
 from jaxtyping import Int64
@@ -6,19 +6,11 @@ from scipy.sparse import csr_matrix
 
 from pellucid.encoding.tokens.ragged import Tokens
 
-_IDS = 4_000_000
+_IDS = 4_000_000  # counted at once, so that memory does not grow with the data
 
 
 def text_frequencies(tokens: Tokens, positions: Int64[np.ndarray, " texts"]) -> Int64[np.ndarray, " ids"]:
-    """Count the texts that hold an id, once however often it stands in a text.
-
-    Args:
-        tokens: ids of many texts.
-        positions: the texts that count.
-
-    Returns:
-        One number for each id of the vocabulary.
-    """
+    """For each id of the vocabulary the number of texts at `positions` that hold it, repeats not counted."""
     counts = np.zeros(tokens.vocabulary, np.int64)
     ends = np.cumsum(tokens.lengths[positions])
     blocks = np.split(positions, np.searchsorted(ends, np.arange(_IDS, int(ends[-1:].sum()), _IDS)))

@@ -43,15 +43,7 @@ def batches_by_length(
 
 
 def blocks_by_length(lengths: Int64[np.ndarray, " texts"]) -> list[Int64[np.ndarray, " block"]]:
-    """Cut texts into blocks of similar length for scoring, none of them larger than memory allows.
-
-    Args:
-        lengths: number of ids of each text.
-
-    Returns:
-        Places in `lengths`, each once; at most `ROWS` texts, and at most `IDS` ids where there is
-        more than one text.
-    """
+    """Blocks of texts of similar length: up to `ROWS` texts, and up to `IDS` ids unless a text has more."""
     order = np.argsort(lengths, kind="stable")
     blocks: list[np.ndarray] = []
     start = 0

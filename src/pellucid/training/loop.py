@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""Training loop, the only one."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,14 +9,14 @@ from pellucid.settings import metric_of
 from pellucid.training.batches import Batches
 from pellucid.training.determinism import seed_torch
 from pellucid.training.recipe.schedules import learning_rate
-from pellucid.training.state import SPEEDS, Best, Record, State, Sums, weights_of
+from pellucid.training.state import Best, Record, State, Sums, weights_of
 from pellucid.training.steps import Step
 from pellucid.training.watching.health import epoch_health
 
 
 @runtime_checkable
 class Observer(Protocol):
-    """Watches training; prints, records, checkpoints or stops it, and decides no number of it."""
+    """Callbacks that print, record, checkpoint or stop training, and decide no number of it."""
 
     def after_step(self, state: State) -> None:
         """Called after every step."""
@@ -72,7 +72,8 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
     recipe = batches.recipe
     sums, state.sums = state.sums, Sums()
     last_rate = learning_rate(recipe.schedule, recipe.learning_rate, state.step - 1, recipe.total_steps)
-    hits = {} if batches.examples.is_numbers else {"train_accuracy": sums.correct / sums.examples}
+    examples = batches.examples
+    hits = {"train_accuracy": sums.correct / sums.examples} if examples.target.has_probabilities else {}
     state.history.append(
         {
             "epoch": len(state.history) + 1,
@@ -82,7 +83,7 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
             "train_loss": sums.loss / sums.examples,
             **hits,
             **validation,
-            SPEEDS[batches.examples.takes]: round(sums.examples / max(sums.seconds, 1e-9), 1),
+            examples.input_kind.speed: round(sums.examples / max(sums.seconds, 1e-9), 1),
             **epoch_health(sums.health),
         }
     )
@@ -99,14 +100,6 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
 
 
 def selection_score(validation: Record, metric: str) -> float:
-    """The number that decides which epoch is best; larger is better.
-
-    Args:
-        validation: what `validate` gave.
-        metric: as in `Recipe`.
-
-    Returns:
-        The score; errors are negated.
-    """
+    """Score that decides which epoch is best, larger is better: errors are negated."""
     decides = metric_of(metric)
     return decides.better(float(validation[decides.in_history]))

@@ -1,4 +1,4 @@
-"""Ask the C library to keep memory that a step frees, because the next step needs it again."""
+"""A setting of the C library: memory that a step frees is kept, because the next step needs it again."""
 
 import ctypes
 import sys

@@ -1,4 +1,4 @@
-r"""The weights of a network before and after further training, mixed.
+r"""Weight interpolation between a network before and after further training.
 
 $$\theta = (1 - \alpha)\,\theta_0 + \alpha\,\theta_1$$
 
@@ -29,16 +29,9 @@ SHARES = (0.0, 0.5, 1.0)
 def keep_best_mixture(
     network: Network, before: Mapping[str, Tensor], examples: Examples, recipe: Recipe
 ) -> float:
-    """Compare the weights before, those after and the mean of both on validation, and keep the best.
+    """Give the network the share in `SHARES` of its change that scores best on validation; return the share.
 
-    Args:
-        network: with the weights after; it gets the best.
-        before: the weights that training started from.
-        examples: with a validation split.
-        recipe: its metric decides; equal scores go to the smaller share.
-
-    Returns:
-        The share of the change that was kept: 0, 0.5 or 1.
+    Equal scores go to the smaller share.
     """
     after = weights_of(network)
     validate = validator(network, examples, recipe.device)
@@ -53,16 +46,7 @@ def keep_best_mixture(
 
 
 def mixed(before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Go part of the way from one to the other.
-
-    Args:
-        before: the weights before.
-        after: the weights after, under the same names.
-        share: alpha; 0 gives those before and 1 those after, to the last bit.
-
-    Returns:
-        Names to tensors; what is no real number is as it became.
-    """
+    """Interpolate by alpha; 0 and 1 give the ends to the last bit, integer tensors are those after."""
     return {
         name: before[name].to(new.device).lerp(new, share) if new.is_floating_point() else new
         for name, new in after.items()

@@ -1,4 +1,4 @@
-"""One training, put together: network, optimiser, batches and where it stands."""
+"""One training, put together: network, optimiser, batches and state."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
+from pellucid.tasks import IMAGES, REGRESSION
 from pellucid.training.batches import Batches, Examples, as_stored
 from pellucid.training.determinism import pinned
 from pellucid.training.frequencies import text_frequencies
@@ -29,13 +30,13 @@ from pellucid.training.watching.health import ExaminedStep
 Learner = TypeVar("Learner", Network, HeadAlone)
 """A network, or its head alone."""
 
-_SAMPLE = {"images": 5000, "values": 5000, "texts": 1}
+_SAMPLE = {"images": 5000, "values": 5000, "texts": 1}  # the first layer learns nothing from ids
 _SAMPLE_VALUES = 2**24
 _FEWEST_IMAGES = 256
 
 
 class WordVectors(NamedTuple):
-    """Pretrained vectors of words that a network starts with.
+    """Pretrained word vectors that a network starts with.
 
     Attributes:
         rows: ids of the words.
@@ -70,18 +71,10 @@ class Session(Generic[Learner]):
         vectors: WordVectors | None = None,
         trained: Network | None = None,
     ) -> "Session[Network]":
-        """Build and initialise everything; the same arguments give the same weights.
+        """Build and initialise everything, at step 0; the same arguments give the same weights.
 
-        Args:
-            config: the network's layers.
-            examples: what it learns from.
-            recipe: how.
-            vectors: pretrained vectors of words, for networks of texts; to go on from a checkpoint
-                they are needed again.
-            trained: a network of these layers that goes on; it stays as it is, a copy is trained.
-
-        Returns:
-            A session at step 0.
+        Pretrained `vectors` are needed again where a checkpoint is resumed. Of a `trained` network a copy
+        is trained.
         """
         with pinned(recipe.threads):
             network = initialised(config, examples, recipe.seed) if trained is None else copied(trained)
@@ -96,17 +89,7 @@ class Session(Generic[Learner]):
         recipe: Recipe,
         shares: Mapping[str, float] | None = None,
     ) -> "Session[Learner]":
-        """Train a network from the weights that it has.
-
-        Args:
-            network: taken over, not copied; parameters that need no gradient stay as they are.
-            examples: what it learns from.
-            recipe: how.
-            shares: as for `build_optimizer`.
-
-        Returns:
-            A session at step 0.
-        """
+        """Session at step 0 over a network taken over as it is, frozen parameters included."""
         with pinned(recipe.threads):
             network = network.to(recipe.device)
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -114,15 +97,9 @@ class Session(Generic[Learner]):
             return Session(network, Batches(examples, recipe), State(network, optimizer))
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0) -> None:
-        """Shorten the recipe to what fits into a time.
+        """Shorten the recipe to what fits into a time; arguments as for `within`.
 
-        Args:
-            seconds: time left for training and for scoring afterwards.
-            scored_after: examples that will be scored when training is over.
-            least: seconds that training gets in any case, even where none are left.
-
-        Raises:
-            UsageError: not even a few steps fit.
+        Raises: `UsageError` if not even a few steps fit.
         """
         with pinned(self.batches.recipe.threads):
             recipe = within(seconds, self.network, self.batches, scored_after, least)
@@ -155,24 +132,16 @@ class Session(Generic[Learner]):
 
 
 def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network:
-    """A fresh network whose first layer knows the training data's mean and deviation.
+    """Build a fresh network on the CPU whose first layer knows the training data's mean and deviation.
 
     A network of n-grams knows how many training texts hold each. Where numbers are predicted, the
-    last layer knows the mean and deviation of all training labels.
-
-    Args:
-        config: the network's layers.
-        examples: up to 5,000 images or feature vectors of the training split are looked at; fewer
-            large images, because each tells more and all of them would fill the memory.
-        seed: seed of the run.
-
-    Returns:
-        The network on the processor.
+    last layer knows the mean and deviation of all training labels. Of large images fewer than 5,000 examples
+    are looked at, because each tells more and all of them would fill the memory.
     """
     draws = torch.Generator().manual_seed(torch_seed(seed, Purpose.INITIALISATION))
     network = build(config, draws)
     sample = generator(seed, Purpose.WHITENING).permutation(examples.train)[: _sample_size(config, examples)]
-    numbers = torch.from_numpy(examples.labels[examples.train]) if examples.is_numbers else None
+    numbers = torch.from_numpy(examples.labels[examples.train]) if examples.target is REGRESSION else None
     network.initialise_from_data(as_stored(examples.inputs, np.sort(sample)), numbers)
     if isinstance(examples.inputs, Tokens) and config.groups:
         counts = torch.from_numpy(text_frequencies(examples.inputs, examples.train))
@@ -181,8 +150,8 @@ def initialised(config: NetworkConfig, examples: Examples, seed: int) -> Network
 
 
 def _sample_size(config: NetworkConfig, examples: Examples) -> int:
-    """How many examples say what the first layer must know."""
+    """Number of examples that decide the mean and deviation of the first layer."""
     most = _SAMPLE[examples.takes]
-    if examples.takes != "images":
+    if examples.input_kind is not IMAGES:
         return most
     return min(most, max(_FEWEST_IMAGES, _SAMPLE_VALUES // math.prod(config.input_shape)))

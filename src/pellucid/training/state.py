@@ -1,4 +1,4 @@
-"""The state of training: everything a resumed run needs to go on as if nothing had happened."""
+"""State of training: everything a resumed run needs to go on as if nothing had happened."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from pellucid.errors import DivergedError
 
 Record = dict[str, Any]
-
-SPEEDS = {"images": "images_per_second", "values": "images_per_second", "texts": "texts_per_second"}
-"""Name of an epoch's speed in its record, by kind of input."""
 
 
 @dataclass
@@ -36,7 +33,7 @@ class Sums:
 
 @dataclass
 class Best:
-    """The best epoch so far by the chosen metric.
+    """Best epoch so far by the chosen metric.
 
     Attributes:
         epoch: which one, from 1.
@@ -101,7 +98,7 @@ class State:
         return named
 
     def scalars(self) -> Record:
-        """The rest of the state, as JSON can hold it."""
+        """Everything else of the state, as JSON can hold it."""
         return {
             "step": self.step,
             "sums": dataclasses.asdict(self.sums),
@@ -112,12 +109,7 @@ class State:
         }
 
     def restore(self, tensors: dict[str, Tensor], scalars: Record) -> None:
-        """Put back what `tensors` and `scalars` gave.
-
-        Args:
-            tensors: flat names to values.
-            scalars: the rest.
-        """
+        """Put back the `tensors` (flat names to values) and the `scalars` of a saved state."""
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "best": {}, "gradient": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
@@ -150,12 +142,5 @@ class State:
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """Copy the weights and buffers of a network.
-
-    Args:
-        network: stays as it is.
-
-    Returns:
-        Names to tensors.
-    """
+    """Copy of a network's weights and buffers, by name."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

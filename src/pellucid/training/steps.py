@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from pellucid.networks import HeadAlone, Network
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 from pellucid.training.batches import Batch, Examples
 from pellucid.training.descent import Descent
 from pellucid.training.recipe.choosing import Recipe
@@ -18,7 +19,7 @@ Labels = Int64[Tensor, " batch"]
 
 
 class StepResult(NamedTuple):
-    """What one step says about its batch.
+    """Result of one step on its batch, before the update.
 
     Attributes:
         loss: mean loss over the batch.
@@ -33,7 +34,7 @@ class StepResult(NamedTuple):
 
 @runtime_checkable
 class Step(Protocol):
-    """Teaches a network one batch."""
+    """Protocol of a training step."""
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
         """Take one step.
@@ -54,14 +55,8 @@ class Step(Protocol):
 def cross_entropy(logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None) -> Tensor:
     r"""Mean of $-\sum_k t_k \log p_k$ over the batch, $p$ the softmax of the logits.
 
-    Args:
-        logits: the network's output.
-        labels: class of each example.
-        recipe: gives the label smoothing $\varepsilon$: $t = (1-\varepsilon) e_y + \varepsilon / K$.
-        weights: weight of each class, or `None`.
-
-    Returns:
-        A scalar.
+    The targets are $t = (1-\varepsilon) e_y + \varepsilon / K$ with the label smoothing $\varepsilon$ of the
+    recipe; `weights` holds one for each class, or is `None`.
 
     Source: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7.
     """
@@ -70,15 +65,6 @@ def cross_entropy(logits: Logits, labels: Labels, recipe: Recipe, weights: Tenso
 
 def mean_squared_error(logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None) -> Tensor:
     r"""Mean of $\sum_k (p_k - t_k)^2$ over the batch, $p$ the softmax of the logits, $t$ one-hot.
-
-    Args:
-        logits: the network's output.
-        labels: class of each example.
-        recipe: not used.
-        weights: weight of each class, or `None`.
-
-    Returns:
-        A scalar.
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950, equation 2.
     """
@@ -95,14 +81,7 @@ LOSSES: dict[str, Callable[[Logits, Labels, Recipe, Tensor | None], Tensor]] = {
 
 
 class ClassificationStep:
-    """Teach a network to name the class of its input.
-
-    Args:
-        network: from inputs to logits.
-        optimizer: over its parameters.
-        recipe: names the loss and weights the classes.
-        examples: size of the training split.
-    """
+    """Step that teaches a network the class of its input."""
 
     def __init__(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
@@ -114,7 +93,7 @@ class ClassificationStep:
         self._weights = None if weights is None else torch.tensor(weights, device=self._descent.device)
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step, as `Step` says; the result counts the hits."""
+        """Take one step as in `Step`; the result counts the hits."""
         labels = batch.labels.to(self._descent.device)
         logits = self._descent.outputs(batch)
         loss = self._loss(logits, labels, self._recipe, self._weights)
@@ -123,7 +102,7 @@ class ClassificationStep:
 
 
 class RegressionStep:
-    r"""Teach a network to predict a number.
+    r"""Step that teaches a network to predict a number.
 
     The loss is the mean over the batch of $(\hat z - z)^2$, where $z = (y - \mu) / \sigma$ is the
     number standardised by mean and standard deviation of the training labels, and $\hat z$ the
@@ -149,7 +128,7 @@ class RegressionStep:
         self._std = float(network.rescale.std)
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step, as `Step` says; the loss is that of standardised numbers."""
+        """Take one step as in `Step`; the loss is that of standardised numbers."""
         targets = ((batch.labels - self._mean) / self._std).float().to(self._descent.device)
         predicted = (self._descent.outputs(batch).squeeze(1) - self._mean) / self._std
         loss = (predicted - targets).square().mean()
@@ -159,16 +138,11 @@ class RegressionStep:
 def make_step(
     network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
 ) -> Step:
-    """The step that fits what the labels are.
+    """The step of training for the target of the examples."""
+    return _STEPS[examples.target](network, optimizer, recipe, len(examples.train))
 
-    Args:
-        network: what learns.
-        optimizer: over its parameters.
-        recipe: how it learns.
-        examples: what it learns from.
 
-    Returns:
-        A step for numbers or for classes.
-    """
-    kind = RegressionStep if examples.is_numbers else ClassificationStep
-    return kind(network, optimizer, recipe, len(examples.train))
+_STEPS: dict[Target, type[ClassificationStep] | type[RegressionStep]] = {
+    CLASSIFICATION: ClassificationStep,
+    REGRESSION: RegressionStep,
+}

@@ -10,6 +10,7 @@ from pellucid.arithmetic import metric_value, number_errors
 from pellucid.encoding.tokens.ragged import Tokens
 from pellucid.networks import HeadAlone, Network
 from pellucid.settings import metrics_of
+from pellucid.tasks import CLASSIFICATION, REGRESSION
 from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
@@ -21,20 +22,13 @@ _LOSS_FIRST = sorted(
 
 
 def validator(network: Network | HeadAlone, examples: Examples, device: str) -> Callable[[], Record]:
-    """Make the function that scores the network as it stands.
+    """Function that scores the network as it stands, in evaluation mode, on the validation split.
 
-    Args:
-        network: put into evaluation mode while it is scored.
-        examples: their validation split is used.
-        device: where the network lives.
-
-    Returns:
-        A function giving `validation_loss` (log loss) and every other metric that may choose
-        an epoch, or, for numbers, `validation_loss` (mean squared error of standardised
-        numbers), `validation_root_mean_squared_error`, `validation_mean_absolute_error` and
-        `validation_r2`; an empty record when there is no validation split.
+    It gives `validation_loss` (log loss) and every other metric that may choose an epoch, or, for numbers,
+    `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,
+    `validation_mean_absolute_error` and `validation_r2`; an empty record when there is no validation split.
     """
-    score = _score_numbers if examples.is_numbers else _score_classes
+    score = _SCORES[examples.target]
 
     def validate() -> Record:
         return score(network, examples, device) if len(examples.validation) else {}
@@ -59,9 +53,12 @@ def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str
     }
 
 
+_SCORES = {CLASSIFICATION: _score_classes, REGRESSION: _score_numbers}
+
+
 @torch.inference_mode()
 def _outputs(network: Network | HeadAlone, examples: Examples, device: str) -> Tensor:
-    """What the network says on the validation split, in float64."""
+    """Outputs of the network on the validation split, in float64."""
     network.eval()
     positions = examples.validation
     if isinstance(examples.inputs, Tokens):

@@ -9,13 +9,14 @@ from typing import Any
 from pellucid.bundle.format import fields
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.fields import NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
-from pellucid.bundle.format.strict_json import parse_strictly
-from pellucid.bundle.kinds import KINDS, Kind, Takes
+from pellucid.bundle.kinds import KINDS, Kind
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig, Origin
+from pellucid.strict import parse_file
+from pellucid.tasks import TEXTS, VALUES, InputKind, target_of
 
-FORMAT = 1
+FORMAT = 2
 SIZE_LIMIT = 8 << 20
 _KEYS = (
     "format",
@@ -42,7 +43,7 @@ class Description:
     """Everything in `model.json` but its own checksum.
 
     Attributes:
-        takes: images, texts or values (feature vectors).
+        input_kind: images, texts or feature vectors.
         architecture: the network to build; `None` in a classical model that stands on none.
         predictor: the classical model to build; `None` in a network.
         features: what a classical model sees; `None` in a network.
@@ -58,7 +59,7 @@ class Description:
         origin: where weights in it come from that others trained; `None` where there are none.
     """
 
-    takes: Takes
+    input_kind: InputKind
     architecture: NetworkConfig | None
     predictor: PredictorPlan | None
     features: str | None
@@ -73,12 +74,9 @@ class Description:
 
     @property
     def kind(self) -> Kind:
-        """What the model takes, gives and is made of."""
-        return Kind(
-            takes=self.takes,
-            gives_numbers=not self.classes,
-            is_classical=self.predictor is not None,
-        )
+        """Kind of the model."""
+        target = target_of(len(self.classes))
+        return Kind(self.input_kind, target, is_classical=self.predictor is not None)
 
     def to_bytes(self) -> bytes:
         """The file's content; its last line is the SHA-256 of the rest.
@@ -118,7 +116,7 @@ class Description:
         Raises:
             ModelFileError: it is damaged, of an unknown format, or says something impossible.
         """
-        document = parse_strictly(content, place)
+        document = parse_file(content, place)
         _check_keys(document, place)
         try:
             description = cls._from_document(document)
@@ -144,7 +142,7 @@ class Description:
         files = [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
         files += [] if novelty is None else [NOVELTY_NAME]
         return cls(
-            takes=kind.takes,
+            input_kind=kind.input_kind,
             architecture=fields.read_architecture(document["architecture"], kind, features),
             predictor=predictor,
             features=features,
@@ -167,7 +165,7 @@ class Description:
         if self.architecture is None:
             return
         self._check_inputs(self.architecture)
-        needed = len(self.classes) or 1
+        needed = self.kind.target.outputs(len(self.classes))
         if self.architecture.outputs != needed:
             raise ValueError(
                 f"the network has {self.architecture.outputs} outputs where {needed} "
@@ -182,11 +180,12 @@ class Description:
         """
         takes, prepared = tuple(architecture.input_shape), self.preprocessing
         reads_texts = architecture.vocabulary > 0
-        if reads_texts != (self.takes == "texts"):
+        if reads_texts != (self.input_kind is TEXTS):
             raise ValueError(
-                f"the network takes {'texts' if reads_texts else 'no texts'}, the model {self.takes}"
+                f"the network takes {'texts' if reads_texts else 'no texts'}, "
+                f"the model {self.input_kind.name}"
             )
-        if self.takes == "values" and takes != (self.length,):
+        if self.input_kind is VALUES and takes != (self.length,):
             raise ValueError(f"the network takes {takes}, but feature vectors have the length {self.length}")
         if isinstance(prepared, Preprocessing):
             made = (prepared.channels, prepared.height, prepared.width)

@@ -1,4 +1,4 @@
-"""How texts become numbers, as a model folder says it: settings in `model.json`, words beside it."""
+"""Encodings of texts in a model folder: settings in `model.json`, words beside it."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,9 +8,10 @@ import numpy as np
 from pellucid.bundle.kinds import Kind
 from pellucid.classical import HIDDEN, TF_IDF
 from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
+from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.ngrams.tfidf import Tfidf
-from pellucid.encoding.strict import MOST_BYTES
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS
+from pellucid.strict import OneOf
 
 WORDS_LIMIT = MOST_BYTES
 """Most bytes of a file with a vocabulary."""
@@ -26,7 +27,7 @@ _TITLES = {
 
 
 class EncodingPlan(NamedTuple):
-    """What turns texts into numbers, without the words it knows.
+    """Settings of an encoder or a TF-IDF, without the words it knows.
 
     Attributes:
         kind: key in `ENCODERS`, or `tf-idf`.
@@ -48,12 +49,12 @@ class EncodingPlan(NamedTuple):
 
     @property
     def noun(self) -> str:
-        """What the pieces of a text are called."""
+        """Pieces of a text, for people."""
         return "n-grams" if self.kind == NgramEncoder.kind else "tokens"
 
     @property
     def title(self) -> str:
-        """What a text is split into, in words."""
+        """Kind of the pieces of a text, for people."""
         stated = self.settings
         if self.kind == WordPieceEncoder.kind:
             return "words and parts of words, known before training"
@@ -65,7 +66,7 @@ class EncodingPlan(NamedTuple):
 
     @property
     def holds_words(self) -> bool:
-        """Whether words of the training texts can be read in the file."""
+        """Words of the training texts can be read in the file."""
         kinds = (NgramEncoder.kind, WordPieceEncoder.kind)
         return self.kind not in kinds and self.settings.get("tokens") != BYTE
 
@@ -125,7 +126,7 @@ def read_encoding(value: object, kind: Kind, features: str | None) -> EncodingPl
         return None
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         raise ValueError(f"preprocessing must be an object with a kind in a model of the kind {kind.name}")
-    fitting = [*ENCODERS] if features in (None, HIDDEN) else [TF_IDF]
-    if value["kind"] not in fitting:
-        raise ValueError(f"preprocessing: kind {value['kind'][:40]!r} is not one of {', '.join(fitting)}")
+    OneOf(tuple(ENCODERS) if features in (None, HIDDEN) else (TF_IDF,)).read(
+        "preprocessing: kind", value["kind"]
+    )
     return EncodingPlan(value["kind"], {name: each for name, each in value.items() if name != "kind"})

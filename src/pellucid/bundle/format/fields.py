@@ -7,24 +7,31 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pellucid.bundle.checks import checked_temperature
+from pellucid.bundle.checks import LEAST_TEMPERATURE, MOST_TEMPERATURE, checked_temperature
 from pellucid.bundle.format.encodings import EncodingPlan, read_encoding
 from pellucid.bundle.kinds import Kind
 from pellucid.classical import FEATURES, HIDDEN, PREDICTORS, TF_IDF, VALUES
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
+from pellucid.strict import Anything, Fields, Number, OneOf, Truth, Whole, read_object
+from pellucid.tasks import IMAGES, REGRESSION, TEXTS
+from pellucid.tasks import VALUES as VECTORS
 
 FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 NOVELTY_NAME = "novelty.safetensors"
 CARD_NAME = "README.md"
 
-_FEATURES = {"images": tuple(FEATURES), "texts": (TF_IDF,), "values": (VALUES,)}
+_FEATURES = {IMAGES: tuple(FEATURES), TEXTS: (TF_IDF,), VECTORS: (VALUES,)}
+
+
+_PREDICTOR: Fields = {"kind": OneOf(tuple(PREDICTORS)), "settings": Anything()}
+_TEMPERATURE = Number(LEAST_TEMPERATURE, MOST_TEMPERATURE)
 
 
 class PredictorPlan(NamedTuple):
-    """What a classical model is, without its arrays.
+    """Kind and settings of a classical predictor, without its arrays.
 
     Attributes:
         kind: key in `PREDICTORS`.
@@ -51,14 +58,7 @@ def read_predictor(value: object, kind: Kind) -> PredictorPlan | None:
     if not kind.is_classical:
         _require_null("predictor", value, kind)
         return None
-    match value:
-        case {"kind": str(name), "settings": settings, **more} if not more:
-            pass
-        case _:
-            raise ValueError(f"predictor must hold kind and settings in a model of the kind {kind.name}")
-    if name not in PREDICTORS:
-        raise ValueError(f"predictor: {name[:40]!r} is not one of {', '.join(PREDICTORS)}")
-    return PredictorPlan(name, settings)
+    return PredictorPlan(**read_object("predictor", value, _PREDICTOR))
 
 
 def read_features(value: object, kind: Kind) -> str | None:
@@ -77,10 +77,7 @@ def read_features(value: object, kind: Kind) -> str | None:
     if not kind.is_classical:
         _require_null("features", value, kind)
         return None
-    fitting = [*_FEATURES[kind.takes], HIDDEN]
-    if value not in fitting:
-        raise ValueError(f"features: {str(value)[:40]!r} is not one of {', '.join(fitting)}")
-    return str(value)
+    return str(OneOf((*_FEATURES[kind.input_kind], HIDDEN)).read("features", value))
 
 
 def read_architecture(value: object, kind: Kind, features: str | None) -> NetworkConfig | None:
@@ -119,9 +116,9 @@ def read_preprocessing(
     Raises:
         ValueError: it does not fit the kind, or a field is wrong.
     """
-    if kind.takes == "texts":
+    if kind.input_kind is TEXTS:
         return read_encoding(value, kind, features)
-    if kind.takes == "values":
+    if kind.input_kind is VECTORS:
         _require_null("preprocessing", value, kind)
         return None
     if not isinstance(value, dict):
@@ -142,12 +139,10 @@ def read_length(value: object, kind: Kind) -> int | None:
     Raises:
         ValueError: it does not fit the kind, or is out of bounds.
     """
-    if kind.takes != "values":
+    if kind.input_kind is not VECTORS:
         _require_null("length", value, kind)
         return None
-    if type(value) is not int or not 0 <= value <= MOST_FEATURES:
-        raise ValueError(f"length: {str(value)[:40]} is no whole number from 0 to {MOST_FEATURES}")
-    return value
+    return Whole(0, MOST_FEATURES).read("length", value)
 
 
 def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
@@ -163,7 +158,7 @@ def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
     Raises:
         ValueError: it does not fit the kind, or is no list of different names.
     """
-    if kind.gives_numbers:
+    if kind.target is REGRESSION:
         if value != []:
             raise ValueError(f"'classes' must be empty in a model of the kind {kind.name}")
         return ()
@@ -190,9 +185,7 @@ def read_temperature(value: object, classes: tuple[str, ...]) -> float:
     Raises:
         ValueError: it is no number, out of bounds, or not 1 where numbers are predicted.
     """
-    if type(value) not in (int, float):
-        raise ValueError(f"temperature: {type(value).__name__} found, a number expected")
-    return checked_temperature(value, classes)  # type: ignore[arg-type]  # a number, see above
+    return checked_temperature(_TEMPERATURE.read("temperature", value), classes)
 
 
 def read_mirror(value: object, kind: Kind) -> bool:
@@ -208,11 +201,9 @@ def read_mirror(value: object, kind: Kind) -> bool:
     Raises:
         ValueError: it is neither true nor false, or true where nothing is mirrored.
     """
-    if not isinstance(value, bool):
-        raise ValueError("'mirror' is neither true nor false")
-    if value and (kind.is_classical or kind.takes != "images"):
+    if Truth().read("mirror", value) and (kind.is_classical or kind.input_kind is not IMAGES):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
-    return value
+    return value is True
 
 
 def read_novelty(value: object) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ def refuse_foreign_file(path: Path) -> None:
 
 
 def _kind(head: bytes) -> str | None:
-    """What a file is by its first bytes, or `None` where it is harmless or unknown."""
+    """Kind of a file by its first bytes; `None` where it is harmless or unknown."""
     if _is_safetensors(head):
         return None
     is_pickle = len(head) > 1 and head[0] == 0x80 and head[1] in _PICKLE_PROTOCOLS
@@ -52,7 +52,7 @@ def _kind(head: bytes) -> str | None:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """Whether a file starts with the length of a header, below 16 MB, and the header's brace.
+    """Tell a file that starts with the length of a header, below 16 MB, and the header's brace.
 
     Such a length may read like another mark: 640 is that of a pickle, 19,280 that of a ZIP archive,
     but neither goes on with zeros.

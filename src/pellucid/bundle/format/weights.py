@@ -13,8 +13,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pellucid.bundle.format.strict_json import parse_strictly
 from pellucid.errors import ModelFileError
+from pellucid.strict import parse_file
 
 _DTYPES = {
     "F64": torch.float64,
@@ -34,7 +34,7 @@ _HEADER_LIMIT = 16 << 20
 
 
 class Form(NamedTuple):
-    """What one tensor must look like.
+    """Type and shape that one tensor must have.
 
     Attributes:
         dtype: as NumPy and torch call it, such as `float32`.
@@ -109,14 +109,14 @@ def _read_header(file: BinaryIO, size: int, place: str) -> tuple[dict[str, Any],
     length = struct.unpack("<Q", start)[0] if len(start) == _LENGTH_BYTES else size
     if length > min(size - _LENGTH_BYTES, _HEADER_LIMIT):
         raise ModelFileError(f"{place}: truncated or not a safetensors file; use an undamaged copy")
-    header = parse_strictly(file.read(length), place)
+    header = parse_file(file.read(length), place)
     if not isinstance(header, dict):
         raise ModelFileError(f"{place}: its header is not a JSON object; use an undamaged copy")
     return header, length
 
 
 def _place(entry: Any) -> tuple[int, int]:
-    """Where an entry's tensor begins and ends, so that an empty one comes before what starts there too."""
+    """Sort key of a tensor: begin and end, so that an empty one comes before what starts there too."""
     match entry:
         case {"data_offsets": [int(first), int(end)]}:
             return first, end

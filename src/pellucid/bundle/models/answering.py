@@ -14,7 +14,7 @@ from pellucid.networks import Network
 _MOST_IMAGES, _MOST_ROWS = 128, 4096
 _MOST_SEEN = 1 << 19
 """Pixels of a block as a backbone sees them: more would fall out of the processor's cache."""
-_MOST_VALUES = 1 << 22
+MOST_VALUES = 1 << 22
 _GROUP = 64
 
 
@@ -62,7 +62,7 @@ def _filled_up(block: Shaped[np.ndarray, "block ..."]) -> Shaped[np.ndarray, "ro
     Matrix products then treat every row alike: its answer is the same alone and among others, to the
     last bit. Very long vectors, and images, would cost too much.
     """
-    if block.ndim != 2 or block.shape[1] * _GROUP > _MOST_VALUES:
+    if block.ndim != 2 or block.shape[1] * _GROUP > MOST_VALUES:
         return block
     return np.pad(block, ((0, -len(block) % _GROUP), (0, 0)))
 
@@ -79,7 +79,7 @@ def blocks(
     Yields:
         Consecutive examples, at least one.
     """
-    rows = min(most, max(1, _MOST_VALUES // max(1, inputs[0].size)))
+    rows = min(most, max(1, MOST_VALUES // max(1, inputs[0].size)))
     for start in range(0, len(inputs), rows):
         yield np.array(inputs[start : start + rows])
 

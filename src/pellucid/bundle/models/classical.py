@@ -7,9 +7,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Float64
 
-from pellucid.arithmetic import at_temperature
 from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers
-from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.models.feature_view import FeatureView
 from pellucid.bundle.models.with_novelty import Answers, WithNovelty
@@ -21,6 +19,7 @@ from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.networks import Network
 from pellucid.novelty import Sort
+from pellucid.tasks import TEXTS, VALUES, InputKind
 
 _WORDS = {
     "constant": "the same answer always",
@@ -82,12 +81,12 @@ class ClassicalModel(WithNovelty):
 
     @property
     def features(self) -> str:
-        """What it sees: `pixels`, `hog`, `values`, `tf-idf` or `network`."""
+        """Kind of its features: `pixels`, `hog`, `values`, `tf-idf` or `network`."""
         return self._feature_view.kind
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How an image of any size becomes pixels; `None` where none are taken."""
+        """Preprocessing of images of any size; `None` where none are taken."""
         return self._feature_view.preprocessing
 
     @property
@@ -106,14 +105,9 @@ class ClassicalModel(WithNovelty):
         return self._feature_view.encoder
 
     @property
-    def takes(self) -> Takes:
-        """`images`, `texts` or `values` (feature vectors)."""
-        return self._feature_view.takes
-
-    @property
-    def is_numbers(self) -> bool:
-        """Whether a number is predicted."""
-        return not self.classes
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs: images, texts or feature vectors."""
+        return self._feature_view.input_kind
 
     @property
     def parameters(self) -> int:
@@ -131,7 +125,7 @@ class ClassicalModel(WithNovelty):
     @property
     def length(self) -> int:
         """Numbers in one feature vector, 0 where any number will do; 0 too for images and texts."""
-        if self.takes != "values":
+        if self.input_kind is not VALUES:
             return 0
         return self.predictor.inputs if self.network is None else self.network.config.input_shape[0]
 
@@ -142,7 +136,7 @@ class ClassicalModel(WithNovelty):
 
     @property
     def sort_seen(self) -> Sort:
-        """What these features are."""
+        """Sort of the detector's features."""
         return self._feature_view.sort
 
     @property
@@ -216,7 +210,7 @@ class ClassicalModel(WithNovelty):
         return self._feature_view.hidden(self.network, self._feature_view.checked(inputs, self.length))
 
     def seen(self, inputs: Inputs) -> Rows:
-        """What a detector looks at: the features of the predictor.
+        """Features of the predictor, for a detector.
 
         Args:
             inputs: as for `predict_proba`.
@@ -260,7 +254,7 @@ class ClassicalModel(WithNovelty):
 
     def _said(self, outputs: Float64[np.ndarray, "examples outputs"]) -> Float64[np.ndarray, "examples ..."]:
         """Probabilities at the model's temperature, or numbers."""
-        return at_temperature(outputs, self.temperature) if self.classes else outputs[:, 0]
+        return self.target.calibrated(self.target.of_columns(outputs), self.temperature)
 
     def _outputs(self, inputs: Inputs) -> Float64[np.ndarray, "examples outputs"]:
         checked = self._feature_view.checked(inputs, self.length)
@@ -279,12 +273,12 @@ class ClassicalModel(WithNovelty):
         Raises:
             ValueError: with what contradicts what.
         """
-        outputs = len(self.classes) or 1
+        outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:
             needed = "1 is" if outputs == 1 else f"{outputs} are"
             raise ValueError(f"the predictor has {self.predictor.outputs} outputs where {needed} needed")
         seen = self._feature_view.size()
-        if self.predictor.inputs not in (0, seen) and (seen or self.takes == "texts"):
+        if self.predictor.inputs not in (0, seen) and (seen or self.input_kind is TEXTS):
             raise ValueError(
                 f"the predictor takes {self.predictor.inputs} features where {self.features!r} gives {seen}"
             )

@@ -1,4 +1,4 @@
-"""What a classical model sees of its inputs, and what belongs to it for that."""
+"""Feature views: from inputs to the features of a classical model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from jaxtyping import Float32
 
 from pellucid.bundle.checks import require_agreement, require_images, require_texts, require_vectors
 from pellucid.bundle.hidden import hidden_size
-from pellucid.bundle.kinds import Takes
 from pellucid.bundle.model import Inputs
 from pellucid.bundle.models.answering import answer_in_batches, blocks
 from pellucid.bundle.models.answering_texts import answer_texts, text_blocks
@@ -19,8 +18,10 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.networks import Network
 from pellucid.novelty import Sort
+from pellucid.tasks import IMAGES, TEXTS, InputKind
+from pellucid.tasks import VALUES as VECTORS
 
-_MOST_EXAMPLES = 1024
+MOST_EXAMPLES = 1024
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,15 +44,15 @@ class FeatureView:
     encoder: Encoder | None
 
     @property
-    def takes(self) -> Takes:
-        """`images`, `texts` or `values`."""
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs: images, texts or feature vectors."""
         if self.kind == TF_IDF or self.encoder is not None:
-            return "texts"
-        return "values" if self.preprocessing is None else "images"
+            return TEXTS
+        return VECTORS if self.preprocessing is None else IMAGES
 
     @property
     def sort(self) -> Sort:
-        """What the features are: a hidden layer, a description of images, or numbers as they were given."""
+        """Sort of the features: a hidden layer, a description of images, or numbers as they were given."""
         if self.network is not None:
             return "layer"
         return "values" if self.preprocessing is None else "image"
@@ -69,7 +70,7 @@ class FeatureView:
         Raises:
             DataError: with what was found and what is expected.
         """
-        if self.takes == "texts":
+        if self.input_kind is TEXTS:
             return require_texts(inputs)
         if self.preprocessing is None:
             return require_vectors(inputs, length)
@@ -85,7 +86,7 @@ class FeatureView:
             Consecutive inputs.
         """
         if isinstance(inputs, np.ndarray):
-            yield from blocks(inputs, _MOST_EXAMPLES)
+            yield from blocks(inputs, MOST_EXAMPLES)
         else:
             yield from text_blocks(inputs)
 
@@ -132,7 +133,7 @@ class FeatureView:
         """
         if (self.kind == HIDDEN) != (self.network is not None):
             raise ValueError(f"features {self.kind!r} and a network: one without the other")
-        if self.takes == "texts":
+        if self.input_kind is TEXTS:
             return self._size_of_texts()
         if self.tfidf is not None:
             raise ValueError(f"features {self.kind!r} and TF-IDF: one without the other")

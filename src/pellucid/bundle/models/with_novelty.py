@@ -1,4 +1,4 @@
-"""What every model can say beside its answer: how unlike the training data an input is."""
+"""Models with a detector of inputs that are unlike the training data."""
 
 import copy
 from typing import NamedTuple, TypeVar
@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.novelty import Detector
+from pellucid.tasks import REGRESSION, Target, target_of
 
 Model = TypeVar("Model", bound="WithNovelty")
 
 
 class Answers(NamedTuple):
-    """What a model says about some inputs.
+    """Answers of a model about some inputs, and their novelty.
 
     Attributes:
         said: probabilities (n, classes), or numbers (n,).
@@ -34,6 +35,16 @@ class WithNovelty:
 
     classes: tuple[str, ...]
     detector: Detector | None = None
+
+    @property
+    def target(self) -> Target:
+        """Target of the answers: classes or a number."""
+        return target_of(len(self.classes))
+
+    @property
+    def is_numbers(self) -> bool:
+        """Regression: a number is predicted."""
+        return self.target is REGRESSION
 
     @property
     def columns_seen(self) -> int:

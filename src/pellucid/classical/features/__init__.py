@@ -1,1 +1,1 @@
-"""Features: what classical models see of images and texts."""
+"""Features of images and texts for classical models."""

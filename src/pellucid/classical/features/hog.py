@@ -1,4 +1,4 @@
-r"""Histograms of oriented gradients: what edges an image has, and where.
+r"""Histograms of oriented gradients: which edges an image has, and where.
 
 The gradient of every pixel votes for the orientation it has (0 to 180 degrees), with its length
 as weight, shared between the two nearest bins. Votes are added up in square cells; every block of
@@ -22,7 +22,7 @@ _CELLS, _SMALLEST_CELL = 7, 4
 
 
 class Grid(NamedTuple):
-    """How an image is parted.
+    """Division of an image into cells.
 
     Attributes:
         cell: side of a cell in pixels.
@@ -42,32 +42,19 @@ class Grid(NamedTuple):
 
 
 def grid(height: int, width: int) -> Grid:
-    """Choose the cells: their side is a seventh of the root of the image's area, but at least 4 pixels.
+    """Grid of cells with a seventh of the root of the image's area, but at least 4 pixels, a side.
+
+    An image smaller than a cell is one cell.
 
     28 x 28 pixels give 7 x 7 cells of 4 pixels. Pixels that fill no cell are left out at the borders,
     half of them on either side.
-
-    Args:
-        height: pixels.
-        width: pixels.
-
-    Returns:
-        The grid; an image smaller than a cell is one cell.
     """
     cell = min(max(_SMALLEST_CELL, round(math.sqrt(height * width) / _CELLS)), height, width)
     return Grid(cell, height // cell, width // cell)
 
 
 def length(height: int, width: int) -> int:
-    """Count the numbers that describe one image.
-
-    Args:
-        height: pixels.
-        width: pixels.
-
-    Returns:
-        Blocks times cells of a block times orientations.
-    """
+    """Number of features of an image: blocks times cells of a block times orientations."""
     down, across, cells = grid(height, width).blocks
     return down * across * cells * ORIENTATIONS
 
@@ -75,14 +62,10 @@ def length(height: int, width: int) -> int:
 def histograms(
     pixels: Float32[np.ndarray, "n height width channels"],
 ) -> Float32[np.ndarray, "n features"]:
-    """Describe images by their histograms of oriented gradients.
+    """Histograms of oriented gradients of images with values from 0 to 1.
 
-    Args:
-        pixels: 0 to 1; of several channels each pixel takes the one whose gradient is longest.
-
-    Returns:
-        One row for each image: block by block from the top left, in each block cell by cell,
-        in each cell the orientations from 0 to 180 degrees (of the gradient); 0 to 1.
+    Of several channels each pixel takes the one whose gradient is longest. A row, from 0 to 1, holds block by
+    block from the top left, in each block cell by cell, in each cell the orientations from 0 to 180 degrees.
     """
     count, height, width, _ = pixels.shape
     down, across = _gradients(pixels)

@@ -1,4 +1,4 @@
-"""What a classical model sees of an image: its pixels, or its histograms of oriented gradients.
+"""Features of an image for classical models: its pixels, or its histograms of oriented gradients.
 
 Pixels are the square roots of the brightness, 0 to 1, which bring out the differences between dark
 pixels as much as those between bright ones.
@@ -23,7 +23,7 @@ _BLOCK_VALUES = 1 << 20
 
 
 class FeatureKind(NamedTuple):
-    """One way to describe images.
+    """Kind of features of images.
 
     Attributes:
         title: in words, for tables.
@@ -39,14 +39,9 @@ class FeatureKind(NamedTuple):
 def pooled(
     pixels: UInt8[np.ndarray, "n height width channels"], longest: int
 ) -> Float32[np.ndarray, "n smaller_height smaller_width channels"]:
-    """Make images smaller by the mean of square groups of pixels; what is left over forms smaller groups.
+    """Images (0 to 255) made smaller by the mean of square groups of pixels, until no side exceeds `longest`.
 
-    Args:
-        pixels: 0 to 255.
-        longest: most pixels along a side afterwards.
-
-    Returns:
-        0 to 255; the image as it is where it is small enough.
+    Small enough images stay as they are; rows and columns left over form smaller groups.
     """
     _, height, width, _ = pixels.shape
     side = _group(height, width, longest)
@@ -60,7 +55,7 @@ def pooled(
 
 
 def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarray, "n d"]:
-    """Describe inputs, block by block; a memory-mapped array is never copied whole.
+    """Features of inputs, a row for each, block by block; a memory-mapped array is never copied whole.
 
     Args:
         kind: key in `FEATURES` for images, or one of `AS_THEY_ARE` for vectors.
@@ -84,17 +79,9 @@ def extract(kind: str, inputs: Shaped[np.ndarray, "n ..."]) -> Float32[np.ndarra
 
 
 def feature_length(kind: str, shape: tuple[int, ...]) -> int:
-    """Count the numbers that describe one input.
+    """Number of features of an input of `shape` (height, width, channels) or (length,).
 
-    Args:
-        kind: as for `extract`.
-        shape: (height, width, channels) of images, (length,) of vectors.
-
-    Returns:
-        How many.
-
-    Raises:
-        KeyError: there is no such kind.
+    Raises: `KeyError` if there is no such kind.
     """
     return shape[0] if kind in AS_THEY_ARE else FEATURES[kind].length(*shape)
 

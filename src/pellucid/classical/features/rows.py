@@ -11,29 +11,11 @@ Rows: TypeAlias = Float32[np.ndarray, "n d"] | scipy.sparse.csr_array
 
 
 def wide(rows: Rows, start: int, end: int) -> Float64[np.ndarray, "some d"] | scipy.sparse.csr_array:
-    """Some rows in double precision, sparse ones still sparse.
-
-    Args:
-        rows: all of them.
-        start: the first.
-        end: behind the last.
-
-    Returns:
-        As many as there are.
-    """
+    """Rows from `start` to before `end` in double precision, sparse ones still sparse."""
     return rows[start:end].astype(np.float64)
 
 
 def dense(rows: Rows, start: int, end: int) -> Float32[np.ndarray, "some d"]:
-    """Some rows as an array.
-
-    Args:
-        rows: all of them.
-        start: the first.
-        end: behind the last.
-
-    Returns:
-        As many as there are, in one piece of memory.
-    """
+    """Rows from `start` to before `end` as an array in one piece of memory."""
     some = rows[start:end]
     return np.ascontiguousarray(some if isinstance(some, np.ndarray) else some.toarray())

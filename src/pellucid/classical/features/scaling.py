@@ -1,4 +1,4 @@
-"""Bringing features to a common scale before a model learns from them."""
+"""Standardisation of features before a model learns from them."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -10,17 +10,10 @@ _SMALLEST = 1e-6
 def scaling(
     features: Float32[np.ndarray, "n d"], one_unit: bool
 ) -> tuple[Float32[np.ndarray, " d"], Float32[np.ndarray, " d"]]:
-    """Mean of each feature, and what to multiply it by so that the mean variance becomes one.
+    """Mean of each feature, and the factor that brings the mean variance to one.
 
-    A feature that does not change, but for rounding, is multiplied by 0: it has nothing to say.
-
-    Args:
-        features: one row for each example, at least one.
-        one_unit: all features are of one unit, as pixels are, and keep their proportions; or else
-            each is brought to a variance of one.
-
-    Returns:
-        What to take away, and what to multiply by.
+    Features of `one_unit`, as pixels are, keep their proportions; others are each brought to variance one.
+    A feature that does not change, but for rounding, gets the factor 0: it has nothing to say.
     """
     rows = max(1, _BLOCK_VALUES // features.shape[1])
     starts = range(0, len(features), rows)
@@ -37,16 +30,7 @@ def scaling(
 def standardise(
     features: Float32[np.ndarray, "n d"], mean: Float32[np.ndarray, " d"], scale: Float32[np.ndarray, " d"]
 ) -> Float32[np.ndarray, "n d"]:
-    """Shift and stretch every feature.
-
-    Args:
-        features: one row for each example.
-        mean: what is taken away from each feature.
-        scale: what each feature is then multiplied by.
-
-    Returns:
-        New rows.
-    """
+    """Features less their mean, times their scale; new rows."""
     shifted: np.ndarray = features - mean
     shifted *= scale
     return shifted

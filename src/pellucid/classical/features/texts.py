@@ -1,4 +1,4 @@
-"""What a classical model sees of texts: TF-IDF of words, of neighbouring words, or of parts of words.
+"""Features of texts for classical models: TF-IDF of words, of neighbouring words, or of parts of words.
 
 Scripts that put no spaces between words are read as runs of one to three characters, each of which counts
 as a word. Texts that are split otherwise are asked for by their words first: of topics single words say
@@ -33,7 +33,7 @@ _SMALLEST = 1e-12
 
 
 class Reading(NamedTuple):
-    """One way to read texts.
+    """Choice of n-grams.
 
     Attributes:
         title: in words, for tables.
@@ -53,7 +53,7 @@ READINGS: dict[str, Reading] = {
 
 
 class TextTable(NamedTuple):
-    """Texts as numbers, with what made them.
+    """Counts of n-grams of texts, with the TF-IDF that made them.
 
     Attributes:
         tfidf: fitted on the training texts.
@@ -66,16 +66,7 @@ class TextTable(NamedTuple):
     validation: scipy.sparse.csr_array
 
     def narrowed(self, labels: np.ndarray, classes: int, most: int) -> "TextTable":
-        """Keep the n-grams that say most about the labels.
-
-        Args:
-            labels: of the training texts.
-            classes: how many there are; 0 for numbers.
-            most: how many to keep.
-
-        Returns:
-            The same of fewer n-grams.
-        """
+        """Table of the `most` n-grams that say most about the labels; `classes` is 0 for numbers."""
         if self.tfidf.features <= most:
             return self
         weights = self.tfidf.weigh(self.train)
@@ -85,7 +76,7 @@ class TextTable(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a glance at training texts says.
+    """Readings that fit some training texts.
 
     Attributes:
         readings: keys in `READINGS`, the one that usually serves best first.
@@ -97,15 +88,7 @@ class Look(NamedTuple):
 
 
 def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
-    """Tell from some training texts how texts are best read.
-
-    Args:
-        texts: all of them.
-        train: positions of the training texts.
-
-    Returns:
-        What fits.
-    """
+    """Look at some training texts to tell how texts are best read."""
     places = train[np.arange(min(len(train), _LOOKED_AT)) * len(train) // min(len(train), _LOOKED_AT)]
     some = Texts.of([written(texts[place]) for place in places.tolist()])
     size = len(some.content) / len(some)
@@ -117,14 +100,7 @@ def look(texts: Sequence[str], train: Int64[np.ndarray, " train"]) -> Look:
 
 
 def most_features(classes: int) -> int:
-    """How many n-grams are kept, so that a file with the weights of a linear model stays small.
-
-    Args:
-        classes: how many there are; 0 for numbers.
-
-    Returns:
-        Fewer for more classes.
-    """
+    """Number of n-grams kept, fewer for more classes, so that a file with linear weights stays small."""
     return min(MOST_FEATURES, max(_LEAST_FEATURES, _MOST_WEIGHTS // max(1, classes)))
 
 
@@ -135,17 +111,9 @@ def text_table(
     validation: Int64[np.ndarray, " validation"],
     classes: int,
 ) -> TextTable:
-    """Fit TF-IDF on training texts and count.
+    """Table of TF-IDF fitted on training texts, with counts in the order of the positions.
 
-    Args:
-        reading: key in `READINGS`.
-        texts: all of them.
-        train: positions of the training texts, in the order wanted.
-        validation: positions of the validation texts, in the order wanted.
-        classes: how many there are; 0 for numbers.
-
-    Returns:
-        The table.
+    `reading` is a key in `READINGS`; `classes` is 0 for numbers.
     """
     fitted = fit_tfidf(texts, train, READINGS[reading].shape, most_features(classes))
     judged = fitted.tfidf.counts([texts[place] for place in validation.tolist()])
@@ -155,16 +123,7 @@ def text_table(
 def within(
     texts: Sequence[str], positions: Int64[np.ndarray, " some"], most: int
 ) -> Int64[np.ndarray, " fewer"]:
-    """The first texts, of so many bytes together; at least one.
-
-    Args:
-        texts: all of them.
-        positions: of those in question.
-        most: bytes.
-
-    Returns:
-        The first of the positions.
-    """
+    """First of the positions whose texts have at most `most` bytes together; at least one."""
     if isinstance(texts, Texts):
         sizes = texts.offsets[positions + 1] - texts.offsets[positions]
     else:
@@ -173,18 +132,10 @@ def within(
 
 
 def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> np.ndarray:
-    r"""How much each feature says about the classes: $\sum_k (o_{jk} - e_{jk})^2 / e_{jk}$.
+    r"""Chi-squared statistic of each feature with the classes: $\sum_k (o_{jk} - e_{jk})^2 / e_{jk}$.
 
     $o_{jk}$ is the sum of feature $j$ over the examples of class $k$, $e_{jk}$ what it would be if the
     feature had nothing to do with the classes.
-
-    Args:
-        rows: features of the training examples, none negative.
-        labels: class codes.
-        classes: how many there are.
-
-    Returns:
-        One number for each feature.
 
     Source:
         Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization" (1997).
@@ -198,15 +149,7 @@ def about_classes(rows: Rows, labels: Int64[np.ndarray, " n"], classes: int) -> 
 
 
 def about_numbers(rows: Rows, labels: np.ndarray) -> np.ndarray:
-    """How much each feature says about numbers: its squared correlation with them.
-
-    Args:
-        rows: features of the training examples.
-        labels: numbers.
-
-    Returns:
-        0 to 1 for each feature.
-    """
+    """Squared correlation of each feature with the numbers, 0 to 1."""
     values, count = rows.astype(np.float64), len(labels)
     together = values.T @ (labels - labels.mean())
     mean = values.sum(axis=0) / count

@@ -1,1 +1,1 @@
-"""Fitting: how scikit-learn or we learn each predictor."""
+"""Fitting of each predictor, by scikit-learn or by us."""

@@ -1,4 +1,4 @@
-r"""The scale that makes the softmax of decision values honest probabilities.
+r"""Scale that makes the softmax of decision values honest probabilities.
 
 A share of each label, $\epsilon = 1 / (n + 2)$, counts for all classes alike, as in Platt's method,
 so that a few examples without an error do not call for certainty.
@@ -15,15 +15,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 def best_scale(labels: Int64[np.ndarray, " n"], decisions: Float64[np.ndarray, "n classes"]) -> float:
-    r"""Minimise the log loss of $\mathrm{softmax}(s z)$ against the smoothed labels; it is convex in $s$.
-
-    Args:
-        labels: class codes.
-        decisions: $z$.
-
-    Returns:
-        $s$, from about 0.001 to 1,100.
-    """
+    r"""Scale $s$, about 0.001 to 1,100, of least log loss of $\mathrm{softmax}(s z)$; it is convex in $s$."""
     smooth = 1 / (len(labels) + 2)
     right = (1 - smooth) * decisions[np.arange(len(labels)), labels] + smooth * decisions.mean(axis=1)
     largest = decisions.max(axis=1)

@@ -31,14 +31,14 @@ from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.search import Work
 
 _INSENSITIVE = 0.1
-_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20
-_CHEAP = 10_000
+_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20  # fewer say nothing about the scale of the votes
+_CHEAP = 10_000  # examples up to which learning once more, from the held-out ones too, costs little
 _FOR_COMPONENTS = 8_000
 _CACHE_MEGABYTES = 200
 
 
 class Setup(NamedTuple):
-    r"""What there is to choose.
+    r"""Hyper-parameters of a support vector machine.
 
     Attributes:
         width: $\gamma$ times the summed variance of the features.
@@ -50,7 +50,7 @@ class Setup(NamedTuple):
 
 
 class Space(NamedTuple):
-    """Where the kernel works.
+    """Space in which the kernel works.
 
     Attributes:
         mean: of the features.

@@ -18,27 +18,12 @@ _TOLERANCE = 1e-3
 
 
 def shares(labels: Int64[np.ndarray, " n"], classes: int) -> Constant:
-    """The model that always answers with the shares of the classes.
-
-    Args:
-        labels: class codes.
-        classes: how many there are.
-
-    Returns:
-        The predictor.
-    """
+    """Constant model that answers with the shares of the classes."""
     return Constant(number=False, answer=np.bincount(labels, minlength=classes) / len(labels))
 
 
 def mean(labels: Float64[np.ndarray, " n"]) -> Constant:
-    """The model that always answers with the mean.
-
-    Args:
-        labels: numbers.
-
-    Returns:
-        The predictor.
-    """
+    """Constant model that answers with the mean."""
     return Constant(number=True, answer=np.array([labels.mean()]))
 
 
@@ -73,17 +58,7 @@ def logistic(
 def ridge(
     features: Float32[np.ndarray, "n d"], labels: Float64[np.ndarray, " n"], work: Work, strength: float
 ) -> Predictor:
-    r"""Train ridge regression.
-
-    Args:
-        features: one row for each example.
-        labels: numbers.
-        work: whether the features are of one unit.
-        strength: $\alpha / n$, of the size of the weights against the mean loss.
-
-    Returns:
-        The predictor.
-    """
+    r"""Train ridge regression; `strength` is $\alpha / n$, of weight size against the mean loss."""
     from sklearn.linear_model import Ridge
 
     centre, scale = scaling(features, work.one_unit)
@@ -104,7 +79,7 @@ def _folded(
     classes: int,
     present: Int64[np.ndarray, " columns"],
 ) -> Linear:
-    """The same model for features as they are."""
+    """Linear model of the features as they are, without standardisation."""
     weights = weights * scale.astype(np.float64)[:, np.newaxis]
     return Linear(
         outputs=classes or 1,

@@ -36,13 +36,13 @@ from pellucid.classical.search import Work
 SVM, LOGISTIC, RIDGE = "svm", "logistic-regression", "ridge"
 
 _TOLERANCE = 1e-2
-_SMOOTHED = 0.1
-_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20
+_SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
+_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20  # fewer say nothing about the scale of the scores
 _INSENSITIVE = 0.1
 
 
 class TextSetup(NamedTuple):
-    """What there is to choose.
+    """Hyper-parameters of a linear model of texts.
 
     Attributes:
         model: `svm`, `logistic-regression` or `ridge`.
@@ -63,7 +63,7 @@ class _Columns(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A model of some examples (`None` of too few), its classes, and the scale of its scores."""
+    """Model of some examples (`None` of too few), its classes, and the scale of its scores."""
 
     columns: _Columns | None
     present: Int64[np.ndarray, " columns"]
@@ -73,16 +73,9 @@ class _Part(NamedTuple):
 def for_classes(
     features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> Predictor:
-    """Train a linear model of classes.
+    """Train a linear model of classes, on rows in random order without negative features.
 
-    Args:
-        features: one row for each example, in an order drawn by chance, nothing negative.
-        labels: class codes.
-        work: for classes, threads and the number of steps.
-        setup: what was chosen.
-
-    Returns:
-        The predictor; where only one class is there, or no feature, its shares.
+    Where only one class is there, or no feature, the predictor answers with the shares of the classes.
     """
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
@@ -107,14 +100,7 @@ def for_numbers(
 ) -> Predictor:
     """Train a linear model of numbers, brought to mean 0 and deviation 1 meanwhile.
 
-    Args:
-        features: one row for each example.
-        labels: numbers.
-        work: for the number of steps.
-        setup: what was chosen.
-
-    Returns:
-        The predictor; where all labels are one number, or no feature is there, their mean.
+    Where all labels are one number, or no feature is there, the predictor answers with their mean.
     """
     middle, deviation = labels.mean(), labels.std()
     if features.nnz == 0 or deviation == 0:
@@ -148,7 +134,7 @@ def _model_of_numbers(setup: TextSetup, work: Work) -> Any:
 def _with_scale(
     features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> _Part:
-    """A model of most examples, and the scale of its scores that the others call for."""
+    """Model of most examples, and the scale of its scores that the others call for."""
     held = min(_HELD, len(labels) // _HELD_SHARE)
     kept = len(labels) - held
     present = np.unique(labels[:kept])
@@ -196,7 +182,7 @@ def _model_of_class(setup: TextSetup, work: Work) -> Any:
 
 
 def _factor(rows: scipy.sparse.csr_array, is_class: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " d"]:
-    """What each feature is multiplied by before a class is learnt."""
+    """Factor of each feature before a class is learnt."""
     inside, outside = (each + _SMOOTHED for each in (is_class @ rows, ~is_class @ rows))
     ratio = np.abs(np.log(inside / inside.sum()) - np.log(outside / outside.sum()))
     middle = ratio.mean()

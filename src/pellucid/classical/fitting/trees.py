@@ -18,16 +18,9 @@ MOST_LEAVES = 500_000
 
 
 def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predictor:
-    """Train a random forest.
+    """Train a random forest of classes, or of numbers where `work` knows no classes.
 
-    Args:
-        features: one row for each example.
-        labels: class codes, or numbers where `work` knows no classes.
-        work: for classes, seed, threads and counts.
-        least: examples that a leaf holds at least.
-
-    Returns:
-        The predictor.
+    A leaf holds at least `least` examples.
     """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
@@ -53,14 +46,9 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
 
 
 def laid_out(model: Any, classes: int) -> Forest:
-    """Turn a fitted forest of scikit-learn into plain arrays.
+    """Forest in plain arrays that answers as scikit-learn's, fitted without weights, in single precision.
 
-    Args:
-        model: `RandomForestClassifier` or `RandomForestRegressor`, fitted without weights.
-        classes: how many there are, those that the model never saw included; 0 for numbers.
-
-    Returns:
-        A forest that answers the same for every row of single precision.
+    `classes` counts those that the model never saw too; it is 0 for numbers.
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in Forest.__dataclass_fields__}
     nodes = leaves = entries = 0
@@ -96,6 +84,6 @@ def laid_out(model: Any, classes: int) -> Forest:
 
 
 def _rounded_down(thresholds: np.ndarray) -> np.ndarray:
-    """The largest numbers of single precision that are at most the thresholds."""
+    """Largest numbers of single precision that are at most the thresholds."""
     near = thresholds.astype(np.float32)
     return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)

@@ -1,4 +1,4 @@
-"""The same answer always: what every other model has to beat."""
+"""Constant answer, which every other model has to beat."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings
+from pellucid.classical.predictors.settings import read_settings
+from pellucid.strict import Forms, read_arrays
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """The shares of the classes, or the mean, of the training examples.
+    """Shares of the classes, or mean, of the training examples.
 
     Attributes:
         kind: key in `PREDICTORS`.
@@ -43,18 +44,11 @@ class Constant:
         return len(self.answer)
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
-        """Answer for every row.
-
-        Args:
-            features: of any length.
-
-        Returns:
-            The same row for each.
-        """
+        """Same answer for every row, of any length."""
         return np.tile(self.answer, (features.shape[0], 1))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was learnt."""
+        """Answer alone."""
         return {"answer": self.answer}
 
     def to_json(self) -> dict[str, Any]:
@@ -63,33 +57,12 @@ class Constant:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
+        """Forms of the arrays, or `ValueError`, as `Predictor.expected`."""
         return {"answer": ("float64", (read_settings("constant", settings, ("outputs",))["outputs"],))}
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Constant":
-        """Put a predictor together from a file's content.
-
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            The checked predictor.
-
-        Raises:
-            ValueError: something is impossible.
-        """
+        """Predictor from a file's content, or `ValueError`, as `Predictor.from_parts`."""
         found = read_arrays("constant", cls.expected(settings), arrays)
         assert isinstance(settings, dict)  # `expected` refused everything else
         answer = found["answer"]

@@ -1,4 +1,4 @@
-"""A random forest: many trees of yes-or-no questions, and the mean of what their leaves answer.
+"""Random forest: trees of yes-or-no questions, and the mean of what their leaves answer.
 
 All trees stand in the same arrays. An inner node asks whether a feature is at most its threshold
 and names the next node for yes (`left`) and for no (`right`): a number from 0 is a node, always a
@@ -19,9 +19,10 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from pellucid.classical.features.rows import Rows, dense
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings
+from pellucid.classical.predictors.settings import read_settings
+from pellucid.strict import Forms, read_arrays
 
-MOST_DEPTH = 64
+MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
 _BLOCK_VALUES = 1 << 18
 _COUNTS = ("outputs", "inputs", "trees", "nodes", "leaves", "entries")
 
@@ -64,21 +65,14 @@ class Forest:
         return sum(array.size for array in self.arrays().values())
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
-        """Answer for every row.
-
-        Args:
-            features: of the length `inputs`.
-
-        Returns:
-            Probabilities, or the number in column 0.
-        """
+        """Probabilities, or the number in column 0, for every row of length `inputs`."""
         rows = max(1, _BLOCK_VALUES // max(len(self.roots), self.outputs))
         starts = range(0, features.shape[0], rows)
         blocks = [self._answer(dense(features, at, at + rows)) for at in starts]
         return np.concatenate([np.zeros((0, self.outputs)), *blocks])
 
     def _answer(self, features: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, "n outputs"]:
-        """Mean over the trees of what the leaf of each row answers."""
+        """Mean over the trees of the answers of each row's leaves."""
         count, trees = len(features), len(self.roots)
         leaves = self._leaves(features)
         ends, shares = self.ends.astype(np.int64), self._shares
@@ -91,7 +85,7 @@ class Forest:
         return answer
 
     def _leaves(self, features: Float32[np.ndarray, "n d"]) -> Int64[np.ndarray, " places"]:
-        """The leaf in which each row ends in each tree, row by row: all go down one level at a time."""
+        """Leaf in which each row ends in each tree, row by row: all go down one level at a time."""
         count, trees = len(features), len(self.roots)
         values, row = features.ravel(), np.repeat(np.arange(count) * self.inputs, trees)
         place = np.tile(self.roots, count)
@@ -106,7 +100,7 @@ class Forest:
 
     @cached_property
     def _shares(self) -> Float64[np.ndarray, " entries"]:
-        """What each entry adds to the answer of its leaf."""
+        """Part of each entry in the answer of its leaf."""
         if self.number:
             return self.content.astype(np.float64)
         totals = np.add.reduceat(self.content.astype(np.int64), np.concatenate([[0], self.ends[:-1]]))
@@ -114,7 +108,7 @@ class Forest:
         return shares
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was learnt."""
+        """Nodes and leaves."""
         return {name: getattr(self, name) for name in self.expected(self.to_json())}
 
     def to_json(self) -> dict[str, Any]:
@@ -131,17 +125,7 @@ class Forest:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
+        """Forms of the arrays, or `ValueError`, as `Predictor.expected`."""
         read = read_settings("forest", settings, _COUNTS)
         nodes, leaves, entries = read["nodes"], read["leaves"], read["entries"]
         if leaves != nodes + read["trees"]:  # every node parts one branch into two
@@ -159,17 +143,9 @@ class Forest:
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Forest":
-        """Put a predictor together from a file's content.
+        """Predictor from a file's content, as `Predictor.from_parts`.
 
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            The checked predictor.
-
-        Raises:
-            ValueError: something is impossible: a tree that loops, is too deep or leaves its arrays.
+        Raises: `ValueError` also for a tree that loops, is too deep or leaves its arrays.
         """
         found: dict[str, Any] = {**read_arrays("forest", cls.expected(settings), arrays)}
         assert isinstance(settings, dict)  # `expected` refused everything else
@@ -180,7 +156,7 @@ class Forest:
 
 
 def _require_trees(forest: Forest) -> None:
-    """Every node and leaf must be reached in exactly one way, by a bounded number of questions.
+    """Refuse a forest unless every node and leaf is reached in exactly one way, in a bounded depth.
 
     Raises:
         ValueError: they are not.
@@ -208,7 +184,7 @@ def _require_trees(forest: Forest) -> None:
 
 
 def _require_leaves(forest: Forest) -> None:
-    """Every leaf must hold something, of classes that there are.
+    """Refuse a forest unless every leaf holds something, of classes that there are.
 
     Raises:
         ValueError: it does not.

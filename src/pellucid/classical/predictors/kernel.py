@@ -1,4 +1,4 @@
-r"""A kernel machine: likeness to a number of kept examples, weighted and added up.
+r"""Kernel machine: likeness to a number of kept examples, weighted and added up.
 
 Notation: $x$ features, $\mu$ mean, $P$ projection; $u = (x - \mu) P$. With the kept points $p_k$,
 $\kappa(u, p) = \exp(-\gamma \lVert u - p \rVert^2)$.
@@ -19,9 +19,10 @@ from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.features.rows import Rows, dense
 from pellucid.classical.predictors.linear import spread
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings, require_classes
+from pellucid.classical.predictors.settings import read_settings, require_classes
+from pellucid.strict import Forms, read_arrays
 
-SHARPNESS = 5.0
+SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22
 
 
@@ -30,16 +31,7 @@ def project(
     mean: Float32[np.ndarray, " d"],
     projection: Float32[np.ndarray, "d space"],
 ) -> Float64[np.ndarray, "n space"]:
-    """Bring features into the space of the kernel, in double precision, block by block.
-
-    Args:
-        features: one row for each example.
-        mean: taken away from each feature.
-        projection: one column for each axis of the space.
-
-    Returns:
-        One row for each example.
-    """
+    """Features in the space of the kernel, in double precision, block by block."""
     wide, found = projection.astype(np.float64), np.empty((len(features), projection.shape[1]))
     rows = max(1, _BLOCK_VALUES // len(mean))
     for at in range(0, len(features), rows):
@@ -50,16 +42,7 @@ def project(
 def likeness(
     rows: Float64[np.ndarray, "n d"], points: Float64[np.ndarray, "points d"], gamma: float
 ) -> Float64[np.ndarray, "n points"]:
-    r"""Compute $\exp(-\gamma \lVert u - p \rVert^2)$ of every row and every point.
-
-    Args:
-        rows: projected features.
-        points: the same of kept examples.
-        gamma: positive.
-
-    Returns:
-        0 to 1.
-    """
+    r"""Kernel $\exp(-\gamma \lVert u - p \rVert^2)$, 0 to 1, of every projected row and every point."""
     distances: np.ndarray = rows @ (-2 * points.T)
     distances += (rows**2).sum(axis=1)[:, np.newaxis]
     distances += (points**2).sum(axis=1)
@@ -71,7 +54,7 @@ def likeness(
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A machine with a Gaussian kernel, of classes or of a number.
+    """Machine with a Gaussian kernel, of classes or of a number.
 
     Attributes:
         kind: key in `PREDICTORS`.
@@ -105,23 +88,16 @@ class Kernel:
 
     @property
     def inputs(self) -> int:
-        """Features it takes."""
+        """Features of a row."""
         return len(self.mean)
 
     @property
     def parameters(self) -> int:
-        """Everything stored but which point is of which class."""
+        """Numbers stored, but for the classes of the points."""
         return sum(array.size for name, array in self.arrays().items() if name not in ("ends", "classes"))
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
-        """Answer for every row.
-
-        Args:
-            features: of the length `inputs`.
-
-        Returns:
-            Probabilities, or the number in column 0.
-        """
+        """Probabilities, or the number in column 0, for every row of length `inputs`."""
         rows = max(1, _BLOCK_VALUES // max(len(self.points), len(self.classes) ** 2))
         blocks = []
         for at in range(0, max(1, features.shape[0]), rows):
@@ -133,14 +109,7 @@ class Kernel:
         return spread(np.concatenate(blocks), self.classes, self.outputs, self.number)
 
     def votes(self, projected: Float64[np.ndarray, "n space"]) -> Float64[np.ndarray, "n columns"]:
-        """How many of the other classes each class wins against, softly counted.
-
-        Args:
-            projected: rows in the space of the kernel.
-
-        Returns:
-            0 to the number of other classes.
-        """
+        """Softly counted wins of each class against the others, 0 to their number, of projected rows."""
         near, columns = self._likeness(projected), len(self.classes)
         won = np.zeros((len(projected), columns, columns))
         start = 0
@@ -165,7 +134,7 @@ class Kernel:
         return self.points.astype(np.float64)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was learnt."""
+        """Projection, points and weights."""
         return {name: getattr(self, name) for name in self.expected(self.to_json())}
 
     def to_json(self) -> dict[str, Any]:
@@ -181,17 +150,7 @@ class Kernel:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
+        """Forms of the arrays, or `ValueError`, as `Predictor.expected`."""
         read = read_settings("kernel", settings, ("outputs", "inputs", "space", "points", "columns"))
         space, points, columns = read["space"], read["points"], read["columns"]
         if columns > read["outputs"]:
@@ -212,18 +171,7 @@ class Kernel:
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Kernel":
-        """Put a predictor together from a file's content.
-
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            The checked predictor.
-
-        Raises:
-            ValueError: something is impossible.
-        """
+        """Predictor from a file's content, or `ValueError`, as `Predictor.from_parts`."""
         found: dict[str, Any] = {**read_arrays("kernel", cls.expected(settings), arrays)}
         assert isinstance(settings, dict)  # `expected` refused everything else
         require_classes("kernel", found["classes"], settings["outputs"])

@@ -1,4 +1,4 @@
-"""What every trained classical model is: plain arrays that answer, and every kind of them in one dict."""
+"""Interface of every trained classical model: plain arrays that answer; all kinds in one dict."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -11,12 +11,12 @@ from pellucid.classical.predictors.constant import Constant
 from pellucid.classical.predictors.forest import Forest
 from pellucid.classical.predictors.kernel import Kernel
 from pellucid.classical.predictors.linear import Linear
-from pellucid.classical.predictors.strict import Forms
+from pellucid.strict import Forms
 
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A trained model in NumPy alone: features in, probabilities or a number out.
+    """Trained model in NumPy alone: features in, probabilities or a number out.
 
     Attributes:
         kind: key in `PREDICTORS`.
@@ -30,25 +30,20 @@ class Predictor(Protocol):
 
     @property
     def inputs(self) -> int:
-        """Features it takes; 0 where any will do."""
+        """Features of a row; 0 where any will do."""
 
     @property
     def parameters(self) -> int:
-        """Numbers it stores."""
+        """Numbers stored."""
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
-        """Answer for every row.
+        """Probabilities that sum to one, or the number in column 0, for every row of length `inputs`.
 
-        Args:
-            features: of the length `inputs`.
-
-        Returns:
-            Probabilities that sum to one, or the number in column 0; a row does not depend on the
-            others.
+        A row does not depend on the others.
         """
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was learnt, for a file."""
+        """Learnt arrays, for a file."""
 
     def to_json(self) -> dict[str, Any]:
         """Settings as plain JSON values, the kind not included."""
@@ -69,7 +64,7 @@ class Predictor(Protocol):
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Predictor":
-        """Put a predictor together from a file's content, nothing trusted.
+        """Build a predictor from a file's content, nothing trusted.
 
         Args:
             settings: as `to_json` gives them.

@@ -1,4 +1,4 @@
-r"""A linear model: the weighted sum of the features, as probabilities or as a number.
+r"""Linear model: the weighted sum of the features, as probabilities or as a number.
 
 Notation: $x$ features, $W$ weights, $b$ bias; $z = x W + b$, and $p = \mathrm{softmax}(z)$.
 """
@@ -12,7 +12,8 @@ from jaxtyping import Float64, Int32
 
 from pellucid.arithmetic import softmax
 from pellucid.classical.features.rows import Rows, wide
-from pellucid.classical.predictors.strict import Forms, read_arrays, read_settings, require_classes
+from pellucid.classical.predictors.settings import read_settings, require_classes
+from pellucid.strict import Forms, read_arrays
 
 _BLOCK_VALUES = 1 << 22
 
@@ -23,16 +24,9 @@ def spread(
     outputs: int,
     number: bool,
 ) -> Float64[np.ndarray, "n outputs"]:
-    """Turn the scores of columns into what a predictor answers.
+    """Answer of a predictor by the scores of its columns: the number as it is, or their softmax.
 
-    Args:
-        scores: one row for each example.
-        classes: the class of each column; every other class gets the probability 0.
-        outputs: classes, or 1.
-        number: whether the only column is the answer as it is.
-
-    Returns:
-        Numbers, or probabilities that sum to one.
+    Classes without a column get the probability 0.
     """
     if number:
         return scores
@@ -43,7 +37,7 @@ def spread(
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A linear model of classes or of a number.
+    """Linear model of classes or of a number.
 
     Attributes:
         kind: key in `PREDICTORS`.
@@ -63,7 +57,7 @@ class Linear:
 
     @property
     def inputs(self) -> int:
-        """Features it takes."""
+        """Features of a row."""
         return len(self.weights)
 
     @property
@@ -72,14 +66,7 @@ class Linear:
         return self.weights.size + self.bias.size
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
-        """Answer for every row.
-
-        Args:
-            features: of the length `inputs`.
-
-        Returns:
-            Probabilities, or the number in column 0.
-        """
+        """Probabilities, or the number in column 0, for every row of length `inputs`."""
         rows = max(1, _BLOCK_VALUES // (self.inputs if isinstance(features, np.ndarray) else len(self.bias)))
         scores = [
             wide(features, at, at + rows) @ self.weights + self.bias
@@ -88,7 +75,7 @@ class Linear:
         return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that was learnt."""
+        """Weights, biases and classes."""
         return {"weights": self.weights, "bias": self.bias, "classes": self.classes}
 
     def to_json(self) -> dict[str, Any]:
@@ -102,17 +89,7 @@ class Linear:
 
     @staticmethod
     def expected(settings: object) -> Forms:
-        """Tell the forms of the arrays from the settings alone.
-
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
-        """
+        """Forms of the arrays, or `ValueError`, as `Predictor.expected`."""
         read = read_settings("linear", settings, ("outputs", "inputs", "columns"))
         if read["columns"] > read["outputs"]:
             raise ValueError(f"linear: {read['columns']} columns for {read['outputs']} outputs")
@@ -124,18 +101,7 @@ class Linear:
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Linear":
-        """Put a predictor together from a file's content.
-
-        Args:
-            settings: as `to_json` gives them.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            The checked predictor.
-
-        Raises:
-            ValueError: something is impossible.
-        """
+        """Predictor from a file's content, or `ValueError`, as `Predictor.from_parts`."""
         found = read_arrays("linear", cls.expected(settings), arrays)
         assert isinstance(settings, dict)  # `expected` refused everything else
         require_classes("linear", found["classes"], settings["outputs"])

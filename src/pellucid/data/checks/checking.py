@@ -1,4 +1,4 @@
-"""What is known about the data before anything is trained, as numbers and in words."""
+"""Findings about the data before anything is trained, as numbers and in words."""
 
 import textwrap
 from dataclasses import dataclass, field
@@ -103,7 +103,7 @@ class Check:
 
     @property
     def noun(self) -> str:
-        """What one example is: `image` or `text`."""
+        """One example, for people: `image` or `text`."""
         return "image" if self.texts is None else "text"
 
     def metrics(self) -> dict[str, int]:
@@ -151,7 +151,7 @@ class Check:
         }
 
     def _inputs_to_json(self) -> dict[str, Any]:
-        """What is known about the inputs alone."""
+        """Findings about the inputs alone, as JSON values."""
         if self.texts is not None:
             return {"texts": self.texts.to_json()}
         return {
@@ -204,7 +204,7 @@ class Check:
 
 
 def _inputs_said(check: Check) -> list[str]:
-    """What the images or texts are, and which of them are left out."""
+    """Sentences about the images or texts, and those left out."""
     total = sum(sum(counts) for counts in check.counts.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
     classes = f" in {count_of(present, 'class')}"
@@ -221,7 +221,7 @@ def _inputs_said(check: Check) -> list[str]:
 
 
 def _images_said(check: Check) -> list[str]:
-    """What the images are, and what is done to them."""
+    """Sentences about the sizes and modes of images, and their preprocessing."""
     assert check.training_size
     height, width_, channels = check.training_size
     target = f"{height} x {width_} pixels in {'grey' if channels == 1 else 'colour'}"

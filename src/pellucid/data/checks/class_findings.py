@@ -1,4 +1,4 @@
-"""What is known about the classes of data: names that look alike, imbalance, who is missing where."""
+"""Findings about classes: names that look alike, imbalance, classes missing from a split."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
 
 
 def _alike(name: str) -> str:
-    """What is left of a name without invisible characters, case, spaces and ways of encoding."""
+    """A name without invisible characters, case, spaces and ways of encoding."""
     seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
 

@@ -8,18 +8,19 @@ from jaxtyping import Int64
 
 from pellucid.data.checks.checking import Check, Labelled, Skipped
 from pellucid.data.checks.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
-from pellucid.data.checks.duplicates import NearCopies
 from pellucid.data.checks.number_findings import number_findings
 from pellucid.data.checks.text_findings import text_findings
+from pellucid.data.copies.duplicates import NearCopies
 from pellucid.data.dataset import Dataset
 from pellucid.data.decoded import Content
 from pellucid.data.earlier import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
 from pellucid.data.wording import count_of, quoted, some
+from pellucid.tasks import CLASSIFICATION
 
 
 class Copies(NamedTuple):
-    """What looking for copies found.
+    """Exact and near copies.
 
     Attributes:
         first: for each example the position of the first one with exactly the same content.
@@ -52,7 +53,10 @@ def examine(
         The findings; nothing is refused here.
     """
     used = np.sort(np.concatenate(list(dataset.split_positions.values())))
-    counts = {part: _counts(dataset, positions) for part, positions in dataset.split_positions.items()}
+    counts = {
+        part: dataset.target.counts(dataset.labels[positions], len(dataset.classes))
+        for part, positions in dataset.split_positions.items()
+    }
     training = [count for count in counts[TRAIN] if count]
     imbalance = max(training) / min(training)
     sets = _copy_sets(copies.first, used)
@@ -64,7 +68,7 @@ def examine(
         form=listing.form,
         classes=dataset.classes,
         counts=counts,
-        numbers=number_findings(dataset) if dataset.is_numbers else None,
+        numbers=number_findings(dataset),
         texts=None if listing.texts is None else text_findings(listing, used),
         sizes=() if images is None else _sizes(images.original_sizes[used]),
         modes=() if images is None else _modes(images, used),
@@ -88,13 +92,6 @@ def examine(
         ),
         first=copies.first,
     )
-
-
-def _counts(dataset: Dataset, positions: Int64[np.ndarray, " positions"]) -> tuple[int, ...]:
-    """Examples of each class; of numbers, how many there are."""
-    if dataset.is_numbers:
-        return (len(positions),)
-    return tuple(np.bincount(dataset.labels[positions], minlength=len(dataset.classes)).tolist())
 
 
 def _copy_sets(first: Int64[np.ndarray, " n"], used: Int64[np.ndarray, " used"]) -> list[list[int]]:
@@ -124,10 +121,12 @@ def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
 
 
 def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -> bool:
-    """Whether class weights make up for imbalance; by rule they do for images alone."""
-    if dataset.is_numbers or class_weight is not None:
-        return not dataset.is_numbers and class_weight == "balanced"
-    return not dataset.is_texts and imbalance > BALANCE_ABOVE
+    """Class weights make up for imbalance; by rule they do for images alone."""
+    if class_weight is None:
+        is_wanted = dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
+    else:
+        is_wanted = class_weight == "balanced"
+    return is_wanted and dataset.target is CLASSIFICATION
 
 
 def _split_codes(dataset: Dataset) -> list[int]:
@@ -156,7 +155,7 @@ def _warnings(
     """Classes with few or no examples in a split, a test split that was cut, and groups in two splits."""
     new = [code for code, name in enumerate(dataset.classes) if name not in known.classes]
     warnings = []
-    if not dataset.is_numbers:
+    if new:
         counts_of_new = {part: [numbers[code] for code in new] for part, numbers in counts.items()}
         warnings += missing_classes([dataset.classes[code] for code in new], counts_of_new)
     if VALIDATION in listing.splits and TEST not in listing.splits and len(dataset.test):

@@ -1,4 +1,4 @@
-"""What became of every example read, one line each."""
+"""The ledger: the split and fate of every example read, one line each."""
 
 import gzip
 import json
@@ -89,5 +89,5 @@ def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]
         reasons[index] = f"exact copy of {dataset.sources[other]} in {splits[other]}"
         if dataset.labels[other] != dataset.labels[index]:
             other_label = dataset.label_text(other)
-            reasons[index] += f", labelled {other_label if dataset.is_numbers else repr(other_label)} there"
+            reasons[index] += f", labelled {dataset.target.quoted(other_label)} there"
     return reasons

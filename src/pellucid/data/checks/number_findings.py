@@ -1,4 +1,4 @@
-"""What is known about numbers that are to be predicted: their spread in each split."""
+"""Findings about numbers that are to be predicted: their spread in each split."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from jaxtyping import Float64
 from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST, TRAIN
 from pellucid.data.wording import aligned, count_of
+from pellucid.tasks import REGRESSION
 
 _FEW_OUTSIDE = 0.05
 
 
 class Spread(NamedTuple):
-    """How numbers lie.
+    """Spread of numbers: quartiles, extremes and mean.
 
     Attributes:
         examples: how many there are.
@@ -112,15 +113,10 @@ def _cell(spread: Spread | None, name: str) -> str:
     return "" if spread is None else f"{getattr(spread, name):.6g}"
 
 
-def number_findings(dataset: Dataset) -> NumberFindings:
-    """Look at the numbers of a data set.
-
-    Args:
-        dataset: where numbers are predicted.
-
-    Returns:
-        The findings.
-    """
+def number_findings(dataset: Dataset) -> NumberFindings | None:
+    """Spread of the numbers to predict in each split; `None` where classes are predicted."""
+    if dataset.target is not REGRESSION:
+        return None
     values = {part: dataset.labels[positions] for part, positions in dataset.split_positions.items()}
     used = np.concatenate(list(values.values()))
     low, high = values[TRAIN].min(), values[TRAIN].max()

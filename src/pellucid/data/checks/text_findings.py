@@ -1,4 +1,4 @@
-"""What is known about texts: how long they are, and in which scripts they are written."""
+"""Findings about texts: lengths and scripts."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ _TOGETHER = 500
 
 
 class Lengths(NamedTuple):
-    """How long texts are.
+    """Lengths of texts.
 
     Attributes:
         shortest: the shortest.
@@ -49,7 +49,7 @@ class TextFindings:
 
     @property
     def has_words(self) -> bool:
-        """Whether most texts are written with spaces between words."""
+        """Most texts are written with spaces between words."""
         without = sum(number for name, number in self.scripts if name in SCRIPTS_WITHOUT_SPACES)
         return 2 * without <= sum(number for _, number in self.scripts)
 

@@ -15,7 +15,7 @@ _PROBE_EXAMPLES, _PROBE_SIDE = 5000, 16
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training images are varied.
+    """Settings of the variation of training images.
 
     Attributes:
         mirror: every image is shown mirrored left to right in every other epoch.
@@ -29,12 +29,12 @@ class Augmentation:
 
     @property
     def is_off(self) -> bool:
-        """Whether images are shown as they are."""
+        """Images are shown as they are."""
         return not self.mirror and self.shift == 0 and self.erase == 0.0
 
 
 def usual_shift(shortest_side: int) -> int:
-    """How far images are shifted in training where nothing speaks against it.
+    """Default shift of training images, in pixels.
 
     Args:
         shortest_side: of the images, in pixels.
@@ -107,7 +107,7 @@ def _erase(batch: np.ndarray, probability: float, generator: np.random.Generator
 
 @dataclass(frozen=True)
 class MirrorProbe:
-    """Whether a mirrored image still shows its class, judged by nearest neighbours.
+    """Probe of mirroring: nearest neighbours judge if a mirrored image still shows its class.
 
     Each of up to 5,000 training images is classified by its nearest other one, once among the
     images as they are and once with every image's mirror image joined to them. A class that
@@ -132,7 +132,7 @@ class MirrorProbe:
         return self.examples > 0 and self.lost <= 2 * self.gained
 
     def sentence(self) -> str:
-        """What was found, for people."""
+        """The finding, for people."""
         verdict = "keeps" if self.keeps_class else "changes"
         lost = f"{self.lost} loses its" if self.lost == 1 else f"{self.lost} lose their"
         gained = f"{self.gained} gains" if self.gained == 1 else f"{self.gained} gain"

@@ -1,7 +1,7 @@
 """Decode once: images at the training size live in a memory-mapped cache.
 
 The cache is `$XDG_CACHE_HOME/pellucid/images` (`~/.cache` where that is not set), at most
-`pellucidCACHE_GB` (10) gigabytes; the entries not used for longest go first. An entry is found by
+`PELLUCID_CACHE_GB` (10) gigabytes; the entries not used for longest go first. An entry is found by
 path, size and time of change of every file. Images given as arrays in memory are not cached.
 
 Where the cache cannot be written to (a read-only home, for instance), a temporary folder takes its
@@ -66,7 +66,7 @@ def decode_all(
         DataError: an IDX or npz file is damaged.
         StorageError: the disk of the cache is full, or neither it nor a temporary folder can be
             written to.
-        UsageError: `pellucidCACHE_GB` is no number.
+        UsageError: `PELLUCID_CACHE_GB` is no number.
     """
     if listing.pixels is not None:
         plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
@@ -86,7 +86,7 @@ def decode_all(
 
 
 def cache_folder() -> Path:
-    """Where decoded images are kept.
+    """Folder of decoded images.
 
     Returns:
         The folder, which need not exist yet.
@@ -97,21 +97,21 @@ def cache_folder() -> Path:
 
 
 def cache_limit() -> int:
-    """How large the cache may grow.
+    """Most bytes of the cache.
 
     Returns:
         Bytes.
 
     Raises:
-        UsageError: `pellucidCACHE_GB` is no number above zero.
+        UsageError: `PELLUCID_CACHE_GB` is no number above zero.
     """
-    text = os.environ.get("pellucidCACHE_GB", "10")
+    text = os.environ.get("PELLUCID_CACHE_GB", "10")
     try:
         gigabytes = float(text)
     except ValueError:
         gigabytes = -1.0
     if not 0.0 < gigabytes < 1e9:
-        raise UsageError(f"pellucidCACHE_GB: {text!r} is not a number of gigabytes above zero, such as 10")
+        raise UsageError(f"PELLUCID_CACHE_GB: {text!r} is not a number of gigabytes above zero, such as 10")
     return int(gigabytes * 1e9)
 
 

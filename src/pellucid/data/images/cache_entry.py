@@ -95,7 +95,7 @@ class _Collector:
                     progress(done, plan.count)
 
     def columns(self) -> dict[str, np.ndarray]:
-        """What was gathered, one array for each column."""
+        """The gathered values, one array for each column."""
         return {name: np.concatenate(parts) for name, parts in self.parts.items()}
 
 

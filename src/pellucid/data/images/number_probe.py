@@ -1,4 +1,4 @@
-"""Whether a varied image still shows its number, judged by nearest neighbours.
+"""Probes of variations: nearest neighbours judge if a varied image still shows its number.
 
 An angle or a position changes when an image is mirrored or shifted; a price or an age does not.
 Nobody says which it is, so the training data is asked:
@@ -37,7 +37,7 @@ _FEWEST_CHANGED = 20
 
 @dataclass(frozen=True)
 class VariationProbe:
-    """What the training data says about one way of varying images.
+    """Finding about one way of varying images, from the training data.
 
     Attributes:
         name: what is done to the images, such as `mirroring`.
@@ -59,17 +59,17 @@ class VariationProbe:
 
     @property
     def can_tell(self) -> bool:
-        """Whether neighbours know something about the number, and varied copies are among them."""
+        """Neighbours know something about the number, and varied copies are among them."""
         knows = self.plain_error < _WORTH_ASKING * self.random_error
         return knows and self.changed >= _FEWEST_CHANGED
 
     @property
     def keeps_number(self) -> bool:
-        """Whether varied images may be trained on."""
+        """Varied images may be trained on."""
         return self.can_tell and self.joint_error <= self.plain_error + self.standard_error
 
     def sentence(self) -> str:
-        """What was found, for people."""
+        """The finding, for people."""
         if not self.can_tell:
             return (
                 f"{self.name} is left out: the nearest neighbours among {self.examples:,} training images "

@@ -1,4 +1,4 @@
-"""Whether images look like photographs: as large and as rich in colours as those backbones were trained on.
+"""Test for photographs: images as large and as rich in colours as those backbones were trained on.
 
 The rule looks at up to 200 images. Each is as rich as it has different colours, red, green and blue told
 apart in 32 steps each (grey in 256). Drawings, signs, digits and screenshots have few; a small photograph

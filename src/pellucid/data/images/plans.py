@@ -1,4 +1,4 @@
-"""How a listing becomes pixels: the size first, then block after block in the listing's order.
+"""Decoding plans: the size first, then block after block in the listing's order.
 
 No more than a few blocks are in memory at a time.
 """
@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What decoding will make.
+    """Shape and preprocessing of the pixels to decode.
 
     Attributes:
         preprocessing: size, channels and range that were decided.

@@ -1,4 +1,4 @@
-"""How an image becomes what the network sees; saved with the model and used everywhere.
+"""Preprocessing of images: saved with the model and used everywhere.
 
 Training, prediction, explanation and the server all call the same two methods, so an image can
 never be prepared in two ways.
@@ -6,6 +6,7 @@ never be prepared in two ways.
 
 import dataclasses
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from jaxtyping import Bool, Shaped, UInt8
 from pellucid.data.images.decoding import decode_image
 from pellucid.data.images.sizing import fit_image
 from pellucid.errors import DataError
+from pellucid.strict import Fields, Number, OneOf, Whole, read_object
 
 
 @dataclass(frozen=True)
@@ -118,18 +120,20 @@ class Preprocessing:
         Raises:
             ValueError: a field is missing, unknown, of the wrong type or out of bounds.
         """
-        names = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(document, Mapping) or set(document) != names:
-            raise ValueError(f"preprocessing needs exactly the fields {', '.join(sorted(names))}")
-        for name, admitted in (("height", range(1, 4097)), ("width", range(1, 4097)), ("channels", (1, 3))):
-            if type(document[name]) is not int or document[name] not in admitted:
-                raise ValueError(f"preprocessing: {name} cannot be {document[name]!r}")
-        for name in ("low", "high"):
-            if type(document[name]) not in (int, float) or not math.isfinite(document[name]):
-                raise ValueError(f"preprocessing: {name} cannot be {document[name]!r}")
-        if document["low"] > document["high"]:
+        read = read_object("preprocessing", document, _FIELDS)
+        if read["low"] > read["high"]:
             raise ValueError("preprocessing: low is above high")
-        return cls(**document)
+        return cls(**read)
+
+
+_LARGEST_SIDE = 4096
+_FIELDS: Fields = {
+    "height": Whole(1, _LARGEST_SIDE),
+    "width": Whole(1, _LARGEST_SIDE),
+    "channels": OneOf((1, 3)),
+    "low": Number(-sys.float_info.max, sys.float_info.max),
+    "high": Number(-sys.float_info.max, sys.float_info.max),
+}
 
 
 def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n height width channels"]:
@@ -218,7 +222,7 @@ def finite_rows(pixels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
 
 
 def block_rows(pixels: Shaped[np.ndarray, "n ..."], bytes_each: int = 1 << 24) -> int:
-    """How many images make a block that needs little memory.
+    """Images of a block that needs little memory.
 
     Args:
         pixels: the array.

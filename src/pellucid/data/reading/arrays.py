@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from pellucid.data.images.preprocessing import with_channel_axis
+from pellucid.data.labels.texts import group_text, label_texts
 from pellucid.data.listing import UNDECIDED, Listing
-from pellucid.data.splits.labels import group_text, label_texts
 from pellucid.errors import DataError
 
 DEFLATE_RATIO = 1100

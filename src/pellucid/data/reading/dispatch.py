@@ -8,22 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
-from pellucid.data.reading.folders import holds_texts, read_folder
-from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
-from pellucid.data.reading.image_tables import list_images
+from pellucid.data.reading.folders import holds_texts, read_folder, read_text_folder
+from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of
+from pellucid.data.reading.idx import read_idx_folder
+from pellucid.data.reading.labelled_tables import list_images, list_texts_of
 from pellucid.data.reading.npz import read_npz
-from pellucid.data.reading.samples import PREFIX, read_sample
-from pellucid.data.reading.text_folders import read_text_folder
-from pellucid.data.reading.text_tables import list_texts_of
+from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
 from pellucid.data.tables.columns import IMAGES, choose_columns
 from pellucid.data.tables.row_names import Chain
-from pellucid.data.tables.stream import is_table, open_table
+from pellucid.data.tables.stream import open_table
 from pellucid.data.texts.store import Texts, TextWriter
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
-
-_TASK_OF_NOUN = {"image": "image", "text": "text"}
 
 
 def read_data(place: str, settings: Settings) -> Listing:
@@ -60,50 +57,71 @@ def read_data(place: str, settings: Settings) -> Listing:
 def _read(place: str, settings: Settings) -> Listing:
     """Read DATA by its form.
 
-    Raises UsageError: it holds images and `--task` asks for texts, or the other way round.
+    Raises:
+        DataError: it is missing, or no form of DATA.
+        UsageError: it holds images and `--task` asks for texts, or the other way round.
     """
-    listing = _read_by_form(place, settings)
-    if settings.task not in ("auto", _TASK_OF_NOUN[listing.noun]):
+    form, path = form_of(place), Path(place)
+    if form is not Form.SAMPLE and not path.exists():
+        raise DataError(f"{place}: no such file or folder")
+    listing = _READERS[form](path, place, settings)
+    kind = listing.input_kind
+    if settings.task not in ("auto", kind.task):
         raise UsageError(
-            f"--task {settings.task}: {place} holds {listing.noun}s; "
-            f"leave --task out or give --task {_TASK_OF_NOUN[listing.noun]}"
+            f"--task {settings.task}: {place} holds {kind.nouns}; leave --task out or give --task {kind.task}"
         )
     return listing
 
 
-def _read_by_form(place: str, settings: Settings) -> Listing:
-    """Read DATA of any form.
-
-    Raises DataError: as for `read_data`.
-    """
-    if place.startswith(PREFIX):
-        return read_sample(place)
-    path = Path(place)
-    if path.is_dir():
-        if is_idx_folder(path):
-            return read_idx_folder(path, place)
-        if settings.task == "text" or (settings.task == "auto" and holds_texts(path)):
-            return read_text_folder(path, place, settings)
-        return read_folder(path, place)
-    if not path.exists():
-        raise DataError(f"{place}: no such file or folder")
-    if path.suffix.lower() == ".npz":
-        return read_npz(path, place)
-    if is_table(path):
-        return _read_table(path, place, settings)
-    raise DataError(
-        f"{place}: not a form of DATA; give a folder of class folders, a .csv, .tsv, .jsonl or .parquet "
-        "table, a folder of IDX files, an .npz file, sample:fashion or sample:spam"
-    )
+def _sample(path: Path, place: str, settings: Settings) -> Listing:
+    del path, settings
+    return read_sample(place)
 
 
-def _read_table(path: Path, place: str, settings: Settings) -> Listing:
+def _idx(path: Path, place: str, settings: Settings) -> Listing:
+    del settings
+    return read_idx_folder(path, place)
+
+
+def _folder(path: Path, place: str, settings: Settings) -> Listing:
+    """List class folders of images or of texts, whichever lie there."""
+    if settings.task == "text" or (settings.task == "auto" and holds_texts(path)):
+        return read_text_folder(path, place, settings)
+    return read_folder(path, place)
+
+
+def _npz(path: Path, place: str, settings: Settings) -> Listing:
+    del settings
+    return read_npz(path, place)
+
+
+def _table(path: Path, place: str, settings: Settings) -> Listing:
     """List the images or texts of a table."""
     table = open_table(path, place, settings.encoding)
     columns = choose_columns(table, path.parent, settings)
     if columns.holds == IMAGES:
         return list_images(table, columns, path.parent, settings.skip_bad)
     return list_texts_of(table, columns, path.parent, settings)
+
+
+def _file(path: Path, place: str, settings: Settings) -> Listing:
+    """Refuse a file that has no labels.
+
+    Raises:
+        DataError: naming the forms that there are.
+    """
+    del path, settings
+    raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
+
+
+_READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
+    Form.SAMPLE: _sample,
+    Form.IDX: _idx,
+    Form.FOLDER: _folder,
+    Form.NPZ: _npz,
+    Form.TABLE: _table,
+    Form.FILE: _file,
+}
 
 
 def _with_test(listing: Listing, test: Listing) -> Listing:

@@ -4,12 +4,17 @@ The order of examples is that of the code points of their paths, whatever the lo
 system say. Files of another kind are left out with a warning that counts them.
 """
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
+from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
-from pellucid.data.reading.file_kinds import (
+from pellucid.data.reading.text_values import TextTaker
+from pellucid.data.tables.encodings import require_known
+from pellucid.data.tables.file_kinds import (
     IMAGE_KIND,
+    TEXT_KIND,
     TEXT_SUFFIX,
     FileKind,
     entries_of,
@@ -17,15 +22,15 @@ from pellucid.data.reading.file_kinds import (
     source_of,
     walk,
 )
-from pellucid.data.splits.labels import is_encodable
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
+from pellucid.settings import Settings
 
 _SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}
 
 
 def holds_texts(folder: Path) -> bool:
-    """Whether the class folders of a folder hold texts: `.txt` files, and no image.
+    """Tell class folders of texts: `.txt` files, and no image.
 
     Args:
         folder: DATA.
@@ -116,6 +121,32 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
     )
 
 
+def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
+    """List the texts of class folders, or of split folders of class folders.
+
+    Args:
+        folder: DATA.
+        place: how the user named it.
+        settings: the encoding.
+
+    Returns:
+        The listing; its problems say which files could not be read or are blank.
+    """
+    require_known(settings.encoding, place)
+    listing = read_folder(folder, place, TEXT_KIND)
+    taker = TextTaker()
+    for path in listing.paths or ():
+        taker.take_file(path, settings.encoding)
+    warnings = taker.encoding_warnings(place) if settings.encoding is None else ()
+    return dataclasses.replace(
+        listing,
+        paths=None,
+        texts=taker.finish(),
+        problems=taker.problems(listing.sources),
+        warnings=(*listing.warnings, *warnings, f"{place}: read as texts, one in each {TEXT_SUFFIX} file"),
+    )
+
+
 def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> Listing:
     """List the files of every class folder in one folder.
 
@@ -161,7 +192,7 @@ _TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
 
 
 def are_texts(others: list[Path]) -> bool:
-    """Whether files that are no images are texts.
+    """Tell texts among files that are no images.
 
     Args:
         others: as `files_of` gives them.

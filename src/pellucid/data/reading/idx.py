@@ -31,7 +31,7 @@ _BROKEN = (OSError, EOFError, zlib.error)
 
 
 def is_idx_folder(folder: Path) -> bool:
-    """Whether a folder holds MNIST-style IDX files.
+    """Tell a folder of MNIST-style IDX files.
 
     Args:
         folder: any folder.

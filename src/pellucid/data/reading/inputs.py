@@ -5,7 +5,7 @@ Nothing here stops at one bad image: what cannot be read carries its reason alon
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +16,11 @@ from jaxtyping import UInt8
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.file_kinds import IMAGE_KIND, files_of
-from pellucid.data.reading.idx import is_idx_folder
-from pellucid.data.reading.samples import PREFIX
+from pellucid.data.reading.forms import Form, form_of
 from pellucid.data.tables.columns import choose_input
+from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
 from pellucid.data.tables.paths import PathFinder
-from pellucid.data.tables.stream import is_table, open_table
+from pellucid.data.tables.stream import open_table
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -72,29 +71,15 @@ def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
         DataError: a place does not exist, a folder holds no image, or a table cannot be read.
     """
     for place in places:
-        if not place.startswith(PREFIX) and not os.path.lexists(place):
+        if form_of(place) is not Form.SAMPLE and not os.path.lexists(place):
             raise DataError(f"{place}: no such file or folder")
     images: list[Input] = []
     warnings: list[str] = []
     for place in places:
-        found = _list_place(place, settings)
+        found = _LISTERS[form_of(place)](place, settings)
         images += found.images
         warnings += found.warnings
     return Inputs(images, tuple(warnings))
-
-
-def _list_place(place: str, settings: Settings) -> Inputs:
-    """List one INPUT by its form."""
-    path = Path(place)
-    if place.startswith(PREFIX) or path.suffix.lower() == ".npz":
-        return _from_arrays(place, settings)
-    if path.is_dir():
-        if is_idx_folder(path):
-            return _from_arrays(place, settings)
-        return _from_folder(place, path)
-    if is_table(path):
-        return _from_table(place, path, settings)
-    return Inputs([Input(place, path)], ())
 
 
 def _from_arrays(place: str, settings: Settings) -> Inputs:
@@ -105,12 +90,14 @@ def _from_arrays(place: str, settings: Settings) -> Inputs:
     return Inputs([Input(source, pixels) for source, pixels in rows], listing.warnings)
 
 
-def _from_folder(place: str, folder: Path) -> Inputs:
+def _from_folder(place: str, settings: Settings) -> Inputs:
     """List the images of a folder and its sub-folders.
 
     Raises:
         DataError: there is none.
     """
+    del settings
+    folder = Path(place)
     images, others = files_of(folder, IMAGE_KIND)
     if not images:
         raise DataError(f"{place}: no image in this folder; choose another INPUT")
@@ -119,8 +106,9 @@ def _from_folder(place: str, folder: Path) -> Inputs:
     return Inputs([Input(name, image) for name, image in zip(names, images, strict=True)], warnings)
 
 
-def _from_table(place: str, path: Path, settings: Settings) -> Inputs:
+def _from_table(place: str, settings: Settings) -> Inputs:
     """List the images that a table's rows name; labels are not needed."""
+    path = Path(place)
     table = open_table(path, place, settings.encoding)
     _, column = choose_input(table, path.parent, dataclasses.replace(settings, task="image"))
     finder = PathFinder(path.parent)
@@ -140,6 +128,22 @@ def _from_row(name: str, value: object, finder: PathFinder) -> Input:
     if not is_inside:
         return Input(name, path, "the path leaves the table's folder; give an absolute path")
     return Input(name, path, "" if exists else f"no such file ({value})")
+
+
+def _from_file(place: str, settings: Settings) -> Inputs:
+    """List a single image."""
+    del settings
+    return Inputs([Input(place, Path(place))], ())
+
+
+_LISTERS: dict[Form, Callable[[str, Settings], Inputs]] = {
+    Form.SAMPLE: _from_arrays,
+    Form.IDX: _from_arrays,
+    Form.FOLDER: _from_folder,
+    Form.NPZ: _from_arrays,
+    Form.TABLE: _from_table,
+    Form.FILE: _from_file,
+}
 
 
 def blocks_of(inputs: Sequence[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:

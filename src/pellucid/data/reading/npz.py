@@ -14,9 +14,9 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from pellucid.data.images.preprocessing import with_channel_axis
+from pellucid.data.labels.texts import label_texts
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, checked_pixels, require_equal
-from pellucid.data.splits.labels import label_texts
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 

@@ -5,25 +5,28 @@ Nothing here stops at one bad text: what cannot be read carries its reason along
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.data.reading.file_kinds import TEXT_KIND, files_of
-from pellucid.data.reading.idx import is_idx_folder
-from pellucid.data.reading.samples import PREFIX, read_sample
+from pellucid.data.reading.forms import Form, form_of
+from pellucid.data.reading.samples import read_sample
+from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.columns import TEXT_FILES, choose_input
 from pellucid.data.tables.encodings import require_known
+from pellucid.data.tables.file_kinds import TEXT_KIND, files_of
 from pellucid.data.tables.paths import PathFinder
 from pellucid.data.tables.row_names import Chain, RowNames
-from pellucid.data.tables.stream import is_table, open_table
+from pellucid.data.tables.stream import open_table
 from pellucid.data.texts.store import Texts
-from pellucid.data.texts.values import TextTaker
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+
+Taken = tuple[Sequence[str], Sequence[str]]
+"""Names of the texts that were taken, and warnings."""
 
 
 class TextInputs(NamedTuple):
@@ -58,14 +61,14 @@ def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
             cannot be read.
     """
     for place in places:
-        if not place.startswith(PREFIX) and not os.path.lexists(place):
+        if form_of(place) is not Form.SAMPLE and not os.path.lexists(place):
             raise DataError(f"{place}: no such file or folder")
         require_known(settings.encoding, place)
     taker = TextTaker()
     names: list[Sequence[str]] = []
     warnings: list[str] = []
     for place in places:
-        found, said = _take_place(place, settings, taker)
+        found, said = _TAKERS[form_of(place)](place, settings, taker)
         names.append(found)
         warnings += said
     texts = taker.finish()
@@ -75,34 +78,41 @@ def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
     return TextInputs(names[0] if len(names) == 1 else Chain(names), texts, errors, tuple(warnings))
 
 
-def _take_place(place: str, settings: Settings, taker: TextTaker) -> tuple[Sequence[str], Sequence[str]]:
-    """Read one INPUT by its form; gives the names of its texts, and warnings.
+def _take_sample(place: str, settings: Settings, taker: TextTaker) -> Taken:
+    """Take the texts of a sample.
 
-    Raises DataError: it holds images.
+    Raises:
+        DataError: it is one of images.
     """
-    path = Path(place)
-    if place.startswith(PREFIX):
-        listing = read_sample(place)
-        if isinstance(listing.texts, Texts):
-            taker.take_values(listing.texts)
-            return listing.sources, ()
-    elif path.is_dir() and not is_idx_folder(path):
-        return _take_folder(place, path, settings, taker)
-    elif is_table(path):
-        return _take_table(place, path, settings, taker)
-    elif not path.is_dir() and path.suffix.lower() != ".npz":
-        taker.take_file(path, settings.encoding)
-        return [place], ()
+    listing = read_sample(place)
+    if not isinstance(listing.texts, Texts):
+        return _refuse_images(place, settings, taker)
+    taker.take_values(listing.texts)
+    return listing.sources, ()
+
+
+def _take_file(place: str, settings: Settings, taker: TextTaker) -> Taken:
+    """Take the text that a file holds."""
+    taker.take_file(Path(place), settings.encoding)
+    return [place], ()
+
+
+def _refuse_images(place: str, settings: Settings, taker: TextTaker) -> Taken:
+    """Refuse a form that holds images alone.
+
+    Raises:
+        DataError: always.
+    """
+    del settings, taker
     raise DataError(f"{place}: holds images; give texts to a model of texts")
 
 
-def _take_folder(
-    place: str, folder: Path, settings: Settings, taker: TextTaker
-) -> tuple[Sequence[str], Sequence[str]]:
+def _take_folder(place: str, settings: Settings, taker: TextTaker) -> Taken:
     """Read the texts of a folder and its sub-folders.
 
     Raises DataError: there is none.
     """
+    folder = Path(place)
     files, others = files_of(folder, TEXT_KIND)
     if not files:
         raise DataError(f"{place}: no .txt file in this folder; choose another INPUT")
@@ -113,10 +123,9 @@ def _take_folder(
     return names, warnings
 
 
-def _take_table(
-    place: str, path: Path, settings: Settings, taker: TextTaker
-) -> tuple[Sequence[str], Sequence[str]]:
+def _take_table(place: str, settings: Settings, taker: TextTaker) -> Taken:
     """Read the texts of a table's rows; labels are not needed."""
+    path = Path(place)
     table = open_table(path, place, settings.encoding)
     holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task="text"))
     finder = PathFinder(path.parent)
@@ -146,3 +155,13 @@ def _take_row(value: object, finder: PathFinder, settings: Settings, taker: Text
         taker.add_missing(f"no such file ({value})")
     else:
         taker.take_file(path, settings.encoding)
+
+
+_TAKERS: dict[Form, Callable[[str, Settings, TextTaker], Taken]] = {
+    Form.SAMPLE: _take_sample,
+    Form.IDX: _refuse_images,
+    Form.FOLDER: _take_folder,
+    Form.NPZ: _refuse_images,
+    Form.TABLE: _take_table,
+    Form.FILE: _take_file,
+}

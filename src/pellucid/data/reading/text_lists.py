@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pellucid.data.labels.texts import group_text, label_texts
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.data.reading.arrays import require_equal
-from pellucid.data.splits.labels import group_text, label_texts
+from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.row_names import RowNames
-from pellucid.data.texts.values import TextTaker
 from pellucid.errors import DataError
 
 

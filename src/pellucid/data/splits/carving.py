@@ -14,7 +14,7 @@ would hold the examples with the smallest of the first numbers drawn.
 
 
 class Units(NamedTuple):
-    """What must stay together, as a sparse table of unit and class to number of examples.
+    """Sets that must stay together, as a sparse table of unit and class to number of examples.
 
     Attributes:
         of: unit of each example of the pool.
@@ -133,7 +133,7 @@ class Carving:
             self.left[label] -= 1
 
     def _may_go(self, unit: int) -> bool:
-        """Whether every class of a unit keeps enough others for the splits still to be served."""
+        """Every class of a unit keeps enough others for the splits still to be served."""
         return unit not in self.taken and all(
             self.left[label] > self.keep for label, _ in self._content(unit)
         )
@@ -145,7 +145,7 @@ class Carving:
         )
 
     def _brings_nearer(self, unit: int) -> bool:
-        """Whether a unit lessens the squared distance to the shares, each relative to its share."""
+        """A unit lessens the squared distance to the shares, each relative to its share."""
         return 0 > sum(
             count * (2 * (self.have[label] - self.target[label]) + count) / max(1, self.target[label])
             for label, count in self._content(unit)

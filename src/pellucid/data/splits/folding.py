@@ -20,9 +20,12 @@ from jaxtyping import Bool, Int64
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits.carving import Carving, Units, tabulated
-from pellucid.data.splits.splitting import LEAST_VALIDATION, MOST_VALIDATION, VALIDATION_SHARE, deciles
+from pellucid.data.splits.splitting import LEAST_VALIDATION, MOST_VALIDATION, VALIDATION_SHARE
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
+from pellucid.tasks import CLASSIFICATION, REGRESSION
+
+_ADVICE = "add examples, or divide into fewer folds"
 
 
 def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
@@ -45,7 +48,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
     together = np.unique(dataset.together[pool], return_inverse=True)[1].reshape(-1).astype(np.int64)
     strata = _strata(dataset, pool, count)
     units = tabulated(together, strata, seed)
-    _require_enough(dataset, units, strata, count)
+    _REQUIRE_ENOUGH[dataset.target](dataset, units, strata, count)
     classes = int(strata.max()) + 1
     free = np.ones(len(units.ranks), bool)
     of_unit = np.zeros(len(units.ranks), np.int64)
@@ -84,26 +87,33 @@ def _members(
 
 def _strata(dataset: Dataset, pool: Int64[np.ndarray, " pool"], count: int) -> Int64[np.ndarray, " pool"]:
     """Class of each example, numbered without gaps; for numbers, its decile."""
-    labels = dataset.labels[pool]
-    if not dataset.is_numbers:
-        return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    return deciles(labels, least=2 * count)
+    return dataset.target.strata(dataset.labels[pool], least=2 * count)
 
 
-def _require_enough(dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int) -> None:
+def _require_enough_numbers(
+    dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int
+) -> None:
+    """Refuse to divide too few numbers.
+
+    Raises:
+        DataError: with how many there are.
+    """
+    del dataset, strata
+    if len(units.ranks) < 2 * count:
+        raise DataError(
+            f"folds: {count_of(len(units.ranks), 'example')} that may be parted cannot fill "
+            f"{count} folds; {_ADVICE}"
+        )
+
+
+def _require_enough_of_classes(
+    dataset: Dataset, units: Units, strata: Int64[np.ndarray, " pool"], count: int
+) -> None:
     """Refuse to divide classes that cannot stand in every fold.
 
     Raises:
         DataError: naming them.
     """
-    advice = "add examples, or divide into fewer folds"
-    if dataset.is_numbers:
-        if len(units.ranks) < 2 * count:
-            raise DataError(
-                f"folds: {count_of(len(units.ranks), 'example')} that may be parted cannot fill "
-                f"{count} folds; {advice}"
-            )
-        return
     sets = np.bincount(units.labels, minlength=int(strata.max()) + 1)
     short = np.flatnonzero(sets < count)
     if len(short) == 0:
@@ -113,5 +123,9 @@ def _require_enough(dataset: Dataset, units: Units, strata: Int64[np.ndarray, " 
     raise DataError(
         f"folds: {count_of(len(names), 'class')} outside the test split "
         f"{'has' if len(names) == 1 else 'have'} fewer than {count} examples that may be parted, "
-        f"one for each fold: {some(names, 10)}; {advice}"
+        f"one for each fold: {some(names, 10)}; {_ADVICE}"
     )
+
+
+_REQUIRE_ENOUGH = {CLASSIFICATION: _require_enough_of_classes, REGRESSION: _require_enough_numbers}
+"""What each target needs in every fold."""

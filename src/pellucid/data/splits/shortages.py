@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TRAIN
-from pellucid.data.splits.targets import CLASSES_AT_MOST, read_number
+from pellucid.data.splits.targets import CLASSES_AT_MOST
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 
@@ -12,7 +13,7 @@ _NAMED_AT_MOST = 20
 
 
 class Shortage(NamedTuple):
-    """What there is too little of.
+    """A class, or the numbers, of which there are too few.
 
     Attributes:
         name: of the class; empty where numbers are predicted.

@@ -22,11 +22,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.data.copies.sets import together
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.splits.carving import Carving, Units, tabulated
 from pellucid.data.splits.shortages import Shortage, too_few_numbers, too_few_of_classes
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
-_MOST_STRATA = 10
 TEST_SHARE, MOST_TEST = 0.2, 10_000
 VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.1, 5_000, 20
 _AMOUNTS = {
@@ -86,7 +87,7 @@ def split(
         keep = len(missing) - missing.index(part)
         taken, without = Carving(units, free, len(names), keep).carve(*_AMOUNTS[part])
         refuses = not given & {VALIDATION, TEST}
-        if refuses and without and not listing.is_numbers:
+        if refuses and without and listing.target is CLASSIFICATION:
             short = [_shortage(names, code, labels, units) for code in without]
             raise too_few_of_classes(listing.place, names, short, missing)
         if refuses and not taken:
@@ -94,100 +95,46 @@ def split(
         whole.update(without)
         free[taken] = False
         splits[pool[np.isin(units.of, taken)]] = part
-    return Division(splits, () if listing.is_numbers else tuple(names[code] for code in sorted(whole)))
+    return Division(splits, tuple(names[code] for code in sorted(whole) if listing.values is None))
 
 
 def _shortage(names: list[str], code: int, labels: Int64[np.ndarray, " pool"], units: Units) -> Shortage:
-    """How much there is of a class that is too small."""
+    """Examples and sets of a class that is too small."""
     return Shortage(names[code], int((labels == code).sum()), int((units.labels == code).sum()))
 
 
 def _strata(
     listing: Listing, pool: Int64[np.ndarray, " pool"]
 ) -> tuple[list[str], Int64[np.ndarray, " pool"]]:
-    """What shares are met in: the classes, sorted, or parts of equal size of the range of the numbers."""
+    """Strata of shares: the classes, sorted, or parts of equal size of the range of the numbers."""
     if listing.values is None:
         texts = [listing.labels[index] for index in pool.tolist()]
         names = sorted(set(texts))
         codes = {name: code for code, name in enumerate(names)}
         return names, np.array([codes[text] for text in texts], np.int64)
-    labels = deciles(listing.values[pool])
+    labels = REGRESSION.strata(listing.values[pool])
     return [f"part {part}" for part in range(1, int(labels.max()) + 2)], labels
-
-
-def deciles(values: Float64[np.ndarray, " pool"], least: int = 15) -> Int64[np.ndarray, " pool"]:
-    """Cut numbers into parts of about equal size; equal numbers never stand in two of them.
-
-    Args:
-        values: at least one number.
-        least: examples that each part should have.
-
-    Returns:
-        Part of each, from 0: ten parts, or fewer and wider ones where there are few numbers.
-    """
-    number = max(1, min(_MOST_STRATA, len(values) // least))
-    cuts = np.unique(np.sort(values)[np.arange(1, number) * len(values) // number])
-    parts = np.searchsorted(cuts, values, side="right")
-    return np.unique(parts, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def places_in_strata(
     labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"],
     order: Int64[np.ndarray, " n"],
-    *,
-    are_numbers: bool,
+    target: Target,
 ) -> Float64[np.ndarray, " n"]:
     """Say where each example stands among those of its class: a part holds all that stand below its share.
 
     Args:
         labels: class of each example, or its number.
         order: an order of all examples, drawn by chance.
-        are_numbers: whether the labels are numbers; their deciles then take the place of classes.
+        target: says which parts get their share: classes, or deciles of numbers.
 
     Returns:
         A place above 0 and below 1 for each. The examples of the smallest places are a part to which every
         class gives its share, and which lies within each larger part.
     """
-    strata = deciles(labels.astype(np.float64)) if are_numbers and len(labels) else labels
+    strata = target.strata(labels) if len(labels) else labels
     places = np.empty(len(labels))
     for stratum in np.unique(strata):
         members = order[strata[order] == stratum]
         places[members] = (np.arange(len(members)) + 0.5) / len(members)
     return places
-
-
-def together(
-    pool: Int64[np.ndarray, " pool"], first: Int64[np.ndarray, " n"], groups: Sequence[str]
-) -> Int64[np.ndarray, " pool"]:
-    """Number the sets of examples that copies and groups hold together, by first appearance.
-
-    Args:
-        pool: positions of the examples to be numbered.
-        first: position of the first example with the same content.
-        groups: group of each example; empty text is none.
-
-    Returns:
-        Number of the set of each example of the pool.
-    """
-    if not any(groups):
-        _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)
-        return np.unique(leaders[of.reshape(-1)], return_inverse=True)[1].reshape(-1).astype(np.int64)
-    parents = list(range(len(pool)))
-
-    def root(member: int) -> int:
-        while parents[member] != member:
-            parents[member] = parents[parents[member]]
-            member = parents[member]
-        return member
-
-    seen: dict[int | str, int] = {}
-    for member, index in enumerate(pool.tolist()):
-        for key in (int(first[index]), groups[index]):
-            if key == "":
-                continue
-            earlier = seen.setdefault(key, member)
-            if earlier != member:
-                one, other = sorted((root(earlier), root(member)))
-                parents[other] = one
-    roots = np.array([root(member) for member in range(len(pool))], np.int64)
-    return np.unique(roots, return_inverse=True)[1].reshape(-1).astype(np.int64)

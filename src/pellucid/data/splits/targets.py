@@ -1,4 +1,4 @@
-"""Whether labels are classes or numbers to predict, and the numbers themselves.
+"""The target of labels, classes or numbers to predict, and the numbers themselves.
 
 The rule:
 
@@ -15,8 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.data.labels.numbers import LARGEST, NUMBER, number_text, read_number
+from pellucid.data.labels.texts import MOST_ROWS
 from pellucid.data.listing import Listing
-from pellucid.data.splits.labels import MOST_ROWS
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -24,40 +25,9 @@ from pellucid.settings import Settings
 CLASSES_AT_MOST = 20
 """So many distinct numbers may still be the names of classes."""
 
-LARGEST = 1e30
-"""Larger numbers leave the range in which networks compute; so do squares of their differences."""
-
 _SMALLEST_SHARE = 1e-6
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-
-
-def number_text(value: float) -> str:
-    """A number as text, the shortest that reads back as the same number.
-
-    Args:
-        value: finite.
-
-    Returns:
-        Such as `3`, `3.5` or `1e-07`.
-    """
-    return repr(value).removesuffix(".0")
-
-
-def read_number(text: str) -> float | None:
-    """Read a number in decimal notation with a point.
-
-    Args:
-        text: spaces around it do not count.
-
-    Returns:
-        The number; `None` where the text is none, or none that is finite and at most 1e30 in size.
-    """
-    if not _NUMBER.fullmatch(text.strip()):
-        return None
-    value = float(text) + 0.0  # never -0.0
-    return value if abs(value) <= LARGEST else None
 
 
 def with_target(listing: Listing, settings: Settings) -> Listing:
@@ -152,10 +122,10 @@ _REMEDY = "mend or remove them, or take the labels as classes with --target clas
 
 
 def _complaint(wrong: Sequence[str], total: int) -> str:
-    """What is wrong with labels that are no numbers, out of a total."""
+    """Complaint about labels that are no numbers, out of a total."""
     if all(_DECIMAL_COMMA.fullmatch(text.strip()) for text in wrong):
         return "numbers are written with a decimal point and without a comma"
-    if all(_NUMBER.fullmatch(text.strip()) for text in wrong):
+    if all(NUMBER.fullmatch(text.strip()) for text in wrong):
         return f"numbers to predict are at most {LARGEST:g} in size"
     if 2 * len(wrong) > total:
         return "numbers are to be predicted, but most labels are names"
@@ -163,7 +133,7 @@ def _complaint(wrong: Sequence[str], total: int) -> str:
 
 
 def _have_decimal_commas(labels: Sequence[str]) -> bool:
-    """Whether all of many different labels would be numbers if their commas were points."""
+    """Tell labels that would all be numbers if their commas were points."""
     with_commas = [bool(_DECIMAL_COMMA.fullmatch(text.strip())) for text in labels]
     if not any(with_commas) or len(set(labels)) <= CLASSES_AT_MOST:
         return False

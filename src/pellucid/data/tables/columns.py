@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.data.reading.file_kinds import TEXT_SUFFIX, ends_like_image
-from pellucid.data.splits.targets import read_number
+from pellucid.data.labels.numbers import read_number
+from pellucid.data.tables.file_kinds import TEXT_SUFFIX, ends_like_image
 from pellucid.data.tables.headers import (
     GROUP_NAME,
     IMAGE_NAMES,
@@ -63,7 +63,7 @@ class Columns:
         return list(dict.fromkeys(name for name in chosen if name is not None))
 
     def sentence(self) -> str:
-        """What was chosen, for people."""
+        """The choice, for people."""
         chosen = {self.holds: self.input, "labels": self.label, "splits": self.split, "groups": self.group}
         return ", ".join(
             f"{use} from column {quoted(name)}" for use, name in chosen.items() if name is not None
@@ -164,7 +164,7 @@ def _image_column(table: Table, folder: Path) -> str | None:
 
 
 def _names_images(table: Table, name: str, folder: Path) -> bool:
-    """Whether a column holds images by its values, or paths of any other kind by its name and values."""
+    """Tell a column of images by its values, or of other paths by its name and values."""
     if _holds_images(table.head.columns[name], folder):
         return True
     is_named_so = name.lower() in IMAGE_NAMES and name.lower() not in TEXT_NAMES
@@ -180,7 +180,7 @@ def _fitting_image_columns(table: Table, folder: Path) -> list[str]:
 
 
 def _holds_images(values: Sequence[object], folder: Path) -> bool:
-    """Whether most of the first values end like images or are files, text files aside."""
+    """Most of the first values end like images or are files, text files aside."""
     first = values[:_LOOKED_AT]
     fitting = sum(
         isinstance(value, str) and (ends_like_image(value) or _is_file(folder, value)) for value in first
@@ -253,7 +253,7 @@ def _typical_length(values: Sequence[object]) -> float:
 
 
 def _holds_numbers(values: Sequence[object]) -> bool:
-    """Whether every value that is there is a number, and one is."""
+    """Every value that is there is a number, and one is."""
     filled = [value for value in values if value is not None and value != ""]
     return bool(filled) and all(
         not isinstance(value, str) or read_number(value) is not None for value in filled

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.data.reading.file_kinds import ends_like_image
-from pellucid.data.splits.targets import read_number
+from pellucid.data.labels.numbers import read_number
+from pellucid.data.tables.file_kinds import ends_like_image
 from pellucid.data.wording import quoted
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "input", "img")

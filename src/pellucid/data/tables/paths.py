@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.data.splits.labels import MOST_ROWS, is_encodable
+from pellucid.data.labels.texts import MOST_ROWS, is_encodable
 from pellucid.data.wording import quoted, some, with_article
 from pellucid.errors import DataError
 
@@ -78,7 +78,7 @@ class PathFinder:
         self._is_inside: dict[str, bool] = {}
 
     def find(self, value: str) -> tuple[Path, bool, bool]:
-        """Where a value leads.
+        """Find the file that a value names.
 
         Args:
             value: relative or absolute path.

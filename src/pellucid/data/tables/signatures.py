@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""Signatures of files: their first bytes, whatever their names say."""
 
 _IMAGE_STARTS = (
     b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51",
@@ -6,7 +6,7 @@ _IMAGE_STARTS = (
 
 
 def is_image_start(start: bytes) -> bool:
-    """Whether the first bytes of a file are those of an image format that is read.
+    """Tell the first bytes of an image format that is read.
 
     Args:
         start: at least the first 12 bytes.

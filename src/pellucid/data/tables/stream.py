@@ -62,7 +62,7 @@ class Table:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is a table by its ending.
+    """Tell a table by its ending.
 
     Args:
         path: any file.

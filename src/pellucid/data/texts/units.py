@@ -1,4 +1,4 @@
-"""What texts are compared by: their words, or single characters where no spaces part words."""
+"""Units that texts are compared by: words, or single characters where no spaces part words."""
 
 import functools
 import unicodedata
@@ -87,7 +87,7 @@ def _folded(text: str) -> str:
 
 @functools.cache
 def _kinds() -> UInt8[np.ndarray, " code_points"]:
-    """What each code point is; the last entry stands for the rare Chinese characters beyond."""
+    """Kind of each code point; the last entry stands for the rare Chinese characters beyond."""
     kinds = np.array(
         [_IN_WORD if unicodedata.category(chr(code))[0] in "LMN" else _NOTHING for code in range(_KNOWN)]
         + [_ALONE],

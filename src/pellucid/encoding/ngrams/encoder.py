@@ -11,21 +11,14 @@ from jaxtyping import Int32, Int64, UInt64
 
 from pellucid.arithmetic.hashing import Prefixes, chained, mixed, names, prefixes
 from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.limits import LENGTH, MOST_ENTRIES, kept_field, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.strict import (
-    MOST_ENTRIES,
-    read_content,
-    read_counts,
-    read_length,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import IdWriter, blocks
 from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, words_of
 from pellucid.encoding.words.characters import Characters, characters, normalise
+from pellucid.strict import Anything, Fields, Whole, read_object, to_bytes
 
 MOST_WORDS = 5
 """Most neighbouring words of an n-gram."""
@@ -53,7 +46,7 @@ class Grams(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Which n-grams there are.
+    """Sizes of n-grams: neighbouring words and parts of words.
 
     Attributes:
         words: most neighbouring words, from 1.
@@ -67,20 +60,22 @@ class Shape(NamedTuple):
 
     @property
     def groups(self) -> int:
-        """Sizes of n-grams there are."""
+        """Number of sizes."""
         return self.words + (self.longest - self.shortest + 1 if self.longest else 0)
+
+    def require_sizes(self) -> None:
+        """Refuse sizes that contradict each other.
+
+        Raises:
+            ValueError: naming the one that does.
+        """
+        Whole(1, MOST_WORDS).read("words", self.words)
+        Whole(0, MOST_CHARACTERS).read("longest", self.longest)
+        Whole(1 if self.longest else 0, self.longest).read("shortest", self.shortest)
 
 
 def grams_of(shape: Shape, texts: Sequence[str]) -> list[Grams]:
-    """All n-grams of normalised texts.
-
-    Args:
-        shape: which.
-        texts: any number.
-
-    Returns:
-        Words, then pairs and so on, then parts of words: one group for each size.
-    """
+    """N-grams of normalised texts, a group for each size: words, pairs and so on, then parts of words."""
     found: Characters = characters(texts)
     spans, ready = words_of(found), prefixes(found.points)
     texts_of = np.repeat(np.arange(len(texts)), np.diff(spans.offsets))
@@ -114,9 +109,21 @@ def _parts(size: int, spans: Spans, texts: Int64[np.ndarray, " words"], ready: P
     return Grams(found, np.repeat(texts, counts), starts, starts + size)
 
 
+MOST_GROUPS = 2 * max(MOST_WORDS, MOST_CHARACTERS)
+SHAPE_FIELDS = {name: Whole(0, max(MOST_WORDS, MOST_CHARACTERS)) for name in Shape._fields}
+"""Fields of a saved shape; its sizes are held against each other once they are read."""
+
+_FIELDS: Fields = {
+    **SHAPE_FIELDS,
+    "length": LENGTH,
+    "kept": kept_field(MOST_GROUPS),
+    "vocabulary": Whole(FIRST, MOST_ENTRIES),
+}
+
+
 @dataclass(frozen=True, eq=False)
 class NgramEncoder:
-    """Keeps the n-grams that stand in most training texts; all others are passed over.
+    """Encoder that keeps the n-grams of most training texts; all others are passed over.
 
     Ids ascend from group to group: words, pairs of words and so on, then parts of words by their length.
 
@@ -139,11 +146,8 @@ class NgramEncoder:
     kind: ClassVar[str] = "n-grams"
 
     def __post_init__(self) -> None:
-        read_length(self.length)
-        read_whole("words", self.shape.words, 1, MOST_WORDS)
-        read_whole("longest", self.shape.longest, 0, MOST_CHARACTERS)
-        least = 1 if self.shape.longest else 0
-        read_whole("shortest", self.shape.shortest, least, self.shape.longest)
+        LENGTH.read("length", self.length)
+        self.shape.require_sizes()
         if len(self.kept) != self.shape.groups or sum(self.kept) != len(self.names) or min(self.kept) < 0:
             raise ValueError(
                 f"kept: {str(self.kept)[:80]} does not fit {len(self.names)} n-grams of this shape"
@@ -153,7 +157,7 @@ class NgramEncoder:
 
     @property
     def vocabulary(self) -> int:
-        """Number of ids, `PADDING` and `UNKNOWN` included."""
+        """Number of ids, also of `PADDING` and `UNKNOWN`."""
         return FIRST + len(self.names)
 
     @property
@@ -169,28 +173,14 @@ class NgramEncoder:
         )
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """The ids of texts, in ascending order, so that of a text too long the rarest n-grams are cut.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            At least one id a text, at most `length`.
-        """
+        """Ids in ascending order, as `Encoder.encode`: of a text too long the rarest n-grams are cut."""
         writer = IdWriter(self.vocabulary, self.length)
         for block in blocks(texts):
             writer.append(*self._ids(block)[:2])
         return writer.finish()
 
     def count(self, texts: Sequence[str]) -> Coverage:
-        """How many single words of texts are known, and how many texts are cut.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            The counts.
-        """
+        """Single words of texts that are known, and texts that are cut, as `Encoder.count`."""
         total = Coverage(0, 0, 0, 0)
         for block in blocks(texts):
             ids, offsets, words = self._ids(block)
@@ -200,15 +190,7 @@ class NgramEncoder:
         return total
 
     def explain(self, text: str) -> list[tuple[str, int]]:
-        """Each id of a text with the piece of it that it stands for.
-
-        Args:
-            text: any.
-
-        Returns:
-            As many pairs as `encode` gives ids, in that order; pieces are parts of the text as it was
-            written.
-        """
+        """Pieces and ids, as `Encoder.explain`, in the order of `encode`."""
         origin = aligned(text)
         found = []
         for lookup, grams in zip(self._lookups, grams_of(self.shape, [origin.text]), strict=True):
@@ -221,39 +203,20 @@ class NgramEncoder:
         return found[: self.length] or [("", UNKNOWN)]
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` holds.
-
-        Returns:
-            Plain values.
-        """
+        """Settings of the n-grams, without the vocabulary."""
         stated = {"length": self.length, "kept": list(self.kept), "vocabulary": self.vocabulary}
         return {**self.shape._asdict(), **stated}
 
     def content(self) -> bytes:
-        """Its vocabulary: the 64-bit name of each n-gram as hexadecimal digits.
-
-        Returns:
-            JSON in UTF-8, the same bytes for the same training texts.
-        """
-        return write_content({"names": self.names.astype(">u8").tobytes().hex()})
+        """JSON of the 64-bit name of each n-gram as hexadecimal digits, as `Encoder.content`."""
+        return to_bytes({"names": self.names.astype(">u8").tobytes().hex()})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "NgramEncoder":
-        """The encoder that `to_json` and `content` describe, whoever wrote them.
-
-        Args:
-            settings: what JSON held.
-            content: of the file beside it.
-
-        Returns:
-            An encoder that gives the same ids.
-
-        Raises:
-            ValueError: either is not what an encoder writes, or they do not belong together.
-        """
-        stated = read_object("tokenizer", settings, {*Shape._fields, "length", "kept", "vocabulary"})
-        text = read_content(content, {"names"})["names"]
-        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
+        """Encoder of n-grams from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
+        stated = read_object("tokenizer", settings, _FIELDS)
+        size = stated["vocabulary"]
+        text = read_content(content, {"names": Anything()})["names"]
         if not isinstance(text, str) or len(text) != _DIGITS * (size - FIRST):
             raise ValueError(f"names: not {_DIGITS} digits for each of {size - FIRST} n-grams")
         try:
@@ -262,10 +225,8 @@ class NgramEncoder:
             raise ValueError("names: not hexadecimal digits") from error
         if len(found) != size - FIRST:
             raise ValueError(f"names: {len(found)} n-grams, where {size - FIRST} are stated")
-        most = max(MOST_WORDS, MOST_CHARACTERS)
-        words, shortest, longest = (read_whole(name, stated[name], 0, most) for name in Shape._fields)
-        kept = read_counts("kept", stated["kept"], 2 * most)
-        encoder = cls(Shape(words, shortest, longest), read_length(stated["length"]), kept, found)
+        shape = Shape(*(stated[name] for name in Shape._fields))
+        encoder = cls(shape, stated["length"], stated["kept"], found)
         encoder._lookups  # noqa: B018  # two n-grams may share a name
         return encoder
 

@@ -17,29 +17,13 @@ Terms = tuple[tuple[str, ...], ...]
 
 
 def sizes_of(shape: Shape) -> list[int]:
-    """The sizes of n-grams, as many as there are groups.
-
-    Args:
-        shape: which n-grams.
-
-    Returns:
-        Numbers of neighbouring words, then of characters of parts of words.
-    """
+    """Sizes of n-grams, one a group: numbers of neighbouring words, then of characters of parts of words."""
     parts = range(shape.shortest, shape.longest + 1) if shape.longest else ()
     return [*range(1, shape.words + 1), *parts]
 
 
 def can_be_kept(groups: Sequence[Grams], group: int, shape: Shape) -> Bool[np.ndarray, " grams"]:
-    """Which n-grams hold no word that is longer than a vocabulary keeps.
-
-    Args:
-        groups: all n-grams of a block, from `grams_of`.
-        group: the one in question.
-        shape: which n-grams.
-
-    Returns:
-        One truth value for each.
-    """
+    """True of the n-grams of a group without a word that is longer than a vocabulary keeps."""
     words, grams = groups[0], groups[group]
     is_long = words.ends - words.starts > LONGEST_ENTRY
     if group >= shape.words or not is_long.any():
@@ -53,7 +37,7 @@ def can_be_kept(groups: Sequence[Grams], group: int, shape: Shape) -> Bool[np.nd
 def spell(
     groups: Sequence[Grams], group: int, which: Int64[np.ndarray, " some"], joined: str, shape: Shape
 ) -> list[str]:
-    """Write n-grams out.
+    """Spelling of n-grams as people read them.
 
     Args:
         groups: all n-grams of a block, from `grams_of`.
@@ -83,17 +67,9 @@ def spell(
 
 
 def names_of(shape: Shape, terms: Terms) -> list[UInt64[np.ndarray, " kept"]]:
-    """The names that `grams_of` gives n-grams, from how they are written.
+    """Names that `grams_of` gives to the terms of each size, in the same order.
 
-    Args:
-        shape: which n-grams.
-        terms: for each size.
-
-    Returns:
-        For each size the names, in the same order.
-
-    Raises:
-        ValueError: a term is no n-gram of its size.
+    Raises: `ValueError` if a term is no n-gram of its size.
     """
     found = []
     for group, (size, written) in enumerate(zip(sizes_of(shape), terms, strict=True)):

@@ -1,4 +1,4 @@
-r"""TF-IDF: what a text is about, by how often words stand in it and how rare they are elsewhere.
+r"""TF-IDF: weights of n-grams by how often they stand in a text and how rare they are elsewhere.
 
 Notation: $c_{ij}$ how often n-gram $j$ stands in text $i$; $d_j$ how many of the $n$ training texts hold
 it. A weight is $w_{ij} = (1 + \ln c_{ij})\,\mathrm{idf}_j$, 0 where $c_{ij} = 0$, with
@@ -21,65 +21,36 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Int64
 
+from pellucid.encoding.limits import MOST_ENTRIES, kept_field, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.ngrams.encoder import MOST_CHARACTERS as LONGEST_PART
-from pellucid.encoding.ngrams.encoder import MOST_WORDS, Grams, Shape, grams_of
+from pellucid.encoding.ngrams.encoder import MOST_GROUPS, SHAPE_FIELDS, Grams, Shape, grams_of
 from pellucid.encoding.ngrams.terms import Terms, names_of, sizes_of
-from pellucid.encoding.strict import (
-    MOST_ENTRIES,
-    read_content,
-    read_counts,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import blocks
 from pellucid.encoding.words.characters import normalise
+from pellucid.strict import Anything, Fields, read_object, to_bytes
 
 MOST_CHARACTERS = 200_000
 """Characters of a text that count; what follows them does not."""
 
-_MOST_SIZE = max(MOST_WORDS, LONGEST_PART)
-_STATED = {*Shape._fields, "kept"}
+_FIELDS: Fields = {**SHAPE_FIELDS, "kept": kept_field(MOST_GROUPS)}
 
 
 def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Normalised texts in groups of bounded size.
-
-    Args:
-        texts: any number.
-
-    Yields:
-        Some of them, in order, each cut behind `MOST_CHARACTERS` characters.
-    """
+    """Normalised texts in order, in groups of bounded size, each cut behind `MOST_CHARACTERS` characters."""
     yield from blocks(normalise(written(text[:MOST_CHARACTERS])) for text in texts)
 
 
 def written(text: str) -> str:
-    """A text that UTF-8 can write: halves of surrogate pairs become question marks.
-
-    Args:
-        text: any.
-
-    Returns:
-        The same where there are none.
-    """
+    """Text that UTF-8 can write: halves of surrogate pairs become question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def counted(
     columns: Sequence[np.ndarray], grams: Sequence[Grams], texts: int, features: int
 ) -> scipy.sparse.csr_array:
-    """Count n-grams.
+    """Counts of n-grams, float32 (texts, features), columns ascending in each row.
 
-    Args:
-        columns: for each size, the feature that each n-gram is; negative for none.
-        grams: for each size, the n-grams.
-        texts: how many there are.
-        features: how many there are.
-
-    Returns:
-        float32 (texts, features), columns ascending in each row.
+    `columns` holds, for each size, the feature that each n-gram is, negative for none.
     """
     keys = [
         group.texts[places >= 0] * features + places[places >= 0]
@@ -93,22 +64,14 @@ def counted(
 
 
 def stacked(parts: Sequence[scipy.sparse.csr_array], features: int) -> scipy.sparse.csr_array:
-    """Put rows of blocks below each other.
-
-    Args:
-        parts: of each block; there may be none.
-        features: columns of each.
-
-    Returns:
-        All rows.
-    """
+    """Rows of blocks below each other; there may be no block."""
     nothing = scipy.sparse.csr_array((0, features), dtype=np.float32)
     return scipy.sparse.vstack([nothing, *parts], format="csr")
 
 
 @dataclass(frozen=True, eq=False)
 class Tfidf:
-    """From texts to the weights of the n-grams that were kept.
+    """Map from texts to the weights of the n-grams that were kept.
 
     Attributes:
         shape: which n-grams.
@@ -124,10 +87,7 @@ class Tfidf:
     idf: Float32[np.ndarray, " features"]
 
     def __post_init__(self) -> None:
-        read_whole("words", self.shape.words, 1, MOST_WORDS)
-        read_whole("longest", self.shape.longest, 0, LONGEST_PART)
-        least = 1 if self.shape.longest else 0
-        read_whole("shortest", self.shape.shortest, least, self.shape.longest)
+        self.shape.require_sizes()
         if len(self.terms) != len(sizes_of(self.shape)) or self.features != sum(map(len, self.terms)):
             raise ValueError(f"terms: they do not fit {self.features} weights of this shape")
         if not (np.isfinite(self.idf).all() and (self.idf > 0).all()):
@@ -140,25 +100,11 @@ class Tfidf:
         return len(self.idf)
 
     def counts(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
-        """How often each n-gram stands in each text.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            float32 (texts, features), columns ascending in each row.
-        """
+        """Counts of n-grams: float32 (texts, features), columns ascending in each row."""
         return stacked([self._counted(block) for block in whole_blocks(texts)], self.features)
 
     def weigh(self, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
-        """Turn counts into weights.
-
-        Args:
-            counts: as `counts` gives them.
-
-        Returns:
-            float32, of the same form; a text without a known n-gram is 0 throughout.
-        """
+        """Weights from `counts`, float32 of the same form; a text without a known n-gram is 0 throughout."""
         rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
         weights = (1 + np.log(counts.data.astype(np.float64))) * self.idf.astype(np.float64)[counts.indices]
         border = sum(map(len, self.terms[: self.shape.words]))
@@ -171,25 +117,11 @@ class Tfidf:
         return scipy.sparse.csr_array(found, shape=counts.shape)
 
     def transform(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
-        """Describe texts.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            float32 (texts, features); a row does not depend on the others.
-        """
+        """Weights of texts, float32 (texts, features); a row does not depend on the others."""
         return self.weigh(self.counts(texts))
 
     def only(self, columns: Int64[np.ndarray, " kept"]) -> "Tfidf":
-        """The same of fewer n-grams, lengths taken over these alone.
-
-        Args:
-            columns: those to keep, ascending.
-
-        Returns:
-            With as many features as columns.
-        """
+        """TF-IDF of the n-grams of these ascending columns alone, which lengths are then taken over."""
         borders = np.cumsum([0, *map(len, self.terms)])
         found = []
         for terms, start, end in zip(self.terms, borders[:-1].tolist(), borders[1:].tolist(), strict=True):
@@ -198,77 +130,52 @@ class Tfidf:
         return Tfidf(self.shape, tuple(found), self.idf[columns])
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` and `arrays` hold.
-
-        Returns:
-            Plain values.
-        """
+        """Settings, without what `content` and `arrays` hold."""
         return {**self.shape._asdict(), "kept": [len(terms) for terms in self.terms]}
 
     def content(self) -> bytes:
-        """Its n-grams: neighbouring words parted by a space; a space stands at the edge of a word.
-
-        Returns:
-            JSON in UTF-8, the same bytes for the same training texts.
-        """
-        return write_content({"terms": [list(terms) for terms in self.terms]})
+        """N-grams as JSON: neighbouring words parted by a space; a space stands at the edge of a word."""
+        return to_bytes({"terms": [list(terms) for terms in self.terms]})
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The weights of its n-grams."""
+        """Weights of its n-grams."""
         return {"idf": self.idf}
 
     @staticmethod
     def expected(settings: object) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """Tell type and shape of every array from the settings alone.
+        """Type and shape of every array by its name, from untrusted settings.
 
-        Args:
-            settings: as `to_json` gives them; nothing is trusted.
-
-        Returns:
-            Name to type and shape.
-
-        Raises:
-            ValueError: they are impossible.
+        Raises: `ValueError` if they are impossible.
         """
-        stated = read_object("tf-idf", settings, _STATED)
-        features = sum(read_counts("kept", stated["kept"], 2 * _MOST_SIZE))
+        features = sum(read_object("tf-idf", settings, _FIELDS)["kept"])
         if features > MOST_ENTRIES:
             raise ValueError(f"kept: {features} n-grams, where {MOST_ENTRIES} are admitted")
         return {"idf": ("float32", (features,))}
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes, arrays: Mapping[str, np.ndarray]) -> "Tfidf":
-        """Put it together from files, whoever wrote them.
+        """TF-IDF from the parts of a file, whoever wrote them, that gives the same weights.
 
-        Args:
-            settings: what JSON held.
-            content: of the file beside it.
-            arrays: as `arrays` gives them.
-
-        Returns:
-            What gives the same weights.
-
-        Raises:
-            ValueError: something is not what we write, or does not belong together.
+        Raises: `ValueError` if something is not what we write, or does not belong together.
         """
         form = cls.expected(settings)["idf"]
-        stated = read_object("tf-idf", settings, _STATED)
+        stated = read_object("tf-idf", settings, _FIELDS)
         idf = arrays.get("idf")
         if arrays.keys() != {"idf"} or idf is None or (str(idf.dtype), idf.shape) != form:
             raise ValueError(f"tf-idf: holds other arrays than idf, {form[0]} {form[1]}")
-        groups = read_content(content, {"terms"})["terms"]
+        groups = read_content(content, {"terms": Anything()})["terms"]
         if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
             raise ValueError("terms: no list of lists")
-        if [len(group) for group in groups] != stated["kept"]:
+        if tuple(len(group) for group in groups) != stated["kept"]:
             raise ValueError("terms: not as many as stated")
         if not all(isinstance(term, str) for group in groups for term in group):
             raise ValueError("terms: one of them is no text")
-        shape = Shape(*(read_whole(name, stated[name], 0, _MOST_SIZE) for name in Shape._fields))
+        shape = Shape(*(stated[name] for name in Shape._fields))
         return cls(shape, tuple(tuple(group) for group in groups), idf)
 
     @cached_property
     def _lookups(self) -> tuple[Lookup, ...]:
-        """For each size, from names to columns, `FIRST` added."""
+        """Lookup from names to columns for each size, `FIRST` added."""
         start, found = FIRST, []
         for names in names_of(self.shape, self.terms):
             found.append(Lookup(names, start))

@@ -1,4 +1,4 @@
-"""Which n-grams TF-IDF keeps, and how rare each of them is."""
+"""Fitting of TF-IDF: the n-grams it keeps, and how rare each of them is."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -42,7 +42,7 @@ def fit_tfidf(
     shape: Shape,
     most: int = MOST_FEATURES,
 ) -> FittedTfidf:
-    """Learn which n-grams there are, and how rare each of them is.
+    """Fit TF-IDF: the n-grams of most texts, and how rare each of them is.
 
     Args:
         texts: to learn from.
@@ -66,7 +66,7 @@ def fit_tfidf(
 
 
 def _kept(counters: Sequence[Counter], least: int, most: int) -> list[_Kept]:
-    """The n-grams of all sizes that stand in most texts, the most frequent of each size first."""
+    """N-grams of all sizes that stand in most texts, the most frequent of each size first."""
     found = [counter.finish() for counter in counters]
     texts = np.concatenate([each.texts for each in found])
     groups = np.repeat(np.arange(len(found)), [len(each.texts) for each in found])
@@ -80,7 +80,7 @@ def _kept(counters: Sequence[Counter], least: int, most: int) -> list[_Kept]:
 def _spelt(
     texts: Sequence[str], positions: Int64[np.ndarray, " train"], shape: Shape, kept: Sequence[_Kept]
 ) -> tuple[tuple[tuple[str, ...], ...], scipy.sparse.csr_array]:
-    """How the kept n-grams are written, and how often each text holds them."""
+    """Spelling of the kept n-grams, and their counts in each text."""
     borders = np.cumsum([0, *(len(each.names) for each in kept)])
     lookups = [
         Lookup(each.names, FIRST + start) for each, start in zip(kept, borders[:-1].tolist(), strict=True)

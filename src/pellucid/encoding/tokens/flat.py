@@ -1,4 +1,4 @@
-"""Blocks of texts in, one flat array of ids out; a large one lies in an unnamed file."""
+"""Flat store of ids, filled block by block; a large one lies in an unnamed file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,14 +13,7 @@ _TEXTS_OF_A_BLOCK = 1 << 14
 
 
 def blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts in groups of bounded size.
-
-    Args:
-        texts: any number.
-
-    Yields:
-        Some of them, in order; one that is larger than the bound alone.
-    """
+    """Texts in order, in groups of bounded size; one that is larger than the bound alone."""
     block: list[str] = []
     held = 0
     for text in texts:
@@ -34,7 +27,7 @@ def blocks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 class IdWriter:
-    """Takes the ids of block after block; from 64 MB on they go into a file that ends with the process.
+    """Writer of ids, block after block; from 64 MB on they go into a file that ends with the process.
 
     Args:
         vocabulary: how many ids there are; decides how many bytes each takes.
@@ -48,12 +41,7 @@ class IdWriter:
         self._spool = Spool()
 
     def append(self, ids: Integer[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]) -> None:
-        """Add a block; a text too long is cut, one that has no id gets `UNKNOWN`.
-
-        Args:
-            ids: of all its texts.
-            offsets: where each text starts in them, and where the last one ends.
-        """
+        """Add a block and the starts of its texts; a text too long is cut, one without ids gets `UNKNOWN`."""
         counts = np.clip(np.diff(offsets), 1, self._length)
         starts = np.zeros(len(counts) + 1, np.int64)
         np.cumsum(counts, out=starts[1:])
@@ -66,11 +54,7 @@ class IdWriter:
         self._counts.append(counts)
 
     def finish(self) -> Tokens:
-        """Close the store.
-
-        Returns:
-            The ids of all texts, in order.
-        """
+        """Close the store and return the ids of all texts, in order."""
         offsets = np.zeros(sum(map(len, self._counts)) + 1, np.int64)
         if self._counts:
             np.cumsum(np.concatenate(self._counts), out=offsets[1:])
@@ -78,14 +62,6 @@ class IdWriter:
 
 
 def picked(texts: Sequence[str], positions: Int64[np.ndarray, " some"]) -> Iterator[str]:
-    """Texts at positions, one by one.
-
-    Args:
-        texts: to pick from.
-        positions: which, in the order wanted.
-
-    Yields:
-        The texts.
-    """
+    """Texts at positions, one by one, in their order."""
     for position in positions.tolist():
         yield texts[position]

@@ -11,7 +11,7 @@ PADDING, UNKNOWN = 0, 1
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """What a text network sees of many texts.
+    """Token ids of many texts, one after the other.
 
     Attributes:
         ids: of all texts one after the other, each from 1 to `vocabulary` - 1; may be a memory map.
@@ -36,15 +36,7 @@ class Tokens:
     def padded(
         self, positions: Int64[np.ndarray, " batch"], multiple: int = 1
     ) -> Int64[np.ndarray, "batch longest"]:
-        """A batch as a rectangle, filled up at the end with `PADDING`.
-
-        Args:
-            positions: of the texts, in the order wanted.
-            multiple: the width is rounded up to a multiple of it.
-
-        Returns:
-            At least `multiple` columns wide.
-        """
+        """Batch in the order of `positions`, filled up with `PADDING` to a multiple of `multiple`."""
         starts, ends = self.offsets[positions], self.offsets[positions + 1]
         longest = int((ends - starts).max(initial=1))
         columns = np.arange(-(-longest // multiple) * multiple)

@@ -25,29 +25,19 @@ _WORD = re.compile(" ?[^ ]+")
 
 
 def byte_letters() -> tuple[str, ...]:
-    """The printable character by which byte-level encodings write each byte.
-
-    Returns:
-        256 different characters.
-    """
+    """Printable characters, 256 different ones, by which byte-level encodings write each byte."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))
     return tuple(chr(byte if byte in printable else next(others)) for byte in range(BYTES))
 
 
 def tokens_of(merges: Merges) -> tuple[bytes, ...]:
-    """Every token that merges lead to.
+    """Bytes of every token that merges lead to, by its id.
 
     Two merges may give the same token, which then has one id.
 
-    Args:
-        merges: in the order in which they were learnt.
-
-    Returns:
-        The bytes of each token by its id.
-
-    Raises:
-        ValueError: a merge names a token that is not there yet, stands twice, or makes a token too long.
+    Raises: `ValueError` if a merge names a token that is not there yet, stands twice, or makes a token too
+        long.
     """
     tokens = [bytes([byte]) for byte in range(BYTES)]
     known = set(tokens)
@@ -66,14 +56,7 @@ def tokens_of(merges: Merges) -> tuple[bytes, ...]:
 
 
 def learn_merges(texts: Iterable[str], size: int) -> Merges:
-    """Learn which sub-words to join.
-
-    Args:
-        texts: normalised training texts.
-        size: most tokens, bytes included.
-
-    Returns:
-        The merges, the same for the same texts.
+    """Learn up to `size` tokens, bytes included, from normalised texts: the same for the same texts.
 
     Source: Sennrich, Haddow, Birch 2016, Neural Machine Translation of Rare Words with Subword Units.
     """
@@ -104,14 +87,7 @@ def _merges_of(saved: str) -> Merges:
 
 
 def evenly_spaced(text: str) -> str:
-    """A text with one space for all white space between words, and none at its ends.
-
-    Args:
-        text: normalised.
-
-    Returns:
-        It as UTF-8 can write it: half a surrogate pair becomes a question mark.
-    """
+    """Text with one space for all white space between words, none at its ends, writable in UTF-8."""
     return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
@@ -125,11 +101,7 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> "To
 
 
 class SubWords:
-    """Splits texts by merges.
-
-    Args:
-        merges: checked by `tokens_of` on the way.
-    """
+    """Splitter of texts by merges; checks them with `tokens_of`."""
 
     def __init__(self, merges: Merges) -> None:
         self.tokens = tokens_of(merges)
@@ -139,42 +111,23 @@ class SubWords:
         self._tokenizer = _tokenizer({text: number for number, text in enumerate(written)}, pairs)
 
     def split(self, texts: Sequence[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
-        """Split texts; no token reaches over a space, so every different word is split once.
+        """Ids of all texts from `evenly_spaced`, and where each text starts in them.
 
-        Args:
-            texts: as `evenly_spaced` returns them.
-
-        Returns:
-            Ids of all, and where each text starts in them.
+        No token reaches over a space, so every different word is split once.
         """
         tokens, starts = split_by_words(self._tokenizer, _WORD, texts)
         return tokens + np.int32(FIRST), starts
 
     def pieces(self, text: str) -> list[tuple[int, int, int]]:
-        """Split one text, saying where.
-
-        Args:
-            text: as `evenly_spaced` returns it.
-
-        Returns:
-            First character, the one behind the last, and the id.
-        """
+        """Pieces of one text from `evenly_spaced`: first character, the one behind the last, and the id."""
         found = self._tokenizer.encode(text.encode("utf-8", "replace").decode())
         return [(*place, number + FIRST) for place, number in zip(found.offsets, found.ids, strict=True)]
 
 
 def read_merges(value: object, most: int) -> Merges:
-    """Read merges that JSON held.
+    """Merges out of JSON, at most `most`, checked by `tokens_of`.
 
-    Args:
-        value: anything.
-        most: merges admitted.
-
-    Returns:
-        Pairs of whole numbers; `tokens_of` has checked them.
-
-    Raises:
-        ValueError: they are no list of pairs, too many, or not consistent.
+    Raises: `ValueError` if they are no list of pairs of whole numbers, too many, or not consistent.
     """
     if not isinstance(value, list) or len(value) > most:
         raise ValueError(f"merges: no list of at most {most} pairs")

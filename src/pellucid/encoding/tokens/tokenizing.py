@@ -10,21 +10,15 @@ from jaxtyping import Int32, Int64, UInt32
 
 from pellucid.arithmetic.hashing import names, prefixes
 from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.limits import LENGTH, MOST_ENTRIES, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.strict import (
-    MOST_ENTRIES,
-    read_content,
-    read_length,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import IdWriter, blocks
 from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
 from pellucid.encoding.tokens.subwords import BYTES, Merges, SubWords, evenly_spaced, read_merges, tokens_of
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, characters_of, words_of
 from pellucid.encoding.words.characters import SPACE, Characters, characters, normalise
+from pellucid.strict import Anything, Fields, OneOf, Whole, read_object, to_bytes
 
 WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
 TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
@@ -34,18 +28,11 @@ LONGEST_ENTRY = 64
 """Most characters of a word that a vocabulary holds."""
 
 _SPACE = 0x20
+_FIELDS: Fields = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary": Whole(FIRST, MOST_ENTRIES)}
 
 
 def split(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndarray, " points"], Spans]:
-    """Split texts into words or characters.
-
-    Args:
-        tokens: `words` or `characters`.
-        texts: as they were written.
-
-    Returns:
-        Code points of all texts, and where the pieces lie.
-    """
+    """Code points of all texts, and where their pieces (`words` or `characters`) lie."""
     return _split_normalised(tokens, [normalise(text) for text in texts])
 
 
@@ -59,7 +46,7 @@ def _split_normalised(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndar
 
 @dataclass(frozen=True)
 class TokenEncoder:
-    """Splits texts and looks the pieces up.
+    """Encoder that splits texts and looks the pieces up.
 
     Attributes:
         tokens: `words`, `sub-words`, `characters` or `bytes`.
@@ -80,8 +67,8 @@ class TokenEncoder:
     kind: ClassVar[str] = "tokens"
 
     def __post_init__(self) -> None:
-        read_tokens(self.tokens)
-        read_length(self.length)
+        _FIELDS["tokens"].read("tokens", self.tokens)
+        LENGTH.read("length", self.length)
         if self.entries and self.tokens not in (WORDS, CHARACTERS):
             raise ValueError(f"entries: {self.tokens} have none")
         if self.merges and self.tokens != SUB_WORDS:
@@ -110,28 +97,14 @@ class TokenEncoder:
         return SubWords(self.merges)
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """The ids of texts.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            At least one id a text, at most `length`.
-        """
+        """Ids of texts, as `Encoder.encode`."""
         writer = IdWriter(self.vocabulary, self.length)
         for block in blocks(texts):
             writer.append(*self._ids(block))
         return writer.finish()
 
     def count(self, texts: Sequence[str]) -> Coverage:
-        """How much of texts is known, and how many are cut.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            The counts.
-        """
+        """Pieces known, and texts cut, as `Encoder.count`."""
         total = Coverage(0, 0, 0, 0)
         for block in blocks(texts):
             ids, offsets = self._ids(block)
@@ -140,14 +113,7 @@ class TokenEncoder:
         return total
 
     def explain(self, text: str) -> list[tuple[str, int]]:
-        """Each id of a text with the piece of it that it stands for.
-
-        Args:
-            text: any.
-
-        Returns:
-            As many pairs as `encode` gives ids; pieces are parts of the text as it was written.
-        """
+        """Pieces and ids in the order of the text, as `Encoder.explain`."""
         if self.tokens == BYTE:
             found = [
                 (character, FIRST + byte)
@@ -160,46 +126,26 @@ class TokenEncoder:
         return found[: self.length] or [("", UNKNOWN)]
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` holds.
-
-        Returns:
-            Plain values.
-        """
+        """Kind of tokens and length, without the vocabulary."""
         return {"tokens": self.tokens, "length": self.length, "vocabulary": self.vocabulary}
 
     def content(self) -> bytes:
-        """Its vocabulary.
-
-        Returns:
-            JSON in UTF-8, the same bytes for the same training texts.
-        """
-        return write_content({"entries": list(self.entries), "merges": [list(pair) for pair in self.merges]})
+        """Vocabulary or merges as JSON, as `Encoder.content`."""
+        return to_bytes({"entries": list(self.entries), "merges": [list(pair) for pair in self.merges]})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "TokenEncoder":
-        """The encoder that `to_json` and `content` describe, whoever wrote them.
-
-        Args:
-            settings: what JSON held.
-            content: of the file beside it.
-
-        Returns:
-            An encoder that gives the same ids.
-
-        Raises:
-            ValueError: either is not what an encoder writes, or they do not belong together.
-        """
-        stated = read_object("tokenizer", settings, {"tokens", "length", "vocabulary"})
-        parts = read_content(content, {"entries", "merges"})
-        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
+        """Encoder of tokens from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
+        stated = read_object("tokenizer", settings, _FIELDS)
+        parts = read_content(content, {"entries": Anything(), "merges": Anything()})
         encoder = cls(
-            read_tokens(stated["tokens"]),
-            read_length(stated["length"]),
+            stated["tokens"],
+            stated["length"],
             read_entries(parts["entries"]),
             read_merges(parts["merges"], MOST_ENTRIES),
         )
-        if encoder.vocabulary != size:
-            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {size} stated")
+        if encoder.vocabulary != stated["vocabulary"]:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
         encoder._lookup  # noqa: B018  # two entries may share a name
         return encoder
 
@@ -225,34 +171,10 @@ class TokenEncoder:
         return list(zip(spans.starts.tolist(), spans.ends.tolist(), ids.tolist(), strict=True))
 
 
-def read_tokens(value: object) -> str:
-    """Read what texts are split into.
-
-    Args:
-        value: anything.
-
-    Returns:
-        One of `TOKENS`.
-
-    Raises:
-        ValueError: it is none of them.
-    """
-    if not isinstance(value, str) or value not in TOKENS:
-        raise ValueError(f"tokens: {str(value)[:40]!r} is not one of {', '.join(TOKENS)}")
-    return value
-
-
 def read_entries(value: object) -> tuple[str, ...]:
-    """Read words or characters that JSON held.
+    """Check words or characters out of JSON: different texts that UTF-8 can write.
 
-    Args:
-        value: anything.
-
-    Returns:
-        Different texts that UTF-8 can write.
-
-    Raises:
-        ValueError: it is no list of such, or too long.
+    Raises: `ValueError` if it is no list of such, or too long.
     """
     if not isinstance(value, list) or len(value) > MOST_ENTRIES:
         raise ValueError(f"entries: no list of at most {MOST_ENTRIES} texts")

@@ -10,19 +10,13 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.limits import LONGEST, MOST_ENTRIES, read_content
 from pellucid.encoding.lookup import FIRST
-from pellucid.encoding.strict import (
-    LONGEST,
-    MOST_ENTRIES,
-    read_content,
-    read_object,
-    read_whole,
-    write_content,
-)
 from pellucid.encoding.tokens.flat import IdWriter, blocks
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.encoding.tokens.tokenizing import read_entries
 from pellucid.encoding.words.distinct import one_thread, split_by_words
+from pellucid.strict import Anything, Fields, Truth, Whole, read_object, to_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -34,12 +28,17 @@ SHORTEST = 3
 """Fewest ids of a text: both marks and one piece between them."""
 
 _LONGEST_WORD = 100
+_FIELDS: Fields = {
+    "length": Whole(SHORTEST, LONGEST),
+    "vocabulary": Whole(FIRST, MOST_ENTRIES),
+    "lower_case": Truth(),
+}
 _WORD = re.compile("[^ \\t\\n\\r]+")
 
 
 @dataclass(frozen=True)
 class WordPieceEncoder:
-    """Splits texts into the longest pieces that a list holds, a mark before and behind.
+    """Encoder into the longest pieces that a list holds, a mark before and behind.
 
     Ids are those of this package: `PADDING` and `UNKNOWN` first, then all other pieces in the order of
     the list. What a text says is never taken for a mark, not even the letters `[SEP]`.
@@ -64,7 +63,7 @@ class WordPieceEncoder:
     kind: ClassVar[str] = "word-pieces"
 
     def __post_init__(self) -> None:
-        read_whole("length", self.length, SHORTEST, LONGEST)
+        _FIELDS["length"].read("length", self.length)
         if len(set(self.entries)) != len(self.entries):
             raise ValueError("entries: one of them stands twice")
         for mark, belongs in ((START, True), (END, True), (FILLER, False), (STRANGER, False)):
@@ -101,28 +100,14 @@ class WordPieceEncoder:
         return tokenizer
 
     def encode(self, texts: Sequence[str]) -> Tokens:
-        """The ids of texts.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            At least two ids a text, both marks, and at most `length`.
-        """
+        """Ids of texts, as `Encoder.encode`, both marks among them: at least two."""
         writer = IdWriter(self.vocabulary, self.length)
         for block in blocks(texts):
             writer.append(*self._marked(*self._ids(block)))
         return writer.finish()
 
     def count(self, texts: Sequence[str]) -> Coverage:
-        """How much of texts is known, and how many are cut.
-
-        Args:
-            texts: any number, also none.
-
-        Returns:
-            The counts, marks left out.
-        """
+        """Pieces known, marks left out, and texts cut, as `Encoder.count`."""
         total = Coverage(0, 0, 0, 0)
         for block in blocks(texts):
             ids, offsets = self._ids(block)
@@ -131,15 +116,7 @@ class WordPieceEncoder:
         return total
 
     def explain(self, text: str) -> list[tuple[str, int]]:
-        """Each id of a text with the piece of it that it stands for.
-
-        Args:
-            text: any.
-
-        Returns:
-            As many pairs as `encode` gives ids; pieces are parts of the text as it was written, and
-            empty for the marks.
-        """
+        """Pieces and ids, as `Encoder.explain`; a mark's piece is empty."""
         written = _writable(text)
         found = self._tokenizer.encode(written, add_special_tokens=False)
         pieces = [
@@ -150,44 +127,21 @@ class WordPieceEncoder:
         return [("", start), *pieces[: self.length - 2], ("", end)]
 
     def to_json(self) -> dict[str, Any]:
-        """Its settings, without what `content` holds.
-
-        Returns:
-            Plain values.
-        """
+        """Length and case, without the list of pieces."""
         return {"length": self.length, "vocabulary": self.vocabulary, "lower_case": self.lower_case}
 
     def content(self) -> bytes:
-        """Its pieces.
-
-        Returns:
-            JSON in UTF-8, always the same bytes for the same pieces.
-        """
-        return write_content({"entries": list(self.entries)})
+        """List of pieces as JSON in UTF-8, always the same bytes for the same pieces."""
+        return to_bytes({"entries": list(self.entries)})
 
     @classmethod
     def from_parts(cls, settings: object, content: bytes) -> "WordPieceEncoder":
-        """The encoder that `to_json` and `content` describe, whoever wrote them.
-
-        Args:
-            settings: what JSON held.
-            content: of the file beside it.
-
-        Returns:
-            An encoder that gives the same ids.
-
-        Raises:
-            ValueError: either is not what an encoder writes, or they do not belong together.
-        """
-        stated = read_object("tokenizer", settings, {"length", "vocabulary", "lower_case"})
-        parts = read_content(content, {"entries"})
-        size = read_whole("vocabulary", stated["vocabulary"], FIRST, MOST_ENTRIES)
-        if not isinstance(stated["lower_case"], bool):
-            raise ValueError(f"lower_case: {str(stated['lower_case'])[:40]} is neither true nor false")
-        length = read_whole("length", stated["length"], SHORTEST, LONGEST)
-        encoder = cls(read_entries(parts["entries"]), length, stated["lower_case"])
-        if encoder.vocabulary != size:
-            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {size} stated")
+        """Encoder of word pieces from its parts, checked as `Encoder.from_parts` says, or `ValueError`."""
+        stated = read_object("tokenizer", settings, _FIELDS)
+        parts = read_content(content, {"entries": Anything()})
+        encoder = cls(read_entries(parts["entries"]), stated["length"], stated["lower_case"])
+        if encoder.vocabulary != stated["vocabulary"]:
+            raise ValueError(f"vocabulary: {encoder.vocabulary} ids found, {stated['vocabulary']} stated")
         return encoder
 
     def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
@@ -209,5 +163,5 @@ class WordPieceEncoder:
 
 
 def _writable(text: str) -> str:
-    """A text that UTF-8 can write: half a surrogate pair becomes a question mark."""
+    """Text that UTF-8 can write: half a surrogate pair becomes a question mark."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -51,16 +51,9 @@ def array_rows(path: Path, wanted: Wanted) -> Vectors:
 
 
 def array_words(path: Path) -> list[str]:
-    """The word of each row of a matrix.
+    """Words of the rows of a matrix, as its vocabulary spells them.
 
-    Args:
-        path: of the matrix.
-
-    Returns:
-        The words as its vocabulary spells them.
-
-    Raises:
-        DataError: the vocabulary is missing or damaged.
+    Raises: `DataError` if the vocabulary is missing or damaged.
     """
     return _words(_beside(path))
 
@@ -82,7 +75,7 @@ def _matrix(path: Path) -> np.ndarray:
 
 
 def _beside(path: Path) -> Path:
-    """The file with the vocabulary."""
+    """File with the vocabulary."""
     named = [path.with_suffix(ending) for ending in _ENDINGS if path.with_suffix(ending).is_file()]
     found = named or sorted(each for each in path.parent.iterdir() if each.suffix in _ENDINGS)
     if len(found) == 1:
@@ -97,7 +90,7 @@ def _beside(path: Path) -> Path:
 
 
 def _words(path: Path) -> list[str]:
-    """The word of each row."""
+    """Word of each row."""
     try:
         if path.suffix == ".parquet":
             return _column(path)
@@ -123,7 +116,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _column(path: Path) -> list[str]:
-    """The first column of texts of a Parquet file."""
+    """First column of texts of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

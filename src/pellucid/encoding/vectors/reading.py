@@ -73,7 +73,7 @@ def leading_words(path: str, most: int) -> list[str]:
 
 
 def _existing(path: str) -> Path:
-    """The file.
+    """Path of an existing file.
 
     Raises:
         DataError: there is none.
@@ -129,7 +129,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _form(path: Path, number: int, line: bytes) -> tuple[int, bool]:
-    """How many numbers a word has by the first line, and whether that line is a heading."""
+    """Numbers of a word by the first line, and whether that line is a heading."""
     fields = line.split()
     if len(fields) == 2 and fields[0].isdigit() and fields[1].isdigit():
         size, is_heading = int(fields[1]), True
@@ -145,7 +145,7 @@ def _form(path: Path, number: int, line: bytes) -> tuple[int, bool]:
 
 
 def _numbers(path: Path, number: int, line: bytes, size: int) -> Float32[np.ndarray, " numbers"] | None:
-    """The numbers of one line; `None` where the word holds spaces, as none of ours does."""
+    """Numbers of one line; `None` where the word holds spaces, as none of ours does."""
     fields = line.split()
     if len(fields) > size + 1 and not _is_number(fields[1]):
         return None

@@ -1,4 +1,4 @@
-"""Which words of a file of vectors are needed, and what was found of them."""
+"""Words whose vectors are needed of a file, and the ones that were found."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,37 +26,20 @@ class Vectors(NamedTuple):
 
 
 class Wanted:
-    """Words to look for, as they stand or else in capitals or another form.
-
-    Args:
-        words: normalised, all different.
-    """
+    """Different normalised words to look for, as they stand or else in capitals or another form."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._places = {word: place for place, word in enumerate(words)}
         self._is_exact: dict[int, bool] = {}
 
     def wants(self, word: str) -> bool:
-        """Whether the vector of a word of the file may be needed.
-
-        Args:
-            word: as the file spells it.
-
-        Returns:
-            False where `take` would give `None` for certain.
-        """
+        """False where `take` would give `None` for certain for a word as the file spells it."""
         return word in self._places or normalise(word) in self._places
 
     def take(self, word: str) -> int | None:
-        """Where the vector of a word of the file belongs.
+        """Position among the wanted words of a word of the file; `None` if not needed, or no longer.
 
         Of several forms of one word counts the one spelt as it is wanted, else the first.
-
-        Args:
-            word: as the file spells it.
-
-        Returns:
-            Its position among the words wanted; `None` where it is not needed, or no longer.
         """
         place = self._places.get(word)
         is_exact = place is not None

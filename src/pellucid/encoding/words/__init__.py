@@ -1,1 +1,1 @@
-"""Words: where they lie in texts of any script, worked out on whole arrays."""
+"""Words: their positions in texts of any script, worked out on whole arrays."""

@@ -1,4 +1,4 @@
-"""Where in a text as it was written a piece of the normalised text comes from."""
+"""Alignment of a normalised text with the text as it was written."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from pellucid.encoding.words.characters import is_unseen, normalise
 
 
 class Aligned(NamedTuple):
-    """A normalised text and its origin.
+    """Normalised text and the origin of its characters.
 
     Attributes:
         text: normalised.
@@ -23,23 +23,11 @@ class Aligned(NamedTuple):
     written: str
 
     def piece(self, start: int, end: int) -> str:
-        """What a piece comes from.
-
-        Args:
-            start: its first character in the normalised text.
-            end: the one behind its last.
-
-        Returns:
-            The part of the text as it was written.
-        """
+        """Part of the written text that the normalised characters from `start` to before `end` come from."""
         return self.written[self.starts[start] : self.ends[end - 1]] if start < end else ""
 
     def spaced(self) -> "Aligned":
-        """The same with one space for all white space between words, and none at the ends.
-
-        Returns:
-            What `evenly_spaced` makes of the text, with the origin of each character.
-        """
+        """Aligned text of `evenly_spaced`: one space for all white space between words, none at the ends."""
         kept: list[int] = []
         for word in re.finditer(r"\S+", self.text):
             kept += [word.start() - 1] * bool(kept) + [*range(*word.span())]
@@ -52,14 +40,7 @@ class Aligned(NamedTuple):
 
 
 def aligned(written: str) -> Aligned:
-    """Normalise a text and remember where everything comes from.
-
-    Args:
-        written: any.
-
-    Returns:
-        Both.
-    """
+    """Normalise a text and remember where everything comes from."""
     whole = normalise(written)
     starts: list[int] = []
     ends: list[int] = []
@@ -77,7 +58,7 @@ def aligned(written: str) -> Aligned:
 
 
 def _belongs(character: str) -> bool:
-    """Whether normalisation may join a character to the one before."""
+    """True where normalisation may join a character to the one before."""
     point = ord(character)
     if is_unseen(character) or unicodedata.category(character)[0] == "M":
         return True

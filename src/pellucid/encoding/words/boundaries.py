@@ -1,4 +1,4 @@
-"""Where words lie in texts: a rule for all scripts, for emoji and for code, worked out on whole arrays.
+"""Word boundaries in texts: a rule for all scripts, for emoji and for code, worked out on whole arrays.
 
 A word is a run of letters, digits, underscores and their marks. A character of a script without spaces, a
 symbol and an emoji stand for themselves; marks belong to what they follow. A symbol that is repeated is one
@@ -26,7 +26,7 @@ _MOST_REPEATED = 3
 
 
 class Spans(NamedTuple):
-    """Pieces of texts, in order.
+    """Positions of the pieces of texts, in order.
 
     Attributes:
         starts: first code point of each piece.
@@ -40,21 +40,14 @@ class Spans(NamedTuple):
 
 
 class _Begun(NamedTuple):
-    """What splits an array of code points: their kinds, and where a word begins."""
+    """Kinds of code points, and where a word begins."""
 
     kinds: UInt8[np.ndarray, " points"]
     begins: Bool[np.ndarray, " points"]
 
 
 def words_of(texts: Characters) -> Spans:
-    """Find the words of texts.
-
-    Args:
-        texts: normalised.
-
-    Returns:
-        Where they lie.
-    """
+    """Words of normalised texts."""
     points = texts.points
     kinds, begins = _begins(points, texts.kinds)
     borders = np.flatnonzero(begins | (kinds == SPACE))
@@ -69,14 +62,7 @@ def words_of(texts: Characters) -> Spans:
 
 
 def characters_of(texts: Characters) -> Spans:
-    """Find the characters of texts; of neighbouring white space the first one, none at either end.
-
-    Args:
-        texts: normalised.
-
-    Returns:
-        Where they lie.
-    """
+    """Characters of normalised texts; of neighbouring white space the first one, none at either end."""
     is_space = texts.kinds == SPACE
     places = np.flatnonzero(~is_space)
     kept = ~is_space
@@ -88,7 +74,7 @@ def characters_of(texts: Characters) -> Spans:
 
 
 def _begins(points: UInt32[np.ndarray, " points"], kinds: UInt8[np.ndarray, " points"]) -> _Begun:
-    """Where words begin, and which code points lie between them."""
+    """Starts of words, and the code points that lie between words."""
     kinds, apart = _settled(points, kinds)
     begins = (kinds != SPACE) & ~_continues(points, kinds)
     begins[apart] = True
@@ -117,7 +103,7 @@ def _settled(
 def _continues(
     points: UInt32[np.ndarray, " points"], kinds: UInt8[np.ndarray, " points"]
 ) -> Bool[np.ndarray, " points"]:
-    """Which code points belong to the piece of the one before."""
+    """Code points that belong to the piece of the one before."""
     continues = np.zeros(len(points), bool)
     before, here = _bases(kinds)[:-1], kinds[1:]
     continues[1:] = (here == WORD) & (before == WORD)

@@ -1,4 +1,4 @@
-"""Many texts as one array of code points, and what kind of character each of them is."""
+"""Code points of many texts in one array, and the kind of each."""
 
 import functools
 import re
@@ -41,18 +41,12 @@ class Characters(NamedTuple):
 
 
 def normalise(text: str) -> str:
-    """Bring what readers take for the same letter to the same character.
+    """Bring a text to NFKC and small letters, and drop invisible characters.
 
     Compatibility forms (NFKC: full-width letters, ligatures, accents written as one character or two)
     and capitals carry next to nothing about what a text is about, and each of them would have to be
     learnt from examples of its own. What nobody sees (soft hyphens, marks of writing direction) would
     make two words of one; a curly apostrophe is an apostrophe.
-
-    Args:
-        text: any.
-
-    Returns:
-        It in NFKC and small letters, without what nobody sees.
     """
     if text.isascii():
         return text.lower()
@@ -60,26 +54,12 @@ def normalise(text: str) -> str:
 
 
 def is_unseen(character: str) -> bool:
-    """Whether normalisation drops a character.
-
-    Args:
-        character: one.
-
-    Returns:
-        True where nobody sees it.
-    """
+    """True of a character that nobody sees, which normalisation drops."""
     return _UNSEEN.match(character) is not None
 
 
 def characters(texts: Sequence[str]) -> Characters:
-    """The code points of texts.
-
-    Args:
-        texts: normalised.
-
-    Returns:
-        Them in one array.
-    """
+    """Code points of normalised texts in one array."""
     joined = "".join([f"{text}\n" for text in texts])
     points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
     offsets = np.zeros(len(texts) + 1, np.int64)
@@ -88,7 +68,7 @@ def characters(texts: Sequence[str]) -> Characters:
 
 
 def _kinds(points: UInt32[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"]:
-    """The kind of every code point; each different one is looked up once."""
+    """Kind of every code point; each different one is looked up once."""
     occurs = np.zeros(_POINTS, bool)
     occurs[points] = True
     table = np.zeros(_POINTS, np.uint8)
@@ -100,14 +80,7 @@ def _kinds(points: UInt32[np.ndarray, " points"]) -> UInt8[np.ndarray, " points"
 
 @functools.cache
 def kind_of(point: int) -> int:
-    """The kind of one code point.
-
-    Args:
-        point: 0 to 0x10FFFF.
-
-    Returns:
-        `SPACE` to `FLAG`.
-    """
+    """Kind of a code point (0 to 0x10FFFF), `SPACE` to `FLAG`."""
     if 0x1F1E6 <= point <= 0x1F1FF:
         return FLAG
     if 0x1F3FB <= point <= 0x1F3FF or 0xE0020 <= point <= 0xE007F or point in (0x200C, JOINER):

@@ -1,4 +1,4 @@
-"""Texts split word by word, every different word once, however often it stands in them."""
+"""Splitting word by word, every different word once, however often it stands in the texts."""
 
 import itertools
 import os
@@ -24,16 +24,7 @@ def one_thread() -> None:
 def split_by_words(
     tokenizer: "Tokenizer", word: re.Pattern[str], texts: Sequence[str]
 ) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
-    """Split texts with a tokenizer none of whose tokens reaches from one word into the next.
-
-    Args:
-        tokenizer: splits a word in the same way wherever it stands.
-        word: what it takes for one word, or for several that always stand together.
-        texts: any that UTF-8 can write.
-
-    Returns:
-        Ids of all, and where each text starts in them.
-    """
+    """Ids of texts by a tokenizer that splits a `word` alike wherever it stands, and each text's start."""
     different: dict[str, int] = {}
     words = [[different.setdefault(each, len(different)) for each in word.findall(text)] for text in texts]
     found = tokenizer.encode_batch_fast([*different], add_special_tokens=False)
@@ -47,7 +38,7 @@ def split_by_words(
 
 
 def _flattened(parts: list[list[int]]) -> tuple[Int32[np.ndarray, " numbers"], Int64[np.ndarray, " starts"]]:
-    """Many lists in one array, and where each starts in it."""
+    """Lists in one array, and where each starts in it."""
     starts = np.zeros(len(parts) + 1, np.int64)
     np.cumsum([len(part) for part in parts], out=starts[1:])
     return np.fromiter(itertools.chain.from_iterable(parts), np.int32, int(starts[-1])), starts

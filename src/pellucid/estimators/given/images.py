@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
 from pellucid.data import Preprocessing
-from pellucid.data.checks.duplicates import first_with_content
+from pellucid.data.copies.duplicates import first_with_content
 from pellucid.data.images.digests import array_digests
 from pellucid.data.images.preprocessing import value_range, with_channel_axis
 from pellucid.data.images.sizing import training_size

@@ -11,8 +11,9 @@ from jaxtyping import Float64, Int64, Shaped
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from pellucid.data.splits.labels import label_texts
-from pellucid.data.splits.targets import LARGEST, require_spread
+from pellucid.data.labels.numbers import LARGEST
+from pellucid.data.labels.texts import label_texts
+from pellucid.data.splits.targets import require_spread
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from pellucid.bundle.checks import require_texts
-from pellucid.data.checks.duplicates import first_with_content
-from pellucid.data.checks.text_copies import text_digests
+from pellucid.data.copies.duplicates import first_with_content
+from pellucid.data.copies.text_copies import text_digests
 from pellucid.data.reading.text_inputs import list_texts
+from pellucid.data.reading.text_values import is_blank
 from pellucid.data.texts.store import Texts
-from pellucid.data.texts.values import is_blank
 from pellucid.errors import DataError
 from pellucid.estimators.given.taught import TEXTS, Taught, read_targets, taught_in_memory
 from pellucid.settings import Settings

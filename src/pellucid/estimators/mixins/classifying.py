@@ -14,8 +14,9 @@ from pellucid.errors import DataError
 from pellucid.estimators.given.labels import class_weights, texts_of
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.parameters import ClassParameters
-from pellucid.pipeline.judging.detectors import with_detector
-from pellucid.pipeline.learners.fitting import fit_model
+from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.learners.limits import allowance_of
+from pellucid.pipeline.learners.named import learner_of
 
 Learner = TypeVar("Learner", bound="Classifying")
 
@@ -55,9 +56,11 @@ class Classifying(
         assert labels is not None  # numbers are learnt only where the settings ask for them
         given = self.class_weight
         weights = class_weights(given, labels) if isinstance(given, Mapping) else None
-        fitted = fit_model(settings, taught.material, class_weights=weights, began=began)
-        self._take(with_detector(fitted.model, taught.material, settings.seed), labels.classes)
-        self.history_ = fitted.history
+        learner = learner_of(settings, taught.material, weights)
+        fitted = learner.fit(taught.material, allowance_of(settings, began))
+        (watched,) = with_detectors([fitted], taught.material, settings.seed)
+        self._take(watched.model, labels.classes)
+        self.history_ = [dict(record) for record in fitted.history]
         return self
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:

@@ -11,8 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from pellucid.bundle import Model
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.parameters import Parameters
-from pellucid.pipeline.judging.detectors import with_detector
-from pellucid.pipeline.learners.fitting import fit_model
+from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.learners.limits import allowance_of
+from pellucid.pipeline.learners.named import learner_of
 
 Learner = TypeVar("Learner", bound="Regressing")
 
@@ -42,9 +43,10 @@ class Regressing(
         began = time.monotonic()
         settings = self._settings()
         material = self._taught(X, y, settings).material
-        fitted = fit_model(settings, material, began=began)
-        self._take(with_detector(fitted.model, material, settings.seed))
-        self.history_ = fitted.history
+        fitted = learner_of(settings, material).fit(material, allowance_of(settings, began))
+        (watched,) = with_detectors([fitted], material, settings.seed)
+        self._take(watched.model)
+        self.history_ = [dict(record) for record in fitted.history]
         return self
 
     def _take(self, model: Model) -> None:

@@ -17,6 +17,7 @@ from pellucid.bundle.parts import vector_length
 from pellucid.errors import DataError, StorageError
 from pellucid.estimators.given.taught import Taught
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 
 
 class Trained(
@@ -104,7 +105,7 @@ class Trained(
         kept = model.preprocessing
         if kept is not None:
             return _columns(model, np.zeros((0, *kept.size, kept.channels), np.uint8))
-        if model.takes == "texts":
+        if model.input_kind is TEXTS:
             return _columns(model, [])
         return _columns(model, np.zeros((0, vector_length(model) or 0), np.float32))
 

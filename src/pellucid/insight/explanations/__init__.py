@@ -1,1 +1,1 @@
-"""Explanations: what in the input drove the answer, and the tests they have to stand."""
+"""Explanations: parts of the input that drove the answer, and the tests they have to stand."""

@@ -1,4 +1,4 @@
-r"""What each feature adds to the answer of a classical model: terms that sum up to a number it computes.
+r"""Contributions of features to the answer of a classical model: terms that sum up to a number it computes.
 
 **Linear model.** With features $x$, weights $W$ and bias $b$, the score of class $k$ above the mean of all
 $K$ classes, which is what the softmax looks at, is
@@ -39,7 +39,7 @@ from pellucid.classical.predictors.linear import Linear
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """Terms of one number.
+    """Contributions that add up to one number.
 
     Attributes:
         how: what is added up, in words.
@@ -63,7 +63,7 @@ class Contributions:
 
     @property
     def drawn(self) -> Float64[np.ndarray, "rows columns"] | None:
-        """The terms added up cell by cell of the image; `None` where they have no place in one."""
+        """Terms added up cell by cell of the image; `None` where they have no place in one."""
         if self.on_map is None:
             return None
         cells = np.bincount(self.on_map, self.scores, int(np.prod(self.map_shape)))
@@ -76,15 +76,9 @@ class Contributions:
 
 
 def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) -> Contributions | None:
-    """Take a classical model's answer apart.
+    """Terms of a classical model's answer; `None` of a model that looks at nothing.
 
-    Args:
-        model: trained.
-        inputs: one input, as the model takes it.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        The terms; `None` of a model that looks at nothing.
+    `inputs` holds one input; `target` is the class in question, `None` where a number is predicted.
     """
     predictor = model.predictor
     if isinstance(predictor, Constant):
@@ -152,7 +146,7 @@ def _of_forest(predictor: Forest, features: np.ndarray, target: int | None) -> _
 
 
 def _node_values(predictor: Forest, target: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """What every node and every leaf says of the class, or of the number."""
+    """Share of the class, or mean number, of every node and of every leaf."""
     starts = np.concatenate([[0], predictor.ends[:-1]]).astype(np.int64)
     content = predictor.content.astype(np.float64)
     if target is None:
@@ -215,7 +209,7 @@ _COLOURS = ("red", "green", "blue")
 def _names(
     model: ClassicalModel, count: int, shape: tuple[int, ...], cells: np.ndarray | None
 ) -> tuple[str, ...]:
-    """What each feature is called."""
+    """Name of each feature."""
     if model.tfidf is not None:
         return tuple(term for terms in model.tfidf.terms for term in terms)
     if cells is None:
@@ -233,7 +227,7 @@ def _names(
 
 
 def _places(model: ClassicalModel, inputs: Inputs) -> tuple[tuple[int, ...], np.ndarray | None]:
-    """Where in the image each feature lies."""
+    """Cell of the image that each feature lies in."""
     if not isinstance(inputs, np.ndarray) or model.features not in _MAPS:
         return (), None
     return _MAPS[model.features](inputs)

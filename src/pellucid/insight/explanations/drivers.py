@@ -1,4 +1,4 @@
-"""What in the input drove the answer: several explanations, each put to the test on the spot."""
+"""Drivers of an answer: several explanations by parts of the input, each put to the test on the spot."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _HOW = {
 
 @dataclass(frozen=True, eq=False)
 class Driver:
-    """One explanation of an answer.
+    """Explanation of an answer with its tests.
 
     Attributes:
         name: `grad-cam`, `integrated-gradients`, `occlusion` or `leave-one-out`.
@@ -65,7 +65,7 @@ class Driven(NamedTuple):
 
 
 class _Scored(NamedTuple):
-    """What an explanation gives before it is tested."""
+    """Scores of an explanation before it is tested."""
 
     scores: np.ndarray
     fine: np.ndarray | None = None
@@ -78,16 +78,7 @@ _Method = Callable[[Model], _Scored]
 def drivers_of_image(
     model: Model, pixels: UInt8[np.ndarray, "height width channels"], target: int | None
 ) -> Driven:
-    """Explain what a model says of an image.
-
-    Args:
-        model: of images, neural or classical.
-        pixels: as the model takes them.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        Grad-CAM where the network has maps, integrated gradients of a network, occlusion of any model.
-    """
+    """Explain an answer on an image: Grad-CAM where the network has maps, integrated gradients, occlusion."""
     pieces = ImagePieces(model, pixels, target)
     raw = pixels.transpose(2, 0, 1).astype(np.float32)
     paint = np.broadcast_to(pieces.paint[:, None, None].astype(np.float32), raw.shape)
@@ -115,16 +106,7 @@ def drivers_of_image(
 
 
 def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
-    """Explain what a model says of a text.
-
-    Args:
-        model: of texts, neural or classical.
-        text: as it was written.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        Integrated gradients of a network, leave-one-out of any model.
-    """
+    """Explain an answer on a text: integrated gradients of a network, leave-one-out of any model."""
     if not isinstance(model, TextModel):
         words = WordPieces(model, text, target)
         without: dict[str, _Method] = {"leave-one-out": lambda asked: _Scored(taking_out(words))}
@@ -147,15 +129,7 @@ def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
 
 
 def ids_of(encoder: Encoder, text: str) -> Int64[np.ndarray, " ids"]:
-    """What a network reads of a text, nothing filled up.
-
-    Args:
-        encoder: of the network.
-        text: as it was written.
-
-    Returns:
-        Ids.
-    """
+    """Ids that a network reads of a text, without padding."""
     found: np.ndarray = encoder.encode([text]).padded(np.array([0]), 1)[0]
     return found
 

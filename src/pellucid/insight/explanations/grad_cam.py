@@ -1,4 +1,4 @@
-r"""Grad-CAM: the last maps, each weighed by the mean of its gradient, and of the sum what is above zero.
+r"""Grad-CAM: the last maps, each weighted by its mean gradient, and the positive part of their sum.
 
 $$\alpha_k = \frac{1}{RC} \sum_{r,c} \frac{\partial F}{\partial A_{krc}}, \qquad
   G_{rc} = \max\Bigl(0, \sum_k \alpha_k A_{krc}\Bigr)$$
@@ -23,14 +23,7 @@ from pellucid.networks.layers.shared import GlobalPool
 
 
 def has_maps(network: Network) -> bool:
-    """Whether a network has maps that Grad-CAM could weigh.
-
-    Args:
-        network: any.
-
-    Returns:
-        False for perceptrons, networks of texts and pretrained backbones.
-    """
+    """True of convolutional networks of images; false of perceptrons, networks of texts and backbones."""
     if network.config.backbone:  # whose layers are others' and named otherwise
         return False
     return any(isinstance(layer, nn.Conv2d) for layer in network.modules()) and _last(network) is not None
@@ -39,16 +32,7 @@ def has_maps(network: Network) -> bool:
 def grad_cam(
     network: Network, image: Float[np.ndarray, "channels height width"], target: int | None
 ) -> Float64[np.ndarray, "height width"]:
-    """Score every pixel of an image.
-
-    Args:
-        network: of images, with convolutions; stays as it is.
-        image: raw pixel values.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        The weighed maps, drawn over the image.
-    """
+    """Grad-CAM of raw pixels for a class, or for a predicted number where `target` is `None`."""
     asked = still(network).requires_grad_(True)
     kept: list[Tensor] = []
     last = _last(asked)
@@ -63,7 +47,7 @@ def grad_cam(
 
 
 def _last(network: Network) -> nn.Module | None:
-    """The layer that takes the last maps."""
+    """Layer that takes the last maps."""
     layers: Sequence[nn.Module] = [
         layer for layer in network.modules() if isinstance(layer, (GlobalPool, nn.Flatten))
     ]

@@ -1,4 +1,4 @@
-"""The training examples that a network finds most like an input: nearest in its last hidden layer."""
+"""Training examples that a network finds most like an input: nearest in its last hidden layer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ MOST_COMPARED = 2000
 
 
 class Neighbour(NamedTuple):
-    """One training example.
+    """Training example near an input.
 
     Attributes:
         row: its place among those that were compared.
@@ -27,16 +27,7 @@ class Neighbour(NamedTuple):
 def nearest(
     hidden: Float32[np.ndarray, "1 features"], examples: Float32[np.ndarray, "examples features"], count: int
 ) -> Sequence[Neighbour]:
-    """Find the nearest training examples.
-
-    Args:
-        hidden: last hidden layer of the input.
-        examples: the same of training examples.
-        count: how many to find.
-
-    Returns:
-        At most so many, nearest first; of equals the first.
-    """
+    """Nearest training examples in the last hidden layer, at most `count`, nearest first."""
     apart: Float64[np.ndarray, " examples"] = examples.astype(np.float64) - hidden.astype(np.float64)
     distances = np.sqrt((apart**2).sum(axis=1))
     middle = float(np.median(distances)) if len(distances) else 0.0

@@ -29,7 +29,7 @@ _VALUES_AT_ONCE = 1 << 21
 
 
 class Collected(NamedTuple):
-    """Integrated gradients.
+    """Integrated gradients of one input, and how complete they are.
 
     Attributes:
         scores: $a_i$, one for each pixel, or for each token.
@@ -45,15 +45,7 @@ class Collected(NamedTuple):
 
 
 def log_odds(outputs: Float[Tensor, "batch outputs"], target: int | None) -> Float[Tensor, " batch"]:
-    """What is explained: the log-odds of a class, or the number that is predicted.
-
-    Args:
-        outputs: logits, or numbers.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        One number for each input.
-    """
+    """Log-odds of the class `target` for each row of logits, or the predicted number where it is `None`."""
     if target is None:
         return outputs[:, 0]
     others = torch.cat([outputs[:, :target], outputs[:, target + 1 :]], 1)
@@ -66,17 +58,7 @@ def integrated_gradients_of_image(
     baseline: Float[np.ndarray, "channels height width"],
     target: int | None,
 ) -> Collected:
-    """Score every pixel of an image.
-
-    Args:
-        network: of images; stays as it is.
-        image: raw pixel values.
-        baseline: what the way starts from.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        Scores (height, width), added up over the channels.
-    """
+    """Score every raw pixel, added up over the channels, on the way from the baseline to the image."""
     asked = still(network)
     end, start = (torch.from_numpy(each.astype(np.float32))[None] for each in (image, baseline))
 
@@ -90,16 +72,7 @@ def integrated_gradients_of_image(
 def integrated_gradients_of_text(
     network: Network, ids: Int64[np.ndarray, " ids"], target: int | None
 ) -> Collected:
-    """Score every id of a text.
-
-    Args:
-        network: of texts; stays as it is.
-        ids: what it reads.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        One score for each id, in their order.
-    """
+    """Score every id of a text, in their order; without padding."""
     asked = still(network)
     tokens = torch.from_numpy(ids)[None]
     layer, vectors = _vectors(asked, tokens)
@@ -121,7 +94,7 @@ def integrated_gradients_of_text(
 
 @torch.no_grad()
 def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
-    """The layer that turns ids into vectors, and the vectors of these (1, ids, numbers)."""
+    """Layer that turns ids into vectors, and the vectors of these (1, ids, numbers)."""
     for layer in network.modules():
         if isinstance(layer, nn.Embedding):
             return layer, layer(tokens)
@@ -132,7 +105,7 @@ def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
 
 
 def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor) -> Collected:
-    """Follow the way with more and more steps until the sum holds."""
+    """Integrate with more and more steps until the scores add up to the difference of the answers."""
     with torch.no_grad():
         first, last = answers(torch.tensor([0.0, 1.0]), way).double().tolist()
     total, steps = last - first, _FEWEST
@@ -147,7 +120,7 @@ def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor) -> Collec
 
 
 def _mean_slope(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, steps: int) -> Tensor:
-    """The mean of the gradient at the middles of equal steps."""
+    """Mean of the gradient at the middles of equal steps."""
     at_once = max(1, _VALUES_AT_ONCE // (16 * way.numel()))
     total = torch.zeros_like(way, dtype=torch.float64)
     for alphas in torch.split((torch.arange(steps) + 0.5) / steps, at_once):

@@ -1,4 +1,4 @@
-"""An input cut into pieces, and a model asked what it says when some of them are taken out.
+"""Inputs cut into pieces, and answers of a model when some of them are taken out.
 
 Every explanation gives a number to each piece, and every test of one asks about inputs with pieces taken
 out. A piece of an image is a cell of a grid, taken out by painting it with the mean colour of the
@@ -32,7 +32,7 @@ _IDS_AT_ONCE = 1 << 14
 
 @runtime_checkable
 class Pieces(Protocol):
-    """An input in pieces.
+    """Protocol of an input in pieces.
 
     Attributes:
         shape: rows and columns of a grid, or the number of pieces of a text.
@@ -41,28 +41,12 @@ class Pieces(Protocol):
     shape: tuple[int, ...]
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask the model about variants of the input.
-
-        Args:
-            kept: which pieces are left in each.
-
-        Returns:
-            The probability of the class in question, or the number that is predicted.
-        """
+        """Probability of the class in question, or predicted number, with the `kept` pieces alone."""
         ...
 
 
 def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.ndarray, " inputs"]:
-    """What a model says of inputs, as one number each.
-
-    Args:
-        model: any.
-        inputs: as the model takes them.
-        target: class in question; `None` where a number is predicted.
-
-    Returns:
-        Probabilities of the class, or numbers.
-    """
+    """Probability of the class `target` for each input, or the predicted number where it is `None`."""
     if target is None:
         return model.predict_values(inputs)  # type: ignore[arg-type]
     probabilities: np.ndarray = model.predict_proba(inputs)[:, target]  # type: ignore[arg-type]
@@ -70,7 +54,7 @@ def score_of(model: Model, inputs: object, target: int | None) -> Float64[np.nda
 
 
 class ImagePieces:
-    """An image as cells of a grid.
+    """Image as cells of a grid.
 
     Attributes:
         shape: rows and columns of the grid.
@@ -103,7 +87,7 @@ class ImagePieces:
         self._model, self._target = model, target
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask about images of which some cells are painted over."""
+        """Answers about images of which some cells are painted over."""
         grids = kept.reshape(-1, *self.shape)
         found = []
         most = max(1, (1 << 23) // self.pixels.size)
@@ -114,21 +98,14 @@ class ImagePieces:
         return np.concatenate(found)
 
     def summed(self, fine: Float64[np.ndarray, "height width"]) -> Float64[np.ndarray, " pieces"]:
-        """Add up, cell by cell, a number for each pixel.
-
-        Args:
-            fine: of the pixels.
-
-        Returns:
-            One number for each cell.
-        """
+        """Sum of a number for each pixel, cell by cell."""
         sums = np.zeros(self.shape)
         np.add.at(sums, (self.rows[:, None], self.columns[None]), fine)
         return sums.ravel()
 
 
 class TokenPieces:
-    """A text as the ids that its network reads, neighbours together where they are many.
+    """Text as the ids that its network reads, neighbours together where they are many.
 
     Of a bag of n-grams a piece is an n-gram, however often it stands in the text.
 
@@ -158,18 +135,11 @@ class TokenPieces:
         self._model, self._target = model, target
 
     def summed(self, fine: Float64[np.ndarray, " ids"]) -> Float64[np.ndarray, " pieces"]:
-        """Add up, piece by piece, a number for each id.
-
-        Args:
-            fine: of the ids.
-
-        Returns:
-            One number for each piece.
-        """
+        """Sum of a number for each id, piece by piece."""
         return np.bincount(self.piece_of, fine, self.shape[0])
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask about texts that lack some of the ids."""
+        """Answers about texts that lack some of the ids."""
         network, found = self._model.network, []
         rows = max(1, _IDS_AT_ONCE // len(self.ids))
         with answering(network, torch.device("cpu")):
@@ -186,7 +156,7 @@ class TokenPieces:
 
 
 def _scores(outputs: np.ndarray, temperature: float, target: int | None) -> np.ndarray:
-    """The probability of a class, or the number."""
+    """Probability of a class, or the number."""
     if target is None:
         numbers: np.ndarray = outputs[:, 0]
         return numbers
@@ -197,7 +167,7 @@ def _scores(outputs: np.ndarray, temperature: float, target: int | None) -> np.n
 
 
 class WordPieces:
-    """A text as its words, neighbours together where they are many.
+    """Text as its words, neighbours together where they are many.
 
     Attributes:
         shape: number of pieces.
@@ -218,7 +188,7 @@ class WordPieces:
         self._model, self._target = model, target
 
     def ask(self, kept: Bool[np.ndarray, "variants pieces"]) -> Float64[np.ndarray, " variants"]:
-        """Ask about texts that lack some words."""
+        """Answers about texts that lack some words."""
         texts = [
             "".join(word for word, stays in zip(self.words, row, strict=True) if stays)
             for row in kept.tolist()
@@ -227,14 +197,7 @@ class WordPieces:
 
 
 def words_of(text: str) -> list[str]:
-    """Cut a text into words, each with the space behind it; at most `MOST_PIECES` pieces.
-
-    Args:
-        text: as it was written.
-
-    Returns:
-        Parts that make up the text; one at least.
-    """
+    """Cut a text into one to `MOST_PIECES` words, each with the space behind it, that make up the text."""
     origin = aligned(text)
     _, spans = split(WORDS, [origin.text])
     starts = [origin.starts[start] for start in spans.starts.tolist()]

@@ -1,4 +1,4 @@
-"""The same network with its weights in random order, for the test whether an explanation follows the weights.
+"""Network with its weights in random order, for the test whether an explanation follows the weights.
 
 The numbers of every weight tensor are put in random order, so that their size and spread stay and what was
 learnt is gone. (The networks' own start would not do: some layers start as what they were given.)
@@ -20,15 +20,7 @@ NETWORKS = 3
 
 @torch.no_grad()
 def randomised(network: Network, seed: int) -> Network:
-    """Put the numbers of every weight in random order; what stands fixed stays, such as scales of inputs.
-
-    Args:
-        network: stays as it is.
-        seed: of the orders.
-
-    Returns:
-        A new network.
-    """
+    """Copy with the numbers of every weight in random order; fixed tensors stay, such as input scales."""
     shuffled = still(network)
     draws = torch.Generator().manual_seed(seed)
     for weight in shuffled.parameters():
@@ -40,15 +32,7 @@ def randomised(network: Network, seed: int) -> Network:
 
 
 def randomised_model(model: ImageModel | TextModel, seed: int) -> ImageModel | TextModel:
-    """Put the numbers of every weight of a model's network in random order.
-
-    Args:
-        model: stays as it is.
-        seed: of the orders.
-
-    Returns:
-        A new model.
-    """
+    """Copy of a model with the numbers of every weight of its network in random order."""
     network = randomised(model.network, seed)
     if isinstance(model, TextModel):
         return TextModel(network, model.encoder, model.classes, temperature=model.temperature)

@@ -1,4 +1,4 @@
-"""What a model loses when a piece of the input is taken out: occlusion of images, leave-one-out of texts.
+"""Loss of a model when a piece of the input is taken out: occlusion of images, leave-one-out of texts.
 
 Windows are three by three cells, around every second cell. The score of a cell is the mean loss over all
 windows that cover it; the score of a word or token is what is lost without it alone.
@@ -17,14 +17,7 @@ _REACH, _APART = 1, 2
 
 
 def taking_out(pieces: Pieces) -> Float64[np.ndarray, " pieces"]:
-    """Score every piece by what is lost without it.
-
-    Args:
-        pieces: the input.
-
-    Returns:
-        How far the probability of the class, or the number, falls; negative where it rises.
-    """
+    """Fall of the class's probability, or of the number, without each piece; negative where it rises."""
     gone = _windows(pieces.shape)
     whole = np.ones((1, gone.shape[1]), bool)
     answers = pieces.ask(np.concatenate([whole, ~gone]))
@@ -34,7 +27,7 @@ def taking_out(pieces: Pieces) -> Float64[np.ndarray, " pieces"]:
 
 
 def _windows(shape: tuple[int, ...]) -> Bool[np.ndarray, "windows pieces"]:
-    """What is taken out at once: a window of cells around each cell, or one piece of a text."""
+    """Pieces taken out at once: a window of cells around each cell, or one piece of a text."""
     if len(shape) == 1:
         return np.eye(shape[0], dtype=bool)
     rows, columns = np.indices(shape).reshape(2, -1)

@@ -1,4 +1,4 @@
-r"""Explanations put to the test: does the answer follow them, and do they follow the network?
+r"""Tests of explanations: does the answer follow them, and do they follow the network?
 
 **Deletion and insertion.** Pieces are taken out of the input, those with the largest scores first, and the
 answer is followed; then put into an empty one in the same order. A good order loses the answer early and
@@ -28,13 +28,13 @@ ORDERS = 20
 LARGEST_LIKENESS = 0.5
 """Rank correlation with explanations of randomised networks that still passes."""
 
-_MOST_STEPS = 14
-_PLACES = 1e-9
+_MOST_STEPS = 14  # of a curve; the model answers at each of them for every order
+_PLACES = 1e-9  # gains and scores that are closer differ by rounding alone
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """How the answer changes as pieces are taken out or put in.
+    """Answers of a model as pieces are taken out or put in.
 
     Attributes:
         shares: of the pieces that were taken out, or put in.
@@ -54,7 +54,7 @@ class Curves:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What became of an explanation that was tested.
+    """Test results of an explanation.
 
     Attributes:
         curves: of its own order.
@@ -76,17 +76,17 @@ class Trial:
 
     @property
     def follows_answer(self) -> bool:
-        """Whether every random order was beaten."""
+        """True where every random order was beaten."""
         return not self.shows_nothing and self.beaten == len(self.random)
 
     @property
     def follows_weights(self) -> bool:
-        """Whether it changes where the weights change; true where there are none to change."""
+        """True where it changes with the weights, or there are none to change."""
         return self.likeness is None or self.likeness <= LARGEST_LIKENESS
 
     @property
     def is_faithful(self) -> bool:
-        """Whether both tests are passed."""
+        """True where both tests are passed."""
         return self.follows_answer and self.follows_weights
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class Trial:
 
 
 class Bench:
-    """Tests the explanations of one input; the random orders are asked about once for all of them.
+    """Test bench for the explanations of one input; random orders are asked about once for all of them.
 
     Args:
         pieces: the input.
@@ -117,15 +117,7 @@ class Bench:
         scores: Float64[np.ndarray, " pieces"],
         randomised: Sequence[Float64[np.ndarray, " pieces"]] = (),
     ) -> Trial:
-        """Put an explanation to the test.
-
-        Args:
-            scores: one for each piece.
-            randomised: the same explanation of networks whose weights were put in random order.
-
-        Returns:
-            What became of it.
-        """
+        """Test scores, one for each piece, also against those of networks with `randomised` weights."""
         order = np.argsort(-scores, kind="stable")
         (curves,) = self._followed([order])
         likeness = [abs(rank_correlation(scores, each)) for each in randomised]
@@ -144,7 +136,7 @@ class Bench:
         return [Curves(shares, deletion, insertion) for deletion, insertion in zip(*answers, strict=True)]
 
     def _gone(self, order: Int64[np.ndarray, " pieces"]) -> Bool[np.ndarray, "steps pieces"]:
-        """Which pieces were taken out after each step."""
+        """Pieces taken out after each step."""
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         gone: np.ndarray = rank[None] < self._counts[:, None]
@@ -152,14 +144,7 @@ class Bench:
 
 
 def rank_correlation(one: Float64[np.ndarray, " pieces"], other: Float64[np.ndarray, " pieces"]) -> float:
-    """Spearman's: the correlation of the ranks, equal scores sharing theirs; 0 where either is constant.
-
-    Args:
-        one: scores.
-        other: scores of the same pieces.
-
-    Returns:
-        From -1 to 1.
+    """Spearman's rank correlation, -1 to 1: equal scores share their rank; 0 where either is constant.
 
     Source: Spearman 1904, "The proof and measurement of association between two things".
     """

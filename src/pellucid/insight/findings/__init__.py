@@ -1,4 +1,4 @@
-"""What a training's history says went wrong, in words, each with its numbers and its remedy."""
+"""Findings: faults of a training told from its history, each with its numbers and its remedy."""
 
 from collections.abc import Callable, Sequence
 
@@ -32,14 +32,7 @@ FINDINGS = (*CAUSES, overfitting, *WITHOUT_CAUSES)
 
 
 def find(course: Course) -> Sequence[Finding]:
-    """Look for everything that goes wrong in training.
-
-    Args:
-        course: how the training ran.
-
-    Returns:
-        What was found, causes first; nothing where the training was sound.
-    """
+    """Faults of a training, causes first; none where it was sound."""
     causes = [finding for look in CAUSES if (finding := look(course)) is not None]
     others = (overfitting, *(() if causes else WITHOUT_CAUSES))
     return [*causes, *(finding for look in others if (finding := look(course)) is not None)]

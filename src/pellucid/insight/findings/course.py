@@ -1,4 +1,4 @@
-"""How a training ran, as the findings read it."""
+"""Course of a training, as the findings read it."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Course:
-    """How a training ran.
+    """Course of a training.
 
     Attributes:
         history: one record for each epoch, as in `history.jsonl`.
@@ -29,14 +29,7 @@ class Course:
     agreed: int = 0
 
     def series(self, key: str) -> list[float]:
-        """A number of every epoch.
-
-        Args:
-            key: as in `history.jsonl`.
-
-        Returns:
-            One for each epoch; empty where an epoch lacks it.
-        """
+        """Number `key` of `history.jsonl` for every epoch; empty where an epoch lacks it."""
         found = [record.get(key) for record in self.history]
         numbers = [float(each) for each in found if each is not None and math.isfinite(each)]
         return numbers if len(numbers) == len(self.history) else []
@@ -47,25 +40,11 @@ class Course:
         return [record for record in self.history if (record.get("health") or {}).get("weights")]
 
     def layers(self, key: str) -> dict[str, list[float]]:
-        """A number of every layer with weights.
-
-        Args:
-            key: such as `gradient_norm`.
-
-        Returns:
-            By layer, one for each measured epoch.
-        """
+        """Number such as `gradient_norm` by layer with weights, one for each measured epoch."""
         return self._by_name("weights", lambda layer: layer[key])
 
     def activations(self, share: str) -> dict[str, list[float]]:
-        """A share of every activation that has it.
-
-        Args:
-            share: `dead` or `saturated`.
-
-        Returns:
-            By layer, one for each measured epoch.
-        """
+        """Share `dead` or `saturated` by activation that has it, one for each measured epoch."""
         return self._by_name("activations", lambda layer: layer.get(share))
 
     def _by_name(self, part: str, read: Callable[[Record], float | None]) -> dict[str, list[float]]:
@@ -79,7 +58,7 @@ class Course:
 
     @property
     def update_ratio(self) -> float | None:
-        """The largest epoch's update relative to the weights, of the layer in the middle by it.
+        """Largest update relative to the weights over the epochs, of the layer in the middle by it.
 
         `None` where the layers were not measured.
         """
@@ -90,7 +69,7 @@ class Course:
 
     @property
     def skill(self) -> float | None:
-        """How far the last epoch came from knowing nothing, 0, to knowing all, 1; on train or validation.
+        """Skill of the last epoch, from 0 for knowing nothing to 1 for knowing all; on train or validation.
 
         Of classes (accuracy - chance) / (1 - chance); of numbers R². The better of the two counts, since
         training is scored on varied inputs while the weights still change.

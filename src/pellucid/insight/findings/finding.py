@@ -1,4 +1,4 @@
-"""One thing that went wrong in a training."""
+"""Finding: a fault of a training."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that went wrong in a training.
+    """Fault of a training, in words and numbers.
 
     Attributes:
         name: such as `dead-units`; stays the same.
@@ -27,9 +27,5 @@ class Finding:
     numbers: Mapping[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """The finding as an entry of `findings` in `metrics.json`.
-
-        Returns:
-            Its attributes.
-        """
+        """Entry of `findings` in `metrics.json`."""
         return dataclasses.asdict(self)

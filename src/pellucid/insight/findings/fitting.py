@@ -1,4 +1,4 @@
-"""Whether a network learnt too little, too much by heart, or not long enough."""
+"""Overfitting, underfitting and training that ended too early."""
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.insight.findings.course import Course
@@ -21,14 +21,10 @@ _FEWEST_EPOCHS = 4
 
 
 def overfitting(course: Course) -> Finding | None:
-    """The network learns its training examples by heart and gets worse on others.
+    """Overfitting: examples are learnt by heart, and others get worse.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where the validation loss ends a fifth above its lowest, the train loss fell by a tenth
-        since, and train is ahead of validation; `None` elsewhere.
+    Found where the validation loss ends a fifth above its lowest, the train loss fell by a tenth
+    since, and train is ahead of validation; `None` elsewhere.
     """
     train, validation = course.series("train_loss"), course.series("validation_loss")
     if not train or not validation:
@@ -54,7 +50,7 @@ def overfitting(course: Course) -> Finding | None:
 
 
 def _train_is_ahead(course: Course) -> bool:
-    """Whether train ends ahead of validation, and validation below its best."""
+    """True where train ends ahead of validation, and validation below its best."""
     train, validation = course.series("train_accuracy"), course.series("validation_accuracy")
     if train and validation:
         return train[-1] - validation[-1] >= GAP and validation[-1] < max(validation)
@@ -62,14 +58,10 @@ def _train_is_ahead(course: Course) -> bool:
 
 
 def underfitting(course: Course) -> Finding | None:
-    """The network does not even learn its training examples.
+    """Underfitting: not even the training examples are learnt.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where it came less than three tenths of the way from chance to perfection, on training and
-        validation examples alike; `None` elsewhere.
+    Found where it came less than three tenths of the way from chance to perfection, on training and
+    validation examples alike; `None` elsewhere.
     """
     skill = course.skill
     if skill is None or len(course.history) < _FEWEST_EPOCHS or skill >= LITTLE:
@@ -98,12 +90,8 @@ def underfitting(course: Course) -> Finding | None:
 def cut_short(course: Course) -> Finding | None:
     """Training ended while it was still getting much better.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where the validation loss (the train loss without a validation split) is lowest at the
-        end and fell steeply up to there; `None` elsewhere.
+    Found where the validation loss (the train loss without a validation split) is lowest at the end
+    and fell steeply up to there; `None` elsewhere.
     """
     losses = course.series("validation_loss") or course.series("train_loss")
     if len(losses) < _FEWEST_EPOCHS or losses[-1] > min(losses):

@@ -18,14 +18,10 @@ _SOURCE = "Hochreiter 1991 and Bengio and others 1994 show why gradients fade or
 
 
 def vanishing_gradients(course: Course) -> Finding | None:
-    """The gradient fades on its way down, so that the lowest layers hardly learn.
+    """Vanishing gradients, so that the lowest layers hardly learn.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where, in the median of the measured epochs, the lowest third of the layers gets less
-        than a hundredth of the last layer's gradient; `None` elsewhere.
+    Found where, in the median of the measured epochs, the lowest third of the layers gets less than a
+    hundredth of the last layer's gradient; `None` elsewhere.
     """
     low, last = _ends(course)
     ratios = [below / above for below, above in zip(low, last, strict=True) if above > 0]
@@ -45,14 +41,10 @@ def vanishing_gradients(course: Course) -> Finding | None:
 
 
 def exploding_gradients(course: Course) -> Finding | None:
-    """The gradient grows on its way down, or in time.
+    """Exploding gradients, on the way down or in time.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where the lowest third of the layers gets more than a hundred times the last layer's
-        gradient, or the whole gradient grows a hundredfold since the first measured epoch; `None` elsewhere.
+    Found where the lowest third of the layers gets more than a hundred times the last layer's
+    gradient, or the whole gradient grows a hundredfold since the first measured epoch; `None` elsewhere.
     """
     low, last = _ends(course)
     steepest = max((below / above for below, above in zip(low, last, strict=True) if above > 0), default=0.0)

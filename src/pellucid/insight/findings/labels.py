@@ -11,14 +11,10 @@ ABLE = 0.6
 
 
 def suspicious_labels(course: Course) -> Finding | None:
-    """More labels look wrong than in well-known data sets.
+    """More label issues than in well-known data sets.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where more than 8 % of the labels that were looked at are suspected, by models that agree
-        with at least 60 % of them; `None` elsewhere.
+    Found where more than 8 % of the labels that were looked at are suspected, by models that agree
+    with at least 60 % of them; `None` elsewhere.
     """
     share = course.label_issues / course.examined if course.examined else 0.0
     agreement = course.agreed / course.examined if course.examined else 0.0

@@ -21,14 +21,10 @@ _RULE = "Of an update's length relative to the weights about 0.001 is usual (not
 
 
 def learning_rate_too_high(course: Course) -> Finding | None:
-    """Updates are so large that they undo what was learnt.
+    """Learning rate too high: updates undo what was learnt.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where the train loss rose by half of what it began with, or updates are large and a loss
-        rose markedly; `None` elsewhere.
+    Found where the train loss rose by half of what it began with, or updates are large and a loss
+    rose markedly; `None` elsewhere.
     """
     train = _largest_rise(course.series("train_loss"))
     validation = _largest_rise(course.series("validation_loss"))
@@ -52,14 +48,10 @@ def learning_rate_too_high(course: Course) -> Finding | None:
 
 
 def learning_rate_too_low(course: Course) -> Finding | None:
-    """Updates are so small that training does not get anywhere.
+    """Learning rate too low: training does not get anywhere.
 
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where no layer's update reaches a ten-thousandth of its weights in any epoch, and much
-        is left to learn; `None` elsewhere.
+    Found where no layer's update reaches a ten-thousandth of its weights in any epoch, and much is
+    left to learn; `None` elsewhere.
     """
     largest = max((max(each) for each in course.layers("update_to_weight").values()), default=None)
     skill = course.skill
@@ -79,7 +71,7 @@ def learning_rate_too_low(course: Course) -> Finding | None:
 
 
 def _largest_rise(losses: list[float]) -> float:
-    """The largest rise from the lowest before it, relative to the first."""
+    """Largest rise from the lowest before it, relative to the first."""
     rise, lowest = 0.0, math.inf
     for loss in losses:
         lowest = min(lowest, loss)

@@ -1,4 +1,4 @@
-"""Units that give the same whatever they see."""
+"""Dead and saturated units, which give the same for every input."""
 
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
@@ -11,14 +11,7 @@ SATURATED = 0.5
 
 
 def dead_units(course: Course) -> Finding | None:
-    """Many relu units of a layer are zero for every example, so that nothing can change them.
-
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where at the last measured epoch more than 40 % of a layer are dead; `None` elsewhere.
-    """
+    """Dead relu units: more than 40 % of a layer, at the last measured epoch, zero for every example."""
     worst = _worst(course, "dead")
     if worst is None or worst[1] <= DEAD:
         return None
@@ -37,15 +30,7 @@ def dead_units(course: Course) -> Finding | None:
 
 
 def saturated_units(course: Course) -> Finding | None:
-    """Most outputs of a sigmoid or tanh layer lie at its ends, where the slope is next to nothing.
-
-    Args:
-        course: how the training ran.
-
-    Returns:
-        The finding where at the last measured epoch more than half of a layer's outputs are saturated;
-        `None` elsewhere.
-    """
+    """Saturated outputs of sigmoid or tanh: more than half of a layer's at the last measured epoch."""
     worst = _worst(course, "saturated")
     if worst is None or worst[1] <= SATURATED:
         return None
@@ -64,6 +49,6 @@ def saturated_units(course: Course) -> Finding | None:
 
 
 def _worst(course: Course, share: str) -> tuple[str, float] | None:
-    """The layer with the largest share at the last measured epoch."""
+    """Layer with the largest share at the last measured epoch."""
     last = {name: shares[-1] for name, shares in course.activations(share).items()}
     return max(last.items(), key=lambda pair: pair[1], default=None)

@@ -1,1 +1,1 @@
-"""Gradients: the error flowing back, by hand, by autograd and by difference."""
+"""Gradients by hand, by autograd and by central differences."""

@@ -1,4 +1,4 @@
-r"""The error flowing back: the gradient at every layer, by hand and by autograd, in double precision.
+r"""Backpropagation shown: the gradient at every layer, by hand and by autograd, in double precision.
 
 The loss is the cross-entropy of the network's logits $z$ against one class $k$, or where a number is
 predicted that number itself:
@@ -57,37 +57,16 @@ class Backward:
     sums: Mapping[str, tuple[Float64[np.ndarray, "steps gates"], Float64[np.ndarray, "steps gates"]]]
 
     def gradient(self, name: str) -> Float64[np.ndarray, "..."] | None:
-        """The gradient at a layer, in the shape of its value; `None` where it has none, as of ids.
-
-        Args:
-            name: of a layer, or `inputs`.
-
-        Returns:
-            One number for each number of the value.
-        """
+        """Gradient at a layer (or `inputs`), in the shape of its value; `None` of ids, which have none."""
         return self.gradients[name][0] if name in self.gradients else None
 
     def norm(self, name: str) -> float | None:
-        """The length of the gradient at a layer; `None` where it has none.
-
-        Args:
-            name: of a layer, or `inputs`.
-
-        Returns:
-            The square root of the sum of squares.
-        """
+        """Euclidean norm of the gradient at a layer (or `inputs`); `None` where it has none."""
         gradient = self.gradient(name)
         return None if gradient is None else float(np.sqrt((gradient**2).sum()))
 
     def disagreement(self, name: str) -> float | None:
-        """How far both ways to the gradient are apart, beside its largest entry.
-
-        Args:
-            name: of a layer or a weight.
-
-        Returns:
-            A relative error; `None` where torch has nothing of this name.
-        """
+        """Largest difference of both gradients over the largest entry; `None` if torch lacks the name."""
         if name not in self.by_autograd or name not in self.gradients:
             return None
         by_hand, by_autograd = self.gradients[name], self.by_autograd[name]
@@ -97,16 +76,7 @@ class Backward:
 
 
 def go_back(network: Network, opened: Opened, target: int | None) -> Backward:
-    """Compute the gradient of the loss at every layer and of every weight, in two ways.
-
-    Args:
-        network: that was opened; stays as it is.
-        opened: the same network on the input.
-        target: class that the loss is against; `None` where a number is predicted.
-
-    Returns:
-        Both.
-    """
+    """Gradients of the loss at every layer and of every weight of an opened network, in two ways."""
     given: dict[str, np.ndarray] = {name: each.astype(np.float64) for name, each in opened.weights.items()}
     inputs = opened.values["inputs"]
     given["inputs"] = inputs if inputs.dtype == np.int64 else inputs.astype(np.float64)
@@ -130,7 +100,7 @@ def go_back(network: Network, opened: Opened, target: int | None) -> Backward:
 def _settled(
     lines: Sequence[Line], values: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """What layers that take a maximum see, as torch rounded it, where that is the same but for rounding."""
+    """Inputs of layers that take a maximum, as torch rounded them, where they differ by rounding alone."""
     found = {}
     for line in lines:
         name = line.takes[0]
@@ -158,15 +128,7 @@ def _sums(
 
 
 def loss_of(outputs: Tensor, target: int | None) -> Tensor:
-    """The loss of a network's answer to one input.
-
-    Args:
-        outputs: logits, or the predicted number, for a batch of one.
-        target: class that the loss is against; `None` where a number is predicted.
-
-    Returns:
-        One number.
-    """
+    """Loss of the logits for one input against a class, or the predicted number where `target` is `None`."""
     if target is None:
         return outputs[0, 0]
     return functional.cross_entropy(outputs, torch.tensor([target]))

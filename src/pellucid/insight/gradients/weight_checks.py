@@ -1,4 +1,4 @@
-r"""The gradient of one weight: the chain rule with numbers, and three ways to the same value.
+r"""Gradient of one weight: the chain rule with numbers, and three ways to the same value.
 
 By hand is the sum of the terms of `weight_terms`, as `pellucid.reference` adds them up; by autograd is torch;
 the third is a central difference of the loss.
@@ -21,7 +21,7 @@ from pellucid.reference.differences import best_step
 
 @dataclass(frozen=True, eq=False)
 class WeightCheck:
-    """One weight's gradient.
+    """Gradient of one weight in three ways.
 
     Attributes:
         layer: name of the layer.
@@ -49,12 +49,12 @@ class WeightCheck:
 
     @property
     def chained(self) -> float:
-        """The sum of the chain rule's terms."""
+        """Sum of the chain rule's terms."""
         return float(self.above @ self.seen)
 
     @property
     def relative_error(self) -> float:
-        """How far the three are apart at most, beside the largest of them."""
+        """Largest difference of the three, beside the largest of them."""
         three = (self.by_hand, self.by_autograd, self.by_difference)
         largest = max(map(abs, three))
         return (max(three) - min(three)) / largest if largest else 0.0
@@ -67,13 +67,7 @@ class WeightCheck:
 
 
 class WeightChecker:
-    """Checks single weights of one opened network.
-
-    Args:
-        network: that was opened; stays as it is.
-        opened: the same network on the input.
-        backward: its gradients.
-    """
+    """Checks of single weights of one opened network."""
 
     def __init__(self, network: Network, opened: Opened, backward: Backward) -> None:
         self._asked = still(network).double().requires_grad_(False)
@@ -88,17 +82,9 @@ class WeightChecker:
         return tuple(name for name in taken if name in self._backward.by_autograd)
 
     def check(self, name: str, index: Sequence[int]) -> WeightCheck:
-        """Compute one weight's gradient in three ways.
+        """Compute one weight's gradient in three ways, with the terms of its chain rule.
 
-        Args:
-            name: of a weight or bias that is learnt.
-            index: of a number in it.
-
-        Returns:
-            The three, and the chain rule with numbers.
-
-        Raises:
-            ValueError: no weight is called so, or it has no such number.
+        Raises: `ValueError` if no weight that is learnt is called so, or it has no such number.
         """
         at = tuple(int(each) for each in index)
         if name not in self.names:
@@ -125,14 +111,7 @@ class WeightChecker:
         )
 
     def largest(self, each: int = 1) -> list[WeightCheck]:
-        """Check, of every weight tensor, the numbers with the largest gradients.
-
-        Args:
-            each: how many of every tensor.
-
-        Returns:
-            Their checks, in the order of the layers.
-        """
+        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order."""
         found = []
         for name in self.names:
             sizes = np.abs(self._backward.gradients[name])
@@ -142,7 +121,7 @@ class WeightChecker:
         return found
 
     def _difference(self, name: str, index: Index) -> tuple[float, float]:
-        """A central difference of the loss, and its step."""
+        """Central difference of the loss, and its step."""
         tensor, target = self._tensors[name], self._backward.target
         before = float(tensor[index])
         step = best_step(before, np.dtype(np.float64))

@@ -1,4 +1,4 @@
-r"""The chain rule of one weight: the gradients above it, and the numbers that it meets.
+r"""Chain rule of one weight: the gradients above it, and the numbers that it meets.
 
 A weight that is used at several places collects from all of them. With $\bar y$ the gradient at the
 layer's units and $x_j$ the number that the weight $w$ meets at place $j$,
@@ -27,17 +27,7 @@ Terms = tuple[Float64[np.ndarray, " terms"], Float64[np.ndarray, " terms"]]
 
 
 def terms_of(line: Line, backward: Backward, part: int, index: Index) -> Terms:
-    """Find the terms that add up to the gradient of one weight.
-
-    Args:
-        line: the layer.
-        backward: its gradients.
-        part: which of the layer's weights.
-        index: of the number in it.
-
-    Returns:
-        Gradients above, and the numbers that the weight meets.
-    """
+    """Terms that add up to the gradient of one number of a layer's weight: gradients above, numbers met."""
     taken = [backward.values[name] for name in line.takes]
     if line.kind in ("lstm", "gru"):
         return _of_recurrent(line, backward, taken[0][0], part, index)

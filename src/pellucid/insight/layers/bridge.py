@@ -1,4 +1,4 @@
-"""A network of torch as lines of the reference, each under the name that torch knows its layer by."""
+"""Translation of torch networks into lines of the reference, each named as torch names its layer."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from pellucid.reference import Line
 
 
 class Same(NamedTuple):
-    """What a layer of torch is in the reference.
+    """Counterpart in the reference of a layer of torch.
 
     Attributes:
         kind: key of `LAYERS`, or how to tell it from the layer.
@@ -71,16 +71,9 @@ SAME: dict[type[nn.Module], Same] = {
 
 
 def taken_apart(network: Network) -> tuple[list[Line], str]:
-    """Write a network as lines, training or answering as it stands.
+    """Lines of a network, training or answering as it stands, and the name of the last.
 
-    Args:
-        network: of any family whose layers are ours.
-
-    Returns:
-        The lines, and the name of the last.
-
-    Raises:
-        ValueError: a layer is of a kind that the reference does not have, as those of a backbone.
+    Raises: `ValueError` if a layer is of a kind that the reference does not have, as those of a backbone.
     """
     lines: list[Line] = []
     value = "inputs"
@@ -90,14 +83,7 @@ def taken_apart(network: Network) -> tuple[list[Line], str]:
 
 
 def weights_of(network: Network) -> dict[str, np.ndarray]:
-    """Copy all tensors by the names that the lines use.
-
-    Args:
-        network: of any family.
-
-    Returns:
-        Weights, biases and what stands fixed, such as running means.
-    """
+    """Copy of all tensors, fixed ones such as running means too, by the names that the lines use."""
     tensors = network.state_dict().items()
     return {name: tensor.cpu().numpy().copy() for name, tensor in tensors if tensor.is_floating_point()}
 

@@ -1,4 +1,4 @@
-"""What a layer costs, beside the dense layer that would do the same work.
+"""Cost of a layer, beside the dense layer that would do the same work.
 
 A dense layer from the same inputs to the same outputs has a weight for every pair of them. What a layer
 has fewer is saved by local connections (a unit is connected with its window alone) and, of parameters,
@@ -43,15 +43,7 @@ class Cost(NamedTuple):
 
 
 def cost_of(opened: Opened, line: Line) -> Cost:
-    """Count what a layer costs.
-
-    Args:
-        opened: the network.
-        line: one of its lines.
-
-    Returns:
-        The counts.
-    """
+    """Cost of a line of an opened network."""
     weights = opened.weights_of(line)[: _LEARNT.get(line.kind, 0)]
     parameters = sum(each.size for each in weights)
     sources = opened.sources(line)

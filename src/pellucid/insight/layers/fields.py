@@ -1,4 +1,4 @@
-r"""The receptive field of one unit: the part of the input that it can see, as a box.
+r"""Receptive field of one unit: the part of the input that it can see, as a box.
 
 Followed back line by line. A window of $K$ places with stride $s$ and padding $p$ at place $r$ sees the
 places $r s - p$ to $r s - p + K - 1$ of what it slides over, those beyond the edge left out; so units
@@ -24,7 +24,7 @@ Box = tuple[Range, ...]
 
 
 class _Step(NamedTuple):
-    """What a line needs to pass a box on: its own shape, that of what it takes, and its settings."""
+    """Facts by which a line passes a box on: its own shape, that of what it takes, and its settings."""
 
     line: Line
     shape: tuple[int, ...]
@@ -33,32 +33,17 @@ class _Step(NamedTuple):
 
 
 def axes(shape: Sequence[int]) -> tuple[int, ...]:
-    """Lengths along which a value has places: rows and columns of maps, places of a text, units.
-
-    Args:
-        shape: of a value, without the batch.
-
-    Returns:
-        Two lengths of maps, else one.
-    """
+    """Lengths along which a value has places: rows and columns of maps, places of a text, units."""
     return {3: tuple(shape[1:]), 2: (shape[0],)}.get(len(shape), tuple(shape))
 
 
 def place_of(shape: Sequence[int], unit: Sequence[int]) -> tuple[int, ...]:
-    """Where a unit stands along these axes.
-
-    Args:
-        shape: of a value, without the batch.
-        unit: index of one number in it.
-
-    Returns:
-        Row and column, place in a text, or unit.
-    """
+    """Position of a unit along these axes: row and column, place in a text, or unit."""
     return {3: tuple(unit[1:]), 2: (unit[0],)}.get(len(shape), tuple(unit))
 
 
 def receptive_field(opened: Opened, name: str, unit: Sequence[int]) -> Box:
-    """Find what a unit sees of the input.
+    """Box of the input that a unit sees.
 
     Args:
         opened: the network.
@@ -79,7 +64,7 @@ def receptive_field(opened: Opened, name: str, unit: Sequence[int]) -> Box:
 
 
 def _passed_on(opened: Opened, line: Line, unit: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
-    """Where a number comes from that is bent, or stands beside others."""
+    """Source of a number that is bent, or stands beside others."""
     channel = unit[-1]
     sources = opened.sources(line)
     for source in sources[:-1]:
@@ -91,18 +76,9 @@ def _passed_on(opened: Opened, line: Line, unit: tuple[int, ...]) -> tuple[str, 
 
 
 def field_of(opened: Opened, name: str, box: Box) -> Box:
-    """Find what a box of units sees of the input.
+    """Box of the input that a box of units of a layer, or of `inputs`, sees.
 
-    Args:
-        opened: the network.
-        name: of a layer, or `inputs`.
-        box: of units of its value.
-
-    Returns:
-        The box of the input.
-
-    Raises:
-        ValueError: no layer is called so.
+    Raises: `ValueError` if no layer is called so.
     """
     if name == "inputs":
         return box
@@ -120,7 +96,7 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
 
 
 def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
-    """What a box of a line's units sees of one of its sources."""
+    """Box of one source that a box of a line's units sees."""
     shape, taken = opened.value(line.name).shape, opened.value(source).shape
     weights = opened.weights_of(line)
     kernel = weights[0].shape[2:] if line.kind in ("convolution", "neighbours") else ()
@@ -145,7 +121,7 @@ def _all(step: _Step, box: Box) -> Box:
 
 
 def _windows(step: _Step, box: Box) -> Box:
-    """A convolution or pool over maps."""
+    """Box seen by a convolution or pool over maps."""
     settings: dict[str, Any] = dict(step.line.settings)
     window = settings.get("window", step.kernel)
     stride, padding = settings.get("stride", window), settings.get("padding", (0, 0))
@@ -167,7 +143,7 @@ def _turned(step: _Step, box: Box) -> Box:
 
 
 def _until_now(step: _Step, box: Box) -> Box:
-    """A recurrent layer has read everything up to its place."""
+    """Box seen by a recurrent layer: everything up to its place."""
     return ((0, box[0][1]),)
 
 

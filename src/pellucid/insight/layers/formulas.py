@@ -1,4 +1,4 @@
-r"""The formula of each layer in LaTeX, with the sizes of this one filled in.
+r"""Formula of each layer in LaTeX, with the sizes of this one filled in.
 
 Letters are those of `pellucid.reference`: $x$ what comes in, $y$ what goes out, $W$ weights, $b$ bias; $o$
 the unit or filter, $i$ the input or channel, $r$ and $c$ row and column, $t$ the place in a text.
@@ -12,7 +12,7 @@ from pellucid.reference import Line
 
 
 class _Sizes(NamedTuple):
-    """What is filled in.
+    """Sizes that are filled in.
 
     Attributes:
         taken: shape of what comes in.
@@ -28,15 +28,7 @@ class _Sizes(NamedTuple):
 
 
 def formula_of(opened: Opened, line: Line) -> str:
-    """Write the formula of a layer.
-
-    Args:
-        opened: the network.
-        line: one of its lines.
-
-    Returns:
-        LaTeX without dollar signs; lines are parted by two backslashes.
-    """
+    """Formula of a layer in LaTeX without dollar signs; lines are parted by two backslashes."""
     sizes = _Sizes(
         opened.value(opened.sources(line)[0]).shape,
         opened.value(line.name).shape,
@@ -68,7 +60,7 @@ def _convolution(sizes: _Sizes) -> str:
 
 
 def _place(letter: str, stride: int, inside: str, padding: int) -> str:
-    """Such as `2 r + k - 1`."""
+    """Position such as `2 r + k - 1`."""
     start = letter if stride == 1 else f"{stride} {letter}"
     return f"{start} + {inside}" + (f" - {padding}" if padding else "")
 
@@ -120,7 +112,7 @@ def _text_average(sizes: _Sizes) -> str:
 
 
 def _pointwise(formula: str) -> Callable[[_Sizes], str]:
-    """A formula of single values; `@` stands for their index."""
+    """Formula of single values; `@` stands for their index."""
     return lambda sizes: formula.replace("@", f"_{{{_index(sizes.given)}}}")
 
 

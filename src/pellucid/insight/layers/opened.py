@@ -1,4 +1,4 @@
-"""A network opened on one input: its lines, and the value that every one of them had."""
+"""Network opened on one input: its lines, and the value that every one of them had."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pellucid.reference import Line
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """What a network computed on one input, by itself and in its own precision.
+    """Computation of a network on one input, by itself and in its own precision.
 
     Attributes:
         lines: what it does, in order, each under the name of its layer.
@@ -28,36 +28,22 @@ class Opened:
 
     @cached_property
     def by_name(self) -> dict[str, Line]:
-        """The lines, to be found by name."""
+        """Lines by name."""
         return {line.name: line for line in self.lines}
 
     def line(self, name: str) -> Line:
-        """Find a line.
+        """Line of the layer `name`.
 
-        Args:
-            name: of a layer.
-
-        Returns:
-            The line.
-
-        Raises:
-            ValueError: none is called so.
+        Raises: `ValueError` if none is called so.
         """
         if name not in self.by_name:
             raise ValueError(f"{name}: no layer of this name; there are {', '.join(self.by_name)}")
         return self.by_name[name]
 
     def value(self, name: str) -> Shaped[np.ndarray, "..."]:
-        """What a layer gave, without the axis of the batch.
+        """Value of a layer, or of `inputs`: (channel, row, column), (place, channel) or a vector.
 
-        Args:
-            name: of a layer, or `inputs`.
-
-        Returns:
-            Maps (channel, row, column), places of a text (place, channel), or a vector.
-
-        Raises:
-            ValueError: nothing is called so.
+        Raises: `ValueError` if nothing is called so.
         """
         if name not in self.values:
             self.line(name)
@@ -69,5 +55,5 @@ class Opened:
         return [name for name in line.takes if name in self.values]
 
     def weights_of(self, line: Line) -> list[Shaped[np.ndarray, "..."]]:
-        """The weights that a line takes, in order."""
+        """Weights that a line takes, in order."""
         return [self.weights[name] for name in line.takes if name in self.weights]

@@ -1,4 +1,4 @@
-"""Asking a network about one input, and keeping what comes out of every layer."""
+"""Forward pass on one input that keeps what comes out of every layer."""
 
 import contextlib
 import copy
@@ -21,11 +21,7 @@ _States = tuple[Tensor, object]
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute in one thread for a while: sums then come out the same everywhere, and small ones sooner.
-
-    Yields:
-        Nothing.
-    """
+    """Compute in one thread for a while: sums then come out the same everywhere, and small ones sooner."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -35,14 +31,7 @@ def one_thread() -> Iterator[None]:
 
 
 def still(network: Network) -> Network:
-    """Copy a network to look at: on the CPU, in evaluation mode, in single precision.
-
-    Args:
-        network: stays as it is.
-
-    Returns:
-        The copy.
-    """
+    """Copy of a network to look at: on the CPU, in evaluation mode, in single precision."""
     return copy.deepcopy(network).cpu().float().eval()
 
 
@@ -80,7 +69,7 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
 
 
 def _recorded(network: Network) -> dict[str, np.ndarray]:
-    """Have each layer leave what it gives; the dict holds that once the network was asked."""
+    """Hooks that record what each layer gives; the dict holds that once the network was asked."""
     seen: dict[str, np.ndarray] = {}
     for name, layer in network.named_modules():
         if type(layer) in SAME:

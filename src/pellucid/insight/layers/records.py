@@ -1,4 +1,4 @@
-"""Every layer of an opened network as a record: what it does, what it costs, what it gave."""
+"""Record of every layer of an opened network: what it does, what it costs, what it gave."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ _WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class LayerRecord:
-    """One layer on one input.
+    """Record of one layer on one input.
 
     Attributes:
         name: as the network calls it.
@@ -72,14 +72,7 @@ class LayerRecord:
 
 
 def layer_records(opened: Opened) -> list[LayerRecord]:
-    """Describe every layer, in the order of computation.
-
-    Args:
-        opened: the network.
-
-    Returns:
-        One record for each line.
-    """
+    """Record of every line, in the order of computation."""
     return [_record(opened, line) for line in opened.lines]
 
 

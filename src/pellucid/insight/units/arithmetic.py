@@ -1,4 +1,4 @@
-"""How one number of a network came about, and whether that is what the network itself says."""
+"""Arithmetic of one number of a network, by hand and beside the network's own value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SHOWN = 12
 
 
 class Step(NamedTuple):
-    """One step of a calculation in words.
+    """Step of a calculation in words.
 
     Attributes:
         words: what is done, such as `x - mean`.
@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 
 class Weighing(NamedTuple):
-    r"""A weighed sum: $\sum_j w_j x_j$ and a bias.
+    r"""Weighted sum: $\sum_j w_j x_j$ and a bias.
 
     Attributes:
         name: of the sum; empty where there is one alone.
@@ -49,23 +49,23 @@ class Weighing(NamedTuple):
 
     @property
     def channel_sums(self) -> Float64[np.ndarray, " channels"]:
-        """The products added up by the first axis of the patch."""
+        """Products added up by the first axis of the patch."""
         sums: np.ndarray = self.products.reshape(len(self.patch), -1).sum(axis=1)
         return sums
 
     @property
     def value(self) -> float:
-        """The sum and the bias."""
+        """Sum and bias."""
         return float(self.products.sum()) + self.bias
 
     @property
     def magnitude(self) -> float:
-        """The magnitudes of all that is added up."""
+        """Sum of the magnitudes of all that is added up."""
         return float(np.abs(self.products).sum()) + abs(self.bias)
 
 
 class Choice(NamedTuple):
-    """The largest of several numbers.
+    """Largest of several numbers.
 
     Attributes:
         window: the numbers: (row, column) of a map, or (place,) of a text.
@@ -80,7 +80,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Arithmetic:
-    """The calculation of one unit on one input, by hand and in double precision.
+    """Calculation of one unit on one input, by hand and in double precision.
 
     Attributes:
         layer: name of the layer.
@@ -108,20 +108,16 @@ class Arithmetic:
 
     @property
     def difference(self) -> float:
-        """How far both values are apart."""
+        """Distance of both values."""
         return abs(self.value - self.network)
 
     @property
     def agrees(self) -> bool:
-        """Whether they differ by no more than single precision explains."""
+        """True where they differ by no more than single precision explains."""
         return self.difference <= TOLERANCE * self.magnitude
 
     def as_text(self) -> str:
-        """Write the calculation out.
-
-        Returns:
-            A few lines; of a long sum the largest products.
-        """
+        """Calculation in a few lines; of a long sum the largest products."""
         lines = [f"{self.layer} ({self.kind}), unit {_index(self.unit)}"]
         for weighing in self.weighings:
             lines += _of_weighing(weighing)

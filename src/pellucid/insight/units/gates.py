@@ -1,4 +1,4 @@
-r"""Opening one unit of a recurrent layer: its gates at one place, and what it remembers from before.
+r"""One unit of a recurrent layer opened: its gates at one place, and what it remembers from before.
 
 A unit's gates need the vector of the place and the states of all units at the place before, which the
 network itself gave. Its own memory is followed from the first place on, by the formulas of
@@ -20,7 +20,7 @@ _GRU = ("reset gate r", "update gate z", "candidate g")
 
 
 class GatesOverTime(NamedTuple):
-    """The gates of one unit at every place.
+    """Gates of one unit at every place.
 
     Attributes:
         names: of the gates.
@@ -36,14 +36,9 @@ class GatesOverTime(NamedTuple):
 
 
 def lstm_unit(taken: Sequence[np.ndarray], unit: tuple[int, ...]) -> Parts:
-    """Open one unit of an LSTM.
+    """Open one unit (place and unit) of an LSTM, given its inputs, four weights and states.
 
-    Args:
-        taken: vectors of the places, the four weights, and the states that the network gave.
-        unit: place and unit.
-
-    Returns:
-        Two sums for each gate, of the inputs and of the states before, and the steps from them to the state.
+    Two sums for each gate, of the inputs and of the states before, and the steps from them to the state.
     """
     place, number = unit
     found = lstm_over_time(taken, number)
@@ -61,15 +56,7 @@ def lstm_unit(taken: Sequence[np.ndarray], unit: tuple[int, ...]) -> Parts:
 
 
 def gru_unit(taken: Sequence[np.ndarray], unit: tuple[int, ...]) -> Parts:
-    """Open one unit of a GRU.
-
-    Args:
-        taken: vectors of the places, the four weights, and the states that the network gave.
-        unit: place and unit.
-
-    Returns:
-        Two sums for each gate, of the inputs and of the states before, and the steps from them to the state.
-    """
+    """Open one unit of a GRU, as `lstm_unit` does."""
     place, number = unit
     found = gru_over_time(taken, number)
     r, z, g = (float(each) for each in found.gates[:, place])
@@ -84,15 +71,7 @@ def gru_unit(taken: Sequence[np.ndarray], unit: tuple[int, ...]) -> Parts:
 
 
 def lstm_over_time(taken: Sequence[np.ndarray], unit: int) -> GatesOverTime:
-    """Follow one unit of an LSTM from the first place to the last.
-
-    Args:
-        taken: as for `lstm_unit`.
-        unit: which.
-
-    Returns:
-        Its gates, memory and state at every place.
-    """
+    """Gates, memory and state of one unit of an LSTM at every place; `taken` as for `lstm_unit`."""
     inside = _sums(taken, unit, 4, 0) + _sums(taken, unit, 4, 1)
     i, f, g, o = sigmoid(inside[0]), sigmoid(inside[1]), np.tanh(inside[2]), sigmoid(inside[3])
     memory, s = np.zeros(len(i)), 0.0
@@ -103,15 +82,7 @@ def lstm_over_time(taken: Sequence[np.ndarray], unit: int) -> GatesOverTime:
 
 
 def gru_over_time(taken: Sequence[np.ndarray], unit: int) -> GatesOverTime:
-    """Follow one unit of a GRU from the first place to the last.
-
-    Args:
-        taken: as for `gru_unit`.
-        unit: which.
-
-    Returns:
-        Its gates and its state at every place.
-    """
+    """Gates and state of one unit of a GRU at every place; `taken` as for `lstm_unit`."""
     of_inputs, of_state = _sums(taken, unit, 3, 0), _sums(taken, unit, 3, 1)
     r, z = sigmoid(of_inputs[0] + of_state[0]), sigmoid(of_inputs[1] + of_state[1])
     g = np.tanh(of_inputs[2] + r * of_state[2])
@@ -121,7 +92,7 @@ def gru_over_time(taken: Sequence[np.ndarray], unit: int) -> GatesOverTime:
 
 
 def _sums(taken: Sequence[np.ndarray], unit: int, gates: int, part: int) -> Float64[np.ndarray, "gate place"]:
-    """The weighed sums inside a unit's gates at every place: of the inputs (0), or of the states (1)."""
+    """Weighted sums inside a unit's gates at every place: of the inputs (0), or of the states (1)."""
     inputs, weights, biases = (taken[0], taken[5])[part], taken[1 + part], taken[3 + part]
     rows = unit + np.arange(gates) * (len(weights) // gates)
     given = _before(inputs) if part else inputs.astype(np.float64)
@@ -135,14 +106,14 @@ def _before(states: np.ndarray) -> Float64[np.ndarray, "place units"]:
 
 
 def _after(name: str) -> str:
-    """A gate's value in words: candidates go through tanh, the others through a sigmoid."""
+    """Value of a gate in words: candidates go through tanh, the others through a sigmoid."""
     return f"{name}, after {'tanh' if name.startswith('candidate') else 'the sigmoid'}"
 
 
 def _weighings(
     taken: Sequence[np.ndarray], unit: tuple[int, ...], names: tuple[str, ...]
 ) -> tuple[Weighing, ...]:
-    """The sum inside each gate, of the place's vector and of the states before."""
+    """Sum inside each gate, of the place's vector and of the states before."""
     inputs, input_weight, state_weight, input_bias, state_bias, states = taken
     place, number = unit
     here, before = inputs[place].astype(np.float64), _before(states)[place]

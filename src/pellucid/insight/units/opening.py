@@ -1,4 +1,4 @@
-"""Opening one unit of any layer: the very numbers it saw, and every step from them to its value.
+"""One unit of any layer opened: the very numbers it saw, and every step from them to its value.
 
 Everything is computed from what the network itself gave in the layers before, in double precision, by
 the formulas of `pellucid.reference`.
@@ -23,7 +23,7 @@ Settings = Mapping[str, Any]
 
 
 class _Asked(NamedTuple):
-    """What a unit's calculation needs.
+    """Input of a unit's calculation.
 
     Attributes:
         taken: what the layer takes, weights included, values without the batch.
@@ -107,7 +107,7 @@ def _average(asked: _Asked) -> Parts:
 
 
 def _window(asked: _Asked) -> np.ndarray:
-    """What a pool over maps sees: its window, or the whole map."""
+    """Numbers seen by a pool over maps: its window, or the whole map."""
     maps, (channel, *place) = asked.taken[0], asked.unit
     if not place:
         whole: np.ndarray = _wide(maps[channel])
@@ -151,7 +151,7 @@ def _weighed_sum(asked: _Asked) -> Parts:
 
 
 def _bent(kind: str) -> Callable[[_Asked], Parts]:
-    """An activation function: the point on its curve, and the slope there."""
+    """Activation function: the point on its curve, and the slope there."""
     layer = LAYERS[kind]
 
     def opened(asked: _Asked) -> Parts:

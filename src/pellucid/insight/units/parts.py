@@ -1,4 +1,4 @@
-"""What opening a unit gives, before it is set beside the network's own value."""
+"""Calculation of a unit before it is set beside the network's own value."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from pellucid.insight.units.arithmetic import Choice, Step, Weighing
 
 
 class Parts(NamedTuple):
-    """A calculation; see `Arithmetic` for what each part is."""
+    """Calculation; see `Arithmetic` for what each part is."""
 
     value: float
     magnitude: float

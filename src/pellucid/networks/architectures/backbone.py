@@ -24,6 +24,7 @@ from pellucid.errors import UsageError
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.layers.shared import Standardise, make_activation, make_dropout
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Architecture
 
 INSTALL = "pip install 'pellucid[pretrained]'"
 _STAGES = 3
@@ -57,7 +58,7 @@ class ScaleAndStandardise(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch 3 seen_height seen_width"]:
-        """Return what the backbone takes."""
+        """Scaled and standardised images."""
         if images.shape[1] == 1:
             images = images.expand(-1, 3, -1, -1)
         own = (images.shape[2], images.shape[3])
@@ -71,7 +72,7 @@ class ScaleAndStandardise(nn.Module):
 
 
 class Backbone(nn.Module):
-    """A network of timm without its own head, whose batch norm never changes its statistics.
+    """Network of timm without its own head, whose batch norm never changes its statistics.
 
     Attributes:
         layers: the network.
@@ -99,7 +100,7 @@ class Backbone(nn.Module):
         return self
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
-        """Return the features: of the last stages, then of the end."""
+        """Features of the last stages, then of the end."""
         layers: Any = self.layers
         if not hasattr(layers, "forward_intermediates"):
             features: Tensor = layers(images)
@@ -110,17 +111,11 @@ class Backbone(nn.Module):
 
 
 def timm_network(name: str) -> nn.Module:
-    """Build a network of timm with its pooling and without its classifier; nothing is downloaded.
+    """Build a network of timm, named without a tag of weights, with pooling and without classifier.
 
-    Args:
-        name: of the architecture, without the tag of its weights.
+    Nothing is downloaded; the weights have no meaning.
 
-    Returns:
-        The network with weights of no meaning.
-
-    Raises:
-        ValueError: timm does not know it.
-        UsageError: timm is not installed.
+    Raises: `ValueError` if timm does not know the name, `UsageError` if timm is not installed.
     """
     timm = load_timm()
     # `create_model` also takes addresses of hubs; a plain name of its own list leads nowhere else.
@@ -147,25 +142,15 @@ def load_timm() -> Any:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble the network of timm `config.backbone` and a head with hidden layers `config.widths`.
 
-    Args:
-        config: `backbone` names the architecture, `seen` the size at which it sees images, `widths`
-            the hidden layers of the head.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: the config does not describe a backbone.
-        UsageError: timm is not installed.
+    Raises: `ValueError` if the config does not describe a backbone, `UsageError` if timm is not installed.
     """
     if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
         raise ValueError(f"backbone: input_shape {list(config.input_shape)} is no image, grey or in colour")
-    if len(config.seen) != 2 or not config.backbone:
-        raise ValueError("backbone: the name of an architecture and the height and width it sees expected")
-    height, width = config.seen
-    backbone = Backbone(config.backbone)
+    own = config.layers(Architecture)
+    height, width = own.seen
+    backbone = Backbone(own.backbone)
     units = int(
         backbone.eval()(torch.empty(1, 3, height, width)).shape[1]
     )  # on the meta device: shapes alone
@@ -176,7 +161,7 @@ def assemble(config: NetworkConfig) -> Network:
 
 
 def _head(config: NetworkConfig, units: int) -> nn.Sequential:
-    """From features to outputs."""
+    """Head from the features to the outputs."""
     layers = OrderedDict[str, nn.Module](standardise=Standardise((units,)))
     for number, width in enumerate(config.widths, start=1):
         layers[f"dropout{number}"] = make_dropout(config.dropout)

@@ -14,6 +14,7 @@ from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import make_activation, make_dropout
 from pellucid.networks.layers.texts import WeighedSum
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Grams
 from pellucid.settings import Settings
 
 _WIDTHS = {"quick": 128, "standard": 128, "best": 256}
@@ -23,15 +24,9 @@ _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose width and depth by the rule at the top of this file.
 
-    Args:
-        settings: `preset`, `width`, `depth`, `activation` and `dropout` are looked at.
-        facts: vocabulary, groups and outputs.
+    Looks at `preset`, `width`, `depth`, `activation` and `dropout`.
 
-    Returns:
-        The config.
-
-    Raises:
-        UsageError: no hidden layer is asked for.
+    Raises: `UsageError` at depth 0.
     """
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
@@ -45,21 +40,14 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         batch_norm=False,
         widths=(settings.width or _WIDTHS[settings.preset],) * depth,
         vocabulary=facts.vocabulary,
-        groups=facts.groups or (UNKNOWN + 1, facts.vocabulary),
+        own=Grams(groups=facts.groups or (UNKNOWN + 1, facts.vocabulary)),
     )
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble a hidden layer for each of `widths`.
 
-    Args:
-        config: `widths` gives one hidden layer each, `groups` the kinds of n-grams.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: there is no hidden layer or no group.
+    Raises: `ValueError` without hidden layers or without `groups`.
     """
     if not config.widths or len(config.groups) < 2:
         raise ValueError("bag: at least 1 of widths and 2 of groups expected")

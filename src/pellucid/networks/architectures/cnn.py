@@ -33,6 +33,7 @@ from pellucid.networks.layers.shared import (
 )
 from pellucid.networks.layers.whitening import WhiteningStem
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Stem
 from pellucid.settings import Settings
 
 SMALLEST_SIDE = 8
@@ -50,15 +51,9 @@ _LOGIT_DIVISOR = 3.0
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose stem, blocks and widths by the rule at the top of this file.
 
-    Args:
-        settings: `preset`, `width` and `depth` steer the widths.
-        facts: shape, outputs and number of examples.
+    Looks at `preset`, `width` and `depth`.
 
-    Returns:
-        The config.
-
-    Raises:
-        UsageError: the input is not an image of at least 8x8, or depth is 0.
+    Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
     if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
         raise UsageError(
@@ -81,32 +76,28 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         dropout=settings.dropout or 0.0,
         batch_norm=settings.batch_norm,
         widths=widths,
-        stem_filters=min(2 * channels * kernel * kernel, _MOST_STEM_FILTERS),
-        stem_kernel=kernel,
-        stem_stride=stride,
-        pooled_blocks=min(len(widths), halvings),
+        own=Stem(
+            stem_filters=min(2 * channels * kernel * kernel, _MOST_STEM_FILTERS),
+            stem_kernel=kernel,
+            stem_stride=stride,
+            pooled_blocks=min(len(widths), halvings),
+        ),
     )
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble a block for each of `widths`, which gives its channels.
 
-    Args:
-        config: `widths` gives the channels of each block.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: the config does not describe a cnn.
+    Raises: `ValueError` if the config does not describe a cnn.
     """
-    _check(config)
-    channels = config.stem_filters
+    stem = config.layers(Stem)
+    _check(config, stem)
+    channels = stem.stem_filters
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    layers["stem"] = WhiteningStem(config.input_shape[0], channels, config.stem_kernel, config.stem_stride)
+    layers["stem"] = WhiteningStem(config.input_shape[0], channels, stem.stem_kernel, stem.stem_stride)
     layers["activation"] = make_activation(config.activation)
     for number, width in enumerate(config.widths, start=1):
-        pools = number <= config.pooled_blocks
+        pools = number <= stem.pooled_blocks
         layers[f"block{number}"] = ResidualBlock(
             (channels, width),
             pool=make_pool(config.pooling, (2, 2)) if pools else nn.Identity(),
@@ -123,27 +114,25 @@ def assemble(config: NetworkConfig) -> Network:
     return Network(config, nn.Sequential(layers), nn.Sequential(head))
 
 
-def _check(config: NetworkConfig) -> None:
+def _check(config: NetworkConfig, stem: Stem) -> None:
     """Refuse a config whose layers could not stand on one another with a `ValueError`."""
     if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
         raise ValueError(f"cnn: input_shape {list(config.input_shape)} is not an image of at least 8x8")
     channels, *size = config.input_shape
-    if not 1 <= config.stem_kernel <= SMALLEST_SIDE or not 1 <= config.stem_stride <= SMALLEST_SIDE:
-        raise ValueError(f"cnn: stem of {config.stem_kernel} pixels every {config.stem_stride} is not 1 to 8")
-    most = 2 * channels * config.stem_kernel**2
-    if config.stem_filters % 2 or not 2 <= config.stem_filters <= most:
-        raise ValueError(f"cnn: stem_filters {config.stem_filters} is not an even number from 2 to {most}")
+    if not 1 <= stem.stem_kernel <= SMALLEST_SIDE or not 1 <= stem.stem_stride <= SMALLEST_SIDE:
+        raise ValueError(f"cnn: stem of {stem.stem_kernel} pixels every {stem.stem_stride} is not 1 to 8")
+    most = 2 * channels * stem.stem_kernel**2
+    if stem.stem_filters % 2 or not 2 <= stem.stem_filters <= most:
+        raise ValueError(f"cnn: stem_filters {stem.stem_filters} is not an even number from 2 to {most}")
     if not config.widths:
         raise ValueError("cnn: no widths found, at least one block expected")
-    side = (min(size) - config.stem_kernel) // config.stem_stride + 1
-    if config.pooled_blocks > len(config.widths) or side >> config.pooled_blocks < 1:
-        raise ValueError(
-            f"cnn: pooled_blocks {config.pooled_blocks} is more than {side} pixels can be halved"
-        )
+    side = (min(size) - stem.stem_kernel) // stem.stem_stride + 1
+    if stem.pooled_blocks > len(config.widths) or side >> stem.pooled_blocks < 1:
+        raise ValueError(f"cnn: pooled_blocks {stem.pooled_blocks} is more than {side} pixels can be halved")
 
 
 def _halvings(side: int) -> int:
-    """How often a map can be halved before fewer than 3 rows or columns are left."""
+    """Number of times that a map can be halved before fewer than 3 rows or columns are left."""
     count = 0
     while side // 2 >= _SMALLEST_MAP:
         side //= 2

@@ -40,17 +40,10 @@ _DEFAULT_ACTIVATION = "relu"
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose the widths: 6, 16, 120, 84, in proportion when `width` is not 6.
 
-    Args:
-        settings: `width` is the channels of the first convolution; `depth` counts convolutions
-            (2 by default), each after the second with twice the channels of the one before, up to
-            8 times those of the second.
-        facts: shape, outputs and number of examples.
+    `width` is the channels of the first convolution; `depth` counts convolutions (2 by default), each after
+    the second with twice the channels of the one before, up to 8 times those of the second.
 
-    Returns:
-        The config.
-
-    Raises:
-        UsageError: the input is not an image of at least 8x8, or depth is 0.
+    Raises: `UsageError` if the input is not an image of at least 8x8, or depth is 0.
     """
     if len(facts.input_shape) != 3 or min(facts.input_shape[1:]) < SMALLEST_SIDE:
         raise UsageError(
@@ -75,16 +68,9 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble convolutions of `widths` channels and, by the last two of them, two dense layers.
 
-    Args:
-        config: `widths` gives the channels of each convolution, then the units of two dense layers.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: the config does not describe a lenet.
+    Raises: `ValueError` if the config does not describe a lenet.
     """
     if len(config.input_shape) != 3 or min(config.input_shape[1:]) < SMALLEST_SIDE:
         raise ValueError(f"lenet: input_shape {list(config.input_shape)} is not an image of at least 8x8")

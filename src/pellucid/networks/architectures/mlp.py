@@ -24,13 +24,6 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
     Two hidden layers of equal width: the power of two at or above twice the number of inputs,
     but not above that for the number of examples, between 32 and 512.
-
-    Args:
-        settings: `depth` and `width` override the rule.
-        facts: shape, outputs and number of examples.
-
-    Returns:
-        The config.
     """
     inputs = 1
     for length in facts.input_shape:
@@ -51,14 +44,7 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
-
-    Args:
-        config: `widths` gives one hidden layer each.
-
-    Returns:
-        The network.
-    """
+    """Assemble a hidden layer for each of `widths`."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     units = 1
     for length in config.input_shape:
@@ -74,5 +60,5 @@ def assemble(config: NetworkConfig) -> Network:
 
 
 def _power_of_two(number: int) -> int:
-    """The smallest power of two at or above a number."""
+    """Smallest power of two at or above a number."""
     return 1 << max(0, number - 1).bit_length()

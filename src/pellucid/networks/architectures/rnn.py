@@ -14,6 +14,7 @@ from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import make_dropout
 from pellucid.networks.layers.texts import BothWays
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Recurrent
 from pellucid.settings import Settings
 
 _EMBEDDING = 128
@@ -24,15 +25,9 @@ _DEFAULT_CELL, _DEFAULT_DROPOUT = "lstm", 0.5
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose cell and sizes by the rule at the top of this file.
 
-    Args:
-        settings: `preset`, `cell`, `width`, `depth` and `dropout` are looked at.
-        facts: vocabulary, outputs and the length of pretrained vectors.
+    Looks at `preset`, `cell`, `width`, `depth` and `dropout`.
 
-    Returns:
-        The config.
-
-    Raises:
-        UsageError: no recurrent layer is asked for, or an activation, which a cell has of its own.
+    Raises: `UsageError` at depth 0, or if an activation is asked for, which a cell has of its own.
     """
     depth = 1 if settings.depth is None else settings.depth
     if depth < 1:
@@ -49,21 +44,20 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         widths=(settings.width or _WIDTHS[settings.preset],) * depth,
         vocabulary=facts.vocabulary,
         embedding=facts.embedding or _EMBEDDING,
-        cell=settings.cell or _DEFAULT_CELL,
+        own=Recurrent(cell=settings.cell or _DEFAULT_CELL),
     )
 
 
+def cell_of(settings: Settings) -> str:
+    """The cell of the network that settings ask for; empty where they ask for none."""
+    default = _DEFAULT_CELL if settings.model == "rnn" else ""
+    return settings.cell or default
+
+
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble recurrent layers of `widths` units in either direction.
 
-    Args:
-        config: `widths` gives the units of each layer in either direction.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: there are no widths, no numbers for a token or no cell.
+    Raises: `ValueError` if there are no widths, no numbers for a token or no cell.
     """
     if not config.widths or not config.embedding or not config.cell:
         raise ValueError("rnn: at least 1 of widths, an embedding of 1 and a cell expected")

@@ -16,6 +16,7 @@ from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.heads import HeadSizes, make_head
 from pellucid.networks.layers.transformer import Transformer, TransformerLayer
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Attention
 from pellucid.settings import Settings
 
 LONGEST_TEXT = 8_192
@@ -26,15 +27,7 @@ _DEFAULT_ACTIVATION = "gelu"
 
 
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file.
-
-    Args:
-        settings: `activation`, and of the head `depth`, `width` and `dropout` are looked at.
-        facts: vocabulary, length and outputs.
-
-    Returns:
-        The config.
-    """
+    """Choose sizes by the rule at the top of this file."""
     head = HeadSizes.of(settings)
     return NetworkConfig(
         name="sentence-encoder",
@@ -47,42 +40,34 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         widths=head.widths,
         vocabulary=facts.vocabulary,
         embedding=_EMBEDDING,
-        transformer_layers=_LAYERS,
-        attention_heads=_HEADS,
-        feed_forward=_FEED_FORWARD,
+        own=Attention(transformer_layers=_LAYERS, attention_heads=_HEADS, feed_forward=_FEED_FORWARD),
     )
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble the encoder and a head with hidden layers `widths`.
 
-    Args:
-        config: `widths` gives the units of each hidden layer of the head.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: a size is missing, the heads do not share the numbers of a token evenly, or texts
-            are too long.
+    Raises: `ValueError` if a size is missing, the heads do not share the numbers of a token evenly, or texts
+        are too long.
     """
-    sizes = (config.embedding, config.transformer_layers, config.attention_heads, config.feed_forward)
+    own = config.layers(Attention)
+    sizes = (config.embedding, own.transformer_layers, own.attention_heads, own.feed_forward)
     if not all(sizes):
         raise ValueError(
             "sentence-encoder: at least 1 of embedding, transformer_layers, attention_heads and feed_forward "
             f"expected, {', '.join(map(str, sizes))} found"
         )
-    if config.embedding % config.attention_heads:
+    if config.embedding % own.attention_heads:
         raise ValueError(
-            f"sentence-encoder: {config.embedding} numbers do not split into {config.attention_heads} heads"
+            f"sentence-encoder: {config.embedding} numbers do not split into {own.attention_heads} heads"
         )
     if config.input_shape[0] > LONGEST_TEXT:
         raise ValueError(
             f"sentence-encoder: texts of {config.input_shape[0]} tokens, where {LONGEST_TEXT} are admitted"
         )
     layers = [
-        TransformerLayer(config.embedding, config.attention_heads, config.feed_forward, config.activation)
-        for _ in range(config.transformer_layers)
+        TransformerLayer(config.embedding, own.attention_heads, own.feed_forward, config.activation)
+        for _ in range(own.transformer_layers)
     ]
     body = Transformer(config.vocabulary, config.input_shape[0], config.embedding, layers)
     return Network(config, nn.Sequential(OrderedDict(encoder=body)), make_head(config, config.embedding))

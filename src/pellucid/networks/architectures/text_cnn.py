@@ -15,6 +15,7 @@ from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.layers.shared import make_activation, make_dropout
 from pellucid.networks.layers.texts import ParallelConvolutions
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Filters
 from pellucid.settings import Settings
 
 _KERNELS = (2, 3, 4, 5)
@@ -24,15 +25,7 @@ _DEFAULT_ACTIVATION, _DEFAULT_DROPOUT = "relu", 0.5
 
 
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file.
-
-    Args:
-        settings: `preset`, `width`, `depth`, `activation` and `dropout` are looked at.
-        facts: vocabulary, outputs and the length of pretrained vectors.
-
-    Returns:
-        The config.
-    """
+    """Choose sizes by the rule at the top of this file."""
     width = settings.width or _FILTERS[settings.preset]
     return NetworkConfig(
         name="text-cnn",
@@ -44,35 +37,27 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         widths=(width,) * (1 + (settings.depth or 0)),
         vocabulary=facts.vocabulary,
         embedding=facts.embedding or _EMBEDDING,
-        kernels=_KERNELS,
+        own=Filters(kernels=_KERNELS),
     )
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble `widths[0]` filters of each kernel and the hidden layers of the other widths.
 
-    Args:
-        config: `widths` gives the filters of each kernel, then the units of each hidden layer.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: there are no widths, no numbers for a token, or a kernel is missing or comes twice.
+    Raises: `ValueError` without widths or numbers for a token, or if a kernel is missing or comes twice.
     """
     if not config.widths or not config.embedding:
         raise ValueError("text-cnn: at least 1 of widths and an embedding of 1 expected")
-    if not config.kernels or len(set(config.kernels)) < len(config.kernels):
-        raise ValueError(
-            f"text-cnn: kernels {list(config.kernels)}, where at least one, each once, is expected"
-        )
+    kernels = config.layers(Filters).kernels
+    if not kernels or len(set(kernels)) < len(kernels):
+        raise ValueError(f"text-cnn: kernels {list(kernels)}, where at least one, each once, is expected")
     filters = config.widths[0]
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["filters"] = ParallelConvolutions(
-        config.vocabulary, config.embedding, config.kernels, filters, make_activation(config.activation)
+        config.vocabulary, config.embedding, kernels, filters, make_activation(config.activation)
     )
     layers["dropout1"] = make_dropout(config.dropout)
-    units = filters * len(config.kernels)
+    units = filters * len(kernels)
     for number, width in enumerate(config.widths[1:], start=2):
         layers[f"linear{number}"] = nn.Linear(units, width)
         layers[f"activation{number}"] = make_activation(config.activation)

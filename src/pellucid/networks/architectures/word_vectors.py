@@ -22,15 +22,7 @@ _DEFAULT_ACTIVATION = "relu"
 
 
 def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose sizes by the rule at the top of this file.
-
-    Args:
-        settings: of the head `activation`, `depth`, `width` and `dropout` are looked at.
-        facts: vocabulary, outputs and the length of pretrained vectors.
-
-    Returns:
-        The config.
-    """
+    """Choose sizes by the rule at the top of this file."""
     head = HeadSizes.of(settings)
     return NetworkConfig(
         name="word-vectors",
@@ -47,16 +39,9 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
 
 
 def assemble(config: NetworkConfig) -> Network:
-    """Put the layers together.
+    """Assemble the mean and maximum of vectors and a head with hidden layers `widths`.
 
-    Args:
-        config: `widths` gives the units of each hidden layer of the head.
-
-    Returns:
-        The network.
-
-    Raises:
-        ValueError: there are no numbers for a word.
+    Raises: `ValueError` if there are no numbers for a word.
     """
     if not config.embedding:
         raise ValueError("word-vectors: an embedding of at least 1 expected, 0 found")

@@ -1,4 +1,4 @@
-"""The head above features that were learnt elsewhere: dropout, dense layers where asked for, linear."""
+"""Head above features that were learnt elsewhere: dropout, dense layers where asked for, linear."""
 
 from collections import OrderedDict
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _DEFAULT_WIDTH, _DEFAULT_DROPOUT = 128, 0.1
 
 
 class HeadSizes(NamedTuple):
-    """What the settings say of a head.
+    """Sizes of a head, by the settings.
 
     Attributes:
         widths: units of each hidden layer; none by default.
@@ -25,14 +25,7 @@ class HeadSizes(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings) -> "HeadSizes":
-        """Choose: no hidden layer, where there are some 128 units each, and dropout 0.1.
-
-        Args:
-            settings: `depth`, `width` and `dropout` are looked at.
-
-        Returns:
-            The sizes.
-        """
+        """Settings as sizes; by default no hidden layer, 128 units where there are some, and dropout 0.1."""
         return cls(
             (settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
             _DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
@@ -40,17 +33,10 @@ class HeadSizes(NamedTuple):
 
 
 def make_head(config: NetworkConfig, units: int) -> nn.Sequential:
-    r"""Build a head on features of length 1.
+    r"""Build a head of hidden layers `config.widths` on `units` features of length 1.
 
     They are multiplied by $\sqrt{n}$ first, so that each of the $n$ numbers is about 1 and not tiny,
     which is what the start of the weights and the usual learning rates go by.
-
-    Args:
-        config: `widths` gives the hidden layers; `activation`, `dropout` and `outputs` count too.
-        units: length of a feature vector.
-
-    Returns:
-        The layers, the last of them linear.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["scale"] = Divide(units**-0.5)

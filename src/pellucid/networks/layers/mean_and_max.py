@@ -1,4 +1,4 @@
-"""The layer of `word-vectors`: what the known words of a text say on average and at most, in any order."""
+"""Layer of `word-vectors`: mean and maximum of the vectors of a text's known words, in any order."""
 
 import torch
 from jaxtyping import Float, Int64
@@ -9,7 +9,7 @@ from pellucid.encoding.tokens.ragged import UNKNOWN
 
 
 class MeanAndMax(nn.Module):
-    r"""The weighed mean of frozen vectors of words beside the largest of each of their numbers.
+    r"""Weighted mean of frozen word vectors beside the largest of each of their numbers.
 
     With $e_t$ the vectors of the words of a text, one that stands twice counted twice, and $w_t$ their
     weights:
@@ -39,7 +39,7 @@ class MeanAndMax(nn.Module):
         self.register_buffer("weights", torch.ones(vocabulary))
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch twice_size"]:
-        """Return one vector for each text."""
+        """One vector for each text."""
         known = tokens > UNKNOWN
         vectors = functional.embedding(tokens, self.weight)
         mean = ((self.weights[tokens] * known).unsqueeze(2) * vectors).sum(1)

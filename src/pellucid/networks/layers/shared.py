@@ -5,12 +5,13 @@ from jaxtyping import Float, Float64, Shaped
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.01
+# Examples, and values, made float64 at once: all images in float64 take eight times their 8 bits.
 _CHUNK = 1024
 _CHUNK_VALUES = 2**22
 
 
 class Standardise(nn.Module):
-    r"""Subtract the training data's mean and divide by its standard deviation, per channel or feature.
+    r"""Standardisation: subtract the training mean and divide by the deviation, per channel or feature.
 
     $$y = (x - \mu) / \sigma$$
 
@@ -32,18 +33,15 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.ones(shape))
 
     def forward(self, inputs: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return the standardised inputs."""
+        """Standardised inputs."""
         return (inputs - self.mean).div_(self.std)
 
     @torch.no_grad()
     def fit(self, inputs: Shaped[Tensor, "*shape"]) -> None:
-        """Set mean and standard deviation from data, in two float64 passes.
+        """Set mean and deviation from at least one example, 8-bit pixels too, in two float64 passes.
 
         A channel or feature that is constant, or varies less than float32 can tell, keeps the
         divisor 1: it becomes 0 instead of noise.
-
-        Args:
-            inputs: raw pixel values, 8-bit ones too, or features; at least one example.
         """
         axes = [0, *range(2, inputs.ndim)]
         count = inputs.numel() // inputs.shape[1]
@@ -58,7 +56,7 @@ class Standardise(nn.Module):
 
 
 class Rescale(nn.Module):
-    r"""Give standardised predictions the unit of the numbers that are predicted.
+    r"""Inverse of the standardisation of labels: predictions in the unit of the numbers predicted.
 
     $$\hat y = \sigma \hat z + \mu$$
 
@@ -76,18 +74,14 @@ class Rescale(nn.Module):
         self.register_buffer("std", torch.ones(1))
 
     def forward(self, standardised: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
-        """Return the predictions in the labels' own unit."""
+        """Predictions in the labels' own unit."""
         return standardised * self.std + self.mean
 
     @torch.no_grad()
     def fit(self, numbers: Float64[Tensor, " examples"]) -> None:
-        """Set mean and standard deviation from labels.
+        """Set mean and standard deviation from training labels.
 
-        Args:
-            numbers: the training labels, at least two different ones.
-
-        Raises:
-            ValueError: they do not differ as far as float32 can tell.
+        Raises: `ValueError` if they do not differ as far as float32 can tell.
         """
         mean, std = numbers.mean(), numbers.std(correction=0)
         precision = torch.finfo(torch.float32)
@@ -98,38 +92,38 @@ class Rescale(nn.Module):
 
 
 class GlobalPool(nn.Module):
-    """The largest or the mean value of each channel over the whole image."""
+    """Largest or mean value of each channel over the whole image."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
         self.pooling = pooling
 
     def forward(self, maps: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel"]:
-        """Return one number per channel."""
+        """One number per channel."""
         return maps.amax((2, 3)) if self.pooling == "max" else maps.mean((2, 3))
 
 
 class Add(nn.Module):
-    """Add a shortcut to maps, in place: whoever keeps the maps from before must copy them."""
+    """Addition of a shortcut to maps, in place: whoever keeps the maps from before must copy them."""
 
     def forward(
         self,
         maps: Float[Tensor, "batch channel height width"],
         shortcut: Float[Tensor, "batch channel height width"],
     ) -> Float[Tensor, "batch channel height width"]:
-        """Return the sum, in the memory of `maps`."""
+        """Sum, in the memory of `maps`."""
         return maps.add_(shortcut)
 
 
 class Divide(nn.Module):
-    """Divide by a constant; for logits, it keeps the first probabilities near uniform."""
+    """Division by a constant; for logits, it keeps the first probabilities near uniform."""
 
     def __init__(self, divisor: float) -> None:
         super().__init__()
         self.divisor = divisor
 
     def forward(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
-        """Return the quotient."""
+        """Quotient."""
         return logits / self.divisor
 
 
@@ -162,21 +156,14 @@ class ResidualBlock(nn.Module):
     def forward(
         self, maps: Float[Tensor, "batch incoming height width"]
     ) -> Float[Tensor, "batch outgoing new_height new_width"]:
-        """Return the block's maps."""
+        """Maps of the block."""
         hidden = self.activation1(self.norm1(self.pool(self.conv1(maps))))
         result: Tensor = self.activation2(self.add(self.norm2(self.conv2(hidden)), hidden))
         return result
 
 
 def make_activation(name: str) -> nn.Module:
-    """Build an activation function, in place where its gradient can be had from its result.
-
-    Args:
-        name: one of `config.ACTIVATIONS`.
-
-    Returns:
-        The layer.
-    """
+    """Activation layer, in place where its gradient can be had from its result."""
     layers: dict[str, nn.Module] = {
         "relu": nn.ReLU(inplace=True),
         "leaky-relu": nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
@@ -188,51 +175,20 @@ def make_activation(name: str) -> nn.Module:
 
 
 def make_pool(pooling: str, window: tuple[int, int]) -> nn.Module:
-    """Build a pooling layer whose windows touch but do not overlap.
-
-    Args:
-        pooling: `max` or `average`.
-        window: height and width in pixels.
-
-    Returns:
-        The layer.
-    """
+    """Pooling layer (`max` or `average`) whose windows, in pixels, touch but do not overlap."""
     return nn.MaxPool2d(window) if pooling == "max" else nn.AvgPool2d(window)
 
 
 def make_norm(channels: int, batch_norm: bool) -> nn.Module:
-    """Build batch normalisation over the channels of maps, or nothing.
-
-    Args:
-        channels: number of channels.
-        batch_norm: whether to normalise.
-
-    Returns:
-        The layer, an identity when there is nothing to do.
-    """
+    """Batch normalisation over the channels of maps, or an identity."""
     return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
 
 
 def make_unit_norm(units: int, batch_norm: bool) -> nn.Module:
-    """Build batch normalisation over the units of a dense layer, or nothing.
-
-    Args:
-        units: number of units.
-        batch_norm: whether to normalise.
-
-    Returns:
-        The layer, an identity when there is nothing to do.
-    """
+    """Batch normalisation over the units of a dense layer, or an identity."""
     return nn.BatchNorm1d(units) if batch_norm else nn.Identity()
 
 
 def make_dropout(probability: float) -> nn.Module:
-    """Build dropout, or nothing at probability 0.
-
-    Args:
-        probability: of zeroing a unit during training.
-
-    Returns:
-        The layer, an identity when there is nothing to do.
-    """
+    """Dropout, or an identity at probability 0."""
     return nn.Dropout(probability) if probability else nn.Identity()

@@ -12,20 +12,13 @@ from pellucid.encoding.tokens.ragged import PADDING
 
 
 def filled(tokens: Int64[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
-    """Where ids stand and not padding; the first place counts always, so that no text is empty.
-
-    Args:
-        tokens: ids, filled up at the end with 0.
-
-    Returns:
-        True at ids.
-    """
+    """True at ids, False at padding; the first place counts always, so that no text is empty."""
     places = torch.arange(tokens.shape[1], device=tokens.device)
     return (tokens != PADDING) | (places == 0)
 
 
 class WeighedSum(nn.Module):
-    r"""A weighted sum of the vectors of a text's ids, in which rare ids weigh more: exact TF-IDF.
+    r"""Weighted sum of the vectors of a text's ids, in which rare ids weigh more: exact TF-IDF.
 
     With $n_t$ how often id $t$ stands in the text, $d_t$ in how many of the $N$ training texts:
 
@@ -67,7 +60,7 @@ class WeighedSum(nn.Module):
         self.register_buffer("rarity", torch.ones(groups[-1]))
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch units"]:
-        """Return the sums."""
+        """Sums, one for each text."""
         ids = tokens.sort(dim=1).values
         weights = self.weigh(ids)
         if torch.compiler.is_exporting():  # the operation below fixes the batch, and few formats have it
@@ -77,14 +70,7 @@ class WeighedSum(nn.Module):
 
     @torch.no_grad()
     def weigh(self, ids: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch length"]:
-        """Weights of ids, spread evenly over the places where an id stands more than once.
-
-        Args:
-            ids: of each text, ascending.
-
-        Returns:
-            The factors of the vectors.
-        """
+        """Weights of ascending ids, spread evenly over the places where an id stands more than once."""
         before = functional.pad(ids, (1, 0), value=PADDING)[:, :-1]
         run = (ids != before).cumsum(1)
         rarity = self.rarity[ids]
@@ -101,26 +87,21 @@ class WeighedSum(nn.Module):
 
     @torch.no_grad()
     def fit(self, counts: Int64[Tensor, " vocabulary"], texts: int) -> None:
-        """Set how rare each id is.
-
-        Args:
-            counts: training texts that hold the id, once however often it stands in them.
-            texts: number of training texts.
-        """
+        """Set the rarity of each id from `counts`, the training texts that hold it, out of `texts`."""
         rarity = 1 + torch.log((1 + texts) / (1 + counts.double()))
         rarity[: self.groups[0]] = 0
         self.rarity.copy_(rarity)
 
 
 def _shares(groups: tuple[int, ...]) -> tuple[float, ...]:
-    """How much each group counts; the squares add up to 1."""
+    """Share of each group; the squares add up to 1."""
     sizes = [end - first for first, end in pairwise(groups)]
     counts = [1.0, *(min(1.0, math.sqrt(size / max(1, sizes[0])) / 2) for size in sizes[1:])]
     return tuple(count / math.hypot(*counts) for count in counts)
 
 
 class MaskedPool(nn.Module):
-    """The largest or the mean value of each channel over the places of a text."""
+    """Largest or mean value of each channel over the places of a text."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
@@ -129,7 +110,7 @@ class MaskedPool(nn.Module):
     def forward(
         self, values: Float[Tensor, "batch length channel"], filled: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch channel"]:
-        """Return one number per channel."""
+        """One number per channel."""
         mask = filled.unsqueeze(2)
         if self.pooling == "max":
             return values.masked_fill(~mask, -torch.inf).amax(1)
@@ -137,13 +118,13 @@ class MaskedPool(nn.Module):
 
 
 class Neighbours(nn.Conv1d):
-    """A convolution over neighbouring ids, as many places out as in, zeros beyond both ends."""
+    """Convolution over neighbouring ids, as many places out as in, zeros beyond both ends."""
 
     def __init__(self, size: int, filters: int, kernel: int) -> None:
         super().__init__(size, filters, kernel)
 
     def forward(self, vectors: Float[Tensor, "batch length size"]) -> Float[Tensor, "batch length filters"]:
-        """Return one value per filter and place."""
+        """One value per filter and place."""
         around = self.kernel_size[0] - 1
         padded = functional.pad(vectors.transpose(1, 2), (around // 2, around - around // 2))
         found: Tensor = super().forward(padded)
@@ -175,7 +156,7 @@ class ParallelConvolutions(nn.Module):
         self.pool = MaskedPool("max")
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch filters"]:
-        """Return the largest value of each filter."""
+        """Largest value of each filter."""
         present, vectors = filled(tokens), self.embedding(tokens)
         maps = [getattr(self, f"conv{kernel}")(vectors) for kernel in self.kernels]
         found: Tensor = self.pool(self.activation(torch.cat(maps, 2)), present)
@@ -211,7 +192,7 @@ class BothWays(nn.Module):
         self.mean = MaskedPool("average")
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch features"]:
-        """Return the largest and the mean state of each unit."""
+        """Largest and mean state of each unit."""
         present, states = filled(tokens), self.embedding(tokens)
         turned = turned_around(present)
         for number in range(1, self.layers + 1):
@@ -222,14 +203,7 @@ class BothWays(nn.Module):
 
 
 def turned_around(present: Bool[Tensor, "batch length"]) -> Int64[Tensor, "batch length"]:
-    """The places of each text from its last to its first, padding where it was.
-
-    Args:
-        present: where ids stand.
-
-    Returns:
-        For each place the one that takes it; doing so twice changes nothing.
-    """
+    """Places of each text from its last to its first, padding where it was; its own inverse."""
     lengths = present.sum(1, keepdim=True)
     places = torch.arange(present.shape[1], device=present.device).expand_as(present)
     return torch.where(places < lengths, lengths - 1 - places, places)
@@ -238,13 +212,5 @@ def turned_around(present: Bool[Tensor, "batch length"]) -> Int64[Tensor, "batch
 def reordered(
     values: Float[Tensor, "batch length channel"], places: Int64[Tensor, "batch length"]
 ) -> Float[Tensor, "batch length channel"]:
-    """Values of each text in another order.
-
-    Args:
-        values: one row per place.
-        places: which row stands where.
-
-    Returns:
-        The rows.
-    """
+    """Values of each text in the order of `places`."""
     return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))

@@ -1,4 +1,4 @@
-"""Layers of a transformer that reads whole texts: every token looks at every other, never at padding."""
+"""Layers of a transformer that reads whole texts: every token attends to every other, never to padding."""
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -14,7 +14,7 @@ NORM_EPSILON = 1e-12
 
 
 class Places(nn.Module):
-    """Add a learnt vector for each place of a text.
+    """Learnt vector for each place of a text, added to the token's own.
 
     Padding may reach beyond the last place, whose vector it then gets; nobody looks at it.
 
@@ -33,13 +33,13 @@ class Places(nn.Module):
         self.weight = nn.Parameter(torch.empty(length, size))
 
     def forward(self, vectors: Float[Tensor, "batch length size"]) -> Float[Tensor, "batch length size"]:
-        """Return the sums."""
+        """Sums."""
         places = torch.arange(vectors.shape[1], device=vectors.device)
         return vectors + functional.embedding(places.clamp(max=len(self.weight) - 1), self.weight)
 
 
 class Attend(nn.Module):
-    r"""Mix the values of all tokens, for each of them by how well its query fits their keys.
+    r"""Self-attention: the values of all tokens, mixed by how well each token's query fits their keys.
 
     In each head $h$, of which each sees $d$ numbers of every token:
 
@@ -60,7 +60,7 @@ class Attend(nn.Module):
     def forward(
         self, projected: Float[Tensor, "batch length thrice"], present: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length size"]:
-        """Return the mixed values; `projected` holds queries, keys and values side by side."""
+        """Mixed values; `projected` holds queries, keys and values side by side."""
         batch, length, thrice = projected.shape
         parts = projected.view(batch, length, 3, self.heads, thrice // 3 // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind()
@@ -97,7 +97,7 @@ class TransformerLayer(nn.Module):
     def forward(
         self, states: Float[Tensor, "batch length size"], present: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length size"]:
-        """Return the new states of the tokens."""
+        """New states of the tokens."""
         mixed = self.output(self.attend(self.query_key_value(states), present))
         hidden = self.norm1(states + mixed)
         result: Tensor = self.norm2(hidden + self.linear2(self.activation(self.linear1(hidden))))
@@ -108,7 +108,7 @@ class UnitLength(nn.Module):
     """Divide vectors by their lengths; one of zeros stays as it is."""
 
     def forward(self, vectors: Float[Tensor, "batch size"]) -> Float[Tensor, "batch size"]:
-        """Return vectors of length 1."""
+        """Vectors of length 1."""
         return functional.normalize(vectors, dim=1)
 
 
@@ -134,7 +134,7 @@ class Transformer(nn.Module):
         self.unit = UnitLength()
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch size"]:
-        """Return one vector for each text."""
+        """One vector for each text."""
         present = filled(tokens)
         states = self.norm(self.places(self.embedding(tokens)))
         for number in range(1, self.layers + 1):

@@ -1,14 +1,15 @@
-"""The first layer of `cnn`: filters that decorrelate the patches of the training images."""
+"""First layer of `cnn`: filters that decorrelate the patches of the training images."""
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional
 
-_EPSILON = 5e-4
+_EPSILON = 5e-4  # keeps noise in directions of hardly any variance from being blown up
 _MOST_VALUES = 2**25
 _FEWEST_IMAGES = 64
 _CHUNK_VALUES = 2**22
+# Rounding decides which of two equal entries is the largest; it must not decide the sign as well.
 _NEARLY_LARGEST = 0.999
 
 
@@ -27,23 +28,12 @@ class WhiteningStem(nn.Conv2d):
         self.weight.requires_grad_(False)
 
     def distance(self, shape: tuple[int, ...]) -> int:
-        """How far apart the images stand that are worth reading.
-
-        Args:
-            shape: (images, channels, height, width) of all that are there.
-
-        Returns:
-            1 where all are.
-        """
+        """Distance between images worth reading, of `shape` (images, channels, height, width); 1: all."""
         return _distance(shape, self.kernel_size[0], self.stride[0])
 
     @torch.no_grad()
     def fit(self, images: Float[Tensor, "batch channel height width"]) -> None:
-        """Set the filters from images; equal images give equal bytes.
-
-        Args:
-            images: standardised images; evenly spaced ones are used when they are many.
-        """
+        """Set the filters from standardised images; equal images give equal bytes."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         covariance = patch_covariance(images, kernel, stride)
         filters = whitening_filters(covariance, self.out_channels // 2)
@@ -54,15 +44,9 @@ class WhiteningStem(nn.Conv2d):
 def patch_covariance(
     images: Float[Tensor, "batch channel height width"], kernel: int, stride: int
 ) -> Float64[Tensor, "size size"]:
-    """Covariance of the values of square patches.
+    """Covariance over (channel, row, column) of square patches of `kernel` pixels a side, `stride` apart.
 
-    Args:
-        images: images; when they hold more values than are worth reading, evenly spaced ones serve.
-        kernel: side of a patch in pixels.
-        stride: distance between patches in pixels.
-
-    Returns:
-        Covariance over (channel, row, column) of a patch, in that order, in float64.
+    Of more values than are worth reading, evenly spaced images serve.
     """
     size, patches = _size_and_patches(tuple(images.shape), kernel, stride)
     images = images[:: _distance(tuple(images.shape), kernel, stride)]
@@ -89,16 +73,9 @@ def _distance(shape: tuple[int, ...], kernel: int, stride: int) -> int:
 
 
 def whitening_filters(covariance: Float64[Tensor, "size size"], count: int) -> Float64[Tensor, "count size"]:
-    """Leading eigenvectors, each divided by the square root of its eigenvalue.
+    """Leading eigenvectors in rows, largest first, each divided by the square root of its eigenvalue.
 
     An eigenvector's sign is free; here its first nearly largest entry is positive.
-
-    Args:
-        covariance: symmetric, positive semi-definite up to rounding.
-        count: how many filters, at most `size`.
-
-    Returns:
-        One filter per row, largest eigenvalue first.
     """
     values, vectors = torch.linalg.eigh(covariance)
     values, vectors = values.flip(0)[:count].clamp(min=0), vectors.flip(1)[:, :count].T

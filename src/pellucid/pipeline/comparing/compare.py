@@ -1,9 +1,10 @@
 """The straight way of `compare`: read → check → divide into folds → train every variant → rank → report."""
 
+import contextlib
 import dataclasses
 import os
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,23 @@ from pellucid.data import Check, Dataset, prepare
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.files import make_folder
-from pellucid.pipeline.comparing.comparison import command_line, comparison_config, write_comparison
+from pellucid.networks.architectures.rnn import cell_of
+from pellucid.pipeline.comparing.comparison import command_line, machine_for, write_comparison
 from pellucid.pipeline.comparing.standings import Standings
 from pellucid.pipeline.comparing.trials import Judged, Trial, Trials
 from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, make_variants
-from pellucid.pipeline.learners.plan import make_plan, require_same
+from pellucid.pipeline.learners.plan import make_plan
+from pellucid.pipeline.learners.precision import require_precision, require_precision_again
 from pellucid.pipeline.learners.preparation import material_of, network_name, prepared_for
 from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
-from pellucid.pipeline.run.configuration import settings_of
+from pellucid.pipeline.run.configuration import require_unchanged
 from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.identity import require_same_data, warn_of_other_versions
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.progress import counting
 from pellucid.pipeline.run.signals import interruptible
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import CLASSICAL, Metric, Settings, metric_of
+from pellucid.settings import CLASSICAL, Metric, metric_of
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -75,33 +80,67 @@ def compare(
     if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
         raise UsageError(f"--seeds: {seeds} is outside 1 to {MOST_SEEDS}")
     if vary or not resume:
-        make_variants(vary, given)
+        variants = make_variants(vary, given)
+        if not resume:
+            _require_precision(variants, is_resumed=False)
     with folder.opened(resume, overwrite), interruptible(folder.path):
         if resume and folder.is_finished:
             folder.prune()
             return folder.path
-        former = folder.read_json("config.json") if resume else None
-        design = _design(folder.path, vary, seeds, given, former)
-        _work(place, design, folder, former, Stages(quiet=quiet))
+        journal = Journal(folder, resume=resume)
+        design = _design(folder.path, vary, seeds, given, journal)
+        _work(place, design, folder, journal, Stages(quiet=quiet))
     return folder.path
 
 
-def _work(
-    place: str, design: Design, folder: RunFolder, former: Mapping[str, Any] | None, stages: Stages
-) -> None:
+def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stages: Stages) -> None:
     """Everything between an empty folder, or what a killed comparison left in it, and the finished one."""
+    machine = journal.decided("machine", lambda: machine_for(design.settings))
+    variants = _on_this_machine(make_variants(design.vary, design.given), machine)
+    _require_precision(variants, is_resumed=journal.is_resumed)
     dataset, check = _read(place, design, stages)
-    if former is not None:
-        require_same(place, former["data"], dataset)
-    config = dict(former or comparison_config(place, design, dataset, folder.path))
-    variants = _on_this_machine(make_variants(design.vary, design.given), config["machine"])
+    require_same_data(place, dataset, journal)
+    warn_of_other_versions(dataset, journal, stages)
+    settings = design.settings
+    journal.decided("settings", lambda: settings, dataclasses.asdict)
+    journal.decided(
+        "command",
+        lambda: command_line("compare", place, folder.path, design.given, design.vary, design.seeds),
+    )
     trials = _prepare(folder, variants, design, dataset)
-    if former is None:
-        folder.write_json("config.json", config)
+    journal.begin()
     found = _train(variants, design, trials, stages)
-    standings = write_comparison(folder, variants, design, found, (dataset, check), config)
+    standings = write_comparison(folder, variants, design, found, (dataset, check), journal.content)
     folder.prune()
     _say_end(folder.path, place, variants, design, standings, stages)
+
+
+def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None:
+    """Refuse variants that cannot be trained in their arithmetic on this machine.
+
+    Raises:
+        UsageError: naming the variant.
+    """
+    for variant in variants:
+        settings, cell = variant.settings, cell_of(variant.settings)
+        with _named(variant):
+            if is_resumed:
+                require_precision_again(settings.precision, cell, settings.device)
+            else:
+                require_precision(settings, cell)
+
+
+@contextlib.contextmanager
+def _named(variant: Variant) -> Iterator[None]:
+    """Name the variant in whatever is refused.
+
+    Raises:
+        UsageError: with its name before the message.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"variant {variant.name}: {error}") from error
 
 
 def _design(
@@ -109,33 +148,32 @@ def _design(
     vary: Mapping[str, Sequence[Any]],
     seeds: int | None,
     given: Mapping[str, Any],
-    former: Mapping[str, Any] | None,
+    journal: Journal,
 ) -> Design:
     """What is compared: as given, or as in the comparison being resumed.
 
     Raises:
         UsageError: what is given differs from the comparison being resumed, or there is none.
     """
-    if former is None:
-        return Design(
-            {name.replace("-", "_"): list(values) for name, values in vary.items()},
-            dict(given),
-            seeds or SEEDS,
-            given.get("folds") or FOLDS,
-        )
-    if "vary" not in former:
+    if journal.is_resumed and "design" not in journal:
         raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
-    settings_of(given, {"settings": dataclasses.asdict(Settings(**former["given"]))})
     asked = {name.replace("-", "_"): list(values) for name, values in vary.items()}
+    design = journal.decided(
+        "design",
+        lambda: Design(asked, dict(given), seeds or SEEDS, given.get("folds") or FOLDS),
+        Design.to_json,
+        lambda saved: Design(**saved),
+    )
+    require_unchanged(given, design.settings)
     for name, now, before in (
-        ("--vary", asked or former["vary"], former["vary"]),
-        ("--seeds", seeds or former["seeds"], former["seeds"]),
+        ("--vary", asked or design.vary, design.vary),
+        ("--seeds", seeds or design.seeds, design.seeds),
     ):
         if now != before:
             raise UsageError(
                 f"--resume: {name} was {before}, is {now}; leave it out, or start again with --overwrite"
             )
-    return Design(former["vary"], former["given"], former["seeds"], former["folds"])
+    return design
 
 
 def _read(place: str, design: Design, stages: Stages) -> tuple[Dataset, Check]:
@@ -177,15 +215,13 @@ def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dat
     trials = Trials(dataset, design.folds, folder.checkpoints / "trainings")
     for variant in variants:
         first = Trial(variant.name, variant.settings, fold=1)
-        try:
+        with _named(variant):
             require_fitting_model(variant.settings, is_numbers=dataset.is_numbers)
             require_fitting_inputs(variant.settings, material_of(dataset).takes)
             if variant.settings.model not in CLASSICAL:
                 material = material_of(trials.fold(first))
                 name = network_name(variant.settings, material)
                 make_plan(variant.settings, prepared_for(name, material, variant.settings))
-        except UsageError as error:
-            raise UsageError(f"variant {variant.name}: {error}") from error
     return trials
 
 

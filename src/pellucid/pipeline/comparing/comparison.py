@@ -1,6 +1,5 @@
 """What a comparison leaves: configuration, history, metrics and report."""
 
-import dataclasses
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -14,47 +13,26 @@ from pellucid.files import write_file
 from pellucid.pipeline.comparing.standings import Standings, rank
 from pellucid.pipeline.comparing.trials import Judged, Trial
 from pellucid.pipeline.comparing.variants import Design, Variant, shown
-from pellucid.pipeline.learners.plan import data_json, task_name, versions
 from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.identity import task_name
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
-from pellucid.settings import metric_of
-from pellucid.training.determinism import choose_device, choose_precision, choose_threads
+from pellucid.settings import Settings, metric_of
+from pellucid.training.determinism import choose_device, choose_threads
+from pellucid.training.precision import choose_precision
 
-_FORMAT = 1
+_FORMAT = 2
 
 Found = Mapping[str, Sequence[tuple[Trial, Judged]]]
 """What came of every training of every variant."""
 
 
-def comparison_config(place: str, design: Design, dataset: Dataset, out: Path) -> dict[str, Any]:
-    """The content of `config.json`.
-
-    Args:
-        place: DATA.
-        design: what is compared.
-        dataset: the data.
-        out: the comparison's folder.
-
-    Returns:
-        JSON; `machine` holds what was decided by this machine, for a resumed comparison to keep.
-    """
-    settings = design.settings
+def machine_for(settings: Settings) -> dict[str, Any]:
+    """Threads, device and precision on this machine, for a resumed comparison to keep."""
     device = choose_device(settings)
     return {
-        "format": _FORMAT,
-        "command": command_line("compare", place, out, design.given, design.vary, design.seeds),
-        "vary": {name: list(values) for name, values in design.vary.items()},
-        "seeds": design.seeds,
-        "folds": design.folds,
-        "given": dict(design.given),
-        "settings": dataclasses.asdict(settings),
-        "machine": {
-            "threads": choose_threads(settings),
-            "device": device,
-            "precision": choose_precision(settings, device),
-        },
-        "data": data_json(place, dataset),
-        "versions": versions(dataset),
+        "threads": choose_threads(settings),
+        "device": device,
+        "precision": choose_precision(settings, device),
     }
 
 

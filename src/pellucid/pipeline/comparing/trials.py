@@ -17,7 +17,8 @@ from pellucid.data import Dataset, folds
 from pellucid.errors import DivergedError
 from pellucid.files import make_folder, write_json
 from pellucid.pipeline.learners.candidates import answers
-from pellucid.pipeline.learners.fitting import fit_model
+from pellucid.pipeline.learners.limits import allowance_of
+from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import Settings, metrics_of
 
@@ -155,13 +156,14 @@ def train_and_judge(trial: Trial, fold: Dataset) -> Judged:
     """
     began = time.perf_counter()
     try:
-        fitted = fit_model(trial.settings, material_of(fold))
+        material, allowance = material_of(fold), allowance_of(trial.settings)
+        fitted = learner_of(trial.settings, material).fit(material, allowance)
     except DivergedError as error:
         raise DivergedError(f"{trial.words}: {error}") from error
     seconds = time.perf_counter() - began
     return Judged(
         scores=scores_of(fold.labels[fold.test], answers(fitted.model, fold, fold.test), len(fold.classes)),
-        history=fitted.history,
+        history=[*fitted.history],
         seconds=round(seconds, 3),
         parameters=fitted.model.parameters,
         train=len(fold.train),

@@ -69,6 +69,11 @@ class Design:
     seeds: int
     folds: int
 
+    def to_json(self) -> dict[str, Any]:
+        """The design as `config.json` has it."""
+        varied = {name: list(values) for name, values in self.vary.items()}
+        return {"vary": varied, "given": dict(self.given), "seeds": self.seeds, "folds": self.folds}
+
     @property
     def settings(self) -> Settings:
         """The fixed settings; their seed is the first of all seeds."""

@@ -93,7 +93,7 @@ def _facts(start: StartingPoint) -> dict[str, Any]:
     model, config = start.model, start.network.config
     facts = {
         "task": "text" if start.takes_texts else "image",
-        "target": "number" if model.is_numbers else "class",
+        "target": model.target.noun,
         "model": config.name,
         "activation": config.activation,
         "dropout": config.dropout,

@@ -14,7 +14,7 @@ from pellucid.data.earlier import EarlierConstraints
 from pellucid.errors import PellucidError
 from pellucid.pipeline.continual.incoming_data import prepare_for
 from pellucid.pipeline.continual.starting_point import StartingPoint
-from pellucid.pipeline.learners.plan import data_identity
+from pellucid.pipeline.run.identity import data_identity
 from pellucid.settings import ROWS, Settings
 
 Record = Mapping[str, Any]

@@ -124,7 +124,7 @@ def forgetting(
     else:
         answered = {_AFTER: asked.after.argmax(axis=1), _BEFORE: asked.before.argmax(axis=1)}
         comparison = compare_all(asked.labels, answered)[0]
-    classes = [] if dataset.is_numbers else _by_class(asked, dataset.classes)
+    classes = _by_class(asked, dataset.classes) if dataset.classes else []
     found = {
         "model": candidate.name,
         "data": list(old.places),

@@ -8,7 +8,7 @@ import numpy as np
 from pellucid.data import Check, Dataset, Listing, prepare, read_data
 from pellucid.data.earlier import EarlierConstraints
 from pellucid.data.images.decoding import GREY_MODES
-from pellucid.data.splits.targets import number_text, read_number
+from pellucid.data.labels.numbers import number_text, read_number
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings

@@ -1,8 +1,7 @@
 """How a network goes on: its old weights, a row for each new class, a gentler recipe, and why."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -16,10 +15,11 @@ from pellucid.networks import Network
 from pellucid.networks.extending import Centres, centres_of, copied, with_classes
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.continual.words import sentences
-from pellucid.pipeline.learners.network import Planned, recipe_words
+from pellucid.pipeline.learners.in_run import train_in_run
+from pellucid.pipeline.learners.network import NetworkLearner, recipe_words
 from pellucid.pipeline.learners.plan import Plan, make_plan
-from pellucid.pipeline.learners.preparation import Prepared, examples_of, session_of
-from pellucid.pipeline.run.stages import Stages
+from pellucid.pipeline.learners.preparation import Prepared, examples_of
+from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Examples
 from pellucid.training.batches import to_tensor
@@ -29,44 +29,44 @@ from pellucid.training.recipe.continuing import continued, continued_words
 _MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 200, 20_000, 256
 
 
-def plan_on(
-    continual: ContinualTraining,
-    dataset: Dataset,
-    settings: Settings,
-    former: Mapping[str, Any] | None,
-    stages: Stages,
-) -> Planned:
-    """Decide, or take over, how the network goes on.
+def continual_learner(continual: ContinualTraining, context: RunContext) -> NetworkLearner:
+    """The learner of a network that goes on from its old weights.
 
     Args:
         continual: the network, with what it rehearses.
-        dataset: the new data.
-        settings: what the user asked for.
-        former: `config.json` of the run being resumed, or `None`.
-        stages: shows what is decided.
+        context: the run.
 
     Returns:
-        The network at step 0, its old weights in it.
-
-    Raises:
-        UsageError: settings contradict the data, each other or this machine.
+        Decides its plan once, and goes on from the newest checkpoint.
     """
-    if former is not None:
-        plan, prepared = Plan.from_json(former["plan"]), _prepared(continual, dataset, settings)
-        return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
-    with stages.stage("planning") as stage:
-        prepared = _prepared(continual, dataset, settings)
+    dataset, settings, journal = context.dataset, context.settings, context.journal
+
+    def decide(prepared: Prepared) -> Plan:
+        return journal.decided(
+            "plan", lambda: _plan(prepared, continual, context), Plan.to_json, Plan.from_json
+        )
+
+    return NetworkLearner(
+        settings,
+        prepare=lambda _: _prepared(continual, dataset, settings),
+        decide=decide,
+        train=lambda network: train_in_run(network, context),
+    )
+
+
+def _plan(prepared: Prepared, continual: ContinualTraining, context: RunContext) -> Plan:
+    """The plan of a fresh network, with a gentler recipe."""
+    dataset, settings = context.dataset, context.settings
+    with context.stages.stage("planning") as stage:
         plan = make_plan(settings, prepared)
         examples, new = len(prepared.examples.train), len(continual.new(dataset))
         recipe = continued(plan.recipe, settings, examples, new_classes=new)
         gently = continued_words(plan.recipe, recipe, settings)
         reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
         plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
-        session = session_of(plan.network, prepared, recipe)
         stage.words = f"planned how {plan.name} goes on: {recipe_words(plan)}"
         stage.details += reasons
-    # The old test examples are answered twice: by the network as it was, and as it is.
-    return Planned(plan, prepared, session, 2 * sum(len(each.test) for each in continual.at_hand))
+    return plan
 
 
 def _prepared(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> Prepared:

@@ -19,12 +19,13 @@ from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data import Dataset
-from pellucid.data.checks.text_copies import text_digests
+from pellucid.data.copies.text_copies import text_digests
 from pellucid.data.images.digests import array_digests
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.data.tables.spool import Spool
 from pellucid.data.texts.store import Texts, TextWriter
 from pellucid.pipeline.learners.preparation import Material
+from pellucid.tasks import target_of
 
 LEAST = 1_000
 _BLOCK = 4096
@@ -126,14 +127,14 @@ class _Pool:
     ) -> None:
         self._positions = positions
         self._labels = [_labels(each, classes) for each in old]
-        self._is_numbers = not classes
+        self._target = target_of(len(classes))
         self.size = sum(len(each) for each in positions)
 
     def drawn(self, wanted: int, draws: np.random.Generator) -> list[Int64[np.ndarray, " _"]]:
         """So many of the positions of each data set, each class giving its share."""
         every, owners = np.concatenate(self._positions), self._owners()
         values = np.concatenate(self.labels_of(self._positions))
-        places = places_in_strata(values, draws.permutation(len(every)), are_numbers=self._is_numbers)
+        places = places_in_strata(values, draws.permutation(len(every)), self._target)
         is_taken = np.zeros(len(every), bool)
         is_taken[np.argsort(places, kind="stable")[:wanted]] = True
         return [every[is_taken & (owners == owner)] for owner in range(len(self._positions))]

@@ -19,7 +19,9 @@ from pellucid.pipeline.continual.incoming_data import prepare_for
 from pellucid.pipeline.continual.rehearsal import Rehearsal, rehearsed
 from pellucid.pipeline.continual.starting_point import StartingPoint, restored, starting_point
 from pellucid.pipeline.learners.candidates import Candidate, recommended
+from pellucid.pipeline.learners.precision import require_precision
 from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 
@@ -49,6 +51,11 @@ class ContinualTraining:
     def at_hand(self) -> list[Dataset]:
         """The earlier data that can be read again."""
         return [each.dataset for each in self.earlier if each.dataset is not None]
+
+    @property
+    def asked_in_the_end(self) -> int:
+        """Old test examples, each answered by the network as it was and as it is."""
+        return 2 * sum(len(each.test) for each in self.at_hand)
 
     @property
     def not_at_hand(self) -> list[str]:
@@ -91,6 +98,13 @@ class ContinualTraining:
         present = set(np.unique(dataset.labels[dataset.train]).tolist())
         return [name for name in self.known.classes if dataset.classes.index(name) not in present]
 
+    def start_json(self) -> dict[str, Any]:
+        """What a resumed run begins with: the weights, and how to find earlier data."""
+        return {
+            "weights_sha256": self.start.sha256,
+            "earlier": [dict(each) for each in self.records],
+        }
+
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
         """What `config.json` has of it.
 
@@ -98,7 +112,7 @@ class ContinualTraining:
             dataset: the new data.
 
         Returns:
-            Enough to resume from, and for later runs to find all earlier data.
+            Enough for later runs to find all earlier data.
         """
         counts = None if self.rehearsal is None else self.rehearsal.to_json()
         return {
@@ -114,7 +128,7 @@ class ContinualTraining:
 
 
 def begin(
-    settings: Settings, given: Mapping[str, Any], checkpoints: Path, former: Mapping[str, Any] | None
+    settings: Settings, given: Mapping[str, Any], checkpoints: Path, journal: Journal | None = None
 ) -> ContinualTraining | None:
     """Find the network that goes on, before any data is read.
 
@@ -122,7 +136,7 @@ def begin(
         settings: what the user asked for.
         given: the settings that were given.
         checkpoints: of the run; a run being resumed keeps the network there.
-        former: `config.json` of the run being resumed, or `None`.
+        journal: of the run; `None` where no run is begun.
 
     Returns:
         The network; `None` where a fresh one is trained.
@@ -131,16 +145,22 @@ def begin(
         ModelFileError: RUN holds no model, or a damaged one.
         UsageError: settings contradict the network, or RUN holds none.
     """
-    if settings.from_ is None:
+    place = settings.from_
+    if place is None:
         return None
-    if former is not None:
-        kept = former["continual"]
-        return ContinualTraining(
-            restored(settings.from_, kept["weights_sha256"], checkpoints), kept["earlier"]
-        )
-    start = starting_point(settings.from_)
-    require_no_contradiction(given, start)
-    return ContinualTraining(start, records_of(start))
+
+    def decide() -> ContinualTraining:
+        start = starting_point(place)
+        require_no_contradiction(given, start)
+        require_precision(settings, start.network.config.cell)
+        return ContinualTraining(start, records_of(start))
+
+    def take_over(saved: Mapping[str, Any]) -> ContinualTraining:
+        return ContinualTraining(restored(place, saved["weights_sha256"], checkpoints), saved["earlier"])
+
+    if journal is None:
+        return decide()
+    return journal.decided("start", decide, ContinualTraining.start_json, take_over)
 
 
 def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
@@ -165,7 +185,7 @@ def recall(
     continual: ContinualTraining,
     dataset: Dataset,
     settings: Settings,
-    former: Mapping[str, Any] | None,
+    journal: Journal,
     stages: Stages,
 ) -> ContinualTraining:
     """Read what the network learned before, and choose what it rehearses.
@@ -174,7 +194,7 @@ def recall(
         continual: the network.
         dataset: the new data.
         settings: `rehearse` and the seed.
-        former: `config.json` of the run being resumed, or `None`.
+        journal: of the run.
         stages: shows what is done.
 
     Returns:
@@ -187,7 +207,7 @@ def recall(
     place = continual.start.place
     with stages.stage(f"reading what {place} was trained on") as stage:
         continual = dataclasses.replace(continual, earlier=earlier_data(continual.records))
-        old = _to_rehearse(continual, settings, former)
+        old = _to_rehearse(continual, settings, journal)
         if old:
             rehearsal = rehearsed(material_of(dataset), old, settings.seed)
             continual = dataclasses.replace(continual, rehearsal=rehearsal if rehearsal.train else None)
@@ -196,30 +216,30 @@ def recall(
     return continual
 
 
-def _to_rehearse(
-    continual: ContinualTraining, settings: Settings, former: Mapping[str, Any] | None
-) -> list[Dataset]:
+def _to_rehearse(continual: ContinualTraining, settings: Settings, journal: Journal) -> list[Dataset]:
     """Earlier data from which examples are taken.
 
     Raises:
         DataError: the run being resumed took some from data that is not at hand any more.
         UsageError: a rehearsal is asked for, and no earlier data is at hand.
     """
-    if former is not None:
-        wanted = (former["continual"]["rehearsal"] or {}).get("fingerprints", ())
-        found = [each for each in continual.at_hand if each.fingerprint in wanted]
-        if len(found) < len(wanted):
-            raise DataError(
-                f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
-                "restore it, or start again with --overwrite"
+
+    def decide() -> list[str]:
+        if settings.rehearse and not continual.at_hand:
+            raise UsageError(
+                f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or "
+                "leave this out"
             )
-        return found
-    if settings.rehearse and not continual.at_hand:
-        raise UsageError(
-            f"--rehearse: nothing is at hand to rehearse: {continual.not_at_hand[0]}; restore it, or leave "
-            "this out"
+        return [] if settings.rehearse is False else [each.fingerprint for each in continual.at_hand]
+
+    wanted = journal.decided("rehearsed", decide)
+    found = [each for each in continual.at_hand if each.fingerprint in wanted]
+    if len(found) < len(wanted):
+        raise DataError(
+            f"--resume: the run rehearses data that is not at hand any more: {continual.not_at_hand[0]}; "
+            "restore it, or start again with --overwrite"
         )
-    return [] if settings.rehearse is False else continual.at_hand
+    return found
 
 
 def recommended_on(

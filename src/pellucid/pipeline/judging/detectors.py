@@ -14,11 +14,9 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import Model
 from pellucid.classical.features.rows import Rows
 from pellucid.novelty import Measure, fit_detector, fit_measure
+from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.preparation import Material
-
-MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
-"""Training and validation examples that a detector comes from; of more, some are drawn."""
 
 _BLOCK = 4096
 
@@ -47,19 +45,6 @@ def _look(
     return _Look(measure, see(material.validation[places]))
 
 
-def looked_at(train: int, validation: int) -> int:
-    """How many examples a network is asked about for a detector.
-
-    Args:
-        train: training examples.
-        validation: validation examples.
-
-    Returns:
-        At most so many of both.
-    """
-    return min(train, MOST_TRAINED_ON) + min(validation, MOST_JUDGED)
-
-
 def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
     """Which validation examples detectors are calibrated on.
 
@@ -80,7 +65,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
 
     Args:
         candidates: the models with their answers on validation.
-        material: the data they learnt from.
+        material: the data they learnt from; without validation examples there is no detector.
         seed: of the draws.
 
     Returns:
@@ -90,7 +75,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
     found = []
     for candidate in candidates:
         model = candidate.model
-        if model.columns_seen == 0:
+        if model.columns_seen == 0 or len(material.validation) == 0:
             found.append(candidate)
             continue
         key = model.sees_through
@@ -102,37 +87,19 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
 
 
 def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
-    """What a model sees, from features that were computed before where there are some."""
+    """What a model sees, from the table of the body it stands on where there is one."""
     stored = candidate.stored
     if stored is None:
         return _look(candidate.model, material, seed, partial(_seen, candidate.model, material))
-    learnt = dataclasses.replace(material, train=np.intersect1d(material.train, stored.features.positions))
-    return _look(candidate.model, learnt, seed, stored.features.of)
-
-
-def with_detector(model: Model, material: Material, seed: int) -> Model:
-    """Give one model a detector.
-
-    Args:
-        model: just trained.
-        material: the data it learnt from; without validation examples there is no detector.
-        seed: of the draws.
-
-    Returns:
-        The same model.
-    """
-    if model.columns_seen == 0 or len(material.validation) == 0:
-        return model
-    judged = material.inputs[material.validation[judged_places(material, seed)]]
-    said = model.predict_values(judged) if model.is_numbers else model.predict_proba(judged)
-    return _watched(model, _look(model, material, seed, partial(_seen, model, material)), said)
+    learnt = dataclasses.replace(material, train=stored.train)
+    return _look(candidate.model, learnt, seed, stored.hidden)
 
 
 def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
     """The model with a detector calibrated on what it said of the validation examples."""
     if look.measure is None:
         return model
-    answers = said if model.is_numbers else said.argmax(axis=1)
+    answers = model.target.labels(said)
     with threadpool_limits(1):
         detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
     return model.with_detector(detector)

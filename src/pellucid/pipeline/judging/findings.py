@@ -22,7 +22,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         return None
     dataset, label_issues = outcome.dataset, outcome.label_issues
     chance = 0.0
-    if not dataset.is_numbers:
+    if dataset.target.has_probabilities:
         counts = np.bincount(dataset.labels[dataset.train], minlength=1)
         chance = float(counts.max() / max(1, counts.sum()))
     course = Course(

@@ -12,34 +12,17 @@ from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.evaluation import LearningCurve, learning_curve
-from pellucid.pipeline.learners.candidates import Candidate, answers
-from pellucid.pipeline.learners.fitting import budget_within, fit_classical
-from pellucid.pipeline.learners.network import Planned
-from pellucid.pipeline.learners.plan import make_plan
-from pellucid.pipeline.learners.preparation import material_of, model_of, prepared_for, session_of
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within
+from pellucid.pipeline.learners.network import NetworkLearner, Planned
+from pellucid.pipeline.learners.plan import Plan, make_plan
+from pellucid.pipeline.learners.preparation import Material, Prepared, material_of, prepared_for
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import Settings, parse_duration
+from pellucid.settings import Settings
 
 PARTS, PARTS_OF_MANY = (1 / 8, 1 / 4), (1 / 64, 1 / 16)
-WITH_CURVE = 2.0
-"""Time that training and its curve take together, in trainings: small parts get more passes of an image."""
 _LEAST_PER_CLASS, _LEAST = 4, 40
 _MANY = 20_000
-
-
-def is_wanted(settings: Settings) -> bool:
-    """Whether a learning curve is drawn.
-
-    Args:
-        settings: what the user asked for; the default follows the baselines, and leaves the curve
-            out under a time limit.
-
-    Returns:
-        True where it is.
-    """
-    if settings.learning_curve is not None:
-        return settings.learning_curve
-    return settings.baselines and parse_duration(settings.time_limit) is None
 
 
 def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
@@ -56,7 +39,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
         Ascending positions of each part; parts too small to learn from are left out.
     """
     order = generator(seed, Purpose.LEARNING_CURVE).permutation(len(dataset.train))
-    places = places_in_strata(dataset.labels[dataset.train], order, are_numbers=dataset.is_numbers)
+    places = places_in_strata(dataset.labels[dataset.train], order, dataset.target)
     least = max(_LEAST, _LEAST_PER_CLASS * len(dataset.classes))
     shares = PARTS if len(places) < _MANY else PARTS_OF_MANY
     found = [dataset.train[places < share] for share in shares]
@@ -142,21 +125,28 @@ def _network_on(
     train: np.ndarray, network: Planned, dataset: Dataset, settings: Settings
 ) -> tuple[int, np.ndarray]:
     """The network of the run trained on a part, and its answers on validation."""
-    plan = network.plan
-    prepared = prepared_for(plan.name, dataclasses.replace(material_of(dataset), train=train), settings)
-    fresh = make_plan(settings, prepared)
+
+    def prepare(material: Material) -> Prepared:
+        return prepared_for(network.plan.name, material, settings)
+
+    def decide(prepared: Prepared) -> Plan:
+        return _plan_for_part(network, prepared, settings)
+
+    material = dataclasses.replace(material_of(dataset), train=train)
+    fitted = NetworkLearner(settings, prepare, decide).fit(material)
+    return len(train), _predicted(fitted.validation)
+
+
+def _plan_for_part(network: Planned, prepared: Prepared, settings: Settings) -> Plan:
+    """The layers of the whole network, trained as its rules say for so few examples."""
+    plan, fresh = network.plan, make_plan(settings, prepared)
     whole = make_plan(settings, network.prepared).recipe
     share = plan.recipe.total_steps / whole.total_steps  # below 1 where a time limit shortened it
     steps = max(1, math.ceil(share * fresh.recipe.total_steps))
     recipe = dataclasses.replace(fresh.recipe, total_steps=steps)
     # A vocabulary learnt from the whole split would know words that the part does not hold.
-    seen = fresh.network
-    layers = dataclasses.replace(
-        plan.network, input_shape=seen.input_shape, vocabulary=seen.vocabulary, groups=seen.groups
-    )
-    trained = session_of(layers, prepared, recipe).run()
-    model = model_of(trained, prepared, dataset.classes, recipe)
-    return len(train), _predicted(answers(model, dataset, dataset.validation))
+    layers = plan.network.with_inputs_of(fresh.network)
+    return dataclasses.replace(fresh, network=layers, recipe=recipe)
 
 
 def _baseline_on(
@@ -164,8 +154,9 @@ def _baseline_on(
 ) -> tuple[int, np.ndarray]:
     """A classical model trained on a part, and its answers on validation."""
     material = dataclasses.replace(material_of(dataset), train=train)
-    fitted, model = fit_classical(name, material, settings, budget_within(settings, material_of(dataset)))
-    return fitted.train_examples, _predicted(answers(model, dataset, dataset.validation))
+    budget = budget_within(settings, material_of(dataset))
+    fitted = ClassicalLearner(name, settings, budget).fit(material)
+    return fitted.train_examples, _predicted(fitted.validation)
 
 
 def _predicted(said: np.ndarray) -> np.ndarray:

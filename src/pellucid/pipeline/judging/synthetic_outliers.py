@@ -15,10 +15,10 @@ from pellucid.bundle import Inputs, Model
 from pellucid.data import Dataset
 from pellucid.evaluation import area_under_roc, wilson
 from pellucid.pipeline.judging.testing import Tested
+from pellucid.pipeline.learners.asked_later import MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.settings import Settings
 
-_MOST, _MOST_WITHIN_LIMIT = 300, 100
 _PIECES = 4
 
 Images = UInt8[np.ndarray, "n height width channels"]
@@ -42,7 +42,7 @@ def judge_detectors(
     if len(dataset.test) == 0:
         return {}
     draws = generator(settings.seed, Purpose.SYNTHETIC_OUTLIERS)
-    most = _MOST if settings.time_limit is None else _MOST_WITHIN_LIMIT
+    most = MOST_OUTLIERS if settings.time_limit is None else MOST_OUTLIERS_WITHIN_LIMIT
     places = np.sort(draws.permutation(dataset.test)[:most])
     foreign = synthetic_outliers(dataset.inputs[places], draws)
     areas: dict[Hashable, dict[str, float]] = {}
@@ -65,18 +65,6 @@ def judge_detectors(
             "area_under_roc": areas[key],
         }
     return found
-
-
-def most_synthetic_outliers(test: int) -> int:
-    """How many synthetic outliers a network is asked about under a time limit.
-
-    Args:
-        test: test examples.
-
-    Returns:
-        At most so many of all kinds.
-    """
-    return len(_OF_IMAGES) * min(test, _MOST_WITHIN_LIMIT)
 
 
 def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
@@ -103,9 +91,8 @@ def _areas(model: Model, foreign: Mapping[str, Inputs], known: np.ndarray) -> di
     """The area under ROC for every kind of synthetic outlier."""
     found = {}
     for name, inputs in foreign.items():
-        said = model.answer(inputs).novelty
-        assert said is not None  # the caller asks models with a detector
-        found[name] = area_under_roc(said, known)
+        assert model.detector is not None  # the caller asks models with a detector
+        found[name] = area_under_roc(model.detector.novelty(model.seen(inputs)), known)
     return found
 
 

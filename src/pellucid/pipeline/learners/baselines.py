@@ -6,23 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.bundle import ClassicalModel, load_any, save
-from pellucid.classical import (
-    BASELINES,
-    NUMBER_BASELINES,
-    TEXT_BASELINES,
-    TEXT_NUMBER_BASELINES,
-    Configuration,
-    Fitted,
-)
+from pellucid.bundle import load_any, save
+from pellucid.classical import Configuration, baselines_for
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
 from pellucid.pipeline.learners.candidates import Candidate, answers, on_validation
-from pellucid.pipeline.learners.fitting import budget_within, fit_classical, lesson_of
+from pellucid.pipeline.learners.classical import ClassicalLearner, lesson_of
+from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import Settings
+from pellucid.settings import CLASSICAL, Settings
 
 _FITTED = "fitted.json"
 
@@ -49,9 +43,22 @@ def baseline_names(dataset: Dataset) -> tuple[str, ...]:
     Returns:
         Names.
     """
-    if dataset.is_texts:
-        return tuple(TEXT_NUMBER_BASELINES if dataset.is_numbers else TEXT_BASELINES)
-    return tuple(NUMBER_BASELINES if dataset.is_numbers else BASELINES)
+    return tuple(baselines_for(dataset.target, dataset.input_kind))
+
+
+def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
+    """The classical models to train: one alone, the network's baselines, or none.
+
+    Args:
+        settings: what the user asked for.
+        dataset: the data.
+
+    Returns:
+        Names, simplest first.
+    """
+    if settings.model in CLASSICAL:
+        return (settings.model,)
+    return baseline_names(dataset) if has_baselines(settings, dataset) else ()
 
 
 def train_baselines(
@@ -60,7 +67,7 @@ def train_baselines(
     settings: Settings,
     checkpoints: Path,
     stages: Stages,
-    seconds: float | None = None,
+    allowance: Allowance = UNLIMITED,
 ) -> list[Candidate]:
     """Train classical models on the training split, or take over those a killed run had finished.
 
@@ -70,7 +77,7 @@ def train_baselines(
         settings: seed, threads, metric and time limit.
         checkpoints: folder in which each is kept as soon as it is trained.
         stages: shows a line for each.
-        seconds: set aside for them under a time limit; default: a share of it.
+        allowance: what a time limit grants to all of them.
 
     Returns:
         The models in the order of their names.
@@ -79,7 +86,6 @@ def train_baselines(
         return []
     material = material_of(dataset)
     lesson = lesson_of(material)
-    budget = budget_within(settings, material, seconds)
     kept = checkpoints / "baselines"
     make_folder(kept)
     found = []
@@ -90,24 +96,11 @@ def train_baselines(
             found.append(former)
             continue
         with stages.stage(f"training {name}") as stage:
-            fitted, model = fit_classical(name, material, settings, budget, lesson)
-            candidate = _candidate(fitted, model, dataset)
+            candidate = ClassicalLearner(name, settings, lesson=lesson).fit(material, allowance)
             _keep(kept / name, candidate)
             stage.words = f"trained {name}{on_validation([candidate], dataset, settings)}"
         found.append(candidate)
     return found
-
-
-def _candidate(fitted: Fitted, model: ClassicalModel, dataset: Dataset) -> Candidate:
-    return Candidate(
-        name=fitted.name,
-        model=model,
-        train_examples=fitted.train_examples,
-        train_seconds=fitted.seconds,
-        validation=answers(model, dataset, dataset.validation),
-        features=fitted.features if fitted.predictor.inputs else None,
-        configurations=fitted.configurations,
-    )
 
 
 def _keep(folder: Path, candidate: Candidate) -> None:

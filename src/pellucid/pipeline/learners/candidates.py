@@ -10,26 +10,42 @@ from jaxtyping import Float32, Float64, Int64
 from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Answers, Model
+from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
-from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.features import Features, FeatureTable
+from pellucid.pipeline.learners.preparation import Material
 from pellucid.settings import Settings, metric_of
+from pellucid.training.state import Record
 
 _BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Features of a frozen network that were computed before, and what a model makes of them.
+    """Rows of the body that a model stands on, and what the model makes of them.
 
     Attributes:
-        features: of every example that the model is asked about.
-        ask: from rows of features to probabilities at temperature 1, or to numbers.
+        features: of every example that the model is asked about; shared with all models on that body.
+        ask: from rows to probabilities at temperature 1, or to numbers.
+        train: ascending positions of the training examples that the body has seen, or will be asked about.
+        hidden_from: column at which the last hidden layer begins, behind outputs of the body's own head.
+        at_once: rows that the model is asked about at once, as it would be without the body.
+        share: of a row's time, what this model needs of it: one half where only the head looks at mirrored
+            images too.
     """
 
-    features: Features
-    ask: Callable[[Float32[np.ndarray, "rows features"]], np.ndarray]
+    features: Features | FeatureTable
+    ask: Callable[[Float32[np.ndarray, "rows values"]], np.ndarray]
+    train: Int64[np.ndarray, " train"]
+    hidden_from: int = 0
+    at_once: int = _BLOCK
+    share: float = 1.0
+
+    def hidden(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked hidden"]:
+        """Last hidden layer of examples."""
+        return np.ascontiguousarray(self.features.of(positions)[:, self.hidden_from :])
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,7 @@ class Candidate:
         features: what it sees of an image, in words; `None` for networks.
         configurations: what was tried and how it scored on validation.
         stored: a short way to its answers about the data set; `None` where there is none.
+        history: one record for each epoch; none for a classical model.
     """
 
     name: str
@@ -55,10 +72,28 @@ class Candidate:
     features: str | None = None
     configurations: tuple[Configuration, ...] = ()
     stored: Stored | None = None
+    history: Sequence[Record] = ()
+
+
+def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> Stored:
+    """A table of what a trained network makes of the examples, for all models that stand on it.
+
+    Args:
+        model: the network, at temperature 1.
+        material: holds the inputs.
+        train: positions of the training examples it learned from.
+
+    Returns:
+        The short way to its answers.
+    """
+    assert isinstance(model, OnNetwork)  # classical models have no shared body
+    outputs = model.network.config.outputs
+    table = FeatureTable(len(material.labels), lambda some: model.outputs_and_seen(material.inputs[some]))
+    return Stored(table, lambda rows: model.said_of(rows[:, :outputs]), train, hidden_from=outputs)
 
 
 def answers(
-    model: Model, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+    model: Model, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """What a model says about some examples, read block by block from the store.
 
@@ -70,14 +105,17 @@ def answers(
     Returns:
         Probabilities (examples, classes), or numbers (examples,).
     """
-    ask = model.predict_values if dataset.is_numbers else model.predict_proba
-    rows = [ask(dataset.inputs[indices[start : start + _BLOCK]]) for start in range(0, len(indices), _BLOCK)]
-    nothing = np.zeros(0) if dataset.is_numbers else np.zeros((0, len(dataset.classes)))
+    ask = dataset.target.ask
+    rows = [
+        ask(model, dataset.inputs[indices[start : start + _BLOCK]])
+        for start in range(0, len(indices), _BLOCK)
+    ]
+    nothing = dataset.target.no_answers(len(dataset.classes))
     return np.concatenate(rows) if rows else nothing
 
 
 def raw_answers(
-    candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
+    candidate: Candidate, dataset: Dataset | Material, indices: Int64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples ..."]:
     """What a model says at temperature 1, by the short way where there is one.
 
@@ -92,15 +130,11 @@ def raw_answers(
     stored = candidate.stored
     if stored is None or len(indices) == 0:
         return answers(candidate.model.at(1.0), dataset, indices)
-    return np.concatenate(
-        [
-            stored.ask(stored.features.of(indices[start : start + _BLOCK]))
-            for start in range(0, len(indices), _BLOCK)
-        ]
-    )
+    rows, size = stored.features.of(indices), stored.at_once
+    return np.concatenate([stored.ask(rows[at : at + size]) for at in range(0, len(indices), size)])
 
 
-def with_validation(candidate: Candidate, dataset: Dataset) -> Candidate:
+def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
     """Ask a model about the validation split.
 
     Args:
@@ -128,9 +162,12 @@ def answers_and_novelty(
     """
     stored, model = candidate.stored, candidate.model.at(1.0)
     if stored is not None and len(indices):
-        detector, rows = model.detector, stored.features.of(indices)
+        detector, rows, size = model.detector, stored.hidden(indices), stored.at_once
         return Answers(
-            raw_answers(candidate, dataset, indices), None if detector is None else detector.novelty(rows)
+            raw_answers(candidate, dataset, indices),
+            None
+            if detector is None
+            else np.concatenate([detector.novelty(rows[at : at + size]) for at in range(0, len(rows), size)]),
         )
     starts = range(0, max(1, len(indices)), _BLOCK)
     blocks = [model.answer(dataset.inputs[indices[start : start + _BLOCK]]) for start in starts]
@@ -150,7 +187,7 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candid
     Returns:
         The same models, and their answers, at their temperatures; models of numbers as they are.
     """
-    if dataset.is_numbers:
+    if not dataset.target.has_probabilities:
         return list(candidates)
     labels = dataset.labels[dataset.validation]
     found = []
@@ -188,7 +225,7 @@ def recommended(
     return recommend(labels, said, metric, seed, equals)
 
 
-def on_validation(candidates: Sequence[Candidate], dataset: Dataset, settings: Settings) -> str:
+def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
     """The models' scores on validation by the metric that decides, in words that begin with a colon.
 
     Nothing without a validation split.

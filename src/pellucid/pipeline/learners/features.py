@@ -1,8 +1,9 @@
-"""What a frozen network says of the examples, computed once and kept in blocks: a kill costs one of them."""
+"""Features of a shared body: every example passes once, however many models stand on it."""
 
 import contextlib
 import io
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,55 @@ from jaxtyping import Float32, Int64
 
 from pellucid.files import make_folder, write_file, write_json
 
-_BLOCK = 512
+_BLOCK, _AT_ONCE = 512, 4096
+
+
+class FeatureTable:
+    """Rows of a shared body by position in the data set, each computed once, when it is first asked for.
+
+    Args:
+        examples: of the data set.
+        look: passes examples at some positions through the body.
+    """
+
+    def __init__(
+        self,
+        examples: int,
+        look: Callable[[Int64[np.ndarray, " some"]], Float32[np.ndarray, "some values"]],
+    ) -> None:
+        self._look = look
+        self._place = np.full(examples, -1, np.int64)
+        self._rows: np.ndarray | None = None
+        self._computed, self.seconds = 0, 0.0
+
+    @property
+    def seconds_an_example(self) -> float:
+        """Seconds that one example took to pass the body, on the mean."""
+        return self.seconds / max(1, self._computed)
+
+    def of(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked values"]:
+        """Rows of examples; those not asked about before pass the body now, in the order given.
+
+        Args:
+            positions: in the data set, at least one.
+
+        Returns:
+            One row for each.
+        """
+        missing = positions[self._place[positions] < 0]
+        if len(missing):
+            self._compute(missing)
+        assert self._rows is not None  # one position at least was asked about
+        found: np.ndarray = self._rows[self._place[positions]]
+        return found
+
+    def _compute(self, missing: Int64[np.ndarray, " missing"]) -> None:
+        began = time.perf_counter()
+        found = [self._look(missing[at : at + _AT_ONCE]) for at in range(0, len(missing), _AT_ONCE)]
+        self.seconds += time.perf_counter() - began
+        self._place[missing] = self._computed + np.arange(len(missing))
+        self._computed += len(missing)
+        self._rows = np.concatenate(found if self._rows is None else [self._rows, *found])
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +71,13 @@ class Features:
     Attributes:
         rows: in the order of `positions`.
         positions: ascending positions of the examples in the data set.
+        seconds_an_example: that one example took to pass the body, on the mean; 0 where all stood there from
+            before a kill.
     """
 
     rows: Float32[np.ndarray, "some features"]
     positions: Int64[np.ndarray, " some"]
+    seconds_an_example: float = 0.0
 
     def of(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked features"]:
         """Rows of examples.
@@ -71,20 +123,22 @@ def compute_features(
         for old in folder.glob("block-*.npy"):
             old.unlink()
         write_json(description, known)
-    blocks = []
+    blocks, seconds, computed = [], 0.0, 0
     for start in range(0, len(positions), _BLOCK):
         path = folder / f"block-{start // _BLOCK:06d}.npy"
         some = positions[start : start + _BLOCK]
         rows = _block(path, len(some))
         if rows is None:
+            began = time.perf_counter()
             rows = ask(some)
+            seconds, computed = seconds + time.perf_counter() - began, computed + len(some)
             content = io.BytesIO()
             np.save(content, rows)
             write_file(path, content.getvalue())
         blocks.append(rows)
         if progress is not None:
             progress(start + len(some), len(positions))
-    return Features(np.concatenate(blocks), positions)
+    return Features(np.concatenate(blocks), positions, seconds / max(1, computed))
 
 
 def _read(path: Path) -> object:

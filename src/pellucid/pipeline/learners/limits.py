@@ -1,23 +1,21 @@
 """How a run shares out its time limit: so much for the baselines, the rest for the network, never nothing.
 
 The clock is read before the baselines, the pretrained backbones and the network. What follows from it is
-written to `config.json` as counts and seconds, which a resumed run takes over.
+entered into the journal as counts and seconds, which a resumed run takes over.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pellucid.data import Dataset
-from pellucid.pipeline.judging.learning_curve import WITH_CURVE, is_wanted
+from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve, looked_at, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.limits import Cost, granted_to, left_out, measured, require_time
 from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.fitting import LEAST_SHARE, SHARE_OF_LIMIT
-from pellucid.pipeline.learners.network import Planned, limited
+from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
+from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
+from pellucid.pipeline.learners.network import Planned
 from pellucid.pipeline.learners.preparation import material_of
-from pellucid.pipeline.run.configuration import plan_json
 from pellucid.pipeline.run.context import RunContext
-from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration
 
@@ -25,7 +23,6 @@ _RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 6.0
 _MOST_RESERVED = 0.2
 _LEAST_FOR_ALL_BASELINES = 4.0
 _QUICK_BASELINES = 2
-_KEY = "baselines_within_limit"
 
 
 class Allotted(NamedTuple):
@@ -40,19 +37,16 @@ class Allotted(NamedTuple):
     seconds: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """What `config.json` keeps of it: nothing without a time limit."""
-        if self.seconds is None:
-            return {}
-        return {_KEY: {"names": list(self.names), "seconds": self.seconds}}
+        """What `config.json` keeps of it."""
+        return {"names": list(self.names), "seconds": self.seconds}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Allotted":
+        """What `to_json` wrote."""
+        return cls(tuple(document["names"]), document["seconds"])
 
 
-def allotted(
-    names: Sequence[str],
-    settings: Settings,
-    config: Mapping[str, Any],
-    stages: Stages,
-    set_aside: float = 0.0,
-) -> Allotted:
+def allotted(names: Sequence[str], settings: Settings, stages: Stages, set_aside: float = 0.0) -> Allotted:
     """Share out a time limit before the first baseline is trained.
 
     The baselines get three tenths of the limit, or half of what is left where reading and planning took
@@ -61,7 +55,6 @@ def allotted(
     Args:
         names: of all baselines, simplest first.
         settings: for the limit.
-        config: of the run; one being resumed holds what was decided.
         stages: says what is left out, and knows when the run began.
         set_aside: seconds that a backbone needs at least.
 
@@ -71,9 +64,6 @@ def allotted(
     limit = parse_duration(settings.time_limit)
     if limit is None or not names:
         return Allotted(tuple(names), None)
-    kept = config.get(_KEY)
-    if kept is not None:
-        return Allotted(tuple(kept["names"]), float(kept["seconds"]))
     spent = time.monotonic() - stages.began
     seconds = round(seconds_for_baselines(settings, limit - spent - set_aside), 1)
     first, late = tuple(names[:_QUICK_BASELINES]), names[_QUICK_BASELINES:]
@@ -100,9 +90,9 @@ def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
     Raises:
         UsageError: there is too little time for one that was asked for.
     """
-    _, dataset, settings, stages = context
+    dataset, settings, stages = context.dataset, context.settings, context.stages
     limit = parse_duration(settings.time_limit)
-    if limit is None or all(each.granted is not None for each in backbones):
+    if limit is None or context.journal.is_revised("backbones"):
         return []
     found = []
     for choice in backbones:
@@ -117,22 +107,35 @@ def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
 
 
 def share_out(
-    backbones: Sequence[Choice], costs: Sequence[Cost], config: dict[str, Any], context: RunContext
-) -> tuple[tuple[Choice, ...], dict[str, Any]]:
+    backbones: tuple[Choice, ...], costs: Sequence[Cost], context: RunContext
+) -> tuple[Choice, ...]:
     """Bound what pretrained backbones learn from by what is left of a time limit, once.
 
     Args:
         backbones: simplest first.
         costs: of each, from `costs_of`.
-        config: of the run.
-        context: the run; its `config.json` is written anew.
+        context: the run.
 
     Returns:
-        Those for which there is time, and the configuration that holds what they are granted.
+        Those for which there is time, with what they are granted.
     """
-    folder, dataset, settings, stages = context
     if not costs:
-        return tuple(backbones), config
+        return backbones
+    journal = context.journal
+    with journal.together():
+        return journal.revised(
+            "backbones", backbones, lambda found: _granted(found, costs, context), backbones_json
+        )
+
+
+def backbones_json(backbones: Sequence[Choice]) -> list[dict[str, Any]]:
+    """The form of `backbones` in `config.json`."""
+    return [each.to_json() for each in backbones]
+
+
+def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunContext) -> tuple[Choice, ...]:
+    """Those for which there is time now, with what they are granted."""
+    dataset, settings, stages = context.dataset, context.settings, context.stages
     left = (parse_duration(settings.time_limit) or 0.0) - (time.monotonic() - stages.began)
     are_asked_for = any(each.is_asked_for for each in backbones)
     seconds = seconds_for_backbones(settings, left, are_asked_for=are_asked_for)
@@ -147,42 +150,50 @@ def share_out(
         seconds -= found.granted.seconds_before + found.granted.seconds_after
         kept.append(found)
         stages.paragraph(found.reason)
-    config = {**config, "backbones": [each.to_json() for each in kept], "backbones_left_out": without}
-    folder.write_json("config.json", config)
-    return tuple(kept), config
+    context.journal.decided("backbones_left_out", lambda: without)
+    return tuple(kept)
 
 
 def within_limit(
-    folder: RunFolder,
-    network: Planned,
-    dataset: Dataset,
-    config: dict[str, Any],
-    stages: Stages,
-    set_aside: float = 0.0,
-) -> tuple[Planned, dict[str, Any]]:
+    network: Planned, context: RunContext, set_aside: float = 0.0, asked_beside: int = 0
+) -> Planned:
     """Turn what is left of a time limit into steps, once; the number is saved and reused.
 
     Args:
-        folder: of the run; its `config.json` is written anew.
         network: at step 0.
-        dataset: what is scored afterwards.
-        config: of the run.
-        stages: says how many steps fit.
+        context: the run.
         set_aside: seconds for what the backbones beside it will take afterwards.
+        asked_beside: examples that it is asked about in the end beside those of the data.
 
     Returns:
-        The network with its steps, and the configuration that holds their number.
+        The network with its steps.
 
     Raises:
         UsageError: not even a few steps fit.
     """
-    settings = Settings(**config["settings"])
-    limit = parse_duration(settings.time_limit)
-    if limit is None or config.get("is_limited"):
-        return network, config
+    limit = parse_duration(context.settings.time_limit)
+    if limit is None:
+        return network
+    return context.journal.revised(
+        "plan",
+        network,
+        lambda found: _shortened(found, limit, context, set_aside, asked_beside),
+        lambda found: found.plan.to_json(),
+    )
+
+
+def _shortened(
+    network: Planned, limit: float, context: RunContext, set_aside: float, asked_beside: int
+) -> Planned:
+    """The network with as many steps as fit now."""
+    settings, stages = context.settings, context.stages
     spent = time.monotonic() - stages.began
     left, least = seconds_for_network(settings, limit - spent - set_aside), LEAST_SHARE * limit
-    network = limited(network, left, dataset, least)
+    train, validation, test = (
+        len(part) for part in (context.dataset.train, context.dataset.validation, context.dataset.test)
+    )
+    asked = validation + test + looked_at(train, validation) + most_synthetic_outliers(test) + asked_beside
+    network = network.within(Allowance(time.monotonic() + left, least, asked))
     steps = f"{network.plan.recipe.total_steps:,} steps"
     if left < least:
         stages.paragraph(
@@ -191,9 +202,23 @@ def within_limit(
         )
     else:
         stages.line(f"{steps} fit into {settings.time_limit}")
-    config = {**config, "plan": plan_json(settings, network.plan), "is_limited": True}
-    folder.write_json("config.json", config)
-    return network, config
+    return network
+
+
+def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
+    """All of a time limit, for a learner that nothing stands beside.
+
+    Args:
+        settings: for the limit.
+        began: reading of `time.monotonic` from which it counts; default: now.
+
+    Returns:
+        The allowance; an unlimited one without a limit.
+    """
+    limit = parse_duration(settings.time_limit)
+    if limit is None:
+        return UNLIMITED
+    return Allowance((time.monotonic() if began is None else began) + limit, LEAST_SHARE * limit)
 
 
 def seconds_for_baselines(settings: Settings, left: float) -> float:
@@ -221,7 +246,7 @@ def seconds_for_network(settings: Settings, left: float) -> float:
         Seconds; below 0 where none are left.
     """
     limit = parse_duration(settings.time_limit) or left
-    return (left - _reserved(settings, limit)) / (WITH_CURVE if is_wanted(settings) else 1.0)
+    return (left - _reserved(settings, limit)) / (WITH_CURVE if has_curve(settings) else 1.0)
 
 
 def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: bool) -> float:

@@ -1,33 +1,26 @@
-"""The network of a run: planned, limited in time, trained from its newest checkpoint to the end."""
+"""Networks: made ready for, planned, limited in time, trained to the end of their recipe."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from pellucid.data import Dataset
+import numpy as np
+
 from pellucid.data.wording import count_of
-from pellucid.errors import UsageError
 from pellucid.networks import Network
-from pellucid.pipeline.judging.detectors import looked_at
-from pellucid.pipeline.judging.synthetic_outliers import most_synthetic_outliers
-from pellucid.pipeline.learners.candidates import Candidate, answers
+from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
+from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.plan import Plan, make_plan
 from pellucid.pipeline.learners.preparation import (
+    Material,
     Prepared,
-    encoder_json,
-    material_of,
     model_of,
     network_name,
     prepared_for,
     session_of,
 )
-from pellucid.pipeline.run.folder import RunFolder
-from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training import Session
-from pellucid.training.watching.checkpoints import load_checkpoint
-from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
 
 
 @dataclass(frozen=True)
@@ -38,122 +31,107 @@ class Planned:
         plan: its layers and its recipe.
         prepared: what it trains on.
         session: where its training stands.
-        scored_beside: examples that are scored in the end beside those of the data.
     """
 
     plan: Plan
     prepared: Prepared
     session: Session[Network]
-    scored_beside: int = 0
+
+    def within(self, allowance: Allowance) -> "Planned":
+        """The same with as many steps as fit into an allowance.
+
+        Args:
+            allowance: its share of a time limit.
+
+        Returns:
+            The network at step 0; its session is shortened too.
+
+        Raises:
+            UsageError: not even a few steps fit.
+        """
+        seconds = allowance.seconds
+        if seconds is None:
+            return self
+        self.session.limit(seconds, allowance.asked_after, allowance.least)
+        plan = dataclasses.replace(self.plan, recipe=self.session.batches.recipe)
+        return dataclasses.replace(self, plan=plan)
 
 
-def planned(
-    settings: Settings, dataset: Dataset, former: Mapping[str, Any] | None, stages: Stages
-) -> Planned:
-    """Decide, or take over, how the network of a run is trained.
+def _to_the_end(network: Planned) -> None:
+    network.session.run()
 
-    Args:
+
+@dataclass(frozen=True, eq=False)
+class NetworkLearner:
+    """A network: the one way from material to a trained network.
+
+    Attributes:
         settings: what the user asked for.
-        dataset: the data.
-        former: `config.json` of the run being resumed, or `None`.
-        stages: shows what is decided.
-
-    Returns:
-        The network at step 0.
-
-    Raises:
-        UsageError: settings contradict the data, each other or this machine.
+        prepare: makes the material ready; by default for the network that the settings name.
+        decide: plans layers and recipe for what was made ready.
+        train: takes a session to its end, watched or not.
     """
-    material = material_of(dataset)
-    if former is not None:
-        plan = Plan.from_json(former["plan"])
-        prepared = prepared_for(plan.name, material, settings)
-        _require_same_encoder(former, prepared)
+
+    settings: Settings
+    prepare: Callable[[Material], Prepared] | None = None
+    decide: Callable[[Prepared], Plan] | None = None
+    train: Callable[[Planned], object] = _to_the_end
+
+    @property
+    def name(self) -> str:
+        """The network that was asked for; `auto` where the material decides."""
+        return self.settings.model
+
+    def planned(self, material: Material) -> Planned:
+        """Make the material ready, and plan the training.
+
+        Args:
+            material: labelled inputs.
+
+        Returns:
+            The network at step 0.
+
+        Raises:
+            UsageError: settings contradict the data, each other or this machine.
+        """
+        if self.prepare is None:
+            prepared = prepared_for(network_name(self.settings, material), material, self.settings)
+        else:
+            prepared = self.prepare(material)
+        plan = make_plan(self.settings, prepared) if self.decide is None else self.decide(prepared)
         return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
-    with stages.stage("planning") as stage:
-        prepared = prepared_for(network_name(settings, material), material, settings)
-        plan = make_plan(settings, prepared)
-        session = session_of(plan.network, prepared, plan.recipe)
-        stage.words = f"planned {plan.name}: {recipe_words(plan)}"
-        stage.details += plan.reasons
-    return Planned(plan, prepared, session)
 
+    def trained(self, network: Planned, material: Material) -> Candidate:
+        """Train to the end of the recipe.
 
-def _require_same_encoder(former: Mapping[str, Any], prepared: Prepared) -> None:
-    """Refuse to go on with texts cut otherwise than before: every weight would mean something else.
+        Args:
+            network: at step 0, or to go on from a checkpoint.
+            material: for the validation examples.
 
-    Raises:
-        UsageError: the encoder differs from that of the run being resumed.
-    """
-    if prepared.encoder is not None and former.get("encoder") != encoder_json(prepared.encoder):
-        raise UsageError(
-            "--resume: texts are cut into other tokens than when the run was started, by another version "
-            "of a library; install the versions in config.json, or start again with --overwrite"
+        Returns:
+            The trained network with its answers on validation.
+
+        Raises:
+            DivergedError: the loss stopped being finite.
+            InterruptedRun: a signal came; a checkpoint was written.
+        """
+        self.train(network)
+        plan, session = network.plan, network.session
+        model = model_of(session.network, network.prepared, material.classes, plan.recipe)
+        candidate = Candidate(
+            name=plan.name,
+            model=model,
+            train_examples=len(network.prepared.examples.train),
+            train_seconds=sum(record["seconds"] for record in session.state.history),
+            validation=np.zeros(0),
+            stored=stored_for(model, material, material.train),
+            history=session.state.history,
         )
+        return with_validation(candidate, material)
 
-
-def limited(network: Planned, seconds: float, dataset: Dataset, least: float) -> Planned:
-    """Shorten a plan to what fits into a time.
-
-    Args:
-        network: at step 0; its session is shortened too.
-        seconds: left for training and for scoring afterwards.
-        dataset: its validation and test examples are scored afterwards, and some are asked about again for
-            the detector.
-        least: seconds that training gets in any case.
-
-    Returns:
-        The same with fewer steps.
-
-    Raises:
-        UsageError: not even a few steps fit.
-    """
-    train, validation, test = (len(part) for part in (dataset.train, dataset.validation, dataset.test))
-    asked_again = looked_at(train, validation) + most_synthetic_outliers(test)
-    network.session.limit(seconds, validation + test + asked_again + network.scored_beside, least)
-    plan = dataclasses.replace(network.plan, recipe=network.session.batches.recipe)
-    return dataclasses.replace(network, plan=plan)
-
-
-def train_network(
-    folder: RunFolder, network: Planned, dataset: Dataset, identity: Mapping[str, Any], stages: Stages
-) -> Candidate:
-    """Train to the end of the recipe.
-
-    Args:
-        folder: the run's folder; checkpoints and the history are written there.
-        network: at step 0.
-        dataset: the data.
-        identity: the data as `config.json` knows it; kept in every checkpoint.
-        stages: shows progress.
-
-    Returns:
-        The trained network with its answers on validation.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; a checkpoint was written.
-    """
-    plan, session = network.plan, network.session
-    if load_checkpoint(folder.checkpoints, session.state) is not None:
-        stages.line(f"going on after step {session.state.step:,} of {plan.recipe.total_steps:,}")
-    checkpointer = Checkpointer(folder.checkpoints, identity, plan.recipe.total_steps)
-    stop = StopOnSignal(checkpointer)
-    history = HistoryFile(folder.path / "history.jsonl")
-    with stages.stage(f"training {plan.name}", spinner=False) as stage:
-        with stages.training(plan.recipe) as progress, stop.listening():
-            session.run([*progress, history, checkpointer, stop])
-        best = session.state.best
-        if best is not None:
-            stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
-    model = model_of(session.network, network.prepared, dataset.classes, plan.recipe)
-    return Candidate(
-        name=plan.name,
-        model=model,
-        train_examples=len(network.prepared.examples.train),
-        train_seconds=sum(record["seconds"] for record in session.state.history),
-        validation=answers(model, dataset, dataset.validation),
-    )
+    def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
+        """Plan, shorten the recipe to what fits, and train."""
+        return self.trained(self.planned(material).within(allowance), material)
 
 
 def recipe_words(plan: Plan) -> str:

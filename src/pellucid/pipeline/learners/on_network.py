@@ -1,16 +1,19 @@
 """Simple models on the last hidden layer of a network, which often serves them well."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int64
 
 from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.bundle import ImageModel, Model
+from pellucid.bundle.models.answering import MOST_VALUES
+from pellucid.bundle.models.feature_view import MOST_EXAMPLES
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_baseline
 from pellucid.data import Dataset
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
-from pellucid.pipeline.learners.features import Features
-from pellucid.pipeline.learners.preparation import model_on_network
+from pellucid.pipeline.learners.preparation import Material, model_on_network
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads
@@ -37,14 +40,7 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
     train = np.sort(draws.permutation(dataset.train)[:_MOST])
     with stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
-        positions = np.sort(np.concatenate([train, dataset.validation]))
-        hidden = np.concatenate(
-            [
-                network.model.transform(dataset.inputs[positions[at : at + 4096]])
-                for at in range(0, len(positions), 4096)
-            ]
-        )
-        found, left_out = simple_models(network, Features(hidden, positions), train, dataset, settings)
+        found, left_out = simple_models(network, train, dataset, settings)
         stage.details += left_out
         trained = " and ".join(each.name for each in found)
         stage.words = f"trained {trained}{on_validation(found, dataset, settings)}"
@@ -53,16 +49,14 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
 
 def simple_models(
     network: Candidate,
-    features: Features,
     train: Int64[np.ndarray, " train"],
-    dataset: Dataset,
+    dataset: Dataset | Material,
     settings: Settings,
 ) -> tuple[list[Candidate], Sequence[str]]:
-    """Train simple models on features that were computed before.
+    """Train simple models on the last hidden layer of a network.
 
     Args:
-        network: whose features they are. Where it has a short way to its answers, so do they.
-        features: of the examples for training and for validation at least.
+        network: whose hidden layer it is; they share what passes its body.
         train: ascending positions of the examples to learn from.
         dataset: the data.
         settings: seed, threads and metric.
@@ -70,8 +64,11 @@ def simple_models(
     Returns:
         The models, simplest first; and a sentence about one that is left out, if any.
     """
+    stored = network.stored
+    assert stored is not None  # every network hands over the table of its body
+    rows = [stored.hidden(part) for part in (train, dataset.validation) if len(part)]
     lesson = Lesson(
-        inputs=np.concatenate([features.of(train), features.of(dataset.validation)]),
+        inputs=np.concatenate(rows),
         labels=np.concatenate([dataset.labels[train], dataset.labels[dataset.validation]]),
         train=np.arange(len(train)),
         validation=np.arange(len(train), len(train) + len(dataset.validation)),
@@ -84,7 +81,7 @@ def simple_models(
         fitted = fit_baseline(
             name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
         )
-        found.append(_standing_on(network, fitted, features, dataset))
+        found.append(_standing_on(network, stored, fitted, dataset))
     return found, left_out
 
 
@@ -104,18 +101,21 @@ def _affordable(classes: int) -> tuple[tuple[str, ...], Sequence[str]]:
     )
 
 
-def _standing_on(network: Candidate, fitted: Fitted, features: Features, dataset: Dataset) -> Candidate:
+def _standing_on(network: Candidate, below: Stored, fitted: Fitted, dataset: Dataset | Material) -> Candidate:
     """A simple model together with the layers it stands on, as one model."""
     predictor = fitted.predictor
 
     def ask(rows: np.ndarray) -> np.ndarray:
-        said = predictor.predict(rows)
-        return said[:, 0] if dataset.is_numbers else said
+        said = predictor.predict(np.ascontiguousarray(rows[:, below.hidden_from :]))
+        return dataset.target.of_columns(said)
 
-    stored = None if network.stored is None else Stored(features, ask)
+    model = model_on_network(fitted, network.model)
+    stored = dataclasses.replace(
+        below, ask=ask, at_once=_at_once(below, dataset), share=_share(network.model)
+    )
     candidate = Candidate(
         name=f"{fitted.name}-on-{network.name}",
-        model=model_on_network(fitted, network.model),
+        model=model,
         train_examples=fitted.train_examples,
         train_seconds=network.train_seconds + fitted.seconds,
         validation=np.zeros(0),
@@ -124,3 +124,17 @@ def _standing_on(network: Candidate, fitted: Fitted, features: Features, dataset
         stored=stored,
     )
     return with_validation(candidate, dataset)
+
+
+def _at_once(below: Stored, dataset: Dataset | Material) -> int:
+    """Rows that a simple model is asked about at once: as many as when it is asked about inputs."""
+    inputs = dataset.inputs
+    is_frozen = below.hidden_from == 0
+    if is_frozen or not isinstance(inputs, np.ndarray):
+        return below.at_once
+    return min(MOST_EXAMPLES, max(1, MOST_VALUES // int(inputs[0].size)))
+
+
+def _share(network: Model) -> float:
+    """What a simple model needs of a pass through a network: never the mirrored image."""
+    return 0.5 if isinstance(network, ImageModel) and network.mirror else 1.0

@@ -1,27 +1,21 @@
 """Everything decided before the first step: the network, the recipe and why."""
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.data import Dataset
 from pellucid.data.images.augmentation import probe_mirroring, usual_shift
 from pellucid.data.images.number_probe import probe_variations
-from pellucid.errors import DataError
 from pellucid.networks import NetworkConfig, design
 from pellucid.pipeline.learners.preparation import Prepared
 from pellucid.settings import Settings
 from pellucid.training import Examples, Recipe, Surroundings, choose_recipe
-from pellucid.training.determinism import choose_device, choose_precision, choose_threads
-
-_LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
-_LIBRARIES_OF_TEXTS = ("tokenizers",)
+from pellucid.training.determinism import choose_device, choose_threads
+from pellucid.training.precision import choose_precision
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,21 @@ class Plan:
             recipe=Recipe.from_json(document["recipe"]),
             reasons=tuple(document["reasons"]),
         )
+
+
+def plan_json(settings: Settings, plan: Plan | None) -> dict[str, Any]:
+    """The plan as `config.json` has it.
+
+    Args:
+        settings: for the name of a classical model.
+        plan: how the network is trained, or `None`.
+
+    Returns:
+        JSON; `network` and `recipe` are null for a classical model alone.
+    """
+    if plan is not None:
+        return plan.to_json()
+    return {"model": settings.model, "network": None, "recipe": None, "reasons": []}
 
 
 class Chosen(NamedTuple):
@@ -151,82 +160,3 @@ def _kept_by_variations(
     mirroring, shifting = probe_variations(pixels, labels, train, shift, draws)
     reasons = (mirroring.sentence(), shifting.sentence())
     return _Kept(mirroring.keeps_number, shifting.keeps_number, False, reasons)
-
-
-def versions(dataset: Dataset) -> dict[str, str]:
-    """Versions of Python and of the libraries that decide results.
-
-    Args:
-        dataset: texts also depend on what cuts them into tokens.
-
-    Returns:
-        Names to versions.
-    """
-    names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.is_texts else ()))
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
-def task_name(dataset: Dataset) -> str:
-    """The task as `metrics.json` names it.
-
-    Args:
-        dataset: the data.
-
-    Returns:
-        Such as `image-classification` or `text-regression`.
-    """
-    kind = "text" if dataset.is_texts else "image"
-    return f"{kind}-{'regression' if dataset.is_numbers else 'classification'}"
-
-
-def require_same(place: str, former: Mapping[str, Any], dataset: Dataset) -> None:
-    """Refuse to resume on data that has changed.
-
-    Args:
-        place: DATA, for the message.
-        former: `data` of the run's `config.json`.
-        dataset: the data as it is now.
-
-    Raises:
-        DataError: naming what changed.
-    """
-    now = data_identity(dataset)
-    changed = [
-        f"{name} was {former.get(name)}, is {value}"
-        for name, value in now.items()
-        if former.get(name) != value
-    ]
-    if changed:
-        raise DataError(
-            f"{place}: the data changed since the run was started ({'; '.join(changed)}); "
-            "restore it, or start again with --overwrite"
-        )
-
-
-def data_identity(dataset: Dataset) -> dict[str, Any]:
-    """What must be equal for a resumed run to go on with the same data."""
-    return {
-        "train": len(dataset.train),
-        "validation": len(dataset.validation),
-        "test": len(dataset.test),
-        "classes": list(dataset.classes),
-        "fingerprint": dataset.fingerprint,
-    }
-
-
-def data_json(place: str, dataset: Dataset) -> dict[str, Any]:
-    """The data as `config.json` has it.
-
-    Args:
-        place: DATA.
-        dataset: the data.
-
-    Returns:
-        JSON; `preprocessing` is null for texts, which every model makes ready in its own way.
-    """
-    fitted = dataset.preprocessing
-    return {
-        "place": place,
-        **data_identity(dataset),
-        "preprocessing": None if fitted is None else fitted.to_json(),
-    }

@@ -16,8 +16,8 @@ from pellucid.encoding.vectors.reading import read_vectors
 from pellucid.networks import InputFacts, Network, NetworkConfig
 from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs
 from pellucid.settings import Settings
+from pellucid.tasks import REGRESSION, InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, WordVectors
-from pellucid.training.recipe.surroundings import Takes
 
 _PREFERRED = ("bag", "text-cnn", "rnn")
 """Networks of texts; the first that has every setting given is taken."""
@@ -48,12 +48,17 @@ class Material:
     preprocessing: Preprocessing | None = None
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
-        return not self.classes
+    def target(self) -> Target:
+        """What is learnt: classes or numbers."""
+        return target_of(len(self.classes))
 
     @property
-    def takes(self) -> Takes:
+    def is_numbers(self) -> bool:
+        """Regression: numbers are predicted and not classes."""
+        return self.target is REGRESSION
+
+    @property
+    def takes(self) -> InputName:
         """What the inputs are: `images`, `values` (feature vectors) or `texts`."""
         if isinstance(self.inputs, Texts):
             return "texts"

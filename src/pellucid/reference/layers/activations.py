@@ -28,7 +28,7 @@ __all__ = [
 
 
 def relu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    r"""What is above zero: $y = \max(0, x)$.
+    r"""Rectifier: $y = \max(0, x)$.
 
     Args:
         inputs: $x$.
@@ -60,7 +60,7 @@ def relu_backward(
 
 
 def leaky_relu(inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01) -> Float[np.ndarray, "*shape"]:
-    r"""What is above zero, and a little of what is below: $y = x$ where $x > 0$, else $a x$.
+    r"""Leaky rectifier: $y = x$ where $x > 0$, else $a x$.
 
     Args:
         inputs: $x$.
@@ -94,7 +94,7 @@ def leaky_relu_backward(
 
 
 def gelu(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    r"""The input times the normal distribution function at it: $y = x \, \Phi(x)$.
+    r"""Gaussian error linear unit: $y = x \, \Phi(x)$, $\Phi$ the normal distribution function.
 
     Args:
         inputs: $x$.
@@ -169,7 +169,7 @@ def sigmoid_backward(
 
 
 def tanh(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    r"""From -1 to 1: $y = \tanh x = (e^x - e^{-x}) / (e^x + e^{-x})$.
+    r"""Hyperbolic tangent: $y = \tanh x = (e^x - e^{-x}) / (e^x + e^{-x})$.
 
     Args:
         inputs: $x$.

@@ -1,4 +1,4 @@
-r"""Dropout: during training each value stands or falls by the toss of a coin.
+r"""Dropout: during training each value is kept or set to 0 at random.
 
 $$m_j \sim \mathrm{Bernoulli}(1 - p), \quad y_j = \frac{m_j x_j}{1 - p}$$
 
@@ -58,7 +58,7 @@ def dropout_backward(
 def draw_mask(
     shape: tuple[int, ...], probability: float, generator: np.random.Generator
 ) -> Bool[np.ndarray, "..."]:
-    r"""Toss the coins: $m_j \sim \mathrm{Bernoulli}(1 - p)$.
+    r"""Draw the mask: $m_j \sim \mathrm{Bernoulli}(1 - p)$.
 
     Args:
         shape: of the mask.

@@ -1,4 +1,4 @@
-r"""Where paths meet and shapes change: add a shortcut, stand side by side, flatten.
+r"""Layers that join paths and change shapes: add a shortcut, stand side by side, flatten.
 
 $$\text{add: } y = x + h, \qquad \text{side by side: } y = (x_1, \dots, x_m), \qquad
   \text{flatten: } y_{n,\,(iR + r)C + c} = x_{nirc}$$

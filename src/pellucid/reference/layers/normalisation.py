@@ -99,7 +99,7 @@ def fixed_norm(
     *,
     epsilon: float = EPSILON,
 ) -> Float[np.ndarray, "batch channel *places"]:
-    r"""Normalise by numbers that stand: $y_j = \gamma (x_j - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$.
+    r"""Normalise by fixed numbers: $y_j = \gamma (x_j - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta$.
 
     Args:
         inputs: $x$.

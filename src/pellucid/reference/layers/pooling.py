@@ -42,7 +42,7 @@ def max_pool(
 def winners(
     inputs: Float[np.ndarray, "batch channel height width"], *, window: Pair
 ) -> Int64[np.ndarray, "batch channel rows columns 2"]:
-    """Where the largest value of each window stands; of equals the first, row by row.
+    """Position of the largest value of each window; of equals the first, row by row.
 
     Args:
         inputs: what is pooled.

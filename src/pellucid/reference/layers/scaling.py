@@ -1,4 +1,4 @@
-r"""Layers that shift and scale by numbers that stand: standardise, rescale, divide.
+r"""Layers that shift and scale by fixed numbers: standardise, rescale, divide.
 
 $$\text{standardise: } y = (x - \mu) / \sigma, \qquad \text{rescale: } y = \sigma x + \mu, \qquad
   \text{divide: } y = x / d$$
@@ -59,7 +59,7 @@ def standardise_backward(
 def mean_and_deviation(
     inputs: Float[np.ndarray, "batch channel *places"],
 ) -> tuple[Float[np.ndarray, "channel ..."], Float[np.ndarray, "channel ..."]]:
-    r"""What `standardise` takes from training data: $\mu$ and $\sigma$ of each channel or feature.
+    r"""Mean $\mu$ and deviation $\sigma$ of each channel or feature over training data, for `standardise`.
 
     $$\mu = \frac{1}{m} \sum_j x_j, \quad \sigma = \sqrt{\frac{1}{m} \sum_j (x_j - \mu)^2}$$
 

@@ -1,4 +1,4 @@
-r"""GRU: a state that one gate renews and another lets the new see.
+r"""GRU: a state with an update gate and a gate on what the candidate sees of it.
 
 $$\begin{aligned}
 r_t &= \sigma(W_r x_t + b_r + U_r h_{t-1} + c_r) && \text{what the new sees of the old} \\
@@ -194,5 +194,5 @@ def gru_sum_gradients(
 
 
 def _one_later(states: np.ndarray) -> np.ndarray:
-    """What stood one place before, zeros at the first."""
+    """Values one place before, zeros at the first."""
     return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], axis=1)

@@ -1,4 +1,4 @@
-r"""LSTM: a memory that gates let in, keep and let out.
+r"""LSTM: a memory with input, forget and output gates.
 
 $$\begin{aligned}
 i_t &= \sigma(W_i x_t + b_i + U_i h_{t-1} + c_i) && \text{what comes in} \\
@@ -194,5 +194,5 @@ def lstm_sum_gradients(
 
 
 def _one_later(states: np.ndarray) -> np.ndarray:
-    """What stood one place before, zeros at the first."""
+    """Values one place before, zeros at the first."""
     return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], axis=1)

@@ -80,7 +80,7 @@ def _beyond(kernel: int) -> tuple[int, int]:
 
 
 def _seen(vectors: np.ndarray, kernel: int) -> np.ndarray:
-    """What a kernel sees at each place, $P$."""
+    """Patches $P$ that a kernel sees at each place."""
     padded = np.pad(vectors, ((0, 0), _beyond(kernel), (0, 0)))
     windows: np.ndarray = sliding_window_view(padded, kernel, axis=1)
     return windows

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int64
 
 
 def present(tokens: Int64[np.ndarray, "batch length"]) -> Bool[np.ndarray, "batch length"]:
-    """Where ids stand and not padding (id 0); the first place counts always, so that no text is empty.
+    """Mask of ids, without padding (id 0); the first place counts always, so that no text is empty.
 
     Args:
         tokens: ids, filled up at the end with 0.

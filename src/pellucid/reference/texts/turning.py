@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int64
 
 
 def turned_places(places: Bool[np.ndarray, "batch length"]) -> Int64[np.ndarray, "batch length"]:
-    r"""Which place stands where: $\tau$.
+    r"""Permutation $\tau$ of the places.
 
     Args:
         places: true at the $T$ ids of each text.

@@ -27,7 +27,7 @@ Groups = tuple[int, ...]
 def rarity(
     counts: Int64[np.ndarray, " vocabulary"], texts: int, *, groups: Groups
 ) -> Float[np.ndarray, " vocabulary"]:
-    r"""How rare each id is: $r_t = 1 + \ln \frac{1 + N}{1 + d_t}$, 0 for ids before the first group.
+    r"""Rarity of each id: $r_t = 1 + \ln \frac{1 + N}{1 + d_t}$, 0 for ids before the first group.
 
     Args:
         counts: $d$, training texts that hold the id.
@@ -47,7 +47,7 @@ def rarity(
 def factors(
     tokens: Int64[np.ndarray, "batch length"], rarity: Float[np.ndarray, " vocabulary"], *, groups: Groups
 ) -> Float[np.ndarray, "batch vocabulary"]:
-    r"""What each id counts in each text: $A_t = \frac{a_g}{\lVert a \rVert} \frac{w_t}{\lVert w_g \rVert}$.
+    r"""Factor of each id in each text: $A_t = \frac{a_g}{\lVert a \rVert} \frac{w_t}{\lVert w_g \rVert}$.
 
     Args:
         tokens: ids of the texts, filled up with 0.
@@ -71,7 +71,7 @@ def factors(
 
 
 def shares(groups: Groups) -> list[float]:
-    r"""How much each group counts: $a_g / \lVert a \rVert$.
+    r"""Share of each group: $a_g / \lVert a \rVert$.
 
     Args:
         groups: first id of each group and, last, the number of ids.

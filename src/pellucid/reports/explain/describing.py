@@ -7,7 +7,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.layers.fields import axes, field_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.records import LayerRecord
-from pellucid.reports.explain.packing import COPIES, Packed
+from pellucid.reports.explain.packing import Packed
 from pellucid.reports.text import visible
 
 HIDDEN = ("present", "turned-places")
@@ -24,7 +24,6 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
         "ids": opened.value("inputs").tolist() if explanation.tokens else [],
         "tokens": [visible(token) for token in explanation.tokens],
         "places": packed.places,
-        "copies": list(COPIES),
         "classes": [visible(name) for name in explanation.classes],
         "output": opened.output,
         "answers": ["temperature", "probabilities"],

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pellucid.insight.gradients.weight_checks import WeightCheck
 from pellucid.reports.explain.chosen import chosen_units
 from pellucid.reports.explain.curves import Plot, plots_of
 from pellucid.reports.explain.describing import HIDDEN, described
+from pellucid.reports.explain.joining import joined_script
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import BUDGET, Packed, pack
 from pellucid.reports.images import Album, bind
@@ -29,20 +29,6 @@ from pellucid.reports.report import environment
 LARGEST_PAGE = 8_000_000
 """Bytes that no page exceeds."""
 
-_SCRIPTS = (
-    "numbers.js",
-    "values.js",
-    "sums.js",
-    "units.js",
-    "recurrent.js",
-    "forward.js",
-    "drawing.js",
-    "arithmetic.js",
-    "weights.js",
-    "backward.js",
-    "layers.js",
-    "page.js",
-)
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
 _IMAGES = 500_000
 _LEAST = 100_000
@@ -90,7 +76,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
         told = described(explanation, packed)
         told["chosen"] = chosen_units(explanation, packed)
     told["drivers"] = _drivers_told(explanation, packed)
-    script, text = _script(), explanation.inputs
+    script, text = joined_script(), explanation.inputs
     return (
         _environment()
         .get_template("explain.html")
@@ -138,14 +124,6 @@ def _terms(check: WeightCheck) -> list[tuple[float, float]]:
     """The first terms of a chain rule, largest first."""
     order = np.argsort(-np.abs(check.above * check.seen), kind="stable")[:4]
     return [(float(check.above[at]), float(check.seen[at])) for at in order]
-
-
-@cache
-def _script() -> str:
-    """All parts of the script as one, which knows no names outside itself."""
-    folder = files("pellucid.reports.explain") / "page"
-    parts = [(folder / name).read_text(encoding="utf-8") for name in _SCRIPTS]
-    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
 def _as_json(told: dict[str, Any]) -> Markup:
@@ -214,7 +192,7 @@ def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, An
     found: list[dict[str, Any]] = []
     if explanation.contributions is not None and explanation.contributions.drawn is not None:
         packed.add("driver:contributions", explanation.contributions.drawn)
-        found.append({"name": "contributions", "is_image": True})
+        found.append({"name": "contributions"})
     if explanation.driven is None:
         return found
     pieces = explanation.driven.pieces
@@ -222,5 +200,5 @@ def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, An
         scores = driver.scores.reshape(pieces.shape)
         fine = driver.fine if isinstance(pieces, ImagePieces) and driver.fine is not None else None
         packed.add(f"driver:{driver.name}", scores if fine is None else fine)
-        found.append({"name": driver.name, "is_image": isinstance(pieces, ImagePieces)})
+        found.append({"name": driver.name})
     return found

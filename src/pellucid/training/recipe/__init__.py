@@ -1,1 +1,1 @@
-"""The recipe: every number of training, from settings, data and machine."""
+"""Recipe: every number of training, from settings, data and machine."""

@@ -1,4 +1,4 @@
-"""From what the user asked for and what the data is to every number training needs.
+"""Choice of every number of training from the settings, the data and the machine.
 
 Whatever the user set stands; the rest comes from a rule. The finished recipe is printed and saved
 in `config.json`.
@@ -14,7 +14,8 @@ import numpy as np
 
 from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
-from pellucid.settings import Settings, metric_of
+from pellucid.settings import Settings
+from pellucid.tasks import REGRESSION
 from pellucid.training.recipe.defaults import DEFAULTS, PRESETS
 from pellucid.training.recipe.surroundings import Surroundings
 
@@ -38,7 +39,7 @@ class Recipe:
         class_weights: weight of each class in the loss, or `None` for equal weights.
         augmentation: how training images are varied.
         patience: epochs without gain before training stops, or `None`.
-        metric: score that decides which epoch is best: one of the settings', or that of numbers.
+        metric: score that decides which epoch is best: one of the settings', or the target's own.
         precision: `fp32` or `bf16`.
         device: where training runs.
         threads: processor threads.
@@ -66,7 +67,7 @@ class Recipe:
     word_dropout: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON can hold it; what only texts have is left out where it is off."""
+        """JSON form of the recipe; entries that only texts have are left out where they are off."""
         document = dataclasses.asdict(self)
         if not self.word_dropout:
             del document["word_dropout"]
@@ -74,7 +75,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
-        """The recipe that `to_json` wrote."""
+        """Recipe that `to_json` wrote."""
         values = dict(document)
         values["augmentation"] = Augmentation(**values["augmentation"])
         if values["class_weights"] is not None:
@@ -85,25 +86,17 @@ class Recipe:
 def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
     """Decide every number of training: what the user set stands, the rest is as `DEFAULTS` has it.
 
-    Args:
-        settings: what the user asked for.
-        around: the data and the machine.
-
-    Returns:
-        The finished recipe.
-
-    Raises:
-        UsageError: a setting contradicts the data or another setting.
+    Raises: `UsageError` if a setting contradicts the data or another setting.
     """
     examples = len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
     if optimizer == "gd" and settings.batch_size is not None:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
-    if around.is_numbers:
+    if around.target is REGRESSION:
         _refuse_settings_of_classes(settings)
     default = DEFAULTS[around.takes](settings, around)
     epochs = settings.epochs or default.epochs
-    loss = settings.loss or ("mse" if around.is_numbers else "cross-entropy")
+    loss = settings.loss or around.target.loss
     smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
     return Recipe(
         epochs=epochs,
@@ -118,7 +111,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         class_weights=_class_weights(settings, around),
         augmentation=_augmentation(settings, around),
         patience=settings.patience,
-        metric=metric_of(settings.metric, is_numbers=around.is_numbers).setting,
+        metric=around.target.metric or settings.metric,
         precision=default.precision,
         device=around.device,
         threads=default.threads,
@@ -128,7 +121,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
 
 
 def _refuse_settings_of_classes(settings: Settings) -> None:
-    """Refuse what has a meaning for classes only.
+    """Refuse settings that have a meaning for classes only.
 
     Raises:
         UsageError: naming the setting, and that numbers are predicted.
@@ -147,17 +140,10 @@ def _refuse_settings_of_classes(settings: Settings) -> None:
 
 
 def batches_per_epoch(examples: int, batch_size: int) -> int:
-    """How many batches one pass over the training split takes.
+    """Batches that one pass over the training split takes, at least 1.
 
     A single example left over joins the batch before it: one example alone has no variance that
     batch norm could learn from.
-
-    Args:
-        examples: size of the training split.
-        batch_size: examples per batch.
-
-    Returns:
-        At least 1.
     """
     return max(1, math.ceil((examples - 1) / batch_size))
 
@@ -172,14 +158,14 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
     Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
     their own, and weights cost more right answers than they give.
     """
-    if around.is_numbers:
+    if around.target is REGRESSION:
         return None
     counts = np.bincount(around.train_labels, minlength=around.classes).astype(np.float64)
     present = counts[counts > 0]
     wanted = settings.class_weight
     if wanted is None:
         is_imbalanced = present.max() > IMBALANCE * present.min()
-        wanted = "balanced" if is_imbalanced and around.takes != "texts" else "none"
+        wanted = "balanced" if is_imbalanced and around.input_kind.is_weighted else "none"
     if wanted == "none":
         return None
     weights = np.divide(counts.sum(), len(present) * counts, out=np.zeros_like(counts), where=counts > 0)
@@ -188,10 +174,10 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
 
 def _augmentation(settings: Settings, around: Surroundings) -> Augmentation:
     """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept."""
-    wanted = around.is_images if settings.augment is None else settings.augment
-    if wanted and not around.is_images:
-        what = "texts" if around.takes == "texts" else "feature vectors"
-        raise UsageError(f"--augment: {what} cannot be shifted or mirrored; leave it out")
+    kind = around.input_kind
+    wanted = kind.is_augmented if settings.augment is None else settings.augment
+    if wanted and not kind.is_augmented:
+        raise UsageError(f"--augment: {kind.nouns} cannot be shifted or mirrored; leave it out")
     if not wanted:
         return Augmentation()
     return Augmentation(

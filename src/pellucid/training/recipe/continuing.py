@@ -1,8 +1,8 @@
-"""The numbers of training for a network that has learned before: what the user set stands, the rest shrinks.
+"""Recipe for a network that has learned before: what the user set stands, the rest shrinks.
 
 The rule: a fifth of the learning rate that a fresh network would get, so that what was learned is shifted
 and not thrown over; and, unless a class is new, half of its epochs, since most is learned already. The
-measurements behind it are in `docs/going-on.md`.
+measurements behind it are in `docs/continual-training.md`.
 """
 
 import dataclasses
@@ -17,17 +17,7 @@ RULE = "a fifth of the learning rate of a fresh network, half of its epochs wher
 
 
 def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes: int) -> Recipe:
-    """Shrink a recipe for a fresh network by the rule at the top of this file.
-
-    Args:
-        recipe: for a fresh network.
-        settings: `learning_rate` and `epochs` stand where they were given.
-        examples: size of the training split.
-        new_classes: how many classes the network did not know.
-
-    Returns:
-        The recipe for a network that goes on.
-    """
+    """Recipe of a trained network, from that of a fresh one by the rule at the top of this file."""
     rate, epochs = recipe.learning_rate, recipe.epochs
     if settings.learning_rate is None:
         rate = float(f"{RATE_SHARE * rate:.6g}")
@@ -38,16 +28,7 @@ def continued(recipe: Recipe, settings: Settings, examples: int, *, new_classes:
 
 
 def continued_words(fresh: Recipe, recipe: Recipe, settings: Settings) -> str:
-    """The rule and what it gave, as a sentence.
-
-    Args:
-        fresh: the recipe for a fresh network.
-        recipe: the one for the network that goes on.
-        settings: tells what was given from what the rule gave.
-
-    Returns:
-        A sentence that names both learning rates and both numbers of epochs.
-    """
+    """Sentence on the rule, with both learning rates and both numbers of epochs."""
     rate = f"a learning rate of {recipe.learning_rate:g}, " + (
         f"a fifth of the {fresh.learning_rate:g} of a fresh one"
         if settings.learning_rate is None

@@ -1,4 +1,4 @@
-"""The numbers of training that stand where the user set none: a rule for each kind of input.
+"""Defaults of training by rule, for each kind of input.
 
 A preset is a row of `PRESETS`, and what a family of networks for texts makes of it a row of `TEXTS`;
 the rules turn them into numbers for the data at hand.
@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.training.recipe.surroundings import Surroundings, Takes
+from pellucid.tasks import InputName
+from pellucid.training.recipe.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
 class Preset:
-    """What a preset spends.
+    """Effort of a preset.
 
     Attributes:
         epochs: passes over a training split of 50,000 examples.
@@ -38,13 +39,13 @@ PRESETS: dict[str, Preset] = {
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
 _WEIGHT_DECAYS = {"adamw": 0.05}
 _WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
-_UPDATES_OF_VECTORS = 25
+_UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
 _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 
 
 @dataclass(frozen=True)
 class TextRecipe:
-    """How a family of networks learns texts.
+    """Training defaults of a family of networks for texts.
 
     Attributes:
         epochs: passes over a training split of up to 20,000 texts, for each preset.
@@ -116,7 +117,7 @@ MANY_CLASSES = 8
 
 
 class Defaults(NamedTuple):
-    """Numbers by rule.
+    """Numbers of training by rule.
 
     Attributes:
         epochs: passes over the training split.
@@ -140,19 +141,12 @@ class Defaults(NamedTuple):
 
 
 def of_images(settings: Settings, around: Surroundings) -> Defaults:
-    """Numbers for images.
+    """Defaults for images.
 
     Small data gets more epochs, in proportion to the square root of what it lacks to 50,000
     examples, up to twenty times the preset's; above a quarter more, up to 11,250 images passed
     for each of the preset's. The batch is at most a 64th of the training split, a power of two
     from 16 to 512.
-
-    Args:
-        settings: preset, optimiser and batch size are looked at.
-        around: the data and the machine.
-
-    Returns:
-        The numbers.
     """
     preset, examples = PRESETS[settings.preset], len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
@@ -169,18 +163,11 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
 
 
 def of_values(settings: Settings, around: Surroundings) -> Defaults:
-    """Numbers for feature vectors, whose steps take less than a millisecond.
+    """Defaults for feature vectors, whose steps take less than a millisecond.
 
     At least 25 updates for each of the preset's epochs; a batch of a sixteenth of the training
     split, from 32 to 256; a stronger weight decay; fp32 and one thread, since there is too little
     work to share.
-
-    Args:
-        settings: preset, optimiser, batch size, precision and threads are looked at.
-        around: the data and the machine.
-
-    Returns:
-        The numbers.
     """
     preset, examples = PRESETS[settings.preset], len(around.train_labels)
     optimizer = settings.optimizer or "adamw"
@@ -199,22 +186,14 @@ def of_values(settings: Settings, around: Surroundings) -> Defaults:
 
 
 def of_texts(settings: Settings, around: Surroundings) -> Defaults:
-    """Numbers for texts: the row of the network's family in `TEXTS`, fitted to the size of the data.
+    """Defaults for texts: the row of the network's family in `TEXTS`, fitted to the size of the data.
 
     The batch is a 32nd of the training split, a power of two from 16 to 128 (64 in text-cnn and
     rnn); of large data a 256th of it, up to 512. Above 20,000 texts epochs shrink with the square
     root of the size; below, there are at least as many as the least number of updates takes, up to
     100.
 
-    Args:
-        settings: preset, optimiser, batch size and precision are looked at.
-        around: the data and the machine.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        UsageError: the family cannot take texts.
+    Raises: `UsageError` if the family cannot take texts.
     """
     if around.model not in TEXTS:
         raise UsageError(f"--model: {around.model} cannot learn from texts; choose one of {', '.join(TEXTS)}")
@@ -240,7 +219,7 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     )
 
 
-DEFAULTS: dict[Takes, Callable[[Settings, Surroundings], Defaults]] = {
+DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "images": of_images,
     "texts": of_texts,
     "values": of_values,
@@ -259,7 +238,7 @@ def _epochs_of_texts(recipe: TextRecipe, preset: str, examples: int, updates_per
 
 
 def _batch_size(examples: int, part: int, smallest: int, largest: int) -> int:
-    """A part of the examples as a power of two within bounds, and a few more where one would be left over.
+    """Part of the examples as a power of two within bounds, and a few more where one would be left over.
 
     A batch of a single example is more than batch normalisation can take.
     """

@@ -1,4 +1,4 @@
-r"""How fast each layer of a pretrained network is trained further: the lower, the slower.
+r"""Learning rate of each layer of a pretrained network in fine-tuning: the lower the layer, the slower.
 
 The head was trained before, on frozen features. The tensors of the body, in the order of computation, are cut
 into six groups of equal number; the head gets the whole learning rate, the group $k$ from the top (from 0)
@@ -21,15 +21,7 @@ UPPERMOST = {"images": 0.7, "texts": 0.1}
 
 
 def shares_of_rate(network: Network, uppermost: float) -> Mapping[str, float]:
-    """Say how much of the learning rate each parameter gets.
-
-    Args:
-        network: a body and a head on it.
-        uppermost: share of the uppermost group of the body.
-
-    Returns:
-        Name of each parameter to its share, above 0 and at most 1.
-    """
+    """Share of the learning rate, above 0 and at most 1, by parameter; `uppermost` for the top group."""
     body = [name for name, _ in network.named_parameters() if name.startswith("body.")]
     shares = {name: 1.0 for name, _ in network.named_parameters()}
     for place, name in enumerate(body):

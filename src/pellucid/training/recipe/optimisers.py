@@ -1,4 +1,4 @@
-"""The optimisers, as torch builds them."""
+"""Optimisers as torch builds them."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -34,18 +34,10 @@ OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
 def build_optimizer(
     network: nn.Module, recipe: Recipe, shares: Mapping[str, float] | None = None
 ) -> torch.optim.Optimizer:
-    """The optimiser of a recipe over a network's trainable parameters.
+    """Optimiser of a recipe, with two parameter groups for each share of the learning rate.
 
-    Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales.
-
-    Args:
-        network: the network to train.
-        recipe: names the optimiser and its numbers.
-        shares: name of a parameter to the share of the learning rate that it gets, where not all get
-            the whole.
-
-    Returns:
-        A torch optimiser with two parameter groups for each share.
+    Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales. `shares` gives
+    parameters, by name, a part of the learning rate; the others get the whole.
     """
     by_share: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():

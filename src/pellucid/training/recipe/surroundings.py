@@ -1,17 +1,15 @@
-"""What the choice of a recipe depends on besides the settings: the data and the machine."""
+"""Facts of the data and the machine that the choice of a recipe depends on besides the settings."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-Takes = Literal["images", "texts", "values"]
-"""Kinds of input: images, texts as token ids, or tables of feature vectors."""
+from pellucid.tasks import INPUT_KINDS, InputKind, InputName, Target, target_of
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a recipe depends on besides the settings.
+    """Facts that a recipe depends on besides the settings.
 
     Attributes:
         train_labels: class of each training example, or number to predict.
@@ -29,7 +27,7 @@ class Surroundings:
 
     train_labels: np.ndarray
     classes: int
-    takes: Takes
+    takes: InputName
     precision: str
     device: str
     threads: int
@@ -40,11 +38,11 @@ class Surroundings:
     erase_keeps_label: bool = True
 
     @property
-    def is_images(self) -> bool:
-        """Whether the inputs are images."""
-        return self.takes == "images"
+    def input_kind(self) -> InputKind:
+        """Kind of the inputs."""
+        return INPUT_KINDS[self.takes]
 
     @property
-    def is_numbers(self) -> bool:
-        """Whether numbers are predicted and not classes."""
-        return self.classes == 0
+    def target(self) -> Target:
+        """What is learnt: classes or numbers."""
+        return target_of(self.classes)

@@ -1,4 +1,4 @@
-"""A time limit becomes a number of steps once, before the first step; the clock decides no more."""
+"""Time limits as a number of steps, fixed before the first step; the clock decides no more."""
 
 import copy
 import dataclasses
@@ -14,6 +14,7 @@ from pellucid.training.recipe.optimisers import build_optimizer
 from pellucid.training.steps import make_step
 from pellucid.training.validation import validator
 
+# The first steps warm up and are not timed.
 _WARM_STEPS, _TIMED_STEPS = 2, 6
 _MARGIN = 0.88
 
@@ -44,6 +45,7 @@ def within(
     began = time.perf_counter()
     step_seconds, validation_seconds = _measure(network, batches)
     scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
+    # Answers are means over an image and its mirror image where mirroring keeps the label.
     scoring *= 2 if recipe.augmentation.mirror else 1
     left = max(least, (seconds - scoring - (time.perf_counter() - began)) * _MARGIN)
     epoch_seconds = batches.per_epoch * step_seconds + validation_seconds
@@ -51,12 +53,12 @@ def within(
     rest = (left - whole * epoch_seconds - validation_seconds) / step_seconds
     steps = whole * batches.per_epoch + max(0, math.floor(rest))
     if recipe.optimizer == "gd":
-        steps = whole * batches.per_epoch
+        steps = whole * batches.per_epoch  # it updates at the end of an epoch only
     if steps < 3:
         raise UsageError(
             f"--time-limit: {max(0.0, left):.1f} s are left for training and one step takes "
             f"{step_seconds:.2f} s; allow more time, or use fewer examples or a smaller "
-            + ("--length" if batches.examples.takes == "texts" else "--image-size")
+            + batches.examples.input_kind.smaller
         )
     if steps >= recipe.total_steps:
         return recipe
@@ -79,5 +81,5 @@ def _measure(network: Network | HeadAlone, batches: Batches) -> tuple[float, flo
     began = time.perf_counter()
     validator(trial, batches.examples, recipe.device)()
     # Steps on texts differ by their lengths, so their mean counts; else only a busy machine makes them.
-    average = statistics.fmean if batches.examples.takes == "texts" else statistics.median
+    average = statistics.fmean if batches.examples.input_kind.has_lengths else statistics.median
     return average(seconds), time.perf_counter() - began

@@ -1,1 +1,1 @@
-"""Watching: checkpoints, history, signals, and what goes on in the layers."""
+"""Watching: checkpoints, history, signals, and measurements in the layers."""

@@ -14,7 +14,7 @@ from pellucid.files import sha256, write_folder
 from pellucid.training.state import State
 
 _FORMAT = 1
-_KEPT = 2
+_KEPT = 2  # where the newest is damaged, the one before it is resumed
 
 
 def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> Path:
@@ -54,15 +54,7 @@ def save_checkpoint(folder: Path, state: State, identity: Mapping[str, Any]) -> 
 
 
 def load_checkpoint(folder: Path, state: State) -> dict[str, Any] | None:
-    """Restore the newest intact checkpoint.
-
-    Args:
-        folder: the run's `checkpoints/`; may be missing.
-        state: changed in place.
-
-    Returns:
-        The identity the checkpoint was saved with, or `None` when there is none to load.
-    """
+    """Restore the newest intact checkpoint into `state` and return its identity; `None` without one."""
     for path in reversed(_checkpoints(folder)):
         document = _read(path)
         if document is not None:
@@ -72,7 +64,7 @@ def load_checkpoint(folder: Path, state: State) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The document of an intact checkpoint, or `None` when a file is missing or damaged."""
+    """Document of an intact checkpoint, or `None` when a file is missing or damaged."""
     try:
         document = json.loads((path / "state.json").read_text())
         intact = document["format"] == _FORMAT and sha256(path / "state.safetensors") == document["sha256"]

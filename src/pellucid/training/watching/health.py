@@ -1,4 +1,4 @@
-"""What goes on in the layers while they learn: measured at a few steps, summed up for each epoch's record.
+"""Health of the layers while they learn: measured at a few steps, summed up for each epoch's record.
 
 Which steps are measured follows from their number alone, and measuring only reads: the weights are those of
 a training that was not looked at, to the byte.
@@ -27,17 +27,10 @@ _FEWEST_BETWEEN, _MOST_PER_EPOCH, _MOST_PER_RUN = 20, 4, 400
 
 
 def spacing(recipe: Recipe, per_epoch: int) -> int:
-    """Steps from one measured step to the next.
+    """Spacing of the measured steps: those whose count, from 1, is a multiple of it.
 
     At least 20, so that measuring stays cheap beside the smallest steps; at most 4 measured steps in
     an epoch, and 400 in a run. `gd` updates once in an epoch, so there whole epochs lie between.
-
-    Args:
-        recipe: optimiser and number of steps.
-        per_epoch: steps of an epoch.
-
-    Returns:
-        The number; steps whose count, from 1, is a multiple of it are measured.
     """
     between = max(
         _FEWEST_BETWEEN, math.ceil(per_epoch / _MOST_PER_EPOCH), math.ceil(recipe.total_steps / _MOST_PER_RUN)
@@ -46,13 +39,7 @@ def spacing(recipe: Recipe, per_epoch: int) -> int:
 
 
 class ExaminedStep:
-    """Takes the steps of another, and looks into the network at some of them.
-
-    Args:
-        step: takes the steps.
-        state: holds the network and its optimiser; what is measured is added to its sums.
-        batches: for the number of steps.
-    """
+    """Step that lets another do the work and measures the network at some steps; sums go to the state."""
 
     def __init__(self, step: Step, state: State, batches: Batches) -> None:
         self._step = step
@@ -62,7 +49,7 @@ class ExaminedStep:
         self._activations = activations_of(state.network)
 
     def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step, as `Step` says."""
+        """Take one step as in `Step`."""
         if (step + 1) % self._spacing:
             return self._step(batch, step, learning_rate)
         with watched_weights(self._state.optimizer, self._weights) as lengths:
@@ -90,15 +77,11 @@ def _add(sums: Record, lengths: Mapping[str, Tensor], outputs: Mapping[str, Sequ
 
 
 def epoch_health(sums: Record) -> Record:
-    """What an epoch's record says of the layers.
+    """Entry `health` of an epoch's record: the number of measured `steps`, and means over them.
 
-    Args:
-        sums: of the measured steps of the epoch; changed in no way.
-
-    Returns:
-        `health` with the number of `steps`, and means over them: for each layer with `weights` the
-        numbers of `WeightNorms`, for each of the `activations` its kind, mean, deviation and, where it has
-        one, the share `dead` or `saturated`; four significant figures. Empty where no step was measured.
+    For each layer with `weights` the numbers of `WeightNorms`; for each of the `activations` its kind, mean,
+    deviation and, where it has one, the share `dead` or `saturated`; four significant figures. Empty where
+    no step was measured.
     """
     if not sums:
         return {}

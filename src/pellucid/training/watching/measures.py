@@ -1,4 +1,4 @@
-"""What is measured in the layers during one step; measuring only reads."""
+"""Measurements in the layers during one step; they only read."""
 
 import contextlib
 import math
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+# Bounds that keep measuring cheap beside the step itself, and the history short.
 _MOST_LAYERS = 32
 _MOST_OUTPUTS, _FEWEST_EXAMPLES = 2**18, 8
 _MOST_WEIGHTS = 2**16
@@ -33,7 +34,7 @@ Named = TypeVar("Named")
 
 
 class WeightNorms(NamedTuple):
-    """Lengths of one layer's weights, of their gradient, and of an update relative to them.
+    """Norms of one layer's weights, of their gradient, and of an update relative to them.
 
     Attributes:
         gradient_norm: of the gradient that the optimiser is given.
@@ -47,14 +48,9 @@ class WeightNorms(NamedTuple):
 
 
 def weights_of_layers(network: nn.Module) -> dict[str, list[nn.Parameter]]:
-    """The weights that learn, by layer in the network's order; biases and scales of norms are none.
+    """Trainable parameters of two or more dimensions by layer, in the network's order.
 
-    Args:
-        network: any.
-
-    Returns:
-        For at most 32 layers, evenly spaced from the first to the last: trainable parameters of two or
-        more dimensions.
+    At most 32 layers, evenly spaced from the first to the last.
     """
     found = {
         name: [each for each in layer.parameters(recurse=False) if each.requires_grad and each.ndim > 1]
@@ -64,14 +60,9 @@ def weights_of_layers(network: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def activations_of(network: nn.Module) -> dict[str, nn.Module]:
-    """The activation functions and recurrent layers whose input learns.
+    """Activation functions and recurrent layers behind the first layer with trainable weights, by name.
 
-    Args:
-        network: any.
-
-    Returns:
-        At most 32, evenly spaced from the first to the last; none that stands before the first layer
-        with trainable weights.
+    At most 32, evenly spaced from the first to the last.
     """
     learns, found = False, {}
     for name, layer in network.named_modules():
@@ -82,7 +73,7 @@ def activations_of(network: nn.Module) -> dict[str, nn.Module]:
 
 
 def _evenly(named: Mapping[str, Named]) -> dict[str, Named]:
-    """At most as many entries as are recorded, the first and the last among them."""
+    """Evenly spaced entries, at most as many as are recorded, the first and the last among them."""
     items, steps = list(named.items()), _MOST_LAYERS - 1
     if len(items) <= _MOST_LAYERS:
         return dict(items)
@@ -90,7 +81,7 @@ def _evenly(named: Mapping[str, Named]) -> dict[str, Named]:
 
 
 class _Update:
-    """Measures the weights of layers around the optimiser's next update.
+    """Hooks that measure the weights of layers around the optimiser's next update.
 
     Weights of very many numbers are compared by evenly spaced rows of them.
 
@@ -143,7 +134,7 @@ class _Update:
 def watched_weights(
     optimizer: torch.optim.Optimizer, layers: Mapping[str, Sequence[nn.Parameter]]
 ) -> Iterator[dict[str, Tensor]]:
-    """Measure the next update; yields what `_Update` finds."""
+    """Measure the next update; yields the findings of `_Update`."""
     watch = _Update(layers)
     before = optimizer.register_step_pre_hook(watch.look_before)
     after = optimizer.register_step_post_hook(watch.look_after)
@@ -156,7 +147,7 @@ def watched_weights(
 
 @contextlib.contextmanager
 def watched_activations(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Tensor]]]:
-    """Measure what layers give while the network is called; what is given may be overwritten afterwards.
+    """Measure the outputs of layers while the network is called; they may be overwritten afterwards.
 
     Yields, by kind and layer, such as `relu body.activation1`, one row of `measured` for each call.
     """
@@ -183,7 +174,7 @@ def watched_activations(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, l
 
 @torch.no_grad()
 def measured(outputs: Float[Tensor, "batch ..."], kind: str) -> Float[Tensor, "3"]:
-    r"""Mean, standard deviation, and share of dead or saturated ones, of what an activation gives.
+    r"""Mean, standard deviation, and share of dead or saturated ones, of an activation's outputs.
 
     Args:
         outputs: (batch, units), (batch, channels, height, width) or (batch, length, channels). Of maps

@@ -1,4 +1,4 @@
-"""What watches training: checkpoints, signals, the history file and what people see."""
+"""Observers of training: checkpoints, signals, the history file and progress."""
 
 import contextlib
 import json
@@ -13,8 +13,9 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.errors import InterruptedRun
 from pellucid.files import write_file
 from pellucid.settings import metric_of
+from pellucid.tasks import INPUT_KINDS
 from pellucid.training.recipe.choosing import Recipe
-from pellucid.training.state import SPEEDS, State
+from pellucid.training.state import State
 from pellucid.training.watching.checkpoints import save_checkpoint
 from pellucid.training.watching.signals import signals_to
 
@@ -23,7 +24,7 @@ _WRITING = 20
 
 
 class Checkpointer:
-    """Saves after an epoch when a few seconds have passed, within long epochs, and at the end.
+    """Writer of checkpoints: some seconds after the last, within long epochs, and at the end.
 
     When a checkpoint is made depends on the clock; what is in it never does.
     """
@@ -56,7 +57,7 @@ class Checkpointer:
             self.save(state)
 
     def save(self, state: State) -> None:
-        """Save now."""
+        """Save a checkpoint now."""
         began = time.monotonic()
         save_checkpoint(self.folder, state, self.identity)
         self.last = time.monotonic()
@@ -64,7 +65,7 @@ class Checkpointer:
 
 
 class HistoryFile:
-    """Keeps `history.jsonl` equal to the state's history, also after a resume.
+    """Writer that keeps `history.jsonl` equal to the state's history, also after a resume.
 
     Args:
         path: of the file.
@@ -81,7 +82,7 @@ class HistoryFile:
         self.lines: list[str] = []
 
     def after_step(self, state: State) -> None:
-        """Nothing: lines are per epoch."""
+        """No work: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Write every record so far."""
@@ -91,7 +92,7 @@ class HistoryFile:
 
 
 class StopOnSignal:
-    """Ends training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
+    """End of training after the step under way when Ctrl-C or SIGTERM comes, checkpoint first.
 
     A second Ctrl-C stops at once.
     """
@@ -103,11 +104,7 @@ class StopOnSignal:
     def after_step(self, state: State) -> None:
         """Save and stop when a signal has come.
 
-        Args:
-            state: where training stands.
-
-        Raises:
-            InterruptedRun: after the checkpoint was written.
+        Raises: `InterruptedRun` after the checkpoint was written.
         """
         if self.received is None:
             return
@@ -120,15 +117,11 @@ class StopOnSignal:
         )
 
     def after_epoch(self, state: State) -> None:
-        """Nothing: the next step looks again."""
+        """No work: the next step looks for the signal again."""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the two signals over for a while, where this is the main thread.
-
-        Yields:
-            Nothing.
-        """
+        """Take the two signals over for a while, where this is the main thread."""
         with signals_to(self._receive):
             yield
 
@@ -146,7 +139,7 @@ class PlainProgress:
         self.recipe = recipe
 
     def after_step(self, state: State) -> None:
-        """Nothing: lines are per epoch."""
+        """No output: lines are per epoch."""
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch's line."""
@@ -189,15 +182,7 @@ class BarProgress:
 
 
 def epoch_line(state: State, recipe: Recipe) -> str:
-    """The last epoch in one line of at most 80 columns.
-
-    Args:
-        state: its last record is shown.
-        recipe: for the number of epochs.
-
-    Returns:
-        The line.
-    """
+    """Last epoch of the state in one line of at most 80 columns."""
     record = state.history[-1]
     line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
     decides = metric_of(recipe.metric)
@@ -205,5 +190,5 @@ def epoch_line(state: State, recipe: Recipe) -> str:
         line += f"   validation {decides.words} {figure(record[decides.in_history])}"
     elif "validation_root_mean_squared_error" in record:
         line += f"   validation RMSE {figure(record['validation_root_mean_squared_error'])}"
-    speed = next(record[name] for name in SPEEDS.values() if name in record)
+    speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
     return f"{line}   {speed:,.0f}/s"

@@ -9,14 +9,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def signals_to(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Call a function when one of the two signals comes, where this is the main thread.
-
-    Args:
-        receive: a signal handler.
-
-    Yields:
-        Nothing.
-    """
+    """Give Ctrl-C and SIGTERM to a signal handler for a while, where this is the main thread."""
     former: dict[signal.Signals, Any] = {}
     try:
         for each in (signal.SIGINT, signal.SIGTERM):

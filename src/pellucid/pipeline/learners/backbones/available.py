@@ -4,11 +4,11 @@ Asked for by name, a backbone is the network of the run and learns from every tr
 those that are installed are considered beside the network that is trained from scratch, where the model is
 left open and the images look like photographs, or there are at most 2,000 texts to learn from. They then
 learn from up to 5,000 training images, to which each class gives its share, so that they cost no more than
-a few minutes. A time limit may leave them fewer, or leave them out (see `backbone_limits.py`). Validation
+a few minutes. A time limit may leave them fewer, or leave them out (see `limits.py`). Validation
 decides which of all the models is recommended.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,34 +40,56 @@ from pellucid.settings import Settings
 _MOST_IMAGES, _MOST_TEXTS = 5_000, 2_000
 
 
-def chosen(
-    settings: Settings, material: Material, former: Mapping[str, Any] | None = None
-) -> tuple[Choice, ...]:
+def chosen(settings: Settings, material: Material) -> tuple[Choice, ...]:
     """Decide which backbones take part.
 
     Args:
         settings: what the user asked for.
         material: the data.
-        former: `config.json` of the run being resumed, whose decision stands; or `None`.
 
     Returns:
         The backbones, simplest first; none where none takes part.
 
     Raises:
-        UsageError: the one asked for is not known, is not installed, cannot take such inputs, or is
-            another than when the run was started.
+        UsageError: the one asked for is not known, is not installed or cannot take such inputs.
         ModelFileError: its weights are missing, damaged or of another kind.
     """
-    kept = None if former is None else {each["name"]: each for each in former.get("backbones", ())}
-    names = _considered(settings, material) if kept is None else list(kept)
     if settings.builds_on_backbone:
-        name = str(settings.backbone)
-        found = [_choice(name, settings, material, len(material.train), f"{name} was asked for.")]
-    else:
-        found = [_beside(name, settings, material) for name in names]
-    if kept is None:
-        return tuple(found)
-    return tuple(_as_before(choice, kept.get(choice.name, {}), material, settings) for choice in found)
+        return (_asked_for(settings, material),)
+    return tuple(_beside(name, settings, material) for name in _considered(settings, material))
+
+
+def taken_over(
+    records: Sequence[Mapping[str, Any]], settings: Settings, material: Material
+) -> tuple[Choice, ...]:
+    """The backbones that a run being resumed decided on.
+
+    Args:
+        records: what `config.json` has of them.
+        settings: what the user asked for.
+        material: the data.
+
+    Returns:
+        The backbones, with what a time limit left them.
+
+    Raises:
+        UsageError: one is not installed any more, or its weights are others than when the run was started.
+        ModelFileError: its weights are missing, damaged or of another kind.
+    """
+    found = []
+    for record in records:
+        is_asked_for = settings.builds_on_backbone
+        choice = (
+            _asked_for(settings, material) if is_asked_for else _beside(record["name"], settings, material)
+        )
+        found.append(_as_before(choice, record, material, settings))
+    return tuple(found)
+
+
+def _asked_for(settings: Settings, material: Material) -> Choice:
+    """The backbone that was asked for by name."""
+    name = str(settings.backbone)
+    return _choice(name, settings, material, len(material.train), f"{name} was asked for.")
 
 
 def _considered(settings: Settings, material: Material) -> list[str]:

@@ -15,7 +15,7 @@ from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, tune
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, on_validation
 from pellucid.pipeline.learners.features import Features, compute_features
 from pellucid.pipeline.learners.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.pipeline.run.context import RunContext
@@ -23,6 +23,8 @@ from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory
 from pellucid.training.state import Record
+
+_TIMED = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ def build_on(choice: Choice, context: RunContext) -> Built:
     began = time.perf_counter()
     features = _features(choice, network, prepared, context)
     seconds = (time.perf_counter() - began) * len(choice.train) / len(features.positions)
-    candidates = frozen_candidates(choice.name, network, prepared, features, context)
+    candidates = _frozen(choice.name, network, prepared, features, context)
     candidates = [
         dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in candidates
     ]
@@ -90,6 +92,25 @@ def tune_further(built: Built, before: Sequence[Mapping[str, Any]], context: Run
     tuned = tune(built.candidates[-1], built.network, built.prepared, before, context)
     candidates = [*built.candidates, *filter(None, [tuned.candidate])]
     return dataclasses.replace(built, candidates=candidates, history=tuned.history)
+
+
+def _frozen(
+    name: str, network: Network, prepared: Prepared, features: Features, context: RunContext
+) -> list[Candidate]:
+    """The models on frozen features, simplest first, the head last."""
+    dataset, train = context.dataset, prepared.examples.train
+    with context.stages.stage(f"training a head and simple models on the features of {name}") as stage:
+        found, left_out = frozen_candidates(
+            name, network, prepared, features, material_of(dataset), context.settings
+        )
+        *simple, head = found
+        stage.details += left_out
+        stage.words = (
+            f"trained {name} (head), "
+            f"{' and '.join(each.name for each in simple)} on {count_of(len(train), dataset.noun)}"
+            f"{on_validation([head, *simple], dataset, context.settings)}"
+        )
+    return found
 
 
 def started(choice: Choice, settings: Settings) -> Network:
@@ -127,6 +148,11 @@ def _features(choice: Choice, network: Network, prepared: Prepared, context: Run
             identity,
         )
         speed = len(positions) / max(1e-9, time.perf_counter() - began)
+        if features.seconds_an_example == 0:  # a few examples tell how fast the body is
+            began = time.perf_counter()
+            model.transform(dataset.inputs[positions[:_TIMED]])
+            seconds = (time.perf_counter() - began) / len(positions[:_TIMED])
+            features = dataclasses.replace(features, seconds_an_example=seconds)
         seen = f" at {choice.config.seen[0]}x{choice.config.seen[1]}" if choice.config.seen else ""
         stage.words = (
             f"computed features of {choice.name}{seen}: {count_of(len(positions), dataset.noun)}, "

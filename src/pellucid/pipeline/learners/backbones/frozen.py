@@ -2,22 +2,20 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 
-from pellucid.arithmetic import softmax
 from pellucid.bundle.models.answering import answer_in_batches
-from pellucid.data.wording import count_of
 from pellucid.networks import HeadAlone, Network
-from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
+from pellucid.pipeline.learners.candidates import Candidate, Stored, with_validation
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.on_network import simple_models
-from pellucid.pipeline.learners.preparation import Prepared, unvaried_model_of
-from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
+from pellucid.tasks import Target
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device
 
@@ -27,8 +25,9 @@ def frozen_candidates(
     network: Network,
     prepared: Prepared,
     features: Features,
-    context: RunContext,
-) -> list[Candidate]:
+    material: Material,
+    settings: Settings,
+) -> tuple[list[Candidate], Sequence[str]]:
     """Train every model on features, in seconds.
 
     Args:
@@ -36,35 +35,28 @@ def frozen_candidates(
         network: the backbone with a head that has learnt nothing; the head is trained in place.
         prepared: what the network takes.
         features: of all examples that are asked about.
-        context: the run.
+        material: for labels and validation examples.
+        settings: what the user asked for.
 
     Returns:
-        The models, simplest first, the head last.
+        The models, simplest first, the head last; and a sentence about one that is left out, if any.
     """
-    dataset, settings, train = context.dataset, context.settings, prepared.examples.train
-    with context.stages.stage(f"training a head and simple models on the features of {name}") as stage:
-        began = time.perf_counter()
-        train_head(network, features, prepared, settings)
-        head = Candidate(
-            name=name,
-            model=unvaried_model_of(network, prepared, dataset.classes),
-            train_examples=len(train),
-            train_seconds=time.perf_counter() - began,
-            validation=np.zeros(0),
-            features=f"frozen features of {name}",
-            stored=Stored(features, _asking(network, dataset.is_numbers)),
-        )
-        head = with_validation(head, dataset)
-        simple, left_out = simple_models(
-            dataclasses.replace(head, train_seconds=0.0), features, train, dataset, settings
-        )
-        stage.details += left_out
-        stage.words = (
-            f"trained {name} (head), "
-            f"{' and '.join(each.name for each in simple)} on {count_of(len(train), dataset.noun)}"
-            f"{on_validation([head, *simple], dataset, settings)}"
-        )
-    return [*simple, head]
+    train = prepared.examples.train
+    began = time.perf_counter()
+    train_head(network, features, prepared, settings)
+    head = Candidate(
+        name=name,
+        model=unvaried_model_of(network, prepared, material.classes),
+        train_examples=len(train),
+        train_seconds=time.perf_counter() - began,
+        validation=np.zeros(0),
+        features=f"frozen features of {name}",
+        stored=Stored(features, _asking(network, material.target), train),
+    )
+    head = with_validation(head, material)
+    below = dataclasses.replace(head, train_seconds=0.0)
+    simple, left_out = simple_models(below, train, material, settings)
+    return [*simple, head], left_out
 
 
 def train_head(network: Network, features: Features, prepared: Prepared, settings: Settings) -> None:
@@ -128,12 +120,12 @@ def of_head(settings: Settings) -> Settings:
     )
 
 
-def _asking(network: Network, is_numbers: bool) -> Callable[[np.ndarray], np.ndarray]:
+def _asking(network: Network, target: Target) -> Callable[[np.ndarray], np.ndarray]:
     """From features to what the head says of them."""
     head = HeadAlone(network)
 
     def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
         outputs = answer_in_batches(head, rows, head.forward).astype(np.float64)
-        return outputs[:, 0] if is_numbers else softmax(outputs)
+        return target.of_logits(outputs)
 
     return ask

@@ -18,9 +18,7 @@ from jaxtyping import Int64
 
 from pellucid.data.texts.store import Texts
 from pellucid.errors import UsageError
-from pellucid.pipeline.judging.detectors import looked_at
-from pellucid.pipeline.judging.synthetic_outliers import most_synthetic_outliers
-from pellucid.pipeline.judging.testing import TIMED_EXAMPLES
+from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_outliers
 from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.backbones.option import Choice, Granted
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, passes_of_tuning
@@ -32,9 +30,6 @@ from pellucid.training.memory import keep_freed_memory
 _MARGIN = 0.88
 _WARM, _BLOCK, _MOST_TIMED, _LONG_ENOUGH = 4, 32, 128, 1.5
 _LEAST, _LEAST_PER_CLASS = 40, 4
-_MODELS = 3
-"""Models on frozen features; each is timed on a few test examples that go through the network again."""
-
 _SECONDS, _SECONDS_A_VALUE = 2.0, 2e-6
 """For the models on features: for all of them, and for each feature of each example."""
 
@@ -107,7 +102,7 @@ def measured(choice: Choice, material: Material, settings: Settings, test: int =
         example = _seconds_of_one(
             lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
         )
-    asked_after = (most_synthetic_outliers(test) + TIMED_EXAMPLES * _MODELS) if test else 0
+    asked_after = most_synthetic_outliers(test)
     return Cost(
         example=example,
         learning=_SECONDS_A_VALUE * features,
@@ -221,7 +216,7 @@ def _reason(choice: Choice, granted: Granted, cost: Cost, material: Material, se
     if granted.train < len(choice.train):
         lacks.append(
             f"it learns from {granted.train:,} of {len(material.train):,} training examples, to which each "
-            f"{'part of the range' if material.is_numbers else 'class'} gives its share"
+            f"{material.target.stratum} gives its share"
         )
     if cost.tuning and not granted.is_tuned:
         lacks.append("fine-tuning is left out")

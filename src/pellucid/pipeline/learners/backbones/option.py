@@ -139,5 +139,5 @@ def fair_part(material: Material, most: int, seed: int) -> Int64[np.ndarray, " p
     if len(train) <= most:
         return train
     order = generator(seed, Purpose.BACKBONE_SHARE).permutation(len(train))
-    places = places_in_strata(material.labels[train], order, are_numbers=material.is_numbers)
+    places = places_in_strata(material.labels[train], order, material.target)
     return np.sort(train[np.argsort(places, kind="stable")[:most]])

@@ -1,8 +1,8 @@
 """Fine-tuning of a backbone: every layer a little further, where validation says that it pays.
 
 It starts from the head that was trained on frozen features, and the lower a layer, the slower it changes
-(`training/recipe/layer_rates.py`). The rates run their whole course, since a network gets worse while they are
-large and better when they fall. Then the weights before, those after and the mean of both are compared on
+(`training/recipe/layer_rates.py`). The rates run their whole course, since a network gets worse while they
+are large and better when they fall. Then the weights before, those after and the mean of both are compared on
 validation, and the best are kept (`training/mixing.py`). What decides is the log loss, which every validation
 example moves, and not accuracy, which few do; of numbers the root mean squared error.
 """
@@ -16,19 +16,19 @@ from pellucid.data.wording import count_of
 from pellucid.files import make_folder
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.candidates import Candidate, with_validation
+from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
+from pellucid.pipeline.learners.in_run import run_watched
 from pellucid.pipeline.learners.plan import make_recipe
-from pellucid.pipeline.learners.preparation import Prepared, model_of
+from pellucid.pipeline.learners.preparation import Material, Prepared, material_of, model_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session
-from pellucid.training.loop import Observer
 from pellucid.training.mixing import SHARES, keep_best_mixture
 from pellucid.training.recipe.choosing import batches_per_epoch
 from pellucid.training.recipe.layer_rates import UPPERMOST, shares_of_rate
 from pellucid.training.state import Record, weights_of
 from pellucid.training.watching.checkpoints import load_checkpoint
-from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
+from pellucid.training.watching.observers import Checkpointer, HistoryFile
 
 _PASSES = {"quick": 0, "standard": 3_000, "best": 12_000}
 """Examples shown, unless epochs are given; none with the preset `quick`."""
@@ -59,10 +59,14 @@ class Tuned:
     Attributes:
         candidate: the tuned network; `None` where tuning did not pay.
         history: one record for each epoch.
+        share: of the change that was kept; 0 where tuning did not pay.
+        epochs: of the recipe.
     """
 
     candidate: Candidate | None
     history: Sequence[Record]
+    share: float
+    epochs: int
 
 
 def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
@@ -114,7 +118,7 @@ def tune(
     before: Sequence[Mapping[str, Any]],
     context: RunContext,
 ) -> Tuned:
-    """Train every layer further.
+    """Train every layer further, in a run.
 
     Args:
         frozen: the backbone with its head as it was trained on frozen features.
@@ -130,23 +134,58 @@ def tune(
         DivergedError: the loss stopped being finite.
         InterruptedRun: a signal came; a checkpoint was written.
     """
-    name = frozen.name + SUFFIX
-    recipe = tuning_recipe(context.settings, prepared)
-    network = copy.deepcopy(network)
+
+    def run(session: Session[Network]) -> None:
+        _run(session, frozen.name + SUFFIX, before, context)
+
+    material = material_of(context.dataset)
     with context.stages.stage(f"fine-tuning {frozen.name}", spinner=False) as stage:
-        share, records = tuned(
-            network, prepared, recipe, lambda session: _run(session, name, before, context)
-        )
-        stage.words = f"fine-tuned {frozen.name} ({count_of(recipe.epochs, 'epoch')}); {_KEPT[share]}"
+        found = tuned_candidate(frozen, network, prepared, material, context.settings, run)
+        stage.words = f"fine-tuned {frozen.name} ({count_of(found.epochs, 'epoch')}); {_KEPT[found.share]}"
+    return found
+
+
+def tuned_candidate(
+    frozen: Candidate,
+    network: Network,
+    prepared: Prepared,
+    material: Material,
+    settings: Settings,
+    run: Callable[[Session[Network]], object],
+) -> Tuned:
+    """Train every layer further.
+
+    Args:
+        frozen: the backbone with its head as it was trained on frozen features.
+        network: the same as layers; a copy of it is trained.
+        prepared: what it trains on.
+        material: for the validation examples.
+        settings: what the user asked for.
+        run: trains a session to its end.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+    """
+    name, recipe = frozen.name + SUFFIX, tuning_recipe(settings, prepared)
+    network = copy.deepcopy(network)
+    share, records = tuned(network, prepared, recipe, run)
     history = [{**record, "model": name} for record in records]
     if not share:
-        return Tuned(None, history)
-    seconds = frozen.train_seconds + sum(record["seconds"] for record in history)
-    model = model_of(network, prepared, context.dataset.classes, recipe)
+        return Tuned(None, history, share, recipe.epochs)
+    model = model_of(network, prepared, material.classes, recipe)
     candidate = dataclasses.replace(
-        frozen, name=name, model=model, train_seconds=seconds, features=None, stored=None
+        frozen,
+        name=name,
+        model=model,
+        train_seconds=frozen.train_seconds + sum(record["seconds"] for record in history),
+        features=None,
+        stored=stored_for(model, material, material.train),
+        history=records,
     )
-    return Tuned(with_validation(candidate, context.dataset), history)
+    return Tuned(with_validation(candidate, material), history, share, recipe.epochs)
 
 
 def tuned(
@@ -170,17 +209,21 @@ def tuned(
     return keep_best_mixture(network, before, examples, recipe), session.state.history
 
 
-def to_the_end(session: Session[Network], observers: Sequence[Observer] = ()) -> None:
-    """Train a session to its last weights; the best are looked for where patience may end it before.
+def to_the_end(session: Session[Network]) -> None:
+    """Train to the end of fine-tuning.
 
     Args:
         session: of fine-tuning.
-        observers: told of every step and epoch.
 
     Raises:
         DivergedError: the loss stopped being finite.
     """
-    session.run(observers, keeps_best=session.batches.recipe.patience is not None)
+    session.run(keeps_best=_keeps_best(session))
+
+
+def _keeps_best(session: Session[Network]) -> bool:
+    """The last weights count; the best are looked for where patience may end it before."""
+    return session.batches.recipe.patience is not None
 
 
 def _run(
@@ -189,13 +232,10 @@ def _run(
     """Train to the end, from the newest checkpoint."""
     checkpoints = context.folder.checkpoints / name
     make_folder(checkpoints)
-    recipe = session.batches.recipe
     load_checkpoint(checkpoints, session.state)
-    checkpointer = Checkpointer(checkpoints, {"model": name}, recipe.total_steps)
-    stop = StopOnSignal(checkpointer)
+    checkpointer = Checkpointer(checkpoints, {"model": name}, session.batches.recipe.total_steps)
     history = HistoryFile(context.folder.path / "history.jsonl", before, name)
-    with context.stages.training(recipe) as progress, stop.listening():
-        to_the_end(session, [*progress, history, checkpointer, stop])
+    run_watched(session, checkpointer, history, context, keeps_best=_keeps_best(session))
 
 
 def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:

@@ -1,0 +1,1 @@
+"""Labels as text and as numbers, read strictly."""

@@ -1,0 +1,37 @@
+"""Forms of DATA and of INPUT: the one place that tells them apart."""
+
+from enum import Enum
+from pathlib import Path
+
+from pellucid.data.reading.idx import is_idx_folder
+from pellucid.data.reading.samples import PREFIX
+from pellucid.data.tables.stream import is_table
+
+KNOWN_FORMS = (
+    "a folder of class folders, a .csv, .tsv, .jsonl or .parquet table, a folder of IDX files, an .npz file, "
+    "sample:fashion or sample:spam"
+)
+"""Every form that labelled data may have, for messages."""
+
+
+class Form(Enum):
+    """A form of data; who reads data has one entry for each in a table."""
+
+    SAMPLE = "sample"
+    IDX = "folder of IDX files"
+    FOLDER = "folder"
+    NPZ = ".npz file"
+    TABLE = "table"
+    FILE = "single file"
+
+
+def form_of(place: str) -> Form:
+    """Form of a place, which need not exist: told by folders' content and by names of files."""
+    if place.startswith(PREFIX):
+        return Form.SAMPLE
+    path = Path(place)
+    if path.is_dir():
+        return Form.IDX if is_idx_folder(path) else Form.FOLDER
+    if path.suffix.lower() == ".npz":
+        return Form.NPZ
+    return Form.TABLE if is_table(path) else Form.FILE

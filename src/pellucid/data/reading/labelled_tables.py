@@ -1,0 +1,88 @@
+"""Tables of labelled images or texts become a listing."""
+
+from pathlib import Path
+
+from pellucid.data.listing import Listing
+from pellucid.data.reading.rows import RowReader
+from pellucid.data.reading.text_values import TextTaker
+from pellucid.data.tables.columns import TEXT_FILES, Columns
+from pellucid.data.tables.paths import paths_of
+from pellucid.data.tables.stream import Table
+from pellucid.settings import Settings
+
+
+def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) -> Listing:
+    """List the images that a table names.
+
+    Args:
+        table: to be read.
+        columns: of it that are read.
+        folder: where it lies.
+        skip_bad: whether missing images are left for decoding to report.
+
+    Returns:
+        The listing; its warnings say which columns were chosen.
+
+    Raises:
+        DataError: a row has no label, no image, or a path that leaves the table's folder.
+    """
+    reader = RowReader(table, columns)
+    values = [value for block in reader.inputs() for value in block]
+    rows = reader.rows()
+    return Listing(
+        place=table.place,
+        form="table",
+        sources=rows.sources,
+        labels=rows.labels,
+        splits=rows.splits,
+        groups=rows.groups,
+        paths=paths_of(values, rows.sources, folder, column=columns.input, noun="image", may_miss=skip_bad),
+        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
+    )
+
+
+def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settings) -> Listing:
+    """List the texts of a table.
+
+    Args:
+        table: to be read.
+        columns: of it that are read.
+        folder: where it lies.
+        settings: encoding of text files, and whether missing ones are left out.
+
+    Returns:
+        The listing; its warnings say which columns were chosen, its problems which texts cannot be
+        used.
+
+    Raises:
+        DataError: a row has no label; or no path of a text, or one that leaves the table's folder.
+    """
+    reader, taker = RowReader(table, columns), TextTaker()
+    paths: list[object] = []
+    for values in reader.inputs():
+        if columns.holds == TEXT_FILES:
+            paths += values
+        else:
+            taker.take_values(values)
+    rows = reader.rows()
+    if columns.holds == TEXT_FILES:
+        for path in paths_of(
+            paths, rows.sources, folder, column=columns.input, noun="text", may_miss=settings.skip_bad
+        ):
+            taker.take_file(path, settings.encoding)
+    encodings = taker.encoding_warnings(table.place) if settings.encoding is None else ()
+    return Listing(
+        place=table.place,
+        form="table",
+        sources=rows.sources,
+        labels=rows.labels,
+        splits=rows.splits,
+        groups=rows.groups,
+        texts=taker.finish(),
+        problems=taker.problems(rows.sources),
+        warnings=(
+            *table.warnings,
+            *encodings,
+            f"{table.place}: {columns.sentence()}",
+        ),
+    )

@@ -1,0 +1,112 @@
+"""Rows of a table: labels, splits and groups beside the inputs."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pellucid.data.labels.texts import MOST_ROWS, group_text, label_texts
+from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION
+from pellucid.data.tables.columns import Columns
+from pellucid.data.tables.row_names import RowNames
+from pellucid.data.tables.stream import Table
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError
+
+_SPLIT_OF_VALUE = {
+    "train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST, "": UNDECIDED,
+}  # fmt: skip
+
+
+class Rows(NamedTuple):
+    """Every row of a table, the inputs aside.
+
+    Attributes:
+        sources: name of each row, such as `mails.csv:7`.
+        labels: as text.
+        splits: as `Listing` names them.
+        groups: empty text is no group.
+    """
+
+    sources: Sequence[str]
+    labels: Sequence[str]
+    splits: Sequence[str]
+    groups: Sequence[str]
+
+
+class RowReader:
+    """Takes the rows of a table block by block; the inputs go through, the rest stays.
+
+    Equal texts are kept once, so that a million labels cost no more than a million places.
+
+    Args:
+        table: to be read.
+        columns: of it that are read.
+    """
+
+    def __init__(self, table: Table, columns: Columns) -> None:
+        self._table = table
+        self._columns = columns
+        self._numbers: list[np.ndarray] = []
+        self._labels: list[object] = []
+        self._splits: list[str] = []
+        self._groups: list[str] = []
+        self._kept: dict[str, str] = {}
+        self._wrong: list[tuple[int, str]] = []
+
+    def inputs(self) -> Iterator[Sequence[object]]:
+        """Go through the table once.
+
+        Yields:
+            Values of the input column, some rows at a time.
+        """
+        columns = self._columns
+        for block in self._table.read(columns.names):
+            self._numbers.append(np.array(block.numbers, np.int64))
+            self._labels += map(self._once, block.columns[columns.label])
+            if columns.split is not None:
+                self._splits += self._splits_of(block.columns[columns.split], block.numbers)
+            if columns.group is not None:
+                self._groups += map(self._group_of, block.columns[columns.group])
+            yield block.columns[columns.input]
+
+    def rows(self) -> Rows:
+        """All that was read beside the inputs.
+
+        Returns:
+            The rows.
+
+        Raises:
+            DataError: a label is none, or a value of the split column names no split.
+        """
+        numbers = np.concatenate(self._numbers)
+        labels = label_texts(self._labels, self._table.place, lambda index: f"row {numbers[index]}")
+        if self._wrong:
+            raise DataError(
+                f"{self._table.place}: column {quoted(str(self._columns.split))} holds "
+                f"{quoted(self._wrong[0][1])} at "
+                f"{some([f'row {number}' for number, _ in self._wrong], MOST_ROWS)}; "
+                "a split is train, validation (or val) or test"
+            )
+        count = len(numbers)
+        return Rows(
+            sources=RowNames(self._table.place, numbers),
+            labels=labels,
+            splits=self._splits if self._columns.split is not None else [UNDECIDED] * count,
+            groups=self._groups if self._columns.group is not None else [""] * count,
+        )
+
+    def _once(self, value: object) -> object:
+        return self._kept.setdefault(value, value) if type(value) is str else value
+
+    def _group_of(self, value: object) -> str:
+        text = group_text(value)
+        return self._kept.setdefault(text, text)
+
+    def _splits_of(self, values: Sequence[object], numbers: Sequence[int]) -> Iterator[str]:
+        for value, number in zip(values, numbers, strict=True):
+            text = "" if value is None else str(value).strip().lower()
+            split = _SPLIT_OF_VALUE.get(text)
+            if split is None:
+                self._wrong.append((number, text))
+            yield split or UNDECIDED

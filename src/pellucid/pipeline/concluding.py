@@ -1,0 +1,128 @@
+"""The end of the straight way: every model calibrated, one recommended, all tested once."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.data import Check, Dataset, write_ledger
+from pellucid.data.wording import count_of
+from pellucid.pipeline.comparing.folds import cross_validate
+from pellucid.pipeline.continual.metrics import continual_metrics
+from pellucid.pipeline.continual.training import recommended_on
+from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.label_issues import judge_labels
+from pellucid.pipeline.judging.learning_curve import draw_curve
+from pellucid.pipeline.judging.outcome import Outcome
+from pellucid.pipeline.judging.synthetic_outliers import judge_detectors
+from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
+from pellucid.pipeline.learners.asked_later import has_curve
+from pellucid.pipeline.learners.backbones.building import Built
+from pellucid.pipeline.learners.baselines import classical_names, has_baselines
+from pellucid.pipeline.learners.candidates import Candidate, calibrated
+from pellucid.pipeline.learners.network import Planned
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learning import Learned
+from pellucid.pipeline.run.context import RunContext
+from pellucid.reports import LabelIssues
+from pellucid.settings import Settings
+
+
+def conclude(
+    learned: Learned,
+    check: Check,
+    context: RunContext,
+) -> Outcome:
+    """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
+
+    Args:
+        learned: every model, and how it came about.
+        check: what checking the data found.
+        context: the run.
+
+    Returns:
+        Everything the run found out.
+
+    Raises:
+        DivergedError: the loss of a training on a part, or on a fold, stopped being finite.
+    """
+    folder, dataset, settings, stages, journal = context
+    config, network, continual = journal.content, learned.network, learned.continual
+    candidates = calibrated(learned.candidates, dataset)
+    with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
+        candidates = with_detectors(candidates, material_of(dataset), settings.seed)
+    recommendation = recommended_on(continual, candidates, dataset, settings)
+    curve = None
+    if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
+        curve = draw_curve(candidates, recommendation.name, network, dataset, settings, stages)
+    names = _trained_by_folds(settings, network, dataset)
+    folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
+    tested, novelty = _tested(candidates, context)
+    found = None
+    if continual is not None:
+        with stages.stage("measuring what was forgotten"):
+            found = continual_metrics(continual, dataset, candidates, recommendation.name, tested, config)
+    outcome = Outcome(
+        dataset=dataset,
+        check=check,
+        ledger=write_ledger(folder.path, dataset, check).name,
+        config=config,
+        history=[] if network is None else network.session.state.history,
+        network=None if network is None else network.plan.network,
+        candidates=candidates,
+        recommendation=recommendation,
+        tested=tested,
+        curve=curve,
+        label_issues=_label_issues(candidates, recommendation.name, tested, context),
+        folds=folds,
+        novelty=novelty,
+        text=None if network is None else text_facts(network.prepared, dataset),
+        continual=found,
+    )
+    return _with_backbone(outcome, learned.built)
+
+
+def _tested(
+    candidates: Sequence[Candidate], context: RunContext
+) -> tuple[Mapping[str, Tested], Mapping[str, Mapping[str, Any]]]:
+    """The one look at the test split: what every model said, and how well its detector did."""
+    dataset = context.dataset
+    with context.stages.stage("testing every model once") as stage:
+        tested = test_once(candidates, dataset)
+        models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
+        stage.words = f"tested {models} once, on {examples}"
+        return tested, judge_detectors(candidates, tested, dataset, context.settings)
+
+
+def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
+    """Let the report speak of a backbone that is the run's network, or on which the recommended model stands.
+
+    Args:
+        outcome: what the run found out.
+        built: what came of each backbone.
+
+    Returns:
+        The same, with layers and history of that backbone, if there is one.
+    """
+    for each in built:
+        names = {candidate.name for candidate in each.candidates}
+        if each.choice.is_asked_for or outcome.recommendation.name in names:
+            return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
+    return outcome
+
+
+def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Dataset) -> tuple[str, ...]:
+    """The models that cross-validation trains anew: the network and its baselines, or one alone."""
+    names = [] if network is None else [network.plan.name]
+    if settings.builds_on_backbone:
+        names = [str(settings.backbone)]
+    return (*classical_names(settings, dataset), *names)
+
+
+def _label_issues(
+    candidates: Sequence[Candidate], recommended: str, tested: Mapping[str, Tested], context: RunContext
+) -> LabelIssues | None:
+    """Labels that are likely wrong; `None` where numbers are predicted."""
+    if not context.dataset.target.has_probabilities:
+        return None
+    judge = next(each for each in candidates if each.name == recommended)
+    return judge_labels(context.dataset, judge, tested[recommended].answers, context.settings, context.stages)

@@ -1,0 +1,49 @@
+"""Amount of judging after training, for which learners leave time under a limit."""
+
+from pellucid.settings import Settings, parse_duration
+
+MOST_TRAINED_ON, MOST_JUDGED = 5_000, 2_000
+"""Training and validation examples that a detector comes from; of more, some are drawn."""
+
+MOST_OUTLIERS, MOST_OUTLIERS_WITHIN_LIMIT = 300, 100
+"""Test examples of which synthetic outliers are made, of each kind as many."""
+KINDS_OF_OUTLIERS = 3
+"""Of images; of texts there are fewer."""
+
+WITH_CURVE = 2.0
+"""Time that training and its curve take together, in trainings: small parts get more passes of an image."""
+
+
+def looked_at(train: int, validation: int) -> int:
+    """Examples that a network is asked about for a detector, at most.
+
+    Args:
+        train: training examples.
+        validation: validation examples.
+
+    Returns:
+        Examples of both.
+    """
+    return min(train, MOST_TRAINED_ON) + min(validation, MOST_JUDGED)
+
+
+def most_synthetic_outliers(test: int) -> int:
+    """Synthetic outliers of all kinds that a network is asked about under a time limit, at most.
+
+    Args:
+        test: test examples.
+
+    Returns:
+        Inputs.
+    """
+    return KINDS_OF_OUTLIERS * min(test, MOST_OUTLIERS_WITHIN_LIMIT)
+
+
+def has_curve(settings: Settings) -> bool:
+    """Whether a learning curve is drawn.
+
+    By default it follows the baselines, and is left out under a time limit.
+    """
+    if settings.learning_curve is not None:
+        return settings.learning_curve
+    return settings.baselines and parse_duration(settings.time_limit) is None

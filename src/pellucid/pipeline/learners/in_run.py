@@ -1,0 +1,104 @@
+"""The network of a run: its plan stands in the journal, its training is shown and survives a kill."""
+
+from pellucid.errors import UsageError
+from pellucid.networks import Network
+from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
+from pellucid.pipeline.learners.plan import Plan, make_plan
+from pellucid.pipeline.learners.preparation import Prepared, encoder_json
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.journal import Journal
+from pellucid.training import Session
+from pellucid.training.watching.checkpoints import load_checkpoint
+from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
+
+
+def network_of_run(context: RunContext) -> NetworkLearner:
+    """The learner of a network that starts afresh.
+
+    Args:
+        context: the run.
+
+    Returns:
+        Decides its plan once, and goes on from the newest checkpoint.
+    """
+
+    def decide(prepared: Prepared) -> Plan:
+        _require_same_encoder(context.journal, prepared)
+        return context.journal.decided("plan", lambda: _plan(prepared, context), Plan.to_json, Plan.from_json)
+
+    return NetworkLearner(
+        context.settings, decide=decide, train=lambda network: train_in_run(network, context)
+    )
+
+
+def _plan(prepared: Prepared, context: RunContext) -> Plan:
+    with context.stages.stage("planning") as stage:
+        plan = make_plan(context.settings, prepared)
+        stage.words = f"planned {plan.name}: {recipe_words(plan)}"
+        stage.details += plan.reasons
+    return plan
+
+
+def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
+    """Refuse to go on with texts cut otherwise than before: every weight would mean something else.
+
+    Raises:
+        UsageError: the encoder differs from that of the run being resumed.
+    """
+    if prepared.encoder is None:
+        return
+    now = encoder_json(prepared.encoder)
+    if journal.decided("encoder", lambda: now) != now:
+        raise UsageError(
+            "--resume: texts are cut into other tokens than when the run was started, by another version "
+            "of a library; install the versions in config.json, or start again with --overwrite"
+        )
+
+
+def train_in_run(network: Planned, context: RunContext) -> None:
+    """Train from the newest checkpoint to the end of the recipe, and show it.
+
+    Args:
+        network: at step 0.
+        context: the run; checkpoints and the history are written to its folder.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        InterruptedRun: a signal came; a checkpoint was written.
+    """
+    plan, session, folder = network.plan, network.session, context.folder
+    total = plan.recipe.total_steps
+    if load_checkpoint(folder.checkpoints, session.state) is not None:
+        context.stages.line(f"going on after step {session.state.step:,} of {total:,}")
+    checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
+    with context.stages.stage(f"training {plan.name}", spinner=False) as stage:
+        run_watched(session, checkpointer, HistoryFile(folder.path / "history.jsonl"), context)
+        best = session.state.best
+        if best is not None:
+            stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
+
+
+def run_watched(
+    session: Session[Network],
+    checkpointer: Checkpointer,
+    history: HistoryFile,
+    context: RunContext,
+    *,
+    keeps_best: bool = True,
+) -> None:
+    """Train a session to its end under every observer of a run.
+
+    Args:
+        session: where training stands.
+        checkpointer: saves that.
+        history: writes a record for each epoch.
+        context: the run, which shows progress.
+        keeps_best: whether the best epoch is looked for at all.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        InterruptedRun: a signal came; a checkpoint was written.
+    """
+    stop = StopOnSignal(checkpointer)
+    with context.stages.training(session.batches.recipe) as progress, stop.listening():
+        session.run([*progress, history, checkpointer, stop], keeps_best=keeps_best)

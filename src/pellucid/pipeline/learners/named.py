@@ -1,0 +1,48 @@
+"""The learner that settings name, for whoever wants one model and nothing beside it."""
+
+import dataclasses
+
+from pellucid.networks.architectures.rnn import cell_of
+from pellucid.pipeline.learners.backbones.learner import BackboneLearner
+from pellucid.pipeline.learners.classical import ClassicalLearner
+from pellucid.pipeline.learners.learner import Learner
+from pellucid.pipeline.learners.network import NetworkLearner
+from pellucid.pipeline.learners.plan import Plan, make_plan
+from pellucid.pipeline.learners.precision import require_precision
+from pellucid.pipeline.learners.preparation import Material, Prepared
+from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.settings import CLASSICAL, Settings
+
+
+def learner_of(
+    settings: Settings, material: Material, class_weights: tuple[float, ...] | None = None
+) -> Learner:
+    """The learner that settings name.
+
+    Args:
+        settings: what the user asked for.
+        material: what it will learn from.
+        class_weights: weights in the loss of a network, in the order of the classes, in place of those by
+            rule.
+
+    Returns:
+        Fits that model alone.
+
+    Raises:
+        UsageError: a setting contradicts the data or the model.
+    """
+    require_fitting_model(settings, is_numbers=material.is_numbers)
+    if settings.model in CLASSICAL:
+        require_fitting_inputs(settings, material.takes)
+        return ClassicalLearner(settings.model, settings)
+    require_precision(settings, cell_of(settings))
+    if settings.builds_on_backbone:
+        return BackboneLearner(settings)
+    if class_weights is None:
+        return NetworkLearner(settings)
+
+    def decide(prepared: Prepared) -> Plan:
+        plan = make_plan(settings, prepared)
+        return dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, class_weights=class_weights))
+
+    return NetworkLearner(settings, decide=decide)

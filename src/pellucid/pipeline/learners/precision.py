@@ -1,0 +1,60 @@
+"""An arithmetic that a network cannot be trained in on this machine is refused before data is read."""
+
+from pellucid.errors import UsageError
+from pellucid.networks.architectures.rnn import cell_of
+from pellucid.pipeline.learners.plan import Plan
+from pellucid.pipeline.run.journal import Journal
+from pellucid.settings import Settings
+from pellucid.training.determinism import choose_device
+from pellucid.training.precision import lacking
+
+
+def require_precision(settings: Settings, cell: str) -> None:
+    """Refuse an arithmetic that was asked for; one that is chosen by rule is always there.
+
+    Args:
+        settings: what the user asked for.
+        cell: of the network, empty where it is not recurrent.
+
+    Raises:
+        UsageError: naming what fits.
+    """
+    if settings.precision != "bf16":
+        return
+    lack = lacking(settings.precision, cell, choose_device(settings))
+    if lack is not None:
+        other = ", or --cell gru" if cell == "lstm" and settings.from_ is None else ""
+        raise UsageError(f"--precision: {lack}; give auto or fp32{other}")
+
+
+def require_precision_of_run(settings: Settings, journal: Journal) -> None:
+    """Refuse an arithmetic before data is read: that of the settings, or that a resumed run was planned with.
+
+    Raises:
+        UsageError: this machine cannot do it.
+    """
+    planned = journal.content.get("plan") or {}
+    if not journal.is_resumed:
+        require_precision(settings, cell_of(settings))
+    elif planned.get("recipe") is not None:
+        plan = Plan.from_json(planned)
+        require_precision_again(plan.recipe.precision, plan.network.cell, plan.recipe.device)
+
+
+def require_precision_again(precision: str, cell: str, device: str) -> None:
+    """Refuse to go on in an arithmetic, by its parts.
+
+    Args:
+        precision: that of the run which is resumed.
+        cell: of its network, empty where it is not recurrent.
+        device: where it trains.
+
+    Raises:
+        UsageError: this machine cannot do it.
+    """
+    lack = lacking(precision, cell, device)
+    if lack is not None:
+        raise UsageError(
+            f"--resume: training began in {precision}, and {lack}; go on where it began, or start again with "
+            "--overwrite"
+        )

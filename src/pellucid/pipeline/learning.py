@@ -1,0 +1,191 @@
+"""Learning: which learners a run has, what each may take of the time, and the candidates they hand over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.files import make_folder
+from pellucid.pipeline.continual.plan import continual_learner
+from pellucid.pipeline.continual.starting_point import keep
+from pellucid.pipeline.continual.training import ContinualTraining, recall
+from pellucid.pipeline.learners.backbones.available import chosen, taken_over
+from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
+from pellucid.pipeline.learners.backbones.limits import Cost
+from pellucid.pipeline.learners.backbones.option import Choice
+from pellucid.pipeline.learners.baselines import classical_names, has_baselines, train_baselines
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.in_run import network_of_run
+from pellucid.pipeline.learners.learner import Allowance
+from pellucid.pipeline.learners.limits import (
+    Allotted,
+    allotted,
+    backbones_json,
+    costs_of,
+    share_out,
+    within_limit,
+)
+from pellucid.pipeline.learners.network import NetworkLearner, Planned
+from pellucid.pipeline.learners.on_network import on_network
+from pellucid.pipeline.learners.plan import plan_json
+from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.settings import CLASSICAL
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedLearning:
+    """Learners of a run before the first has trained.
+
+    Attributes:
+        continual: what a network goes on from; `None` for a fresh one.
+        learner: trains the network; `None` where there is none.
+        network: how it is trained; `None` where there is none.
+        backbones: pretrained networks that take part, simplest first.
+        costs: of each under a time limit; nothing without one.
+    """
+
+    continual: ContinualTraining | None
+    learner: NetworkLearner | None
+    network: Planned | None
+    backbones: tuple[Choice, ...]
+    costs: Sequence[Cost]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """Outcome of learning.
+
+    Attributes:
+        candidates: every model, simplest first.
+        continual: what a network went on from; `None` for a fresh one.
+        network: how it was trained; `None` where there is none.
+        built: what came of each backbone.
+    """
+
+    candidates: Sequence[Candidate]
+    continual: ContinualTraining | None
+    network: Planned | None
+    built: Sequence[Built]
+
+
+def plan_learning(continual: ContinualTraining | None, context: RunContext) -> PlannedLearning:
+    """Decide which learners take part, and measure what costs much.
+
+    Args:
+        continual: the network that goes on; `None` for a fresh one.
+        context: the run.
+
+    Returns:
+        The learners.
+
+    Raises:
+        UsageError: settings contradict the data, each other or this machine, or time is too short.
+        ModelFileError: weights of a backbone are missing, damaged or of another kind.
+    """
+    backbones = () if continual is not None else _backbones(context)
+    if continual is not None:
+        continual = recall(continual, context.dataset, context.settings, context.journal, context.stages)
+    learner = _network_learner(continual, context)
+    network = None if learner is None else learner.planned(material_of(context.dataset))
+    costs = costs_of(backbones, context)
+    return PlannedLearning(continual, learner, network, backbones, costs)
+
+
+def learn(planned: PlannedLearning, context: RunContext) -> Learned:
+    """Train every learner within its share of the time.
+
+    Args:
+        planned: the learners.
+        context: the run.
+
+    Returns:
+        Their candidates.
+
+    Raises:
+        DivergedError: the loss stopped being finite.
+        InterruptedRun: a signal came; what was finished is kept.
+        StorageError: the disk is full or not writable.
+    """
+    folder, dataset, settings, stages, _ = context
+    make_folder(folder.checkpoints)
+    if planned.continual is not None:
+        keep(planned.continual.start, folder.checkpoints)
+    share = _share_of_baselines(planned, context)
+    baselines = train_baselines(
+        share.names, dataset, settings, folder.checkpoints, stages, Allowance(granted=share.seconds)
+    )
+    backbones = share_out(planned.backbones, planned.costs, context)
+    built = [build_on(choice, context) for choice in backbones]
+    network, neural = _train_neural(planned, backbones, context)
+    built = _tuned(built, network, context)
+    on_backbones = [candidate for each in built for candidate in each.candidates]
+    return Learned([*baselines, *neural, *on_backbones], planned.continual, network, built)
+
+
+def _backbones(context: RunContext) -> tuple[Choice, ...]:
+    """The pretrained networks that take part; none where a trained one goes on."""
+    settings, material = context.settings, material_of(context.dataset)
+    backbones = context.journal.decided(
+        "backbones",
+        lambda: chosen(settings, material),
+        backbones_json,
+        lambda saved: taken_over(saved, settings, material),
+    )
+    for each in backbones:
+        if not each.is_asked_for and (settings.time_limit is None or each.granted is not None):
+            context.stages.paragraph(each.reason)
+    return backbones
+
+
+def _network_learner(continual: ContinualTraining | None, context: RunContext) -> NetworkLearner | None:
+    """The learner of a fresh network, or of one that goes on with what it rehearses; or none."""
+    settings, journal = context.settings, context.journal
+    if continual is not None:
+        journal.decided("continual", lambda: continual.to_json(context.dataset))
+        return continual_learner(continual, context)
+    if settings.model in CLASSICAL or settings.builds_on_backbone:
+        journal.decided("plan", lambda: plan_json(settings, None))
+        return None
+    return network_of_run(context)
+
+
+def _share_of_baselines(planned: PlannedLearning, context: RunContext) -> Allotted:
+    """The classical models to train, with their time."""
+    settings = context.settings
+    names = classical_names(settings, context.dataset)
+    if planned.network is None and not planned.backbones:
+        return Allotted(names, None)
+    is_asked_for = settings.builds_on_backbone
+    needed = sum(each.needed(each.least) for each in planned.costs) if is_asked_for else 0.0
+    return context.journal.decided(
+        "baselines",
+        lambda: allotted(names, settings, context.stages, needed),
+        Allotted.to_json,
+        Allotted.from_json,
+    )
+
+
+def _train_neural(
+    planned: PlannedLearning, backbones: Sequence[Choice], context: RunContext
+) -> tuple[Planned | None, list[Candidate]]:
+    """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
+    if planned.learner is None or planned.network is None:
+        return None, []
+    dataset, settings = context.dataset, context.settings
+    set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
+    beside = 0 if planned.continual is None else planned.continual.asked_in_the_end
+    network = within_limit(planned.network, context, set_aside, beside)
+    candidates = [planned.learner.trained(network, material_of(dataset))]
+    if has_baselines(settings, dataset):
+        candidates += on_network(dataset, candidates[-1], settings, context.stages)
+    return network, candidates
+
+
+def _tuned(built: Sequence[Built], network: Planned | None, context: RunContext) -> list[Built]:
+    """Fine-tune every backbone, its records of the history behind those of the network."""
+    history: list[Mapping[str, Any]] = [] if network is None else [*network.session.state.history]
+    found = []
+    for each in built:
+        found.append(tune_further(each, history, context))
+        history += found[-1].history
+    return found

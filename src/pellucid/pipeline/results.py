@@ -1,0 +1,113 @@
+"""The end of a run: every model saved, the metrics and the report written."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pellucid.bundle import save
+from pellucid.files import link_folder, make_folder, write_file
+from pellucid.pipeline.continual.metrics import continual_sentences
+from pellucid.pipeline.judging.findings import findings_line, findings_of
+from pellucid.pipeline.judging.label_issues import as_json
+from pellucid.pipeline.judging.outcome import Outcome
+from pellucid.pipeline.judging.report_selection import report_facts
+from pellucid.pipeline.judging.testing import comparisons, entry
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.run.configuration import notes_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.finished import Run
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.identity import task_name
+from pellucid.reports import render
+
+_FORMAT = 2
+
+
+def write_results(context: RunContext, outcome: Outcome) -> None:
+    """Score, save and report; `metrics.json` comes last and marks the run as finished.
+
+    Args:
+        context: the run.
+        outcome: what the run found out.
+    """
+    with context.stages.stage("writing models and report"):
+        _write(context.folder, outcome)
+
+
+def _write(folder: RunFolder, outcome: Outcome) -> None:
+    dataset, config = outcome.dataset, outcome.config
+    seed = config["settings"]["seed"]
+    make_folder(folder.path / "models")
+    entries = {}
+    for candidate in outcome.candidates:
+        found = entry(candidate, outcome.tested[candidate.name], dataset, seed)
+        found["novelty"] = outcome.novelty.get(candidate.name)
+        found["bytes"] = _save(folder.path / "models" / candidate.name, candidate, found, config)
+        entries[candidate.name] = found
+    link_folder(folder.path / "models" / outcome.recommendation.name, folder.path / "model")
+    metrics = {
+        "format": _FORMAT,
+        "task": task_name(dataset),
+        "seed": seed,
+        "classes": list(dataset.classes),
+        "data": outcome.check.metrics(),
+        "recommended": outcome.recommendation.name,
+        "reason": outcome.recommendation.reason,
+        "models": entries,
+        "comparisons": comparisons(outcome.tested, dataset, seed),
+        "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
+        "label_issues": as_json(outcome.label_issues),
+        "findings": findings_of(outcome),
+        "folds": outcome.folds,
+        **({"notes": notes} if (notes := notes_of(config)) else {}),
+        **({} if outcome.text is None else {"text": outcome.text}),
+        **({} if outcome.continual is None else {"continual": outcome.continual}),
+    }
+    report = render(report_facts(outcome, metrics))
+    write_file(folder.path / "report.html", report.encode())
+    folder.write_json("metrics.json", metrics)
+
+
+def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+    """Write a model folder, equal for equal runs, so without times; return its bytes."""
+    facts = {
+        "trained on": config["data"]["place"],
+        **({"went on from": config["continual"]["from"]} if "continual" in config else {}),
+        "training examples": candidate.train_examples,
+        **_tested_facts(found["test"]),
+        "settings": "config.json of the run",
+    }
+    save(candidate.model, path, facts)
+    return sum(file.stat().st_size for file in path.iterdir())
+
+
+def _tested_facts(test: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """The test scores with their intervals, for the model card."""
+    return {
+        f"test {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
+        for name, each in test.items()
+    }
+
+
+def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) -> None:
+    """Print the verdict, where the report lies and what to do next.
+
+    Args:
+        run: the finished run.
+        context: the same under way.
+        continual: the form of `continual` in `metrics.json`; `None` for a fresh network.
+    """
+    dataset, stages = context.dataset, context.stages
+    stages.paragraph(run.verdict)
+    stages.paragraph(str(run.metrics["reason"]))
+    for sentence in [] if continual is None else continual_sentences(continual):
+        stages.paragraph(sentence)
+    found = findings_line(run.metrics.get("findings"))
+    if found is not None:
+        stages.paragraph(found)
+    stages.line(f"report: {run.report}")
+    folder = shlex.quote(str(run.folder))
+    new, one = ("TEXTS.csv", "TEXT.txt") if dataset.is_texts else ("IMAGE...", "IMAGE")
+    stages.line(f"look inside: pellucid explain {folder} {one} --out page.html")
+    stages.line(f"next: pellucid predict {folder} {new}")

@@ -1,0 +1,121 @@
+"""The journal of a run, `config.json`: what is decided once, and taken over by a resumed run."""
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from pellucid.pipeline.run.folder import RunFolder
+
+NAME = "config.json"
+_FORMAT = 1
+_REVISED = "within_limit"
+
+Decision = TypeVar("Decision")
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+class Journal:
+    """Decisions of a run by key; the only reader and writer of `config.json` while the run is under way.
+
+    Until `begin`, decisions are kept in memory alone, so that a run that is refused leaves no file. From
+    then on each is saved as soon as it is made.
+
+    Args:
+        folder: of the run.
+        resume: take over what stands there; otherwise everything is decided afresh.
+    """
+
+    def __init__(self, folder: RunFolder, *, resume: bool = False) -> None:
+        self._folder = folder
+        before = folder.read_json(NAME) if resume else None
+        self.is_resumed = before is not None
+        self._is_begun = self.is_resumed
+        self._content: dict[str, Any] = {"format": _FORMAT} if before is None else before
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything decided so far, by key."""
+        return copy.deepcopy(self._content)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def begin(self) -> None:
+        """Save what is decided so far, and from now on every decision at once."""
+        if not self._is_begun:
+            self._is_begun = True
+            self._folder.write_json(NAME, self._content)
+
+    def decided(
+        self,
+        key: str,
+        decide: Callable[[], Decision],
+        to_json: Callable[[Decision], Any] = _as_it_is,
+        from_json: Callable[[Any], Decision] = _as_it_is,
+    ) -> Decision:
+        """Take over what was decided before, or decide now and save it.
+
+        Args:
+            key: of the decision in `config.json`.
+            decide: called where nothing was decided before.
+            to_json: from a decision to what JSON can hold.
+            from_json: from what was saved to the decision.
+
+        Returns:
+            The decision, old or new.
+        """
+        if key in self._content:
+            return from_json(self._content[key])
+        found = decide()
+        self._save({key: to_json(found)})
+        return found
+
+    def revised(
+        self,
+        key: str,
+        decision: Decision,
+        revise: Callable[[Decision], Decision],
+        to_json: Callable[[Decision], Any] = _as_it_is,
+    ) -> Decision:
+        """Decide once more, now that it is known how much of a time limit is left; a resumed run never does.
+
+        Args:
+            key: of the decision in `config.json`.
+            decision: what `decided` gave; of a resumed run that is the revised one.
+            revise: makes it smaller where it was not yet revised.
+            to_json: from a decision to what JSON can hold.
+
+        Returns:
+            The decision that stands from now on.
+        """
+        before = self._content.get(_REVISED, [])
+        if key in before:
+            return decision
+        found = revise(decision)
+        self._save({key: to_json(found), _REVISED: [*before, key]})
+        return found
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Save the decisions made meanwhile in one write: after a kill all of them stand, or none.
+
+        Yields:
+            Nothing.
+        """
+        self._is_begun, was_begun = False, self._is_begun
+        yield
+        self._is_begun = was_begun
+        self._save({})
+
+    def is_revised(self, key: str) -> bool:
+        """Whether a decision was already fitted into the time limit."""
+        return key in self._content.get(_REVISED, ())
+
+    def _save(self, more: Mapping[str, Any]) -> None:
+        self._content = {**self._content, **more}
+        if self._is_begun:
+            self._folder.write_json(NAME, self._content)

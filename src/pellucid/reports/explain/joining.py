@@ -1,0 +1,51 @@
+"""The script of the explain page, joined from its files into one that knows no names outside itself."""
+
+import re
+from functools import cache
+from importlib.resources import files
+
+ROOMS = {
+    # The document: its elements, controls and tables, and numbers as people read them.
+    "dom": ("element", "controls", "tables", "numbers"),
+    # What the page holds: the data document, and the numbers behind it as arrays.
+    "data": ("missing", "arrays", "told", "stored", "tokens"),
+    # One unit of any layer computed by hand, in double precision.
+    "arithmetic": (
+        *("values", "parts", "activations", "fields", "weighing", "windows", "shares", "sums"),
+        *("opening", "pointwise", "passing", "cells", "recurrent", "units"),
+    ),
+    # The gradient of one weight, by the chain rule and by running the network with the weight moved.
+    "gradients": ("chains", "running", "runs", "difference", "three_ways"),
+    # Numbers as colours, laid out and drawn into canvases.
+    "drawing": ("colours", "scales", "layout", "paint", "thumbnail"),
+    # What is shown of a unit, of a whole layer, and of the error flowing back.
+    "views": ("actions",),
+    "views/unit": ("products", "squares", "parts", "gates", "arithmetic"),
+    "views/layer": ("steps", "winners", "words", "kernels"),
+    "views/gradient": ("chain", "weight_tables", "weight", "backward"),
+    # What a click or a key does, and the address that remembers the place.
+    "page": (
+        *("state", "address", "field", "maps", "layer", "unit"),
+        *("tabs", "pinning", "strip", "drivers", "copying", "start"),
+    ),
+}
+"""Folders and files in the order in which they are joined: each imports only from those before it."""
+
+FOLDER = files("pellucid.reports.explain") / "script"
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "[^"]*";\n', re.MULTILINE)
+_TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
+_EXPORT = re.compile(r"^export (?=async function |function |const )", re.MULTILINE)
+
+
+@cache
+def joined_script() -> str:
+    """Return the whole script.
+
+    The files are modules with types for those who change and check them. Without the words for that they
+    share one function's names, so that one script with one checksum does for the page's policy.
+    """
+    names = [f"{room}/{name}.js" for room, in_room in ROOMS.items() for name in in_room]
+    modules = [(FOLDER / name).read_text(encoding="utf-8") for name in names]
+    parts = [_EXPORT.sub("", _TYPES.sub("", _IMPORT.sub("", module))) for module in modules]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"

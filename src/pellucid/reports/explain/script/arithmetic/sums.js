@@ -1,0 +1,108 @@
+// Layers whose units are one weighed sum: what a unit sees, times its weights.
+import { gramOf } from "../data/tokens.js";
+import { need, needWhole } from "../data/missing.js";
+import { sharesOf } from "./shares.js";
+import { value } from "./values.js";
+import { biasOf, tensorOf, weigh, weightPlaces } from "./weighing.js";
+import { averaged } from "./windows.js";
+/** @import { HiddenLayer, Layer, Numbers, Pair, Unit, WeighedKind, Weighing } from "../types.js" */
+
+/** @type {{ [K in WeighedKind]: (layer: Layer<K>, unit: Unit) => Weighing }} */
+const sums = {
+  dense(layer, [unit]) {
+    const inputs = needWhole(value(layer.takes[0]));
+    const weights = need(tensorOf(layer).row(unit));
+    const shape = [inputs.shape[0]];
+    const weightAt = weightPlaces(layer, unit, shape);
+    return weigh({ patch: inputs.data, weights, shape, bias: biasOf(layer, unit), weightAt });
+  },
+  convolution(layer, [filter, row, column]) {
+    const maps = need(value(layer.takes[0]));
+    const weight = tensorOf(layer);
+    const shape = weight.shape.slice(1);
+    const { stride, padding } = layer.settings;
+    const patch = patchOf(maps, shape, [row * stride[0] - padding[0], column * stride[1] - padding[1]]);
+    const weightAt = weightPlaces(layer, filter, shape);
+    return weigh({ patch, weights: need(weight.row(filter)), shape, bias: biasOf(layer, filter), weightAt });
+  },
+  neighbours(layer, [place, filter]) {
+    const weight = tensorOf(layer);
+    const [, numbers, kernel] = weight.shape;
+    const own = need(weight.row(filter));
+    const patch = neighboursOf(need(value(layer.takes[0])), kernel, place);
+    const weights = new Float64Array(kernel * numbers);
+    for (let k = 0; k < kernel; k += 1) {
+      for (let i = 0; i < numbers; i += 1) weights[k * numbers + i] = own[i * kernel + k];
+    }
+    const shape = [kernel, numbers];
+    const weightAt = weightPlaces(layer, filter, shape);
+    return weigh({ patch, weights, shape, bias: biasOf(layer, filter), weightAt });
+  },
+  "average-pool": averaged,
+  "global-average": averaged,
+  "text-average": averaged,
+  "weighed-sum"(layer, [unit]) {
+    const { ids, shares } = sharesOf(layer);
+    const table = tensorOf(layer);
+    return weigh({
+      patch: Float64Array.from(shares),
+      weights: Float64Array.from(ids, (id) => need(table.row(id))[unit]),
+      shape: [ids.length],
+      bias: biasOf(layer, unit),
+      names: ids.map(gramOf),
+      weightAt: (at) => [layer.weights[0], [ids[at], unit]],
+    });
+  },
+};
+
+/**
+ * @param {Layer | HiddenLayer} layer
+ * @returns {layer is Layer<WeighedKind>}
+ */
+export const isWeighed = (layer) => layer.kind in sums;
+
+/**
+ * @template {WeighedKind} K
+ * @param {Layer<K>} layer
+ * @param {Unit} unit
+ */
+export const sumOf = (layer, unit) => sums[layer.kind](layer, unit);
+
+/**
+ * The part of some maps that a kernel lies on; 0 beyond their edges.
+ * @param {Numbers} maps
+ * @param {number[]} shape channels, height and width of the kernel
+ * @param {Pair} corner row and column of its first number
+ */
+function patchOf(maps, [channels, height, width], [top, left]) {
+  const [, rows, columns] = maps.shape;
+  const patch = new Float64Array(channels * height * width);
+  for (let i = 0; i < channels; i += 1) {
+    const map = need(maps.row(i));
+    for (let k = 0; k < height; k += 1) {
+      const r = top + k;
+      if (r < 0 || r >= rows) continue;
+      for (let l = 0; l < width; l += 1) {
+        const c = left + l;
+        if (c >= 0 && c < columns) patch[(i * height + k) * width + l] = map[r * columns + c];
+      }
+    }
+  }
+  return patch;
+}
+
+/**
+ * The vectors of a token and of its neighbours; 0 beyond the ends of the text.
+ * @param {Numbers} vectors
+ * @param {number} kernel
+ * @param {number} place
+ */
+function neighboursOf(vectors, kernel, place) {
+  const [length, numbers] = vectors.shape;
+  const patch = new Float64Array(kernel * numbers);
+  for (let k = 0; k < kernel; k += 1) {
+    const t = place + k - Math.floor((kernel - 1) / 2);
+    if (t >= 0 && t < length) patch.set(need(vectors.row(t)), k * numbers);
+  }
+  return patch;
+}

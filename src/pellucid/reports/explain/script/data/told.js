@@ -1,0 +1,51 @@
+// What Python tells of the network: its layers, what their units see, where the numbers lie.
+import { byId } from "../dom/element.js";
+/** @import { HiddenLayer, Layer, LearntKind, Told } from "../types.js" */
+
+/** What there is to tell of a model without a network that can be opened. */
+const NOTHING = {
+  inputs: [],
+  ids: [],
+  classes: [],
+  output: "",
+  answers: [],
+  against: null,
+  learnt: [],
+  chosen: {},
+};
+
+/** @type {Told} */
+export const told = { ...NOTHING, ...JSON.parse(byId("told").textContent) };
+export const shownLayers = told.layers.filter((layer) => !layer.hidden);
+const byName = new Map(told.layers.map((layer) => [layer.name, layer]));
+
+/** @param {string} name */
+export const layerCalled = (name) => byName.get(name);
+
+/**
+ * Shape of what a layer gives, or of the inputs.
+ * @param {string} name
+ */
+export const shapeOf = (name) => (name === "inputs" ? told.inputs : knownLayer(name).shape);
+
+/**
+ * The layer of a name that the page itself gave.
+ * @param {string} name
+ */
+export function knownLayer(name) {
+  const layer = byName.get(name);
+  if (!layer) throw new Error(`the network has no layer ${name}`);
+  return layer;
+}
+
+/** @param {string} name */
+export const isLearnt = (name) => told.learnt.includes(name);
+
+/** @param {Layer} layer */
+export const learntOf = (layer) => layer.weights.filter(isLearnt);
+
+/**
+ * @param {Layer | HiddenLayer} layer
+ * @returns {layer is Layer<LearntKind>}
+ */
+export const hasLearnt = (layer) => layer.weights.some(isLearnt);

@@ -1,0 +1,131 @@
+// The terms of a weight's gradient: the gradient above, what the weight meets, and where.
+import { columnOf } from "../data/arrays.js";
+import { need } from "../data/missing.js";
+import { stored } from "../data/stored.js";
+import { told } from "../data/told.js";
+import { gramOf, tokenAtStep, tokenLabel } from "../data/tokens.js";
+import { indexText } from "../dom/numbers.js";
+import { constantOf, taken } from "../arithmetic/opening.js";
+import { sharesOf } from "../arithmetic/shares.js";
+import { value } from "../arithmetic/values.js";
+import { tensorOf } from "../arithmetic/weighing.js";
+/** @import { Layer, LearntKind, RecurrentKind, Terms } from "../types.js" */
+
+/** @param {Layer} layer */
+const gradientOf = (layer) => need(stored(`gradient:${layer.name}`));
+
+/**
+ * The gradient at all numbers of a channel or unit, or at one place of a text.
+ * @param {Layer} layer
+ * @param {number} row
+ */
+const gradientRow = (layer, row) => Array.from(need(gradientOf(layer).row(row)));
+
+/**
+ * A bias meets nothing but 1.
+ * @param {number[]} above
+ * @param {(place: number) => string} at
+ * @returns {Terms}
+ */
+const biasTerms = (above, at) => ({ above, seen: above.map(() => 1), at });
+
+/** @type {{ [K in LearntKind]: (layer: Layer<K>, part: number, index: number[]) => Terms }} */
+const chains = {
+  dense(layer, part, [unit, number]) {
+    const [above] = gradientRow(layer, unit);
+    const at = () => `unit ${unit}`;
+    return part ? biasTerms([above], at) : { above: [above], seen: [taken(layer, [number])], at };
+  },
+  convolution(layer, part, index) {
+    const above = gradientRow(layer, index[0]);
+    const at = placeInMap(layer, index[0]);
+    return part ? biasTerms(above, at) : { above, seen: seenByKernel(layer, index), at };
+  },
+  neighbours(layer, part, [filter, number, k]) {
+    const above = columnOf(gradientOf(layer), filter);
+    if (part) return biasTerms(above, tokenLabel);
+    const vectors = need(value(layer.takes[0]));
+    const before = Math.floor((tensorOf(layer).shape[2] - 1) / 2);
+    const seen = above.map((_, t) => {
+      const row = t + k - before;
+      return row >= 0 && row < vectors.shape[0] ? need(vectors.row(row))[number] : 0;
+    });
+    return { above, seen, at: tokenLabel };
+  },
+  "fixed-norm"(layer, part, [channel]) {
+    const above = gradientRow(layer, channel);
+    const at = layer.shape.length === 3 ? placeInMap(layer, channel) : () => `unit ${channel}`;
+    if (part) return biasTerms(above, at);
+    const [mean, variance] = [2, 3].map((which) => constantOf(layer, which, channel));
+    const inputs = need(need(value(layer.takes[0])).row(channel));
+    const deviation = Math.sqrt(variance + layer.settings.epsilon);
+    return { above, seen: Array.from(inputs, (x) => (x - mean) / deviation), at };
+  },
+  embedding(layer, _, [id, number]) {
+    const places = [...told.ids.keys()].filter((place) => told.ids[place] === id);
+    const above = places.map((place) => gradientRow(layer, place)[number]);
+    return biasTerms(above, (at) => tokenLabel(places[at]));
+  },
+  "weighed-sum"(layer, part, index) {
+    if (part) return biasTerms([gradientRow(layer, index[0])[0]], () => `unit ${index[0]}`);
+    const { ids, shares } = sharesOf(layer);
+    const share = shares[ids.indexOf(index[0])] || 0;
+    return { above: [gradientRow(layer, index[1])[0]], seen: [share], at: () => gramOf(index[0]) };
+  },
+  lstm: throughTime,
+  gru: throughTime,
+};
+
+/**
+ * @template {LearntKind} K
+ * @param {Layer<K>} layer
+ * @param {number} part which of its tensors
+ * @param {number[]} index
+ */
+export const termsOf = (layer, part, index) => chains[layer.kind](layer, part, index);
+
+/**
+ * @param {Layer} layer
+ * @param {number} channel
+ * @returns {(place: number) => string}
+ */
+function placeInMap(layer, channel) {
+  const columns = layer.shape[2];
+  return (place) => indexText([channel, Math.floor(place / columns), place % columns]);
+}
+
+/**
+ * What one weight of a kernel lies on at every place of the map that its filter gives.
+ * @param {Layer<"convolution">} layer
+ * @param {number[]} index
+ */
+function seenByKernel(layer, [, channel, k, l]) {
+  const maps = need(value(layer.takes[0]));
+  const map = need(maps.row(channel));
+  const { stride, padding } = layer.settings;
+  const [, rows, wide] = maps.shape;
+  const [, height, width] = layer.shape;
+  return Array.from({ length: height * width }, (_, place) => {
+    const row = Math.floor(place / width) * stride[0] + k - padding[0];
+    const column = (place % width) * stride[1] + l - padding[1];
+    return row >= 0 && row < rows && column >= 0 && column < wide ? map[row * wide + column] : 0;
+  });
+}
+
+/**
+ * A gate's weight meets the numbers of every step, or the states before it.
+ * @param {Layer<RecurrentKind>} layer
+ * @param {number} part weights of inputs, of states, and the bias of each
+ * @param {number[]} index
+ * @returns {Terms}
+ */
+function throughTime(layer, part, [row, number]) {
+  const ofState = part % 2 === 1;
+  const above = columnOf(need(stored(`${ofState ? "state-sums" : "sums"}:${layer.name}`)), row);
+  /** @param {number} t */
+  const at = (t) => `step ${t} \u201c${tokenAtStep(layer, t)}\u201d`;
+  if (part >= 2) return biasTerms(above, at);
+  if (!ofState) return { above, seen: columnOf(need(value(layer.takes[0])), number), at };
+  const states = columnOf(need(value(layer.name)), number);
+  return { above, seen: above.map((_, t) => (t ? states[t - 1] : 0)), at };
+}

@@ -1,0 +1,98 @@
+// How a whole layer of each kind is computed from what it takes.
+import { activate } from "../arithmetic/activations.js";
+import { sharesOf } from "../arithmetic/shares.js";
+import { copied } from "../arithmetic/values.js";
+import { filled } from "../data/arrays.js";
+import { need } from "../data/missing.js";
+import { told } from "../data/told.js";
+import { convolved, dot, largestOf, meanOf, pooled, recurred, slid } from "./running.js";
+/** @import { ActivationKind, CopyKind, Kind, LargestKind, MeanKind, RecurrentKind } from "../types.js" */
+/** @import { Layer, Numbers, Whole } from "../types.js" */
+
+/** @typedef {Exclude<Kind, "softmax">} RunKind of layers before the answer */
+
+/**
+ * @template {ActivationKind} K
+ * @param {Layer<K>} layer
+ * @param {Whole[]} sources
+ */
+const activatedLayer = (layer, [x]) =>
+  filled(layer.shape, (first, rest) => activate(layer, x.row(first)[rest]));
+
+/**
+ * @param {Layer<LargestKind>} layer
+ * @param {Whole[]} sources
+ */
+const largestLayer = (layer, [x]) => pooled(layer, x, largestOf);
+
+/**
+ * @param {Layer<MeanKind>} layer
+ * @param {Whole[]} sources
+ */
+const meanLayer = (layer, [x]) => pooled(layer, x, meanOf);
+
+/**
+ * @template {CopyKind} K
+ * @param {Layer<K>} layer
+ * @param {Whole[]} sources
+ */
+const copiedLayer = (layer, sources) => copied(layer, sources);
+
+/**
+ * @param {Layer<RecurrentKind>} layer
+ * @param {Whole[]} sources
+ * @param {Numbers[]} weights
+ */
+const recurrentLayer = (layer, [x], weights) => recurred(layer, x, weights);
+
+/** @type {{ [K in RunKind]: (layer: Layer<K>, sources: Whole[], weights: Numbers[]) => Whole }} */
+const runs = {
+  dense: (layer, [x], [weight, bias]) =>
+    filled(layer.shape, (o) => dot(need(weight.row(o)), x.data) + (bias ? bias.data[o] : 0)),
+  convolution: (layer, [x], [weight, bias]) => convolved(layer, x, weight, bias),
+  neighbours: (layer, [x], [weight, bias]) => slid(layer, x, weight, bias),
+  lstm: recurrentLayer,
+  gru: recurrentLayer,
+  "fixed-norm": (layer, [x], [scale, shift, mean, variance]) =>
+    filled(layer.shape, (o, rest) => {
+      const deviation = Math.sqrt(variance.data[o] + layer.settings.epsilon);
+      return (scale.data[o] * (x.row(o)[rest] - mean.data[o])) / deviation + shift.data[o];
+    }),
+  standardise: (layer, [x], [mean, deviation]) =>
+    filled(layer.shape, (o, rest) => (x.row(o)[rest] - mean.data[o]) / deviation.data[o]),
+  rescale: (layer, [x], [mean, deviation]) =>
+    filled(layer.shape, (o) => x.data[o] * deviation.data[0] + mean.data[0]),
+  divide: (layer, [x]) => filled(layer.shape, (first, rest) => x.row(first)[rest] / layer.settings.divisor),
+  add: (layer, [x, shortcut]) =>
+    filled(layer.shape, (first, rest) => x.row(first)[rest] + shortcut.row(first)[rest]),
+  embedding: (layer, _, [table]) => filled(layer.shape, (t, o) => need(table.row(told.ids[t]))[o]),
+  "weighed-sum"(layer, _, [table, bias]) {
+    const { ids, shares } = sharesOf(layer);
+    return filled(
+      layer.shape,
+      (o) => bias.data[o] + ids.reduce((sum, id, at) => sum + shares[at] * need(table.row(id))[o], 0),
+    );
+  },
+  relu: activatedLayer,
+  "leaky-relu": activatedLayer,
+  gelu: activatedLayer,
+  sigmoid: activatedLayer,
+  tanh: activatedLayer,
+  "max-pool": largestLayer,
+  "global-max": largestLayer,
+  "text-max": largestLayer,
+  "average-pool": meanLayer,
+  "global-average": meanLayer,
+  "text-average": meanLayer,
+  flatten: copiedLayer,
+  turn: copiedLayer,
+  "side-by-side": copiedLayer,
+};
+
+/**
+ * @template {RunKind} K
+ * @param {Layer<K>} layer
+ * @param {Whole[]} sources
+ * @param {Numbers[]} weights
+ */
+export const run = (layer, sources, weights) => runs[layer.kind](layer, sources, weights);

@@ -1,0 +1,224 @@
+// The types of the page's data and of what is computed from it; the type checker alone reads this file.
+
+/**
+ * @typedef {[number, number]} Pair of rows and columns
+ * @typedef {number[]} Shape sizes of the axes of an array
+ * @typedef {number[]} Unit index of one number: (channel, row, column), (place, channel) or (unit)
+ * @typedef {Float32Array | Float64Array} Floats in single precision as stored, in double as computed
+ */
+
+/**
+ * An array all of whose rows are in the page; `row(i)` gives what stands at index i of the first axis.
+ * @typedef {{ shape: Shape, data: Floats, kept: null, row: (index: number) => Floats }} Whole
+ */
+
+/**
+ * An array of which the page holds only the rows `kept`; `row(i)` is null for any other.
+ * @typedef {{ shape: Shape, data: Floats, kept: number[], row: (index: number) => Floats | null }} Part
+ * @typedef {Whole | Part} Numbers
+ */
+
+/**
+ * What each kind of layer is set to, beside its weights.
+ * @typedef {object} SettingsOf
+ * @property {{ stride: Pair, padding: Pair }} convolution
+ * @property {{}} dense
+ * @property {{}} neighbours
+ * @property {{ groups: number[] }} weighed-sum
+ * @property {{}} embedding
+ * @property {{ window: Pair }} max-pool
+ * @property {{ window: Pair }} average-pool
+ * @property {{ window?: undefined }} global-max
+ * @property {{ window?: undefined }} global-average
+ * @property {{ window?: undefined }} text-max
+ * @property {{ window?: undefined }} text-average
+ * @property {{ epsilon: number }} fixed-norm
+ * @property {{}} standardise
+ * @property {{}} rescale
+ * @property {{ divisor: number }} divide
+ * @property {{}} relu
+ * @property {{ slope: number }} leaky-relu
+ * @property {{}} gelu
+ * @property {{}} sigmoid
+ * @property {{}} tanh
+ * @property {{}} add
+ * @property {{}} flatten
+ * @property {{}} side-by-side
+ * @property {{}} turn
+ * @property {{}} lstm
+ * @property {{}} gru
+ * @property {{}} softmax
+ */
+
+/**
+ * @typedef {keyof SettingsOf} Kind
+ * @typedef {"relu" | "leaky-relu" | "gelu" | "sigmoid" | "tanh"} ActivationKind
+ * @typedef {"max-pool" | "global-max" | "text-max"} LargestKind
+ * @typedef {"average-pool" | "global-average" | "text-average"} MeanKind
+ * @typedef {"lstm" | "gru"} RecurrentKind
+ * @typedef {"flatten" | "side-by-side" | "turn"} CopyKind whose numbers are those of others in another order
+ * @typedef {"dense" | "convolution" | "neighbours" | "weighed-sum"} SumKind
+ * @typedef {SumKind | MeanKind} WeighedKind whose units are one weighed sum
+ * @typedef {SumKind | "fixed-norm" | "embedding" | RecurrentKind} LearntKind with weights that are learnt
+ */
+
+/**
+ * @typedef {object} LayerFacts
+ * @property {string} name
+ * @property {string} words what it does, for people
+ * @property {string[]} takes names of the layers whose values it takes; "inputs" for what the model is given
+ * @property {string[]} weights names of its tensors
+ * @property {Shape} shape of what it gives
+ * @property {Pair[][] | null} field for each axis the first and last place that is seen, from each place
+ *   along it; null where every unit sees everything
+ * @property {number | null} norm length of the gradient at the layer
+ * @property {number | null} disagreement of it by hand and by autograd, as a share of its largest entry
+ */
+
+/**
+ * A layer of one kind, or of any.
+ * @template {Kind} [K=Kind]
+ * @typedef {{ [P in K]: LayerFacts & { kind: P, settings: SettingsOf[P], hidden: false } }[K]} Layer
+ */
+
+/**
+ * A line of the network that holds no numbers to look at.
+ * @typedef {LayerFacts & { kind: "present" | "turned-places", settings: {}, hidden: true }} HiddenLayer
+ */
+
+/**
+ * Where an array lies among the numbers of the page.
+ * @typedef {{ at: number, shape: Shape, kept?: number[] }} Place
+ */
+
+/**
+ * A unit that was opened beforehand; `at` names its long parts among the numbers of the page.
+ * @typedef {object} ChosenUnit
+ * @property {Unit} unit
+ * @property {number} value by hand
+ * @property {number} network the network's own value
+ * @property {number} magnitude
+ * @property {Step[]} steps
+ * @property {{ name: string, shape: Shape, bias: number, at: string }[]} weighings
+ * @property {{ at: string, shape: Shape, winner: number, source: Unit } | null} choice
+ */
+
+/**
+ * The page's data document: all that Python tells of the network but the numbers.
+ * @typedef {object} Told
+ * @property {(Layer | HiddenLayer)[]} layers in the order of computation
+ * @property {Shape} inputs shape of what the model is given
+ * @property {number[]} ids of the tokens; none where an image is explained
+ * @property {string[]} tokens
+ * @property {Record<string, Place>} places
+ * @property {string[]} classes
+ * @property {string} output name of the layer that the loss is of
+ * @property {string[]} answers names of the layers after it
+ * @property {number | null} against class of the loss; null where the model predicts a number
+ * @property {string[]} learnt names of the weights that are learnt
+ * @property {Record<string, ChosenUnit[]>} chosen by layer, where the page does not hold all numbers
+ * @property {{ name: string }[]} drivers
+ */
+
+/** @typedef {[words: string, number: number]} Step of a calculation */
+
+/**
+ * Where a weight stands: the name of its tensor, and its index.
+ * @typedef {[name: string, index: number[]]} Weight
+ */
+
+/**
+ * A weighed sum: what a unit sees, times its weights.
+ * @typedef {object} Weighing
+ * @property {string} name of the gate; empty where there is one sum alone
+ * @property {Floats} patch what is seen
+ * @property {Floats} weights
+ * @property {Shape} shape of both
+ * @property {number} bias
+ * @property {Float64Array} products
+ * @property {number[]} sums of the products, by channel
+ * @property {number} sum
+ * @property {number} value sum and bias
+ * @property {number} magnitude sum of the sizes of bias and products
+ * @property {string[] | null} names of what is seen, where an index says too little
+ * @property {((at: number) => Weight) | null} weightAt the weight at a place; null: none is learnt
+ */
+
+/**
+ * The window of a pool.
+ * @typedef {{ data: Floats, shape: Shape }} Window
+ * @typedef {Window & { winner: number, source: Unit }} Choice its largest number, and where that is from
+ */
+
+/**
+ * One step of a recurrent unit.
+ * @typedef {object} CellStep
+ * @property {number[]} gates
+ * @property {number} kept of what was before
+ * @property {number} added
+ * @property {number} memory of an LSTM, else the state
+ * @property {number} state
+ */
+
+/** @typedef {CellStep & { former: number }} PastStep with the memory before it */
+
+/**
+ * A unit computed by hand.
+ * @typedef {object} OpenedUnit
+ * @property {Weighing[]} weighings
+ * @property {Step[]} steps
+ * @property {number} value
+ * @property {number} magnitude of what was added up, beside which rounding is judged
+ * @property {Choice | null} choice
+ * @property {{ x: number, y: number, height: (x: number) => number } | null} curve of an activation
+ * @property {number[] | null} powers of a softmax
+ * @property {PastStep[] | null} history of a recurrent unit
+ * @property {number | null} network the network's own value, where it is known without the layer's
+ */
+
+/** @typedef {OpenedUnit & { network: number, difference: number }} ComparedUnit with the network's */
+
+/**
+ * The gradient of a weight by the chain rule: of every term the gradient above and the number seen.
+ * @typedef {{ above: number[], seen: number[], at: (place: number) => string }} Terms
+ */
+
+/**
+ * The gradient of a weight in three ways; null where the page lacks what is needed.
+ * @typedef {object} ThreeWays
+ * @property {number | null} weight
+ * @property {Terms | null} terms
+ * @property {number | null} byHand
+ * @property {number | null} byAutograd
+ * @property {number | null} byDifference
+ * @property {number | null} step by which the weight was moved
+ * @property {number | null} relativeError
+ */
+
+/** @typedef {{ name: string, index: number[], by: number }} MovedWeight */
+
+/** @typedef {[red: number, green: number, blue: number]} Colour */
+
+/**
+ * From numbers to colours; signed numbers are centred on zero.
+ * @typedef {{ low: number, high: number, signed: boolean, colour: (number: number) => Colour }} Scale
+ */
+
+/**
+ * How the numbers of a layer are laid out, in pixels.
+ * @typedef {object} Layout
+ * @property {Pair} cell width and height of one number
+ * @property {number} width
+ * @property {number} height
+ * @property {(unit: Unit) => Pair} spot where a number is drawn
+ * @property {(x: number, y: number) => Unit | null} unit which number is drawn there
+ */
+
+/** @typedef {"forward" | "backward" | "drove"} View */
+
+/**
+ * The chosen layer, its pinned unit, and the weight that was asked for; without an index, the loudest.
+ * @typedef {{ layer: Layer, unit: Unit, weight: [name: string, index: number[] | null] | null }} Pinned
+ */
+
+export {};

@@ -1,0 +1,25 @@
+// A whole layer in words, and what there is to show of a whole layer of a text.
+import { stepsView } from "./steps.js";
+import { winnersView } from "./winners.js";
+/** @import { Layer, Shape } from "../../types.js" */
+
+/**
+ * How the numbers of a layer are drawn, in words.
+ * @param {Shape} shape
+ */
+export function laidOut([first, second, third]) {
+  if (third !== undefined) {
+    return `${first === 1 ? "one map" : `${first} maps`} of ${second}\u00d7${third} numbers`;
+  }
+  if (second !== undefined) return `${first} places of the text (rows) with ${second} numbers each`;
+  return `${first} ${first === 1 ? "number" : "numbers"}`;
+}
+
+/**
+ * The n-grams that won, or what each step adds.
+ * @param {Layer} layer
+ */
+export function moreOf(layer) {
+  if (layer.kind === "text-max") return winnersView(layer);
+  return layer.kind === "lstm" || layer.kind === "gru" ? stepsView(layer) : null;
+}

@@ -1,0 +1,34 @@
+"""Strict reading of files that are not trusted: JSON, fields and arrays, checked before anything is built."""
+
+from pellucid.strict.arrays import Forms, read_arrays
+from pellucid.strict.documents import parse, parse_file, to_bytes
+from pellucid.strict.fields import (
+    Anything,
+    Field,
+    Fields,
+    Number,
+    OneOf,
+    Text,
+    Truth,
+    Whole,
+    Wholes,
+    read_object,
+)
+
+__all__ = [
+    "Anything",
+    "Field",
+    "Fields",
+    "Forms",
+    "Number",
+    "OneOf",
+    "Text",
+    "Truth",
+    "Whole",
+    "Wholes",
+    "parse",
+    "parse_file",
+    "read_arrays",
+    "read_object",
+    "to_bytes",
+]

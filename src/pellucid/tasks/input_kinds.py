@@ -1,0 +1,97 @@
+"""Kinds of input: images, texts and feature vectors."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+InputName = Literal["images", "texts", "values"]
+"""Names of the kinds of input, as `model.json` has them; values are feature vectors."""
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input, and what follows from it wherever images, texts and feature vectors differ.
+
+    Attributes:
+        name: see `InputName`.
+        task: first word of the task's name, as in `image-classification`; a value of `--task`.
+        noun: one example, for people.
+        classifier: a model of classes, for people, with its article.
+        axes: of an array of them; 0 where they are no array.
+        network: family that serves by default; empty where the data decides.
+        has_lengths: whether examples differ in length, and steps of training with them.
+        is_augmented: whether a shifted or mirrored example keeps its label.
+        is_weighted: whether class weights make up for imbalance by default.
+        smaller: setting that makes a step of training cheaper.
+        speed: name of the examples trained on in a second in `history.jsonl`.
+        example: one file as a command takes it.
+        examples: new data as `pellucid predict` takes it.
+    """
+
+    name: InputName
+    task: str
+    noun: str
+    classifier: str
+    axes: int
+    network: str
+    has_lengths: bool
+    is_augmented: bool
+    is_weighted: bool
+    smaller: str
+    speed: str
+    example: str
+    examples: str
+
+    @property
+    def nouns(self) -> str:
+        """Several examples, for people."""
+        return f"{self.noun}s"
+
+
+IMAGES = InputKind(
+    name="images",
+    task="image",
+    noun="image",
+    classifier="An image classifier",
+    axes=4,
+    network="cnn",
+    has_lengths=False,
+    is_augmented=True,
+    is_weighted=True,
+    smaller="--image-size",
+    speed="images_per_second",
+    example="IMAGE",
+    examples="IMAGE...",
+)
+TEXTS = InputKind(
+    name="texts",
+    task="text",
+    noun="text",
+    classifier="A text classifier",
+    axes=0,
+    network="",
+    has_lengths=True,
+    is_augmented=False,
+    is_weighted=False,
+    smaller="--length",
+    speed="texts_per_second",
+    example="TEXT.txt",
+    examples="TEXTS.csv",
+)
+VALUES = InputKind(
+    name="values",
+    task="feature",
+    noun="feature vector",
+    classifier="A classifier of feature vectors",
+    axes=2,
+    network="mlp",
+    has_lengths=False,
+    is_augmented=False,
+    is_weighted=True,
+    smaller="--image-size",
+    speed="images_per_second",
+    example="",
+    examples="",
+)
+
+INPUT_KINDS: dict[InputName, InputKind] = {"images": IMAGES, "texts": TEXTS, "values": VALUES}
+"""Every kind of input by its name."""

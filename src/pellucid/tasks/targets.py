@@ -1,0 +1,149 @@
+"""Targets: classes or numbers, and how labels, answers and models of either are handled."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from pellucid.arithmetic import at_temperature, softmax
+from pellucid.tasks.strata import deciles
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A model, as far as it is asked here."""
+
+    def predict_proba(self, inputs: Any) -> np.ndarray:
+        """Probability of every class for every input."""
+        ...
+
+    def predict_values(self, inputs: Any) -> np.ndarray:
+        """The number for every input."""
+        ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """Kind of labels to predict, and everything in which classes and numbers differ.
+
+    Answers are probabilities (n, classes), or numbers (n,).
+
+    Attributes:
+        name: second word of the task's name, as in `image-classification`.
+        noun: one label, for people; the value of `--target`.
+        nouns: several labels.
+        stratum: what gives its share to a part of the data, for people.
+        dtype: of labels.
+        has_probabilities: whether answers are probabilities, which are calibrated, and labels have
+            names; or else numbers in the labels' own unit.
+        dummy: baseline that sees no inputs.
+        constant: what that baseline answers, for people.
+        loss: that is used by default.
+        metric: the one that always decides; empty where the setting does.
+    """
+
+    name: str
+    noun: str
+    nouns: str
+    stratum: str
+    dtype: str
+    has_probabilities: bool
+    dummy: str
+    constant: str
+    loss: str
+    metric: str
+
+    def outputs(self, classes: int) -> int:
+        """Outputs of a model of so many classes."""
+        return classes if self.has_probabilities else 1
+
+    def ask(self, model: Answering, inputs: Any) -> Float64[np.ndarray, "n ..."]:
+        """Answers of a model of this target; a `DataError` where the inputs are of another form."""
+        return model.predict_proba(inputs) if self.has_probabilities else model.predict_values(inputs)
+
+    def no_answers(self, classes: int) -> Float64[np.ndarray, "0 ..."]:
+        """The answers of a model of so many classes about no inputs."""
+        return np.zeros((0, classes)) if self.has_probabilities else np.zeros(0)
+
+    def of_columns(self, outputs: Float64[np.ndarray, "n outputs"]) -> Float64[np.ndarray, "n ..."]:
+        """Answers from a classical predictor's outputs: probabilities, or numbers in column 0."""
+        return outputs if self.has_probabilities else outputs[:, 0]
+
+    def columns(self, answers: Float64[np.ndarray, "n ..."]) -> Float64[np.ndarray, "n outputs"]:
+        """The inverse of `of_columns`."""
+        return answers if self.has_probabilities else answers[:, None]
+
+    def of_logits(
+        self, outputs: Float64[np.ndarray, "n outputs"], temperature: float = 1.0
+    ) -> Float64[np.ndarray, "n ..."]:
+        """Answers from a network's outputs: the softmax at a temperature, or the numbers of column 0."""
+        return softmax(outputs / temperature) if self.has_probabilities else outputs[:, 0]
+
+    def calibrated(
+        self, answers: Float64[np.ndarray, "n ..."], temperature: float
+    ) -> Float64[np.ndarray, "n ..."]:
+        """Answers at a temperature; numbers have none."""
+        return at_temperature(answers, temperature) if self.has_probabilities else answers
+
+    def quoted(self, label: str) -> str:
+        """A label in a sentence: names of classes stand between quotation marks."""
+        return repr(label) if self.has_probabilities else label
+
+    def labels(self, answers: Float64[np.ndarray, "n ..."]) -> Shaped[np.ndarray, " n"]:
+        """Predicted labels: the most probable class, or the number itself."""
+        return answers.argmax(axis=1) if self.has_probabilities else answers
+
+    def counts(self, labels: Shaped[np.ndarray, " n"], classes: int) -> tuple[int, ...]:
+        """Examples of each of so many classes; of numbers, how many there are."""
+        if not self.has_probabilities:
+            return (len(labels),)
+        return tuple(np.bincount(labels, minlength=classes).tolist())
+
+    def strata(self, labels: Shaped[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
+        """Parts of the examples that splits take equal shares of.
+
+        Args:
+            labels: class codes, or numbers; at least one.
+            least: numbers that a part should hold.
+
+        Returns:
+            Part of each, from 0 without gaps: its class, or its decile.
+        """
+        if not self.has_probabilities:
+            return deciles(labels, least)
+        return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+CLASSIFICATION = Target(
+    name="classification",
+    noun="class",
+    nouns="classes",
+    stratum="class",
+    dtype="<i8",
+    has_probabilities=True,
+    dummy="majority",
+    constant="the shares of the training classes",
+    loss="cross-entropy",
+    metric="",
+)
+REGRESSION = Target(
+    name="regression",
+    noun="number",
+    nouns="numbers",
+    stratum="part of the range",
+    dtype="<f8",
+    has_probabilities=False,
+    dummy="mean",
+    constant="the mean of the training labels",
+    loss="mse",
+    metric="root-mean-squared-error",
+)
+
+TARGETS = {target.noun: target for target in (CLASSIFICATION, REGRESSION)}
+"""Every target by the value of `--target`."""
+
+
+def target_of(classes: int) -> Target:
+    """The target of a model or data set with so many classes; a regression has none."""
+    return CLASSIFICATION if classes else REGRESSION

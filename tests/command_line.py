@@ -1,0 +1,35 @@
+"""Pellucid's command line for tests: within the process of the tests, or in one of its own."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+from pellucid.cli.main import main
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def within(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command here, which saves the seconds in which a new process imports torch and scikit-learn."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as end:  # argparse's way out
+            code = int(end.code or 0)
+    out, errors = (stream.buffer.getvalue().decode() for stream in streams)
+    return subprocess.CompletedProcess(words, code, out, errors)
+
+
+def alone(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "pellucid", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+    )

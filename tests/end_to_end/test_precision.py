@@ -1,0 +1,33 @@
+"""Whole commands on a processor without bf16, played by any x86-64."""
+
+import json
+
+from processors import AVX2, plays_avx2
+from runs_to_continue import write_texts
+
+SMALL = (
+    "--model",
+    "rnn",
+    "--width",
+    "4",
+    "--length",
+    "4",
+    "--epochs",
+    "1",
+    "--threads",
+    "1",
+    "--no-baselines",
+)
+
+
+@plays_avx2
+def test_a_processor_without_bf16_trains_in_fp32_and_says_what_it_cannot_do(pellucid, tmp_path):
+    data, run = write_texts(tmp_path / "data.csv", range(3), slice(0, 400)), tmp_path / "run"
+    refused = pellucid("train", data, "--out", run, *SMALL, "--precision", "bf16", **AVX2)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(
+        "error: --precision: this processor has no bf16 for the LSTM of rnn; give"
+    )
+    done = pellucid("train", data, "--out", run, *SMALL, **AVX2)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "config.json").read_text())["plan"]["recipe"]["precision"] == "fp32"

@@ -1,0 +1,97 @@
+"""The journal of a run: decided once, saved at once, taken over by a resumed run."""
+
+import json
+
+import pytest
+
+from pellucid.errors import UsageError
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.journal import Journal
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path)
+
+
+def saved(folder):
+    return json.loads((folder.path / "config.json").read_text())
+
+
+def never():
+    pytest.fail("decided twice")
+
+
+def test_what_is_decided_is_saved_at_once_and_taken_over(folder):
+    journal = Journal(folder)
+    journal.begin()
+    assert journal.decided("plan", lambda: (1, 2), list, tuple) == (1, 2)
+    assert saved(folder) == {"format": 1, "plan": [1, 2]}
+    assert journal.decided("plan", never, list, tuple) == (1, 2)
+    resumed = Journal(folder, resume=True)
+    assert resumed.is_resumed
+    assert resumed.decided("plan", never, list, tuple) == (1, 2)
+    assert resumed.decided("later", lambda: 3) == 3
+    assert saved(folder) == {"format": 1, "plan": [1, 2], "later": 3} == resumed.content
+
+
+def test_a_run_that_is_refused_before_it_begins_leaves_nothing(folder):
+    journal = Journal(folder)
+    journal.decided("plan", lambda: 1)
+    assert list(folder.path.iterdir()) == []
+    assert "plan" in journal
+    journal.begin()
+    assert saved(folder) == {"format": 1, "plan": 1}
+
+
+def test_without_resuming_everything_is_decided_afresh(folder):
+    first = Journal(folder)
+    first.decided("plan", lambda: 1)
+    first.begin()
+    second = Journal(folder)
+    assert not second.is_resumed
+    assert second.decided("plan", lambda: 2) == 2
+
+
+def test_resuming_where_nothing_stands_begins_afresh(folder):
+    journal = Journal(folder, resume=True)
+    assert not journal.is_resumed
+    journal.decided("plan", lambda: 1)
+    assert list(folder.path.iterdir()) == []
+
+
+def test_a_time_limit_revises_a_decision_once(folder):
+    journal = Journal(folder)
+    journal.begin()
+    plan = journal.decided("plan", lambda: 10)
+    assert not journal.is_revised("plan")
+    assert journal.revised("plan", plan, lambda steps: steps // 2) == 5
+    resumed = Journal(folder, resume=True)
+    assert resumed.is_revised("plan")
+    plan = resumed.decided("plan", never)
+    assert resumed.revised("plan", plan, lambda _: never()) == 5
+    assert saved(folder) == {"format": 1, "plan": 5, "within_limit": ["plan"]}
+
+
+def test_decisions_that_belong_together_are_saved_in_one_write(folder, monkeypatch):
+    journal = Journal(folder)
+    journal.begin()
+    written = []
+    monkeypatch.setattr(RunFolder, "write_json", lambda _, name, content: written.append(dict(content)))
+    with journal.together():
+        journal.decided("one", lambda: 1)
+        journal.decided("two", lambda: 2)
+    assert written == [{"format": 1, "one": 1, "two": 2}]
+
+
+def test_a_damaged_journal_is_named(folder):
+    (folder.path / "config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"damaged .* start again with --overwrite"):
+        Journal(folder, resume=True)
+
+
+def test_the_content_cannot_be_changed_from_outside(folder):
+    journal = Journal(folder)
+    journal.decided("list", lambda: [1])
+    journal.content["list"].append(2)
+    assert journal.content["list"] == [1]

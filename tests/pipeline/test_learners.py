@@ -1,0 +1,140 @@
+"""The contract of every learner, and that a shared body is asked about every example once."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.data import prepare
+from pellucid.errors import UsageError
+from pellucid.networks import Network
+from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.testing import test_once as ask_about_test
+from pellucid.pipeline.learners.candidates import answers, calibrated
+from pellucid.pipeline.learners.learner import UNLIMITED, Allowance, Learner
+from pellucid.pipeline.learners.limits import allowance_of
+from pellucid.pipeline.learners.named import learner_of
+from pellucid.pipeline.learners.on_network import on_network
+from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.run.stages import Stages
+from pellucid.settings import Settings
+from photographs import class_folders
+from small_models import CLASSES, DIGITS, digits
+from tiny_backbone import NAME, tiny_weights
+
+PIXELS, LABELS = digits()
+MATERIAL = Material(PIXELS, LABELS, np.arange(300), np.arange(300, 430), CLASSES, DIGITS)
+NUMBERS = dataclasses.replace(MATERIAL, labels=PIXELS.mean(axis=(1, 2, 3), dtype=np.float64), classes=())
+QUICK = {"threads": 1, "epochs": 1}
+LEARNERS = {
+    "majority": {"model": "majority", "threads": 1},
+    "svm": {"model": "svm", "threads": 1},
+    "mlp": {"model": "mlp", "width": 16, "depth": 1, **QUICK},
+    "cnn, mirrored": {"model": "cnn", "width": 8, "augment": True, **QUICK},
+    "backbone, frozen": {"backbone": NAME, "preset": "quick", "threads": 1},
+    "backbone, tuned": {"backbone": NAME, **QUICK},
+}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = class_folders(tmp_path_factory.mktemp("photos") / "data", count=80, side=32)
+    return prepare(str(folder), Settings())[0]
+
+
+def given(name, photos, tmp_path):
+    more = dict(LEARNERS[name])
+    if "backbone" not in more:
+        return Settings(**more), MATERIAL
+    return Settings(**more, weights=str(tiny_weights(tmp_path))), material_of(photos)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_candidate_has_answered_validation_as_its_model_does(name, photos, tmp_path):
+    settings, material = given(name, photos, tmp_path)
+    learner = learner_of(settings, material)
+    assert isinstance(learner, Learner)
+    candidate = learner.fit(material, UNLIMITED)
+    asked = answers(candidate.model, material, material.validation)
+    np.testing.assert_allclose(candidate.validation, asked, atol=1e-6)
+    assert candidate.train_examples == len(material.train)
+    assert candidate.train_seconds >= 0
+    assert bool(candidate.history) == (name in ("mlp", "cnn, mirrored") or "tuned" in candidate.name)
+
+
+@pytest.mark.parametrize("name", ["mean", "mlp"])
+def test_learners_of_numbers(name):
+    settings = Settings(model=name, threads=1) if name == "mean" else Settings(**LEARNERS[name])
+    candidate = learner_of(settings, NUMBERS).fit(NUMBERS)
+    asked = answers(candidate.model, NUMBERS, NUMBERS.validation)
+    np.testing.assert_allclose(candidate.validation, asked, rtol=1e-6)
+
+
+def test_a_network_takes_no_more_than_its_allowance():
+    settings = Settings(model="mlp", width=16, epochs=2_000, threads=1)
+    whole = learner_of(settings, MATERIAL).planned(MATERIAL)
+    part = learner_of(settings, MATERIAL).planned(MATERIAL).within(Allowance(time.monotonic() + 2.0))
+    assert 3 <= part.plan.recipe.total_steps < whole.plan.recipe.total_steps
+    assert part.session.batches.recipe == part.plan.recipe
+    with pytest.raises(UsageError, match=r"--time-limit: 0.0 s are left for training"):
+        learner_of(settings, MATERIAL).fit(MATERIAL, Allowance(time.monotonic() - 1))
+
+
+def test_a_classical_model_takes_what_it_is_granted():
+    settings = Settings(model="random-forest", threads=1, time_limit="300s")
+    short = learner_of(settings, MATERIAL).fit(MATERIAL, Allowance(granted=0.2))
+    assert short.train_examples <= len(MATERIAL.train)
+    whole = learner_of(dataclasses.replace(settings, time_limit=None), MATERIAL).fit(MATERIAL)
+    assert short.model.parameters < whole.model.parameters
+
+
+def test_the_allowance_of_a_time_limit():
+    assert allowance_of(Settings()) == UNLIMITED
+    allowance = allowance_of(Settings(time_limit="100s"), began=time.monotonic() - 40)
+    assert 59 < allowance.seconds <= 60
+    assert allowance.least == pytest.approx(10)
+
+
+class Spy:
+    """Counts how often each example passes the body of a network while nothing is trained."""
+
+    def __init__(self, monkeypatch):
+        self.rows: list[bytes] = []
+        features = Network.features
+
+        def watched(network, inputs):
+            if not network.training and not torch.is_grad_enabled():
+                self.rows += [row.numpy().tobytes() for row in inputs]
+            return features(network, inputs)
+
+        monkeypatch.setattr(Network, "features", watched)
+
+    def passes(self, pixels):
+        wanted = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+        return [self.rows.count(row.contiguous().numpy().tobytes()) for row in wanted]
+
+
+def test_validation_and_test_examples_pass_a_shared_body_once(photos, monkeypatch):
+    material = material_of(photos)
+    settings = Settings(model="cnn", width=8, **QUICK, augment=False)
+    learner = learner_of(settings, material)
+    network = learner.planned(material)
+    network.session.run()
+    spy = Spy(monkeypatch)
+    done = dataclasses.replace(learner, train=lambda _: None)
+    candidate = done.trained(network, material)
+    models = [candidate, *on_network(photos, candidate, settings, Stages(quiet=True))]
+    models = with_detectors(calibrated(models, photos), material, 0)
+    assert len(models) == 3
+    assert all(each.model.detector is not None for each in models)
+    tested = ask_about_test(models, photos)
+    for split in (photos.validation, photos.test, photos.train):
+        assert set(spy.passes(photos.inputs[split])) == {1}
+    for each in models:
+        said = answers(each.model, photos, photos.test)
+        np.testing.assert_allclose(tested[each.name].answers, said, atol=1e-6)
+        novelty = each.model.answer(photos.inputs[photos.test]).novelty
+        np.testing.assert_allclose(tested[each.name].novelty, novelty, atol=1e-6)
+        assert tested[each.name].milliseconds > 0

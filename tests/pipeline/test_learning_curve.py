@@ -1,0 +1,67 @@
+"""Which parts of the training split a learning curve is drawn from."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pellucid.data import prepare
+from pellucid.pipeline.judging.learning_curve import parts
+from pellucid.pipeline.learners.asked_later import has_curve
+from pellucid.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def dataset(digits_file):
+    return prepare(str(digits_file), Settings())[0]
+
+
+@pytest.fixture(scope="module")
+def digits_file(tmp_path_factory):
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    path = tmp_path_factory.mktemp("curve") / "digits.npz"
+    np.savez(path, x_train=(digits.images * 15).astype(np.uint8), y_train=digits.target)
+    return path
+
+
+def test_parts_are_nested_and_every_class_gives_its_share(dataset):
+    small, large = parts(dataset, seed=0)
+    assert set(small) < set(large) < set(dataset.train)
+    assert len(small) / len(dataset.train) == pytest.approx(1 / 8, abs=0.01)
+    assert len(large) / len(dataset.train) == pytest.approx(1 / 4, abs=0.01)
+    counts = np.bincount(dataset.labels[small], minlength=10)
+    assert counts.max() - counts.min() <= 2
+    assert list(small) == sorted(small)
+
+
+def test_the_seed_decides_the_parts(dataset):
+    assert list(parts(dataset, 0)[0]) == list(parts(dataset, 0)[0]) != list(parts(dataset, 1)[0])
+
+
+def test_of_many_examples_smaller_parts_do(dataset):
+    many = dataclasses.replace(dataset, train=np.tile(dataset.train, 20))
+    assert [round(len(many.train) / len(part)) for part in parts(many, 0)] == [64, 16]
+
+
+def test_parts_too_small_to_learn_from_are_left_out(dataset):
+    few = dataclasses.replace(dataset, train=dataset.train[:200])
+    (part,) = parts(few, 0)  # a quarter; an eighth would be fewer than four of each class
+    assert 40 <= len(part) <= 60
+    assert parts(dataclasses.replace(dataset, train=dataset.train[:60]), 0) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, True),
+        ({"baselines": False}, False),
+        ({"baselines": False, "learning_curve": True}, True),
+        ({"learning_curve": False}, False),
+        ({"time_limit": "10m"}, False),
+        ({"time_limit": "10m", "learning_curve": True}, True),
+    ],
+)
+def test_the_curve_follows_the_baselines_but_for_a_time_limit(given, wanted):
+    assert has_curve(Settings(**given)) is wanted

@@ -1,0 +1,99 @@
+"""The page of a comparison: variants from the best to the worst, and every other one seen from the best."""
+
+import re
+from itertools import combinations
+
+import pytest
+
+from pellucid.reports.comparison import ComparisonFacts, render_comparison
+from pellucid.reports.entries import ACCURACY, ROOT_MEAN_SQUARED_ERROR, Measure
+from reports.report_page import Page
+
+MEANS = {"v4": 0.5, "v2": 0.25, "v7": 0.875, "v5": 0.625, "v1": 0.125, "v6": 0.75, "v3": 0.375}
+"""Means of seven variants, numbered by them and given in another order."""
+
+
+def compared(measure: Measure, best: str) -> ComparisonFacts:
+    """Facts of the seven, two trainings each; every interval reaches 0.1 down and 0.2 up."""
+
+    def around(value: float) -> dict[str, float]:
+        return {"value": value, "low": value - 0.1, "high": value + 0.2}
+
+    variants = {
+        name: {
+            "settings": {"depth": place},
+            "scores": [{"seed": 0, "fold": fold, measure.key: mean} for fold in (1, 2)],
+            "mean": around(mean),
+            "train_seconds": 1.0,
+            "steps": 10,
+            "parameters": 20,
+        }
+        for place, (name, mean) in enumerate(MEANS.items())
+    }
+    pairs = [
+        {
+            "a": a,
+            "b": b,
+            f"{measure.key}_difference": around(MEANS[a] - MEANS[b]),
+            "p_value_holm": 0.04,
+            "verdict": f"{a} beside {b}",
+        }
+        for a, b in combinations(MEANS, 2)
+    ]
+    found = {
+        "metric": measure.key,
+        "larger_is_better": not measure.is_error,
+        "best": best,
+        "verdict": f"{best} is best",
+        "variants": variants,
+        "comparisons": pairs,
+        **{"seeds": [0], "folds": 2, "trainings": 2, "train": 100, "judged": 50, "set_aside": 10},
+    }
+    task = "image-regression" if measure.is_error else "image-classification"
+    return ComparisonFacts("digits.npz", {"task": task, "compare": found}, [], {}, {}, "pellucid compare")
+
+
+def tables(html: str, section: str) -> list[list[str]]:
+    """The rows of each table of a section, without their headings, as HTML."""
+    found = re.search(rf'<section id="{section}".*?</section>', html, re.DOTALL)
+    assert found is not None
+    bodies = re.findall("<tbody.*?</tbody>", found[0], re.DOTALL)
+    return [re.findall("<tr .*?</tr>", body, re.DOTALL) for body in bodies]
+
+
+def text_of(row: str) -> str:
+    return Page(row).text.replace("\u2212", "-")
+
+
+@pytest.mark.parametrize(
+    ("measure", "order"),
+    [
+        (ACCURACY, ["v7", "v6", "v5", "v4", "v3", "v2", "v1"]),
+        (ROOT_MEAN_SQUARED_ERROR, ["v1", "v2", "v3", "v4", "v5", "v6", "v7"]),
+    ],
+)
+def test_variants_stand_from_the_best_to_the_worst_which_alone_is_grey(
+    measure: Measure, order: list[str]
+) -> None:
+    found = tables(render_comparison(compared(measure, order[0])), "variants")
+    assert len(found) == 2  # the score that decides, and the others
+    assert ['class="chosen"' in row for row in found[0]] == [True] + [False] * 6
+    for rows in found:
+        assert [text_of(row).split()[0] for row in rows] == order
+        assert ["mark model-0" in row for row in rows] == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("measure", [ACCURACY, ROOT_MEAN_SQUARED_ERROR])
+def test_a_pair_is_turned_with_its_interval_where_the_best_is_named_second(measure: Measure) -> None:
+    """v7 is second beside v4: 0.5 less 0.875 is -0.375 [-0.475, -0.175], and turned 0.375 [0.175, 0.475]."""
+    with_best, others = tables(render_comparison(compared(measure, "v7")), "differences")
+    assert [text_of(row).rpartition(" ")[0] for row in with_best] == [
+        "v4 beside v7 0.375 [0.175, 0.475]",
+        "v2 beside v7 0.625 [0.425, 0.725]",
+        "v7 beside v5 0.250 [0.150, 0.450]",
+        "v7 beside v1 0.750 [0.650, 0.950]",
+        "v7 beside v6 0.125 [0.025, 0.325]",
+        "v7 beside v3 0.500 [0.400, 0.700]",
+    ]
+    assert len(others) == 15
+    assert text_of(others[1]).rpartition(" ")[0] == "v4 beside v5 v4 - v5 -0.125 [-0.225, 0.075]"

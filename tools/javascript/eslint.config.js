@@ -1,0 +1,58 @@
+// What the scripts of the pages must keep to, beside what the type checker sees. Run by `make lint-js`.
+import js from "@eslint/js";
+import globals from "globals";
+
+/** Python joins the files by taking these words away, so an import and an export have one form each. */
+const FORMS = [
+  {
+    selector: "ExportDefaultDeclaration, ExportAllDeclaration, ExportNamedDeclaration[specifiers.length>0]",
+    message: "Write `export` before the declaration itself.",
+  },
+  {
+    selector: "ImportDefaultSpecifier, ImportNamespaceSpecifier, ImportExpression",
+    message: "Import names in braces.",
+  },
+];
+
+/** A page asks nobody for anything and keeps nothing. */
+const REACHING_OUT = [
+  "fetch",
+  "XMLHttpRequest",
+  "WebSocket",
+  "EventSource",
+  "localStorage",
+  "sessionStorage",
+];
+
+/** Foreign text stays text. */
+const PARSING = ["innerHTML", "outerHTML", "insertAdjacentHTML", "write"];
+
+export default [
+  js.configs.recommended,
+  {
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    languageOptions: { ecmaVersion: 2022, sourceType: "module", globals: globals.browser },
+    rules: {
+      complexity: ["error", 10],
+      curly: ["error", "multi-line"],
+      eqeqeq: "error",
+      "max-depth": ["error", 5],
+      "max-lines": ["error", 300],
+      "max-lines-per-function": ["error", { max: 40, skipComments: true }],
+      "max-params": ["error", 5],
+      "no-eval": "error",
+      "no-implied-eval": "error",
+      "no-new-func": "error",
+      "no-param-reassign": "error",
+      "no-shadow": ["error", { builtinGlobals: false }],
+      "no-var": "error",
+      "object-shorthand": "error",
+      "prefer-const": "error",
+      "prefer-template": "error",
+      "no-restricted-globals": ["error", ...REACHING_OUT],
+      "no-restricted-properties": ["error", ...PARSING.map((property) => ({ property }))],
+      "no-restricted-syntax": ["error", ...FORMS],
+    },
+  },
+  { files: ["tools/**"], rules: { "no-restricted-syntax": "off" } },
+];
