@@ -179,7 +179,7 @@ def test_of_few_examples_the_log_loss_tells_what_accuracy_cannot():
 
 
 def test_of_few_examples_a_simpler_model_is_not_left_for_being_better_by_log_loss():
-    """The log loss is no chance, but it speaks for the simpler model, which names one example fewer right."""
+    """The log loss is beyond chance, but speaks for the simpler model, which has one correct answer fewer."""
     labels = np.arange(40) % 2
     rows = {"svm": answers_with(labels, 4, 0.8), "cnn": answers_with(labels, 3, 0.52)}
     found = recommend(labels, rows, "accuracy")
@@ -187,7 +187,7 @@ def test_of_few_examples_a_simpler_model_is_not_left_for_being_better_by_log_los
     assert "cnn scored best, accuracy 0.925 against 0.900" in found.reason
     assert recommend(labels, rows, "log-loss").reason.startswith("svm is the best")
     swapped = {"svm": rows["cnn"], "cnn": rows["svm"]}
-    assert "every simpler model is really worse" in recommend(labels, swapped, "log-loss").reason
+    assert "every simpler model is worse beyond chance" in recommend(labels, swapped, "log-loss").reason
 
 
 def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():

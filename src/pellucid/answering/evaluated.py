@@ -93,7 +93,7 @@ class Evaluation:
         share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)
         told = (
             f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
-            f"{100 * self.drift.expected:g} % is no alarm. {self.drift.sentence}"
+            f"{100 * self.drift.expected:g} % is expected. {self.drift.sentence}"
         )
         return ["", textwrap.fill(_printable(told), COLUMNS, break_on_hyphens=False)]
 

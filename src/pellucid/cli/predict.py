@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     if done.novelty is not None and done.labelled:
         share, expected = percent(done.novelty / done.labelled), f"{100 * done.expected:g} %"
         sys.stderr.write(
-            f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is no "
-            "alarm: see the column novelty\n"
+            f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is "
+            "expected: see the column novelty\n"
         )
     if done.drift is not None:
         sys.stderr.write(f"{textwrap.fill(done.drift.sentence, COLUMNS, break_on_hyphens=False)}\n")
