@@ -128,7 +128,7 @@ def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     )
     metrics = json.loads((run / "metrics.json").read_text())
     assert finished.metrics["models"]["bag"]["test"] == metrics["models"]["bag"]["test"]
-    assert "test texts right" in finished._repr_html_()
+    assert "test texts correctly" in finished._repr_html_()
     assert finished.model.input_kind is TEXTS_KIND
 
 
