@@ -5,7 +5,7 @@ import pytest
 
 from number_models import classical_model, ink, number_model, write_ink
 from pellucid.answering.evaluate import evaluate
-from pellucid.answering.evaluated import figure
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import save
 from pellucid.errors import DataError, ModelFileError
 from pellucid.evaluation import score, score_numbers
@@ -152,7 +152,7 @@ def test_the_text_fits_80_columns_and_states_what_was_scored(run, tmp_path):
     accuracy = done.scores["accuracy"]
     shown = f"{accuracy.value:.3f}   [{accuracy.low:.3f}, {accuracy.high:.3f}]"
     assert shown in text
-    assert "Taken for" in text
+    assert "Predicted" in text
     mistakes = done.scores.confusion - np.diag(np.diag(done.scores.confusion))
     label, said = np.unravel_index(mistakes.argmax(), mistakes.shape)
     first = text.splitlines()[-min(5, np.count_nonzero(mistakes))]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from number_models import number_model
+from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from small_models import CLASSES, trained_model, write_digits
@@ -59,7 +60,7 @@ def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):
     rows = list(csv.DictReader(io.StringIO(output.out)))
     alarms = sum(float(row["novelty"]) > 0.95 for row in rows)
     assert alarms >= 10
-    said = f"{alarms} images ({100 * alarms / 40:.3g} %) unlike the training data, where 5 % is no alarm"
+    said = f"{alarms} images ({percent(alarms / 40)}) unlike the training data, where 5 % is expected"
     assert f"{said}: see the column novelty\n" in output.err
     assert "Drift: in " in output.err
     assert max(map(len, output.err.splitlines())) <= 100

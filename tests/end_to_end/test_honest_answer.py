@@ -89,10 +89,10 @@ def test_every_model_answers_after_loading_as_it_was_tested(run, digits_npz, nam
 def test_the_report_holds_the_whole_argument(run):
     page = (run / "report.html").read_text()
     for heading in (
-        "What stood against it",
-        "Where it errs",
-        "Can its probabilities be believed",
-        "Would more data help",
+        "Models compared",
+        "Mistakes",
+        "Can its probabilities be believed?",
+        "Would more data help?",
         "How training went",
         "The data",
         "How to repeat it",

@@ -142,7 +142,7 @@ def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
         == json.loads((run / "metrics.json").read_text())["models"]["cnn"]["test"]
     )
     assert finished.report.is_file()
-    assert "test images right" in finished._repr_html_()
+    assert "test images correctly" in finished._repr_html_()
 
 
 def test_describe_says_that_a_classical_model_has_no_layers(pellucid, digits_npz):

@@ -110,7 +110,7 @@ def test_verdicts_of_two_thousand_examples():
     assert svm_cnn.verdict.startswith("cnn is better than svm: ")
     assert " points [" in svm_cnn.verdict
     assert max(svm_cnn.adjusted, svm_mlp.adjusted) <= 0.05
-    assert cnn_mlp.verdict.startswith("no real difference between cnn and mlp: ")
+    assert cnn_mlp.verdict.startswith("the difference between cnn and mlp could be chance: ")
     document = svm_cnn.to_json()
     assert list(document) == ["a", "b", "accuracy_difference", "p_value", "p_value_holm", "verdict"]
     assert document["accuracy_difference"]["value"] == svm_cnn.difference.value
@@ -159,7 +159,7 @@ def test_a_pair_that_stands_out_only_alone():
 def test_identical_models():
     (found,) = compare_all(LABELS, {"a": LABELS, "b": LABELS})
     assert (found.difference.value, found.p_value, found.adjusted) == (0.0, 1.0, 1.0)
-    assert found.verdict == "no real difference between a and b: 0.00 points [-0.19, 0.19]"
+    assert found.verdict == "the difference between a and b could be chance: 0.00 points [-0.19, 0.19]"
     numbers = np.arange(50.0)
     (found,) = compare_numbers(numbers, {"a": numbers + 1, "b": numbers + 1})
     assert (found.difference, found.p_value) == ((0.0, 0.0, 0.0), 1.0)
@@ -194,7 +194,7 @@ def test_numbers():
     )
     assert a_b.verdict.startswith("b is better than a: ")
     assert "root_mean_squared_error_difference" in a_b.to_json()
-    assert b_c.verdict.startswith("no real difference between b and c")
+    assert b_c.verdict.startswith("the difference between b and c could be chance")
     assert compare_numbers(labels, predicted, seed=1)[0] == a_b
 
 

@@ -28,7 +28,7 @@ def test_the_better_model_is_taken(metric):
     found = recommend(LABELS, models, metric)
     assert found.name == "cnn"
     assert "cnn is the best on 800 validation examples" in found.reason
-    assert "every simpler model is really worse; svm, with" in found.reason
+    assert "every simpler model is worse beyond chance; svm, with" in found.reason
 
 
 @pytest.mark.parametrize("metric", CHOICES)
@@ -40,7 +40,7 @@ def test_the_simpler_of_equals_is_taken(metric):
     found = recommend(LABELS, {"majority": majority(LABELS), "svm": svm, "cnn": cnn}, metric)
     assert found.name == "svm"
     assert "cnn scored best" in found.reason
-    assert "is not real; svm is the simpler model" in found.reason
+    assert "could be chance; svm is the simpler model" in found.reason
 
 
 def test_of_models_as_simple_as_each_other_the_first_is_taken_and_not_called_simpler():
@@ -51,12 +51,12 @@ def test_of_models_as_simple_as_each_other_the_first_is_taken_and_not_called_sim
     pair = ("svm", "logistic-regression")
     found = recommend(LABELS, models, "accuracy", equally_simple=pair)
     assert found.name == "svm"
-    assert found.reason.endswith("is not real; svm is as simple and comes first.")
+    assert found.reason.endswith("could be chance; svm is as simple and comes first.")
     cnn = recommend(LABELS, {"svm": svm, "cnn": linear}, "accuracy", equally_simple=pair)
     assert cnn.reason.endswith("svm is the simpler model.")
 
 
-def test_a_simpler_model_that_is_really_worse_is_not_taken_however_many_were_compared():
+def test_a_simpler_model_that_is_worse_beyond_chance_is_not_taken_however_many_were_compared():
     """8 answers to 1 are too one-sided for chance (p = 0.04), and 6 more comparisons do not hide it."""
     labels = np.zeros(144, np.int64)
     right, wrong = [0.9, 0.1, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0]
@@ -179,7 +179,7 @@ def test_of_few_examples_the_log_loss_tells_what_accuracy_cannot():
 
 
 def test_of_few_examples_a_simpler_model_is_not_left_for_being_better_by_log_loss():
-    """The log loss is no chance, but it speaks for the simpler model, which names one example fewer right."""
+    """The log loss is beyond chance, but speaks for the simpler model, which has one correct answer fewer."""
     labels = np.arange(40) % 2
     rows = {"svm": answers_with(labels, 4, 0.8), "cnn": answers_with(labels, 3, 0.52)}
     found = recommend(labels, rows, "accuracy")
@@ -187,7 +187,7 @@ def test_of_few_examples_a_simpler_model_is_not_left_for_being_better_by_log_los
     assert "cnn scored best, accuracy 0.925 against 0.900" in found.reason
     assert recommend(labels, rows, "log-loss").reason.startswith("svm is the best")
     swapped = {"svm": rows["cnn"], "cnn": rows["svm"]}
-    assert "every simpler model is really worse" in recommend(labels, swapped, "log-loss").reason
+    assert "every simpler model is worse beyond chance" in recommend(labels, swapped, "log-loss").reason
 
 
 def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
@@ -202,9 +202,9 @@ def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
     assert "svm-on-cnn is the best on 16 validation examples" in found.reason
 
 
-def test_of_few_examples_a_lead_that_the_log_loss_does_not_bear_out_is_not_real():
+def test_of_few_examples_a_lead_that_the_log_loss_does_not_bear_out_could_be_chance():
     labels = np.arange(24) % 2
     rows = {"svm": answers_with(labels, 4, 0.9), "cnn": answers_with(labels, 3, 0.9999)}
     found = recommend(labels, rows, "accuracy")
     assert found.name == "svm"
-    assert "is not real; svm is the simpler model" in found.reason
+    assert "could be chance; svm is the simpler model" in found.reason

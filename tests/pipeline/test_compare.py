@@ -376,6 +376,6 @@ def test_the_sentence_names_each_kind_of_finding():
         "better beyond chance than bad",
         "the same in every training as twin",
         "no different in a way that matters from near",
-        "not surely better than noisy (too few trainings to tell)",
+        "not better beyond chance than noisy (too few trainings to tell)",
     ):
         assert part in sentence

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import pellucid
+from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import load
 from pellucid.data import prepare
 from pellucid.data.earlier import EarlierConstraints
@@ -82,10 +83,10 @@ def test_the_figures_are_those_of_a_computation_by_hand(gone_on):
 def test_forgetting_is_said_plainly(gone_on):
     found = gone_on.metrics["continual"]
     sentence = found["forgetting"]["sentence"]
-    was, now = (100 * found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
+    was, now = (found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
     assert sentence.startswith("mlp has forgotten most of what it knew: of ")
-    assert "Real losses by class: 'digit " in sentence
-    assert f"it names {now:.1f} % right, {was:.1f} % before it went on" in sentence
+    assert "Losses beyond chance by class: 'digit " in sentence
+    assert f"it classifies {percent(now)} correctly, {percent(was)} before it went on" in sentence
     assert found["missing_classes"] == [f"digit {digit}" for digit in OLD]
     assert any(said.startswith("warning: without them the network forgets") for said in found["reasons"])
     assert found["not_measured"] == []
@@ -148,14 +149,16 @@ def test_nothing_forgotten_gained_and_too_few_have_words_of_their_own():
 
     assert asked(wrong(20), wrong(0))["sentence"].startswith("net has even gained on the old data: of 40 old")
     lost = asked(wrong(0), wrong(20))["sentence"]
-    assert lost.startswith("net has forgotten something: of 40 old test images it names 50.0 % right, 100")
+    assert lost.startswith(
+        "net has forgotten something: of 40 old test images it classifies 50.0 % correctly, 100"
+    )
     few = asked(wrong(0), wrong(2))
     assert few["sentence"].startswith("Whether net has forgotten anything cannot be told from so few: ")
     many = asked(wrong(1), wrong(1), count=250)
     assert many["sentence"].startswith("net has forgotten nothing that could be measured: of 250 old test")
     other = asked(wrong(0), wrong(20), went_on=False)["sentence"]
     assert other.startswith("net, the recommended model, learned from the new data alone: of 40 old test pic")
-    assert "50.0 % right, 100.0 % the network before" in other
+    assert "50.0 % correctly, 100 % the network before" in other
 
 
 def test_without_old_examples_there_is_nothing_to_say():

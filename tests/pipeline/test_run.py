@@ -56,7 +56,7 @@ def test_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     baseline = entry({"accuracy": {"value": 0.8, "low": 0.78, "high": 0.82}}, saw_fewer=True)
     run = made(tmp_path / "my run", {"cnn": entry({"accuracy": ACCURACY}), "svm": baseline})
-    sentence = "cnn names 93.6 % of 2,000 test images right (95 % interval 93.1 to 94.1 %)."
+    sentence = "cnn classifies 93.6 % of 2,000 test images correctly (95 % interval 93.1 to 94.1 %)."
     assert run.verdict == sentence
     assert repr(run) == f"Run({str(tmp_path / 'my run')!r}): {sentence}"
     shown = Shown(run._repr_html_())

@@ -205,8 +205,8 @@ def _gone_on() -> dict[str, Any]:
                  "p_value_holm": 0.01 if k == 0 else 1.0}
                 for k, hits in enumerate(right.tolist())
             ],
-            "sentence": "cnn has forgotten something: of 288 old test images it names 79.2 % right, 84.7 % "
-            "before it went on, a difference of 5.6 points [3.0, 8.0].",
+            "sentence": "cnn has forgotten something: of 288 old test images it classifies 79.2 % correctly, "
+            "84.7 % before it went on, a difference of 5.6 points [3.0, 8.0].",
         },
     }  # fmt: skip
 

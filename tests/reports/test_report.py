@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from pellucid.arithmetic.rounding import percent
 from pellucid.reports import ReportFacts, render
 from pellucid.reports.report import SECTIONS
 from reports.report_page import Page
@@ -78,7 +79,7 @@ def test_the_verdict_is_one_sentence_with_the_score_and_its_interval(
     page: Page, digit_facts: ReportFacts
 ) -> None:
     right, tested = int(np.trace(digit_facts.confusion)), digit_facts.tested
-    assert f"cnn named {100 * right / tested:.1f} % of {tested} unseen images right." in page.text
+    assert f"cnn classifies {percent(right / tested)} of {tested} unseen images correctly." in page.text
     score = digit_facts.metrics["models"]["cnn"]["test"]["accuracy"]
     shown = f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
     assert f"Test accuracy {shown}." in page.text
@@ -158,7 +159,7 @@ def test_without_a_detector_the_report_does_not_speak_of_one(rich_facts: ReportF
 def test_with_a_detector_the_verdict_names_it(rich_facts: ReportFacts) -> None:
     said = Page(render(rich_facts)).text
     assert (
-        "it always answers one of its classes. The column novelty of predict tells many of them, not" in said
+        "it always predicts one of its classes. The column novelty of predict tells many of them, not" in said
     )
     assert "nothing here measures that" not in said
 
@@ -195,7 +196,7 @@ def test_guessing_is_called_guessing(digit_facts: ReportFacts) -> None:
     score = {"value": 0.12, "low": 0.08, "high": 0.17}
     models = {"cnn": {**digit_facts.metrics["models"]["cnn"], "test": {"accuracy": score}}}
     page = Page(render(dataclasses.replace(digit_facts, metrics={**digit_facts.metrics, "models": models})))
-    assert "cnn is not surely better than always answering the commonest class." in page.text
+    assert "cnn is not better beyond chance than always predicting the most frequent class." in page.text
     assert "Nothing yet" in page.text
 
 
@@ -206,7 +207,7 @@ def test_leaks_stand_in_the_verdict_with_both_scores(
     models = {"cnn": dict(facts.metrics["models"]["cnn"])}
     models["cnn"]["test_without_leaked"] = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.78}}
     page = Page(render(dataclasses.replace(facts, metrics={**facts.metrics, "models": models})))
-    assert "unseen images right, but 3 of them also stand in its training data." in page.text
+    assert "unseen images correctly, but 3 of them also stand in its training data." in page.text
     assert "0.700 [0.600, 0.780] without the leaked images" in page.text
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from pellucid.arithmetic.rounding import percent
 from pellucid.reports import Answered, ReportFacts, render
 from pellucid.reports.facts import LabelIssue, LabelIssues
 from pellucid.reports.numbers import probability
@@ -89,11 +90,11 @@ def test_an_opened_cell_names_truth_answer_and_count(page: Page, digit_facts: Re
         cell for cell in opened(digit_facts) if not cell.is_right and len(cell.examples) < cell.count
     )
     assert (
-        f"{wrong.true} taken for {wrong.predicted} {wrong.count} images, "
-        f"{100 * wrong.share:.1f} % of the class; the {len(wrong.examples)} answered most surely."
+        f"{wrong.true} predicted as {wrong.predicted} {wrong.count} images, "
+        f"{percent(wrong.share)} of the class; the {len(wrong.examples)} predicted with the most confidence."
         in page.text
     )
-    assert "digit 3 named right" in page.text
+    assert "digit 3 classified correctly" in page.text
 
 
 def test_the_galleries_hold_what_the_facts_say(page: Galleries, digit_facts: ReportFacts) -> None:
@@ -127,7 +128,7 @@ def test_images_are_described(page: Page, digit_facts: ReportFacts) -> None:
     images = [each for each in page.all("svg") if each.get("class", "").startswith("frame")]
     assert all(each["role"] == "img" and each["aria-label"] for each in images)
     first = digit_facts.mistakes[0]
-    assert f"{first.label}, taken for {first.predicted}" in [each["aria-label"] for each in images]
+    assert f"{first.label}, predicted as {first.predicted}" in [each["aria-label"] for each in images]
     assert len(page.all("use")) == len(images)
 
 

@@ -51,7 +51,7 @@ def test_marks_of_the_reliability_diagram_stand_where_the_shares_are() -> None:
     [
         (binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03)), "Yes, as far as this test can tell"),
         (binned(0.4, 0.8, error=Interval(0.1, 0.05, 0.15)), "With a discount"),
-        (binned(0.6, 1.0, error=Interval(0.1, 0.05, 0.15)), "it is too modest"),
+        (binned(0.6, 1.0, error=Interval(0.1, 0.05, 0.15)), "it is somewhat underconfident"),
     ],
 )
 def test_whether_probabilities_can_be_believed(
@@ -63,9 +63,9 @@ def test_whether_probabilities_can_be_believed(
 def test_the_temperature_has_its_one_line_meaning(digit_facts: ReportFacts) -> None:
     after = binned(0.5, 0.9, error=Interval(0.01, 0.0, 0.03))
     hot, cold, none = (calibrated(digit_facts, temperature, after) for temperature in (1.4, 0.7, 1.0))
-    assert "is 1.40: as trained it was too sure of itself" in hot
+    assert "is 1.40: as trained it was overconfident" in hot
     assert "0.0100 [0.0000, 0.0300]; it was 0.200 [0.150, 0.250] before its temperature was set" in hot
-    assert "is 0.700: as trained it was too timid" in cold
+    assert "is 0.700: as trained it was underconfident" in cold
     assert "so its probabilities were left as they were" in none
     assert "As trained at temperature 1" in none
     assert "Before at temperature 1" not in none

@@ -33,7 +33,7 @@ FOUND = {
             {"class": "<i>b</i>", "examples": 195, "before": 1.0, "after": 0.826, "p_value_holm": 0.001},
             {"class": "a", "examples": 200, "before": 0.86, "after": 0.85, "p_value_holm": 0.7},
         ],
-        "sentence": "cnn has forgotten something: of 1,418 old test images it names 86.1 % right.",
+        "sentence": "cnn has forgotten something: of 1,418 old test images it classifies 86.1 % correctly.",
     },
 }
 
@@ -64,7 +64,7 @@ def test_a_fresh_network_has_no_such_part(digit_facts):
 def test_the_sentence_comes_first_and_the_figures_follow(part_of):
     part = part_of(FOUND)
     assert part.index("cnn has forgotten something") < part.index("Old test accuracy") < part.index("0.861")
-    assert "86.1\u00a0% right" in part
+    assert "86.1\u00a0% correctly" in part
     for words in (
         "0.874",
         "\u22120.013",
@@ -121,7 +121,7 @@ def test_what_was_not_measured_has_its_reason(part_of):
 
 
 def test_another_recommended_model_is_told_of(part_of):
-    of_another = {"sentence": "svm, the recommended model, learned from the new data alone: 20 % right."}
+    of_another = {"sentence": "svm, the recommended model, learned from the new data alone: 20 % correctly."}
     assert "svm, the recommended model" in part_of({**FOUND, "forgetting_of_recommended": of_another})
 
 

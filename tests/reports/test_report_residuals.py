@@ -120,7 +120,7 @@ def test_the_page_of_numbers(number_facts: ReportFacts) -> None:
     assert "Confusion matrix" not in page.text
     worst = number_facts.mistakes[0]
     side = "much" if float(worst.predicted) > float(worst.label) else "little"
-    assert re.search(rf"said {worst.predicted} is {worst.label} [\d.,]+ too {side} ", page.text)
+    assert re.search(rf"predicted {worst.predicted} is {worst.label} [\d.,]+ too {side} ", page.text)
 
 
 def test_ten_thousand_answers_make_a_small_page(number_facts: ReportFacts) -> None:

@@ -71,7 +71,7 @@ def test_long_texts_are_cut_and_their_length_is_said(page: Page, facts: ReportFa
 def test_examples_are_called_texts(digit_facts: ReportFacts) -> None:
     page = Page(render(text_facts(digit_facts, [f"mail {number}" for number in range(60)])))
     assert "image" not in page.text
-    assert "It named 20 texts of 675 wrong" in page.text
+    assert "It classified 20 texts of 675 wrongly" in page.text
     assert "The texts about which it was surest and wrong" in page.text
     assert "4,120 texts each second" in page.text
     assert "an unusual text that is labelled rightly" in page.text

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from killing import KillAt
+from pellucid.arithmetic.rounding import figure
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.errors import DivergedError, InterruptedRun, UsageError
 from pellucid.training import Batches, Session, WordVectors
@@ -85,7 +86,7 @@ def test_a_record_says_how_many_texts_a_second(begin_texts):
         "texts_per_second",
     }
     assert lines[-1].endswith(f"   {record['texts_per_second']:,.0f}/s")
-    assert f"validation accuracy {record['validation_accuracy']:.4f}" in lines[-1]
+    assert f"validation accuracy {figure(record['validation_accuracy'])}" in lines[-1]
     assert json.loads(json.dumps(session.state.history, allow_nan=False)) == session.state.history
 
 

@@ -1,6 +1,5 @@
 """Scores of a trained model on labelled data, for people and for programs."""
 
-import math
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.data.wording import COLUMNS
 from pellucid.evaluation import Drift, Scores
 from pellucid.settings import METRICS, Metric
@@ -90,10 +90,10 @@ class Evaluation:
         """What is unlike the training data, and how the whole set differs from it."""
         if self.drift is None:
             return []
-        share, low, high = (100 * each for each in self.drift.novelty)
+        share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)
         told = (
-            f"Unlike the training data: {share:.3g} % [{low:.3g}, {high:.3g}] of the {self.noun}s, where "
-            f"{100 * self.drift.expected:g} % is no alarm. {self.drift.sentence}"
+            f"Unlike the training data: {share} % [{low}, {high}] of the {self.noun}s, where "
+            f"{100 * self.drift.expected:g} % is expected. {self.drift.sentence}"
         )
         return ["", textwrap.fill(_printable(told), COLUMNS, break_on_hyphens=False)]
 
@@ -104,11 +104,11 @@ class Evaluation:
         worst = np.argsort(-mistakes, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
         pairs = [divmod(int(cell), len(self.classes)) for cell in worst]
         lines = [
-            f"{_cut(self.classes[label]):<28}{_cut(self.classes[said]):<28}{mistakes[label, said]:>6,}"
-            for label, said in pairs
-            if mistakes[label, said] > 0
+            f"{_cut(self.classes[true]):<28}{_cut(self.classes[predicted]):<28}{times:>6,}"
+            for true, predicted in pairs
+            if (times := mistakes[true, predicted]) > 0
         ]
-        return ["", f"{'Label':<28}{'Taken for':<28}{'Times':>6}", *lines] if lines else []
+        return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
 
 
 def _table(scores: Scores) -> list[str]:
@@ -116,7 +116,9 @@ def _table(scores: Scores) -> list[str]:
     lines = [f"{'Score':<28}{'Value':>8}   95 % interval"]
     for key, interval in scores.intervals.items():
         words = _head(METRICS[key])
-        lines.append(f"{words:<28}{interval.value:>8.3f}   [{interval.low:.3f}, {interval.high:.3f}]")
+        places = decimals(interval.value)
+        value, low, high = (rounded(end, places) for end in interval)
+        lines.append(f"{words:<28}{value:>8}   [{low}, {high}]")
     return lines
 
 
@@ -133,21 +135,6 @@ def _number_table(scores: Scores) -> list[str]:
 def _head(metric: Metric) -> str:
     """A metric's name with its unit."""
     return f"{metric.title} ({metric.hint})" if metric.hint else metric.title
-
-
-def figure(number: float) -> str:
-    """A number at three significant figures.
-
-    Args:
-        number: of any size.
-
-    Returns:
-        Such as `0.0123`, `1.23` or `12,300`; very small and very large ones with an exponent.
-    """
-    if number == 0 or not 1e-4 <= abs(number) < 1e9:
-        return f"{number:.3g}"
-    digits = 2 - math.floor(math.log10(abs(number)))
-    return f"{round(number, digits):,.{max(digits, 0)}f}"
 
 
 def _printable(text: str) -> str:

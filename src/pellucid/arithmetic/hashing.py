@@ -17,7 +17,7 @@ _ORDER = 0xD6E8FEB86659FD93
 
 
 class Prefixes(NamedTuple):
-    """What the names of all pieces of an array of code points are made from.
+    """Running hashes of an array of code points, from which any piece's name follows.
 
     Attributes:
         sums: of the terms before each position.
@@ -29,14 +29,7 @@ class Prefixes(NamedTuple):
 
 
 def prefixes(points: UInt32[np.ndarray, " points"]) -> Prefixes:
-    """Prepare an array of code points.
-
-    Args:
-        points: of any number of texts.
-
-    Returns:
-        Its prefix sums.
-    """
+    """Prepare an array of code points."""
     terms = points.astype(np.uint64)
     terms += np.uint64(1)
     terms *= _powers(_BASE, len(points))
@@ -48,43 +41,19 @@ def prefixes(points: UInt32[np.ndarray, " points"]) -> Prefixes:
 def names(
     ready: Prefixes, starts: Int64[np.ndarray, " pieces"], ends: Int64[np.ndarray, " pieces"]
 ) -> UInt64[np.ndarray, " pieces"]:
-    """Name pieces.
-
-    Args:
-        ready: of the array they lie in.
-        starts: where they start.
-        ends: where they end.
-
-    Returns:
-        One name each.
-    """
+    """Name pieces."""
     return mixed((ready.sums[ends] - ready.sums[starts]) * ready.shifts[starts])
 
 
 def chained(
     first: UInt64[np.ndarray, " pieces"], second: UInt64[np.ndarray, " pieces"]
 ) -> UInt64[np.ndarray, " pieces"]:
-    """Name what two pieces are together, in this order.
-
-    Args:
-        first: names.
-        second: names.
-
-    Returns:
-        Names that differ from those of single pieces.
-    """
+    """Name two pieces together, in this order; no single piece has such a name."""
     return mixed(first * np.uint64(_ORDER) + second)
 
 
 def mixed(values: UInt64[np.ndarray, " pieces"]) -> UInt64[np.ndarray, " pieces"]:
-    """Spread every bit over all bits.
-
-    Args:
-        values: any.
-
-    Returns:
-        As many, each belonging to exactly one.
-    """
+    """Spread every bit over all bits."""
     values = values ^ (values >> np.uint64(30))
     values *= np.uint64(_MIX[0])
     values ^= values >> np.uint64(27)

@@ -24,12 +24,7 @@ def accuracy(
 ) -> float:
     """Share of examples whose most probable class is their label (of equals, the first).
 
-    Args:
-        labels: class indices.
-        probabilities: one row for each example.
-
-    Returns:
-        0 to 1.
+    0 to 1.
     """
     return float((probabilities.argmax(axis=1) == labels).mean())
 
@@ -39,13 +34,7 @@ def confusion_matrix(
 ) -> Int64[np.ndarray, "classes classes"]:
     """Count the examples of each pair of label and prediction.
 
-    Args:
-        labels: class indices.
-        predicted: class indices.
-        classes: how many classes there are.
-
-    Returns:
-        Counts; rows are labels, columns predictions.
+    Counts; rows are labels, columns predictions.
     """
     cells = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return cells.reshape(classes, classes).astype(np.int64)
@@ -56,12 +45,7 @@ def log_loss(
 ) -> float:
     r"""Mean of $-\ln p_{i y_i}$, in nats.
 
-    Args:
-        labels: class indices.
-        probabilities: one row for each example.
-
-    Returns:
-        Zero or more; smaller is better.
+    Zero or more; smaller is better.
     """
     return float(log_loss_terms(labels, probabilities).mean())
 
@@ -69,15 +53,7 @@ def log_loss(
 def log_loss_terms(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> Float64[np.ndarray, " examples"]:
-    """What each example adds to the log loss; probabilities below 2.2e-16 count as 2.2e-16.
-
-    Args:
-        labels: class indices.
-        probabilities: one row for each example.
-
-    Returns:
-        Nats.
-    """
+    """Log loss of each example in nats; probabilities below 2.2e-16 count as 2.2e-16."""
     of_label = probabilities[np.arange(len(labels)), labels]
     terms: np.ndarray = -np.log(np.clip(of_label, SMALLEST_PROBABILITY, 1.0))
     return terms
@@ -170,12 +146,7 @@ def calibration_terms(
 ) -> tuple[Int64[np.ndarray, " examples"], Float64[np.ndarray, " examples"]]:
     """Bin of each answer, and what it adds to its bin: one if right, less its confidence.
 
-    Args:
-        labels: class indices.
-        probabilities: one row for each example.
-
-    Returns:
-        Bins from 0, each open below and closed above, and gaps from -1 to 1.
+    Bins from 0, each open below and closed above, and gaps from -1 to 1.
     """
     confidence = probabilities.max(axis=1)
     bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
@@ -201,11 +172,7 @@ def metric_value(
     labels: Int64[np.ndarray, " examples"],
     probabilities: Float64[np.ndarray, "examples classes"],
 ) -> float:
-    """Score class probabilities by any metric of classes.
-
-    Raises:
-        KeyError: the metric scores numbers.
-    """
+    """Score class probabilities by any metric of classes."""
     if metric.key in OF_COUNTS:
         counts = class_counts(labels, probabilities.argmax(axis=1), probabilities.shape[1])
         return float(OF_COUNTS[metric.key](counts))

@@ -1,4 +1,4 @@
-r"""How far predicted numbers lie from the true ones.
+r"""Errors of predicted numbers.
 
 Notation: $n$ examples, $y_i$ the true number, $\hat y_i$ the prediction, $e_i = \hat y_i - y_i$.
 """
@@ -28,15 +28,7 @@ class NumberErrors(NamedTuple):
 def number_errors(
     labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"]
 ) -> NumberErrors:
-    """Compare predicted numbers with true ones.
-
-    Args:
-        labels: true numbers, at least one.
-        predicted: one for each.
-
-    Returns:
-        The scores.
-    """
+    """Compare predicted numbers with true ones."""
     errors = predicted - labels
     squared, variance = float(np.square(errors).mean()), float(labels.var())
     if variance > 0:

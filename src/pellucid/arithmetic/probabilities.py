@@ -7,14 +7,7 @@ from jaxtyping import Float, Float64
 def softmax(
     logits: Float[np.ndarray, "examples classes"],
 ) -> Float[np.ndarray, "examples classes"]:
-    r"""Probabilities $p_k = e^{z_k} / \sum_j e^{z_j}$ of each row.
-
-    Args:
-        logits: one row for each example.
-
-    Returns:
-        Rows that sum to one.
-    """
+    r"""Probabilities $p_k = e^{z_k} / \sum_j e^{z_j}$ of each row."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.classical import ClassicalModel
@@ -190,7 +191,7 @@ def plain_text(text: str) -> str:
 def _shown(value: Any) -> str:
     """A value for people: three significant figures for numbers with fractions."""
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return figure(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

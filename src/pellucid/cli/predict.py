@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Label inputs and return exit code 0, also where some could not be read."""
     from pellucid.answering.predict import predict
+    from pellucid.arithmetic.rounding import percent
     from pellucid.data.wording import COLUMNS, count_of
 
     with counting("labelling") as progress:
@@ -55,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     sys.stderr.write(f"{sentence}\n")
     if done.novelty is not None and done.labelled:
-        share, expected = (f"{100 * each:.3g} %" for each in (done.novelty / done.labelled, done.expected))
+        share, expected = percent(done.novelty / done.labelled), f"{100 * done.expected:g} %"
         sys.stderr.write(
-            f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is no "
-            "alarm: see the column novelty\n"
+            f"{count_of(done.novelty, done.noun)} ({share}) unlike the training data, where {expected} is "
+            "expected: see the column novelty\n"
         )
     if done.drift is not None:
         sys.stderr.write(f"{textwrap.fill(done.drift.sentence, COLUMNS, break_on_hyphens=False)}\n")

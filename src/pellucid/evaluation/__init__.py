@@ -1,4 +1,4 @@
-"""How good the answers are, how sure that figure is, and which difference is real."""
+"""Evaluation: scores with intervals, calibration, paired comparisons, and the recommendation of a model."""
 
 from pellucid.arithmetic.metrics import (
     accuracy,

@@ -1,4 +1,4 @@
-r"""Whether probabilities can be believed, and the one number that makes them more believable.
+r"""Calibration of probabilities: reliability in bins, and the temperature fitted on validation.
 
 Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
@@ -40,7 +40,7 @@ class ReliabilityBin(NamedTuple):
 
 @dataclass(frozen=True)
 class Reliability:
-    """How sure the answers are against how often they are right.
+    """Confidence of the answers against how often they are right.
 
     Attributes:
         bins: of 15 bins of equal width those that hold an answer, ascending.

@@ -1,4 +1,4 @@
-r"""Whether a whole set of inputs differs from the validation examples, and by how much.
+r"""Drift: tests and sizes of the difference of a set of inputs from the validation examples.
 
 Two questions, each with a test and an effect size, adjusted for being two (Holm):
 
@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 from scipy.special import chdtrc
 
+from pellucid.arithmetic.rounding import percent
 from pellucid.data.wording import with_article
 from pellucid.evaluation.comparisons.paired import LEVEL, holm
 from pellucid.evaluation.intervals import Interval, wilson
@@ -52,13 +53,13 @@ class Shift(NamedTuple):
 
     @property
     def is_real(self) -> bool:
-        """Whether chance alone would rarely give as much."""
+        """True where chance alone would rarely give as much."""
         return self.p_value <= LEVEL
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How a set of inputs differs from the validation examples.
+    """Difference of a set of inputs from the validation examples.
 
     Attributes:
         noun: what one input is: `image` or `text`.
@@ -139,22 +140,17 @@ class Gathering:
         self._below_sum = self._answer_sum = 0.0
         self._counts = np.zeros(len(classes))
 
-    def add(self, novelty: Float64[np.ndarray, " n"], said: Shaped[np.ndarray, " n ..."]) -> None:
-        """Take in some inputs.
-
-        Args:
-            novelty: what the detector said of each.
-            said: what the model said: probabilities, or numbers.
-        """
+    def add(self, novelty: Float64[np.ndarray, " n"], answers: Shaped[np.ndarray, " n ..."]) -> None:
+        """Take in some inputs."""
         count = len(self._detector.reference)
         self.examples += len(novelty)
         self.alarms += int((novelty > self._detector.threshold).sum())
         self._below_sum += float(np.minimum(novelty, 1 - 0.5 / (count + 1)).sum())
         if self._classes:
-            self._counts += np.bincount(said.argmax(axis=1), minlength=len(self._classes))
+            self._counts += np.bincount(answers.argmax(axis=1), minlength=len(self._classes))
         else:
             known = self._detector.answers
-            sides = [np.searchsorted(known, said, side) for side in ("left", "right")]
+            sides = [np.searchsorted(known, answers, side) for side in ("left", "right")]
             self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
 
     def drift(self, noun: str) -> Drift | None:
@@ -188,7 +184,7 @@ class Gathering:
                 adjusted[0],
                 delta,
                 _size(delta, _DELTAS),
-                f"in {_percent(superiority)} of pairs {with_article(noun)} from here looks more foreign than "
+                f"in {percent(superiority)} of pairs {with_article(noun)} from here looks more foreign than "
                 f"a validation {noun}, where 50 % is no drift",
             ),
             superiority=superiority,
@@ -208,7 +204,7 @@ def _of_numbers(superiority: float, examples: int, reference: int) -> Shift:
         _mann_whitney(superiority, examples, reference),
         delta,
         _size(delta, _DELTAS),
-        f"in {_percent(superiority)} of pairs the number predicted here is larger than one for the "
+        f"in {percent(superiority)} of pairs the number predicted here is larger than one for the "
         "validation examples, where 50 % is no drift",
     )
 
@@ -224,8 +220,8 @@ def _of_classes(
         _chi_squared(np.stack([here, then])),
         effect,
         _size(effect, _HS),
-        f"the answer {classes[most]!r} is given for {_percent(shares[0][most])}, where it was "
-        f"{_percent(shares[1][most])} of the validation examples",
+        f"the answer {classes[most]!r} is given for {percent(shares[0][most])}, where it was "
+        f"{percent(shares[1][most])} of the validation examples",
     )
 
 
@@ -243,10 +239,6 @@ def _chi_squared(counts: Float64[np.ndarray, "2 classes"]) -> float:
 
 def _size(effect: float, borders: tuple[float, ...]) -> str:
     return _SIZES[sum(abs(effect) >= border for border in borders)]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if share < 0.999 or share == 1 else "over 99.9 %"
 
 
 def _p_words(p_value: float) -> str:

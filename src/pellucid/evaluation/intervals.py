@@ -87,27 +87,14 @@ def resample(
 def block_rows(rows: int, columns: int) -> list[int]:
     """Cut the rows of a large float64 matrix into blocks of bounded size.
 
-    Args:
-        rows: rows of the whole matrix.
-        columns: its columns.
-
-    Returns:
-        Rows of each block, at least one.
+    Rows of each block, at least one.
     """
     most = max(1, _BLOCK_BYTES // (8 * columns))
     return [min(most, rows - start) for start in range(0, rows, most)]
 
 
 def percentile_interval(value: float, draws: Float64[np.ndarray, " resamples"]) -> Interval:
-    """The middle 95 % of the resamples.
-
-    Args:
-        value: the score itself.
-        draws: the score of each resample.
-
-    Returns:
-        The score and its interval.
-    """
+    """The middle 95 % of the resamples."""
     low, high = np.quantile(draws, _TAILS)
     return Interval(value, float(low), float(high))
 

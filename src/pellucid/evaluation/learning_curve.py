@@ -1,4 +1,4 @@
-r"""Whether more training examples would help.
+r"""Learning curve: score against training examples, and a forecast for twice as many.
 
 Notation: $e(n)$ is the error after training on $n$ examples; over a few doublings it follows
 $e(n) \approx a n^{-b}$, a straight line of $\ln e$ over $\ln n$.
@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
 from pellucid.evaluation.intervals import Interval, resample, wilson
 from pellucid.evaluation.numbers import score_numbers
-from pellucid.evaluation.wording import figure, points, span
+from pellucid.evaluation.wording import points, span
 
 LEAST_POINTS = 3
 MATTERS, LITTLE = 0.005, 0.01
@@ -73,7 +74,7 @@ class LearningCurve:
 
 
 class _Forecast(NamedTuple):
-    """What twice the data would give.
+    """Forecast for twice the data.
 
     Attributes:
         now: score with all the data.
@@ -132,7 +133,7 @@ def _score(labels: np.ndarray, answers: np.ndarray, seed: int) -> Interval:
 def _outlook(
     labels: np.ndarray, curve: Sequence[tuple[int, np.ndarray]], model: str, seed: int
 ) -> tuple[str, bool | None]:
-    """Whether more data would help, in words and in a word."""
+    """Sentence on whether more data would help, and the same as yes, no or unknown."""
     sizes = np.array([size for size, _ in curve], np.float64)
     if len(np.unique(sizes)) < LEAST_POINTS:
         told = f"{count_of(len(np.unique(sizes)), 'size')} of training split"

@@ -32,6 +32,9 @@ def score_numbers(
         predicted: one for each.
         seed: seed of the bootstrap.
 
+    Returns:
+        Every score with its interval.
+
     Raises:
         ValueError: there is no example.
     """
@@ -59,7 +62,7 @@ def score_numbers(
 def _moments(
     labels: Float64[np.ndarray, " examples"], predicted: Float64[np.ndarray, " examples"]
 ) -> Float64[np.ndarray, "examples moments"]:
-    """What each example adds to the sums that scores and their standard errors are made of."""
+    """Terms of each example in the sums that scores and their standard errors are made of."""
     errors, centred = predicted - labels, labels - labels.mean()
     squares = errors**2
     powers = [centred**power for power in (1, 2, 3, 4)]

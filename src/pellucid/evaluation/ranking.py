@@ -1,4 +1,4 @@
-"""How well one number tells two kinds of inputs apart: the area under the ROC curve."""
+"""Area under the ROC curve."""
 
 import numpy as np
 from jaxtyping import Float64

@@ -1,4 +1,4 @@
-"""Which model to take: the simplest whose difference from the best on validation is not real."""
+"""Recommendation of a model: the simplest whose difference from the best on validation could be chance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -7,16 +7,17 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pellucid.arithmetic.metrics import OF_COUNTS, class_counts, log_loss_terms
+from pellucid.arithmetic.rounding import figure
 from pellucid.data.wording import count_of
 from pellucid.evaluation.comparisons.differences import paired_interval
 from pellucid.evaluation.comparisons.exchange import exchange_p_value, shuffle_p_value
 from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference, rmse_differences
 from pellucid.evaluation.comparisons.paired import LEVEL, holm, mcnemar
-from pellucid.evaluation.wording import figure, points, span
+from pellucid.evaluation.wording import points, span
 from pellucid.settings import DUMMIES, NEURAL, NUMBER_METRIC, Metric, metric_of
 
 _FEW = 500
-"""Below so many validation examples the log loss judges whether a difference in accuracy is real."""
+"""Below so many validation examples the log loss judges whether a difference in accuracy could be chance."""
 
 
 class Recommendation(NamedTuple):
@@ -66,14 +67,14 @@ def recommend(
     """Recommend a model of classes.
 
     The best by the metric is found; then the simplest model is taken whose difference from the best
-    is not real at the level of 5 %. Accuracy is tested by McNemar's exact test, the others by
+    could be chance at the level of 5 %. Accuracy is tested by McNemar's exact test, the others by
     exchanging the two models' answers at random. Of fewer than 500 validation examples so few are told
     apart by one model and not by the other that accuracy alone would call almost any difference chance:
     there models are compared by accuracy, of equal ones the better log loss is best, and whether the
-    difference is real is judged by the log loss, to which every example contributes. Against `majority`
-    all comparisons are counted (Holm), since the best of several models that know nothing easily beats it
-    by chance. By metrics of class counts the best must also be better than the same answers on shuffled
-    labels, since guessing already beats `majority` there.
+    difference could be chance is judged by the log loss, to which every example contributes. Against
+    `majority` all comparisons are counted (Holm), since the best of several models that know nothing easily
+    beats it by chance. By metrics of class counts the best must also be better than the same answers on
+    shuffled labels, since guessing already beats `majority` there.
 
     Args:
         labels: class indices of the validation split.
@@ -81,7 +82,7 @@ def recommend(
         metric: value of `--metric`.
         seed: seed of the exchanged answers.
         equally_simple: names of models none of which is simpler than another; the first given that
-            is not really worse is taken all the same.
+            is not worse beyond chance is taken.
 
     Returns:
         The model, and why.
@@ -138,7 +139,7 @@ def recommend_numbers(
 
 
 def _without_a_contest(names: list[str], examples: int) -> Recommendation | None:
-    """What is left to recommend where nothing can be compared."""
+    """Recommendation where nothing can be compared; `None` where something can."""
     if not names:
         raise ValueError("models: none to choose from; at least one is needed")
     if len(names) == 1:
@@ -232,7 +233,7 @@ def _by_counts(
 
 
 def _decide(contest: _Contest, equally_simple: Sequence[str]) -> Recommendation:
-    """The simplest model that is not really worse than the best."""
+    """The simplest model that is not worse than the best beyond chance."""
     best, scores = contest.best, contest.scores
     others = [name for name in scores if name != best]
     p_values = {name: contest.p_value(name) for name in others}
@@ -256,12 +257,12 @@ def _decide(contest: _Contest, equally_simple: Sequence[str]) -> Recommendation:
         nearest = min(simpler, key=lambda other: abs(scores[other] - scores[best]))
         return Recommendation(
             best,
-            f"{best} is the best {place}, with {of_best}, and every simpler model is really worse; "
+            f"{best} is the best {place}, with {of_best}, and every simpler model is worse beyond chance; "
             f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}"
             f"{contest.aside(nearest)}.",
         )
     ahead = f"{best} scored best, {of_best} against {figure(scores[name])}"
-    difference = f"the difference, {contest.gain(name)}, is not real"
+    difference = f"the difference, {contest.gain(name)}, could be chance"
     if name in DUMMIES:
         return Recommendation(
             name,

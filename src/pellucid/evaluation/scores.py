@@ -47,6 +47,9 @@ def score(
         probabilities: one row for each example, as `predict_proba` gives them.
         seed: seed of the draws behind the intervals.
 
+    Returns:
+        Every score with its interval.
+
     Raises:
         ValueError: there is no example.
     """

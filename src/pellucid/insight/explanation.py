@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
+from pellucid.arithmetic.rounding import rounded
 from pellucid.insight.explanations.contributions import Contributions
 from pellucid.insight.explanations.drivers import Driven
 from pellucid.insight.gradients.backward import Backward
@@ -154,7 +155,7 @@ class Explanation:
         if not self.classes:
             return f"{float(self.answer[0]):.6g}"
         best = int(self.answer.argmax())
-        return f"{self.classes[best]} ({float(self.answer[best]):.3f})"
+        return f"{self.classes[best]} ({rounded(float(self.answer[best]), 3)})"
 
     def _repr_html_(self) -> str:
         """Table of the layers for a notebook, with everything foreign escaped."""

@@ -1,4 +1,4 @@
-"""The page of a comparison: which variant is better, and which difference is real."""
+"""The page of a comparison of variants: means with intervals, paired differences and curves."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -41,12 +41,12 @@ class ComparisonFacts:
 
     @property
     def noun(self) -> str:
-        """What one example is called, such as `image`."""
+        """Noun of one example, such as `image`."""
         return noun_of(self.metrics)
 
     @property
     def found(self) -> Mapping[str, Any]:
-        """What was found."""
+        """The comparison in `metrics.json`."""
         found: Mapping[str, Any] = self.metrics["compare"]
         return found
 
@@ -105,14 +105,10 @@ class PairRow:
 def render_comparison(facts: ComparisonFacts) -> str:
     """Write the page.
 
-    Like the report, it is one self-contained file: no script, no request, every foreign text escaped.
-    Equal facts give equal text.
+    Like the report, it is one self-contained file: no script, no request, every foreign text escaped. Equal
+    facts give equal text.
 
-    Args:
-        facts: what the page is made from.
-
-    Returns:
-        HTML, to be encoded as UTF-8.
+    HTML, to be encoded as UTF-8.
     """
     colours = _colours(facts)
     rows, bounds = _rows(facts, colours)
@@ -143,15 +139,15 @@ def _colours(facts: ComparisonFacts) -> dict[str, int]:
 
 
 def _headline(facts: ComparisonFacts, pairs: Sequence[PairRow]) -> str:
-    """What was found, without figures."""
+    """Headline without figures."""
     best = str(facts.found["best"])
     against = [each for each in pairs if each.first == best]
     beaten = [each for each in against if each.verdict.startswith(f"{best} is better")]
     if len(beaten) == len(against):
-        return f"{best} is best, and the difference is real"
+        return f"{best} is best, beyond chance"
     if beaten:
-        return f"{best} did best, but not surely better than every other"
-    return "No variant is surely better than the others"
+        return f"{best} has the best mean, but the lead over some others could be chance"
+    return "No variant is better than the others beyond chance"
 
 
 def _others(facts: ComparisonFacts) -> list[Metric]:

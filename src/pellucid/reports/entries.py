@@ -49,11 +49,7 @@ def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
 def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:
     """Every trained model's entry in `metrics.json`.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Entries by name, in the order of the file: simplest first.
+    Entries by name, in the order of the file: simplest first.
     """
     entries: Mapping[str, Any] = facts.metrics.get("models") or {}
     return {str(name): entry for name, entry in entries.items() if isinstance(entry, Mapping)}
@@ -73,7 +69,7 @@ def test_score(entry: Mapping[str, Any], metric: Metric) -> Score | None:
 
 
 def is_classical(name: str) -> bool:
-    """Whether a model is no network, though it may stand on one.
+    """True for a model that is no network, though it may stand on one.
 
     Args:
         name: the model's name in `metrics.json`.
@@ -87,11 +83,7 @@ def is_classical(name: str) -> bool:
 def network(facts: ReportFacts) -> str | None:
     """Name the network among the models.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Its name; `None` where only classical models were trained.
+    Its name; `None` where only classical models were trained.
     """
     return next((name for name in models(facts) if not is_classical(name)), None)
 
@@ -99,11 +91,7 @@ def network(facts: ReportFacts) -> str | None:
 def dummy(facts: ReportFacts) -> str | None:
     """Name the model that knows nothing: the commonest class, or the mean.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Its name; `None` where it was not trained.
+    Its name; `None` where it was not trained.
     """
     return next((name for name in models(facts) if name in DUMMIES), None)
 
@@ -124,7 +112,7 @@ def colour(name: str) -> int:
 
 
 def saw_fewer(facts: ReportFacts, entry: Mapping[str, Any]) -> bool:
-    """Whether a model learned from a part of the training examples only.
+    """True for a model that learned from a part of the training examples only.
 
     Args:
         facts: what the report is made from.

@@ -8,12 +8,8 @@ from pellucid.reports.facts import Answered, ReportFacts
 def cell_examples(facts: ReportFacts) -> Mapping[str, Sequence[Answered]]:
     """Sort the examples and the worst mistakes into the cells of the confusion matrix.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        `ROW-COLUMN` in the confusion matrix to the cell's different examples, those first that were
-        answered most surely; what belongs to no class of the matrix is left out.
+    `ROW-COLUMN` in the confusion matrix to the cell's different examples, those first that were answered most
+    surely; what belongs to no class of the matrix is left out.
     """
     places = {name: index for index, name in enumerate(facts.classes[: len(facts.confusion)])}
     cells: dict[str, dict[tuple[object, ...], Answered]] = {}

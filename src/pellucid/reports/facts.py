@@ -1,4 +1,4 @@
-"""What a report is made from."""
+"""Facts that a report is made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _NOUNS = {"image": "image", "text": "text"}
 
 
 def noun_of(metrics: Mapping[str, Any]) -> str:
-    """What one example of a run is called.
+    """Noun of one example of a run.
 
     Args:
         metrics: the content of `metrics.json`.
@@ -34,11 +34,11 @@ class LayerRow(Protocol):
 
     @property
     def name(self) -> str:
-        """Where the layer stands, such as `blocks.0.conv`."""
+        """Path of the layer, such as `blocks.0.conv`."""
 
     @property
     def kind(self) -> str:
-        """What it does, such as `convolution 3 x 3`."""
+        """Kind of layer, such as `convolution 3 x 3`."""
 
     @property
     def output_shape(self) -> Sequence[int]:
@@ -59,7 +59,7 @@ class LayerRow(Protocol):
 
 @runtime_checkable
 class Check(Protocol):
-    """What checking the data found, as `pellucid.data` gives it."""
+    """Findings of the check of the data, as `pellucid.data` gives them."""
 
     def sentences(self) -> Sequence[str]:
         """The findings in words."""
@@ -70,7 +70,7 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class Answered:
-    """A test example and what the recommended model said about it.
+    """A test example and what the recommended model predicted.
 
     Attributes:
         shown: an image, uint8 (height, width, channels) with one or three channels, as the model saw
@@ -134,7 +134,7 @@ class LabelIssues:
 
 @dataclass(frozen=True)
 class CalibrationFacts:
-    """Whether the recommended model's probabilities can be believed, on the test split.
+    """Calibration of the recommended model on the test split.
 
     Attributes:
         temperature: by which the logits are divided, fitted on validation.
@@ -198,12 +198,12 @@ class ReportFacts:
 
     @property
     def is_numbers(self) -> bool:
-        """Whether numbers are predicted, not classes."""
+        """True where numbers are predicted, not classes."""
         return str(self.metrics.get("task", "")).endswith("regression")
 
     @property
     def noun(self) -> str:
-        """What one example is called, such as `image`."""
+        """Noun of one example, such as `image`."""
         return noun_of(self.metrics)
 
     @property
@@ -213,7 +213,7 @@ class ReportFacts:
 
     @property
     def model(self) -> Mapping[str, Any]:
-        """What was measured of the recommended model."""
+        """Entry of the recommended model in `metrics.json`."""
         models: Mapping[str, Any] = self.metrics.get("models") or {}
         return models.get(self.recommended) or {}
 

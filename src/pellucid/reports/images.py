@@ -39,7 +39,7 @@ class Placed:
 
     @property
     def is_small(self) -> bool:
-        """Whether the page enlarges it, so that its pixels should stay sharp squares."""
+        """True where the page enlarges it, so that its pixels should stay sharp squares."""
         return max(self.width, self.height) <= _SMALL
 
 

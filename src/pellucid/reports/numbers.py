@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.evaluation.wording import decimals
+from pellucid.arithmetic.rounding import decimals, figure, rounded
+from pellucid.arithmetic.rounding import percent as plain_percent
 
 NOT_MEASURED = "not measured"
 _SPACE = "\u00a0"
@@ -45,18 +46,14 @@ class Score:
 
     @property
     def has_interval(self) -> bool:
-        """Whether the interval is wider than a point."""
+        """True where the interval is wider than a point."""
         return self.low < self.high
 
 
 def finite(value: Any) -> float | None:
     """Read a number that may be missing.
 
-    Args:
-        value: anything.
-
-    Returns:
-        The value as a float, or `None` where it is no finite number.
+    The value as a float, or `None` where it is no finite number.
     """
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return None
@@ -67,12 +64,7 @@ def finite(value: Any) -> float | None:
 def significant(value: Any, digits: int = 3) -> str:
     """Show a number with so many significant digits.
 
-    Args:
-        value: the number, or nothing.
-        digits: significant digits.
-
-    Returns:
-        Such as `0.0412`, `12.3` or `1,230`; powers of ten outside 1e-4 to 1e9.
+    Such as `0.0412`, `12.3` or `1,230`; powers of ten outside 1e-4 to 1e9.
     """
     number = finite(value)
     if number is None:
@@ -80,35 +72,26 @@ def significant(value: Any, digits: int = 3) -> str:
     if number and not 1e-4 <= abs(number) < 1e9:
         mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
         return f"{_plain(mantissa)}\u00b710{superscript(int(exponent))}"
-    rounded = number if 0.9 < number < 1 else float(f"{number:.{digits - 1}e}")
-    return _plain(f"{rounded:,.{decimals(rounded, digits)}f}")
+    return _plain(figure(number, digits)) if number else rounded(0.0, digits - 1)
 
 
 def scored(score: Score | None) -> str:
     """Show a score's value.
 
-    Args:
-        score: the score, or nothing.
-
-    Returns:
-        Three significant digits, such as `0.936`.
+    Three significant digits, such as `0.936`.
     """
-    return NOT_MEASURED if score is None else _plain(f"{score.value:.{min(decimals(score.value), 5)}f}")
+    return NOT_MEASURED if score is None else _plain(rounded(score.value, min(decimals(score.value), 5)))
 
 
 def interval(score: Score | None) -> str:
     """Show a score's interval with as many decimals as its value.
 
-    Args:
-        score: the score, or nothing.
-
-    Returns:
-        Such as `[0.931, 0.941]`, or nothing where no interval was measured.
+    Such as `[0.931, 0.941]`, or nothing where no interval was measured.
     """
     if score is None or not score.has_interval:
         return ""
     places = min(decimals(score.value), 5)
-    return f"[{_plain(f'{score.low:.{places}f}')},{_SPACE}{_plain(f'{score.high:.{places}f}')}]"
+    return f"[{_plain(rounded(score.low, places))},{_SPACE}{_plain(rounded(score.high, places))}]"
 
 
 def percent(value: Any) -> str:
@@ -121,21 +104,13 @@ def percent(value: Any) -> str:
         Such as `91.6 %`, `0 %` or `100 %`.
     """
     number = finite(value)
-    if number is None:
-        return NOT_MEASURED
-    if number in (0.0, 1.0):
-        return f"{number:.0%}".replace("%", f"{_SPACE}%")
-    return f"{100 * number:.{max(0, min(decimals(number) - 2, 4))}f}{_SPACE}%"
+    return NOT_MEASURED if number is None else plain_percent(number).replace(" ", _SPACE)
 
 
 def count(value: Any) -> str:
     """Show a whole number exactly, its thousands parted.
 
-    Args:
-        value: the number, or nothing.
-
-    Returns:
-        Such as `10,000`.
+    Such as `10,000`.
     """
     number = finite(value)
     return NOT_MEASURED if number is None else _plain(f"{round(number):,}")
@@ -144,11 +119,7 @@ def count(value: Any) -> str:
 def seconds(value: Any) -> str:
     """Show a duration.
 
-    Args:
-        value: seconds, or nothing.
-
-    Returns:
-        Such as `12.0 ms`, `41.2 s`, `3 min 17 s` or `1 h 2 min`.
+    Such as `12.0 ms`, `41.2 s`, `3 min 17 s` or `1 h 2 min`.
     """
     number = finite(value)
     if number is None:
@@ -166,11 +137,7 @@ def seconds(value: Any) -> str:
 def milliseconds(value: Any) -> str:
     """Show the time that one example takes.
 
-    Args:
-        value: milliseconds, or nothing.
-
-    Returns:
-        Such as `0.521 ms` or `3.20 µs`.
+    Such as `0.521 ms` or `3.20 µs`.
     """
     number = finite(value)
     if number is not None and 0 < number < 0.01:
@@ -181,11 +148,7 @@ def milliseconds(value: Any) -> str:
 def size(value: Any) -> str:
     """Show a file's size in decimal units.
 
-    Args:
-        value: bytes, or nothing.
-
-    Returns:
-        Such as `1.14 MB`.
+    Such as `1.14 MB`.
     """
     number = finite(value)
     if number is None or number < 1000:
@@ -198,11 +161,7 @@ def size(value: Any) -> str:
 def rough(value: Any) -> str:
     """Show a large count with three significant digits and a word.
 
-    Args:
-        value: the count, or nothing.
-
-    Returns:
-        Such as `285 thousand` or `1.24 million`.
+    Such as `285 thousand` or `1.24 million`.
     """
     number = finite(value)
     if number is None or abs(number) < 10_000:
@@ -224,7 +183,7 @@ def probability(value: Any) -> str:
     number = finite(value)
     if number is None:
         return NOT_MEASURED
-    return f"<{_SPACE}0.001" if 0 < number < 0.001 else f"{number:.3f}"
+    return f"<{_SPACE}0.001" if 0 < number < 0.001 else rounded(number, 3)
 
 
 def p_value(value: Any) -> str:
@@ -241,26 +200,12 @@ def p_value(value: Any) -> str:
 
 
 def tick(value: float) -> str:
-    """Show a round number on an axis.
-
-    Args:
-        value: a round number.
-
-    Returns:
-        As few digits as it has.
-    """
+    """Show a round number on an axis."""
     return _plain(f"{value:.10g}") if value else "0"
 
 
 def extent(value: Any) -> str:
-    """Show the sizes of a shape.
-
-    Args:
-        value: one size, several, or nothing.
-
-    Returns:
-        The sizes with multiplication signs between them, or nothing.
-    """
+    """Show the sizes of a shape."""
     if value is None:
         return ""
     sizes = [value] if finite(value) is not None else list(value)
@@ -280,10 +225,6 @@ def _plain(digits: str) -> str:
 def superscript(exponent: int) -> str:
     """Write a whole number as an exponent.
 
-    Args:
-        exponent: any whole number.
-
-    Returns:
-        Such as `⁻⁵`.
+    Such as `⁻⁵`.
     """
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,4 +1,4 @@
-"""Pairs of models on the same test examples: which difference is real."""
+"""Pairs of models compared on the same test examples."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class Pairings:
 
     @property
     def count(self) -> int:
-        """How many pairs were compared."""
+        """Number of pairs compared."""
         return len(self.first) + len(self.rest)
 
 
@@ -93,7 +93,7 @@ def _read(comparison: Mapping[str, Any], recommended: str, measure: Metric) -> P
 
 
 def _distance(pair: Pairing) -> float:
-    """How far the two are apart; infinite where it is not known."""
+    """Distance between the two; infinite where it is not known."""
     return math.inf if pair.difference is None else abs(pair.difference.value)
 
 

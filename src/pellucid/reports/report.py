@@ -45,12 +45,12 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdict.build),
-    Section("models", "What stood against it", models.build),
-    Section("continual", "What it kept of what it knew", continual.build),
-    Section("errors", "Where it errs", errors.build),
-    Section("reliability", "Can its probabilities be believed", reliability.build),
+    Section("models", "Models compared", models.build),
+    Section("continual", "Kept and forgotten", continual.build),
+    Section("errors", "Mistakes", errors.build),
+    Section("reliability", "Can its probabilities be believed?", reliability.build),
     Section("novelty", "Does it know what it has not seen", novelty.build),
-    Section("curve", "Would more data help", curve.build),
+    Section("curve", "Would more data help?", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),
     Section("data", "The data", data.build),
@@ -61,14 +61,10 @@ SECTIONS: tuple[Section, ...] = (
 def render(facts: ReportFacts) -> str:
     """Write the report.
 
-    The page is one self-contained file: no script, no request, every foreign text escaped and its
-    invisible characters shown. Equal facts give equal text.
+    The page is one self-contained file: no script, no request, every foreign text escaped and its invisible
+    characters shown. Equal facts give equal text.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        HTML, to be encoded as UTF-8.
+    HTML, to be encoded as UTF-8.
     """
     built = [(section, section.build(facts)) for section in SECTIONS]
     shown = [(section, content) for section, content in built if content is not None]
@@ -77,7 +73,7 @@ def render(facts: ReportFacts) -> str:
 
 @cache
 def environment() -> Environment:
-    """What all pages share: escaping, the words of numbers, and the glossary.
+    """Template environment of all pages: escaping, the formats of numbers, and the glossary.
 
     Returns:
         The environment of the templates in `page/`.

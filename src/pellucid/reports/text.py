@@ -39,12 +39,7 @@ def visible(value: Any) -> Any:
 def shortened(text: str, length: int = 40) -> str:
     """Cut the middle out of a long text.
 
-    Args:
-        text: any text.
-        length: most characters to keep, the mark of omission included.
-
-    Returns:
-        The text itself, or its beginning and end around `…`.
+    The text itself, or its beginning and end around `…`.
     """
     if len(text) <= length:
         return text
@@ -53,7 +48,7 @@ def shortened(text: str, length: int = 40) -> str:
 
 
 class Excerpt(NamedTuple):
-    """What a page shows of a text.
+    """A text as a page shows it.
 
     Attributes:
         text: the beginning of the text, runs of space as single spaces; with `…` where more follows.
@@ -67,12 +62,7 @@ class Excerpt(NamedTuple):
 def excerpt(text: str, length: int = 400) -> Excerpt:
     """Take the beginning of a text, which may be very long.
 
-    Args:
-        text: any text.
-        length: most characters to show, the mark of omission included.
-
-    Returns:
-        The part to show; hidden characters are still in it, for `visible` to show by their code.
+    The part to show; hidden characters are still in it, for `visible` to show by their code.
     """
     start = " ".join(text[: _SPACIOUS * length].split())
     if len(start) <= length and len(text) <= _SPACIOUS * length:

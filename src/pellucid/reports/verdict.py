@@ -1,4 +1,4 @@
-"""The verdict: one sentence, and what the answers may be trusted for."""
+"""The verdict on a classifier: one sentence, and the classes that it may be trusted with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Baseline:
         score: its test score.
         measure: name of that score.
         verdict: the paired comparison in words; empty where there is none.
-        is_better: whether it was really better on the test split, which may not choose.
+        is_better: whether it was better beyond chance on the test split, which may not choose.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the first screen of the report says of a classifier.
+    """First screen of the report on a classifier.
 
     Attributes:
         model: the recommended model.
@@ -64,8 +64,8 @@ class Verdict:
         chance: score of always predicting the commonest class of the test split, or `None`.
         beats_chance: whether the whole interval lies above it.
         scale: the score on a scale from 0 to 1.
-        trusted: classes whose name, once answered, is surely right nine times in ten.
-        doubtful: classes that are surely not found or not named right nine times in ten.
+        trusted: classes that are right at least nine times in ten when predicted, beyond doubt.
+        doubtful: classes that are missed or predicted wrongly more than once in ten, beyond doubt.
         undecided: classes with too few test examples to say either.
         confused: the commonest mistake, or `None`.
         tested: test examples.
@@ -94,14 +94,7 @@ class Verdict:
 
 
 def judge(facts: ReportFacts) -> Verdict:
-    """Judge the recommended model by its test scores.
-
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        The verdict.
-    """
+    """Judge the recommended model by its test scores."""
     headline = entries.headline(facts)
     metric = METRICS["accuracy"] if headline.is_error else headline
     score, chance = facts.score(metric.key), facts.chance_by(metric)
@@ -137,12 +130,8 @@ def judge(facts: ReportFacts) -> Verdict:
 def baseline(facts: ReportFacts) -> Baseline | None:
     """Choose the model to be named beside the recommended one.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        The network where it is not itself recommended; else the best other model by its test score;
-        `None` where there is no other.
+    The network where it is not itself recommended; else the best other model by its test score; `None` where
+    there is no other.
     """
     network, headline = entries.network(facts), entries.headline(facts)
     scores = {
@@ -173,7 +162,7 @@ def baseline(facts: ReportFacts) -> Baseline | None:
 
 
 def _is_behind(pair: Pairing, metric: Metric) -> bool:
-    """Whether the first of a pair is worse beyond chance."""
+    """True where the first of a pair is worse beyond chance."""
     if pair.difference is None or pair.p_value is None or pair.p_value > LEVEL:
         return False
     return metric.better(pair.difference.value) < 0

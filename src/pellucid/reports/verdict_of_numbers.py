@@ -20,7 +20,7 @@ _LEAST_IN_PART = 10
 
 @dataclass(frozen=True)
 class Range:
-    """Where the answers are worst.
+    """Range of true values with the largest errors.
 
     Attributes:
         low: smallest true value in it.
@@ -35,7 +35,7 @@ class Range:
 
 @dataclass(frozen=True)
 class NumberVerdict:
-    """What the first screen of the report says of a model that predicts numbers.
+    """First screen of the report on a model that predicts numbers.
 
     Attributes:
         model: the recommended model.
@@ -89,8 +89,8 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
     """
     error, r2 = facts.score("mean_absolute_error"), facts.score("r2")
     is_dummy = facts.recommended in DUMMIES
-    truth, said = _tested(facts)
-    distances = np.abs(said - truth)
+    truth, predicted = _tested(facts)
+    distances = np.abs(predicted - truth)
     chance = _of_the_mean(facts, truth)
     return NumberVerdict(
         model=facts.recommended,

@@ -194,6 +194,9 @@ def metric_of(setting: str, *, is_numbers: bool = False) -> Metric:
         setting: value of `--metric`, or the name with hyphens of the one for numbers.
         is_numbers: numbers go by root mean squared error, whatever the setting.
 
+    Returns:
+        Its row of the table.
+
     Raises:
         ValueError: there is no such metric.
     """

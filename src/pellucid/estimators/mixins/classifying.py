@@ -102,7 +102,7 @@ class Classifying(
         return probabilities
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy: the share of examples whose class is named right.
+        """Accuracy: the share of examples that are classified correctly.
 
         Labels are compared as they stand in files, so that 3 is equal to "3" after `pellucid.load`.
 

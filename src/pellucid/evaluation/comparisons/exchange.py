@@ -24,15 +24,7 @@ def exchange_p_value(
 ) -> float:
     """Two-sided p-value of the difference of two models' scores, by exchanging their answers at random.
 
-    Args:
-        metric: from counts of the classes to the score.
-        labels: class indices.
-        predicted: class indices that each of the two models gives.
-        classes: how many classes there are.
-        seed: seed of the exchanges.
-
-    Returns:
-        Above 0, to 1.
+    Above 0, to 1.
     """
     first, second = predicted
     counts = [class_counts(labels, each, classes) for each in predicted]
@@ -63,15 +55,7 @@ def shuffle_p_value(
 ) -> float:
     """One-sided p-value of a score against those of the same answers on shuffled labels.
 
-    Args:
-        metric: from counts of the classes to the score.
-        labels: class indices.
-        predicted: class indices that the model gives.
-        classes: how many classes there are.
-        seed: seed of the shuffles.
-
-    Returns:
-        Above 0, to 1; small where the answers depend on the labels.
+    Above 0, to 1; small where the answers depend on the labels.
     """
     generator = np.random.default_rng(seed)
     seen = float(metric(class_counts(labels, predicted, classes)))
@@ -83,7 +67,7 @@ def shuffle_p_value(
 
 
 def _changes(labels: np.ndarray, first: np.ndarray, second: np.ndarray, classes: int) -> csr_array:
-    """How the first model's hits and predictions of each class change by exchanging an example's answers."""
+    """Change of the first model's hits and predictions by class when an example's answers are exchanged."""
     columns = np.arange(len(labels))
     rows, values, places = [], [], []
     for answers, sign in ((second, 1.0), (first, -1.0)):

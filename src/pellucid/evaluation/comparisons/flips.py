@@ -56,13 +56,7 @@ def flip_p_values(
 def flips(generator: np.random.Generator, rows: int, examples: int) -> Float64[np.ndarray, "rows examples"]:
     """Draw which examples have their answers exchanged.
 
-    Args:
-        generator: source of the draws.
-        rows: how many choices to draw.
-        examples: how many examples each is about.
-
-    Returns:
-        Ones and zeros, each with probability one half.
+    Ones and zeros, each with probability one half.
     """
     packed = np.frombuffer(generator.bytes(rows * -(-examples // 8)), np.uint8).reshape(rows, -1)
     return np.unpackbits(packed, axis=1, count=examples).astype(np.float64)
@@ -71,16 +65,7 @@ def flips(generator: np.random.Generator, rows: int, examples: int) -> Float64[n
 def rmse_differences(
     squares: Float64[np.ndarray, "examples models"], sides: Int64[np.ndarray, "pairs 2"], seed: int
 ) -> list[Interval]:
-    """Differences of root mean squared errors, with bootstrap intervals.
-
-    Args:
-        squares: squared error of each answer.
-        sides: columns of the two models of each pair.
-        seed: seed of the bootstrap.
-
-    Returns:
-        First less second, for each pair.
-    """
+    """Differences of root mean squared errors, with bootstrap intervals."""
     examples = len(squares)
 
     def scores(weights: np.ndarray) -> np.ndarray:
@@ -93,15 +78,7 @@ def rmse_differences(
 
 
 def mean_difference(differences: Float64[np.ndarray, " examples"], seed: int) -> Interval:
-    """Mean of paired differences, with its bootstrap interval.
-
-    Args:
-        differences: one for each example, at least one.
-        seed: seed of the bootstrap.
-
-    Returns:
-        The mean and its interval.
-    """
+    """Mean of paired differences, with its bootstrap interval."""
     examples = len(differences)
     draws = resample(lambda weights: (weights @ differences / examples)[:, None], examples, seed)
     return percentile_interval(float(differences.mean()), draws[:, 0])

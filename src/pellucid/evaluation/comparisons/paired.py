@@ -1,4 +1,4 @@
-r"""Two models on the same test examples: which difference is real, and how large it is.
+r"""Paired comparison of models on the same test examples: tests of the difference, and its interval.
 
 Notation: of $n$ examples, $b$ are answered right by the first model only and $c$ by the second
 only; the difference of their accuracies is $\hat d = (b - c) / n$.
@@ -21,7 +21,7 @@ from pellucid.evaluation.wording import points, span
 
 LEVEL = 0.05
 WIDEST, WIDEST_RELATIVE = 0.05, 0.1
-"""How far an interval may reach for `no real difference`: share of the examples, or of the labels' spread."""
+"""Reach of an interval up to which it `could be chance`: share of the examples, or of the labels' spread."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _verdict(
     apart: int,
     pairs: int,
 ) -> str:
-    """What the comparison of two accuracies says."""
+    """Sentence on two accuracies."""
     p_value, adjusted = p_values
     if adjusted <= LEVEL:
         return _better(a, b, difference, points)
@@ -193,16 +193,16 @@ def _verdict(
         return f"too few examples to tell: {told}, and the difference is {points(difference)}"
     if p_value <= LEVEL:
         return (
-            f"no real difference between {a} and {b}: {points(difference)} would stand out alone, "
-            f"but among {pairs} comparisons one such is expected by chance"
+            f"the difference between {a} and {b} could be chance: {points(difference)} would stand out "
+            f"alone, but among {pairs} comparisons one such is expected by chance"
         )
-    return f"no real difference between {a} and {b}: {points(difference)}"
+    return f"the difference between {a} and {b} could be chance: {points(difference)}"
 
 
 def _number_verdict(
     a: str, b: str, difference: Interval, p_values: tuple[float, float], examples: int, spread: float
 ) -> str:
-    """What the comparison of two root mean squared errors says."""
+    """Sentence on two root mean squared errors."""
     if p_values[1] <= LEVEL:
         return _better(a, b, Interval(-difference.value, -difference.high, -difference.low), span)
     if max(-difference.low, difference.high) > WIDEST_RELATIVE * spread:
@@ -210,7 +210,7 @@ def _number_verdict(
             f"too few examples to tell: on {count_of(examples, 'example')} the errors of {a} and {b} "
             f"differ by {span(difference)}"
         )
-    return f"no real difference between {a} and {b}: their errors differ by {span(difference)}"
+    return f"the difference between {a} and {b} could be chance: their errors differ by {span(difference)}"
 
 
 def _better(a: str, b: str, gain: Interval, words: Callable[[Interval], str]) -> str:

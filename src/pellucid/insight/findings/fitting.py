@@ -1,6 +1,6 @@
 """Overfitting, underfitting and training that ended too early."""
 
-from pellucid.evaluation.wording import figure
+from pellucid.arithmetic.rounding import figure
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 

@@ -3,7 +3,7 @@
 import math
 from statistics import median
 
-from pellucid.evaluation.wording import figure
+from pellucid.arithmetic.rounding import figure
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 

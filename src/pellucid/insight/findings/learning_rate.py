@@ -2,7 +2,7 @@
 
 import math
 
-from pellucid.evaluation.wording import figure
+from pellucid.arithmetic.rounding import figure
 from pellucid.insight.findings.course import Course
 from pellucid.insight.findings.finding import Finding
 

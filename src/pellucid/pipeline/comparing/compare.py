@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, prepare
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.evaluation.wording import figure
 from pellucid.files import make_folder
 from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.comparing.comparison import command_line, machine_for, write_comparison
@@ -48,7 +48,7 @@ def compare(
     quiet: bool = False,
     **given: Any,
 ) -> Path:
-    """Train variants on the same folds and seeds, and say which differences could not be chance.
+    """Train variants on the same folds and seeds, and say which difference is beyond chance.
 
     Every variant is trained once for each seed and fold; a fold is judged by a model that was trained
     on the others. The test split, given or made, is set aside and not looked at.

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset, folds
 from pellucid.errors import UsageError
-from pellucid.evaluation.wording import figure
 from pellucid.pipeline.comparing.standings import rank
 from pellucid.pipeline.comparing.trials import Trial, Trials
 from pellucid.pipeline.comparing.variants import settings_for

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.evaluation import corrected_interval, corrected_p_value, holm
 from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.evaluation.intervals import Interval
-from pellucid.evaluation.wording import figure, span
+from pellucid.evaluation.wording import span
 from pellucid.settings import Metric
 
 BETTER = "is better than"
@@ -124,7 +125,7 @@ class Standings:
         for finding, form in (
             (IDENTICAL, "the same in every training as {}"),
             (ALIKE, "no different in a way that matters from {}"),
-            (UNDECIDED, "not surely better than {} (too few trainings to tell)"),
+            (UNDECIDED, "not better beyond chance than {} (too few trainings to tell)"),
         ):
             names = [name for name, each in against.items() if each.finding == finding]
             if names:

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Model
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.evaluation import Comparison, Interval, compare_all, compare_numbers, holm, mcnemar
 from pellucid.evaluation.comparisons.paired import LEVEL, WIDEST, WIDEST_RELATIVE
-from pellucid.evaluation.wording import figure, points, span
+from pellucid.evaluation.wording import points, span
 from pellucid.pipeline.continual.rehearsal import contents
 from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.judging.testing import scores
@@ -42,12 +43,12 @@ class OldTest(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """Old test examples and what two models say of them.
+    """Old test examples and what two models predict for them.
 
     Attributes:
         labels: class codes in the order of all classes, or numbers.
-        before: what the network said before it went on: probabilities of all classes, or numbers.
-        after: what the model in question says.
+        before: what the network predicted before it went on: probabilities of all classes, or numbers.
+        after: what the model in question predicts.
     """
 
     labels: np.ndarray
@@ -118,8 +119,8 @@ def forgetting(
     ]
     asked = _Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     if dataset.is_numbers:
-        said = {_AFTER: asked.after, _BEFORE: asked.before}
-        comparison = compare_numbers(asked.labels, said, seed)[0]
+        predictions = {_AFTER: asked.after, _BEFORE: asked.before}
+        comparison = compare_numbers(asked.labels, predictions, seed)[0]
     else:
         answered = {_AFTER: asked.after.argmax(axis=1), _BEFORE: asked.before.argmax(axis=1)}
         comparison = compare_all(asked.labels, answered)[0]
@@ -140,9 +141,9 @@ def forgetting(
     return {**found, "sentence": " ".join([_sentence(found, comparison, told), *losers])}
 
 
-def _scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+def _scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
     """Scores without those that count a class as 0 which is answered and never true, as new ones are here."""
-    found = scores(labels, said, seed)
+    found = scores(labels, predictions, seed)
     return {name: score for name, score in found.items() if name not in _NOT_OF_OLD_CLASSES}
 
 
@@ -157,17 +158,17 @@ def _asked(
     if old.is_numbers:
         return _Asked(old.labels[positions], *(answers(each, old, positions) for each in (before, after)))
     codes = np.array([classes.index(name) for name in old.classes])
-    said = (_in_order(each, old, positions, classes) for each in (before, after))
-    return _Asked(codes[old.labels[positions]], *said)
+    predictions = (_in_order(each, old, positions, classes) for each in (before, after))
+    return _Asked(codes[old.labels[positions]], *predictions)
 
 
 def _in_order(
     model: Model, old: Dataset, positions: Int64[np.ndarray, " examples"], classes: tuple[str, ...]
 ) -> Float64[np.ndarray, "examples classes"]:
     """A model's probabilities in the order of all classes; 0 for those that it does not know."""
-    said = np.zeros((len(positions), len(classes)))
-    said[:, [classes.index(name) for name in model.classes]] = answers(model, old, positions)
-    return said
+    predictions = np.zeros((len(positions), len(classes)))
+    predictions[:, [classes.index(name) for name in model.classes]] = answers(model, old, positions)
+    return predictions
 
 
 def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -175,7 +176,9 @@ def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
 
     Each p-value is McNemar's with all classes counted (Holm).
     """
-    before, after = (said.argmax(axis=1) == asked.labels for said in (asked.before, asked.after))
+    before, after = (
+        predictions.argmax(axis=1) == asked.labels for predictions in (asked.before, asked.after)
+    )
     codes = np.unique(asked.labels).tolist()
     members = [asked.labels == code for code in codes]
     p_values = holm(
@@ -195,15 +198,15 @@ def _by_class(asked: _Asked, classes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence about the classes whose loss is real, the worst first; nothing where there is none."""
+    """A sentence about the classes with a loss beyond chance, the worst first; nothing without any."""
     lost = [row for row in rows if row[_AFTER] < row[_BEFORE] and row["p_value_holm"] <= LEVEL]
     if not lost:
         return []
     named = [
-        f"{quoted(row['class'])} ({100 * row[_AFTER]:.1f} % right, {100 * row[_BEFORE]:.1f} % before)"
+        f"{quoted(row['class'])} ({percent(row[_AFTER])} correct, {percent(row[_BEFORE])} before)"
         for row in lost
     ]
-    return [f"Real losses by class: {some(named, _LOSERS_NAMED)}."]
+    return [f"Losses beyond chance by class: {some(named, _LOSERS_NAMED)}."]
 
 
 class _Told(NamedTuple):
@@ -227,8 +230,8 @@ def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _Told) ->
     name, examples = found["model"], count_of(found["examples"], f"old test {about.noun}")
     difference, then = comparison.difference, "before it went on" if about.went_on else "the network before"
     if comparison.score == "accuracy":
-        was, now = (100 * found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
-        told = f"of {examples} it names {now:.1f} % right, {was:.1f} % {then}"
+        was, now = (found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
+        told = f"of {examples} it classifies {percent(now)} correctly, {percent(was)} {then}"
         loss, widest, words = -difference.value, WIDEST, points
     else:
         was, now = (found[part]["root_mean_squared_error"]["value"] for part in (_BEFORE, _AFTER))

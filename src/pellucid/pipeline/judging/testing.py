@@ -23,7 +23,7 @@ from pellucid.pipeline.learners.preparation import Prepared
 
 @dataclass(frozen=True)
 class Tested:
-    """Answers of one model on the test split.
+    """One model's predictions on the test split.
 
     Attributes:
         raw: probabilities at temperature 1 (n, classes), or numbers (n,).
@@ -46,7 +46,7 @@ def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Te
         dataset: its test split is used here and nowhere before.
 
     Returns:
-        What each said, by name.
+        Predictions of each, by name.
     """
     found = {}
     for candidate in candidates:
@@ -96,7 +96,7 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
 
     Args:
         candidate: the model.
-        tested: what it said.
+        tested: its predictions.
         dataset: for the labels.
         seed: seed of the bootstrap.
 
@@ -124,12 +124,12 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     }
 
 
-def scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
+def scores(labels: np.ndarray, predictions: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
     """Scores with intervals, as `metrics.json` has them.
 
     Args:
         labels: class codes or numbers.
-        said: probabilities (n, classes) or numbers (n,).
+        predictions: probabilities (n, classes) or numbers (n,).
         seed: seed of the bootstrap.
 
     Returns:
@@ -137,14 +137,18 @@ def scores(labels: np.ndarray, said: np.ndarray, seed: int) -> dict[str, dict[st
     """
     if len(labels) == 0:
         return {}
-    return (score(labels, said, seed) if said.ndim == 2 else score_numbers(labels, said, seed)).to_json()
+    return (
+        score(labels, predictions, seed)
+        if predictions.ndim == 2
+        else score_numbers(labels, predictions, seed)
+    ).to_json()
 
 
 def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> list[dict[str, Any]]:
     """Every pair of models on the same test examples.
 
     Args:
-        tested: what each model said, simplest first.
+        tested: predictions of each model, simplest first.
         dataset: for the labels.
         seed: seed of the permutations.
 
@@ -173,7 +177,7 @@ def _calibration(
     """Expected calibration error before and after the temperature."""
     if len(labels) == 0:
         return None
-    before, after = (reliability(labels, said, seed) for said in (tested.raw, tested.answers))
+    before, after = (reliability(labels, predictions, seed) for predictions in (tested.raw, tested.answers))
     return {
         "temperature": candidate.model.temperature,
         "before": before.error._asdict(),

@@ -98,7 +98,7 @@ def train_baselines(
         with stages.stage(f"training {name}") as stage:
             candidate = ClassicalLearner(name, settings, lesson=lesson).fit(material, allowance)
             _keep(kept / name, candidate)
-            stage.words = f"trained {name}{on_validation([candidate], dataset)}"
+            stage.words = f"trained {name}{on_validation([candidate], dataset, settings)}"
         found.append(candidate)
     return found
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from pellucid.arithmetic import metric_value, number_errors
+from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Answers, Model
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.classical import LINEAR_OF_TEXTS, Configuration
@@ -14,6 +16,7 @@ from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features, FeatureTable
 from pellucid.pipeline.learners.preparation import Material
+from pellucid.settings import Settings, metric_of
 from pellucid.tasks import TEXTS
 from pellucid.training.state import Record
 
@@ -223,25 +226,21 @@ def recommended(
     return recommend(labels, said, metric, seed, equals)
 
 
-def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material) -> str:
-    """Scores of models on validation, for their line.
+def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
+    """The models' scores on validation by the metric that decides, in words that begin with a colon.
 
-    Args:
-        candidates: the models.
-        dataset: for the labels.
-
-    Returns:
-        Words that begin with a colon; none without a validation split.
+    Nothing without a validation split.
     """
-    return _scored(dataset.labels[dataset.validation], [each.validation for each in candidates])
-
-
-def _scored(labels: np.ndarray, said: Sequence[np.ndarray]) -> str:
-    """The score of each, in their order; nothing without labels."""
+    labels = dataset.labels[dataset.validation]
     if len(labels) == 0:
         return ""
-    if said[0].ndim == 1:
-        errors = [f"{float(np.sqrt(np.mean((each - labels) ** 2))):.3g}" for each in said]
-        return f": root mean squared error {' and '.join(errors)} on validation"
-    rights = [f"{float((each.argmax(axis=1) == labels).mean()):.3f}" for each in said]
-    return f": accuracy {' and '.join(rights)} on validation"
+    metric = metric_of(settings.metric, is_numbers=dataset.is_numbers)
+    shown = [
+        figure(
+            number_errors(labels, each.validation).root_mean_squared_error
+            if dataset.is_numbers
+            else metric_value(metric, labels, each.validation)
+        )
+        for each in candidates
+    ]
+    return f": {metric.words} {' and '.join(shown)} on validation"

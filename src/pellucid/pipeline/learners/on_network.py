@@ -43,7 +43,7 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
         found, left_out = simple_models(network, train, dataset, settings)
         stage.details += left_out
         trained = " and ".join(each.name for each in found)
-        stage.words = f"trained {trained}{on_validation(found, dataset)}"
+        stage.words = f"trained {trained}{on_validation(found, dataset, settings)}"
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pellucid.arithmetic.rounding import per_cent, percent
 from pellucid.bundle import Model, load
 from pellucid.reports.numbers import Score, interval, scored, seconds, size
 from pellucid.reports.text import visible
@@ -51,9 +52,10 @@ class Run:
         test = self.metrics["models"][name].get("test") or {}
         accuracy, error = Score.read(test.get("accuracy")), Score.read(test.get("mean_absolute_error"))
         if accuracy is not None:
+            low, high = (per_cent(end, accuracy.value) for end in (accuracy.low, accuracy.high))
             return (
-                f"{name} names {100 * accuracy.value:.1f} % of {tested:,} {noun} right "
-                f"(95 % interval {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f} %)."
+                f"{name} classifies {percent(accuracy.value)} of {tested:,} {noun} correctly "
+                f"(95 % interval {low} to {high} %)."
             )
         if error is not None:
             ends = interval(error)

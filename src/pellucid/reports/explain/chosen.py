@@ -19,13 +19,8 @@ _LARGEST_PATCH = 16_384
 def chosen_units(explanation: Explanation, packed: Packed) -> dict[str, list[dict[str, Any]]]:
     """Open some units of every layer, for pages that do not hold every number.
 
-    Args:
-        explanation: with a network that was opened.
-        packed: receives what the units see, and their weights.
-
-    Returns:
-        Calculations by layer, in the form in which the script makes them itself; none where the page holds
-        everything.
+    Calculations by layer, in the form in which the script makes them itself; none where the page holds
+    everything.
     """
     opened = explanation.opened
     if opened is None or not packed.left_out:

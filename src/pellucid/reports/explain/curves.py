@@ -31,11 +31,7 @@ class Plot(NamedTuple):
 def plots_of(trial: Trial) -> list[Plot]:
     """Draw both curves of an explanation over those of random orders.
 
-    Args:
-        trial: what became of it.
-
-    Returns:
-        Points for polylines, `WIDTH` by `HEIGHT`.
+    Points for polylines, `WIDTH` by `HEIGHT`.
     """
     every = [trial.curves, *trial.random]
     answers = np.concatenate([np.concatenate([each.deletion, each.insertion]) for each in every])

@@ -1,4 +1,4 @@
-"""What the page's script is told of a network: its layers, what their units see, where the numbers lie."""
+"""Description of a network for the page's script: layers, receptive fields, places of the numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,15 +15,7 @@ HIDDEN = ("present", "turned-places")
 
 
 def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
-    """Everything the script needs but the numbers themselves.
-
-    Args:
-        explanation: with a network that was opened.
-        packed: where its numbers lie.
-
-    Returns:
-        JSON.
-    """
+    """Everything the script needs but the numbers themselves."""
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
     return {

@@ -69,13 +69,8 @@ class Packed:
 def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     """Choose and store the numbers of an opened network.
 
-    Args:
-        explanation: with a network that was opened.
-        budget: most bytes.
-
-    Returns:
-        Values under their names, weights under theirs, gradients with `gradient:` before them, inside the
-        gates of recurrent layers with `sums:` and `state-sums:`, of weights by autograd with `autograd:`.
+    Values under their names, weights under theirs, gradients with `gradient:` before them, inside the gates
+    of recurrent layers with `sums:` and `state-sums:`, of weights by autograd with `autograd:`.
     """
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only

@@ -58,12 +58,7 @@ def render_explanation(explanation: Explanation, source: str) -> str:
     It is one self-contained file: a single script, allowed by its checksum, no request, every foreign text
     escaped and its invisible characters shown. Equal explanations give equal text.
 
-    Args:
-        explanation: what was found out.
-        source: name of the input, such as its path.
-
-    Returns:
-        HTML, to be encoded as UTF-8.
+    HTML, to be encoded as UTF-8.
     """
     budget = BUDGET
     while True:
@@ -193,7 +188,7 @@ def _largest_terms(explanation: Explanation) -> list[tuple[str, float | None, fl
 
 
 def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, Any]]:
-    """Where the scores of explanations lie, and what each piece of a text is called."""
+    """Places of the scores of explanations, and names of the pieces of a text."""
     found: list[dict[str, Any]] = []
     if explanation.contributions is not None and explanation.contributions.drawn is not None:
         packed.add("driver:contributions", explanation.contributions.drawn)

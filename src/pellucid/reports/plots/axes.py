@@ -1,4 +1,4 @@
-"""Where the marks of a plot go. The templates in `page/plots.html` draw them as SVG.
+"""Geometry of plots with axes. The templates in `page/plots.html` draw them as SVG.
 
 All lengths are in SVG user units; a plot is 300 wide and 200 high, and the page scales it.
 """
@@ -94,7 +94,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Axes:
-    """What a plot's axes say and how far they reach.
+    """Labels and ranges of a plot's axes.
 
     Attributes:
         title: what the plot shows.
@@ -154,12 +154,7 @@ def round_bounds(low: float, high: float) -> tuple[float, float]:
 def line_plot(series: Sequence[Series], axes: Axes) -> Plot | None:
     """Lay out curves over epochs.
 
-    Args:
-        series: the curves.
-        axes: names and bounds.
-
-    Returns:
-        The plot, or `None` where no curve has a value.
+    The plot, or `None` where no curve has a value.
     """
     drawable = [each for each in series if each.points()]
     if not drawable:
@@ -206,11 +201,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 def parted(heights: Sequence[float]) -> list[float]:
     """Move labels apart so that none lies on another.
 
-    Args:
-        heights: where each label would stand, in user units or pixels.
-
-    Returns:
-        Heights in the same order, at least one label's height apart.
+    Heights in the same order, at least one label's height apart.
     """
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     moved = list(heights)
@@ -247,16 +238,7 @@ class Ruler:
 def ruler(
     score: Score, bounds: tuple[float, float] = (0.0, 1.0), reference: tuple[float, str] | None = None
 ) -> Ruler:
-    """Lay out a score on a scale.
-
-    Args:
-        score: the score.
-        bounds: ends of the scale.
-        reference: value and label of a level to compare with.
-
-    Returns:
-        Places in per cent, cut to the scale.
-    """
+    """Lay out a score on a scale."""
     low, high = bounds
 
     def place(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Where curves with bands go: a mean over several trainings, and how far they lie apart.
+"""Geometry of curves with bands: the mean over several trainings, and their range.
 
 `page/comparison.html` draws them as SVG. Lengths are in user units, 372 wide and 224 high.
 """
@@ -73,14 +73,7 @@ class Bundle:
 
 
 def shared_epochs(trainings: Sequence[Sequence[float]]) -> Float64[np.ndarray, "trainings epochs"]:
-    """Cut trainings to the epochs that all of them reached, so that a mean is always over all.
-
-    Args:
-        trainings: values by epoch.
-
-    Returns:
-        One row for each training.
-    """
+    """Cut trainings to the epochs that all of them reached, so that a mean is always over all."""
     length = min((len(each) for each in trainings), default=0)
     return np.array([each[:length] for each in trainings], np.float64).reshape(len(trainings), length)
 

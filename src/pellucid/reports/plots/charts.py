@@ -1,4 +1,4 @@
-"""Where the marks of the reliability diagram and of the learning curve go.
+"""Geometry of the reliability diagram and of the learning curve.
 
 The templates in `page/charts.html` draw them as SVG. A reliability diagram is laid out in user units,
 300 wide and 312 high. A learning curve runs across in per cent, so that its letters keep their size
@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Column:
-    """How many examples a bin holds, ready to draw.
+    """Column of the number of examples in a bin, ready to draw.
 
     Attributes:
         x: left end.
@@ -99,7 +99,7 @@ class Curve:
 
     @property
     def is_short(self) -> bool:
-        """Whether it ends before the right edge, so that its label stands above its end."""
+        """True where it ends before the right edge, so that its label stands above its end."""
         return self.end.x < _RIGHT_EDGE
 
     @property
@@ -126,11 +126,7 @@ class CurvePlot:
 def reliability_plot(reliability: Reliability) -> ReliabilityPlot:
     """Lay out a reliability diagram.
 
-    Args:
-        reliability: bins by confidence.
-
-    Returns:
-        The diagram; empty bins leave no mark.
+    The diagram; empty bins leave no mark.
     """
     filled = [each for each in reliability.bins if each.examples]
     most = max((each.examples for each in filled), default=0)
@@ -164,11 +160,7 @@ def reliability_plot(reliability: Reliability) -> ReliabilityPlot:
 def curve_plot(curves: Mapping[str, Sequence[CurvePoint]]) -> CurvePlot | None:
     """Lay out learning curves over the logarithm of the number of training examples.
 
-    Args:
-        curves: per model, its points by rising number of training examples.
-
-    Returns:
-        The plot, or `None` without two different numbers of examples.
+    The plot, or `None` without two different numbers of examples.
     """
     drawn = {name: points for name, points in curves.items() if points}
     sizes = sorted({point.examples for points in drawn.values() for point in points})

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: the matrix, the most confused pairs, and each class alone."""
+"""Confusion of classes: the matrix, the most confused pairs, and each class alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Pair:
 
     @property
     def is_right(self) -> bool:
-        """Whether the answer is the true class."""
+        """True where the prediction is the true class."""
         true, predicted = self.key.split("-")
         return true == predicted
 
@@ -73,7 +73,7 @@ class ClassRow:
         name: the class.
         tested: its test images.
         answered: images given its name.
-        recall: share of its images named right, with interval; `None` without test images.
+        recall: share of its images classified correctly, with interval; `None` without test images.
         precision: share of the answers with its name that were right; `None` without answers.
         f1: harmonic mean of the two, with interval; `None` where neither exists.
         bar: the recall on a scale from 0 to 1.
@@ -91,11 +91,7 @@ class ClassRow:
 def matrix(facts: ReportFacts) -> Sequence[MatrixRow]:
     """Lay out the confusion matrix.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        One row per class; none for more than 20 classes, where a matrix can no longer be read.
+    One row per class; none for more than 20 classes, where a matrix can no longer be read.
     """
     if len(facts.confusion) > MATRIX_LIMIT:
         return []
@@ -113,12 +109,7 @@ def matrix(facts: ReportFacts) -> Sequence[MatrixRow]:
 def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Pair]:
     """List the commonest mistakes.
 
-    Args:
-        facts: what the report is made from.
-        limit: most pairs to list.
-
-    Returns:
-        Pairs of different classes by falling count, then in the order of the classes.
+    Pairs of different classes by falling count, then in the order of the classes.
     """
     wrong = facts.confusion.copy()
     np.fill_diagonal(wrong, 0)
@@ -135,12 +126,8 @@ def most_confused(facts: ReportFacts, limit: int = PAIRS_LIMIT) -> Sequence[Pair
 def opened(facts: ReportFacts) -> Sequence[Pair]:
     """List the cells that the page can open.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Pairs with examples, in the order of the classes: every cell of a matrix; without a matrix,
-        those among the most confused.
+    Pairs with examples, in the order of the classes: every cell of a matrix; without a matrix, those among
+    the most confused.
     """
     shown = [cell for row in matrix(facts) for cell in row.cells] or most_confused(facts)
     return [pair for pair in shown if pair.examples]
@@ -149,11 +136,7 @@ def opened(facts: ReportFacts) -> Sequence[Pair]:
 def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
     """Score each class alone.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        The classes, hardest first: by F1, then in the order of the classes.
+    The classes, hardest first: by F1, then in the order of the classes.
     """
     right = np.diag(facts.confusion)
     tested, answered = facts.confusion.sum(axis=1), facts.confusion.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Where the marks of the small multiples go that show each layer over the epochs of training.
+"""Geometry of the small multiples that show each layer over the epochs of training.
 
 `page/training_layers.html` draws them as SVG. All curves of a column stand on one scale; across they run from
 the first to the last epoch, in per cent, and down in pixels.
@@ -46,7 +46,7 @@ Row = tuple[str, Sequence[Curve | None]]
 
 @dataclass(frozen=True)
 class Column:
-    """What one column shows.
+    """Column of the table of layers.
 
     Attributes:
         title: the measure.

@@ -1,4 +1,4 @@
-"""How far answers in numbers are off: scatter plots and a histogram as SVG geometry.
+"""Residuals of predicted numbers: scatter plots and a histogram as SVG geometry.
 
 `page/errors_numbers.html` draws them. All lengths are in SVG user units; a plot is 300 wide and
 220 high, and the page scales it. A residual is the answer minus the true number.
@@ -132,7 +132,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Residuals:
-    """What the answers in numbers of a test split amount to.
+    """Residuals of a test split, ready to draw.
 
     Attributes:
         examples: answers looked at.
@@ -158,7 +158,7 @@ class Residuals:
 
     @property
     def leans(self) -> bool:
-        """Whether the answers lie on one side of the truth, on the mean, beyond chance."""
+        """True where the predictions lie on one side of the truth, on the mean, beyond chance."""
         return self.mean.low > 0 or self.mean.high < 0
 
 
@@ -175,8 +175,8 @@ def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Residuals | Non
     known = rows[np.isfinite(rows).all(axis=1)]
     if len(known) == 0:
         return None
-    true, said = known[:, 0], known[:, 1]
-    off = said - true
+    true, predicted = known[:, 0], known[:, 1]
+    off = predicted - true
     spread = 1.96 * float(off.std(ddof=1)) / math.sqrt(len(off)) if len(off) > 1 else math.inf
     mean = float(off.mean())
     half, most, worst = (float(each) for each in np.quantile(np.abs(off), (0.5, 0.9, 1.0)))
@@ -185,30 +185,30 @@ def residuals(rows: Float64[np.ndarray, "test 2"], noun: str) -> Residuals | Non
         half_within=half, most_within=most, worst=worst,
         mean=Score(mean, mean - spread, mean + spread),
         is_thinned=len(known) > SINGLE_MARKS,
-        plots=(_answers(true, said), _against_answers(said, off)),
+        plots=(_answers(true, predicted), _against_answers(predicted, off)),
         histogram=_histogram(off, noun),
     )  # fmt: skip
 
 
-def _answers(true: Float64[np.ndarray, " test"], said: Float64[np.ndarray, " test"]) -> Scatter:
-    low, high = _room(min(true.min(), said.min()), max(true.max(), said.max()))
+def _answers(true: Float64[np.ndarray, " test"], predicted: Float64[np.ndarray, " test"]) -> Scatter:
+    low, high = _room(min(true.min(), predicted.min()), max(true.max(), predicted.max()))
     across, upward = _across(low, high, "true number"), _upward(low, high, "answer")
     return Scatter(
         "Answer against truth",
-        "a mark on the dashed line is a right answer, one above it said too much, one below too little",
-        across, upward, _marks(true, said, across, upward),
+        "a mark on the dashed line is a right answer, one above it was predicted too high, one below too low",
+        across, upward, _marks(true, predicted, across, upward),
         (across.place(low), upward.place(low), across.place(high), upward.place(high)), "right",
     )  # fmt: skip
 
 
-def _against_answers(said: Float64[np.ndarray, " test"], off: Float64[np.ndarray, " test"]) -> Scatter:
-    across = _across(*_room(said.min(), said.max()), "answer")
+def _against_answers(predicted: Float64[np.ndarray, " test"], off: Float64[np.ndarray, " test"]) -> Scatter:
+    across = _across(*_room(predicted.min(), predicted.max()), "answer")
     upward = _upward(*_room(min(off.min(), 0.0), max(off.max(), 0.0)), "residual")
     zero = upward.place(0.0)
     return Scatter(
         "Residual against answer",
         "the residual is the answer minus the truth; a band that bends or widens shows where it errs",
-        across, upward, _marks(said, off, across, upward), (LEFT, zero, RIGHT, zero), "right",
+        across, upward, _marks(predicted, off, across, upward), (LEFT, zero, RIGHT, zero), "right",
     )  # fmt: skip
 
 
@@ -217,17 +217,10 @@ def _marks(
 ) -> list[tuple[int, str]]:
     """The marks as one path per depth of colour.
 
-    Up to 500 examples are marked each where it is. More are marked on a grid of 4 units, every
-    place that holds an example by one mark, so that no outlier is lost and the page stays light.
+    Up to 500 examples are marked each where it is. More are marked on a grid of 4 units, every place that
+    holds an example by one mark, so that no outlier is lost and the page stays light.
 
-    Args:
-        xs: horizontal values.
-        ys: vertical values.
-        across: horizontal axis.
-        upward: vertical axis.
-
-    Returns:
-        Depth 1 to 5, and path data of points.
+    Depth 1 to 5, and path data of points.
     """
     step = _STEP if len(xs) > SINGLE_MARKS else 0.1
     places = np.stack([across.places(xs), upward.places(ys)], axis=1)
@@ -264,7 +257,7 @@ def _histogram(off: Float64[np.ndarray, " test"], noun: str) -> Histogram:
             )
     return Histogram(
         "Spread of the residuals",
-        "bars right of the line are answers that said too much, bars left of it too little",
+        "bars right of the line are predictions that are too high, bars left of it too low",
         across, upward, bars, across.place(0.0),
     )  # fmt: skip
 

@@ -1,1 +1,1 @@
-"""What each section of the report says; how it looks stands in the template of the same name."""
+"""Content of each section of the report; its looks stand in the template of the same name."""

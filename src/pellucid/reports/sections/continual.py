@@ -1,4 +1,4 @@
-"""What a network that went on kept of what it knew: old test examples, answered before and after."""
+"""Forgetting of a network that went on: scores on old test examples before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Kept:
     Attributes:
         name: the class.
         examples: old test examples of it.
-        before: share of them that was named right before the network went on.
+        before: share of them that was classified correctly before the network went on.
         after: the same now.
         is_real: whether it has lost, and not by chance.
     """
@@ -35,17 +35,15 @@ class Kept:
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show what was kept and what was forgotten.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/continual.html`; `None` where a fresh network was trained, or none.
+    Content of `page/continual.html`; `None` where a fresh network was trained, or none.
     """
     found = facts.metrics.get("continual")
     if not isinstance(found, Mapping):
         return None
     forgetting = found.get("forgetting") or {}
-    measures = [each for each in entries.metrics(facts) if each.key in (forgetting.get("after") or {})]
+    judged = entries.compared(facts)
+    measured = [each for each in entries.metrics(facts) if each.key in (forgetting.get("after") or {})]
+    measures = sorted(measured, key=lambda each: each != judged)
     classes = _classes(forgetting)
     return {
         "run": str(found.get("from") or ""),
@@ -61,7 +59,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
             (words, [Score.read((forgetting.get(part) or {}).get(each.key)) for each in measures])
             for words, part in (("Before it went on", "before"), ("Now", "after"))
         ],
-        "difference": Score.read(forgetting.get(f"{measures[0].key}_difference")) if measures else None,
+        "difference": Score.read(forgetting.get(f"{judged.key}_difference")),
         "p_value": finite(forgetting.get("p_value")),
         "classes": classes,
         "shown": classes[:MOST_SHOWN],
@@ -91,7 +89,7 @@ def _classes(forgetting: Mapping[str, Any]) -> Sequence[Kept]:
 
 
 def _is_real(row: Mapping[str, Any]) -> bool:
-    """Whether a class has lost, at the level of 5 % with all classes counted."""
+    """True for a class with a loss beyond chance, at the level of 5 % with all classes counted."""
     p_value = finite(row.get("p_value_holm"))
     has_lost = (finite(row.get("after")) or 0.0) < (finite(row.get("before")) or 0.0)
     return p_value is not None and p_value <= LEVEL and has_lost
@@ -102,7 +100,7 @@ def _seen(facts: ReportFacts, found: Mapping[str, Any]) -> Mapping[str, Any] | N
     seen = found.get("seen_before")
     if not isinstance(seen, Mapping):
         return None
-    measure = entries.metrics(facts)[0]
+    measure = entries.headline(facts)
     return {
         "test": int(finite(seen.get("test")) or 0),
         "validation": int(finite(seen.get("validation")) or 0),

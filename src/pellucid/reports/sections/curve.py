@@ -1,4 +1,4 @@
-"""Would more data help: the score against the number of training examples."""
+"""Learning curve: the score against the number of training examples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,7 @@ from pellucid.settings import NEURAL
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show the learning curve.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/curve.html`; `None` where no curve was drawn.
+    Content of `page/curve.html`; `None` where no curve was drawn.
     """
     found = facts.learning_curve
     if found is None or not found.curves:

@@ -1,4 +1,4 @@
-"""What the model learned from, and what was found wrong with it."""
+"""The data: counts, and the findings of its check."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,7 @@ _FINDING_LINES, _FINDING_WIDTH = 20, 6
 def build(facts: ReportFacts) -> Mapping[str, Any]:
     """Say what the model learned from, and what was found wrong with it.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/data.html`.
+    Content of `page/data.html`.
     """
     details = facts.check.to_json() if facts.check is not None else {}
     return {
@@ -32,7 +28,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
 
 
 def _spreads(details: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """How the numbers to predict lie, in all splits together and in each."""
+    """Distribution of the numbers to predict, in all splits together and in each."""
     found = details.get("numbers") or {}
     splits = found.get("splits") or {}
     return [(name, spread) for name, spread in (("all", found), *splits.items()) if spread]

@@ -1,4 +1,4 @@
-"""Where the recommended model errs: opened cells, mistakes, doubts, and labels that are likely wrong."""
+"""Mistakes of the recommended model: opened cells, worst, uncertain, and likely label errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,11 +57,7 @@ class Opened:
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show where the answers are wrong, with images or texts.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/errors.html`; `None` where nothing was tested and no label is suspected.
+    Content of `page/errors.html`; `None` where nothing was tested and no label is suspected.
     """
     if facts.numbers is not None:
         return _numbers(facts)
@@ -109,11 +105,7 @@ def _numbers(facts: ReportFacts) -> Mapping[str, Any] | None:
 def _shown(*groups: Sequence[Answered] | Sequence[LabelIssue]) -> tuple[Album, list[list[Shown]]]:
     """Bind the images of all groups into one album, and cut texts to what the page can show.
 
-    Args:
-        groups: examples.
-
-    Returns:
-        The album, and the groups with the places of their images or the parts of their texts.
+    The album, and the groups with the places of their images or the parts of their texts.
     """
     album = bind([each.shown for group in groups for each in group if not isinstance(each.shown, str)])
     places = iter(album.places)

@@ -45,7 +45,7 @@ class Folds:
         test: examples to score on in each.
         rows: the models, best first.
         bounds: ends of the common scale.
-        pairings: which differences are real.
+        pairings: every pair of models compared.
     """
 
     count: int
@@ -70,11 +70,7 @@ class Folds:
 def read(facts: ReportFacts) -> Folds | None:
     """Read the cross-validation of `metrics.json`.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        The folds, or `None` where the run had none.
+    The folds, or `None` where the run had none.
     """
     found = facts.metrics.get("folds")
     models = (found or {}).get("models")

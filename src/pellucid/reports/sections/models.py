@@ -1,4 +1,4 @@
-"""What stood against the recommended model: every model that was trained, on one scale."""
+"""Table of models: every model that was trained, on one scale."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class Tried:
-    """What a model was given to choose from.
+    """Configurations that a model tried.
 
     Attributes:
         model: the model.
@@ -59,11 +59,7 @@ class Tried:
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Compare every model that was trained.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/models.html`, the recommended model first, then by score; `None` without models.
+    Content of `page/models.html`, the recommended model first, then by score; `None` without models.
     """
     trained = entries.models(facts)
     if not trained:
@@ -92,7 +88,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
 
 
 def _notes(facts: ReportFacts) -> Sequence[str]:
-    """What is to be said about pretrained backbones."""
+    """Notes about pretrained backbones."""
     notes = facts.metrics.get("notes")
     return [str(each) for each in notes] if isinstance(notes, list) else []
 

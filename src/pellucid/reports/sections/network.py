@@ -12,17 +12,13 @@ _ENCODERS = {
     "bytes": "frequent runs of bytes",
     "n-grams": "words and short runs of words or characters",
 }
-"""What the encoders of `metrics.json` take texts apart into, where their names do not say it."""
+"""Pieces that the encoders of `metrics.json` split texts into, where their names do not say it."""
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """List the network's layers.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/network.html`; `None` for a model without layers.
+    Content of `page/network.html`; `None` for a model without layers.
     """
     if not facts.layers:
         return None
@@ -39,7 +35,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
 
 @dataclass(frozen=True)
 class Tokens:
-    """How the network reads a text.
+    """Encoding of a text for the network.
 
     Attributes:
         encoder: what texts are taken apart into, in words.
@@ -66,7 +62,7 @@ class Tokens:
 
 
 def _tokens(facts: ReportFacts) -> Tokens | None:
-    """What the metrics say about the encoder of texts; `None` for images."""
+    """Entry of the encoder of texts in the metrics; `None` for images."""
     found = facts.metrics.get("text")
     if not isinstance(found, Mapping):
         return None

@@ -1,4 +1,4 @@
-"""Does it know what it has not seen: how well inputs that are unlike the training data are told."""
+"""Novelty detection: false alarms on the test split, and the detection of synthetic outliers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,11 +19,7 @@ _GOOD, _FAIR = 0.95, 0.8
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show how the recommended model's detector did.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/novelty.html`; `None` where the model has no detector.
+    Content of `page/novelty.html`; `None` where the model has no detector.
     """
     found = facts.model.get("novelty")
     alarms = None if not found else Score.read(found.get("false_alarm_rate"))

@@ -1,4 +1,4 @@
-"""Can its probabilities be believed: how often it is right when it says how sure it is."""
+"""Reliability of the probabilities: accuracy against confidence, before and after the temperature."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,11 +14,7 @@ _UNCHANGED = 0.005
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show reliability before and after the temperature.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/reliability.html`; `None` for numbers and without a test split.
+    Content of `page/reliability.html`; `None` for numbers and without a test split.
     """
     found = facts.calibration
     if found is None or facts.is_numbers or not any(each.examples for each in found.after.bins):

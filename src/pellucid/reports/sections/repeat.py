@@ -1,4 +1,4 @@
-"""How to make the run again."""
+"""Reproduction of the run: settings, versions and command."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,7 @@ _OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment", "augmentation")
 def build(facts: ReportFacts) -> Mapping[str, Any]:
     """Give the command, settings and versions that make the run again.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/repeat.html`.
+    Content of `page/repeat.html`.
     """
     meanings = {row.name: row.meaning for row in ROWS}
     idle = _OF_IMAGES if facts.noun == "text" else ()

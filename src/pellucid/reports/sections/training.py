@@ -1,4 +1,4 @@
-"""How training went: what was found, the curves of every epoch, and the layers over time."""
+"""Training: findings, the curves of every epoch, and the layers over time."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,7 @@ _COLUMNS = (
 def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     """Show what was found, and how loss, score, learning rate and the layers ran.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/training.html`; `None` without a history.
+    Content of `page/training.html`; `None` without a history.
     """
     if not facts.history:
         return None
@@ -111,13 +107,20 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     chance = None if facts.chance is None else (facts.chance, "chance")
     accuracy = line_plot(
         [series("validation", "main", "validation_accuracy"), series("train", "second", "train_accuracy")],
-        Axes("Accuracy", "Share named right after each epoch", "epoch", "share right", (0, 1), chance),
+        Axes(
+            "Accuracy",
+            "Share classified correctly after each epoch",
+            "epoch",
+            "share correct",
+            (0, 1),
+            chance,
+        ),
     )
     return accuracy, loss, rate
 
 
 def _loss_unit(facts: ReportFacts) -> str:
-    """What the loss is measured in."""
+    """Unit of the loss."""
     if facts.is_numbers:
         return "squared error, labels standardised"
     return "squared error" if facts.settings.get("loss") == "mse" else f"nats per {facts.noun}"

@@ -13,11 +13,7 @@ from pellucid.reports.verdict_of_numbers import judge_numbers
 def build(facts: ReportFacts) -> Mapping[str, Any]:
     """Say in one sentence what was reached.
 
-    Args:
-        facts: what the report is made from.
-
-    Returns:
-        Content of `page/verdict.html`.
+    Content of `page/verdict.html`.
     """
     return {
         "verdict": judge_numbers(facts) if facts.is_numbers else judge(facts),

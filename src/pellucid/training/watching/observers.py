@@ -9,8 +9,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pellucid.arithmetic.rounding import figure
 from pellucid.errors import InterruptedRun
 from pellucid.files import write_file
+from pellucid.settings import metric_of
 from pellucid.tasks import INPUT_KINDS
 from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.state import State
@@ -182,11 +184,11 @@ class BarProgress:
 def epoch_line(state: State, recipe: Recipe) -> str:
     """Last epoch of the state in one line of at most 80 columns."""
     record = state.history[-1]
-    line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {record['train_loss']:.3f}"
-    if "validation_accuracy" in record:
-        line += f"   validation accuracy {record['validation_accuracy']:.4f}"
+    line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
+    decides = metric_of(recipe.metric)
+    if decides.target == "class" and decides.in_history in record:
+        line += f"   validation {decides.words} {figure(record[decides.in_history])}"
     elif "validation_root_mean_squared_error" in record:
-        error = f"{record['validation_root_mean_squared_error']:#.4g}".rstrip(".")
-        line += f"   validation RMSE {error}"
+        line += f"   validation RMSE {figure(record['validation_root_mean_squared_error'])}"
     speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
     return f"{line}   {speed:,.0f}/s"

@@ -108,7 +108,7 @@ def _frozen(
         stage.words = (
             f"trained {name} (head), "
             f"{' and '.join(each.name for each in simple)} on {count_of(len(train), dataset.noun)}"
-            f"{on_validation([head, *simple], dataset)}"
+            f"{on_validation([head, *simple], dataset, context.settings)}"
         )
     return found
 

@@ -1,0 +1,78 @@
+"""The one rounding of scores and shares: half up, from the decimal digits that a number is stored with.
+
+0.9215 lies a little below itself in binary, so that format strings make 0.921 of it but 92.2 % of a hundred
+times as much. `metrics.json` says 0.9215; what is shown goes by that, as 0.922 and 92.2 %, everywhere.
+"""
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+
+_MOST_PLACES = 9
+
+
+def rounded(value: float, places: int) -> str:
+    """A number with so many places after the point, rounded half up, its thousands parted by commas."""
+    if not math.isfinite(value):
+        return f"{value:g}"
+    digits = _stored(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return f"{digits + 0:,f}"
+
+
+def decimals(value: float, digits: int = 3) -> int:
+    """Places after the point that show a number with so many significant digits.
+
+    A share just below one gets enough of them not to read as one.
+    """
+    if value == 0 or not math.isfinite(value):
+        return digits - 1
+    if 0.9 < value < 1:
+        places = digits
+        while float(rounded(value, places)) == 1 and places < _MOST_PLACES:
+            places += 1
+        return places
+    stored = _stored(value)
+    first = stored.quantize(Decimal(1).scaleb(stored.adjusted() - digits + 1), ROUND_HALF_UP)
+    return max(0, digits - 1 - first.adjusted())
+
+
+def figure(value: float, digits: int = 3) -> str:
+    """A number with three significant digits, such as `0.936`, `12.3` or `1,240`.
+
+    A share just below one never reads as one; what is tiny or huge gets an exponent.
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if not 1e-4 <= abs(value) < 1e9:
+        return f"{value:.{digits}g}"
+    places = decimals(value, digits)
+    if places:
+        return rounded(value, places)
+    stored = _stored(value)
+    whole = stored.quantize(Decimal(1).scaleb(max(0, stored.adjusted() - digits + 1)), ROUND_HALF_UP)
+    return f"{int(whole):,}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with the digits that the share itself is shown with, such as `92.2 %`."""
+    return f"{per_cent(share, share)} %"
+
+
+def per_cent(share: float, like: float) -> str:
+    """A hundred times a share with as many places as another one deserves, for the ends of an interval.
+
+    Args:
+        share: the number that is shown.
+        like: the share whose digits count; 0 and 1 have no places.
+
+    Returns:
+        Digits without the sign.
+    """
+    if not math.isfinite(share):
+        return f"{share:g}"
+    places = 0 if share == like and like in (0, 1) else max(0, min(decimals(like) - 2, 4))
+    return rounded(float(_stored(share) * 100), places)
+
+
+def _stored(value: float) -> Decimal:
+    """The shortest decimal number that reads back as this one, which is what JSON holds."""
+    return Decimal(repr(float(value)))

@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.arithmetic.rounding import decimals, figure, per_cent, percent, rounded
+from pellucid.evaluation import Interval
+from pellucid.evaluation.wording import points
+from pellucid.reports import numbers
+from pellucid.reports.numbers import Score
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.93561, "0.936"),
+        (12.345, "12.3"),
+        (1236.0, "1,240"),
+        (9.996, "10.0"),
+        (0, "0"),
+        (-0.5, "-0.500"),
+        (1e-9, "1e-09"),
+        (0.99961, "0.9996"),
+        (0.9995, "0.9995"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_three_significant_figures(value, text):
+    assert figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "score", "share"),
+    [
+        (0.9215, "0.922", "92.2 %"),  # binary: a little less than it says
+        (0.9205, "0.921", "92.1 %"),
+        (0.8125, "0.813", "81.3 %"),  # binary: exactly half
+        (0.5005, "0.501", "50.1 %"),
+        (0.99951, "0.9995", "99.95 %"),
+        (0.04125, "0.0413", "4.13 %"),
+    ],
+)
+def test_a_score_reads_the_same_wherever_it_stands(value, score, share):
+    assert figure(value) == score
+    assert numbers.significant(value) == score
+    assert numbers.scored(Score(value, value, value)) == score
+    assert percent(value) == share
+    assert numbers.percent(value).replace("\u00a0", " ") == share
+
+
+@given(st.integers(1, 9999))
+def test_percentage_and_score_have_the_same_digits(share):
+    value = share / 10_000
+    assert float(percent(value).removesuffix(" %")) / 100 == pytest.approx(float(figure(value)), rel=1e-9)
+
+
+def test_zero_has_no_sign_and_thousands_are_parted():
+    assert rounded(-0.00001, 2) == "0.00"
+    assert rounded(1234567.5, 0) == "1,234,568"
+
+
+def test_ends_have_the_places_of_their_value():
+    assert [per_cent(end, 0.9364) for end in (0.9364, 0.9312, 0.94)] == ["93.6", "93.1", "94.0"]
+    assert (percent(0.0), percent(1.0)) == ("0 %", "100 %")
+    assert decimals(0.0213) == 4
+
+
+def test_points_are_rounded_the_same_way():
+    assert points(Interval(0.0125, 0.0025, 0.0225)) == "1.3 points [0.3, 2.3]"
