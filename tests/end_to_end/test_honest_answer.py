@@ -204,7 +204,7 @@ def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, t
 
 def test_a_run_stopped_among_the_baselines_goes_on_where_it_was(pellucid, digits_npz, run, tmp_path):
     folder = tmp_path / "run"
-    words = [str(word) for word in ("train", digits_npz, "--out", folder, *QUICK)]
+    words = [str(word) for word in ("train", digits_npz, "--out", folder, *QUICK, "--no-learning-curve")]
     process = subprocess.Popen([sys.executable, "-m", "pellucid", *words], stderr=subprocess.PIPE, text=True)
     kept = folder / "checkpoints" / "baselines" / "logistic-regression" / "fitted.json"
     end = time.monotonic() + 120

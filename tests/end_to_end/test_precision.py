@@ -21,13 +21,13 @@ SMALL = (
 
 
 @plays_avx2
-def test_a_processor_without_bf16_trains_in_fp32_and_says_what_it_cannot_do(pellucid, tmp_path):
+def test_a_processor_without_bf16_trains_in_fp32_and_says_what_it_cannot_do(process, tmp_path):
     data, run = write_texts(tmp_path / "data.csv", range(3), slice(0, 400)), tmp_path / "run"
-    refused = pellucid("train", data, "--out", run, *SMALL, "--precision", "bf16", **AVX2)
+    refused = process("train", data, "--out", run, *SMALL, "--precision", "bf16", **AVX2)
     assert refused.returncode == 2
     assert refused.stderr.startswith(
         "error: --precision: this processor has no bf16 for the LSTM of rnn; give"
     )
-    done = pellucid("train", data, "--out", run, *SMALL, **AVX2)
+    done = process("train", data, "--out", run, *SMALL, **AVX2)
     assert done.returncode == 0, done.stderr
     assert json.loads((run / "config.json").read_text())["plan"]["recipe"]["precision"] == "fp32"

@@ -161,6 +161,7 @@ def _finish(pellucid, words, run):
     return (run / "models" / "text-cnn" / "weights.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_inside_a_save_it_refuses_other_texts_and_ends_in_the_same_bytes(pellucid, table, tmp_path):
     words = ["train", str(table), "--out", str(tmp_path / "whole"), *SMALL_CNN, "--no-baselines"]
     unbroken = _finish(pellucid, words, tmp_path / "whole")
