@@ -1,4 +1,4 @@
-// What the scripts of the pages must keep to, beside what the type checker sees. Run by `make lint-js`.
+// Rules for the scripts of the pages, beside what the type checker sees.
 import js from "@eslint/js";
 import globals from "globals";
 
