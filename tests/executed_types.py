@@ -51,15 +51,17 @@ def never_executed(called: Iterable[str]) -> list[str]:
     for module in pkgutil.walk_packages(pellucid.__path__, "pellucid."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    return sorted(name for name in declared - set(called) if not _is_protocol(name))
+    return sorted(name for name in declared - set(called) if not _only_demands(name))
 
 
-def _is_protocol(name: str) -> bool:
-    """Tell whether a function only says what a class that keeps a protocol must have."""
+def _only_demands(name: str) -> bool:
+    """Tell whether a function only says what other classes must have: it is abstract, or a protocol's."""
     module, _, path = name.partition(":")
-    owner = path.rpartition(".")[0]
+    owner, _, method = path.rpartition(".")
     found = vars(sys.modules[module]).get(owner)
-    return isinstance(found, type) and bool(getattr(found, "_is_protocol", False))
+    if not isinstance(found, type):
+        return False
+    return bool(getattr(found, "_is_protocol", False)) or method in getattr(found, "__abstractmethods__", ())
 
 
 class EveryShape:
