@@ -20,5 +20,5 @@ class Unwatched(WithNovelty):
 
     def answer(self, inputs):
         """What the model says, and nothing about how unlike it is."""
-        ask = self.predict_values if self.is_numbers else self.predict_proba
+        ask = self.predict_values if self.is_regression else self.predict_proba
         return Answers(ask(inputs), None)

@@ -142,7 +142,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
 
 def test_models_of_others_cannot_be_saved(tmp_path):
     class Borrowed:
-        classes, is_numbers, preprocessing, temperature, parameters, name = (), True, None, 1.0, 1, "mine"
+        classes, is_regression, preprocessing, temperature, parameters, name = (), True, None, 1.0, 1, "mine"
         input_kind, target = None, None
         predict_proba = predict_values = transform = at = seen = answer = with_detector = len
         detector, columns_seen, sort_seen, sees_through = None, 0, "values", None

@@ -110,13 +110,13 @@ def test_the_users_own_splits_stand():
 
 def test_labels_are_the_numbers_themselves_and_there_are_no_classes():
     dataset, _ = prepared()
-    assert dataset.is_numbers
+    assert dataset.is_regression
     assert dataset.classes == ()
     assert dataset.labels.dtype == np.float64
     assert np.array_equal(dataset.labels, INK[:400])
     assert dataset.label_text(3) == repr(float(INK[3]))
     classes, _ = prepare(listing_of(["a", "b"] * 20), Settings())
-    assert not classes.is_numbers
+    assert not classes.is_regression
     assert classes.label_text(1) == "b"
 
 

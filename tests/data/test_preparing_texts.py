@@ -156,7 +156,7 @@ def test_texts_with_numbers_to_predict() -> None:
     values = np.arange(40) / 4
     listing = dataclasses.replace(listing_of_texts(texts, [str(value) for value in values]), values=values)
     dataset, check = prepare(listing, Settings())
-    assert dataset.is_numbers
+    assert dataset.is_regression
     said = "\n".join(check.lines())
     assert said.startswith("40 texts, each with a number to predict, from mails.csv (a table).")
     assert "image" not in said

@@ -36,7 +36,7 @@ def computed(model: ClassicalModel, inputs, target) -> float:
 def test_terms_add_up_to_what_the_model_computes(name):
     model = MODELS[name]()
     inputs = inputs_of(model, 1)
-    target = None if model.is_numbers else 4
+    target = None if model.is_regression else 4
     found = contributions_of(model, inputs, target)
     assert found.total == pytest.approx(found.start + found.scores.sum())
     assert len(found.names) == len(found.scores)

@@ -14,17 +14,17 @@ from runs_to_continue import write_npz, write_texts
 from small_models import write_digits
 
 
-def of_images(place, settings=None, known=None, *, is_numbers=False):
+def of_images(place, settings=None, known=None, *, is_regression=False):
     known = known or EarlierConstraints(("cat",), Preprocessing(8, 8, 1))
     return prepare_for(
-        str(place), settings or Settings(), known, IMAGES, REGRESSION if is_numbers else CLASSIFICATION
+        str(place), settings or Settings(), known, IMAGES, REGRESSION if is_regression else CLASSIFICATION
     )
 
 
-def of_texts(place, settings=None, *, is_numbers=False):
-    known = EarlierConstraints(() if is_numbers else ("old",))
+def of_texts(place, settings=None, *, is_regression=False):
+    known = EarlierConstraints(() if is_regression else ("old",))
     return prepare_for(
-        str(place), settings or Settings(), known, TEXTS, REGRESSION if is_numbers else CLASSIFICATION
+        str(place), settings or Settings(), known, TEXTS, REGRESSION if is_regression else CLASSIFICATION
     )
 
 
@@ -66,7 +66,7 @@ def test_classes_for_a_network_of_numbers_are_refused_with_their_rows(tmp_path):
     with pytest.raises(
         DataError, match=r"predicts numbers, but not every label is one: 'digit 0' at .*csv:2"
     ):
-        of_texts(data, is_numbers=True)
+        of_texts(data, is_regression=True)
 
 
 def test_whole_numbers_are_numbers_for_a_network_of_numbers(tmp_path):
@@ -74,8 +74,8 @@ def test_whole_numbers_are_numbers_for_a_network_of_numbers(tmp_path):
     rows = [f"{row:04}.png,{row % 5}" for row in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["image,label", *rows]) + "\n")
     known = EarlierConstraints((), Preprocessing(8, 8, 1))
-    dataset, check = of_images(tmp_path / "t.csv", known=known, is_numbers=True)
-    assert dataset.is_numbers
+    dataset, check = of_images(tmp_path / "t.csv", known=known, is_regression=True)
+    assert dataset.is_regression
     assert set(dataset.labels.tolist()) == {0.0, 1.0, 2.0, 3.0, 4.0}
     assert not [said for said in check.warnings if "--target" in said]
 

@@ -41,7 +41,7 @@ class Model(Protocol):
         ...
 
     @property
-    def is_numbers(self) -> bool:
+    def is_regression(self) -> bool:
         """Regression: a number is predicted."""
         ...
 

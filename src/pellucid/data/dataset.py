@@ -64,7 +64,7 @@ class Dataset:
         return TEXTS if isinstance(self.inputs, Texts) else IMAGES
 
     @property
-    def is_numbers(self) -> bool:
+    def is_regression(self) -> bool:
         """Regression: numbers are predicted and not classes."""
         return self.target is REGRESSION
 

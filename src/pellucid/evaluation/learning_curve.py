@@ -110,8 +110,8 @@ def learning_curve(
     """
     if model not in answers:
         raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")
-    is_numbers = labels.dtype.kind == "f"
-    metric = "root_mean_squared_error" if is_numbers else "accuracy"
+    is_regression = labels.dtype.kind == "f"
+    metric = "root_mean_squared_error" if is_regression else "accuracy"
     if len(labels) == 0:
         outlook = "There are no validation examples, so it cannot be told whether more data would help."
         return LearningCurve(metric, {name: () for name in answers}, model, outlook, None)
@@ -146,8 +146,8 @@ def _forecast(
     labels: np.ndarray, answers: Sequence[np.ndarray], sizes: Float64[np.ndarray, " sizes"], seed: int
 ) -> _Forecast:
     """Go on along the straight line to twice the data, with the line's uncertainty."""
-    is_numbers, examples = labels.dtype.kind == "f", len(labels)
-    if is_numbers:
+    is_regression, examples = labels.dtype.kind == "f", len(labels)
+    if is_regression:
         terms = np.stack([(found - labels) ** 2 for found in answers], axis=1)
         power, added = 0.5, 0.0
     else:
@@ -167,7 +167,7 @@ def _forecast(
     gain = Interval(float(now - later), *map(float, np.quantile(errors_now - errors_later, (0.025, 0.975))))
     low, high = map(float, np.quantile(errors_later, (0.025, 0.975)))
     seen = float((terms[:, -1].sum() / examples) ** power)
-    if is_numbers:
+    if is_regression:
         return _Forecast(seen, Interval(float(later), low, high), gain)
     return _Forecast(1 - seen, Interval(1 - float(later), 1 - high, 1 - low), gain)
 
@@ -189,13 +189,13 @@ def _scatter(
     return np.asarray(np.polynomial.polynomial.polyfit(steps, noise, 1).T)
 
 
-def _words(forecast: _Forecast, model: str, size: int, is_numbers: bool) -> tuple[str, bool | None]:
+def _words(forecast: _Forecast, model: str, size: int, is_regression: bool) -> tuple[str, bool | None]:
     """The forecast for people."""
     gain, score = forecast.gain, forecast.score
-    matters = MATTERS_RELATIVE * forecast.now if is_numbers else MATTERS
-    little = LITTLE_RELATIVE * forecast.now if is_numbers else LITTLE
-    metric = "root mean squared error" if is_numbers else "accuracy"
-    change = span(gain) if is_numbers else points(gain)
+    matters = MATTERS_RELATIVE * forecast.now if is_regression else MATTERS
+    little = LITTLE_RELATIVE * forecast.now if is_regression else LITTLE
+    metric = "root mean squared error" if is_regression else "accuracy"
+    change = span(gain) if is_regression else points(gain)
     twice = f"with {count_of(2 * size, 'training example')}, twice as many,"
     if gain.low > 0 and gain.value >= matters:
         return (

@@ -29,12 +29,12 @@ def metrics(facts: ReportFacts) -> tuple[Metric, ...]:
 
 def headline(facts: ReportFacts) -> Metric:
     """The metric that models were chosen by on validation, and that the table of models is about."""
-    return metric_of(str(facts.settings.get("metric") or "accuracy"), is_numbers=facts.is_numbers)
+    return metric_of(str(facts.settings.get("metric") or "accuracy"), is_regression=facts.is_regression)
 
 
 def compared(facts: ReportFacts) -> Metric:
     """The metric that pairs of models are compared by on the test split."""
-    return NUMBER_METRIC if facts.is_numbers else METRICS["accuracy"]
+    return NUMBER_METRIC if facts.is_regression else METRICS["accuracy"]
 
 
 def metric_named(facts: ReportFacts, key: Any) -> Metric:
@@ -43,7 +43,7 @@ def metric_named(facts: ReportFacts, key: Any) -> Metric:
 
 
 def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
-    return metrics_of("number" if facts.is_numbers else "class")
+    return metrics_of("number" if facts.is_regression else "class")
 
 
 def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:

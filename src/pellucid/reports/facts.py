@@ -197,7 +197,7 @@ class ReportFacts:
         return [str(name) for name in self.metrics.get("classes", ())]
 
     @property
-    def is_numbers(self) -> bool:
+    def is_regression(self) -> bool:
         """True where numbers are predicted, not classes."""
         return str(self.metrics.get("task", "")).endswith("regression")
 
@@ -241,7 +241,7 @@ class ReportFacts:
     @property
     def headline(self) -> Score | None:
         """Test score that the page is titled by: accuracy, or for numbers the mean absolute error."""
-        return self.score("mean_absolute_error" if self.is_numbers else "accuracy")
+        return self.score("mean_absolute_error" if self.is_regression else "accuracy")
 
     def score(self, name: str, part: str = "test") -> Score | None:
         """Read a score of the recommended model.

@@ -54,7 +54,7 @@ class Examples:
         return target_of(self.classes)
 
     @property
-    def is_numbers(self) -> bool:
+    def is_regression(self) -> bool:
         """Regression: numbers are predicted and not classes."""
         return self.target is REGRESSION
 

@@ -42,7 +42,7 @@ class WithNovelty:
         return target_of(len(self.classes))
 
     @property
-    def is_numbers(self) -> bool:
+    def is_regression(self) -> bool:
         """Regression: a number is predicted."""
         return self.target is REGRESSION
 

@@ -229,7 +229,7 @@ def _train(
     variants: Sequence[Variant], design: Design, trials: Trials, stages: Stages
 ) -> dict[str, list[tuple[Trial, Judged]]]:
     """Train every variant with every seed on every fold, all in the same order."""
-    measure = metric_of(design.settings.metric, is_numbers=trials.dataset.is_numbers)
+    measure = metric_of(design.settings.metric, is_regression=trials.dataset.is_regression)
     stages.line(
         f"{count_of(len(variants), 'variant')}, each trained {design.trainings} times "
         f"({count_of(design.seeds, 'seed')} on {design.folds} folds)"

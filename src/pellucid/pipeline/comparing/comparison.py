@@ -126,7 +126,7 @@ def _metrics(
     judged = {name: [each for _, each in trained] for name, trained in found.items()}
     everything = [each for trained in judged.values() for each in trained]
     train, test = (float(np.mean([getattr(each, part) for each in everything])) for part in ("train", "test"))
-    measure = metric_of(design.settings.metric, is_numbers=dataset.is_numbers)
+    measure = metric_of(design.settings.metric, is_regression=dataset.is_regression)
     standings = rank(
         {name: [each.scores[measure.key] for each in trained] for name, trained in judged.items()},
         train,

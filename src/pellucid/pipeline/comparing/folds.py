@@ -62,7 +62,7 @@ def cross_validate(
     if settings.folds is None:
         return None
     trials = Trials(dataset, settings.folds, checkpoints / "folds")
-    measure = metric_of(settings.metric, is_numbers=dataset.is_numbers)
+    measure = metric_of(settings.metric, is_regression=dataset.is_regression)
     found = {}
     for name in names:
         with stages.stage(f"cross-validating {name} on {settings.folds} folds") as stage:

@@ -118,7 +118,7 @@ def forgetting(
         _asked(data, positions, before, candidate.model, dataset.classes) for data, positions in old.data
     ]
     asked = _Asked(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    if dataset.is_numbers:
+    if dataset.is_regression:
         predictions = {_AFTER: asked.after, _BEFORE: asked.before}
         comparison = compare_numbers(asked.labels, predictions, seed)[0]
     else:
@@ -155,7 +155,7 @@ def _asked(
     classes: tuple[str, ...],
 ) -> _Asked:
     """Both models on some examples of earlier data."""
-    if old.is_numbers:
+    if old.is_regression:
         return _Asked(old.labels[positions], *(answers(each, old, positions) for each in (before, after)))
     codes = np.array([classes.index(name) for name in old.classes])
     predictions = (_in_order(each, old, positions, classes) for each in (before, after))

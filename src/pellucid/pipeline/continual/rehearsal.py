@@ -152,7 +152,7 @@ def _labels(
     dataset: Dataset, classes: tuple[str, ...]
 ) -> Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]:
     """Labels as the new data has them."""
-    if dataset.is_numbers:
+    if dataset.is_regression:
         return dataset.labels
     codes: np.ndarray = np.array([classes.index(name) for name in dataset.classes], np.int64)
     labels: np.ndarray = codes[dataset.labels]

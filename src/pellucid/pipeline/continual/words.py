@@ -38,7 +38,7 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
             f"warning: without them the network forgets {_named(missing)}, of which the new data has "
             "nothing; to keep them, train on old and new data together"
         )
-    if dataset.is_numbers:
+    if dataset.is_regression:
         said += _about_units(continual.start.network, dataset)
     return said
 

@@ -104,7 +104,7 @@ def _drawn(
     labels = dataset.labels[dataset.validation]
     scores: Mapping[str, float] = {
         each.name: -float(np.mean((each.validation - labels) ** 2))
-        if dataset.is_numbers
+        if dataset.is_regression
         else float((each.validation.argmax(axis=1) == labels).mean())
         for each in candidates
     }

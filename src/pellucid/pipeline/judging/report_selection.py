@@ -42,7 +42,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         "ledger": outcome.ledger,
         "learning_curve": outcome.curve,
     }
-    if dataset.is_numbers:
+    if dataset.is_regression:
         return ReportFacts(
             **common,
             confusion=np.zeros((0, 0), np.int64),

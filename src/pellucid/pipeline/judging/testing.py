@@ -159,7 +159,7 @@ def comparisons(tested: Mapping[str, Tested], dataset: Dataset, seed: int) -> li
     names = list(tested)[::-1]
     if len(names) < 2 or len(labels) == 0:
         return []
-    if dataset.is_numbers:
+    if dataset.is_regression:
         found = compare_numbers(labels, {name: tested[name].answers for name in names}, seed)
     else:
         found = compare_all(labels, {name: tested[name].answers.argmax(axis=1) for name in names})

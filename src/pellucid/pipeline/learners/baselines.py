@@ -31,7 +31,7 @@ def has_baselines(settings: Settings, dataset: Dataset) -> bool:
     Returns:
         True where they do.
     """
-    return settings.baselines and (dataset.is_numbers or len(np.unique(dataset.labels[dataset.train])) > 1)
+    return settings.baselines and (dataset.is_regression or len(np.unique(dataset.labels[dataset.train])) > 1)
 
 
 def baseline_names(dataset: Dataset) -> tuple[str, ...]:

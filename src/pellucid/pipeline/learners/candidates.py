@@ -221,7 +221,7 @@ def recommended(
     labels = dataset.labels[dataset.validation]
     said: Mapping[str, np.ndarray] = {each.name: each.validation for each in candidates}
     equals = LINEAR_OF_TEXTS if dataset.input_kind is TEXTS else ()
-    if dataset.is_numbers:
+    if dataset.is_regression:
         return recommend_numbers(labels, said, seed, equals)
     return recommend(labels, said, metric, seed, equals)
 
@@ -234,11 +234,11 @@ def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, 
     labels = dataset.labels[dataset.validation]
     if len(labels) == 0:
         return ""
-    metric = metric_of(settings.metric, is_numbers=dataset.is_numbers)
+    metric = metric_of(settings.metric, is_regression=dataset.is_regression)
     shown = [
         figure(
             number_errors(labels, each.validation).root_mean_squared_error
-            if dataset.is_numbers
+            if dataset.is_regression
             else metric_value(metric, labels, each.validation)
         )
         for each in candidates

@@ -153,7 +153,7 @@ def _kept_by_variations(
     """
     draws = generator(seed, Purpose.PROBE)
     labels, train = examples.labels, examples.train
-    if not examples.is_numbers:
+    if not examples.is_regression:
         probe = probe_mirroring(pixels, labels, train, draws)
         return _Kept(probe.keeps_class, True, True, (probe.sentence(),))
     shift = usual_shift(min(pixels.shape[1:3]))

@@ -53,7 +53,7 @@ class Material:
         return target_of(len(self.classes))
 
     @property
-    def is_numbers(self) -> bool:
+    def is_regression(self) -> bool:
         """Regression: numbers are predicted and not classes."""
         return self.target is REGRESSION
 

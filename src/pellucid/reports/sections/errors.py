@@ -70,7 +70,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
     )
     wrong = facts.confusion - np.diag(np.diag(facts.confusion))
     return {
-        "is_numbers": False,
+        "is_regression": False,
         "matrix": confusion.matrix(facts),
         "steps": (*confusion.STEPS, 1.0),
         "pairs": confusion.most_confused(facts),
@@ -93,7 +93,7 @@ def _numbers(facts: ReportFacts) -> Mapping[str, Any] | None:
         return None
     album, (worst,) = _shown(facts.mistakes)
     return {
-        "is_numbers": True,
+        "is_regression": True,
         "residuals": residuals(facts.numbers, facts.noun),
         "tested": len(facts.numbers),
         "worst": worst,

@@ -40,7 +40,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "rows": _thinned(facts.history, 200),
         "columns": _columns(facts),
         "epochs": len(facts.history),
-        "has_chance": facts.chance is not None and not facts.is_numbers,
+        "has_chance": facts.chance is not None and not facts.is_regression,
         "score": words,
         "is_error": is_error,
         "first": measured[0][0] if measured else None,
@@ -90,7 +90,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         [series("", "plain", "learning_rate")],
         Axes("Learning rate", "Learning rate at the end of each epoch", "epoch", "no unit"),
     )
-    if facts.is_numbers:
+    if facts.is_regression:
         error = line_plot(
             [
                 series("squared", "main", "validation_root_mean_squared_error"),
@@ -121,6 +121,6 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
 
 def _loss_unit(facts: ReportFacts) -> str:
     """Unit of the loss."""
-    if facts.is_numbers:
+    if facts.is_regression:
         return "squared error, labels standardised"
     return "squared error" if facts.settings.get("loss") == "mse" else f"nats per {facts.noun}"

@@ -16,7 +16,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
     Content of `page/verdict.html`.
     """
     return {
-        "verdict": judge_numbers(facts) if facts.is_numbers else judge(facts),
+        "verdict": judge_numbers(facts) if facts.is_regression else judge(facts),
         "models": len(entries.models(facts)),
         "trusted_share": TRUSTED,
         "tells_foreign": novelty.build(facts) is not None,

@@ -91,7 +91,7 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
     head = HeadAlone(network)
     head.fit(
         torch.from_numpy(rows[: len(train)]),
-        torch.from_numpy(labels[: len(train)]) if whole.is_numbers else None,
+        torch.from_numpy(labels[: len(train)]) if whole.is_regression else None,
     )
     Session.of(head, examples, recipe).run()
     network.to("cpu").eval()
