@@ -115,7 +115,7 @@ def test_a_metric_that_chooses_nothing_cannot_be_asked_for():
     for setting in ("speed", "expected-calibration-error", "r2"):
         with pytest.raises(ValueError, match=f"metric: '{setting}' is not known; choose one of accuracy, "):
             metric_of(setting)
-    assert metric_of("accuracy", is_regression=True) is NUMBER_METRIC
+    assert metric_of("root-mean-squared-error") is NUMBER_METRIC
 
 
 def test_larger_is_better_once_a_value_is_turned():

@@ -6,14 +6,14 @@ from itertools import combinations
 import pytest
 
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
-from pellucid.reports.entries import ACCURACY, ROOT_MEAN_SQUARED_ERROR, Measure
+from pellucid.settings import METRICS, NUMBER_METRIC, Metric
 from reports.report_page import Page
 
 MEANS = {"v4": 0.5, "v2": 0.25, "v7": 0.875, "v5": 0.625, "v1": 0.125, "v6": 0.75, "v3": 0.375}
 """Means of seven variants, numbered by them and given in another order."""
 
 
-def compared(measure: Measure, best: str) -> ComparisonFacts:
+def compared(measure: Metric, best: str) -> ComparisonFacts:
     """Facts of the seven, two trainings each; every interval reaches 0.1 down and 0.2 up."""
 
     def around(value: float) -> dict[str, float]:
@@ -68,12 +68,12 @@ def text_of(row: str) -> str:
 @pytest.mark.parametrize(
     ("measure", "order"),
     [
-        (ACCURACY, ["v7", "v6", "v5", "v4", "v3", "v2", "v1"]),
-        (ROOT_MEAN_SQUARED_ERROR, ["v1", "v2", "v3", "v4", "v5", "v6", "v7"]),
+        (METRICS["accuracy"], ["v7", "v6", "v5", "v4", "v3", "v2", "v1"]),
+        (NUMBER_METRIC, ["v1", "v2", "v3", "v4", "v5", "v6", "v7"]),
     ],
 )
 def test_variants_stand_from_the_best_to_the_worst_which_alone_is_grey(
-    measure: Measure, order: list[str]
+    measure: Metric, order: list[str]
 ) -> None:
     found = tables(render_comparison(compared(measure, order[0])), "variants")
     assert len(found) == 2  # the score that decides, and the others
@@ -83,8 +83,8 @@ def test_variants_stand_from_the_best_to_the_worst_which_alone_is_grey(
         assert ["mark model-0" in row for row in rows] == [False] * 6 + [True]
 
 
-@pytest.mark.parametrize("measure", [ACCURACY, ROOT_MEAN_SQUARED_ERROR])
-def test_a_pair_is_turned_with_its_interval_where_the_best_is_named_second(measure: Measure) -> None:
+@pytest.mark.parametrize("measure", [METRICS["accuracy"], NUMBER_METRIC])
+def test_a_pair_is_turned_with_its_interval_where_the_best_is_named_second(measure: Metric) -> None:
     """v7 is second beside v4: 0.5 less 0.875 is -0.375 [-0.475, -0.175], and turned 0.375 [0.175, 0.475]."""
     with_best, others = tables(render_comparison(compared(measure, "v7")), "differences")
     assert [text_of(row).rpartition(" ")[0] for row in with_best] == [

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from pellucid.arithmetic.numbers import number_errors
 from pellucid.settings.metrics import Metric
 
 CALIBRATION_BINS = 15
@@ -169,11 +170,13 @@ _OF_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 
 def metric_value(
     metric: Metric,
-    labels: Int64[np.ndarray, " examples"],
-    probabilities: Float64[np.ndarray, "examples classes"],
+    labels: Int64[np.ndarray, " examples"] | Float64[np.ndarray, " examples"],
+    answers: Float64[np.ndarray, "examples classes"] | Float64[np.ndarray, " examples"],
 ) -> float:
-    """Score class probabilities by any metric of classes."""
+    """Value of any metric: of class probabilities, or of predicted numbers."""
+    if metric.target == "number":
+        return float(getattr(number_errors(labels, answers), metric.key))
     if metric.key in OF_COUNTS:
-        counts = class_counts(labels, probabilities.argmax(axis=1), probabilities.shape[1])
+        counts = class_counts(labels, answers.argmax(axis=1), answers.shape[1])
         return float(OF_COUNTS[metric.key](counts))
-    return _OF_PROBABILITIES[metric.key](labels, probabilities)
+    return _OF_PROBABILITIES[metric.key](labels, answers)

@@ -3,8 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.arithmetic import metric_value, number_errors
-from pellucid.settings import metric_of
+from pellucid.arithmetic import metric_value
 from pellucid.tasks import Target
 
 
@@ -22,8 +21,5 @@ def score(
     Returns:
         The metric, errors negated; larger is better.
     """
-    decides = metric_of(target.metric or metric)
-    answers = target.of_columns(outputs)
-    if not target.has_probabilities:
-        return decides.better(getattr(number_errors(labels, answers), decides.key))
-    return decides.better(metric_value(decides, labels, answers))
+    decides = target.decides(metric)
+    return decides.better(metric_value(decides, labels, target.of_columns(outputs)))

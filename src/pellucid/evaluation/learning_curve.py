@@ -19,6 +19,7 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.intervals import Interval, resample, wilson
 from pellucid.evaluation.numbers import score_numbers
 from pellucid.evaluation.wording import points, span
+from pellucid.settings import METRICS, NUMBER_METRIC, Metric
 
 LEAST_POINTS = 3
 MATTERS, LITTLE = 0.005, 0.01
@@ -110,8 +111,7 @@ def learning_curve(
     """
     if model not in answers:
         raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")
-    is_regression = labels.dtype.kind == "f"
-    metric = "root_mean_squared_error" if is_regression else "accuracy"
+    metric = _metric(labels).key
     if len(labels) == 0:
         outlook = "There are no validation examples, so it cannot be told whether more data would help."
         return LearningCurve(metric, {name: () for name in answers}, model, outlook, None)
@@ -123,10 +123,15 @@ def learning_curve(
     return LearningCurve(metric, curves, model, outlook, would_help)
 
 
+def _metric(labels: np.ndarray) -> Metric:
+    """Accuracy of classes, root mean squared error of numbers."""
+    return NUMBER_METRIC if labels.dtype.kind == "f" else METRICS["accuracy"]
+
+
 def _score(labels: np.ndarray, answers: np.ndarray, seed: int) -> Interval:
     """Accuracy, or root mean squared error, with its interval."""
-    if labels.dtype.kind == "f":
-        return score_numbers(labels, answers, seed)["root_mean_squared_error"]
+    if _metric(labels).is_error:
+        return score_numbers(labels, answers, seed)[_metric(labels).key]
     return wilson(int((answers == labels).sum()), len(labels))
 
 
@@ -139,15 +144,15 @@ def _outlook(
         told = f"{count_of(len(np.unique(sizes)), 'size')} of training split"
         return f"Whether more data would help {model} cannot be told from {told}; three are needed.", None
     forecast = _forecast(labels, [answers for _, answers in curve], sizes, seed)
-    return _words(forecast, model, int(sizes[-1]), labels.dtype.kind == "f")
+    return _words(forecast, model, int(sizes[-1]), _metric(labels))
 
 
 def _forecast(
     labels: np.ndarray, answers: Sequence[np.ndarray], sizes: Float64[np.ndarray, " sizes"], seed: int
 ) -> _Forecast:
     """Go on along the straight line to twice the data, with the line's uncertainty."""
-    is_regression, examples = labels.dtype.kind == "f", len(labels)
-    if is_regression:
+    metric, examples = _metric(labels), len(labels)
+    if metric.is_error:
         terms = np.stack([(found - labels) ** 2 for found in answers], axis=1)
         power, added = 0.5, 0.0
     else:
@@ -167,7 +172,7 @@ def _forecast(
     gain = Interval(float(now - later), *map(float, np.quantile(errors_now - errors_later, (0.025, 0.975))))
     low, high = map(float, np.quantile(errors_later, (0.025, 0.975)))
     seen = float((terms[:, -1].sum() / examples) ** power)
-    if is_regression:
+    if metric.is_error:
         return _Forecast(seen, Interval(float(later), low, high), gain)
     return _Forecast(1 - seen, Interval(1 - float(later), 1 - high, 1 - low), gain)
 
@@ -189,28 +194,27 @@ def _scatter(
     return np.asarray(np.polynomial.polynomial.polyfit(steps, noise, 1).T)
 
 
-def _words(forecast: _Forecast, model: str, size: int, is_regression: bool) -> tuple[str, bool | None]:
+def _words(forecast: _Forecast, model: str, size: int, metric: Metric) -> tuple[str, bool | None]:
     """The forecast for people."""
     gain, score = forecast.gain, forecast.score
-    matters = MATTERS_RELATIVE * forecast.now if is_regression else MATTERS
-    little = LITTLE_RELATIVE * forecast.now if is_regression else LITTLE
-    metric = "root mean squared error" if is_regression else "accuracy"
-    change = span(gain) if is_regression else points(gain)
+    matters = MATTERS_RELATIVE * forecast.now if metric.is_error else MATTERS
+    little = LITTLE_RELATIVE * forecast.now if metric.is_error else LITTLE
+    change = span(gain) if metric.is_error else points(gain)
     twice = f"with {count_of(2 * size, 'training example')}, twice as many,"
     if gain.low > 0 and gain.value >= matters:
         return (
-            f"More data would likely help {model}: {twice} the {metric} would be about {span(score)} "
+            f"More data would likely help {model}: {twice} the {metric.words} would be about {span(score)} "
             f"instead of {figure(forecast.now)}, if the curve goes on as it did.",
             True,
         )
     if gain.high < little:
         return (
-            f"More data of this kind would hardly help {model}: {twice} the {metric} would change by "
+            f"More data of this kind would hardly help {model}: {twice} the {metric.words} would change by "
             f"about {change}.",
             False,
         )
     return (
-        f"Whether more data would help {model} cannot be told: {twice} the {metric} would change by "
+        f"Whether more data would help {model} cannot be told: {twice} the {metric.words} would change by "
         f"about {change}.",
         None,
     )

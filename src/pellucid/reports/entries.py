@@ -5,7 +5,7 @@ from typing import Any
 
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite
-from pellucid.settings import DUMMIES, METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
+from pellucid.settings import DUMMIES, Metric, metrics_of
 
 # Places in the Okabe-Ito order, which the style sheet holds: a model has one colour on every page.
 _COLOURS = {
@@ -29,12 +29,12 @@ def metrics(facts: ReportFacts) -> tuple[Metric, ...]:
 
 def headline(facts: ReportFacts) -> Metric:
     """The metric that models were chosen by on validation, and that the table of models is about."""
-    return metric_of(str(facts.settings.get("metric") or "accuracy"), is_regression=facts.is_regression)
+    return facts.target.decides(str(facts.settings.get("metric") or "accuracy"))
 
 
 def compared(facts: ReportFacts) -> Metric:
     """The metric that pairs of models are compared by on the test split."""
-    return NUMBER_METRIC if facts.is_regression else METRICS["accuracy"]
+    return facts.target.decides("accuracy")
 
 
 def metric_named(facts: ReportFacts, key: Any) -> Metric:
@@ -43,7 +43,7 @@ def metric_named(facts: ReportFacts, key: Any) -> Metric:
 
 
 def _of_task(facts: ReportFacts) -> tuple[Metric, ...]:
-    return metrics_of("number" if facts.is_regression else "class")
+    return metrics_of(facts.target.noun)
 
 
 def models(facts: ReportFacts) -> Mapping[str, Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts
 from pellucid.evaluation import LearningCurve, Reliability
 from pellucid.reports.numbers import Score, finite
 from pellucid.settings import Metric
+from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
 _NOUNS = {"image": "image", "text": "text"}
 
@@ -197,9 +198,14 @@ class ReportFacts:
         return [str(name) for name in self.metrics.get("classes", ())]
 
     @property
+    def target(self) -> Target:
+        """Classes or numbers."""
+        return REGRESSION if str(self.metrics.get("task", "")).endswith(REGRESSION.name) else CLASSIFICATION
+
+    @property
     def is_regression(self) -> bool:
         """True where numbers are predicted, not classes."""
-        return str(self.metrics.get("task", "")).endswith("regression")
+        return self.target is REGRESSION
 
     @property
     def noun(self) -> str:

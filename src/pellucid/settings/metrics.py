@@ -187,12 +187,11 @@ def metrics_of(target: Literal["class", "number"]) -> tuple[Metric, ...]:
     return tuple(each for each in _ROWS if each.target == target)
 
 
-def metric_of(setting: str, *, is_regression: bool = False) -> Metric:
+def metric_of(setting: str) -> Metric:
     """The metric that decides.
 
     Args:
         setting: value of `--metric`, or the name with hyphens of the one for numbers.
-        is_regression: numbers go by root mean squared error, whatever the setting.
 
     Returns:
         Its row of the table.
@@ -200,8 +199,6 @@ def metric_of(setting: str, *, is_regression: bool = False) -> Metric:
     Raises:
         ValueError: there is no such metric.
     """
-    if is_regression:
-        return NUMBER_METRIC
     metric = METRICS.get(setting.replace("-", "_"))
     if metric is None or metric.test is None:
         raise ValueError(f"metric: {setting!r} is not known; choose one of {', '.join(CHOICES)}")

@@ -1,12 +1,13 @@
 """Targets: classes or numbers, and how labels, answers and models of either are handled."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.arithmetic import at_temperature, softmax
+from pellucid.settings import Metric, metric_of
 from pellucid.tasks.strata import deciles
 
 
@@ -44,7 +45,7 @@ class Target:
     """
 
     name: str
-    noun: str
+    noun: Literal["class", "number"]
     nouns: str
     stratum: str
     dtype: str
@@ -53,6 +54,10 @@ class Target:
     constant: str
     loss: str
     metric: str
+
+    def decides(self, setting: str) -> Metric:
+        """Metric by which models are chosen: that of the setting, where the target has none of its own."""
+        return metric_of(self.metric or setting)
 
     def outputs(self, classes: int) -> int:
         """Outputs of a model of so many classes."""
@@ -140,7 +145,7 @@ REGRESSION = Target(
     metric="root-mean-squared-error",
 )
 
-TARGETS = {target.noun: target for target in (CLASSIFICATION, REGRESSION)}
+TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION)}
 """Every target by the value of `--target`."""
 
 

@@ -31,7 +31,7 @@ from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.progress import counting
 from pellucid.pipeline.run.signals import interruptible
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import CLASSICAL, Metric, metric_of
+from pellucid.settings import CLASSICAL, Metric
 
 SEEDS, FOLDS = 3, 3
 MOST_SEEDS = 100
@@ -229,7 +229,7 @@ def _train(
     variants: Sequence[Variant], design: Design, trials: Trials, stages: Stages
 ) -> dict[str, list[tuple[Trial, Judged]]]:
     """Train every variant with every seed on every fold, all in the same order."""
-    measure = metric_of(design.settings.metric, is_regression=trials.dataset.is_regression)
+    measure = trials.dataset.target.decides(design.settings.metric)
     stages.line(
         f"{count_of(len(variants), 'variant')}, each trained {design.trainings} times "
         f"({count_of(design.seeds, 'seed')} on {design.folds} folds)"

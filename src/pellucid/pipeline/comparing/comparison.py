@@ -16,7 +16,7 @@ from pellucid.pipeline.comparing.variants import Design, Variant, shown
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
-from pellucid.settings import Settings, metric_of
+from pellucid.settings import Settings
 from pellucid.training.determinism import choose_device, choose_threads
 from pellucid.training.precision import choose_precision
 
@@ -126,7 +126,7 @@ def _metrics(
     judged = {name: [each for _, each in trained] for name, trained in found.items()}
     everything = [each for trained in judged.values() for each in trained]
     train, test = (float(np.mean([getattr(each, part) for each in everything])) for part in ("train", "test"))
-    measure = metric_of(design.settings.metric, is_regression=dataset.is_regression)
+    measure = dataset.target.decides(design.settings.metric)
     standings = rank(
         {name: [each.scores[measure.key] for each in trained] for name, trained in judged.items()},
         train,

@@ -13,7 +13,7 @@ from pellucid.pipeline.comparing.standings import rank
 from pellucid.pipeline.comparing.trials import Trial, Trials
 from pellucid.pipeline.comparing.variants import settings_for
 from pellucid.pipeline.run.stages import Stages
-from pellucid.settings import Settings, metric_of
+from pellucid.settings import Settings
 
 
 def require_foldable(dataset: Dataset, settings: Settings) -> None:
@@ -62,7 +62,7 @@ def cross_validate(
     if settings.folds is None:
         return None
     trials = Trials(dataset, settings.folds, checkpoints / "folds")
-    measure = metric_of(settings.metric, is_regression=dataset.is_regression)
+    measure = dataset.target.decides(settings.metric)
     found = {}
     for name in names:
         with stages.stage(f"cross-validating {name} on {settings.folds} folds") as stage:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from pellucid.arithmetic import metric_value, number_errors
+from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Answers, Model
 from pellucid.bundle.models.on_network import OnNetwork
@@ -16,7 +16,7 @@ from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features, FeatureTable
 from pellucid.pipeline.learners.preparation import Material
-from pellucid.settings import Settings, metric_of
+from pellucid.settings import Settings
 from pellucid.tasks import TEXTS
 from pellucid.training.state import Record
 
@@ -234,13 +234,6 @@ def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, 
     labels = dataset.labels[dataset.validation]
     if len(labels) == 0:
         return ""
-    metric = metric_of(settings.metric, is_regression=dataset.is_regression)
-    shown = [
-        figure(
-            number_errors(labels, each.validation).root_mean_squared_error
-            if dataset.is_regression
-            else metric_value(metric, labels, each.validation)
-        )
-        for each in candidates
-    ]
+    metric = dataset.target.decides(settings.metric)
+    shown = [figure(metric_value(metric, labels, each.validation)) for each in candidates]
     return f": {metric.words} {' and '.join(shown)} on validation"

@@ -111,7 +111,7 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         class_weights=_class_weights(settings, around),
         augmentation=_augmentation(settings, around),
         patience=settings.patience,
-        metric=around.target.metric or settings.metric,
+        metric=around.target.decides(settings.metric).setting,
         precision=default.precision,
         device=around.device,
         threads=default.threads,
