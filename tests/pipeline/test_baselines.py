@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from pellucid.pipeline.learners.candidates import _scored
+from pellucid.pipeline.learners.candidates import Candidate, on_validation
 from pellucid.pipeline.learners.on_network import _affordable
+from pellucid.pipeline.learners.preparation import Material
+from pellucid.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,11 @@ from pellucid.pipeline.learners.on_network import _affordable
     ],
 )
 def test_each_model_of_a_line_has_its_own_score(labels, said, words):
-    assert _scored(labels, said) == words
+    everywhere = np.arange(len(labels))
+    classes = ("a", "b") if labels.dtype.kind == "i" else ()
+    material = Material(np.zeros((len(labels), 1), np.float32), labels, everywhere, everywhere, classes)
+    candidates = [Candidate("any", None, 2, 1.0, each) for each in said]
+    assert on_validation(candidates, material, Settings()) == words
 
 
 @pytest.mark.parametrize(("classes", "expected"), [(2, True), (100, True), (101, False), (300, False)])
