@@ -20,16 +20,8 @@ def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
 
     Equal data gives equal bytes.
 
-    Args:
-        folder: an existing folder.
-        dataset: what is used.
-        check: what is left out, and what is a copy of what.
-
-    Returns:
-        The file written.
-
-    Raises:
-        StorageError: it cannot be written.
+    `folder` must exist.
+    Raises: `StorageError` if it cannot be written.
     """
     content = "".join(ledger_lines(dataset, check)).encode()
     path = folder / "data.jsonl"
@@ -47,12 +39,7 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
     or `skipped`, an example in no split. `reason` says why it was skipped, or of which example it
     is an exact copy; it is empty for all others.
 
-    Args:
-        dataset: what is used.
-        check: what is left out, and what is a copy of what.
-
-    Yields:
-        One text per example, each ending in a newline.
+    Each text ends in a newline.
     """
     skipped = {each.position: each for each in check.skipped}
     splits = _splits(dataset)

@@ -54,11 +54,7 @@ class TextFindings:
         return 2 * without <= sum(number for _, number in self.scripts)
 
     def to_json(self) -> dict[str, Any]:
-        """The findings as JSON can hold it.
-
-        Returns:
-            Lengths by name, scripts and the longest text.
-        """
+        """Lengths by name, scripts and the longest text, as JSON values."""
         return {
             "characters": self.characters._asdict(),
             "words": self.words._asdict(),
@@ -88,15 +84,7 @@ class TextFindings:
 
 
 def text_findings(listing: Listing, used: Int64[np.ndarray, " used"]) -> TextFindings:
-    """Look at the texts of a listing.
-
-    Args:
-        listing: of texts.
-        used: positions of those that are not left out, at least one.
-
-    Returns:
-        The findings.
-    """
+    """Lengths and scripts of the texts at the positions `used`, at least one."""
     assert listing.texts is not None
     characters = np.zeros(len(used), np.int64)
     words = np.zeros(len(used), np.int64)

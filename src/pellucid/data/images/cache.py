@@ -52,21 +52,12 @@ def decode_all(
 ) -> tuple[Images, Preprocessing]:
     """Decode every image of a listing to one size, or find it decoded in the cache.
 
-    Args:
-        listing: what was read.
-        settings: image size and number of threads.
-        progress: told the images done and the images in all; not called when the cache has all.
-        fixed: size, channels and range to fit them to; by default a rule decides.
-
-    Returns:
-        The images, those that cannot be used among their `problems`; and how they were fitted,
-        for the model to keep.
-
-    Raises:
-        DataError: an IDX or npz file is damaged.
-        StorageError: the disk of the cache is full, or neither it nor a temporary folder can be
-            written to.
-        UsageError: `PELLUCID_CACHE_GB` is no number.
+    Of `settings` it takes the image size and the number of threads. Images that cannot be used are among the
+    `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
+    to fit them to; by default a rule decides. `progress` is told the images done and the images in all; it is
+    not called when the cache has all.
+    Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
+    neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
     """
     if listing.pixels is not None:
         plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
@@ -86,11 +77,7 @@ def decode_all(
 
 
 def cache_folder() -> Path:
-    """Folder of decoded images.
-
-    Returns:
-        The folder, which need not exist yet.
-    """
+    """Folder of decoded images, which need not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     parent = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
     return parent / "pellucid" / "images"
@@ -99,11 +86,7 @@ def cache_folder() -> Path:
 def cache_limit() -> int:
     """Most bytes of the cache.
 
-    Returns:
-        Bytes.
-
-    Raises:
-        UsageError: `PELLUCID_CACHE_GB` is no number above zero.
+    Raises: `UsageError` if `PELLUCID_CACHE_GB` is no number above zero.
     """
     text = os.environ.get("PELLUCID_CACHE_GB", "10")
     try:
@@ -197,12 +180,9 @@ def _locked_patiently(home: Path) -> Iterator[None]:
 
 
 def make_room(root: Path, allowed: int, keep: Path) -> None:
-    """Remove the entries not used for longest until the rest fits.
+    """Remove the entries not used for longest until the rest fits into `allowed` bytes.
 
-    Args:
-        root: folder of the cache.
-        allowed: bytes that may stay.
-        keep: entry that is being written.
+    `keep` is the entry that is being written.
     """
     entries = []
     for home in root.iterdir():

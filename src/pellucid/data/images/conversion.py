@@ -8,16 +8,9 @@ from pellucid.errors import DataError
 
 
 def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
-    """Pixels of an upright, loaded image.
+    """Pixels of an upright, loaded image of any mode; grey has one channel, everything else three.
 
-    Args:
-        image: of any mode.
-
-    Returns:
-        Grey has one channel, everything else three.
-
-    Raises:
-        DataError: the colour mode has no conversion, or a float is not finite.
+    Raises: `DataError` if the colour mode has no conversion, or a float is not finite.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return np.asarray(image)

@@ -92,51 +92,30 @@ class Decoded(NamedTuple):
 
 
 def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
-    """Decode one image.
+    """Decode one image, a file or its content.
 
-    Args:
-        source: file or its content.
-        size: height and width it will be fitted to; lets large JPEGs be decoded at a fraction of
-            their size.
-
-    Returns:
-        The image.
-
-    Raises:
-        DataError: the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
-            knows the place.
+    `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
+    size.
+    Raises: `DataError` with the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
+    knows the place.
     """
     with quiet_pillow():
         return decode_content(read_content(source), size)
 
 
 def read_header(source: Path | bytes) -> tuple[int, int, str]:
-    """Size and kind of an image, without decoding its pixels.
+    """Height and width of the upright image, and its kind as in `Decoded.mode`, pixels not decoded.
 
-    Args:
-        source: file or its content.
-
-    Returns:
-        Height and width of the upright image, and its kind as in `Decoded.mode`.
-
-    Raises:
-        DataError: as for `decode_image`.
+    Raises: `DataError` as `decode_image` does.
     """
     with quiet_pillow():
         return header_of(source)
 
 
 def read_content(source: Path | bytes) -> bytes:
-    """The bytes of an image.
+    """The bytes of an image; bytes are handed back as they are.
 
-    Args:
-        source: file, or bytes that are handed back as they are.
-
-    Returns:
-        The bytes.
-
-    Raises:
-        DataError: the file is missing, empty or cannot be read.
+    Raises: `DataError` if the file is missing, empty or cannot be read.
     """
     if isinstance(source, bytes):
         return _not_empty(source)
@@ -150,14 +129,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
 
     Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
 
-    Args:
-        source: file or its content.
-
-    Returns:
-        Height, width and kind.
-
-    Raises:
-        DataError: as for `decode_image`.
+    Raises: `DataError` as `decode_image` does.
     """
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
@@ -170,15 +142,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
 def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded:
     """As `decode_image`, for many images inside one `quiet_pillow()`.
 
-    Args:
-        content: bytes of an image.
-        size: as for `decode_image`.
-
-    Returns:
-        The image.
-
-    Raises:
-        DataError: as for `decode_image`.
+    Raises: `DataError` as `decode_image` does.
     """
     with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
         mode = _mode_name(image)

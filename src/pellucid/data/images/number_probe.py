@@ -90,17 +90,10 @@ def probe_variations(
     shift: int,
     generator: np.random.Generator,
 ) -> tuple[VariationProbe, VariationProbe]:
-    """Ask the training data whether mirroring and shifting keep the number.
+    """Ask the training data whether mirroring keeps the number, and whether shifting does.
 
-    Args:
-        pixels: every stored image.
-        numbers: of each.
-        indices: the training split, two images at least.
-        shift: largest shift in pixels.
-        generator: draws the images that are asked, and the shifts.
-
-    Returns:
-        What was found about mirroring and about shifting.
+    `indices` are the training split, two images at least; `shift` is the largest one, in pixels; `generator`
+    draws the images that are asked, and the shifts.
     """
     chosen = np.sort(generator.permutation(indices)[:_EXAMPLES])
     labels = numbers[chosen]

@@ -31,30 +31,16 @@ _BROKEN = (OSError, EOFError, zlib.error)
 
 
 def is_idx_folder(folder: Path) -> bool:
-    """Tell a folder of MNIST-style IDX files.
-
-    Args:
-        folder: any folder.
-
-    Returns:
-        True when a file is named like `train-images-idx3-ubyte`, `.gz` or not.
-    """
+    """Tell a folder of MNIST-style IDX files, named like `train-images-idx3-ubyte`, `.gz` or not."""
     return any(_IMAGES_NAME.fullmatch(name) for name in _names(folder))
 
 
 def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = None) -> Listing:
     """List a folder of `train-*` and `t10k-*` IDX files, packed with gzip or not.
 
-    Args:
-        folder: the folder.
-        place: how the user named it.
-        classes: names of the labels 0, 1, 2 ...; default: the digits themselves.
-
-    Returns:
-        The listing; `t10k` is the test split.
-
-    Raises:
-        DataError: a file is missing, damaged, or fits its partner badly.
+    `t10k` is the test split. `classes` names the labels 0, 1, 2 ...; by default they are the digits
+    themselves.
+    Raises: `DataError` if a file is missing, damaged, or fits its partner badly.
     """
     images = _by_part(folder, _IMAGES_NAME)
     labels = _by_part(folder, _LABELS_NAME)

@@ -36,15 +36,7 @@ def read_npz(path: Path, place: str) -> Listing:
 
     `x_val`, `y_val` (or `x_validation`, `y_validation`) are read too.
 
-    Args:
-        path: the file.
-        place: how the user named it.
-
-    Returns:
-        The listing.
-
-    Raises:
-        DataError: an array is missing, damaged, holds Python objects or fits its partner badly.
+    Raises: `DataError` if an array is missing, damaged, holds Python objects or fits its partner badly.
     """
     try:
         members = _members(path, place)

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the images or texts, the labels, the splits and the groups.
+"""Choice of the columns of a table: images or texts, labels, splits and groups.
 
 The rule for the inputs:
 
@@ -73,16 +73,8 @@ class Columns:
 def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     """Choose all columns by the rule at the top of this file.
 
-    Args:
-        table: of which the head is looked at.
-        folder: where the table lies.
-        settings: columns asked for, and `task`.
-
-    Returns:
-        The columns.
-
-    Raises:
-        DataError: a column asked for is not there, or one cannot be told.
+    Of `settings` it takes the columns asked for, and `task`; the head of the table is looked at.
+    Raises: `DataError` if a column asked for is not there, or one cannot be told.
     """
     holds, name = choose_input(table, folder, settings)
     return Columns(
@@ -95,18 +87,10 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
 
 
 def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, str]:
-    """Choose the column of the inputs.
+    """Choose the column of the inputs: what it holds, and its name.
 
-    Args:
-        table: of which the head is looked at.
-        folder: where the table lies.
-        settings: `input_column` and `task`.
-
-    Returns:
-        What the column holds, and its name.
-
-    Raises:
-        DataError: the column asked for is not there, or none can be told.
+    Of `settings` it takes `input_column` and `task`; the head of the table is looked at.
+    Raises: `DataError` if the column asked for is not there, or none can be told.
     """
     asked = _named_column(table, settings.input_column, "--input-column", "")
     if settings.task == "image":

@@ -49,19 +49,11 @@ class CsvRows(NamedTuple):
 
 
 def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
-    """Begin to read a table of separated values.
+    """Begin to read a table of separated values: its header, and its rows.
 
-    Args:
-        file: the table.
-        separator: one character; default: comma, semicolon or tab, whichever parts the first rows
-            most evenly.
-
-    Returns:
-        Header and rows. Reading the rows refuses a quote that never closes, and rows of uneven
-        length.
-
-    Raises:
-        DataError: the table is empty, or its first rows are refused.
+    `separator` is by default comma, semicolon or tab, whichever parts the first rows most evenly. Reading the
+    rows refuses a quote that never closes, and rows of uneven length.
+    Raises: `DataError` if the table is empty, or its first rows are refused.
     """
     separator = separator or _detected_separator(file)
     batches = _batches(file, separator)

@@ -62,14 +62,7 @@ class Table:
 
 
 def is_table(path: Path) -> bool:
-    """Tell a table by its ending.
-
-    Args:
-        path: any file.
-
-    Returns:
-        True for the endings in `TABLE_SUFFIXES`, `.gz` added or not.
-    """
+    """Tell a table by its ending: one of `TABLE_SUFFIXES`, `.gz` added or not."""
     return _form(path) in TABLE_SUFFIXES
 
 
@@ -79,19 +72,11 @@ def _form(path: Path) -> str:
 
 
 def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
-    """Begin to read a table.
+    """Begin to read a table of at least one row.
 
-    Args:
-        path: the file.
-        place: how the user named it.
-        encoding: of CSV, TSV and JSONL; default: detected.
-
-    Returns:
-        The table, of at least one row.
-
-    Raises:
-        DataError: the file cannot be read, its first rows are damaged, it holds no rows, or two
-            columns share a name.
+    `encoding` is of CSV, TSV and JSONL; by default it is detected.
+    Raises: `DataError` if the file cannot be read, its first rows are damaged, it holds no rows, or two
+    columns share a name.
     """
     form = _form(path)
     if form == ".parquet":
