@@ -51,6 +51,7 @@ def content_of(
 
     Of `settings` it takes the image size and the number of threads. `progress` is told the images decoded and
     the images in all. Images are fitted by `fixed`; by default a rule decides.
+
     Raises: `DataError` if images that came as an array have no form that can be used.
     """
     if listing.texts is not None:

@@ -21,6 +21,7 @@ def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
     Equal data gives equal bytes.
 
     `folder` must exist.
+
     Raises: `StorageError` if it cannot be written.
     """
     content = "".join(ledger_lines(dataset, check)).encode()

@@ -56,6 +56,7 @@ def decode_all(
     `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
     to fit them to; by default a rule decides. `progress` is told the images done and the images in all; it is
     not called when the cache has all.
+
     Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
     neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
     """

@@ -122,6 +122,7 @@ def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | N
     """Carry a plan out and write the entry, whole or not at all.
 
     `home` is an existing folder that this process has locked.
+
     Raises: `StorageError` if the disk is full or not to be written to; nothing is left behind.
     """
     clear_leftovers(home)

@@ -96,6 +96,7 @@ def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> D
 
     `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
     size.
+
     Raises: `DataError` with the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
     knows the place.
     """

@@ -66,6 +66,7 @@ class Preprocessing:
 
         They are (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other number; the very same
         array comes back when nothing is to do.
+
         Raises: `DataError` if the shape is another, or a value is not a number.
         """
         pixels = with_channel_axis(pixels)
@@ -110,6 +111,7 @@ def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "
     """Check that an array holds images, and give grey ones their channel axis.
 
     From (n, height, width) or (n, height, width, 1 or 3) to (n, height, width, 1 or 3), a view.
+
     Raises: `DataError` if the shape is another, or values are not real numbers.
     """
     if pixels.dtype.kind not in "buif":

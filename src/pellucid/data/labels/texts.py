@@ -20,6 +20,7 @@ def label_texts(values: Sequence[object], place: str, source: Callable[[int], st
 
     Values are text, numbers or truth values of one kind. `source` names one of them for messages, such as
     `row 7`.
+
     Raises: `DataError` if a label is empty, not a number, of an unknown kind, or numbers stand beside texts
     (1 and "1" would become one class by accident).
     """

@@ -26,6 +26,7 @@ def listing_from_arrays(
     They are (n, height, width) or (n, height, width, 1 or 3), 8-bit, 16-bit or float; labels are n texts,
     numbers or truth values of one kind. Members of a group must not be parted by a split; every split is
     undecided.
+
     Raises: `DataError` if a shape or length is wrong, or a label is none.
     """
     pixels = checked_pixels(pixels, place)
@@ -50,6 +51,7 @@ def require_equal(inputs: int, others: int, name: str, place: str, noun: str = "
     """Refuse columns of different length.
 
     `name` is what the other column holds, in the plural; `noun` what one input is.
+
     Raises: `DataError` with both lengths.
     """
     if inputs != others:

@@ -32,6 +32,7 @@ def read_data(place: str, settings: Settings) -> Listing:
 
     `place` is a folder, a table, an `.npz` file, `sample:fashion` or `sample:spam`; of `settings` it takes
     `task`, columns, encoding, `target`, `test` and `skip_bad`. The order depends on names and rows alone.
+
     Raises: `DataError` if DATA is missing, of no known form, or cannot be used as it is, `UsageError` if
     `--test` is given though DATA holds a test split, or `--task` names what DATA is not.
     """

@@ -52,6 +52,7 @@ def split_folders(folder: Path) -> dict[str, Path]:
 
     Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
     and beside it `test`, `val` or `validation`, or nothing at all.
+
     Raises: `DataError` if both `val` and `validation` are there.
     """
     named = {name: path for name, path in _sub_folders(folder).items() if name.lower() in _SPLIT_OF_NAME}

@@ -40,6 +40,7 @@ def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = No
 
     `t10k` is the test split. `classes` names the labels 0, 1, 2 ...; by default they are the digits
     themselves.
+
     Raises: `DataError` if a file is missing, damaged, or fits its partner badly.
     """
     images = _by_part(folder, _IMAGES_NAME)

@@ -62,6 +62,7 @@ def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
     Places are files, folders (sub-folders included), tables, `.npz` files, IDX folders or `sample:fashion`.
     Of `settings` it takes the column of the paths and the encoding of tables. Places stand as given, files of
     a folder by name, rows in their order.
+
     Raises: `DataError` if a place does not exist, a folder holds no image, or a table cannot be read.
     """
     for place in places:

@@ -15,6 +15,7 @@ def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) ->
     """List the images that a table names.
 
     Warnings say which columns were chosen. `skip_bad` leaves missing images for decoding to report.
+
     Raises: `DataError` if a row has no label, no image, or a path that leaves the table's folder.
     """
     reader = RowReader(table, columns)
@@ -37,6 +38,7 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
 
     Of `settings` it takes the encoding of text files, and whether missing ones are left out. Warnings say
     which columns were chosen, problems which texts cannot be used.
+
     Raises: `DataError` if a row has no label or no path of a text, or one that leaves the table's folder.
     """
     reader, taker = RowReader(table, columns), TextTaker()

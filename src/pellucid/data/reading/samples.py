@@ -29,6 +29,7 @@ def read_sample(place: str) -> Listing:
     `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28 pixels, grey, ten
     classes of equal size, cut from Fashion-MNIST. `sample:spam`: 2,697 mails to train on and 675 to test,
     subject and body, 27 % of them spam, drawn from the SpamAssassin public corpus.
+
     Raises: `DataError` if there is no sample of that name.
     """
     if place == "sample:fashion":

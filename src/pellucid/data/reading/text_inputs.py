@@ -51,6 +51,7 @@ def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
     Places are files that hold one text each, folders of `.txt` files (sub-folders included), tables or
     `sample:spam`. Of `settings` it takes the column of the texts and the encoding. Places stand as given,
     files of a folder by name, rows in their order.
+
     Raises: `DataError` if a place does not exist or holds images, a folder holds no text, or a table cannot
     be read.
     """

@@ -23,6 +23,7 @@ def listing_from_texts(
 
     What is no text, or blank, becomes a problem of the listing. Labels are n texts, numbers or truth values
     of one kind. Members of a group must not be parted by a split; every split is undecided.
+
     Raises: `DataError` if there are no texts, one text in place of many, columns of different length, or a
     label that is none.
     """

@@ -33,6 +33,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
 
     One data set for each fold, over the same images: its test split is the fold to be judged, its train and
     validation splits are made from all the others.
+
     Raises: `DataError` if a class has too few examples, or too few sets that must stay together, to stand in
     every fold.
     """

@@ -61,6 +61,7 @@ def split(
 
     The order of the examples counts, their names do not. `first` is the position of the first example with
     the same content; `make` are the splits to cut where the user gave none.
+
     Raises: `DataError` if a class has too few examples, or too few groups, for the splits to be made.
     """
     splits = np.array(listing.splits, dtype="<U10")

@@ -35,6 +35,7 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
 
     Of `settings` it takes `target`. Where they are numbers the listing has `values`, and each label as the
     shortest text of its number. A warning says what was decided and why, where the labels leave a doubt.
+
     Raises: `DataError` if numbers are asked for and a label is none, or all of many different labels are
     numbers but for a decimal comma; with the rows.
     """
@@ -67,6 +68,7 @@ def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Floa
     """Read every label as a finite number, at most 1e30 in size.
 
     `sources` say where each stands, such as `table.csv:7`.
+
     Raises: `DataError` if a label is none; the message lists where and says what to do.
     """
     read = [read_number(text) for text in texts]

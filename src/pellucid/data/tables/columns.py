@@ -74,6 +74,7 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     """Choose all columns by the rule at the top of this file.
 
     Of `settings` it takes the columns asked for, and `task`; the head of the table is looked at.
+
     Raises: `DataError` if a column asked for is not there, or one cannot be told.
     """
     holds, name = choose_input(table, folder, settings)
@@ -90,6 +91,7 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
     """Choose the column of the inputs: what it holds, and its name.
 
     Of `settings` it takes `input_column` and `task`; the head of the table is looked at.
+
     Raises: `DataError` if the column asked for is not there, or none can be told.
     """
     asked = _named_column(table, settings.input_column, "--input-column", "")

@@ -53,6 +53,7 @@ def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
 
     `separator` is by default comma, semicolon or tab, whichever parts the first rows most evenly. Reading the
     rows refuses a quote that never closes, and rows of uneven length.
+
     Raises: `DataError` if the table is empty, or its first rows are refused.
     """
     separator = separator or _detected_separator(file)

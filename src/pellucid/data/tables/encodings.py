@@ -121,6 +121,7 @@ class TextFile:
 
         Lines come without the byte order mark. `newline` is as for `open`: empty for every usual line end,
         none of them changed; `count_rows` counts the row on which lines end.
+
         Raises: `DataError` if the file cannot be read, is damaged, or holds bytes that do not fit the
         encoding, with row and byte.
         """
@@ -189,6 +190,7 @@ def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
     """Look at the start of a file to see how it is to be read.
 
     By default the encoding is detected; the file is not read further.
+
     Raises: `DataError` if it cannot be read, or the encoding is not known.
     """
     require_known(encoding, place)

@@ -74,6 +74,7 @@ def files_of(folder: Path, kind: FileKind) -> tuple[list[Path], list[Path]]:
     """Files of a kind in a folder and its sub-folders, in order, and the others that were passed over.
 
     Links to folders are followed, once each; clutter counts for nothing.
+
     Raises: `DataError` if a folder cannot be read.
     """
     found = sorted(walk(folder, kind), key=_order)

@@ -26,6 +26,7 @@ def paths_of(
 
     `noun` is what the files hold, `image` or `text`; `sources` name each row, such as `table.csv:7`;
     `may_miss` leaves a missing file for later to report.
+
     Raises: `DataError` if a value is no path, leaves the table's folder, or names no file.
     """
     place = sources[0].rpartition(":")[0]

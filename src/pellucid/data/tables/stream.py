@@ -75,6 +75,7 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     """Begin to read a table of at least one row.
 
     `encoding` is of CSV, TSV and JSONL; by default it is detected.
+
     Raises: `DataError` if the file cannot be read, its first rows are damaged, it holds no rows, or two
     columns share a name.
     """
