@@ -22,11 +22,7 @@ _OLD_PICKLE = re.compile(rb"\(?[ci][\w.]+\n[\w.]+\n|\(?[dl]p\d+\n|[\]}]q.")  # p
 def refuse_foreign_file(path: Path) -> None:
     """Refuse a pickle or an archive by its first bytes; nothing is unpickled or extracted.
 
-    Args:
-        path: a regular file.
-
-    Raises:
-        ModelFileError: the file is of a kind that may run code.
+    Raises: `ModelFileError` if the file is of a kind that may run code.
     """
     if not path.is_file():
         return
