@@ -154,14 +154,7 @@ class Gathering:
             self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
 
     def drift(self, noun: str) -> Drift | None:
-        """Conclude.
-
-        Args:
-            noun: what one input is: `image` or `text`.
-
-        Returns:
-            The drift; `None` of too few inputs.
-        """
+        """Drift of the inputs so far; `None` of too few."""
         if self.examples < LEAST_INPUTS:
             return None
         detector, examples = self._detector, self.examples
