@@ -16,7 +16,7 @@ from jaxtyping import Float64, Int64
 from pellucid.settings.metrics import Metric
 
 CALIBRATION_BINS = 15
-SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)  # at 0 the log loss would be infinite
 
 
 def accuracy(
@@ -114,7 +114,7 @@ def macro_f1(counts: ClassCounts) -> np.ndarray:
 def expected_calibration_error(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> float:
-    r"""Mean gap between how sure the answers are and how often they are right.
+    r"""Mean gap between the confidence and the accuracy of answers.
 
     Answers are put into 15 bins of equal width by their confidence $c_i = \max_k p_{ik}$; then
     $\sum_b \frac{n_b}{n} |\text{accuracy}_b - \text{confidence}_b|$.

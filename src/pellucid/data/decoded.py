@@ -24,7 +24,7 @@ _MOST_REMEMBERED = 100
 
 @dataclass(frozen=True)
 class Content:
-    """The examples themselves.
+    """Decoded images, or texts, of a listing.
 
     Attributes:
         inputs: images, uint8 (n, height, width, channels), or texts.

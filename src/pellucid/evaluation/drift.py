@@ -33,7 +33,7 @@ LEAST_INPUTS = 20
 
 _SIZES = ("slight", "small", "medium", "large")
 _DELTAS, _HS = (0.147, 0.33, 0.474), (0.2, 0.5, 0.8)
-_LEAST_EXPECTED = 5
+_LEAST_EXPECTED = 5  # the distribution of chi-squared fits rarer classes badly
 
 
 class Shift(NamedTuple):

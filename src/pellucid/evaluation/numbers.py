@@ -83,5 +83,5 @@ def _scores(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float6
 
 
 def _exp(logarithm: float) -> float:
-    """Its exponential; bounded, so that an interval stays finite."""
+    """Exponential, bounded so that an interval stays finite."""
     return math.exp(min(logarithm, 700.0))

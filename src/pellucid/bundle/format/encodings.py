@@ -66,7 +66,7 @@ class EncodingPlan(NamedTuple):
 
     @property
     def holds_words(self) -> bool:
-        """Words of the training texts can be read in the file."""
+        """True where words of the training texts can be read in the file."""
         kinds = (NgramEncoder.kind, WordPieceEncoder.kind)
         return self.kind not in kinds and self.settings.get("tokens") != BYTE
 

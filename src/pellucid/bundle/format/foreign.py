@@ -6,7 +6,7 @@ from pathlib import Path
 from pellucid.errors import ModelFileError
 
 _HEAD = 512
-_TAR_MARK = slice(257, 262)
+_TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark stands behind
 _MARKS = (
     (b"PK", "a ZIP archive (as .pt, .pth, .keras and .npz are)"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (as .h5 is)"),

@@ -107,7 +107,7 @@ class OnNetwork(WithNovelty):
 
     @property
     def sort_seen(self) -> Sort:
-        """A detector looks at a hidden layer."""
+        """Sort of the detector's features: a hidden layer."""
         return "layer"
 
     @property

@@ -48,7 +48,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """The findings. Copies and sources stand in the order of the data.
+    """Findings about data; copies and sources stand in the order of the data.
 
     Attributes:
         place: DATA as the user gave it.

@@ -113,7 +113,7 @@ def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
 
 
 def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -> bool:
-    """Class weights make up for imbalance; by rule they do for images alone."""
+    """True where class weights make up for imbalance; by rule they do for images alone."""
     if class_weight is None:
         is_wanted = dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
     else:

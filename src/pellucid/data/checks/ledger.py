@@ -65,7 +65,7 @@ def _splits(dataset: Dataset) -> list[str]:
 
 
 def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]:
-    """Of which example each copy is a copy; for a leaked one, the first example that it repeats."""
+    """Original of each copy; for a leaked one, the first example that it repeats."""
     first = check.first
     fitted_on = np.sort(np.concatenate([dataset.train, dataset.validation]))[::-1]
     repeated = dict(zip(first[fitted_on].tolist(), fitted_on.tolist(), strict=True))

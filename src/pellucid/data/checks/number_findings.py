@@ -39,7 +39,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class NumberFindings:
-    """The findings.
+    """Findings about numbers that are to be predicted.
 
     Attributes:
         all: spread over all splits together.

@@ -32,7 +32,7 @@ class Lengths(NamedTuple):
 
 @dataclass(frozen=True)
 class TextFindings:
-    """The findings.
+    """Lengths and scripts of texts.
 
     Attributes:
         characters: lengths in characters.
@@ -49,7 +49,7 @@ class TextFindings:
 
     @property
     def has_words(self) -> bool:
-        """Most texts are written with spaces between words."""
+        """True where most texts are written with spaces between words."""
         without = sum(number for name, number in self.scripts if name in SCRIPTS_WITHOUT_SPACES)
         return 2 * without <= sum(number for _, number in self.scripts)
 

@@ -48,7 +48,7 @@ MOST_CHARACTERS = 600_000_000
 MOST_CANDIDATES = 1_000_000
 MOST_COMPARED = 200_000_000
 
-_BLOCK = 1 << 17
+_BLOCK = 1 << 17  # characters; more would fall out of the processor's cache
 _COLLECTED = 8
 _SHORTEST_CUT = 500
 _SEED = 20_011

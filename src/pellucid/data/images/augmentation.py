@@ -29,7 +29,7 @@ class Augmentation:
 
     @property
     def is_off(self) -> bool:
-        """Images are shown as they are."""
+        """True where images are shown as they are."""
         return not self.mirror and self.shift == 0 and self.erase == 0.0
 
 
@@ -117,7 +117,7 @@ class MirrorProbe:
         return self.examples > 0 and self.lost <= 2 * self.gained
 
     def sentence(self) -> str:
-        """The finding, for people."""
+        """Verdict on mirroring, for people."""
         verdict = "keeps" if self.keeps_class else "changes"
         lost = f"{self.lost} loses its" if self.lost == 1 else f"{self.lost} lose their"
         gained = f"{self.gained} gains" if self.gained == 1 else f"{self.gained} gain"

@@ -59,17 +59,17 @@ class VariationProbe:
 
     @property
     def can_tell(self) -> bool:
-        """Neighbours know something about the number, and varied copies are among them."""
+        """True where neighbours know something about the number, and varied copies are among them."""
         knows = self.plain_error < _WORTH_ASKING * self.random_error
         return knows and self.changed >= _FEWEST_CHANGED
 
     @property
     def keeps_number(self) -> bool:
-        """Varied images may be trained on."""
+        """True where varied images may be trained on."""
         return self.can_tell and self.joint_error <= self.plain_error + self.standard_error
 
     def sentence(self) -> str:
-        """The finding, for people."""
+        """Verdict on the variation, for people."""
         if not self.can_tell:
             return (
                 f"{self.name} is left out: the nearest neighbours among {self.examples:,} training images "

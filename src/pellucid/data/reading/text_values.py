@@ -110,7 +110,7 @@ class TextTaker:
 
     @property
     def reasons(self) -> dict[int, str]:
-        """Why there is no text, by position."""
+        """Reasons why there is no text, by position."""
         return self._reasons
 
     def problems(self, sources: Sequence[str]) -> tuple[Problem, ...]:

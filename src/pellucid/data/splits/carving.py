@@ -122,7 +122,7 @@ class Carving:
             self.left[label] -= 1
 
     def _may_go(self, unit: int) -> bool:
-        """Every class of a unit keeps enough others for the splits still to be served."""
+        """True where every class of a unit keeps enough others for the splits still to be served."""
         return unit not in self.taken and all(
             self.left[label] > self.keep for label, _ in self._content(unit)
         )
@@ -134,7 +134,7 @@ class Carving:
         )
 
     def _brings_nearer(self, unit: int) -> bool:
-        """A unit lessens the squared distance to the shares, each relative to its share."""
+        """True where a unit lessens the squared distance to the shares, each relative to its share."""
         return 0 > sum(
             count * (2 * (self.have[label] - self.target[label]) + count) / max(1, self.target[label])
             for label, count in self._content(unit)

@@ -37,7 +37,7 @@ _AMOUNTS = {
 
 
 class Division(NamedTuple):
-    """The outcome of splitting.
+    """Outcome of splitting.
 
     Attributes:
         splits: `train`, `validation` or `test` for each example; as the user gave it, or
@@ -113,7 +113,7 @@ def places_in_strata(
     order: Int64[np.ndarray, " n"],
     target: Target,
 ) -> Float64[np.ndarray, " n"]:
-    """Say where each example stands among those of its class: a part holds all that stand below its share.
+    """Place of each example among those of its class: a part holds all that stand below its share.
 
     `order` is drawn by chance; `target` says which parts get their share: classes, or deciles of numbers.
     Places are above 0 and below 1. The examples of the smallest places are a part to which every class gives

@@ -25,7 +25,7 @@ from pellucid.settings import Settings
 CLASSES_AT_MOST = 20
 """So many distinct numbers may still be the names of classes."""
 
-_SMALLEST_SHARE = 1e-6
+_SMALLEST_SHARE = 1e-6  # float32, in which networks compute, tells about seven digits
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 

@@ -239,7 +239,7 @@ def _typical_length(values: Sequence[object]) -> float:
 
 
 def _holds_numbers(values: Sequence[object]) -> bool:
-    """Every value that is there is a number, and one is."""
+    """True where every value that is there is a number, and one is."""
     filled = [value for value in values if value is not None and value != ""]
     return bool(filled) and all(
         not isinstance(value, str) or read_number(value) is not None for value in filled

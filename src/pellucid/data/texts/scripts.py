@@ -48,7 +48,7 @@ _FIRST_OF = (
 SCRIPTS = ("", *sorted({name for _, name in _FIRST_OF if name}))
 _STARTS = np.array([start for start, _ in _FIRST_OF], np.uint32)
 _CODES = np.array([SCRIPTS.index(name) for _, name in _FIRST_OF], np.int64)
-_KANA_MAKES_JAPANESE = 0.1
+_KANA_MAKES_JAPANESE = 0.1  # Japanese texts mix kana with characters that Chinese ones have too
 _LOOKED_AT = 1000
 
 

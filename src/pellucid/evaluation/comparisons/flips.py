@@ -10,9 +10,9 @@ from jaxtyping import Float64, Int64
 
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample
 
-FLIPS = 4999
+FLIPS = 4999  # the answers as they are count as one more: p-values are multiples of 1/5000
 _MOST_GROUPS = 10_000
-_EVERY_SIGN = 12
+_EVERY_SIGN = 12  # their 4,096 choices of signs are fewer than those drawn otherwise
 _BLOCK = 500
 
 

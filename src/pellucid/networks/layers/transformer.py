@@ -33,7 +33,7 @@ class Places(nn.Module):
         self.weight = nn.Parameter(torch.empty(length, size))
 
     def forward(self, vectors: Float[Tensor, "batch length size"]) -> Float[Tensor, "batch length size"]:
-        """Sums."""
+        """Vectors with those of their places added."""
         places = torch.arange(vectors.shape[1], device=vectors.device)
         return vectors + functional.embedding(places.clamp(max=len(self.weight) - 1), self.weight)
 
