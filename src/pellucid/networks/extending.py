@@ -110,7 +110,7 @@ def centres_of(
 def _last_layer(network: Network) -> tuple[str, nn.Linear]:
     """Dense layer of the head that has one row for each class, and its name in the network.
 
-    Raises ValueError: there is none.
+    Raises: `ValueError` if there is none.
     """
     dense = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     name, layer = dense[-1] if dense else ("", None)

@@ -108,7 +108,7 @@ def _open_or_write(
 ) -> Entry:
     """Find the entry, or make it while no other process does.
 
-    Raises StorageError: the disk is full, or another process held the entry for an hour.
+    Raises: `StorageError` if the disk is full, or another process held the entry for an hour.
     """
     home = root / _key(listing, settings, fixed)
     entry = open_entry(home, len(listing))
@@ -161,7 +161,7 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
 def _locked_patiently(home: Path) -> Iterator[None]:
     """Lock an entry; while another process writes it, wait.
 
-    Raises RunLockedError: it took an hour.
+    Raises: `RunLockedError` after an hour.
     """
     deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
     with contextlib.ExitStack() as stack:
@@ -205,7 +205,7 @@ def make_room(root: Path, allowed: int, keep: Path) -> None:
 def _require_space(root: Path, needed: int) -> None:
     """Refuse before decoding when the disk cannot hold the entry.
 
-    Raises StorageError: with what is free and what is needed.
+    Raises: `StorageError` with what is free and what is needed.
     """
     free = shutil.disk_usage(root).free
     if free < needed:

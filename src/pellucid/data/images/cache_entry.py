@@ -200,7 +200,7 @@ def open_entry(home: Path, count: int) -> Entry | None:
 def _read_array(data: Path, name: str, document: dict[str, Any]) -> np.ndarray:
     """Read a column.
 
-    Raises ValueError: its checksum differs.
+    Raises: `ValueError` if its checksum differs.
     """
     content = (data / f"{name}.npy").read_bytes()
     if hashlib.sha256(content).hexdigest() != document["checksums"][name]:

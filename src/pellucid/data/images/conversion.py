@@ -39,7 +39,7 @@ def _over_white(image: Image.Image) -> UInt8[np.ndarray, "height width channels"
 def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
     """Scale grey values of more than 8 bits into 0..255 by the rule at the top of this file.
 
-    Raises DataError: a value is not finite.
+    Raises: `DataError` if a value is not finite.
     """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError("holds values that are not numbers (NaN or infinity)")

@@ -168,7 +168,7 @@ def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
 def _not_empty(content: bytes) -> bytes:
     """Hand back the bytes of a file.
 
-    Raises DataError: there are none.
+    Raises: `DataError` if there are none.
     """
     if not content:
         raise DataError("empty file (zero bytes)")
@@ -179,7 +179,7 @@ def _not_empty(content: bytes) -> bytes:
 def _readable() -> Iterator[None]:
     """Turn what the system says about a file into a plain reason.
 
-    Raises DataError: instead of the system's own exception.
+    Raises: `DataError` instead of the system's own exception.
     """
     try:
         yield
@@ -202,7 +202,7 @@ def _header(file: io.BufferedReader | io.BytesIO) -> tuple[int, int, str]:
 def _open(file: io.BufferedReader | io.BytesIO, start: bytes) -> Image.Image:
     """Open without decoding, and refuse a decompression bomb from its header.
 
-    Raises DataError: it has more pixels than `PIXEL_LIMIT`.
+    Raises: `DataError` if it has more pixels than `PIXEL_LIMIT`.
     """
     formats = _FORMAT_OF_START.get(start) or _formats()
     image = Image.open(file, formats=formats)
@@ -260,7 +260,7 @@ def _orientation(image: Image.Image) -> int:
 def _plain_reasons(content: bytes) -> Iterator[None]:
     """Turn whatever a decoder raises on bad bytes into one plain reason.
 
-    Raises DataError: always instead of the decoder's own exception.
+    Raises: `DataError` always, instead of the decoder's own exception.
     """
     try:
         yield

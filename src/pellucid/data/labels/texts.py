@@ -72,7 +72,7 @@ def _kind(value: object) -> str:
 def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[int], str]) -> None:
     """Refuse numbers beside texts, and labels that are neither.
 
-    Raises DataError: naming the first label of each kind.
+    Raises: `DataError` naming the first label of each kind.
     """
     first: dict[str, int] = {}
     for index, value in enumerate(values):

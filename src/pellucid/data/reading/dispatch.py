@@ -119,7 +119,7 @@ _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
 def _with_test(listing: Listing, test: Listing) -> Listing:
     """Join a second listing as the test split.
 
-    Raises DataError: one is of texts and the other of images, or one is of files and the other of
+    Raises: `DataError` if one is of texts and the other of images, or one is of files and the other of
     arrays.
     """
     if listing.noun != test.noun:
@@ -168,7 +168,7 @@ def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
 def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
     """Pixels of both parts.
 
-    Raises DataError: their images differ in size.
+    Raises: `DataError` if their images differ in size.
     """
     pixels, test_pixels = (load() for load in loaders)
     if pixels.shape[1:] != test_pixels.shape[1:]:

@@ -126,7 +126,7 @@ def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
 def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> Listing:
     """List the files of every class folder in one folder.
 
-    Raises DataError: as for `read_folder`.
+    Raises: `DataError` as `read_folder` does.
     """
     classes = _sub_folders(folder)
     if not classes:

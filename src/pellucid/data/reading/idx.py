@@ -91,7 +91,7 @@ class _IdxFile(NamedTuple):
 def _names(folder: Path) -> list[str]:
     """Names of the files in a folder, in the order of code points.
 
-    Raises DataError: the folder cannot be read.
+    Raises: `DataError` if the folder cannot be read.
     """
     try:
         return sorted(os.listdir(folder))
@@ -116,7 +116,7 @@ def _open(path: Path) -> io.BufferedIOBase:
 def _idx_file(path: Path, dimensions: int) -> _IdxFile:
     """Read a header and compare its claim with the size of the file.
 
-    Raises DataError: no IDX file of bytes, or its size belies it.
+    Raises: `DataError` if it is no IDX file of bytes, or its size belies it.
     """
     length = 4 + 4 * dimensions
     try:
@@ -147,7 +147,7 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
 def _read(source: _IdxFile) -> np.ndarray:
     """Read the values of an IDX file.
 
-    Raises DataError: the file holds fewer or more values than its header claims.
+    Raises: `DataError` if the file holds fewer or more values than its header claims.
     """
     expected = math.prod(source.shape)
     try:
@@ -173,7 +173,7 @@ def _load_pixels(files: tuple[_IdxFile, ...]) -> np.ndarray:
 def _class_names(values: np.ndarray, classes: Sequence[str] | None, path: Path) -> list[str]:
     """Names of numeric labels.
 
-    Raises DataError: a label has no name.
+    Raises: `DataError` if a label has no name.
     """
     if classes is None:
         return [str(value) for value in values.tolist()]

@@ -103,7 +103,7 @@ def _refuse_images(place: str, settings: Settings, taker: TextTaker) -> Taken:
 def _take_folder(place: str, settings: Settings, taker: TextTaker) -> Taken:
     """Read the texts of a folder and its sub-folders.
 
-    Raises DataError: there is none.
+    Raises: `DataError` if there is none.
     """
     folder = Path(place)
     files, others = files_of(folder, TEXT_KIND)

@@ -110,7 +110,7 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
 def _named_column(table: Table, asked: str | None, flag: str, usual: str) -> str | None:
     """The column asked for; otherwise one with the usual name; otherwise none.
 
-    Raises DataError: there is no column of the name asked for.
+    Raises: `DataError` if there is no column of the name asked for.
     """
     if asked is None:
         return next((name for name in table.names if name.lower() == usual), None)
@@ -126,7 +126,7 @@ def _listed(table: Table) -> str:
 def _require_image_column(table: Table, folder: Path) -> str:
     """The column of image paths.
 
-    Raises DataError: there is none.
+    Raises: `DataError` if there is none.
     """
     fitting = _fitting_image_columns(table, folder)
     named = [name for name in table.names if name.lower() in IMAGE_NAMES]
@@ -197,7 +197,7 @@ def _share(table: Table, name: str, has: Callable[[str], bool]) -> float:
 def _text_column(table: Table, settings: Settings) -> str:
     """The column of texts by its name, or else by the length of what it holds.
 
-    Raises DataError: none holds texts, or several could.
+    Raises: `DataError` if none holds texts, or several could.
     """
     taken = {settings.label_column, settings.split_column, settings.group_column}
     lengths = {
@@ -249,7 +249,7 @@ def _holds_numbers(values: Sequence[object]) -> bool:
 def _label_column(table: Table, input_column: str, settings: Settings) -> str:
     """The column of labels: asked for, or of a usual name, or the only one left.
 
-    Raises DataError: none can be told.
+    Raises: `DataError` if none can be told.
     """
     asked = _named_column(table, settings.label_column, "--label-column", "")
     if asked is not None:
