@@ -94,8 +94,8 @@ def build_dataset(
 ) -> Dataset:
     """Put together what was read, decoded and split.
 
-    `first` is the position of the first example with the same content. `known_classes`, of an earlier model,
-    stay whether or not an example has them.
+    Examples that are not `usable` are left out. `first` is the position of the first example with the same
+    content. `known_classes`, of an earlier model, stay whether or not an example has them.
     """
     classes, labels = (
         _codes(listing, usable, known_classes) if listing.values is None else ((), listing.values)

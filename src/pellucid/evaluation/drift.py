@@ -154,7 +154,7 @@ class Gathering:
             self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
 
     def drift(self, noun: str) -> Drift | None:
-        """Drift of the inputs so far; `None` of too few."""
+        """Drift of the inputs so far, each a `noun`: `image` or `text`; `None` of too few."""
         if self.examples < LEAST_INPUTS:
             return None
         detector, examples = self._detector, self.examples

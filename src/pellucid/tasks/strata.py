@@ -7,7 +7,7 @@ MOST_STRATA = 10
 
 
 def deciles(values: Float64[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
-    """Cut numbers into parts of about equal size; equal numbers never stand in two of them.
+    """Cut numbers, at least one, into parts of about equal size; equal numbers never stand in two of them.
 
     Part of each, from 0: ten parts, or fewer and wider ones where the numbers are too few for `least` in
     each.

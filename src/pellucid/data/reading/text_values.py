@@ -89,7 +89,7 @@ class TextTaker:
             self._add(*text_or_reason(value))
 
     def take_file(self, path: Path, encoding: str | None) -> None:
-        """Add the text that a file holds."""
+        """Add the text that a file holds; the encoding is as for `read_text_file`."""
         text, reason, used = read_text_file(path, encoding)
         self._add(text, reason)
         if used:

@@ -59,8 +59,9 @@ def split(
 ) -> Division:
     """Fill the splits that are missing, by the rule at the top of this file.
 
-    The order of the examples counts, their names do not. `first` is the position of the first example with
-    the same content; `make` are the splits to cut where the user gave none.
+    The order of the examples counts, their names do not. Those that are not `usable` are left out. `first` is
+    the position of the first example with the same content; `make` are the splits to cut where the user gave
+    none.
 
     Raises: `DataError` if a class has too few examples, or too few groups, for the splits to be made.
     """

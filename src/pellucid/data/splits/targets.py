@@ -81,7 +81,7 @@ def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Floa
 
 
 def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "image") -> None:
-    """Refuse numbers that leave nothing to learn.
+    """Refuse numbers, finite and at least one, that leave nothing to learn.
 
     Raises: `DataError` if all are the same, or differ by so little that float32, in which networks compute,
     can hardly tell them apart.
