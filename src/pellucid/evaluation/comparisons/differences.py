@@ -15,10 +15,12 @@ _NUDGE = 1e-12  # without variance at the difference itself, the excess is zero 
 def paired_interval(only_a: int, only_b: int, examples: int) -> Interval:
     r"""Tango's score interval of $d = (b - c) / n$, from -1 to 1, where $b$ is `only_a` and $c$ `only_b`.
 
-    Of at least one example it holds every $\delta$ with $|b - c - n \delta| \le z \sqrt{n (2 \tilde q + \delta (1 - \delta))}$,
+    It holds every $\delta$ with $|b - c - n \delta| \le z \sqrt{n (2 \tilde q + \delta (1 - \delta))}$,
     where $\tilde q$, the likeliest share of answers right for the second model only when the
     difference is $\delta$, is the larger root of
     $2 n q^2 + (-b - c + (2n - b + c) \delta) \, q - c \, \delta (1 - \delta) = 0$.
+
+    $n$, `examples`, is at least 1.
 
     Source: Tango 1998, "Equivalence test and confidence interval for the difference in
     proportions for the paired-sample design", Statistics in Medicine 17.
