@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, UInt32, UInt64
 
-_BASE = 0x9E3779B97F4A7C15
+_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
 _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _ORDER = 0xD6E8FEB86659FD93

@@ -17,7 +17,7 @@ from pellucid.arithmetic.numbers import number_errors
 from pellucid.settings.metrics import Metric
 
 CALIBRATION_BINS = 15
-SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)  # at 0 the log loss would be infinite
 
 
 def accuracy(
@@ -90,13 +90,9 @@ def balanced_accuracy(counts: ClassCounts) -> np.ndarray:
 
     A class without an example has no recall and is left out.
 
+    Counts are of one set of examples or, with leading axes, of many; one score, 0 to 1, for each.
+
     Source: Brodersen et al. 2010, "The Balanced Accuracy and Its Posterior Distribution".
-
-    Args:
-        counts: of one set of examples or, with leading axes, of many.
-
-    Returns:
-        One score for each set, 0 to 1.
     """
     occurs = counts.labelled > 0
     recall = np.divide(counts.hits, counts.labelled, out=np.zeros(np.shape(counts.hits)), where=occurs)
@@ -108,11 +104,7 @@ def macro_f1(counts: ClassCounts) -> np.ndarray:
 
     A class that is neither a label nor a prediction of any example has no $F_1$ and is left out.
 
-    Args:
-        counts: of one set of examples or, with leading axes, of many.
-
-    Returns:
-        One score for each set, 0 to 1.
+    Counts are of one set of examples or, with leading axes, of many; one score, 0 to 1, for each.
     """
     total = counts.labelled + counts.predicted
     occurs = total > 0
@@ -123,19 +115,14 @@ def macro_f1(counts: ClassCounts) -> np.ndarray:
 def expected_calibration_error(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> float:
-    r"""Mean gap between how sure the answers are and how often they are right.
+    r"""Mean gap between the confidence and the accuracy of answers.
 
     Answers are put into 15 bins of equal width by their confidence $c_i = \max_k p_{ik}$; then
     $\sum_b \frac{n_b}{n} |\text{accuracy}_b - \text{confidence}_b|$.
 
+    0 to 1; smaller is better.
+
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3.
-
-    Args:
-        labels: class indices.
-        probabilities: one row for each example.
-
-    Returns:
-        0 to 1; smaller is better.
     """
     bins, gaps = calibration_terms(labels, probabilities)
     sums = np.bincount(bins, weights=gaps, minlength=CALIBRATION_BINS)

@@ -1,4 +1,4 @@
-"""From scores to probabilities, and how bold probabilities are."""
+"""Probabilities from logits, and at a temperature."""
 
 import numpy as np
 from jaxtyping import Float, Float64

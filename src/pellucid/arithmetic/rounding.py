@@ -58,14 +58,9 @@ def percent(share: float) -> str:
 
 
 def per_cent(share: float, like: float) -> str:
-    """A hundred times a share with as many places as another one deserves, for the ends of an interval.
+    """A hundred times a share with as many places as `like` deserves, for the ends of an interval.
 
-    Args:
-        share: the number that is shown.
-        like: the share whose digits count; 0 and 1 have no places.
-
-    Returns:
-        Digits without the sign.
+    Without the sign; 0 and 1 have no places.
     """
     if not math.isfinite(share):
         return f"{share:g}"

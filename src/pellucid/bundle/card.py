@@ -32,14 +32,9 @@ _COMMANDS = {
 
 
 def model_card(model: Model, facts: Mapping[str, Any]) -> str:
-    """Write the model card.
+    """Write the model card in Markdown, in which every name from the data is plain text.
 
-    Args:
-        model: the trained model.
-        facts: a name in words to a text or number, in the order to show.
-
-    Returns:
-        Markdown, in which every name from the data is plain text.
+    `facts` are names in words to texts or numbers, in the order to show.
     """
     rows = {
         "model" if isinstance(model, ClassicalModel) else "network": model.name,
@@ -175,14 +170,7 @@ def _numbers(model: Model) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Escape a text so that Markdown and HTML show it as it is, on one line.
-
-    Args:
-        text: any text.
-
-    Returns:
-        The same text for readers.
-    """
+    """Escape a text so that Markdown and HTML show it as it is, on one line."""
     one_line = re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]", " ", text)
     html = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]()#+!|~$:@.-])", r"\\\1", html)

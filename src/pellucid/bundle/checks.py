@@ -18,15 +18,9 @@ LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
 def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
     """Refuse a temperature that no fit gives.
 
-    Args:
-        temperature: what a model is to have.
-        classes: its classes; none where it predicts numbers.
+    There are no `classes` where numbers are predicted.
 
-    Returns:
-        The temperature.
-
-    Raises:
-        ValueError: it is not finite, out of bounds, or not 1 in a model of numbers.
+    Raises: `ValueError` if it is not finite, out of bounds, or not 1 in a model of numbers.
     """
     if not LEAST_TEMPERATURE <= temperature <= MOST_TEMPERATURE:
         raise ValueError(
@@ -40,11 +34,7 @@ def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
 def require_classes(classes: Sequence[str]) -> None:
     """Refuse to speak of probabilities where a number is predicted.
 
-    Args:
-        classes: of the model.
-
-    Raises:
-        DataError: there are none.
+    Raises: `DataError` if there are none.
     """
     if not classes:
         raise DataError("model: it predicts numbers and has no probabilities; use predict_values")
@@ -53,11 +43,7 @@ def require_classes(classes: Sequence[str]) -> None:
 def require_numbers(classes: Sequence[str]) -> None:
     """Refuse to speak of numbers where classes are predicted.
 
-    Args:
-        classes: of the model.
-
-    Raises:
-        DataError: there are some.
+    Raises: `DataError` if there are some.
     """
     if classes:
         raise DataError("model: it predicts classes and no numbers; use predict_proba")
@@ -66,12 +52,7 @@ def require_numbers(classes: Sequence[str]) -> None:
 def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:
     """Refuse a network and an encoder that do not speak of the same ids.
 
-    Args:
-        config: of the network.
-        encoder: from texts to ids.
-
-    Raises:
-        ValueError: the network takes other inputs, or knows more or fewer ids.
+    Raises: `ValueError` if the network takes other inputs, or knows more or fewer ids.
     """
     if config.vocabulary != encoder.vocabulary:
         raise ValueError(f"the network knows {config.vocabulary} tokens, the vocabulary {encoder.vocabulary}")
@@ -86,15 +67,7 @@ def require_images(
 ) -> UInt8[np.ndarray, "examples height width channels"]:
     """Refuse what the preprocessing of a model did not make.
 
-    Args:
-        inputs: what a model was given.
-        preprocessing: the model's.
-
-    Returns:
-        The same images.
-
-    Raises:
-        DataError: with what was found and what is expected.
+    Raises: `DataError` with what was found and what is expected.
     """
     expected = (preprocessing.height, preprocessing.width, preprocessing.channels)
     if (
@@ -111,17 +84,9 @@ def require_images(
 
 
 def require_vectors(inputs: Inputs, length: int) -> Shaped[np.ndarray, "examples features"]:
-    """Refuse what is no array of feature vectors of a length.
+    """Refuse what is no array of feature vectors of a length; 0 where any length will do.
 
-    Args:
-        inputs: what a model was given.
-        length: numbers in one vector; 0 where any length will do.
-
-    Returns:
-        The same vectors.
-
-    Raises:
-        DataError: with what was found and what is expected.
+    Raises: `DataError` with what was found and what is expected.
     """
     if (
         not isinstance(inputs, np.ndarray)
@@ -134,17 +99,10 @@ def require_vectors(inputs: Inputs, length: int) -> Shaped[np.ndarray, "examples
 
 
 def require_texts(inputs: object) -> Sequence[str]:
-    """Refuse what is no list of texts.
+    """Refuse what is no list of texts, and give the same texts; an array of them as a list.
 
-    Args:
-        inputs: what a model was given.
-
-    Returns:
-        The same texts; an array of them as a list.
-
-    Raises:
-        DataError: it is a single text or no list, or holds something that is no text or that UTF-8
-            cannot write; with its position, from 0.
+    Raises: `DataError` if it is a single text or no list, or holds something that is no text or that UTF-8
+    cannot write; with its position, from 0.
     """
     if isinstance(inputs, Texts):
         return inputs

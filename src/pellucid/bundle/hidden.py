@@ -7,14 +7,7 @@ from pellucid.networks.families import outline
 
 
 def hidden_size(network: Network) -> int:
-    """Count the units of the last hidden layer without computing it.
-
-    Args:
-        network: any.
-
-    Returns:
-        Units.
-    """
+    """Count the units of the last hidden layer without computing it."""
     config = network.config
     sketch = outline(config).eval()
     kind = torch.int64 if config.vocabulary else torch.float32

@@ -24,15 +24,10 @@ from pellucid.tasks import VALUES
 def load(folder: str | Path) -> Model:
     """Load a model of images or of texts.
 
-    Args:
-        folder: a model folder, or a run, whose recommended model is taken.
+    `folder` is a model folder, or a run, whose recommended model is taken.
 
-    Returns:
-        The model, ready to answer.
-
-    Raises:
-        ModelFileError: there is no model, it is damaged, of a kind that may run code, or takes
-            feature vectors.
+    Raises: `ModelFileError` if there is no model, it is damaged, of a kind that may run code, or takes
+    feature vectors.
     """
     model = load_any(folder)
     if model.input_kind is VALUES:
@@ -45,14 +40,9 @@ def load(folder: str | Path) -> Model:
 def load_any(folder: str | Path) -> Model:
     """Load a model of images, of texts or of feature vectors, neural or classical.
 
-    Args:
-        folder: a model folder, or a run, whose recommended model is taken.
+    `folder` is a model folder, or a run, whose recommended model is taken.
 
-    Returns:
-        The model, ready to answer.
-
-    Raises:
-        ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
+    Raises: `ModelFileError` if there is no model, it is damaged, or it is of a kind that may run code.
     """
     place = model_folder(folder)
     try:
@@ -70,16 +60,9 @@ def load_any(folder: str | Path) -> Model:
 
 
 def model_folder(folder: str | Path) -> Path:
-    """Find the model folder that a model or run folder stands for.
+    """Find the folder that holds `model.json`: a model folder itself, or one of a run.
 
-    Args:
-        folder: a model folder, or a run.
-
-    Returns:
-        The folder that holds `model.json`.
-
-    Raises:
-        ModelFileError: there is none, or it is a file of a kind that may run code.
+    Raises: `ModelFileError` if there is none, or it is a file of a kind that may run code.
     """
     place = Path(folder)
     if not place.exists():
@@ -99,8 +82,7 @@ def model_folder(folder: str | Path) -> Path:
 def _file_inside(folder: Path, name: str) -> Path:
     """The path of a regular file of the folder, never one that a link leads to.
 
-    Raises:
-        ModelFileError: it is missing, a link, or no regular file.
+    Raises: `ModelFileError` if it is missing, a link, or no regular file.
     """
     path = folder / name
     if path.is_symlink():

@@ -43,14 +43,7 @@ class Parts(NamedTuple):
 def parts_of(model: Model) -> Parts:
     """Take a model apart.
 
-    Args:
-        model: any of this room.
-
-    Returns:
-        Its parts.
-
-    Raises:
-        TypeError: it is a model of someone else's, which cannot be saved.
+    Raises: `TypeError` if it is a model of someone else's, which cannot be saved.
     """
     if isinstance(model, ClassicalModel):
         encoding = model.tfidf if model.encoder is None else model.encoder
@@ -65,11 +58,7 @@ def parts_of(model: Model) -> Parts:
 def vector_length(model: Model) -> int | None:
     """Length of the feature vectors that a model takes.
 
-    Args:
-        model: any of this room.
-
-    Returns:
-        Numbers in a vector, 0 where any number will do; `None` where none are taken.
+    0 where any number will do; `None` where no vectors are taken.
     """
     if isinstance(model, FeatureModel):
         return model.features
@@ -77,13 +66,9 @@ def vector_length(model: Model) -> int | None:
 
 
 def tensors_of(parts: Parts) -> dict[str, Tensor]:
-    """Collect everything that `weights.safetensors` holds.
+    """Collect everything that `weights.safetensors` holds, by name.
 
-    Args:
-        parts: of a model.
-
-    Returns:
-        Name to tensor; where there is a predictor, each name says to which part it belongs.
+    Where there is a predictor, each name says to which part it belongs.
     """
     network = {} if parts.network is None else parts.network.state_dict()
     if parts.predictor is None:
@@ -97,16 +82,9 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
 
 
 def expected_forms(description: Description) -> dict[str, Form]:
-    """Say what the tensors of a described model look like; none is allocated.
+    """Forms of the tensors of a described model, by name; none is allocated.
 
-    Args:
-        description: from a file.
-
-    Returns:
-        Name to form.
-
-    Raises:
-        ValueError: architecture or predictor say something impossible.
+    Raises: `ValueError` if architecture or predictor say something impossible.
     """
     network = {} if description.architecture is None else outline(description.architecture).state_dict()
     forms = {name: Form.of(tensor) for name, tensor in network.items()}
@@ -128,19 +106,12 @@ def expected_forms(description: Description) -> dict[str, Form]:
 
 
 def put_together(description: Description, tensors: Mapping[str, Tensor], words: bytes) -> Model:
-    """Build the described model.
+    """Build the described model, in evaluation mode.
 
-    Args:
-        description: from a file.
-        tensors: of the forms that `expected_forms` named, finite; the model takes them over.
-        words: content of the file with the vocabulary; nothing in it is trusted. Empty where there is
-            none.
+    `tensors` are of the forms that `expected_forms` named, finite; the model takes them over. `words` are the
+    content of the file with the vocabulary, in which nothing is trusted; empty where there is none.
 
-    Returns:
-        The model, in evaluation mode.
-
-    Raises:
-        ValueError: the tensors hold something impossible, or the parts do not fit each other.
+    Raises: `ValueError` if the tensors hold something impossible, or the parts do not fit each other.
     """
     plan = description.predictor
     if plan is None:
@@ -201,12 +172,7 @@ def _network(description: Description, tensors: Mapping[str, Tensor]) -> Network
 def as_tensors(arrays: Mapping[str, np.ndarray], prefix: str = "") -> dict[str, Tensor]:
     """The arrays of one part as tensors.
 
-    Args:
-        arrays: name to array.
-        prefix: stands before each name, and says to which part it belongs.
-
-    Returns:
-        Name to tensor, each in memory of its own.
+    `prefix` stands before each name and says to which part it belongs. Each tensor is in memory of its own.
     """
     return {prefix + name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 

@@ -22,16 +22,13 @@ from pellucid.files import write_folder
 def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
     """Write a model folder; equal weights give equal bytes of `weights.safetensors`.
 
-    Args:
-        model: the trained model.
-        folder: where to; its parent must exist, a former folder is replaced as a whole.
-        facts: what the model card tells beside the model itself, such as training examples or
-            test accuracy: a name in words to a text or number, in the order to show.
+    The parent of `folder` must exist; a former folder is replaced as a whole. `facts` are what the model card
+    tells beside the model itself, such as training examples or test accuracy: names in words to texts or
+    numbers, in the order to show.
 
-    Raises:
-        TypeError: the model is none of this package's.
-        DivergedError: a weight is not finite; nothing is written.
-        StorageError: the disk is full or permission is denied; the former folder stays.
+    Raises: `TypeError` if the model is none of this package's, `DivergedError` if a weight is not finite
+    (nothing is written), `StorageError` if the disk is full or permission is denied (the former folder
+    stays).
     """
     parts = parts_of(model)
     tensors = tensors_of(parts)

@@ -74,14 +74,7 @@ class Dataset:
         return self.input_kind.noun
 
     def label_text(self, position: int) -> str:
-        """The label of an example as people read it.
-
-        Args:
-            position: of the example.
-
-        Returns:
-            Name of its class, or the shortest text of its number.
-        """
+        """Name of the class of the example at `position`, or the shortest text of its number."""
         label = self.labels[position]
         return self.classes[int(label)] if self.classes else number_text(float(label))
 
@@ -101,16 +94,8 @@ def build_dataset(
 ) -> Dataset:
     """Put together what was read, decoded and split.
 
-    Args:
-        listing: what was read.
-        content: what stands behind it.
-        splits: the split of each example.
-        first: position of the first example with the same content.
-        usable: false where an example is left out.
-        known_classes: those of an earlier model, which stay whether or not an example has them.
-
-    Returns:
-        The data set.
+    Examples that are not `usable` are left out. `first` is the position of the first example with the same
+    content. `known_classes`, of an earlier model, stay whether or not an example has them.
     """
     classes, labels = (
         _codes(listing, usable, known_classes) if listing.values is None else ((), listing.values)

@@ -24,7 +24,7 @@ _MOST_REMEMBERED = 100
 
 @dataclass(frozen=True)
 class Content:
-    """The examples themselves.
+    """Decoded images, or texts, of a listing.
 
     Attributes:
         inputs: images, uint8 (n, height, width, channels), or texts.
@@ -49,17 +49,10 @@ def content_of(
 ) -> Content:
     """Decode images, or take texts as they are.
 
-    Args:
-        listing: what was read.
-        settings: image size and number of threads.
-        progress: told the images decoded and the images in all.
-        fixed: how images are fitted; by default a rule decides.
+    Of `settings` it takes the image size and the number of threads. `progress` is told the images decoded and
+    the images in all. Images are fitted by `fixed`; by default a rule decides.
 
-    Returns:
-        The content.
-
-    Raises:
-        DataError: images that came as an array have no form that can be used.
+    Raises: `DataError` if images that came as an array have no form that can be used.
     """
     if listing.texts is not None:
         return Content(listing.texts, text_digests(listing.texts), listing.problems)
@@ -72,13 +65,7 @@ def near_copies_of(
 ) -> NearCopies:
     """Search for near copies once; what was found for the same content from files is remembered.
 
-    Args:
-        listing: what was read.
-        content: what stands behind it.
-        positions: ascending; the examples to compare, one of each exact content.
-
-    Returns:
-        The pairs.
+    `positions` ascend and hold one example of each exact content.
     """
     if listing.pixels is not None or listing.form == "list":
         return _searched(content, positions)

@@ -34,20 +34,12 @@ def prepare(
 ) -> tuple[Dataset, Check]:
     """Make data ready for training, or say all that is wrong with it.
 
-    Args:
-        place: DATA, or what was already read of it.
-        settings: the data settings, the seed and the class weights.
-        make: splits to cut where the user gave none; an estimator cuts no test.
-        progress: told the images decoded and the images in all.
-        known: classes and preprocessing of an earlier model that goes on with this data.
+    `make` are the splits to cut where the user gave none; an estimator cuts no test. `known` is of an earlier
+    model that goes on with this data. `progress` is told the images decoded and the images in all.
 
-    Returns:
-        The data set, and what is known about it.
-
-    Raises:
-        DataError: images or texts cannot be used (and `skip_bad` is off), fewer than two classes, a class
-            too small for the splits to be made, or a class that is tested and never trained on; or
-            numbers to predict that are all the same.
+    Raises: `DataError` if images or texts cannot be used (and `skip_bad` is off), there are fewer than two
+    classes, a class is too small for the splits to be made, or is tested and never trained on, or all numbers
+    to predict are the same.
     """
     listing = place if isinstance(place, Listing) else read_data(place, settings)
     _require_targets(listing, np.ones(len(listing), bool), known)
@@ -69,8 +61,7 @@ def prepare(
 def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: EarlierConstraints) -> None:
     """Refuse data with nothing to tell apart, or a split of the user's that lost all it had.
 
-    Raises:
-        DataError: with what was found.
+    Raises: `DataError` with what was found.
     """
     if not usable.any():
         raise DataError(f"{listing.place}: no {listing.noun} that can be used; give labelled {listing.noun}s")
@@ -107,8 +98,7 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
 def _require_trained_spread(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
     """Refuse numbers that leave nothing to learn from in training.
 
-    Raises:
-        DataError: they are all the same.
+    Raises: `DataError` if they are all the same.
     """
     del known
     require_spread(dataset.labels[dataset.train], f"{listing.place}, {TRAIN} split", listing.noun)
@@ -117,8 +107,7 @@ def _require_trained_spread(listing: Listing, dataset: Dataset, known: EarlierCo
 def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
     """Refuse classes that are scored and can never be answered; an earlier model answers those it knows.
 
-    Raises:
-        DataError: naming them.
+    Raises: `DataError` naming them.
     """
     trained = set(dataset.labels[dataset.train].tolist())
     trained |= {dataset.classes.index(name) for name in known.classes}

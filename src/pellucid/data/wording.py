@@ -13,12 +13,7 @@ _CARRIAGE = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def visible(text: str) -> str:
     r"""Replace every character that hides, turns or breaks a line by its code.
 
-    Args:
-        text: from a file, a table or a file name.
-
-    Returns:
-        The text with control, format, surrogate and unassigned characters and line separators
-        written as `\n`, `\x1b` or `\u202e`.
+    Control, format, surrogate and unassigned characters and line separators become `\n`, `\x1b` or `\u202e`.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -41,11 +36,7 @@ def with_article(noun: str) -> str:
 def quoted(name: str) -> str:
     """A name between quotation marks, so that spaces at its ends are seen.
 
-    Args:
-        name: a class or group, of any length.
-
-    Returns:
-        The name made visible; a very long one loses its middle.
+    The name is made visible; a very long one loses its middle.
     """
     if len(name) > _MOST_NAME:
         name = f"{name[: _MOST_NAME // 2]}...{name[-_MOST_NAME // 2 + 3 :]}"
@@ -53,14 +44,9 @@ def quoted(name: str) -> str:
 
 
 def count_of(number: int, noun: str) -> str:
-    """A number with its noun.
+    """A number with its noun, such as `1 class`, `1,203 images` or `2 copies`.
 
-    Args:
-        number: how many.
-        noun: in the singular; its plural ends in `s`, or in `ies` after a consonant and `y`.
-
-    Returns:
-        Such as `1 class`, `1,203 images` or `2 copies`.
+    The plural ends in `s`, or in `ies` after a consonant and `y`.
     """
     if number == 1:
         return f"1 {noun}"
@@ -70,28 +56,13 @@ def count_of(number: int, noun: str) -> str:
 
 
 def some(names: Sequence[str], most: int = 3) -> str:
-    """The first few of many.
-
-    Args:
-        names: already fit to be shown.
-        most: how many are shown.
-
-    Returns:
-        Joined by commas, with the number of those left out.
-    """
+    """The first few of many names, joined by commas, with the number of those left out."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def width(text: str) -> int:
-    """Columns that a text takes in a terminal.
-
-    Args:
-        text: visible characters.
-
-    Returns:
-        The number of columns; Chinese, Japanese and Korean characters and emoji take two.
-    """
+    """Columns that visible text takes in a terminal; Chinese, Japanese, Korean and emoji take two each."""
     return sum(
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text
@@ -99,15 +70,7 @@ def width(text: str) -> int:
 
 
 def fitted(text: str, columns: int) -> str:
-    """A text at an exact width, cut with three dots or filled with spaces.
-
-    Args:
-        text: visible characters.
-        columns: the width, at least 4.
-
-    Returns:
-        The text.
-    """
+    """A visible text at an exact width of at least 4, cut with three dots or filled with spaces."""
     if width(text) > columns:
         while width(text) > columns - 3:
             text = text[:-1]
@@ -118,13 +81,8 @@ def fitted(text: str, columns: int) -> str:
 def aligned(heading: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     """A table for a terminal of 80 columns: names to the left, cells to the right.
 
-    Args:
-        heading: of the names.
-        columns: heading of each column of cells.
-        rows: a visible name, cut where it is too long, and one cell for each column.
-
-    Returns:
-        Lines, the headings first.
+    Lines, the headings first. `heading` is that of the names, `columns` those of the cells; a name that is
+    too long is cut.
     """
     widths = [max(len(column), *(len(cells[at]) for _, cells in rows)) for at, column in enumerate(columns)]
     room = COLUMNS - sum(widths) - 2 * len(widths)

@@ -61,15 +61,10 @@ def fit_temperature(
     is convex, so its slope has one root. A label whose probability is exactly 0 keeps it at every
     temperature and is left out.
 
+    Labels are of the validation split. 0.05 to 20; 1 where nothing can be fitted: no example, labels of one
+    class only, answers that are all right or all wrong, or classes equally probable in all of them.
+
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
-
-    Args:
-        labels: class indices, of the validation split.
-        probabilities: one row for each example.
-
-    Returns:
-        0.05 to 20; 1 where nothing can be fitted: no example, labels of one class only, answers
-        that are all right or all wrong, or classes equally probable in all of them.
     """
     possible = probabilities[np.arange(len(labels)), labels] > 0
     labels, probabilities = labels[possible], probabilities[possible]
@@ -100,18 +95,9 @@ def reliability(
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
 ) -> Reliability:
-    """Compare confidence with accuracy, bin by bin.
+    """Compare confidence with accuracy, bin by bin; `seed` draws for the interval of the error.
 
-    Args:
-        labels: class indices, at least one.
-        probabilities: one row for each example.
-        seed: seed of the draws behind the interval of the error.
-
-    Returns:
-        The bins that hold an answer, and the expected calibration error.
-
-    Raises:
-        ValueError: there is no example.
+    Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to judge confidence by; at least one is needed")

@@ -48,7 +48,7 @@ def calibration_error(
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
 ) -> Interval:
-    r"""Expected calibration error with its 95 % interval.
+    r"""Expected calibration error with its 95 % interval, both from 0 to 1, of at least one example.
 
     Chance moves the error up only, so that percentiles of resamples lie above the truth. Here the
     interval holds every error $\theta$ under which the measured one, $\hat\theta$, is no surprise:
@@ -58,14 +58,6 @@ def calibration_error(
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, for the error;
     Carpenter 1999, "Test inversion bootstrap confidence intervals", for the interval.
-
-    Args:
-        labels: class indices, at least one.
-        probabilities: one row for each example.
-        seed: seed of the draws.
-
-    Returns:
-        The error and its interval, from 0 to 1.
     """
     bins, gaps = calibration_terms(labels, probabilities)
     counts = np.bincount(bins, minlength=CALIBRATION_BINS)

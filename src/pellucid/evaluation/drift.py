@@ -33,7 +33,7 @@ LEAST_INPUTS = 20
 
 _SIZES = ("slight", "small", "medium", "large")
 _DELTAS, _HS = (0.147, 0.33, 0.474), (0.2, 0.5, 0.8)
-_LEAST_EXPECTED = 5
+_LEAST_EXPECTED = 5  # the distribution of chi-squared fits rarer classes badly
 
 
 class Shift(NamedTuple):
@@ -154,14 +154,7 @@ class Gathering:
             self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
 
     def drift(self, noun: str) -> Drift | None:
-        """Conclude.
-
-        Args:
-            noun: what one input is: `image` or `text`.
-
-        Returns:
-            The drift; `None` of too few inputs.
-        """
+        """Drift of the inputs so far, each a `noun`: `image` or `text`; `None` of too few."""
         if self.examples < LEAST_INPUTS:
             return None
         detector, examples = self._detector, self.examples

@@ -33,14 +33,9 @@ def wilson(hits: int, examples: int) -> Interval:
     $\frac{1}{1 + z^2/n} \left( \hat p + \frac{z^2}{2n} \pm z \sqrt{\frac{\hat p (1 - \hat p)}{n}
     + \frac{z^2}{4 n^2}} \right)$ with $z = 1.96$.
 
+    $n$, `examples`, is at least 1, and $\hat p$ is the share of `hits`.
+
     Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
-
-    Args:
-        hits: examples that count.
-        examples: all examples, at least one.
-
-    Returns:
-        The share and its interval.
     """
     share, z2 = hits / examples, NORMAL_QUANTILE**2
     middle = share + z2 / (2 * examples)
@@ -57,21 +52,14 @@ def resample(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Float64[np.ndarray, "resamples scores"]:
-    """Scores of bootstrap resamples.
+    """Scores of bootstrap resamples, one row for each.
 
     A resample draws as many examples as there are, with replacement; it is given as how often
     each example was drawn. Blocks of resamples bound the memory.
 
+    `scores` makes of weights, one row for each resample, scores, one column for each.
+
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
-
-    Args:
-        scores: from weights, one row for each resample, to scores, one column for each.
-        examples: how many examples there are.
-        seed: seed of the draws.
-        resamples: how many resamples to draw.
-
-    Returns:
-        One row of scores for each resample.
     """
     generator = np.random.default_rng(seed)
 
@@ -105,22 +93,15 @@ def studentised_interval(
     draws: Float64[np.ndarray, " resamples"],
     draw_errors: Float64[np.ndarray, " resamples"],
 ) -> Interval:
-    r"""Interval from how many standard errors the resamples lie away from the sample.
+    r"""Interval, holding the score, from how many standard errors the resamples lie away from it.
 
     $[v - t_{97.5} \, \sigma, \; v - t_{2.5} \, \sigma]$ with the percentiles of
     $t = (v^* - v) / \sigma^*$. Where a standard error cannot be had in half of the resamples, as with
     two examples, the percentiles of the finite resamples themselves serve.
 
+    $v$ is `value`, $\sigma$ `error`, $v^*$ the `draws` of the resamples and $\sigma^*$ their `draw_errors`.
+
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 12.5.
-
-    Args:
-        value: the score itself, $v$.
-        error: its standard error, $\sigma$.
-        draws: the score of each resample, $v^*$.
-        draw_errors: the standard error of each, $\sigma^*$.
-
-    Returns:
-        The score and its interval, which holds the score.
     """
     usable = np.isfinite(draws) & np.isfinite(draw_errors) & (draw_errors > 1e-9 * abs(error))
     if not math.isfinite(value):

@@ -30,7 +30,7 @@ def find_label_issues(
     labels: Int64[np.ndarray, " examples"],
     out_of_sample_probabilities: Float64[np.ndarray, "examples classes"],
 ) -> list[LabelError]:
-    r"""Find likely label errors.
+    r"""Find likely label errors, the likeliest first; none where there are no examples.
 
     A class counts as confidently seen in an example when its probability reaches the class's own
     threshold, the mean probability of the class over the examples that bear its label:
@@ -39,12 +39,7 @@ def find_label_issues(
     the confident joint) and is also the most probable of all; the order is by the margin
     $p_{i,\text{label}} - p_{i,\text{suggested}}$, smallest first.
 
-    Args:
-        labels: class indices.
-        out_of_sample_probabilities: one row for each example, by a model that was not trained on it.
-
-    Returns:
-        The likeliest errors first; none where there are no examples.
+    Probabilities are by a model that was not trained on the example.
     """
     if len(labels) == 0:
         return []

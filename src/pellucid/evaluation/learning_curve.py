@@ -57,11 +57,7 @@ class LearningCurve:
     would_help: bool | None
 
     def to_json(self) -> dict[str, Any]:
-        """The form of `learning_curve` in `metrics.json`.
-
-        Returns:
-            Metric, model, outlook, and each curve as a list of points.
-        """
+        """Form of `learning_curve` in `metrics.json`: metric, model, outlook, and each curve as points."""
         return {
             "metric": self.metric,
             "model": self.model,
@@ -94,20 +90,12 @@ def learning_curve(
     model: str,
     seed: int = 0,
 ) -> LearningCurve:
-    """Make a learning curve and say whether more data would help.
+    """Make a learning curve and say whether more data would help `model`.
 
-    Args:
-        labels: of the validation split: class indices (int64), or numbers (float64).
-        answers: name of each model to pairs of (training examples, answers on the validation
-            split), ascending.
-        model: the one that the outlook is about.
-        seed: seed of the bootstrap.
+    Labels are of the validation split: class indices (int64), or numbers (float64). `answers` are by name of
+    the model: pairs of training examples and answers on the validation split, ascending.
 
-    Returns:
-        The curves and the outlook.
-
-    Raises:
-        ValueError: the model has no curve.
+    Raises: `ValueError` if the model has no curve.
     """
     if model not in answers:
         raise ValueError(f"model: {model!r} has no learning curve; there are {', '.join(answers) or 'none'}")

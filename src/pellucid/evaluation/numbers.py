@@ -25,18 +25,9 @@ def score_numbers(
     The intervals are studentised, those of the squared errors on the scale of $\ln$, where they are
     nearly symmetric: squared errors have a long tail, and percentiles would be too narrow.
 
+    Raises: `ValueError` if there is no example.
+
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", sections 12.5 and 12.6.
-
-    Args:
-        labels: true numbers, at least one.
-        predicted: one for each.
-        seed: seed of the bootstrap.
-
-    Returns:
-        Every score with its interval.
-
-    Raises:
-        ValueError: there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")
@@ -92,5 +83,5 @@ def _scores(means: Float64[np.ndarray, "sets moments"], examples: int) -> Float6
 
 
 def _exp(logarithm: float) -> float:
-    """Its exponential; bounded, so that an interval stays finite."""
+    """Exponential, bounded so that an interval stays finite."""
     return math.exp(min(logarithm, 700.0))

@@ -11,15 +11,10 @@ def area_under_roc(foreign: Float64[np.ndarray, " n"], known: Float64[np.ndarray
     With $R$ the sum of the ranks of the $n$ foreign inputs among all:
     $\frac{R - n (n + 1) / 2}{n m}$.
 
+    1 where all are told apart, 0.5 where none is; at least one number on each side.
+
     Source: Hanley and McNeil 1982, "The meaning and use of the area under a receiver operating
     characteristic (ROC) curve".
-
-    Args:
-        foreign: at least one number.
-        known: at least one number.
-
-    Returns:
-        1 where all are told apart, 0.5 where none is.
     """
     count = len(foreign)
     ranks = rankdata(np.concatenate([foreign, known]))[:count]

@@ -64,7 +64,7 @@ def recommend(
     seed: int = 0,
     equally_simple: Sequence[str] = (),
 ) -> Recommendation:
-    """Recommend a model of classes.
+    """Recommend a model of classes, and say why.
 
     The best by the metric is found; then the simplest model is taken whose difference from the best
     could be chance at the level of 5 %. Accuracy is tested by McNemar's exact test, the others by
@@ -76,19 +76,11 @@ def recommend(
     beats it by chance. By metrics of class counts the best must also be better than the same answers on
     shuffled labels, since guessing already beats `majority` there.
 
-    Args:
-        labels: class indices of the validation split.
-        probabilities: name of each model to its probabilities, simplest first, at least one.
-        metric: value of `--metric`.
-        seed: seed of the exchanged answers.
-        equally_simple: names of models none of which is simpler than another; the first given that
-            is not worse beyond chance is taken.
+    Labels and `probabilities`, by name of the model, simplest first, are of the validation split; `metric` is
+    a value of `--metric`. Of `equally_simple` names none is simpler than another; the first given that is not
+    worse beyond chance is taken.
 
-    Returns:
-        The model, and why.
-
-    Raises:
-        ValueError: there is no model, or the metric is unknown.
+    Raises: `ValueError` if there is no model, or the metric is unknown.
     """
     decides = metric_of(metric)
     early = _without_a_contest(list(probabilities), len(labels))
@@ -108,17 +100,10 @@ def recommend_numbers(
 ) -> Recommendation:
     """Recommend a model of numbers, by root mean squared error, with the rule of `recommend`.
 
-    Args:
-        labels: true numbers of the validation split.
-        predicted: name of each model to its answers, simplest first, at least one.
-        seed: seed of the bootstrap and of the exchanged answers.
-        equally_simple: as for `recommend`.
+    Labels and `predicted`, by name of the model, simplest first, are of the validation split;
+    `equally_simple` as for `recommend`.
 
-    Returns:
-        The model, and why.
-
-    Raises:
-        ValueError: there is no model.
+    Raises: `ValueError` if there is no model.
     """
     early = _without_a_contest(list(predicted), len(labels))
     if early is not None:

@@ -40,18 +40,11 @@ def score(
     probabilities: Float64[np.ndarray, "examples classes"],
     seed: int = 0,
 ) -> Scores:
-    """Score class probabilities against labels.
+    """Score class probabilities against labels, every score with its interval.
 
-    Args:
-        labels: class indices, at least one.
-        probabilities: one row for each example, as `predict_proba` gives them.
-        seed: seed of the draws behind the intervals.
+    `seed` is that of the draws behind the intervals.
 
-    Returns:
-        Every score with its interval.
-
-    Raises:
-        ValueError: there is no example.
+    Raises: `ValueError` if there is no example.
     """
     if len(labels) == 0:
         raise ValueError("labels: no example to score; at least one is needed")

@@ -12,12 +12,7 @@ from pellucid.evaluation.intervals import Interval
 def span(interval: Interval, unit: str = "") -> str:
     """Write a value with its interval, all with the same decimals, as many as the width deserves.
 
-    Args:
-        interval: the value and its ends.
-        unit: a word behind the value, such as `points`.
-
-    Returns:
-        Such as `1.9 points [1.1, 2.7]`.
+    Such as `1.9 points [1.1, 2.7]`, where `unit` is `points`.
     """
     width, largest = interval.high - interval.low, max(abs(end) for end in interval)
     decimals = 1 - math.floor(math.log10(width / 2)) if width > 0 else 12 if largest > 0 else 0
@@ -29,12 +24,5 @@ def span(interval: Interval, unit: str = "") -> str:
 
 
 def points(interval: Interval) -> str:
-    """Write a difference of shares in percent points.
-
-    Args:
-        interval: from -1 to 1.
-
-    Returns:
-        Such as `1.9 points [1.1, 2.7]`.
-    """
+    """Write a difference of shares, -1 to 1, in percent points, such as `1.9 points [1.1, 2.7]`."""
     return span(Interval(*(float(rounded(100 * end, 12)) for end in interval)), "points")

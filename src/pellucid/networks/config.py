@@ -165,15 +165,9 @@ class NetworkConfig:
     def from_json(cls, values: object) -> "NetworkConfig":
         """Read a config from parsed JSON, trusting nothing.
 
-        Args:
-            values: exactly the common fields, those of texts where they are not 0, and those that only the
-                family has.
+        Exactly the common fields, those of texts where they are not 0, and those that only the family has.
 
-        Returns:
-            The checked config.
-
-        Raises:
-            ValueError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
+        Raises: `ValueError` if a key is unknown or missing, or a value is of the wrong type or out of bounds.
         """
         own = OwnLayers
         if isinstance(values, dict) and "name" in values:

@@ -36,18 +36,12 @@ def with_classes(
     origins: Sequence[int | None],
     centres: Callable[[], "Centres"],
 ) -> Network:
-    """Copy of a network for other classes, or for the same ones in another order.
+    """Copy of a network for other classes, or the same in another order, in training mode.
 
-    Args:
-        network: of classes; it stays as it is.
-        origins: for each class, in the new order, its place among the old ones; `None` for a new one.
-        centres: where the examples of each class lie; asked for only where there is a new class.
+    `origins` give for each class, in the new order, its place among the old ones; `None` for a new one.
+    `centres` tell where the examples of each class lie, and are asked for only where there is a new class.
 
-    Returns:
-        A new network in training mode.
-
-    Raises:
-        ValueError: the network ends in no dense layer with a row for each of its classes.
+    Raises: `ValueError` if the network ends in no dense layer with a row for each of its classes.
     """
     name, layer = _last_layer(network)
     weight, bias = layer.weight.detach().double(), layer.bias.detach().double()
@@ -86,18 +80,12 @@ def centres_of(
     batches: Iterable[tuple[Shaped[Tensor, "_ ..."], Int64[Tensor, " _"]]],
     classes: int,
 ) -> Centres:
-    """Mean inputs of the last dense layer, over all examples and over those of each class.
+    """Mean inputs, in float64, of the last dense layer, over all examples and over those of each class.
 
-    Args:
-        network: on the processor; its mode is left as it was.
-        batches: inputs as `Network.features` takes them, and the class of each.
-        classes: how many classes there are.
+    The network is on the processor; its mode is left as it was. `batches` are inputs as `Network.features`
+    takes them, and the class of each.
 
-    Returns:
-        The means, in float64.
-
-    Raises:
-        ValueError: the network ends in no dense layer with a row for each of its classes.
+    Raises: `ValueError` if the network ends in no dense layer with a row for each of its classes.
     """
     layer = _last_layer(network)[1]
     sums = torch.zeros(classes, layer.in_features, dtype=torch.float64)
@@ -122,7 +110,7 @@ def centres_of(
 def _last_layer(network: Network) -> tuple[str, nn.Linear]:
     """Dense layer of the head that has one row for each class, and its name in the network.
 
-    Raises ValueError: there is none.
+    Raises: `ValueError` if there is none.
     """
     dense = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     name, layer = dense[-1] if dense else ("", None)

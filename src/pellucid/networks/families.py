@@ -117,8 +117,7 @@ def outline(config: NetworkConfig) -> Network:
 def _require_fitting_inputs(config: NetworkConfig) -> None:
     """Refuse texts for a network of images and the other way round.
 
-    Raises:
-        ValueError: naming what the family takes.
+    Raises: `ValueError` naming what the family takes.
     """
     takes = NETWORKS[config.name].input_kind
     if takes is IMAGES and config.vocabulary:

@@ -60,14 +60,10 @@ class Network(nn.Module):
         return _rescale_of(self.head)
 
     def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
-        """Compute the last hidden layer.
+        """Last hidden layer, one row per example.
 
-        Args:
-            inputs: raw pixel values 0 to 255 (batch, channel, height, width), raw features, or ids
-                of texts (batch, length), int64, filled up at the end with 0, which changes nothing.
-
-        Returns:
-            One row per example.
+        Inputs are raw pixel values 0 to 255 (batch, channel, height, width), raw features, or ids of texts
+        (batch, length), int64, filled up at the end with 0, which changes nothing.
         """
         hidden: Tensor = self.body(self.standardise(inputs))
         return hidden
@@ -102,13 +98,11 @@ class Network(nn.Module):
         Equal inputs give equal bytes. Works in float64 on the CPU: call it before the network
         moves to another device.
 
-        Args:
-            inputs: as for `features`, or images in 8 bits; training examples only.
-            numbers: labels of training examples, whose mean and standard deviation a network that
-                predicts a number rescales by; without them it goes on predicting standardised ones.
+        Inputs are as for `features`, or images in 8 bits, of training examples only. By mean and standard
+        deviation of `numbers`, labels of training examples, a network that predicts a number rescales;
+        without them it goes on predicting standardised ones.
 
-        Raises:
-            ValueError: numbers are given for a network of classes, or all are equal.
+        Raises: `ValueError` if numbers are given for a network of classes, or all are equal.
         """
         if numbers is not None:
             if self.rescale is None:
@@ -126,12 +120,10 @@ class Network(nn.Module):
     def weigh_ids(self, counts: Int64[Tensor, " vocabulary"], texts: int) -> None:
         """Tell a network of n-grams how rare each is; nothing happens in the others.
 
-        Args:
-            counts: training texts that hold an id, once however often it stands in them.
-            texts: number of training texts.
+        `counts` are the training texts that hold an id, once however often it stands in them; `texts` is the
+        number of training texts.
 
-        Raises:
-            ValueError: there is not one count for each id, or one is not possible.
+        Raises: `ValueError` if there is not one count for each id, or one is not possible.
         """
         if len(counts) != self.config.vocabulary or not ((counts >= 0) & (counts <= texts)).all():
             raise ValueError(
@@ -150,13 +142,10 @@ class Network(nn.Module):
         All are brought to the scale at which the network's own vectors start, so that those of unknown
         words are neither drowned nor louder.
 
-        Args:
-            rows: ids of the words.
-            matrix: the vector of each.
-            tune: whether training changes the vectors. Otherwise those of all ids stay as they are.
+        `matrix` has the vector of each of the words with ids `rows`. `tune` lets training change the vectors;
+        otherwise those of all ids stay as they are.
 
-        Raises:
-            ValueError: the network has no vectors of ids, of another length, or fewer of them.
+        Raises: `ValueError` if the network has no vectors of ids, of another length, or fewer of them.
         """
         tables = [layer for layer in self.body.modules() if isinstance(layer, nn.Embedding)]
         if not tables:

@@ -9,18 +9,11 @@ Forms = dict[str, tuple[str, tuple[int, ...]]]
 
 
 def read_arrays(kind: str, expected: Forms, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compare arrays with their announced forms.
+    """Compare arrays with their announced forms; they come back read-only.
 
-    Args:
-        kind: what they belong to, for messages.
-        expected: the form of every array.
-        arrays: what a file held.
+    `kind` is what they belong to, for messages.
 
-    Returns:
-        The same arrays, read-only.
-
-    Raises:
-        ValueError: an array is missing, is one too many, has another type or shape, or is not finite.
+    Raises: `ValueError` if an array is missing, is one too many, has another type or shape, or is not finite.
     """
     if arrays.keys() != expected.keys():
         raise ValueError(f"{kind}: holds the arrays {sorted(arrays)[:12]}, not {sorted(expected)}")

@@ -8,17 +8,12 @@ from pellucid.errors import ModelFileError
 
 
 def parse(content: bytes) -> Any:
-    """Parse JSON and refuse whatever two readers could understand differently.
+    """Parse JSON in UTF-8 and refuse whatever two readers could understand differently.
 
-    Args:
-        content: the document in UTF-8; the caller bounds its length.
+    The caller bounds its length.
 
-    Returns:
-        The document.
-
-    Raises:
-        ValueError: it is not JSON, a key stands twice, a number is not finite, a text is not Unicode, or
-            it is nested too deeply.
+    Raises: `ValueError` if it is not JSON, a key stands twice, a number is not finite, a text is not Unicode,
+    or it is nested too deeply.
     """
     try:
         document = json.loads(
@@ -37,17 +32,9 @@ def parse(content: bytes) -> Any:
 
 
 def parse_file(content: bytes, place: str) -> Any:
-    """Parse JSON as `parse` does.
+    """Parse JSON as `parse` does; `place` is the file name, for messages.
 
-    Args:
-        content: the document in UTF-8; the caller bounds its length.
-        place: file name, for messages.
-
-    Returns:
-        The document.
-
-    Raises:
-        ModelFileError: with place and reason.
+    Raises: `ModelFileError` with place and reason.
     """
     try:
         return parse(content)

@@ -124,20 +124,12 @@ class Wholes:
 def read_object(
     what: str, document: object, fields: Fields, optional: Set[str] = frozenset()
 ) -> dict[str, Any]:
-    """Read an object of exactly these fields.
+    """Read an object of exactly these fields, `optional` ones aside; values in the order of `fields`.
 
-    Args:
-        what: the object is, for messages.
-        document: what JSON held.
-        fields: names to what they admit.
-        optional: names that may be left out.
+    `what` names the object for messages.
 
-    Returns:
-        Names to checked values, in the order of `fields`.
-
-    Raises:
-        ValueError: it is no object, a field is unknown or missing, or a value is of another type or out of
-            bounds.
+    Raises: `ValueError` if it is no object, a field is unknown or missing, or a value is of another type or
+    out of bounds.
     """
     if not isinstance(document, Mapping):
         raise ValueError(f"{what}: {type(document).__name__} found, an object expected")

@@ -7,14 +7,10 @@ MOST_STRATA = 10
 
 
 def deciles(values: Float64[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
-    """Cut numbers into parts of about equal size; equal numbers never stand in two of them.
+    """Cut numbers, at least one, into parts of about equal size; equal numbers never stand in two of them.
 
-    Args:
-        values: at least one.
-        least: examples that each part should have.
-
-    Returns:
-        Part of each, from 0: ten parts, or fewer and wider ones where there are few numbers.
+    Part of each, from 0: ten parts, or fewer and wider ones where the numbers are too few for `least` in
+    each.
     """
     number = max(1, min(MOST_STRATA, len(values) // least))
     cuts = np.unique(np.sort(values)[np.arange(1, number) * len(values) // number])

@@ -108,12 +108,7 @@ class Target:
     def strata(self, labels: Shaped[np.ndarray, " n"], least: int = 15) -> Int64[np.ndarray, " n"]:
         """Parts of the examples that splits take equal shares of.
 
-        Args:
-            labels: class codes, or numbers; at least one.
-            least: numbers that a part should hold.
-
-        Returns:
-            Part of each, from 0 without gaps: its class, or its decile.
+        Part of each, from 0 without gaps: its class, or its decile, which should hold `least` numbers.
         """
         if not self.has_probabilities:
             return deciles(labels, least)

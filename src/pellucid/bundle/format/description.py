@@ -79,11 +79,7 @@ class Description:
         return Kind(self.input_kind, target, is_classical=self.predictor is not None)
 
     def to_bytes(self) -> bytes:
-        """The file's content; its last line is the SHA-256 of the rest.
-
-        Returns:
-            JSON in UTF-8.
-        """
+        """The file's content, JSON in UTF-8; its last line is the SHA-256 of the rest."""
         return _sealed(
             {
                 "format": FORMAT,
@@ -106,15 +102,9 @@ class Description:
     def from_bytes(cls, content: bytes, place: str) -> "Description":
         """Read and check the file; nothing in it is imported, opened or built.
 
-        Args:
-            content: the file, at most `SIZE_LIMIT` bytes.
-            place: its path, for messages.
+        `content` is at most `SIZE_LIMIT` bytes.
 
-        Returns:
-            The description.
-
-        Raises:
-            ModelFileError: it is damaged, of an unknown format, or says something impossible.
+        Raises: `ModelFileError` if it is damaged, of an unknown format, or says something impossible.
         """
         document = parse_file(content, place)
         _check_keys(document, place)
@@ -157,10 +147,9 @@ class Description:
         )
 
     def _check_agreement(self) -> None:
-        """A network, preprocessing and classes must speak of the same inputs and outputs.
+        """Require network, preprocessing and classes to speak of the same inputs and outputs.
 
-        Raises:
-            ValueError: with what contradicts what.
+        Raises: `ValueError` with what contradicts what.
         """
         if self.architecture is None:
             return
@@ -173,10 +162,9 @@ class Description:
             )
 
     def _check_inputs(self, architecture: NetworkConfig) -> None:
-        """The network must take what the model takes; of texts, their file says the rest.
+        """Require a network that takes what the model takes; of texts, their file says the rest.
 
-        Raises:
-            ValueError: with what contradicts what.
+        Raises: `ValueError` with what contradicts what.
         """
         takes, prepared = tuple(architecture.input_shape), self.preprocessing
         reads_texts = architecture.vocabulary > 0

@@ -66,44 +66,27 @@ class EncodingPlan(NamedTuple):
 
     @property
     def holds_words(self) -> bool:
-        """Words of the training texts can be read in the file."""
+        """True where words of the training texts can be read in the file."""
         kinds = (NgramEncoder.kind, WordPieceEncoder.kind)
         return self.kind not in kinds and self.settings.get("tokens") != BYTE
 
     def to_json(self) -> dict[str, Any]:
-        """Turn the plan into plain JSON values.
-
-        Returns:
-            The kind, and every setting beside it.
-        """
+        """The plan as JSON values: the kind, and every setting beside it."""
         return {"kind": self.kind, **self.settings}
 
     def encoder(self, content: bytes) -> Encoder:
-        """Build the encoder of a text network.
+        """Build the encoder of a text network from the content of its file; nothing is trusted.
 
-        Args:
-            content: of its file; nothing is trusted.
-
-        Returns:
-            The checked encoder.
-
-        Raises:
-            ValueError: settings or content say something impossible.
+        Raises: `ValueError` if settings or content say something impossible.
         """
         return ENCODERS[self.kind].from_parts(dict(self.settings), content)
 
     def tfidf(self, content: bytes, arrays: Mapping[str, np.ndarray]) -> Tfidf:
-        """Build the TF-IDF of a classical model.
+        """Build the TF-IDF of a classical model from the content of its file; nothing is trusted.
 
-        Args:
-            content: of its file; nothing is trusted.
-            arrays: of the weights, in the forms that `Tfidf.expected` names.
+        `arrays` are those of the weights, in the forms that `Tfidf.expected` names.
 
-        Returns:
-            The checked TF-IDF.
-
-        Raises:
-            ValueError: settings, content or arrays say something impossible.
+        Raises: `ValueError` if settings, content or arrays say something impossible.
         """
         return Tfidf.from_parts(dict(self.settings), content, arrays)
 
@@ -111,16 +94,9 @@ class EncodingPlan(NamedTuple):
 def read_encoding(value: object, kind: Kind, features: str | None) -> EncodingPlan | None:
     """Read `preprocessing` in a model of texts.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
-        features: what a classical model sees.
+    Settings of the plan are still to be checked; `None` where the model looks at no text.
 
-    Returns:
-        The plan, its settings still to be checked; `None` where the model looks at no text.
-
-    Raises:
-        ValueError: it is no object with a kind, or of a kind that does not fit the model.
+    Raises: `ValueError` if it is no object with a kind, or of a kind that does not fit the model.
     """
     if value is None and features == TF_IDF:
         return None

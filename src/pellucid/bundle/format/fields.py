@@ -45,15 +45,9 @@ class PredictorPlan(NamedTuple):
 def read_predictor(value: object, kind: Kind) -> PredictorPlan | None:
     """Read `predictor`: kind and settings of a classical model, null in a network.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
+    Its settings are still to be checked.
 
-    Returns:
-        The plan; its settings are still to be checked.
-
-    Raises:
-        ValueError: it does not fit the kind, or the kind of predictor is not known.
+    Raises: `ValueError` if it does not fit the kind, or the kind of predictor is not known.
     """
     if not kind.is_classical:
         _require_null("predictor", value, kind)
@@ -64,15 +58,9 @@ def read_predictor(value: object, kind: Kind) -> PredictorPlan | None:
 def read_features(value: object, kind: Kind) -> str | None:
     """Read `features`: what a classical model sees, null in a network.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
+    One of `pixels`, `hog`, `values`, `tf-idf` and `network`.
 
-    Returns:
-        One of `pixels`, `hog`, `values`, `tf-idf` and `network`.
-
-    Raises:
-        ValueError: it does not fit the kind.
+    Raises: `ValueError` if it does not fit the kind.
     """
     if not kind.is_classical:
         _require_null("features", value, kind)
@@ -83,16 +71,7 @@ def read_features(value: object, kind: Kind) -> str | None:
 def read_architecture(value: object, kind: Kind, features: str | None) -> NetworkConfig | None:
     """Read `architecture`: the layers of a network, null in a classical model that has none.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
-        features: what a classical model sees.
-
-    Returns:
-        The checked config.
-
-    Raises:
-        ValueError: it does not fit the kind, or a field is wrong.
+    Raises: `ValueError` if it does not fit the kind, or a field is wrong.
     """
     if kind.is_classical and features != HIDDEN:
         _require_null("architecture", value, kind)
@@ -105,16 +84,9 @@ def read_preprocessing(
 ) -> Preprocessing | EncodingPlan | None:
     """Read `preprocessing`: how images or texts are prepared, null for feature vectors.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
-        features: what a classical model sees.
+    Of texts it is the plan, whose settings are still to be checked.
 
-    Returns:
-        The checked object; of texts the plan, whose settings are still to be checked.
-
-    Raises:
-        ValueError: it does not fit the kind, or a field is wrong.
+    Raises: `ValueError` if it does not fit the kind, or a field is wrong.
     """
     if kind.input_kind is TEXTS:
         return read_encoding(value, kind, features)
@@ -129,15 +101,9 @@ def read_preprocessing(
 def read_length(value: object, kind: Kind) -> int | None:
     """Read `length`: numbers in a feature vector, null for images and texts.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
+    The length, or 0 where any will do.
 
-    Returns:
-        The length; 0 where any will do.
-
-    Raises:
-        ValueError: it does not fit the kind, or is out of bounds.
+    Raises: `ValueError` if it does not fit the kind, or is out of bounds.
     """
     if kind.input_kind is not VECTORS:
         _require_null("length", value, kind)
@@ -148,15 +114,7 @@ def read_length(value: object, kind: Kind) -> int | None:
 def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
     """Read `classes`: two or more different names, none where numbers are predicted.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
-
-    Returns:
-        The names.
-
-    Raises:
-        ValueError: it does not fit the kind, or is no list of different names.
+    Raises: `ValueError` if it does not fit the kind, or is no list of different names.
     """
     if kind.target is REGRESSION:
         if value != []:
@@ -175,31 +133,17 @@ def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
 def read_temperature(value: object, classes: tuple[str, ...]) -> float:
     """Read `temperature`.
 
-    Args:
-        value: the parsed field.
-        classes: of the model.
+    There are no `classes` where numbers are predicted.
 
-    Returns:
-        The temperature.
-
-    Raises:
-        ValueError: it is no number, out of bounds, or not 1 where numbers are predicted.
+    Raises: `ValueError` if it is no number, out of bounds, or not 1 where numbers are predicted.
     """
     return checked_temperature(_TEMPERATURE.read("temperature", value), classes)
 
 
 def read_mirror(value: object, kind: Kind) -> bool:
-    """Read `mirror`.
+    """Read `mirror`: whether answers are averaged with the mirrored image's.
 
-    Args:
-        value: the parsed field.
-        kind: of the model.
-
-    Returns:
-        Whether answers are averaged with the mirrored image's.
-
-    Raises:
-        ValueError: it is neither true nor false, or true where nothing is mirrored.
+    Raises: `ValueError` if it is neither true nor false, or true where nothing is mirrored.
     """
     if Truth().read("mirror", value) and (kind.is_classical or kind.input_kind is not IMAGES):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
@@ -207,16 +151,9 @@ def read_mirror(value: object, kind: Kind) -> bool:
 
 
 def read_novelty(value: object) -> Mapping[str, Any]:
-    """Read `novelty`: the settings of a detector.
+    """Read `novelty`: the settings of a detector, still to be checked by the detector.
 
-    Args:
-        value: the parsed field.
-
-    Returns:
-        The settings, still to be checked by the detector.
-
-    Raises:
-        ValueError: it is no object.
+    Raises: `ValueError` if it is no object.
     """
     if not isinstance(value, dict):
         raise ValueError("'novelty' is not an object")
@@ -226,15 +163,9 @@ def read_novelty(value: object) -> Mapping[str, Any]:
 def read_hashes(value: object, needed: Sequence[str]) -> Mapping[str, str]:
     """Read `sha256`: plain file names to 64 hexadecimal digits.
 
-    Args:
-        value: the parsed field.
-        needed: names that must be among them.
+    `needed` are the names that must be among them.
 
-    Returns:
-        The checked mapping.
-
-    Raises:
-        ValueError: a name leads outside the folder, a checksum is none, or a needed one is missing.
+    Raises: `ValueError` if a name leads outside the folder, a checksum is none, or a needed one is missing.
     """
     if not isinstance(value, dict):
         raise ValueError("'sha256' is not an object")

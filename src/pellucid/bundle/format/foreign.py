@@ -6,7 +6,7 @@ from pathlib import Path
 from pellucid.errors import ModelFileError
 
 _HEAD = 512
-_TAR_MARK = slice(257, 262)
+_TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark stands behind
 _MARKS = (
     (b"PK", "a ZIP archive (as .pt, .pth, .keras and .npz are)"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (as .h5 is)"),
@@ -22,11 +22,7 @@ _OLD_PICKLE = re.compile(rb"\(?[ci][\w.]+\n[\w.]+\n|\(?[dl]p\d+\n|[\]}]q.")  # p
 def refuse_foreign_file(path: Path) -> None:
     """Refuse a pickle or an archive by its first bytes; nothing is unpickled or extracted.
 
-    Args:
-        path: a regular file.
-
-    Raises:
-        ModelFileError: the file is of a kind that may run code.
+    Raises: `ModelFileError` if the file is of a kind that may run code.
     """
     if not path.is_file():
         return

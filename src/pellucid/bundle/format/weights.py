@@ -53,11 +53,7 @@ class Form(NamedTuple):
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """Write tensors as safetensors, so that equal tensors give equal bytes.
 
-    Args:
-        tensors: name to tensor, on any device and in any memory layout.
-
-    Returns:
-        The whole file; it holds no metadata.
+    They may stand on any device and in any memory layout; the file holds no metadata.
     """
     plain = {name: tensors[name].detach().cpu().contiguous().clone() for name in sorted(tensors)}
     return safetensors.torch.save(plain)
@@ -66,11 +62,7 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
 def unpack(content: bytes) -> dict[str, Tensor]:
     """Read tensors from bytes that `check_header` has accepted.
 
-    Args:
-        content: the whole file.
-
-    Returns:
-        Name to tensor, each in memory of its own.
+    Each stands in memory of its own.
     """
     return {name: tensor.clone() for name, tensor in safetensors.torch.load(content).items()}
 
@@ -78,15 +70,10 @@ def unpack(content: bytes) -> dict[str, Tensor]:
 def check_header(file: BinaryIO, size: int, expected: Mapping[str, Form], place: str) -> None:
     """Compare the header with what the architecture needs and with the file's own size.
 
-    Args:
-        file: the open file, at its beginning; only the header is read.
-        size: bytes that the file holds.
-        expected: the form of every tensor that the architecture needs.
-        place: the file's name, for messages.
+    `file` is open at its beginning, and only the header is read; `size` is the bytes that it holds.
 
-    Raises:
-        ModelFileError: the header is damaged, or the file holds other tensors or another number
-            of bytes than it should.
+    Raises: `ModelFileError` if the header is damaged, or the file holds other tensors or another number of
+    bytes than it should.
     """
     header, header_bytes = _read_header(file, size, place)
     missing, surplus = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
@@ -126,8 +113,7 @@ def _place(entry: Any) -> tuple[int, int]:
 def _check_entry(name: str, entry: Any, expected: Form, position: int, place: str) -> int:
     """Check one header entry; return the byte that follows its tensor.
 
-    Raises:
-        ModelFileError: type, shape or offsets are not those of the architecture.
+    Raises: `ModelFileError` if type, shape or offsets are not those of the architecture.
     """
     shape = list(expected.shape)
     match entry:

@@ -27,13 +27,8 @@ def answer_in_batches(
 
     A memory-mapped array is read batch by batch and never copied whole.
 
-    Args:
-        network: put into evaluation mode while it is asked.
-        inputs: uint8 images (n, height, width, channels) or float32 features (n, features).
-        answer: from inputs as the network takes them to one row for each.
-
-    Returns:
-        The rows.
+    Inputs are uint8 images (n, height, width, channels) or float32 features (n, features); `answer` gives one
+    row for each. The network is in evaluation mode while it is asked.
     """
     if len(inputs) == 0:
         return answer_in_batches(network, np.zeros((1, *inputs.shape[1:]), inputs.dtype), answer)[:0]
@@ -70,14 +65,9 @@ def _filled_up(block: Shaped[np.ndarray, "block ..."]) -> Shaped[np.ndarray, "ro
 def blocks(
     inputs: Shaped[np.ndarray, "examples ..."], most: int = _MOST_ROWS
 ) -> Iterator[Shaped[np.ndarray, "block ..."]]:
-    """Copy inputs block by block into memory.
+    """Copy inputs, which may be a memory map, block by block into memory.
 
-    Args:
-        inputs: at least one; may be a memory map.
-        most: examples of a block; large inputs come fewer at a time.
-
-    Yields:
-        Consecutive examples, at least one.
+    A block has 1 to `most` consecutive examples; large inputs come fewer at a time.
     """
     rows = min(most, max(1, MOST_VALUES // max(1, inputs[0].size)))
     for start in range(0, len(inputs), rows):
@@ -86,15 +76,7 @@ def blocks(
 
 @contextlib.contextmanager
 def answering(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Hold a network in evaluation mode and plain fp32 for a while; everything is put back afterwards.
-
-    Args:
-        network: to be asked.
-        device: where it stands.
-
-    Yields:
-        Nothing.
-    """
+    """Hold a network in evaluation mode and plain fp32 for a while; everything is put back afterwards."""
     was_training = network.training
     network.eval()
     try:

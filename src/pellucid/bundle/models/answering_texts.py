@@ -26,14 +26,8 @@ def answer_texts(
 
     Texts are sorted by length inside, so that little is filled up, and the rows put back in order.
 
-    Args:
-        network: put into evaluation mode while it is asked.
-        encoder: of the network.
-        texts: any number of texts that UTF-8 can write.
-        answer: from token ids to one row for each text.
-
-    Returns:
-        The rows, in the order of the texts.
+    `answer` gives one row for each text, from its token ids. The network is in evaluation mode while it is
+    asked. Texts are any that UTF-8 can write.
     """
     if len(texts) == 0:
         return answer_texts(network, encoder, [""], answer)[:0]
@@ -56,14 +50,7 @@ def answer_texts(
 
 
 def text_blocks(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Take texts block by block.
-
-    Args:
-        texts: at least one.
-
-    Yields:
-        Consecutive texts, at least one.
-    """
+    """Take consecutive texts block by block, at least one at a time."""
     for start in range(0, len(texts), MOST_TEXTS):
         yield list(texts[start : start + MOST_TEXTS])
 

@@ -145,16 +145,9 @@ class ClassicalModel(WithNovelty):
         return self.network or self.tfidf or (self.features, self.preprocessing)
 
     def at(self, temperature: float) -> "ClassicalModel":
-        """The same model at another temperature.
+        """The same model at another temperature; this one stays as it is.
 
-        Args:
-            temperature: see the attribute.
-
-        Returns:
-            A new model; this one stays as it is.
-
-        Raises:
-            ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+        Raises: `ValueError` if the temperature is out of bounds, or not 1 where a number is predicted.
         """
         model = copy.copy(self)
         model.temperature = checked_temperature(temperature, self.classes)
@@ -181,14 +174,9 @@ class ClassicalModel(WithNovelty):
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
         """The number for every input, in the unit of the training labels.
 
-        Args:
-            inputs: as for `predict_proba`.
+        Inputs are as for `predict_proba`.
 
-        Returns:
-            One number for each input.
-
-        Raises:
-            DataError: the inputs are of another form, or the model predicts classes.
+        Raises: `DataError` if the inputs are of another form, or the model predicts classes.
         """
         require_numbers(self.classes)
         return self._said(self._outputs(inputs))
@@ -196,30 +184,20 @@ class ClassicalModel(WithNovelty):
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer of the network it stands on.
 
-        Args:
-            inputs: as for `predict_proba`.
+        Inputs are as for `predict_proba`.
 
-        Returns:
-            One row for each input.
-
-        Raises:
-            DataError: the inputs are of another form, or it does not stand on a network.
+        Raises: `DataError` if the inputs are of another form, or it does not stand on a network.
         """
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
         return self._feature_view.hidden(self.network, self._feature_view.checked(inputs, self.length))
 
     def seen(self, inputs: Inputs) -> Rows:
-        """Features of the predictor, for a detector.
+        """Features of the predictor, for a detector: an array, or sparse rows of texts.
 
-        Args:
-            inputs: as for `predict_proba`.
+        Inputs are as for `predict_proba`.
 
-        Returns:
-            One row for each: an array, or sparse rows of texts.
-
-        Raises:
-            DataError: the inputs are of another form.
+        Raises: `DataError` if the inputs are of another form.
         """
         checked = self._feature_view.checked(inputs, self.length)
         if len(checked) == 0:
@@ -232,14 +210,9 @@ class ClassicalModel(WithNovelty):
     def answer(self, inputs: Inputs) -> Answers:
         """Answer, and say how unlike the training data each input is; features are computed once.
 
-        Args:
-            inputs: as for `predict_proba`.
+        Answers as `predict_proba` or `predict_values` give them, for inputs as they take them.
 
-        Returns:
-            The same as `predict_proba` or `predict_values` give, and what the detector says.
-
-        Raises:
-            DataError: the inputs are of another form.
+        Raises: `DataError` if the inputs are of another form.
         """
         checked = self._feature_view.checked(inputs, self.length)
         detector = self.detector
@@ -268,10 +241,9 @@ class ClassicalModel(WithNovelty):
         )
 
     def _require_agreement(self) -> None:
-        """Predictor, features, classes and what the features are made of must speak of the same things.
+        """Require predictor, features, classes and parts of the features to speak of the same things.
 
-        Raises:
-            ValueError: with what contradicts what.
+        Raises: `ValueError` with what contradicts what.
         """
         outputs = self.target.outputs(len(self.classes))
         if self.predictor.outputs != outputs:

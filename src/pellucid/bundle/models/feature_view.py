@@ -58,17 +58,11 @@ class FeatureView:
         return "values" if self.preprocessing is None else "image"
 
     def checked(self, inputs: Inputs, length: int) -> Inputs:
-        """Refuse inputs of another form.
+        """Refuse inputs of another form; the same come back.
 
-        Args:
-            inputs: what a model was given.
-            length: numbers in a feature vector; 0 where any will do.
+        `length` is the numbers in a feature vector, 0 where any will do.
 
-        Returns:
-            The same inputs.
-
-        Raises:
-            DataError: with what was found and what is expected.
+        Raises: `DataError` with what was found and what is expected.
         """
         if self.input_kind is TEXTS:
             return require_texts(inputs)
@@ -77,27 +71,16 @@ class FeatureView:
         return require_images(inputs, self.preprocessing)
 
     def blocks(self, inputs: Inputs) -> Iterator[Inputs]:
-        """Take checked inputs block by block.
-
-        Args:
-            inputs: at least one; may be a memory map.
-
-        Yields:
-            Consecutive inputs.
-        """
+        """Take checked inputs, perhaps a memory map, in blocks of consecutive ones."""
         if isinstance(inputs, np.ndarray):
             yield from blocks(inputs, MOST_EXAMPLES)
         else:
             yield from text_blocks(inputs)
 
     def features(self, inputs: Inputs) -> Any:
-        """Compute what the predictor takes.
+        """Features that the predictor takes, of as many inputs as one block holds.
 
-        Args:
-            inputs: checked, as many as one block holds.
-
-        Returns:
-            One row for each: an array, or the sparse rows of TF-IDF.
+        One row for each: an array, or the sparse rows of TF-IDF.
         """
         if self.network is not None:
             return self.hidden(self.network, inputs)
@@ -108,28 +91,16 @@ class FeatureView:
         return self.tfidf.transform(inputs)
 
     def hidden(self, network: Network, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Compute the last hidden layer of the network.
-
-        Args:
-            network: the one it looks through.
-            inputs: checked.
-
-        Returns:
-            One row for each.
-        """
+        """Last hidden layer of `network`, the one it looks through: one row for each input."""
         if isinstance(inputs, np.ndarray):
             return answer_in_batches(network, inputs, network.features)
         assert self.encoder is not None  # texts and a network
         return answer_texts(network, self.encoder, inputs, network.features)
 
     def size(self) -> int:
-        """Count the features, once the parts were found to fit each other.
+        """Number of features, once the parts were found to fit each other; 0 where any may come.
 
-        Returns:
-            How many; 0 where any number may come.
-
-        Raises:
-            ValueError: with what contradicts what.
+        Raises: `ValueError` with what contradicts what.
         """
         if (self.kind == HIDDEN) != (self.network is not None):
             raise ValueError(f"features {self.kind!r} and a network: one without the other")
@@ -155,8 +126,7 @@ class FeatureView:
     def _size_of_texts(self) -> int:
         """Count the features of texts.
 
-        Raises:
-            ValueError: with what contradicts what.
+        Raises: `ValueError` with what contradicts what.
         """
         if self.preprocessing is not None:
             raise ValueError(f"features {self.kind!r} of texts, but preprocessing makes images")

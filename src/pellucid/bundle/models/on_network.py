@@ -107,7 +107,7 @@ class OnNetwork(WithNovelty):
 
     @property
     def sort_seen(self) -> Sort:
-        """A detector looks at a hidden layer."""
+        """Sort of the detector's features: a hidden layer."""
         return "layer"
 
     @property
@@ -122,14 +122,9 @@ class OnNetwork(WithNovelty):
     def answer(self, inputs: Inputs) -> Answers:
         """Answer, and say how unlike the training data each input is, in one pass.
 
-        Args:
-            inputs: as the model takes them.
+        Answers as `predict_proba` or `predict_values` give them.
 
-        Returns:
-            The same as `predict_proba` or `predict_values` give, and what the detector says.
-
-        Raises:
-            DataError: the inputs are of another form.
+        Raises: `DataError` if the inputs are of another form.
         """
         if self.detector is None:
             return Answers(self._said(self._asked(inputs, self._outputs_of)), None)
@@ -140,14 +135,9 @@ class OnNetwork(WithNovelty):
     def outputs_and_seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples values"]:
         """Outputs of the network and behind them its last hidden layer, in one pass.
 
-        Args:
-            inputs: as the model takes them.
+        One row for each; `said_of` turns the outputs into an answer.
 
-        Returns:
-            One row for each; `said_of` turns its outputs into an answer.
-
-        Raises:
-            DataError: the inputs are of another form.
+        Raises: `DataError` if the inputs are of another form.
         """
         return self._asked(inputs, self._outputs_and_hidden)
 

@@ -52,16 +52,11 @@ class WithNovelty:
         return 0
 
     def with_detector(self: Model, detector: Detector | None) -> Model:
-        """The same model with another detector.
+        """The same model with another detector, or `None`; this one stays as it is.
 
-        Args:
-            detector: fitted on features as the model computes them; `None` for none.
+        The detector was fitted on features as the model computes them.
 
-        Returns:
-            A new model; this one stays as it is.
-
-        Raises:
-            ValueError: the detector takes features of another length, or counted other classes.
+        Raises: `ValueError` if the detector takes features of another length, or counted other classes.
         """
         if detector is not None:
             taken, seen = detector.measure.columns, self.columns_seen

@@ -48,7 +48,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """The findings. Copies and sources stand in the order of the data.
+    """Findings about data; copies and sources stand in the order of the data.
 
     Attributes:
         place: DATA as the user gave it.
@@ -107,11 +107,7 @@ class Check:
         return "image" if self.texts is None else "text"
 
     def metrics(self) -> dict[str, int]:
-        """The counts that `metrics.json` has under `data`.
-
-        Returns:
-            Names to numbers of examples.
-        """
+        """The counts that `metrics.json` has under `data`."""
         return {
             **{part: sum(counts) for part, counts in self.counts.items()},
             "skipped": len(self.skipped),
@@ -121,11 +117,7 @@ class Check:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """All findings as JSON can hold it.
-
-        Returns:
-            The counts of `metrics.json` and the findings behind them.
-        """
+        """All findings as JSON values: the counts of `metrics.json` and the findings behind them."""
         return {
             **self.metrics(),
             "place": self.place,
@@ -161,20 +153,12 @@ class Check:
         }
 
     def sentences(self) -> list[str]:
-        """The findings in words, one line each, safe to print.
-
-        Returns:
-            First what the data is, then what to know about it.
-        """
+        """Findings in words, safe to print, one line each: first what the data is, then what to know."""
         said = [*_inputs_said(self), *_copies_said(self), *self._labels_said()]
         return [visible(sentence) for sentence in (*said, *self.warnings)]
 
     def table(self) -> list[str]:
-        """Examples of each class in each split, or the spread of the numbers, within 80 columns.
-
-        Returns:
-            Lines, the heading first.
-        """
+        """Examples of each class in each split, or the spread of the numbers: heading first, 80 columns."""
         return class_table(self.classes, self.counts) if self.numbers is None else self.numbers.table()
 
     def _labels_said(self) -> list[str]:
@@ -185,11 +169,7 @@ class Check:
         return class_sentences(self.classes, counts, self.look_alikes, self.imbalance, self.balanced)
 
     def lines(self) -> list[str]:
-        """The whole finding for a terminal of 80 columns.
-
-        Returns:
-            The sentences, wrapped, around the table.
-        """
+        """The sentences, wrapped to 80 columns, around the table."""
         first, *rest = self.sentences()
         wrapped = [
             textwrap.wrap(text, COLUMNS, break_long_words=False, break_on_hyphens=False) for text in rest

@@ -26,14 +26,7 @@ class LookAlikes(NamedTuple):
 
 
 def look_alikes(classes: Sequence[str]) -> tuple[LookAlikes, ...]:
-    """Find classes whose names differ only in what is easily overlooked.
-
-    Args:
-        classes: names.
-
-    Returns:
-        Each such class beside the first one it is like.
-    """
+    """Find classes whose names differ only in what is easily overlooked, each with the first it is like."""
     found = []
     seen: dict[str, str] = {}
     for name in classes:
@@ -67,15 +60,8 @@ def class_sentences(
 ) -> list[str]:
     """Names that look alike, and imbalance, in words.
 
-    Args:
-        classes: names.
-        train_counts: training examples of each.
-        alike: what `look_alikes` found.
-        imbalance: training examples of the largest class to those of the smallest.
-        balanced: whether class weights will make up for it.
-
-    Returns:
-        Sentences.
+    `imbalance` is training examples of the largest class to those of the smallest; `balanced` tells whether
+    class weights make up for it.
     """
     said = [
         f"Classes {quoted(first)} and {quoted(second)} differ only in {difference}; are they one class?"
@@ -98,12 +84,7 @@ def class_sentences(
 def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
     """Examples of each class in each split, aligned within 80 columns.
 
-    Args:
-        classes: names.
-        counts: examples of each class by split.
-
-    Returns:
-        Lines: a heading, the largest classes, how many more there are, and the sum.
+    `counts` are by split. Lines: a heading, the largest classes, how many more there are, and the sum.
     """
     parts = list(counts)
     rows = [(visible(name), [counts[part][code] for part in parts]) for code, name in enumerate(classes)]
@@ -119,15 +100,7 @@ def class_table(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> 
 
 
 def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> list[str]:
-    """Classes with few or no examples in a split, in words.
-
-    Args:
-        classes: names.
-        counts: examples of each class by split.
-
-    Returns:
-        Sentences.
-    """
+    """Classes with few or no examples in a split, in words; `counts` are by split."""
     said = []
     single = [name for name, count in zip(classes, counts[TRAIN], strict=True) if count == 1]
     if single:

@@ -41,16 +41,8 @@ def examine(
 ) -> Check:
     """Look at data that is read, decoded and split.
 
-    Args:
-        listing: what was read.
-        content: what stands behind it.
-        dataset: what is used of it.
-        copies: exact and near copies.
-        class_weight: as the user set it; `None` means by the stated rule.
-        known: of an earlier model; its classes are not missed where the data has none of them.
-
-    Returns:
-        The findings; nothing is refused here.
+    Nothing is refused here. `class_weight` is as the user set it, `None` by the stated rule. Classes of
+    `known` are not missed where the data has none of them.
     """
     used = np.sort(np.concatenate(list(dataset.split_positions.values())))
     counts = {
@@ -121,7 +113,7 @@ def _skipped(listing: Listing, content: Content) -> tuple[Skipped, ...]:
 
 
 def _is_balanced(dataset: Dataset, imbalance: float, class_weight: str | None) -> bool:
-    """Class weights make up for imbalance; by rule they do for images alone."""
+    """True where class weights make up for imbalance; by rule they do for images alone."""
     if class_weight is None:
         is_wanted = dataset.input_kind.is_weighted and imbalance > BALANCE_ABOVE
     else:

@@ -20,16 +20,9 @@ def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
 
     Equal data gives equal bytes.
 
-    Args:
-        folder: an existing folder.
-        dataset: what is used.
-        check: what is left out, and what is a copy of what.
+    `folder` must exist.
 
-    Returns:
-        The file written.
-
-    Raises:
-        StorageError: it cannot be written.
+    Raises: `StorageError` if it cannot be written.
     """
     content = "".join(ledger_lines(dataset, check)).encode()
     path = folder / "data.jsonl"
@@ -47,12 +40,7 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
     or `skipped`, an example in no split. `reason` says why it was skipped, or of which example it
     is an exact copy; it is empty for all others.
 
-    Args:
-        dataset: what is used.
-        check: what is left out, and what is a copy of what.
-
-    Yields:
-        One text per example, each ending in a newline.
+    Each text ends in a newline.
     """
     skipped = {each.position: each for each in check.skipped}
     splits = _splits(dataset)
@@ -77,7 +65,7 @@ def _splits(dataset: Dataset) -> list[str]:
 
 
 def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]:
-    """Of which example each copy is a copy; for a leaked one, the first example that it repeats."""
+    """Original of each copy; for a leaked one, the first example that it repeats."""
     first = check.first
     fitted_on = np.sort(np.concatenate([dataset.train, dataset.validation]))[::-1]
     repeated = dict(zip(first[fitted_on].tolist(), fitted_on.tolist(), strict=True))

@@ -39,7 +39,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class NumberFindings:
-    """The findings.
+    """Findings about numbers that are to be predicted.
 
     Attributes:
         all: spread over all splits together.
@@ -56,11 +56,7 @@ class NumberFindings:
     noun: str = "image"
 
     def to_json(self) -> dict[str, Any]:
-        """The findings as JSON can hold it.
-
-        Returns:
-            `distinct`, `outside`, the spread of all, and `splits` with that of each.
-        """
+        """The findings as JSON values: `distinct`, `outside`, and the spread of all and of each split."""
         return {
             "distinct": self.distinct,
             "outside": self.outside,
@@ -87,11 +83,7 @@ class NumberFindings:
         return said
 
     def table(self) -> list[str]:
-        """The spread in each split, aligned within 80 columns.
-
-        Returns:
-            Lines: a heading, one line for each figure, and the number of examples.
-        """
+        """The spread in each split within 80 columns: a heading, a line for each figure, the counts."""
         rows = [
             (words, [_cell(each, name) for each in self.splits.values()]) for name, words in _FIGURES.items()
         ]

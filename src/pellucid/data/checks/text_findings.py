@@ -32,7 +32,7 @@ class Lengths(NamedTuple):
 
 @dataclass(frozen=True)
 class TextFindings:
-    """The findings.
+    """Lengths and scripts of texts.
 
     Attributes:
         characters: lengths in characters.
@@ -49,16 +49,12 @@ class TextFindings:
 
     @property
     def has_words(self) -> bool:
-        """Most texts are written with spaces between words."""
+        """True where most texts are written with spaces between words."""
         without = sum(number for name, number in self.scripts if name in SCRIPTS_WITHOUT_SPACES)
         return 2 * without <= sum(number for _, number in self.scripts)
 
     def to_json(self) -> dict[str, Any]:
-        """The findings as JSON can hold it.
-
-        Returns:
-            Lengths by name, scripts and the longest text.
-        """
+        """Lengths by name, scripts and the longest text, as JSON values."""
         return {
             "characters": self.characters._asdict(),
             "words": self.words._asdict(),
@@ -88,15 +84,7 @@ class TextFindings:
 
 
 def text_findings(listing: Listing, used: Int64[np.ndarray, " used"]) -> TextFindings:
-    """Look at the texts of a listing.
-
-    Args:
-        listing: of texts.
-        used: positions of those that are not left out, at least one.
-
-    Returns:
-        The findings.
-    """
+    """Lengths and scripts of the texts at the positions `used`, at least one."""
     assert listing.texts is not None
     characters = np.zeros(len(used), np.int64)
     words = np.zeros(len(used), np.int64)

@@ -1,4 +1,4 @@
-"""Which images are the same, exactly or nearly.
+"""Exact and near copies of images.
 
 Exact copies have equal digests of their decoded content. Near copies are the same image saved
 again, resized, or made a little brighter or darker. They are found in three steps, each passing on
@@ -60,14 +60,9 @@ class NearCopies(NamedTuple):
 def first_with_content(
     digests: UInt8[np.ndarray, "n bytes"], usable: Bool[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
-    """For each image the first one that has exactly the same content.
+    """For each image the position of the first with exactly the same content, perhaps its own.
 
-    Args:
-        digests: hash of each decoded image.
-        usable: false where an image could not be decoded; it is a copy of nothing.
-
-    Returns:
-        Positions; an image that repeats nothing before it has its own.
+    An image that is not `usable` could not be decoded; it is a copy of nothing.
     """
     first = np.arange(len(digests), dtype=np.int64)
     positions = np.flatnonzero(usable)
@@ -96,13 +91,7 @@ def near_copies(
 ) -> NearCopies:
     """Find images that are nearly the same, by the steps at the top of this file.
 
-    Args:
-        pixels: the images at training size.
-        hashes: difference hash of each.
-        positions: ascending; the images to compare, one of each exact content.
-
-    Returns:
-        The confirmed pairs.
+    `pixels` are at training size. `positions` ascend and hold one image of each exact content.
     """
     if len(positions) < 2 or min(pixels.shape[1:3]) < _SIDE:
         return NearCopies(np.empty((0, 2), np.int64), True)
@@ -213,15 +202,7 @@ def nearly_equal(
     first: UInt8[np.ndarray, "pairs height width channels"],
     second: UInt8[np.ndarray, "pairs height width channels"],
 ) -> Bool[np.ndarray, " pairs"]:
-    """Steps 2 and 3: compare images pixel by pixel.
-
-    Args:
-        first: one image of each pair.
-        second: the other.
-
-    Returns:
-        True where the two are near copies.
-    """
+    """Steps 2 and 3: compare images pixel by pixel; true where the two of a pair are near copies."""
     smooth_first, smooth_second = _smoothed(first), _smoothed(second)
     mean_first = smooth_first.mean(axis=1, keepdims=True)
     mean_second = smooth_second.mean(axis=1, keepdims=True)

@@ -11,13 +11,7 @@ def together(
 ) -> Int64[np.ndarray, " pool"]:
     """Number the sets of examples that copies and groups hold together, by first appearance.
 
-    Args:
-        pool: positions of the examples to be numbered.
-        first: position of the first example with the same content.
-        groups: group of each example; empty text is none.
-
-    Returns:
-        Number of the set of each example of the pool.
+    `first` is the position of the first example with the same content. An empty group is none.
     """
     if not any(groups):
         _, leaders, of = np.unique(first[pool], return_index=True, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Which texts are the same, exactly or nearly.
+"""Exact and near copies of texts.
 
 Exact copies are equal when case, space and ways of encoding the same character do not count. Near
 copies are the same text with a few words changed, other punctuation, or marks of quotation before
@@ -48,7 +48,7 @@ MOST_CHARACTERS = 600_000_000
 MOST_CANDIDATES = 1_000_000
 MOST_COMPARED = 200_000_000
 
-_BLOCK = 1 << 17
+_BLOCK = 1 << 17  # characters; more would fall out of the processor's cache
 _COLLECTED = 8
 _SHORTEST_CUT = 500
 _SEED = 20_011
@@ -57,12 +57,8 @@ _SEED = 20_011
 def text_digests(texts: Texts) -> UInt8[np.ndarray, "n 16"]:
     """Fingerprints of texts; equal for exact copies only, case, space and ways of encoding apart.
 
-    Args:
-        texts: any.
-
-    Returns:
-        One row of 16 bytes for each: BLAKE2b of the text in small letters, composed (NFC), with single
-        spaces between what spaces part.
+    BLAKE2b, 16 bytes, of the text in small letters, composed (NFC), with single spaces between what spaces
+    part.
     """
     digests = bytearray()
     for text in texts:
@@ -75,12 +71,8 @@ def text_digests(texts: Texts) -> UInt8[np.ndarray, "n 16"]:
 def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
     """Find texts that are nearly the same, by the steps at the top of this file.
 
-    Args:
-        texts: the store.
-        positions: ascending; the texts to compare, one of each exact content.
-
-    Returns:
-        The confirmed pairs; not complete where the search stopped at its limit.
+    `positions` ascend and hold one text of each exact content. The pairs are not complete where the search
+    stopped at its limit.
     """
     longest = _cut(texts, positions)
     bands = _banded(texts, positions, longest)
@@ -231,14 +223,9 @@ def overlaps(
 
     and the same with every value counted once.
 
-    Args:
-        values: of all parts, one after the other.
-        offsets: where each part starts, and where the last one ends.
-        one: number of a part for each pair.
-        other: the same for the part it is compared with.
-
-    Returns:
-        Both overlaps, from 0 to 1; 0 where both parts are empty.
+    `values` are those of all parts, one after the other; `offsets` say where each part starts, and where the
+    last one ends; `one` and `other` number the parts of each pair. Both overlaps are 0 to 1, and 0 where both
+    parts are empty.
     """
     sizes = np.stack([np.diff(offsets)[one], np.diff(offsets)[other]], axis=1).reshape(-1)
     starts = np.stack([offsets[one], offsets[other]], axis=1).reshape(-1)

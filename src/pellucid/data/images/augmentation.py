@@ -29,19 +29,12 @@ class Augmentation:
 
     @property
     def is_off(self) -> bool:
-        """Images are shown as they are."""
+        """True where images are shown as they are."""
         return not self.mirror and self.shift == 0 and self.erase == 0.0
 
 
 def usual_shift(shortest_side: int) -> int:
-    """Default shift of training images, in pixels.
-
-    Args:
-        shortest_side: of the images, in pixels.
-
-    Returns:
-        A fourteenth of it, in pixels.
-    """
+    """Default shift of training images: a fourteenth of their shortest side, in pixels."""
     return round(shortest_side / 14)
 
 
@@ -54,15 +47,7 @@ def augmented_batch(
 ) -> UInt8[np.ndarray, "batch height width channels"]:
     """Take images out of the store, shifted, mirrored and partly erased.
 
-    Args:
-        pixels: every stored image; contiguous, memory-mapped or not.
-        indices: which images make up the batch.
-        mirrored: which of them are mirrored left to right.
-        augmentation: how far they are varied.
-        generator: source of the random draws.
-
-    Returns:
-        A new array; the store is not touched.
+    A new array; the store, memory-mapped or not, is not touched.
     """
     count, height, width, channels = pixels.shape
     shifts = generator.integers(-augmentation.shift, augmentation.shift + 1, size=(2, len(indices), 1))
@@ -132,7 +117,7 @@ class MirrorProbe:
         return self.examples > 0 and self.lost <= 2 * self.gained
 
     def sentence(self) -> str:
-        """The finding, for people."""
+        """Verdict on mirroring, for people."""
         verdict = "keeps" if self.keeps_class else "changes"
         lost = f"{self.lost} loses its" if self.lost == 1 else f"{self.lost} lose their"
         gained = f"{self.gained} gains" if self.gained == 1 else f"{self.gained} gain"
@@ -150,14 +135,7 @@ def probe_mirroring(
 ) -> MirrorProbe:
     """Ask the training data whether mirroring keeps the class.
 
-    Args:
-        pixels: every stored image.
-        labels: class of each.
-        indices: the training split.
-        generator: draws the images that are asked.
-
-    Returns:
-        The counts and the verdict.
+    `indices` are the training split; `generator` draws those of them that are asked.
     """
     if len(indices) < 2:
         return MirrorProbe(examples=0, lost=0, gained=0)
@@ -188,11 +166,7 @@ def probe_mirroring(
 def small_images(pixels: np.ndarray) -> np.ndarray:
     """Reduce images by block means to about 16 pixels a side.
 
-    Args:
-        pixels: uint8 (n, height, width, channels).
-
-    Returns:
-        float32, centred on zero.
+    From uint8 (n, height, width, channels) to float32, centred on zero.
     """
     _, height, width, _ = pixels.shape
     block = max(1, round(max(height, width) / _PROBE_SIDE))
@@ -207,13 +181,5 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
 
 
 def distances(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distances up to a constant per query.
-
-    Args:
-        queries: one row each.
-        others: one row each, as long.
-
-    Returns:
-        One row per query, one column for each of the others.
-    """
+    """Squared Euclidean distances up to a constant per query: a row per query, a column per other."""
     return np.asarray(np.square(others).sum(axis=1)[None, :] - 2 * (queries @ others.T))

@@ -52,21 +52,13 @@ def decode_all(
 ) -> tuple[Images, Preprocessing]:
     """Decode every image of a listing to one size, or find it decoded in the cache.
 
-    Args:
-        listing: what was read.
-        settings: image size and number of threads.
-        progress: told the images done and the images in all; not called when the cache has all.
-        fixed: size, channels and range to fit them to; by default a rule decides.
+    Of `settings` it takes the image size and the number of threads. Images that cannot be used are among the
+    `problems`; how the others were fitted is for the model to keep. `fixed` is the size, channels and range
+    to fit them to; by default a rule decides. `progress` is told the images done and the images in all; it is
+    not called when the cache has all.
 
-    Returns:
-        The images, those that cannot be used among their `problems`; and how they were fitted,
-        for the model to keep.
-
-    Raises:
-        DataError: an IDX or npz file is damaged.
-        StorageError: the disk of the cache is full, or neither it nor a temporary folder can be
-            written to.
-        UsageError: `PELLUCID_CACHE_GB` is no number.
+    Raises: `DataError` if an IDX or npz file is damaged, `StorageError` if the disk of the cache is full, or
+    neither it nor a temporary folder can be written to, `UsageError` if `PELLUCID_CACHE_GB` is no number.
     """
     if listing.pixels is not None:
         plan = plan_arrays(listing.pixels, listing.splits, settings, fixed)
@@ -86,11 +78,7 @@ def decode_all(
 
 
 def cache_folder() -> Path:
-    """Folder of decoded images.
-
-    Returns:
-        The folder, which need not exist yet.
-    """
+    """Folder of decoded images, which need not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     parent = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
     return parent / "pellucid" / "images"
@@ -99,11 +87,7 @@ def cache_folder() -> Path:
 def cache_limit() -> int:
     """Most bytes of the cache.
 
-    Returns:
-        Bytes.
-
-    Raises:
-        UsageError: `PELLUCID_CACHE_GB` is no number above zero.
+    Raises: `UsageError` if `PELLUCID_CACHE_GB` is no number above zero.
     """
     text = os.environ.get("PELLUCID_CACHE_GB", "10")
     try:
@@ -124,7 +108,7 @@ def _open_or_write(
 ) -> Entry:
     """Find the entry, or make it while no other process does.
 
-    Raises StorageError: the disk is full, or another process held the entry for an hour.
+    Raises: `StorageError` if the disk is full, or another process held the entry for an hour.
     """
     home = root / _key(listing, settings, fixed)
     entry = open_entry(home, len(listing))
@@ -177,7 +161,7 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
 def _locked_patiently(home: Path) -> Iterator[None]:
     """Lock an entry; while another process writes it, wait.
 
-    Raises RunLockedError: it took an hour.
+    Raises: `RunLockedError` after an hour.
     """
     deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
     with contextlib.ExitStack() as stack:
@@ -197,12 +181,9 @@ def _locked_patiently(home: Path) -> Iterator[None]:
 
 
 def make_room(root: Path, allowed: int, keep: Path) -> None:
-    """Remove the entries not used for longest until the rest fits.
+    """Remove the entries not used for longest until the rest fits into `allowed` bytes.
 
-    Args:
-        root: folder of the cache.
-        allowed: bytes that may stay.
-        keep: entry that is being written.
+    `keep` is the entry that is being written.
     """
     entries = []
     for home in root.iterdir():
@@ -224,7 +205,7 @@ def make_room(root: Path, allowed: int, keep: Path) -> None:
 def _require_space(root: Path, needed: int) -> None:
     """Refuse before decoding when the disk cannot hold the entry.
 
-    Raises StorageError: with what is free and what is needed.
+    Raises: `StorageError` with what is free and what is needed.
     """
     free = shutil.disk_usage(root).free
     if free < needed:

@@ -102,16 +102,7 @@ class _Collector:
 def entry_in_memory(
     plan: Plan, ready: np.ndarray | None, progress: Callable[[int, int], None] | None
 ) -> Entry:
-    """Carry a plan out without a disk.
-
-    Args:
-        plan: what to decode.
-        ready: the pixels, where they need no work; then they are used as they are.
-        progress: told the images done and the images in all.
-
-    Returns:
-        The entry.
-    """
+    """Carry a plan out without a disk; pixels that are `ready` need no work and are used as they are."""
     collector = _Collector()
     if ready is not None:
         collector.run(plan, lambda _: None, progress)
@@ -130,13 +121,9 @@ def entry_in_memory(
 def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | None) -> None:
     """Carry a plan out and write the entry, whole or not at all.
 
-    Args:
-        home: an existing folder that this process has locked.
-        plan: what to decode.
-        progress: told the images done and the images in all.
+    `home` is an existing folder that this process has locked.
 
-    Raises:
-        StorageError: the disk is full or not to be written to; nothing is left behind.
+    Raises: `StorageError` if the disk is full or not to be written to; nothing is left behind.
     """
     clear_leftovers(home)
     temporary = home / f"data.{secrets.token_hex(4)}.tmp"
@@ -183,25 +170,13 @@ def _write_array(folder: Path, name: str, column: np.ndarray) -> str:
 
 
 def clear_leftovers(home: Path) -> None:
-    """Remove what killed writers left, and data that failed its check.
-
-    Args:
-        home: folder of an entry that this process has locked.
-    """
+    """Remove what killed writers left, and data that failed its check, from a locked folder."""
     for leftover in home.glob("data*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
 def open_entry(home: Path, count: int) -> Entry | None:
-    """Open an entry and check it.
-
-    Args:
-        home: folder of the entry.
-        count: number of images it must hold.
-
-    Returns:
-        The entry, or `None` when there is none or it is damaged.
-    """
+    """Open an entry of `count` images and check it; `None` when there is none or it is damaged."""
     data = home / "data"
     try:
         document = json.loads((data / "entry.json").read_bytes())
@@ -225,7 +200,7 @@ def open_entry(home: Path, count: int) -> Entry | None:
 def _read_array(data: Path, name: str, document: dict[str, Any]) -> np.ndarray:
     """Read a column.
 
-    Raises ValueError: its checksum differs.
+    Raises: `ValueError` if its checksum differs.
     """
     content = (data / f"{name}.npy").read_bytes()
     if hashlib.sha256(content).hexdigest() != document["checksums"][name]:

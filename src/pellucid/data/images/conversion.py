@@ -8,16 +8,9 @@ from pellucid.errors import DataError
 
 
 def to_pixels(image: Image.Image) -> UInt8[np.ndarray, "height width channels"]:
-    """Pixels of an upright, loaded image.
+    """Pixels of an upright, loaded image of any mode; grey has one channel, everything else three.
 
-    Args:
-        image: of any mode.
-
-    Returns:
-        Grey has one channel, everything else three.
-
-    Raises:
-        DataError: the colour mode has no conversion, or a float is not finite.
+    Raises: `DataError` if the colour mode has no conversion, or a float is not finite.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return np.asarray(image)
@@ -46,7 +39,7 @@ def _over_white(image: Image.Image) -> UInt8[np.ndarray, "height width channels"
 def _scale(values: np.ndarray) -> UInt8[np.ndarray, "height width"]:
     """Scale grey values of more than 8 bits into 0..255 by the rule at the top of this file.
 
-    Raises DataError: a value is not finite.
+    Raises: `DataError` if a value is not finite.
     """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise DataError("holds values that are not numbers (NaN or infinity)")

@@ -92,51 +92,31 @@ class Decoded(NamedTuple):
 
 
 def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
-    """Decode one image.
+    """Decode one image, a file or its content.
 
-    Args:
-        source: file or its content.
-        size: height and width it will be fitted to; lets large JPEGs be decoded at a fraction of
-            their size.
+    `size` is the height and width it will be fitted to; it lets large JPEGs be decoded at a fraction of their
+    size.
 
-    Returns:
-        The image.
-
-    Raises:
-        DataError: the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
-            knows the place.
+    Raises: `DataError` with the reason alone, such as `truncated image` or `not an image (HTML)`; the caller
+    knows the place.
     """
     with quiet_pillow():
         return decode_content(read_content(source), size)
 
 
 def read_header(source: Path | bytes) -> tuple[int, int, str]:
-    """Size and kind of an image, without decoding its pixels.
+    """Height and width of the upright image, and its kind as in `Decoded.mode`, pixels not decoded.
 
-    Args:
-        source: file or its content.
-
-    Returns:
-        Height and width of the upright image, and its kind as in `Decoded.mode`.
-
-    Raises:
-        DataError: as for `decode_image`.
+    Raises: `DataError` as `decode_image` does.
     """
     with quiet_pillow():
         return header_of(source)
 
 
 def read_content(source: Path | bytes) -> bytes:
-    """The bytes of an image.
+    """The bytes of an image; bytes are handed back as they are.
 
-    Args:
-        source: file, or bytes that are handed back as they are.
-
-    Returns:
-        The bytes.
-
-    Raises:
-        DataError: the file is missing, empty or cannot be read.
+    Raises: `DataError` if the file is missing, empty or cannot be read.
     """
     if isinstance(source, bytes):
         return _not_empty(source)
@@ -150,14 +130,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
 
     Of a file no more is read than its format needs: of a JPEG what stands before the pixels.
 
-    Args:
-        source: file or its content.
-
-    Returns:
-        Height, width and kind.
-
-    Raises:
-        DataError: as for `decode_image`.
+    Raises: `DataError` as `decode_image` does.
     """
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
@@ -170,15 +143,7 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
 def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded:
     """As `decode_image`, for many images inside one `quiet_pillow()`.
 
-    Args:
-        content: bytes of an image.
-        size: as for `decode_image`.
-
-    Returns:
-        The image.
-
-    Raises:
-        DataError: as for `decode_image`.
+    Raises: `DataError` as `decode_image` does.
     """
     with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
         mode = _mode_name(image)
@@ -203,7 +168,7 @@ def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
 def _not_empty(content: bytes) -> bytes:
     """Hand back the bytes of a file.
 
-    Raises DataError: there are none.
+    Raises: `DataError` if there are none.
     """
     if not content:
         raise DataError("empty file (zero bytes)")
@@ -214,7 +179,7 @@ def _not_empty(content: bytes) -> bytes:
 def _readable() -> Iterator[None]:
     """Turn what the system says about a file into a plain reason.
 
-    Raises DataError: instead of the system's own exception.
+    Raises: `DataError` instead of the system's own exception.
     """
     try:
         yield
@@ -237,7 +202,7 @@ def _header(file: io.BufferedReader | io.BytesIO) -> tuple[int, int, str]:
 def _open(file: io.BufferedReader | io.BytesIO, start: bytes) -> Image.Image:
     """Open without decoding, and refuse a decompression bomb from its header.
 
-    Raises DataError: it has more pixels than `PIXEL_LIMIT`.
+    Raises: `DataError` if it has more pixels than `PIXEL_LIMIT`.
     """
     formats = _FORMAT_OF_START.get(start) or _formats()
     image = Image.open(file, formats=formats)
@@ -295,7 +260,7 @@ def _orientation(image: Image.Image) -> int:
 def _plain_reasons(content: bytes) -> Iterator[None]:
     """Turn whatever a decoder raises on bad bytes into one plain reason.
 
-    Raises DataError: always instead of the decoder's own exception.
+    Raises: `DataError` always, instead of the decoder's own exception.
     """
     try:
         yield

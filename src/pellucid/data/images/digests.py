@@ -19,11 +19,7 @@ def image_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
     A colour image whose three channels are equal counts as grey, so that a grey image saved as
     colour is still found.
 
-    Args:
-        pixels: the image.
-
-    Returns:
-        16 bytes: BLAKE2b over shape and pixels.
+    16 bytes: BLAKE2b over shape and pixels.
     """
     if pixels.shape[2] == 3:
         red = pixels[:, :, 0]
@@ -33,16 +29,10 @@ def image_digest(pixels: UInt8[np.ndarray, "height width channels"]) -> bytes:
 
 
 def array_digests(pixels: Shaped[np.ndarray, "n height width channels"]) -> UInt8[np.ndarray, "n 16"]:
-    """Fingerprints of images that came as an array.
+    """Fingerprints, 16 bytes each, of images that came as an array.
 
     8-bit images get the same fingerprint as files of the same content; others are compared by
     their own values, not by what is left of them after scaling.
-
-    Args:
-        pixels: the images.
-
-    Returns:
-        One row of 16 bytes for each.
     """
     make = image_digest if pixels.dtype == np.uint8 else _digest
     joined = b"".join(make(image) for image in pixels)
@@ -61,11 +51,7 @@ def difference_hashes(pixels: UInt8[np.ndarray, "n height width channels"]) -> U
     The image is averaged over 8 x 9 areas with whole-number weights, so that equal areas compare
     as equal on every machine and flat regions always give the same bits.
 
-    Args:
-        pixels: images of one size.
-
-    Returns:
-        64 bits for each; few differing bits make two images candidates for near duplicates.
+    Few differing bits of 64 make two images candidates for near copies.
     """
     down = _area_weights(pixels.shape[1], _HASH_ROWS)
     across = _area_weights(pixels.shape[2], _HASH_COLUMNS)

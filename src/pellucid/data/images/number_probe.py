@@ -59,17 +59,17 @@ class VariationProbe:
 
     @property
     def can_tell(self) -> bool:
-        """Neighbours know something about the number, and varied copies are among them."""
+        """True where neighbours know something about the number, and varied copies are among them."""
         knows = self.plain_error < _WORTH_ASKING * self.random_error
         return knows and self.changed >= _FEWEST_CHANGED
 
     @property
     def keeps_number(self) -> bool:
-        """Varied images may be trained on."""
+        """True where varied images may be trained on."""
         return self.can_tell and self.joint_error <= self.plain_error + self.standard_error
 
     def sentence(self) -> str:
-        """The finding, for people."""
+        """Verdict on the variation, for people."""
         if not self.can_tell:
             return (
                 f"{self.name} is left out: the nearest neighbours among {self.examples:,} training images "
@@ -90,17 +90,10 @@ def probe_variations(
     shift: int,
     generator: np.random.Generator,
 ) -> tuple[VariationProbe, VariationProbe]:
-    """Ask the training data whether mirroring and shifting keep the number.
+    """Ask the training data whether mirroring keeps the number, and whether shifting does.
 
-    Args:
-        pixels: every stored image.
-        numbers: of each.
-        indices: the training split, two images at least.
-        shift: largest shift in pixels.
-        generator: draws the images that are asked, and the shifts.
-
-    Returns:
-        What was found about mirroring and about shifting.
+    `indices` are the training split, two images at least; `shift` is the largest one, in pixels; `generator`
+    draws the images that are asked, and the shifts.
     """
     chosen = np.sort(generator.permutation(indices)[:_EXAMPLES])
     labels = numbers[chosen]

@@ -17,15 +17,7 @@ _LEAST_COLOURS, _LEAST_GREYS = 64, 64
 def look_like_photographs(
     pixels: UInt8[np.ndarray, "n height width channels"], positions: Int64[np.ndarray, " some"]
 ) -> bool:
-    """Judge by the rule at the top of this file.
-
-    Args:
-        pixels: all images.
-        positions: those that may be looked at; evenly spread ones of them are.
-
-    Returns:
-        Whether they do.
-    """
+    """Judge evenly spread images at `positions` by the rule at the top of this file."""
     if min(pixels.shape[1:3]) < LEAST_SIDE or len(positions) == 0:
         return False
     chosen = positions[:: max(1, len(positions) // _EXAMINED)][:_EXAMINED]

@@ -73,13 +73,8 @@ class Plan:
 def plan_files(paths: Sequence[Path], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
     """Look at the header of every file, decide the size, and prepare to decode.
 
-    Args:
-        paths: the files.
-        settings: image size and number of threads.
-        fixed: size and channels to fit them to; no header is looked at then.
-
-    Returns:
-        The plan.
+    Of `settings` it takes the image size and the number of threads. With `fixed`, the size and channels to
+    fit them to, no header is looked at.
     """
     chunks = [paths[start : start + _FILES_A_BLOCK] for start in range(0, len(paths), _FILES_A_BLOCK)]
     preprocessing = _by_headers(chunks, settings) if fixed is None else fixed
@@ -162,14 +157,8 @@ def plan_arrays(
 ) -> Plan:
     """Decide size and range for images in an array.
 
-    Args:
-        pixels: the images.
-        splits: split of each; the range of values is taken from training images alone.
-        settings: image size.
-        fixed: size, channels and range to fit them to; by default rules decide.
-
-    Returns:
-        The plan.
+    Of `settings` it takes the image size. The range of values is taken from training images alone. `fixed` is
+    the size, channels and range to fit them to; by default rules decide.
     """
     if fixed is not None:
         return Plan(fixed, len(pixels), _array_blocks(pixels, fixed))

@@ -45,32 +45,18 @@ class Preprocessing:
         return self.height, self.width
 
     def image(self, source: Path | bytes) -> UInt8[np.ndarray, "height width channels"]:
-        """Decode an image file and fit it.
+        """Decode an image file, or its content, and fit it as the network takes it.
 
-        Args:
-            source: file or its content.
-
-        Returns:
-            The image as the network takes it.
-
-        Raises:
-            DataError: the reason why it cannot be decoded; the caller knows the place.
+        Raises: `DataError` with the reason why it cannot be decoded; the caller knows the place.
         """
         return self.image_and_warning(source)[0]
 
     def image_and_warning(
         self, source: Path | bytes
     ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
-        """Decode an image file and fit it, and say what was left out.
+        """As `image`, with a warning of what was left out, such as the number of frames, if any.
 
-        Args:
-            source: file or its content.
-
-        Returns:
-            The image as the network takes it, and a warning such as the number of frames, if any.
-
-        Raises:
-            DataError: the reason why it cannot be decoded; the caller knows the place.
+        Raises: `DataError` as `image` does.
         """
         decoded = decode_image(source, self.size)
         return fit_image(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
@@ -78,14 +64,10 @@ class Preprocessing:
     def arrays(self, pixels: Shaped[np.ndarray, "n ..."]) -> UInt8[np.ndarray, "n height width channels"]:
         """Scale and fit images that came as an array.
 
-        Args:
-            pixels: (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other number.
+        They are (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other number; the very same
+        array comes back when nothing is to do.
 
-        Returns:
-            The images as the network takes them; the very same array when nothing is to do.
-
-        Raises:
-            DataError: another shape, or a value that is not a number.
+        Raises: `DataError` if the shape is another, or a value is not a number.
         """
         pixels = with_channel_axis(pixels)
         bad = np.flatnonzero(~finite_rows(pixels))
@@ -100,25 +82,14 @@ class Preprocessing:
         return fitted
 
     def to_json(self) -> dict[str, int | float]:
-        """The fields as JSON can hold them.
-
-        Returns:
-            Names to values.
-        """
+        """The fields as JSON values, by name."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Preprocessing":
         """Read what `to_json` wrote, trusting nothing.
 
-        Args:
-            document: names to values.
-
-        Returns:
-            The checked object.
-
-        Raises:
-            ValueError: a field is missing, unknown, of the wrong type or out of bounds.
+        Raises: `ValueError` if a field is missing, unknown, of the wrong type or out of bounds.
         """
         read = read_object("preprocessing", document, _FIELDS)
         if read["low"] > read["high"]:
@@ -139,14 +110,9 @@ _FIELDS: Fields = {
 def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n height width channels"]:
     """Check that an array holds images, and give grey ones their channel axis.
 
-    Args:
-        pixels: (n, height, width) or (n, height, width, 1 or 3).
+    From (n, height, width) or (n, height, width, 1 or 3) to (n, height, width, 1 or 3), a view.
 
-    Returns:
-        (n, height, width, 1 or 3), a view.
-
-    Raises:
-        DataError: another shape, or values that are not real numbers.
+    Raises: `DataError` if the shape is another, or values are not real numbers.
     """
     if pixels.dtype.kind not in "buif":
         raise DataError(f"images are numbers, but the array holds {pixels.dtype}")
@@ -164,17 +130,12 @@ def with_channel_axis(pixels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "
 def value_range(
     pixels: Shaped[np.ndarray, "n ..."], is_training: Bool[np.ndarray, " n"]
 ) -> tuple[float, float]:
-    """The values that become 0 and 255.
+    """The values, low and high, that become 0 and 255.
 
     8-bit images stay as they are; values within 0 to 1 are taken as 0 to 1; anything else is
     stretched from its smallest to its largest value.
 
-    Args:
-        pixels: all images.
-        is_training: those that decide; rows that are not finite are left out.
-
-    Returns:
-        Low and high.
+    `is_training` marks the images that decide; rows that are not finite are left out.
     """
     if pixels.dtype == np.uint8:
         return 0.0, 255.0
@@ -190,13 +151,7 @@ def value_range(
 def scale_values(pixels: Shaped[np.ndarray, "..."], low: float, high: float) -> UInt8[np.ndarray, "..."]:
     """Scale values so that low becomes 0 and high 255; 8-bit values stay as they are.
 
-    Args:
-        pixels: finite values.
-        low: becomes 0; what is below too.
-        high: becomes 255; what is above too.
-
-    Returns:
-        8-bit values; the very same array when it is 8-bit already.
+    Values are finite; what is below `low` or above `high` is cut. An 8-bit array comes back as the very same.
     """
     if pixels.dtype == np.uint8:
         return pixels
@@ -207,14 +162,7 @@ def scale_values(pixels: Shaped[np.ndarray, "..."], low: float, high: float) -> 
 
 
 def finite_rows(pixels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
-    """Which rows hold numbers only.
-
-    Args:
-        pixels: any numbers.
-
-    Returns:
-        True where a row has neither NaN nor infinity.
-    """
+    """True for each row that has neither NaN nor infinity."""
     if pixels.dtype.kind != "f":
         return np.ones(len(pixels), bool)
     is_finite: np.ndarray = np.isfinite(pixels).all(axis=tuple(range(1, pixels.ndim)))
@@ -222,26 +170,10 @@ def finite_rows(pixels: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, " n"]:
 
 
 def block_rows(pixels: Shaped[np.ndarray, "n ..."], bytes_each: int = 1 << 24) -> int:
-    """Images of a block that needs little memory.
-
-    Args:
-        pixels: the array.
-        bytes_each: about how large a block may be.
-
-    Returns:
-        At least one.
-    """
+    """Number of images, at least one, in a block of about `bytes_each` bytes."""
     return max(1, bytes_each // max(1, pixels[:1].nbytes))
 
 
 def blocks(values: Shaped[np.ndarray, "n ..."], rows: int) -> Iterator[np.ndarray]:
-    """Cut an array along its first axis.
-
-    Args:
-        values: the array.
-        rows: how many rows a block has, except perhaps the last.
-
-    Returns:
-        Views in order.
-    """
+    """Cut an array along its first axis into views of `rows` rows; the last may have fewer."""
     return (values[start : start + rows] for start in range(0, len(values), rows))

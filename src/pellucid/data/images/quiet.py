@@ -38,7 +38,6 @@ _QUIET = _Quiet()
 def quiet_pillow() -> contextlib.AbstractContextManager[None]:
     """Keep Pillow's warnings from the user: what matters in them is a reason or a warning of ours.
 
-    Returns:
-        A context to decode in; safe to enter from several threads.
+    Safe to enter from several threads.
     """
     return _QUIET

@@ -31,12 +31,8 @@ _STEP = 16
 def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) -> tuple[int, int]:
     """Decide the training size by the rule at the top of this file.
 
-    Args:
-        original_sizes: height and width of every readable image.
-        settings: `image_size` overrides the rule; a backbone and the preset move its limit.
-
-    Returns:
-        Height and width.
+    Sizes are height and width. `settings.image_size` overrides the rule; a backbone and the preset move its
+    limit.
     """
     chosen = parse_image_size(settings.image_size)
     if chosen is not None:
@@ -54,13 +50,9 @@ def training_size(original_sizes: Int[np.ndarray, "n 2"], settings: Settings) ->
 
 
 def largest_side(settings: Settings) -> int:
-    """Longest side of an image in training, where no size was asked for.
+    """Longest side, in pixels, of an image in training, where no size was asked for.
 
-    Args:
-        settings: a backbone and the preset decide.
-
-    Returns:
-        Pixels.
+    A backbone and the preset decide.
     """
     return _LARGEST_OF_BACKBONE[settings.preset] if settings.builds_on_backbone else LARGEST_SIDE
 
@@ -68,12 +60,7 @@ def largest_side(settings: Settings) -> int:
 def inner_size(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     """Size of an image once it is fitted inside another with its aspect kept.
 
-    Args:
-        own: height and width of the image.
-        size: height and width it is fitted into.
-
-    Returns:
-        Height and width, at least 1 and at most `size`.
+    Sizes are height and width; the result is at least 1 and at most `size`.
     """
     scale = min(size[0] / own[0], size[1] / own[1])
     height, width = (min(most, max(1, round(side * scale))) for side, most in zip(own, size, strict=True))
@@ -88,15 +75,9 @@ def fit_image(
 ) -> UInt8[np.ndarray, "new_height new_width new_channels"]:
     """Fit one image to a size and number of channels.
 
-    Args:
-        pixels: image of 1 or 3 channels.
-        size: height and width wanted.
-        channels: 1 (colour becomes grey by the weights of ITU-R 601) or 3 (grey is repeated).
-        own: height and width of the image where `pixels` is a reduced decoding of it, whose
-            rounded sides would tell another aspect.
-
-    Returns:
-        The image at that size; the very same array when nothing is to do.
+    Sizes are height and width. For 1 channel colour becomes grey by the weights of ITU-R 601; for 3 grey is
+    repeated. `own` is the size of the image where `pixels` is a reduced decoding of it, whose rounded sides
+    would tell another aspect. The very same array comes back when nothing is to do.
     """
     pixels = _with_channels(pixels, channels)
     height, width = pixels.shape[:2]

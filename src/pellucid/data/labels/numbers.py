@@ -9,25 +9,15 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNOREC
 
 
 def number_text(value: float) -> str:
-    """A number as text, the shortest that reads back as the same number.
-
-    Args:
-        value: finite.
-
-    Returns:
-        Such as `3`, `3.5` or `1e-07`.
-    """
+    """Shortest text that reads back as the same finite number, such as `3`, `3.5` or `1e-07`."""
     return repr(value).removesuffix(".0")
 
 
 def read_number(text: str) -> float | None:
     """Read a number in decimal notation with a point.
 
-    Args:
-        text: spaces around it do not count.
-
-    Returns:
-        The number; `None` where the text is none, or none that is finite and at most 1e30 in size.
+    Spaces around it do not count. `None` where the text is no number, or none that is finite and at most 1e30
+    in size.
     """
     if not NUMBER.fullmatch(text.strip()):
         return None

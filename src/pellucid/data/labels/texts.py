@@ -18,17 +18,11 @@ def label_texts(values: Sequence[object], place: str, source: Callable[[int], st
     Text stays as it is ("NA" and "null" too), whole numbers lose their fraction (`3.0` is `3`),
     truth values become `true` and `false`.
 
-    Args:
-        values: labels in order: text, numbers or truth values of one kind.
-        place: where they come from, for messages.
-        source: names one of them for messages, such as `row 7`.
+    Values are text, numbers or truth values of one kind. `source` names one of them for messages, such as
+    `row 7`.
 
-    Returns:
-        One text per label.
-
-    Raises:
-        DataError: a label is empty, not a number, of an unknown kind, or numbers stand beside
-            texts (1 and "1" would become one class by accident).
+    Raises: `DataError` if a label is empty, not a number, of an unknown kind, or numbers stand beside texts
+    (1 and "1" would become one class by accident).
     """
     values = [value.item() if isinstance(value, np.generic) else value for value in values]
     if all(type(value) is str for value in values):
@@ -51,14 +45,7 @@ def label_texts(values: Sequence[object], place: str, source: Callable[[int], st
 
 
 def group_text(value: object) -> str:
-    """Turn the name of a group into text.
-
-    Args:
-        value: of any kind.
-
-    Returns:
-        The text; empty, which is no group, where nothing is given.
-    """
+    """Turn the name of a group into text; empty, which is no group, where nothing is given."""
     return "" if _is_missing(value) else str(value)
 
 
@@ -85,7 +72,7 @@ def _kind(value: object) -> str:
 def _refuse_mixed_kinds(values: Sequence[object], place: str, source: Callable[[int], str]) -> None:
     """Refuse numbers beside texts, and labels that are neither.
 
-    Raises DataError: naming the first label of each kind.
+    Raises: `DataError` naming the first label of each kind.
     """
     first: dict[str, int] = {}
     for index, value in enumerate(values):
@@ -106,14 +93,7 @@ def _shown(value: object) -> str:
 
 
 def is_encodable(text: str) -> bool:
-    """Tell text that can be written as UTF-8; lone surrogates cannot.
-
-    Args:
-        text: any text.
-
-    Returns:
-        True when it can.
-    """
+    """Tell text that can be written as UTF-8; lone surrogates cannot."""
     if text.isascii():
         return True
     try:

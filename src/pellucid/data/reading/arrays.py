@@ -23,17 +23,11 @@ def listing_from_arrays(
 ) -> Listing:
     """List images that stand in memory.
 
-    Args:
-        pixels: (n, height, width) or (n, height, width, 1 or 3), 8-bit, 16-bit or float.
-        labels: n labels: text, numbers or truth values of one kind.
-        groups: n groups whose members must not be parted by a split.
-        place: name for messages.
+    They are (n, height, width) or (n, height, width, 1 or 3), 8-bit, 16-bit or float; labels are n texts,
+    numbers or truth values of one kind. Members of a group must not be parted by a split; every split is
+    undecided.
 
-    Returns:
-        The listing; every split is undecided.
-
-    Raises:
-        DataError: a wrong shape or length, or a label that is none.
+    Raises: `DataError` if a shape or length is wrong, or a label is none.
     """
     pixels = checked_pixels(pixels, place)
     count = len(pixels)
@@ -56,15 +50,9 @@ def listing_from_arrays(
 def require_equal(inputs: int, others: int, name: str, place: str, noun: str = "image") -> None:
     """Refuse columns of different length.
 
-    Args:
-        inputs: number of images or texts.
-        others: length of the other column.
-        name: what the other column holds, in the plural.
-        place: where, for messages.
-        noun: what one input is.
+    `name` is what the other column holds, in the plural; `noun` what one input is.
 
-    Raises:
-        DataError: with both lengths.
+    Raises: `DataError` with both lengths.
     """
     if inputs != others:
         raise DataError(f"{place}: {inputs:,} {noun}s but {others:,} {name}; there must be one for each")
@@ -73,17 +61,9 @@ def require_equal(inputs: int, others: int, name: str, place: str, noun: str = "
 def checked_pixels(
     pixels: Shaped[np.ndarray, "..."], place: str
 ) -> Shaped[np.ndarray, "n height width channels"]:
-    """Check the shape of images, and that there are any.
+    """Check the shape of images, and that there are any, and give them a channel axis.
 
-    Args:
-        pixels: an array of any shape.
-        place: where, for messages.
-
-    Returns:
-        The images with a channel axis.
-
-    Raises:
-        DataError: no images, or a wrong shape.
+    Raises: `DataError` if there are none, or the shape is wrong.
     """
     try:
         pixels = with_channel_axis(pixels)

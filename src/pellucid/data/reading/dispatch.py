@@ -30,17 +30,11 @@ def read_data(place: str, settings: Settings) -> Listing:
     is decoded. A training part stays `UNDECIDED` as long as a validation or test part must still be
     cut from it; it is `TRAIN` only when the data itself holds all three.
 
-    Args:
-        place: DATA: a folder, a table, an `.npz` file, `sample:fashion` or `sample:spam`.
-        settings: `task`, columns, encoding, `target`, `test`, `skip_bad`.
+    `place` is a folder, a table, an `.npz` file, `sample:fashion` or `sample:spam`; of `settings` it takes
+    `task`, columns, encoding, `target`, `test` and `skip_bad`. The order depends on names and rows alone.
 
-    Returns:
-        The listing, in an order that depends on names and rows alone.
-
-    Raises:
-        DataError: DATA is missing, of no known form, or cannot be used as it is.
-        UsageError: `--test` is given though DATA holds a test split, or `--task` names what DATA is
-            not.
+    Raises: `DataError` if DATA is missing, of no known form, or cannot be used as it is, `UsageError` if
+    `--test` is given though DATA holds a test split, or `--task` names what DATA is not.
     """
     listing = _read(place, settings)
     if settings.test is not None:
@@ -57,9 +51,8 @@ def read_data(place: str, settings: Settings) -> Listing:
 def _read(place: str, settings: Settings) -> Listing:
     """Read DATA by its form.
 
-    Raises:
-        DataError: it is missing, or no form of DATA.
-        UsageError: it holds images and `--task` asks for texts, or the other way round.
+    Raises: `DataError` if it is missing, or no form of DATA, `UsageError` if it holds images and `--task`
+    asks for texts, or the other way round.
     """
     form, path = form_of(place), Path(place)
     if form is not Form.SAMPLE and not path.exists():
@@ -107,8 +100,7 @@ def _table(path: Path, place: str, settings: Settings) -> Listing:
 def _file(path: Path, place: str, settings: Settings) -> Listing:
     """Refuse a file that has no labels.
 
-    Raises:
-        DataError: naming the forms that there are.
+    Raises: `DataError` naming the forms that there are.
     """
     del path, settings
     raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
@@ -127,7 +119,7 @@ _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
 def _with_test(listing: Listing, test: Listing) -> Listing:
     """Join a second listing as the test split.
 
-    Raises DataError: one is of texts and the other of images, or one is of files and the other of
+    Raises: `DataError` if one is of texts and the other of images, or one is of files and the other of
     arrays.
     """
     if listing.noun != test.noun:
@@ -176,7 +168,7 @@ def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
 def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
     """Pixels of both parts.
 
-    Raises DataError: their images differ in size.
+    Raises: `DataError` if their images differ in size.
     """
     pixels, test_pixels = (load() for load in loaders)
     if pixels.shape[1:] != test_pixels.shape[1:]:

@@ -32,11 +32,7 @@ _SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "
 def holds_texts(folder: Path) -> bool:
     """Tell class folders of texts: `.txt` files, and no image.
 
-    Args:
-        folder: DATA.
-
-    Returns:
-        Also true where such files lie in the folder itself and there are no class folders.
+    Also true where such files lie in the folder itself and there are no class folders.
     """
     found_text = False
     for place in list(_sub_folders(folder).values()) or [folder]:
@@ -52,18 +48,12 @@ def _sub_folders(folder: Path) -> dict[str, Path]:
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
-    """Sub-folders that stand for splits.
+    """Sub-folders that stand for splits, by split.
 
-    Args:
-        folder: DATA.
+    Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
+    and beside it `test`, `val` or `validation`, or nothing at all.
 
-    Returns:
-        Split to folder; empty when the folder is no folder of splits, that is unless it has
-        `train` with sub-folders of its own, and beside it `test`, `val` or `validation`, or
-        nothing at all.
-
-    Raises:
-        DataError: both `val` and `validation` are there.
+    Raises: `DataError` if both `val` and `validation` are there.
     """
     named = {name: path for name, path in _sub_folders(folder).items() if name.lower() in _SPLIT_OF_NAME}
     if not any(name.lower() == TRAIN and _sub_folders(path) for name, path in named.items()):
@@ -83,17 +73,8 @@ def split_folders(folder: Path) -> dict[str, Path]:
 def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listing:
     """List class folders, or split folders of class folders.
 
-    Args:
-        folder: DATA.
-        place: how the user named it.
-        kind: of the files that are listed.
-
-    Returns:
-        The listing, which names files.
-
-    Raises:
-        DataError: no class folder, one without such files, or text files only where images are
-            looked for.
+    Raises: `DataError` if there is no class folder, one without such files, or text files only where images
+    are looked for.
     """
     splits = split_folders(folder)
     if not splits:
@@ -124,13 +105,8 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
 def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
     """List the texts of class folders, or of split folders of class folders.
 
-    Args:
-        folder: DATA.
-        place: how the user named it.
-        settings: the encoding.
-
-    Returns:
-        The listing; its problems say which files could not be read or are blank.
+    Of `settings` it takes the encoding. Problems of the listing say which files could not be read or are
+    blank.
     """
     require_known(settings.encoding, place)
     listing = read_folder(folder, place, TEXT_KIND)
@@ -150,7 +126,7 @@ def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
 def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> Listing:
     """List the files of every class folder in one folder.
 
-    Raises DataError: as for `read_folder`.
+    Raises: `DataError` as `read_folder` does.
     """
     classes = _sub_folders(folder)
     if not classes:
@@ -192,14 +168,7 @@ _TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
 
 
 def are_texts(others: list[Path]) -> bool:
-    """Tell texts among files that are no images.
-
-    Args:
-        others: as `files_of` gives them.
-
-    Returns:
-        True where there are some, and all of them end in `.txt`.
-    """
+    """Tell texts among files that are no images: there are some, and all of them end in `.txt`."""
     return bool(others) and all(path.suffix.lower() == TEXT_SUFFIX for path in others)
 
 

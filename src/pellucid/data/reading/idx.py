@@ -31,30 +31,17 @@ _BROKEN = (OSError, EOFError, zlib.error)
 
 
 def is_idx_folder(folder: Path) -> bool:
-    """Tell a folder of MNIST-style IDX files.
-
-    Args:
-        folder: any folder.
-
-    Returns:
-        True when a file is named like `train-images-idx3-ubyte`, `.gz` or not.
-    """
+    """Tell a folder of MNIST-style IDX files, named like `train-images-idx3-ubyte`, `.gz` or not."""
     return any(_IMAGES_NAME.fullmatch(name) for name in _names(folder))
 
 
 def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = None) -> Listing:
     """List a folder of `train-*` and `t10k-*` IDX files, packed with gzip or not.
 
-    Args:
-        folder: the folder.
-        place: how the user named it.
-        classes: names of the labels 0, 1, 2 ...; default: the digits themselves.
+    `t10k` is the test split. `classes` names the labels 0, 1, 2 ...; by default they are the digits
+    themselves.
 
-    Returns:
-        The listing; `t10k` is the test split.
-
-    Raises:
-        DataError: a file is missing, damaged, or fits its partner badly.
+    Raises: `DataError` if a file is missing, damaged, or fits its partner badly.
     """
     images = _by_part(folder, _IMAGES_NAME)
     labels = _by_part(folder, _LABELS_NAME)
@@ -104,7 +91,7 @@ class _IdxFile(NamedTuple):
 def _names(folder: Path) -> list[str]:
     """Names of the files in a folder, in the order of code points.
 
-    Raises DataError: the folder cannot be read.
+    Raises: `DataError` if the folder cannot be read.
     """
     try:
         return sorted(os.listdir(folder))
@@ -129,7 +116,7 @@ def _open(path: Path) -> io.BufferedIOBase:
 def _idx_file(path: Path, dimensions: int) -> _IdxFile:
     """Read a header and compare its claim with the size of the file.
 
-    Raises DataError: no IDX file of bytes, or its size belies it.
+    Raises: `DataError` if it is no IDX file of bytes, or its size belies it.
     """
     length = 4 + 4 * dimensions
     try:
@@ -160,7 +147,7 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
 def _read(source: _IdxFile) -> np.ndarray:
     """Read the values of an IDX file.
 
-    Raises DataError: the file holds fewer or more values than its header claims.
+    Raises: `DataError` if the file holds fewer or more values than its header claims.
     """
     expected = math.prod(source.shape)
     try:
@@ -186,7 +173,7 @@ def _load_pixels(files: tuple[_IdxFile, ...]) -> np.ndarray:
 def _class_names(values: np.ndarray, classes: Sequence[str] | None, path: Path) -> list[str]:
     """Names of numeric labels.
 
-    Raises DataError: a label has no name.
+    Raises: `DataError` if a label has no name.
     """
     if classes is None:
         return [str(value) for value in values.tolist()]

@@ -59,16 +59,11 @@ class Inputs(NamedTuple):
 def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
     """List the images that INPUT names; none is decoded.
 
-    Args:
-        places: files, folders (sub-folders included), tables, `.npz` files, IDX folders or
-            `sample:fashion`.
-        settings: column of the paths and encoding of tables.
+    Places are files, folders (sub-folders included), tables, `.npz` files, IDX folders or `sample:fashion`.
+    Of `settings` it takes the column of the paths and the encoding of tables. Places stand as given, files of
+    a folder by name, rows in their order.
 
-    Returns:
-        The images, in order: places as given, files of a folder by name, rows as they stand.
-
-    Raises:
-        DataError: a place does not exist, a folder holds no image, or a table cannot be read.
+    Raises: `DataError` if a place does not exist, a folder holds no image, or a table cannot be read.
     """
     for place in places:
         if form_of(place) is not Form.SAMPLE and not os.path.lexists(place):
@@ -93,8 +88,7 @@ def _from_arrays(place: str, settings: Settings) -> Inputs:
 def _from_folder(place: str, settings: Settings) -> Inputs:
     """List the images of a folder and its sub-folders.
 
-    Raises:
-        DataError: there is none.
+    Raises: `DataError` if there is none.
     """
     del settings
     folder = Path(place)
@@ -149,12 +143,7 @@ _LISTERS: dict[Form, Callable[[str, Settings], Inputs]] = {
 def blocks_of(inputs: Sequence[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:
     """Cut inputs into blocks that fit into memory, however many there are and however large they get.
 
-    Args:
-        inputs: images, in order.
-        preprocessing: tells how large a fitted image is.
-
-    Yields:
-        At least one image at a time.
+    `preprocessing` tells how large a fitted image is; a block has at least one.
     """
     size = preprocessing.height * preprocessing.width * preprocessing.channels
     rows = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
@@ -163,11 +152,7 @@ def blocks_of(inputs: Sequence[Input], preprocessing: Preprocessing) -> Iterator
 
 
 def decoders() -> ThreadPoolExecutor:
-    """Threads that decode images side by side.
-
-    Returns:
-        An executor to close when done.
-    """
+    """Executor of threads that decode images side by side, to close when done."""
     return ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1))
 
 
@@ -186,15 +171,9 @@ class Fitted(NamedTuple):
 
 
 def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
-    """Decode and fit images as the model was trained.
+    """Decode and fit images, few enough for memory, as the model was trained.
 
-    Args:
-        inputs: images, few enough for memory.
-        preprocessing: of the model.
-        executor: runs the decoders.
-
-    Returns:
-        Pixels, errors and warnings.
+    Pixels, errors and warnings.
     """
 
     def fit(image: Input) -> tuple[np.ndarray | str, str | None]:

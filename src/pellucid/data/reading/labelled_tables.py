@@ -14,17 +14,9 @@ from pellucid.settings import Settings
 def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) -> Listing:
     """List the images that a table names.
 
-    Args:
-        table: to be read.
-        columns: of it that are read.
-        folder: where it lies.
-        skip_bad: whether missing images are left for decoding to report.
+    Warnings say which columns were chosen. `skip_bad` leaves missing images for decoding to report.
 
-    Returns:
-        The listing; its warnings say which columns were chosen.
-
-    Raises:
-        DataError: a row has no label, no image, or a path that leaves the table's folder.
+    Raises: `DataError` if a row has no label, no image, or a path that leaves the table's folder.
     """
     reader = RowReader(table, columns)
     values = [value for block in reader.inputs() for value in block]
@@ -44,18 +36,10 @@ def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) ->
 def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settings) -> Listing:
     """List the texts of a table.
 
-    Args:
-        table: to be read.
-        columns: of it that are read.
-        folder: where it lies.
-        settings: encoding of text files, and whether missing ones are left out.
+    Of `settings` it takes the encoding of text files, and whether missing ones are left out. Warnings say
+    which columns were chosen, problems which texts cannot be used.
 
-    Returns:
-        The listing; its warnings say which columns were chosen, its problems which texts cannot be
-        used.
-
-    Raises:
-        DataError: a row has no label; or no path of a text, or one that leaves the table's folder.
+    Raises: `DataError` if a row has no label or no path of a text, or one that leaves the table's folder.
     """
     reader, taker = RowReader(table, columns), TextTaker()
     paths: list[object] = []

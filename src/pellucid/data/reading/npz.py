@@ -36,15 +36,7 @@ def read_npz(path: Path, place: str) -> Listing:
 
     `x_val`, `y_val` (or `x_validation`, `y_validation`) are read too.
 
-    Args:
-        path: the file.
-        place: how the user named it.
-
-    Returns:
-        The listing.
-
-    Raises:
-        DataError: an array is missing, damaged, holds Python objects or fits its partner badly.
+    Raises: `DataError` if an array is missing, damaged, holds Python objects or fits its partner badly.
     """
     try:
         members = _members(path, place)
@@ -72,7 +64,7 @@ def read_npz(path: Path, place: str) -> Listing:
 def _members(path: Path, place: str) -> dict[str, _Member]:
     """Name to description of every array in the archive.
 
-    Raises DataError: one is no array, holds Python objects, or has a header that its size belies.
+    Raises: `DataError` if one is no array, holds Python objects, or has a header that its size belies.
     """
     with zipfile.ZipFile(path) as archive:
         return {
@@ -83,7 +75,7 @@ def _members(path: Path, place: str) -> dict[str, _Member]:
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Member:
     """Header of one array, compared with the size of its file inside the archive.
 
-    Raises DataError: as for `_members`.
+    Raises: `DataError` as `_members` does.
     """
     name = quoted(info.filename)
     with archive.open(info) as file:
@@ -109,7 +101,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
 def _require_agreement(parts: list[str], members: dict[str, _Member], place: str) -> None:
     """Check that every part holds images, all of one size.
 
-    Raises DataError: it does not.
+    Raises: `DataError` if one does not.
     """
     for part in parts:
         member = members[f"x_{part}"]
@@ -122,7 +114,7 @@ def _require_agreement(parts: list[str], members: dict[str, _Member], place: str
 def _labels(path: Path, place: str, part: str, members: dict[str, _Member]) -> list[str]:
     """Class names of one part.
 
-    Raises DataError: they are missing, or not one for each image.
+    Raises: `DataError` if they are missing, or not one for each image.
     """
     name = f"y_{part}"
     if name not in members:
@@ -148,7 +140,7 @@ def _load(path: Path, name: str) -> np.ndarray:
 def _load_pixels(path: Path, parts: tuple[str, ...]) -> np.ndarray:
     """Read the images of all parts.
 
-    Raises DataError: the file is damaged.
+    Raises: `DataError` if the file is damaged.
     """
     try:
         pixels = [with_channel_axis(_load(path, f"x_{part}")) for part in parts]

@@ -38,10 +38,6 @@ class RowReader:
     """Takes the rows of a table block by block; the inputs go through, the rest stays.
 
     Equal texts are kept once, so that a million labels cost no more than a million places.
-
-    Args:
-        table: to be read.
-        columns: of it that are read.
     """
 
     def __init__(self, table: Table, columns: Columns) -> None:
@@ -55,11 +51,7 @@ class RowReader:
         self._wrong: list[tuple[int, str]] = []
 
     def inputs(self) -> Iterator[Sequence[object]]:
-        """Go through the table once.
-
-        Yields:
-            Values of the input column, some rows at a time.
-        """
+        """Go through the table once: values of the input column, some rows at a time."""
         columns = self._columns
         for block in self._table.read(columns.names):
             self._numbers.append(np.array(block.numbers, np.int64))
@@ -73,11 +65,7 @@ class RowReader:
     def rows(self) -> Rows:
         """All that was read beside the inputs.
 
-        Returns:
-            The rows.
-
-        Raises:
-            DataError: a label is none, or a value of the split column names no split.
+        Raises: `DataError` if a label is none, or a value of the split column names no split.
         """
         numbers = np.concatenate(self._numbers)
         labels = label_texts(self._labels, self._table.place, lambda index: f"row {numbers[index]}")

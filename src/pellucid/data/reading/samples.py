@@ -26,17 +26,11 @@ PREFIX = "sample:"
 def read_sample(place: str) -> Listing:
     """List a bundled sample.
 
-    Args:
-        place: `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28
-            pixels, grey, ten classes of equal size, cut from Fashion-MNIST. `sample:spam`: 2,697 mails
-            to train on and 675 to test, subject and body, 27 % of them spam, drawn from the
-            SpamAssassin public corpus.
+    `sample:fashion`: 10,000 images of clothes to train on and 2,000 to test, 28 by 28 pixels, grey, ten
+    classes of equal size, cut from Fashion-MNIST. `sample:spam`: 2,697 mails to train on and 675 to test,
+    subject and body, 27 % of them spam, drawn from the SpamAssassin public corpus.
 
-    Returns:
-        The listing.
-
-    Raises:
-        DataError: there is no sample of that name.
+    Raises: `DataError` if there is no sample of that name.
     """
     if place == "sample:fashion":
         return read_idx_folder(FASHION_FOLDER, place, FASHION_CLASSES)

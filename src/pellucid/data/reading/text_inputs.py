@@ -48,17 +48,12 @@ class TextInputs(NamedTuple):
 def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
     """Read the texts that INPUT names.
 
-    Args:
-        places: files that hold one text each, folders of `.txt` files (sub-folders included), tables
-            or `sample:spam`.
-        settings: column of the texts and encoding.
+    Places are files that hold one text each, folders of `.txt` files (sub-folders included), tables or
+    `sample:spam`. Of `settings` it takes the column of the texts and the encoding. Places stand as given,
+    files of a folder by name, rows in their order.
 
-    Returns:
-        The texts, in order: places as given, files of a folder by name, rows as they stand.
-
-    Raises:
-        DataError: a place does not exist or holds images, a folder holds no text, or a table
-            cannot be read.
+    Raises: `DataError` if a place does not exist or holds images, a folder holds no text, or a table cannot
+    be read.
     """
     for place in places:
         if form_of(place) is not Form.SAMPLE and not os.path.lexists(place):
@@ -81,8 +76,7 @@ def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
 def _take_sample(place: str, settings: Settings, taker: TextTaker) -> Taken:
     """Take the texts of a sample.
 
-    Raises:
-        DataError: it is one of images.
+    Raises: `DataError` if it is one of images.
     """
     listing = read_sample(place)
     if not isinstance(listing.texts, Texts):
@@ -100,8 +94,7 @@ def _take_file(place: str, settings: Settings, taker: TextTaker) -> Taken:
 def _refuse_images(place: str, settings: Settings, taker: TextTaker) -> Taken:
     """Refuse a form that holds images alone.
 
-    Raises:
-        DataError: always.
+    Raises: `DataError` always.
     """
     del settings, taker
     raise DataError(f"{place}: holds images; give texts to a model of texts")
@@ -110,7 +103,7 @@ def _refuse_images(place: str, settings: Settings, taker: TextTaker) -> Taken:
 def _take_folder(place: str, settings: Settings, taker: TextTaker) -> Taken:
     """Read the texts of a folder and its sub-folders.
 
-    Raises DataError: there is none.
+    Raises: `DataError` if there is none.
     """
     folder = Path(place)
     files, others = files_of(folder, TEXT_KIND)

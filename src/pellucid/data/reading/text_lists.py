@@ -21,18 +21,11 @@ def listing_from_texts(
 ) -> Listing:
     """List texts that stand in memory.
 
-    Args:
-        texts: n texts; what is none, or blank, becomes a problem of the listing.
-        labels: n labels: text, numbers or truth values of one kind.
-        groups: n groups whose members must not be parted by a split.
-        place: name for messages.
+    What is no text, or blank, becomes a problem of the listing. Labels are n texts, numbers or truth values
+    of one kind. Members of a group must not be parted by a split; every split is undecided.
 
-    Returns:
-        The listing; every split is undecided.
-
-    Raises:
-        DataError: no texts, one text in place of many, columns of different length, or a label that
-            is none.
+    Raises: `DataError` if there are no texts, one text in place of many, columns of different length, or a
+    label that is none.
     """
     if isinstance(texts, (str, bytes)):
         raise DataError(f"{place}: one text in place of many; give a list of texts")

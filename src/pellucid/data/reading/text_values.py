@@ -21,14 +21,10 @@ _UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 def text_or_reason(value: object) -> tuple[str, str]:
-    """Take a value as a text.
+    """Take a value of a table or a list as a text, or give the reason why it is none.
 
-    Args:
-        value: of a table or a list: text; numbers count as the text they are written with.
-
-    Returns:
-        The text and no reason, or no text and the reason why the value is none: it is blank, of
-        another kind, or holds half of a pair of surrogates, which no file of texts can hold.
+    Numbers count as the text they are written with. A value is none where it is blank, of another kind, or
+    holds half of a pair of surrogates, which no file of texts can hold.
     """
     if isinstance(value, bytes):
         return _from_bytes(value, None)[:2]
@@ -49,14 +45,7 @@ def text_or_reason(value: object) -> tuple[str, str]:
 
 
 def is_blank(text: str) -> bool:
-    """Tell a blank text: nothing at all, spaces, or invisible characters.
-
-    Args:
-        text: any text.
-
-    Returns:
-        True where there is nothing to read.
-    """
+    """Tell a blank text: nothing at all, spaces, or invisible characters."""
     if text[:1].isalnum():
         return False
     return all(unicodedata.category(character) in _UNSEEN for character in text)
@@ -65,12 +54,8 @@ def is_blank(text: str) -> bool:
 def read_text_file(path: Path, encoding: str | None) -> tuple[str, str, str]:
     """Read a file that holds one text.
 
-    Args:
-        path: the file.
-        encoding: the user's choice, a known one; default: detected.
-
-    Returns:
-        The text with every line end as a line feed, the reason why there is none, and the encoding.
+    The text with every line end as a line feed, the reason why there is none, and the encoding, by default a
+    detected one.
     """
     if path.exists() and not path.is_file():
         return "", "is no file of bytes", ""
@@ -99,32 +84,19 @@ class TextTaker:
         self._encodings: dict[str, int] = {}
 
     def take_values(self, values: Iterable[object]) -> None:
-        """Add values of a table or a list.
-
-        Args:
-            values: of any kind; those that are no text leave an empty text and a reason.
-        """
+        """Add values of a table or a list; those that are no text leave an empty text and a reason."""
         for value in values:
             self._add(*text_or_reason(value))
 
     def take_file(self, path: Path, encoding: str | None) -> None:
-        """Add the text that a file holds.
-
-        Args:
-            path: the file.
-            encoding: as for `read_text_file`.
-        """
+        """Add the text that a file holds; the encoding is as for `read_text_file`."""
         text, reason, used = read_text_file(path, encoding)
         self._add(text, reason)
         if used:
             self._encodings[used] = self._encodings.get(used, 0) + 1
 
     def add_missing(self, reason: str) -> None:
-        """Add a place where there is no text.
-
-        Args:
-            reason: why.
-        """
+        """Add a place where there is no text, with the reason why."""
         self._add("", reason)
 
     def _add(self, text: str, reason: str) -> None:
@@ -133,38 +105,20 @@ class TextTaker:
         self._writer.append(text)
 
     def finish(self) -> Texts:
-        """Close the store.
-
-        Returns:
-            All texts, in order.
-        """
+        """Close the store: all texts, in order."""
         return self._writer.finish()
 
     @property
     def reasons(self) -> dict[int, str]:
-        """Why there is no text, by position."""
+        """Reasons why there is no text, by position."""
         return self._reasons
 
     def problems(self, sources: Sequence[str]) -> tuple[Problem, ...]:
-        """Problems, as a listing keeps them.
-
-        Args:
-            sources: where each text stands.
-
-        Returns:
-            One problem for each text that cannot be used.
-        """
+        """Problems as a listing keeps them, one for each text that cannot be used."""
         return tuple(Problem(index, sources[index], reason) for index, reason in self._reasons.items())
 
     def encoding_warnings(self, place: str) -> tuple[str, ...]:
-        """Say which files were in an unusual encoding; of use where it was detected.
-
-        Args:
-            place: where they lie.
-
-        Returns:
-            A sentence for each encoding but UTF-8.
-        """
+        """Name the files in each encoding but UTF-8; of use where it was detected."""
         return tuple(
             f"{place}: {count_of(number, 'file')} read as {name.upper()}"
             for name, number in sorted(self._encodings.items())

@@ -34,13 +34,7 @@ class Units(NamedTuple):
 def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"], seed: int) -> Units:
     """Tabulate units by class, and draw their order.
 
-    Args:
-        of: unit of each example of the pool.
-        labels: class of each, or part of the range of its number.
-        seed: decides the order.
-
-    Returns:
-        The table.
+    `of` is the unit of each example of the pool, `labels` its class, or the part of the range of its number.
     """
     classes = int(labels.max()) + 1
     cells, counts = np.unique(of * classes + labels, return_counts=True)
@@ -70,15 +64,10 @@ class Carving:
         self.taken: dict[int, None] = {}
 
     def carve(self, share: float, most: int, least: int = 0) -> tuple[list[int], list[int]]:
-        """Choose the units of one split.
+        """Choose the units of one split; also the classes that could give none.
 
-        Args:
-            share: wanted share of the free examples.
-            most: most examples wanted.
-            least: fewest examples wanted, as far as a quarter of the free ones reaches.
-
-        Returns:
-            The units, and the classes that could give none.
+        `share` is wanted of the free examples, `most` and `least` are in examples; `least` holds as far as a
+        quarter of the free ones reaches.
         """
         divisible = np.array([units > self.keep for units in self.left])
         self.target = _targets(self.examples, divisible, _wanted(self.examples, share, most, least))
@@ -133,7 +122,7 @@ class Carving:
             self.left[label] -= 1
 
     def _may_go(self, unit: int) -> bool:
-        """Every class of a unit keeps enough others for the splits still to be served."""
+        """True where every class of a unit keeps enough others for the splits still to be served."""
         return unit not in self.taken and all(
             self.left[label] > self.keep for label, _ in self._content(unit)
         )
@@ -145,7 +134,7 @@ class Carving:
         )
 
     def _brings_nearer(self, unit: int) -> bool:
-        """A unit lessens the squared distance to the shares, each relative to its share."""
+        """True where a unit lessens the squared distance to the shares, each relative to its share."""
         return 0 > sum(
             count * (2 * (self.have[label] - self.target[label]) + count) / max(1, self.target[label])
             for label, count in self._content(unit)

@@ -29,20 +29,13 @@ _ADVICE = "add examples, or divide into fewer folds"
 
 
 def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
-    """Divide what is not for the test into folds.
+    """Divide what is not for the test into `count` folds, 2 or more.
 
-    Args:
-        dataset: its train and validation splits are divided; its test split is left out.
-        count: folds, 2 or more.
-        seed: decides every draw.
+    One data set for each fold, over the same images: its test split is the fold to be judged, its train and
+    validation splits are made from all the others.
 
-    Returns:
-        One data set for each fold, over the same images: its test split is the fold to be judged,
-        its train and validation splits are made from all the others.
-
-    Raises:
-        DataError: a class has too few examples, or too few sets that must stay together, to stand in
-            every fold.
+    Raises: `DataError` if a class has too few examples, or too few sets that must stay together, to stand in
+    every fold.
     """
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
     together = np.unique(dataset.together[pool], return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -95,8 +88,7 @@ def _require_enough_numbers(
 ) -> None:
     """Refuse to divide too few numbers.
 
-    Raises:
-        DataError: with how many there are.
+    Raises: `DataError` with how many there are.
     """
     del dataset, strata
     if len(units.ranks) < 2 * count:
@@ -111,8 +103,7 @@ def _require_enough_of_classes(
 ) -> None:
     """Refuse to divide classes that cannot stand in every fold.
 
-    Raises:
-        DataError: naming them.
+    Raises: `DataError` naming them.
     """
     sets = np.bincount(units.labels, minlength=int(strata.max()) + 1)
     short = np.flatnonzero(sets < count)

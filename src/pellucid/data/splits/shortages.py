@@ -39,14 +39,7 @@ def too_few_of_classes(
 ) -> DataError:
     """The error that names the classes too small for the splits, twenty lines at most, and what is needed.
 
-    Args:
-        place: DATA, for the message.
-        names: every class.
-        short: the classes that are too small.
-        missing: the splits to be cut, the test first.
-
-    Returns:
-        The error, to be raised.
+    `missing` are the splits to be cut, the test first.
     """
     what = f"{_needed(missing)}; add examples or leave the {'class' if len(short) == 1 else 'classes'} out"
     if len(names) > CLASSES_AT_MOST and all(read_number(name) is not None for name in names):
@@ -64,13 +57,7 @@ def too_few_of_classes(
 def too_few_numbers(place: str, found: Shortage, missing: Sequence[str]) -> DataError:
     """The error for numbers of which none can be spared for a split.
 
-    Args:
-        place: DATA, for the message.
-        found: all there is.
-        missing: the splits to be cut, the test first.
-
-    Returns:
-        The error, to be raised.
+    `found` is all there is; `missing` are the splits to be cut, the test first.
     """
     return DataError(f"{place}: {found.words} cannot be divided; {_needed(missing)}; add examples")
 

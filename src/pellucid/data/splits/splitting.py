@@ -1,4 +1,4 @@
-"""Which example goes into which split.
+"""Assignment of examples to splits.
 
 The rule:
 
@@ -37,7 +37,7 @@ _AMOUNTS = {
 
 
 class Division(NamedTuple):
-    """The outcome of splitting.
+    """Outcome of splitting.
 
     Attributes:
         splits: `train`, `validation` or `test` for each example; as the user gave it, or
@@ -59,18 +59,11 @@ def split(
 ) -> Division:
     """Fill the splits that are missing, by the rule at the top of this file.
 
-    Args:
-        listing: the examples; their order counts, their names do not.
-        first: position of the first example with the same content.
-        usable: false where an example is left out.
-        seed: decides every draw.
-        make: the splits to cut where the user gave none.
+    The order of the examples counts, their names do not. Those that are not `usable` are left out. `first` is
+    the position of the first example with the same content; `make` are the splits to cut where the user gave
+    none.
 
-    Returns:
-        The splits.
-
-    Raises:
-        DataError: a class has too few examples, or too few groups, for the splits to be made.
+    Raises: `DataError` if a class has too few examples, or too few groups, for the splits to be made.
     """
     splits = np.array(listing.splits, dtype="<U10")
     given = set(np.unique(splits).tolist())
@@ -121,16 +114,11 @@ def places_in_strata(
     order: Int64[np.ndarray, " n"],
     target: Target,
 ) -> Float64[np.ndarray, " n"]:
-    """Say where each example stands among those of its class: a part holds all that stand below its share.
+    """Place of each example among those of its class: a part holds all that stand below its share.
 
-    Args:
-        labels: class of each example, or its number.
-        order: an order of all examples, drawn by chance.
-        target: says which parts get their share: classes, or deciles of numbers.
-
-    Returns:
-        A place above 0 and below 1 for each. The examples of the smallest places are a part to which every
-        class gives its share, and which lies within each larger part.
+    `order` is drawn by chance; `target` says which parts get their share: classes, or deciles of numbers.
+    Places are above 0 and below 1. The examples of the smallest places are a part to which every class gives
+    its share, and which lies within each larger part.
     """
     strata = target.strata(labels) if len(labels) else labels
     places = np.empty(len(labels))

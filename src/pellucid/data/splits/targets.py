@@ -25,7 +25,7 @@ from pellucid.settings import Settings
 CLASSES_AT_MOST = 20
 """So many distinct numbers may still be the names of classes."""
 
-_SMALLEST_SHARE = 1e-6
+_SMALLEST_SHARE = 1e-6  # float32, in which networks compute, tells about seven digits
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
@@ -33,17 +33,11 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 def with_target(listing: Listing, settings: Settings) -> Listing:
     """Decide by the rule at the top of this file whether labels are classes or numbers.
 
-    Args:
-        listing: what was read, labels as text.
-        settings: `target`.
+    Of `settings` it takes `target`. Where they are numbers the listing has `values`, and each label as the
+    shortest text of its number. A warning says what was decided and why, where the labels leave a doubt.
 
-    Returns:
-        The listing as it is for classes; for numbers with `values`, and each label as the shortest
-        text of its number. A warning says what was decided and why, where the labels leave a doubt.
-
-    Raises:
-        DataError: numbers are asked for and a label is none, or all of many different labels are numbers
-            but for a decimal comma; with the rows.
+    Raises: `DataError` if numbers are asked for and a label is none, or all of many different labels are
+    numbers but for a decimal comma; with the rows.
     """
     if settings.target == "number":
         values = numbers_of(listing.labels, listing.sources, listing.place)
@@ -71,18 +65,11 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
 
 
 def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Float64[np.ndarray, " n"]:
-    """Read every label as a number.
+    """Read every label as a finite number, at most 1e30 in size.
 
-    Args:
-        texts: the labels.
-        sources: where each stands, such as `table.csv:7`.
-        place: where they come from, for messages.
+    `sources` say where each stands, such as `table.csv:7`.
 
-    Returns:
-        Finite numbers, at most 1e30 in size.
-
-    Raises:
-        DataError: a label is none; the message lists where and says what to do.
+    Raises: `DataError` if a label is none; the message lists where and says what to do.
     """
     read = [read_number(text) for text in texts]
     wrong = [index for index, value in enumerate(read) if value is None]
@@ -94,16 +81,10 @@ def numbers_of(texts: Sequence[str], sources: Sequence[str], place: str) -> Floa
 
 
 def require_spread(values: Float64[np.ndarray, " n"], place: str, noun: str = "image") -> None:
-    """Refuse numbers that leave nothing to learn.
+    """Refuse numbers, finite and at least one, that leave nothing to learn.
 
-    Args:
-        values: finite, at least one.
-        place: where they come from, for messages.
-        noun: what one example is.
-
-    Raises:
-        DataError: all are the same, or differ by so little that float32, in which networks compute,
-            can hardly tell them apart.
+    Raises: `DataError` if all are the same, or differ by so little that float32, in which networks compute,
+    can hardly tell them apart.
     """
     low, high = float(values.min()), float(values.max())
     if low == high:

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the images or texts, the labels, the splits and the groups.
+"""Choice of the columns of a table: images or texts, labels, splits and groups.
 
 The rule for the inputs:
 
@@ -73,16 +73,9 @@ class Columns:
 def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     """Choose all columns by the rule at the top of this file.
 
-    Args:
-        table: of which the head is looked at.
-        folder: where the table lies.
-        settings: columns asked for, and `task`.
+    Of `settings` it takes the columns asked for, and `task`; the head of the table is looked at.
 
-    Returns:
-        The columns.
-
-    Raises:
-        DataError: a column asked for is not there, or one cannot be told.
+    Raises: `DataError` if a column asked for is not there, or one cannot be told.
     """
     holds, name = choose_input(table, folder, settings)
     return Columns(
@@ -95,18 +88,11 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
 
 
 def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, str]:
-    """Choose the column of the inputs.
+    """Choose the column of the inputs: what it holds, and its name.
 
-    Args:
-        table: of which the head is looked at.
-        folder: where the table lies.
-        settings: `input_column` and `task`.
+    Of `settings` it takes `input_column` and `task`; the head of the table is looked at.
 
-    Returns:
-        What the column holds, and its name.
-
-    Raises:
-        DataError: the column asked for is not there, or none can be told.
+    Raises: `DataError` if the column asked for is not there, or none can be told.
     """
     asked = _named_column(table, settings.input_column, "--input-column", "")
     if settings.task == "image":
@@ -124,7 +110,7 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
 def _named_column(table: Table, asked: str | None, flag: str, usual: str) -> str | None:
     """The column asked for; otherwise one with the usual name; otherwise none.
 
-    Raises DataError: there is no column of the name asked for.
+    Raises: `DataError` if there is no column of the name asked for.
     """
     if asked is None:
         return next((name for name in table.names if name.lower() == usual), None)
@@ -140,7 +126,7 @@ def _listed(table: Table) -> str:
 def _require_image_column(table: Table, folder: Path) -> str:
     """The column of image paths.
 
-    Raises DataError: there is none.
+    Raises: `DataError` if there is none.
     """
     fitting = _fitting_image_columns(table, folder)
     named = [name for name in table.names if name.lower() in IMAGE_NAMES]
@@ -211,7 +197,7 @@ def _share(table: Table, name: str, has: Callable[[str], bool]) -> float:
 def _text_column(table: Table, settings: Settings) -> str:
     """The column of texts by its name, or else by the length of what it holds.
 
-    Raises DataError: none holds texts, or several could.
+    Raises: `DataError` if none holds texts, or several could.
     """
     taken = {settings.label_column, settings.split_column, settings.group_column}
     lengths = {
@@ -253,7 +239,7 @@ def _typical_length(values: Sequence[object]) -> float:
 
 
 def _holds_numbers(values: Sequence[object]) -> bool:
-    """Every value that is there is a number, and one is."""
+    """True where every value that is there is a number, and one is."""
     filled = [value for value in values if value is not None and value != ""]
     return bool(filled) and all(
         not isinstance(value, str) or read_number(value) is not None for value in filled
@@ -263,7 +249,7 @@ def _holds_numbers(values: Sequence[object]) -> bool:
 def _label_column(table: Table, input_column: str, settings: Settings) -> str:
     """The column of labels: asked for, or of a usual name, or the only one left.
 
-    Raises DataError: none can be told.
+    Raises: `DataError` if none can be told.
     """
     asked = _named_column(table, settings.label_column, "--label-column", "")
     if asked is not None:

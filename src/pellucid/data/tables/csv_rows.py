@@ -49,19 +49,12 @@ class CsvRows(NamedTuple):
 
 
 def open_csv(file: TextFile, separator: str | None = None) -> CsvRows:
-    """Begin to read a table of separated values.
+    """Begin to read a table of separated values: its header, and its rows.
 
-    Args:
-        file: the table.
-        separator: one character; default: comma, semicolon or tab, whichever parts the first rows
-            most evenly.
+    `separator` is by default comma, semicolon or tab, whichever parts the first rows most evenly. Reading the
+    rows refuses a quote that never closes, and rows of uneven length.
 
-    Returns:
-        Header and rows. Reading the rows refuses a quote that never closes, and rows of uneven
-        length.
-
-    Raises:
-        DataError: the table is empty, or its first rows are refused.
+    Raises: `DataError` if the table is empty, or its first rows are refused.
     """
     separator = separator or _detected_separator(file)
     batches = _batches(file, separator)
@@ -157,7 +150,7 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
 
     A last line of our own shows whether a quote was still open at the end: it would be swallowed.
 
-    Raises DataError: a quote was opened and never closed, or a row is longer or shorter.
+    Raises: `DataError` if a quote was opened and never closed, or a row is longer or shorter.
     """
     number, width, size = 0, 0, ROWS_FIRST + 1
     with file.lines("", _row_counter(separator)) as lines:
@@ -190,7 +183,7 @@ def _some_rows(
 ) -> tuple[list[list[str]], bool]:
     """The next rows, and whether the table ends with them.
 
-    Raises DataError: a field is so long that a quote must have stayed open.
+    Raises: `DataError` if a field is so long that a quote must have stayed open.
     """
     found: list[list[str]] = []
     with _any_field_length():
@@ -207,7 +200,7 @@ def _some_rows(
 def _require_even(batch: CsvBatch, width: int, place: str) -> None:
     """Refuse rows of another length than the first.
 
-    Raises DataError: naming the first of them.
+    Raises: `DataError` naming the first of them.
     """
     for fields, number in zip(batch.rows, batch.numbers, strict=True):
         if len(fields) != width:

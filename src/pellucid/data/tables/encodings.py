@@ -27,12 +27,7 @@ BYTE_ORDER_MARK = "\ufeff"
 def detected_encoding(start: bytes) -> str:
     """The encoding of a text by its byte order mark, or by the zero bytes of plain letters.
 
-    Args:
-        start: its first bytes.
-
-    Returns:
-        `utf-16` or `utf-32` where there is a mark; with `-le` or `-be` where there is none;
-        otherwise `utf-8`.
+    `utf-16` or `utf-32` where there is a mark; with `-le` or `-be` where there is none; otherwise `utf-8`.
     """
     for mark, name in _MARKS:
         if start.startswith(mark):
@@ -54,12 +49,7 @@ def detected_encoding(start: bytes) -> str:
 def require_known(encoding: str | None, place: str) -> None:
     """Refuse a name that stands for no encoding.
 
-    Args:
-        encoding: the user's choice; `None` is none.
-        place: what is to be read, for messages.
-
-    Raises:
-        DataError: with names that are known.
+    Raises: `DataError` with names that are known.
     """
     if encoding is None:
         return
@@ -93,17 +83,9 @@ class Decoded(NamedTuple):
 
 
 def decode_text(content: bytes, encoding: str | None) -> Decoded:
-    """Turn the bytes of a whole text into text.
+    """Turn the bytes of a whole text into text, in the user's encoding or, by default, a detected one.
 
-    Args:
-        content: the bytes.
-        encoding: the user's choice, a known one; default: detected.
-
-    Returns:
-        The text and the encoding.
-
-    Raises:
-        DataError: bytes that do not fit the encoding, with the first of them.
+    Raises: `DataError` if bytes do not fit the encoding, with the first of them.
     """
     used = _used(encoding, content[:_LOOKED_AT])
     try:
@@ -137,16 +119,11 @@ class TextFile:
     ) -> Generator[Iterator[str], None, None]:
         """Open the file and read its lines; what goes wrong meanwhile becomes an error that says where.
 
-        Args:
-            newline: as for `open`: empty for every usual line end, none of them changed.
-            count_rows: the row on which lines end.
+        Lines come without the byte order mark. `newline` is as for `open`: empty for every usual line end,
+        none of them changed; `count_rows` counts the row on which lines end.
 
-        Yields:
-            Lines, without the byte order mark.
-
-        Raises:
-            DataError: the file cannot be read, is damaged, or holds bytes that do not fit the
-                encoding, with row and byte.
+        Raises: `DataError` if the file cannot be read, is damaged, or holds bytes that do not fit the
+        encoding, with row and byte.
         """
         with (
             naming_unreadable(self.place),
@@ -205,30 +182,16 @@ class _Start(io.RawIOBase):
 
 
 def count_lines(lines: Iterator[str]) -> int:
-    """The line on which a text ends, counted from 1.
-
-    Args:
-        lines: the beginning of a file.
-
-    Returns:
-        1 and the number of line ends.
-    """
+    """The line on which the beginning of a file ends, counted from 1."""
     return 1 + sum(line.endswith("\n") for line in lines)
 
 
 def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
     """Look at the start of a file to see how it is to be read.
 
-    Args:
-        path: the file.
-        place: how the user named it.
-        encoding: the user's choice; default: detected.
+    By default the encoding is detected; the file is not read further.
 
-    Returns:
-        The file, not yet read.
-
-    Raises:
-        DataError: it cannot be read, or the encoding is not known.
+    Raises: `DataError` if it cannot be read, or the encoding is not known.
     """
     require_known(encoding, place)
     with naming_unreadable(place), open_binary(path) as file:
@@ -236,14 +199,7 @@ def text_file(path: Path, place: str, encoding: str | None) -> TextFile:
 
 
 def open_binary(path: Path) -> io.BufferedReader:
-    """Open a file, unpacking what ends in `.gz`.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Its bytes; to be closed.
-    """
+    """Open a file for its bytes, unpacking what ends in `.gz`; to be closed."""
     if path.name.lower().endswith(".gz"):
         return io.BufferedReader(gzip.GzipFile(path), _BLOCK)
     return io.BufferedReader(io.FileIO(path), _BLOCK)
@@ -253,14 +209,7 @@ def open_binary(path: Path) -> io.BufferedReader:
 def naming_unreadable(place: str) -> Iterator[None]:
     """Turn errors of the file system and of gzip into one that names the file.
 
-    Args:
-        place: the file as the user named it.
-
-    Yields:
-        Nothing; read inside.
-
-    Raises:
-        DataError: with the reason.
+    Raises: `DataError` with the reason.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and which are texts.
+"""Kinds of files in a folder: images, texts and clutter.
 
 Hidden files and the litter of operating systems are passed over in silence.
 """
@@ -42,14 +42,7 @@ class FileKind:
 
 
 def ends_like_image(name: str) -> bool:
-    """Tell an image by its name.
-
-    Args:
-        name: with or without the folder.
-
-    Returns:
-        True where it ends in one of the usual endings of images.
-    """
+    """Tell an image by the ending of its name."""
     return os.path.splitext(name)[1].lower() in _IMAGE_SUFFIXES
 
 
@@ -78,17 +71,11 @@ TEXT_KIND = FileKind("text", f"{TEXT_SUFFIX} file", f"not ending in {TEXT_SUFFIX
 
 
 def files_of(folder: Path, kind: FileKind) -> tuple[list[Path], list[Path]]:
-    """Find the files of a kind in a folder and its sub-folders.
+    """Files of a kind in a folder and its sub-folders, in order, and the others that were passed over.
 
-    Args:
-        folder: where to look; links to folders are followed, once each.
-        kind: of the files.
+    Links to folders are followed, once each; clutter counts for nothing.
 
-    Returns:
-        Files in order, and the other files that were passed over (clutter aside).
-
-    Raises:
-        DataError: a folder cannot be read.
+    Raises: `DataError` if a folder cannot be read.
     """
     found = sorted(walk(folder, kind), key=_order)
     return [path for path, is_one in found if is_one], [path for path, is_one in found if not is_one]
@@ -103,13 +90,8 @@ def walk(
 ) -> Iterator[tuple[Path, bool]]:
     """Go through the files in a folder and its sub-folders, clutter aside.
 
-    Args:
-        folder: where to look.
-        kind: of the files that are looked for.
-        seen: folders that this one lies in, by device and number; links lead into none of them again.
-
-    Yields:
-        Every file, and whether it is of the kind.
+    Every file, and whether it is of the kind. `seen` are the folders that this one lies in, by device and
+    number; links lead into none of them again.
     """
     for entry in entries_of(folder):
         path = folder / entry.name
@@ -123,16 +105,9 @@ def walk(
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
-    """Entries of a folder, clutter aside.
+    """Files and folders in a folder by the code points of their names, clutter aside.
 
-    Args:
-        folder: to be read.
-
-    Returns:
-        Files and folders in the order of the code points of their names.
-
-    Raises:
-        DataError: the folder cannot be read.
+    Raises: `DataError` if the folder cannot be read.
     """
     try:
         with os.scandir(folder) as entries:
@@ -148,11 +123,7 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 def is_clutter(name: str) -> bool:
     """Tell hidden files and folders, and those left behind by an operating system.
 
-    Args:
-        name: its name without the folder.
-
-    Returns:
-        True for `.DS_Store`, `Thumbs.db`, `__MACOSX` and their like.
+    Such as `.DS_Store`, `Thumbs.db` and `__MACOSX`.
     """
     return name.startswith(".") or name.lower() in _LITTER
 
@@ -160,10 +131,6 @@ def is_clutter(name: str) -> bool:
 def source_of(path: Path) -> str:
     """A path as text that can be written as UTF-8, whatever bytes its name is made of.
 
-    Args:
-        path: of a file.
-
-    Returns:
-        The path; bytes that are not UTF-8 are written as their codes.
+    Bytes that are not UTF-8 are written as their codes.
     """
     return str(path).encode(errors="backslashreplace").decode()

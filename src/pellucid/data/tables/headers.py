@@ -31,17 +31,11 @@ _FEWEST_ROWS = 4
 
 
 def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: Path) -> str | None:
-    """Say why the first row is no header, where it is none.
+    """Reason why the first row is no header; `None` where it may be one.
 
-    Args:
-        header: the first row.
-        rows: some of those below it, of the same length.
-        folder: where the table lies.
-
-    Returns:
-        The reason, where a cell names an image that is there; or, in a table without images and
-        without any usual name, where a cell stands again below itself in a column of few values, or is a
-        number as all below it are. `None` where the row may be a header.
+    A cell names an image that is there; or, in a table without images and without any usual name, a cell
+    stands again below itself in a column of few values, or is a number as all below it are. `rows` are some
+    of those below it, of the same length.
     """
     if any(_is_existing_image(folder, cell) for cell in header):
         return "names an image"
@@ -64,11 +58,7 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
 def named(header: Sequence[str]) -> list[str]:
     """Give names to columns that have none.
 
-    Args:
-        header: names of the columns, some of them empty.
-
-    Returns:
-        The names; where several are empty, `column 3` and the like in their place.
+    Where several are empty, `column 3` and the like stand in their place.
     """
     if header.count("") < 2:
         return list(header)

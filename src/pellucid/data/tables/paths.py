@@ -24,19 +24,10 @@ def paths_of(
 ) -> list[Path]:
     """Find the files that a column names.
 
-    Args:
-        values: of the column.
-        sources: name of each row, such as `table.csv:7`.
-        folder: where the table lies.
-        column: its name.
-        noun: what the files hold, `image` or `text`.
-        may_miss: whether a file that is missing is for later to report.
+    `noun` is what the files hold, `image` or `text`; `sources` name each row, such as `table.csv:7`;
+    `may_miss` leaves a missing file for later to report.
 
-    Returns:
-        One path for each value.
-
-    Raises:
-        DataError: a value is no path, leaves the table's folder, or names no file.
+    Raises: `DataError` if a value is no path, leaves the table's folder, or names no file.
     """
     place = sources[0].rpartition(":")[0]
     finder = PathFinder(folder)
@@ -78,13 +69,9 @@ class PathFinder:
         self._is_inside: dict[str, bool] = {}
 
     def find(self, value: str) -> tuple[Path, bool, bool]:
-        """Find the file that a value names.
+        """Find the file that a relative or absolute path names.
 
-        Args:
-            value: relative or absolute path.
-
-        Returns:
-            The path, whether it is admitted, and whether a file is there.
+        The path, whether it is admitted, and whether a file is there.
         """
         path = os.path.join(self._folder, value)
         is_inside = os.path.isabs(value) or self._stays_inside(path)

@@ -10,12 +10,7 @@ from jaxtyping import Int64
 
 
 class RowNames(Sequence[str]):
-    """Names such as `mails.csv:7`, for every row of a table.
-
-    Args:
-        place: the file as the user named it.
-        numbers: row of each entry, as people see it.
-    """
+    """Names such as `mails.csv:7`, for every row of a table."""
 
     def __init__(self, place: str, numbers: Int64[np.ndarray, " n"]) -> None:
         self._place = place
@@ -43,11 +38,7 @@ class RowNames(Sequence[str]):
 
 
 class Chain(Sequence[str]):
-    """Several sequences as one, none of them copied.
-
-    Args:
-        parts: in order.
-    """
+    """Several sequences as one, none of them copied."""
 
     def __init__(self, parts: Sequence[Sequence[str]]) -> None:
         self._parts = parts

@@ -6,28 +6,14 @@ _IMAGE_STARTS = (
 
 
 def is_image_start(start: bytes) -> bool:
-    """Tell the first bytes of an image format that is read.
-
-    Args:
-        start: at least the first 12 bytes.
-
-    Returns:
-        True for the known signatures.
-    """
+    """Tell the first bytes, at least 12, of an image format that is read."""
     is_webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
     is_avif = start[4:12] in (b"ftypavif", b"ftypavis")
     return start.startswith(_IMAGE_STARTS) or is_webp or is_avif
 
 
 def what_it_is(content: bytes) -> str:
-    """Say what a file is that no decoder knows.
-
-    Args:
-        content: all of it, at least one byte.
-
-    Returns:
-        A reason such as `not an image (HTML)`.
-    """
+    """Reason such as `not an image (HTML)` for a file, not empty, that no decoder knows."""
     if is_image_start(content[:16]):
         return "truncated or corrupt image (damaged header)"
     text = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -21,22 +21,11 @@ class Spool:
         self._file.close()
 
     def write(self, content: bytes | bytearray) -> None:
-        """Add a part.
-
-        Args:
-            content: of any size; many small ones are better joined first.
-        """
+        """Add a part of any size; many small ones are better joined first."""
         self._size += self._file.write(content)
 
     def finish(self, kind: np.dtype) -> Shaped[np.ndarray, " n"]:
-        """Close the spool.
-
-        Args:
-            kind: what the bytes are.
-
-        Returns:
-            All of them, read-only; a memory map where they lie in the file.
-        """
+        """Close the spool: all bytes, read-only; a memory map where they lie in the file."""
         if self._size <= _MOST_IN_MEMORY:
             self._file.seek(0)
             content: bytes | mmap.mmap = self._file.read()

@@ -62,14 +62,7 @@ class Table:
 
 
 def is_table(path: Path) -> bool:
-    """Tell a table by its ending.
-
-    Args:
-        path: any file.
-
-    Returns:
-        True for the endings in `TABLE_SUFFIXES`, `.gz` added or not.
-    """
+    """Tell a table by its ending: one of `TABLE_SUFFIXES`, `.gz` added or not."""
     return _form(path) in TABLE_SUFFIXES
 
 
@@ -79,19 +72,12 @@ def _form(path: Path) -> str:
 
 
 def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
-    """Begin to read a table.
+    """Begin to read a table of at least one row.
 
-    Args:
-        path: the file.
-        place: how the user named it.
-        encoding: of CSV, TSV and JSONL; default: detected.
+    `encoding` is of CSV, TSV and JSONL; by default it is detected.
 
-    Returns:
-        The table, of at least one row.
-
-    Raises:
-        DataError: the file cannot be read, its first rows are damaged, it holds no rows, or two
-            columns share a name.
+    Raises: `DataError` if the file cannot be read, its first rows are damaged, it holds no rows, or two
+    columns share a name.
     """
     form = _form(path)
     if form == ".parquet":
@@ -113,7 +99,7 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
 def _from_csv(file: TextFile, separator: str | None) -> Table:
     """Read separated values.
 
-    Raises DataError: two columns share a name.
+    Raises: `DataError` if two columns share a name.
     """
     header, batches, warnings = open_csv(file, separator)
     first = next(batches)
@@ -164,7 +150,7 @@ def _from_jsonl(file: TextFile) -> Table:
 def _object_batches(file: TextFile) -> Iterator[_Objects]:
     """JSON objects with the numbers of their lines.
 
-    Raises DataError: a line is no JSON object.
+    Raises: `DataError` if a line is no JSON object.
     """
     batch, size = _Objects([], []), ROWS_FIRST
     with file.lines("\n", count_lines) as lines:
@@ -192,7 +178,7 @@ def _object_batches(file: TextFile) -> Iterator[_Objects]:
 def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> None:
     """Refuse a split or a group that begins only after the rows from which columns were chosen.
 
-    Raises DataError: naming the row.
+    Raises: `DataError` naming the row.
     """
     known = set(head)
     for value, number in zip(batch.objects, batch.numbers, strict=True):
@@ -209,7 +195,7 @@ def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> N
 def _from_parquet(path: Path, place: str) -> Table:
     """Read a Parquet file, row group by row group.
 
-    Raises DataError: it is damaged.
+    Raises: `DataError` if it is damaged.
     """
     import pyarrow as pa
     from pyarrow import parquet

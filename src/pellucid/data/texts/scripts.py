@@ -1,4 +1,4 @@
-"""Which script a character belongs to, and which scripts put no spaces between words."""
+"""Scripts of characters, and those that put no spaces between words."""
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt32
@@ -48,19 +48,12 @@ _FIRST_OF = (
 SCRIPTS = ("", *sorted({name for _, name in _FIRST_OF if name}))
 _STARTS = np.array([start for start, _ in _FIRST_OF], np.uint32)
 _CODES = np.array([SCRIPTS.index(name) for _, name in _FIRST_OF], np.int64)
-_KANA_MAKES_JAPANESE = 0.1
+_KANA_MAKES_JAPANESE = 0.1  # Japanese texts mix kana with characters that Chinese ones have too
 _LOOKED_AT = 1000
 
 
 def without_spaces(points: UInt32[np.ndarray, " points"]) -> Bool[np.ndarray, " points"]:
-    """Which characters belong to scripts that put no spaces between words.
-
-    Args:
-        points: code points.
-
-    Returns:
-        One truth value each.
-    """
+    """True for each code point of a script that puts no spaces between words."""
     found = np.zeros(len(points), bool)
     for first, last in WITHOUT_SPACES:
         found |= (points >= first) & (points <= last)
@@ -68,13 +61,9 @@ def without_spaces(points: UInt32[np.ndarray, " points"]) -> Bool[np.ndarray, " 
 
 
 def main_scripts(texts: list[str]) -> Int64[np.ndarray, " texts"]:
-    """The script of most letters of each text.
+    """The script of most letters of each text as its place in `SCRIPTS`; 0 where there is no letter.
 
-    Args:
-        texts: of which the first 1,000 characters are looked at.
-
-    Returns:
-        Its place in `SCRIPTS`; 0 where there is no letter.
+    The first 1,000 characters of each are looked at.
     """
     starts = [text[:_LOOKED_AT] for text in texts]
     codes = np.frombuffer("".join(starts).encode("utf-32-le", "replace"), np.uint32)

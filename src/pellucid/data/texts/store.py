@@ -33,14 +33,7 @@ class Texts(Sequence[str]):
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Texts":
-        """Store texts that are in memory.
-
-        Args:
-            texts: any that UTF-8 can write.
-
-        Returns:
-            The store.
-        """
+        """Store texts that are in memory, any that UTF-8 can write."""
         writer = TextWriter()
         for text in texts:
             writer.append(text)
@@ -67,14 +60,7 @@ class Texts(Sequence[str]):
         return map(self._text, range(len(self)))
 
     def bytes_of(self, index: int) -> bytes:
-        """One text as UTF-8.
-
-        Args:
-            index: position, from 0.
-
-        Returns:
-            Its bytes.
-        """
+        """One text as UTF-8, by its position from 0."""
         start, end = self.offsets[index], self.offsets[index + 1]
         return self.content[start:end].tobytes()
 
@@ -94,11 +80,7 @@ class TextWriter:
         return len(self._ends) - 1
 
     def append(self, text: str) -> None:
-        """Add a text.
-
-        Args:
-            text: any that UTF-8 can write.
-        """
+        """Add a text, any that UTF-8 can write."""
         content = text.encode()
         self._pending += content
         self._ends.append(self._ends[-1] + len(content))
@@ -106,22 +88,14 @@ class TextWriter:
             self._flush()
 
     def extend(self, texts: Texts) -> None:
-        """Add every text of a store.
-
-        Args:
-            texts: the store.
-        """
+        """Add every text of a store."""
         self._flush()
         for start in range(0, len(texts.content), _FLUSHED):
             self._spool.write(texts.content[start : start + _FLUSHED].tobytes())
         self._ends.frombytes((texts.offsets[1:] + self._ends[-1]).tobytes())
 
     def finish(self) -> Texts:
-        """Close the store.
-
-        Returns:
-            All texts, in order.
-        """
+        """Close the store: all texts, in order."""
         self._flush()
         return Texts(self._spool.finish(np.dtype(np.uint8)), np.array(self._ends, np.int64))
 

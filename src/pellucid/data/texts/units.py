@@ -44,12 +44,7 @@ class TextUnits(NamedTuple):
 def units_of(texts: Sequence[str], most_characters: int) -> TextUnits:
     """Take texts apart: case, punctuation, marks of quotation, space and ways of encoding do not count.
 
-    Args:
-        texts: any.
-        most_characters: of each text only so many are looked at.
-
-    Returns:
-        Their units.
+    Of each text at most `most_characters` are looked at.
     """
     folded = [_folded(text[:most_characters]) for text in texts]
     codes = np.frombuffer("\n".join([*folded, ""]).encode("utf-32-le", "replace"), np.uint32)
@@ -68,12 +63,7 @@ def sums(
 ) -> Int64[np.ndarray, " parts"]:
     """Sum of each part of an array.
 
-    Args:
-        values: whole numbers.
-        offsets: where each part starts, and where the last one ends; parts may be empty.
-
-    Returns:
-        One sum for each.
+    `offsets` say where each part starts, and where the last one ends; parts may be empty.
     """
     running = np.concatenate([[0], np.cumsum(values)])
     parts: Int64[np.ndarray, " parts"] = running[offsets[1:]] - running[offsets[:-1]]

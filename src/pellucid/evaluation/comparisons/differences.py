@@ -13,23 +13,17 @@ _NUDGE = 1e-12  # without variance at the difference itself, the excess is zero 
 
 
 def paired_interval(only_a: int, only_b: int, examples: int) -> Interval:
-    r"""Tango's score interval of $d = (b - c) / n$.
+    r"""Tango's score interval of $d = (b - c) / n$, from -1 to 1, where $b$ is `only_a` and $c$ `only_b`.
 
     It holds every $\delta$ with $|b - c - n \delta| \le z \sqrt{n (2 \tilde q + \delta (1 - \delta))}$,
     where $\tilde q$, the likeliest share of answers right for the second model only when the
     difference is $\delta$, is the larger root of
     $2 n q^2 + (-b - c + (2n - b + c) \delta) \, q - c \, \delta (1 - \delta) = 0$.
 
+    $n$, `examples`, is at least 1.
+
     Source: Tango 1998, "Equivalence test and confidence interval for the difference in
     proportions for the paired-sample design", Statistics in Medicine 17.
-
-    Args:
-        only_a: examples that only the first model answers right.
-        only_b: examples that only the second model answers right.
-        examples: all examples, at least one.
-
-    Returns:
-        The difference, from -1 to 1, and its interval.
     """
     value = (only_a - only_b) / examples
 

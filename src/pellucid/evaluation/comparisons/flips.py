@@ -10,16 +10,16 @@ from jaxtyping import Float64, Int64
 
 from pellucid.evaluation.intervals import Interval, percentile_interval, resample
 
-FLIPS = 4999
+FLIPS = 4999  # the answers as they are count as one more: p-values are multiples of 1/5000
 _MOST_GROUPS = 10_000
-_EVERY_SIGN = 12
+_EVERY_SIGN = 12  # their 4,096 choices of signs are fewer than those drawn otherwise
 _BLOCK = 500
 
 
 def flip_p_values(
     differences: Float64[np.ndarray, "examples pairs"], seed: int
 ) -> Float64[np.ndarray, " pairs"]:
-    r"""Two-sided p-values of mean differences under random signs.
+    r"""Two-sided p-values, above 0, of mean differences under random signs; one for each column.
 
     Up to 12 examples every choice of signs is tried, and the share with
     $|\sum_i s_i d_i| \ge |\sum_i d_i|$ is exact; above, 4,999 random ones, and the p-value is
@@ -27,13 +27,6 @@ def flip_p_values(
 
     Source: Fisher 1935, "The Design of Experiments", section 21; Phipson and Smyth 2010,
     "Permutation P-values Should Never Be Zero", for the one added.
-
-    Args:
-        differences: one column for each pair of models, one row for each example.
-        seed: seed of the signs.
-
-    Returns:
-        Above 0, to 1.
     """
     groups = min(len(differences), _MOST_GROUPS)
     if groups < len(differences):

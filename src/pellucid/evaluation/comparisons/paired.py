@@ -48,11 +48,7 @@ class Comparison:
     score: str = "accuracy"
 
     def to_json(self) -> dict[str, Any]:
-        """The form of an entry of `comparisons` in `metrics.json`.
-
-        Returns:
-            Names, difference, both p-values and verdict.
-        """
+        """Entry of `comparisons` in `metrics.json`: names, difference, both p-values and verdict."""
         return {
             "a": self.a,
             "b": self.b,
@@ -64,20 +60,15 @@ class Comparison:
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    r"""McNemar's exact test, two-sided.
+    r"""McNemar's exact test, two-sided, where $b$ is `only_a` and $c$ `only_b`.
 
     Were the models equal, each example that sets them apart would fall to either side like a fair
     coin: $p = \min\left(1, 2 \sum_{k=0}^{\min(b, c)} \binom{b+c}{k} 2^{-(b+c)}\right)$.
 
+    0 to 1; 1 where no example sets the models apart.
+
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated
     proportions or percentages"; exact form as in Agresti 2002, "Categorical Data Analysis", 10.1.
-
-    Args:
-        only_a: examples that only the first model answers right.
-        only_b: examples that only the second model answers right.
-
-    Returns:
-        0 to 1; 1 where no example sets the models apart.
     """
     apart = only_a + only_b
     return 1.0 if apart == 0 else float(min(1.0, 2 * bdtr(float(min(only_a, only_b)), apart, 0.5)))
@@ -88,13 +79,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     In ascending order, $\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1) \, p_{(j)})$.
 
+    Adjusted ones stand in the given order.
+
     Source: Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
-
-    Args:
-        p_values: one for each test.
-
-    Returns:
-        Adjusted ones, in the given order.
     """
     adjusted, largest = [1.0] * len(p_values), 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
@@ -106,17 +93,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def compare_all(
     labels: Int64[np.ndarray, " examples"], predicted: Mapping[str, Int64[np.ndarray, " examples"]]
 ) -> tuple[Comparison, ...]:
-    """Compare the accuracies of every pair of models.
+    """Compare the accuracies of every pair of models, in order; `predicted` is by name of the model.
 
-    Args:
-        labels: class indices, at least one.
-        predicted: name of each model to its answers.
-
-    Returns:
-        One comparison for each pair, in order.
-
-    Raises:
-        ValueError: there is no example.
+    Raises: `ValueError` if there is no example.
     """
     _require_examples(len(labels))
     right = {name: answers == labels for name, answers in predicted.items()}
@@ -136,18 +115,12 @@ def compare_numbers(
     predicted: Mapping[str, Float64[np.ndarray, " examples"]],
     seed: int = 0,
 ) -> tuple[Comparison, ...]:
-    """Compare the root mean squared errors of every pair of models of numbers.
+    """Compare the root mean squared errors of every pair of models of numbers, in order.
 
-    Args:
-        labels: true numbers, at least one.
-        predicted: name of each model to its answers.
-        seed: seed of the bootstrap and of the exchanged answers.
+    `predicted` is by name of the model; `seed` is that of the bootstrap and of the exchanged answers. A
+    negative difference speaks for the first model.
 
-    Returns:
-        One comparison for each pair, in order; a negative difference speaks for the first model.
-
-    Raises:
-        ValueError: there is no example.
+    Raises: `ValueError` if there is no example.
     """
     _require_examples(len(labels))
     squares = {name: (answers - labels) ** 2 for name, answers in predicted.items()}

@@ -25,17 +25,10 @@ def corrected_interval(
 
     $\bar s \pm t_{J-1, 0.975} \sqrt{\left( \frac{1}{J} + \frac{n_2}{n_1} \right) \hat\sigma^2}$
 
-    Args:
-        scores: one for each fold, at least two.
-        train: training examples of a fold.
-        test: test examples of a fold.
-        bounds: smallest and largest possible score; the interval is cut there.
+    `train` and `test` are the examples $n_1$ and $n_2$ of a fold. `bounds` are the smallest and largest
+    possible score; the interval is cut there.
 
-    Returns:
-        The mean and its interval.
-
-    Raises:
-        ValueError: there are fewer than two folds, or a split is empty.
+    Raises: `ValueError` if there are fewer than two folds, or a split is empty.
     """
     error = _standard_error(scores, train, test)
     mean, spread = float(scores.mean()), float(stdtrit(len(scores) - 1, 0.975)) * error
@@ -49,16 +42,10 @@ def corrected_p_value(differences: Float64[np.ndarray, " folds"], train: int, te
     $J - 1$ degrees of freedom. Differences that are all equal show no variance; then their sign is
     all that speaks, and the sign test gives $2^{1-J}$.
 
-    Args:
-        differences: score of one model less that of the other, one for each fold, at least two.
-        train: training examples of a fold.
-        test: test examples of a fold.
+    `differences` are the scores of one model less those of the other; `train` and `test` are the examples
+    $n_1$ and $n_2$ of a fold. 0 to 1; 1 where all differences are zero.
 
-    Returns:
-        0 to 1; 1 where all differences are zero.
-
-    Raises:
-        ValueError: there are fewer than two folds, or a split is empty.
+    Raises: `ValueError` if there are fewer than two folds, or a split is empty.
     """
     error, mean = _standard_error(differences, train, test), float(differences.mean())
     if not differences.any():

@@ -128,11 +128,7 @@ def timm_network(name: str) -> nn.Module:
 def load_timm() -> Any:
     """Import timm, which takes seconds, when it is needed.
 
-    Returns:
-        The module.
-
-    Raises:
-        UsageError: it is not installed.
+    Raises: `UsageError` if it is not installed.
     """
     try:
         import timm

@@ -36,10 +36,8 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     layers: orthogonal from state to state, as before tanh from below; the LSTM's forget gates start open
     (bias 1).
 
-    Args:
-        layers: a network or part of one, whose memory may be uninitialised.
-        activation: what follows the layers: one of `config.ACTIVATIONS`, or `softmax` in the head.
-        generator: source of all draws.
+    The memory of `layers` may be uninitialised. `activation` is what follows them: one of
+    `config.ACTIVATIONS`, or `softmax` in the head.
 
     Source: He et al. 2015, arXiv:1502.01852, eq. 14; Glorot and Bengio 2010, AISTATS, eq. 16;
         Zagoruyko and Komodakis 2017, arXiv:1706.00388, for the identity ("dirac") start;

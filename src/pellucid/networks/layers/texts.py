@@ -134,12 +134,8 @@ class Neighbours(nn.Conv1d):
 class ParallelConvolutions(nn.Module):
     """Filters of several widths beside each other, the largest value of each over the text.
 
-    Args:
-        vocabulary: number of ids.
-        size: length of the vector of an id.
-        kernels: widths.
-        filters: of each width.
-        activation: makes what follows a convolution.
+    `vocabulary` is the number of ids, `size` the length of the vector of an id, `filters` how many there are
+    of each width in `kernels`. `activation` makes what follows a convolution.
 
     Source: Kim 2014, arXiv:1408.5882.
     """
@@ -169,11 +165,8 @@ class BothWays(nn.Module):
     Backwards reads the text itself turned around, not its padding: two one-way networks, the second
     over places gathered in reverse. So nothing needs to be packed, and the network can be exported.
 
-    Args:
-        vocabulary: number of ids.
-        size: length of the vector of an id.
-        cell: `lstm` or `gru`.
-        widths: units of each layer in either direction.
+    `vocabulary` is the number of ids, `size` the length of the vector of an id. `cell` is `lstm` or `gru`;
+    `widths` are the units of each layer in either direction.
 
     Source: Hochreiter and Schmidhuber 1997, Neural Computation 9(8); Cho et al. 2014,
         arXiv:1406.1078; Schuster and Paliwal 1997, for both ways.

@@ -33,7 +33,7 @@ class Places(nn.Module):
         self.weight = nn.Parameter(torch.empty(length, size))
 
     def forward(self, vectors: Float[Tensor, "batch length size"]) -> Float[Tensor, "batch length size"]:
-        """Sums."""
+        """Vectors with those of their places added."""
         places = torch.arange(vectors.shape[1], device=vectors.device)
         return vectors + functional.embedding(places.clamp(max=len(self.weight) - 1), self.weight)
 
@@ -47,8 +47,7 @@ class Attend(nn.Module):
 
     Sums run over the ids of the text, not over padding.
 
-    Args:
-        heads: how many parts the numbers of a token are split into.
+    `heads` are the parts that the numbers of a token are split into.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1.
     """
@@ -74,11 +73,8 @@ class TransformerLayer(nn.Module):
     $$h = \mathrm{norm}(x + W_o \, \mathrm{attend}(W_{qkv} \, x)), \quad
       y = \mathrm{norm}(h + W_2 \, f(W_1 h))$$
 
-    Args:
-        size: length of the vector of a token.
-        heads: of the attention.
-        feed_forward: units between the two dense layers.
-        activation: $f$.
+    `size` is the length of the vector of a token, `heads` those of the attention, `feed_forward` the units
+    between the two dense layers, `activation` is $f$.
 
     Source: Devlin et al. 2019, arXiv:1810.04805; norms behind the shortcuts as there.
     """
@@ -115,11 +111,8 @@ class UnitLength(nn.Module):
 class Transformer(nn.Module):
     """Vectors of tokens and places, transformer layers, the mean over the text, at length 1.
 
-    Args:
-        vocabulary: number of ids.
-        length: most ids of a text.
-        size: length of the vector of a token.
-        layers: as many as are made, one after the other.
+    `vocabulary` is the number of ids, `length` the most ids of a text, `size` the length of the vector of a
+    token; `layers` stand one after the other.
     """
 
     def __init__(self, vocabulary: int, length: int, size: int, layers: list[TransformerLayer]) -> None:
