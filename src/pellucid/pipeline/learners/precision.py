@@ -30,8 +30,7 @@ def require_precision(settings: Settings, cell: str) -> None:
 def require_precision_of_run(settings: Settings, journal: Journal) -> None:
     """Refuse an arithmetic before data is read: that of the settings, or that a resumed run was planned with.
 
-    Raises:
-        UsageError: this machine cannot do it.
+    Raises: `UsageError` if this machine cannot do it.
     """
     planned = journal.content.get("plan") or {}
     if not journal.is_resumed:
