@@ -56,8 +56,7 @@ class Parameters:
 
         Weights given class by class are not in the settings; see `labels.class_weights`.
 
-        Raises:
-            UsageError: a parameter is of the wrong type, out of range, or contradicts another.
+        Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
         """
         values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
         if isinstance(values.get("class_weight"), Mapping):
@@ -119,27 +118,13 @@ class TextClassParameters(ClassParameters, TextParameters):
 
 
 def rows(estimator: "type[Parameters]") -> tuple[Row, ...]:
-    """The rows of the settings table that are parameters of an estimator.
-
-    Args:
-        estimator: its class.
-
-    Returns:
-        Rows in the table's order.
-    """
+    """The rows of the settings table, in its order, that are parameters of an estimator."""
     names = {field.name for field in dataclasses.fields(estimator)}
     return tuple(row for row in ROWS if row.name in names)
 
 
 def documented(estimator: Estimator) -> Estimator:
-    """Put the parameters and their meanings in the place of `{parameters}` in a docstring.
-
-    Args:
-        estimator: a class; its docstring is changed.
-
-    Returns:
-        The same class.
-    """
+    """Put the parameters and their meanings in the place of `{parameters}` in a class's docstring."""
     lines = "\n".join(f"        {row.name}: {_meaning(row, estimator)}" for row in rows(estimator))
     estimator.__doc__ = (estimator.__doc__ or "").replace("{parameters}", f"Args:\n{lines}")
     return estimator
@@ -155,5 +140,5 @@ def _meaning(row: Row, estimator: "type[Parameters]") -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What NumPy made of a value becomes Python's own again; grids of parameters are often arrays."""
+    """Turn a NumPy scalar back into Python's own value; grids of parameters are often arrays."""
     return value.item() if isinstance(value, np.generic) else value
