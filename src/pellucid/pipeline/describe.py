@@ -17,6 +17,8 @@ from pellucid.settings import CLASSICAL, Settings
 def describe_network(data: str, given: Mapping[str, Any]) -> str:
     """Layer, output shape, parameters, multiply-adds and receptive field, as a table of at most 80 columns.
 
+    The inputs in `data` decide the network's size; `given` are settings that differ from their defaults.
+
     Raises: `UsageError` if the model is a classical one, which has no layers; `ModelFileError` if the run of
     `--from` holds no model, or a damaged one.
     """

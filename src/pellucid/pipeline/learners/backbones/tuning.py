@@ -87,7 +87,8 @@ def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
     """Passes of one example through the network that tuning costs at most.
 
     A step goes forward and back, which takes about four times as long as forward alone; validation is asked
-    after every epoch and of each mixture; a network that learnt from mirrored images sees each twice.
+    after every epoch and of each mixture; a network that learnt from mirrored images sees each twice. `asked`
+    counts the examples that the tuned network is asked about.
     """
     recipe = tuning_recipe(settings, prepared)
     trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
