@@ -64,7 +64,7 @@ def check_ending(out: Path | None) -> None:
 
 @contextlib.contextmanager
 def answers_to(out: Path | None, classes: Sequence[str], *, are_numbers: bool = False) -> Iterator[Write]:
-    """Open where answers go.
+    """Open the destination of answers.
 
     Args:
         out: file to replace through the save protocol, its form told by its ending; `None` writes

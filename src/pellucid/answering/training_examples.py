@@ -62,7 +62,7 @@ def known_label(folder: Path, name: str) -> str | None:
 
 
 class _Changed(ValueError):
-    """The training data is no longer what the run was made from."""
+    """Refusal of training data that is no longer what the run was made from."""
 
 
 def _has_hidden(model: Model) -> bool:

@@ -67,7 +67,7 @@ class Parameters:
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class ClassParameters(Parameters):
-    """Those that only classes have beside them."""
+    """Further parameters of estimators that learn classes."""
 
     TARGET: ClassVar[str | None] = None
     BASELINES: ClassVar[tuple[str, ...]] = ("majority", "logistic-regression", "svm", "random-forest")
@@ -81,7 +81,7 @@ class ClassParameters(Parameters):
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class ImageParameters(Parameters):
-    """Those that only images have beside them."""
+    """Further parameters of estimators that take images."""
 
     NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_IMAGES
 
@@ -94,7 +94,7 @@ class ImageParameters(Parameters):
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class TextParameters(Parameters):
-    """Those that only texts have beside them."""
+    """Further parameters of estimators that take texts."""
 
     NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_TEXTS
 
@@ -108,13 +108,13 @@ class TextParameters(Parameters):
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class ImageClassParameters(ClassParameters, ImageParameters):
-    """All that a classifier of images has."""
+    """All parameters of a classifier of images."""
 
 
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class TextClassParameters(ClassParameters, TextParameters):
-    """All that a classifier of texts has."""
+    """All parameters of a classifier of texts."""
 
 
 def rows(estimator: "type[Parameters]") -> tuple[Row, ...]:

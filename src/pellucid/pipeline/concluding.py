@@ -1,4 +1,4 @@
-"""The end of the straight way: every model calibrated, one recommended, all tested once."""
+"""Conclusion of a run: every model calibrated, one recommended, all tested once."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The end of a run: every model saved, the metrics and the report written."""
+"""Results of a run: every model saved, the metrics and the report written."""
 
 import shlex
 from collections.abc import Mapping

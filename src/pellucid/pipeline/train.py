@@ -1,4 +1,4 @@
-"""The straight way of `train`: read → check → split → learn → judge → report."""
+"""Pipeline of `train`: read → check → split → learn → judge → report."""
 
 import os
 from collections.abc import Mapping

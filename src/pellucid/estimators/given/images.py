@@ -1,4 +1,4 @@
-"""From whatever `fit` and `predict` are given to images or feature vectors."""
+"""Inputs of `fit` and `predict` as images or feature vectors."""
 
 import os
 from collections.abc import Sequence

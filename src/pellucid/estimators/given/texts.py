@@ -1,4 +1,4 @@
-"""From whatever `fit` and `predict` are given to texts."""
+"""Inputs of `fit` and `predict` as texts."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The straight way of `compare`: read → check → divide into folds → train every variant → rank → report."""
+"""Pipeline of `compare`: read → check → divide into folds → train every variant → rank → report."""
 
 import contextlib
 import dataclasses

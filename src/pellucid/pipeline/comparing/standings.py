@@ -1,4 +1,4 @@
-"""Who is better, over folds and seeds: means, paired differences, and what may be said of them.
+"""Standings over folds and seeds: means, paired differences, and what may be said of them.
 
 The scores of trainings that share examples are not independent, so the plain standard error is far
 too small. All intervals and tests here are those of `pellucid.evaluation.comparisons.resampled`.
@@ -70,7 +70,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Standings:
-    """Contenders and how they compare.
+    """Contenders, their means and their contrasts.
 
     Attributes:
         measure: what was measured.

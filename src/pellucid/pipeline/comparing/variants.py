@@ -40,7 +40,7 @@ _VARIED = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the things compared.
+    """Settings that are compared with other variants of them.
 
     Attributes:
         name: the varied settings with their values, such as `activation=relu`.
@@ -90,7 +90,7 @@ class Design:
 
 
 def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Read what stands behind `--vary`.
+    """Read the texts given to `--vary`.
 
     Args:
         texts: each `NAME=V1,V2,...`.

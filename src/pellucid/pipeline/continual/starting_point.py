@@ -56,7 +56,7 @@ def starting_point(place: str) -> StartingPoint:
 
 
 def keep(start: StartingPoint, checkpoints: Path) -> None:
-    """Keep a copy of the network beside the checkpoints, so that resuming needs RUN no more."""
+    """Keep a copy of the network in the folder of checkpoints, which exists; resuming needs RUN no more."""
     if not (checkpoints / _KEPT).exists():
         save(start.model, checkpoints / _KEPT, {"copied from": start.place})
 

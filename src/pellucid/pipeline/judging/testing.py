@@ -1,4 +1,4 @@
-"""The one look at the test split: every model answers, and is scored, once."""
+"""Test of a run: every model answers about the test split, and is scored, once."""
 
 import time
 from collections.abc import Mapping, Sequence

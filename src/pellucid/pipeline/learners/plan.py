@@ -124,7 +124,7 @@ class _Kept(NamedTuple):
 def _kept_by_variations(
     seed: int, pixels: UInt8[np.ndarray, "n height width channels"], examples: Examples
 ) -> _Kept:
-    """Ask the training data.
+    """Find the variations of images that keep their label, by the training data.
 
     Classes survive a shift and a missing piece. What a number measures may be the very amount or
     place of something, so it must be shown to survive; noise in a piece never is.

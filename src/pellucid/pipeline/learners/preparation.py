@@ -1,4 +1,4 @@
-"""The one place that turns data into what a network trains on, and a trained network into a model."""
+"""Preparation: the one place that makes data ready for a network, and a trained network into a model."""
 
 import hashlib
 from dataclasses import dataclass

@@ -110,7 +110,7 @@ def of_head(settings: Settings) -> Settings:
 
 
 def _asking(network: Network, target: Target) -> Callable[[np.ndarray], np.ndarray]:
-    """From features to what the head says of them."""
+    """Function from features to the head's answers."""
     head = HeadAlone(network)
 
     def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:
