@@ -281,9 +281,9 @@ def test_what_cannot_go_on_is_refused_with_what_to_do(refused, old, mails, write
     said = refused(4, "train", data, *out, "--from", tmp_path / "nowhere")
     assert "there is no such folder" in said
     said = refused(2, "train", data, *out, "--from", old, "--width", "64")
-    assert "--width: the network of" in said
+    assert "--width: continual training keeps the network of" in said
     said = refused(3, "train", mails / "first.csv", *out, "--from", old)
-    assert "holds texts, and the network that goes on takes images" in said
+    assert "holds texts, and the network that continues training takes images" in said
     said = refused(2, "train", data, "--out", old, "--overwrite", "--from", old)
     assert "would be written over" in said
     said = refused(2, "train", data, *out, "--no-rehearse")

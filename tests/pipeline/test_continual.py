@@ -1,4 +1,4 @@
-"""How a network goes on: its rows, its frozen vectors, what is said about classes, units and old data."""
+"""Continual training: its rows, its frozen vectors, what is said about classes, units and old data."""
 
 import dataclasses
 from pathlib import Path

@@ -43,7 +43,8 @@ def texts():
 def test_another_network_of_images_is_refused(images, name, value, there):
     flag = f"--{name.replace('_', '-')}"
     with pytest.raises(
-        UsageError, match=f"^{flag}: the network of .* goes on as it is{there}; leave it out$"
+        UsageError,
+        match=f"^{flag}: continual training keeps the network of .* as it is{there}; leave it out$",
     ):
         require_no_contradiction({name: value}, images)
 
@@ -53,7 +54,9 @@ def test_another_network_of_images_is_refused(images, name, value, there):
     [("tokens", "characters"), ("length", 3), ("width", 9), ("cell", "lstm"), ("image_size", "8")],
 )
 def test_another_network_of_texts_is_refused(texts, name, value):
-    with pytest.raises(UsageError, match=r"goes on as it is.*; leave it out"):
+    with pytest.raises(
+        UsageError, match=r"continual training keeps the network of .* as it is.*; leave it out"
+    ):
         require_no_contradiction({name: value}, texts)
 
 
@@ -106,7 +109,7 @@ def test_rehearsal_without_a_network_that_goes_on_is_refused():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"folds": 3}, "--folds: trains every model afresh, and --from goes on"),
+        ({"folds": 3}, "--folds: trains every model afresh, and --from continues training"),
         ({"learning_curve": True}, "--learning-curve: trains the network afresh on parts of the data, and"),
     ],
 )
@@ -117,7 +120,7 @@ def test_what_trains_afresh_cannot_go_on(given, words):
 
 
 def test_a_classical_model_cannot_go_on():
-    with pytest.raises(UsageError, match="--from: goes on with a network, and --model svm is none"):
+    with pytest.raises(UsageError, match="--from: continues training a network, and --model svm is none"):
         require_place_of_its_own(Settings(from_="run", model="svm"), Path("out"), is_network=False)
 
 
@@ -126,7 +129,7 @@ def test_the_run_that_goes_on_is_never_written_over(tmp_path, source):
     (tmp_path / "elsewhere").mkdir()
     settings = Settings(from_=str(tmp_path / source))
     with pytest.raises(
-        UsageError, match=r"--out: .* holds the network that goes on, and would be written over"
+        UsageError, match=r"--out: .* holds the network that continues training, and would be written over"
     ):
         require_place_of_its_own(settings, tmp_path / "run", is_network=True)
     require_place_of_its_own(settings, tmp_path / "run2", is_network=True)

@@ -86,7 +86,7 @@ def test_forgetting_is_said_plainly(gone_on):
     was, now = (found["forgetting"][part]["accuracy"]["value"] for part in ("before", "after"))
     assert sentence.startswith("mlp has forgotten most of what it knew: of ")
     assert "Losses beyond chance by class: 'digit " in sentence
-    assert f"it classifies {percent(now)} correctly, {percent(was)} before it went on" in sentence
+    assert f"it classifies {percent(now)} correctly, {percent(was)} before continual training" in sentence
     assert found["missing_classes"] == [f"digit {digit}" for digit in OLD]
     assert any(said.startswith("warning: without them the network forgets") for said in found["reasons"])
     assert found["not_measured"] == []

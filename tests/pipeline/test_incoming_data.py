@@ -1,4 +1,4 @@
-"""Data for a network that goes on: of the kind it takes, with labels of the kind it answers."""
+"""Data for continual training: of the kind it takes, with labels of the kind it answers."""
 
 import numpy as np
 import pytest
@@ -30,13 +30,17 @@ def of_texts(place, settings=None, *, is_regression=False):
 
 def test_images_for_a_network_of_texts_are_refused(tmp_path):
     data = write_npz(tmp_path / "data.npz", range(3), slice(0, 99), slice(99, 150))
-    with pytest.raises(DataError, match="holds images, and the network that goes on takes texts; give"):
+    with pytest.raises(
+        DataError, match="holds images, and the network that continues training takes texts; give"
+    ):
         of_texts(data)
 
 
 def test_texts_for_a_network_of_images_are_refused(tmp_path):
     data = write_texts(tmp_path / "data.csv", range(3), slice(0, 99))
-    with pytest.raises(DataError, match="holds texts, and the network that goes on takes images; give"):
+    with pytest.raises(
+        DataError, match="holds texts, and the network that continues training takes images; give"
+    ):
         of_images(data)
 
 
@@ -49,7 +53,7 @@ def test_other_refusals_of_reading_stay_as_they_are(tmp_path):
 def test_numbers_for_a_network_of_classes_are_refused(tmp_path):
     data = write_texts(tmp_path / "data.csv", range(10), slice(0, 300), numbers=True)
     with pytest.raises(
-        DataError, match=r"the labels are numbers, such as .*, and the network that goes on ans"
+        DataError, match=r"the labels are numbers, such as .*, and the network that continues training ans"
     ):
         of_texts(data)
 

@@ -62,7 +62,9 @@ def test_a_classical_model_alone_is_refused(tmp_path):
     data = write_npz(tmp_path / "data.npz", range(3), slice(0, 200), slice(200, 300))
     run = pellucid.train(data, out=tmp_path / "run", model="majority", quiet=True)
     for place in (run.folder, run.folder / "model"):
-        with pytest.raises(UsageError, match=r"--from: .* holds a classical model alone, which cannot go on"):
+        with pytest.raises(
+            UsageError, match=r"--from: .* holds a classical model alone, which cannot continue training"
+        ):
             starting_point(str(place))
 
 

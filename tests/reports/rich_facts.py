@@ -206,7 +206,7 @@ def _gone_on() -> dict[str, Any]:
                 for k, hits in enumerate(right.tolist())
             ],
             "sentence": "cnn has forgotten something: of 288 old test images it classifies 79.2 % correctly, "
-            "84.7 % before it went on, a difference of 5.6 points [3.0, 8.0].",
+            "84.7 % before continual training, a difference of 5.6 points [3.0, 8.0].",
         },
     }  # fmt: skip
 

@@ -18,14 +18,14 @@ _ROWS_PER_GROUP = 4096
 
 
 class Answer(NamedTuple):
-    """What is said about one image.
+    """Prediction for one input.
 
     Attributes:
         input: its name.
-        label: the most probable class, or the number predicted; `None` where the image could not
+        label: the most probable class, or the number predicted; `None` where the input could not
             be read.
         probability: of that class; `None` for numbers.
-        error: why the image could not be read; empty when fine.
+        error: why the input could not be read; empty when fine.
         novelty: how unlike the training data it is, 0 to 1: the share of validation examples that look
             less foreign; `None` where the model cannot tell.
         probabilities: of every class where they were asked for.
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
 @runtime_checkable
 class _Sink(Protocol):
-    """What rows are written to."""
+    """Destination of rows."""
 
     def write(self, content: bytes, /) -> int:
         """Add bytes."""
@@ -54,13 +54,9 @@ Columns = dict[str, type]
 
 
 def check_ending(out: Path | None) -> None:
-    """Refuse a file whose ending names no form that can be written.
+    """Refuse a file whose ending names no form that can be written; `None` is standard output.
 
-    Args:
-        out: the file; `None` is standard output.
-
-    Raises:
-        UsageError: the ending is another.
+    Raises: `UsageError` if the ending is another.
     """
     if out is not None and out.suffix.lower() not in _FORMS:
         raise UsageError(f"--out: {out} does not end in {', '.join(_FORMS)}; choose one of these endings")
@@ -68,7 +64,7 @@ def check_ending(out: Path | None) -> None:
 
 @contextlib.contextmanager
 def answers_to(out: Path | None, classes: Sequence[str], *, are_numbers: bool = False) -> Iterator[Write]:
-    """Open where answers go.
+    """Open the destination of answers.
 
     Args:
         out: file to replace through the save protocol, its form told by its ending; `None` writes
@@ -96,13 +92,9 @@ def answers_to(out: Path | None, classes: Sequence[str], *, are_numbers: bool = 
 
 
 def column_names(classes: Sequence[str]) -> list[str]:
-    """Name the columns; a class named like a column before it becomes `class NAME`.
+    """Name the columns: `input`, `label`, `probability`, `error`, `novelty`, then one for each class.
 
-    Args:
-        classes: class names.
-
-    Returns:
-        `input`, `label`, `probability`, `error`, `novelty`, then one name for each class.
+    A class named like a column before it becomes `class NAME`.
     """
     names = list(_FIXED_COLUMNS)
     for name in classes:

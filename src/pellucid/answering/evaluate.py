@@ -94,8 +94,7 @@ def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
 def _listing(model: Model, place: str, settings: Settings) -> Listing:
     """The data, read as what the model takes.
 
-    Raises:
-        DataError: it holds something else, or cannot be read.
+    Raises: `DataError` if it holds something else, or cannot be read.
     """
     try:
         return read_data(place, dataclasses.replace(settings, task=model.input_kind.task, target="class"))
@@ -109,15 +108,14 @@ def _listing(model: Model, place: str, settings: Settings) -> Listing:
 
 
 def _about_inputs(warnings: Sequence[str]) -> list[str]:
-    """What reading said, but for what it decided about labels, which is the model's to decide."""
+    """Warnings of reading, but for those about labels, which are the model's to decide."""
     return [warning for warning in warnings if "--target" not in warning]
 
 
 def _numbers(listing: Listing, rows: Sequence[int], model: Model) -> Float64[np.ndarray, " rows"]:
     """The labels as numbers.
 
-    Raises:
-        DataError: some are none; with their rows.
+    Raises: `DataError` if some are none, with their rows.
     """
     del model
     read = [read_number(listing.labels[index]) for index in rows]
@@ -134,8 +132,7 @@ def _numbers(listing: Listing, rows: Sequence[int], model: Model) -> Float64[np.
 def _class_codes(listing: Listing, rows: Sequence[int], model: Model) -> Int64[np.ndarray, " rows"]:
     """Position of each label among the model's classes.
 
-    Raises:
-        DataError: the model does not know some of them.
+    Raises: `DataError` if the model does not know some of them.
     """
     labels = [listing.labels[index] for index in rows]
     codes = {name: code for code, name in enumerate(model.classes)}
@@ -162,7 +159,7 @@ _SCORES: dict[Target, Callable[[np.ndarray, np.ndarray, int], Scores]] = {
 
 
 def _are_numbers_with_fractions(labels: Sequence[str]) -> bool:
-    """Whether all labels are numbers, some of them with fractions."""
+    """True where all labels are numbers, some of them with fractions."""
     read = [read_number(label) for label in labels]
     return None not in read and any(value is not None and not value.is_integer() for value in read)
 
@@ -182,8 +179,7 @@ def _answers(
 ) -> tuple[Float64[np.ndarray, "readable ..."], Bool[np.ndarray, " rows"], tuple[str, ...]]:
     """Probabilities or numbers of the usable inputs, which of the rows those are, and warnings.
 
-    Raises:
-        DataError: inputs cannot be read and are not to be skipped, or none can be read.
+    Raises: `DataError` if inputs cannot be read and are not to be skipped, or none can be read.
     """
     found: list[np.ndarray] = []
     errors: list[str] = []

@@ -46,11 +46,7 @@ class Evaluation:
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The evaluation as one document; `test` has the form it has in `metrics.json`.
-
-        Returns:
-            Plain JSON values.
-        """
+        """The evaluation as one document of plain JSON; `test` has the form it has in `metrics.json`."""
         document = {
             "format": _FORMAT,
             "task": f"{self.noun}-{target_of(len(self.classes)).name}",
@@ -70,11 +66,7 @@ class Evaluation:
         return document
 
     def to_text(self) -> str:
-        """The evaluation for a terminal of 80 columns.
-
-        Returns:
-            Lines without the last line break.
-        """
+        """The evaluation for a terminal of 80 columns, without the last line break."""
         lines = [
             f"Data    {_printable(self.place)}",
             f"Scored  {self.rows}: {self.scores.examples:,} {self.noun}s, {self.skipped:,} skipped",
@@ -87,7 +79,7 @@ class Evaluation:
         return "\n".join([*lines, *self._drift()])
 
     def _drift(self) -> list[str]:
-        """What is unlike the training data, and how the whole set differs from it."""
+        """Inputs that are unlike the training data, and the drift of the whole set from it."""
         if self.drift is None:
             return []
         share, low, high = (per_cent(end, self.drift.novelty.value) for end in self.drift.novelty)

@@ -24,7 +24,7 @@ _NAMES_SHOWN = 10
 
 
 class Explained(NamedTuple):
-    """What came of explaining.
+    """Outcome of explaining.
 
     Attributes:
         explanation: everything that was found out.
@@ -78,14 +78,7 @@ def explain(
 
 
 def model_to_open(run: Path) -> Path:
-    """Find the model that a run or model folder stands for when it is to be opened.
-
-    Args:
-        run: a run or a model folder.
-
-    Returns:
-        The folder of the run's network, where it trained one; else what was given.
-    """
+    """Find the model to open: the network of a run, where it trained one; else the folder that was given."""
     try:
         name = json.loads((run / "config.json").read_text(encoding="utf-8"))["plan"]["model"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -97,8 +90,7 @@ def model_to_open(run: Path) -> Path:
 def _target(model: Model, class_name: str | None) -> int | None:
     """Position of the class that is asked for.
 
-    Raises:
-        UsageError: the model has no such class.
+    Raises: `UsageError` if the model has no such class.
     """
     if class_name is None:
         return None
@@ -112,8 +104,7 @@ def _target(model: Model, class_name: str | None) -> int | None:
 def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Inputs, tuple[str, ...]]:
     """Read the one input.
 
-    Raises:
-        DataError: it cannot be read, or is more than one.
+    Raises: `DataError` if it cannot be read, or is more than one.
     """
     asked, row = _listed(model, place, settings)
     noun = model.input_kind.noun
@@ -136,10 +127,9 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
 
 
 def _listed(model: Model, place: str, settings: Settings) -> tuple[Incoming, int | None]:
-    """What a place holds, and which row of it was asked for.
+    """Content of a place, and the row of it that was asked for.
 
-    Raises:
-        DataError: there is no such place, or no such row in it.
+    Raises: `DataError` if there is no such place, or no such row in it.
     """
     table = _table_of(place)
     if table is None:
@@ -158,7 +148,7 @@ def _positions(names: Sequence[str], place: str) -> list[int]:
 
 
 def _table_of(place: str) -> str | None:
-    """What `FILE:ROW`, `FILE:ARRAY:ROW` or a row of a sample stands in; `None` for anything else."""
+    """Table that `FILE:ROW`, `FILE:ARRAY:ROW` or a row of a sample stands in; `None` for anything else."""
     if Path(place).exists():
         return None
     before = place

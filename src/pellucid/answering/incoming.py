@@ -1,4 +1,4 @@
-"""What comes to a trained model: listed, and made ready block by block, whatever the model takes.
+"""Inputs to a trained model: listed, and made ready block by block, whatever the model takes.
 
 Nothing here stops at one bad input: what cannot be used carries its reason along.
 """
@@ -44,18 +44,11 @@ class Incoming(NamedTuple):
 
 
 def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
-    """List what INPUT names; images are decoded as their blocks are asked for.
+    """List the images or texts, as the model takes them, of files, folders or tables.
 
-    Args:
-        model: decides between images and texts.
-        places: files, folders or tables.
-        settings: column and encoding of tables.
+    Images are decoded as their blocks are asked for; `settings` say column and encoding of tables.
 
-    Returns:
-        The inputs.
-
-    Raises:
-        DataError: a place does not exist or holds nothing the model takes.
+    Raises: `DataError` if a place does not exist or holds nothing the model takes.
     """
     # Each kind of input loads libraries of its own, which would cost the other a second at the start.
     if model.input_kind is TEXTS:
@@ -70,16 +63,7 @@ def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incomin
 
 
 def incoming_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
-    """Take rows of labelled data.
-
-    Args:
-        model: decides between images and texts; the listing holds the same.
-        listing: what was read.
-        rows: positions in it.
-
-    Returns:
-        The inputs.
-    """
+    """Take rows of labelled data, of the kind that the model takes, by their positions."""
     names = [listing.sources[row] for row in rows]
     if listing.texts is not None:
         reasons = {problem.index: problem.reason for problem in listing.problems}
@@ -99,14 +83,6 @@ def _text_blocks(texts: Sequence[str], rows: Sequence[int], errors: Sequence[str
 
 
 def first_few(warnings: Sequence[str], noun: str) -> tuple[str, ...]:
-    """At most ten of many warnings, and how many more there are.
-
-    Args:
-        warnings: sentences, one for each input.
-        noun: what one input is.
-
-    Returns:
-        Sentences to show.
-    """
+    """At most ten of many warnings, one for each input, and how many more there are."""
     more = len(warnings) - _WARNINGS_SHOWN
     return (*warnings[:_WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))

@@ -10,18 +10,11 @@ from pellucid.settings import Settings
 
 
 def listed_images(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
-    """List the images that INPUT names.
+    """List the images of files, folders or tables, none decoded yet.
 
-    Args:
-        model: of images.
-        places: files, folders or tables.
-        settings: column and encoding of tables.
+    `settings` say column and encoding of tables.
 
-    Returns:
-        The images, none decoded yet.
-
-    Raises:
-        DataError: a place does not exist or holds no image.
+    Raises: `DataError` if a place does not exist or holds no image.
     """
     listed = list_inputs(places, settings)
     names = [image.name for image in listed.images]
@@ -29,16 +22,7 @@ def listed_images(model: Model, places: Sequence[str], settings: Settings) -> In
 
 
 def images_of_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
-    """Take rows of labelled images.
-
-    Args:
-        model: of images.
-        listing: what was read.
-        rows: positions in it.
-
-    Returns:
-        The images, none decoded yet.
-    """
+    """Take rows of labelled images by their positions, none decoded yet."""
     pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
     sources = listing.paths if pixels is None else pixels
     assert sources is not None

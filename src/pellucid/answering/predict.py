@@ -23,7 +23,7 @@ _PLACES = 6
 
 
 class Predicted(NamedTuple):
-    """What came of labelling.
+    """Outcome of labelling.
 
     Attributes:
         noun: what one input is: `image` or `text`.
@@ -140,7 +140,7 @@ def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
 def _answers(
     names: Iterator[str], block: Block, model: Model, answered: Answers, with_probabilities: bool
 ) -> list[Answer]:
-    """What the model says about each input of a block."""
+    """Answers of the model for each input of a block."""
     said: Iterator[_Said] = _SAID[model.target](model, answered.said)
     novelty = repeat(None) if answered.novelty is None else iter(answered.novelty.round(_PLACES).tolist())
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()

@@ -25,15 +25,10 @@ _NOT_THERE = "The training examples most like it are not shown: {reason}."
 
 
 def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], int, tuple[str, ...]]:
-    """Find the training examples nearest to an input in the last hidden layer.
+    """Find the training examples nearest to one input in the last hidden layer, at most eight, nearest first.
 
-    Args:
-        folder: of a run or of a model of it.
-        model: the same, loaded.
-        inputs: one input, as the model takes it.
-
-    Returns:
-        At most eight, nearest first; how many were compared; and sentences about what could not be done.
+    Beside them how many were compared, and sentences about what could not be done. `folder` is that of a run,
+    or of a model of it.
     """
     run = _run_of(folder)
     if run is None or not _has_hidden(model):
@@ -50,14 +45,10 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
 
 
 def known_label(folder: Path, name: str) -> str | None:
-    """The label of an input that is part of a run's own data.
+    """The label of an input of a run's own data; `None` where the run does not know the input.
 
-    Args:
-        folder: of a run or of a model of it.
-        name: of the input; a path may be written in another way than when the run was made.
-
-    Returns:
-        The label, or `None` where the run does not know the input.
+    `folder` is that of a run, or of a model of it; a path may be written in another way than when the run
+    was made.
     """
     run = _run_of(folder)
     if run is None:
@@ -71,7 +62,7 @@ def known_label(folder: Path, name: str) -> str | None:
 
 
 class _Changed(ValueError):
-    """The training data is no longer what the run was made from."""
+    """Refusal of training data that is no longer what the run was made from."""
 
 
 def _has_hidden(model: Model) -> bool:

@@ -61,8 +61,7 @@ def _one(estimator: Trained, example: Any) -> Inputs:
 def _position(classes: tuple[str, ...], label: Any, argument: str) -> int | None:
     """Position of a class.
 
-    Raises:
-        UsageError: there is none of this name.
+    Raises: `UsageError` if there is none of this name.
     """
     if label is None:
         return None

@@ -1,4 +1,4 @@
-"""`ImageClassifier`: scikit-learn's face of the pipeline."""
+"""`ImageClassifier`: the pipeline as an estimator, for classes of images or feature vectors."""
 
 from sklearn.base import BaseEstimator
 

@@ -1,4 +1,4 @@
-"""`ImageRegressor`: scikit-learn's face of the pipeline, for numbers."""
+"""`ImageRegressor`: the pipeline as an estimator, for numbers from images or feature vectors."""
 
 from sklearn.base import BaseEstimator
 

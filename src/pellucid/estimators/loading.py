@@ -1,4 +1,4 @@
-"""A saved model back into an estimator."""
+"""`pellucid.load`: a saved model as a fitted estimator."""
 
 import os
 from pathlib import Path

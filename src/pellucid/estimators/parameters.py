@@ -56,8 +56,7 @@ class Parameters:
 
         Weights given class by class are not in the settings; see `labels.class_weights`.
 
-        Raises:
-            UsageError: a parameter is of the wrong type, out of range, or contradicts another.
+        Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
         """
         values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
         if isinstance(values.get("class_weight"), Mapping):
@@ -68,7 +67,7 @@ class Parameters:
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class ClassParameters(Parameters):
-    """Those that only classes have beside them."""
+    """Further parameters of estimators that learn classes."""
 
     TARGET: ClassVar[str | None] = None
     BASELINES: ClassVar[tuple[str, ...]] = ("majority", "logistic-regression", "svm", "random-forest")
@@ -82,7 +81,7 @@ class ClassParameters(Parameters):
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class ImageParameters(Parameters):
-    """Those that only images have beside them."""
+    """Further parameters of estimators that take images."""
 
     NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_IMAGES
 
@@ -95,7 +94,7 @@ class ImageParameters(Parameters):
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class TextParameters(Parameters):
-    """Those that only texts have beside them."""
+    """Further parameters of estimators that take texts."""
 
     NETWORKS: ClassVar[tuple[str, ...]] = NEURAL_OF_TEXTS
 
@@ -109,37 +108,23 @@ class TextParameters(Parameters):
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class ImageClassParameters(ClassParameters, ImageParameters):
-    """All that a classifier of images has."""
+    """All parameters of a classifier of images."""
 
 
 @no_type_check
 @dataclass(kw_only=True, eq=False, repr=False)
 class TextClassParameters(ClassParameters, TextParameters):
-    """All that a classifier of texts has."""
+    """All parameters of a classifier of texts."""
 
 
 def rows(estimator: "type[Parameters]") -> tuple[Row, ...]:
-    """The rows of the settings table that are parameters of an estimator.
-
-    Args:
-        estimator: its class.
-
-    Returns:
-        Rows in the table's order.
-    """
+    """The rows of the settings table, in its order, that are parameters of an estimator."""
     names = {field.name for field in dataclasses.fields(estimator)}
     return tuple(row for row in ROWS if row.name in names)
 
 
 def documented(estimator: Estimator) -> Estimator:
-    """Put the parameters and their meanings in the place of `{parameters}` in a docstring.
-
-    Args:
-        estimator: a class; its docstring is changed.
-
-    Returns:
-        The same class.
-    """
+    """Put the parameters and their meanings in the place of `{parameters}` in a class's docstring."""
     lines = "\n".join(f"        {row.name}: {_meaning(row, estimator)}" for row in rows(estimator))
     estimator.__doc__ = (estimator.__doc__ or "").replace("{parameters}", f"Args:\n{lines}")
     return estimator
@@ -155,5 +140,5 @@ def _meaning(row: Row, estimator: "type[Parameters]") -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What NumPy made of a value becomes Python's own again; grids of parameters are often arrays."""
+    """Turn a NumPy scalar back into Python's own value; grids of parameters are often arrays."""
     return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""`TextClassifier`: scikit-learn's face of the pipeline, for texts."""
+"""`TextClassifier`: the pipeline as an estimator, for classes of texts."""
 
 from sklearn.base import BaseEstimator
 

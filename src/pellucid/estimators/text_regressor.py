@@ -1,4 +1,4 @@
-"""`TextRegressor`: scikit-learn's face of the pipeline, for numbers that texts tell."""
+"""`TextRegressor`: the pipeline as an estimator, for numbers from texts."""
 
 from sklearn.base import BaseEstimator
 

@@ -1,1 +1,1 @@
-"""The straight way through, written once: train, evaluate, predict, inspect."""
+"""The pipeline: train and compare models, from DATA to the finished run."""

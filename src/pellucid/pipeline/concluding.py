@@ -1,4 +1,4 @@
-"""The end of the straight way: every model calibrated, one recommended, all tested once."""
+"""Conclusion of a run: every model calibrated, one recommended, all tested once."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -34,16 +34,7 @@ def conclude(
 ) -> Outcome:
     """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
 
-    Args:
-        learned: every model, and how it came about.
-        check: what checking the data found.
-        context: the run.
-
-    Returns:
-        Everything the run found out.
-
-    Raises:
-        DivergedError: the loss of a training on a part, or on a fold, stopped being finite.
+    Raises: `DivergedError` if the loss of a training on a part, or on a fold, stopped being finite.
     """
     folder, dataset, settings, stages, journal = context
     config, network, continual = journal.content, learned.network, learned.continual
@@ -94,15 +85,7 @@ def _tested(
 
 
 def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
-    """Let the report speak of a backbone that is the run's network, or on which the recommended model stands.
-
-    Args:
-        outcome: what the run found out.
-        built: what came of each backbone.
-
-    Returns:
-        The same, with layers and history of that backbone, if there is one.
-    """
+    """Let the report speak of a backbone that is the run's network, or that bears the recommended model."""
     for each in built:
         names = {candidate.name for candidate in each.candidates}
         if each.choice.is_asked_for or outcome.recommendation.name in names:

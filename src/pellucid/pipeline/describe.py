@@ -15,18 +15,12 @@ from pellucid.settings import CLASSICAL, Settings
 
 
 def describe_network(data: str, given: Mapping[str, Any]) -> str:
-    """Layer, output shape, parameters, multiply-adds and receptive field, as a table.
+    """Layer, output shape, parameters, multiply-adds and receptive field, as a table of at most 80 columns.
 
-    Args:
-        data: DATA; its inputs decide the network's size.
-        given: settings that differ from their defaults.
+    The inputs in `data` decide the network's size; `given` are settings that differ from their defaults.
 
-    Returns:
-        Text of at most 80 columns.
-
-    Raises:
-        UsageError: the model is a classical one, which has no layers.
-        ModelFileError: the run that the network goes on from holds no model, or a damaged one.
+    Raises: `UsageError` if the model is a classical one, which has no layers; `ModelFileError` if the run of
+    `--from` holds no model, or a damaged one.
     """
     settings = Settings(**given)
     if settings.model in CLASSICAL:

@@ -37,7 +37,7 @@ class PlannedLearning:
     """Learners of a run before the first has trained.
 
     Attributes:
-        continual: what a network goes on from; `None` for a fresh one.
+        continual: where continual training starts; `None` for a fresh network.
         learner: trains the network; `None` where there is none.
         network: how it is trained; `None` where there is none.
         backbones: pretrained networks that take part, simplest first.
@@ -57,7 +57,7 @@ class Learned:
 
     Attributes:
         candidates: every model, simplest first.
-        continual: what a network went on from; `None` for a fresh one.
+        continual: where continual training started; `None` for a fresh network.
         network: how it was trained; `None` where there is none.
         built: what came of each backbone.
     """
@@ -71,16 +71,8 @@ class Learned:
 def plan_learning(continual: ContinualTraining | None, context: RunContext) -> PlannedLearning:
     """Decide which learners take part, and measure what costs much.
 
-    Args:
-        continual: the network that goes on; `None` for a fresh one.
-        context: the run.
-
-    Returns:
-        The learners.
-
-    Raises:
-        UsageError: settings contradict the data, each other or this machine, or time is too short.
-        ModelFileError: weights of a backbone are missing, damaged or of another kind.
+    Raises: `UsageError` if settings contradict the data, each other or this machine, or time is too
+    short; `ModelFileError` if weights of a backbone are missing, damaged or of another kind.
     """
     backbones = () if continual is not None else _backbones(context)
     if continual is not None:
@@ -94,17 +86,8 @@ def plan_learning(continual: ContinualTraining | None, context: RunContext) -> P
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     """Train every learner within its share of the time.
 
-    Args:
-        planned: the learners.
-        context: the run.
-
-    Returns:
-        Their candidates.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; what was finished is kept.
-        StorageError: the disk is full or not writable.
+    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
+    was finished is kept; `StorageError` if the disk is full or not writable.
     """
     folder, dataset, settings, stages, _ = context
     make_folder(folder.checkpoints)
@@ -123,7 +106,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
 
 
 def _backbones(context: RunContext) -> tuple[Choice, ...]:
-    """The pretrained networks that take part; none where a trained one goes on."""
+    """The pretrained networks that take part; none in continual training."""
     settings, material = context.settings, material_of(context.dataset)
     backbones = context.journal.decided(
         "backbones",
@@ -138,7 +121,7 @@ def _backbones(context: RunContext) -> tuple[Choice, ...]:
 
 
 def _network_learner(continual: ContinualTraining | None, context: RunContext) -> NetworkLearner | None:
-    """The learner of a fresh network, or of one that goes on with what it rehearses; or none."""
+    """The learner of a fresh network, or of continual training with what it rehearses; or none."""
     settings, journal = context.settings, context.journal
     if continual is not None:
         journal.decided("continual", lambda: continual.to_json(context.dataset))

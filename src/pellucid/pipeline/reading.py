@@ -20,17 +20,7 @@ def read_and_check(
 ) -> tuple[Dataset, Check]:
     """Read DATA, look for trouble in it, and split it.
 
-    Args:
-        place: DATA.
-        settings: what the user asked for.
-        stages: shows what is done.
-        continual: a network that goes on, to which the data must fit; `None` for a fresh one.
-
-    Returns:
-        The data set, and what checking it found.
-
-    Raises:
-        DataError: the data is refused.
+    In continual training the data must fit the network. Raises: `DataError` if the data is refused.
     """
     with stages.stage(f"reading and checking {place}") as stage:
         dataset, check = (
@@ -44,14 +34,8 @@ def read_and_check(
 def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -> None:
     """Refuse settings that contradict the data, and data other than that of the run being resumed.
 
-    Args:
-        place: DATA.
-        given: the settings that were given.
-        context: the run; the command and the data are entered into its journal.
-
-    Raises:
-        UsageError: a setting does.
-        DataError: the data is another, or cannot be divided into folds.
+    Raises: `UsageError` if a setting does; `DataError` if the data is another, or cannot be divided into
+    folds.
     """
     dataset, settings, journal = context.dataset, context.settings, context.journal
     require_fitting_model(settings, dataset.target)

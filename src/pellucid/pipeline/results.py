@@ -1,4 +1,4 @@
-"""The end of a run: every model saved, the metrics and the report written."""
+"""Results of a run: every model saved, the metrics and the report written."""
 
 import shlex
 from collections.abc import Mapping
@@ -25,12 +25,7 @@ _FORMAT = 2
 
 
 def write_results(context: RunContext, outcome: Outcome) -> None:
-    """Score, save and report; `metrics.json` comes last and marks the run as finished.
-
-    Args:
-        context: the run.
-        outcome: what the run found out.
-    """
+    """Score, save and report; `metrics.json` comes last and marks the run as finished."""
     with context.stages.stage("writing models and report"):
         _write(context.folder, outcome)
 
@@ -73,7 +68,7 @@ def _save(path: Path, candidate: Candidate, found: Mapping[str, Any], config: Ma
     """Write a model folder, equal for equal runs, so without times; return its bytes."""
     facts = {
         "trained on": config["data"]["place"],
-        **({"went on from": config["continual"]["from"]} if "continual" in config else {}),
+        **({"continual training of": config["continual"]["from"]} if "continual" in config else {}),
         "training examples": candidate.train_examples,
         **_tested_facts(found["test"]),
         "settings": "config.json of the run",
@@ -93,10 +88,7 @@ def _tested_facts(test: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
 def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) -> None:
     """Print the verdict, where the report lies and what to do next.
 
-    Args:
-        run: the finished run.
-        context: the same under way.
-        continual: the form of `continual` in `metrics.json`; `None` for a fresh network.
+    `continual` has its form in `metrics.json`; `None` for a fresh network.
     """
     dataset, stages = context.dataset, context.stages
     stages.paragraph(run.verdict)

@@ -1,4 +1,4 @@
-"""The straight way of `train`: read → check → split → learn → judge → report."""
+"""Pipeline of `train`: read → check → split → learn → judge → report."""
 
 import os
 from collections.abc import Mapping
@@ -43,7 +43,8 @@ def train(
         overwrite: replace what a former run left in `out`.
         quiet: print nothing.
         began: reading of `time.monotonic` from which a time limit counts; default: now.
-        **given: settings by name, as in the settings reference; `from_` names a run to go on from.
+        **given: settings by name, as in the settings reference; `from_` names a run whose network continues
+            training.
 
     Returns:
         The finished run.
@@ -51,7 +52,7 @@ def train(
     Raises:
         UsageError: a setting is unknown or unfit, or differs from the run being resumed.
         DataError: the data is refused, or differs from that of the run being resumed.
-        ModelFileError: the run to go on from holds no model, or a damaged one.
+        ModelFileError: the run of `from_` holds no model, or a damaged one.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss stopped being finite.
         InterruptedRun: a signal came; what was finished is kept.

@@ -1,1 +1,1 @@
-"""What callers give to `fit` and `predict`: inputs, labels, and the part set aside for validation."""
+"""Arguments of `fit` and `predict`: inputs, labels, and the part set aside for validation."""

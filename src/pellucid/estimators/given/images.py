@@ -1,4 +1,4 @@
-"""From whatever `fit` and `predict` are given to images or feature vectors."""
+"""Inputs of `fit` and `predict` as images or feature vectors."""
 
 import os
 from collections.abc import Sequence
@@ -22,58 +22,30 @@ _MOST_DECODERS = 8
 
 
 def is_place(inputs: object) -> bool:
-    """Whether inputs are a path.
-
-    Args:
-        inputs: what `fit` or `predict` was given.
-
-    Returns:
-        True for a text or a path.
-    """
+    """True where inputs are a path, as a text or a `Path`."""
     return isinstance(inputs, (str, os.PathLike))
 
 
 def are_paths(inputs: object) -> bool:
-    """Whether inputs are a list of paths.
-
-    Args:
-        inputs: what `predict` was given.
-
-    Returns:
-        True for a list, tuple or one-dimensional array that starts with a text or a path.
-    """
+    """True for a list, tuple or one-dimensional array that starts with a text or a path."""
     is_list = isinstance(inputs, (list, tuple)) or (isinstance(inputs, np.ndarray) and inputs.ndim == 1)
     return is_list and len(inputs) > 0 and is_place(inputs[0])  # type: ignore[arg-type,index]
 
 
 def are_images(inputs: object) -> bool:
-    """Whether inputs are images as an array, or as a list of arrays.
-
-    Args:
-        inputs: what `fit` or `predict` was given.
-
-    Returns:
-        True from three dimensions on.
-    """
+    """True for images as an array of three or more dimensions, or as a list of arrays."""
     if isinstance(inputs, (list, tuple)):
         return len(inputs) > 0 and np.ndim(inputs[0]) >= 2
     return getattr(inputs, "ndim", 0) >= 3
 
 
 def taught_by_images(images: object, y: object, settings: Settings) -> Taught:
-    """Take images that stand in memory; nothing is written to the cache.
+    """Take images that stand in memory, with their labels; nothing is written to the cache.
 
-    Args:
-        images: (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
-        y: their labels.
-        settings: what the caller asked for.
+    Images are (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
 
-    Returns:
-        What is learnt from them.
-
-    Raises:
-        UsageError: there are no labels.
-        DataError: the images have another shape or are not numbers, or labels do not fit.
+    Raises: `UsageError` if there are no labels; `DataError` if the images have another shape or are not
+    numbers, or labels do not fit.
     """
     pixels = with_channel_axis(as_array(images))
     labels = read_targets(y, len(pixels), settings, IMAGES)
@@ -87,19 +59,10 @@ def taught_by_images(images: object, y: object, settings: Settings) -> Taught:
 
 
 def taught_by_features(rows: Float32[np.ndarray, "n features"], y: object, settings: Settings) -> Taught:
-    """Take a table of feature vectors.
+    """Take a table of feature vectors, all finite, with their labels.
 
-    Args:
-        rows: finite numbers.
-        y: their labels.
-        settings: what the caller asked for.
-
-    Returns:
-        What is learnt from them.
-
-    Raises:
-        UsageError: there are no labels, or a setting belongs to images.
-        DataError: labels do not fit.
+    Raises: `UsageError` if there are no labels, or a setting belongs to images; `DataError` if labels do
+    not fit.
     """
     if settings.image_size is not None:
         raise UsageError("image_size: feature vectors have no size in pixels; leave it out")
@@ -108,16 +71,9 @@ def taught_by_features(rows: Float32[np.ndarray, "n features"], y: object, setti
 
 
 def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
-    """One array from a list of equal ones.
+    """One array from an array, or from a list of equal ones.
 
-    Args:
-        inputs: an array, or anything NumPy makes one from.
-
-    Returns:
-        The array.
-
-    Raises:
-        DataError: the images differ in size.
+    Raises: `DataError` if the images differ in size.
     """
     try:
         return np.asarray(inputs)
@@ -128,16 +84,10 @@ def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
 def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
     """Bring images to the form a model was trained on.
 
-    Args:
-        images: an array of images of any one size, a list of such, a path or a list of paths; a
-            folder stands for its images, those of sub-folders included, in the order of their paths.
-        preprocessing: of the model.
+    `images` are an array of images of any one size, a list of such, a path or a list of paths; a folder
+    stands for its images, those of sub-folders included, in the order of their paths.
 
-    Returns:
-        The images.
-
-    Raises:
-        DataError: a file cannot be read, or the array holds no images.
+    Raises: `DataError` if a file cannot be read, or the array holds no images.
     """
     if is_place(images):
         return _fit_files([os.fspath(images)], preprocessing)
@@ -149,8 +99,7 @@ def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "
 def _fit_files(places: Sequence[str], preprocessing: Preprocessing) -> np.ndarray:
     """Decode files in threads; the first that cannot be read ends it.
 
-    Raises:
-        DataError: naming the file.
+    Raises: `DataError` naming the file.
     """
     listed = list_inputs(places, Settings()).images
     with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:

@@ -118,16 +118,9 @@ def _require_one_each(labels: int, examples: int) -> None:
 
 
 def texts_of(y: object) -> list[str]:
-    """Labels as they stand in files.
+    """Labels of one kind as they stand in files: `3` for 3 and 3.0, `true` for True.
 
-    Args:
-        y: labels of one kind.
-
-    Returns:
-        One text each: `3` for 3 and 3.0, `true` for True.
-
-    Raises:
-        DataError: a label is missing or of another kind than the others.
+    Raises: `DataError` if a label is missing or of another kind than the others.
     """
     values = y if isinstance(y, (list, tuple)) and np.ndim(y) == 1 else column_or_1d(y, warn=True)
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
@@ -137,9 +130,8 @@ def texts_of(y: object) -> list[str]:
 def _column(y: object) -> Shaped[np.ndarray, " examples"]:
     """The labels as an array of one kind; a list is checked before NumPy makes all of it text.
 
-    Raises:
-        UsageError: there are no labels.
-        DataError: a label is missing, of another kind, or a number with a fraction.
+    Raises: `UsageError` if there are no labels; `DataError` if a label is missing, of another kind, or a
+    number with a fraction.
     """
     if y is None:
         raise UsageError("y: a classifier requires y to be passed, but the target y is None; give labels")

@@ -1,4 +1,4 @@
-"""What `fit` learns from, and which of it is set aside for validation."""
+"""Material that `fit` learns from, and the part of it that is set aside for validation."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ TEXTS = Sort("text", "text", "TextClassifier", "TextRegressor")
 
 @dataclass(frozen=True)
 class Taught:
-    """What `fit` learns from.
+    """Material that `fit` learns from.
 
     Attributes:
         material: for training.
@@ -55,18 +55,11 @@ class Taught:
 
 
 def taught_at_place(place: str, settings: Settings, sort: Sort) -> Taught:
-    """Read DATA; its own splits stand, and its test split is left alone.
+    """Read DATA of the sort that is wanted; its own splits stand, and its test split is left alone.
 
-    Args:
-        place: a folder, a table, an `.npz` file, an IDX folder, `sample:fashion` or `sample:spam`.
-        settings: what the caller asked for.
-        sort: of inputs that are wanted.
+    `place` is a folder, a table, an `.npz` file, an IDX folder, `sample:fashion` or `sample:spam`.
 
-    Returns:
-        What is learnt from it.
-
-    Raises:
-        DataError: the data is refused, or of another sort.
+    Raises: `DataError` if the data is refused, or of another sort.
     """
     listing = _listing(place, settings, sort)
     if settings.target is None and listing.values is not None:
@@ -91,10 +84,9 @@ def taught_at_place(place: str, settings: Settings, sort: Sort) -> Taught:
 
 
 def _listing(place: str, settings: Settings, sort: Sort) -> Listing:
-    """What stands at a place; where that may be read in two ways, as the sort that is wanted.
+    """Content of a place; where that may be read in two ways, as the sort that is wanted.
 
-    Raises:
-        DataError: it is refused, or holds another sort of inputs.
+    Raises: `DataError` if it is refused, or holds another sort of inputs.
     """
     listing = read_data(place, settings)
     if listing.noun == sort.noun:
@@ -112,20 +104,9 @@ def _listing(place: str, settings: Settings, sort: Sort) -> Listing:
 def read_targets(
     y: object, count: int, settings: Settings, sort: Sort
 ) -> Labels | Float64[np.ndarray, " examples"]:
-    """Check the labels of examples that stand in memory.
+    """Check the labels, one each, of examples in memory: classes, or numbers where the settings say so.
 
-    Args:
-        y: one for each example.
-        count: number of examples.
-        settings: say whether numbers are learnt.
-        sort: of the inputs.
-
-    Returns:
-        Classes, or numbers.
-
-    Raises:
-        UsageError: there are none.
-        DataError: one is unfit, or there are not as many as examples.
+    Raises: `UsageError` if there are none; `DataError` if one is unfit, or there are not as many as examples.
     """
     if settings.target == "number":
         return read_numbers(y, count, sort.classifier)
@@ -184,5 +165,5 @@ def taught_in_memory(
 
 
 def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:
-    """Whether there are enough examples, in all and in each class."""
+    """True where there are enough examples, in all and in each class."""
     return examples >= VALIDATION_FROM and (counts is None or int(counts.min()) >= VALIDATION_FROM_EACH)

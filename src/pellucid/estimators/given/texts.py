@@ -1,4 +1,4 @@
-"""From whatever `fit` and `predict` are given to texts."""
+"""Inputs of `fit` and `predict` as texts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,16 +17,9 @@ from pellucid.settings import Settings
 
 
 def as_texts(inputs: Any) -> Sequence[str]:
-    """Take texts that stand in memory.
+    """Take texts that stand in memory: a list, tuple, one-dimensional array or column of a data frame.
 
-    Args:
-        inputs: a list, tuple or one-dimensional array of texts, or a column of a data frame.
-
-    Returns:
-        The texts.
-
-    Raises:
-        DataError: it is of another form, or an element is no text; with its position, from 0.
+    Raises: `DataError` if it is of another form, or an element is no text, with its position, from 0.
     """
     if isinstance(inputs, (str, bytes, list, tuple, Texts)):
         return require_texts(inputs)
@@ -44,19 +37,10 @@ def as_texts(inputs: Any) -> Sequence[str]:
 
 
 def taught_by_texts(texts: Sequence[str], y: object, settings: Settings) -> Taught:
-    """Take texts that stand in memory, with their labels.
+    """Take texts that stand in memory, any that UTF-8 can write, with their labels.
 
-    Args:
-        texts: any that UTF-8 can write.
-        y: their labels.
-        settings: what the caller asked for.
-
-    Returns:
-        What is learnt from them.
-
-    Raises:
-        UsageError: there are no labels.
-        DataError: there are no texts, one is blank, or labels do not fit.
+    Raises: `UsageError` if there are no labels; `DataError` if there are no texts, one is blank, or labels do
+    not fit.
     """
     if len(texts) == 0:
         raise DataError("X: found 0 texts, while a minimum of 1 is required; give some")
@@ -72,15 +56,8 @@ def taught_by_texts(texts: Sequence[str], y: object, settings: Settings) -> Taug
 def read_places(places: Sequence[str]) -> Sequence[str]:
     """Read the texts of files, folders and tables.
 
-    Args:
-        places: paths; a folder stands for its `.txt` files, those of sub-folders included, in the order
-            of their paths, a table for its rows.
-
-    Returns:
-        The texts.
-
-    Raises:
-        DataError: one cannot be read.
+    A folder stands for its `.txt` files, those of sub-folders included, in the order of their paths, a table
+    for its rows. Raises: `DataError` if one cannot be read.
     """
     found = list_texts(places, Settings())
     for name, error in zip(found.names, found.errors, strict=True):

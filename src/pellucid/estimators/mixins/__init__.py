@@ -1,1 +1,1 @@
-"""What estimators are made of: what they take, and what they learn."""
+"""Mixins of estimators: one for their inputs, one for what they learn."""

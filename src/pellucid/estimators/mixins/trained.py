@@ -1,4 +1,4 @@
-"""What every estimator does, whatever it takes and whether it learns classes or numbers."""
+"""Methods of every estimator, whatever it takes and whether it learns classes or numbers."""
 
 import os
 from abc import abstractmethod

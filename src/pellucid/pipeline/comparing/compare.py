@@ -1,4 +1,4 @@
-"""The straight way of `compare`: read → check → divide into folds → train every variant → rank → report."""
+"""Pipeline of `compare`: read → check → divide into folds → train every variant → rank → report."""
 
 import contextlib
 import dataclasses
@@ -118,8 +118,7 @@ def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stage
 def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None:
     """Refuse variants that cannot be trained in their arithmetic on this machine.
 
-    Raises:
-        UsageError: naming the variant.
+    Raises: `UsageError` naming the variant.
     """
     for variant in variants:
         settings, cell = variant.settings, cell_of(variant.settings)
@@ -134,8 +133,7 @@ def _require_precision(variants: Sequence[Variant], *, is_resumed: bool) -> None
 def _named(variant: Variant) -> Iterator[None]:
     """Name the variant in whatever is refused.
 
-    Raises:
-        UsageError: with its name before the message.
+    Raises: `UsageError` with its name before the message.
     """
     try:
         yield
@@ -152,8 +150,7 @@ def _design(
 ) -> Design:
     """Design of the comparison: as given, or as in the comparison being resumed.
 
-    Raises:
-        UsageError: what is given differs from the comparison being resumed, or there is none.
+    Raises: `UsageError` if what is given differs from the comparison being resumed, or there is none.
     """
     if journal.is_resumed and "design" not in journal:
         raise UsageError(f"{run}: holds a run of train, not of compare; choose another --out, or --overwrite")
@@ -207,9 +204,8 @@ def _on_this_machine(variants: Sequence[Variant], machine: Mapping[str, Any]) ->
 def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dataset: Dataset) -> Trials:
     """Divide the data, and refuse variants that contradict it before any is trained.
 
-    Raises:
-        UsageError: naming the variant.
-        DataError: a class has too few examples to stand in every fold.
+    Raises: `UsageError` naming the variant; `DataError` if a class has too few examples to stand in every
+    fold.
     """
     make_folder(folder.checkpoints)
     trials = Trials(dataset, design.folds, folder.checkpoints / "trainings")

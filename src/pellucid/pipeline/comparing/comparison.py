@@ -44,19 +44,7 @@ def command_line(
     vary: Mapping[str, Sequence[Any]] | None = None,
     seeds: int | None = None,
 ) -> str:
-    """A command line.
-
-    Args:
-        name: the command.
-        place: DATA.
-        out: folder for the results.
-        given: fixed settings.
-        vary: varied settings, for `compare`.
-        seeds: how many seeds, for `compare`.
-
-    Returns:
-        Words ready for a shell.
-    """
+    """The command line, quoted for a shell; `vary` and `seeds` belong to `compare`."""
     words = ["pellucid", name, place]
     for setting, values in (vary or {}).items():
         words += ["--vary", f"{setting}={','.join(shown(value) for value in values)}"]
@@ -80,19 +68,7 @@ def write_comparison(
     data: tuple[Dataset, Check],
     config: Mapping[str, Any],
 ) -> Standings:
-    """Write what people and programs read; `metrics.json` comes last and marks the end.
-
-    Args:
-        folder: where to.
-        variants: what was compared.
-        design: how often.
-        found: what came of every training.
-        data: the data, and what checking it found.
-        config: the content of `config.json`.
-
-    Returns:
-        How the variants compare.
-    """
+    """Write report and metrics, and rank the variants; `metrics.json` comes last and marks the end."""
     metrics, standings = _metrics(variants, design, found, data)
     history = [
         {"variant": trial.contender, "seed": trial.settings.seed, "fold": trial.fold, **record}

@@ -19,13 +19,8 @@ from pellucid.settings import Settings
 def require_foldable(dataset: Dataset, settings: Settings) -> None:
     """Refuse what cannot be cross-validated before anything is trained; does nothing without `folds`.
 
-    Args:
-        dataset: the data.
-        settings: what the user asked for.
-
-    Raises:
-        UsageError: a time limit is given too.
-        DataError: a class has too few examples to stand in every fold.
+    Raises: `UsageError` if a time limit is given too; `DataError` if a class has too few examples to
+    stand in every fold.
     """
     if settings.folds is None:
         return

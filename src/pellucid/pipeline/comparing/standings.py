@@ -1,4 +1,4 @@
-"""Who is better, over folds and seeds: means, paired differences, and what may be said of them.
+"""Standings over folds and seeds: means, paired differences, and what may be said of them.
 
 The scores of trainings that share examples are not independent, so the plain standard error is far
 too small. All intervals and tests here are those of `pellucid.evaluation.comparisons.resampled`.
@@ -70,7 +70,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Standings:
-    """Contenders and how they compare.
+    """Contenders, their means and their contrasts.
 
     Attributes:
         measure: what was measured.
@@ -91,11 +91,7 @@ class Standings:
         return choose(self.means, key=lambda name: self.means[name].value)
 
     def against_best(self) -> dict[str, Contrast]:
-        """How each other contender stands to the best one.
-
-        Returns:
-            Names to contrasts.
-        """
+        """Contrast of each other contender with the best one, by name."""
         best = self.best
         return {
             (each.b if each.a == best else each.a): each
@@ -104,11 +100,7 @@ class Standings:
         }
 
     def sentence(self) -> str:
-        """The outcome in one or two sentences.
-
-        Returns:
-            Which contender is best, and which others it beats beyond chance.
-        """
+        """The outcome in one or two sentences: the best contender, and whom it beats beyond chance."""
         best, against = self.best, self.against_best()
         mean = self.means[best]
         words = self.measure.words
@@ -134,15 +126,7 @@ class Standings:
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """Names in a sentence.
-
-    Args:
-        names: at least one.
-        most: how many are named; more are only counted.
-
-    Returns:
-        Such as `a, b and c`, or `5 others`.
-    """
+    """Names in a sentence, `most` of them named and the rest counted: `a, b and c`, or `5 others`."""
     if len(names) > most:
         return f"{len(names)} others"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -188,6 +172,6 @@ def rank(scores: Mapping[str, Sequence[float]], train: float, test: float, measu
 
 
 def _is_slight(difference: Interval, measure: Metric, means: tuple[float, float]) -> bool:
-    """Whether the whole interval of a difference is too small to matter."""
+    """True where the whole interval of a difference is too small to matter."""
     most = measure.matters if measure.highest is not None else measure.matters * min(map(abs, means))
     return -most < difference.low and difference.high < most

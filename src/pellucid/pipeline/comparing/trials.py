@@ -45,7 +45,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Judged:
-    """What came of a training.
+    """Outcome of a training.
 
     Attributes:
         scores: on the fold it was judged on, by the names of `metrics.json`.
@@ -86,16 +86,11 @@ class Trials:
         make_folder(kept)
 
     def fold(self, trial: Trial) -> Dataset:
-        """The data of one training.
+        """The data of one training, divided by its seed.
 
-        Args:
-            trial: whose seed decides the division.
+        Its train and validation splits teach; its test split is the fold to be judged.
 
-        Returns:
-            Its train and validation splits teach; its test split is the fold to be judged.
-
-        Raises:
-            DataError: a class has too few examples to stand in every fold.
+        Raises: `DataError` if a class has too few examples to stand in every fold.
         """
         seed = trial.settings.seed
         if seed not in self._divisions:
@@ -105,14 +100,7 @@ class Trials:
     def judged(self, trial: Trial) -> Judged:
         """Train and judge, or take over what was finished before.
 
-        Args:
-            trial: what is to be done.
-
-        Returns:
-            What came of it.
-
-        Raises:
-            DivergedError: the loss stopped being finite.
+        Raises: `DivergedError` if the loss stopped being finite.
         """
         former = self.former(trial)
         if former is not None:
@@ -122,14 +110,7 @@ class Trials:
         return found
 
     def former(self, trial: Trial) -> Judged | None:
-        """What was finished before.
-
-        Args:
-            trial: what is to be done.
-
-        Returns:
-            What came of it, or `None` where it is still to be done.
-        """
+        """The result of a training that was finished before; `None` where it is still to be done."""
         # A file that cannot be read is a training that has to be done again.
         with contextlib.suppress(OSError, ValueError, TypeError):
             return Judged(**json.loads(self._path(trial).read_text(encoding="utf-8")))
@@ -143,16 +124,8 @@ class Trials:
 def train_and_judge(trial: Trial, fold: Dataset) -> Judged:
     """Train one model on one fold's examples and score it on the fold.
 
-    Args:
-        trial: what is trained.
-        fold: its data.
-
-    Returns:
-        What came of it.
-
-    Raises:
-        UsageError: settings contradict the data, the model or each other.
-        DivergedError: the loss stopped being finite.
+    Raises: `UsageError` if settings contradict the data, the model or each other; `DivergedError` if the
+    loss stopped being finite.
     """
     began = time.perf_counter()
     try:

@@ -40,7 +40,7 @@ _VARIED = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the things compared.
+    """Settings that are compared with other variants of them.
 
     Attributes:
         name: the varied settings with their values, such as `activation=relu`.
@@ -55,7 +55,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Design:
-    """What is compared, and how often.
+    """Design of a comparison: the variants, and the number of trainings.
 
     Attributes:
         vary: the varied settings with their values.
@@ -85,16 +85,12 @@ class Design:
         return self.seeds * self.folds
 
     def seed_numbers(self) -> list[int]:
-        """The seeds, counted up from the first.
-
-        Returns:
-            As many as there are.
-        """
+        """The seeds, counted up from the first."""
         return [(self.settings.seed + number) % 2**32 for number in range(self.seeds)]
 
 
 def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """Read what stands behind `--vary`.
+    """Read the texts given to `--vary`.
 
     Args:
         texts: each `NAME=V1,V2,...`.
@@ -121,8 +117,7 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
 def _row(name: str) -> Row:
     """The setting of a name.
 
-    Raises:
-        UsageError: there is none, or it cannot be varied.
+    Raises: `UsageError` if there is none, or it cannot be varied.
     """
     plain = name_of(name.removeprefix("--"))
     if plain in _VARIED:
@@ -140,8 +135,7 @@ def _row(name: str) -> Row:
 def _value(row: Row, text: str) -> Any:
     """A value as the table of settings takes it.
 
-    Raises:
-        UsageError: with what is admitted.
+    Raises: `UsageError` with what is admitted.
     """
     if not text:
         raise UsageError(f"--vary {row.name}: a value is empty; write {row.name}=V1,V2 without gaps")
@@ -161,16 +155,10 @@ def _value(row: Row, text: str) -> Any:
 def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -> list[Variant]:
     """Every combination of the varied settings, with the fixed ones.
 
-    Args:
-        vary: names of settings to their values.
-        given: the fixed settings by name.
+    The variants in order, the last varied setting changing fastest.
 
-    Returns:
-        The variants in order, the last varied setting changing fastest.
-
-    Raises:
-        UsageError: nothing is varied, a setting is varied and fixed, has a single value or one value
-            twice, a value is unfit, or the settings of a variant contradict each other.
+    Raises: `UsageError` if nothing is varied, a setting is varied and fixed, has a single value or one
+    value twice, a value is unfit, or the settings of a variant contradict each other.
     """
     Settings.from_mapping(given, "settings")
     for name, why in _NOT_GIVEN.items():
@@ -194,8 +182,7 @@ def make_variants(vary: Mapping[str, Sequence[Any]], given: Mapping[str, Any]) -
 def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tuple[Any, ...]:
     """The values of one setting, brought to its type.
 
-    Raises:
-        UsageError: as for `make_variants`.
+    Raises: `UsageError` as for `make_variants`.
     """
     if name in given:
         raise UsageError(f"--vary {name}: is also fixed at {shown(given[name])}; leave one of them out")
@@ -213,8 +200,7 @@ def _checked(name: str, values: Sequence[Any], given: Mapping[str, Any]) -> tupl
 def _variant(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Variant:
     """One combination.
 
-    Raises:
-        UsageError: its settings contradict each other.
+    Raises: `UsageError` if its settings contradict each other.
     """
     name = " ".join(f"{setting}={shown(value)}" for setting, value in varied.items())
     try:
@@ -231,14 +217,9 @@ def _variant(varied: Mapping[str, Any], given: Mapping[str, Any]) -> Variant:
 
 
 def settings_for(model: str, settings: Settings) -> Settings:
-    """The settings of one model out of several that are trained.
+    """The settings of one model, a network or a classical one, out of several that are trained.
 
-    Args:
-        model: a network's name, or a classical model's.
-        settings: for all of them.
-
-    Returns:
-        For a network, the same; for a classical model, those that are not about networks.
+    For a network, the same; for a classical model, those that are not about networks.
     """
     if model not in CLASSICAL:
         return settings
@@ -253,14 +234,7 @@ def settings_for(model: str, settings: Settings) -> Settings:
 
 
 def shown(value: Any) -> str:
-    """A value of a setting as people write it.
-
-    Args:
-        value: of any setting.
-
-    Returns:
-        Such as `relu`, `0.01` or `true`.
-    """
+    """A value of a setting as people write it, such as `relu`, `0.01` or `true`."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and float(f"{value:g}") == value:

@@ -1,4 +1,4 @@
-"""Settings that a network which goes on has no room for are refused, with what to leave out."""
+"""Settings that continual training has no room for are refused, with what to leave out."""
 
 import os
 from collections.abc import Mapping
@@ -15,19 +15,13 @@ _OF_THE_NETWORK = tuple(
     for row in ROWS
     if (row.group == "network" and row.name != "from_") or row.name in ("task", "target", "image_size")
 )
-"""What a trained network has decided once and for all."""
+"""Settings that a trained network has decided once and for all."""
 
 
 def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool) -> None:
     """Refuse what `--from` cannot go with, before anything in the run's folder is touched.
 
-    Args:
-        settings: what the user asked for.
-        out: the run's folder.
-        is_network: whether a network is trained.
-
-    Raises:
-        UsageError: naming what to leave out.
+    Raises: `UsageError` naming what to leave out.
     """
     if settings.from_ is None:
         if settings.rehearse is not None:
@@ -36,33 +30,29 @@ def require_place_of_its_own(settings: Settings, out: Path, *, is_network: bool)
         return
     if not is_network:
         raise UsageError(
-            f"--from: goes on with a network, and --model {settings.model} is none; leave one out"
+            f"--from: continues training a network, and --model {settings.model} is none; leave one out"
         )
     if settings.folds is not None:
         raise UsageError(
-            "--folds: trains every model afresh, and --from goes on with a trained one; leave one of them out"
+            "--folds: trains every model afresh, and --from continues training one; leave one of them out"
         )
     if settings.learning_curve:
         raise UsageError(
-            "--learning-curve: trains the network afresh on parts of the data, and --from goes on with a "
-            "trained one; leave one of them out"
+            "--learning-curve: trains the network afresh on parts of the data, and --from continues training "
+            "a trained one; leave one of them out"
         )
     source, target = os.path.realpath(settings.from_), os.path.realpath(out)
     if os.path.commonpath([source, target]) == target:
         raise UsageError(
-            f"--out: {out} holds the network that goes on, and would be written over; choose another --out"
+            f"--out: {out} holds the network that continues training, and would be written over; choose "
+            "another --out"
         )
 
 
 def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> None:
-    """Refuse settings that would make another network than the one that goes on.
+    """Refuse settings that would make another network than the one that continues training.
 
-    Args:
-        given: the settings that were given.
-        start: the network that goes on.
-
-    Raises:
-        UsageError: naming them, and how it is there.
+    Raises: `UsageError` naming them, and how it is there.
     """
     found = [row for row in _OF_THE_NETWORK if row.name in given and not _agrees(row, given[row.name], start)]
     if not found:
@@ -72,13 +62,13 @@ def require_no_contradiction(given: Mapping[str, Any], start: StartingPoint) -> 
     named = [f"{row.key.replace('_', '-')} {facts[row.name]}" for row in known]
     there = f" ({', '.join(named)})" if named else ""
     raise UsageError(
-        f"{', '.join(row.flag for row in found)}: the network of {start.place} goes on as it is{there}; "
-        f"leave {'it' if len(found) == 1 else 'them'} out"
+        f"{', '.join(row.flag for row in found)}: continual training keeps the network of {start.place} as "
+        f"it is{there}; leave {'it' if len(found) == 1 else 'them'} out"
     )
 
 
 def _agrees(row: Row, value: Any, start: StartingPoint) -> bool:
-    """Whether a setting says what is so anyway, or what the run of the network was given."""
+    """True where a setting says what is so anyway, or what the run of the network was given."""
     former: Mapping[str, Any] = {} if start.config is None else start.config["settings"]
     if value is None or value == "auto" or (row.name in former and value == former[row.name]):
         return True

@@ -1,6 +1,6 @@
-"""What a network learned before it goes on: the data of its run, and of the runs that one went on from.
+"""Earlier data: that of the run a network comes from, and of the runs before that one.
 
-`config.json` of a run that goes on carries the records of all data before it along, so that none of the
+`config.json` of continual training carries the records of all data before it along, so that none of the
 earlier runs is needed any more. Data is at hand where it can be read again and is what it was then, by its
 fingerprint.
 """
@@ -19,7 +19,7 @@ from pellucid.settings import ROWS, Settings
 from pellucid.tasks import IMAGES, TEXTS, target_of
 
 Record = Mapping[str, Any]
-"""How earlier data is found again: `run`, `settings`, `known` classes and `data` as `config.json` has it."""
+"""Record to find earlier data again by: `run`, `settings`, `known` classes, `data` of `config.json`."""
 
 _NAMES = frozenset(row.name for row in ROWS)
 
@@ -40,13 +40,9 @@ class Earlier:
 
 
 def records_of(start: StartingPoint) -> list[dict[str, Any]]:
-    """How to find everything again that a network learned from.
+    """Records by which everything that a network learned from can be found again.
 
-    Args:
-        start: the network that goes on.
-
-    Returns:
-        One record for each data set, the latest first; none where RUN is a model folder alone.
+    One record for each data set, the latest first; none where RUN is a model folder alone.
     """
     config = start.config
     if config is None:
@@ -62,14 +58,7 @@ def records_of(start: StartingPoint) -> list[dict[str, Any]]:
 
 
 def earlier_data(records: Sequence[Record]) -> list[Earlier]:
-    """Read earlier data again.
-
-    Args:
-        records: what `records_of` gave, or kept of it.
-
-    Returns:
-        One for each record; what cannot be read, or has changed, has its reason.
-    """
+    """Read earlier data again, one for each record; what cannot be read, or has changed, has its reason."""
     return [_read(record) for record in records]
 
 

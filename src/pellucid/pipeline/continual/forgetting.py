@@ -1,4 +1,4 @@
-"""What a network that went on has forgotten: old test examples answered by it and by the network it was."""
+"""Forgetting: old test examples, answered by a network after continual training and before it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ _LOSERS_NAMED = 3
 
 
 class OldTest(NamedTuple):
-    """Old test examples that the network that went on has not learned from.
+    """Old test examples that the network has not learned from since.
 
     Attributes:
         data: each earlier data set with the positions of its examples.
@@ -38,17 +38,17 @@ class OldTest(NamedTuple):
 
     @property
     def examples(self) -> int:
-        """How many there are."""
+        """Number of old test examples."""
         return sum(len(positions) for _, positions in self.data)
 
 
 class _Asked(NamedTuple):
-    """Old test examples and what two models predict for them.
+    """Old test examples and the predictions of two models.
 
     Attributes:
         labels: class codes in the order of all classes, or numbers.
-        before: what the network predicted before it went on: probabilities of all classes, or numbers.
-        after: what the model in question predicts.
+        before: the network's before continual training: probabilities of all classes, or numbers.
+        after: those of the model in question.
     """
 
     labels: np.ndarray
@@ -57,14 +57,9 @@ class _Asked(NamedTuple):
 
 
 def old_test(continual: ContinualTraining, dataset: Dataset) -> OldTest:
-    """Collect the old test examples, without those that stand in what the network learned from.
+    """Collect the old test examples, without those that stand in what the network has learned from.
 
-    Args:
-        continual: the network, with the earlier data.
-        dataset: the new data.
-
-    Returns:
-        The examples; none where no earlier data with a test split is at hand.
+    The examples; none where no earlier data with a test split is at hand.
     """
     material = continual.learned(dataset)
     learned = set(contents(material.inputs, np.concatenate([material.train, material.validation])))
@@ -83,34 +78,18 @@ def old_test(continual: ContinualTraining, dataset: Dataset) -> OldTest:
 def standing_in(
     dataset: Dataset, positions: Int64[np.ndarray, " positions"], known: set[bytes]
 ) -> Bool[np.ndarray, " positions"]:
-    """Which of some examples have their content among what is known.
-
-    Args:
-        dataset: the data.
-        positions: of the examples.
-        known: what `contents` gave.
-
-    Returns:
-        True where one has.
-    """
+    """True for each example whose content is among `known`, which `contents` gave."""
     return np.array([content in known for content in contents(dataset.inputs, positions)], bool)
 
 
 def forgetting(
     old: OldTest, before: Model, candidate: Candidate, dataset: Dataset, seed: int, *, went_on: bool
 ) -> dict[str, Any] | None:
-    """Compare a model on the old test examples with the network as it was before it went on.
+    """Compare a model on the old test examples with the network before continual training.
 
-    Args:
-        old: the examples.
-        before: the network as it was.
-        candidate: the model.
-        dataset: the new data, for all classes.
-        seed: seed of bootstrap and permutations.
-        went_on: whether the model is the network that went on; another one learned from new data alone.
-
-    Returns:
-        The form of `continual.forgetting` in `metrics.json`; `None` where there is no example.
+    The form of `continual.forgetting` in `metrics.json`; `None` where there is no example. `dataset` is the
+    new data, for all classes; `went_on` is true of the network itself, false of a model that learned from new
+    data alone; `seed` is that of bootstrap and permutations.
     """
     if not old.examples:
         return None
@@ -210,12 +189,12 @@ def _losers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 class _Told(NamedTuple):
-    """What the words about a comparison depend on beside its figures.
+    """Facts that the words about a comparison depend on beside its figures.
 
     Attributes:
-        noun: what one example is.
+        noun: one example in words.
         spread: of the numbers that are predicted.
-        went_on: whether the model is the network that went on.
+        went_on: whether the model is the network that continued training.
         has_losers: whether a class alone has lost something.
     """
 
@@ -226,9 +205,12 @@ class _Told(NamedTuple):
 
 
 def _sentence(found: Mapping[str, Any], comparison: Comparison, about: _Told) -> str:
-    """What the comparison says, in words with figures."""
+    """The comparison in words with figures."""
     name, examples = found["model"], count_of(found["examples"], f"old test {about.noun}")
-    difference, then = comparison.difference, "before it went on" if about.went_on else "the network before"
+    difference, then = (
+        comparison.difference,
+        "before continual training" if about.went_on else "the network before",
+    )
     if comparison.score == "accuracy":
         was, now = (found[part]["accuracy"]["value"] for part in (_BEFORE, _AFTER))
         told = f"of {examples} it classifies {percent(now)} correctly, {percent(was)} {then}"

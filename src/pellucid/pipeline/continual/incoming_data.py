@@ -1,4 +1,4 @@
-"""Labelled data for a network that goes on: read as what it takes, fitted to what it is."""
+"""Labelled data for continual training: read as what the network takes, fitted to what it is."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _NAMES_SHOWN = 10
 def prepare_for(
     place: str, settings: Settings, known: EarlierConstraints, input_kind: InputKind, target: Target
 ) -> tuple[Dataset, Check]:
-    """Make data ready for going on, as `prepare` does for a fresh network.
+    """Make data ready for continual training, as `prepare` does for a fresh network.
 
     Args:
         place: DATA.
@@ -43,7 +43,7 @@ def prepare_for(
     if listing.input_kind is not input_kind:
         nouns = input_kind.nouns
         raise DataError(
-            f"{place}: holds {listing.noun}s, and the network that goes on takes {nouns}; "
+            f"{place}: holds {listing.noun}s, and the network that continues training takes {nouns}; "
             f"give labelled {nouns}"
         )
     listing = _WITH[target](listing)
@@ -54,13 +54,13 @@ def prepare_for(
 def _with_classes(listing: Listing) -> Listing:
     """The listing, whose labels are classes.
 
-    Raises:
-        DataError: they are numbers.
+    Raises: `DataError` if they are numbers.
     """
     if listing.values is not None:
         raise DataError(
             f"{listing.place}: the labels are numbers, such as {listing.labels[0]}, and the network that "
-            "goes on answers classes; give classes, or take these numbers as such with --target class"
+            "continues training answers classes; give classes, or take these numbers as such with --target "
+            "class"
         )
     return listing
 
@@ -68,15 +68,15 @@ def _with_classes(listing: Listing) -> Listing:
 def _with_numbers(listing: Listing) -> Listing:
     """The listing with its labels as numbers.
 
-    Raises:
-        DataError: some are none; with their rows.
+    Raises: `DataError` if some are none, with their rows.
     """
     read = [read_number(label) for label in listing.labels]
     wrong = [index for index, value in enumerate(read) if value is None]
     if wrong:
         named = [f"{quoted(listing.labels[index])} at {listing.sources[index]}" for index in wrong]
         raise DataError(
-            f"{listing.place}: the network that goes on predicts numbers, but not every label is one: "
+            f"{listing.place}: the network that continues training predicts numbers, but not every label is "
+            "one: "
             f"{some(named, _NAMES_SHOWN)}; mend or remove {'it' if len(wrong) == 1 else 'them'}"
         )
     values = np.array(read, np.float64)
@@ -95,7 +95,7 @@ def _turned_grey(check: Check, known: EarlierConstraints) -> Sequence[str]:
     if known.preprocessing is None or known.preprocessing.channels == 3 or not coloured:
         return ()
     become = f"{count_of(coloured, 'colour image')} {'becomes' if coloured == 1 else 'become'} grey"
-    return (f"{become}: the network that goes on was trained on grey ones.",)
+    return (f"{become}: the network that continues training was trained on grey ones.",)
 
 
 _WITH = {CLASSIFICATION: _with_classes, REGRESSION: _with_numbers}

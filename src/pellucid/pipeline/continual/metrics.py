@@ -1,4 +1,4 @@
-"""`continual` in `metrics.json`: what going on changed, what was known before, what was forgotten."""
+"""`continual` in `metrics.json`: what changed, what was known before, what was forgotten."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,18 +27,9 @@ def continual_metrics(
     tested: Mapping[str, Tested],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Measure what was forgotten, and say what else is to know about going on.
+    """Measure what was forgotten, and say what else is to know about continual training.
 
-    Args:
-        continual: the network as it was, and what it learned before.
-        dataset: the new data.
-        candidates: the models of the run, the network among them.
-        recommended: name of the recommended one.
-        tested: what each said on the new test split.
-        config: `config.json`.
-
-    Returns:
-        The form of `continual` in `metrics.json`.
+    The form of `continual` in `metrics.json`.
     """
     settings, recipe = Settings(**config["settings"]), config["plan"]["recipe"]
     network, chosen = (
@@ -64,13 +55,9 @@ def continual_metrics(
 
 
 def continual_sentences(found: Mapping[str, Any]) -> list[str]:
-    """What was forgotten, in sentences for the terminal.
+    """Sentences for the terminal on what was forgotten, from what `continual_metrics` gave.
 
-    Args:
-        found: what `continual_metrics` gave.
-
-    Returns:
-        A sentence for the network, and one for the recommended model where that is another.
+    A sentence for the network, and one for the recommended model where that is another.
     """
     if found["forgetting"] is None:
         said = [f"Forgetting was not measured: {found['not_measured'][0]}."]
@@ -100,7 +87,7 @@ def _rule(recipe: Mapping[str, Any]) -> str:
 def _seen_before(
     continual: ContinualTraining, dataset: Dataset, said: Tested, seed: int
 ) -> dict[str, Any] | None:
-    """New validation and test examples that the network had learned from before it went on."""
+    """New validation and test examples that the network had learned from before."""
     learned = {
         content
         for each in continual.at_hand

@@ -1,4 +1,4 @@
-"""How a network goes on: its old weights, a row for each new class, a gentler recipe, and why."""
+"""Plan of continual training: old weights, a row for each new class, a gentler recipe, and why."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -30,14 +30,9 @@ _MOST_OF_A_CLASS, _MOST_IN_ALL, _BATCH = 200, 20_000, 256
 
 
 def continual_learner(continual: ContinualTraining, context: RunContext) -> NetworkLearner:
-    """The learner of a network that goes on from its old weights.
+    """The learner of a network that continues training from its old weights.
 
-    Args:
-        continual: the network, with what it rehearses.
-        context: the run.
-
-    Returns:
-        Decides its plan once, and goes on from the newest checkpoint.
+    Decides its plan once, and resumes from the newest checkpoint.
     """
     dataset, settings, journal = context.dataset, context.settings, context.journal
 
@@ -64,13 +59,13 @@ def _plan(prepared: Prepared, continual: ContinualTraining, context: RunContext)
         gently = continued_words(plan.recipe, recipe, settings)
         reasons = (*sentences(continual, dataset, settings), gently, *plan.reasons)
         plan = dataclasses.replace(plan, recipe=recipe, reasons=reasons)
-        stage.words = f"planned how {plan.name} goes on: {recipe_words(plan)}"
+        stage.words = f"planned continual training of {plan.name}: {recipe_words(plan)}"
         stage.details += reasons
     return plan
 
 
 def _prepared(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> Prepared:
-    """What the network goes on with, and the network itself with a row for each class."""
+    """The material, and the network itself with a row for each class."""
     model, material = continual.start.model, continual.learned(dataset)
     inputs = material.inputs
     if isinstance(model, TextModel):

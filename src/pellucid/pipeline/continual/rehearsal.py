@@ -1,4 +1,4 @@
-"""Rehearsal: beside new data a network that goes on learns again from a part of the old.
+"""Rehearsal: in continual training a network learns again from a part of the old data.
 
 The rule: as many old training examples as there are new ones, at least 1,000, at most all; each class gives
 its share (of numbers, every tenth of their range), by a draw that depends on the seed alone. Validation
@@ -33,7 +33,7 @@ _BLOCK = 4096
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """What is learned again.
+    """Old examples that are learned again.
 
     Attributes:
         material: new data with the rehearsed examples behind it.
@@ -50,7 +50,7 @@ class Rehearsal:
     fingerprints: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """What `metrics.json` and `config.json` have of it."""
+        """The form in `metrics.json` and `config.json`."""
         return {
             "train": self.train,
             "of": self.of,
@@ -60,16 +60,7 @@ class Rehearsal:
 
 
 def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsal:
-    """Put a part of the old data behind the new, by the rule at the top of this file.
-
-    Args:
-        material: the new data, with all classes.
-        old: earlier data, fitted as the new is.
-        seed: decides what is drawn.
-
-    Returns:
-        What the network learns from.
-    """
+    """Put a part of the old data, fitted as the new is, behind the new, by the rule of this file."""
     new_content = set(contents(material.inputs, np.arange(len(material.labels))))
     draws = generator(seed, Purpose.REHEARSAL)
     train, validation = (
@@ -94,14 +85,9 @@ def rehearsed(material: Material, old: Sequence[Dataset], seed: int) -> Rehearsa
 def contents(
     inputs: Shaped[np.ndarray, "n height width channels"] | Texts, positions: Int64[np.ndarray, " some"]
 ) -> list[bytes]:
-    """What tells examples apart: images as the network sees them, texts but for case and space.
+    """Digests that tell examples apart: images as the network sees them, texts but for case and space.
 
-    Args:
-        inputs: images or texts.
-        positions: which.
-
-    Returns:
-        16 bytes for each; equal ones are copies.
+    16 bytes for each; equal ones are copies.
     """
     found: list[bytes] = []
     for start in range(0, len(positions), _BLOCK):

@@ -1,4 +1,4 @@
-"""RUN of `--from`: the network that goes on, however RUN holds it."""
+"""RUN of `--from`: the network that continues training, however RUN holds it."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ _KEPT = "start"
 
 @dataclass(frozen=True, eq=False)
 class StartingPoint:
-    """A trained network that goes on.
+    """A trained network that continues training.
 
     Attributes:
         place: RUN as the user gave it.
@@ -48,27 +48,15 @@ def starting_point(place: str) -> StartingPoint:
     The recommended model where that is a network; otherwise the network that the run trained beside
     it; otherwise the one that the model stands on.
 
-    Args:
-        place: RUN.
-
-    Returns:
-        Where training starts.
-
-    Raises:
-        ModelFileError: there is no model, it is damaged, may run code or takes feature vectors.
-        UsageError: RUN holds no network.
+    Raises: `ModelFileError` if there is no model, it is damaged, may run code or takes feature vectors;
+    `UsageError` if RUN holds no network.
     """
     model, config = load(place), _config_of(Path(place))
     return _at(place, _network_of(model, place, config), config)
 
 
 def keep(start: StartingPoint, checkpoints: Path) -> None:
-    """Keep a copy of the network beside the checkpoints, so that resuming needs RUN no more.
-
-    Args:
-        start: where training starts.
-        checkpoints: an existing folder.
-    """
+    """Keep a copy of the network in the folder of checkpoints, which exists; resuming needs RUN no more."""
     if not (checkpoints / _KEPT).exists():
         save(start.model, checkpoints / _KEPT, {"copied from": start.place})
 
@@ -109,7 +97,7 @@ def _at(place: str, model: ImageModel | TextModel, config: Mapping[str, Any] | N
 
 
 def _config_of(run: Path) -> Mapping[str, Any] | None:
-    """What a run says of itself; `None` where the folder is no run, or its file cannot be read."""
+    """The configuration of a run; `None` where the folder is no run, or its file cannot be read."""
     try:
         document = json.loads((run / "config.json").read_text(encoding="utf-8"))
         is_whole = isinstance(document["data"], dict) and isinstance(document["settings"], dict)
@@ -121,9 +109,7 @@ def _config_of(run: Path) -> Mapping[str, Any] | None:
 def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> ImageModel | TextModel:
     """The network of a model that may be a classical one.
 
-    Raises:
-        ModelFileError: the run's network is damaged.
-        UsageError: there is none.
+    Raises: `ModelFileError` if the run's network is damaged; `UsageError` if there is none.
     """
     if isinstance(model, (ImageModel, TextModel)):
         return model
@@ -138,6 +124,7 @@ def _network_of(model: Model, place: str, config: Mapping[str, Any] | None) -> I
         assert model.preprocessing is not None  # a network takes images or texts
         return ImageModel(model.network, model.preprocessing, model.classes)
     raise UsageError(
-        f"--from: {place} holds a classical model alone, which cannot go on; train a network first, without "
+        f"--from: {place} holds a classical model alone, which cannot continue training; train a network "
+        "first, without "
         "--model or with the name of one, and give its run"
     )

@@ -1,4 +1,4 @@
-"""`train --from RUN`: a trained network goes on with new data, as far as it is settled before planning."""
+"""`train --from RUN`: continual training, as far as it is settled before planning."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from pellucid.settings import Settings
 
 @dataclass(frozen=True, eq=False)
 class ContinualTraining:
-    """A network that goes on, and what it learned before.
+    """A network that continues training, and what it learned before.
 
     Attributes:
         start: the network.
@@ -44,7 +44,7 @@ class ContinualTraining:
 
     @property
     def known(self) -> EarlierConstraints:
-        """What the network fixes about new data."""
+        """Facts about new data that the network fixes."""
         return EarlierConstraints(self.start.model.classes, self.start.model.preprocessing)
 
     @property
@@ -59,61 +59,33 @@ class ContinualTraining:
 
     @property
     def not_at_hand(self) -> list[str]:
-        """Why other data is not, in words; at least one reason where nothing is at hand."""
+        """Reasons why other data is not; at least one where nothing is at hand."""
         if not self.records:
             return [f"{self.start.place} is a model folder alone and does not say what it was trained on"]
         return [each.reason for each in self.earlier if each.dataset is None]
 
     def learned(self, dataset: Dataset) -> Material:
-        """What the network learns from.
-
-        Args:
-            dataset: the new data.
-
-        Returns:
-            That, and behind it what is rehearsed.
-        """
+        """The new data, and behind it what is rehearsed."""
         return material_of(dataset) if self.rehearsal is None else self.rehearsal.material
 
     def new(self, dataset: Dataset) -> list[str]:
-        """Classes that the network did not know.
-
-        Args:
-            dataset: the new data.
-
-        Returns:
-            Names.
-        """
+        """Classes that the network did not know."""
         return [name for name in dataset.classes if name not in self.known.classes]
 
     def missing(self, dataset: Dataset) -> list[str]:
-        """Old classes of which the new training split has no example.
-
-        Args:
-            dataset: the new data.
-
-        Returns:
-            Names; none where numbers are predicted.
-        """
+        """Old classes of which the new training split has no example; none where numbers are predicted."""
         present = set(np.unique(dataset.labels[dataset.train]).tolist())
         return [name for name in self.known.classes if dataset.classes.index(name) not in present]
 
     def start_json(self) -> dict[str, Any]:
-        """What a resumed run begins with: the weights, and how to find earlier data."""
+        """Start of a resumed run: the weights, and how to find earlier data."""
         return {
             "weights_sha256": self.start.sha256,
             "earlier": [dict(each) for each in self.records],
         }
 
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
-        """What `config.json` has of it.
-
-        Args:
-            dataset: the new data.
-
-        Returns:
-            Enough for later runs to find all earlier data.
-        """
+        """The form in `config.json`: enough for later runs to find all earlier data."""
         counts = None if self.rehearsal is None else self.rehearsal.to_json()
         return {
             "from": self.start.place,
@@ -130,7 +102,7 @@ class ContinualTraining:
 def begin(
     settings: Settings, given: Mapping[str, Any], checkpoints: Path, journal: Journal | None = None
 ) -> ContinualTraining | None:
-    """Find the network that goes on, before any data is read.
+    """Find the network that continues training, before any data is read.
 
     Args:
         settings: what the user asked for.
@@ -166,16 +138,9 @@ def begin(
 def read_on(continual: ContinualTraining, place: str, settings: Settings) -> tuple[Dataset, Check]:
     """Make new data ready for the network.
 
-    Args:
-        continual: the network.
-        place: DATA.
-        settings: what the user asked for.
+    The data set with all classes, old and new; and what is known about it.
 
-    Returns:
-        The data set with all classes, old and new; and what is known about it.
-
-    Raises:
-        DataError: the data is of another kind than the network takes, or cannot be used.
+    Raises: `DataError` if the data is of another kind than the network takes, or cannot be used.
     """
     model = continual.start.model
     return prepare_for(place, settings, continual.known, model.input_kind, model.target)
@@ -219,9 +184,8 @@ def recall(
 def _to_rehearse(continual: ContinualTraining, settings: Settings, journal: Journal) -> list[Dataset]:
     """Earlier data from which examples are taken.
 
-    Raises:
-        DataError: the run being resumed took some from data that is not at hand any more.
-        UsageError: a rehearsal is asked for, and no earlier data is at hand.
+    Raises: `DataError` if the run being resumed took some from data that is not at hand any more;
+    `UsageError` if a rehearsal is asked for, and no earlier data is at hand.
     """
 
     def decide() -> list[str]:
@@ -245,16 +209,9 @@ def _to_rehearse(continual: ContinualTraining, settings: Settings, journal: Jour
 def recommended_on(
     continual: ContinualTraining | None, candidates: Sequence[Candidate], dataset: Dataset, settings: Settings
 ) -> Recommendation:
-    """Which model to use; where old classes are missing, only the network that still knows them may be.
+    """The model to use, and why; where old classes are missing, only the network that knows them may be.
 
-    Args:
-        continual: the network that goes on; `None` where a fresh one was trained, or none.
-        candidates: the models, simplest first.
-        dataset: for the validation labels.
-        settings: metric and seed.
-
-    Returns:
-        Its name, and why.
+    `candidates` stand simplest first; `continual` is `None` where a fresh network was trained, or none.
     """
     missing = [] if continual is None else continual.missing(dataset)
     if continual is None or not missing or len(candidates) == 1:

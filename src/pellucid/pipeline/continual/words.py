@@ -1,4 +1,4 @@
-"""What going on means for classes and old knowledge, in sentences for terminal, `config.json` and report."""
+"""Effect of continual training on classes and old knowledge, in sentences for people and `config.json`."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,7 @@ _FAR_OFF, _MUCH_WIDER = 3.0, 10.0
 
 
 def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings) -> list[str]:
-    """What becomes of classes and of old knowledge.
-
-    Args:
-        continual: the network, with what it rehearses.
-        dataset: the new data.
-        settings: whether rehearsal was forbidden.
-
-    Returns:
-        Sentences; one that warns starts with `warning:`.
-    """
+    """Sentences on what becomes of classes and of old knowledge; one that warns starts with `warning:`."""
     said = _about_classes(continual, dataset)
     missing = continual.missing(dataset)
     if continual.rehearsal is not None:
@@ -44,14 +35,14 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
 
 
 def _why_not(continual: ContinualTraining, settings: Settings) -> str:
-    """Why nothing is rehearsed."""
+    """The reason why nothing is rehearsed."""
     if settings.rehearse is False:
         return "as --no-rehearse asks"
     return "all of them stand in the new data" if continual.at_hand else continual.not_at_hand[0]
 
 
 def _about_classes(continual: ContinualTraining, dataset: Dataset) -> list[str]:
-    """Which classes are new, and which the new training data lacks."""
+    """Sentences on new classes, and on those that the new training data lacks."""
     new, missing = continual.new(dataset), continual.missing(dataset)
     said = []
     if new:

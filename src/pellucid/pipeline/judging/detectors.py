@@ -46,30 +46,14 @@ def _look(
 
 
 def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
-    """Validation examples that detectors are calibrated on.
-
-    Args:
-        material: with the split.
-        seed: of the draw.
-
-    Returns:
-        Ascending places in the validation split.
-    """
+    """Validation examples that detectors are calibrated on: ascending places in the validation split."""
     return _drawn(np.arange(len(material.validation)), MOST_JUDGED, seed, Purpose.DETECTOR_CALIBRATION)
 
 
 def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
-    """Give every model that looks at its inputs a detector.
+    """Give every model that looks at its inputs a detector, where validation examples are enough for one.
 
     Models that see the same of their inputs, as those on one network do, share what is computed of it.
-
-    Args:
-        candidates: the models with their answers on validation.
-        material: the data they learnt from; without validation examples there is no detector.
-        seed: of the draws.
-
-    Returns:
-        The same models, each with its detector where there are examples enough for one.
     """
     looks: dict[Hashable, _Look] = {}
     found = []

@@ -12,11 +12,7 @@ from pellucid.pipeline.judging.outcome import Outcome
 def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     """Look for what went wrong in the training that the history tells of.
 
-    Args:
-        outcome: what the run found out.
-
-    Returns:
-        The form of `findings` in `metrics.json`; `None` where no network was trained.
+    The form of `findings` in `metrics.json`; `None` where no network was trained.
     """
     if not outcome.history:
         return None
@@ -36,26 +32,15 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
 
 
 def last_training(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The records of a history's last training; fine-tuning stands after the training of a network in it.
+    """The last training's records of a history, which holds at least one.
 
-    Args:
-        history: at least one record.
-
-    Returns:
-        The records whose model is that of the last.
+    Fine-tuning stands behind the training of a network in it.
     """
     return [record for record in history if record.get("model") == history[-1].get("model")]
 
 
 def findings_line(findings: Sequence[Mapping[str, Any]] | None) -> str | None:
-    """Findings in one sentence for the terminal.
-
-    Args:
-        findings: as in `metrics.json`.
-
-    Returns:
-        The sentence; `None` where nothing was found.
-    """
+    """Findings, as `metrics.json` has them, in one sentence for the terminal; `None` where there are none."""
     if not findings:
         return None
     names = ", ".join(str(finding["name"]).replace("-", " ") for finding in findings)

@@ -116,14 +116,7 @@ def _label_issue(dataset: Dataset, place: int, found: Any) -> LabelIssue:
 
 
 def as_json(label_issues: LabelIssues | None) -> dict[str, Any] | None:
-    """The form of `label_issues` in `metrics.json`.
-
-    Args:
-        label_issues: what was found, or `None` where it was not looked for.
-
-    Returns:
-        JSON without the inputs themselves.
-    """
+    """The form of `label_issues` in `metrics.json`, without the inputs; `None` where none were looked for."""
     if label_issues is None:
         return None
     names: Sequence[str] = ("source", "split", "label", "suggested", "probability", "probability_of_label")

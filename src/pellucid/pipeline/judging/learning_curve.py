@@ -31,12 +31,7 @@ def parts(dataset: Dataset, seed: int) -> list[Int64[np.ndarray, " examples"]]:
     From 20,000 examples on, a 64th and a 16th are enough to see where the curve is going, and spare
     minutes. Each class, or each tenth of the range of numbers, gives its share.
 
-    Args:
-        dataset: the data.
-        seed: seed of the draw.
-
-    Returns:
-        Ascending positions of each part; parts too small to learn from are left out.
+    Ascending positions of each part; parts too small to learn from are left out.
     """
     order = generator(seed, Purpose.LEARNING_CURVE).permutation(len(dataset.train))
     places = places_in_strata(dataset.labels[dataset.train], order, dataset.target)

@@ -18,15 +18,7 @@ _MISTAKES, _UNCERTAIN, _PER_CELL, _CELLS = 40, 24, 8, 300
 
 
 def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
-    """Gather everything the report shows.
-
-    Args:
-        outcome: what the run found out.
-        metrics: the content of `metrics.json`.
-
-    Returns:
-        The facts.
-    """
+    """Gather everything the report shows."""
     dataset, config = outcome.dataset, outcome.config
     tested = outcome.tested[outcome.recommendation.name]
     labels = dataset.labels[dataset.test]
@@ -68,15 +60,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
 def worst_rows(
     labels: Int64[np.ndarray, " test"], probabilities: Float64[np.ndarray, "test classes"]
 ) -> list[int]:
-    """Wrong answers, the surest first.
-
-    Args:
-        labels: true classes.
-        probabilities: what the model said.
-
-    Returns:
-        At most 40 rows.
-    """
+    """Wrong answers, the surest first, at most 40 rows."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     sureness = probabilities[wrong].max(axis=1, initial=0.0)
     return [int(row) for row in wrong[np.argsort(-sureness, kind="stable")][:_MISTAKES]]
@@ -90,12 +74,7 @@ def cell_rows(
     Within a cell the surest answers come first. Every cell gets its first example before any gets
     its second, the fullest cells first.
 
-    Args:
-        labels: true classes.
-        probabilities: what the model said.
-
-    Returns:
-        At most 8 rows a cell and 300 in all.
+    At most 8 rows a cell and 300 in all.
     """
     classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
@@ -112,28 +91,13 @@ def cell_rows(
 
 
 def uncertain_rows(probabilities: Float64[np.ndarray, "test classes"]) -> list[int]:
-    """Examples whose two likeliest classes are nearest to each other.
-
-    Args:
-        probabilities: what the model said.
-
-    Returns:
-        At most 24 rows, the least certain first.
-    """
+    """Examples whose two likeliest classes are nearest to each other, at most 24, the least certain first."""
     top = np.sort(probabilities, axis=1)[:, -2:]
     return [int(row) for row in np.argsort(top[:, 1] - top[:, 0], kind="stable")[:_UNCERTAIN]]
 
 
 def shown(dataset: Dataset, place: int) -> np.ndarray | str:
-    """An example as the report shows it.
-
-    Args:
-        dataset: the data.
-        place: position of the example.
-
-    Returns:
-        An image as models saw it, or the text.
-    """
+    """An example as the report shows it: an image as models saw it, or the text."""
     if isinstance(dataset.inputs, Texts):
         return dataset.inputs[place]
     return np.array(dataset.inputs[place])

@@ -68,15 +68,7 @@ def judge_detectors(
 
 
 def synthetic_outliers(inputs: Inputs, draws: np.random.Generator) -> dict[str, Inputs]:
-    """Make foreign inputs out of known ones.
-
-    Args:
-        inputs: images or texts.
-        draws: source of chance.
-
-    Returns:
-        Name of each kind to as many synthetic outliers.
-    """
+    """Make foreign inputs out of images or texts, as many of each kind; by the kind's name."""
     if isinstance(inputs, np.ndarray):
         kinds: Mapping[str, Callable[[Images, np.random.Generator], Images]] = _OF_IMAGES
         return {name: make(inputs, draws) for name, make in kinds.items()}

@@ -1,4 +1,4 @@
-"""The one look at the test split: every model answers, and is scored, once."""
+"""Test of a run: every model answers about the test split, and is scored, once."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -39,15 +39,7 @@ class Tested:
 
 
 def test_once(candidates: Sequence[Candidate], dataset: Dataset) -> dict[str, Tested]:
-    """Ask every model about the test split.
-
-    Args:
-        candidates: the models, at their temperatures.
-        dataset: its test split is used here and nowhere before.
-
-    Returns:
-        Predictions of each, by name.
-    """
+    """Ask every model, at its temperature, about the test split, which is used here and nowhere before."""
     found = {}
     for candidate in candidates:
         stored, count = candidate.stored, len(dataset.test)
@@ -72,12 +64,7 @@ def _pass_test(stored: Stored | None, dataset: Dataset) -> float:
 def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
     """Facts on how the network read texts, and how much of the test texts it knew.
 
-    Args:
-        prepared: what it was trained on.
-        dataset: for the test texts.
-
-    Returns:
-        The form of `text` in `metrics.json`; `None` where the inputs are others.
+    The form of `text` in `metrics.json`; `None` where the inputs are others.
     """
     encoder = prepared.encoder
     if encoder is None or not isinstance(dataset.inputs, Texts):
@@ -92,17 +79,7 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 
 
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
-    """A model's entry in `metrics.json`, its size on disk still missing.
-
-    Args:
-        candidate: the model.
-        tested: its predictions.
-        dataset: for the labels.
-        seed: seed of the bootstrap.
-
-    Returns:
-        JSON.
-    """
+    """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
     labels = dataset.labels[dataset.test]
     kept = ~np.isin(dataset.test, dataset.leaked)
     without = None if kept.all() else scores(labels[kept], tested.answers[kept], seed)

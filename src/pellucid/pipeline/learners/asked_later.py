@@ -15,27 +15,12 @@ WITH_CURVE = 2.0
 
 
 def looked_at(train: int, validation: int) -> int:
-    """Examples that a network is asked about for a detector, at most.
-
-    Args:
-        train: training examples.
-        validation: validation examples.
-
-    Returns:
-        Examples of both.
-    """
+    """Training and validation examples that a network is asked about for a detector, at most."""
     return min(train, MOST_TRAINED_ON) + min(validation, MOST_JUDGED)
 
 
 def most_synthetic_outliers(test: int) -> int:
-    """Synthetic outliers of all kinds that a network is asked about under a time limit, at most.
-
-    Args:
-        test: test examples.
-
-    Returns:
-        Inputs.
-    """
+    """Synthetic outliers of all kinds that a network is asked about under a time limit, at most."""
     return KINDS_OF_OUTLIERS * min(test, MOST_OUTLIERS_WITHIN_LIMIT)
 
 

@@ -22,40 +22,20 @@ _FITTED = "fitted.json"
 
 
 def has_baselines(settings: Settings, dataset: Dataset) -> bool:
-    """Say whether classical models stand beside the network.
+    """True where classical models stand beside the network.
 
-    Args:
-        settings: what the user asked for.
-        dataset: new data of a single class, with which a network may go on, leaves them nothing to learn.
-
-    Returns:
-        True where they do.
+    New data of a single class, with which a network may continue training, leaves them nothing to learn.
     """
     return settings.baselines and (dataset.is_regression or len(np.unique(dataset.labels[dataset.train])) > 1)
 
 
 def baseline_names(dataset: Dataset) -> tuple[str, ...]:
-    """The classical models that stand against a network, simplest first.
-
-    Args:
-        dataset: decides between classes and numbers, images and texts.
-
-    Returns:
-        Names.
-    """
+    """Names of the classical models that stand against a network on such data, simplest first."""
     return tuple(baselines_for(dataset.target, dataset.input_kind))
 
 
 def classical_names(settings: Settings, dataset: Dataset) -> tuple[str, ...]:
-    """The classical models to train: one alone, the network's baselines, or none.
-
-    Args:
-        settings: what the user asked for.
-        dataset: the data.
-
-    Returns:
-        Names, simplest first.
-    """
+    """Names of the classical models to train, simplest first: one alone, the network's baselines, or none."""
     if settings.model in CLASSICAL:
         return (settings.model,)
     return baseline_names(dataset) if has_baselines(settings, dataset) else ()

@@ -79,13 +79,7 @@ class Candidate:
 def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> Stored:
     """A table of what a trained network makes of the examples, for all models that stand on it.
 
-    Args:
-        model: the network, at temperature 1.
-        material: holds the inputs.
-        train: positions of the training examples it learned from.
-
-    Returns:
-        The table, and how the network answers from its rows.
+    The network answers from its rows; it is at temperature 1, and has learned from the examples of `train`.
     """
     assert isinstance(model, OnNetwork)  # classical models have no shared body
     outputs = model.network.config.outputs
@@ -120,13 +114,7 @@ def raw_answers(
 ) -> Float64[np.ndarray, "examples ..."]:
     """Answers of a model at temperature 1, from the table of its body where there is one.
 
-    Args:
-        candidate: the model.
-        dataset: holds the inputs.
-        indices: positions in it.
-
-    Returns:
-        Probabilities (examples, classes), or numbers (examples,).
+    Probabilities (examples, classes), or numbers (examples,).
     """
     stored = candidate.stored
     if stored is None or len(indices) == 0:
@@ -136,31 +124,14 @@ def raw_answers(
 
 
 def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
-    """Ask a model about the validation split.
-
-    Args:
-        candidate: the model, at temperature 1.
-        dataset: the data.
-
-    Returns:
-        The same with its answers.
-    """
+    """Ask a model, at temperature 1, about the validation split."""
     return dataclasses.replace(candidate, validation=raw_answers(candidate, dataset, dataset.validation))
 
 
 def answers_and_novelty(
     candidate: Candidate, dataset: Dataset, indices: Int64[np.ndarray, " examples"]
 ) -> Answers:
-    """Answers of a model at temperature 1 and the novelty of the examples, in one pass.
-
-    Args:
-        candidate: the model.
-        dataset: holds the inputs.
-        indices: positions in it.
-
-    Returns:
-        Both.
-    """
+    """Answers of a model at temperature 1 and the novelty of the examples, in one pass."""
     stored, model = candidate.stored, candidate.model.at(1.0)
     if stored is not None and len(indices):
         detector, rows, size = model.detector, stored.hidden(indices), stored.at_once
@@ -179,14 +150,9 @@ def answers_and_novelty(
 
 
 def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candidate]:
-    """Give every classifier the temperature that fits the validation split best.
+    """Give every classifier, and its answers, the temperature that fits the validation split best.
 
-    Args:
-        candidates: the models at temperature 1.
-        dataset: for the labels.
-
-    Returns:
-        The same models, and their answers, at their temperatures; models of numbers as they are.
+    Models come at temperature 1; those of numbers stay as they are.
     """
     if not dataset.target.has_probabilities:
         return list(candidates)

@@ -62,14 +62,7 @@ class ClassicalLearner:
 
 
 def lesson_of(material: Material) -> Lesson:
-    """Lesson of a classical model.
-
-    Args:
-        material: images, feature vectors or texts with their labels.
-
-    Returns:
-        The lesson.
-    """
+    """Lesson of a classical model from images, feature vectors or texts."""
     return Lesson(
         inputs=material.inputs,
         labels=material.labels,
@@ -83,16 +76,9 @@ def lesson_of(material: Material) -> Lesson:
 def budget_within(settings: Settings, material: Material, seconds: float | None = None) -> Budget:
     """The baselines' budget: counts that follow from the settings and the data, never from the clock.
 
-    Under a time limit the baselines may take three tenths of it, going by what they took on two cores on
-    Fashion-MNIST, twice as much for each larger image in colour, or for each byte of the bundled mails.
-
-    Args:
-        settings: for the time limit.
-        material: for the amount of it.
-        seconds: that a run set aside for them; default: three tenths of the limit.
-
-    Returns:
-        The whole budget, or a share of it.
+    Under a time limit the baselines may take three tenths of it, or the `seconds` that a run set aside, going
+    by what they took on two cores on Fashion-MNIST, twice as much for each larger image in colour, or for
+    each byte of the bundled mails.
     """
     limit = parse_duration(settings.time_limit)
     if limit is None:

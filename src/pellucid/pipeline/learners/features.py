@@ -40,13 +40,9 @@ class FeatureTable:
         return self.seconds / max(1, self._computed)
 
     def of(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked values"]:
-        """Rows of examples; those not asked about before pass the body now, in the order given.
+        """Rows, one each, of one or more examples, by their positions in the data set.
 
-        Args:
-            positions: in the data set, at least one.
-
-        Returns:
-            One row for each.
+        Those not asked about before pass the body now, in the order given.
         """
         missing = positions[self._place[positions] < 0]
         if len(missing):
@@ -80,14 +76,7 @@ class Features:
     seconds_an_example: float = 0.0
 
     def of(self, positions: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, "asked features"]:
-        """Rows of examples.
-
-        Args:
-            positions: in the data set; features of each were computed.
-
-        Returns:
-            One row for each.
-        """
+        """Rows, one each, of examples whose features were computed."""
         found: np.ndarray = self.rows[np.searchsorted(self.positions, positions)]
         return found
 

@@ -15,11 +15,7 @@ from pellucid.training.watching.observers import Checkpointer, HistoryFile, Stop
 def network_of_run(context: RunContext) -> NetworkLearner:
     """The learner of a network that starts afresh.
 
-    Args:
-        context: the run.
-
-    Returns:
-        Decides its plan once, and goes on from the newest checkpoint.
+    Decides its plan once, and resumes from the newest checkpoint.
     """
 
     def decide(prepared: Prepared) -> Plan:
@@ -40,10 +36,9 @@ def _plan(prepared: Prepared, context: RunContext) -> Plan:
 
 
 def _require_same_encoder(journal: Journal, prepared: Prepared) -> None:
-    """Refuse to go on with texts cut otherwise than before: every weight would mean something else.
+    """Refuse to resume with texts cut otherwise than before: every weight would mean something else.
 
-    Raises:
-        UsageError: the encoder differs from that of the run being resumed.
+    Raises: `UsageError` if the encoder differs from that of the run being resumed.
     """
     if prepared.encoder is None:
         return

@@ -84,15 +84,9 @@ def allotted(names: Sequence[str], settings: Settings, stages: Stages, set_aside
 def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
     """Measure pretrained backbones under a time limit, before anything is trained.
 
-    Args:
-        backbones: those that take part.
-        context: the run.
+    Cost of each; nothing without a limit, or where a run being resumed has shared it out.
 
-    Returns:
-        Cost of each; nothing without a limit, or where a run being resumed has shared it out.
-
-    Raises:
-        UsageError: there is too little time for one that was asked for.
+    Raises: `UsageError` if there is too little time for one that was asked for.
     """
     dataset, settings, stages = context.dataset, context.settings, context.stages
     limit = parse_duration(settings.time_limit)
@@ -139,15 +133,9 @@ def fitting(cost: Cost, seconds: float) -> Granted | None:
 
 
 def require_time(choice: Choice, cost: Cost, seconds: float) -> None:
-    """Refuse a backbone for which there is too little time.
+    """Refuse a backbone asked for by name for which there is too little time.
 
-    Args:
-        choice: the backbone, asked for by name.
-        cost: of it.
-        seconds: for everything on it.
-
-    Raises:
-        UsageError: not even a small part of the training examples fits.
+    Raises: `UsageError` if not even a small part of the training examples fits.
     """
     if cost.needed(cost.least) <= seconds:
         return
@@ -272,14 +260,9 @@ def _shortened(
 
 
 def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
-    """All of a time limit, for a learner that nothing stands beside.
+    """All of a time limit, for a learner that nothing stands beside; unlimited where there is none.
 
-    Args:
-        settings: for the limit.
-        began: reading of `time.monotonic` from which it counts; default: now.
-
-    Returns:
-        The allowance; an unlimited one without a limit.
+    It counts from `began`, a reading of `time.monotonic`; default: now.
     """
     limit = parse_duration(settings.time_limit)
     if limit is None:

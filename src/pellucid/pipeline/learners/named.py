@@ -17,19 +17,11 @@ from pellucid.settings import CLASSICAL, Settings
 def learner_of(
     settings: Settings, material: Material, class_weights: tuple[float, ...] | None = None
 ) -> Learner:
-    """The learner that settings name.
+    """The learner that settings name, which fits that model alone.
 
-    Args:
-        settings: what the user asked for.
-        material: what it will learn from.
-        class_weights: weights in the loss of a network, in the order of the classes, in place of those by
-            rule.
+    `class_weights`, in the order of the classes, stand in place of those by rule in a network's loss.
 
-    Returns:
-        Fits that model alone.
-
-    Raises:
-        UsageError: a setting contradicts the data or the model.
+    Raises: `UsageError` if a setting contradicts the data or the model.
     """
     require_fitting_model(settings, material.target)
     if settings.model in CLASSICAL:

@@ -40,14 +40,9 @@ class Planned:
     def within(self, allowance: Allowance) -> "Planned":
         """The same with as many steps as fit into an allowance.
 
-        Args:
-            allowance: its share of a time limit.
+        The network at step 0; its session is shortened too.
 
-        Returns:
-            The network at step 0; its session is shortened too.
-
-        Raises:
-            UsageError: not even a few steps fit.
+        Raises: `UsageError` if not even a few steps fit.
         """
         seconds = allowance.seconds
         if seconds is None:
@@ -83,16 +78,9 @@ class NetworkLearner:
         return self.settings.model
 
     def planned(self, material: Material) -> Planned:
-        """Make the material ready, and plan the training.
+        """Make the material ready, and plan the training of a network at step 0.
 
-        Args:
-            material: labelled inputs.
-
-        Returns:
-            The network at step 0.
-
-        Raises:
-            UsageError: settings contradict the data, each other or this machine.
+        Raises: `UsageError` if settings contradict the data, each other or this machine.
         """
         if self.prepare is None:
             prepared = prepared_for(network_name(self.settings, material), material, self.settings)
@@ -102,18 +90,12 @@ class NetworkLearner:
         return Planned(plan, prepared, session_of(plan.network, prepared, plan.recipe))
 
     def trained(self, network: Planned, material: Material) -> Candidate:
-        """Train to the end of the recipe.
+        """Train to the end of the recipe, from step 0 or from a checkpoint.
 
-        Args:
-            network: at step 0, or to go on from a checkpoint.
-            material: for the validation examples.
+        The trained network with its answers on validation.
 
-        Returns:
-            The trained network with its answers on validation.
-
-        Raises:
-            DivergedError: the loss stopped being finite.
-            InterruptedRun: a signal came; a checkpoint was written.
+        Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and a
+        checkpoint was written.
         """
         self.train(network)
         plan, session = network.plan, network.session
@@ -135,14 +117,7 @@ class NetworkLearner:
 
 
 def recipe_words(plan: Plan) -> str:
-    """The recipe in words, for the terminal.
-
-    Args:
-        plan: the plan.
-
-    Returns:
-        Epochs, steps, optimiser and augmentation.
-    """
+    """The recipe in words, for the terminal: epochs, steps, optimiser and augmentation."""
     recipe = plan.recipe
     parts = [
         count_of(recipe.epochs, "epoch"),

@@ -28,14 +28,7 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
 
     Of large training splits 20,000 examples are taken, drawn with the run's seed.
 
-    Args:
-        dataset: the data.
-        network: the trained network.
-        settings: seed, threads and metric.
-        stages: shows what is done.
-
-    Returns:
-        The models, simplest first.
+    The models, simplest first.
     """
     draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
     train = np.sort(draws.permutation(dataset.train)[:_MOST])

@@ -55,15 +55,7 @@ class Plan:
 
 
 def plan_json(settings: Settings, plan: Plan | None) -> dict[str, Any]:
-    """The plan as `config.json` has it.
-
-    Args:
-        settings: for the name of a classical model.
-        plan: how the network is trained, or `None`.
-
-    Returns:
-        JSON; `network` and `recipe` are null for a classical model alone.
-    """
+    """The plan for `config.json`; `network` and `recipe` are null for a classical model alone."""
     if plan is not None:
         return plan.to_json()
     return {"model": settings.model, "network": None, "recipe": None, "reasons": []}
@@ -82,17 +74,11 @@ class Chosen(NamedTuple):
 
 
 def make_plan(settings: Settings, prepared: Prepared) -> Plan:
-    """Decide the network and the recipe; one that goes on keeps its layers.
+    """Decide the network and the recipe; in continual training it keeps its layers.
 
-    Args:
-        settings: what the user asked for.
-        prepared: what the network trains on.
+    The plan, before any time limit shortens it.
 
-    Returns:
-        The plan, before any time limit shortens it.
-
-    Raises:
-        UsageError: settings contradict the data, each other or this machine.
+    Raises: `UsageError` if settings contradict the data, each other or this machine.
     """
     chosen = make_recipe(settings, prepared)
     trained = prepared.trained
@@ -101,17 +87,9 @@ def make_plan(settings: Settings, prepared: Prepared) -> Plan:
 
 
 def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
-    """Decide how a network is trained.
+    """Decide how a fresh network is trained.
 
-    Args:
-        settings: what the user asked for.
-        prepared: what the network trains on.
-
-    Returns:
-        The recipe for a fresh network.
-
-    Raises:
-        UsageError: settings contradict the data, each other or this machine.
+    Raises: `UsageError` if settings contradict the data, each other or this machine.
     """
     examples, images = prepared.examples, prepared.images
     kept = _Kept(False, False, False, ())
@@ -146,7 +124,7 @@ class _Kept(NamedTuple):
 def _kept_by_variations(
     seed: int, pixels: UInt8[np.ndarray, "n height width channels"], examples: Examples
 ) -> _Kept:
-    """Ask the training data.
+    """Find the variations of images that keep their label, by the training data.
 
     Classes survive a shift and a missing piece. What a number measures may be the very amount or
     place of something, so it must be shown to survive; noise in a piece never is.

@@ -12,12 +12,7 @@ from pellucid.training.precision import lacking
 def require_precision(settings: Settings, cell: str) -> None:
     """Refuse an arithmetic that was asked for; one that is chosen by rule is always there.
 
-    Args:
-        settings: what the user asked for.
-        cell: of the network, empty where it is not recurrent.
-
-    Raises:
-        UsageError: naming what fits.
+    `cell` is empty where the network is not recurrent. Raises: `UsageError` naming what fits.
     """
     if settings.precision != "bf16":
         return
@@ -41,7 +36,7 @@ def require_precision_of_run(settings: Settings, journal: Journal) -> None:
 
 
 def require_precision_again(precision: str, cell: str, device: str) -> None:
-    """Refuse to go on in an arithmetic, by its parts.
+    """Refuse to resume in an arithmetic, by its parts.
 
     Args:
         precision: that of the run which is resumed.

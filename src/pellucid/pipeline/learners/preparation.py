@@ -1,4 +1,4 @@
-"""The one place that turns data into what a network trains on, and a trained network into a model."""
+"""Preparation: the one place that makes data ready for a network, and a trained network into a model."""
 
 import hashlib
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Material:
 
     @property
     def target(self) -> Target:
-        """What is learnt: classes or numbers."""
+        """Target that is learnt: classes or numbers."""
         return target_of(len(self.classes))
 
     @property
@@ -66,14 +66,7 @@ class Material:
 
 
 def material_of(dataset: Dataset) -> Material:
-    """Training and validation part of a data set.
-
-    Args:
-        dataset: the data.
-
-    Returns:
-        The same without its test split.
-    """
+    """Training and validation part of a data set."""
     return Material(
         inputs=dataset.inputs,
         labels=dataset.labels,
@@ -95,7 +88,7 @@ class Prepared:
             for feature vectors.
         reasons: how it was chosen, in sentences.
         vectors: pretrained vectors of words that the network starts with, or `None`.
-        trained: a network that goes on, with the weights it starts from; `None` for a fresh one.
+        trained: a network that continues training, with the weights it starts from; `None` for a fresh one.
     """
 
     name: str
@@ -137,33 +130,21 @@ class Prepared:
 
 
 def encoder_json(encoder: Encoder) -> dict[str, Any]:
-    """Description of an encoder in `config.json`, enough to tell it from every other.
+    """An encoder for `config.json`, enough to tell it from every other.
 
-    Args:
-        encoder: any.
-
-    Returns:
-        Its kind, its settings and the SHA-256 of its content.
+    Its kind, its settings and the SHA-256 of its content.
     """
     digest = hashlib.sha256(encoder.content()).hexdigest()
     return {"kind": encoder.kind, **encoder.to_json(), "sha256": digest}
 
 
 def network_name(settings: Settings, material: Material) -> str:
-    """Name the network to train: the one asked for, or by rule.
+    """Name of the network to train, a key in `NETWORKS`: the one asked for, or by rule.
 
     The rule: `cnn` for images, `mlp` for feature vectors. For texts it is `bag`, which learns any
     texts in seconds; order of words matters only where a setting was given that `bag` does not have.
 
-    Args:
-        settings: what the user asked for; no classical model.
-        material: the data.
-
-    Returns:
-        Key in `NETWORKS`.
-
-    Raises:
-        UsageError: the network asked for, or another setting, does not go with such inputs.
+    Raises: `UsageError` if the network asked for, or another setting, does not go with such inputs.
     """
     require_fitting_inputs(settings, material.takes)
     if settings.model != "auto":
@@ -176,17 +157,8 @@ def network_name(settings: Settings, material: Material) -> str:
 def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
     """Make data ready for one network.
 
-    Args:
-        name: of the network.
-        material: the data.
-        settings: what the user asked for.
-
-    Returns:
-        What it trains on.
-
-    Raises:
-        UsageError: a setting contradicts the data.
-        DataError: the file of word vectors cannot be used.
+    Raises: `UsageError` if a setting contradicts the data; `DataError` if the file of word vectors cannot
+    be used.
     """
     if not isinstance(material.inputs, Texts):
         return Prepared(name, examples_of(material.inputs, material), material.preprocessing)
@@ -213,29 +185,15 @@ def _vectors(settings: Settings, encoder: Encoder) -> tuple[WordVectors | None, 
 
 
 def examples_of(inputs: np.ndarray | Tokens, material: Material) -> Examples:
-    """Inputs that are ready for a network, with their labels.
-
-    Args:
-        inputs: images, feature vectors or ids of texts.
-        material: where they come from.
-
-    Returns:
-        What training sees.
-    """
+    """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels."""
     return Examples(inputs, material.labels, material.train, material.validation, len(material.classes))
 
 
 def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], recipe: Recipe) -> Model:
     """A trained network with everything that belongs to it.
 
-    Args:
-        network: the trained network.
-        prepared: what it was trained on.
-        classes: names of the classes; none where numbers are predicted.
-        recipe: how it was trained.
-
-    Returns:
-        The model, which takes images, feature vectors or texts as they come.
+    The model takes images, feature vectors or texts as they come. `classes` are none where numbers are
+    predicted.
     """
     preparation = prepared.preparation
     if preparation is None:
@@ -248,13 +206,7 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
 def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, ...]) -> Model:
     """A network that saw every example as it is, with everything that belongs to it.
 
-    Args:
-        network: the network.
-        prepared: what it takes.
-        classes: names of the classes; none where numbers are predicted.
-
-    Returns:
-        The model; it asks about every image once.
+    It asks about every image once. `classes` are none where numbers are predicted.
     """
     if isinstance(prepared.preparation, Preprocessing):
         return ImageModel(network, prepared.preparation, classes)
@@ -263,29 +215,12 @@ def unvaried_model_of(network: Network, prepared: Prepared, classes: tuple[str, 
 
 
 def session_of(config: NetworkConfig, prepared: Prepared, recipe: Recipe) -> Session[Network]:
-    """A network about to be trained.
-
-    Args:
-        config: its layers.
-        prepared: what it trains on.
-        recipe: how.
-
-    Returns:
-        A session at step 0.
-    """
+    """A session of a network about to be trained, at step 0."""
     return Session.start(config, prepared.examples, recipe, prepared.vectors, prepared.trained)
 
 
 def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:
-    """A classical model with everything that belongs to it.
-
-    Args:
-        fitted: how it was fitted.
-        material: what it was fitted on.
-
-    Returns:
-        The model, which takes images, feature vectors or texts as they come.
-    """
+    """A classical model with everything that belongs to it, so that it takes inputs as they come."""
     return ClassicalModel(
         fitted.predictor,
         fitted.features,
@@ -296,15 +231,7 @@ def classical_model_of(fitted: Fitted, material: Material) -> ClassicalModel:
 
 
 def model_on_network(fitted: Fitted, network: Model) -> ClassicalModel:
-    """A simple model together with the layers it stands on, as one model.
-
-    Args:
-        fitted: how it was fitted, on the network's last hidden layer.
-        network: model of the trained network.
-
-    Returns:
-        The model, which takes what the network takes.
-    """
+    """A simple model on a network's last hidden layer as one model, which takes what the network takes."""
     assert isinstance(network, (ImageModel, TextModel))  # networks of a run take images or texts
     return ClassicalModel(
         fitted.predictor,

@@ -61,12 +61,7 @@ _NETWORKS: Mapping[str, tuple[str, ...]] = {
 def require_fitting_model(settings: Settings, target: Target) -> None:
     """Refuse a model that cannot learn such labels, and settings that a classical model has no use for.
 
-    Args:
-        settings: what the user asked for.
-        target: of the labels.
-
-    Raises:
-        UsageError: naming what fits.
+    Raises: `UsageError` naming what fits.
     """
     if settings.model not in CLASSICAL:
         return
@@ -125,8 +120,7 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 def _require_room_for_backbone(settings: Settings, takes: str) -> None:
     """Refuse what a network that others designed has no room for.
 
-    Raises:
-        UsageError: naming it.
+    Raises: `UsageError` naming it.
     """
     if settings.model != "auto":
         raise UsageError(
@@ -142,17 +136,9 @@ def _require_room_for_backbone(settings: Settings, takes: str) -> None:
 
 
 def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Networks of texts that have every setting which was given.
+    """Networks of texts, of those named, that have every setting which was given; in the same order.
 
-    Args:
-        settings: what the user asked for.
-        names: networks to choose from.
-
-    Returns:
-        Those of the names that fit, in the same order.
-
-    Raises:
-        UsageError: no network has them all.
+    Raises: `UsageError` if no network has them all.
     """
     given = [name for name in _OF_TEXTS if _changes(settings, name)]
     fitting = [network for network in names if all(network in _OF_TEXTS[name] for name in given)]
@@ -166,8 +152,7 @@ def networks_with(settings: Settings, names: Sequence[str]) -> list[str]:
 def _refuse(settings: Settings, names: Sequence[str], of: str, words: str) -> None:
     """Refuse settings that were given and belong to other inputs.
 
-    Raises:
-        UsageError: naming them.
+    Raises: `UsageError` naming them.
     """
     idle = [_flag(name) for name in names if _changes(settings, name, _TRUE_OF_TEXTS)]
     if idle:

@@ -14,17 +14,10 @@ _FLAGS = {row.name: row.flag for row in ROWS}
 
 
 def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
-    """Settings of this run: those given, or those of the run being resumed.
+    """Settings of this run, checked: those given, or those of the run being resumed.
 
-    Args:
-        given: settings by name.
-        journal: of the run.
-
-    Returns:
-        Checked settings.
-
-    Raises:
-        UsageError: a setting is unfit, or differs from the run being resumed, or that is a comparison.
+    Raises: `UsageError` if a setting is unfit, or differs from the run being resumed, or that is a
+    comparison.
     """
     if "design" in journal:
         raise UsageError(
@@ -41,12 +34,7 @@ def settings_of(given: Mapping[str, Any], journal: Journal) -> Settings:
 def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
     """Refuse settings that differ from those a run was started with.
 
-    Args:
-        given: settings by name, as they were given now.
-        before: all settings of the run.
-
-    Raises:
-        UsageError: naming each that differs.
+    Raises: `UsageError` naming each that differs.
     """
     changed = [
         f"{name} was {getattr(before, name)}, is {value}"
@@ -72,13 +60,6 @@ def command_of(place: str, given: Mapping[str, Any], out: Path) -> str:
 
 
 def notes_of(config: Mapping[str, Any]) -> list[str]:
-    """Sentences on why pretrained backbones take part in a run, and which are left out.
-
-    Args:
-        config: the content of `config.json`.
-
-    Returns:
-        A sentence or two for each.
-    """
+    """Sentences on why pretrained backbones take part in a run, and which are left out."""
     keys = "backbones", "backbones_left_out"
     return [str(each["reason"]) for key in keys for each in config.get(key, ())]

@@ -10,15 +10,7 @@ from pellucid.settings import Settings
 
 
 class RunContext(NamedTuple):
-    """A run under way.
-
-    Attributes:
-        folder: of the run.
-        dataset: the data.
-        settings: what the user asked for.
-        stages: shows what is done.
-        journal: what is decided once.
-    """
+    """A run under way: its folder, data and settings, its stages on the terminal and its journal."""
 
     folder: RunFolder
     dataset: Dataset

@@ -70,10 +70,7 @@ class Run:
     def _repr_html_(self) -> str:
         """The verdict, the models with their intervals, and the way to the report.
 
-        Colours are the notebook's own, so that it reads in light and dark themes.
-
-        Returns:
-            HTML in which every foreign text is escaped.
+        Colours are the notebook's own, so that it reads in light and dark themes. Foreign texts are escaped.
         """
         titles = self._scores
         heads = "".join(_head(each) for each in ("Model", *titles.values(), "Trained in", "Size"))

@@ -45,16 +45,11 @@ class RunFolder:
         return (self.path / "metrics.json").is_file()
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Read one of the run's JSON files.
+        """Read one of the run's JSON files; `None` when it is missing.
 
-        Args:
-            name: file name.
+        Its document, or `None` when it is missing.
 
-        Returns:
-            Its document, or `None` when it is missing.
-
-        Raises:
-            UsageError: the file is damaged.
+        Raises: `UsageError` if the file is damaged.
         """
         path = self.path / name
         try:
@@ -65,12 +60,7 @@ class RunFolder:
             raise UsageError(f"{path}: damaged ({error}); start again with --overwrite") from error
 
     def write_json(self, name: str, document: dict[str, Any]) -> None:
-        """Write one of the run's JSON files through the save protocol.
-
-        Args:
-            name: file name.
-            document: its content.
-        """
+        """Write one of the run's JSON files through the save protocol."""
         write_json(self.path / name, document)
 
     @contextlib.contextmanager

@@ -17,13 +17,7 @@ _LIBRARIES_OF_TEXTS = ("tokenizers",)
 def require_same_data(place: str, dataset: Dataset, journal: Journal) -> None:
     """Enter the data into the journal, and refuse to resume on data that has changed.
 
-    Args:
-        place: DATA.
-        dataset: the data as it is now.
-        journal: of the run.
-
-    Raises:
-        DataError: naming what changed.
+    Raises: `DataError` naming what changed.
     """
     before = journal.decided("data", lambda: data_json(place, dataset))
     changed = [
@@ -50,27 +44,16 @@ def warn_of_other_versions(dataset: Dataset, journal: Journal, stages: Stages) -
 
 
 def versions(dataset: Dataset) -> dict[str, str]:
-    """Versions of Python and of the libraries that decide results.
+    """Versions, by name, of Python and of the libraries that decide results.
 
-    Args:
-        dataset: texts also depend on what cuts them into tokens.
-
-    Returns:
-        Names to versions.
+    Texts also depend on what cuts them into tokens.
     """
     names = (*_LIBRARIES, *(_LIBRARIES_OF_TEXTS if dataset.input_kind is TEXTS else ()))
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def task_name(dataset: Dataset) -> str:
-    """The task as `metrics.json` names it.
-
-    Args:
-        dataset: the data.
-
-    Returns:
-        Such as `image-classification` or `text-regression`.
-    """
+    """The task as `metrics.json` names it, such as `image-classification` or `text-regression`."""
     return f"{dataset.input_kind.task}-{dataset.target.name}"
 
 
@@ -88,12 +71,7 @@ def data_identity(dataset: Dataset) -> dict[str, Any]:
 def data_json(place: str, dataset: Dataset) -> dict[str, Any]:
     """The data as `config.json` has it.
 
-    Args:
-        place: DATA.
-        dataset: the data.
-
-    Returns:
-        JSON; `preprocessing` is null for texts, which every model makes ready in its own way.
+    `preprocessing` is null for texts, which every model makes ready in its own way.
     """
     fitted = dataset.preprocessing
     return {

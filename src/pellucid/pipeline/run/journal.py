@@ -101,11 +101,7 @@ class Journal:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Save the decisions made meanwhile in one write: after a kill all of them stand, or none.
-
-        Yields:
-            Nothing.
-        """
+        """Save the decisions made meanwhile in one write: after a kill all of them stand, or none."""
         self._is_begun, was_begun = False, self._is_begun
         yield
         self._is_begun = was_begun

@@ -10,13 +10,7 @@ from pellucid.pipeline.run.stages import Stages
 def counting(stages: Stages, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
     """Show how many trainings are done; nothing where standard error is no terminal.
 
-    Args:
-        stages: whose terminal it is.
-        total: trainings in all.
-        done: how many are done already.
-
-    Yields:
-        A function that is told what is trained next, after the one before is done.
+    The function it yields is told what is trained next, after the one before is done.
     """
     if stages.quiet or not stages.in_terminal:
         yield lambda _: None

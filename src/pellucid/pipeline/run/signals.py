@@ -13,18 +13,9 @@ from pellucid.training.watching.signals import signals_to
 
 @contextlib.contextmanager
 def interruptible(run: Path) -> Iterator[None]:
-    """End with `InterruptedRun` when a signal comes, where this is the main thread.
+    """End with `InterruptedRun`, naming the run's folder, when a signal comes, in the main thread only.
 
     The training loop takes the signals over for as long as it runs, to write a checkpoint first.
-
-    Args:
-        run: the run's folder, for the message.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        InterruptedRun: a signal came.
     """
 
     def receive(number: int, frame: FrameType | None) -> NoReturn:

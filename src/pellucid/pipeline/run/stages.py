@@ -47,12 +47,7 @@ class Stages:
     def stage(self, words: str, *, spinner: bool = True) -> Iterator[Stage]:
         """Show one stage and, when it is over, its line with a tick and seconds.
 
-        Args:
-            words: what is being done.
-            spinner: whether to turn one in a terminal; off where a bar is shown instead.
-
-        Yields:
-            The stage, whose words and details the caller may change.
+        The caller may change its words and details; `spinner` is off where a bar is shown instead.
         """
         current = Stage(words)
         began = time.monotonic()
@@ -66,20 +61,11 @@ class Stages:
             self.paragraph(detail)
 
     def paragraph(self, text: str) -> None:
-        """Print a text in lines of at most 80 columns.
-
-        Args:
-            text: shown as it is, never read as markup.
-        """
+        """Print a text, never read as markup, in lines of at most 80 columns."""
         self.line(_wrapped(text))
 
     def line(self, text: str, tick: bool = False) -> None:
-        """Print one line.
-
-        Args:
-            text: shown as it is, never read as markup.
-            tick: whether the line closes a stage.
-        """
+        """Print one line, never read as markup; a tick closes a stage."""
         if self.quiet:
             return
         encoding = (getattr(self.stream, "encoding", None) or "ascii").lower()
@@ -94,14 +80,7 @@ class Stages:
 
     @contextlib.contextmanager
     def training(self, recipe: Recipe) -> Iterator[list[Observer]]:
-        """Show training: a bar in a terminal, a line per epoch elsewhere.
-
-        Args:
-            recipe: what will be trained.
-
-        Yields:
-            The observers to hand to the loop.
-        """
+        """Show training: a bar in a terminal, a line per epoch elsewhere; yields observers for the loop."""
         if self.quiet:
             yield []
         elif self.in_terminal:

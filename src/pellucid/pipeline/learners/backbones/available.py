@@ -119,8 +119,7 @@ def _beside(name: str, settings: Settings, material: Material) -> Choice:
 def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, settings: Settings) -> Choice:
     """The backbone of a run being resumed: the same weights, within what a time limit left it.
 
-    Raises:
-        UsageError: the weights are others.
+    Raises: `UsageError` if the weights are others.
     """
     if kept.get("origin", {}).get("sha256") != choice.origin.sha256:
         raise UsageError(
@@ -134,9 +133,8 @@ def _as_before(choice: Choice, kept: Mapping[str, Any], material: Material, sett
 def _choice(name: str, settings: Settings, material: Material, most: int, reason: str) -> Choice:
     """Find the weights of a name, and decide on the layers; it learns from `most` examples at most.
 
-    Raises:
-        UsageError: it is not known, not installed, or cannot take such inputs.
-        ModelFileError: its weights are damaged or of another kind.
+    Raises: `UsageError` if it is not known, not installed, or cannot take such inputs; `ModelFileError`
+    if its weights are damaged or of another kind.
     """
     train = fair_part(material, most, settings.seed)
     outputs, is_asked_for = max(1, len(material.classes)), settings.builds_on_backbone
@@ -159,9 +157,8 @@ def _choice(name: str, settings: Settings, material: Material, most: int, reason
 def _of_images(name: str, settings: Settings) -> ImageBackbone:
     """A network of timm, from its package or from a file of the user's.
 
-    Raises:
-        UsageError: it is not known, or its weights or timm are missing.
-        ModelFileError: its weights are damaged or of another kind.
+    Raises: `UsageError` if it is not known, or its weights or timm are missing; `ModelFileError` if its
+    weights are damaged or of another kind.
     """
     if settings.weights is not None:
         return timm_backbone(name, Path(settings.weights))
@@ -178,10 +175,8 @@ def _of_texts(
 ) -> TextBackbone:
     """A sentence encoder or vectors of words, from its package or from a place of the user's.
 
-    Raises:
-        UsageError: the name is of neither.
-        ModelFileError: a file is missing, damaged or of another kind.
-        DataError: the vectors hold none of the words.
+    Raises: `UsageError` if the name is of neither; `ModelFileError` if a file is missing, damaged or of
+    another kind; `DataError` if the vectors hold none of the words.
     """
     if name in OF_IMAGES:
         raise UsageError(

@@ -49,16 +49,8 @@ class Built:
 def build_on(choice: Choice, context: RunContext) -> Built:
     """Compute the features, and train every model on them.
 
-    Args:
-        choice: the backbone.
-        context: the run.
-
-    Returns:
-        The models.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-        StorageError: the disk is full or not writable; finished blocks of features are kept.
+    Raises: `DivergedError` if the loss stopped being finite; `StorageError` if the disk is full or not
+    writable, and finished blocks of features are kept.
     """
     network, prepared = started(choice, context.settings), choice.prepared(material_of(context.dataset))
     began = time.perf_counter()
@@ -74,18 +66,10 @@ def build_on(choice: Choice, context: RunContext) -> Built:
 def tune_further(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:
     """Fine-tune a backbone where that is wanted, fits into a time limit and pays.
 
-    Args:
-        built: the models on its frozen features.
-        before: records of the history so far.
-        context: the run.
+    The models, the tuned network last where it paid.
 
-    Returns:
-        The models, the tuned network last where it paid.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
-        InterruptedRun: a signal came; what was finished is kept.
-        StorageError: the disk is full or not writable.
+    Raises: `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came, and what
+    was finished is kept; `StorageError` if the disk is full or not writable.
     """
     if not is_tuned(context.settings, built.choice, built.prepared):
         return built
@@ -114,15 +98,7 @@ def _frozen(
 
 
 def started(choice: Choice, settings: Settings) -> Network:
-    """Build the network of a backbone, with a head that has learnt nothing.
-
-    Args:
-        choice: the backbone.
-        settings: for the seed.
-
-    Returns:
-        The network in evaluation mode.
-    """
+    """Build the network of a backbone, in evaluation mode, with a head that has learnt nothing."""
     draws = torch.Generator().manual_seed(torch_seed(settings.seed, Purpose.BACKBONE_HEAD))
     network = choice.build(choice.config, draws).eval()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

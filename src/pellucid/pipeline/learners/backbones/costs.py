@@ -58,16 +58,9 @@ class Cost(NamedTuple):
 
 
 def measured(choice: Choice, material: Material, settings: Settings, test: int = 0) -> Cost:
-    """Find out what a backbone costs, going by a few of the training and validation examples.
+    """Measure the cost of a backbone here on a few of the training and validation examples.
 
-    Args:
-        choice: the backbone.
-        material: the data.
-        settings: what the user asked for.
-        test: how many test examples it will be asked about.
-
-    Returns:
-        What it costs here.
+    `test` says how many test examples it will be asked about.
     """
     network, prepared = started(choice, settings), choice.prepared(material)
     model = unvaried_model_of(network, prepared, material.classes)

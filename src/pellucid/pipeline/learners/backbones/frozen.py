@@ -60,14 +60,7 @@ def frozen_candidates(
 
 
 def train_head(network: Network, features: Features, prepared: Prepared, settings: Settings) -> None:
-    """Teach the head of a network on stored features, with the recipe for feature vectors.
-
-    Args:
-        network: its head is changed.
-        features: of training and validation examples.
-        prepared: which examples those are.
-        settings: what the user asked for.
-    """
+    """Teach the head of a network, in place, on stored features, with the recipe for feature vectors."""
     whole = prepared.examples
     train, validation = whole.train, whole.validation
     rows = np.concatenate([features.of(train), features.of(validation)])
@@ -98,13 +91,9 @@ def train_head(network: Network, features: Features, prepared: Prepared, setting
 
 
 def of_head(settings: Settings) -> Settings:
-    """The settings that a head is trained with: those of images and of long trainings do not reach it.
+    """The settings that a head is trained with, those of images and of long trainings left out.
 
-    Args:
-        settings: what the user asked for.
-
-    Returns:
-        The same without epochs, batch size, learning rate and augmentation, which belong to tuning.
+    Epochs, batch size, learning rate and augmentation belong to tuning.
     """
     return dataclasses.replace(
         settings,
@@ -121,7 +110,7 @@ def of_head(settings: Settings) -> Settings:
 
 
 def _asking(network: Network, target: Target) -> Callable[[np.ndarray], np.ndarray]:
-    """From features to what the head says of them."""
+    """Function from features to the head's answers."""
     head = HeadAlone(network)
 
     def ask(rows: Float32[np.ndarray, "rows features"]) -> np.ndarray:

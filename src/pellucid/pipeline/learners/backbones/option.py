@@ -69,14 +69,7 @@ class Choice:
         return isinstance(self.preparation, Preprocessing)
 
     def prepared(self, material: Material) -> Prepared:
-        """Material made ready for its layers.
-
-        Args:
-            material: the data.
-
-        Returns:
-            The inputs made ready, with the training examples that it learns from.
-        """
+        """Material made ready for its layers, with the training examples that it learns from."""
         own = dataclasses.replace(material, train=self.train)
         if not isinstance(own.inputs, Texts):
             return Prepared(self.name, examples_of(own.inputs, own), self.preparation)
@@ -95,30 +88,13 @@ class Choice:
         }
 
     def within(self, granted: Granted, material: Material, seed: int, reason: str) -> "Choice":
-        """The same within a time limit.
-
-        Args:
-            granted: what the limit leaves it.
-            material: the data.
-            seed: of the run.
-            reason: why it takes part, and what is left out.
-
-        Returns:
-            The backbone, learning from as many examples.
-        """
+        """The same within a time limit, learning from as many examples as were granted."""
         train = fair_part(material, granted.train, seed)
         return dataclasses.replace(self, train=train, granted=granted, reason=reason)
 
 
 def granted_in(record: Mapping[str, Any]) -> Granted | None:
-    """Read the share that a time limit left a backbone of a run being resumed.
-
-    Args:
-        record: what `config.json` has of the backbone.
-
-    Returns:
-        What was decided; `None` where nothing was.
-    """
+    """Share that a time limit left a backbone, by its record in `config.json`; `None` where it left none."""
     kept = record.get("granted")
     return None if kept is None else Granted(**kept)
 
@@ -126,14 +102,8 @@ def granted_in(record: Mapping[str, Any]) -> Granted | None:
 def fair_part(material: Material, most: int, seed: int) -> Int64[np.ndarray, " part"]:
     """Draw a part of the training examples, to which each class (of numbers, each decile) gives its share.
 
-    Args:
-        material: the data.
-        most: examples wanted.
-        seed: of the run.
-
-    Returns:
-        Ascending positions; a smaller part lies within each larger one, and all are there where they are
-        not more.
+    Ascending positions; a smaller part lies within each larger one, and all are there where they are not
+    more.
     """
     train = material.train
     if len(train) <= most:

@@ -75,14 +75,6 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
     It needs validation examples, layers that can be trained further, a preset that spends something on it,
     and room within a time limit. A sentence encoder takes minutes for it and rarely gains: there it is tried
     with the preset `best`, or where the encoder and the epochs were asked for.
-
-    Args:
-        settings: preset and epochs.
-        choice: the backbone.
-        prepared: what the network trains on.
-
-    Returns:
-        Whether it is.
     """
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
     is_meant = choice.is_asked_for and settings.epochs is not None
@@ -92,18 +84,11 @@ def is_tuned(settings: Settings, choice: Choice, prepared: Prepared) -> bool:
 
 
 def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
-    """Cost of tuning at most: how often one example would have to go through the network for as long.
+    """Passes of one example through the network that tuning costs at most.
 
     A step goes forward and back, which takes about four times as long as forward alone; validation is asked
-    after every epoch and of each mixture; a network that learnt from mirrored images sees each twice.
-
-    Args:
-        settings: what the user asked for.
-        prepared: what the network trains on.
-        asked: examples that the tuned network is asked about.
-
-    Returns:
-        Passes.
+    after every epoch and of each mixture; a network that learnt from mirrored images sees each twice. `asked`
+    counts the examples that the tuned network is asked about.
     """
     recipe = tuning_recipe(settings, prepared)
     trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
@@ -118,7 +103,7 @@ def tune(
     before: Sequence[Mapping[str, Any]],
     context: RunContext,
 ) -> Tuned:
-    """Train every layer further, in a run.
+    """Train every layer of a copy of the network further, in a run.
 
     Args:
         frozen: the backbone with its head as it was trained on frozen features.
@@ -212,11 +197,7 @@ def tuned(
 def to_the_end(session: Session[Network]) -> None:
     """Train to the end of fine-tuning.
 
-    Args:
-        session: of fine-tuning.
-
-    Raises:
-        DivergedError: the loss stopped being finite.
+    Raises: `DivergedError` if the loss stopped being finite.
     """
     session.run(keeps_best=_keeps_best(session))
 
@@ -244,13 +225,6 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
     The rule: so many epochs that about 3,000 examples are shown (12,000 with the preset `best`), a part of
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
     below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
-
-    Args:
-        settings: what the user asked for.
-        prepared: what the network trains on.
-
-    Returns:
-        The recipe.
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
