@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from material import Options
-from pellucid.pipeline.learners.fitting import fit_model
 
 from pellucid.arithmetic import accuracy
 from pellucid.data import Dataset, folds, prepare
@@ -31,6 +30,7 @@ from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.comparing.standings import rank
 from pellucid.pipeline.comparing.trials import scores_of
 from pellucid.pipeline.learners.candidates import answers
+from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.preparation import material_of
 from pellucid.settings import METRICS, Settings
 
@@ -132,7 +132,8 @@ def twins(
 def _judged(settings: Settings, fold: Dataset) -> tuple[Record, list[float]]:
     """Train on a fold's examples, and score on the fold and on what was learnt."""
     began = time.process_time()
-    fitted = fit_model(settings, material_of(fold))
+    material = material_of(fold)
+    fitted = learner_of(settings, material).fit(material)
     seconds = time.process_time() - began
     scores = scores_of(fold.labels[fold.test], answers(fitted.model, fold, fold.test), len(fold.classes))
     seen = accuracy(fold.labels[fold.train], answers(fitted.model, fold, fold.train))

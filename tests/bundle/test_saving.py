@@ -77,7 +77,7 @@ def test_the_folder_holds_these_files_and_their_checksums(folder):
         "format", "kind", "architecture", "predictor", "features", "preprocessing", "length", "classes",
         "temperature", "mirror", "sha256", "own_sha256",
     ]  # fmt: skip
-    assert (document["format"], document["kind"]) == (1, "image-classifier")
+    assert (document["format"], document["kind"]) == (2, "image-classifier")
     for name in ("README.md", "weights.safetensors"):
         assert document["sha256"][name] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
 

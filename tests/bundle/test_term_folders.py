@@ -88,7 +88,7 @@ def test_terms_that_contradict_themselves(copied):
 
 WRONG_OF_TERMS = {
     "no terms": (None, r"holds 'tfidf\.idf', which does not belong to it"),
-    "tokens": (TOKENS, "preprocessing: kind 'tokens' is not one of tf-idf"),
+    "tokens": (TOKENS, "preprocessing: kind: 'tokens' is not one of tf-idf"),
     "no settings": ({"kind": "tf-idf"}, r"tf-idf: unknown keys \[\], missing keys"),
     "a path": ({"file": "../elsewhere"}, r"tf-idf: unknown keys \['file'\]"),
     "a bomb": ({"kept": [10**15]}, "kept|n-grams"),

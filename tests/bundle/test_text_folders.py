@@ -252,9 +252,9 @@ WRONG = {
     "a kind that is none": ({"preprocessing": TOKENS | {"kind": ["tokens"]}}, "must be an object with a"),
     "a name to import": (
         {"preprocessing": {"kind": "os.system"}},
-        "preprocessing: kind 'os.system' is not one of tokens, n-grams",
+        "preprocessing: kind: 'os.system' is not one of tokens, n-grams",
     ),
-    "weights of words": ({"preprocessing": {"kind": "tf-idf"}}, "kind 'tf-idf' is not one of tokens"),
+    "weights of words": ({"preprocessing": {"kind": "tf-idf"}}, "kind: 'tf-idf' is not one of tokens"),
     "a path": (
         {"preprocessing": TOKENS | {"file": "../../elsewhere.json"}},
         r"tokenizer: unknown keys \['file'\], missing keys \[\]",

@@ -196,7 +196,7 @@ IDF = {"idf": np.ones(3, np.float32)}
         (STATED, [["a", "b c"], ["a b"]], IDF, "terms: one of them is not 1 words"),
         (STATED, [["a", "b"], ["ab"]], IDF, "terms: one of them is not 2 words"),
         (STATED, [["a", ""], ["a b"]], IDF, "terms: one of them holds an empty word"),
-        (STATED, [["a", "\ud800"], ["a b"]], IDF, "terms: one of them is not Unicode"),
+        (STATED, [["a", "\ud800"], ["a b"]], IDF, "it is not UTF-8"),
         (STATED, TERMS, {}, "tf-idf: holds other arrays than idf"),
         (STATED, TERMS, {**IDF, "more": np.ones(1)}, "tf-idf: holds other arrays than idf"),
         (STATED, TERMS, {"idf": np.ones(3)}, "tf-idf: holds other arrays than idf"),

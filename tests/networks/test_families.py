@@ -120,9 +120,9 @@ def test_lenet_width_and_depth():
 )
 def test_cnn_is_sized_by_its_rule(shape, examples, stem, widths, halvings):
     config = design("cnn", Settings(), InputFacts(shape, 10, examples))
-    assert (config.stem_filters, config.stem_kernel, config.stem_stride) == stem
+    assert (config.own.stem_filters, config.own.stem_kernel, config.own.stem_stride) == stem
     assert config.widths == widths
-    assert config.pooled_blocks == halvings
+    assert config.own.pooled_blocks == halvings
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_cnn_is_sized_by_its_rule(shape, examples, stem, widths, halvings):
 def test_cnn_preset_width_and_depth(settings, widths, halvings):
     config = design("cnn", settings, FASHION)
     assert config.widths == widths
-    assert config.pooled_blocks == halvings
+    assert config.own.pooled_blocks == halvings
     assert build(config).eval()(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
 
 

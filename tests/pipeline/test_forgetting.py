@@ -157,7 +157,9 @@ def test_nothing_forgotten_gained_and_too_few_have_words_of_their_own():
     many = asked(wrong(1), wrong(1), count=250)
     assert many["sentence"].startswith("net has forgotten nothing that could be measured: of 250 old test")
     other = asked(wrong(0), wrong(20), went_on=False)["sentence"]
-    assert other.startswith("net, the recommended model, learned from the new data alone: of 40 old test pic")
+    assert other.startswith(
+        "net, the recommended model, learned from the new data alone: of 40 old test images"
+    )
     assert "50.0 % correctly, 100 % the network before" in other
 
 

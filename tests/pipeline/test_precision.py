@@ -9,7 +9,7 @@ import pellucid
 from pellucid.bundle import save
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
-from pellucid.pipeline import train as straight_way
+from pellucid.pipeline import learning
 from pellucid.pipeline.comparing import trials
 from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.train import train
@@ -89,7 +89,7 @@ def test_a_network_that_goes_on_cannot_change_its_cell(tmp_path):
 def test_a_run_that_began_in_bf16_is_not_resumed(tmp_path, monkeypatch):
     data = write_texts(tmp_path / "data.csv", range(2), slice(0, 200))
     with monkeypatch.context() as patch:
-        patch.setattr(straight_way, "train_baselines", killed)
+        patch.setattr(learning, "train_baselines", killed)
         with pytest.raises(KeyboardInterrupt):
             train(data, out=tmp_path / "run", model="rnn", **SMALL)
     rewritten(

@@ -42,7 +42,7 @@ def test_the_verdict_names_model_score_leaks_baseline_and_reason(page: Page, ric
 
 def test_a_classical_winner_is_called_one_and_the_network_stands_beside_it(rich_facts: ReportFacts) -> None:
     page = Page(render(with_metrics(rich_facts, recommended="random-forest")))
-    assert "random-forest, a classical model, named" in page.text
+    assert "random-forest, a classical model, classifies" in page.text
     assert "The network, cnn, reached an accuracy of 0.953" in page.text
     assert "The choice was made on validation and stands" in page.text, (
         "cnn is better on the test beyond chance"
@@ -237,7 +237,7 @@ def test_numbers_speak_of_the_typical_error(number_facts: ReportFacts) -> None:
     page = Page(render(number_facts))
     assert "svm, a classical model, is off by 18.7 on average over 697 unseen images." in page.text
     assert "Test mean absolute error 18.7" in page.text
-    assert "Always answering the mean would be off by 28.9." in page.text
+    assert "Always predicting the mean would be off by 28.9." in page.text
     assert "The network, cnn, reached a root mean squared error of 26.7" in page.text
     assert "to within 37.4: nine predictions in ten were no farther off." in page.text
     assert "Values below 185 or above 427: none was tested." in page.text

@@ -72,7 +72,7 @@ def test_examples_are_called_texts(digit_facts: ReportFacts) -> None:
     page = Page(render(text_facts(digit_facts, [f"mail {number}" for number in range(60)])))
     assert "image" not in page.text
     assert "It classified 20 texts of 675 wrongly" in page.text
-    assert "The texts about which it was surest and wrong" in page.text
+    assert "The texts that it classified wrongly with the most confidence" in page.text
     assert "4,120 texts each second" in page.text
     assert "an unusual text that is labelled rightly" in page.text
 

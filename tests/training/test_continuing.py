@@ -1,4 +1,4 @@
-"""A network that goes on is taught gently, by a rule that gives way to what was set."""
+"""A network that continues training is taught gently, by a rule that gives way to what was set."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ def test_what_was_set_stands(fresh):
     recipe = continued(given, settings, 600, new_classes=0)
     assert (recipe.learning_rate, recipe.epochs, recipe.total_steps) == (0.3, 7, 70)
     assert continued_words(given, recipe, settings) == (
-        "A network that goes on is taught gently: a learning rate of 0.3, as it was given, for 7 epochs, "
+        "A network that continues training is taught gently: a learning rate of 0.3, as it was given, for 7 epochs, "
         "as it was given."
     )
 

@@ -1,4 +1,4 @@
-"""Forgetting of a network that went on: scores on old test examples before and after."""
+"""Forgetting in continual training: scores on old test examples before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Kept:
     Attributes:
         name: the class.
         examples: old test examples of it.
-        before: share of them that was classified correctly before the network went on.
+        before: share of them that was classified correctly before continual training.
         after: the same now.
         is_real: whether it has lost, and not by chance.
     """
@@ -57,7 +57,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "measures": measures,
         "rows": [
             (words, [Score.read((forgetting.get(part) or {}).get(each.key)) for each in measures])
-            for words, part in (("Before it went on", "before"), ("Now", "after"))
+            for words, part in (("Before this training", "before"), ("Now", "after"))
         ],
         "difference": Score.read(forgetting.get(f"{judged.key}_difference")),
         "p_value": finite(forgetting.get("p_value")),

@@ -39,4 +39,4 @@ def continued_words(fresh: Recipe, recipe: Recipe, settings: Settings) -> str:
         epochs += ", as it was given"
     elif recipe.epochs < fresh.epochs:
         epochs += f", half of {fresh.epochs}"
-    return f"A network that goes on is taught gently: {rate}, for {epochs}."
+    return f"A network that continues training is taught gently: {rate}, for {epochs}."
