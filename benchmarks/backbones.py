@@ -28,7 +28,7 @@ from pellucid.data import Dataset, prepare
 from pellucid.pipeline.comparing.trials import Trial, Trials
 from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.building import started
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory

@@ -28,7 +28,7 @@ from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.backbones.frozen import train_head
 from pellucid.pipeline.learners.features import Features
-from pellucid.pipeline.learners.preparation import Prepared, material_of, unvaried_model_of
+from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training import mixing
 from pellucid.training.determinism import choose_threads, pinned

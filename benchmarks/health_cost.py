@@ -22,8 +22,8 @@ from typing import Any
 from measuring import heading, print_table, summary, write_json
 
 from pellucid.data import prepare
-from pellucid.pipeline.learners.plan import make_plan
-from pellucid.pipeline.learners.preparation import material_of, prepared_for, session_of
+from pellucid.pipeline.learners.planning.plan import make_plan
+from pellucid.pipeline.learners.planning.preparation import material_of, prepared_for, session_of
 from pellucid.settings import Settings
 from pellucid.training.batches import Batch
 from pellucid.training.determinism import pinned

@@ -33,7 +33,7 @@ from pellucid.data.texts.store import Texts
 from pellucid.novelty import fit_measure
 from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import CLASSICAL, Settings
 
 MODELS = {

@@ -36,8 +36,8 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from pellucid.data import prepare
-from pellucid.pipeline.learners.plan import make_plan
-from pellucid.pipeline.learners.preparation import Prepared, material_of, prepared_for
+from pellucid.pipeline.learners.planning.plan import make_plan
+from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, prepared_for
 from pellucid.settings import Settings
 from pellucid.training import Batches, Examples, Recipe, Session, State, fit
 from pellucid.training.batches import Batch

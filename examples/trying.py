@@ -31,7 +31,7 @@ from pellucid.pipeline.comparing.standings import rank
 from pellucid.pipeline.comparing.trials import scores_of
 from pellucid.pipeline.learners.candidates import answers
 from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.settings import METRICS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -116,7 +116,7 @@ def test_the_terminal_and_the_report_say_what_was_kept(gone_on):
     assert "Old test accuracy" in page
     config = json.loads((run / "config.json").read_text())
     assert "--from" in config["command"]
-    assert any("goes on is taught gently" in reason for reason in config["plan"]["reasons"])
+    assert any("continues training is taught gently" in reason for reason in config["plan"]["reasons"])
     assert config["continual"]["weights_sha256"] == found["weights_sha256"]
 
 

@@ -24,7 +24,7 @@ from pellucid.pipeline.learners.limits import (
     share_out,
 )
 from pellucid.pipeline.learners.named import learner_of
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal

@@ -5,7 +5,7 @@ import pytest
 
 from pellucid.pipeline.learners.candidates import Candidate, on_validation
 from pellucid.pipeline.learners.on_network import _affordable
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 
 

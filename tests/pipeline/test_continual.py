@@ -17,7 +17,7 @@ from pellucid.pipeline.continual.plan import continual_learner
 from pellucid.pipeline.continual.starting_point import starting_point
 from pellucid.pipeline.continual.training import ContinualTraining, begin, read_on, recall
 from pellucid.pipeline.continual.words import sentences
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal

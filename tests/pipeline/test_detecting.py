@@ -8,7 +8,7 @@ import pytest
 from every_model import MODELS, network_model
 from pellucid.pipeline.judging.detectors import judged_places, with_detectors
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
 PIXELS, LABELS = digits()

@@ -17,7 +17,7 @@ from pellucid.pipeline.learners.learner import UNLIMITED, Allowance, Learner
 from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.on_network import on_network
-from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from photographs import class_folders

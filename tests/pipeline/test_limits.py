@@ -15,7 +15,7 @@ from pellucid.pipeline.learners.limits import (
     seconds_for_baselines,
     seconds_for_network,
 )
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 

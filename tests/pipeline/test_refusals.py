@@ -3,7 +3,11 @@
 import pytest
 
 from pellucid.errors import UsageError
-from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.planning.refusals import (
+    networks_with,
+    require_fitting_inputs,
+    require_fitting_model,
+)
 from pellucid.settings import CLASSICAL, NEURAL, ROWS, Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 

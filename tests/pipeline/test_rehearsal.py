@@ -9,7 +9,7 @@ from pellucid.data.earlier import EarlierConstraints
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.continual import rehearsal
 from pellucid.pipeline.continual.rehearsal import contents, rehearsed
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.settings import Settings
 
 PIXELS = images_of(700, seed=1)

@@ -41,8 +41,8 @@ def test_what_was_set_stands(fresh):
     recipe = continued(given, settings, 600, new_classes=0)
     assert (recipe.learning_rate, recipe.epochs, recipe.total_steps) == (0.3, 7, 70)
     assert continued_words(given, recipe, settings) == (
-        "A network that continues training is taught gently: a learning rate of 0.3, as it was given, for 7 epochs, "
-        "as it was given."
+        "A network that continues training is taught gently: a learning rate of 0.3, as it was given, for 7 "
+        "epochs, as it was given."
     )
 
 

@@ -20,7 +20,7 @@ from pellucid.pipeline.learners.backbones.building import Built
 from pellucid.pipeline.learners.baselines import classical_names, has_baselines
 from pellucid.pipeline.learners.candidates import Candidate, calibrated
 from pellucid.pipeline.learners.network import Planned
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssues

@@ -9,8 +9,8 @@ from pellucid.data import prepare
 from pellucid.errors import UsageError
 from pellucid.networks import as_text, describe
 from pellucid.pipeline.continual.training import begin, read_on
-from pellucid.pipeline.learners.plan import make_plan
-from pellucid.pipeline.learners.preparation import material_of, network_name, prepared_for
+from pellucid.pipeline.learners.planning.plan import make_plan
+from pellucid.pipeline.learners.planning.preparation import material_of, network_name, prepared_for
 from pellucid.settings import CLASSICAL, Settings
 
 

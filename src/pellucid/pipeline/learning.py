@@ -26,8 +26,8 @@ from pellucid.pipeline.learners.limits import (
 )
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
 from pellucid.pipeline.learners.on_network import on_network
-from pellucid.pipeline.learners.plan import plan_json
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.plan import plan_json
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import CLASSICAL
 

@@ -6,8 +6,8 @@ from typing import Any
 from pellucid.data import Check, Dataset, prepare
 from pellucid.pipeline.comparing.folds import require_foldable
 from pellucid.pipeline.continual.training import ContinualTraining, read_on
-from pellucid.pipeline.learners.preparation import material_of
-from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.planning.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.run.configuration import command_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.identity import require_same_data, warn_of_other_versions

@@ -9,7 +9,7 @@ from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.contradictions import require_place_of_its_own
 from pellucid.pipeline.continual.training import begin
-from pellucid.pipeline.learners.precision import require_precision, require_precision_of_run
+from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_of_run
 from pellucid.pipeline.learning import learn, plan_learning
 from pellucid.pipeline.reading import read_and_check, require_fitting
 from pellucid.pipeline.results import say_end, write_results

@@ -13,7 +13,7 @@ from pellucid.data.splits.splitting import split
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.labels import Labels, read_labels, read_numbers
-from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.settings import Settings
 
 VALIDATION_FROM = 1000

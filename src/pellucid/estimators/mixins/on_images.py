@@ -19,7 +19,7 @@ from pellucid.estimators.given.images import (
 )
 from pellucid.estimators.given.taught import IMAGES, Taught, taught_at_place
 from pellucid.estimators.mixins.trained import Trained
-from pellucid.pipeline.learners.refusals import require_fitting_model
+from pellucid.pipeline.learners.planning.refusals import require_fitting_model
 from pellucid.settings import Settings
 from pellucid.tasks import TARGETS
 

@@ -20,10 +20,10 @@ from pellucid.pipeline.comparing.comparison import command_line, machine_for, wr
 from pellucid.pipeline.comparing.standings import Standings
 from pellucid.pipeline.comparing.trials import Judged, Trial, Trials
 from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, make_variants
-from pellucid.pipeline.learners.plan import make_plan
-from pellucid.pipeline.learners.precision import require_precision, require_precision_again
-from pellucid.pipeline.learners.preparation import material_of, network_name, prepared_for
-from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.planning.plan import make_plan
+from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_again
+from pellucid.pipeline.learners.planning.preparation import material_of, network_name, prepared_for
+from pellucid.pipeline.learners.planning.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.run.configuration import require_unchanged
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.identity import require_same_data, warn_of_other_versions

@@ -17,8 +17,8 @@ from pellucid.pipeline.continual.training import ContinualTraining
 from pellucid.pipeline.continual.words import sentences
 from pellucid.pipeline.learners.in_run import train_in_run
 from pellucid.pipeline.learners.network import NetworkLearner, recipe_words
-from pellucid.pipeline.learners.plan import Plan, make_plan
-from pellucid.pipeline.learners.preparation import Prepared, examples_of
+from pellucid.pipeline.learners.planning.plan import Plan, make_plan
+from pellucid.pipeline.learners.planning.preparation import Prepared, examples_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Examples

@@ -24,7 +24,7 @@ from pellucid.data.images.digests import array_digests
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.data.tables.spool import Spool
 from pellucid.data.texts.store import Texts, TextWriter
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.tasks import target_of
 
 LEAST = 1_000

@@ -19,8 +19,8 @@ from pellucid.pipeline.continual.incoming_data import prepare_for
 from pellucid.pipeline.continual.rehearsal import Rehearsal, rehearsed
 from pellucid.pipeline.continual.starting_point import StartingPoint, restored, starting_point
 from pellucid.pipeline.learners.candidates import Candidate, recommended
-from pellucid.pipeline.learners.precision import require_precision
-from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.learners.planning.precision import require_precision
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings

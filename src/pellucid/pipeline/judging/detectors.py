@@ -16,7 +16,7 @@ from pellucid.classical.features.rows import Rows
 from pellucid.novelty import Measure, fit_detector, fit_measure
 from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 
 _BLOCK = 4096
 

@@ -15,8 +15,8 @@ from pellucid.evaluation import LearningCurve, learning_curve
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within
 from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.plan import Plan, make_plan
-from pellucid.pipeline.learners.preparation import Material, Prepared, material_of, prepared_for
+from pellucid.pipeline.learners.planning.plan import Plan, make_plan
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, material_of, prepared_for
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 

@@ -18,7 +18,7 @@ from pellucid.evaluation import (
     score_numbers,
 )
 from pellucid.pipeline.learners.candidates import Candidate, Stored, answers_and_novelty
-from pellucid.pipeline.learners.preparation import Prepared
+from pellucid.pipeline.learners.planning.preparation import Prepared
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pellucid.files import make_folder, write_json
 from pellucid.pipeline.learners.candidates import Candidate, answers, on_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, lesson_of
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
-from pellucid.pipeline.learners.preparation import material_of
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, Settings
 

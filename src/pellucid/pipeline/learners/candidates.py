@@ -15,7 +15,7 @@ from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features, FeatureTable
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS
 from pellucid.training.state import Record

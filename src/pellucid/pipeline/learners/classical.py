@@ -7,7 +7,7 @@ from pellucid.classical import Budget, Lesson, fit_baseline
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, answers
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
-from pellucid.pipeline.learners.preparation import Material, classical_model_of
+from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
 from pellucid.settings import Settings, parse_duration
 from pellucid.training.determinism import choose_threads
 

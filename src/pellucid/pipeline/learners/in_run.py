@@ -3,8 +3,8 @@
 from pellucid.errors import UsageError
 from pellucid.networks import Network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
-from pellucid.pipeline.learners.plan import Plan, make_plan
-from pellucid.pipeline.learners.preparation import Prepared, encoder_json
+from pellucid.pipeline.learners.planning.plan import Plan, make_plan
+from pellucid.pipeline.learners.planning.preparation import Prepared, encoder_json
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
 from pellucid.training import Session

@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 
 
 class Allowance(NamedTuple):

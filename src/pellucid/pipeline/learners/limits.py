@@ -18,7 +18,7 @@ from pellucid.pipeline.learners.backbones.option import Choice, Granted
 from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.network import Planned
-from pellucid.pipeline.learners.preparation import Material, material_of
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings, parse_duration

@@ -7,10 +7,10 @@ from pellucid.pipeline.learners.backbones.learner import BackboneLearner
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.learner import Learner
 from pellucid.pipeline.learners.network import NetworkLearner
-from pellucid.pipeline.learners.plan import Plan, make_plan
-from pellucid.pipeline.learners.precision import require_precision
-from pellucid.pipeline.learners.preparation import Material, Prepared
-from pellucid.pipeline.learners.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.planning.plan import Plan, make_plan
+from pellucid.pipeline.learners.planning.precision import require_precision
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared
+from pellucid.pipeline.learners.planning.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.settings import CLASSICAL, Settings
 
 

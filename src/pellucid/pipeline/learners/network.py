@@ -10,8 +10,8 @@ from pellucid.data.wording import count_of
 from pellucid.networks import Network
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
-from pellucid.pipeline.learners.plan import Plan, make_plan
-from pellucid.pipeline.learners.preparation import (
+from pellucid.pipeline.learners.planning.plan import Plan, make_plan
+from pellucid.pipeline.learners.planning.preparation import (
     Material,
     Prepared,
     model_of,

@@ -13,7 +13,7 @@ from pellucid.bundle.models.feature_view import MOST_EXAMPLES
 from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_baseline
 from pellucid.data import Dataset
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
-from pellucid.pipeline.learners.preparation import Material, model_on_network
+from pellucid.pipeline.learners.planning.preparation import Material, model_on_network
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads

@@ -20,7 +20,7 @@ from pellucid.data.texts.store import Texts
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners.backbones.option import Choice, fair_part, granted_in
-from pellucid.pipeline.learners.preparation import Material
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pretrained import (
     OF_IMAGES,
     OF_TEXTS,

@@ -17,7 +17,7 @@ from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, tune
 from pellucid.pipeline.learners.candidates import Candidate, on_validation
 from pellucid.pipeline.learners.features import Features, compute_features
-from pellucid.pipeline.learners.preparation import Prepared, material_of, unvaried_model_of
+from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, unvaried_model_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned

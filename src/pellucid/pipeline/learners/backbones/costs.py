@@ -17,7 +17,7 @@ from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_out
 from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, passes_of_tuning
-from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory

@@ -13,7 +13,7 @@ from pellucid.networks import HeadAlone, Network
 from pellucid.pipeline.learners.candidates import Candidate, Stored, with_validation
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.on_network import simple_models
-from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.tasks import Target
 from pellucid.training import Examples, Session, Surroundings, choose_recipe

@@ -23,7 +23,7 @@ from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.features import Features
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.limits import granted_to, require_time
-from pellucid.pipeline.learners.preparation import Material, Prepared, unvaried_model_of
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
 from pellucid.training.memory import keep_freed_memory

@@ -15,7 +15,7 @@ from pellucid.data.splits.splitting import places_in_strata
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
 from pellucid.networks import Network, NetworkConfig, Origin
-from pellucid.pipeline.learners.preparation import Material, Prepared, examples_of
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, examples_of
 
 
 class Granted(NamedTuple):

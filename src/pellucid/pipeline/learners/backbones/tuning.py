@@ -18,8 +18,8 @@ from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
 from pellucid.pipeline.learners.in_run import run_watched
-from pellucid.pipeline.learners.plan import make_recipe
-from pellucid.pipeline.learners.preparation import Material, Prepared, material_of, model_of
+from pellucid.pipeline.learners.planning.plan import make_recipe
+from pellucid.pipeline.learners.planning.preparation import Material, Prepared, material_of, model_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings
 from pellucid.training import Recipe, Session

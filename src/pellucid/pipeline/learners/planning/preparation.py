@@ -14,7 +14,7 @@ from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, Tokens, fit_ngrams, fit_tokens
 from pellucid.encoding.vectors.reading import read_vectors
 from pellucid.networks import InputFacts, Network, NetworkConfig
-from pellucid.pipeline.learners.refusals import networks_with, require_fitting_inputs
+from pellucid.pipeline.learners.planning.refusals import networks_with, require_fitting_inputs
 from pellucid.settings import Settings
 from pellucid.tasks import REGRESSION, InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, WordVectors

@@ -11,7 +11,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import probe_mirroring, usual_shift
 from pellucid.data.images.number_probe import probe_variations
 from pellucid.networks import NetworkConfig, design
-from pellucid.pipeline.learners.preparation import Prepared
+from pellucid.pipeline.learners.planning.preparation import Prepared
 from pellucid.settings import Settings
 from pellucid.training import Examples, Recipe, Surroundings, choose_recipe
 from pellucid.training.determinism import choose_device, choose_threads

@@ -2,7 +2,7 @@
 
 from pellucid.errors import UsageError
 from pellucid.networks.architectures.rnn import cell_of
-from pellucid.pipeline.learners.plan import Plan
+from pellucid.pipeline.learners.planning.plan import Plan
 from pellucid.pipeline.run.journal import Journal
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_device

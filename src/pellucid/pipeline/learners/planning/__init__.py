@@ -1,0 +1,1 @@
+"""Planning: data made ready, the network and recipe decided, and what cannot be trained refused."""
