@@ -96,8 +96,10 @@ def compare(
 def _work(place: str, design: Design, folder: RunFolder, journal: Journal, stages: Stages) -> None:
     """Walk from an empty folder, or from what a killed comparison left in it, to the finished one."""
     machine = journal.decided("machine", lambda: machine_for(design.settings))
-    variants = _on_this_machine(make_variants(design.vary, design.given), machine)
-    _require_precision(variants, is_resumed=journal.is_resumed)
+    asked = make_variants(design.vary, design.given)
+    variants = _on_this_machine(asked, machine)
+    # Afresh, what is chosen by rule is always there; a resumed comparison keeps what its machine chose.
+    _require_precision(variants if journal.is_resumed else asked, is_resumed=journal.is_resumed)
     dataset, check = _read(place, design, stages)
     require_same_data(place, dataset, journal)
     warn_of_other_versions(dataset, journal, stages)
