@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from data.made import listing_of_texts, made_texts
+from peak_memory import PEAK
 from pellucid.data import Dataset, prepare
 from pellucid.data import decoded as content
 from pellucid.data.checks.checking import Check
@@ -189,15 +190,18 @@ def test_near_copies_are_searched_once_for_the_same_texts(
     assert first.near_duplicates == 1
 
 
-MILLION = """
-import resource, sys
+MILLION = (
+    PEAK
+    + """
+import sys
 from pellucid.data import prepare
 from pellucid.settings import Settings
 
 dataset, check = prepare(sys.argv[1], Settings())
 print(len(dataset.sources), check.duplicates, check.near_duplicates, len(dataset.train), len(dataset.test))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(peak_kilobytes() // 1024)
 """
+)
 
 
 @pytest.mark.slow

@@ -12,17 +12,22 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-MEASURE = """
-import resource, sys, time
+from peak_memory import PEAK
+
+MEASURE = (
+    PEAK
+    + """
+import sys, time
 from pellucid.data.reading.dispatch import read_data
 from pellucid.settings import Settings
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kilobytes()
 start = time.process_time()
 listing = read_data(sys.argv[1], Settings())
 seconds = time.process_time() - start
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+after = peak_kilobytes()
 print(len(listing), (after - before) // 1024, seconds)
 """
+)
 
 
 def some_texts(count: int, words: int) -> list[str]:
