@@ -61,7 +61,8 @@ def _only_demands(name: str) -> bool:
     found = vars(sys.modules[module]).get(owner)
     if not isinstance(found, type):
         return False
-    return bool(getattr(found, "_is_protocol", False)) or method in getattr(found, "__abstractmethods__", ())
+    is_abstract = getattr(vars(found).get(method), "__isabstractmethod__", False)
+    return bool(is_abstract or getattr(found, "_is_protocol", False))
 
 
 class EveryShape:

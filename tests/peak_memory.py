@@ -5,7 +5,7 @@ import resource, sys
 
 
 def peak_kilobytes():
-    """Largest resident size so far; `ru_maxrss` of a new process begins at its parent's, so Linux asks /proc."""
+    """Largest resident size so far; `ru_maxrss` of a new process begins at its parent's, /proc does not."""
     if sys.platform != "linux":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     with open("/proc/self/status") as status:
