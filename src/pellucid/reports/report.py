@@ -49,7 +49,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("continual", "Kept and forgotten", continual.build),
     Section("errors", "Mistakes", errors.build),
     Section("reliability", "Can its probabilities be believed?", reliability.build),
-    Section("novelty", "Does it know what it has not seen", novelty.build),
+    Section("novelty", "Does it know what it has not seen?", novelty.build),
     Section("curve", "Would more data help?", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),
