@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
 
 from pellucid.evaluation import (
     at_temperature,
+    cross_fitted,
     expected_calibration_error,
     fit_temperature,
     log_loss,
@@ -33,16 +33,29 @@ def test_the_temperature_undoes_overstatement(stated):
 
 
 @given(st.integers(0, 1000), st.floats(0.3, 4))
-def test_no_other_temperature_has_a_smaller_loss(seed, stated):
+def test_no_other_temperature_is_likelier(seed, stated):
     labels, probabilities = drawn(60, 3, stated, seed)
-    found = fit_temperature(labels, probabilities)
-    expected = minimize_scalar(
-        lambda log: log_loss(labels, at_temperature(probabilities, np.exp(log))),
-        bounds=(np.log(0.05), np.log(20)),
-        method="bounded",
-        options={"xatol": 1e-8},
+
+    def against(temperature):
+        """60 times the log loss, and half the square of the logarithm in units of 0.5."""
+        said = at_temperature(probabilities, temperature)
+        return 60 * log_loss(labels, said) + np.log(temperature) ** 2 / (2 * 0.5**2)
+
+    found = against(fit_temperature(labels, probabilities))
+    assert all(found <= against(np.exp(log)) + 1e-6 for log in np.linspace(np.log(0.05), np.log(20), 200))
+
+
+@pytest.mark.parametrize("stated", [0.4, 2.5])
+def test_few_examples_draw_the_temperature_towards_1(stated):
+    labels, probabilities = drawn(4000, 5, stated)
+    few, many = (
+        np.mean(
+            [np.log(fit_temperature(labels[at : at + size], probabilities[at : at + size])) for at in rows]
+        )
+        for size, rows in ((20, range(0, 4000, 20)), (2000, range(0, 4000, 2000)))
     )
-    assert log_loss(labels, at_temperature(probabilities, found)) <= expected.fun + 1e-9
+    assert 0.3 < few / many < 0.9
+    assert np.exp(many) == pytest.approx(stated, rel=0.1)
 
 
 def test_where_nothing_can_be_fitted():
@@ -51,19 +64,32 @@ def test_where_nothing_can_be_fitted():
     right = np.eye(3)[labels] * 0.7 + 0.1
     assert fit_temperature(labels[:0], uniform[:0]) == 1.0
     assert fit_temperature(np.zeros(6, np.int64), drawn(6, 3)[1]) == 1.0
-    assert fit_temperature(labels, uniform) == 1.0
+    assert fit_temperature(labels, uniform) == pytest.approx(1.0, abs=1e-6)
     assert fit_temperature(labels, right) == 1.0
     assert fit_temperature(labels, right[[1, 2, 0, 4, 5, 3]]) == 1.0
 
 
-def test_bounds_of_the_temperature():
-    labels = np.array([0, 1] * 10)
+def test_the_temperature_stays_within_bounds():
+    labels = np.array([0, 1] * 5000)
     wrong_but_once = np.where(np.eye(2)[labels] == 1, 0.4, 0.6)
     wrong_but_once[0] = [0.6, 0.4]
-    assert fit_temperature(labels, wrong_but_once) == 20.0
+    assert fit_temperature(labels, wrong_but_once) == pytest.approx(20.0, rel=1e-4)
     nearly_even = np.where(np.eye(2)[labels] == 1, 0.501, 0.499)
     nearly_even[0] = [0.499, 0.501]
-    assert fit_temperature(labels, nearly_even) == 0.05
+    assert fit_temperature(labels, nearly_even) == pytest.approx(0.05, rel=1e-4)
+
+
+def test_no_example_takes_part_in_choosing_its_own_temperature():
+    """Another label for one example changes the probabilities of others, and not its own."""
+    labels, probabilities = drawn(100, 3, 2.0)
+    before = cross_fitted(labels, probabilities, 1.0, seed=1)
+    changed = labels.copy()
+    changed[7] = (changed[7] + 1) % 3
+    after = cross_fitted(changed, probabilities, 1.0, seed=1)
+    assert np.array_equal(before[7], after[7])
+    assert not np.array_equal(before, after)
+    many = drawn(500, 3, 2.0)
+    assert np.array_equal(cross_fitted(*many, 1.7), at_temperature(many[1], 1.7))
 
 
 def test_probabilities_of_zero_and_one():

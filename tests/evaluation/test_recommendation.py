@@ -175,19 +175,46 @@ def test_of_few_examples_the_log_loss_tells_what_accuracy_cannot():
     }
     found = recommend(labels, rows, "accuracy")
     assert found.name == "svm-on-cnn"
-    assert found.reason.endswith("and clearly by log loss.")
+    assert "every simpler model is worse by more than one standard error" in found.reason
 
 
-def test_of_few_examples_a_simpler_model_is_not_left_for_being_better_by_log_loss():
-    """The log loss is beyond chance, but speaks for the simpler model, which has one correct answer fewer."""
+def test_of_few_examples_a_model_that_is_right_more_often_but_unsure_is_not_the_best():
     labels = np.arange(40) % 2
     rows = {"svm": answers_with(labels, 4, 0.8), "cnn": answers_with(labels, 3, 0.52)}
     found = recommend(labels, rows, "accuracy")
     assert found.name == "svm"
-    assert "cnn scored best, accuracy 0.925 against 0.900" in found.reason
-    assert recommend(labels, rows, "log-loss").reason.startswith("svm is the best")
-    swapped = {"svm": rows["cnn"], "cnn": rows["svm"]}
-    assert "every simpler model is worse beyond chance" in recommend(labels, swapped, "log-loss").reason
+    assert found.reason.startswith("svm is the best on 40 validation examples, with log loss")
+
+
+def test_of_few_examples_the_simplest_within_one_standard_error_is_taken():
+    """The loss of each differs by about its spread over the square root of 100, a tenth."""
+    labels = np.arange(100) % 2
+    noise = np.random.default_rng(0).normal(size=100)
+    noise = (noise - noise.mean()) / noise.std()
+
+    def with_losses(ahead):
+        right = np.exp(-0.5 + 0.1 * (noise + ahead))
+        return np.where(np.eye(2)[labels] == 1, right[:, None], 1 - right[:, None])
+
+    svm, near, far = with_losses(-noise), with_losses(0.08), with_losses(0.13)
+    found = recommend(labels, {"svm": svm, "cnn": near}, "accuracy")
+    assert found.name == "svm"
+    assert "is within one standard error; svm is the simpler model" in found.reason
+    assert recommend(labels, {"svm": svm, "cnn": far}, "accuracy").name == "cnn"
+
+
+def test_models_are_compared_on_the_examples_that_judged_both():
+    """`cnn` was asked about the 40 hardest examples alone: worse there than `svm` on all, better than it there."""
+    labels = np.arange(200) % 2
+    svm, cnn = answers_with(labels, 25, 0.8), np.full((200, 2), np.nan)
+    cnn[:40] = answers_with(labels[:40], 8, 0.8)
+    for metric in CHOICES:
+        found = recommend(labels, {"svm": svm, "cnn": cnn}, metric, noun="held-out example")
+        assert found.name == "cnn", metric
+        assert "cnn is the best on 200 held-out examples" in found.reason
+    squares = {"svm": np.where(np.arange(200) < 25, 1.0, 0.1), "cnn": np.full(200, np.nan)}
+    squares["cnn"][:40] = np.where(np.arange(40) < 8, 1.0, 0.1)
+    assert recommend_numbers(np.zeros(200), squares).name == "cnn"
 
 
 def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
@@ -200,11 +227,3 @@ def test_of_few_examples_equal_accuracies_are_told_apart_by_log_loss():
     found = recommend(labels, models, "accuracy")
     assert found.name == "svm-on-cnn"
     assert "svm-on-cnn is the best on 16 validation examples" in found.reason
-
-
-def test_of_few_examples_a_lead_that_the_log_loss_does_not_bear_out_could_be_chance():
-    labels = np.arange(24) % 2
-    rows = {"svm": answers_with(labels, 4, 0.9), "cnn": answers_with(labels, 3, 0.9999)}
-    found = recommend(labels, rows, "accuracy")
-    assert found.name == "svm"
-    assert "could be chance; svm is the simpler model" in found.reason

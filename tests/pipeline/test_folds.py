@@ -1,150 +1,171 @@
-"""`train --folds`: every model once on each fold, for classes and for numbers."""
+"""Folds that judge the models of a run where validation has few examples, or where they were asked for."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
+import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
-from pellucid.errors import DataError, DivergedError, UsageError
-from pellucid.pipeline.comparing import trials
-from pellucid.pipeline.comparing.folds import cross_validate, require_foldable
-from pellucid.pipeline.comparing.trials import Trial, Trials, scores_of, train_and_judge
+from pellucid.errors import DataError, UsageError
+from pellucid.pipeline.judging.kinds import kind_of_classical
+from pellucid.pipeline.judging.out_of_fold import judged_by_folds
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.classical import ClassicalLearner
+from pellucid.pipeline.learners.folds import folds_of
+from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.folder import RunFolder
+from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from small_models import digits
 
-SETTINGS = Settings(model="mlp", depth=1, width=16, epochs=4, threads=1, folds=3)
-COUNT = 300
+COUNT = 200
+TINY = {"model": "mlp", "depth": 1, "width": 16, "epochs": 4, "threads": 1, "learning_curve": False}
+SETTINGS = Settings(**TINY)
 
 
-def dataset_of(*, numbers: bool = False):
+def dataset_of(*, numbers: bool = False, shuffled: bool = False, count: int = COUNT):
     pixels, labels = digits()
-    values = pixels[:COUNT].mean(axis=(1, 2, 3), dtype=np.float64)
+    pixels, labels = pixels[:count], labels[:count]
+    if shuffled:
+        labels = np.random.default_rng(3).permutation(labels)
     listing = Listing(
         place="digits",
         form="arrays",
-        sources=[f"digits:{row}" for row in range(COUNT)],
-        labels=[str(label) for label in labels[:COUNT]],
-        splits=[UNDECIDED] * COUNT,
-        groups=[""] * COUNT,
-        pixels=pixels[:COUNT],
-        values=values if numbers else None,
+        sources=[f"digits:{row}" for row in range(count)],
+        labels=[str(label) for label in labels],
+        splits=[UNDECIDED] * count,
+        groups=[""] * count,
+        pixels=pixels,
+        values=pixels.mean(axis=(1, 2, 3), dtype=np.float64) if numbers else None,
     )
     return prepare(listing, SETTINGS)[0]
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    return tmp_path_factory.mktemp("checkpoints")
+def of_classical(dataset, folder, names, **changes):
+    """Classical models trained on what is not for the test, and judged on folds."""
+    settings = dataclasses.replace(SETTINGS, **changes)
+    folds = folds_of(dataset, settings, is_continual=False)
+    learning = material_of(folds.learning)
+    candidates = [ClassicalLearner(name, settings).fit(learning) for name in names]
+    kinds = [kind_of_classical(name, settings, learning, None) for name in names]
+    place = RunFolder(folder)
+    context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
+    return judged_by_folds(kinds, candidates, folds, context)[0], folds
+
+
+def test_every_example_that_is_not_for_the_test_is_judged_once(tmp_path):
+    dataset = dataset_of()
+    (forest,), folds = of_classical(dataset, tmp_path, ["random-forest"])
+    assert len(folds.parts) == 5
+    assert forest.held_out.positions.tolist() == sorted([*dataset.train, *dataset.validation])
+    assert forest.train_examples == len(dataset.train) + len(dataset.validation)
+    assert not np.isin(dataset.test, forest.held_out.positions).any()
+    for part in folds.parts:
+        assert not np.isin(part.validation, part.train).any()
+        assert not np.isin(dataset.test, part.train).any()
+        assert len(part.train) + len(part.validation) == forest.train_examples
+
+
+def test_no_example_is_judged_by_a_model_that_learned_from_it(tmp_path):
+    """A forest knows every label it has seen, here without sense; of those it has not seen it knows nothing."""
+    dataset = dataset_of(shuffled=True)
+    (forest,), _ = of_classical(dataset, tmp_path, ["random-forest"])
+    positions, answers = forest.held_out.positions, forest.held_out.answers
+    assert (answers.argmax(axis=1) == dataset.labels[positions]).mean() < 0.25
+    learned = forest.model.predict_proba(dataset.inputs[positions])
+    assert (learned.argmax(axis=1) == dataset.labels[positions]).mean() > 0.9
+
+
+def test_folds_are_taken_over_and_damaged_ones_are_done_again(tmp_path, monkeypatch):
+    dataset = dataset_of()
+    (first,), _ = of_classical(dataset, tmp_path, ["logistic-regression"])
+    kept = sorted((tmp_path / "checkpoints" / "folds").iterdir())
+    kept[2].write_bytes(kept[2].read_bytes()[:-100])
+    trained = []
+    fit = ClassicalLearner.fit
+
+    def counted(self, material, *rest) -> Candidate:
+        trained.append(len(material.train))
+        return fit(self, material, *rest)
+
+    monkeypatch.setattr(ClassicalLearner, "fit", counted)
+    (again,), _ = of_classical(dataset, tmp_path, ["logistic-regression"])
+    assert len(trained) == 2  # the model itself, and the damaged fold
+    assert np.array_equal(first.held_out.answers, again.held_out.answers)
+    assert np.array_equal(first.held_out.signals, again.held_out.signals)
+
+
+def test_a_model_that_takes_long_is_judged_on_fewer_folds():
+    folds = folds_of(dataset_of(), SETTINGS, is_continual=False)
+    assert [folds.judged_within(seconds) for seconds in (0.0, 2.0, 5.0, 10.0, 1e6)] == [5, 5, 3, 2, 1]
+    asked = folds_of(dataset_of(), dataclasses.replace(SETTINGS, folds=3), is_continual=False)
+    assert asked.judged_within(1e6) == 3
+    assert folds.trainings(1) == pytest.approx(1.8)
+
+
+def test_who_judges():
+    def count(dataset=dataset_of(), is_continual=False, **changes):
+        settings = dataclasses.replace(SETTINGS, **changes)
+        return len(folds_of(dataset, settings, is_continual=is_continual).parts)
+
+    assert count() == 5
+    assert count(folds=0) == count(patience=3) == count(is_continual=True) == 0
+    assert count(folds=7) == 7
+    many = dataset_of()
+    many = dataclasses.replace(many, validation=np.arange(500))
+    assert count(many) == 0
+    single = dataclasses.replace(many, labels=many.labels.copy(), validation=many.train[:20])
+    single.labels[single.labels == 3] = 4
+    single.labels[single.train[30]] = 3
+    assert count(single) == 0
+    assert count(dataset_of(numbers=True)) == 5
 
 
 @pytest.fixture(scope="module")
-def found(kept):
-    names = ("majority", "logistic-regression", "mlp")
-    return cross_validate(dataset_of(), SETTINGS, names, kept, Stages(quiet=True))
+def run(tmp_path_factory):
+    pixels, labels = digits()
+    folder = tmp_path_factory.mktemp("folds")
+    np.savez(folder / "digits.npz", x_train=pixels[:COUNT], y_train=labels[:COUNT].astype(str))
+    return pellucid.train(folder / "digits.npz", out=folder / "run", quiet=True, folds=3, **TINY)
 
 
-def test_the_form_of_metrics_json(found):
+def test_the_form_of_metrics_json(run):
+    found = run.metrics["folds"]
     assert list(found) == ["folds", "metric", "train", "test", "models", "comparisons"]
     assert (found["folds"], found["metric"]) == (3, "accuracy")
-    assert 60 < found["test"] <= 100
-    assert found["train"] + found["test"] < 240
-    assert list(found["models"]) == ["majority", "logistic-regression", "mlp"]
+    assert found["train"] + found["test"] == COUNT - run.metrics["data"]["test"]
+    assert set(found["models"]) == set(run.metrics["models"])
     for each in found["models"].values():
         assert len(each["scores"]) == 3
-        assert each["mean"]["value"] == pytest.approx(np.mean(each["scores"]))
-        assert 0 <= each["mean"]["low"] <= each["mean"]["value"] <= each["mean"]["high"] <= 1
-
-
-def test_majority_knows_nothing_and_that_is_real(found):
-    assert found["models"]["majority"]["mean"]["value"] < 0.2
-    assert found["models"]["logistic-regression"]["mean"]["value"] > 0.85
-    pairs = {(each["a"], each["b"]): each for each in found["comparisons"]}
-    assert list(pairs) == [
-        ("majority", "logistic-regression"),
-        ("majority", "mlp"),
-        ("logistic-regression", "mlp"),
-    ]
-    first = pairs["majority", "logistic-regression"]
+        assert each["mean"]["low"] <= each["mean"]["value"] <= each["mean"]["high"]
+    assert found["models"]["majority"]["mean"]["value"] < 0.25
+    assert found["models"]["logistic-regression"]["mean"]["value"] > 0.7
+    first = next(each for each in found["comparisons"] if each["b"] == "logistic-regression")
     assert first["verdict"] == "logistic-regression is better than majority"
-    assert first["accuracy_difference"]["high"] < -0.5
-    assert first["p_value"] < first["p_value_holm"] < 0.05
+    config = json.loads((run.folder / "config.json").read_text())
+    assert set(config["judged_on_folds"].values()) == {3}
 
 
-def test_what_is_finished_is_taken_over(found, kept, monkeypatch):
-    monkeypatch.setattr(trials, "train_and_judge", None)
-    names = ("majority", "logistic-regression", "mlp")
-    assert cross_validate(dataset_of(), SETTINGS, names, kept, Stages(quiet=True)) == found
+def test_models_learn_from_everything_but_the_test(run):
+    pool = COUNT - run.metrics["data"]["test"]
+    assert {each["train_examples"] for each in run.metrics["models"].values()} == {pool}
+    assert f"n {pool} held-out examples" in run.metrics["reason"]
 
 
-def test_a_damaged_memory_is_trained_again(tmp_path, monkeypatch):
-    trial = Trial("majority", Settings(model="majority", threads=1), fold=2)
-    first = Trials(dataset_of(), 3, tmp_path).judged(trial)
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:-9])
-    again = Trials(dataset_of(), 3, tmp_path).judged(trial)
-    assert dataclasses.replace(again, seconds=0) == dataclasses.replace(first, seconds=0)
-    monkeypatch.setattr(trials, "train_and_judge", None)
-    assert Trials(dataset_of(), 3, tmp_path).judged(trial) == again
-
-
-def test_numbers_go_by_root_mean_squared_error(tmp_path):
-    dataset = dataset_of(numbers=True)
-    found = cross_validate(dataset, SETTINGS, ("mean", "ridge"), tmp_path, Stages(quiet=True))
-    assert found["metric"] == "root_mean_squared_error"
-    spread = dataset.labels.std()
-    assert found["models"]["mean"]["mean"]["value"] == pytest.approx(spread, rel=0.2)
-    assert found["models"]["ridge"]["mean"]["value"] < 0.5 * spread
-    (pair,) = found["comparisons"]
-    assert pair["verdict"] == "ridge is better than mean"
-    assert pair["root_mean_squared_error_difference"]["low"] > 0
-
-
-def test_a_network_learns_numbers_on_folds_too(tmp_path):
-    dataset = dataset_of(numbers=True)
-    judged = Trials(dataset, 3, tmp_path).judged(Trial("mlp", dataclasses.replace(SETTINGS, epochs=12), 1))
-    assert judged.scores["root_mean_squared_error"] < 0.8 * dataset.labels.std()
-    assert judged.scores["r2"] > 0.3
-    assert len(judged.history) == 12
-
-
-def test_nothing_without_folds(tmp_path):
-    settings = dataclasses.replace(SETTINGS, folds=None)
-    require_foldable(dataset_of(), settings)
-    assert cross_validate(dataset_of(), settings, ("majority",), tmp_path, Stages(quiet=True)) is None
-    assert list(tmp_path.iterdir()) == []
+def test_scores_out_of_fold_are_those_of_validation(run):
+    of_folds = run.metrics["folds"]["models"]["svm"]["mean"]["value"]
+    assert run.metrics["models"]["svm"]["validation"]["accuracy"] == pytest.approx(of_folds, abs=0.01)
 
 
 def test_what_cannot_be_folded_is_refused_early():
     with pytest.raises(DataError, match="fewer than 50 examples that may be parted"):
-        require_foldable(dataset_of(), dataclasses.replace(SETTINGS, folds=50))
+        folds_of(dataset_of(), dataclasses.replace(SETTINGS, folds=50), is_continual=False)
     with pytest.raises(UsageError, match=r"--folds: .*--time-limit"):
-        require_foldable(dataset_of(), dataclasses.replace(SETTINGS, time_limit="5m"))
-    require_foldable(dataset_of(), SETTINGS)
-
-
-def test_a_training_that_diverges_is_named():
-    settings = dataclasses.replace(
-        SETTINGS, optimizer="sgd", learning_rate=1000.0, schedule="constant", batch_norm=False, epochs=20
-    )
-    dataset = dataset_of(numbers=True)
-    with pytest.raises(DivergedError, match=r"wild, seed 0, fold 1: step \d+: the "):
-        train_and_judge(Trial("wild", settings, 1), dataset)
-
-
-def test_scores_by_hand():
-    labels = np.array([0, 1, 1, 0])
-    said = np.array([[0.5, 0.5], [0.25, 0.75], [0.75, 0.25], [1.0, 0.0]])
-    scores = scores_of(labels, said, 2)
-    assert scores["accuracy"] == 0.75
-    assert scores["balanced_accuracy"] == (1 + 1 / 2) / 2
-    assert scores["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
-    assert scores["log_loss"] == pytest.approx(-(np.log([0.5, 0.75, 0.25, 1.0])).mean())
-    numbers = scores_of(np.array([1.0, 3.0]), np.array([2.0, 3.0]), 0)
-    assert numbers == {
-        "mean_absolute_error": 0.5,
-        "root_mean_squared_error": pytest.approx(0.5**0.5),
-        "r2": pytest.approx(0.5),
-    }
+        folds_of(dataset_of(), dataclasses.replace(SETTINGS, folds=3, time_limit="5m"), is_continual=False)
+    with pytest.raises(UsageError, match=r"--folds: 1 leaves nothing to learn from"):
+        Settings(folds=1)

@@ -10,6 +10,7 @@ from pellucid.evaluation.calibration import (
     Reliability,
     ReliabilityBin,
     at_temperature,
+    cross_fitted,
     fit_temperature,
     reliability,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "confusion_matrix",
     "corrected_interval",
     "corrected_p_value",
+    "cross_fitted",
     "expected_calibration_error",
     "find_label_issues",
     "fit_temperature",

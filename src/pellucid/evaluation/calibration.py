@@ -8,16 +8,29 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.optimize import brentq
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 
 from pellucid.arithmetic import at_temperature
+from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.arithmetic.metrics import CALIBRATION_BINS, calibration_terms
 from pellucid.evaluation.calibration_error import calibration_error
 from pellucid.evaluation.intervals import Interval, wilson
 
-__all__ = ["Reliability", "ReliabilityBin", "at_temperature", "fit_temperature", "reliability"]
+__all__ = [
+    "Reliability",
+    "ReliabilityBin",
+    "at_temperature",
+    "cross_fitted",
+    "fit_temperature",
+    "reliability",
+]
 
 COLDEST, HOTTEST = 0.05, 20.0
+_SPREAD = 0.5
+"""Standard deviation of the logarithm of temperatures, as far as is known before any example is seen."""
+
+_MANY, _PARTS = 500, 5
 
 
 class ReliabilityBin(NamedTuple):
@@ -54,12 +67,12 @@ class Reliability:
 def fit_temperature(
     labels: Int64[np.ndarray, " examples"], probabilities: Float64[np.ndarray, "examples classes"]
 ) -> float:
-    r"""The temperature that makes the log loss on these examples smallest.
+    r"""The likeliest temperature, drawn towards 1 as far as few examples say little.
 
-    With $z = \ln p$ and $\beta = 1/T$ the loss
-    $\frac{1}{n} \sum_i \left( \ln \sum_k e^{\beta z_{ik}} - \beta z_{i y_i} \right)$
-    is convex, so its slope has one root. A label whose probability is exactly 0 keeps it at every
-    temperature and is left out.
+    With $z = \ln p$ and $\beta = e^{-t} = 1/T$ the smallest value is sought of
+    $\sum_i \left( \ln \sum_k e^{\beta z_{ik}} - \beta z_{i y_i} \right) + \frac{t^2}{2 \sigma^2}$,
+    the log loss of all examples and the logarithm of a normal prior on $t$ with $\sigma = 0.5$. A label whose
+    probability is exactly 0 keeps it at every temperature and is left out.
 
     Labels are of the validation split. 0.05 to 20; 1 where nothing can be fitted: no example, labels of one
     class only, answers that are all right or all wrong, or classes equally probable in all of them.
@@ -75,19 +88,36 @@ def fit_temperature(
     logits = np.log(np.where(is_zero, 1.0, probabilities))
     logits -= logits[np.arange(len(labels)), labels][:, None]
 
-    def slope(log_temperature: float) -> float:
+    def loss(log_temperature: float) -> float:
         scaled = np.where(is_zero, -np.inf, logits * np.exp(-log_temperature))
-        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return float(((powers * logits).sum(axis=1) / powers.sum(axis=1)).mean())
+        return float(logsumexp(scaled, axis=1).sum()) + log_temperature**2 / (2 * _SPREAD**2)
 
-    cold, hot = float(np.log(COLDEST)), float(np.log(HOTTEST))
-    if slope(cold) == 0 and slope(hot) == 0:
-        return 1.0
-    if slope(cold) <= 0:
-        return COLDEST
-    if slope(hot) >= 0:
-        return HOTTEST
-    return float(np.exp(brentq(slope, cold, hot, xtol=1e-10)))
+    bounds = float(np.log(COLDEST)), float(np.log(HOTTEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8}).x))
+
+
+def cross_fitted(
+    labels: Int64[np.ndarray, " examples"],
+    probabilities: Float64[np.ndarray, "examples classes"],
+    temperature: float,
+    seed: int = 0,
+) -> Float64[np.ndarray, "examples classes"]:
+    """Probabilities at temperatures that no example took part in choosing for itself.
+
+    Below 500 examples each of five parts, drawn by chance, gets the temperature that fits the other four;
+    from there on one example moves the temperature too little to matter, and all get the given one.
+    """
+    count = len(labels)
+    if count >= _MANY:
+        return at_temperature(probabilities, temperature)
+    part = generator(seed, Purpose.TEMPERATURES).permutation(count) % _PARTS
+    found = np.empty_like(probabilities)
+    for number in range(_PARTS):
+        mine, others = part == number, part != number
+        found[mine] = at_temperature(
+            probabilities[mine], fit_temperature(labels[others], probabilities[others])
+        )
+    return found
 
 
 def reliability(

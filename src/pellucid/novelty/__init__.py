@@ -5,7 +5,24 @@ says what share of the validation examples looks less foreign than an input does
 """
 
 from pellucid.novelty.detector import Detector
-from pellucid.novelty.fitting import FALSE_ALARM_RATE, Sort, fit_detector, fit_measure
+from pellucid.novelty.fitting import (
+    FALSE_ALARM_RATE,
+    Sort,
+    calibrated_detector,
+    fit_detector,
+    fit_measure,
+    signals_of,
+)
 from pellucid.novelty.measures import MEASURES, Measure
 
-__all__ = ["FALSE_ALARM_RATE", "MEASURES", "Detector", "Measure", "Sort", "fit_detector", "fit_measure"]
+__all__ = [
+    "FALSE_ALARM_RATE",
+    "MEASURES",
+    "Detector",
+    "Measure",
+    "Sort",
+    "calibrated_detector",
+    "fit_detector",
+    "fit_measure",
+    "signals_of",
+]

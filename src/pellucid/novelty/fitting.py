@@ -70,8 +70,36 @@ def fit_detector(
     """
     if rows.shape[0] < LEAST_EXAMPLES:
         return None
+    return calibrated_detector(measure, signals_of(measure, rows), answers, classes, rate)
+
+
+def signals_of(measure: Measure, rows: Rows) -> Float64[np.ndarray, "n signals"]:
+    """How foreign rows look to a measure; not finite where a feature is not."""
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        signals = measure.measure(rows)
+        return measure.measure(rows)
+
+
+def calibrated_detector(
+    measure: Measure,
+    signals: Float64[np.ndarray, "n signals"],
+    answers: Shaped[np.ndarray, " n"],
+    classes: int,
+    rate: float = FALSE_ALARM_RATE,
+) -> Detector | None:
+    """Calibrate a measure by how foreign examples look that neither it nor the model learned from.
+
+    Args:
+        measure: fitted on training examples.
+        signals: of the other examples, by this measure or by those of folds.
+        answers: what the model says of these: class codes, or numbers.
+        classes: how many there are; 0 for numbers.
+        rate: share of examples like these for which the alarm may be raised.
+
+    Returns:
+        The detector; `None` where there are too few examples.
+    """
+    if len(signals) < LEAST_EXAMPLES or signals.shape[1] != measure.signals:
+        return None
     middle, high = np.quantile(signals, [0.5, _HIGH], axis=0)
     spread = np.where(high > middle, high - middle, 1.0)
     if not (np.isfinite(middle).all() and np.isfinite(spread).all()):
@@ -84,7 +112,7 @@ def fit_detector(
         spread=spread,
         reference=_some(np.sort(foreign[np.isfinite(foreign)])),
         answers=counted.astype(np.float64),
-        examples=rows.shape[0],
+        examples=len(signals),
         rate=rate,
     )
 

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.data import Check, Dataset, write_ledger
+from pellucid.data import Check, write_ledger
 from pellucid.data.wording import count_of
-from pellucid.pipeline.comparing.folds import cross_validate
+from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import recommended_on
 from pellucid.pipeline.judging.detectors import with_detectors
@@ -17,36 +17,34 @@ from pellucid.pipeline.judging.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
 from pellucid.pipeline.learners.asked_later import has_curve
 from pellucid.pipeline.learners.backbones.building import Built
-from pellucid.pipeline.learners.baselines import classical_names, has_baselines
+from pellucid.pipeline.learners.baselines import has_baselines
 from pellucid.pipeline.learners.candidates import Candidate, calibrated
-from pellucid.pipeline.learners.network import Planned
+from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learning import Learned
 from pellucid.pipeline.run.context import RunContext
 from pellucid.reports import LabelIssues
-from pellucid.settings import Settings
 
 
 def conclude(
     learned: Learned,
     check: Check,
+    folds: Folds,
     context: RunContext,
 ) -> Outcome:
-    """Calibrate and recommend on validation, draw the learning curve, and look at the test split once.
+    """Calibrate and recommend by what was held out, draw the learning curve, and look at the test split once.
 
-    Raises: `DivergedError` if the loss of a training on a part, or on a fold, stopped being finite.
+    Raises: `DivergedError` if the loss of a training on a part stopped being finite.
     """
     folder, dataset, settings, stages, journal = context
     config, network, continual = journal.content, learned.network, learned.continual
-    candidates = calibrated(learned.candidates, dataset)
+    candidates = calibrated(learned.candidates, dataset, settings.seed)
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
-        candidates = with_detectors(candidates, material_of(dataset), settings.seed)
+        candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     curve = None
     if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):
-        curve = draw_curve(candidates, recommendation.name, network, dataset, settings, stages)
-    names = _trained_by_folds(settings, network, dataset)
-    folds = cross_validate(dataset, settings, names, folder.checkpoints, stages)
+        curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)
     tested, novelty = _tested(candidates, context)
     found = None
     if continual is not None:
@@ -57,14 +55,14 @@ def conclude(
         check=check,
         ledger=write_ledger(folder.path, dataset, check).name,
         config=config,
-        history=[] if network is None else network.session.state.history,
+        history=learned.history,
         network=None if network is None else network.plan.network,
         candidates=candidates,
         recommendation=recommendation,
         tested=tested,
         curve=curve,
         label_issues=_label_issues(candidates, recommendation.name, tested, context),
-        folds=folds,
+        folds=scores_of_folds(candidates, folds, settings),
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
         continual=found,
@@ -91,14 +89,6 @@ def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
         if each.choice.is_asked_for or outcome.recommendation.name in names:
             return dataclasses.replace(outcome, network=each.choice.config, history=each.history)
     return outcome
-
-
-def _trained_by_folds(settings: Settings, network: Planned | None, dataset: Dataset) -> tuple[str, ...]:
-    """The models that cross-validation trains anew: the network and its baselines, or one alone."""
-    names = [] if network is None else [network.plan.name]
-    if settings.builds_on_backbone:
-        names = [str(settings.backbone)]
-    return (*classical_names(settings, dataset), *names)
 
 
 def _label_issues(

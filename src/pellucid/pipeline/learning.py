@@ -1,5 +1,6 @@
 """Learning: which learners a run has, what each may take of the time, and the candidates they hand over."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +9,19 @@ from pellucid.files import make_folder
 from pellucid.pipeline.continual.plan import continual_learner
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
+from pellucid.pipeline.judging.kinds import Kind, kind_of_classical, kind_of_network, kinds_of_backbone
+from pellucid.pipeline.judging.out_of_fold import judged_by_folds
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
 from pellucid.pipeline.learners.backbones.costs import Cost
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.baselines import classical_names, has_baselines, train_baselines
 from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.learner import Allowance
 from pellucid.pipeline.learners.limits import (
+    NETWORK_FOLDS,
     Allotted,
     allotted,
     backbones_json,
@@ -38,6 +43,7 @@ class PlannedLearning:
 
     Attributes:
         continual: where continual training starts; `None` for a fresh network.
+        folds: what judges them.
         learner: trains the network; `None` where there is none.
         network: how it is trained; `None` where there is none.
         backbones: pretrained networks that take part, simplest first.
@@ -45,6 +51,7 @@ class PlannedLearning:
     """
 
     continual: ContinualTraining | None
+    folds: Folds
     learner: NetworkLearner | None
     network: Planned | None
     backbones: tuple[Choice, ...]
@@ -60,15 +67,18 @@ class Learned:
         continual: where continual training started; `None` for a fresh network.
         network: how it was trained; `None` where there is none.
         built: what came of each backbone.
+        history: one record for each epoch of the network's training; where folds judge, of the one that
+            watched the first fold.
     """
 
     candidates: Sequence[Candidate]
     continual: ContinualTraining | None
     network: Planned | None
     built: Sequence[Built]
+    history: Sequence[Mapping[str, Any]] = ()
 
 
-def plan_learning(continual: ContinualTraining | None, context: RunContext) -> PlannedLearning:
+def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
     """Decide which learners take part, and measure what costs much.
 
     Raises: `UsageError` if settings contradict the data, each other or this machine, or time is too
@@ -79,8 +89,8 @@ def plan_learning(continual: ContinualTraining | None, context: RunContext) -> P
         continual = recall(continual, context.dataset, context.settings, context.journal, context.stages)
     learner = _network_learner(continual, context)
     network = None if learner is None else learner.planned(material_of(context.dataset))
-    costs = costs_of(backbones, context)
-    return PlannedLearning(continual, learner, network, backbones, costs)
+    costs = costs_of(backbones, folds, context)
+    return PlannedLearning(continual, folds, learner, network, backbones, costs)
 
 
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
@@ -94,15 +104,45 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     if planned.continual is not None:
         keep(planned.continual.start, folder.checkpoints)
     share = _share_of_baselines(planned, context)
+    granted = None if share.seconds is None else share.seconds / planned.folds.trainings()
     baselines = train_baselines(
-        share.names, dataset, settings, folder.checkpoints, stages, Allowance(granted=share.seconds)
+        share.names, dataset, settings, folder.checkpoints, stages, Allowance(granted=granted)
     )
     backbones = share_out(planned.backbones, planned.costs, context)
     built = [build_on(choice, context) for choice in backbones]
     network, neural = _train_neural(planned, backbones, context)
     built = _tuned(built, network, context)
     on_backbones = [candidate for each in built for candidate in each.candidates]
-    return Learned([*baselines, *neural, *on_backbones], planned.continual, network, built)
+    history = [] if network is None else network.session.state.history
+    learned = Learned([*baselines, *neural, *on_backbones], planned.continual, network, built, history)
+    return _judged(learned, planned.folds, granted, context)
+
+
+def _judged(learned: Learned, folds: Folds, granted: float | None, context: RunContext) -> Learned:
+    """Give every candidate its answers about folds, where these judge.
+
+    `granted` are the seconds of all classical models together, once.
+    """
+    if not folds.parts:
+        return learned
+    context.stages.paragraph(folds.sentence(context.dataset.noun))
+    kinds = _kinds(learned, granted, context)
+    candidates, watched = judged_by_folds(kinds, learned.candidates, folds, context)
+    return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)
+
+
+def _kinds(learned: Learned, granted: float | None, context: RunContext) -> list[Kind]:
+    """Every kind of model that was trained, to be trained anew for each fold."""
+    settings, material = context.settings, material_of(context.dataset)
+    alone = [each for each in learned.candidates if each.stored is None]
+    found = [kind_of_classical(each.name, settings, material, granted) for each in alone]
+    if learned.network is not None:
+        has_simple = has_baselines(settings, context.dataset)
+        most = context.journal.content.get(NETWORK_FOLDS)
+        found.append(kind_of_network(learned.network, settings, most, has_simple=has_simple))
+    for each in learned.built:
+        found += kinds_of_backbone(each, settings)
+    return found
 
 
 def _backbones(context: RunContext) -> tuple[Choice, ...]:
@@ -158,7 +198,7 @@ def _train_neural(
     dataset, settings = context.dataset, context.settings
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
     beside = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    network = within_limit(planned.network, context, set_aside, beside)
+    network = within_limit(planned.network, planned.folds, context, set_aside, beside)
     candidates = [planned.learner.trained(network, material_of(dataset))]
     if has_baselines(settings, dataset):
         candidates += on_network(dataset, candidates[-1], settings, context.stages)

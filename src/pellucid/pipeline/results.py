@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.bundle import save
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.pipeline.continual.metrics import continual_sentences
+from pellucid.pipeline.judging.contradiction import contradiction
 from pellucid.pipeline.judging.findings import findings_line, findings_of
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.outcome import Outcome
@@ -51,6 +52,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "reason": outcome.recommendation.reason,
         "models": entries,
         "comparisons": comparisons(outcome.tested, dataset, seed),
+        "contradiction": contradiction(outcome.recommendation.name, outcome.tested, dataset, seed),
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
@@ -92,6 +94,8 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     """
     dataset, stages = context.dataset, context.stages
     stages.paragraph(run.verdict)
+    if (contradicted := run.metrics.get("contradiction")) is not None:
+        stages.paragraph(contradicted["words"])
     stages.paragraph(str(run.metrics["reason"]))
     for sentence in [] if continual is None else continual_sentences(continual):
         stages.paragraph(sentence)

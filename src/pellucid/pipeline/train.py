@@ -9,6 +9,7 @@ from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.contradictions import require_place_of_its_own
 from pellucid.pipeline.continual.training import begin
+from pellucid.pipeline.learners.folds import folds_of
 from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_of_run
 from pellucid.pipeline.learning import learn, plan_learning
 from pellucid.pipeline.reading import read_and_check, require_fitting
@@ -90,10 +91,12 @@ def _work(
     dataset, check = read_and_check(place, settings, stages, continual)
     context = RunContext(folder, dataset, settings, stages, journal)
     require_fitting(place, given, context)
-    planned = plan_learning(continual, context)
+    folds = folds_of(dataset, settings, is_continual=continual is not None)
+    learning = context._replace(dataset=folds.learning)
+    planned = plan_learning(continual, folds, learning)
     journal.begin()  # nothing that may be refused comes after this
-    learned = learn(planned, context)
-    outcome = conclude(learned, check, context)
+    learned = learn(planned, learning)
+    outcome = conclude(learned, check, folds, context)
     write_results(context, outcome)
     folder.prune()
     say_end(Run(folder.path), context, outcome.continual)

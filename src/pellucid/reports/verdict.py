@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pellucid.evaluation.comparisons.paired import LEVEL
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, significant
-from pellucid.reports.paired import Pairing, pairings
+from pellucid.reports.paired import pairings
 from pellucid.reports.plots.axes import Ruler, ruler
 from pellucid.reports.plots.confusion import ClassRow, Pair, most_confused, per_class
 from pellucid.settings import DUMMIES, METRICS, Metric
@@ -39,7 +38,6 @@ class Baseline:
         score: its test score.
         measure: name of that score.
         verdict: the paired comparison in words; empty where there is none.
-        is_better: whether it was better beyond chance on the test split, which may not choose.
     """
 
     name: str
@@ -47,7 +45,6 @@ class Baseline:
     score: Score | None
     measure: str
     verdict: str
-    is_better: bool
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,7 @@ class Verdict:
         tested: test examples.
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
+        contradiction: what the test says to the choice where it contradicts it; else empty.
         baseline: the model to be named beside it, or `None`.
     """
 
@@ -90,6 +88,7 @@ class Verdict:
     tested: int
     leaked: int
     reason: str
+    contradiction: str
     baseline: Baseline | None
 
 
@@ -123,8 +122,14 @@ def judge(facts: ReportFacts) -> Verdict:
         tested=facts.tested,
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
+        contradiction=contradiction(facts),
         baseline=baseline(facts),
     )
+
+
+def contradiction(facts: ReportFacts) -> str:
+    """What the test says to the choice, where it contradicts it; else empty."""
+    return str((facts.metrics.get("contradiction") or {}).get("words") or "")
 
 
 def baseline(facts: ReportFacts) -> Baseline | None:
@@ -157,15 +162,7 @@ def baseline(facts: ReportFacts) -> Baseline | None:
         scores[chosen],
         headline.words,
         pair.verdict if pair else "",
-        pair is not None and _is_behind(pair, entries.compared(facts)),
     )
-
-
-def _is_behind(pair: Pairing, metric: Metric) -> bool:
-    """True where the first of a pair is worse beyond chance."""
-    if pair.difference is None or pair.p_value is None or pair.p_value > LEVEL:
-        return False
-    return metric.better(pair.difference.value) < 0
 
 
 def _is_trusted(row: ClassRow) -> bool:

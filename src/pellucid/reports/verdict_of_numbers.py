@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.reports.verdict import Baseline, baseline
+from pellucid.reports.verdict import Baseline, baseline, contradiction
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
@@ -55,6 +55,7 @@ class NumberVerdict:
         tested: test examples.
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
+        contradiction: what the test says to the choice where it contradicts it; else empty.
         baseline: the model to be named beside it, or `None`.
     """
 
@@ -75,6 +76,7 @@ class NumberVerdict:
     tested: int
     leaked: int
     reason: str
+    contradiction: str
     baseline: Baseline | None
 
 
@@ -110,6 +112,7 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         tested=len(truth) or facts.data_count("test"),
         leaked=facts.data_count("leaked"),
         reason=str(facts.metrics.get("reason") or ""),
+        contradiction=contradiction(facts),
         baseline=baseline(facts),
     )
 

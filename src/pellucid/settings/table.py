@@ -180,7 +180,12 @@ class Settings:
         "default: the best baseline alone, where baselines are trained and no time limit is given",
     )
     folds: int | None = row(
-        None, "run", "Cross-validate on so many folds too, for small data; default: off", low=2, high=50
+        None,
+        "run",
+        "Judge models on so many folds of all that is not for the test, 0 for on the validation split alone; "
+        "default: 5 folds where validation has fewer than 500 examples",
+        low=0,
+        high=50,
     )
 
     def __post_init__(self) -> None:
@@ -190,6 +195,8 @@ class Settings:
             raise UsageError(
                 "--label-smoothing: belongs to cross-entropy, but --loss is mse; leave one of them out"
             )
+        if self.folds == 1:
+            raise UsageError("--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none")
         if self.weights is not None and self.backbone in (None, NO_BACKBONE):
             raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
         parse_image_size(self.image_size)

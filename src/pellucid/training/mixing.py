@@ -22,7 +22,8 @@ from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.state import weights_of
 from pellucid.training.validation import validator
 
-SHARES = (0.0, 0.5, 1.0)
+MEAN = 0.5
+SHARES = (0.0, MEAN, 1.0)
 """Values of alpha that are compared."""
 
 
@@ -31,8 +32,11 @@ def keep_best_mixture(
 ) -> float:
     """Give the network the share in `SHARES` of its change that scores best on validation; return the share.
 
-    Equal scores go to the smaller share.
+    Equal scores go to the smaller share. Without validation examples it is the mean of both.
     """
+    if len(examples.validation) == 0:
+        network.load_state_dict(mixed(before, weights_of(network), MEAN))
+        return MEAN
     after = weights_of(network)
     validate = validator(network, examples, recipe.device)
     scores = {}

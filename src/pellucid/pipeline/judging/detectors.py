@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import Model
 from pellucid.classical.features.rows import Rows
-from pellucid.novelty import Measure, fit_detector, fit_measure
+from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
 from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut
 from pellucid.pipeline.learners.planning.preparation import Material
 
 _BLOCK = 4096
@@ -26,11 +26,11 @@ class _Look(NamedTuple):
 
     Attributes:
         measure: fitted on the training examples drawn; `None` where there are too few.
-        validation: features of the validation examples drawn.
+        signals: how foreign the validation examples drawn look to it; none without a measure.
     """
 
     measure: Measure | None
-    validation: Rows
+    signals: Float64[np.ndarray, "n signals"]
 
 
 def _look(
@@ -41,8 +41,10 @@ def _look(
     rows = see(train)
     with threadpool_limits(1):  # another number of threads would round otherwise
         measure = fit_measure(rows, labels, model.sort_seen, seed)
-    places = judged_places(material, seed)
-    return _Look(measure, see(material.validation[places]))
+        places = judged_places(material, seed)
+        if measure is None or len(places) == 0:
+            return _Look(measure, np.zeros((len(places), 0)))
+        return _Look(measure, signals_of(measure, see(material.validation[places])))
 
 
 def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]:
@@ -51,23 +53,60 @@ def judged_places(material: Material, seed: int) -> Int64[np.ndarray, " judged"]
 
 
 def with_detectors(candidates: Sequence[Candidate], material: Material, seed: int) -> list[Candidate]:
-    """Give every model that looks at its inputs a detector, where validation examples are enough for one.
+    """Give every model that looks at its inputs a detector, where enough examples were held out for one.
 
     Models that see the same of their inputs, as those on one network do, share what is computed of it.
     """
     looks: dict[Hashable, _Look] = {}
     found = []
     for candidate in candidates:
-        model = candidate.model
-        if model.columns_seen == 0 or len(material.validation) == 0:
+        model, held_out = candidate.model, candidate.held_out
+        if model.columns_seen == 0 or len(held_out.positions) == 0:
             found.append(candidate)
             continue
-        key = model.sees_through
-        if key not in looks:
-            looks[key] = _look_of(candidate, material, seed)
-        said = candidate.validation[judged_places(material, seed)]
-        found.append(dataclasses.replace(candidate, model=_watched(model, looks[key], said)))
+        look = _shared_look(candidate, material, seed, looks)
+        if len(material.validation):
+            signals, said = look.signals, held_out.answers[judged_places(material, seed)]
+        else:
+            signals, said = _judged(held_out)
+        found.append(dataclasses.replace(candidate, model=_watched(model, look.measure, signals, said)))
     return found
+
+
+def signals_by_model(
+    candidates: Sequence[Candidate], material: Material, seed: int
+) -> dict[str, Float64[np.ndarray, "validation signals"]]:
+    """How foreign validation examples look to the measures of models, by the model's name.
+
+    Not a number where an example is not among those drawn. Models that look at nothing, or learned from too
+    little, have no entry.
+    """
+    looks: dict[Hashable, _Look] = {}
+    found = {}
+    for candidate in candidates:
+        if candidate.model.columns_seen == 0:
+            continue
+        look = _shared_look(candidate, material, seed, looks)
+        if look.measure is not None:
+            found[candidate.name] = np.full((len(material.validation), look.signals.shape[1]), np.nan)
+            found[candidate.name][judged_places(material, seed)] = look.signals
+    return found
+
+
+def _judged(held_out: HeldOut) -> tuple[Float64[np.ndarray, "n signals"], np.ndarray]:
+    """What the measures of folds found in the examples that they looked at, and the answers about these."""
+    if held_out.signals is None:
+        return np.zeros((0, 0)), held_out.answers[:0]
+    looked_at = ~np.isnan(held_out.signals).all(axis=1)
+    return held_out.signals[looked_at], held_out.answers[looked_at]
+
+
+def _shared_look(candidate: Candidate, material: Material, seed: int, looks: dict[Hashable, _Look]) -> _Look:
+    """The view of a model, computed where no other model has shared it before."""
+    key = candidate.model.sees_through
+    if key not in looks:
+        looks[key] = _look_of(candidate, material, seed)
+    return looks[key]
 
 
 def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
@@ -79,14 +118,15 @@ def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
     return _look(candidate.model, learnt, seed, stored.hidden)
 
 
-def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
-    """The model with a detector calibrated on what it said of the validation examples."""
-    if look.measure is None:
+def _watched(
+    model: Model, measure: Measure | None, signals: Float64[np.ndarray, "n signals"], said: np.ndarray
+) -> Model:
+    """The model with a detector calibrated on examples that were held out."""
+    if measure is None:
         return model
-    answers = model.target.labels(said)
-    with threadpool_limits(1):
-        detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
-    return model.with_detector(detector)
+    return model.with_detector(
+        calibrated_detector(measure, signals, model.target.labels(said), len(model.classes))
+    )
 
 
 def _drawn(

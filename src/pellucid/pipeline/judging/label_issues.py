@@ -50,8 +50,9 @@ def judge_labels(
     Returns:
         The likeliest, and how many there are.
     """
-    held_out = np.concatenate([dataset.validation, dataset.test])
-    found = [(held_out, np.concatenate([judge.validation, test]))]
+    held_out = judge.held_out
+    asked = np.concatenate([held_out.positions, dataset.test])
+    found = [(asked, np.concatenate([held_out.answers, test]))]
     method = f"Validation and test examples were judged by {judge.name}, which did not learn from them."
     if settings.baselines:
         with stages.stage("judging the labels of the training examples"):

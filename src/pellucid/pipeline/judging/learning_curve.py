@@ -1,7 +1,6 @@
 """The learning curve: the best baseline, or the network too, trained again on parts of the training split."""
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,9 +13,9 @@ from pellucid.data.splits.splitting import places_in_strata
 from pellucid.evaluation import LearningCurve, learning_curve
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within
-from pellucid.pipeline.learners.network import NetworkLearner, Planned
-from pellucid.pipeline.learners.planning.plan import Plan, make_plan
-from pellucid.pipeline.learners.planning.preparation import Material, Prepared, material_of, prepared_for
+from pellucid.pipeline.learners.folds import Folds
+from pellucid.pipeline.learners.network import Planned, learner_on_part
+from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 
@@ -45,7 +44,7 @@ def draw_curve(
     candidates: Sequence[Candidate],
     recommended: str,
     network: Planned | None,
-    dataset: Dataset,
+    folds: Folds,
     settings: Settings,
     stages: Stages,
 ) -> LearningCurve | None:
@@ -58,13 +57,14 @@ def draw_curve(
         candidates: the models trained on the whole split.
         recommended: name of the model whose outlook matters.
         network: the network and how it was trained; `None` where there is none.
-        dataset: the data.
+        folds: the data; where folds judge, the first of them is learnt from and judged.
         settings: what the user asked for.
         stages: shows what is done.
 
     Returns:
         The curve, or `None` where there are too few examples, or no model that learns, to draw one.
     """
+    dataset = folds.judging
     subsets = parts(dataset, settings.seed)
     drawn = _drawn(candidates, recommended, network if settings.learning_curve else None, dataset)
     if not drawn or not subsets or len(dataset.validation) == 0:
@@ -73,7 +73,8 @@ def draw_curve(
     said: dict[str, list[tuple[int, np.ndarray]]] = {}
     with stages.stage("training on parts of the data for the learning curve") as stage:
         for name in drawn:
-            whole = (by_name[name].train_examples, _predicted(by_name[name].validation))
+            learned = min(by_name[name].train_examples, len(dataset.train))
+            whole = (learned, _predicted(by_name[name].held_out.about(dataset.validation)))
             if network is not None and name == network.plan.name:
                 smaller = [_network_on(each, network, dataset, settings) for each in subsets]
             else:
@@ -98,10 +99,11 @@ def _drawn(
     ]
     labels = dataset.labels[dataset.validation]
     scores: Mapping[str, float] = {
-        each.name: -float(np.mean((each.validation - labels) ** 2))
+        each.name: -float(np.mean((each.held_out.about(dataset.validation) - labels) ** 2))
         if dataset.is_regression
-        else float((each.validation.argmax(axis=1) == labels).mean())
+        else float((each.held_out.about(dataset.validation).argmax(axis=1) == labels).mean())
         for each in candidates
+        if each.name in classical
     }
     chosen = [] if network is None else [network.plan.name]
     if classical:
@@ -120,28 +122,9 @@ def _network_on(
     train: np.ndarray, network: Planned, dataset: Dataset, settings: Settings
 ) -> tuple[int, np.ndarray]:
     """The network of the run trained on a part, and its answers on validation."""
-
-    def prepare(material: Material) -> Prepared:
-        return prepared_for(network.plan.name, material, settings)
-
-    def decide(prepared: Prepared) -> Plan:
-        return _plan_for_part(network, prepared, settings)
-
     material = dataclasses.replace(material_of(dataset), train=train)
-    fitted = NetworkLearner(settings, prepare, decide).fit(material)
-    return len(train), _predicted(fitted.validation)
-
-
-def _plan_for_part(network: Planned, prepared: Prepared, settings: Settings) -> Plan:
-    """The layers of the whole network, trained as its rules say for so few examples."""
-    plan, fresh = network.plan, make_plan(settings, prepared)
-    whole = make_plan(settings, network.prepared).recipe
-    share = plan.recipe.total_steps / whole.total_steps  # below 1 where a time limit shortened it
-    steps = max(1, math.ceil(share * fresh.recipe.total_steps))
-    recipe = dataclasses.replace(fresh.recipe, total_steps=steps)
-    # A vocabulary learnt from the whole split would know words that the part does not hold.
-    layers = plan.network.with_inputs_of(fresh.network)
-    return dataclasses.replace(fresh, network=layers, recipe=recipe)
+    fitted = learner_on_part(network, settings).fit(material)
+    return len(train), _predicted(fitted.held_out.answers)
 
 
 def _baseline_on(
@@ -151,7 +134,7 @@ def _baseline_on(
     material = dataclasses.replace(material_of(dataset), train=train)
     budget = budget_within(settings, material_of(dataset))
     fitted = ClassicalLearner(name, settings, budget).fit(material)
-    return fitted.train_examples, _predicted(fitted.validation)
+    return fitted.train_examples, _predicted(fitted.held_out.answers)
 
 
 def _predicted(said: np.ndarray) -> np.ndarray:

@@ -84,7 +84,9 @@ def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> 
     kept = ~np.isin(dataset.test, dataset.leaked)
     without = None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
     return {
-        "validation": _values(scores(dataset.labels[dataset.validation], candidate.validation, seed)),
+        "validation": _values(
+            scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed)
+        ),
         "test": scores(labels, tested.answers, seed),
         "test_without_leaked": without,
         "train_examples": candidate.train_examples,

@@ -11,7 +11,7 @@ from pellucid.classical import Configuration, baselines_for
 from pellucid.data import Dataset
 from pellucid.errors import ModelFileError
 from pellucid.files import make_folder, write_json
-from pellucid.pipeline.learners.candidates import Candidate, answers, on_validation
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, lesson_of
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import material_of
@@ -110,7 +110,7 @@ def _restored(folder: Path, name: str, dataset: Dataset) -> Candidate | None:
         model=model,
         train_examples=int(facts["train_examples"]),
         train_seconds=float(facts["train_seconds"]),
-        validation=answers(model, dataset, dataset.validation),
+        held_out=HeldOut(dataset.validation, answers(model, dataset, dataset.validation)),
         features=facts["features"],
         configurations=tuple(Configuration(*each) for each in facts["configurations"]),
     )

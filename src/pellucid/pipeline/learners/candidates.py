@@ -1,7 +1,7 @@
 """The models of one run that stand against each other, each with its answers on validation."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from pellucid.bundle import Answers, Model
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.classical import LINEAR_OF_TEXTS, Configuration
 from pellucid.data import Dataset
-from pellucid.evaluation import Recommendation, at_temperature, fit_temperature, recommend, recommend_numbers
+from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features, FeatureTable
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
@@ -49,6 +49,30 @@ class Stored:
         return np.ascontiguousarray(self.features.of(positions)[:, self.hidden_from :])
 
 
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Answers of a model about examples that it did not learn from, before the test.
+
+    Attributes:
+        positions: of the examples, ascending: the validation split, or what folds judged.
+        answers: probabilities (n, classes) or numbers (n,).
+        signals: how foreign each looks to the measure of its novelty (n, signals), where folds judged: by
+            models that did not learn from it either; `None` where the model itself can be asked.
+    """
+
+    positions: Int64[np.ndarray, " n"]
+    answers: Float64[np.ndarray, "n ..."]
+    signals: Float64[np.ndarray, "n signals"] | None = None
+
+    def about(self, positions: Int64[np.ndarray, " asked"]) -> Float64[np.ndarray, "asked ..."]:
+        """Answers about some of the examples, by ascending positions."""
+        rows: np.ndarray = self.answers[np.searchsorted(self.positions, positions)]
+        return rows
+
+
+NOTHING_HELD_OUT = HeldOut(np.zeros(0, np.int64), np.zeros(0))
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A trained model before the test.
@@ -58,7 +82,7 @@ class Candidate:
         model: the model.
         train_examples: training examples it saw.
         train_seconds: time its training took, that of a network it stands on included.
-        validation: its answers on the validation split: probabilities (n, classes) or numbers (n,).
+        held_out: its answers about examples that it did not learn from.
         features: what it sees of an image, in words; `None` for networks.
         configurations: what was tried and how it scored on validation.
         stored: table of the body it stands on; `None` for a model that stands on none.
@@ -69,7 +93,7 @@ class Candidate:
     model: Model
     train_examples: int
     train_seconds: float
-    validation: np.ndarray
+    held_out: HeldOut = NOTHING_HELD_OUT
     features: str | None = None
     configurations: tuple[Configuration, ...] = ()
     stored: Stored | None = None
@@ -125,7 +149,8 @@ def raw_answers(
 
 def with_validation(candidate: Candidate, dataset: Dataset | Material) -> Candidate:
     """Ask a model, at temperature 1, about the validation split."""
-    return dataclasses.replace(candidate, validation=raw_answers(candidate, dataset, dataset.validation))
+    held_out = HeldOut(dataset.validation, raw_answers(candidate, dataset, dataset.validation))
+    return dataclasses.replace(candidate, held_out=held_out)
 
 
 def answers_and_novelty(
@@ -149,22 +174,26 @@ def answers_and_novelty(
     )
 
 
-def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candidate]:
-    """Give every classifier, and its answers, the temperature that fits the validation split best.
+def calibrated(candidates: Sequence[Candidate], dataset: Dataset, seed: int) -> list[Candidate]:
+    """Give every classifier the temperature that fits what was held out best.
 
+    Its answers about the same examples get temperatures that were fitted without them (`cross_fitted`).
     Models come at temperature 1; those of numbers stay as they are.
     """
     if not dataset.target.has_probabilities:
         return list(candidates)
-    labels = dataset.labels[dataset.validation]
     found = []
     for candidate in candidates:
-        temperature = fit_temperature(labels, candidate.validation)
+        held_out = candidate.held_out
+        labels = dataset.labels[held_out.positions]
+        temperature = fit_temperature(labels, held_out.answers)
         found.append(
             dataclasses.replace(
                 candidate,
                 model=candidate.model.at(temperature),
-                validation=at_temperature(candidate.validation, temperature),
+                held_out=dataclasses.replace(
+                    held_out, answers=cross_fitted(labels, held_out.answers, temperature, seed)
+                ),
             )
         )
     return found
@@ -173,7 +202,7 @@ def calibrated(candidates: Sequence[Candidate], dataset: Dataset) -> list[Candid
 def recommended(
     candidates: Sequence[Candidate], dataset: Dataset, metric: str, seed: int = 0
 ) -> Recommendation:
-    """Choose a model by the validation split alone.
+    """Choose a model by what was held out, and nothing of the test.
 
     Args:
         candidates: the models, simplest first.
@@ -184,12 +213,21 @@ def recommended(
     Returns:
         Its name, and why.
     """
-    labels = dataset.labels[dataset.validation]
-    said: Mapping[str, np.ndarray] = {each.name: each.validation for each in candidates}
+    positions = np.unique(np.concatenate([each.held_out.positions for each in candidates]))
+    labels = dataset.labels[positions]
+    said = {each.name: _among(positions, each.held_out) for each in candidates}
     equals = LINEAR_OF_TEXTS if dataset.input_kind is TEXTS else ()
+    noun = "validation example" if len(positions) == len(dataset.validation) else "held-out example"
     if dataset.is_regression:
-        return recommend_numbers(labels, said, seed, equals)
-    return recommend(labels, said, metric, seed, equals)
+        return recommend_numbers(labels, said, seed, equals, noun)
+    return recommend(labels, said, metric, seed, equals, noun)
+
+
+def _among(positions: Int64[np.ndarray, " n"], held_out: HeldOut) -> Float64[np.ndarray, "n ..."]:
+    """Answers about examples at ascending positions; not a number where the model was not asked."""
+    rows = np.full((len(positions), *held_out.answers.shape[1:]), np.nan)
+    rows[np.searchsorted(positions, held_out.positions)] = held_out.answers
+    return rows
 
 
 def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
@@ -197,9 +235,16 @@ def on_validation(candidates: Sequence[Candidate], dataset: Dataset | Material, 
 
     Nothing without a validation split.
     """
-    labels = dataset.labels[dataset.validation]
-    if len(labels) == 0:
+    if len(dataset.validation) == 0:
         return ""
+    return f"{on_held_out(candidates, dataset, settings)} on validation"
+
+
+def on_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, settings: Settings) -> str:
+    """The models' scores on what was held out, by the metric that decides, after a colon."""
     metric = dataset.target.decides(settings.metric)
-    shown = [figure(metric_value(metric, labels, each.validation)) for each in candidates]
-    return f": {metric.words} {' and '.join(shown)} on validation"
+    shown = [
+        figure(metric_value(metric, dataset.labels[each.held_out.positions], each.held_out.answers))
+        for each in candidates
+    ]
+    return f": {metric.words} {' and '.join(shown)}"

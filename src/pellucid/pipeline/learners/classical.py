@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pellucid.classical import Budget, Lesson, fit_baseline
 from pellucid.data.texts.store import Texts
-from pellucid.pipeline.learners.candidates import Candidate, answers
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import Material, classical_model_of
 from pellucid.settings import Settings, parse_duration
@@ -16,6 +16,9 @@ _FULL_VALUES, _FULL_CORES, _LARGEST = 28 * 28, 2, 2.0
 """Data on which the seconds of the whole budget were measured; larger images are made smaller first."""
 
 _SECONDS_A_BYTE = 2e-6
+_TOGETHER = 4
+"""Classical models of which that is the time."""
+
 _LEAST_GRANTED = 0.1
 SHARE_OF_LIMIT = 0.3
 """Of a time limit, what all baselines together may take."""
@@ -55,7 +58,7 @@ class ClassicalLearner:
             model=model,
             train_examples=fitted.train_examples,
             train_seconds=fitted.seconds,
-            validation=answers(model, material, material.validation),
+            held_out=HeldOut(material.validation, answers(model, material, material.validation)),
             features=fitted.features if fitted.predictor.inputs else None,
             configurations=fitted.configurations,
         )
@@ -86,6 +89,11 @@ def budget_within(settings: Settings, material: Material, seconds: float | None 
     granted = SHARE_OF_LIMIT * limit if seconds is None else max(seconds, _LEAST_GRANTED)
     share = granted / max(_LEAST_SECONDS, _expected(material, choose_threads(settings)))
     return Budget() if share >= 1 else Budget.shrunk(share, len(material.train))
+
+
+def expected_seconds(material: Material, settings: Settings) -> float:
+    """Seconds that one classical model may take, by counts alone."""
+    return _expected(material, choose_threads(settings)) / _TOGETHER
 
 
 def _expected(material: Material, threads: int) -> float:

@@ -16,6 +16,7 @@ from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve, looked
 from pellucid.pipeline.learners.backbones.costs import MARGIN, Cost, measured
 from pellucid.pipeline.learners.backbones.option import Choice, Granted
 from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
+from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.network import Planned
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
@@ -27,6 +28,8 @@ _RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 6.0
 _MOST_RESERVED = 0.2
 _LEAST_FOR_ALL_BASELINES = 4.0
 _QUICK_BASELINES = 2
+NETWORK_FOLDS = "network_folds"
+"""Key of the journal: folds that judge the network under a time limit."""
 
 
 class Allotted(NamedTuple):
@@ -81,7 +84,7 @@ def allotted(names: Sequence[str], settings: Settings, stages: Stages, set_aside
     return Allotted(first, seconds)
 
 
-def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
+def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> list[Cost]:
     """Measure pretrained backbones under a time limit, before anything is trained.
 
     Cost of each; nothing without a limit, or where a run being resumed has shared it out.
@@ -95,7 +98,7 @@ def costs_of(backbones: Sequence[Choice], context: RunContext) -> list[Cost]:
     found = []
     for choice in backbones:
         with stages.stage(f"measuring {choice.name}") as stage:
-            cost = measured(choice, material_of(dataset), settings, len(dataset.test))
+            cost = measured(choice, material_of(dataset), settings, len(dataset.test), folds)
             stage.words = f"measured {choice.name}: {1 / cost.example:,.0f} {dataset.noun}s per second"
         if choice.is_asked_for:
             left = limit - (time.monotonic() - stages.began)
@@ -209,12 +212,15 @@ def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunCon
 
 
 def within_limit(
-    network: Planned, context: RunContext, set_aside: float = 0.0, asked_beside: int = 0
+    network: Planned, folds: Folds, context: RunContext, set_aside: float = 0.0, asked_beside: int = 0
 ) -> Planned:
     """Turn what is left of a time limit into steps, once; the number is saved and reused.
 
+    Where folds judge and all steps of every training do not fit, a single fold is left to judge.
+
     Args:
         network: at step 0.
+        folds: what judges it.
         context: the run.
         set_aside: seconds for what the backbones beside it will take afterwards.
         asked_beside: examples that it is asked about in the end beside those of the data.
@@ -228,16 +234,17 @@ def within_limit(
     limit = parse_duration(context.settings.time_limit)
     if limit is None:
         return network
-    return context.journal.revised(
-        "plan",
-        network,
-        lambda found: _shortened(found, limit, context, set_aside, asked_beside),
-        lambda found: found.plan.to_json(),
-    )
+    with context.journal.together():
+        return context.journal.revised(
+            "plan",
+            network,
+            lambda found: _shortened(found, folds, limit, context, set_aside, asked_beside),
+            lambda found: found.plan.to_json(),
+        )
 
 
 def _shortened(
-    network: Planned, limit: float, context: RunContext, set_aside: float, asked_beside: int
+    network: Planned, folds: Folds, limit: float, context: RunContext, set_aside: float, asked_beside: int
 ) -> Planned:
     """The network with as many steps as fit now."""
     settings, stages = context.settings, context.stages
@@ -247,7 +254,15 @@ def _shortened(
         len(part) for part in (context.dataset.train, context.dataset.validation, context.dataset.test)
     )
     asked = validation + test + looked_at(train, validation) + most_synthetic_outliers(test) + asked_beside
-    network = network.within(Allowance(time.monotonic() + left, least, asked))
+    whole, judged = network.session.batches, folds.judged_within(network.seconds)
+    for count in sorted({judged, min(judged, 1)}, reverse=True):
+        network.session.batches = whole
+        share = left / folds.trainings(count)
+        found = network.within(Allowance(time.monotonic() + share, least, asked))
+        if found.plan.recipe.total_steps == whole.recipe.total_steps:
+            break
+    network = found
+    context.journal.decided(NETWORK_FOLDS, lambda: count)
     steps = f"{network.plan.recipe.total_steps:,} steps"
     if left < least:
         stages.paragraph(

@@ -30,14 +30,19 @@ def on_network(dataset: Dataset, network: Candidate, settings: Settings, stages:
 
     The models, simplest first.
     """
-    draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
-    train = np.sort(draws.permutation(dataset.train)[:_MOST])
+    train = drawn_for_simple_models(dataset, settings)
     with stages.stage(f"training simple models on the last hidden layer of {network.name}") as stage:
         found, left_out = simple_models(network, train, dataset, settings)
         stage.details += left_out
         trained = " and ".join(each.name for each in found)
         stage.words = f"trained {trained}{on_validation(found, dataset, settings)}"
     return found
+
+
+def drawn_for_simple_models(dataset: Dataset | Material, settings: Settings) -> Int64[np.ndarray, " train"]:
+    """Ascending positions of the training examples that simple models on a network learn from."""
+    draws = generator(settings.seed, Purpose.SIMPLE_MODELS)
+    return np.sort(draws.permutation(dataset.train)[:_MOST])
 
 
 def simple_models(
@@ -111,7 +116,6 @@ def _standing_on(network: Candidate, below: Stored, fitted: Fitted, dataset: Dat
         model=model,
         train_examples=fitted.train_examples,
         train_seconds=network.train_seconds + fitted.seconds,
-        validation=np.zeros(0),
         features=f"last hidden layer of {network.name}",
         configurations=fitted.configurations,
         stored=stored,

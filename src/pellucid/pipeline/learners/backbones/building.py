@@ -14,7 +14,7 @@ from pellucid.data.wording import count_of
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
 from pellucid.pipeline.learners.backbones.option import Choice
-from pellucid.pipeline.learners.backbones.tuning import is_tuned, tune
+from pellucid.pipeline.learners.backbones.tuning import SUFFIX, is_tuned, tune
 from pellucid.pipeline.learners.candidates import Candidate, on_validation
 from pellucid.pipeline.learners.features import Features, compute_features
 from pellucid.pipeline.learners.planning.preparation import Prepared, material_of, unvaried_model_of
@@ -35,6 +35,7 @@ class Built:
         choice: the backbone.
         network: the same as layers, the head trained on frozen features.
         prepared: what its layers read.
+        features: of every example that models on the frozen network are asked about.
         candidates: every model on it, simplest first.
         history: one record for each epoch of fine-tuning.
     """
@@ -42,8 +43,14 @@ class Built:
     choice: Choice
     network: Network
     prepared: Prepared
+    features: Features
     candidates: Sequence[Candidate]
     history: Sequence[Record] = ()
+
+    @property
+    def is_tuned(self) -> bool:
+        """True where the last of the models is the network tuned further."""
+        return self.candidates[-1].name.endswith(SUFFIX)
 
 
 def build_on(choice: Choice, context: RunContext) -> Built:
@@ -60,7 +67,7 @@ def build_on(choice: Choice, context: RunContext) -> Built:
     candidates = [
         dataclasses.replace(each, train_seconds=each.train_seconds + seconds) for each in candidates
     ]
-    return Built(choice, network, prepared, candidates)
+    return Built(choice, network, prepared, features, candidates)
 
 
 def tune_further(built: Built, before: Sequence[Mapping[str, Any]], context: RunContext) -> Built:

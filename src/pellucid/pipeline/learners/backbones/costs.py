@@ -17,6 +17,7 @@ from pellucid.pipeline.learners.asked_later import looked_at, most_synthetic_out
 from pellucid.pipeline.learners.backbones.building import started
 from pellucid.pipeline.learners.backbones.option import Choice
 from pellucid.pipeline.learners.backbones.tuning import is_tuned, passes_of_tuning
+from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared, unvaried_model_of
 from pellucid.settings import Settings
 from pellucid.training.determinism import choose_threads, pinned
@@ -57,10 +58,13 @@ class Cost(NamedTuple):
         return (asked + train * self.learning) / MARGIN + _SECONDS
 
 
-def measured(choice: Choice, material: Material, settings: Settings, test: int = 0) -> Cost:
+def measured(
+    choice: Choice, material: Material, settings: Settings, test: int = 0, folds: Folds | None = None
+) -> Cost:
     """Measure the cost of a backbone here on a few of the training and validation examples.
 
-    `test` says how many test examples it will be asked about.
+    `test` says how many test examples it will be asked about; `folds` what judges it: the models on features
+    on all of them, the tuned backbone on one.
     """
     network, prepared = started(choice, settings), choice.prepared(material)
     model = unvaried_model_of(network, prepared, material.classes)
@@ -74,10 +78,12 @@ def measured(choice: Choice, material: Material, settings: Settings, test: int =
     asked_after = most_synthetic_outliers(test)
     return Cost(
         example=example,
-        learning=_SECONDS_A_VALUE * features,
+        learning=_SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings()),
         held_out=len(material.validation) + test,
         asked_after=asked_after,
-        tuning=_passes(choice, prepared, material, settings, test),
+        tuning=round(
+            _passes(choice, prepared, material, settings, test) * (1 if folds is None else folds.trainings(1))
+        ),
         most=len(choice.train),
         least=min(len(choice.train), max(_LEAST, _LEAST_PER_CLASS * len(material.classes))),
     )

@@ -49,7 +49,6 @@ def frozen_candidates(
         model=unvaried_model_of(network, prepared, material.classes),
         train_examples=len(train),
         train_seconds=time.perf_counter() - began,
-        validation=np.zeros(0),
         features=f"frozen features of {name}",
         stored=Stored(features, _asking(network, material.target), train),
     )

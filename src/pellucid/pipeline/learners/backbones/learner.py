@@ -70,7 +70,7 @@ class BackboneLearner:
         if is_tuned(settings, choice, prepared):
             more = tuned_candidate(found[-1], network, prepared, material, settings, to_the_end)
             found += filter(None, [more.candidate])
-        return max(found, key=lambda each: _reached(each.validation, material, settings))
+        return max(found, key=lambda each: _reached(each.held_out.answers, material, settings))
 
 
 def _choice(settings: Settings, material: Material, allowance: Allowance) -> Choice:

@@ -1,0 +1,208 @@
+"""Contests: the scores of several models on what was held out, and how each compares with the best.
+
+Folds may have asked a model that takes long about some of the examples only. Two models are compared on the
+examples that judged both. The score of a model that was asked about fewer is that of the one asked about
+most, plus the difference on those.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from pellucid.arithmetic.metrics import OF_COUNTS, class_counts, log_loss_terms
+from pellucid.arithmetic.rounding import figure
+from pellucid.evaluation.comparisons.differences import paired_interval
+from pellucid.evaluation.comparisons.exchange import exchange_p_value, shuffle_p_value
+from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference, rmse_differences
+from pellucid.evaluation.comparisons.paired import mcnemar
+from pellucid.evaluation.wording import points, span
+from pellucid.settings import NUMBER_METRIC, Metric, metric_of
+
+FEW = 500
+"""Below so many examples the log loss stands for accuracy, to which every example contributes."""
+
+Said = Mapping[str, np.ndarray]
+"""Answers by name of the model, simplest first; not a number where a model was not asked."""
+
+
+class Contest(NamedTuple):
+    """Scores on what was held out, and how a model is compared with the best.
+
+    Attributes:
+        metric: by which they are compared.
+        scores: of each model, simplest first; in the metric's own direction.
+        best: name of the best.
+        examples: that judged.
+        p_value: of the difference between the named model and the best.
+        gain: by how much the best is ahead of the named model, in words.
+        pair: scores of the best and of the named model on the examples that judged both.
+        by_chance: probability that answers which know nothing score like the best: two-sided, with
+            every model counted.
+    """
+
+    metric: Metric
+    scores: Mapping[str, float]
+    best: str
+    examples: int
+    p_value: Callable[[str], float]
+    gain: Callable[[str], str]
+    pair: Callable[[str], tuple[float, float]]
+    by_chance: float = 0.0
+
+
+def contest_of_classes(
+    metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said, seed: int
+) -> Contest:
+    """Compare models of classes by a metric; below 500 examples by log loss where accuracy was asked for.
+
+    Of so few examples few are told apart by one model and not by the other, and accuracy alone would call
+    almost any difference chance.
+    """
+    if metric.test == "exchange":
+        return _by_counts(metric, labels, said, seed)
+    if metric.test == "mcnemar" and len(labels) >= FEW:
+        return _by_accuracy(metric, labels, said)
+    losses = {name: log_loss_terms(labels, rows) for name, rows in said.items()}
+    scores = _estimated(losses)
+    best = min(scores, key=lambda name: scores[name])
+
+    def more(name: str) -> Float64[np.ndarray, " both"]:
+        both = _both(losses, name, best)
+        further: np.ndarray = losses[name][both] - losses[best][both]
+        return further
+
+    return Contest(
+        metric=metric_of("log-loss"),
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=lambda name: float(flip_p_values(more(name)[:, None], seed)[0]),
+        gain=lambda name: span(mean_difference(more(name), seed)),
+        pair=lambda name: _pair(losses, name, best),
+    )
+
+
+def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, seed: int) -> Contest:
+    """Compare models of numbers by root mean squared error."""
+    squares = {name: (answers - labels) ** 2 for name, answers in said.items()}
+    scores = {name: float(np.sqrt(max(0.0, mean))) for name, mean in _estimated(squares).items()}
+    best = min(scores, key=lambda name: scores[name])
+
+    def both(name: str) -> Float64[np.ndarray, "both 2"]:
+        asked = _both(squares, name, best)
+        return np.stack([squares[name][asked], squares[best][asked]], axis=1)
+
+    def p_value(name: str) -> float:
+        pair = both(name)
+        return float(flip_p_values((pair[:, 0] - pair[:, 1])[:, None], seed)[0])
+
+    def roots(name: str) -> tuple[float, float]:
+        first, second = _pair(squares, name, best)
+        return float(np.sqrt(first)), float(np.sqrt(second))
+
+    return Contest(
+        metric=NUMBER_METRIC,
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=p_value,
+        gain=lambda name: span(rmse_differences(both(name), np.array([[0, 1]]), seed)[0]),
+        pair=roots,
+    )
+
+
+def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said) -> Contest:
+    hits = {
+        name: np.where(np.isnan(rows[:, 0]), np.nan, rows.argmax(axis=1) == labels)
+        for name, rows in said.items()
+    }
+    scores = _estimated(hits)
+    best = max(scores, key=lambda name: scores[name])
+
+    def only(name: str) -> tuple[int, int]:
+        ahead = hits[best] - hits[name]
+        return int((ahead > 0).sum()), int((ahead < 0).sum())
+
+    return Contest(
+        metric=metric,
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=lambda name: mcnemar(*only(name)),
+        gain=lambda name: points(paired_interval(*only(name), int(_both(hits, name, best).sum()))),
+        pair=lambda name: _pair(hits, name, best),
+    )
+
+
+def _by_counts(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said, seed: int) -> Contest:
+    first = {name: rows[:, 0] for name, rows in said.items()}
+    predicted = {name: rows.argmax(axis=1) for name, rows in said.items()}
+    classes, measure = max(rows.shape[1] for rows in said.values()), OF_COUNTS[metric.key]
+
+    def scored(name: str, asked: Bool[np.ndarray, " examples"]) -> float:
+        return float(measure(class_counts(labels[asked], predicted[name][asked], classes)))
+
+    reference = _most_asked(first)
+    asked = {name: _both(first, name, reference) for name in said}
+    whole = scored(reference, asked[reference])
+    scores = {
+        name: scored(name, both) if both.all() else whole + scored(name, both) - scored(reference, both)
+        for name, both in asked.items()
+    }
+    best = max(scores, key=lambda name: scores[name])
+
+    def pair(name: str) -> tuple[float, float]:
+        both = _both(first, name, best)
+        return scored(best, both), scored(name, both)
+
+    def p_value(name: str) -> float:
+        both = _both(first, name, best)
+        answers = (predicted[best][both], predicted[name][both])
+        return exchange_p_value(measure, labels[both], answers, classes, seed)
+
+    shuffled = shuffle_p_value(measure, labels[asked[best]], predicted[best][asked[best]], classes, seed)
+    return Contest(
+        metric=metric,
+        scores=scores,
+        best=best,
+        examples=len(labels),
+        p_value=p_value,
+        gain=lambda name: figure(pair(name)[0] - pair(name)[1]),
+        pair=pair,
+        by_chance=2 * len(scores) * shuffled,
+    )
+
+
+def _most_asked(terms: Mapping[str, Float64[np.ndarray, " examples"]]) -> str:
+    """The model that was asked about most examples, of equals the simplest."""
+    return max(terms, key=lambda name: int((~np.isnan(terms[name])).sum()))
+
+
+def _both(
+    terms: Mapping[str, Float64[np.ndarray, " examples"]], name: str, other: str
+) -> Bool[np.ndarray, " examples"]:
+    """The examples about which two models were asked."""
+    found: np.ndarray = ~np.isnan(terms[name]) & ~np.isnan(terms[other])
+    return found
+
+
+def _pair(terms: Mapping[str, Float64[np.ndarray, " examples"]], name: str, best: str) -> tuple[float, float]:
+    """Means of the best and of another model on the examples about which both were asked."""
+    both = _both(terms, name, best)
+    return float(terms[best][both].mean()), float(terms[name][both].mean())
+
+
+def _estimated(terms: Mapping[str, Float64[np.ndarray, " examples"]]) -> dict[str, float]:
+    """Mean of every model, as it would be on all examples."""
+    reference = _most_asked(terms)
+    whole = float(np.nanmean(terms[reference]))
+    found = {}
+    for name, values in terms.items():
+        if np.isnan(values).sum() == np.isnan(terms[reference]).sum():
+            found[name] = float(np.nanmean(values))
+        else:
+            best, own = _pair(terms, name, reference)
+            found[name] = whole + own - best
+    return found

@@ -1,0 +1,83 @@
+"""What the test says to the choice of a model, which was made without it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pellucid.arithmetic.metrics import log_loss_terms
+from pellucid.arithmetic.rounding import figure
+from pellucid.data import Dataset
+from pellucid.evaluation import holm
+from pellucid.evaluation.comparisons.flips import flip_p_values
+from pellucid.evaluation.comparisons.paired import LEVEL, mcnemar
+from pellucid.pipeline.judging.testing import Tested
+from pellucid.settings import METRICS, NUMBER_METRIC
+
+_FEWEST = 20
+"""Test examples below which nothing is said."""
+
+
+def contradiction(
+    recommended: str, tested: Mapping[str, Tested], dataset: Dataset, seed: int
+) -> dict[str, Any] | None:
+    """Find the model that is farthest ahead of the recommended one on the test beyond chance.
+
+    Classes are compared by accuracy (McNemar's test) and by log loss (exchanged answers), numbers by squared
+    errors; all comparisons are counted (Holm).
+
+    Returns:
+        The form of `contradiction` in `metrics.json`: the model, the metric, both scores, the p-value and
+        all of it in words; `None` where no model is ahead beyond chance.
+    """
+    labels = dataset.labels[dataset.test]
+    others = [name for name in tested if name != recommended]
+    if not others or len(labels) < _FEWEST:
+        return None
+    found = []
+    for key, terms in _terms(tested, labels, is_regression=dataset.is_regression).items():
+        sign = -1.0 if METRICS[key].is_error else 1.0
+        for name in others:
+            ahead = sign * (terms[name] - terms[recommended])
+            if key == "accuracy":
+                p_value = mcnemar(int((ahead > 0).sum()), int((ahead < 0).sum()))
+            else:
+                p_value = float(flip_p_values(ahead[:, None], seed)[0])
+            found.append((name, key, float(ahead.mean()), p_value, terms))
+    counted = holm([p_value for *_, p_value, _ in found])
+    clear = [
+        (p_value, -ahead, name, key, terms)
+        for (name, key, ahead, _, terms), p_value in zip(found, counted, strict=True)
+        if ahead > 0 and p_value <= LEVEL
+    ]
+    if not clear:
+        return None
+    p_value, _, name, key, terms = min(clear, key=lambda each: each[:4])
+    scores = {each: float(terms[each].mean()) for each in (name, recommended)}
+    if dataset.is_regression:
+        scores = {each: float(np.sqrt(score)) for each, score in scores.items()}
+    return {
+        "model": name,
+        "metric": key,
+        "value": scores[name],
+        "recommended_value": scores[recommended],
+        "p_value_holm": float(p_value),
+        "words": f"The test contradicts the choice: {name} is better there beyond chance, with "
+        f"{METRICS[key].words} {figure(scores[name])} against {figure(scores[recommended])} of "
+        f"{recommended}. The choice was made without the test and stands: a model chosen by its test score "
+        "would have no honest score left.",
+    }
+
+
+def _terms(
+    tested: Mapping[str, Tested], labels: np.ndarray, *, is_regression: bool
+) -> dict[str, dict[str, np.ndarray]]:
+    """What each example adds to the mean score of each model, by metric."""
+    if is_regression:
+        return {NUMBER_METRIC.key: {name: (each.answers - labels) ** 2 for name, each in tested.items()}}
+    return {
+        "accuracy": {
+            name: (each.answers.argmax(axis=1) == labels).astype(np.float64) for name, each in tested.items()
+        },
+        "log_loss": {name: log_loss_terms(labels, each.answers) for name, each in tested.items()},
+    }

@@ -1,0 +1,107 @@
+"""Kinds of models of a run, each to be trained anew for a fold."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.pipeline.learners.backbones.building import Built, started
+from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
+from pellucid.pipeline.learners.backbones.tuning import seconds_of_tuning, to_the_end, tuned_candidate
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within, expected_seconds
+from pellucid.pipeline.learners.folds import Folds
+from pellucid.pipeline.learners.network import Planned, learner_on_part
+from pellucid.pipeline.learners.on_network import drawn_for_simple_models, simple_models
+from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.settings import Settings
+
+_FROZEN_SECONDS, _FROZEN_SECONDS_A_VALUE = 1.0, 2e-6
+
+
+class Kind(NamedTuple):
+    """Models that are trained together: one, or all that stand on one network.
+
+    Attributes:
+        name: of the models in words.
+        seconds: that their training takes, by counts alone.
+        fit: trains them on the training examples of a fold; its validation examples may watch.
+        within: ascending positions of the examples that they can be asked about; `None` for all.
+        most: folds that may judge them; `None` for as many as their cost allows.
+    """
+
+    name: str
+    seconds: float
+    fit: Callable[[Material], Sequence[Candidate]]
+    within: Int64[np.ndarray, " some"] | None = None
+    most: int | None = None
+
+    def judged(self, folds: Folds) -> int:
+        """Number of folds that judge them."""
+        found = folds.judged_within(self.seconds)
+        return found if self.most is None else min(found, self.most)
+
+
+def without_validation(material: Material) -> Material:
+    """Material of which no example is set aside, so that none of those to be judged chooses anything."""
+    return dataclasses.replace(material, validation=np.zeros(0, np.int64))
+
+
+def kind_of_classical(name: str, settings: Settings, material: Material, seconds: float | None) -> Kind:
+    """A classical model by name; its budget follows from all the material and the seconds granted."""
+    budget = budget_within(settings, material, seconds)
+
+    def fit(part: Material) -> Sequence[Candidate]:
+        return [ClassicalLearner(name, settings, budget).fit(without_validation(part))]
+
+    return Kind(name, expected_seconds(material, settings), fit)
+
+
+def kind_of_network(network: Planned, settings: Settings, most: int | None, *, has_simple: bool) -> Kind:
+    """The network of the run, judged on `most` folds, and the simple models on its last hidden layer."""
+
+    def fit(part: Material) -> Sequence[Candidate]:
+        trained = learner_on_part(network, settings, keeps_best=False).fit(part)
+        if not has_simple:
+            return [trained]
+        blind = without_validation(part)
+        return [
+            trained,
+            *simple_models(trained, drawn_for_simple_models(blind, settings), blind, settings)[0],
+        ]
+
+    return Kind(network.plan.name, network.seconds, fit, most=most)
+
+
+def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
+    """The models on the frozen features of a backbone, and the backbone tuned further."""
+    choice, values = built.choice, built.features.rows.size
+
+    def frozen(part: Material) -> tuple[Sequence[Candidate], Callable[[], Sequence[Candidate]]]:
+        own = dataclasses.replace(choice, train=np.intersect1d(choice.train, part.train))
+        blind = without_validation(part)
+        network, prepared = started(choice, settings), own.prepared(blind)
+        found, _ = frozen_candidates(choice.name, network, prepared, built.features, blind, settings)
+
+        def tuned() -> Sequence[Candidate]:
+            more = tuned_candidate(found[-1], network, prepared, blind, settings, to_the_end)
+            return [each for each in [more.candidate] if each is not None]
+
+        return found, tuned
+
+    kinds = [
+        Kind(
+            f"models on {choice.name}",
+            _FROZEN_SECONDS + _FROZEN_SECONDS_A_VALUE * values,
+            lambda part: frozen(part)[0],
+            choice.train,
+        )
+    ]
+    if built.is_tuned:
+        seconds = seconds_of_tuning(settings, built.prepared, choice)
+        most = None if choice.granted is None else 1
+        name = f"{choice.name} fine-tuned"
+        kinds.append(Kind(name, seconds, lambda part: frozen(part)[1](), choice.train, most))
+    return kinds

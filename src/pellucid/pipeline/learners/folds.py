@@ -1,0 +1,140 @@
+"""Folds of a run: where validation has few examples, all that is not for the test judges, fold by fold.
+
+The models that the run keeps then learn from all of these examples. For each fold every kind of model is
+trained once more on the other folds, and asked about the fold; so each example is judged by models that did
+not learn from it. Models that take long are judged on fewer folds, as their cost allows.
+
+Source: Stone 1974, "Cross-Validatory Choice and Assessment of Statistical Predictions".
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid.data import Dataset, folds
+from pellucid.data.wording import count_of
+from pellucid.errors import DataError, UsageError
+from pellucid.settings import Settings
+
+FEW = 500
+"""Below so many validation examples models are judged on folds."""
+
+OFF = 0
+"""Value of `--folds` that leaves the validation split to judge."""
+
+FOLDS = 5
+_FREE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """What judges the models of a run before the test.
+
+    Attributes:
+        dataset: the data as it was split.
+        parts: for each fold the data whose training examples are all others and whose validation examples
+            are the fold; none where the validation split judges.
+        are_asked_for: whether the number of folds was given, and every model is judged on all of them.
+    """
+
+    dataset: Dataset
+    parts: tuple[Dataset, ...] = ()
+    are_asked_for: bool = False
+
+    @property
+    def learning(self) -> Dataset:
+        """The data that the models to keep learn from: where folds judge, without a validation split."""
+        if not self.parts:
+            return self.dataset
+        pool = np.union1d(self.dataset.train, self.dataset.validation)
+        return dataclasses.replace(self.dataset, train=pool, validation=np.zeros(0, np.int64))
+
+    @property
+    def judging(self) -> Dataset:
+        """One division of the data into examples that models learn from and examples that judge."""
+        return self.parts[0] if self.parts else self.dataset
+
+    def judged_within(self, seconds: float) -> int:
+        """Number of folds that a model is judged on.
+
+        It takes its own training's time and ten seconds at most, as far as counts tell; one fold at least.
+
+        Args:
+            seconds: that training takes, by counts alone, so that the clock decides nothing.
+        """
+        if self.are_asked_for or not self.parts:
+            return len(self.parts)
+        of_one = seconds * (self.trainings(1) - 1)
+        return max(1, min(len(self.parts), int((seconds + _FREE_SECONDS) / max(of_one, 1e-9))))
+
+    def trainings(self, judged: int | None = None) -> float:
+        """Trainings on all examples that a model costs which is judged on so many folds, or on all."""
+        if not self.parts:
+            return 1.0
+        return 1 + (len(self.parts) if judged is None else judged) * (1 - 1 / len(self.parts))
+
+    def sentence(self, noun: str) -> str:
+        """Sentence on what judges."""
+        pool = len(self.learning.train)
+        return (
+            f"models are judged on {len(self.parts)} folds of the {count_of(pool, noun)} that are not for "
+            "the test, each by models that did not learn from it, and then learn from all of them"
+        )
+
+
+def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Folds:
+    """Decide what judges the models: the folds asked for, folds by rule, or the validation split.
+
+    By rule there are five folds, or as many as the smallest class has examples that may be parted. The
+    validation split judges where it has 500 examples or more, where training stops by it (`patience`), in
+    continual training, and where a class has a single example.
+
+    Raises: `DataError` if examples cannot be divided into the folds asked for; `UsageError` if a time limit
+    is given beside them.
+    """
+    require_foldable(settings)
+    if settings.folds:
+        return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)
+    is_enough = len(dataset.validation) >= FEW or len(dataset.validation) == 0
+    if is_enough or is_continual or settings.patience is not None or settings.folds == OFF:
+        return Folds(dataset)
+    for count in range(FOLDS, 1, -1):
+        try:
+            return Folds(dataset, parts_of(dataset, count, settings.seed))
+        except DataError:
+            continue
+    return Folds(dataset)
+
+
+def require_foldable(settings: Settings) -> None:
+    """Refuse a number of folds beside a time limit.
+
+    Raises: `UsageError` with what fits.
+    """
+    if settings.folds and settings.time_limit is not None:
+        raise UsageError(
+            "--folds: trains every model several times over, which --time-limit does not foresee; "
+            "give --epochs in its place, or leave one of them out"
+        )
+
+
+def parts_of(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
+    """Divide what is not for the test: for each fold, all others to learn from and the fold for validation.
+
+    Raises: `DataError` if a class cannot stand in every fold.
+    """
+    nothing = np.zeros(0, np.int64)
+    return tuple(
+        dataclasses.replace(
+            fold, train=np.union1d(fold.train, fold.validation), validation=fold.test, test=nothing
+        )
+        for fold in folds(dataset, count, seed)
+    )
+
+
+def positions_of(parts: Sequence[Dataset]) -> Int64[np.ndarray, " judged"]:
+    """Ascending positions of the examples that some folds judge."""
+    return np.sort(np.concatenate([part.validation for part in parts]))
