@@ -204,7 +204,7 @@ def test_of_few_examples_the_simplest_within_one_standard_error_is_taken():
 
 
 def test_models_are_compared_on_the_examples_that_judged_both():
-    """`cnn` was asked about the 40 hardest examples alone: worse there than `svm` on all, better than it there."""
+    """`cnn` was asked about the 40 hardest examples alone, and is better there than `svm`."""
     labels = np.arange(200) % 2
     svm, cnn = answers_with(labels, 25, 0.8), np.full((200, 2), np.nan)
     cnn[:40] = answers_with(labels[:40], 8, 0.8)

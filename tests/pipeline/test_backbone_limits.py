@@ -14,6 +14,7 @@ from pellucid.pipeline.learners.backbones import costs, frozen, learner
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.costs import Cost, measured
 from pellucid.pipeline.learners.backbones.option import Granted
+from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.limits import (
     allowance_of,
     costs_of,
@@ -121,13 +122,13 @@ def test_the_decision_is_made_once_and_stands_in_the_configuration(context, monk
     monkeypatch.setattr(limits, "measured", lambda *_: cost)
     context = context._replace(settings=dataclasses.replace(context.settings, time_limit="116s"))
     context.journal.begin()
-    kept = share_out(backbones, costs_of(backbones, context), context)
+    kept = share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context)
     assert 40 <= len(kept[0].train) < len(material.train)
     resumed = Journal(context.folder, resume=True)
     assert resumed.content == json.loads(json.dumps(context.journal.content))
     late = context._replace(stages=Stages(began=time.monotonic() - 100), journal=resumed)
     again = taken_over(resumed.content["backbones"], context.settings, material)
-    assert costs_of(again, late) == []
+    assert costs_of(again, Folds(late.dataset), late) == []
     same = share_out(again, [], late)
     assert np.array_equal(same[0].train, kept[0].train)
     assert resumed.content == Journal(context.folder, resume=True).content
@@ -140,7 +141,7 @@ def test_one_beside_a_network_is_left_out_with_a_reason(capsys, context, monkeyp
     )
     monkeypatch.setattr(limits, "measured", lambda *_: COST._replace(example=1.0))
     context = context._replace(stages=Stages())
-    assert share_out(backbones, costs_of(backbones, context), context) == ()
+    assert share_out(backbones, costs_of(backbones, Folds(context.dataset), context), context) == ()
     config = context.journal.content
     assert config["backbones"] == []
     (left_out,) = config["backbones_left_out"]

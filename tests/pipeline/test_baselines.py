@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from every_model import MODELS
-from pellucid.pipeline.learners.candidates import Candidate, on_validation
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_validation
 from pellucid.pipeline.learners.on_network import _affordable
 from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
@@ -30,7 +30,7 @@ def test_each_model_of_a_line_has_its_own_score(labels, said, words):
     everywhere = np.arange(len(labels))
     classes = ("a", "b") if labels.dtype.kind == "i" else ()
     material = Material(np.zeros((len(labels), 1), np.float32), labels, everywhere, everywhere, classes)
-    candidates = [Candidate("any", MODELS["majority"](), 2, 1.0, each) for each in said]
+    candidates = [Candidate("any", MODELS["majority"](), 2, 1.0, HeldOut(everywhere, each)) for each in said]
     assert on_validation(candidates, material, Settings()) == words
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from every_model import MODELS, network_model
 from pellucid.pipeline.judging.detectors import judged_places, with_detectors
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut
 from pellucid.pipeline.learners.planning.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
@@ -17,7 +17,9 @@ MATERIAL = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES
 
 def candidate(name: str) -> Candidate:
     model = MODELS[name]()
-    return Candidate(name, model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
+    return Candidate(
+        name, model, 600, 1.0, HeldOut(MATERIAL.validation, model.predict_proba(PIXELS[600:900]))
+    )
 
 
 def detector_of(candidate: Candidate, material: Material = MATERIAL):
@@ -29,7 +31,7 @@ def test_every_model_that_looks_at_its_inputs_gets_one():
     found = with_detectors([candidate(name) for name in names], MATERIAL, seed=0)
     assert [each.model.detector is not None for each in found] == [False, True, True, True]
     for each in found[1:]:
-        counted = np.bincount(each.validation.argmax(axis=1), minlength=10)
+        counted = np.bincount(each.held_out.answers.argmax(axis=1), minlength=10)
         np.testing.assert_array_equal(each.model.detector.answers, counted)
         assert each.model.detector.examples == 300
 
@@ -45,7 +47,8 @@ def test_the_threshold_comes_from_validation_examples_and_from_no_training_examp
 
 def test_models_on_one_network_share_what_is_computed_of_it(monkeypatch):
     standing, model = candidate("svm-on-cnn"), network_model("network", False)
-    network = Candidate("cnn", model, 600, 1.0, model.predict_proba(PIXELS[600:900]))
+    said = model.predict_proba(PIXELS[600:900])
+    network = Candidate("cnn", model, 600, 1.0, HeldOut(MATERIAL.validation, said))
     assert network.model.network is standing.model.network
     asked = []
     seen = type(network.model).seen
@@ -74,7 +77,7 @@ def test_numbers():
     numbers = dataclasses.replace(MATERIAL, labels=LABELS.astype(np.float64), classes=())
     model = MODELS["cnn of numbers"]()
     said = model.predict_values(PIXELS[600:900])
-    detector = detector_of(Candidate("cnn", model, 600, 1.0, said), numbers)
+    detector = detector_of(Candidate("cnn", model, 600, 1.0, HeldOut(MATERIAL.validation, said)), numbers)
     np.testing.assert_allclose(detector.answers, np.sort(model.predict_values(PIXELS[600:900])))
     assert len(detector.measure.centres) == 1
 

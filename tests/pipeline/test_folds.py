@@ -72,7 +72,7 @@ def test_every_example_that_is_not_for_the_test_is_judged_once(tmp_path):
 
 
 def test_no_example_is_judged_by_a_model_that_learned_from_it(tmp_path):
-    """A forest knows every label it has seen, here without sense; of those it has not seen it knows nothing."""
+    """A forest knows every label that it has seen, here without sense; of the others it knows nothing."""
     dataset = dataset_of(shuffled=True)
     (forest,), _ = of_classical(dataset, tmp_path, ["random-forest"])
     positions, answers = forest.held_out.positions, forest.held_out.answers
@@ -109,7 +109,9 @@ def test_a_model_that_takes_long_is_judged_on_fewer_folds():
 
 
 def test_who_judges():
-    def count(dataset=dataset_of(), is_continual=False, **changes):
+    few = dataset_of()
+
+    def count(dataset=few, is_continual=False, **changes):
         settings = dataclasses.replace(SETTINGS, **changes)
         return len(folds_of(dataset, settings, is_continual=is_continual).parts)
 

@@ -58,7 +58,7 @@ def test_a_candidate_has_answered_validation_as_its_model_does(name, photos, tmp
     assert isinstance(learner, Learner)
     candidate = learner.fit(material, UNLIMITED)
     asked = answers(candidate.model, material, material.validation)
-    np.testing.assert_allclose(candidate.validation, asked, atol=1e-6)
+    np.testing.assert_allclose(candidate.held_out.answers, asked, atol=1e-6)
     assert candidate.train_examples == len(material.train)
     assert candidate.train_seconds >= 0
     assert bool(candidate.history) == (name in ("mlp", "cnn, mirrored") or "tuned" in candidate.name)
@@ -69,7 +69,7 @@ def test_learners_of_numbers(name):
     settings = Settings(model=name, threads=1) if name == "mean" else Settings(**LEARNERS[name])
     candidate = learner_of(settings, NUMBERS).fit(NUMBERS)
     asked = answers(candidate.model, NUMBERS, NUMBERS.validation)
-    np.testing.assert_allclose(candidate.validation, asked, rtol=1e-6)
+    np.testing.assert_allclose(candidate.held_out.answers, asked, rtol=1e-6)
 
 
 def test_a_network_takes_no_more_than_its_allowance():
@@ -126,7 +126,7 @@ def test_validation_and_test_examples_pass_a_shared_body_once(photos, monkeypatc
     done = dataclasses.replace(learner, train=lambda _: None)
     candidate = done.trained(network, material)
     models = [candidate, *on_network(photos, candidate, settings, Stages(quiet=True))]
-    models = with_detectors(calibrated(models, photos), material, 0)
+    models = with_detectors(calibrated(models, photos, 0), material, 0)
     assert len(models) == 3
     assert all(each.model.detector is not None for each in models)
     tested = ask_about_test(models, photos)

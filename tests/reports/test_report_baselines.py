@@ -12,7 +12,7 @@ from pellucid.reports import ReportFacts, entries, render
 from pellucid.reports.numbers import Score
 from pellucid.reports.paired import pairings
 from pellucid.reports.sections import folds, models
-from pellucid.reports.verdict import baseline, judge
+from pellucid.reports.verdict import judge
 from reports.report_page import Page
 from reports.rich_facts import made_folds
 
@@ -44,45 +44,17 @@ def test_a_classical_winner_is_called_one_and_the_network_stands_beside_it(rich_
     page = Page(render(with_metrics(rich_facts, recommended="random-forest")))
     assert "random-forest, a classical model, classifies" in page.text
     assert "The network, cnn, reached an accuracy of 0.953" in page.text
-    assert "The choice was made on validation and stands" in page.text, (
-        "cnn is better on the test beyond chance"
-    )
     assert "This is how cnn was trained, the network; random-forest, which is recommended" in page.text
 
 
-def test_without_a_real_difference_the_choice_is_not_defended(rich_facts: ReportFacts) -> None:
-    comparison = {
-        "a": "cnn", "b": "svm", "accuracy_difference": {"value": 0.02, "low": -0.01, "high": 0.05},
-        "p_value": 0.01, "p_value_holm": 0.21,
-        "verdict": "the difference between cnn and svm could be chance",
-    }  # fmt: skip
-    found = baseline(with_metrics(rich_facts, recommended="svm", comparisons=[comparison]))
-    assert found is not None
-    assert (found.name, found.is_network, found.is_better) == ("cnn", True, False)
-    real = baseline(
-        with_metrics(rich_facts, recommended="svm", comparisons=[{**comparison, "p_value_holm": 0.05}])
-    )
-    assert real is not None
-    assert real.is_better
-    turned = baseline(
-        with_metrics(rich_facts, recommended="cnn", comparisons=[{**comparison, "p_value_holm": 0.05}])
-    )
-    assert turned is not None
-    assert not turned.is_better
-
-
-@pytest.mark.parametrize(("difference", "is_better"), [(3.0, True), (-3.0, False)])
-def test_of_numbers_the_smaller_error_is_better(
-    number_facts: ReportFacts, difference: float, is_better: bool
-) -> None:
-    """The error of the recommended model less that of its baseline, wherever the pair names it."""
-    ends = {"value": difference, "low": difference - 1, "high": difference + 1}
-    turned = {"value": -difference, "low": -difference - 1, "high": -difference + 1}
-    for a, b, found in (("svm", "cnn", ends), ("cnn", "svm", turned)):
-        pair = {"a": a, "b": b, "root_mean_squared_error_difference": found, "p_value_holm": 0.01}
-        other = baseline(with_metrics(number_facts, recommended="svm", comparisons=[pair]))
-        assert other is not None
-        assert (other.name, other.is_better) == ("cnn", is_better)
+def test_where_the_test_contradicts_the_choice_the_verdict_says_so_first(rich_facts: ReportFacts) -> None:
+    words = "The test contradicts the choice: svm is better there beyond chance."
+    page = Page(render(with_metrics(rich_facts, contradiction={"words": words})))
+    (verdict,) = [each for each in page.all("section") if each["id"] == "verdict"]
+    assert words in page.text
+    assert page.text.index(words) < page.text.index("Why this one.") < page.text.index("Trust it for")
+    assert "contradicts" not in Page(render(with_metrics(rich_facts, contradiction=None))).text
+    assert verdict
 
 
 def test_nothing_better_than_the_commonest_class(rich_facts: ReportFacts) -> None:

@@ -107,7 +107,7 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
 
     def is_as_good(name: str) -> bool:
         if name in DUMMIES:
-            return max(counted[name], min(1.0, contest.by_chance)) > (SURELY if few else LEVEL)
+            return counted[name] > (SURELY if few else LEVEL) or contest.by_chance > LEVEL
         return p_values[name] > (ONE_ERROR if few else LEVEL)
 
     name = next(name for name in scores if name == best or is_as_good(name))

@@ -77,7 +77,8 @@ def kind_of_network(network: Planned, settings: Settings, most: int | None, *, h
 
 def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
     """The models on the frozen features of a backbone, and the backbone tuned further."""
-    choice, values = built.choice, built.features.rows.size
+    choice = built.choice
+    values = len(choice.train) * built.features.rows.shape[1]
 
     def frozen(part: Material) -> tuple[Sequence[Candidate], Callable[[], Sequence[Candidate]]]:
         own = dataclasses.replace(choice, train=np.intersect1d(choice.train, part.train))

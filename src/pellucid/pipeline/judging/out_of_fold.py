@@ -61,7 +61,8 @@ def judged_by_folds(
     )
     for kind in kinds:
         parts: Sequence[Dataset] = folds.parts[: counts[kind.name]]
-        of_folds = f"{len(parts)} of {len(folds.parts)} folds" if len(parts) < len(folds.parts) else "folds"
+        of_all = "" if len(parts) == len(folds.parts) else f" of {len(folds.parts)}"
+        of_folds = f"{len(parts)}{of_all} folds"
         with context.stages.stage(f"judging {kind.name} on {of_folds}") as stage:
             parts = [_askable(part, kind) for part in parts]
             found = [_on_fold(kind, number, part, context) for number, part in enumerate(parts, start=1)]
@@ -70,9 +71,8 @@ def judged_by_folds(
             judged = [dataclasses.replace(each, held_out=held_out[each.name]) for each in judged]
             scores = on_held_out(judged, folds.dataset, context.settings)
             examples = count_of(len(positions_of(parts)), folds.dataset.noun)
-            stage.words = (
-                f"judged {' and '.join(each.name for each in judged)} on {of_folds}{scores} of {examples}"
-            )
+            names = ", ".join(each.name for each in judged)
+            stage.words = f"judged {names} on {of_folds}, {examples}{scores}"
         history = history or found[0].history
     return [dataclasses.replace(each, held_out=held_out[each.name]) for each in candidates], history
 
