@@ -61,9 +61,7 @@ class Folds:
         """Number of folds that a model is judged on.
 
         It takes its own training's time and ten seconds at most, as far as counts tell; one fold at least.
-
-        Args:
-            seconds: that training takes, by counts alone, so that the clock decides nothing.
+        `seconds` are those of its training by counts alone, so that the clock decides nothing.
         """
         if self.are_asked_for or not self.parts:
             return len(self.parts)
