@@ -18,6 +18,9 @@ from pellucid.tasks import CLASSIFICATION, TEXTS
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""
 
+_FEW = 2_000
+"""Up to so many training examples each of these parts is set aside once: one alone would say too little."""
+
 
 class Work(NamedTuple):
     """Conditions of learning beside the examples.
@@ -84,14 +87,14 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
     Each configuration learns from the first `screened` examples, within `for_screening`; the best of
     them (of equals the first; of calibrated ones see `_settled`) then learns from all that the budget
     allows. Without a validation split a fifth of the training examples is set aside for the comparison
-    alone. With nothing to compare, or too few examples to compare on, the first is taken.
+    alone; where they are few, each fifth in turn. With nothing to compare, or too few examples to compare on,
+    the first is taken.
     """
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.configurations]
-    compared = _comparing(lesson, work.seed)
-    is_contest = len(trials) > 1 and len(compared.validation) > 0
-    configurations = _screened(trials, compared, draw, work, metric) if is_contest else []
+    compared = _comparing(lesson, work.seed) if len(trials) > 1 else []
+    configurations = _screened(trials, compared, draw, work, metric) if compared else []
     best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
     best = next((number for number, each in enumerate(configurations) if each.chosen), best)
     table = lesson.table(trials[best].features, draw).narrowed(lesson.classes, trials[best].best)
@@ -101,30 +104,36 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
 
 
 def _screened(
-    trials: Sequence[Trial], compared: Lesson, draw: Draw, work: Work, metric: str
+    trials: Sequence[Trial], compared: Sequence[Lesson], draw: Draw, work: Work, metric: str
 ) -> list[Configuration]:
     """Compare set-ups on few examples, as many at a time as there are threads, each on one."""
     alone = work._replace(budget=work.budget.for_screening, threads=1, for_comparison=True)
-    screened = work.budget.screened_texts if compared.input_kind is TEXTS else work.budget.screened
+    lesson = compared[0]
+    screened = work.budget.screened_texts if lesson.input_kind is TEXTS else work.budget.screened
     tables = {
-        (trial.features, trial.best): compared.table(trial.features, draw).narrowed(
-            compared.classes, trial.best
-        )
+        (trial.features, trial.best): [
+            each.table(trial.features, draw).narrowed(each.classes, trial.best) for each in compared
+        ]
         for trial in trials
     }
 
     def said(trial: Trial) -> np.ndarray:
-        table, rows = tables[trial.features, trial.best], slice(screened)
-        return trial.learn(table.train[rows], table.labels[rows], alone).predict(table.validation)
+        rows = slice(screened)
+        return np.concatenate(
+            [
+                trial.learn(table.train[rows], table.labels[rows], alone).predict(table.validation)
+                for table in tables[trial.features, trial.best]
+            ]
+        )
 
     with ThreadPoolExecutor(work.threads) as pool:
         answers = list(pool.map(said, trials))
-    labels = tables[trials[0].features, trials[0].best].validation_labels
+    labels = np.concatenate([table.validation_labels for table in tables[trials[0].features, trials[0].best]])
     configurations = [
         Configuration(
-            compared.feature_name(trial.features),
+            lesson.feature_name(trial.features),
             trial.words,
-            score(metric, labels, answer, compared.target),
+            score(metric, labels, answer, lesson.target),
         )
         for trial, answer in zip(trials, answers, strict=True)
     ]
@@ -150,10 +159,16 @@ def _settled(
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 
-def _comparing(lesson: Lesson, seed: int) -> Lesson:
-    """Lesson for comparing: the lesson itself, or a division of its training examples."""
+def _comparing(lesson: Lesson, seed: int) -> list[Lesson]:
+    """Lessons for comparing: the lesson itself, or divisions of its training examples; none of too few."""
     held_out = len(lesson.train) // _HELD_OUT
-    if len(lesson.validation) or held_out < _LEAST_HELD_OUT:
-        return lesson
+    if len(lesson.validation):
+        return [lesson]
+    if held_out < _LEAST_HELD_OUT:
+        return []
     order = generator(seed, Purpose.HELD_OUT).permutation(lesson.train)
-    return dataclasses.replace(lesson, train=np.sort(order[held_out:]), validation=np.sort(order[:held_out]))
+    parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
+    return [
+        dataclasses.replace(lesson, train=np.setdiff1d(lesson.train, part), validation=np.sort(part))
+        for part in parts[: _HELD_OUT if len(lesson.train) <= _FEW else 1]
+    ]

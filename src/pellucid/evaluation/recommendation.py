@@ -12,8 +12,8 @@ from pellucid.evaluation.comparisons.paired import LEVEL, holm
 from pellucid.evaluation.contests import FEW, Contest, contest_of_classes, contest_of_numbers
 from pellucid.settings import DUMMIES, NEURAL, metric_of
 
-ONE_ERROR = 0.32
-"""Level of a difference of one standard error, by which models are told apart below 500 examples."""
+HALF_ERROR = 0.62
+"""Level of a difference of half a standard error, by which models are told apart below 500 examples."""
 
 SURELY = 0.01
 """Level at which a model must beat a dummy there, every model counted."""
@@ -44,8 +44,8 @@ def recommend(
     The best by the metric is found; then the simplest model is taken whose difference from the best
     could be chance at the level of 5 %. Accuracy is tested by McNemar's exact test, the others by
     exchanging the two models' answers at random. Below 500 examples the log loss stands for accuracy, and the
-    simplest model within one standard error of the best is taken: a level of 5 % would give away much of what
-    the best is ahead by. Against `majority` all comparisons are counted (Holm), since the best of several
+    simplest model within half a standard error of the best is taken: a level of 5 % would give away much of
+    what the best is ahead by. Against `majority` all comparisons are counted (Holm), since the best of several
     models that know nothing easily beats it by chance, and below 500 examples at the level of 1 %. By metrics
     of class counts the best must also be better than the same answers on shuffled labels, since guessing
     already beats `majority` there.
@@ -57,8 +57,8 @@ def recommend(
 
     Raises: `ValueError` if there is no model, or the metric is unknown.
 
-    Source: Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3, for the one standard
-    error.
+    Source: after the rule of one standard error in Breiman et al. 1984, "Classification and Regression
+    Trees", section 3.4.3.
     """
     decides = metric_of(metric)
     early = _without_a_contest(list(probabilities), len(labels))
@@ -108,7 +108,7 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
     def is_as_good(name: str) -> bool:
         if name in DUMMIES:
             return counted[name] > (SURELY if few else LEVEL) or contest.by_chance > LEVEL
-        return p_values[name] > (ONE_ERROR if few else LEVEL)
+        return p_values[name] > (HALF_ERROR if few else LEVEL)
 
     name = next(name for name in scores if name == best or is_as_good(name))
     place = f"on {count_of(contest.examples, noun)}"
@@ -124,7 +124,7 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
             f"{len(p_values)} comes that far by chance.",
         )
     if few:
-        difference = f"the difference, {contest.gain(name)}, is within one standard error"
+        difference = f"the difference, {contest.gain(name)}, is within half a standard error"
     is_tie = name in equally_simple and best in equally_simple
     merit = "is as simple and comes first" if is_tie else "is the simpler model"
     return Recommendation(name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} {merit}.")
@@ -140,7 +140,7 @@ def _why_the_best(contest: Contest, place: str, few: bool) -> str:
     if not simpler:
         return f"{best} is the best {place}, with {of_best}, and no model is simpler."
     nearest = min(simpler, key=lambda other: abs(scores[other] - scores[best]))
-    worse = "by more than one standard error" if few else "beyond chance"
+    worse = "by more than half a standard error" if few else "beyond chance"
     return (
         f"{best} is the best {place}, with {of_best}, and every simpler model is worse {worse}; "
         f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}."
