@@ -45,10 +45,10 @@ def recommend(
     could be chance at the level of 5 %. Accuracy is tested by McNemar's exact test, the others by
     exchanging the two models' answers at random. Below 500 examples the log loss stands for accuracy, and the
     simplest model within half a standard error of the best is taken: a level of 5 % would give away much of
-    what the best is ahead by. Against `majority` all comparisons are counted (Holm), since the best of several
-    models that know nothing easily beats it by chance, and below 500 examples at the level of 1 %. By metrics
-    of class counts the best must also be better than the same answers on shuffled labels, since guessing
-    already beats `majority` there.
+    what the best is ahead by. Against `majority` all comparisons are counted (Holm), since the best of
+    several models that know nothing easily beats it by chance, and below 500 examples at the level of 1 %. By
+    metrics of class counts the best must also be better than the same answers on shuffled labels, since
+    guessing already beats `majority` there.
 
     `probabilities`, by name of the model, simplest first, are of examples that the models did not learn
     from, not a number where a model was not asked; `metric` is a value of `--metric`. Of `equally_simple`

@@ -26,6 +26,7 @@ from pellucid.pipeline.learners.limits import (
     allotted,
     backbones_json,
     costs_of,
+    seconds_of_one_training,
     share_out,
     within_limit,
 )
@@ -101,10 +102,12 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     """
     folder, dataset, settings, stages, _ = context
     make_folder(folder.checkpoints)
+    if planned.folds.parts:
+        stages.paragraph(planned.folds.sentence(dataset.noun))
     if planned.continual is not None:
         keep(planned.continual.start, folder.checkpoints)
     share = _share_of_baselines(planned, context)
-    granted = None if share.seconds is None else share.seconds / planned.folds.trainings()
+    granted = seconds_of_one_training(share, planned.folds, settings)
     baselines = train_baselines(
         share.names, dataset, settings, folder.checkpoints, stages, Allowance(granted=granted)
     )
@@ -125,7 +128,6 @@ def _judged(learned: Learned, folds: Folds, granted: float | None, context: RunC
     """
     if not folds.parts:
         return learned
-    context.stages.paragraph(folds.sentence(context.dataset.noun))
     kinds = _kinds(learned, granted, context)
     candidates, watched = judged_by_folds(kinds, learned.candidates, folds, context)
     return dataclasses.replace(learned, candidates=candidates, history=watched or learned.history)

@@ -76,10 +76,11 @@ class Folds:
 
     def sentence(self, noun: str) -> str:
         """Sentence on what judges."""
-        pool = len(self.learning.train)
+        pool, few = len(self.learning.train), count_of(len(self.dataset.validation), noun)
+        why = "" if self.are_asked_for else f"validation has only {few}, so "
         return (
-            f"models are judged on {len(self.parts)} folds of the {count_of(pool, noun)} that are not for "
-            "the test, each by models that did not learn from it, and then learn from all of them"
+            f"{why}models are judged on {len(self.parts)} folds of the {count_of(pool, noun)} that are not for "
+            f"the test: each by models that did not learn from it; the models kept learn from all {pool:,}"
         )
 
 

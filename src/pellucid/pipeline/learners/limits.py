@@ -84,6 +84,14 @@ def allotted(names: Sequence[str], settings: Settings, stages: Stages, set_aside
     return Allotted(first, seconds)
 
 
+def seconds_of_one_training(share: Allotted, folds: Folds, settings: Settings) -> float | None:
+    """Seconds of all classical models together, once, where folds train them several times; or no limit."""
+    limit = parse_duration(settings.time_limit)
+    if limit is None or (share.seconds is None and not folds.parts):
+        return share.seconds
+    return (SHARE_OF_LIMIT * limit if share.seconds is None else share.seconds) / folds.trainings()
+
+
 def costs_of(backbones: Sequence[Choice], folds: Folds, context: RunContext) -> list[Cost]:
     """Measure pretrained backbones under a time limit, before anything is trained.
 
