@@ -56,6 +56,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "learning_curve": None if outcome.curve is None else outcome.curve.to_json(),
         "label_issues": as_json(outcome.label_issues),
         "findings": findings_of(outcome),
+        "judged_on_folds": config.get("judged_on_folds"),
         "folds": outcome.folds,
         **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),

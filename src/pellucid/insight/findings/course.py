@@ -20,6 +20,7 @@ class Course:
         label_issues: labels that are likely wrong.
         examined: labels that were looked at.
         agreed: labels that the models that looked at them would have given themselves.
+        is_pretrained: whether a backbone was trained further, whose layers cannot be chosen.
     """
 
     history: Sequence[Record]
@@ -27,6 +28,16 @@ class Course:
     label_issues: int = 0
     examined: int = 0
     agreed: int = 0
+    is_pretrained: bool = False
+
+    def remedy(self, of_own_layers: str) -> str:
+        """The remedy where layers can be chosen, or the one for a backbone that was trained further."""
+        if not self.is_pretrained:
+            return of_own_layers
+        return (
+            "Lower the learning rate or train fewer epochs. The layers are those of the backbone; with --preset "
+            "quick they stay as they came, and only the models on top of them learn."
+        )
 
     def series(self, key: str) -> list[float]:
         """Number `key` of `history.jsonl` for every epoch; empty where an epoch lacks it."""

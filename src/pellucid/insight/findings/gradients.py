@@ -33,7 +33,9 @@ def vanishing_gradients(course: Course) -> Finding | None:
         "Gradients vanish on their way down: the lowest layers hardly learn.",
         f"The gradient of the lowest third of the layers is {figure(ratio)} times as long as that of the "
         "last layer.",
-        "Use relu or gelu in place of sigmoid or tanh, keep batch normalisation on, or take fewer layers.",
+        course.remedy(
+            "Use relu or gelu in place of sigmoid or tanh, keep batch normalisation on, or take fewer layers."
+        ),
         f"Found where that is below {VANISHED:g} in the median of the measured epochs. {_SOURCE}; Glorot and "
         "Bengio 2010 measure it layer by layer. In sound trainings of our own it stays above 0.05.",
         {"lowest_to_last": ratio},
@@ -62,7 +64,7 @@ def exploding_gradients(course: Course) -> Finding | None:
         "exploding-gradients",
         "Gradients explode: they grow many times over on their way down, or from epoch to epoch.",
         evidence,
-        "Lower the learning rate, keep batch normalisation on, or take fewer or wider layers.",
+        course.remedy("Lower the learning rate, keep batch normalisation on, or take fewer or wider layers."),
         f"Found above a factor of {EXPLODED:g} in either. {_SOURCE}; Pascanu and others 2013 describe the "
         "walls in the loss that such gradients come from.",
         {"lowest_to_last": steepest, "growth": growth},

@@ -20,8 +20,10 @@ def dead_units(course: Course) -> Finding | None:
         "dead-units",
         "Many units are dead: they are zero for every example, and no gradient brings them back.",
         f"In {name} {100 * share:.0f} % of the units were zero for every example that was looked at.",
-        "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch normalisation "
-        "on.",
+        course.remedy(
+            "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch normalisation "
+            "on."
+        ),
         f"Found where more than {100 * DEAD:.0f} % of a layer are dead at the last measured epoch, as many "
         "as a learning rate too high kills by the notes of Stanford's CS231n; on the cause see Maas and "
         "others 2013. A channel of a convolution counts as a unit.",
@@ -40,7 +42,7 @@ def saturated_units(course: Course) -> Finding | None:
         "A layer is saturated: most of its outputs lie where the slope is next to nothing, so that what "
         "stands below hardly learns.",
         f"In {name} {100 * share:.0f} % of the outputs lie at an end of the function.",
-        "Lower the learning rate, keep batch normalisation on, or use relu or gelu.",
+        course.remedy("Lower the learning rate, keep batch normalisation on, or use relu or gelu."),
         f"Found where more than {100 * SATURATED:.0f} % of a layer are saturated at the last measured epoch: "
         "a tanh beyond 0.97 on either side, a sigmoid below 0.015 or above 0.985, which is the same place of "
         "the same curve. Glorot and Bengio 2010 show what it does to training.",

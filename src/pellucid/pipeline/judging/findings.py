@@ -21,8 +21,10 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     if dataset.target.has_probabilities:
         counts = np.bincount(dataset.labels[dataset.train], minlength=1)
         chance = float(counts.max() / max(1, counts.sum()))
+    history = last_training(outcome.history)
     course = Course(
-        history=last_training(outcome.history),
+        history=history,
+        is_pretrained="model" in history[-1],
         chance=chance,
         label_issues=0 if label_issues is None else label_issues.count,
         examined=0 if label_issues is None else label_issues.examined,

@@ -79,8 +79,8 @@ class Folds:
         pool, few = len(self.learning.train), count_of(len(self.dataset.validation), noun)
         why = "" if self.are_asked_for else f"validation has only {few}, so "
         return (
-            f"{why}models are judged on {len(self.parts)} folds of the {count_of(pool, noun)} that are not for "
-            f"the test: each by models that did not learn from it; the models kept learn from all {pool:,}"
+            f"{why}models are judged on {len(self.parts)} folds of the {count_of(pool, noun)} that are not "
+            f"for the test: each by models that did not learn from it; the models kept learn from all {pool:,}"
         )
 
 

@@ -48,6 +48,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "best": best[0],
         "best_epoch": None if best[1] is None else best[1].get("epoch"),
         "examples_per_second": sum(speeds) / len(speeds) if speeds else None,
+        "on_fold": bool(facts.metrics.get("judged_on_folds")) and "model" not in facts.history[-1],
         "network": None if network == facts.recommended else network,
     }
 
