@@ -106,7 +106,7 @@ def test_a_learning_curve_and_the_temperature_are_in_the_metrics(run):
     curves = metrics["learning_curve"]["curves"]
     assert curves.keys() < {"logistic-regression", "svm", "random-forest"}
     for points in curves.values():
-        assert [point["examples"] for point in points] == [158, 313, 1260]
+        assert [point["examples"] for point in points] == [139, 279, 1120]
     assert metrics["models"]["cnn"]["calibration"]["temperature"] > 0
     assert metrics["label_issues"]["examined"] > 1000
 
@@ -116,7 +116,7 @@ def test_the_network_is_drawn_where_the_curve_was_asked_for(pellucid, digits_npz
         pellucid, digits_npz, tmp_path / "run", "--learning-curve", "--no-baselines", "--epochs", "4"
     )
     points = metrics["learning_curve"]["curves"]["cnn"]
-    assert [point["examples"] for point in points] == [158, 313, 1260]
+    assert [point["examples"] for point in points] == [139, 279, 1120]
     assert metrics["learning_curve"]["model"] == "cnn"
 
 

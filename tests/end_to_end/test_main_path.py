@@ -54,9 +54,11 @@ def test_metrics_have_the_keys_of_the_contract(run):
         "reason",
         "models",
         "comparisons",
+        "contradiction",
         "learning_curve",
         "label_issues",
         "findings",
+        "judged_on_folds",
         "folds",
     ]
     assert metrics["data"].keys() == {

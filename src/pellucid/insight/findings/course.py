@@ -35,8 +35,8 @@ class Course:
         if not self.is_pretrained:
             return of_own_layers
         return (
-            "Lower the learning rate or train fewer epochs. The layers are those of the backbone; with --preset "
-            "quick they stay as they came, and only the models on top of them learn."
+            "Lower the learning rate or train fewer epochs. The layers are those of the backbone; with "
+            "--preset quick they stay as they came, and only the models on top of them learn."
         )
 
     def series(self, key: str) -> list[float]:

@@ -21,8 +21,8 @@ def dead_units(course: Course) -> Finding | None:
         "Many units are dead: they are zero for every example, and no gradient brings them back.",
         f"In {name} {100 * share:.0f} % of the units were zero for every example that was looked at.",
         course.remedy(
-            "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch normalisation "
-            "on."
+            "Lower the learning rate; if that does not help, use leaky-relu or gelu, or keep batch "
+            "normalisation on."
         ),
         f"Found where more than {100 * DEAD:.0f} % of a layer are dead at the last measured epoch, as many "
         "as a learning rate too high kills by the notes of Stanford's CS231n; on the cause see Maas and "

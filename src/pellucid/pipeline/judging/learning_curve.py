@@ -11,7 +11,8 @@ from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.evaluation import LearningCurve, learning_curve
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.judging.kinds import without_validation
+from pellucid.pipeline.learners.candidates import Candidate, with_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.network import Planned, learner_on_part
@@ -76,9 +77,9 @@ def draw_curve(
             learned = min(by_name[name].train_examples, len(dataset.train))
             whole = (learned, _predicted(by_name[name].held_out.about(dataset.validation)))
             if network is not None and name == network.plan.name:
-                smaller = [_network_on(each, network, dataset, settings) for each in subsets]
+                smaller = [_network_on(each, network, folds, settings) for each in subsets]
             else:
-                smaller = [_baseline_on(each, name, dataset, settings) for each in subsets]
+                smaller = [_baseline_on(each, name, folds, settings) for each in subsets]
             said[name] = [point for point in smaller if point[0] < whole[0]] + [whole]
         curve = learning_curve(
             dataset.labels[dataset.validation], said, _subject(said, recommended), settings.seed
@@ -119,21 +120,23 @@ def _subject(said: Mapping[str, object], recommended: str) -> str:
 
 
 def _network_on(
-    train: np.ndarray, network: Planned, dataset: Dataset, settings: Settings
+    train: np.ndarray, network: Planned, folds: Folds, settings: Settings
 ) -> tuple[int, np.ndarray]:
     """The network of the run trained on a part, and its answers on validation."""
-    material = dataclasses.replace(material_of(dataset), train=train)
-    fitted = learner_on_part(network, settings).fit(material)
+    material = dataclasses.replace(material_of(folds.judging), train=train)
+    fitted = learner_on_part(network, settings, keeps_best=not folds.parts).fit(material)
     return len(train), _predicted(fitted.held_out.answers)
 
 
-def _baseline_on(
-    train: np.ndarray, name: str, dataset: Dataset, settings: Settings
-) -> tuple[int, np.ndarray]:
-    """A classical model trained on a part, and its answers on validation."""
-    material = dataclasses.replace(material_of(dataset), train=train)
-    budget = budget_within(settings, material_of(dataset))
-    fitted = ClassicalLearner(name, settings, budget).fit(material)
+def _baseline_on(train: np.ndarray, name: str, folds: Folds, settings: Settings) -> tuple[int, np.ndarray]:
+    """A classical model trained on a part, and its answers on validation; a fold may choose nothing."""
+    whole = material_of(folds.judging)
+    material = dataclasses.replace(whole, train=train)
+    learner = ClassicalLearner(name, settings, budget_within(settings, whole))
+    if folds.parts:
+        fitted = with_validation(learner.fit(without_validation(material)), material)
+    else:
+        fitted = learner.fit(material)
     return fitted.train_examples, _predicted(fitted.held_out.answers)
 
 

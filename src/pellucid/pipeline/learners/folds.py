@@ -80,7 +80,8 @@ class Folds:
         why = "" if self.are_asked_for else f"validation has only {few}, so "
         return (
             f"{why}models are judged on {len(self.parts)} folds of the {count_of(pool, noun)} that are not "
-            f"for the test: each by models that did not learn from it; the models kept learn from all {pool:,}"
+            "for the test, each by models that did not learn from it; the models kept learn from all "
+            f"{pool:,}"
         )
 
 
