@@ -24,7 +24,11 @@ PROBABILITIES = "probabilities"
 
 
 def explain_model(
-    model: Model, inputs: Inputs, target: int | None = None, truth: int | None = None
+    model: Model,
+    inputs: Inputs,
+    target: int | None = None,
+    truth: int | None = None,
+    name: str | None = None,
 ) -> Explanation:
     """Open a model on one input.
 
@@ -35,12 +39,15 @@ def explain_model(
         target: class that loss and explanations are about; by default explanations are about the most
             probable one, and the loss is against the true one, where that is known.
         truth: the true class; `None` where it is not known.
+        name: that a run gives the model; by default what it says of itself.
 
     Returns:
         The explanation.
     """
     with one_thread():
-        return _explained(model, inputs, target, truth)
+        return dataclasses.replace(
+            _explained(model, inputs, target, truth), model=model.name if name is None else name
+        )
 
 
 def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
