@@ -22,6 +22,9 @@ from pellucid.tasks import VALUES
 
 PROBABILITIES = "probabilities"
 
+_MOST_CHECKED = 24
+"""Tensors whose gradients are checked beforehand: each check asks the whole network twice."""
+
 
 def explain_model(
     model: Model,
@@ -139,7 +142,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         return {"opened": opened, "layers": layer_records(opened)}
     backward = go_back(model.network, opened, against)
     checker = WeightChecker(model.network, opened, backward)
-    checks = checker.largest(2)
+    checks = checker.largest(2) if len(checker.names) <= _MOST_CHECKED else checker.largest(1, _MOST_CHECKED)
     if against is not None:
         opened = with_probabilities(opened, model.temperature)
     return {

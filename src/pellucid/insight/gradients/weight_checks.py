@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from pellucid.insight.gradients.backward import Backward, loss_of
 from pellucid.insight.gradients.weight_terms import Index, terms_of
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import still
+from pellucid.insight.layers.opening import layered
 from pellucid.networks import Network
 from pellucid.reference.differences import best_step
 
@@ -70,7 +70,7 @@ class WeightChecker:
     """Checks of single weights of one opened network."""
 
     def __init__(self, network: Network, opened: Opened, backward: Backward) -> None:
-        self._asked = still(network).double().requires_grad_(False)
+        self._asked = layered(network).double().requires_grad_(False)
         self._tensors = dict(self._asked.named_parameters())
         self._inputs = torch.from_numpy(backward.values["inputs"])
         self._opened, self._backward = opened, backward
@@ -110,10 +110,16 @@ class WeightChecker:
             step=step,
         )
 
-    def largest(self, each: int = 1) -> list[WeightCheck]:
-        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order."""
+    def largest(self, each: int = 1, most: int | None = None) -> list[WeightCheck]:
+        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order.
+
+        At most `most` tensors are looked at, spread evenly from the first to the last; by default all.
+        """
+        names = self.names
+        if most is not None and len(names) > most:
+            names = tuple(names[at] for at in np.linspace(0, len(names) - 1, most).round().astype(int))
         found = []
-        for name in self.names:
+        for name in names:
             sizes = np.abs(self._backward.gradients[name])
             for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
                 index = [int(number) for number in np.unravel_index(at, sizes.shape)]

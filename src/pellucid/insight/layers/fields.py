@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.insight.layers.opened import Opened
 from pellucid.reference import Line
+from pellucid.reference.layers.resizing import resizing_shares
 
 Range = tuple[int, int]
 """First and last place."""
@@ -131,6 +132,15 @@ def _windows(step: _Step, box: Box) -> Box:
     )
 
 
+def _resized(step: _Step, box: Box) -> Box:
+    """Box of the rows and columns that have a share in those of another size."""
+    found = []
+    for (low, high), before, after in zip(box, step.taken[1:], step.shape[1:], strict=True):
+        shares = resizing_shares(before, after)
+        found.append((int(np.flatnonzero(shares[low])[0]), int(np.flatnonzero(shares[high])[-1])))
+    return tuple(found)
+
+
 def _neighbours(step: _Step, box: Box) -> Box:
     (low, high), size = box[0], step.kernel[0]
     before = (size - 1) // 2
@@ -157,7 +167,7 @@ def _flattened(step: _Step, box: Box) -> Box:
     return (int(row), int(row)), (int(column), int(column))
 
 
-_PASSING = frozenset({"side-by-side", "relu", "leaky-relu", "gelu", "sigmoid", "tanh"})
+_PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh"})
 """Lines of which each number comes from one number alone."""
 
 _UNSEEING = frozenset({"present", "turned-places"})
@@ -167,11 +177,13 @@ _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "convolution": _windows,
     "max-pool": _windows,
     "average-pool": _windows,
+    "resize": _resized,
     "neighbours": _neighbours,
     "turn": _turned,
     "lstm": _until_now,
     "gru": _until_now,
     "flatten": _flattened,
+    "closed": _all,
     "dense": _all,
     "softmax": _all,
     "global-max": _all,
