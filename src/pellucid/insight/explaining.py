@@ -8,12 +8,14 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
+from pellucid.data.wording import some
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
 from pellucid.insight.explanations.pieces import TokenPieces, WordPieces
 from pellucid.insight.gradients.backward import go_back
 from pellucid.insight.gradients.weight_checks import WeightChecker
+from pellucid.insight.layers.bridge import CLOSED
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import one_thread, open_network
 from pellucid.insight.layers.records import layer_records
@@ -24,6 +26,8 @@ PROBABILITIES = "probabilities"
 
 _MOST_CHECKED = 24
 """Tensors whose gradients are checked beforehand: each check asks the whole network twice."""
+
+_MOST_NAMED = 6
 
 
 def explain_model(
@@ -137,6 +141,10 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         opened = open_network(model.network, _given(model, inputs))
     except ValueError as error:
         return {"notes": (f"The layers of {model.name} are not opened: {error}.",)}
+    if closed := _closed(opened):
+        if isinstance(model, ClassicalModel):
+            opened = _without_head(opened)
+        return {"opened": opened, "layers": layer_records(opened), "notes": (closed,)}
     if isinstance(model, ClassicalModel):
         opened = _without_head(opened)
         return {"opened": opened, "layers": layer_records(opened)}
@@ -153,6 +161,22 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         "checker": checker,
         "notes": _notes(model),
     }
+
+
+def _closed(opened: Opened) -> str:
+    """Sentence that names the layers that are not opened, by their kinds; empty where all are."""
+    kinds: dict[str, list[str]] = {}
+    for line in opened.lines:
+        if line.kind == CLOSED:
+            kinds.setdefault(str(line.settings["what"]), []).append(line.name)
+    if not kinds:
+        return ""
+    named = "; ".join(f"{kind} ({some(names, _MOST_NAMED)})" for kind, names in sorted(kinds.items()))
+    return (
+        f"Of {len(opened.lines)} layers {sum(map(len, kinds.values()))} are closed, since there is no formula "
+        f"for their kinds: {named}. All others are opened, each from the numbers that the network itself had "
+        "before it. Gradients, which would have to pass the closed ones, are left out."
+    )
 
 
 def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs: Inputs) -> np.ndarray:

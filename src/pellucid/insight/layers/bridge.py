@@ -77,7 +77,7 @@ SAME: dict[type[nn.Module], Same] = {
     Sum: Same("add"),
     SideBySide: Same("side-by-side"),
     Resize: Same("resize", (), lambda layer: {"size": layer.size, "channels": layer.channels}),
-    Closed: Same(CLOSED),
+    Closed: Same(CLOSED, (), lambda layer: {"what": layer.what}),
     Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
     Standardise: Same("standardise", ("mean", "std")),
     Rescale: Same("rescale", ("mean", "std")),

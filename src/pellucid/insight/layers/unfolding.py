@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from pellucid.data.wording import some
 from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
 from pellucid.insight.layers.bridge import is_known
 from pellucid.networks import Network
@@ -43,11 +44,6 @@ def unfold(network: Network) -> Network:
     return network
 
 
-def closed_steps(network: Network) -> list[tuple[str, str]]:
-    """Names and kinds of the steps of an unfolded backbone that stay closed."""
-    return [(name, each.what) for name, each in network.named_modules() if isinstance(each, Closed)]
-
-
 def _prepared(prepare: ScaleAndStandardise, taken: tuple[int, ...]) -> nn.Sequential:
     layers = OrderedDict[str, nn.Module]()
     if taken != (3, *prepare.size):
@@ -56,6 +52,15 @@ def _prepared(prepare: ScaleAndStandardise, taken: tuple[int, ...]) -> nn.Sequen
     standardise.mean, standardise.std = prepare.mean, prepare.std
     layers["standardise"] = standardise
     return nn.Sequential(layers)
+
+
+def _kinds_in(backbone: nn.Module) -> str:
+    """Kinds of a backbone's layers, each with how many there are and the first of them by name."""
+    kinds: dict[str, list[str]] = {}
+    for name, layer in backbone.named_modules():
+        if not list(layer.children()) and not isinstance(layer, nn.Identity):
+            kinds.setdefault(type(layer).__name__, []).append(name)
+    return "; ".join(f"{kind} ({some(names, 1)})" for kind, names in sorted(kinds.items()))
 
 
 class _Tracer(fx.Tracer):
@@ -77,9 +82,9 @@ def _followed(backbone: nn.Module, size: tuple[int, int]) -> fx.GraphModule:
         with torch.no_grad():
             ShapeProp(found).propagate(torch.zeros(1, 3, *size))
     except Exception as error:  # a stranger's program may stumble over anything
-        kinds = {type(each).__name__ for each in backbone.modules() if not list(each.children())}
         raise Refused(
-            f"its steps cannot be followed ({type(error).__name__}); it is made of {', '.join(sorted(kinds))}"
+            f"the steps of its backbone cannot be followed ({type(error).__name__}), so that all are closed: "
+            f"{_kinds_in(backbone)}"
         ) from error
     for node in list(graph.nodes):
         if node.op == "call_module":
@@ -111,7 +116,7 @@ def _translate_layer(found: fx.GraphModule, node: fx.Node) -> None:
         pool.meta = dict(node.meta)  # the pool of ours leaves no axes of one place behind
         node.replace_all_uses_with(pool)
         found.graph.erase_node(node)
-    elif not is_known(layer):
+    elif not is_known(layer) or not all(map(_is_openable, (node, *_sources(node)))):
         _put(found, node, name, Closed(layer, kind, _is_values(node)))
 
 
@@ -151,11 +156,13 @@ def _translate_function(found: fx.GraphModule, node: fx.Node) -> None:
     if name == "_assert":
         found.graph.erase_node(node)
         return
-    if name in ("add", "iadd") and len(sources) == 2 and shapes[0] == shapes[1]:
+    if not all(map(_is_openable, (node, *sources))):
+        layer = None  # values of other shapes are no maps and no vector
+    elif name in ("add", "iadd") and len(sources) == 2 and shapes[0] == shapes[1]:
         name, layer = "add", Sum()
     elif name == "mean" and _is_mean_of_maps(node, shapes[0]):
         layer = GlobalPool("average")
-    elif name in ("cat", "concat") and all(len(shape) == 2 for shape in shapes):
+    elif name in ("cat", "concat") and len(_shape(node)) == 2 and all(len(shape) == 2 for shape in shapes):
         name, layer = "features", SideBySide()
     elif name == "relu":
         layer = nn.ReLU()
@@ -209,9 +216,15 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 
 def _is_values(node: fx.Node) -> bool:
-    """True of a step that gives numbers for a batch of one."""
+    """True of a step that gives numbers for a batch of one, from numbers that were given."""
     given = node.meta.get("tensor_meta")
-    return len(_shape(node)) > 1 and _shape(node)[0] == 1 and given.dtype.is_floating_point
+    is_number = len(_shape(node)) > 1 and _shape(node)[0] == 1 and given.dtype.is_floating_point
+    return is_number and (node.op == "placeholder" or any(map(_is_values, _sources(node))))
+
+
+def _is_openable(node: fx.Node) -> bool:
+    """True of maps (batch, channel, row, column) and of feature vectors (batch, unit)."""
+    return _is_values(node) and len(_shape(node)) in (2, 4)
 
 
 def _is_mean_of_maps(node: fx.Node, taken: tuple[int, ...]) -> bool:

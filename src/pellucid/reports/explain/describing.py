@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.insight.explanation import Explanation
+from pellucid.insight.layers.bridge import CLOSED
 from pellucid.insight.layers.fields import axes, field_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.records import LayerRecord
 from pellucid.reports.explain.packing import Packed
 from pellucid.reports.text import visible
 
-HIDDEN = ("present", "turned-places")
-"""Lines that hold no numbers to look at."""
+HIDDEN = ("present", "turned-places", CLOSED)
+"""Lines that hold no numbers to look at, or that are not opened."""
 
 
 def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
