@@ -24,7 +24,7 @@ from pellucid.tasks import VALUES
 
 PROBABILITIES = "probabilities"
 
-_MOST_CHECKED = 24
+_MOST_CHECKED = 12
 """Tensors whose gradients are checked beforehand: each check asks the whole network twice."""
 
 _MOST_NAMED = 6
@@ -173,7 +173,7 @@ def _closed(opened: Opened) -> str:
         return ""
     named = "; ".join(f"{kind} ({some(names, _MOST_NAMED)})" for kind, names in sorted(kinds.items()))
     return (
-        f"Of {len(opened.lines)} layers {sum(map(len, kinds.values()))} are closed, since there is no formula "
+        f"{sum(map(len, kinds.values()))} of {len(opened.lines)} layers are closed: there is no formula "
         f"for their kinds: {named}. All others are opened, each from the numbers that the network itself had "
         "before it. Gradients, which would have to pass the closed ones, are left out."
     )

@@ -96,6 +96,51 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
     return boxes["inputs"]
 
 
+def fields_of_all(opened: Opened) -> dict[str, list[list[Range]] | None]:
+    """Field of every place of every line, followed from the input onwards: by axis, then by place along it.
+
+    Rows do not change which columns a unit sees, so that each axis is followed by itself. `None` where places
+    are not those of the input, as in a vector: there every unit sees everything.
+    """
+    lengths = axes(opened.value("inputs").shape)
+    found: dict[str, list[list[Range]] | None] = {
+        "inputs": [[(at, at) for at in range(length)] for length in lengths]
+    }
+    for line in opened.lines:
+        if line.kind in _UNSEEING:
+            continue
+        shape = opened.value(line.name).shape
+        sources = [name for name in opened.sources(line) if name in found]
+        has_places = len(axes(shape)) == len(lengths) and len(shape) > 1
+        if has_places and all(found[name] is not None for name in sources):
+            found[line.name] = [_along(opened, line, sources, axis, found) for axis in range(len(lengths))]
+        else:
+            found[line.name] = None
+    return found
+
+
+def _along(
+    opened: Opened,
+    line: Line,
+    sources: Sequence[str],
+    axis: int,
+    known: dict[str, list[list[Range]] | None],
+) -> list[Range]:
+    """Field of each place of a line along one axis, from the fields of what it takes."""
+    count = len(axes(opened.value(line.name).shape))
+    fields = []
+    for at in range(axes(opened.value(line.name).shape)[axis]):
+        box = tuple((at if each == axis else 0,) * 2 for each in range(count))
+        ranges = []
+        for source in sources:
+            low, high = _through(opened, line, source, box)[axis]
+            before = known[source]
+            assert before is not None  # asked for sources with places only
+            ranges += before[axis][low : high + 1]
+        fields.append((min(low for low, _ in ranges), max(high for _, high in ranges)))
+    return fields
+
+
 def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
     """Box of one source that a box of a line's units sees."""
     shape, taken = opened.value(line.name).shape, opened.value(source).shape
