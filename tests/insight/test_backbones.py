@@ -7,7 +7,7 @@ import torch
 from insight.backbones import drawn, given, linear_copy, lite, opened_lite, photograph
 from insight.small_networks import NAMES, opened
 from pellucid.bundle import ClassicalModel
-from pellucid.classical import Lesson, fit_baseline
+from pellucid.classical.predictors.linear import Linear
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanations.grad_cam import grad_cam, has_maps
 from pellucid.insight.gradients.backward import go_back
@@ -18,7 +18,6 @@ from pellucid.insight.layers.opening import layered, open_network, still
 from pellucid.insight.layers.records import layer_records
 from pellucid.insight.units.arithmetic import TOLERANCE
 from pellucid.insight.units.opening import open_unit
-from pellucid.settings import Settings
 
 DEPTHWISE = "body.backbone.layers.blocks.1.0.conv_dw"
 
@@ -112,10 +111,9 @@ def test_three_ways_to_the_gradient_of_a_weight(backward):
 def test_the_last_maps_of_a_backbone_are_drawn():
     model = lite()
     assert has_maps(model.network)
-    drawn_maps = grad_cam(model.network, given()[0], 1)
-    assert drawn_maps.shape == photograph().shape[1:3]
-    assert drawn_maps.max() > 0
-    assert drawn_maps.min() >= 0
+    maps = [grad_cam(model.network, given()[0], target) for target in range(3)]
+    assert all(each.shape == photograph().shape[1:3] and each.min() >= 0 for each in maps)
+    assert max(each.max() for each in maps) > 0  # what speaks for one class speaks against the others
 
 
 @pytest.fixture
@@ -126,20 +124,20 @@ def undriven(monkeypatch):
 
 def test_a_classical_model_on_a_backbone_is_opened_with_it(undriven):
     model = lite()
-    images = np.concatenate([photograph(), photograph()[:, ::-1], photograph()[:, :, ::-1]])
-    rows = model.transform(np.repeat(images, 4, axis=0))
-    fitted = fit_baseline(
-        "logistic-regression", Lesson(rows, np.repeat(np.arange(3), 4), "network"), Settings()
+    hidden = model.transform(photograph())
+    draws = np.random.default_rng(0)
+    predictor = Linear(
+        3, False, draws.normal(size=(hidden.shape[1], 3)) / 40, np.zeros(3), np.arange(3, dtype=np.int32)
     )
     found = explain_model(
-        ClassicalModel(fitted.predictor, "network", model.classes, preprocessing=model.preprocessing,
+        ClassicalModel(predictor, "network", model.classes, preprocessing=model.preprocessing,
                        network=model.network),
         photograph(),
     )  # fmt: skip
     assert found.contributions is not None
     assert found.layers[-1].name == "body.backbone.features"
     assert found.unit(DEPTHWISE, (0, 0, 0)).agrees
-    np.testing.assert_allclose(found.layers[-1].values, rows[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.layers[-1].values, hidden[0], rtol=1e-4, atol=1e-5)
 
 
 def test_what_stays_closed_is_named_and_the_rest_is_opened(undriven):
