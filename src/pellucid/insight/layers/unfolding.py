@@ -5,6 +5,7 @@ step becomes a layer of torch's or of `backbone_layers`. The unfolded network co
 last bit, and weights keep their names. What has no such layer stays closed: it is computed, but not opened.
 """
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from pellucid.data.wording import some
 from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
 from pellucid.insight.layers.bridge import is_known
 from pellucid.networks import Network
-from pellucid.networks.architectures.backbone import ScaleAndStandardise
+from pellucid.networks.architectures.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers.shared import GlobalPool, Standardise
 
 _WHOLE = ("BatchNormAct2d", "Conv2dSame")
@@ -63,6 +64,17 @@ def _kinds_in(backbone: nn.Module) -> str:
     return "; ".join(f"{kind} ({some(names, 1)})" for kind, names in sorted(kinds.items()))
 
 
+class _Plain(nn.Module):
+    """Backbone whose `forward` checks no shapes: what is written down are steps, not arrays."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.layers = backbone.get_submodule("layers")
+
+    def forward(self, images: Any) -> Any:
+        return inspect.unwrap(Backbone.forward)(self, images)  # type: ignore[arg-type]
+
+
 class _Tracer(fx.Tracer):
     """Follows everything but layers of torch's, and those of timm's that are translated whole."""
 
@@ -77,8 +89,8 @@ def _followed(backbone: nn.Module, size: tuple[int, int]) -> fx.GraphModule:
         Refused: it does other things at each image, or goes ways that cannot be written down.
     """
     try:
-        graph = _Tracer().trace(backbone)
-        found = fx.GraphModule(backbone, graph)
+        plain = _Plain(backbone).eval()
+        found = fx.GraphModule(plain, _Tracer().trace(plain))
         with torch.no_grad():
             ShapeProp(found).propagate(torch.zeros(1, 3, *size))
     except Exception as error:  # a stranger's program may stumble over anything
@@ -86,12 +98,12 @@ def _followed(backbone: nn.Module, size: tuple[int, int]) -> fx.GraphModule:
             f"the steps of its backbone cannot be followed ({type(error).__name__}), so that all are closed: "
             f"{_kinds_in(backbone)}"
         ) from error
-    for node in list(graph.nodes):
+    for node in list(found.graph.nodes):
         if node.op == "call_module":
             _translate_layer(found, node)
         elif node.op in ("call_function", "call_method"):
             _translate_function(found, node)
-    graph.lint()
+    found.graph.lint()
     found.recompile()
     return found
 
