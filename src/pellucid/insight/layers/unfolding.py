@@ -72,7 +72,7 @@ class _Plain(nn.Module):
         self.layers = backbone.get_submodule("layers")
 
     def forward(self, images: Any) -> Any:
-        return inspect.unwrap(Backbone.forward)(self, images)  # type: ignore[arg-type]
+        return inspect.unwrap(Backbone.forward)(self, images)
 
 
 class _Tracer(fx.Tracer):
@@ -229,8 +229,8 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 def _is_values(node: fx.Node) -> bool:
     """True of a step that gives numbers for a batch of one, from numbers that were given."""
-    given = node.meta.get("tensor_meta")
-    is_number = len(_shape(node)) > 1 and _shape(node)[0] == 1 and given.dtype.is_floating_point
+    shape, dtype = _shape(node), getattr(node.meta.get("tensor_meta"), "dtype", torch.int64)
+    is_number = len(shape) > 1 and shape[0] == 1 and dtype.is_floating_point
     return is_number and (node.op == "placeholder" or any(map(_is_values, _sources(node))))
 
 

@@ -72,7 +72,8 @@ def relu6(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
     Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10".
     """
-    return np.clip(inputs, 0, 6)
+    outputs: np.ndarray = np.clip(inputs, 0, 6)
+    return outputs
 
 
 def relu6_backward(
