@@ -50,6 +50,9 @@ class PaddedConvolution(nn.Conv2d):
         after: likewise.
     """
 
+    before: Pair
+    after: Pair
+
     def __init__(self, layer: nn.Conv2d, before: Pair, after: Pair) -> None:
         super().__init__(
             layer.in_channels,
@@ -101,6 +104,9 @@ class Closed(nn.Module):
         what: see the attribute.
         gives_values: likewise.
     """
+
+    what: str
+    gives_values: bool
 
     def __init__(self, step: Callable[..., Any], what: str, gives_values: bool) -> None:
         super().__init__()
