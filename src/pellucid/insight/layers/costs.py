@@ -75,8 +75,8 @@ def _multiply_adds(
         return len(opened.value(line.name)) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
     if kind == "resize":
         taken = opened.value(opened.sources(line)[0]).shape[1:]
-        shares: list[int] = [
-            np.count_nonzero(resizing_shares(*each))
+        shares = [
+            int(np.count_nonzero(resizing_shares(*each)))
             for each in zip(taken, line.settings["size"], strict=True)
         ]
         return int(line.settings["channels"]) * shares[0] * shares[1]
