@@ -117,13 +117,11 @@ class WeightChecker:
     def largest(self, each: int = 1, most: int | None = None) -> list[WeightCheck]:
         """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order.
 
-        At most `most` tensors are looked at, spread evenly from the first to the last; by default all.
+        Where there are more than `most` tensors, of so many, spread evenly over the network.
         """
-        names = self.names
-        if most is not None and len(names) > most:
-            names = tuple(names[at] for at in np.linspace(0, len(names) - 1, most).round().astype(int))
+        count = len(self.names) if most is None else min(most, len(self.names))
         found = []
-        for name in names:
+        for name in [self.names[at * len(self.names) // count] for at in range(count)]:
             sizes = np.abs(self._backward.gradients[name])
             for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
                 index = [int(number) for number in np.unravel_index(at, sizes.shape)]
