@@ -8,6 +8,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "src" / "pellucid" / "refer
 
 ORDER = {
     "Layers": {
+        "Images at another size": "layers/resizing",
         "Standardise, rescale, divide": "layers/scaling",
         "Dense layer": "layers/dense",
         "Activation functions": "layers/activations",

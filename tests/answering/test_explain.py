@@ -6,12 +6,15 @@ import shutil
 import numpy as np
 import pytest
 
+import pellucid
 from every_model import classical_model
-from pellucid.answering.explain import explain, model_to_open
+from pellucid.answering.explain import explain
+from pellucid.answering.naming import model_of
+from pellucid.answering.predict import predict
 from pellucid.answering.training_examples import known_label
 from pellucid.bundle import load_any, save
 from pellucid.cli.main import main
-from pellucid.errors import DataError, UsageError
+from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.pipeline.train import train
 from pellucid.reports.explain import render_explanation
 from pellucid.settings import Settings
@@ -126,13 +129,71 @@ def test_data_that_is_gone_or_changed_is_told(run, data, tmp_path):
     assert any("files cannot be read" in note for note in done.explanation.notes)
 
 
-def test_the_network_is_opened_and_any_model_by_its_name(run, tmp_path):
-    assert model_to_open(run) == run / "models" / "mlp"
+@pytest.fixture(scope="module")
+def recommends_svm(run, tmp_path_factory):
+    """The same run, which recommends its classical model."""
+    folder = tmp_path_factory.mktemp("runs") / "recommends-svm"
+    shutil.copytree(run, folder)
+    shutil.rmtree(folder / "model")
+    shutil.copytree(folder / "models" / "svm", folder / "model")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps({**metrics, "recommended": "svm"}))
+    return folder
+
+
+def test_what_answers_is_what_is_opened(run, recommends_svm, tmp_path, capsys):
     (file,) = write_digits(tmp_path, [410])
-    done = explain(run / "models" / "svm", str(file), tmp_path / "page.html", Settings())
+    out = tmp_path / "page.html"
+    for place, name in [(run, "mlp"), (recommends_svm, "svm")]:
+        assert predict(place, [str(file)], tmp_path / "answers.csv", Settings()).model == name
+        label = (tmp_path / "answers.csv").read_text().splitlines()[1].split(",")[1]
+        for folder in (place, place / "model", place / "models" / name):
+            assert main(["explain", str(folder), str(file), "--out", str(out)]) == 0
+            assert f"{name} says {label} (" in capsys.readouterr().err
+            page = out.read_text(encoding="utf-8")
+            assert f"<title>{name} on " in page
+            assert f"<h1>{name} says {label} (" in page
+        found = pellucid.explain(place, PIXELS[410, ..., 0])
+        assert repr(found).startswith(f"{name} says {label} (")
+
+
+def test_any_model_of_a_run_is_opened_by_its_name(run, recommends_svm, tmp_path, capsys):
+    (file,) = write_digits(tmp_path, [410])
+    out = tmp_path / "page.html"
+    assert main(["explain", str(run), str(file), "--model", "svm", "--out", str(out)]) == 0
+    assert "svm says " in capsys.readouterr().err
+    assert "svm is a model of the run, which recommends mlp." in out.read_text(encoding="utf-8")
+    done = explain(recommends_svm, str(file), out, Settings(), model_name="mlp")
+    assert done.explanation.layers
+    assert "mlp is a model of the run, which recommends svm." in done.explanation.notes
+    done = explain(recommends_svm, str(file), out, Settings())
     assert done.explanation.contributions is not None
     assert "What each part of the model adds" in page_of(done)
-    assert explain(run / "model", str(file), tmp_path / "page.html", Settings()).explanation.nearest
+    assert (
+        "svm is the model that the run recommends; --model opens the others: mlp." in done.explanation.notes
+    )
+    assert pellucid.explain(recommends_svm, PIXELS[410, ..., 0], name="mlp").model == "mlp"
+
+
+def test_a_model_that_is_not_there_is_told(run, tmp_path):
+    with pytest.raises(UsageError, match=r"--model: 'cnn' is no model of .*; choose one of mlp, svm$"):
+        model_of(run, "cnn")
+    with pytest.raises(UsageError, match=r"--model: .*model is no finished run, so there is none to choose"):
+        model_of(run / "model", "svm")
+    with pytest.raises(UsageError, match=r"'\.\./models/svm' is no model"):
+        model_of(run, "../models/svm")
+    with pytest.raises(ModelFileError, match="there is no such folder"):
+        model_of(tmp_path / "none")
+    with pytest.raises(UsageError, match="name: 'svm' chooses a model of a run, and no run is given"):
+        pellucid.explain(pellucid.load(run), PIXELS[410, ..., 0], name="svm")
+
+
+def test_a_run_whose_metrics_are_unreadable_still_opens(run, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(run, moved)
+    (moved / "metrics.json").write_text("{")
+    assert model_of(moved) == (moved / "model", None, None, ())
+    assert model_of(moved, "svm").name == "svm"
 
 
 def test_a_model_folder_alone_has_no_training_examples(tmp_path):

@@ -35,7 +35,7 @@ def test_csv_goes_to_standard_output_and_words_to_standard_error(run, tmp_path, 
         "input": str(tmp_path / "bad.png"), "label": "", "probability": "",
         "error": "empty file (zero bytes)", "novelty": "",
     }  # fmt: skip
-    assert output.err == "3 images labelled, 1 could not be read: see the column error\n"
+    assert output.err == "3 images labelled by mlp, 1 could not be read: see the column error\n"
 
 
 def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):
@@ -46,7 +46,7 @@ def test_a_model_folder_a_file_and_probabilities(run, tmp_path, capfd):
     assert out.read_text().startswith(",".join(["input,label,probability,error,novelty", *CLASSES]) + "\n")
     output = capfd.readouterr()
     assert output.out == ""
-    assert output.err == "3 images labelled\n"
+    assert output.err == "3 images labelled by mlp\n"
 
 
 def test_what_is_unlike_the_training_data_is_said(tmp_path, capfd):

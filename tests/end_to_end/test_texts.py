@@ -108,7 +108,8 @@ def test_predict_labels_texts(run, pellucid, mails, tmp_path):
     assert [row["input"] for row in rows] == [f"{new}:{rows.index(row) + 2}" for row in rows]
     right = sum(row["label"] == label for row, (_, label, _) in zip(rows, tested, strict=True))
     assert right > 0.9 * len(tested)
-    assert f"{len(tested)} texts labelled\n" in done.stderr
+    recommended = json.loads((run / "metrics.json").read_text())["recommended"]
+    assert f"{len(tested)} texts labelled by {recommended}\n" in done.stderr
     assert "unlike the training data, where 5 % is expected" in done.stderr
     assert all(0 <= float(row["novelty"]) <= 1 for row in rows)
 

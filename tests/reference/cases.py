@@ -1,5 +1,6 @@
 """Small arguments for every layer of the reference, and what torch calls the same."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,11 @@ def smoothed(logits, labels):
     )
 
 
+def scaled(size, images):
+    images = images.expand(-1, 3, -1, -1)
+    return functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+
+
 def squared(logits, labels):
     errors = (logits.softmax(1) - functional.one_hot(labels, 3)).square().sum(1)
     weights = torch.tensor(CLASS_WEIGHTS).double()[labels]
@@ -95,6 +101,16 @@ CASES: dict[str, list[Case]] = {
             (MAPS, draw(2, 3, 3, 2)),
             lambda x, w: functional.conv2d(x, w, stride=(2, 1), padding=(1, 2)),
             {"stride": (2, 1), "padding": (1, 2)},
+        ),
+        Case(  # depthwise, and padded as TensorFlow pads for a stride of 2
+            (MAPS, draw(3, 1, 3, 3)),
+            lambda x, w: functional.conv2d(functional.pad(x, (1, 1, 0, 1)), w, stride=2, groups=3),
+            {"stride": (2, 2), "padding": (0, 1), "padding_after": (1, 1), "groups": 3},
+        ),
+        Case(
+            (draw(2, 4, 4, 5), draw(6, 2, 2, 3), draw(6)),
+            lambda x, w, b: functional.conv2d(x, w, b, groups=2),
+            {"groups": 2},
         ),
     ],
     "neighbours": [
@@ -126,6 +142,7 @@ CASES: dict[str, list[Case]] = {
         for inputs in (MAPS, draw(4, 3))
     ],
     "relu": [Case((MAPS,), functional.relu)],
+    "relu6": [Case((5 * MAPS,), functional.relu6)],
     "leaky-relu": [Case((MAPS,), lambda x: functional.leaky_relu(x, 0.2), {"slope": 0.2})],
     "gelu": [Case((MAPS,), functional.gelu)],
     "sigmoid": [Case((MAPS,), torch.sigmoid)],
@@ -138,6 +155,13 @@ CASES: dict[str, list[Case]] = {
             {"probability": 0.4},
             fixed=(1,),
         )
+    ],
+    "resize": [
+        Case((images,), partial(scaled, size), {"size": size, "channels": 3})
+        for images, size in [
+            *((MAPS, size) for size in [(7, 11), (2, 3), (3, 8), (4, 5)]),
+            (draw(2, 1, 4, 5), (8, 5)),
+        ]
     ],
     "standardise": [
         Case((inputs, *each), lambda x, mean, deviation: (x - mean) / deviation, fixed=(1, 2))

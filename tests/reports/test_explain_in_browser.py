@@ -15,7 +15,7 @@ from pellucid.insight.units.arithmetic import TOLERANCE
 from pellucid.reports.explain import page, render_explanation
 from pellucid.reports.explain.chosen import loudest_units
 from reports.browser import AXE, open_page
-from reports.explained import HOSTILE, explained, explained_classical, explained_large, likes
+from reports.explained import BACKBONE, HOSTILE, explained, explained_classical, explained_large, likes
 
 UNITS = 5
 VIEWS = ("forward", "backward", "drove")
@@ -73,7 +73,7 @@ def places_of(explanation):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, BACKBONE])
 def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path: Path, name: str) -> None:
     explanation = explained(name)
     folder = tmp_path / "served"

@@ -1,12 +1,12 @@
 """Open a trained model on one image or text, and write the page that shows it."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.answering.incoming import Incoming, incoming
+from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
 from pellucid.bundle import Inputs, Model, load
 from pellucid.data.reading.idx import is_idx_folder
@@ -17,7 +17,7 @@ from pellucid.files import write_file
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
 from pellucid.reports.explain import render_explanation
-from pellucid.settings import NEURAL, Settings
+from pellucid.settings import Settings
 
 _ENDINGS = (".html", ".htm")
 _NAMES_SHOWN = 10
@@ -38,15 +38,22 @@ class Explained(NamedTuple):
 
 
 def explain(
-    run: str | Path, place: str, out: Path, settings: Settings, *, class_name: str | None = None
+    run: str | Path,
+    place: str,
+    out: Path,
+    settings: Settings,
+    *,
+    model_name: str | None = None,
+    class_name: str | None = None,
 ) -> Explained:
     """Open a model on one input and write the page.
 
     Args:
-        run: a run, whose network is opened (its recommended model where it trained none), or a model folder.
+        run: a run, whose recommended model is opened, or a model folder.
         place: an image or text file, or a row of a table as `FILE:ROW`.
         out: the page, replaced through the save protocol.
         settings: column and encoding of tables.
+        model_name: another model of the run.
         class_name: class that loss and explanations are about; by default explanations are about the most
             probable one, and the loss is against the true one where the input is part of the run's data.
 
@@ -54,22 +61,22 @@ def explain(
         The explanation and where the page stands.
 
     Raises:
-        UsageError: `out` is no HTML file, or the class is none of the model's.
+        UsageError: `out` is no HTML file, the run has no such model, or the model no such class.
         DataError: the input cannot be read, or is more than one.
         ModelFileError: the model is damaged or unsafe.
         StorageError: the page cannot be written; a former one is then intact.
     """
     if out.suffix.lower() not in _ENDINGS:
         raise UsageError(f"--out: {out} does not end in .html; choose a name that does")
-    folder = model_to_open(Path(run))
-    model = load(folder)
+    chosen = model_of(run, model_name)
+    model = load(chosen.folder)
     target = _target(model, class_name)
     name, inputs, warnings = _one_input(model, place, settings)
-    label = known_label(folder, name)
+    label = known_label(chosen.folder, name)
     truth = model.classes.index(label) if label in model.classes else None
-    found = explain_model(model, inputs, target, truth)
-    like, compared, said = most_alike(folder, model, inputs)
-    notes = [*found.notes, *said]
+    found = explain_model(model, inputs, target, truth, chosen.name)
+    like, compared, said = most_alike(chosen.folder, model, inputs)
+    notes = [*_others(chosen), *found.notes, *said]
     if label is not None:
         notes.append(f"In the data of this run its label is {quoted(label)}.")
     found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
@@ -77,14 +84,17 @@ def explain(
     return Explained(found, out, warnings)
 
 
-def model_to_open(run: Path) -> Path:
-    """Find the model to open: the network of a run, where it trained one; else the folder that was given."""
-    try:
-        name = json.loads((run / "config.json").read_text(encoding="utf-8"))["plan"]["model"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return run
-    network = run / "models" / str(name)
-    return network if name in NEURAL and network.is_dir() else run
+def _others(chosen: ModelOfRun) -> tuple[str, ...]:
+    """Sentence about the other models of a run."""
+    if not chosen.others:
+        return ()
+    is_recommended = chosen.name == chosen.recommended
+    own = "is the model that the run recommends" if is_recommended else "is a model of the run"
+    rest = [each for each in chosen.others if each != chosen.recommended]
+    if not is_recommended and chosen.recommended is not None:
+        own += f", which recommends {chosen.recommended}"
+    others = some(rest, _NAMES_SHOWN)
+    return (f"{chosen.name} {own}{f'; --model opens the others: {others}' if rest else ''}.",)
 
 
 def _target(model: Model, class_name: str | None) -> int | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.answering.answers import Answer, answers_to, check_ending
 from pellucid.answering.incoming import Block, Incoming, first_few, incoming
+from pellucid.answering.naming import model_of
 from pellucid.bundle import Answers, Model, load
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
@@ -26,6 +27,7 @@ class Predicted(NamedTuple):
     """Outcome of labelling.
 
     Attributes:
+        model: what answered: the name that its run gives it, or what it says of itself.
         noun: what one input is: `image` or `text`.
         labelled: those that got a label or a number.
         unreadable: those that could not be read, each with a row that says why.
@@ -36,6 +38,7 @@ class Predicted(NamedTuple):
         warnings: sentences for the user.
     """
 
+    model: str
     noun: str
     labelled: int
     unreadable: int
@@ -78,6 +81,7 @@ def predict(
     """
     check_ending(out)
     model = load(run)
+    name = model_of(run).name or model.name
     asked = incoming(model, inputs, settings)
     if with_probabilities and not model.target.has_probabilities:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
@@ -85,6 +89,7 @@ def predict(
     unreadable, warnings = _labelled(model, asked, out, gathering, with_probabilities, progress)
     noun = model.input_kind.noun
     return Predicted(
+        model=name,
         noun=noun,
         labelled=len(asked.names) - unreadable,
         unreadable=unreadable,

@@ -1,4 +1,4 @@
-"""`pellucid explain`: open the network on one image or text."""
+"""`pellucid explain`: open a model on one image or text."""
 
 import argparse
 import sys
@@ -14,15 +14,21 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "explain",
         help="open a model on one image or text, down to its arithmetic",
-        description="Follow one image or text through every layer of a network, see how each number came "
-        "about, how the error flows back, and what in the input drove the answer, each explanation put "
-        "to the test. The page is one HTML file that needs no network.",
+        description="Follow one image or text through the model that answers, every layer where it is a "
+        "network: see how each number came about, how the error flows back, and what in the input drove the "
+        "answer, each explanation put to the test. The page is one HTML file that needs no network.",
     )
     parser.add_argument(
-        "run_folder", metavar="RUN", help="Run (its network is opened) or model folder (any model)"
+        "run_folder", metavar="RUN", help="Run, whose recommended model is opened, or model folder"
     )
     parser.add_argument("input", metavar="INPUT", help="Image or text file, or a row of a table: FILE:ROW")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="The page")
+    parser.add_argument(
+        "--model",
+        dest="model_name",
+        metavar="NAME",
+        help="Another model of the run, such as cnn or svm; default: the one that it recommends",
+    )
     parser.add_argument(
         "--class",
         dest="class_name",
@@ -42,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.input,
         arguments.out,
         settings_from(arguments),
+        model_name=arguments.model_name,
         class_name=arguments.class_name,
     )
     for warning in done.warnings:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")
-    sentence = f"{count_of(done.labelled, done.noun)} labelled"
+    sentence = f"{count_of(done.labelled, done.noun)} labelled by {done.model}"
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     sys.stderr.write(f"{sentence}\n")

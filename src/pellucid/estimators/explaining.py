@@ -1,12 +1,11 @@
 """`pellucid.explain`: open a trained model on one input, as an object that shows itself."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pellucid.answering.explain import model_to_open
+from pellucid.answering.naming import model_of
 from pellucid.bundle import Inputs
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.loading import load
@@ -15,13 +14,17 @@ from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
 
 
-def explain(model: Any, input: Any, *, label: Any = None, truth: Any = None) -> Explanation:
+def explain(
+    model: Any, input: Any, *, name: str | None = None, label: Any = None, truth: Any = None
+) -> Explanation:
     """Open a model on one input, down to its arithmetic.
 
     Args:
-        model: a fitted estimator, or the path of a run (its network is opened) or of a model folder.
+        model: a fitted estimator, or the path of a model folder or of a run, whose recommended model is
+            opened.
         input: one example: an image as an array (height, width) or (height, width, channels) or as a path,
             one feature vector, or one text.
+        name: of another model of a run.
         label: class that loss and explanations are about; by default the most probable one.
         truth: the true class, where it is known: the loss is against it, unless `label` says otherwise.
 
@@ -29,12 +32,16 @@ def explain(model: Any, input: Any, *, label: Any = None, truth: Any = None) -> 
         Layers, values, gradients, explanations and their tests; `.unit(layer, unit)` opens any number.
 
     Raises:
-        UsageError: the model is none of these, or has no such class.
+        UsageError: the model is none of these, the run has no other of this name, or the model no such class.
         DataError: the input is not one example of what the model takes.
         ModelFileError: the model is damaged or unsafe.
     """
     if isinstance(model, (str, os.PathLike)):
-        estimator: Trained = load(model_to_open(Path(model)))
+        chosen = model_of(os.fspath(model), name)
+        estimator: Trained = load(chosen.folder)
+        name = chosen.name
+    elif name is not None:
+        raise UsageError(f"name: {name!r} chooses a model of a run, and no run is given; leave it out")
     elif isinstance(model, Trained) and hasattr(model, "model_"):
         estimator = model
     else:
@@ -47,7 +54,11 @@ def explain(model: Any, input: Any, *, label: Any = None, truth: Any = None) -> 
         raise DataError(f"input: {len(inputs)} examples found, one expected; give one of them")
     classes = estimator.model_.classes
     return explain_model(
-        estimator.model_, inputs, _position(classes, label, "label"), _position(classes, truth, "truth")
+        estimator.model_,
+        inputs,
+        _position(classes, label, "label"),
+        _position(classes, truth, "truth"),
+        name,
     )
 
 

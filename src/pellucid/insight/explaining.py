@@ -8,12 +8,15 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
+from pellucid.data.wording import some
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
 from pellucid.insight.explanations.pieces import TokenPieces, WordPieces
 from pellucid.insight.gradients.backward import go_back
-from pellucid.insight.gradients.weight_checks import WeightChecker
+from pellucid.insight.gradients.weight_checks import WeightCheck, WeightChecker
+from pellucid.insight.layers.bridge import CLOSED
+from pellucid.insight.layers.costs import cost_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import one_thread, open_network
 from pellucid.insight.layers.records import layer_records
@@ -22,9 +25,20 @@ from pellucid.tasks import VALUES
 
 PROBABILITIES = "probabilities"
 
+_MOST_NAMED = 6
+
+_LARGE = 3_000_000
+"""Numbers of a network that is large: of its weights as many are checked beforehand as time allows."""
+
+_FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS = 12, 40_000_000_000
+
 
 def explain_model(
-    model: Model, inputs: Inputs, target: int | None = None, truth: int | None = None
+    model: Model,
+    inputs: Inputs,
+    target: int | None = None,
+    truth: int | None = None,
+    name: str | None = None,
 ) -> Explanation:
     """Open a model on one input.
 
@@ -35,12 +49,15 @@ def explain_model(
         target: class that loss and explanations are about; by default explanations are about the most
             probable one, and the loss is against the true one, where that is known.
         truth: the true class; `None` where it is not known.
+        name: that a run gives the model; by default what it says of itself.
 
     Returns:
         The explanation.
     """
     with one_thread():
-        return _explained(model, inputs, target, truth)
+        return dataclasses.replace(
+            _explained(model, inputs, target, truth), model=model.name if name is None else name
+        )
 
 
 def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
@@ -127,12 +144,16 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         opened = open_network(model.network, _given(model, inputs))
     except ValueError as error:
         return {"notes": (f"The layers of {model.name} are not opened: {error}.",)}
+    if closed := _closed(opened):
+        if isinstance(model, ClassicalModel):
+            opened = _without_head(opened)
+        return {"opened": opened, "layers": layer_records(opened), "notes": (closed,)}
     if isinstance(model, ClassicalModel):
         opened = _without_head(opened)
         return {"opened": opened, "layers": layer_records(opened)}
     backward = go_back(model.network, opened, against)
     checker = WeightChecker(model.network, opened, backward)
-    checks = checker.largest(2)
+    checks = _checks(checker, opened)
     if against is not None:
         opened = with_probabilities(opened, model.temperature)
     return {
@@ -143,6 +164,30 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         "checker": checker,
         "notes": _notes(model),
     }
+
+
+def _checks(checker: WeightChecker, opened: Opened) -> list[WeightCheck]:
+    """Gradients of the weights that matter most, in three ways; the third asks the network twice for each."""
+    if sum(each.size for each in opened.weights.values()) <= _LARGE:
+        return checker.largest(2)
+    multiply_adds = 2 * sum(cost_of(opened, line).multiply_adds for line in opened.lines)
+    return checker.largest(1, max(_FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS // max(1, multiply_adds)))
+
+
+def _closed(opened: Opened) -> str:
+    """Sentence that names the layers that are not opened, by their kinds; empty where all are."""
+    kinds: dict[str, list[str]] = {}
+    for line in opened.lines:
+        if line.kind == CLOSED:
+            kinds.setdefault(str(line.settings["what"]), []).append(line.name)
+    if not kinds:
+        return ""
+    named = "; ".join(f"{kind} ({some(names, _MOST_NAMED)})" for kind, names in sorted(kinds.items()))
+    return (
+        f"{sum(map(len, kinds.values()))} of {len(opened.lines)} layers are closed: there is no formula "
+        f"for their kinds: {named}. All others are opened, each from the numbers that the network itself had "
+        "before it. Gradients, which would have to pass the closed ones, are left out."
+    )
 
 
 def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs: Inputs) -> np.ndarray:

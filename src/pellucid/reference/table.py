@@ -12,6 +12,7 @@ from pellucid.reference.layers import (
     joining,
     normalisation,
     pooling,
+    resizing,
     scaling,
 )
 from pellucid.reference.texts import embedding, gru, lstm, neighbours, turning, weighed_sum
@@ -43,12 +44,14 @@ LAYERS: dict[str, Layer] = {
     "batch-norm": Layer(normalisation.batch_norm, normalisation.batch_norm_backward),
     "fixed-norm": Layer(normalisation.fixed_norm, normalisation.fixed_norm_backward),
     "relu": Layer(activations.relu, activations.relu_backward),
+    "relu6": Layer(activations.relu6, activations.relu6_backward),
     "leaky-relu": Layer(activations.leaky_relu, activations.leaky_relu_backward),
     "gelu": Layer(activations.gelu, activations.gelu_backward),
     "sigmoid": Layer(activations.sigmoid, activations.sigmoid_backward),
     "tanh": Layer(activations.tanh, activations.tanh_backward),
     "softmax": Layer(activations.softmax, activations.softmax_backward),
     "dropout": Layer(dropout.dropout, dropout.dropout_backward),
+    "resize": Layer(resizing.resize, resizing.resize_backward),
     "standardise": Layer(scaling.standardise, scaling.standardise_backward),
     "rescale": Layer(scaling.rescale, scaling.rescale_backward),
     "divide": Layer(scaling.divide, scaling.divide_backward),

@@ -23,9 +23,7 @@ from pellucid.networks.layers.shared import GlobalPool
 
 
 def has_maps(network: Network) -> bool:
-    """True of convolutional networks of images; false of perceptrons, networks of texts and backbones."""
-    if network.config.backbone:  # whose layers are others' and named otherwise
-        return False
+    """True of convolutional networks of images; false of perceptrons and networks of texts."""
     return any(isinstance(layer, nn.Conv2d) for layer in network.modules()) and _last(network) is not None
 
 
@@ -47,7 +45,11 @@ def grad_cam(
 
 
 def _last(network: Network) -> nn.Module | None:
-    """Layer that takes the last maps."""
+    """Layer that takes the last maps; in a backbone the pool at its end, where that takes channels first."""
+    if network.config.backbone:
+        pools = [each for each in network.modules() if type(each).__name__ == "SelectAdaptivePool2d"]
+        takes_rows = pools and getattr(pools[-1].pool, "dim", (2, 3)) == (2, 3)
+        return pools[-1] if takes_rows else None
     layers: Sequence[nn.Module] = [
         layer for layer in network.modules() if isinstance(layer, (GlobalPool, nn.Flatten))
     ]

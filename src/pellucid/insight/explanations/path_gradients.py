@@ -4,14 +4,16 @@ $$a_i = (x_i - x'_i) \int_0^1 \frac{\partial F(x' + \alpha (x - x'))}{\partial x
   \sum_i a_i = F(x) - F(x')$$
 
 The integral is a mean over the middles of equal steps; their number is doubled until the sum on the right
-holds to one hundredth, or 512 are reached. $F$ is the log-odds of the class,
-$z_k - \ln \sum_{j \ne k} e^{z_j}$, or the number that is predicted. The baseline of an image is its mean
-colour; of a text the vectors of its tokens are 0, and of a bag of n-grams the sum is its bias alone.
+holds to one hundredth, or 512 (64 through a backbone, where each takes longer) are reached. $F$ is the
+log-odds of the class, $z_k - \ln \sum_{j \ne k} e^{z_j}$, or the number that is predicted. The baseline of an
+image is its mean colour; of a text the vectors of its tokens are 0, and of a bag of n-grams the sum is its
+bias alone.
 
 Source: Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", ICML, eq. 1 to 3 and
 proposition 1 (completeness).
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,7 +26,7 @@ from pellucid.insight.layers.opening import still
 from pellucid.networks import Network
 from pellucid.networks.layers.texts import WeighedSum
 
-_FEWEST, _MOST, _ENOUGH = 32, 512, 0.01
+_FEWEST, _MOST, _MOST_OF_BACKBONE, _ENOUGH = 32, 512, 64, 0.01
 _VALUES_AT_ONCE = 1 << 21
 
 
@@ -65,7 +67,9 @@ def integrated_gradients_of_image(
     def answers(alphas: Tensor, way: Tensor) -> Tensor:
         return log_odds(asked(start + alphas[:, None, None, None] * way), target)
 
-    found = _collect(answers, end - start)
+    seen = 3 * math.prod(network.config.seen) if network.config.seen else image.size
+    most = _MOST_OF_BACKBONE if network.config.seen else _MOST
+    found = _collect(answers, end - start, max(image.size, seen), most)
     return found._replace(scores=found.scores[0].sum(axis=0))
 
 
@@ -84,7 +88,7 @@ def integrated_gradients_of_text(
         given.append(layer.bias + scaled.sum(1) if isinstance(layer, WeighedSum) else scaled)
         return log_odds(asked(tokens.expand(len(alphas), -1)), target)
 
-    found = _collect(answers, vectors)
+    found = _collect(answers, vectors, vectors.numel(), _MOST)
     replaces.remove()
     scores = found.scores[0].sum(axis=1)
     if isinstance(layer, WeighedSum):  # it takes ids in ascending order
@@ -104,24 +108,27 @@ def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
     raise AssertionError("every network of texts has vectors of ids")
 
 
-def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor) -> Collected:
-    """Integrate with more and more steps until the scores add up to the difference of the answers."""
+def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, size: int, most: int) -> Collected:
+    """Integrate with more and more steps, at most so many, until the scores add up to the difference.
+
+    `size` is how many numbers the network sees at each step.
+    """
     with torch.no_grad():
         first, last = answers(torch.tensor([0.0, 1.0]), way).double().tolist()
     total, steps = last - first, _FEWEST
     while True:
-        slope = _mean_slope(answers, way, steps)
+        slope = _mean_slope(answers, way, steps, size)
         scores = (slope * way.double()).numpy()
         apart = abs(float(scores.sum()) - total)
         missing = apart / max(abs(total), abs(float(scores.sum())), 1e-12)
-        if missing <= _ENOUGH or steps >= _MOST:
+        if missing <= _ENOUGH or steps >= most:
             return Collected(scores, total, missing, steps)
         steps *= 2
 
 
-def _mean_slope(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, steps: int) -> Tensor:
+def _mean_slope(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, steps: int, size: int) -> Tensor:
     """Mean of the gradient at the middles of equal steps."""
-    at_once = max(1, _VALUES_AT_ONCE // (16 * way.numel()))
+    at_once = max(1, _VALUES_AT_ONCE // (16 * size))
     total = torch.zeros_like(way, dtype=torch.float64)
     for alphas in torch.split((torch.arange(steps) + 0.5) / steps, at_once):
         # The slope at a point of the way is that of the way's own values, divided by how far it went.

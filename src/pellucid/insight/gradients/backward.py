@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from pellucid.insight.layers.bridge import SAME
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import still
+from pellucid.insight.layers.opening import layered
 from pellucid.networks import Network
 from pellucid.reference import Line, walk, walk_back
 from pellucid.reference.texts.gru import gru_sum_gradients
@@ -138,7 +138,7 @@ def _by_autograd(
     network: Network, inputs: np.ndarray, target: int | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Gradients of values and weights by torch, and the values."""
-    asked = still(network).double().requires_grad_(True)
+    asked = layered(network).double().requires_grad_(True)
     found: dict[str, np.ndarray] = {}
     seen: dict[str, np.ndarray] = {}
     for name, layer in asked.named_modules():

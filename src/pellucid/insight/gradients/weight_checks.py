@@ -14,9 +14,12 @@ from jaxtyping import Float64
 from pellucid.insight.gradients.backward import Backward, loss_of
 from pellucid.insight.gradients.weight_terms import Index, terms_of
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import still
+from pellucid.insight.layers.opening import layered
 from pellucid.networks import Network
 from pellucid.reference.differences import best_step
+
+_NEARER = 64
+"""A backbone bends at hundreds of thousands of places; a shorter step to both sides passes fewer of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +73,11 @@ class WeightChecker:
     """Checks of single weights of one opened network."""
 
     def __init__(self, network: Network, opened: Opened, backward: Backward) -> None:
-        self._asked = still(network).double().requires_grad_(False)
+        self._asked = layered(network).double().requires_grad_(False)
         self._tensors = dict(self._asked.named_parameters())
         self._inputs = torch.from_numpy(backward.values["inputs"])
         self._opened, self._backward = opened, backward
+        self._nearer = _NEARER if network.config.backbone else 1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,10 +114,14 @@ class WeightChecker:
             step=step,
         )
 
-    def largest(self, each: int = 1) -> list[WeightCheck]:
-        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order."""
+    def largest(self, each: int = 1, most: int | None = None) -> list[WeightCheck]:
+        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order.
+
+        Where there are more than `most` tensors, of so many, spread evenly over the network.
+        """
+        count = len(self.names) if most is None else min(most, len(self.names))
         found = []
-        for name in self.names:
+        for name in [self.names[at * len(self.names) // count] for at in range(count)]:
             sizes = np.abs(self._backward.gradients[name])
             for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
                 index = [int(number) for number in np.unravel_index(at, sizes.shape)]
@@ -124,7 +132,7 @@ class WeightChecker:
         """Central difference of the loss, and its step."""
         tensor, target = self._tensors[name], self._backward.target
         before = float(tensor[index])
-        step = best_step(before, np.dtype(np.float64))
+        step = best_step(before, np.dtype(np.float64)) / self._nearer
         losses = []
         with torch.no_grad():
             for number in (before + step, before - step):

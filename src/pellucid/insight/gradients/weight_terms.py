@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.insight.gradients.backward import Backward
+from pellucid.insight.units.opening import channels_seen
 from pellucid.reference import Line
 from pellucid.reference.layers.patches import patches
 from pellucid.reference.texts.weighed_sum import factors
@@ -63,8 +64,10 @@ def _of_convolution(line: Line, above: np.ndarray, taken: list[np.ndarray], part
     if part:
         return _of_bias(above, index)
     filter_, channel, k, l = index  # noqa: E741
-    seen = patches(taken[0], taken[1].shape[2:], line.settings["stride"], line.settings["padding"])
-    return above[filter_].ravel(), seen[0, channel, :, :, k, l].ravel()
+    settings = dict(line.settings)
+    own = channels_seen(taken[1].shape, filter_, settings.pop("groups", 1)).start + channel
+    seen = patches(taken[0][:, [own]], taken[1].shape[2:], **settings)
+    return above[filter_].ravel(), seen[0, 0, :, :, k, l].ravel()
 
 
 def _of_neighbours(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:

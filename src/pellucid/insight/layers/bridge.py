@@ -4,13 +4,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import nn
+from torch import fx, nn
 
+from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
 from pellucid.networks import Network
 from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
 from pellucid.networks.layers.texts import BothWays, MaskedPool, Neighbours, ParallelConvolutions, WeighedSum
 from pellucid.networks.layers.whitening import WhiteningStem
 from pellucid.reference import Line
+
+CLOSED = "closed"
+"""Kind of the lines that are computed by a stranger's layer, and not opened."""
 
 
 class Same(NamedTuple):
@@ -32,7 +36,17 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 _AFFINE = ("weight", "bias")
-_CONVOLUTION = Same("convolution", _AFFINE, lambda layer: {"stride": layer.stride, "padding": layer.padding})
+
+
+def _of_convolution(layer: nn.Conv2d) -> dict[str, Any]:
+    """Settings; those of groups and of uneven padding only where there are some."""
+    settings: dict[str, Any] = {"stride": layer.stride, "padding": layer.padding}
+    if isinstance(layer, PaddedConvolution):
+        settings |= {"padding": layer.before, "padding_after": layer.after}
+    return settings | ({"groups": layer.groups} if layer.groups > 1 else {})
+
+
+_CONVOLUTION = Same("convolution", _AFFINE, _of_convolution)
 _NORM = Same(
     lambda layer: "batch-norm" if layer.training else "fixed-norm",
     (*_AFFINE, "running_mean", "running_var"),
@@ -44,6 +58,7 @@ SAME: dict[type[nn.Module], Same] = {
     nn.Linear: Same("dense", _AFFINE),
     nn.Conv2d: _CONVOLUTION,
     WhiteningStem: _CONVOLUTION,
+    PaddedConvolution: _CONVOLUTION,
     Neighbours: Same("neighbours", _AFFINE),
     nn.MaxPool2d: Same("max-pool", (), lambda layer: {"window": _pair(layer.kernel_size)}),
     nn.AvgPool2d: Same("average-pool", (), lambda layer: {"window": _pair(layer.kernel_size)}),
@@ -51,6 +66,7 @@ SAME: dict[type[nn.Module], Same] = {
     nn.BatchNorm1d: _NORM,
     nn.BatchNorm2d: _NORM,
     nn.ReLU: Same("relu"),
+    nn.ReLU6: Same("relu6"),
     nn.LeakyReLU: Same("leaky-relu", (), lambda layer: {"slope": layer.negative_slope}),
     nn.GELU: Same("gelu"),
     nn.Sigmoid: Same("sigmoid"),
@@ -58,6 +74,10 @@ SAME: dict[type[nn.Module], Same] = {
     nn.Dropout: Same("dropout", ("mask",), lambda layer: {"probability": layer.p}),
     nn.Flatten: Same("flatten"),
     Add: Same("add"),
+    Sum: Same("add"),
+    SideBySide: Same("side-by-side"),
+    Resize: Same("resize", (), lambda layer: {"size": layer.size, "channels": layer.channels}),
+    Closed: Same(CLOSED, (), lambda layer: {"what": layer.what}),
     Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
     Standardise: Same("standardise", ("mean", "std")),
     Rescale: Same("rescale", ("mean", "std")),
@@ -68,6 +88,17 @@ SAME: dict[type[nn.Module], Same] = {
     WeighedSum: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
 }
 """Every kind of layer that the networks are made of."""
+
+
+def is_known(layer: nn.Module) -> bool:
+    """True of a layer that the reference computes, with its settings."""
+    if isinstance(layer, nn.Conv2d):
+        plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+        return type(layer) in SAME and plain and set(layer.dilation) == {1}
+    if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
+        is_even = _pair(layer.padding) == (0, 0) and not layer.ceil_mode
+        return is_even and _pair(layer.stride) == _pair(layer.kernel_size)
+    return type(layer) in SAME or isinstance(layer, (nn.Identity, nn.Dropout))
 
 
 def taken_apart(network: Network) -> tuple[list[Line], str]:
@@ -94,6 +125,8 @@ def _through(lines: list[Line], name: str, layer: Any, *takes: str) -> str:
     Raises:
         ValueError: there is nothing like it in the reference.
     """
+    if isinstance(layer, fx.GraphModule):
+        return _graph(lines, name, layer, *takes)
     if isinstance(layer, nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training):
         return takes[0]
     if type(layer) in _PARTS:
@@ -112,6 +145,22 @@ def _sequential(lines: list[Line], name: str, layers: Any, value: str) -> str:
     for child, layer in layers.named_children():
         value = _through(lines, f"{name}.{child}", layer, value)
     return value
+
+
+def _graph(lines: list[Line], name: str, graph: fx.GraphModule, images: str) -> str:
+    """Lines of an unfolded backbone; steps that give no values have none."""
+    names: dict[fx.Node, str] = {}
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            names[node] = images
+        elif node.op == "output":
+            return names[node.args[0]]
+        elif node.op == "call_module":
+            layer = graph.get_submodule(str(node.target))
+            if getattr(layer, "gives_values", True):
+                takes = [names[each] for each in node.all_input_nodes if each in names]
+                names[node] = _through(lines, f"{name}.{node.target}", layer, *takes)
+    raise AssertionError("every graph has an output")
 
 
 def _residual_block(lines: list[Line], name: str, block: Any, maps: str) -> str:

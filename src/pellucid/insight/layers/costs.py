@@ -9,8 +9,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from pellucid.insight.layers.opened import Opened
 from pellucid.reference import Line
+from pellucid.reference.layers.resizing import resizing_shares
 
 _LOCAL = ("convolution", "neighbours", "average-pool", "global-average", "text-average")
 _LEARNT = {
@@ -70,6 +73,13 @@ def _multiply_adds(
         return outputs * math.prod(weights[0][1:])
     if kind in ("lstm", "gru"):
         return len(opened.value(line.name)) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
+    if kind == "resize":
+        taken = opened.value(opened.sources(line)[0]).shape[1:]
+        shares = [
+            int(np.count_nonzero(resizing_shares(*each)))
+            for each in zip(taken, line.settings["size"], strict=True)
+        ]
+        return int(line.settings["channels"]) * shares[0] * shares[1]
     if kind == "average-pool":
         return outputs * int(math.prod(line.settings["window"]))
     if kind in ("global-average", "text-average"):

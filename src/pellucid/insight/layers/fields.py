@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.insight.layers.opened import Opened
 from pellucid.reference import Line
+from pellucid.reference.layers.resizing import resizing_shares
 
 Range = tuple[int, int]
 """First and last place."""
@@ -95,6 +96,51 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
     return boxes["inputs"]
 
 
+def fields_of_all(opened: Opened) -> dict[str, list[list[Range]] | None]:
+    """Field of every place of every line, followed from the input onwards: by axis, then by place along it.
+
+    Rows do not change which columns a unit sees, so that each axis is followed by itself. `None` where places
+    are not those of the input, as in a vector: there every unit sees everything.
+    """
+    lengths = axes(opened.value("inputs").shape)
+    found: dict[str, list[list[Range]] | None] = {
+        "inputs": [[(at, at) for at in range(length)] for length in lengths]
+    }
+    for line in opened.lines:
+        if line.kind in _UNSEEING:
+            continue
+        shape = opened.value(line.name).shape
+        sources = [name for name in opened.sources(line) if name in found]
+        has_places = len(axes(shape)) == len(lengths) and len(shape) > 1
+        if has_places and all(found[name] is not None for name in sources):
+            found[line.name] = [_along(opened, line, sources, axis, found) for axis in range(len(lengths))]
+        else:
+            found[line.name] = None
+    return found
+
+
+def _along(
+    opened: Opened,
+    line: Line,
+    sources: Sequence[str],
+    axis: int,
+    known: dict[str, list[list[Range]] | None],
+) -> list[Range]:
+    """Field of each place of a line along one axis, from the fields of what it takes."""
+    count = len(axes(opened.value(line.name).shape))
+    fields = []
+    for at in range(axes(opened.value(line.name).shape)[axis]):
+        box = tuple((at if each == axis else 0,) * 2 for each in range(count))
+        ranges = []
+        for source in sources:
+            low, high = _through(opened, line, source, box)[axis]
+            before = known[source]
+            assert before is not None  # asked for sources with places only
+            ranges += before[axis][low : high + 1]
+        fields.append((min(low for low, _ in ranges), max(high for _, high in ranges)))
+    return fields
+
+
 def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
     """Box of one source that a box of a line's units sees."""
     shape, taken = opened.value(line.name).shape, opened.value(source).shape
@@ -131,6 +177,15 @@ def _windows(step: _Step, box: Box) -> Box:
     )
 
 
+def _resized(step: _Step, box: Box) -> Box:
+    """Box of the rows and columns that have a share in those of another size."""
+    found = []
+    for (low, high), before, after in zip(box, step.taken[1:], step.shape[1:], strict=True):
+        shares = resizing_shares(before, after)
+        found.append((int(np.flatnonzero(shares[low])[0]), int(np.flatnonzero(shares[high])[-1])))
+    return tuple(found)
+
+
 def _neighbours(step: _Step, box: Box) -> Box:
     (low, high), size = box[0], step.kernel[0]
     before = (size - 1) // 2
@@ -157,7 +212,7 @@ def _flattened(step: _Step, box: Box) -> Box:
     return (int(row), int(row)), (int(column), int(column))
 
 
-_PASSING = frozenset({"side-by-side", "relu", "leaky-relu", "gelu", "sigmoid", "tanh"})
+_PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh"})
 """Lines of which each number comes from one number alone."""
 
 _UNSEEING = frozenset({"present", "turned-places"})
@@ -167,11 +222,13 @@ _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "convolution": _windows,
     "max-pool": _windows,
     "average-pool": _windows,
+    "resize": _resized,
     "neighbours": _neighbours,
     "turn": _turned,
     "lstm": _until_now,
     "gru": _until_now,
     "flatten": _flattened,
+    "closed": _all,
     "dense": _all,
     "softmax": _all,
     "global-max": _all,

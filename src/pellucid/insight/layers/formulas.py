@@ -49,13 +49,28 @@ def _dense(sizes: _Sizes) -> str:
 
 
 def _convolution(sizes: _Sizes) -> str:
-    _, channels, height, width = sizes.weights[0]
+    filters, channels, height, width = sizes.weights[0]
     (down, across), (above, beside) = sizes.settings["stride"], sizes.settings["padding"]
     row, column = _place("r", down, "k", above), _place("c", across, "l", beside)
     bias = " + b_{o}" if len(sizes.weights) > 1 else ""
+    inside = rf"\sum_{{k=0}}^{{{height - 1}}} \sum_{{l=0}}^{{{width - 1}}}"
+    groups = sizes.settings.get("groups", 1)
+    if groups == filters and channels == 1:  # depthwise: each filter sees the map of its own number
+        return rf"y_{{o r c}} = {inside} W_{{o k l}} x_{{o, {row}, {column}}}{bias}"
+    first = "i" if groups == 1 else "g_{o} + i"
+    over = rf"\sum_{{i=1}}^{{{channels}}} {inside}"
+    said = (
+        "" if groups == 1 else rf" \\ g_{{o}} = {channels} \lfloor \frac{{o}}{{{filters // groups}}} \rfloor"
+    )
+    return rf"y_{{o r c}} = {over} W_{{o i k l}} x_{{{first}, {row}, {column}}}{bias}{said}"
+
+
+def _resize(sizes: _Sizes) -> str:
+    _, rows, columns = sizes.taken
+    channel = "o" if sizes.taken[0] == sizes.given[0] else "1"
     return (
-        rf"y_{{o r c}} = \sum_{{i=1}}^{{{channels}}} \sum_{{k=0}}^{{{height - 1}}} "
-        rf"\sum_{{l=0}}^{{{width - 1}}} W_{{o i k l}} x_{{i, {row}, {column}}}{bias}"
+        rf"y_{{o r c}} = \sum_{{k=0}}^{{{rows - 1}}} \sum_{{l=0}}^{{{columns - 1}}} "
+        rf"A_{{r k}} B_{{c l}} x_{{{channel}, k, l}}"
     )
 
 
@@ -186,11 +201,13 @@ _FORMULAS: dict[str, Callable[[_Sizes], str]] = {
     "text-max": _text_max,
     "text-average": _text_average,
     "relu": _pointwise(r"y@ = \max(0, x@)"),
+    "relu6": _pointwise(r"y@ = \min(6, \max(0, x@))"),
     "leaky-relu": _leaky,
     "gelu": _pointwise(r"y@ = x@ \Phi(x@)"),
     "sigmoid": _pointwise(r"y@ = \frac{1}{1 + e^{- x@}}"),
     "tanh": _pointwise(r"y@ = \tanh(x@)"),
     "fixed-norm": _fixed_norm,
+    "resize": _resize,
     "standardise": _standardise,
     "rescale": lambda sizes: r"y = \sigma x + \mu",
     "divide": _divide,
@@ -203,6 +220,7 @@ _FORMULAS: dict[str, Callable[[_Sizes], str]] = {
     "turn": lambda sizes: rf"y_{{t o}} = x_{{{sizes.given[0] - 1} - t, o}}",
     "weighed-sum": _weighed_sum,
     "softmax": _softmax,
+    "closed": lambda sizes: r"y = f(x)",
     "lstm": _lstm,
     "gru": _gru,
 }

@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid.bundle.models.answering import answering
 from pellucid.insight.layers.bridge import SAME, taken_apart, weights_of
 from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.unfolding import unfold
 from pellucid.networks import Network
 from pellucid.reference import LAYERS
 
@@ -35,6 +36,14 @@ def still(network: Network) -> Network:
     return copy.deepcopy(network).cpu().float().eval()
 
 
+def layered(network: Network) -> Network:
+    """Copy of a network to look at, as `still`, in which each step is a layer: a backbone is unfolded.
+
+    Raises: `ValueError` if a backbone cannot be followed.
+    """
+    return unfold(still(network))
+
+
 def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opened:
     """Compute a network's answer to one input, and keep every value on the way.
 
@@ -42,16 +51,16 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
     it. Lines that torch has no layer for only pick values or put them in another order.
 
     Args:
-        network: of any family whose layers are ours.
+        network: of any family.
         inputs: a batch of one: raw pixels (1, channel, row, column), features, or ids of a text.
 
     Returns:
         Lines, values and weights.
 
     Raises:
-        ValueError: a layer is of a kind that the reference does not have.
+        ValueError: a layer is of a kind that the reference does not have, or a backbone cannot be followed.
     """
-    asked = still(network)
+    asked = layered(network)
     lines, output = taken_apart(asked)
     seen = _recorded(asked)
     given = inputs if asked.config.vocabulary else inputs.astype(np.float32)
@@ -72,7 +81,7 @@ def _recorded(network: Network) -> dict[str, np.ndarray]:
     """Hooks that record what each layer gives; the dict holds that once the network was asked."""
     seen: dict[str, np.ndarray] = {}
     for name, layer in network.named_modules():
-        if type(layer) in SAME:
+        if type(layer) in SAME and getattr(layer, "gives_values", True):
 
             def record(_: object, __: object, output: Tensor | _States, name: str = name) -> None:
                 values = output if isinstance(output, Tensor) else output[0]

@@ -28,8 +28,10 @@ _WORDS = {
     "lstm": "LSTM",
     "gru": "GRU",
     "relu": "ReLU",
+    "relu6": "ReLU up to 6",
     "leaky-relu": "leaky ReLU",
     "gelu": "GELU",
+    "resize": "the image at another size",
     "add": "a shortcut added",
     "side-by-side": "side by side",
 }
@@ -95,7 +97,11 @@ def _record(opened: Opened, line: Line) -> LayerRecord:
 
 def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
     if line.kind == "convolution":
-        return f"convolution {weights[0][2]}\u00d7{weights[0][3]}"
+        groups, (filters, channels, height, width) = line.settings.get("groups", 1), weights[0]
+        size = f"convolution {height}\u00d7{width}"
+        if groups == filters and channels == 1:
+            return f"depthwise {size}"
+        return size if groups == 1 else f"{size} in {groups} groups"
     if line.kind == "divide":
         return f"divide by {line.settings['divisor']:g}"
     return _WORDS.get(line.kind, line.kind)

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.insight.layers.bridge import CLOSED
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.units.arithmetic import Arithmetic, Choice, Step, Weighing
 from pellucid.insight.units.gates import gru_unit, lstm_unit
 from pellucid.insight.units.parts import Parts
 from pellucid.reference import LAYERS
 from pellucid.reference.layers.patches import patches
+from pellucid.reference.layers.resizing import resizing_shares
 from pellucid.reference.texts.weighed_sum import factors
 
 Index = tuple[int, ...]
@@ -53,7 +55,8 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     line, index = opened.line(name), tuple(int(each) for each in unit)
     value = opened.value(name)
     if line.kind not in _OPENERS:
-        raise ValueError(f"{name}: says where ids stand, and has no units to open")
+        what = "is computed by a layer that is closed" if line.kind == CLOSED else "says where ids stand"
+        raise ValueError(f"{name}: {what}, and has no units to open")
     if len(index) != value.ndim or any(
         not 0 <= at < size for at, size in zip(index, value.shape, strict=True)
     ):
@@ -74,6 +77,12 @@ def _weighed(patch: Any, weights: Any, bias: Any = 0.0) -> Parts:
     return Parts(weighing.value, weighing.magnitude, weighings=(weighing,))
 
 
+def channels_seen(weight: Sequence[int], filter_: int, groups: int) -> slice:
+    """Channels that a filter of a convolution in groups sees, by the shape of the weight."""
+    first = filter_ // (weight[0] // groups) * weight[1]
+    return slice(first, first + weight[1])
+
+
 def _bias(asked: _Asked, place: int) -> float:
     return float(asked.taken[2][place]) if len(asked.taken) > 2 else 0.0
 
@@ -85,9 +94,21 @@ def _dense(asked: _Asked) -> Parts:
 
 def _convolution(asked: _Asked) -> Parts:
     (inputs, weight, *_), (filter_, row, column) = asked.taken, asked.unit
-    stride, padding = asked.settings["stride"], asked.settings["padding"]
-    seen = patches(inputs[None], (weight.shape[2], weight.shape[3]), stride, padding)
+    settings = dict(asked.settings)
+    channels = channels_seen(weight.shape, filter_, settings.pop("groups", 1))
+    seen = patches(inputs[None, channels], (weight.shape[2], weight.shape[3]), **settings)
     return _weighed(seen[0, :, row, column], weight[filter_], _bias(asked, filter_))
+
+
+def _resized(asked: _Asked) -> Parts:
+    images, (channel, *place) = asked.taken[0], asked.unit
+    shares = [
+        resizing_shares(before, after)[at]
+        for before, after, at in zip(images.shape[1:], asked.settings["size"], place, strict=True)
+    ]
+    rows, columns = (np.flatnonzero(share) for share in shares)
+    window = images[min(channel, len(images) - 1)][np.ix_(rows, columns)]
+    return _weighed(window[None], np.outer(shares[0][rows], shares[1][columns])[None])
 
 
 def _neighbours(asked: _Asked) -> Parts:
@@ -281,8 +302,9 @@ _OPENERS: dict[str, Callable[[_Asked], Parts]] = {
     "text-max": _text_largest,
     "text-average": _text_average,
     "weighed-sum": _weighed_sum,
-    **{kind: _bent(kind) for kind in ("relu", "leaky-relu", "gelu", "sigmoid", "tanh")},
+    **{kind: _bent(kind) for kind in ("relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh")},
     "fixed-norm": _normed,
+    "resize": _resized,
     "standardise": _standardised,
     "rescale": _rescaled,
     "divide": _divided,

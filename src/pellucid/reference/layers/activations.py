@@ -17,6 +17,8 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_backward",
     "relu",
+    "relu6",
+    "relu6_backward",
     "relu_backward",
     "sigmoid",
     "sigmoid_backward",
@@ -57,6 +59,38 @@ def relu_backward(
     Source: Nair and Hinton 2010.
     """
     return gradient * (inputs > 0)
+
+
+def relu6(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    r"""Rectifier that ends at six: $y = \min(6, \max(0, x))$.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+
+    Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10".
+    """
+    outputs: np.ndarray = np.clip(inputs, 0, 6)
+    return outputs
+
+
+def relu6_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `relu6`: $\bar x = \bar y$ where $0 < x < 6$, else 0; at the bends, too.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+
+    Returns:
+        $\bar x$.
+
+    Source: Krizhevsky 2010.
+    """
+    return gradient * ((inputs > 0) & (inputs < 6))
 
 
 def leaky_relu(inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01) -> Float[np.ndarray, "*shape"]:

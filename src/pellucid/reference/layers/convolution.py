@@ -13,8 +13,13 @@ $$\bar W_{oikl} = \sum_n \sum_r \sum_c \bar y_{norc} \, P_{nirckl}, \quad
 
 and $\bar x$ is $\bar P$ laid over one another.
 
+In groups, channels and filters are parted into as many equal runs, and each filter sees only the channels of
+its own run: $i$ then counts inside it. A depthwise convolution has as many groups as channels, so that each
+filter sees a single map.
+
 Source: LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning applied to document
-recognition", section II.A; Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.8, 9.11 and 9.13.
+recognition", section II.A; Goodfellow, Bengio and Courville 2016, "Deep Learning", eq. 9.8, 9.11 and 9.13;
+Howard et al. 2017, "MobileNets", arXiv:1704.04861, eq. 3, for depthwise convolutions.
 """
 
 from typing import NamedTuple
@@ -27,11 +32,13 @@ from pellucid.reference.layers.patches import Pair, overlaid, patches
 
 def convolution(
     inputs: Float[np.ndarray, "batch channel height width"],
-    weight: Float[np.ndarray, "filter channel kernel_height kernel_width"],
+    weight: Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
     bias: Float[np.ndarray, " filter"] | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
+    padding_after: Pair | None = None,
+    groups: int = 1,
 ) -> Float[np.ndarray, "batch filter rows columns"]:
     r"""Weigh each patch: $y_{norc} = b_o + \sum_{ikl} W_{oikl} P_{nirckl}$.
 
@@ -41,28 +48,36 @@ def convolution(
         bias: $b$, or `None` for zeros.
         stride: $s, s'$.
         padding: $p, p'$.
+        padding_after: zeros below and right; by default as many as above and left.
+        groups: runs of channels; a divisor of channels and filters.
 
     Returns:
         $y$.
 
     Source: Goodfellow et al. 2016, eq. 9.8.
     """
-    seen = patches(inputs, _kernel(weight), stride, padding)
-    sums: np.ndarray = np.einsum("oikl,nirckl->norc", weight, seen, optimize=True)
+    seen = patches(inputs, _kernel(weight), stride, padding, padding_after)
+    if groups == 1:
+        sums: np.ndarray = np.einsum("oikl,nirckl->norc", weight, seen, optimize=True)
+    else:
+        grouped = np.einsum("goikl,ngirckl->ngorc", _parted(weight, 0, groups), _parted(seen, 1, groups))
+        sums = grouped.reshape(len(inputs), len(weight), *seen.shape[2:4])
     return sums if bias is None else sums + bias[:, None, None]
 
 
 def convolution_backward(
     gradient: Float[np.ndarray, "batch filter rows columns"],
     inputs: Float[np.ndarray, "batch channel height width"],
-    weight: Float[np.ndarray, "filter channel kernel_height kernel_width"],
+    weight: Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
     bias: Float[np.ndarray, " filter"] | None = None,
     *,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),
+    padding_after: Pair | None = None,
+    groups: int = 1,
 ) -> tuple[
     Float[np.ndarray, "batch channel height width"],
-    Float[np.ndarray, "filter channel kernel_height kernel_width"],
+    Float[np.ndarray, "filter channel_of_group kernel_height kernel_width"],
     Float[np.ndarray, " filter"],
 ]:
     r"""Gradients of `convolution`, as at the top of this file.
@@ -74,6 +89,8 @@ def convolution_backward(
         bias: $b$, whose gradient does not depend on it.
         stride: $s, s'$.
         padding: $p, p'$.
+        padding_after: as for `convolution`.
+        groups: likewise.
 
     Returns:
         $\bar x$, $\bar W$ and $\bar b$.
@@ -81,10 +98,15 @@ def convolution_backward(
     Source: Goodfellow et al. 2016, eq. 9.11 and 9.13.
     """
     del bias
-    seen = patches(inputs, _kernel(weight), stride, padding)
-    of_weight = np.einsum("norc,nirckl->oikl", gradient, seen, optimize=True)
-    of_patches = np.einsum("norc,oikl->nirckl", gradient, weight, optimize=True)
-    of_inputs = overlaid(of_patches, (inputs.shape[2], inputs.shape[3]), stride, padding)
+    seen = patches(inputs, _kernel(weight), stride, padding, padding_after)
+    if groups == 1:
+        of_weight = np.einsum("norc,nirckl->oikl", gradient, seen, optimize=True)
+        of_patches = np.einsum("norc,oikl->nirckl", gradient, weight, optimize=True)
+    else:
+        above = _parted(gradient, 1, groups)
+        of_weight = np.einsum("ngorc,ngirckl->goikl", above, _parted(seen, 1, groups)).reshape(weight.shape)
+        of_patches = np.einsum("ngorc,goikl->ngirckl", above, _parted(weight, 0, groups)).reshape(seen.shape)
+    of_inputs = overlaid(of_patches, (inputs.shape[2], inputs.shape[3]), stride, padding, padding_after)
     return of_inputs, of_weight, gradient.sum(axis=(0, 2, 3))
 
 
@@ -133,6 +155,12 @@ def convolution_unit(
     products = weight * patch
     channel_sums = products.sum(axis=(1, 2))
     return ConvolutionUnit(patch.copy(), products, channel_sums, bias, float(channel_sums.sum()) + bias)
+
+
+def _parted(array: np.ndarray, axis: int, groups: int) -> np.ndarray:
+    """Split an axis of channels or filters into groups and what is within one."""
+    shape = array.shape
+    return array.reshape(*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
 
 
 def _kernel(weight: np.ndarray) -> Pair:

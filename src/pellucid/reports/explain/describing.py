@@ -4,22 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.insight.explanation import Explanation
-from pellucid.insight.layers.fields import axes, field_of
+from pellucid.insight.layers.bridge import CLOSED
+from pellucid.insight.layers.fields import Range, fields_of_all
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.records import LayerRecord
 from pellucid.reports.explain.packing import Packed
 from pellucid.reports.text import visible
 
-HIDDEN = ("present", "turned-places")
-"""Lines that hold no numbers to look at."""
+HIDDEN = ("present", "turned-places", CLOSED)
+"""Lines that hold no numbers to look at, or that are not opened."""
 
 
 def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
     """Everything the script needs but the numbers themselves."""
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
+    fields = fields_of_all(opened)
     return {
-        "layers": [_layer(explanation, opened, each) for each in explanation.layers],
+        "layers": [_layer(explanation, opened, each, fields) for each in explanation.layers],
         "inputs": list(opened.value("inputs").shape),
         "ids": opened.value("inputs").tolist() if explanation.tokens else [],
         "tokens": [visible(token) for token in explanation.tokens],
@@ -32,7 +34,12 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
     }
 
 
-def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dict[str, Any]:
+def _layer(
+    explanation: Explanation,
+    opened: Opened,
+    record: LayerRecord,
+    fields: Mapping[str, list[list[Range]] | None],
+) -> dict[str, Any]:
     line = opened.line(record.name)
     backward = explanation.backward
     return {
@@ -44,7 +51,7 @@ def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dic
         "settings": _plain(line.settings),
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
-        "field": _fields(opened, record),
+        "field": None if record.kind in (*HIDDEN, "flatten") else fields[record.name],
         "norm": None if backward is None else backward.norm(record.name),
         "disagreement": None if backward is None else backward.disagreement(record.name),
     }
@@ -56,22 +63,3 @@ def _says_places(opened: Opened, name: str) -> bool:
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
-
-
-def _fields(opened: Opened, record: LayerRecord) -> list[list[list[int]]] | None:
-    """For each axis the field of each place along it; `None` where every unit sees everything.
-
-    Rows do not change which columns a unit sees, so that each axis can be followed by itself.
-    """
-    lengths = axes(record.output_shape)
-    if record.kind in (*HIDDEN, "flatten") or len(lengths) != len(axes(opened.value("inputs").shape)):
-        return None
-    if len(record.output_shape) == 1:
-        return None
-    fields = []
-    for axis, length in enumerate(lengths):
-        places = [
-            tuple((at if each == axis else 0,) * 2 for each in range(len(lengths))) for at in range(length)
-        ]
-        fields.append([list(field_of(opened, record.name, box)[axis]) for box in places])
-    return fields

@@ -17,7 +17,14 @@ _LETTERS = {
     "beta": "\u03b2",
     "Phi": "\u03a6",
 }
-_SIGNS = {"dots": "\u2026", "ne": "\u2260", "lVert": "\u2016", "rVert": "\u2016"}
+_SIGNS = {
+    "dots": "\u2026",
+    "ne": "\u2260",
+    "lVert": "\u2016",
+    "rVert": "\u2016",
+    "lfloor": "\u230a",
+    "rfloor": "\u230b",
+}
 _FUNCTIONS = {"tanh", "ln", "min"}
 _ABOVE = {"sum": "∑", "max": "max"}
 

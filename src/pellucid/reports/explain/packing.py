@@ -5,7 +5,7 @@ channels that matter most are kept: those with the largest values.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -149,16 +149,24 @@ def _store(
     wanted = {name: array[rows[name]] if name in rows else array for name, array in arrays.items()}
     total = sum(4 * each.size for each in wanted.values())
     large = {name: 4 * each.size for name, each in wanted.items() if 4 * each.size > _SMALL}
-    share = 1.0
+    share, fewest = 1.0, _FEWEST
     if total > budget:
-        share = max(0.0, budget - (total - sum(large.values()))) / max(1, sum(large.values()))
+        room = max(0, budget - (total - sum(large.values())))
+        share = room / max(1, sum(large.values()))
+        while fewest > 1 and _bytes_of_rows(wanted, large, fewest) > room:
+            fewest //= 2
     for name, array in arrays.items():
-        count = max(_FEWEST, int(share * len(array)))
+        count = max(fewest, int(share * len(array)))
         if name in rows or share == 1 or name not in large or name == "inputs" or count >= len(array):
             packed.add(name, array, rows.get(name))
         else:
             packed.add(name, array, np.sort(_loudest(opened, name, array)[:count]))
     return total > budget
+
+
+def _bytes_of_rows(arrays: Mapping[str, np.ndarray], names: Iterable[str], rows: int) -> int:
+    """Bytes of so many rows of each of some arrays."""
+    return sum(4 * arrays[name][:rows].size for name in names)
 
 
 def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:

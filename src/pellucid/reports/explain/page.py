@@ -65,7 +65,7 @@ def render_explanation(explanation: Explanation, source: str) -> str:
         page = _rendered(explanation, source, budget)
         if len(page.encode("utf-8")) <= LARGEST_PAGE or budget < _LEAST:
             return page
-        budget //= 2
+        budget = budget * 3 // 4
 
 
 def _rendered(explanation: Explanation, source: str, budget: int) -> str:

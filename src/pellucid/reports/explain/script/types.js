@@ -21,7 +21,8 @@
 /**
  * What each kind of layer is set to, beside its weights.
  * @typedef {object} SettingsOf
- * @property {{ stride: Pair, padding: Pair }} convolution
+ * @property {{ stride: Pair, padding: Pair, padding_after?: Pair, groups?: number }} convolution padding above
+ *   and to the left
  * @property {{}} dense
  * @property {{}} neighbours
  * @property {{ groups: number[] }} weighed-sum
@@ -33,10 +34,12 @@
  * @property {{ window?: undefined }} text-max
  * @property {{ window?: undefined }} text-average
  * @property {{ epsilon: number }} fixed-norm
+ * @property {{ size: Pair, channels: number }} resize
  * @property {{}} standardise
  * @property {{}} rescale
  * @property {{ divisor: number }} divide
  * @property {{}} relu
+ * @property {{}} relu6
  * @property {{ slope: number }} leaky-relu
  * @property {{}} gelu
  * @property {{}} sigmoid
@@ -52,13 +55,13 @@
 
 /**
  * @typedef {keyof SettingsOf} Kind
- * @typedef {"relu" | "leaky-relu" | "gelu" | "sigmoid" | "tanh"} ActivationKind
+ * @typedef {"relu" | "relu6" | "leaky-relu" | "gelu" | "sigmoid" | "tanh"} ActivationKind
  * @typedef {"max-pool" | "global-max" | "text-max"} LargestKind
  * @typedef {"average-pool" | "global-average" | "text-average"} MeanKind
  * @typedef {"lstm" | "gru"} RecurrentKind
  * @typedef {"flatten" | "side-by-side" | "turn"} CopyKind whose numbers are those of others in another order
  * @typedef {"dense" | "convolution" | "neighbours" | "weighed-sum"} SumKind
- * @typedef {SumKind | MeanKind} WeighedKind whose units are one weighed sum
+ * @typedef {SumKind | MeanKind | "resize"} WeighedKind whose units are one weighed sum
  * @typedef {SumKind | "fixed-norm" | "embedding" | RecurrentKind} LearntKind with weights that are learnt
  */
 
@@ -83,7 +86,7 @@
 
 /**
  * A line of the network that holds no numbers to look at.
- * @typedef {LayerFacts & { kind: "present" | "turned-places", settings: {}, hidden: true }} HiddenLayer
+ * @typedef {LayerFacts & { kind: "present" | "turned-places" | "closed", settings: {}, hidden: true }} HiddenLayer
  */
 
 /**

@@ -28,6 +28,7 @@ export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 /** @type {{ [K in ActivationKind]: (x: number, settings: SettingsOf[K]) => number }} */
 const activations = {
   relu: (x) => Math.max(0, x),
+  relu6: (x) => Math.min(6, Math.max(0, x)),
   "leaky-relu": (x, settings) => (x > 0 ? x : settings.slope * x),
   gelu: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
   sigmoid,

@@ -1,11 +1,12 @@
 // Layers whose units are one weighed sum: what a unit sees, times its weights.
 import { gramOf } from "../data/tokens.js";
 import { need, needWhole } from "../data/missing.js";
+import { shapeOf } from "../data/told.js";
 import { sharesOf } from "./shares.js";
 import { value } from "./values.js";
 import { biasOf, tensorOf, weigh, weightPlaces } from "./weighing.js";
 import { averaged } from "./windows.js";
-/** @import { HiddenLayer, Layer, Numbers, Pair, Unit, WeighedKind, Weighing } from "../types.js" */
+/** @import { HiddenLayer, Layer, Numbers, Pair, Shape, Unit, WeighedKind, Weighing } from "../types.js" */
 
 /** @type {{ [K in WeighedKind]: (layer: Layer<K>, unit: Unit) => Weighing }} */
 const sums = {
@@ -21,9 +22,21 @@ const sums = {
     const weight = tensorOf(layer);
     const shape = weight.shape.slice(1);
     const { stride, padding } = layer.settings;
-    const patch = patchOf(maps, shape, [row * stride[0] - padding[0], column * stride[1] - padding[1]]);
+    const first = firstChannel(layer, weight.shape, filter);
+    const corner = [row * stride[0] - padding[0], column * stride[1] - padding[1]];
+    const patch = patchOf(maps, shape, first, /** @type {Pair} */ (corner));
     const weightAt = weightPlaces(layer, filter, shape);
     return weigh({ patch, weights: need(weight.row(filter)), shape, bias: biasOf(layer, filter), weightAt });
+  },
+  resize(layer, [channel, row, column]) {
+    const [images, rows, columns] = shapeOf(layer.takes[0]);
+    const image = need(need(value(layer.takes[0])).row(Math.min(channel, images - 1)));
+    const [height, width] = layer.settings.size;
+    const [down, across] = [resizedShares(rows, height, row), resizedShares(columns, width, column)];
+    const patch = down.flatMap(([r]) => across.map(([c]) => image[r * columns + c]));
+    const weights = down.flatMap(([, share]) => across.map(([, other]) => share * other));
+    const shape = [1, down.length, across.length];
+    return weigh({ patch: Float64Array.from(patch), weights: Float64Array.from(weights), shape, bias: 0 });
   },
   neighbours(layer, [place, filter]) {
     const weight = tensorOf(layer);
@@ -69,16 +82,43 @@ export const isWeighed = (layer) => layer.kind in sums;
 export const sumOf = (layer, unit) => sums[layer.kind](layer, unit);
 
 /**
+ * The first of the channels that a filter sees: of a convolution in groups only those of its own.
+ * @param {Layer<"convolution">} layer
+ * @param {Shape} shape of the tensor of weights
+ * @param {number} filter
+ */
+export const firstChannel = ({ settings }, [filters, channels], filter) =>
+  Math.floor((filter * (settings.groups || 1)) / filters) * channels;
+
+/**
+ * The rows, or columns, that have a share in one of an image at another size, each with its share.
+ * @param {number} before how many there were
+ * @param {number} after how many there are
+ * @param {number} at which of them
+ * @returns {Pair[]}
+ */
+export function resizedShares(before, after, at) {
+  const scale = before / after;
+  const centre = (at + 0.5) * scale;
+  /** @param {number} each */
+  const weight = (each) => Math.max(0, 1 - Math.abs(each + 0.5 - centre) / Math.max(scale, 1));
+  const seen = [...Array(before).keys()].filter((each) => weight(each) > 0);
+  const total = seen.reduce((sum, each) => sum + weight(each), 0);
+  return seen.map((each) => [each, weight(each) / total]);
+}
+
+/**
  * The part of some maps that a kernel lies on; 0 beyond their edges.
  * @param {Numbers} maps
  * @param {number[]} shape channels, height and width of the kernel
+ * @param {number} first of the channels
  * @param {Pair} corner row and column of its first number
  */
-function patchOf(maps, [channels, height, width], [top, left]) {
+function patchOf(maps, [channels, height, width], first, [top, left]) {
   const [, rows, columns] = maps.shape;
   const patch = new Float64Array(channels * height * width);
   for (let i = 0; i < channels; i += 1) {
-    const map = need(maps.row(i));
+    const map = need(maps.row(first + i));
     for (let k = 0; k < height; k += 1) {
       const r = top + k;
       if (r < 0 || r >= rows) continue;

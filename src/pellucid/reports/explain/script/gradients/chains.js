@@ -7,6 +7,7 @@ import { gramOf, tokenAtStep, tokenLabel } from "../data/tokens.js";
 import { indexText } from "../dom/numbers.js";
 import { constantOf, taken } from "../arithmetic/opening.js";
 import { sharesOf } from "../arithmetic/shares.js";
+import { firstChannel } from "../arithmetic/sums.js";
 import { value } from "../arithmetic/values.js";
 import { tensorOf } from "../arithmetic/weighing.js";
 /** @import { Layer, LearntKind, RecurrentKind, Terms } from "../types.js" */
@@ -99,9 +100,9 @@ function placeInMap(layer, channel) {
  * @param {Layer<"convolution">} layer
  * @param {number[]} index
  */
-function seenByKernel(layer, [, channel, k, l]) {
+function seenByKernel(layer, [filter, channel, k, l]) {
   const maps = need(value(layer.takes[0]));
-  const map = need(maps.row(channel));
+  const map = need(maps.row(firstChannel(layer, tensorOf(layer).shape, filter) + channel));
   const { stride, padding } = layer.settings;
   const [, rows, wide] = maps.shape;
   const [, height, width] = layer.shape;

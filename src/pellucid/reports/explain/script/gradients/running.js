@@ -1,5 +1,6 @@
 // Whole layers computed anew, in double precision: those whose units see more than their own place.
 import { cells, GATES } from "../arithmetic/cells.js";
+import { firstChannel, resizedShares } from "../arithmetic/sums.js";
 import { filled, zeros } from "../data/arrays.js";
 import { need, needWhole } from "../data/missing.js";
 /** @import { LargestKind, Layer, MeanKind, RecurrentKind } from "../types.js" */
@@ -27,11 +28,12 @@ export function convolved(layer, maps, weight, bias) {
   const [, channels, height, width] = shape;
   for (let o = 0; o < layer.shape[0]; o += 1) {
     const own = made.row(o).fill(bias ? bias.data[o] : 0);
+    const first = firstChannel(layer, shape, o);
     for (let i = 0; i < channels; i += 1) {
       for (let k = 0; k < height; k += 1) {
         for (let l = 0; l < width; l += 1) {
           const w = kernels[((o * channels + i) * height + k) * width + l];
-          addShifted(layer, own, maps, { channel: i, k, l, w });
+          addShifted(layer, own, maps, { channel: first + i, k, l, w });
         }
       }
     }
@@ -58,6 +60,26 @@ function addShifted({ shape: [, height, width], settings }, own, maps, { channel
     const start = (channel * rows + row) * columns + l - beside;
     for (let c = first; c <= last; c += 1) own[r * width + c] += w * maps.data[start + c * across];
   }
+}
+
+/**
+ * An image at another size.
+ * @param {Layer<"resize">} layer
+ * @param {Whole} image
+ */
+export function resized({ shape, settings }, image) {
+  const [channels, rows, columns] = image.shape;
+  const [height, width] = settings.size;
+  const down = Array.from({ length: height }, (_, r) => resizedShares(rows, height, r));
+  const across = Array.from({ length: width }, (_, c) => resizedShares(columns, width, c));
+  return filled(shape, (o, rest) => {
+    const map = image.row(Math.min(o, channels - 1));
+    let sum = 0;
+    for (const [row, share] of down[Math.floor(rest / width)]) {
+      for (const [column, other] of across[rest % width]) sum += share * other * map[row * columns + column];
+    }
+    return sum;
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import { copied } from "../arithmetic/values.js";
 import { filled } from "../data/arrays.js";
 import { need } from "../data/missing.js";
 import { told } from "../data/told.js";
-import { convolved, dot, largestOf, meanOf, pooled, recurred, slid } from "./running.js";
+import { convolved, dot, largestOf, meanOf, pooled, recurred, resized, slid } from "./running.js";
 /** @import { ActivationKind, CopyKind, Kind, LargestKind, MeanKind, RecurrentKind } from "../types.js" */
 /** @import { Layer, Numbers, Whole } from "../types.js" */
 
@@ -58,6 +58,7 @@ const runs = {
       const deviation = Math.sqrt(variance.data[o] + layer.settings.epsilon);
       return (scale.data[o] * (x.row(o)[rest] - mean.data[o])) / deviation + shift.data[o];
     }),
+  resize: (layer, [x]) => resized(layer, x),
   standardise: (layer, [x], [mean, deviation]) =>
     filled(layer.shape, (o, rest) => (x.row(o)[rest] - mean.data[o]) / deviation.data[o]),
   rescale: (layer, [x], [mean, deviation]) =>
@@ -74,6 +75,7 @@ const runs = {
     );
   },
   relu: activatedLayer,
+  relu6: activatedLayer,
   "leaky-relu": activatedLayer,
   gelu: activatedLayer,
   sigmoid: activatedLayer,
