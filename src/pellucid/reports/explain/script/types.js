@@ -26,6 +26,9 @@
  * @property {{}} neighbours
  * @property {{ groups: number[] }} weighed-sum
  * @property {{}} embedding
+ * @property {{}} places
+ * @property {{ heads: number }} attention-weights
+ * @property {{}} attention
  * @property {{ window: Pair }} max-pool
  * @property {{ window: Pair }} average-pool
  * @property {{ window?: undefined }} global-max
@@ -33,9 +36,11 @@
  * @property {{ window?: undefined }} text-max
  * @property {{ window?: undefined }} text-average
  * @property {{ epsilon: number }} fixed-norm
+ * @property {{ epsilon: number }} layer-norm
  * @property {{}} standardise
  * @property {{}} rescale
  * @property {{ divisor: number }} divide
+ * @property {{}} unit-length
  * @property {{}} relu
  * @property {{ slope: number }} leaky-relu
  * @property {{}} gelu
@@ -58,8 +63,9 @@
  * @typedef {"lstm" | "gru"} RecurrentKind
  * @typedef {"flatten" | "side-by-side" | "turn"} CopyKind whose numbers are those of others in another order
  * @typedef {"dense" | "convolution" | "neighbours" | "weighed-sum"} SumKind
- * @typedef {SumKind | MeanKind} WeighedKind whose units are one weighed sum
- * @typedef {SumKind | "fixed-norm" | "embedding" | RecurrentKind} LearntKind with weights that are learnt
+ * @typedef {SumKind | MeanKind | "attention"} WeighedKind whose units are one weighed sum
+ * @typedef {"fixed-norm" | "layer-norm"} NormKind
+ * @typedef {SumKind | NormKind | "embedding" | "places" | RecurrentKind} LearntKind with weights that are learnt
  */
 
 /**

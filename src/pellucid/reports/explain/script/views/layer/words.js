@@ -1,13 +1,16 @@
 // A whole layer in words, and what there is to show of a whole layer of a text.
 import { stepsView } from "./steps.js";
 import { winnersView } from "./winners.js";
-/** @import { Layer, Shape } from "../../types.js" */
+/** @import { Layer } from "../../types.js" */
 
 /**
  * How the numbers of a layer are drawn, in words.
- * @param {Shape} shape
+ * @param {Layer} layer
  */
-export function laidOut([first, second, third]) {
+export function laidOut({ kind, shape: [first, second, third] }) {
+  if (kind === "attention-weights") {
+    return `a map for each of ${first} heads, the token that takes as row, the token it takes from as column`;
+  }
   if (third !== undefined) {
     return `${first === 1 ? "one map" : `${first} maps`} of ${second}\u00d7${third} numbers`;
   }
