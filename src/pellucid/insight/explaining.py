@@ -8,6 +8,8 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
+from pellucid.encoding import Encoder, WordPieceEncoder
+from pellucid.encoding.lookup import FIRST
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
@@ -21,6 +23,9 @@ from pellucid.reference import Line
 from pellucid.tasks import VALUES
 
 PROBABILITIES = "probabilities"
+
+_LARGE, _CHECKED_OF_LARGE = 3_000_000, 16
+"""Weights of a network that is large, and how many of its tensors are checked: each asks it twice."""
 
 
 def explain_model(
@@ -105,7 +110,7 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
     if not isinstance(inputs[0], str):
         return {}
     encoder = model.encoder if isinstance(model, (TextModel, ClassicalModel)) else None
-    tokens = [] if encoder is None else [piece for piece, _ in encoder.explain(inputs[0])]
+    tokens = [] if encoder is None else [_token(encoder, *each) for each in encoder.explain(inputs[0])]
     if driven is None:
         return {"tokens": tuple(tokens)}
     if isinstance(driven.pieces, WordPieces):
@@ -117,6 +122,12 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
         if token not in joined[piece] or not is_bag:
             joined[piece].append(token)
     return {"tokens": tuple(tokens), "pieces": tuple(" ".join(each) for each in joined)}
+
+
+def _token(encoder: Encoder, piece: str, number: int) -> str:
+    """Piece of the text; of a mark before or behind it, which stands in no text, the mark's name."""
+    is_mark = not piece and isinstance(encoder, WordPieceEncoder)
+    return encoder.entries[number - FIRST] if is_mark and number >= FIRST else piece
 
 
 def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, Any]:
@@ -132,7 +143,8 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         return {"opened": opened, "layers": layer_records(opened)}
     backward = go_back(model.network, opened, against)
     checker = WeightChecker(model.network, opened, backward)
-    checks = checker.largest(2)
+    is_large = sum(each.size for each in opened.weights.values()) > _LARGE
+    checks = checker.largest(1, _CHECKED_OF_LARGE) if is_large else checker.largest(2)
     if against is not None:
         opened = with_probabilities(opened, model.temperature)
     return {

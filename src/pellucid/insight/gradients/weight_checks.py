@@ -110,10 +110,14 @@ class WeightChecker:
             step=step,
         )
 
-    def largest(self, each: int = 1) -> list[WeightCheck]:
-        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order."""
+    def largest(self, each: int = 1, most: int | None = None) -> list[WeightCheck]:
+        """Checks of the `each` numbers with the largest gradients of every weight tensor, in layer order.
+
+        Where there are more than `most` tensors, of so many, spread evenly over the network.
+        """
+        count = len(self.names) if most is None else min(most, len(self.names))
         found = []
-        for name in self.names:
+        for name in [self.names[at * len(self.names) // count] for at in range(count)]:
             sizes = np.abs(self._backward.gradients[name])
             for at in np.argsort(-sizes.ravel(), kind="stable")[:each]:
                 index = [int(number) for number in np.unravel_index(at, sizes.shape)]

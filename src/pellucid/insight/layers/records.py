@@ -23,8 +23,8 @@ _WORDS = {
     "layer-norm": "layer norm",
     "embedding": "vectors of the tokens",
     "places": "vectors of the places added",
-    "attention-weights": "how much each head looks at each token",
-    "attention": "attention: values of all tokens, mixed",
+    "attention-weights": "attention weights of each head",
+    "attention": "attention: values of all tokens, weighted",
     "unit-length": "scaled to length 1",
     "present": "where tokens stand",
     "turned-places": "places from last to first",
@@ -103,6 +103,8 @@ def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
         return f"convolution {weights[0][2]}\u00d7{weights[0][3]}"
     if line.kind == "divide":
         return f"divide by {line.settings['divisor']:g}"
+    if line.name.endswith(".query_key_value"):
+        return "dense: queries, keys and values of the heads"
     return _WORDS.get(line.kind, line.kind)
 
 

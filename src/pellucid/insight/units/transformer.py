@@ -20,21 +20,21 @@ Index = tuple[int, ...]
 
 
 def attention_weight(taken: Arrays, settings: Settings, unit: Index) -> Parts:
-    """Open how much token j gives to token i in a head: the product of query and key, and its softmax.
+    """Open a weight of a head from token i to token j: the product of query and key, and its softmax.
 
-    The sum shown is the product of the query of i and the key of j, number by number. Weights of a row add
-    up to 1, which is what a difference is measured against.
+    The sum shown is the product of the query of i with the key of j, number by number. The weights of a
+    query add up to 1, which is what a difference is measured against.
     """
-    head, asking, answering = unit
+    head, i, j = unit
     query, key, _ = _heads(taken[0], settings["heads"])
     root = float(np.sqrt(query.shape[-1]))
-    scores = np.where(taken[1], key[head] @ query[head, asking] / root, -np.inf)
-    product = Weighing("query times key", key[head, answering], query[head, asking], 0.0)
+    scores = np.where(taken[1], key[head] @ query[head, i] / root, -np.inf)
+    product = Weighing("", key[head, j], query[head, i], 0.0)
     powers = np.exp(scores - scores.max())
-    value = float(powers[answering] / powers.sum())
+    value = float(powers[j] / powers.sum())
     steps = (
-        Step(f"s: the product \u00f7 \u221a{query.shape[-1]}", product.value / root),
-        Step(f"e to the power of s \u2212 {scores.max():.6g}", float(powers[answering])),
+        Step(f"s: query times key \u00f7 \u221a{query.shape[-1]}", product.value / root),
+        Step(f"e to the power of s \u2212 {scores.max():.6g}", float(powers[j])),
         Step(f"sum of these powers over all {int(taken[1].sum())} tokens", float(powers.sum())),
         Step("the one divided by the sum", value),
     )

@@ -1,6 +1,6 @@
 """Description of a network for the page's script: layers, receptive fields, places of the numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from pellucid.insight.explanation import Explanation
@@ -18,8 +18,9 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
     """Everything the script needs but the numbers themselves."""
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
+    sees_all = _seeing_all(opened)
     return {
-        "layers": [_layer(explanation, opened, each) for each in explanation.layers],
+        "layers": [_layer(explanation, opened, each, sees_all) for each in explanation.layers],
         "inputs": list(opened.value("inputs").shape),
         "ids": opened.value("inputs").tolist() if explanation.tokens else [],
         "tokens": [visible(token) for token in explanation.tokens],
@@ -32,7 +33,9 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
     }
 
 
-def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dict[str, Any]:
+def _layer(
+    explanation: Explanation, opened: Opened, record: LayerRecord, sees_all: Set[str]
+) -> dict[str, Any]:
     line = opened.line(record.name)
     backward = explanation.backward
     return {
@@ -44,10 +47,19 @@ def _layer(explanation: Explanation, opened: Opened, record: LayerRecord) -> dic
         "settings": _plain(line.settings),
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
-        "field": _fields(opened, record),
+        "field": None if record.name in sees_all else _fields(opened, record),
         "norm": None if backward is None else backward.norm(record.name),
         "disagreement": None if backward is None else backward.disagreement(record.name),
     }
+
+
+def _seeing_all(opened: Opened) -> Set[str]:
+    """Layers behind an attention: every unit of them sees all tokens, which need not be followed back."""
+    found: set[str] = set()
+    for line in opened.lines:
+        if line.kind in ("attention-weights", "attention") or found & set(opened.sources(line)):
+            found.add(line.name)
+    return found
 
 
 def _says_places(opened: Opened, name: str) -> bool:

@@ -147,6 +147,7 @@
  * @property {number} value sum and bias
  * @property {number} magnitude sum of the sizes of bias and products
  * @property {string[] | null} names of what is seen, where an index says too little
+ * @property {[seen: string, weight: string]} columns what both factors of a product are called
  * @property {((at: number) => Weight) | null} weightAt the weight at a place; null: none is learnt
  */
 

@@ -1,11 +1,11 @@
-// Attention: how much each token gives to each other one, and the values that are mixed by that.
+// Attention: the weight of every token for every other, and the values that are mixed by these weights.
 import { need } from "../data/missing.js";
 import { told } from "../data/told.js";
 import { tokenLabel } from "../data/tokens.js";
 import { shown } from "../dom/numbers.js";
 import { calculation } from "./opening.js";
 import { value } from "./values.js";
-import { weigh } from "./weighing.js";
+import { factorsOf, weigh } from "./weighing.js";
 /** @import { Floats, Layer, Numbers, OpenedUnit, Unit } from "../types.js" */
 
 /** Where the queries, keys and values of a token stand among its projected numbers. */
@@ -31,32 +31,38 @@ export function partOfToken(projected, part, { head, heads }, token) {
  * @param {Floats} key
  */
 const productOf = (query, key) =>
-  weigh({ name: "query times key", patch: key, weights: query, shape: [key.length], bias: 0 });
+  weigh({
+    patch: key,
+    weights: query,
+    shape: [key.length],
+    bias: 0,
+    columns: factorsOf("attention-weights"),
+  });
 
 /**
- * How much one token gives to another: the product of query and key, and its softmax over all tokens.
+ * The weight of a key for a query: their product, and its softmax over all tokens.
  * @param {Layer<"attention-weights">} layer
  * @param {Unit} unit
  * @returns {OpenedUnit}
  */
-export function attentionWeight(layer, [head, asking, answering]) {
+export function attentionWeight(layer, [head, query, key]) {
   const projected = need(value(layer.takes[0]));
   const of = { head, heads: layer.settings.heads };
-  const query = partOfToken(projected, PART.query, of, asking);
+  const asks = partOfToken(projected, PART.query, of, query);
   const products = told.tokens.map((_, token) =>
-    productOf(query, partOfToken(projected, PART.key, of, token)),
+    productOf(asks, partOfToken(projected, PART.key, of, token)),
   );
-  const root = Math.sqrt(query.length);
+  const root = Math.sqrt(asks.length);
   const scores = products.map((product) => product.value / root);
   const most = scores.reduce((best, score) => Math.max(best, score));
   const powers = scores.map((score) => Math.exp(score - most));
   const total = powers.reduce((sum, power) => sum + power, 0);
-  const found = powers[answering] / total;
+  const found = powers[key] / total;
   return calculation({
-    weighings: [products[answering]],
+    weighings: [products[key]],
     steps: [
-      [`s: the product \u00f7 \u221a${query.length}`, scores[answering]],
-      [`e to the power of s \u2212 ${shown(most)}`, powers[answering]],
+      [`s: query times key \u00f7 \u221a${asks.length}`, scores[key]],
+      [`e to the power of s \u2212 ${shown(most)}`, powers[key]],
       [`sum of these powers over all ${powers.length} tokens`, total],
       ["the one divided by the sum", found],
     ],
@@ -81,11 +87,6 @@ export function mixedValue(layer, [place, number]) {
     (_, token) => partOfToken(projected, PART.value, { head, heads }, token)[inside],
   );
   const own = need(weights.row(head)).subarray(place * length, (place + 1) * length);
-  return weigh({ patch, weights: own, shape: [length], bias: 0, names: told.tokens.map(namedPlace) });
+  const names = told.tokens.map((_, token) => tokenLabel(token));
+  return weigh({ patch, weights: own, shape: [length], bias: 0, names, columns: factorsOf("attention") });
 }
-
-/**
- * @param {string} _
- * @param {number} place
- */
-const namedPlace = (_, place) => tokenLabel(place);

@@ -11,7 +11,7 @@ import { placeAdded, rescaled, softmax, standardised } from "./pointwise.js";
 import { recurrent } from "./recurrent.js";
 import { isWeighed, sumOf } from "./sums.js";
 import { numberAt } from "./values.js";
-import { weigh, weightPlaces } from "./weighing.js";
+import { factorsOf, weigh, weightPlaces } from "./weighing.js";
 /** @import { ComparedUnit, Kind, Layer, OpenedUnit, Unit, WeighedKind } from "../types.js" */
 
 /**
@@ -96,7 +96,17 @@ function openedBeforehand(layer, unit) {
   const names = layer.kind === "attention" ? told.tokens.map((_, place) => tokenLabel(place)) : null;
   const weighings = found.weighings.map(({ name, at, shape, bias }) => {
     const [patch, weights] = ["patch", "weights"].map((part) => need(stored(`${at}:${part}`)).data);
-    return weigh({ name, patch, weights, shape, bias, names, weightAt: weightPlaces(layer, row, shape) });
+    const columns = factorsOf(layer.kind);
+    return weigh({
+      name,
+      patch,
+      weights,
+      shape,
+      bias,
+      names,
+      columns,
+      weightAt: weightPlaces(layer, row, shape),
+    });
   });
   const choice = found.choice && { ...found.choice, data: need(stored(found.choice.at)).data };
   const value = isWeighed(layer) ? weighings[0].value : found.value;

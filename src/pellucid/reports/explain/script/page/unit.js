@@ -14,7 +14,7 @@ import { current } from "./state.js";
 
 /** Names of the axes of a layer that has so many. */
 const AXIS_NAMES = [[], ["unit"], ["place", "channel"], ["channel", "row", "column"]];
-const ATTENTION_AXES = ["head", "token that takes", "token taken from"];
+const ATTENTION_AXES = ["head", "query token", "key token"];
 
 /** @param {Pinned} pinned */
 export function drawUnit(pinned) {

@@ -9,7 +9,7 @@ import { winnersView } from "./winners.js";
  */
 export function laidOut({ kind, shape: [first, second, third] }) {
   if (kind === "attention-weights") {
-    return `a map for each of ${first} heads, the token that takes as row, the token it takes from as column`;
+    return `a map for each of ${first} heads, query tokens as rows, key tokens as columns`;
   }
   if (third !== undefined) {
     return `${first === 1 ? "one map" : `${first} maps`} of ${second}\u00d7${third} numbers`;

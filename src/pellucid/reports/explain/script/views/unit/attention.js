@@ -1,4 +1,4 @@
-// Where one head of an attention looks from one token: the weights of all tokens, as the network has them.
+// The weights that one head gives all tokens from one of them, as the network has them.
 import { value } from "../../arithmetic/values.js";
 import { largest } from "../../data/arrays.js";
 import { told } from "../../data/told.js";
@@ -19,12 +19,12 @@ const SHOWN_TOKENS = 12;
  * @param {Unit} unit
  * @returns {Element[]}
  */
-export function attentionView(layer, [head, asking, answering]) {
+export function attentionView(layer, [head, query, key]) {
   const map = value(layer.name)?.row(head);
   if (!map) return [];
   const length = layer.shape[1];
-  const weights = map.subarray(asking * length, (asking + 1) * length);
-  const words = `Head ${head}, from token ${tokenLabel(asking)}: how much it takes from each token. The weights add up to 1; here ${shown(weights[answering], 4)} comes from token ${tokenLabel(answering)}.`;
+  const weights = map.subarray(query * length, (query + 1) * length);
+  const words = `Head ${head}, query of token ${tokenLabel(query)}: its weights over all tokens, which add up to 1. The key of token ${tokenLabel(key)} has ${shown(weights[key], 4)}.`;
   const scale = scaleOf([0, ...weights]);
   const spans = told.tokens.flatMap((token, place) => {
     const span = element("span", { title: `${place}: ${shown(weights[place], 3)}` }, token || "(unknown)");
@@ -34,7 +34,7 @@ export function attentionView(layer, [head, asking, answering]) {
     element("p", { class: "foreign" }, words),
     element("p", { class: "pieces foreign" }, ...spans),
     legend(scale),
-    largestTable(weights, (place) => actions.pinUnit([head, asking, place])),
+    largestTable(weights, (place) => actions.pinUnit([head, query, place])),
   ];
 }
 
