@@ -15,7 +15,8 @@ from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
 from pellucid.insight.explanations.pieces import TokenPieces, WordPieces
 from pellucid.insight.gradients.backward import go_back
-from pellucid.insight.gradients.weight_checks import WeightChecker
+from pellucid.insight.gradients.weight_checks import WeightCheck, WeightChecker
+from pellucid.insight.layers.costs import cost_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import one_thread, open_network
 from pellucid.insight.layers.records import layer_records
@@ -24,8 +25,10 @@ from pellucid.tasks import VALUES
 
 PROBABILITIES = "probabilities"
 
-_LARGE, _CHECKED_OF_LARGE = 3_000_000, 16
-"""Weights of a network that is large, and how many of its tensors are checked: each asks it twice."""
+_LARGE = 3_000_000
+"""Numbers of a network that is large: of its weights as many are checked beforehand as time allows."""
+
+_FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS = 12, 40_000_000_000
 
 
 def explain_model(
@@ -143,8 +146,7 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         return {"opened": opened, "layers": layer_records(opened)}
     backward = go_back(model.network, opened, against)
     checker = WeightChecker(model.network, opened, backward)
-    is_large = sum(each.size for each in opened.weights.values()) > _LARGE
-    checks = checker.largest(1, _CHECKED_OF_LARGE) if is_large else checker.largest(2)
+    checks = _checks(checker, opened)
     if against is not None:
         opened = with_probabilities(opened, model.temperature)
     return {
@@ -155,6 +157,14 @@ def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, 
         "checker": checker,
         "notes": _notes(model),
     }
+
+
+def _checks(checker: WeightChecker, opened: Opened) -> list[WeightCheck]:
+    """Gradients of the weights that matter most, in three ways; the third asks the network twice for each."""
+    if sum(each.size for each in opened.weights.values()) <= _LARGE:
+        return checker.largest(2)
+    multiply_adds = 2 * sum(cost_of(opened, line).multiply_adds for line in opened.lines)
+    return checker.largest(1, max(_FEWEST_CHECKS, _MULTIPLY_ADDS_OF_CHECKS // max(1, multiply_adds)))
 
 
 def _given(model: ImageModel | TextModel | FeatureModel | ClassicalModel, inputs: Inputs) -> np.ndarray:

@@ -157,7 +157,7 @@ def _layer_norm(sizes: _Sizes) -> str:
         rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{{place}}}}}"
         rf"{{\sqrt{{\sigma_{{{place}}}^{{2}} + \epsilon}}}} + \beta_{{o}}, "
         rf"\epsilon = {sizes.settings['epsilon']:g} \\ "
-        rf"\mu_{{{place}}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} x_{{{place}i}}, "
+        rf"\mu_{{{place}}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} x_{{{place}i}} \\ "
         rf"\sigma_{{{place}}}^{{2}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} "
         rf"(x_{{{place}i}} - \mu_{{{place}}})^{{2}}"
     )
