@@ -71,7 +71,8 @@ class Attend(nn.Module):
         """Weights $a_{ij}^h$, which the fused operation of `forward` keeps to itself."""
         query, key, _ = self._parts(projected)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        return scores.masked_fill(~present[:, None, None], -torch.inf).softmax(-1)
+        shares: Tensor = scores.masked_fill(~present[:, None, None], -torch.inf).softmax(-1)
+        return shares
 
     def _parts(self, projected: Tensor) -> tuple[Tensor, ...]:
         """Queries, keys and values (batch, heads, length, numbers of a head)."""

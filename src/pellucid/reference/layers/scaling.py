@@ -187,5 +187,5 @@ def unit_length_backward(
 
 
 def _lengths(inputs: np.ndarray) -> np.ndarray:
-    lengths: np.ndarray = np.sqrt((inputs**2).sum(axis=1, keepdims=True))
-    return np.maximum(lengths, _SHORTEST).astype(inputs.dtype)
+    lengths: np.ndarray = np.maximum(np.sqrt((inputs**2).sum(axis=1, keepdims=True)), _SHORTEST)
+    return lengths.astype(inputs.dtype, copy=False)
