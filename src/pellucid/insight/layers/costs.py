@@ -69,7 +69,7 @@ def _multiply_adds(
     if kind == "dense":
         return outputs * weights[0][1]
     if kind == "attention-weights":
-        return opened.value(line.name).shape[1] * (inputs // 3)
+        return len(opened.value(opened.sources(line)[0])) * (inputs // 3)
     if kind == "attention":
         return len(opened.value(line.name)) * outputs
     if kind in ("convolution", "neighbours"):

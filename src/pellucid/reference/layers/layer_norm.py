@@ -7,7 +7,7 @@ $$\mu = \frac{1}{m} \sum_i x_i, \quad \sigma^2 = \frac{1}{m} \sum_i (x_i - \mu)^
 
 Unlike batch normalisation it looks at one vector alone, so that training and answering compute the same.
 
-Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 4.
+Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, eq. 3 and 4.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def layer_norm(
     Returns:
         $y$.
 
-    Source: Ba et al. 2016, eq. 4.
+    Source: Ba et al. 2016, eq. 3 and 4.
     """
     outputs: np.ndarray = scale * normalised(inputs, epsilon)[0] + shift
     return outputs
@@ -69,7 +69,7 @@ def layer_norm_backward(
     Returns:
         $\bar x$, $\bar \gamma$ and $\bar \beta$.
 
-    Source: the chain rule through Ba et al. 2016, eq. 4.
+    Source: the chain rule through Ba et al. 2016, eq. 3 and 4.
     """
     del shift
     values, deviation = normalised(inputs, epsilon)
@@ -93,7 +93,7 @@ def normalised(
     Returns:
         $\hat x$, and $\sqrt{\sigma^2 + \epsilon}$ of each vector.
 
-    Source: Ba et al. 2016, eq. 4.
+    Source: Ba et al. 2016, eq. 3 and 4.
     """
     centred = inputs - inputs.mean(axis=-1, keepdims=True)
     deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon)
