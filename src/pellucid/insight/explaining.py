@@ -129,8 +129,9 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
 
 def _token(encoder: Encoder, piece: str, number: int) -> str:
     """Piece of the text; of a mark before or behind it, which stands in no text, the mark's name."""
-    is_mark = not piece and isinstance(encoder, WordPieceEncoder)
-    return encoder.entries[number - FIRST] if is_mark and number >= FIRST else piece
+    if piece or not isinstance(encoder, WordPieceEncoder) or number < FIRST:
+        return piece
+    return encoder.entries[number - FIRST]
 
 
 def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, Any]:
