@@ -9,7 +9,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "src" / "pellucid" / "refer
 ORDER = {
     "Layers": {
         "Images at another size": "layers/resizing",
-        "Standardise, rescale, divide": "layers/scaling",
+        "Standardise, rescale, divide, unit length": "layers/scaling",
         "Dense layer": "layers/dense",
         "Activation functions": "layers/activations",
         "Patches": "layers/patches",
@@ -17,11 +17,13 @@ ORDER = {
         "Whitening filters": "layers/whitening",
         "Pooling": "layers/pooling",
         "Batch normalisation": "layers/normalisation",
+        "Layer normalisation": "layers/layer_norm",
         "Dropout": "layers/dropout",
         "Shortcuts and shapes": "layers/joining",
     },
     "Layers that read texts": {
         "Embedding": "texts/embedding",
+        "Attention": "texts/attention",
         "Convolution over a text": "texts/neighbours",
         "Pooling over a text": "texts/pooling",
         "LSTM": "texts/lstm",

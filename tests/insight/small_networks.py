@@ -28,6 +28,7 @@ TEXTS = {
     "text-cnn": lambda: text_model("text-cnn"),
     "lstm": lambda: text_model("rnn"),
     "gru": lambda: text_model("rnn", cell="gru", depth=2),
+    "sentence-encoder": lambda: text_model("sentence-encoder", length=32, depth=1),
     "lstm-of-numbers": lambda: text_model("rnn", ()),
 }
 NAMES = [*IMAGES, *TEXTS]

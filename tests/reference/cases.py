@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from pellucid.networks.layers.texts import MaskedPool, WeighedSum, filled, reordered, turned_around
+from pellucid.networks.layers.transformer import Attend
 
 LSTM_GATES, GRU_GATES = 4, 3
 TOKENS = np.array([[3, 5, 3, 4, 0], [2, 0, 0, 0, 0], [1, 6, 2, 2, 5]])
@@ -86,6 +87,17 @@ def weighed(tokens, weight, bias, rarity):
     return torch.func.functional_call(layer, {"weight": weight, "bias": bias, "rarity": rarity}, (tokens,))
 
 
+def rows_of(vectors, weight):
+    """The row of each place; beyond the last one, the last."""
+    return torch.arange(vectors.shape[1]).clamp(max=len(weight) - 1)
+
+
+def mixed(projected, weights):
+    """Values of each head, mixed by given weights."""
+    values = projected[..., 8:].unflatten(-1, (weights.shape[1], -1)).transpose(1, 2)
+    return (weights @ values).transpose(1, 2).flatten(2)
+
+
 MAPS = draw(2, 3, 4, 5)
 PRESENT = TOKENS != 0
 RARITY = np.array([0.0, 0.0, *np.abs(draw(5)) + 1])
@@ -94,6 +106,7 @@ CASES: dict[str, list[Case]] = {
     "dense": [
         Case((draw(4, 3), draw(2, 3), draw(2)), functional.linear),
         Case((draw(4, 3), draw(2, 3)), functional.linear),
+        Case((draw(2, 5, 3), draw(2, 3), draw(2)), functional.linear),
     ],
     "convolution": [
         Case((MAPS, draw(2, 3, 2, 3), draw(2)), functional.conv2d),
@@ -141,6 +154,13 @@ CASES: dict[str, list[Case]] = {
         )
         for inputs in (MAPS, draw(4, 3))
     ],
+    "layer-norm": [
+        Case(
+            (inputs, draw(3), draw(3, seed=1)),
+            lambda x, w, b: functional.layer_norm(x, (3,), w, b, eps=1e-12),
+        )
+        for inputs in (draw(4, 3), draw(2, 5, 3))
+    ],
     "relu": [Case((MAPS,), functional.relu)],
     "relu6": [Case((5 * MAPS,), functional.relu6)],
     "leaky-relu": [Case((MAPS,), lambda x: functional.leaky_relu(x, 0.2), {"slope": 0.2})],
@@ -172,6 +192,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "rescale": [Case((draw(4, 1), draw(1), np.exp(draw(1))), lambda x, m, s: x * s + m, fixed=(1, 2))],
     "divide": [Case((draw(4, 3),), lambda x: x / 3, {"divisor": 3.0})],
+    "unit-length": [Case((draw(4, 3),), lambda x: functional.normalize(x, dim=1))],
     "add": [Case((MAPS, draw(2, 3, 4, 5, seed=1)), torch.add)],
     "side-by-side": [
         Case((draw(3, 5, 2), draw(3, 5, 1), draw(3, 5, 4)), lambda *parts: torch.cat(parts, -1)),
@@ -179,6 +200,20 @@ CASES: dict[str, list[Case]] = {
     ],
     "flatten": [Case((MAPS,), lambda x: x.flatten(1))],
     "embedding": [Case((np.maximum(TOKENS, 1), draw(7, 3)), functional.embedding, fixed=(0,))],
+    "places": [
+        Case((draw(3, 5, 2), draw(length, 2)), lambda x, w: functional.embedding(rows_of(x, w), w) + x)
+        for length in (7, 4)
+    ],
+    "attention-weights": [
+        Case(
+            (draw(3, 5, 3 * heads * 2), PRESENT),
+            lambda x, present, heads=heads: Attend(heads).weights(x, present),
+            {"heads": heads},
+            fixed=(1,),
+        )
+        for heads in (1, 2)
+    ],
+    "attention": [Case((draw(3, 5, 3 * 4), draw(3, heads, 5, 5)), mixed) for heads in (1, 2)],
     "present": [Case((tokens,), filled) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
     "text-max": [Case((draw(3, 5, 2), PRESENT), MaskedPool("max"), fixed=(1,))],
     "text-average": [Case((draw(3, 5, 2), PRESENT), MaskedPool("average"), fixed=(1,))],

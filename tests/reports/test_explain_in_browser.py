@@ -14,6 +14,7 @@ from insight.small_networks import NAMES
 from pellucid.insight.units.arithmetic import TOLERANCE
 from pellucid.reports.explain import page, render_explanation
 from pellucid.reports.explain.chosen import loudest_units
+from pellucid.reports.explain.describing import HIDDEN
 from reports.browser import AXE, open_page
 from reports.explained import BACKBONE, HOSTILE, explained, explained_classical, explained_large, likes
 
@@ -104,18 +105,22 @@ def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("of_texts", [False, True], ids=["cnn", "sentence-encoder"])
 def test_chosen_units_of_a_large_network_open(
-    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_texts: bool
 ) -> None:
-    monkeypatch.setattr(page, "BUDGET", 300_000)
-    explanation = explained_large()
-    html = render_explanation(explanation, "photo.png")
+    monkeypatch.setattr(page, "BUDGET", 250_000 if of_texts else 300_000)
+    explanation = explained("sentence-encoder") if of_texts else explained_large()
+    html = render_explanation(explanation, "an input")
     assert "too large for all of its numbers" in html
     folder = tmp_path / "served"
     folder.mkdir()
     (folder / "page.html").write_text(html, encoding="utf-8")
     places = [
-        [record.name, list(unit)] for record in explanation.layers for unit in loudest_units(record.values)
+        [record.name, list(unit)]
+        for record in explanation.layers
+        if record.kind not in HIDDEN
+        for unit in loudest_units(record.values)
     ]
     (folder / "walk.html").write_text(WALK.replace("PLACES", json.dumps(places)), encoding="utf-8")
     walked, console, _ = open_page(chromium, folder, "walk.html")
@@ -152,7 +157,11 @@ def test_hostile_names_are_not_obeyed(chromium: str, tmp_path: Path, name: str) 
 @pytest.mark.parametrize(
     ("name", "view"),
     [
-        *((name, view) for name in ("cnn", "mlp", "text-cnn", "gru", "bag") for view in VIEWS),
+        *(
+            (name, view)
+            for name in ("cnn", "mlp", "text-cnn", "gru", "bag", "sentence-encoder")
+            for view in VIEWS
+        ),
         *(
             (name, "drove")
             for name in ("random-forest", "logistic-regression of texts", "svm-on-cnn", "majority")

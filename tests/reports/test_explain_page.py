@@ -95,7 +95,9 @@ def test_the_page_holds_every_number_of_a_small_network(name):
             kept = packed.places[weight].get("kept")
             whole = explanation.opened.weights[weight]
             np.testing.assert_array_equal(numbers_of(packed, weight), whole if kept is None else whole[kept])
-            if kept is not None:  # rows of the ids that stand in the text
+            if line.kind == "places":
+                assert kept == list(range(explanation.opened.value("inputs").size))
+            elif kept is not None:  # rows of the ids that stand in the text
                 assert set(explanation.opened.value("inputs").tolist()) <= set(kept)
 
 
@@ -130,6 +132,22 @@ def test_a_large_network_says_what_it_leaves_out():
             assert told["network"] == opened.value(layer)[tuple(told["unit"])]
             assert abs(told["value"] - told["network"]) <= 1e-5 * told["magnitude"]
     assert ("too large for all of its numbers" in page) == (len(base64.b64decode(every.text)) > BUDGET)
+
+
+def test_the_maps_of_attention_come_first_where_not_everything_fits():
+    explanation = explained("sentence-encoder", " ".join(["it is not a three, perhaps"] * 6))
+    weights = [record for record in explanation.layers if record.kind == "attention-weights"]
+    packed = pack(explanation, 250_000)
+    assert packed.left_out
+    for record in weights:
+        np.testing.assert_array_equal(numbers_of(packed, record.name), record.values)
+        assert "kept" not in packed.places[record.takes[0]]  # what they are computed from
+    tokens = [packed.places[f"body.encoder.layer{number}.linear1"]["kept"] for number in (1, 2)]
+    assert tokens[0] == tokens[1]  # the same ones in all layers
+    assert len(tokens[0]) >= 4
+    few = pack(explanation, 28_000)  # three fifths of it hold two maps of 32 by 32 tokens for each layer
+    assert [len(few.places[record.name]["kept"]) for record in weights] == [2, 2]
+    assert not any(record.name in pack(explanation, 1000).places for record in weights)
 
 
 def test_a_page_without_some_gradients_says_that_alone(monkeypatch):

@@ -9,6 +9,8 @@ from jaxtyping import Float64
 from pellucid.arithmetic import softmax
 from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
 from pellucid.data.wording import some
+from pellucid.encoding import Encoder, WordPieceEncoder
+from pellucid.encoding.lookup import FIRST
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
@@ -122,7 +124,7 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
     if not isinstance(inputs[0], str):
         return {}
     encoder = model.encoder if isinstance(model, (TextModel, ClassicalModel)) else None
-    tokens = [] if encoder is None else [piece for piece, _ in encoder.explain(inputs[0])]
+    tokens = [] if encoder is None else [_token(encoder, *each) for each in encoder.explain(inputs[0])]
     if driven is None:
         return {"tokens": tuple(tokens)}
     if isinstance(driven.pieces, WordPieces):
@@ -134,6 +136,13 @@ def _pieces(model: Model, inputs: Inputs, driven: Driven | None) -> dict[str, An
         if token not in joined[piece] or not is_bag:
             joined[piece].append(token)
     return {"tokens": tuple(tokens), "pieces": tuple(" ".join(each) for each in joined)}
+
+
+def _token(encoder: Encoder, piece: str, number: int) -> str:
+    """Piece of the text; of a mark before or behind it, which stands in no text, the mark's name."""
+    if piece or not isinstance(encoder, WordPieceEncoder) or number < FIRST:
+        return piece
+    return encoder.entries[number - FIRST]
 
 
 def _network_of(model: Model, inputs: Inputs, against: int | None) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from pellucid.reference.layers import (
     dense,
     dropout,
     joining,
+    layer_norm,
     normalisation,
     pooling,
     resizing,
     scaling,
 )
-from pellucid.reference.texts import embedding, gru, lstm, neighbours, turning, weighed_sum
+from pellucid.reference.texts import attention, embedding, gru, lstm, neighbours, turning, weighed_sum
 from pellucid.reference.texts import pooling as text_pooling
 
 
@@ -43,6 +44,7 @@ LAYERS: dict[str, Layer] = {
     "global-average": Layer(pooling.global_average, pooling.global_average_backward),
     "batch-norm": Layer(normalisation.batch_norm, normalisation.batch_norm_backward),
     "fixed-norm": Layer(normalisation.fixed_norm, normalisation.fixed_norm_backward),
+    "layer-norm": Layer(layer_norm.layer_norm, layer_norm.layer_norm_backward),
     "relu": Layer(activations.relu, activations.relu_backward),
     "relu6": Layer(activations.relu6, activations.relu6_backward),
     "leaky-relu": Layer(activations.leaky_relu, activations.leaky_relu_backward),
@@ -55,10 +57,14 @@ LAYERS: dict[str, Layer] = {
     "standardise": Layer(scaling.standardise, scaling.standardise_backward),
     "rescale": Layer(scaling.rescale, scaling.rescale_backward),
     "divide": Layer(scaling.divide, scaling.divide_backward),
+    "unit-length": Layer(scaling.unit_length, scaling.unit_length_backward),
     "add": Layer(joining.add, joining.add_backward),
     "side-by-side": Layer(joining.side_by_side, joining.side_by_side_backward),
     "flatten": Layer(joining.flatten, joining.flatten_backward),
     "embedding": Layer(embedding.embedding, embedding.embedding_backward),
+    "places": Layer(embedding.places, embedding.places_backward),
+    "attention-weights": Layer(attention.attention_weights, attention.attention_weights_backward),
+    "attention": Layer(attention.attention, attention.attention_backward),
     "present": Layer(text_pooling.present),
     "text-max": Layer(text_pooling.text_max, text_pooling.text_max_backward),
     "text-average": Layer(text_pooling.text_average, text_pooling.text_average_backward),

@@ -20,6 +20,7 @@ from jaxtyping import Float64
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.units.opening import channels_seen
 from pellucid.reference import Line
+from pellucid.reference.layers.layer_norm import normalised
 from pellucid.reference.layers.patches import patches
 from pellucid.reference.texts.weighed_sum import factors
 
@@ -57,7 +58,7 @@ def _of_dense(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int,
     if part:
         return _of_bias(above, index)
     unit, number = index
-    return above[[unit]], taken[0][0, [number]]
+    return above.reshape(-1, len(taken[1]))[:, unit], taken[0].reshape(-1, taken[1].shape[1])[:, number]
 
 
 def _of_convolution(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
@@ -88,6 +89,20 @@ def _of_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, 
     return np.asarray(above[index[0]]).ravel(), np.asarray(normalised).ravel()
 
 
+def _of_layer_norm(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    if part:
+        return _of_bias(above, index)
+    values, _ = normalised(taken[0][0], line.settings["epsilon"])
+    return above[..., index[0]].ravel(), values[..., index[0]].ravel()
+
+
+def _of_places(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    place, number = index
+    rows = np.minimum(np.arange(len(above)), len(taken[1]) - 1)
+    gradients = above[rows == place, number]
+    return gradients, np.ones_like(gradients)
+
+
 def _of_embedding(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
     token, number = index
     places = np.flatnonzero(taken[0][0] == token)
@@ -107,7 +122,9 @@ _TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Ter
     "convolution": _of_convolution,
     "neighbours": _of_neighbours,
     "fixed-norm": _of_norm,
+    "layer-norm": _of_layer_norm,
     "embedding": _of_embedding,
+    "places": _of_places,
     "weighed-sum": _of_weighed_sum,
 }
 """The chain rule of the weights of each kind of layer that has any, but recurrent ones."""

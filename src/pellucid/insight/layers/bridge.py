@@ -10,6 +10,7 @@ from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, R
 from pellucid.networks import Network
 from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
 from pellucid.networks.layers.texts import BothWays, MaskedPool, Neighbours, ParallelConvolutions, WeighedSum
+from pellucid.networks.layers.transformer import Attend, Places, Transformer, TransformerLayer, UnitLength
 from pellucid.networks.layers.whitening import WhiteningStem
 from pellucid.reference import Line
 
@@ -85,9 +86,16 @@ SAME: dict[type[nn.Module], Same] = {
     MaskedPool: Same(lambda layer: f"text-{layer.pooling}"),
     nn.LSTM: Same("lstm", _RECURRENT),
     nn.GRU: Same("gru", _RECURRENT),
+    nn.LayerNorm: Same("layer-norm", _AFFINE, lambda layer: {"epsilon": layer.eps}),
+    Places: Same("places", ("weight",)),
+    Attend: Same("attention"),
+    UnitLength: Same("unit-length"),
     WeighedSum: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
 }
 """Every kind of layer that the networks are made of."""
+
+ATTENTION_WEIGHTS = "attend.weights"
+"""Name within a layer of a transformer of the weights that `Attend` mixes by."""
 
 
 def is_known(layer: nn.Module) -> bool:
@@ -202,9 +210,39 @@ def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
     )
 
 
+def _transformer(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    def through(child: str, *takes: str) -> str:
+        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+
+    present = f"{name}.present"
+    lines.append(Line(present, "present", (tokens,)))
+    states = through("norm", through("places", through("embedding", tokens)))
+    for number in range(1, layer.layers + 1):
+        states = through(f"layer{number}", states, present)
+    return through("unit", through("mean", states, present))
+
+
+def _transformer_layer(lines: list[Line], name: str, layer: Any, states: str, present: str) -> str:
+    def through(child: str, *takes: str) -> str:
+        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+
+    def line(child: str, kind: str, *takes: str, **settings: int) -> str:
+        lines.append(Line(f"{name}.{child}", kind, takes, settings))
+        return f"{name}.{child}"
+
+    projected = through("query_key_value", states)
+    weights = line(ATTENTION_WEIGHTS, "attention-weights", projected, present, heads=layer.attend.heads)
+    mixed = through("output", through("attend", projected, weights))
+    hidden = through("norm1", line("shortcut1", "add", mixed, states))
+    inner = through("linear2", through("activation", through("linear1", hidden)))
+    return through("norm2", line("shortcut2", "add", inner, hidden))
+
+
 _PARTS: dict[type[nn.Module], Callable[..., str]] = {
     nn.Sequential: _sequential,
     ResidualBlock: _residual_block,
     ParallelConvolutions: _parallel_convolutions,
     BothWays: _both_ways,
+    Transformer: _transformer,
+    TransformerLayer: _transformer_layer,
 }

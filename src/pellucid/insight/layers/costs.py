@@ -21,6 +21,8 @@ _LEARNT = {
     "convolution": 2,
     "neighbours": 2,
     "fixed-norm": 2,
+    "layer-norm": 2,
+    "places": 1,
     "embedding": 1,
     "lstm": 4,
     "gru": 4,
@@ -68,7 +70,11 @@ def _multiply_adds(
 ) -> int:
     """Multiplications followed by an addition."""
     if kind == "dense":
-        return math.prod(weights[0])
+        return outputs * weights[0][1]
+    if kind == "attention-weights":
+        return len(opened.value(opened.sources(line)[0])) * (inputs // 3)
+    if kind == "attention":
+        return len(opened.value(line.name)) * outputs
     if kind in ("convolution", "neighbours"):
         return outputs * math.prod(weights[0][1:])
     if kind in ("lstm", "gru"):
@@ -86,4 +92,4 @@ def _multiply_adds(
         return inputs
     if kind == "weighed-sum":
         return len(set(opened.value(opened.sources(line)[0]).tolist())) * outputs
-    return outputs if kind in ("fixed-norm", "standardise", "rescale") else 0
+    return outputs if kind in ("fixed-norm", "layer-norm", "standardise", "rescale") else 0

@@ -197,6 +197,11 @@ def _turned(step: _Step, box: Box) -> Box:
     return ((last - high, last - low),)
 
 
+def _one_token(step: _Step, box: Box) -> Box:
+    """Box seen by a dense layer: all of a vector, and of a text the token at its own place."""
+    return box if len(step.taken) == 2 else _all(step, box)
+
+
 def _until_now(step: _Step, box: Box) -> Box:
     """Box seen by a recurrent layer: everything up to its place."""
     return ((0, box[0][1]),)
@@ -229,7 +234,10 @@ _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "gru": _until_now,
     "flatten": _flattened,
     "closed": _all,
-    "dense": _all,
+    "dense": _one_token,
+    "attention-weights": _all,
+    "attention": _all,
+    "unit-length": _all,
     "softmax": _all,
     "global-max": _all,
     "global-average": _all,

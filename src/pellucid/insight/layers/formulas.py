@@ -45,7 +45,8 @@ def _index(shape: Sequence[int]) -> str:
 
 def _dense(sizes: _Sizes) -> str:
     bias = " + b_{o}" if len(sizes.weights) > 1 else ""
-    return rf"y_{{o}} = \sum_{{i=1}}^{{{sizes.taken[0]}}} W_{{o i}} x_{{i}}{bias}"
+    place = "t " if len(sizes.given) == 2 else ""
+    return rf"y_{{{place}o}} = \sum_{{i=1}}^{{{sizes.taken[-1]}}} W_{{o i}} x_{{{place}i}}{bias}"
 
 
 def _convolution(sizes: _Sizes) -> str:
@@ -164,6 +165,32 @@ def _embedding(sizes: _Sizes) -> str:
     return rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 1, \dots, {sizes.weights[0][1]}"
 
 
+def _layer_norm(sizes: _Sizes) -> str:
+    index, count = _index(sizes.given), sizes.given[-1]
+    place = index.removesuffix("o")
+    return (
+        rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{{place}}}}}"
+        rf"{{\sqrt{{\sigma_{{{place}}}^{{2}} + \epsilon}}}} + \beta_{{o}}, "
+        rf"\epsilon = {sizes.settings['epsilon']:g} \\ "
+        rf"\mu_{{{place}}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} x_{{{place}i}} \\ "
+        rf"\sigma_{{{place}}}^{{2}} = \frac{{1}}{{{count}}} \sum_{{i=1}}^{{{count}}} "
+        rf"(x_{{{place}i}} - \mu_{{{place}}})^{{2}}"
+    )
+
+
+def _attention_weights(sizes: _Sizes) -> str:
+    heads, length, _ = sizes.given
+    numbers = sizes.taken[1] // 3 // heads
+    return (
+        rf"a_{{h i j}} = \frac{{e^{{s_{{h i j}}}}}}{{\sum_{{l=0}}^{{{length - 1}}} e^{{s_{{h i l}}}}}} \\ "
+        rf"s_{{h i j}} = \frac{{1}}{{\sqrt{{{numbers}}}}} \sum_{{c=1}}^{{{numbers}}} q_{{h i c}} k_{{h j c}}"
+    )
+
+
+def _attention(sizes: _Sizes) -> str:
+    return rf"y_{{h i c}} = \sum_{{j=0}}^{{{sizes.taken[0] - 1}}} a_{{h i j}} v_{{h j c}}"
+
+
 def _weighed_sum(sizes: _Sizes) -> str:
     return (
         r"y_{o} = b_{o} + \sum_{t} A_{t} E_{t o} \\ A_{t} = a_{g} \frac{w_{t}}{\lVert w_{g} \rVert} \\ "
@@ -208,6 +235,7 @@ _FORMULAS: dict[str, Callable[[_Sizes], str]] = {
     "tanh": _pointwise(r"y@ = \tanh(x@)"),
     "fixed-norm": _fixed_norm,
     "resize": _resize,
+    "layer-norm": _layer_norm,
     "standardise": _standardise,
     "rescale": lambda sizes: r"y = \sigma x + \mu",
     "divide": _divide,
@@ -215,6 +243,10 @@ _FORMULAS: dict[str, Callable[[_Sizes], str]] = {
     "flatten": _flatten,
     "side-by-side": lambda sizes: r"y = (x_{1}, x_{2}, \dots)",
     "embedding": _embedding,
+    "places": lambda sizes: r"y_{t o} = x_{t o} + P_{t o}",
+    "attention-weights": _attention_weights,
+    "attention": _attention,
+    "unit-length": lambda sizes: r"y_{o} = \frac{x_{o}}{\sqrt{\sum_{i} x_{i}^{2}}}",
     "present": lambda sizes: r"y_{t} = [x_{t} \ne 0]",
     "turned-places": lambda sizes: rf"y_{{t}} = {sizes.given[0] - 1} - t",
     "turn": lambda sizes: rf"y_{{t o}} = x_{{{sizes.given[0] - 1} - t, o}}",

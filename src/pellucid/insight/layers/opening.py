@@ -14,6 +14,7 @@ from pellucid.insight.layers.bridge import SAME, taken_apart, weights_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.unfolding import unfold
 from pellucid.networks import Network
+from pellucid.networks.layers.transformer import Attend
 from pellucid.reference import LAYERS
 
 _States = tuple[Tensor, object]
@@ -48,7 +49,9 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
     """Compute a network's answer to one input, and keep every value on the way.
 
     The values are those of torch in single precision, each copied before a later layer may write over
-    it. Lines that torch has no layer for only pick values or put them in another order.
+    it. Lines that torch has no layer for only pick values, put them in another order or add two of them,
+    which rounds to the same everywhere. Weights of an attention, which its fused operation keeps to itself,
+    are computed by torch from the queries and keys that it was given.
 
     Args:
         network: of any family.
@@ -88,4 +91,10 @@ def _recorded(network: Network) -> dict[str, np.ndarray]:
                 seen[name] = values.detach().clone().numpy()
 
             layer.register_forward_hook(record)
+        if isinstance(layer, Attend):
+
+            def record_weights(layer: Attend, taken: tuple[Tensor, Tensor], name: str = name) -> None:
+                seen[f"{name}.weights"] = layer.weights(*taken).numpy()
+
+            layer.register_forward_pre_hook(record_weights)
     return seen

@@ -20,7 +20,12 @@ _WORDS = {
     "text-average": "mean over the text",
     "fixed-norm": "batch norm, its statistics fixed",
     "neighbours": "convolution over neighbouring tokens",
+    "layer-norm": "layer norm",
     "embedding": "vectors of the tokens",
+    "places": "vectors of the places added",
+    "attention-weights": "attention weights of each head",
+    "attention": "attention: values of all tokens, weighted",
+    "unit-length": "scaled to length 1",
     "present": "where tokens stand",
     "turned-places": "places from last to first",
     "turn": "the text turned around",
@@ -104,6 +109,8 @@ def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
         return size if groups == 1 else f"{size} in {groups} groups"
     if line.kind == "divide":
         return f"divide by {line.settings['divisor']:g}"
+    if line.name.endswith(".query_key_value"):
+        return "dense: queries, keys and values of the heads"
     return _WORDS.get(line.kind, line.kind)
 
 

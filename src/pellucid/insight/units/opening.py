@@ -14,6 +14,13 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.insight.units.arithmetic import Arithmetic, Choice, Step, Weighing
 from pellucid.insight.units.gates import gru_unit, lstm_unit
 from pellucid.insight.units.parts import Parts
+from pellucid.insight.units.transformer import (
+    attention_unit,
+    attention_weight,
+    layer_norm_unit,
+    place_added,
+    unit_length_unit,
+)
 from pellucid.reference import LAYERS
 from pellucid.reference.layers.patches import patches
 from pellucid.reference.layers.resizing import resizing_shares
@@ -88,8 +95,8 @@ def _bias(asked: _Asked, place: int) -> float:
 
 
 def _dense(asked: _Asked) -> Parts:
-    (inputs, weight, *_), (unit,) = asked.taken, asked.unit
-    return _weighed(inputs, weight[unit], _bias(asked, unit))
+    (inputs, weight, *_), (*place, unit) = asked.taken, asked.unit
+    return _weighed(inputs[tuple(place)], weight[unit], _bias(asked, unit))
 
 
 def _convolution(asked: _Asked) -> Parts:
@@ -281,6 +288,10 @@ def _softmax(asked: _Asked) -> Parts:
     return Parts(value, 1.0, steps=steps, source=asked.unit)
 
 
+def _of_transformer(unit_of: Callable[[Arrays, Settings, Index], Parts]) -> Callable[[_Asked], Parts]:
+    return lambda asked: unit_of(asked.taken, asked.settings, asked.unit)
+
+
 def _lstm(asked: _Asked) -> Parts:
     return lstm_unit(asked.taken, asked.unit)
 
@@ -313,6 +324,11 @@ _OPENERS: dict[str, Callable[[_Asked], Parts]] = {
     "side-by-side": _beside,
     "turn": _turned,
     "embedding": _looked_up,
+    "layer-norm": _of_transformer(layer_norm_unit),
+    "places": _of_transformer(place_added),
+    "attention-weights": _of_transformer(attention_weight),
+    "attention": _of_transformer(attention_unit),
+    "unit-length": _of_transformer(unit_length_unit),
     "softmax": _softmax,
     "lstm": _lstm,
     "gru": _gru,

@@ -61,10 +61,24 @@ class Attend(nn.Module):
     ) -> Float[Tensor, "batch length size"]:
         """Mixed values; `projected` holds queries, keys and values side by side."""
         batch, length, thrice = projected.shape
-        parts = projected.view(batch, length, 3, self.heads, thrice // 3 // self.heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind()
+        query, key, value = self._parts(projected)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None])
         return mixed.transpose(1, 2).reshape(batch, length, thrice // 3)
+
+    def weights(
+        self, projected: Float[Tensor, "batch length thrice"], present: Bool[Tensor, "batch length"]
+    ) -> Float[Tensor, "batch heads length length"]:
+        """Weights $a_{ij}^h$, which the fused operation of `forward` keeps to itself."""
+        query, key, _ = self._parts(projected)
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        shares: Tensor = scores.masked_fill(~present[:, None, None], -torch.inf).softmax(-1)
+        return shares
+
+    def _parts(self, projected: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values (batch, heads, length, numbers of a head)."""
+        batch, length, thrice = projected.shape
+        parts = projected.view(batch, length, 3, self.heads, thrice // 3 // self.heads)
+        return parts.permute(2, 0, 3, 1, 4).unbind()
 
 
 class TransformerLayer(nn.Module):

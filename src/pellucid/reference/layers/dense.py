@@ -2,7 +2,8 @@ r"""A dense layer: each unit weighs every input, adds up and shifts the sum.
 
 $$y_{no} = \sum_i W_{oi} \, x_{ni} + b_o$$
 
-for example $n$, unit $o$, input $i$. With $\bar y = \partial L / \partial y$ its gradients are
+for example $n$, unit $o$, input $i$. Over the places of a text every token is an example of its own, and
+all share the weights. With $\bar y = \partial L / \partial y$ its gradients are
 
 $$\bar x_{ni} = \sum_o \bar y_{no} W_{oi}, \quad \bar W_{oi} = \sum_n \bar y_{no} \, x_{ni}, \quad
   \bar b_o = \sum_n \bar y_{no}$$
@@ -18,10 +19,10 @@ from jaxtyping import Float
 
 
 def dense(
-    inputs: Float[np.ndarray, "batch inputs"],
+    inputs: Float[np.ndarray, "*batch inputs"],
     weight: Float[np.ndarray, "units inputs"],
     bias: Float[np.ndarray, " units"] | None = None,
-) -> Float[np.ndarray, "batch units"]:
+) -> Float[np.ndarray, "*batch units"]:
     r"""Weigh and add up: $y_{no} = \sum_i W_{oi} x_{ni} + b_o$.
 
     Args:
@@ -34,16 +35,18 @@ def dense(
 
     Source: Rumelhart et al. 1986, eq. 1.
     """
-    sums: np.ndarray = np.einsum("oi,ni->no", weight, inputs)
+    sums: np.ndarray = np.einsum("oi,...i->...o", weight, inputs, optimize=True)
     return sums if bias is None else sums + bias
 
 
 def dense_backward(
-    gradient: Float[np.ndarray, "batch units"],
-    inputs: Float[np.ndarray, "batch inputs"],
+    gradient: Float[np.ndarray, "*batch units"],
+    inputs: Float[np.ndarray, "*batch inputs"],
     weight: Float[np.ndarray, "units inputs"],
     bias: Float[np.ndarray, " units"] | None = None,
-) -> tuple[Float[np.ndarray, "batch inputs"], Float[np.ndarray, "units inputs"], Float[np.ndarray, " units"]]:
+) -> tuple[
+    Float[np.ndarray, "*batch inputs"], Float[np.ndarray, "units inputs"], Float[np.ndarray, " units"]
+]:
     r"""Gradients of `dense`, as at the top of this file.
 
     Args:
@@ -58,9 +61,9 @@ def dense_backward(
     Source: Rumelhart et al. 1986, eq. 6 and 7.
     """
     del bias
-    of_inputs = np.einsum("no,oi->ni", gradient, weight)
-    of_weight = np.einsum("no,ni->oi", gradient, inputs)
-    return of_inputs, of_weight, gradient.sum(axis=0)
+    of_inputs = np.einsum("...o,oi->...i", gradient, weight, optimize=True)
+    of_weight = np.einsum("...o,...i->oi", gradient, inputs, optimize=True)
+    return of_inputs, of_weight, gradient.sum(axis=tuple(range(gradient.ndim - 1)))
 
 
 class DenseUnit(NamedTuple):

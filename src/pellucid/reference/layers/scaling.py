@@ -1,7 +1,7 @@
-r"""Layers that shift and scale by fixed numbers: standardise, rescale, divide.
+r"""Layers that shift and scale: standardise, rescale and divide by fixed numbers, and scale to length 1.
 
 $$\text{standardise: } y = (x - \mu) / \sigma, \qquad \text{rescale: } y = \sigma x + \mu, \qquad
-  \text{divide: } y = x / d$$
+  \text{divide: } y = x / d, \qquad \text{unit length: } y = x / \lVert x \rVert$$
 
 Source: LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.3, for standardised inputs.
 """
@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 _NARROW = float(np.finfo(np.float32).eps)
+
+_SHORTEST = 1e-12
+"""Length by which a shorter vector is divided, as torch does, so that zeros stay zeros."""
 
 
 def standardise(
@@ -148,3 +151,41 @@ def divide_backward(
     """
     del inputs
     return gradient / divisor
+
+
+def unit_length(inputs: Float[np.ndarray, "batch size"]) -> Float[np.ndarray, "batch size"]:
+    r"""Scale each vector to length 1: $y = x / \lVert x \rVert$; one of zeros stays as it is.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+    """
+    outputs: np.ndarray = inputs / _lengths(inputs)
+    return outputs
+
+
+def unit_length_backward(
+    gradient: Float[np.ndarray, "batch size"], inputs: Float[np.ndarray, "batch size"]
+) -> Float[np.ndarray, "batch size"]:
+    r"""Gradient of `unit_length`: what points along the vector itself is lost.
+
+    $$\bar x = \frac{\bar y - y \, (y \cdot \bar y)}{\lVert x \rVert}$$
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+
+    Returns:
+        $\bar x$.
+    """
+    outputs = unit_length(inputs)
+    along = (outputs * gradient).sum(axis=1, keepdims=True)
+    of_inputs: np.ndarray = (gradient - outputs * along) / _lengths(inputs)
+    return of_inputs
+
+
+def _lengths(inputs: np.ndarray) -> np.ndarray:
+    lengths: np.ndarray = np.maximum(np.sqrt((inputs**2).sum(axis=1, keepdims=True)), _SHORTEST)
+    return lengths.astype(inputs.dtype, copy=False)

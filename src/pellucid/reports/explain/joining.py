@@ -11,16 +11,16 @@ ROOMS = {
     "data": ("missing", "arrays", "told", "stored", "tokens"),
     # One unit of any layer computed by hand, in double precision.
     "arithmetic": (
-        *("values", "parts", "activations", "fields", "weighing", "windows", "shares", "sums"),
-        *("opening", "pointwise", "passing", "cells", "recurrent", "units"),
+        *("values", "activations", "fields", "weighing", "windows", "shares"),
+        *("opening", "attention", "sums", "pointwise", "passing", "cells", "recurrent", "units"),
     ),
     # The gradient of one weight, by the chain rule and by running the network with the weight moved.
-    "gradients": ("chains", "running", "runs", "difference", "three_ways"),
+    "gradients": ("chains", "running", "attending", "runs", "difference", "three_ways"),
     # Numbers as colours, laid out and drawn into canvases.
     "drawing": ("colours", "scales", "layout", "paint", "thumbnail"),
     # What is shown of a unit, of a whole layer, and of the error flowing back.
     "views": ("actions",),
-    "views/unit": ("products", "squares", "parts", "gates", "arithmetic"),
+    "views/unit": ("products", "squares", "parts", "gates", "attention", "arithmetic"),
     "views/layer": ("steps", "winners", "words", "kernels"),
     "views/gradient": ("chain", "weight_tables", "weight", "backward"),
     # What a click or a key does, and the address that remembers the place.

@@ -74,7 +74,7 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     """
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
-    packed = Packed()
+    packed, whole = Packed(), budget
     stored = ["inputs", *(line.name for line in opened.lines if line.kind not in COPIES)]
     values = {name: opened.value(name) for name in stored}
     taken = [name for line in opened.lines for name in line.takes if name in opened.weights]
@@ -95,13 +95,35 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     elif sum(needed[:2]) <= budget:  # arithmetic first: of gradients only what fits
         shares = [*needed[:2], budget - sum(needed[:2])]
     else:
+        budget -= _store_attention(packed, values, budget // 5 * 3, opened)
         shares = [budget // 3, budget // 3, budget // 6]
     of_values = _store(packed, values, {}, shares[0], opened)
     of_weights = _store(packed, weights, rows, shares[1], opened)
     packed.left_out = of_values or of_weights
     packed.gradients_left_out = _store(packed, gradients, {}, shares[2], opened)
-    _store_by_autograd(packed, explanation, rows, budget - 4 * packed.count)
+    _store_by_autograd(packed, explanation, rows, whole - 4 * packed.count)
     return packed
+
+
+def _store_attention(packed: Packed, values: dict[str, np.ndarray], budget: int, opened: Opened) -> int:
+    """Move the maps of attention into the page, of each layer as many heads as fit, and what they come from.
+
+    They come before all else: a map says what a sentence's meaning is made of, and any of its numbers opens
+    with the queries and keys of all tokens. Returns how many bytes were stored.
+    """
+    before = packed.count
+    lines = [line for line in opened.lines if line.kind == "attention-weights"]
+    for line in lines:
+        maps = values.pop(line.name)
+        count = budget // len(lines) // (4 * maps[0].size)
+        if count >= len(maps):
+            packed.add(line.name, maps)
+        elif count:
+            packed.add(line.name, maps, np.sort(_loudest(opened, line.name, maps)[:count]))
+    for line in lines:
+        if 4 * (packed.count - before + values[line.takes[0]].size) <= budget:
+            packed.add(line.takes[0], values.pop(line.takes[0]))
+    return 4 * (packed.count - before)
 
 
 def _store_by_autograd(
@@ -126,6 +148,9 @@ def _rows_read(opened: Opened) -> dict[str, np.ndarray]:
     """Of tables of vectors, the rows of the ids that stand in the text: no unit needs another."""
     rows = {}
     for line in opened.lines:
+        if line.kind == "places":
+            table = opened.weights_of(line)[0]
+            rows[line.takes[1]] = np.arange(min(len(opened.value(line.name)), len(table)))
         if line.kind in ("embedding", "weighed-sum"):
             ids = np.unique(opened.value(opened.sources(line)[0]))
             tables = [name for name in line.takes if name in opened.weights]
@@ -159,7 +184,7 @@ def _store(
         count = max(fewest, int(share * len(array)))
         if name in rows or share == 1 or name not in large or name == "inputs" or count >= len(array):
             packed.add(name, array, rows.get(name))
-        else:
+        elif count:
             packed.add(name, array, np.sort(_loudest(opened, name, array)[:count]))
     return total > budget
 
@@ -172,6 +197,9 @@ def _bytes_of_rows(arrays: Mapping[str, np.ndarray], names: Iterable[str], rows:
 def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:
     """Rows of an array, those first whose values, or whose channel's values, are largest."""
     measured = array
+    if name in opened.by_name and array.ndim == 2:  # the same tokens in all layers, so that units open
+        of_texts = [line.name for line in opened.lines if opened.value(line.name).ndim == 2]
+        measured = opened.value(of_texts[-1])
     for line in opened.lines:
         if name in line.takes and name in opened.weights:
             given = opened.value(line.name)

@@ -27,6 +27,9 @@
  * @property {{}} neighbours
  * @property {{ groups: number[] }} weighed-sum
  * @property {{}} embedding
+ * @property {{}} places
+ * @property {{ heads: number }} attention-weights
+ * @property {{}} attention
  * @property {{ window: Pair }} max-pool
  * @property {{ window: Pair }} average-pool
  * @property {{ window?: undefined }} global-max
@@ -35,9 +38,11 @@
  * @property {{ window?: undefined }} text-average
  * @property {{ epsilon: number }} fixed-norm
  * @property {{ size: Pair, channels: number }} resize
+ * @property {{ epsilon: number }} layer-norm
  * @property {{}} standardise
  * @property {{}} rescale
  * @property {{ divisor: number }} divide
+ * @property {{}} unit-length
  * @property {{}} relu
  * @property {{}} relu6
  * @property {{ slope: number }} leaky-relu
@@ -61,8 +66,9 @@
  * @typedef {"lstm" | "gru"} RecurrentKind
  * @typedef {"flatten" | "side-by-side" | "turn"} CopyKind whose numbers are those of others in another order
  * @typedef {"dense" | "convolution" | "neighbours" | "weighed-sum"} SumKind
- * @typedef {SumKind | MeanKind | "resize"} WeighedKind whose units are one weighed sum
- * @typedef {SumKind | "fixed-norm" | "embedding" | RecurrentKind} LearntKind with weights that are learnt
+ * @typedef {SumKind | MeanKind | "attention" | "resize"} WeighedKind whose units are one weighed sum
+ * @typedef {"fixed-norm" | "layer-norm"} NormKind
+ * @typedef {SumKind | NormKind | "embedding" | "places" | RecurrentKind} LearntKind with weights that are learnt
  */
 
 /**
@@ -144,6 +150,7 @@
  * @property {number} value sum and bias
  * @property {number} magnitude sum of the sizes of bias and products
  * @property {string[] | null} names of what is seen, where an index says too little
+ * @property {[seen: string, weight: string]} columns what both factors of a product are called
  * @property {((at: number) => Weight) | null} weightAt the weight at a place; null: none is learnt
  */
 

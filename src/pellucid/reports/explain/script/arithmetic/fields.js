@@ -1,8 +1,7 @@
 // What a unit sees of the input.
 import { unravel } from "../data/arrays.js";
-import { knownLayer, shapeOf } from "../data/told.js";
+import { knownLayer, partOfChannel, shapeOf } from "../data/told.js";
 import { isActivation } from "./activations.js";
-import { partOfChannel } from "./parts.js";
 /** @import { Pair, Unit } from "../types.js" */
 
 /**

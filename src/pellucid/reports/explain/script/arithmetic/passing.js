@@ -1,10 +1,9 @@
 // Units that pass on one number of another layer, or of a table.
 import { unravel } from "../data/arrays.js";
 import { need } from "../data/missing.js";
-import { shapeOf, told } from "../data/told.js";
+import { partOfChannel, shapeOf, told } from "../data/told.js";
 import { indexText } from "../dom/numbers.js";
 import { calculation, stepped, taken } from "./opening.js";
-import { partOfChannel } from "./parts.js";
 import { numberAt } from "./values.js";
 import { tensorOf } from "./weighing.js";
 import { windowOf } from "./windows.js";

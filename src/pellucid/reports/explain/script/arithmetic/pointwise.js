@@ -1,9 +1,10 @@
 // Units computed from the number at their own place: norms, scales, sums of two, activations, softmax.
-import { needWhole } from "../data/missing.js";
+import { need, needWhole } from "../data/missing.js";
 import { shown } from "../dom/numbers.js";
 import { activate } from "./activations.js";
 import { calculation, constantOf, stepped, taken } from "./opening.js";
 import { value } from "./values.js";
+import { tensorOf } from "./weighing.js";
 /** @import { ActivationKind, Layer, OpenedUnit, Unit } from "../types.js" */
 
 /**
@@ -24,6 +25,89 @@ export function normed(layer, unit) {
       [`+ shift ${shown(shift)}`, (scale * (x - mean)) / deviation + shift],
     ],
     ((Math.abs(x) + Math.abs(mean)) * Math.abs(scale)) / deviation + Math.abs(shift),
+  );
+}
+
+/**
+ * Mean and variance of the numbers of one vector.
+ * @param {ArrayLike<number>} vector
+ */
+export function momentsOf(vector) {
+  let [mean, variance] = [0, 0];
+  for (let at = 0; at < vector.length; at += 1) mean += vector[at] / vector.length;
+  for (let at = 0; at < vector.length; at += 1) variance += (vector[at] - mean) ** 2 / vector.length;
+  return { mean, variance };
+}
+
+/**
+ * Mean and variance are those of the vector in which the number stands.
+ * @param {Layer<"layer-norm">} layer
+ * @param {Unit} unit
+ */
+export function layerNormed(layer, [place, number]) {
+  const vector = need(need(value(layer.takes[0])).row(place));
+  const [scale, shift] = [0, 1].map((which) => constantOf(layer, which, number));
+  const { epsilon } = layer.settings;
+  const { mean, variance } = momentsOf(vector);
+  const deviation = Math.sqrt(variance + epsilon);
+  const centred = vector[number] - mean;
+  const size = momentsOf(vector.map(Math.abs)).mean;
+  return stepped(
+    [
+      ["x", vector[number]],
+      [`\u2212 mean ${shown(mean)} of the ${vector.length} numbers`, centred],
+      [`\u00f7 \u221a(variance ${shown(variance)} + ${epsilon})`, centred / deviation],
+      [`\u00d7 scale ${shown(scale)}`, (scale * centred) / deviation],
+      [`+ shift ${shown(shift)}`, (scale * centred) / deviation + shift],
+    ],
+    ((Math.abs(vector[number]) + size) * Math.abs(scale)) / deviation + Math.abs(shift),
+  );
+}
+
+/**
+ * The row of a table of places that belongs to a place; beyond the last one, the last.
+ * @param {number} place
+ * @param {number} count of rows
+ */
+export const rowOfPlace = (place, count) => Math.min(place, count - 1);
+
+/**
+ * @param {Layer<"places">} layer
+ * @param {Unit} unit
+ */
+export function placeAdded(layer, unit) {
+  const [place, number] = unit;
+  const table = tensorOf(layer);
+  const x = taken(layer, unit);
+  const ofPlace = need(table.row(rowOfPlace(place, table.shape[0])))[number];
+  return stepped(
+    [
+      ["x", x],
+      [`+ number ${number} of the vector of place ${place}, ${shown(ofPlace)}`, x + ofPlace],
+    ],
+    Math.abs(x) + Math.abs(ofPlace),
+  );
+}
+
+/**
+ * Length of a vector, or the least by which one is divided.
+ * @param {Iterable<number>} vector
+ */
+export const lengthOf = (vector) => Math.max(Math.hypot(...vector), 1e-12);
+
+/**
+ * @param {Layer<"unit-length">} layer
+ * @param {Unit} unit
+ */
+export function ofUnitLength(layer, [unit]) {
+  const vector = needWhole(value(layer.takes[0])).data;
+  const length = lengthOf(vector);
+  return stepped(
+    [
+      ["x", vector[unit]],
+      [`\u00f7 length ${shown(length)} of the vector`, vector[unit] / length],
+    ],
+    Math.abs(vector[unit] / length),
   );
 }
 

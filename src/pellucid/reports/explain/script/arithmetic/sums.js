@@ -1,6 +1,7 @@
 // Layers whose units are one weighed sum: what a unit sees, times its weights.
 import { gramOf } from "../data/tokens.js";
 import { need, needWhole } from "../data/missing.js";
+import { mixedValue } from "./attention.js";
 import { shapeOf } from "../data/told.js";
 import { sharesOf } from "./shares.js";
 import { value } from "./values.js";
@@ -10,12 +11,14 @@ import { averaged } from "./windows.js";
 
 /** @type {{ [K in WeighedKind]: (layer: Layer<K>, unit: Unit) => Weighing }} */
 const sums = {
-  dense(layer, [unit]) {
-    const inputs = needWhole(value(layer.takes[0]));
+  dense(layer, index) {
+    const unit = index[index.length - 1];
+    const inputs = value(layer.takes[0]);
+    const patch = index.length === 2 ? need(need(inputs).row(index[0])) : needWhole(inputs).data;
     const weights = need(tensorOf(layer).row(unit));
-    const shape = [inputs.shape[0]];
+    const shape = [patch.length];
     const weightAt = weightPlaces(layer, unit, shape);
-    return weigh({ patch: inputs.data, weights, shape, bias: biasOf(layer, unit), weightAt });
+    return weigh({ patch, weights, shape, bias: biasOf(layer, unit), weightAt });
   },
   convolution(layer, [filter, row, column]) {
     const maps = need(value(layer.takes[0]));
@@ -54,6 +57,7 @@ const sums = {
   "average-pool": averaged,
   "global-average": averaged,
   "text-average": averaged,
+  attention: mixedValue,
   "weighed-sum"(layer, [unit]) {
     const { ids, shares } = sharesOf(layer);
     const table = tensorOf(layer);

@@ -2,13 +2,16 @@
 import { need } from "../data/missing.js";
 import { stored } from "../data/stored.js";
 import { told } from "../data/told.js";
+import { tokenLabel } from "../data/tokens.js";
+import { attentionWeight } from "./attention.js";
 import { calculation } from "./opening.js";
 import { flattened, largestOfWindow, lookedUp, sideBySide, turned } from "./passing.js";
-import { activated, added, divided, normed, rescaled, softmax, standardised } from "./pointwise.js";
+import { activated, added, divided, layerNormed, normed, ofUnitLength } from "./pointwise.js";
+import { placeAdded, rescaled, softmax, standardised } from "./pointwise.js";
 import { recurrent } from "./recurrent.js";
 import { isWeighed, sumOf } from "./sums.js";
 import { numberAt } from "./values.js";
-import { weigh, weightPlaces } from "./weighing.js";
+import { factorsOf, weigh, weightPlaces } from "./weighing.js";
 /** @import { ComparedUnit, Kind, Layer, OpenedUnit, Unit, WeighedKind } from "../types.js" */
 
 /**
@@ -31,6 +34,8 @@ const openers = {
   "average-pool": weighed,
   "global-average": weighed,
   "text-average": weighed,
+  attention: weighed,
+  "attention-weights": attentionWeight,
   "max-pool": largestOfWindow,
   "global-max": largestOfWindow,
   "text-max": largestOfWindow,
@@ -41,14 +46,17 @@ const openers = {
   sigmoid: activated,
   tanh: activated,
   "fixed-norm": normed,
+  "layer-norm": layerNormed,
   standardise: standardised,
   rescale: rescaled,
   divide: divided,
+  "unit-length": ofUnitLength,
   add: added,
   flatten: flattened,
   "side-by-side": sideBySide,
   turn: turned,
   embedding: lookedUp,
+  places: placeAdded,
   lstm: recurrent,
   gru: recurrent,
   softmax,
@@ -86,10 +94,21 @@ function openedBeforehand(layer, unit) {
   const found = chosenUnits(layer).find((each) => each.unit.join() === unit.join());
   if (!found) return null;
   const { steps, magnitude, network } = found;
-  const row = layer.kind === "neighbours" ? unit[1] : unit[0];
+  const row = layer.kind === "convolution" ? unit[0] : unit[unit.length - 1];
+  const names = layer.kind === "attention" ? told.tokens.map((_, place) => tokenLabel(place)) : null;
   const weighings = found.weighings.map(({ name, at, shape, bias }) => {
     const [patch, weights] = ["patch", "weights"].map((part) => need(stored(`${at}:${part}`)).data);
-    return weigh({ name, patch, weights, shape, bias, weightAt: weightPlaces(layer, row, shape) });
+    const columns = factorsOf(layer.kind);
+    return weigh({
+      name,
+      patch,
+      weights,
+      shape,
+      bias,
+      names,
+      columns,
+      weightAt: weightPlaces(layer, row, shape),
+    });
   });
   const choice = found.choice && { ...found.choice, data: need(stored(found.choice.at)).data };
   const value = isWeighed(layer) ? weighings[0].value : found.value;

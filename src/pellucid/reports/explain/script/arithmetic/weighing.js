@@ -4,11 +4,31 @@ import { need } from "../data/missing.js";
 import { stored } from "../data/stored.js";
 /** @import { Floats, Kind, Layer, Shape, Weighing, Weight } from "../types.js" */
 
+/** @type {Weighing["columns"]} */
+const SEEN = ["seen", "weight"];
+/** @type {Partial<Record<Kind, Weighing["columns"]>>} */
+const COLUMNS = { "attention-weights": ["key", "query"], attention: ["value", "weight"] };
+
+/**
+ * What the factors of a layer's products are called.
+ * @param {Kind} kind
+ */
+export const factorsOf = (kind) => COLUMNS[kind] ?? SEEN;
+
 /**
  * @param {Pick<Weighing, "patch" | "weights" | "shape" | "bias"> & Partial<Weighing>} parts
  * @returns {Weighing}
  */
-export function weigh({ patch, weights, shape, bias, name = "", names = null, weightAt = null }) {
+export function weigh({
+  patch,
+  weights,
+  shape,
+  bias,
+  name = "",
+  names = null,
+  columns = SEEN,
+  weightAt = null,
+}) {
   const products = new Float64Array(patch.length);
   let sum = 0;
   let magnitude = Math.abs(bias);
@@ -30,6 +50,7 @@ export function weigh({ patch, weights, shape, bias, name = "", names = null, we
     value: sum + bias,
     magnitude,
     names,
+    columns,
     weightAt,
   };
 }

@@ -38,6 +38,21 @@ export function knownLayer(name) {
   return layer;
 }
 
+/**
+ * The layer that gives a channel of several layers side by side, and its own number for that channel.
+ * @param {Layer<"side-by-side">} layer
+ * @param {number} channel
+ */
+export function partOfChannel(layer, channel) {
+  let own = channel;
+  for (const name of layer.takes) {
+    const size = shapeOf(name).slice(-1)[0];
+    if (own < size) return { name, channel: own };
+    own -= size;
+  }
+  throw new Error(`${layer.name}: no layer gives its channel ${channel}`);
+}
+
 /** @param {string} name */
 export const isLearnt = (name) => told.learnt.includes(name);
 

@@ -7,20 +7,22 @@ const GAP = 4;
 /**
  * @param {Shape} shape
  * @param {number} width pixels there are, which a text's rows may exceed
+ * @param {number} [side] pixels of the longer side of a map, where its numbers leave the choice
  * @returns {Layout}
  */
-export function layout(shape, width) {
-  if (shape.length === 3) return layoutOfMaps(shape, width);
+export function layout(shape, width, side = shape[0] > 1 ? 84 : 260) {
+  if (shape.length === 3) return layoutOfMaps(shape, width, side);
   return shape.length === 2 ? layoutOfText(shape) : layoutOfBlock(shape[0], width);
 }
 
 /**
  * @param {Shape} shape
  * @param {number} width
+ * @param {number} side
  * @returns {Layout}
  */
-function layoutOfMaps([channels, rows, columns], width) {
-  const cell = Math.max(1, Math.min(12, Math.floor((channels > 1 ? 84 : 260) / Math.max(rows, columns))));
+function layoutOfMaps([channels, rows, columns], width, side) {
+  const cell = Math.max(1, Math.min(12, Math.floor(side / Math.max(rows, columns))));
   const [tileWidth, tileHeight] = [columns * cell + GAP, rows * cell + GAP];
   const across = Math.max(1, Math.min(channels, Math.floor((width + GAP) / tileWidth)));
   return {

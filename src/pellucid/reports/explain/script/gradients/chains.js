@@ -6,6 +6,7 @@ import { told } from "../data/told.js";
 import { gramOf, tokenAtStep, tokenLabel } from "../data/tokens.js";
 import { indexText } from "../dom/numbers.js";
 import { constantOf, taken } from "../arithmetic/opening.js";
+import { momentsOf, rowOfPlace } from "../arithmetic/pointwise.js";
 import { sharesOf } from "../arithmetic/shares.js";
 import { firstChannel } from "../arithmetic/sums.js";
 import { value } from "../arithmetic/values.js";
@@ -33,6 +34,7 @@ const biasTerms = (above, at) => ({ above, seen: above.map(() => 1), at });
 /** @type {{ [K in LearntKind]: (layer: Layer<K>, part: number, index: number[]) => Terms }} */
 const chains = {
   dense(layer, part, [unit, number]) {
+    if (layer.shape.length === 2) return sharedByTokens(layer, part, [unit, number]);
     const [above] = gradientRow(layer, unit);
     const at = () => `unit ${unit}`;
     return part ? biasTerms([above], at) : { above: [above], seen: [taken(layer, [number])], at };
@@ -62,6 +64,23 @@ const chains = {
     const deviation = Math.sqrt(variance + layer.settings.epsilon);
     return { above, seen: Array.from(inputs, (x) => (x - mean) / deviation), at };
   },
+  "layer-norm"(layer, part, [number]) {
+    const above = columnOf(gradientOf(layer), number);
+    if (part) return biasTerms(above, tokenLabel);
+    const vectors = need(value(layer.takes[0]));
+    const seen = above.map((_, place) => {
+      const vector = need(vectors.row(place));
+      const { mean, variance } = momentsOf(vector);
+      return (vector[number] - mean) / Math.sqrt(variance + layer.settings.epsilon);
+    });
+    return { above, seen, at: tokenLabel };
+  },
+  places(layer, _, [row, number]) {
+    const rows = tensorOf(layer).shape[0];
+    const places = [...told.ids.keys()].filter((place) => rowOfPlace(place, rows) === row);
+    const above = places.map((place) => gradientRow(layer, place)[number]);
+    return biasTerms(above, (at) => tokenLabel(places[at]));
+  },
   embedding(layer, _, [id, number]) {
     const places = [...told.ids.keys()].filter((place) => told.ids[place] === id);
     const above = places.map((place) => gradientRow(layer, place)[number]);
@@ -84,6 +103,19 @@ const chains = {
  * @param {number[]} index
  */
 export const termsOf = (layer, part, index) => chains[layer.kind](layer, part, index);
+
+/**
+ * A dense layer over the tokens of a text uses each weight for every one of them.
+ * @param {Layer<"dense">} layer
+ * @param {number} part
+ * @param {[unit: number, number: number]} index
+ * @returns {Terms}
+ */
+function sharedByTokens(layer, part, [unit, number]) {
+  const above = columnOf(gradientOf(layer), unit);
+  if (part) return biasTerms(above, tokenLabel);
+  return { above, seen: columnOf(need(value(layer.takes[0])), number), at: tokenLabel };
+}
 
 /**
  * @param {Layer} layer

@@ -1,10 +1,12 @@
 // How a whole layer of each kind is computed from what it takes.
 import { activate } from "../arithmetic/activations.js";
+import { lengthOf, momentsOf, rowOfPlace } from "../arithmetic/pointwise.js";
 import { sharesOf } from "../arithmetic/shares.js";
 import { copied } from "../arithmetic/values.js";
 import { filled } from "../data/arrays.js";
 import { need } from "../data/missing.js";
 import { told } from "../data/told.js";
+import { attended, attentionWeights } from "./attending.js";
 import { convolved, dot, largestOf, meanOf, pooled, recurred, resized, slid } from "./running.js";
 /** @import { ActivationKind, CopyKind, Kind, LargestKind, MeanKind, RecurrentKind } from "../types.js" */
 /** @import { Layer, Numbers, Whole } from "../types.js" */
@@ -48,7 +50,9 @@ const recurrentLayer = (layer, [x], weights) => recurred(layer, x, weights);
 /** @type {{ [K in RunKind]: (layer: Layer<K>, sources: Whole[], weights: Numbers[]) => Whole }} */
 const runs = {
   dense: (layer, [x], [weight, bias]) =>
-    filled(layer.shape, (o) => dot(need(weight.row(o)), x.data) + (bias ? bias.data[o] : 0)),
+    layer.shape.length === 2
+      ? filled(layer.shape, (t, o) => dot(need(weight.row(o)), x.row(t)) + (bias ? bias.data[o] : 0))
+      : filled(layer.shape, (o) => dot(need(weight.row(o)), x.data) + (bias ? bias.data[o] : 0)),
   convolution: (layer, [x], [weight, bias]) => convolved(layer, x, weight, bias),
   neighbours: (layer, [x], [weight, bias]) => slid(layer, x, weight, bias),
   lstm: recurrentLayer,
@@ -59,14 +63,30 @@ const runs = {
       return (scale.data[o] * (x.row(o)[rest] - mean.data[o])) / deviation + shift.data[o];
     }),
   resize: (layer, [x]) => resized(layer, x),
+  "layer-norm"(layer, [x], [scale, shift]) {
+    const moments = Array.from({ length: layer.shape[0] }, (_, t) => momentsOf(x.row(t)));
+    return filled(layer.shape, (t, o) => {
+      const { mean, variance } = moments[t];
+      const deviation = Math.sqrt(variance + layer.settings.epsilon);
+      return (scale.data[o] * (x.row(t)[o] - mean)) / deviation + shift.data[o];
+    });
+  },
   standardise: (layer, [x], [mean, deviation]) =>
     filled(layer.shape, (o, rest) => (x.row(o)[rest] - mean.data[o]) / deviation.data[o]),
   rescale: (layer, [x], [mean, deviation]) =>
     filled(layer.shape, (o) => x.data[o] * deviation.data[0] + mean.data[0]),
   divide: (layer, [x]) => filled(layer.shape, (first, rest) => x.row(first)[rest] / layer.settings.divisor),
+  "unit-length"(layer, [x]) {
+    const length = lengthOf(x.data);
+    return filled(layer.shape, (o) => x.data[o] / length);
+  },
   add: (layer, [x, shortcut]) =>
     filled(layer.shape, (first, rest) => x.row(first)[rest] + shortcut.row(first)[rest]),
   embedding: (layer, _, [table]) => filled(layer.shape, (t, o) => need(table.row(told.ids[t]))[o]),
+  places: (layer, [x], [table]) =>
+    filled(layer.shape, (t, o) => x.row(t)[o] + need(table.row(rowOfPlace(t, table.shape[0])))[o]),
+  "attention-weights": (layer, [projected]) => attentionWeights(layer, projected),
+  attention: (layer, [projected, weights]) => attended(layer, projected, weights),
   "weighed-sum"(layer, _, [table, bias]) {
     const { ids, shares } = sharesOf(layer);
     return filled(

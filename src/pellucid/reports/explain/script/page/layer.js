@@ -41,7 +41,7 @@ function legendOf(layer, found, scale) {
   const what = current.view === "backward" ? "The gradient of the loss" : "What the layer gives";
   const parts = [
     legend(scale),
-    quiet(`${what}: ${laidOut(layer.shape)}. A click, or the arrow keys, open one of them.`),
+    quiet(`${what}: ${laidOut(layer)}. A click, or the arrow keys, open one of them.`),
   ];
   if (found.kept) {
     parts.push(quiet(`Held by the page: ${found.kept.length} of ${found.shape[0]}; the others are grey.`));

@@ -1,5 +1,6 @@
 // The numbers of the chosen layer as an image: drawn, outlined at the pinned unit, led by pointer and keys.
 import { gradientAt, numberAt } from "../arithmetic/values.js";
+import { tokenLabel } from "../data/tokens.js";
 import { byId, canvasById, contextOf, element } from "../dom/element.js";
 import { indexText, shown } from "../dom/numbers.js";
 import { layout } from "../drawing/layout.js";
@@ -12,13 +13,23 @@ import { current } from "./state.js";
 const drawn = { plan: null, image: null };
 
 /**
+ * Pixels of the side of an attention's map, in which single tokens are to be found; undefined for other maps.
+ * @param {Layer} layer
+ */
+function sideOfMap({ kind, shape }) {
+  if (kind !== "attention-weights") return undefined;
+  return shape[1] > 64 ? 256 : 180;
+}
+
+/**
  * Draw an array, or nothing, and give back the scale.
  * @param {Layer} layer
  * @param {Numbers | null} found
  */
-export function drawMaps({ shape }, found) {
+export function drawMaps(layer, found) {
   const canvas = canvasById("maps");
-  drawn.plan = layout(shape, Math.max(240, byId("maps-holder").clientWidth - 8));
+  const width = Math.max(240, byId("maps-holder").clientWidth - 8);
+  drawn.plan = layout(layer.shape, width, sideOfMap(layer));
   drawn.image = null;
   if (!found) {
     canvas.width = 1;
@@ -71,9 +82,11 @@ function unitUnder({ clientX, clientY }) {
 /** @param {Unit | null} unit */
 function wordsOn(unit) {
   if (!unit || !current.pinned) return "";
-  const { name } = current.pinned.layer;
+  const { name, kind } = current.pinned.layer;
   const number = current.view === "backward" ? gradientAt(name, unit) : numberAt(name, unit);
-  return `unit ${indexText(unit)}: ${number === undefined ? "not in the page" : shown(number)}`;
+  const [, query, key] = unit;
+  const tokens = kind === "attention-weights" ? `, query ${tokenLabel(query)}, key ${tokenLabel(key)}` : "";
+  return `unit ${indexText(unit)}${tokens}: ${number === undefined ? "not in the page" : shown(number)}`;
 }
 
 /**

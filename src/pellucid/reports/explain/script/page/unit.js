@@ -14,6 +14,7 @@ import { current } from "./state.js";
 
 /** Names of the axes of a layer that has so many. */
 const AXIS_NAMES = [[], ["unit"], ["place", "channel"], ["channel", "row", "column"]];
+const ATTENTION_AXES = ["head", "query token", "key token"];
 
 /** @param {Pinned} pinned */
 export function drawUnit(pinned) {
@@ -35,7 +36,7 @@ export function drawUnit(pinned) {
 const unitInputs = ({ layer, unit }) =>
   unit.map((value, axis) => {
     const id = `unit-${axis}`;
-    const name = AXIS_NAMES[unit.length][axis];
+    const name = (layer.kind === "attention-weights" ? ATTENTION_AXES : AXIS_NAMES[unit.length])[axis];
     return indexField(id, name, { value, size: layer.shape[axis] }, (at) =>
       actions.pinUnit(replacedAt(unit, axis, at), id),
     );

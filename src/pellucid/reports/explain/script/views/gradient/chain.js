@@ -55,7 +55,7 @@ function effectOf(above) {
  * @param {OpenedUnit} found
  */
 function passedOn(above, { weighings, choice, curve, steps }) {
-  if (weighings.length === 1) {
+  if (weighings.length === 1 && !steps.length) {
     const words =
       "By the chain rule it passes on, to each number it saw, itself times the weight, and to each weight itself times the number seen:";
     return [element("p", {}, words), chainTable(above, weighings[0])];

@@ -21,13 +21,20 @@ const AXES = {
   convolution: ["filter", "channel", "row", "column"],
   neighbours: ["filter", "number", "token"],
   "fixed-norm": ["channel"],
+  "layer-norm": ["number"],
   embedding: ["id", "number"],
+  places: ["place", "number"],
   "weighed-sum": ["id", "unit"],
   lstm: ["row of gates", "input"],
   gru: ["row of gates", "input"],
 };
 /** @type {Partial<Record<LearntKind, string>>} */
-const BIAS_AXIS = { convolution: "filter", neighbours: "filter", "fixed-norm": "channel" };
+const BIAS_AXIS = {
+  convolution: "filter",
+  neighbours: "filter",
+  "fixed-norm": "channel",
+  "layer-norm": "number",
+};
 
 /**
  * @param {Layer<LearntKind>} layer

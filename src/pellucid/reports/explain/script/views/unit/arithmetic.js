@@ -5,6 +5,7 @@ import { button } from "../../dom/controls.js";
 import { element } from "../../dom/element.js";
 import { indexText, shown } from "../../dom/numbers.js";
 import { actions } from "../actions.js";
+import { attentionView } from "./attention.js";
 import { gatesView } from "./gates.js";
 import { choiceView, curveView, softmaxView, weighingView } from "./parts.js";
 import { nameOf, shownProducts } from "./products.js";
@@ -22,7 +23,8 @@ const TOLERANCE = 1e-5;
 export function arithmeticView(layer, unit) {
   const found = unlessMissing(() => openUnit(layer, unit));
   const parts = found ? [verdict(found), ...calculationView(layer, unit, found)] : missingView(layer, unit);
-  return { parts, found };
+  const looks = layer.kind === "attention-weights" ? attentionView(layer, unit) : [];
+  return { parts: [...looks, ...parts], found };
 }
 
 /**

@@ -58,6 +58,6 @@ export function productTable(weighing) {
     const head = rowHead(`${counted(rest)} smaller products`);
     rows.push(element("tr", { class: "rest" }, head, cell(""), cell(""), cell(shown(sum - kept))));
   }
-  const head = headOf(["at", "seen", "weight", "product"]);
+  const head = headOf(["at", ...weighing.columns, "product"]);
   return scrolling("products", element("table", { class: "products" }, head, element("tbody", {}, ...rows)));
 }
