@@ -9,12 +9,14 @@ from jaxtyping import Int64
 from pellucid.data.checks.checking import Check, Labelled, Skipped
 from pellucid.data.checks.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
 from pellucid.data.checks.number_findings import number_findings
+from pellucid.data.checks.sibling_findings import sibling_findings
 from pellucid.data.checks.text_findings import text_findings
 from pellucid.data.copies.duplicates import NearCopies
 from pellucid.data.dataset import Dataset
 from pellucid.data.decoded import Content
 from pellucid.data.earlier import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
+from pellucid.data.siblings.rules import Siblings
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.tasks import CLASSIFICATION
 
@@ -25,10 +27,12 @@ class Copies(NamedTuple):
     Attributes:
         first: for each example the position of the first one with exactly the same content.
         near: pairs that are nearly the same.
+        siblings: sets of examples that belong together.
     """
 
     first: Int64[np.ndarray, " n"]
     near: NearCopies
+    siblings: Siblings
 
 
 def examine(
@@ -80,9 +84,11 @@ def examine(
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),
+            *copies.siblings.warnings,
             *_warnings(listing, dataset, counts, known),
         ),
         first=copies.first,
+        siblings=sibling_findings(copies.siblings, dataset),
     )
 
 

@@ -10,7 +10,7 @@ The rule:
 4. Every class gives its share to each split, and at least one example. Where numbers are
    predicted, their deciles take the place of classes (fewer and wider parts below 150 examples),
    except that a decile that groups hold together may give none.
-5. Examples that share a group, and exact copies, stay together.
+5. Examples that share a group, siblings and exact copies stay together.
 6. Chance comes from the seed alone; names, folders and locale play no part.
 
 Where groups are large, shares are met as nearly as whole groups allow.
@@ -60,8 +60,8 @@ def split(
     """Fill the splits that are missing, by the rule at the top of this file.
 
     The order of the examples counts, their names do not. Those that are not `usable` are left out. `first` is
-    the position of the first example with the same content; `make` are the splits to cut where the user gave
-    none.
+    the position of the first example that each one stays with, copy or sibling; `make` are the splits to cut
+    where the user gave none.
 
     Raises: `DataError` if a class has too few examples, or too few groups, for the splits to be made.
     """
