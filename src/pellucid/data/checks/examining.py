@@ -17,6 +17,7 @@ from pellucid.data.decoded import Content
 from pellucid.data.earlier import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
 from pellucid.data.siblings.rules import Siblings
+from pellucid.data.splits.by_time import time_sentence
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.tasks import CLASSIFICATION
 
@@ -161,6 +162,8 @@ def _warnings(
             f"Your splits name no test, so {count_of(len(dataset.test), listing.noun)} of your training "
             "split were set aside for it."
         )
+    if listing.times is not None:
+        warnings.append(time_sentence(listing, dataset.split_positions))
     splits_of: dict[str, set[str]] = {}
     for part, positions in dataset.split_positions.items():
         for group in {listing.groups[index] for index in positions.tolist()}:

@@ -16,7 +16,7 @@ WORDS: Mapping[str, str] = {
     NEAR_COPIES: "near copies of one another",
     BURSTS: "taken one after the other of one scene",
     QUOTES: "quoting one another",
-    THREADS: "of one thread by their mail headers",
+    THREADS: "of one thread by mail headers or subject",
     SOURCES: "of one source by a column of the table",
 }
 """What the examples of a set are, by rule."""
@@ -105,8 +105,8 @@ def joined(
         if not is_small.all():
             largest = int(sizes[first[fresh[~is_small, 0]]].max())
             said.append(
-                f"{largest:,} examples would be {WORDS[rule]}, more than one split can take; "
-                "they were not kept together, so that scores may flatter."
+                f"The rule for {rule.replace('_', ' ')} would join {largest:,} examples into one set, more than a "
+                "split can take; it was not followed there, so that scores may flatter."
             )
         fresh = fresh[is_small]
         kept_links[rule] = fresh

@@ -8,9 +8,9 @@ smallest $t$ for which
 
 $$\frac{P(\text{likeness of the others} \ge t)}{P(\text{likeness of the suspected} \ge t)} \le 0.01,$$
 
-which is the share of false ones among the confirmed (false discovery rate) or less; with a floor below
-which no two images are one scene. Where names or times say nothing, as in shuffled data, both shares are
-equal, and nothing is confirmed.
+which is the share of false ones among the confirmed (false discovery rate) or less; no more than 0.002 of
+the others may reach $t$, and below 0.75 no two images are one scene. Where names or times say nothing, as
+in shuffled data, both shares are equal, and nothing is confirmed.
 
 Source: Storey and Tibshirani 2003, "Statistical significance for genomewide studies"; Elias and Gygi 2007,
 "Target-decoy search strategy" (decoys in place of a formula for chance).
@@ -20,9 +20,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 FALSE_AMONG_CONFIRMED = 0.01
+FALSE_AMONG_OTHERS = 0.002
 LEAST_LIKENESS = 0.75
 SIDE, REACH = 16, 2
-RULE = (FALSE_AMONG_CONFIRMED, LEAST_LIKENESS, SIDE, REACH)
+RULE = (FALSE_AMONG_CONFIRMED, FALSE_AMONG_OTHERS, LEAST_LIKENESS, SIDE, REACH)
 
 _COARSE_SIDE, _COARSE_REACH, _COARSE_LEAST = 8, 1, 0.6
 _TOGETHER = 256
@@ -42,10 +43,11 @@ def of_one_scene(
     found, by_chance = likeness(pixels, suspected), likeness(pixels, others)
     in_order = np.sort(found)
     levels = in_order[in_order >= LEAST_LIKENESS]
-    # One is added to what chance reached, so that few other pairs cannot look like none.
-    reached = 1 + len(by_chance) - np.searchsorted(np.sort(by_chance), levels)
+    reached = len(by_chance) - np.searchsorted(np.sort(by_chance), levels)
     confirmed = len(found) - np.searchsorted(in_order, levels)
-    is_enough = reached / len(by_chance) <= FALSE_AMONG_CONFIRMED * confirmed / len(found)
+    # One is added to what chance reached, so that few other pairs cannot look like none.
+    is_enough = (reached + 1) / len(by_chance) <= FALSE_AMONG_CONFIRMED * confirmed / len(found)
+    is_enough &= reached <= FALSE_AMONG_OTHERS * len(by_chance)
     if not is_enough.any():
         return np.zeros(len(suspected), bool)
     return found >= levels[is_enough][0]  # type: ignore[no-any-return]

@@ -13,7 +13,8 @@ The rule:
 5. Examples that share a group, siblings and exact copies stay together.
 6. Chance comes from the seed alone; names, folders and locale play no part.
 
-Where groups are large, shares are met as nearly as whole groups allow.
+Where groups are large, shares are met as nearly as whole groups allow. With `--time-column` the rule of
+`by_time` stands in place of 2 to 4 and 6.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from pellucid.data.copies.sets import together
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.splits.by_time import split_by_time
 from pellucid.data.splits.carving import Carving, Units, tabulated
 from pellucid.data.splits.shortages import Shortage, too_few_numbers, too_few_of_classes
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
@@ -68,6 +70,9 @@ def split(
     splits = np.array(listing.splits, dtype="<U10")
     given = set(np.unique(splits).tolist())
     missing = [part for part in (TEST, VALIDATION) if part in make and part not in given]
+    if listing.times is not None:
+        shares = [(part, _AMOUNTS[part]) for part in missing]
+        return Division(split_by_time(listing, first, usable, shares), ())
     pool = np.flatnonzero(usable & ((splits == UNDECIDED) | (splits == TRAIN)))
     splits[pool] = TRAIN
     if not missing or len(pool) == 0:
