@@ -18,12 +18,14 @@ class SiblingFindings:
     """Siblings by rule.
 
     Attributes:
+        examples: examples that any rule links to another.
         found: sets and examples of each rule that was asked, in the order of the rules.
         sets: sources of the first sets by all rules together.
         in_test: sources of test examples with a sibling in train or validation, exact copies aside.
         reasons: for each example that belongs with an earlier one, the rule and the earlier one.
     """
 
+    examples: int
     found: Mapping[str, Found]
     sets: Sequence[tuple[str, Sequence[str]]]
     in_test: Sequence[str]
@@ -32,7 +34,8 @@ class SiblingFindings:
     def metrics(self) -> dict[str, Any]:
         """The form in `metrics.json` under `data`: sets and examples by rule, and test examples parted."""
         return {
-            "siblings": {rule: found._asdict() for rule, found in self.found.items()},
+            "siblings": self.examples,
+            "siblings_by_rule": {rule: found._asdict() for rule, found in self.found.items()},
             "test_siblings": len(self.in_test),
         }
 
@@ -41,16 +44,19 @@ class SiblingFindings:
         return [{"rule": rule, "examples": list(sources)} for rule, sources in self.sets]
 
     def sentences(self, noun: str) -> list[str]:
-        """One sentence for each rule that found something, and one about the test."""
+        """One sentence for each rule that found something, what is done about it, and one about the test."""
         said = []
         for rule, found in self.found.items():
             if found.sets:
                 example = next(sources for name, sources in self.sets if name == rule)
-                sets, name = count_of(found.sets, "set"), rule.replace("_", " ")
                 said.append(
-                    f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in {sets} that stay together "
-                    f"({name}; --no-groups parts them), for instance {some(example)}."
+                    f"{noun.capitalize()}s {WORDS[rule]}: {found.examples:,} in "
+                    f"{count_of(found.sets, 'set')} ({rule.replace('_', ' ')}), for instance {some(example)}."
                 )
+        if said:
+            said.append(
+                "Such siblings stay together in every split that is made here; --no-groups parts them."
+            )
         if self.in_test:
             said.append(
                 f"Test {noun}s with a sibling in train or validation, in the splits that you gave: "
@@ -68,6 +74,7 @@ def sibling_findings(siblings: Siblings, dataset: Dataset) -> SiblingFindings:
     for rule, members in siblings.sets_by_rule(_SETS_LISTED):
         sets.append((rule, [sources[index] for index in members]))
     return SiblingFindings(
+        examples=siblings.examples,
         found=siblings.found,
         sets=sets,
         in_test=[sources[index] for index in in_test],

@@ -23,13 +23,14 @@ from pellucid.data.siblings.scenes import of_one_scene
 
 MOST_SECONDS = 3.0
 MOST_STEPS = 3
+FALSE_BY_CLOCK, FALSE_BY_NAME = 0.01, 0.002
 _AHEAD = 2
 _OTHERS = 10_000
 _DRAWS = (0xB0857,)
 _NUMBERED = re.compile(r"(\D*)(\d+)(.*)", re.DOTALL | re.ASCII)
 _SPLIT_FOLDERS = frozenset({"train", "val", "validation", "test"})
 
-RULE = (MOST_SECONDS, MOST_STEPS, _AHEAD, _OTHERS)
+RULE = (MOST_SECONDS, MOST_STEPS, FALSE_BY_CLOCK, FALSE_BY_NAME, _AHEAD, _OTHERS)
 
 Order = Int64[np.ndarray, "n 2"]
 """Sequence and place in it of each image; sequence -1 where it has none."""
@@ -46,27 +47,31 @@ def bursts(
     labels = np.zeros(len(listing), np.int64)
     if listing.values is None:
         labels = np.unique(np.array(listing.labels), return_inverse=True)[1].reshape(-1)
-    for order, most in _orders(listing, images, positions):
+    for order, most, most_false in _orders(listing, images, positions):
         suspected = _following(order, most, positions)
         if len(suspected):
             others = _apart(order, labels, positions)
-            links.append(suspected[of_one_scene(images.pixels, suspected, others)])
+            links.append(suspected[of_one_scene(images.pixels, suspected, others, most_false)])
     return np.concatenate(links)
 
 
 def _orders(
     listing: Listing, images: Images, positions: Int64[np.ndarray, " positions"]
-) -> Iterator[tuple[Order, Int64[np.ndarray, " sequences"]]]:
-    """Each order of images, with the farthest that two of a sequence may lie apart in a burst."""
+) -> Iterator[tuple[Order, Int64[np.ndarray, " sequences"], float]]:
+    """Each order of images, with the farthest that two of a sequence may lie apart in a burst.
+
+    Last the share of chance pairs that may reach what is confirmed: few photographs are suspected by the
+    clock, but by their numbers all of a folder may be.
+    """
     if images.taken is not None:
         times, cameras = images.taken.T
         has_time = times >= 0
         order = np.stack([np.unique(cameras, return_inverse=True)[1].reshape(-1), times], axis=1)
         order[~has_time, 0] = -1
-        yield order, np.full(int(order[:, 0].max(initial=0)) + 1, int(1000 * MOST_SECONDS))
+        yield order, np.full(int(order[:, 0].max(initial=0)) + 1, int(1000 * MOST_SECONDS)), FALSE_BY_CLOCK
     if listing.paths is not None:
         order = by_names([os.fspath(path) for path in listing.paths])
-        yield order, _usual_steps(order, positions)
+        yield order, _usual_steps(order, positions), FALSE_BY_NAME
 
 
 def by_names(paths: Sequence[str]) -> Order:

@@ -56,6 +56,11 @@ class Siblings:
     links: Mapping[str, Int64[np.ndarray, "links 2"]]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def examples(self) -> int:
+        """Examples that any rule links to another."""
+        return len(np.unique(np.concatenate([np.zeros((0, 2), np.int64), *self.links.values()])))
+
     def reasons(self) -> dict[int, tuple[str, int]]:
         """For each example that a rule links to an earlier one, the rule and that earlier one."""
         found: dict[int, tuple[str, int]] = {}
@@ -105,8 +110,8 @@ def joined(
         if not is_small.all():
             largest = int(sizes[first[fresh[~is_small, 0]]].max())
             said.append(
-                f"The rule for {rule.replace('_', ' ')} would join {largest:,} examples into one set, more than a "
-                "split can take; it was not followed there, so that scores may flatter."
+                f"The rule for {rule.replace('_', ' ')} would join {largest:,} examples into one set, which "
+                "is more than a split can take; it was not followed there, so that scores may flatter."
             )
         fresh = fresh[is_small]
         kept_links[rule] = fresh

@@ -8,8 +8,8 @@ smallest $t$ for which
 
 $$\frac{P(\text{likeness of the others} \ge t)}{P(\text{likeness of the suspected} \ge t)} \le 0.01,$$
 
-which is the share of false ones among the confirmed (false discovery rate) or less; no more than 0.002 of
-the others may reach $t$, and below 0.75 no two images are one scene. Where names or times say nothing, as
+which is the share of false ones among the confirmed (false discovery rate) or less; no more than a stated
+share of the others may reach $t$, and below 0.75 no two images are one scene. Where names or times say nothing, as
 in shuffled data, both shares are equal, and nothing is confirmed.
 
 Source: Storey and Tibshirani 2003, "Statistical significance for genomewide studies"; Elias and Gygi 2007,
@@ -20,10 +20,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 FALSE_AMONG_CONFIRMED = 0.01
-FALSE_AMONG_OTHERS = 0.002
 LEAST_LIKENESS = 0.75
 SIDE, REACH = 16, 2
-RULE = (FALSE_AMONG_CONFIRMED, FALSE_AMONG_OTHERS, LEAST_LIKENESS, SIDE, REACH)
+RULE = (FALSE_AMONG_CONFIRMED, LEAST_LIKENESS, SIDE, REACH)
 
 _COARSE_SIDE, _COARSE_REACH, _COARSE_LEAST = 8, 1, 0.6
 _TOGETHER = 256
@@ -33,10 +32,12 @@ def of_one_scene(
     pixels: UInt8[np.ndarray, "n height width channels"],
     suspected: Int64[np.ndarray, "pairs 2"],
     others: Int64[np.ndarray, "others 2"],
+    most_false: float,
 ) -> Bool[np.ndarray, " pairs"]:
     """Confirm the suspected pairs that are more alike than chance allows, by the rule at the top.
 
-    `others` are pairs of the same labels that nothing speaks for.
+    `others` are pairs of the same labels that nothing speaks for; `most_false` is the share of them that may
+    reach what is confirmed.
     """
     if len(suspected) == 0 or len(others) == 0 or min(pixels.shape[1:3]) < _COARSE_SIDE:
         return np.zeros(len(suspected), bool)
@@ -47,7 +48,7 @@ def of_one_scene(
     confirmed = len(found) - np.searchsorted(in_order, levels)
     # One is added to what chance reached, so that few other pairs cannot look like none.
     is_enough = (reached + 1) / len(by_chance) <= FALSE_AMONG_CONFIRMED * confirmed / len(found)
-    is_enough &= reached <= FALSE_AMONG_OTHERS * len(by_chance)
+    is_enough &= reached <= most_false * len(by_chance)
     if not is_enough.any():
         return np.zeros(len(suspected), bool)
     return found >= levels[is_enough][0]  # type: ignore[no-any-return]

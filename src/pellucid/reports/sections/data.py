@@ -8,7 +8,8 @@ from pellucid.reports.facts import ReportFacts
 
 _FINDING_LINES, _FINDING_WIDTH = 20, 6
 _COUNTS = (
-    "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "test_siblings",
+    "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
+    "test_siblings",
 )  # fmt: skip
 
 
@@ -20,17 +21,11 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
     details = facts.check.to_json() if facts.check is not None else {}
     return {
         "counts": {name: facts.data_count(name) for name in _COUNTS},
-        "siblings": sum(found.get("examples", 0) for found in _by_rule(facts).values()),
         "sentences": facts.check.sentences() if facts.check is not None else [],
         "spreads": _spreads(details),
         "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
         "findings": [finding for finding in _findings(details) if finding.count],
     }
-
-
-def _by_rule(facts: ReportFacts) -> Mapping[str, Mapping[str, int]]:
-    """Sets and examples that each rule for siblings found."""
-    return (facts.metrics.get("data") or {}).get("siblings") or {}
 
 
 def _spreads(details: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
