@@ -9,8 +9,8 @@ smallest $t$ for which
 $$\frac{P(\text{likeness of the others} \ge t)}{P(\text{likeness of the suspected} \ge t)} \le 0.01,$$
 
 which is the share of false ones among the confirmed (false discovery rate) or less; no more than a stated
-share of the others may reach $t$, and below 0.75 no two images are one scene. Where names or times say nothing, as
-in shuffled data, both shares are equal, and nothing is confirmed.
+share of the others may reach $t$, and below 0.75 no two images are one scene. Where names or times say
+nothing, as in shuffled data, both shares are equal, and nothing is confirmed.
 
 Source: Storey and Tibshirani 2003, "Statistical significance for genomewide studies"; Elias and Gygi 2007,
 "Target-decoy search strategy" (decoys in place of a formula for chance).
