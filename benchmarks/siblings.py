@@ -6,9 +6,9 @@ FOLDER holds class folders of photographs; without it only the bundled samples a
 of every tenth photograph: 2 to 6 frames, each cut out at 90 to 100 % of its side at another place, up to 5 %
 brighter or darker, with the noise of a sensor, and saved as JPEG; they stand in the order of their
 numbers, or with the clock of a camera and names that say nothing. Single photographs among the same files
-under shuffled numbers must not be merged. Near copies are saved again as JPEG of quality 75. Quotes are answers that quote a bundled mail
-line for line, or with its lines broken elsewhere. Near copies of mails lack every fifteenth word. Threads have
-headers, in which an answer names the mail that it answers.
+under shuffled numbers must not be merged. Near copies are saved again as JPEG of quality 75. Quotes are
+answers that quote a bundled mail line for line, or with its lines broken elsewhere. Near copies of mails
+lack every fifteenth word. Threads have headers, in which an answer names the mail that it answers.
 
 An example counts as found when it stands in the largest part of its planted set that stayed together, as
 innocent when nothing was planted on it and it stood alone before.
@@ -122,8 +122,8 @@ def mails() -> list[Row]:
         for index, text in enumerate(texts)
     ]
     answers = [
-        f"From: b@example.org\nMessage-ID: <answer-{index}@example.org>\nIn-Reply-To: <{index}@example.org>\n\n"
-        f"I agree about {index}."
+        f"From: b@example.org\nMessage-ID: <answer-{index}@example.org>\n"
+        f"In-Reply-To: <{index}@example.org>\n\nI agree about {index}."
         for index in chosen
     ]
     sets = sets_of(listing_of(headed))

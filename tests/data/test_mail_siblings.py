@@ -40,9 +40,9 @@ def test_a_mail_is_linked_to_the_one_that_quotes_it(width: int | None) -> None:
     texts = mails(60)
     planted = {(index, 60 + index) for index in range(30)}
     found = links_of(quotes, [*texts, *(quoting(text, width) for text in texts[:30])])
-    assert planted <= found
-    # Some newsletters say much the same from issue to issue.
-    assert len(found - planted) <= 5
+    # One newsletter says much the same from issue to issue, and so nothing that only it could be quoted for.
+    assert len(planted - found) <= 1
+    assert len(found - planted) <= 1
 
 
 def test_a_short_quotation_is_no_sibling() -> None:

@@ -125,24 +125,22 @@ def _apart(
 ) -> Int64[np.ndarray, "others 2"]:
     """Pairs of the same label that no order brings together.
 
-    Of two sequences, or at least a quarter of a sequence apart: nearer ones may be of one scene, as the
-    frames of a long video are.
+    Of two sequences, or with at least a quarter of the label's images of the sequence between them: nearer
+    ones may be of one scene, as the frames of a long video are.
     """
     placed = positions[order[positions, 0] >= 0]
-    placed = placed[np.lexsort((order[placed, 1], order[placed, 0]))]
-    sequence = order[placed, 0]
-    rank = np.arange(len(placed))
-    quarter = np.maximum(np.bincount(sequence)[sequence] // 4, _AHEAD + 1)
-    by_label = np.argsort(labels[placed], kind="stable")
-    in_order = labels[placed][by_label]
-    starts, ends = (np.searchsorted(in_order, in_order, side=side) for side in ("left", "right"))
+    placed = placed[np.lexsort((order[placed, 1], order[placed, 0], labels[placed]))]
+    label, sequence = labels[placed], order[placed, 0]
+    starts, ends = (np.searchsorted(label, label, side=side) for side in ("left", "right"))
+    part = np.unique(np.stack([label, sequence], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+    quarter = np.maximum(np.bincount(part)[part] // 4, _AHEAD + 1)
     # The raw stream of a bit generator is the same in every version of numpy.
     stream = np.random.PCG64(np.random.SeedSequence(len(placed), spawn_key=_DRAWS))
     draws = -(-_OTHERS // len(placed))
     one = np.tile(np.arange(len(placed)), draws)
     drawn = stream.random_raw(len(one)) % (ends - starts)[one].astype(np.uint64)
-    first, second = by_label[one], by_label[starts[one] + drawn.astype(np.int64)]
-    is_apart = (sequence[first] != sequence[second]) | (abs(rank[first] - rank[second]) >= quarter[first])
-    pairs = np.unique(np.sort(np.stack([first, second], axis=1)[is_apart], axis=1), axis=0)
+    other = starts[one] + drawn.astype(np.int64)
+    is_apart = (sequence[one] != sequence[other]) | (abs(one - other) >= quarter[one])
+    pairs = np.unique(np.sort(np.stack([one, other], axis=1)[is_apart], axis=1), axis=0)
     kept = pairs[np.argsort(stream.random_raw(len(pairs)), kind="stable")[:_OTHERS]]
     return placed[kept]  # type: ignore[no-any-return]

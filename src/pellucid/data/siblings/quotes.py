@@ -2,8 +2,8 @@
 
 Lines of quotation are set against what every text says in its own lines, in runs of five words, so that
 lines broken at other places do not matter. Text A is quoted by B where at least half of A's runs, and at
-least 10 of them, stand in B's quotations. Runs that more than 20 texts quote are common property, such as
-the foot of a mailing list, and say nothing.
+least 10 of them, stand in B's quotations. Runs that more than 20 texts quote, or more than two say
+themselves, are common property, such as the foot of a mailing list, and say nothing.
 """
 
 import numpy as np
@@ -17,8 +17,9 @@ SHARE_QUOTED = 0.5
 FEWEST_RUNS = 10
 RUN = 5
 MOST_QUOTING = 20
+MOST_SAYING = 2
 LONGEST = 20_000
-RULE = (SHARE_QUOTED, FEWEST_RUNS, RUN, MOST_QUOTING, LONGEST)
+RULE = (SHARE_QUOTED, FEWEST_RUNS, RUN, MOST_QUOTING, MOST_SAYING, LONGEST)
 
 _TOGETHER = 500
 _NEW_LINE, _MARK = ord("\n"), ord(">")
@@ -33,23 +34,31 @@ def quotes(texts: Texts, positions: Int64[np.ndarray, " positions"]) -> Int64[np
     runs, starts, counts = np.unique(runs, return_index=True, return_counts=True)
     rare = counts <= MOST_QUOTING
     runs, starts, counts = runs[rare], starts[rare], counts[rare]
-    links = [np.zeros((0, 2), np.int64)]
+    found, sizes = _quoted_runs(texts, positions, runs)
+    # What several texts say of themselves, as newsletters do from issue to issue, shows no quotation.
+    found = found[np.bincount(found[:, 0], minlength=len(runs))[found[:, 0]] <= MOST_SAYING]
+    times = counts[found[:, 0]]
+    said = np.repeat(found[:, 1], times)
+    offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+    heard = owners[np.repeat(starts[found[:, 0]], times) + offsets]
+    pairs, common = np.unique(said * len(texts) + heard, return_counts=True)
+    pairs = np.stack(np.divmod(pairs, max(1, len(texts))), axis=1)
+    enough = (common >= FEWEST_RUNS) & (common >= SHARE_QUOTED * sizes[pairs[:, 0]])
+    return pairs[enough & (pairs[:, 0] != pairs[:, 1])]  # type: ignore[no-any-return]
+
+
+def _quoted_runs(
+    texts: Texts, positions: Int64[np.ndarray, " positions"], runs: UInt64[np.ndarray, " runs"]
+) -> tuple[Int64[np.ndarray, "found 2"], Int64[np.ndarray, " n"]]:
+    """Runs of a sorted list that texts say in their own lines, as place and text; and how many each says."""
+    found = [np.zeros((0, 2), np.int64)]
+    sizes = np.zeros(len(texts), np.int64)
     for start in range(0, len(positions) if len(runs) else 0, _TOGETHER):
         own, of = _runs(texts, positions[start : start + _TOGETHER], are_quoted=False)
         at = np.minimum(np.searchsorted(runs, own), len(runs) - 1)
-        is_quoted = runs[at] == own
-        # Every run goes with each of the texts that quote it.
-        times = np.where(is_quoted, counts[at], 0)
-        said = np.repeat(of, times)
-        offsets = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-        heard = owners[np.repeat(starts[at], times) + offsets]
-        pairs, common = np.unique(said * len(texts) + heard, return_counts=True)
-        pairs = np.stack(np.divmod(pairs, len(texts)), axis=1)
-        members, sizes = np.unique(of, return_counts=True)
-        needed = SHARE_QUOTED * sizes[np.searchsorted(members, pairs[:, 0])]
-        enough = (common >= FEWEST_RUNS) & (common >= needed) & (pairs[:, 0] != pairs[:, 1])
-        links.append(pairs[enough])
-    return np.concatenate(links)
+        sizes += np.bincount(of, minlength=len(texts))
+        found.append(np.stack([at, of], axis=1)[runs[at] == own])
+    return np.concatenate(found), sizes
 
 
 def _have_quotations(texts: Texts) -> Bool[np.ndarray, " n"]:
