@@ -31,6 +31,9 @@ def test_counts_per_class_and_split():
         "duplicates": 0,
         "near_duplicates": 0,
         "leaked": 0,
+        "siblings": 0,
+        "siblings_by_rule": {"near_copies": {"sets": 0, "examples": 0}},
+        "test_siblings": 0,
     }
 
 

@@ -17,7 +17,7 @@ from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
-from pellucid.evaluation import Gathering, Scores, score, score_numbers
+from pellucid.evaluation import Gathering, Scores, Slices, score, score_numbers, score_slices
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
@@ -67,11 +67,27 @@ def evaluate(
         classes=model.classes,
         scores=scores,
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
+        slices=_slices(listing, np.array(rows)[is_readable], labels[is_readable], answers, settings),
         warnings=(
             *_about_inputs(listing.warnings),
             *warnings,
             *(() if chosen else _learnt_before(Path(run), place, len(listing))),
         ),
+    )
+
+
+def _slices(
+    listing: Listing,
+    rows: Int64[np.ndarray, " readable"],
+    labels: np.ndarray,
+    answers: Float64[np.ndarray, "readable ..."],
+    settings: Settings,
+) -> Slices | None:
+    """Scores by the values of a column; `None` where none was asked for."""
+    if settings.slice_column is None or listing.slices is None:
+        return None
+    return score_slices(
+        settings.slice_column, [listing.slices[row] for row in rows.tolist()], labels, answers
     )
 
 

@@ -9,13 +9,14 @@ from jaxtyping import Int64
 
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.data.wording import COLUMNS
-from pellucid.evaluation import Drift, Scores
+from pellucid.evaluation import Drift, Scores, Slices
 from pellucid.settings import METRICS, Metric
 from pellucid.tasks import target_of
 
 _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
 _NAME_WIDTH = 24
+_SLICES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Evaluation:
         scores: with intervals.
         drift: how the inputs differ from the model's validation examples; `None` where the model cannot
             tell, or they are too few.
+        slices: scores by the values of a column, worst first; `None` where none was asked for.
         warnings: sentences for the user about the data.
     """
 
@@ -43,6 +45,7 @@ class Evaluation:
     classes: tuple[str, ...]
     scores: Scores
     drift: Drift | None
+    slices: Slices | None
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +64,8 @@ class Evaluation:
             "test": self.scores.to_json(),
             "drift": None if self.drift is None else self.drift.to_json(),
         }
+        if self.slices is not None:
+            document["slices"] = self.slices.to_json()
         if self.scores.confusion is not None:
             document["confusion"] = self.scores.confusion.tolist()
         return document
@@ -76,6 +81,8 @@ class Evaluation:
             lines += [*_table(self.scores), *self._confusions(self.scores.confusion)]
         else:
             lines += _number_table(self.scores)
+        if self.slices is not None:
+            lines += _slice_table(self.slices, self.noun)
         return "\n".join([*lines, *self._drift()])
 
     def _drift(self) -> list[str]:
@@ -122,6 +129,24 @@ def _number_table(scores: Scores) -> list[str]:
         value, low, high = (figure(number) for number in interval)
         lines.append(f"{words:<28}{value:>12}   [{low}, {high}]")
     return [*lines, "", "Errors are in the unit of the labels."]
+
+
+def _slice_table(slices: Slices, noun: str) -> list[str]:
+    """Each value's score with its simultaneous interval, worst first."""
+    title = METRICS[slices.metric].title
+    lines = ["", f"{_cut(slices.column):<28}{title:>20}  95 % together  {noun.capitalize()}s"]
+    rows = [(_cut(each.value) or "(empty)", each) for each in slices.parts[:_SLICES_SHOWN]]
+    if slices.pooled is not None:
+        rows.append((f"{slices.pooled_values:,} smaller ones", slices.pooled))
+    for name, each in rows:
+        value, low, high = (figure(end) for end in each.score)
+        worse = "  worse" if each.is_worse else ""
+        lines.append(f"{name:<28}{value:>20}  {f'[{low}, {high}]':<15}{each.examples:>6,}{worse}")
+    if len(slices.parts) > _SLICES_SHOWN:
+        lines.append(f"and {len(slices.parts) - _SLICES_SHOWN:,} better values more; --json has all")
+    if slices.left_out[1]:
+        lines.append(f"Left out, too few even together: {slices.left_out[1]:,} {noun}s")
+    return [*lines, "Worse: the whole interval is worse than the score of all (Bonferroni)."]
 
 
 def _head(metric: Metric) -> str:

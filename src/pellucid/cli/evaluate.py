@@ -22,7 +22,10 @@ def add_parser(subparsers: Any) -> None:
         "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
     )
     parser.add_argument("--json", action="store_true", help="Print one JSON document instead of a table")
-    add_table_flags(parser, ("input_column", "label_column", "split_column", "encoding", "skip_bad", "seed"))
+    add_table_flags(
+        parser,
+        ("input_column", "label_column", "split_column", "slice_column", "encoding", "skip_bad", "seed"),
+    )
     parser.set_defaults(run=run)
 
 

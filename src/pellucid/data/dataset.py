@@ -37,8 +37,11 @@ class Dataset:
             model prepares in its own way.
         fingerprint: digest of contents, labels, splits and preprocessing; it differs when anything
             that decides the result of training has changed.
-        together: number of the set, one group or exact copies, that each example belongs to and that
-            must never be parted.
+        together: number of the set (one group, siblings or exact copies) that each example belongs to and
+            that must never be parted.
+        with_sibling: those test examples of whose set another stands in train or validation, exact copies
+            among them; only where the splits are the user's.
+        slices: value of each example in the column by which scores are taken apart; `None` without one.
     """
 
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
@@ -52,6 +55,8 @@ class Dataset:
     preprocessing: Preprocessing | None
     fingerprint: str
     together: Int64[np.ndarray, " n"]
+    with_sibling: Int64[np.ndarray, " with_sibling"]
+    slices: Sequence[str] | None = None
 
     @property
     def target(self) -> Target:
@@ -91,11 +96,13 @@ def build_dataset(
     first: Int64[np.ndarray, " n"],
     usable: Bool[np.ndarray, " n"],
     known_classes: Sequence[str] = (),
+    kept: Int64[np.ndarray, " n"] | None = None,
 ) -> Dataset:
     """Put together what was read, decoded and split.
 
     Examples that are not `usable` are left out. `first` is the position of the first example with the same
-    content. `known_classes`, of an earlier model, stay whether or not an example has them.
+    content; `kept` of the first one that it stays with, copies and siblings, by default copies alone.
+    `known_classes`, of an earlier model, stay whether or not an example has them.
     """
     classes, labels = (
         _codes(listing, usable, known_classes) if listing.values is None else ((), listing.values)
@@ -104,6 +111,8 @@ def build_dataset(
         np.flatnonzero(usable & (splits == part)).astype(np.int64) for part in (TRAIN, VALIDATION, TEST)
     )
     fitted_on = np.concatenate([train, validation])
+    everything = np.arange(len(listing), dtype=np.int64)
+    sets = together(everything, first if kept is None else kept, listing.groups)
     return Dataset(
         inputs=content.inputs,
         labels=labels,
@@ -115,7 +124,9 @@ def build_dataset(
         sources=listing.sources,
         preprocessing=content.preprocessing,
         fingerprint=_fingerprint(content, labels, classes, (train, validation, test)),
-        together=together(np.arange(len(listing), dtype=np.int64), first, listing.groups),
+        together=sets,
+        with_sibling=test[np.isin(sets[test], sets[fitted_on])],
+        slices=listing.slices,
     )
 
 

@@ -73,15 +73,31 @@ def near_copies_of(
     key = hashlib.sha256(repr(rule).encode())
     key.update(positions.astype("<i8").tobytes())
     key.update(np.ascontiguousarray(content.digests).tobytes())
-    path = cache_folder().parent / "near-copies" / f"{key.hexdigest()[:40]}.npy"
+
+    def search() -> Int64[np.ndarray, "rows 2"]:
+        near = _searched(content, positions)
+        # The first row says whether the search was complete, the others are the pairs.
+        return np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs])
+
+    rows = remembered("near-copies", key.hexdigest(), search, least=1)
+    return NearCopies(rows[1:], bool(rows[0, 0]))
+
+
+def remembered(
+    kind: str, key: str, search: Callable[[], Int64[np.ndarray, "rows 2"]], least: int = 0
+) -> Int64[np.ndarray, "rows 2"]:
+    """Pairs that a search found before under a key, or that it finds now and the cache keeps.
+
+    `kind` names the folder of the cache; fewer rows than `least` are not believed.
+    """
+    path = cache_folder().parent / kind / f"{key[:40]}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):
         rows = np.load(path, allow_pickle=False)
-        if rows.dtype == np.int64 and rows.shape[1:] == (2,) and len(rows):
-            return NearCopies(rows[1:], bool(rows[0, 0]))
-    near = _searched(content, positions)
+        if rows.dtype == np.int64 and rows.shape[1:] == (2,) and len(rows) >= least:
+            return rows  # type: ignore[no-any-return]
+    rows = search()
     stored = io.BytesIO()
-    # The first row says whether the search was complete, the others are the pairs.
-    np.save(stored, np.concatenate([np.array([[near.complete, 0]], np.int64), near.pairs]))
+    np.save(stored, rows)
     # A cache that cannot be written to costs seconds next time, and is no reason to stop.
     with contextlib.suppress(OSError):
         make_folder(path.parent)
@@ -89,7 +105,7 @@ def near_copies_of(
         kept_files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
         for old in kept_files[:-_MOST_REMEMBERED]:
             old.unlink(missing_ok=True)
-    return near
+    return rows
 
 
 def _searched(content: Content, positions: Int64[np.ndarray, " positions"]) -> NearCopies:

@@ -1,7 +1,7 @@
 """Listings: examples as read, before a single image is decoded; and decoded images."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,10 @@ class Listing:
         values: float64 (n,), where numbers are predicted; `None` where classes are.
         texts: the texts themselves where the inputs are texts.
         problems: texts that cannot be used, found while reading.
+        columns_of_sources: columns of a table that say which examples belong together, each as one number
+            an example, equal for equal values and 0 where there is none.
+        times: seconds since 1970 of each example, where a column of times was asked for.
+        slices: value of each example in the column by which scores are taken apart, where one was asked for.
     """
 
     place: str
@@ -51,6 +55,9 @@ class Listing:
     values: np.ndarray | None = None
     texts: Texts | None = None
     problems: tuple["Problem", ...] = ()
+    columns_of_sources: Mapping[str, np.ndarray] = field(default_factory=dict)
+    times: np.ndarray | None = None
+    slices: Sequence[str] | None = None
 
     @property
     def input_kind(self) -> InputKind:
@@ -101,6 +108,8 @@ class Images:
         modes: kind of each image as stored, such as `grey`, `colour`, `palette` or `16-bit grey`.
         problems: images that could not be decoded.
         warnings: sentences for the user, such as the frame count of an animation.
+        taken: int64 (n, 2), milliseconds of the camera's clock when each was taken, -1 where the file does
+            not say, and a number for the camera; `None` for images that were no files.
     """
 
     pixels: np.ndarray
@@ -110,3 +119,4 @@ class Images:
     modes: Sequence[str]
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
+    taken: np.ndarray | None = None

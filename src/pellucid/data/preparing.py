@@ -9,11 +9,14 @@ from pellucid.data.checks.checking import Check
 from pellucid.data.checks.class_findings import look_alikes
 from pellucid.data.checks.examining import Copies, examine
 from pellucid.data.copies.duplicates import first_with_content
+from pellucid.data.copies.sets import linked
 from pellucid.data.dataset import Dataset, build_dataset
 from pellucid.data.decoded import content_of, near_copies_of
 from pellucid.data.earlier import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.reading.dispatch import read_data
+from pellucid.data.siblings.finding import find_siblings
+from pellucid.data.siblings.rules import no_siblings
 from pellucid.data.splits.splitting import split
 from pellucid.data.splits.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
@@ -50,12 +53,17 @@ def prepare(
         raise _unusable(listing, content.problems)
     _require_targets(listing, usable, known)
     first = first_with_content(content.digests, usable)
-    division = split(listing, first, usable, settings.seed, make)
-    dataset = build_dataset(listing, content, division.splits, first, usable, known.classes)
-    _REQUIRE[dataset.target](listing, dataset, known)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
     near = near_copies_of(listing, content, alone)
-    return dataset, examine(listing, content, dataset, Copies(first, near), settings.class_weight, known)
+    siblings = no_siblings(len(first))
+    if settings.groups:
+        siblings = find_siblings(listing, content, first, usable, near)
+    kept = linked(first, siblings.first)
+    division = split(listing, kept, usable, settings.seed, make)
+    dataset = build_dataset(listing, content, division.splits, first, usable, known.classes, kept)
+    _REQUIRE[dataset.target](listing, dataset, known)
+    copies = Copies(first, near, siblings)
+    return dataset, examine(listing, content, dataset, copies, settings.class_weight, known)
 
 
 def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: EarlierConstraints) -> None:

@@ -24,6 +24,7 @@ from pellucid.evaluation.numbers import score_numbers
 from pellucid.evaluation.ranking import area_under_roc
 from pellucid.evaluation.recommendation import Recommendation, recommend, recommend_numbers
 from pellucid.evaluation.scores import Scores, score
+from pellucid.evaluation.slices import Slice, Slices, score_slices
 
 __all__ = [
     "Comparison",
@@ -37,6 +38,8 @@ __all__ = [
     "Reliability",
     "ReliabilityBin",
     "Scores",
+    "Slice",
+    "Slices",
     "accuracy",
     "area_under_roc",
     "at_temperature",
@@ -58,5 +61,6 @@ __all__ = [
     "reliability",
     "score",
     "score_numbers",
+    "score_slices",
     "wilson",
 ]

@@ -27,19 +27,19 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(hits: int, examples: int) -> Interval:
+def wilson(hits: int, examples: int, quantile: float = NORMAL_QUANTILE) -> Interval:
     r"""Interval of a share, right even for few examples and for shares near 0 and 1.
 
     $\frac{1}{1 + z^2/n} \left( \hat p + \frac{z^2}{2n} \pm z \sqrt{\frac{\hat p (1 - \hat p)}{n}
-    + \frac{z^2}{4 n^2}} \right)$ with $z = 1.96$.
+    + \frac{z^2}{4 n^2}} \right)$ with $z$ the `quantile`, 1.96 for 95 %.
 
     $n$, `examples`, is at least 1, and $\hat p$ is the share of `hits`.
 
     Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
     """
-    share, z2 = hits / examples, NORMAL_QUANTILE**2
+    share, z2 = hits / examples, quantile**2
     middle = share + z2 / (2 * examples)
-    spread = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / examples + z2 / (4 * examples**2))
+    spread = quantile * math.sqrt(share * (1 - share) / examples + z2 / (4 * examples**2))
     scale = 1 + z2 / examples
     low = 0.0 if hits == 0 else (middle - spread) / scale
     high = 1.0 if hits == examples else (middle + spread) / scale

@@ -13,6 +13,7 @@ from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.outcome import Outcome
+from pellucid.pipeline.judging.slicing import sliced
 from pellucid.pipeline.judging.synthetic_outliers import judge_detectors
 from pellucid.pipeline.judging.testing import Tested, test_once, text_facts
 from pellucid.pipeline.learners.asked_later import has_curve
@@ -65,6 +66,7 @@ def conclude(
         folds=scores_of_folds(candidates, folds, settings),
         novelty=novelty,
         text=None if network is None else text_facts(network.prepared, dataset),
+        slices=sliced(dataset, settings.slice_column, tested[recommendation.name]),
         continual=found,
     )
     return _with_backbone(outcome, learned.built)

@@ -13,6 +13,7 @@ from pellucid.pipeline.judging.findings import findings_line, findings_of
 from pellucid.pipeline.judging.label_issues import as_json
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.report_selection import report_facts
+from pellucid.pipeline.judging.slicing import worst_slice
 from pellucid.pipeline.judging.testing import comparisons, entry
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.configuration import notes_of
@@ -58,6 +59,7 @@ def _write(folder: RunFolder, outcome: Outcome) -> None:
         "findings": findings_of(outcome),
         "judged_on_folds": config.get("judged_on_folds"),
         "folds": outcome.folds,
+        **({} if outcome.slices is None else {"slices": outcome.slices.to_json()}),
         **({"notes": notes} if (notes := notes_of(config)) else {}),
         **({} if outcome.text is None else {"text": outcome.text}),
         **({} if outcome.continual is None else {"continual": outcome.continual}),
@@ -103,6 +105,9 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     found = findings_line(run.metrics.get("findings"))
     if found is not None:
         stages.paragraph(found)
+    worst = worst_slice(run.metrics.get("slices"), dataset.noun)
+    if worst is not None:
+        stages.paragraph(worst)
     stages.line(f"report: {run.report}")
     folder = shlex.quote(str(run.folder))
     new, one = dataset.input_kind.examples, dataset.input_kind.example

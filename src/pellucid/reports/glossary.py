@@ -44,6 +44,11 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
         "leaked",
         "Test examples whose exact content also stands in the training or validation split.",
     ),
+    "siblings": (
+        "siblings",
+        "Examples that belong together though they are no exact copies: near copies, images of one scene, "
+        "texts that quote each other, of one thread or of one source.",
+    ),
     "near-duplicates": (
         "near duplicates",
         "Different examples whose content is almost the same, confirmed pixel by pixel or word by word.",

@@ -20,6 +20,7 @@ from pellucid.reports.sections import (
     novelty,
     reliability,
     repeat,
+    slices,
     training,
     verdict,
 )
@@ -48,6 +49,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("models", "Models compared", models.build),
     Section("continual", "Kept and forgotten", continual.build),
     Section("errors", "Mistakes", errors.build),
+    Section("slices", "Where is it worst?", slices.build),
     Section("reliability", "Can its probabilities be believed?", reliability.build),
     Section("novelty", "Does it know what it has not seen?", novelty.build),
     Section("curve", "Would more data help?", curve.build),

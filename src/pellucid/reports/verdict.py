@@ -58,6 +58,7 @@ class Verdict:
         metric: what the score is: the metric that models were chosen by, or accuracy where that is a loss.
         score: on the test split, or `None`.
         without_leaked: the score without the test examples that also stand in training, or `None`.
+        without_siblings: the score without those that have a sibling in training either, or `None`.
         chance: score of always predicting the commonest class of the test split, or `None`.
         beats_chance: whether the whole interval lies above it.
         scale: the score on a scale from 0 to 1.
@@ -78,6 +79,7 @@ class Verdict:
     metric: Metric
     score: Score | None
     without_leaked: Score | None
+    without_siblings: Score | None
     chance: float | None
     beats_chance: bool
     scale: Ruler | None
@@ -112,6 +114,7 @@ def judge(facts: ReportFacts) -> Verdict:
         metric=metric,
         score=score,
         without_leaked=facts.score(metric.key, "test_without_leaked"),
+        without_siblings=facts.score(metric.key, "test_without_siblings"),
         chance=chance,
         beats_chance=beats_chance,
         scale=None if score is None else ruler(score, reference=reference),

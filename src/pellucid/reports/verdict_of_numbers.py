@@ -45,6 +45,7 @@ class NumberVerdict:
         squared: root mean squared error on the test split, or `None`.
         r2: share of the variance explained, or `None`.
         without_leaked: mean absolute error without the leaked test examples, or `None`.
+        without_siblings: the same without those that have a sibling in training either, or `None`.
         chance: mean absolute error of always answering the mean, or `None`.
         beats_chance: whether the whole interval of R² lies above zero.
         scale: the error on a scale from zero to that of the mean.
@@ -66,6 +67,7 @@ class NumberVerdict:
     squared: Score | None
     r2: Score | None
     without_leaked: Score | None
+    without_siblings: Score | None
     chance: float | None
     beats_chance: bool
     scale: Ruler | None
@@ -102,6 +104,7 @@ def judge_numbers(facts: ReportFacts) -> NumberVerdict:
         squared=facts.score("root_mean_squared_error"),
         r2=r2,
         without_leaked=facts.score("mean_absolute_error", "test_without_leaked"),
+        without_siblings=facts.score("mean_absolute_error", "test_without_siblings"),
         chance=chance,
         beats_chance=not is_dummy and r2 is not None and r2.low > 0,
         scale=_scale(error, chance),

@@ -28,8 +28,20 @@ class Settings:
     input_column: str | None = row(None, "data", "Table column holding the texts or image paths")
     label_column: str | None = row(None, "data", "Table column holding the labels")
     group_column: str | None = row(None, "data", "Table column whose equal values never stand in two splits")
+    groups: bool = row(
+        True,
+        "data",
+        "Keep siblings in one split: near copies, bursts of one scene, quoting texts, threads of mails, and "
+        "rows of one source",
+    )
     split_column: str | None = row(
         None, "data", "Table column with the values train, validation (or val) and test"
+    )
+    time_column: str | None = row(
+        None, "data", "Table column of times: train on the past, validate and test on what comes after"
+    )
+    slice_column: str | None = row(
+        None, "data", "Table column for whose values scores are given one by one, worst first"
     )
     encoding: str | None = row(None, "data", "Text encoding of tables and text files; default: detected")
     skip_bad: bool = row(False, "data", "Leave unreadable examples out instead of refusing the data")
@@ -199,8 +211,23 @@ class Settings:
             raise UsageError("--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none")
         if self.weights is not None and self.backbone in (None, NO_BACKBONE):
             raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
+        if self.time_column is not None:
+            self._require_split_by_time()
         parse_image_size(self.image_size)
         parse_duration(self.time_limit)
+
+    def _require_split_by_time(self) -> None:
+        """Refuse what divides the data in another way than by time.
+
+        Raises: `UsageError` naming it.
+        """
+        others = {"--split-column": self.split_column, "--test": self.test, "--folds": self.folds}
+        for flag, value in others.items():
+            if value is not None:
+                raise UsageError(
+                    f"--time-column: divides the data into past and future, but {flag} divides it in another "
+                    "way; leave one of them out"
+                )
 
     @property
     def builds_on_backbone(self) -> bool:

@@ -9,6 +9,7 @@ from jaxtyping import Int64
 
 from pellucid.data.checks.class_findings import LookAlikes, class_sentences, class_table
 from pellucid.data.checks.number_findings import NumberFindings
+from pellucid.data.checks.sibling_findings import SiblingFindings
 from pellucid.data.checks.text_findings import TextFindings
 from pellucid.data.listing import TRAIN
 from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
@@ -75,6 +76,7 @@ class Check:
         balanced: whether class weights will make up for it.
         warnings: sentences about anything else.
         first: for each example the position of the first one with exactly the same content.
+        siblings: examples that belong together, by rule.
     """
 
     place: str
@@ -100,13 +102,14 @@ class Check:
     balanced: bool
     warnings: tuple[str, ...]
     first: Int64[np.ndarray, " n"] = field(repr=False, compare=False)
+    siblings: SiblingFindings
 
     @property
     def noun(self) -> str:
         """One example, for people: `image` or `text`."""
         return "image" if self.texts is None else "text"
 
-    def metrics(self) -> dict[str, int]:
+    def metrics(self) -> dict[str, Any]:
         """The counts that `metrics.json` has under `data`."""
         return {
             **{part: sum(counts) for part, counts in self.counts.items()},
@@ -114,6 +117,7 @@ class Check:
             "duplicates": self.duplicates,
             "near_duplicates": self.near_duplicates,
             "leaked": len(self.leaked),
+            **self.siblings.metrics(),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -136,6 +140,8 @@ class Check:
             "near_copies_across_splits": self.near_across,
             "near_copies_complete": self.near_complete,
             "leaked_examples": list(self.leaked),
+            "sibling_sets": self.siblings.sets_to_json(),
+            "test_sibling_examples": list(self.siblings.in_test),
             "look_alikes": [each._asdict() for each in self.look_alikes],
             "imbalance": self.imbalance,
             "balanced_class_weights": self.balanced,
@@ -154,7 +160,12 @@ class Check:
 
     def sentences(self) -> list[str]:
         """Findings in words, safe to print, one line each: first what the data is, then what to know."""
-        said = [*_inputs_said(self), *_copies_said(self), *self._labels_said()]
+        said = [
+            *_inputs_said(self),
+            *_copies_said(self),
+            *self.siblings.sentences(self.noun),
+            *self._labels_said(),
+        ]
         return [visible(sentence) for sentence in (*said, *self.warnings)]
 
     def table(self) -> list[str]:
@@ -257,7 +268,7 @@ def _copies_said(check: Check) -> list[str]:
         said.append(
             f"{nouns.capitalize()} nearly the same as another: {least}{check.near_duplicates:,}, for "
             f"instance {' and '.join(check.near_copies[0])}. Pairs of them that stand in two splits: "
-            f"{check.near_across:,}. Nothing was moved."
+            f"{check.near_across:,}."
         )
     if not check.near_complete:
         said.append("The search for near copies stopped at its limit; there may be more.")

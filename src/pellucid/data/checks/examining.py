@@ -9,12 +9,15 @@ from jaxtyping import Int64
 from pellucid.data.checks.checking import Check, Labelled, Skipped
 from pellucid.data.checks.class_findings import BALANCE_ABOVE, look_alikes, missing_classes
 from pellucid.data.checks.number_findings import number_findings
+from pellucid.data.checks.sibling_findings import sibling_findings
 from pellucid.data.checks.text_findings import text_findings
 from pellucid.data.copies.duplicates import NearCopies
 from pellucid.data.dataset import Dataset
 from pellucid.data.decoded import Content
 from pellucid.data.earlier import NOTHING, EarlierConstraints
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Images, Listing
+from pellucid.data.siblings.rules import Siblings
+from pellucid.data.splits.by_time import time_sentence
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.tasks import CLASSIFICATION
 
@@ -25,10 +28,12 @@ class Copies(NamedTuple):
     Attributes:
         first: for each example the position of the first one with exactly the same content.
         near: pairs that are nearly the same.
+        siblings: sets of examples that belong together.
     """
 
     first: Int64[np.ndarray, " n"]
     near: NearCopies
+    siblings: Siblings
 
 
 def examine(
@@ -80,9 +85,11 @@ def examine(
         warnings=(
             *listing.warnings,
             *(() if images is None else images.warnings),
+            *copies.siblings.warnings,
             *_warnings(listing, dataset, counts, known),
         ),
         first=copies.first,
+        siblings=sibling_findings(copies.siblings, dataset),
     )
 
 
@@ -155,6 +162,8 @@ def _warnings(
             f"Your splits name no test, so {count_of(len(dataset.test), listing.noun)} of your training "
             "split were set aside for it."
         )
+    if listing.times is not None:
+        warnings.append(time_sentence(listing, dataset.split_positions))
     splits_of: dict[str, set[str]] = {}
     for part, positions in dataset.split_positions.items():
         for group in {listing.groups[index] for index in positions.tolist()}:

@@ -37,15 +37,15 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
     """The fate of every example as JSON lines, in the order of the data.
 
     `fate` is `used`; `leaked`, a test example that is scored but left out of `test_without_leaked`;
-    or `skipped`, an example in no split. `reason` says why it was skipped, or of which example it
-    is an exact copy; it is empty for all others.
+    or `skipped`, an example in no split. `reason` says why it was skipped, of which example it is an
+    exact copy, or with which one it belongs and by which rule; it is empty for all others.
 
     Each text ends in a newline.
     """
     skipped = {each.position: each for each in check.skipped}
     splits = _splits(dataset)
     fates = dict.fromkeys(dataset.leaked.tolist(), LEAKED)
-    reasons = _copies(dataset, check, splits)
+    reasons = _siblings(dataset, check) | _copies(dataset, check, splits)
     for index, source in enumerate(dataset.sources):
         label, split, fate = dataset.label_text(index), splits[index], fates.get(index, USED)
         reason = reasons.get(index, "")
@@ -62,6 +62,15 @@ def _splits(dataset: Dataset) -> list[str]:
     for part, positions in dataset.split_positions.items():
         splits[positions] = part
     return splits.tolist()
+
+
+def _siblings(dataset: Dataset, check: Check) -> dict[int, str]:
+    """Earlier example that each sibling belongs with, and the rule that says so."""
+    reasons = check.siblings.reasons
+    return {
+        index: f"belongs with {dataset.sources[other]} ({rule.replace('_', ' ')})"
+        for index, (rule, other) in reasons.items()
+    }
 
 
 def _copies(dataset: Dataset, check: Check, splits: list[str]) -> dict[int, str]:

@@ -101,7 +101,7 @@ def near_copies(
     candidates, complete = _candidates(blocks, hashes[positions])
     pairs = np.sort(positions[candidates], axis=1)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    return NearCopies(pairs[_confirmed(pixels, pairs)], complete)
+    return NearCopies(pairs[confirmed_images(pixels, pairs)], complete)
 
 
 def _block_means(
@@ -186,23 +186,29 @@ def _alike(
     return np.concatenate(kept)
 
 
-def _confirmed(
-    pixels: UInt8[np.ndarray, "n height width channels"], pairs: Int64[np.ndarray, "pairs 2"]
+def confirmed_images(
+    pixels: UInt8[np.ndarray, "n height width channels"],
+    pairs: Int64[np.ndarray, "pairs 2"],
+    steps: int = 1,
 ) -> Bool[np.ndarray, " pairs"]:
-    """Steps 2 and 3: which pairs are near copies on their pixels."""
+    """Steps 2 and 3: which pairs are near copies on their pixels, or so many steps of one away."""
     confirmed = np.zeros(len(pairs), bool)
     rows = max(1, _CELLS // pixels[0].size)
     for start in range(0, len(pairs), rows):
         part = pairs[start : start + rows]
-        confirmed[start : start + rows] = nearly_equal(pixels[part[:, 0]], pixels[part[:, 1]])
+        confirmed[start : start + rows] = nearly_equal(pixels[part[:, 0]], pixels[part[:, 1]], steps)
     return confirmed
 
 
 def nearly_equal(
     first: UInt8[np.ndarray, "pairs height width channels"],
     second: UInt8[np.ndarray, "pairs height width channels"],
+    steps: int = 1,
 ) -> Bool[np.ndarray, " pairs"]:
-    """Steps 2 and 3: compare images pixel by pixel; true where the two of a pair are near copies."""
+    """Steps 2 and 3: compare images pixel by pixel; true where the two of a pair are near copies.
+
+    With two or more `steps` they may differ as much as copies of copies do.
+    """
     smooth_first, smooth_second = _smoothed(first), _smoothed(second)
     mean_first = smooth_first.mean(axis=1, keepdims=True)
     mean_second = smooth_second.mean(axis=1, keepdims=True)
@@ -211,11 +217,12 @@ def nearly_equal(
     power_second = (centred_second**2).sum(axis=1, keepdims=True) + 1e-6
     product = (centred_first * centred_second).sum(axis=1, keepdims=True)
     correlation = product / np.sqrt(power_first * power_second)
-    gain = np.clip(np.sqrt(power_second / power_first), GAIN, 1 / GAIN)
-    offset = np.clip(mean_second - gain * mean_first, -OFFSET, OFFSET)
-    beyond = np.abs(gain * smooth_first + offset - smooth_second) > PIXEL_LEVELS
+    least_gain, most_offset = GAIN**steps, OFFSET * steps
+    gain = np.clip(np.sqrt(power_second / power_first), least_gain, 1 / least_gain)
+    offset = np.clip(mean_second - gain * mean_first, -most_offset, most_offset)
+    beyond = np.abs(gain * smooth_first + offset - smooth_second) > PIXEL_LEVELS * steps
     confirmed: Bool[np.ndarray, " pairs"] = beyond.mean(axis=1) <= SHARE_BEYOND
-    confirmed &= correlation[:, 0] >= CORRELATION
+    confirmed &= correlation[:, 0] >= 1 - (1 - CORRELATION) * steps
     return confirmed
 
 

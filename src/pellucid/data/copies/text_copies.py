@@ -78,7 +78,7 @@ def near_texts(texts: Texts, positions: Int64[np.ndarray, " m"]) -> NearCopies:
     bands = _banded(texts, positions, longest)
     candidates, all_found = _candidates(bands)
     pairs = bands.positions[candidates]
-    confirmed, all_compared = _confirmed(texts, pairs, longest)
+    confirmed, all_compared = confirmed_texts(texts, pairs, longest)
     near = pairs[: len(confirmed)][confirmed]
     return NearCopies(near[np.lexsort((near[:, 1], near[:, 0]))], all_found and all_compared)
 
@@ -190,10 +190,14 @@ def _candidates(bands: _Bands) -> tuple[Int64[np.ndarray, "pairs 2"], bool]:
     return pairs[order], len(order) == len(pairs)
 
 
-def _confirmed(
-    texts: Texts, pairs: Int64[np.ndarray, "pairs 2"], longest: int
+def confirmed_texts(
+    texts: Texts, pairs: Int64[np.ndarray, "pairs 2"], longest: int = LONGEST, steps: int = 1
 ) -> tuple[Bool[np.ndarray, " compared"], bool]:
-    """Step 3: which of the pairs are near copies on their words, and whether all were compared."""
+    """Step 3: which of the pairs are near copies on their words, and whether all were compared.
+
+    With two or more `steps` they may differ as much as copies of copies do. Of each text no more than the
+    `longest` characters are looked at.
+    """
     sizes = np.minimum(np.diff(texts.offsets), longest)[pairs].sum(axis=1)
     running = np.cumsum(sizes)
     within = int(np.searchsorted(running, MOST_COMPARED, side="right"))
@@ -205,7 +209,9 @@ def _confirmed(
         one, other = places.reshape(-1, 2).T
         often, once = overlaps(units.hashes, units.offsets, one, other)
         in_order, _ = overlaps(*_shingles(units), one, other)
-        confirmed.append((np.minimum(often, once) >= WORDS_ALIKE) & (in_order >= SHINGLES_ALIKE))
+        confirmed.append(
+            (np.minimum(often, once) >= WORDS_ALIKE**steps) & (in_order >= SHINGLES_ALIKE**steps)
+        )
     return np.concatenate(confirmed), within == len(pairs)
 
 

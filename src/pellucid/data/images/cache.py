@@ -227,6 +227,7 @@ def _images(entry: Entry, listing: Listing, warnings: tuple[str, ...]) -> Images
         modes=entry.modes,
         problems=problems,
         warnings=(*warnings, *_notes(entry, listing)),
+        taken=None if listing.paths is None else entry.columns["taken"],
     )
 
 

@@ -2,7 +2,7 @@
 
     images/<key>/            lock file, and data/ once the entry is whole
     images/<key>/data/       pixels.npy, digests.npy, perceptual_hashes.npy, original_sizes.npy,
-                               mode_codes.npy, entry.json (sizes and checksums of the others)
+                               mode_codes.npy, taken.npy, entry.json (sizes and checksums of the others)
 
 A writer works in `data.<random>.tmp` and renames it when all is on the disk. What a killed writer
 left behind is never read, and cleared away by the next one.
@@ -28,9 +28,9 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import StorageError
 from pellucid.files import write_file, write_json
 
-FORMAT = 2
+FORMAT = 3
 """Of the files and of their content: whatever changes a decoded pixel takes a new number."""
-_COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes")
+_COLUMNS = ("digests", "perceptual_hashes", "original_sizes", "mode_codes", "taken")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Entry:
 
     Attributes:
         pixels: memory-mapped, read-only.
-        columns: `digests`, `perceptual_hashes`, `original_sizes` and `mode_codes` of all images.
+        columns: `digests`, `perceptual_hashes`, `original_sizes`, `mode_codes` and `taken` of all images.
         mode_names: what the mode codes mean.
         reasons: position to why an image cannot be used.
         notes: position to a warning.
@@ -85,6 +85,7 @@ class _Collector:
                     "perceptual_hashes": difference_hashes(block.pixels),
                     "original_sizes": block.sizes,
                     "mode_codes": np.array(codes, np.uint8),
+                    "taken": block.taken,
                 }
                 for name, part in found.items():
                     self.parts[name].append(part)

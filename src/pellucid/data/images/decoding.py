@@ -30,6 +30,7 @@ from PIL import Image, UnidentifiedImageError
 from pellucid.data.images.conversion import to_pixels
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.images.sizing import inner_size
+from pellucid.data.images.taken import UNKNOWN, Taken, taken_of
 from pellucid.data.tables.signatures import what_it_is
 from pellucid.errors import DataError
 
@@ -83,12 +84,14 @@ class Decoded(NamedTuple):
         mode: kind of image as it was stored, such as `grey`, `colour` or `16-bit grey`.
         warning: what the user should know, such as the number of frames left out.
         size: own height and width; `pixels` of a large JPEG may be smaller.
+        taken: when and by which camera it was taken.
     """
 
     pixels: UInt8[np.ndarray, "height width channels"]
     mode: str
     warning: str | None
     size: tuple[int, int]
+    taken: Taken = UNKNOWN
 
 
 def decode_image(source: Path | bytes, size: tuple[int, int] | None = None) -> Decoded:
@@ -154,7 +157,7 @@ def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decod
         image.load()
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
-        return Decoded(to_pixels(upright), mode, warning, own_size)
+        return Decoded(to_pixels(upright), mode, warning, own_size, taken_of(image))
 
 
 def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Int32, Shaped, UInt8
+from jaxtyping import Int32, Int64, Shaped, UInt8
 
 from pellucid.data.images.decoding import GREY_MODES, decode_content, header_of, read_content
 from pellucid.data.images.digests import DIGEST_BYTES, array_digests, image_digest
 from pellucid.data.images.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.images.sizing import fit_image, training_size
+from pellucid.data.images.taken import UNKNOWN
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -39,6 +40,7 @@ class Block(NamedTuple):
         modes: kind of each image.
         reasons: position within the block to why the image cannot be used.
         notes: position within the block to a warning.
+        taken: as in `Images`; unknown where images are no files.
     """
 
     pixels: UInt8[np.ndarray, "n height width channels"]
@@ -47,6 +49,7 @@ class Block(NamedTuple):
     modes: Sequence[str]
     reasons: dict[int, str]
     notes: dict[int, str]
+    taken: Int64[np.ndarray, "n 2"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
     pixels = np.zeros((len(paths), *size, channels), np.uint8)
     digests = np.zeros((len(paths), DIGEST_BYTES), np.uint8)
     sizes = np.zeros((len(paths), 2), np.int32)
+    taken = _unknown(len(paths))
     modes = [""] * len(paths)
     reasons: dict[int, str] = {}
     notes: dict[int, str] = {}
@@ -123,11 +127,16 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
         pixels[index] = fit_image(decoded.pixels, size, channels, decoded.size)
         digests[index] = np.frombuffer(image_digest(decoded.pixels), np.uint8)
         sizes[index] = decoded.size
+        taken[index] = decoded.taken
         modes[index] = decoded.mode
         if decoded.warning is not None:
             notes[index] = decoded.warning
         del decoded  # it may be large, and so may the next
-    return Block(pixels, digests, sizes, modes, reasons, notes)
+    return Block(pixels, digests, sizes, modes, reasons, notes, taken)
+
+
+def _unknown(count: int) -> Int64[np.ndarray, "n 2"]:
+    return np.tile(np.array(UNKNOWN, np.int64), (count, 1))
 
 
 def _in_threads(
@@ -186,7 +195,9 @@ def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator
             int(index): "holds values that are not numbers (NaN or infinity)"
             for index in np.flatnonzero(~is_good)
         }
-        yield Block(fitted, array_digests(values), sizes, [mode] * len(values), reasons, {})
+        yield Block(
+            fitted, array_digests(values), sizes, [mode] * len(values), reasons, {}, _unknown(len(values))
+        )
 
 
 def _array_mode(pixels: np.ndarray) -> str:

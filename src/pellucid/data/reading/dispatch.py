@@ -19,6 +19,7 @@ from pellucid.data.tables.columns import IMAGES, choose_columns
 from pellucid.data.tables.row_names import Chain
 from pellucid.data.tables.stream import open_table
 from pellucid.data.texts.store import Texts, TextWriter
+from pellucid.data.wording import quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
@@ -41,11 +42,30 @@ def read_data(place: str, settings: Settings) -> Listing:
         if TEST in listing.splits:
             raise UsageError(f"--test {settings.test}: {place} has a test split of its own; leave --test out")
         listing = _with_test(listing, _read(settings.test, settings))
+    _require_columns(listing, settings)
     listing = with_target(listing, settings)
     if TEST in listing.splits and VALIDATION in listing.splits:
         return listing
     splits = [UNDECIDED if split == TRAIN else split for split in listing.splits]
     return dataclasses.replace(listing, splits=splits)
+
+
+def _require_columns(listing: Listing, settings: Settings) -> None:
+    """Refuse a column of times or slices where DATA has no columns, and times beside splits of its own.
+
+    Raises: `UsageError` naming it.
+    """
+    for flag, name, values in (
+        ("--time-column", settings.time_column, listing.times),
+        ("--slice-column", settings.slice_column, listing.slices),
+    ):
+        if name is not None and values is None:
+            raise UsageError(f"{flag} {quoted(name)}: {listing.place} has no columns; leave it out")
+    if listing.times is not None and {TRAIN, VALIDATION, TEST} & set(listing.splits):
+        raise UsageError(
+            f"--time-column: {listing.place} has splits of its own, which are not past and future; "
+            "leave it out, or rename the column of the splits"
+        )
 
 
 def _read(place: str, settings: Settings) -> Listing:
@@ -147,6 +167,12 @@ def _with_test(listing: Listing, test: Listing) -> Listing:
         warnings=(*listing.warnings, *test.warnings),
         texts=_joined_texts(listing.texts, test.texts),
         problems=(*listing.problems, *_moved(test.problems, len(listing))),
+        columns_of_sources={
+            name: np.concatenate([codes, test.columns_of_sources[name]])
+            for name, codes in listing.columns_of_sources.items()
+            if name in test.columns_of_sources
+        },
+        slices=None if listing.slices is None or test.slices is None else [*listing.slices, *test.slices],
     )
 
 

@@ -28,6 +28,9 @@ def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) ->
         labels=rows.labels,
         splits=rows.splits,
         groups=rows.groups,
+        columns_of_sources=rows.columns_of_sources,
+        times=rows.times,
+        slices=rows.slices,
         paths=paths_of(values, rows.sources, folder, column=columns.input, noun="image", may_miss=skip_bad),
         warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
     )
@@ -62,6 +65,9 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
         labels=rows.labels,
         splits=rows.splits,
         groups=rows.groups,
+        columns_of_sources=rows.columns_of_sources,
+        times=rows.times,
+        slices=rows.slices,
         texts=taker.finish(),
         problems=taker.problems(rows.sources),
         warnings=(

@@ -1,11 +1,13 @@
 """Rows of a table: labels, splits and groups beside the inputs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.data.labels.sources import source_codes
 from pellucid.data.labels.texts import MOST_ROWS, group_text, label_texts
+from pellucid.data.labels.times import read_times
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION
 from pellucid.data.tables.columns import Columns
 from pellucid.data.tables.row_names import RowNames
@@ -26,12 +28,18 @@ class Rows(NamedTuple):
         labels: as text.
         splits: as `Listing` names them.
         groups: empty text is no group.
+        columns_of_sources: as `Listing.columns_of_sources`.
+        times: as `Listing.times`.
+        slices: as `Listing.slices`.
     """
 
     sources: Sequence[str]
     labels: Sequence[str]
     splits: Sequence[str]
     groups: Sequence[str]
+    columns_of_sources: Mapping[str, np.ndarray]
+    times: np.ndarray | None
+    slices: Sequence[str] | None
 
 
 class RowReader:
@@ -47,6 +55,9 @@ class RowReader:
         self._labels: list[object] = []
         self._splits: list[str] = []
         self._groups: list[str] = []
+        self._sources: dict[str, list[np.ndarray]] = {name: [] for name in columns.sources}
+        self._times: list[object] = []
+        self._slices: list[str] = []
         self._kept: dict[str, str] = {}
         self._wrong: list[tuple[int, str]] = []
 
@@ -60,6 +71,12 @@ class RowReader:
                 self._splits += self._splits_of(block.columns[columns.split], block.numbers)
             if columns.group is not None:
                 self._groups += map(self._group_of, block.columns[columns.group])
+            for name, codes in self._sources.items():
+                codes.append(source_codes(block.columns[name]))
+            if columns.time is not None:
+                self._times += block.columns[columns.time]
+            if columns.slice is not None:
+                self._slices += map(self._group_of, block.columns[columns.slice])
             yield block.columns[columns.input]
 
     def rows(self) -> Rows:
@@ -82,7 +99,18 @@ class RowReader:
             labels=labels,
             splits=self._splits if self._columns.split is not None else [UNDECIDED] * count,
             groups=self._groups if self._columns.group is not None else [""] * count,
+            columns_of_sources={name: np.concatenate(codes) for name, codes in self._sources.items()},
+            times=self._read_times(numbers),
+            slices=self._slices if self._columns.slice is not None else None,
         )
+
+    def _read_times(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Times of all rows; `None` without a column of them."""
+        name = self._columns.time
+        if name is None:
+            return None
+        place = f"{self._table.place}: column {quoted(name)}"
+        return read_times(self._times, place, lambda index: f"row {numbers[index]}")
 
     def _once(self, value: object) -> object:
         return self._kept.setdefault(value, value) if type(value) is str else value

@@ -42,7 +42,9 @@ def tabulated(of: Int64[np.ndarray, " pool"], labels: Int64[np.ndarray, " pool"]
     starts = np.searchsorted(cells // classes, np.arange(number + 1)).astype(np.int64)
     # The raw stream of a bit generator is the same in every version of numpy; `permutation` is not.
     stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_OWN))
-    order = np.argsort(stream.random_raw(number), kind="stable")
+    # One draw an example, of which a unit takes its first: another pair held together moves few others.
+    first = np.unique(of, return_index=True)[1]
+    order = np.argsort(stream.random_raw(len(of))[first], kind="stable")
     ranks = np.empty(number, np.int64)
     ranks[order] = np.arange(number)
     return Units(of, starts, cells % classes, counts.astype(np.int64), ranks)

@@ -5,7 +5,7 @@ The rule:
 1. The test split takes no part. Train and validation together are the pool.
 2. Every class gives its share to each fold, and at least one example. Where numbers are predicted,
    their deciles take the place of classes (fewer and wider parts where there are few).
-3. Examples that share a group, and exact copies, stay together.
+3. Examples that share a group, siblings and exact copies stay together.
 4. What is left when a fold is taken out is divided again: as many as `splitting` gives to validation
    are kept back to choose the epoch or the candidate, the rest is trained on.
 5. Chance comes from the seed alone.
@@ -65,6 +65,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
                 validation=_members(pool, units, is_kept_back),
                 test=_members(pool, units, ~others),
                 leaked=nothing,
+                with_sibling=nothing,
             )
         )
     return tuple(found)

@@ -10,10 +10,11 @@ The rule:
 4. Every class gives its share to each split, and at least one example. Where numbers are
    predicted, their deciles take the place of classes (fewer and wider parts below 150 examples),
    except that a decile that groups hold together may give none.
-5. Examples that share a group, and exact copies, stay together.
+5. Examples that share a group, siblings and exact copies stay together.
 6. Chance comes from the seed alone; names, folders and locale play no part.
 
-Where groups are large, shares are met as nearly as whole groups allow.
+Where groups are large, shares are met as nearly as whole groups allow. With `--time-column` the rule of
+`by_time` stands in place of 2 to 4 and 6.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from pellucid.data.copies.sets import together
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.splits.by_time import split_by_time
 from pellucid.data.splits.carving import Carving, Units, tabulated
 from pellucid.data.splits.shortages import Shortage, too_few_numbers, too_few_of_classes
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
@@ -60,14 +62,17 @@ def split(
     """Fill the splits that are missing, by the rule at the top of this file.
 
     The order of the examples counts, their names do not. Those that are not `usable` are left out. `first` is
-    the position of the first example with the same content; `make` are the splits to cut where the user gave
-    none.
+    the position of the first example that each one stays with, copy or sibling; `make` are the splits to cut
+    where the user gave none.
 
     Raises: `DataError` if a class has too few examples, or too few groups, for the splits to be made.
     """
     splits = np.array(listing.splits, dtype="<U10")
     given = set(np.unique(splits).tolist())
     missing = [part for part in (TEST, VALIDATION) if part in make and part not in given]
+    if listing.times is not None:
+        shares = [(part, _AMOUNTS[part]) for part in missing]
+        return Division(split_by_time(listing, first, usable, shares), ())
     pool = np.flatnonzero(usable & ((splits == UNDECIDED) | (splits == TRAIN)))
     splits[pool] = TRAIN
     if not missing or len(pool) == 0:

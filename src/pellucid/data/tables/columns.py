@@ -1,4 +1,4 @@
-"""Choice of the columns of a table: images or texts, labels, splits and groups.
+"""Choice of the columns of a table: images or texts, labels, splits, groups, sources, times and slices.
 
 The rule for the inputs:
 
@@ -10,6 +10,7 @@ The rule for the inputs:
 Columns are chosen from the first rows; later rows never change the choice.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,10 +25,11 @@ from pellucid.data.tables.headers import (
     LESSER_TEXT_NAMES,
     SPLIT_NAME,
     TEXT_NAMES,
+    names_source,
 )
 from pellucid.data.tables.stream import Table
 from pellucid.data.wording import quoted, some
-from pellucid.errors import DataError
+from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
 IMAGES, TEXTS, TEXT_FILES = "images", "texts", "text files"
@@ -48,6 +50,9 @@ class Columns:
         label: column of the labels.
         split: column of the splits, if any.
         group: column of the groups, if any.
+        sources: columns that say which examples belong together, if any.
+        time: column of the times, if any.
+        slice: column by whose values scores are taken apart, if any.
     """
 
     holds: str
@@ -55,16 +60,22 @@ class Columns:
     label: str
     split: str | None
     group: str | None
+    sources: tuple[str, ...] = ()
+    time: str | None = None
+    slice: str | None = None
 
     @property
     def names(self) -> Sequence[str]:
         """The columns, each once."""
-        chosen = (self.input, self.label, self.split, self.group)
+        chosen = (self.input, self.label, self.split, self.group, *self.sources, self.time, self.slice)
         return list(dict.fromkeys(name for name in chosen if name is not None))
 
     def sentence(self) -> str:
         """The choice, for people."""
-        chosen = {self.holds: self.input, "labels": self.label, "splits": self.split, "groups": self.group}
+        chosen = {
+            self.holds: self.input, "labels": self.label, "splits": self.split, "groups": self.group,
+            "times": self.time, "slices": self.slice,
+        }  # fmt: skip
         return ", ".join(
             f"{use} from column {quoted(name)}" for use, name in chosen.items() if name is not None
         )
@@ -78,13 +89,32 @@ def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
     Raises: `DataError` if a column asked for is not there, or one cannot be told.
     """
     holds, name = choose_input(table, folder, settings)
-    return Columns(
+    chosen = Columns(
         holds=holds,
         input=name,
         label=_label_column(table, name, settings),
         split=_named_column(table, settings.split_column, "--split-column", SPLIT_NAME),
         group=_named_column(table, settings.group_column, "--group-column", GROUP_NAME),
+        time=_named_column(table, settings.time_column, "--time-column", ""),
+        slice=_named_column(table, settings.slice_column, "--slice-column", ""),
     )
+    _require_apart(table, chosen)
+    if not settings.groups:
+        return chosen
+    left = [name for name in table.names if name not in chosen.names[:2] and name != chosen.split]
+    sources = tuple(name for name in left if names_source(name) and name != chosen.group)
+    return dataclasses.replace(chosen, sources=sources)
+
+
+def _require_apart(table: Table, columns: Columns) -> None:
+    """Refuse a column of times or slices that holds inputs or labels.
+
+    Raises: `UsageError` naming it.
+    """
+    for flag, name in (("--time-column", columns.time), ("--slice-column", columns.slice)):
+        for what, other in ((columns.holds, columns.input), ("labels", columns.label)):
+            if name is not None and name == other:
+                raise UsageError(f"{flag} {quoted(name)}: {table.place} has the {what} in it; name another")
 
 
 def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, str]:
@@ -105,6 +135,11 @@ def choose_input(table: Table, folder: Path, settings: Settings) -> tuple[str, s
         return IMAGES, asked
     name = asked or _text_column(table, settings)
     return (TEXT_FILES if _share(table, name, _ends_like_text) > 0.5 else TEXTS), name
+
+
+def _named_otherwise(settings: Settings) -> set[str | None]:
+    """Columns that the settings name, and that therefore hold neither inputs nor labels."""
+    return {settings.split_column, settings.group_column, settings.time_column, settings.slice_column}
 
 
 def _named_column(table: Table, asked: str | None, flag: str, usual: str) -> str | None:
@@ -199,7 +234,7 @@ def _text_column(table: Table, settings: Settings) -> str:
 
     Raises: `DataError` if none holds texts, or several could.
     """
-    taken = {settings.label_column, settings.split_column, settings.group_column}
+    taken = {settings.label_column, *_named_otherwise(settings)}
     lengths = {
         name: _typical_length(values)
         for name, values in table.head.columns.items()
@@ -254,7 +289,7 @@ def _label_column(table: Table, input_column: str, settings: Settings) -> str:
     asked = _named_column(table, settings.label_column, "--label-column", "")
     if asked is not None:
         return asked
-    taken = {input_column, settings.split_column, settings.group_column}
+    taken = {input_column, *_named_otherwise(settings)}
     left = [
         name for name in table.names if name not in taken and name.lower() not in (SPLIT_NAME, GROUP_NAME)
     ]

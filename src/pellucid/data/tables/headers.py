@@ -1,6 +1,7 @@
 """The first row of a table of separated values: names of columns, or a row like all others."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,22 @@ LABEL_NAMES = ("label", "class", "category", "target", "y", "labels", "species")
 
 SPLIT_NAME, GROUP_NAME = "split", "group"
 """Columns that are used without being asked for."""
+
+SOURCE_NAMES = (
+    # One talk: its parts answer and quote one another.
+    "thread", "threadid", "conversation", "conversationid", "dialogue", "dialogueid", "dialog", "dialogid",
+    "discussionid", "sessionid", "ticketid", "parentid",
+    # One document or page: its parts share subject, words and names.
+    "documentid", "docid", "articleid", "pageid", "postid", "submissionid", "url", "sourceurl", "sourceid",
+    # One recording: its images differ by moments.
+    "video", "videoid", "clip", "clipid", "sequenceid", "scene", "sceneid", "burstid", "seriesid",
+    # One body, or one hand: what is told apart is easily the person.
+    "patient", "patientid", "subjectid", "participant", "participantid", "speaker", "speakerid", "author",
+    "authorid", "user", "userid", "username", "reviewer", "reviewerid", "customerid", "accountid",
+    "source",
+)  # fmt: skip
+"""Names of columns that say which examples belong together, the narrowest first; in small letters, without
+spaces, dashes and underscores."""
 
 _USUAL = frozenset((*IMAGE_NAMES, *TEXT_NAMES, *LESSER_TEXT_NAMES, *LABEL_NAMES, SPLIT_NAME, GROUP_NAME))
 _FEWEST_ROWS = 4
@@ -67,3 +84,17 @@ def named(header: Sequence[str]) -> list[str]:
 
 def _is_existing_image(folder: Path, cell: str) -> bool:
     return ends_like_image(cell) and os.path.isfile(folder / cell)
+
+
+def names_source(name: str) -> bool:
+    """Tell a column that says which examples belong together by its name."""
+    return _plain(name) in SOURCE_NAMES
+
+
+def place_of_source(name: str) -> int:
+    """Place of such a column in `SOURCE_NAMES`."""
+    return SOURCE_NAMES.index(_plain(name))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name.lower())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.data import Check, Dataset
-from pellucid.evaluation import LearningCurve, Recommendation
+from pellucid.evaluation import LearningCurve, Recommendation, Slices
 from pellucid.networks import NetworkConfig
 from pellucid.pipeline.judging.testing import Tested
 from pellucid.pipeline.learners.candidates import Candidate
@@ -31,6 +31,7 @@ class Outcome:
         folds: the form of `folds` in `metrics.json`, or `None`.
         novelty: how well the detector of each model did: the form of `models.NAME.novelty` in `metrics.json`.
         text: how the network read texts: the form of `text` in `metrics.json`, or `None`.
+        slices: scores of the recommended model by the values of a column, or `None`.
         continual: what became of what a network had learned before: the form of `continual` in
             `metrics.json`, or `None` for a fresh network.
     """
@@ -49,6 +50,7 @@ class Outcome:
     folds: Mapping[str, Any] | None
     novelty: Mapping[str, Mapping[str, Any]]
     text: Mapping[str, Any] | None
+    slices: Slices | None = None
     continual: Mapping[str, Any] | None = None
 
     @property

@@ -81,14 +81,20 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
 def entry(candidate: Candidate, tested: Tested, dataset: Dataset, seed: int) -> dict[str, Any]:
     """A model's entry in `metrics.json`, its size on disk still missing; `seed` is that of the bootstrap."""
     labels = dataset.labels[dataset.test]
-    kept = ~np.isin(dataset.test, dataset.leaked)
-    without = None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
+
+    def without(parted: np.ndarray) -> dict[str, dict[str, float]] | None:
+        """Scores without some test examples; `None` where there are none of these."""
+        kept = ~np.isin(dataset.test, parted)
+        return None if kept.all() else scores(labels[kept], tested.answers[kept], seed)
+
+    has_siblings = len(dataset.with_sibling) > len(dataset.leaked)
     return {
         "validation": _values(
             scores(dataset.labels[candidate.held_out.positions], candidate.held_out.answers, seed)
         ),
         "test": scores(labels, tested.answers, seed),
-        "test_without_leaked": without,
+        "test_without_leaked": without(dataset.leaked),
+        "test_without_siblings": without(dataset.with_sibling) if has_siblings else None,
         "train_examples": candidate.train_examples,
         "saw_fewer": candidate.train_examples < len(dataset.train),
         "train_seconds": round(candidate.train_seconds, 3),

@@ -7,6 +7,10 @@ from typing import Any
 from pellucid.reports.facts import ReportFacts
 
 _FINDING_LINES, _FINDING_WIDTH = 20, 6
+_COUNTS = (
+    "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
+    "test_siblings",
+)  # fmt: skip
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any]:
@@ -16,10 +20,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
     """
     details = facts.check.to_json() if facts.check is not None else {}
     return {
-        "counts": {
-            name: facts.data_count(name)
-            for name in ("train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked")
-        },
+        "counts": {name: facts.data_count(name) for name in _COUNTS},
         "sentences": facts.check.sentences() if facts.check is not None else [],
         "spreads": _spreads(details),
         "class_counts": [each for each in (details.get("counts") or {}).items() if any(each[1].values())],
@@ -66,4 +67,10 @@ def _findings(details: Mapping[str, Any]) -> Sequence[Finding]:
         ),
         finding("Sets of exact copies", "copies", list),
         finding("Near duplicates", "near_copies", list),
+        finding(
+            "Sets of siblings",
+            "sibling_sets",
+            lambda each: (each["rule"].replace("_", " "), *each["examples"]),
+        ),
+        finding("Test examples with a sibling in training", "test_sibling_examples", lambda each: (each,)),
     )

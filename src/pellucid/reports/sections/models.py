@@ -27,6 +27,7 @@ class ModelRow:
         bar: that score on the table's common scale.
         others: its other test scores, in the order of `entries.measures`.
         without_leaked: the score without the leaked test examples.
+        without_siblings: the score without those that have a copy or a sibling in training.
         facts: its entry in `metrics.json`.
     """
 
@@ -38,6 +39,7 @@ class ModelRow:
     bar: Ruler | None
     others: Sequence[Score | None]
     without_leaked: Score | None
+    without_siblings: Score | None
     facts: Mapping[str, Any]
 
 
@@ -80,6 +82,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "dummy": entries.dummy(facts),
         "fewer": [row for row in rows if row.saw_fewer],
         "has_leaked": any(row.without_leaked for row in rows),
+        "has_siblings": any(row.without_siblings for row in rows),
         "tried": _tried(rows),
         "pairings": pairings(facts, facts.metrics.get("comparisons")),
         "folds": folds.read(facts),
@@ -111,6 +114,7 @@ def _row(
         bar=None if score is None else ruler(score, bounds, None if reference is None else (reference, "")),
         others=[entries.test_score(entry, measure) for measure in entries.metrics(facts)[1:]],
         without_leaked=Score.read((entry.get("test_without_leaked") or {}).get(headline.key)),
+        without_siblings=Score.read((entry.get("test_without_siblings") or {}).get(headline.key)),
         facts=entry,
     )
 

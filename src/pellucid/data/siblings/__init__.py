@@ -1,0 +1,1 @@
+"""Siblings: examples that belong together though they are no exact copies, found by named rules."""
