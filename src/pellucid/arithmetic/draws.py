@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     BACKBONE_SHARE = 17
     SYNTHETIC_OUTLIERS = 18
     BACKBONE_HEAD = 19
+    HELD_OUT_ANSWERS = 20
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

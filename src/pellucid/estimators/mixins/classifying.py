@@ -15,6 +15,7 @@ from pellucid.estimators.given.labels import class_weights, texts_of
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.parameters import ClassParameters
 from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.held_out import with_held_out
 from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 
@@ -58,8 +59,9 @@ class Classifying(
         weights = class_weights(given, labels) if isinstance(given, Mapping) else None
         learner = learner_of(settings, taught.material, weights)
         fitted = learner.fit(taught.material, allowance_of(settings, began))
-        (watched,) = with_detectors([fitted], taught.material, settings.seed)
-        self._take(watched.model, labels.classes)
+        watched = with_detectors([fitted], taught.material, settings.seed)
+        (finished,) = with_held_out(watched, taught.material, settings.seed)
+        self._take(finished.model, labels.classes)
         self.history_ = [dict(record) for record in fitted.history]
         return self
 

@@ -12,6 +12,7 @@ from pellucid.bundle import Model
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.parameters import Parameters
 from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.held_out import with_held_out
 from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 
@@ -44,8 +45,9 @@ class Regressing(
         settings = self._settings()
         material = self._taught(X, y, settings).material
         fitted = learner_of(settings, material).fit(material, allowance_of(settings, began))
-        (watched,) = with_detectors([fitted], material, settings.seed)
-        self._take(watched.model)
+        watched = with_detectors([fitted], material, settings.seed)
+        (finished,) = with_held_out(watched, material, settings.seed)
+        self._take(finished.model)
         self.history_ = [dict(record) for record in fitted.history]
         return self
 

@@ -66,7 +66,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
         if key not in looks:
             looks[key] = _look_of(candidate, material, seed)
         said = candidate.validation[judged_places(material, seed)]
-        found.append(dataclasses.replace(candidate, model=_watched(model, looks[key], said)))
+        found.append(_watched(candidate, looks[key], said))
     return found
 
 
@@ -79,14 +79,16 @@ def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
     return _look(candidate.model, learnt, seed, stored.hidden)
 
 
-def _watched(model: Model, look: _Look, said: np.ndarray) -> Model:
-    """The model with a detector calibrated on what it said of the validation examples."""
+def _watched(candidate: Candidate, look: _Look, said: np.ndarray) -> Candidate:
+    """The candidate with a detector calibrated on what it said of the validation examples."""
+    model = candidate.model
     if look.measure is None:
-        return model
+        return candidate
     answers = model.target.labels(said)
     with threadpool_limits(1):
         detector = fit_detector(look.measure, look.validation, answers, len(model.classes))
-    return model.with_detector(detector)
+        novelty = None if detector is None else detector.novelty(look.validation)
+    return dataclasses.replace(candidate, model=model.with_detector(detector), novelty=novelty)
 
 
 def _drawn(

@@ -63,6 +63,7 @@ class Candidate:
         configurations: what was tried and how it scored on validation.
         stored: table of the body it stands on; `None` for a model that stands on none.
         history: one record for each epoch; none for a classical model.
+        novelty: of the validation examples that its detector is calibrated on; `None` without a detector.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Candidate:
     configurations: tuple[Configuration, ...] = ()
     stored: Stored | None = None
     history: Sequence[Record] = ()
+    novelty: Float64[np.ndarray, " judged"] | None = None
 
 
 def stored_for(model: Model, material: Material, train: Int64[np.ndarray, " train"]) -> Stored:
