@@ -18,13 +18,10 @@ def read_costs(path: Path, classes: Sequence[str]) -> Float64[np.ndarray, "class
     """Read a CSV of costs: row the true class, column the answer, both by name and in any order.
 
     The first row names the columns and the first column the rows; the cell where they meet may hold anything.
+    Costs come in the order of `classes`, as `costs[true, answer]`.
 
-    Returns:
-        Costs in the order of `classes`: `costs[true, answer]`.
-
-    Raises:
-        UsageError: the file cannot be read, a class is missing, unknown or named twice, or a cell is no
-            number; with its row and column.
+    Raises: `UsageError` if the file cannot be read, a class is missing, unknown or named twice, or a cell is
+    no number; with its row and column.
     """
     rows = _rows(path)
     header = rows[0][1:]

@@ -94,6 +94,10 @@ class Decider:
             held-out answers that there are.
     """
 
+    model: Model
+    promise: Promise | None
+    coverage: Coverage | None
+
     def __init__(self, model: Model, wishes: Wishes, place: str) -> None:
         self.model, self._noun, self._names = model, model.input_kind.noun, wishes.names
         _require_shares(wishes)
@@ -243,7 +247,7 @@ def _held_out(model: Model, flag: str, place: str) -> HeldOut:
     if model.held_out is None:
         raise UsageError(
             f"{flag}: {place} was saved without held-out answers, from which the promise is made; train it "
-            "again with a validation split"
+            "again, on data with a validation split"
         )
     return model.held_out
 

@@ -10,14 +10,16 @@ Where the model cannot tell novelty, $t = p$.
 
 **Threshold.** Of $n$ held-out examples, ordered by trust, the $m$ of highest trust hold $k_m$ wrong answers.
 That their error is larger than $A$ is refuted where $P(\mathrm{Bin}(m, A) \le k_m) \le \delta$. The sets are
-tested in a fixed order, from the smallest that could refute it at all, $(1 - A)^m \le \delta$, to the
-largest, and the first test that fails ends it; so each is made at the full $\delta$. The threshold is the
-lowest trust in the last set that passed.
+tested in a fixed order, from a quarter of all to all of them, and the first test that fails ends it; so each
+is made at the full $\delta$. The order begins later where a quarter could not refute it even if all were
+right, at $(1 - A)^m \le \delta$. The threshold is the lowest trust in the last set that passed.
 
 With probability $1 - \delta$ over the draw of the held-out examples, the error among the answered, of inputs
 drawn like them, is then at most $A$. Assumed is that all are drawn independently, and that answers of less
 trust are wrong at least as often. Then all sets beyond the first that breaks the promise break it too, and to
-pass the test of that first one has a chance of at most $\delta$.
+pass the test of that first one has a chance of at most $\delta$. A model that cannot keep the promise for a
+quarter of its answers answers nothing: smaller beginnings answered less on real data, since a single wrong
+label among the most trusted examples ended them.
 
 Sources: Angelopoulos, Bates, Candès, Jordan and Lei 2021, "Learn then Test" (fixed-sequence testing, exact
 binomial p-values); Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks".
@@ -38,6 +40,7 @@ CONFIDENCE = 0.95
 
 METHOD = "learn then test: exact binomial tests in a fixed order"
 
+_BEGINNING = 4
 _STEPS = 20
 _ROUNDING = 1e-9
 
@@ -82,6 +85,18 @@ class ErrorPoint(NamedTuple):
     error: Interval
 
 
+class Kept(NamedTuple):
+    """What a threshold does on labelled examples.
+
+    Attributes:
+        answered: share of them that is answered.
+        error: share of wrong ones among the answered; `None` where none is answered.
+    """
+
+    answered: Interval
+    error: Interval | None
+
+
 def trust(
     probability: Float[np.ndarray, " n"], novelty: Float[np.ndarray, " n"] | None, rate: float = 1.0
 ) -> Float64[np.ndarray, " n"]:
@@ -118,21 +133,33 @@ def promise(
 
     `max_error` lies between 0 and 1. Equal trust is answered together; trust 0 never.
     """
-    ends, trust_at, wrong = _sets(trusted, is_wrong)
-    is_tested = ends >= least_examples(max_error)
-    ends, trust_at, wrong = ends[is_tested], trust_at[is_tested], wrong[is_tested]
-    passed = bdtr(wrong, ends, max_error) <= (1 - CONFIDENCE) * (1 + _ROUNDING)
-    count = len(passed) if passed.all() else int(passed.argmin())
-    if count == 0:
-        return Promise(max_error, math.inf, len(trusted), 0, 0)
-    last = count - 1
-    return Promise(max_error, float(trust_at[last]), len(trusted), int(ends[last]), int(wrong[last]))
+    count = len(trusted)
+    first = max(least_examples(max_error), math.ceil(count / _BEGINNING))
+    order = np.lexsort((is_wrong, -trusted))  # of equal trust the right ones first, so that its end decides
+    wrong = np.cumsum(is_wrong[order], dtype=np.int64)
+    sizes = np.arange(first, count + 1)
+    passed = bdtr(wrong[sizes - 1], sizes, max_error) <= (1 - CONFIDENCE) * (1 + _ROUNDING)
+    steps = len(passed) if passed.all() else int(passed.argmin())
+    ends, trust_at, _ = _sets(trusted, is_wrong)
+    kept = np.flatnonzero((ends >= first) & (ends < first + steps))
+    if len(kept) == 0:
+        return Promise(max_error, math.inf, count, 0, 0)
+    answered = int(ends[kept[-1]])
+    return Promise(max_error, float(trust_at[kept[-1]]), count, answered, int(wrong[answered - 1]))
 
 
 def least_promise(trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]) -> Promise | None:
     """The promise of the smallest error, in whole per cent, that answers anything; `None` up to 50 %."""
     found = (promise(trusted, is_wrong, percent / 100) for percent in range(1, 51))
     return next((each for each in found if each.answered), None)
+
+
+def kept_on(threshold: float, trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]) -> Kept:
+    """What a threshold does on `n` labelled examples, at least one."""
+    is_answered = trusted >= threshold
+    answered = int(is_answered.sum())
+    error = wilson(int(is_wrong[is_answered].sum()), answered) if answered else None
+    return Kept(wilson(answered, len(trusted)), error)
 
 
 def error_curve(
