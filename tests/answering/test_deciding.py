@@ -157,7 +157,7 @@ def test_what_is_advised_suffices(model):
 
 def test_a_model_saved_without_held_out_answers_says_so():
     for wishes in (Wishes(max_error=0.1), Wishes(sets=0.9)):
-        with pytest.raises(UsageError, match="run was saved without held-out answers, .*; train it again"):
+        with pytest.raises(UsageError, match=r"run was saved without held-out answers, .*; train it again"):
             Decider(trained_model(), wishes, "run")
     assert Decider(trained_model(), Wishes(), "run").announcement() == []
 
