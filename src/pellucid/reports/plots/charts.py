@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pellucid.evaluation import CurvePoint, Interval, Reliability
 from pellucid.evaluation.abstention import ErrorPoint
 from pellucid.reports.entries import colour
-from pellucid.reports.numbers import count, percent, tick
+from pellucid.reports.numbers import count, tick
 from pellucid.reports.plots.axes import Tick, parted, round_steps
 
 SIDE, SQUARE_LEFT, SQUARE_TOP = 220.0, 42.0, 8.0
@@ -219,8 +219,8 @@ def error_plot(points: Sequence[ErrorPoint], name: str) -> CurvePlot | None:
         Mark(round(100 * each.share, 2), *map(down, (each.error.value, each.error.high, each.error.low)))
         for each in points
     ]
-    shares = [Tick(round(100 * share, 2), percent(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    heights = [Tick(down(error), percent(error)) for error in round_steps(0.0, high)]
+    shares = [Tick(float(share), f"{share}\u00a0%") for share in (0, 25, 50, 75, 100)]
+    heights = [Tick(down(error), f"{100 * error:g}\u00a0%") for error in round_steps(0.0, high)]
     curve = Curve(name, colour(name), marks, 0.0, marks[-1].y)
     return CurvePlot("share answered, those of highest trust first", shares, heights, [curve])
 
