@@ -249,3 +249,20 @@ def test_drifted_inputs_void_the_promise(run, tmp_path):
     assert "warning: these inputs have drifted, so what was promised need not hold for them" in done.warnings
     plain = predict(run, [str(tmp_path / "noise")], out, Settings())
     assert plain.warnings == ()
+
+
+def test_evaluate_measures_what_became_of_the_promise(run, model, tmp_path, capsys):
+    for place, path in enumerate(write_digits(tmp_path / "images", range(1300, 1600))):
+        folder = tmp_path / "labelled" / CLASSES[LABELS[1300 + place]]
+        folder.mkdir(parents=True, exist_ok=True)
+        path.rename(folder / path.name)
+    assert main(["evaluate", str(run), str(tmp_path / "labelled"), "--max-error", "0.05", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["abstention"]
+    said, novelty = model.answer(PIXELS[ASKED])
+    answered = ~Decider(model, Wishes(max_error=0.05), "run").decide(said, novelty).abstained
+    is_wrong = said.argmax(axis=1) != LABELS[ASKED]
+    assert found["max_error"] == 0.05
+    assert found["answered"]["value"] == pytest.approx(answered.mean(), abs=0.01)
+    assert found["error"]["value"] == pytest.approx(is_wrong[answered].mean(), abs=0.01)
+    assert main(["evaluate", str(run), str(tmp_path / "labelled"), "--max-error", "0.05"]) == 0
+    assert "With --max-error 0.05 " in capsys.readouterr().out
