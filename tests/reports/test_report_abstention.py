@@ -9,6 +9,7 @@ from pellucid.arithmetic.rounding import percent
 from pellucid.evaluation import wilson
 from pellucid.evaluation.abstention import error_curve, kept_on, promise
 from pellucid.reports import AbstentionFacts, ReportFacts, render
+from pellucid.reports.numbers import percent as shown_percent
 from pellucid.reports.plots.charts import CURVE_BOTTOM, CURVE_TOP, error_plot
 from pellucid.reports.sections import abstention as section
 from reports.report_page import Page
@@ -66,6 +67,7 @@ def test_marks_stand_at_the_share_and_the_error() -> None:
     assert [mark.x for mark in drawn.marks] == pytest.approx([100 * each.share for each in curve])
     assert all(CURVE_TOP <= mark.top <= mark.y <= mark.bottom <= CURVE_BOTTOM for mark in drawn.marks)
     assert [tick.label for tick in plot.x_ticks] == [f"{share}\u00a0%" for share in (0, 25, 50, 75, 100)]
+    assert drawn.name == f"all: {shown_percent(curve[-1].error.value)}"
     assert error_plot(curve[-1:], "majority") is None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pellucid.evaluation import CurvePoint, Interval, Reliability
 from pellucid.evaluation.abstention import ErrorPoint
 from pellucid.reports.entries import colour
-from pellucid.reports.numbers import count, tick
+from pellucid.reports.numbers import count, percent, tick
 from pellucid.reports.plots.axes import Tick, parted, round_steps
 
 SIDE, SQUARE_LEFT, SQUARE_TOP = 220.0, 42.0, 8.0
@@ -207,7 +207,7 @@ def curve_plot(curves: Mapping[str, Sequence[CurvePoint]]) -> CurvePlot | None:
 
 
 def error_plot(points: Sequence[ErrorPoint], name: str) -> CurvePlot | None:
-    """Lay out the error among the answered over their share, from none to all; `None` of a single point."""
+    """Lay out the error among the answered over their share, in a model's colour; `None` of one point."""
     if len(points) < 2:
         return None
     high = max(point.error.high for point in points)
@@ -221,7 +221,7 @@ def error_plot(points: Sequence[ErrorPoint], name: str) -> CurvePlot | None:
     ]
     shares = [Tick(float(share), f"{share}\u00a0%") for share in (0, 25, 50, 75, 100)]
     heights = [Tick(down(error), f"{100 * error:g}\u00a0%") for error in round_steps(0.0, high)]
-    curve = Curve(name, colour(name), marks, 0.0, marks[-1].y)
+    curve = Curve(f"all: {percent(points[-1].error.value)}", colour(name), marks, 0.0, marks[-1].y)
     return CurvePlot("share answered, those of highest trust first", shares, heights, [curve])
 
 
