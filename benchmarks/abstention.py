@@ -36,7 +36,7 @@ from pellucid.data import Preprocessing
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation.abstention import Promise, promise, trust
-from pellucid.evaluation.prediction_sets import class_sets, coverage_of_classes
+from pellucid.evaluation.prediction_sets import coverage_of_classes, in_sets
 from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.named import learner_of
@@ -190,9 +190,8 @@ def covered(each: Saved, resplits: int, coverage: float, seed: int) -> dict[str,
         order = draws.permutation(len(best))
         one, other = order[:half], order[half:]
         cutoff = coverage_of_classes(each.labels[one], each.said[one], coverage).cutoff
-        held = class_sets(each.said[other], best[other], cutoff)
-        is_held = [label in some for label, some in zip(each.labels[other].tolist(), held, strict=True)]
-        rows.append((np.mean(is_held), np.mean([len(some) for some in held])))
+        held = in_sets(each.said[other], best[other], cutoff)
+        rows.append((held[np.arange(len(other)), each.labels[other]].mean(), held.sum(axis=1).mean()))
     return dict(zip(("coverage", "set_size"), np.mean(rows, axis=0).tolist(), strict=True))
 
 

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from scipy.special import betaincinv
 
 from pellucid.evaluation.intervals import Interval
@@ -71,15 +71,22 @@ def coverage_of_numbers(
     return Coverage(coverage, float(residuals[_rank(len(labels), coverage) - 1]), len(labels))
 
 
+def in_sets(
+    probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
+) -> Bool[np.ndarray, "n classes"]:
+    """Which classes each set holds; its answer is always among them."""
+    is_in = _stored(probabilities) >= cutoff
+    is_in[np.arange(len(answers)), answers] = True
+    return is_in
+
+
 def class_sets(
     probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
 ) -> list[list[int]]:
-    """The classes of each set, the most probable first; its answer is always among them."""
-    rounded = _stored(probabilities)
-    is_in = rounded >= cutoff
-    is_in[np.arange(len(answers)), answers] = True
-    order = np.argsort(-rounded, axis=1, kind="stable")
-    return [row[held[row]].tolist() for row, held in zip(order, is_in, strict=True)]
+    """The classes of each set, the most probable first."""
+    order = np.argsort(-_stored(probabilities), axis=1, kind="stable")
+    held = in_sets(probabilities, answers, cutoff)
+    return [row[some[row]].tolist() for row, some in zip(order, held, strict=True)]
 
 
 def _rank(examples: int, coverage: float) -> int:
