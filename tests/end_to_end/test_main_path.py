@@ -37,6 +37,7 @@ def test_a_run_leaves_what_the_contract_names(run):
         "model.json",
         "weights.safetensors",
         "novelty.safetensors",
+        "held-out.safetensors",
         "README.md",
     }
     assert {path.name for path in (run / "models").iterdir()} == {"cnn"}

@@ -30,8 +30,9 @@ from pellucid.evaluation import (
     score_numbers,
     wilson,
 )
+from pellucid.evaluation.abstention import error_curve, kept_on, least_examples, promise, trust
 from pellucid.reports import Answered, ReportFacts
-from pellucid.reports.facts import CalibrationFacts
+from pellucid.reports.facts import AbstentionFacts, CalibrationFacts
 
 TRAIN, VALIDATION, TEST = slice(0, 800), slice(800, 1100), slice(1100, None)
 FEWER = 400
@@ -176,9 +177,36 @@ def rich_class_facts(base: ReportFacts) -> ReportFacts:
             reliability(labels[TEST], said[chosen.name][1]),
             reliability(labels[TEST], test[chosen.name]),
         ),
+        abstention=abstention_of(
+            (labels[VALIDATION], at_temperature(said[chosen.name][0], temperatures[chosen.name])),
+            (labels[TEST], test[chosen.name]),
+        ),
         learning_curve=learning_curve(labels[VALIDATION], curve, "cnn"),
         command="pellucid train digits/ --out run --folds 5",
     )
+
+
+def abstention_of(
+    held_out: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> AbstentionFacts:
+    """What a model does that may abstain.
+
+    Args:
+        held_out: labels, and probabilities (n, classes).
+        test: the same of the test split.
+
+    Returns:
+        The facts.
+    """
+    (trusted, is_wrong), on_test = (
+        (trust(said.max(axis=1), None), said.argmax(axis=1) != labels) for labels, said in (held_out, test)
+    )
+    found = {each: promise(trusted, is_wrong, each) for each in (0.01, 0.05, 0.1)}
+    promises = {
+        each: (made, kept_on(made.threshold, *on_test)) if len(trusted) >= least_examples(each) else None
+        for each, made in found.items()
+    }
+    return AbstentionFacts(error_curve(*on_test), len(trusted), promises)
 
 
 def _gone_on() -> dict[str, Any]:

@@ -104,6 +104,7 @@ def test_same_facts_same_bytes(digit_facts: ReportFacts) -> None:
         ({"mistakes": []}, set()),
         ({"settings": {}, "versions": {}}, set()),
         ({"calibration": None}, {"reliability"}),
+        ({"abstention": None}, {"abstention"}),
         ({"learning_curve": None}, {"curve"}),
     ],
 )

@@ -123,9 +123,8 @@ def test_the_outlook_stands_first_and_every_point_in_a_table(rich_facts: ReportF
     assert curve is not None
     assert curve.outlook in page.text
     images = [part for part in page.all("div") if part.get("class") == "chart-body"]
-    assert len(images) == 1
-    assert images[0]["role"] == "img"
-    assert "cnn with 800 examples 0.963 [" in images[0]["aria-label"]
+    assert [part["role"] for part in images] == ["img", "img"]
+    assert "cnn with 800 examples 0.963 [" in images[1]["aria-label"]
     assert "svm1000.820 [" in page.text
 
 

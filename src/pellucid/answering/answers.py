@@ -29,6 +29,7 @@ class Answer(NamedTuple):
         novelty: how unlike the training data it is, 0 to 1: the share of validation examples that look
             less foreign; `None` where the model cannot tell.
         probabilities: of every class where they were asked for.
+        decided: cells of the further columns, in their order, such as `abstained` and `set`.
     """
 
     input: str
@@ -37,6 +38,7 @@ class Answer(NamedTuple):
     error: str
     novelty: float | None = None
     probabilities: tuple[float | None, ...] = ()
+    decided: tuple[Any, ...] = ()
 
 
 @runtime_checkable
@@ -49,8 +51,8 @@ class _Sink(Protocol):
 
 
 Write = Callable[[Sequence[Answer]], None]
-Columns = dict[str, type]
-"""Name of each column to what it holds: `str`, or `float` as in Parquet's 64-bit columns."""
+Columns = dict[str, Any]
+"""Name of each column to what it holds, `str`, `float`, `bool`, or a list of one of these."""
 
 
 def check_ending(out: Path | None) -> None:
@@ -63,13 +65,16 @@ def check_ending(out: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def answers_to(out: Path | None, classes: Sequence[str], *, are_numbers: bool = False) -> Iterator[Write]:
+def answers_to(
+    out: Path | None, classes: Sequence[str], decided: Columns | None = None, *, are_numbers: bool = False
+) -> Iterator[Write]:
     """Open the destination of answers.
 
     Args:
         out: file to replace through the save protocol, its form told by its ending; `None` writes
             CSV to standard output.
         classes: names of further columns, one for each of an answer's probabilities.
+        decided: further columns, before those of the classes.
         are_numbers: whether labels are numbers; a Parquet file says so in the column's type.
 
     Yields:
@@ -80,8 +85,9 @@ def answers_to(out: Path | None, classes: Sequence[str], *, are_numbers: bool = 
         StorageError: the file cannot be written; a former one is then intact.
     """
     check_ending(out)
-    columns: Columns = dict.fromkeys(column_names(classes), float)
-    columns |= {"input": str, "label": float if are_numbers else str, "error": str}
+    more = decided or {}
+    columns: Columns = dict.fromkeys(column_names(classes, list(more)), float)
+    columns |= {"input": str, "label": float if are_numbers else str, "error": str, **more}
     if out is None:
         with _csv(sys.stdout.buffer, columns) as write:
             yield write
@@ -91,15 +97,16 @@ def answers_to(out: Path | None, classes: Sequence[str], *, are_numbers: bool = 
         yield write
 
 
-def column_names(classes: Sequence[str]) -> list[str]:
-    """Name the columns: `input`, `label`, `probability`, `error`, `novelty`, then one for each class.
+def column_names(classes: Sequence[str], decided: Sequence[str] = ()) -> list[str]:
+    """Name the columns: `input`, `label`, `probability`, `error`, `novelty`, decisions, then classes.
 
     A class named like a column before it becomes `class NAME`.
     """
-    names = list(_FIXED_COLUMNS)
+    fixed = (*_FIXED_COLUMNS, *decided)
+    names = list(fixed)
     for name in classes:
         column = name
-        while column in _FIXED_COLUMNS or (column != name and column in classes):
+        while column in fixed or (column != name and column in classes):
             column = f"class {column}"
         names.append(column)
     return names
@@ -108,7 +115,8 @@ def column_names(classes: Sequence[str]) -> list[str]:
 def _row(answer: Answer) -> tuple[Any, ...]:
     r"""The cells of an answer; a file name that is no Unicode shows its bytes as `\xe9`."""
     name = answer.input.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return (name, answer.label, answer.probability, answer.error, answer.novelty, *answer.probabilities)
+    fixed = (name, answer.label, answer.probability, answer.error, answer.novelty)
+    return (*fixed, *answer.decided, *answer.probabilities)
 
 
 @contextlib.contextmanager
@@ -131,6 +139,8 @@ def _csv(file: _Sink, columns: Columns) -> Iterator[Write]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, (bool, list)):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return "'" + value
     return value
@@ -154,9 +164,14 @@ def _parquet(file: _Sink, columns: Columns) -> Iterator[Write]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = pa.schema(
-        [(name, pa.string() if kind is str else pa.float64()) for name, kind in columns.items()]
-    )
+    forms = {
+        str: pa.string(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        list[str]: pa.list_(pa.string()),
+        list[float]: pa.list_(pa.float64()),
+    }
+    schema = pa.schema([(name, forms[kind]) for name, kind in columns.items()])
     waiting: list[tuple[Any, ...]] = []
     with parquet.ParquetWriter(file, schema) as writer:
 

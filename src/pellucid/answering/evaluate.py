@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from pellucid.answering.evaluated import Evaluation
+from pellucid.answering.deciding import Decider, Wishes
+from pellucid.answering.evaluated import Abstention, Evaluation
 from pellucid.answering.incoming import first_few, incoming_rows
 from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
@@ -18,6 +19,7 @@ from pellucid.data.reading.dispatch import read_data
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Gathering, Scores, Slices, score, score_numbers, score_slices
+from pellucid.evaluation.abstention import Promise, kept_on
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 
@@ -29,6 +31,7 @@ def evaluate(
     place: str,
     settings: Settings,
     *,
+    max_error: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score a model on the test split of the data, or on all rows where there is none.
@@ -40,12 +43,14 @@ def evaluate(
         place: DATA, in any of its forms.
         settings: columns and encoding of tables, whether unreadable inputs are left out, seed of
             the bootstrap.
+        max_error: promise that abstention is measured for; classes only.
         progress: told the inputs done and the inputs in all.
 
     Returns:
         The scores.
 
     Raises:
+        UsageError: `max_error` is out of range, or cannot be promised.
         DataError: the data cannot be read, has a class that the model does not know, or holds no
             numbers where the model predicts some.
         ModelFileError: the model is damaged or unsafe.
@@ -56,7 +61,10 @@ def evaluate(
     rows = chosen or list(range(len(listing)))
     labels = _LABELS[model.target](listing, rows, model)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-    answers, is_readable, warnings = _answers(model, listing, rows, settings.skip_bad, progress, gathering)
+    decider = Decider(model, Wishes(max_error=max_error), str(run))
+    answers, is_readable, abstained, warnings = _answers(
+        decider, listing, rows, settings.skip_bad, progress, gathering
+    )
     scores = _SCORES[model.target](labels[is_readable], answers, settings.seed)
     return Evaluation(
         run=str(run),
@@ -68,6 +76,7 @@ def evaluate(
         scores=scores,
         drift=None if gathering is None else gathering.drift(model.input_kind.noun),
         slices=_slices(listing, np.array(rows)[is_readable], labels[is_readable], answers, settings),
+        abstention=_abstention(decider.promise, abstained, answers, labels[is_readable]),
         warnings=(
             *_about_inputs(listing.warnings),
             *warnings,
@@ -89,6 +98,16 @@ def _slices(
     return score_slices(
         settings.slice_column, [listing.slices[row] for row in rows.tolist()], labels, answers
     )
+
+
+def _abstention(
+    promise: Promise | None, abstained: Bool[np.ndarray, " n"], answers: np.ndarray, labels: np.ndarray
+) -> Abstention | None:
+    """What became of a promise; `None` where none was asked for."""
+    if promise is None:
+        return None
+    kept = kept_on(0.5, 1.0 - abstained, answers.argmax(axis=1) != labels)
+    return Abstention(promise.max_error, promise.expected, *kept)
 
 
 def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
@@ -186,23 +205,32 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _answers(
-    model: Model,
+    decider: Decider,
     listing: Listing,
     rows: Sequence[int],
     skip_bad: bool,
     progress: Callable[[int, int], None] | None,
     gathering: Gathering | None,
-) -> tuple[Float64[np.ndarray, "readable ..."], Bool[np.ndarray, " rows"], tuple[str, ...]]:
-    """Probabilities or numbers of the usable inputs, which of the rows those are, and warnings.
+) -> tuple[
+    Float64[np.ndarray, "readable ..."],
+    Bool[np.ndarray, " rows"],
+    Bool[np.ndarray, " readable"],
+    tuple[str, ...],
+]:
+    """Probabilities or numbers of the usable inputs, which rows those are, which are abstained, warnings.
 
     Raises: `DataError` if inputs cannot be read and are not to be skipped, or none can be read.
     """
+    model = decider.model
     found: list[np.ndarray] = []
+    abstained: list[np.ndarray] = []
     errors: list[str] = []
     warnings: list[str] = []
     for block in incoming_rows(model, listing, rows).blocks:
         said, novelty = model.answer(block.inputs)
         found.append(said)
+        decided = decider.decide(said, novelty).abstained
+        abstained.append(np.zeros(len(said), bool) if decided is None else decided)
         if gathering is not None and novelty is not None:
             gathering.add(novelty, said)
         errors += block.errors
@@ -219,4 +247,5 @@ def _answers(
         )
     if len(bad) == len(rows):
         raise DataError(f"{listing.place}: no {noun} can be read; the first is {bad[0]}")
-    return np.concatenate(found), np.array([not error for error in errors]), first_few(warnings, noun)
+    is_readable = np.array([not error for error in errors])
+    return np.concatenate(found), is_readable, np.concatenate(abstained), first_few(warnings, noun)

@@ -2,14 +2,14 @@
 
 import textwrap
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
 
 from pellucid.arithmetic.rounding import decimals, figure, per_cent, rounded
 from pellucid.data.wording import COLUMNS
-from pellucid.evaluation import Drift, Scores, Slices
+from pellucid.evaluation import Drift, Interval, Scores, Slices
 from pellucid.settings import METRICS, Metric
 from pellucid.tasks import target_of
 
@@ -17,6 +17,37 @@ _FORMAT = 1
 _CONFUSIONS_SHOWN = 5
 _NAME_WIDTH = 24
 _SLICES_SHOWN = 20
+
+
+class Abstention(NamedTuple):
+    """What a model does that may abstain.
+
+    Attributes:
+        max_error: largest error among the answered, as promised.
+        expected: share that was expected to be answered.
+        answered: share that is.
+        error: share of wrong labels among the answered; `None` where none is.
+    """
+
+    max_error: float
+    expected: Interval
+    answered: Interval
+    error: Interval | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `abstention` in the document of `evaluate`."""
+        return {
+            "max_error": self.max_error,
+            "expected": self.expected._asdict(),
+            "answered": self.answered._asdict(),
+            "error": None if self.error is None else self.error._asdict(),
+        }
+
+    def sentence(self, noun: str) -> str:
+        """The outcome in one sentence."""
+        answered = f"{_share(self.answered)} of the {noun}s are answered"
+        wrong = "" if self.error is None else f"; of these {_share(self.error)} get a wrong label"
+        return f"With --max-error {self.max_error:g} {answered}{wrong}."
 
 
 @dataclass(frozen=True)
@@ -34,6 +65,7 @@ class Evaluation:
         drift: how the inputs differ from the model's validation examples; `None` where the model cannot
             tell, or they are too few.
         slices: scores by the values of a column, worst first; `None` where none was asked for.
+        abstention: what becomes of a promise; `None` where none was asked for.
         warnings: sentences for the user about the data.
     """
 
@@ -46,6 +78,7 @@ class Evaluation:
     scores: Scores
     drift: Drift | None
     slices: Slices | None
+    abstention: Abstention | None
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -66,6 +99,8 @@ class Evaluation:
         }
         if self.slices is not None:
             document["slices"] = self.slices.to_json()
+        if self.abstention is not None:
+            document["abstention"] = self.abstention.to_json()
         if self.scores.confusion is not None:
             document["confusion"] = self.scores.confusion.tolist()
         return document
@@ -83,6 +118,9 @@ class Evaluation:
             lines += _number_table(self.scores)
         if self.slices is not None:
             lines += _slice_table(self.slices, self.noun)
+        if self.abstention is not None:
+            told = self.abstention.sentence(self.noun)
+            lines += ["", textwrap.fill(told, COLUMNS, break_on_hyphens=False)]
         return "\n".join([*lines, *self._drift()])
 
     def _drift(self) -> list[str]:
@@ -108,6 +146,12 @@ class Evaluation:
             if (times := mistakes[true, predicted]) > 0
         ]
         return ["", f"{'Label':<28}{'Predicted':<28}{'Times':>6}", *lines] if lines else []
+
+
+def _share(share: Interval) -> str:
+    """A share in per cent with its interval."""
+    value, low, high = (per_cent(end, share.value) for end in share)
+    return f"{value} % [{low}, {high}]"
 
 
 def _table(scores: Scores) -> list[str]:

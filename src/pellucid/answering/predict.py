@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pellucid.answering.answers import Answer, answers_to, check_ending
+from pellucid.answering.deciding import Decided, Decider, Wishes
 from pellucid.answering.incoming import Block, Incoming, first_few, incoming
 from pellucid.answering.naming import model_of
 from pellucid.bundle import Answers, Model, load
@@ -21,6 +23,7 @@ _Said = tuple[str | float, float | None, tuple[float, ...]]
 """Class or number, probability of the class, and probabilities of all classes."""
 
 _PLACES = 6
+_NOTHING = Wishes()
 
 
 class Predicted(NamedTuple):
@@ -35,6 +38,7 @@ class Predicted(NamedTuple):
         expected: the share of inputs like the training data that counts as unlike it all the same.
         drift: how the whole set differs from the validation examples; `None` where the model cannot
             tell, or the inputs are too few.
+        abstained: those that are not answered; `None` where no promise was asked for.
         warnings: sentences for the user.
     """
 
@@ -45,6 +49,7 @@ class Predicted(NamedTuple):
     novelty: int | None
     expected: float
     drift: Drift | None
+    abstained: int | None
     warnings: tuple[str, ...]
 
 
@@ -55,6 +60,8 @@ def predict(
     settings: Settings,
     *,
     with_probabilities: bool = False,
+    wishes: Wishes = _NOTHING,
+    announce: Callable[[str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Predicted:
     """Label images or texts and write one row for each, in their order.
@@ -68,13 +75,15 @@ def predict(
         out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
         settings: column of the inputs and encoding of tables.
         with_probabilities: whether each class gets a column.
+        wishes: whether it may abstain, what wrong answers cost, and whether there are prediction sets.
+        announce: told beforehand, in sentences, what is promised.
         progress: told the inputs done and the inputs in all.
 
     Returns:
         How many were labelled, how many could not be read, and what is unlike the training data.
 
     Raises:
-        UsageError: `out` has another ending, or probabilities of numbers are asked for.
+        UsageError: `out` has another ending, probabilities of numbers are asked for, or a wish cannot be met.
         DataError: an input does not exist or holds nothing that the model takes.
         ModelFileError: the model is damaged or unsafe.
         StorageError: `out` cannot be written; a former file is then intact.
@@ -85,47 +94,76 @@ def predict(
     asked = incoming(model, inputs, settings)
     if with_probabilities and not model.target.has_probabilities:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
+    decider = Decider(model, wishes, str(run))
+    if announce is not None:
+        for sentence in decider.announcement():
+            announce(sentence)
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-    unreadable, warnings = _labelled(model, asked, out, gathering, with_probabilities, progress)
+    tally, warnings = _labelled(decider, asked, out, gathering, with_probabilities, progress)
     noun = model.input_kind.noun
+    drift = None if gathering is None else gathering.drift(noun)
     return Predicted(
         model=name,
         noun=noun,
-        labelled=len(asked.names) - unreadable,
-        unreadable=unreadable,
+        labelled=len(asked.names) - tally.unreadable,
+        unreadable=tally.unreadable,
         novelty=None if gathering is None else gathering.alarms,
         expected=0.0 if model.detector is None else model.detector.rate,
-        drift=None if gathering is None else gathering.drift(noun),
-        warnings=(*asked.warnings, *first_few(warnings, noun), *_same_for_all(Path(run), noun)),
+        drift=drift,
+        abstained=None if decider.promise is None else tally.abstained,
+        warnings=(
+            *asked.warnings,
+            *first_few(warnings, noun),
+            *_same_for_all(Path(run), noun),
+            *(_voided(decider) if drift is not None and drift.is_real else ()),
+        ),
     )
 
 
+@dataclass
+class _Tally:
+    """Inputs that could not be read, and those that are not answered."""
+
+    unreadable: int = 0
+    abstained: int = 0
+
+
 def _labelled(
-    model: Model,
+    decider: Decider,
     asked: Incoming,
     out: Path | None,
     gathering: Gathering | None,
     with_probabilities: bool,
     progress: Callable[[int, int], None] | None,
-) -> tuple[int, list[str]]:
-    """Write a row for each input; how many could not be read, and what is to be warned of."""
-    done, unreadable, total = 0, 0, len(asked.names)
+) -> tuple[_Tally, list[str]]:
+    """Write a row for each input; what became of them, and what is to be warned of."""
+    model, done, tally = decider.model, 0, _Tally()
     warnings: list[str] = []
     names = iter(asked.names)
     classes = model.classes if with_probabilities else ()
-    with answers_to(out, classes, are_numbers=not model.target.has_probabilities) as write:
+    are_numbers = not model.target.has_probabilities
+    with answers_to(out, classes, decider.columns, are_numbers=are_numbers) as write:
         for block in asked.blocks:
             said = model.answer(block.inputs)
             if gathering is not None and said.novelty is not None:
                 gathering.add(said.novelty, said.said)
-            answers = _answers(names, block, model, said, with_probabilities)
+            decided = decider.decide(*said)
+            answers = _answers(names, block, decider, said, decided, with_probabilities)
             write(answers)
             warnings += block.warnings
             done += len(answers)
-            unreadable += sum(answer.label is None for answer in answers)
+            tally.unreadable += sum(answer.label is None for answer in answers)
+            tally.abstained += 0 if decided.abstained is None else int(decided.abstained.sum())
             if progress is not None:
-                progress(done, total)
-    return unreadable, warnings
+                progress(done, len(asked.names))
+    return tally, warnings
+
+
+def _voided(decider: Decider) -> tuple[str, ...]:
+    """A warning where these inputs have drifted from those that a promise speaks of."""
+    if decider.promise is None and decider.coverage is None:
+        return ()
+    return ("warning: these inputs have drifted, so what was promised need not hold for them",)
 
 
 def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
@@ -143,34 +181,40 @@ def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
 
 
 def _answers(
-    names: Iterator[str], block: Block, model: Model, answered: Answers, with_probabilities: bool
+    names: Iterator[str],
+    block: Block,
+    decider: Decider,
+    answered: Answers,
+    decided: Decided,
+    with_probabilities: bool,
 ) -> list[Answer]:
     """Answers of the model for each input of a block."""
-    said: Iterator[_Said] = _SAID[model.target](model, answered.said)
+    model = decider.model
+    said: Iterator[_Said] = _SAID[model.target](model, answered.said, decided.answers)
     novelty = repeat(None) if answered.novelty is None else iter(answered.novelty.round(_PLACES).tolist())
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
+    cells, unknown = decided.cells(), (None,) * len(decider.columns)
     answers = []
     for error in block.errors:
         if error:
-            answers.append(Answer(next(names), None, None, error, None, nothing))
+            answers.append(Answer(next(names), None, None, error, None, nothing, unknown))
             continue
         label, probability, probabilities = next(said)
         shown = probabilities if with_probabilities else ()
-        answers.append(Answer(next(names), label, probability, "", next(novelty), shown))
+        answers.append(Answer(next(names), label, probability, "", next(novelty), shown, next(cells)))
     return answers
 
 
-def _numbers(model: Model, values: np.ndarray) -> Iterator[_Said]:
+def _numbers(model: Model, values: np.ndarray, answers: np.ndarray) -> Iterator[_Said]:
     """The number predicted for each usable input."""
-    del model
+    del model, answers
     for value in values.tolist():
         yield value, None, ()
 
 
-def _classes(model: Model, said: np.ndarray) -> Iterator[_Said]:
-    """The most probable class of each usable input, its probability, and all of them."""
-    for probabilities in said.tolist():
-        best = max(range(len(probabilities)), key=probabilities.__getitem__)
+def _classes(model: Model, said: np.ndarray, answers: np.ndarray) -> Iterator[_Said]:
+    """The class answered for each usable input, its probability, and all of them."""
+    for probabilities, best in zip(said.tolist(), answers.tolist(), strict=True):
         yield model.classes[best], probabilities[best], tuple(probabilities)
 
 

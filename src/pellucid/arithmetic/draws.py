@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     SYNTHETIC_OUTLIERS = 18
     BACKBONE_HEAD = 19
     TEMPERATURES = 20
+    HELD_OUT_ANSWERS = 21
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

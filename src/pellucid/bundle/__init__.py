@@ -1,5 +1,6 @@
 """Trained models as folders that cannot run code: save, load, verify, describe."""
 
+from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.loading import load, load_any, model_folder
 from pellucid.bundle.model import Inputs, Model
 from pellucid.bundle.models.classical import ClassicalModel
@@ -13,6 +14,7 @@ __all__ = [
     "Answers",
     "ClassicalModel",
     "FeatureModel",
+    "HeldOut",
     "ImageModel",
     "Inputs",
     "Model",

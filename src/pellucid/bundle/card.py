@@ -43,6 +43,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         **_features(model),
         **_output(model),
         **_detector(model),
+        **_held_out(model),
         **_origin(model),
         **facts,
     }
@@ -146,6 +147,16 @@ def _detector(model: Model) -> dict[str, str]:
         "unlike the training data": "said of each input as a number from 0 to 1, the share of "
         f"{found.examples:,} validation examples that look less foreign; what lies above "
         f"{found.threshold:g} deserves doubt, as do {100 * found.rate:g} % of inputs like the training data"
+    }
+
+
+def _held_out(model: Model) -> dict[str, str]:
+    """Sentence about held-out answers."""
+    if model.held_out is None:
+        return {}
+    return {
+        "held-out answers": f"labels of {len(model.held_out):,} validation examples and what the model said "
+        "of them, for the thresholds of --max-error and --sets; none of the inputs"
     }
 
 

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from pellucid.bundle.format.description import SIZE_LIMIT, Description
 from pellucid.bundle.format.encodings import WORDS_LIMIT, EncodingPlan
-from pellucid.bundle.format.fields import FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME
+from pellucid.bundle.format.fields import FILE_NAME, HELD_OUT_NAME, NOVELTY_NAME, WEIGHTS_NAME
 from pellucid.bundle.format.foreign import refuse_foreign_file
 from pellucid.bundle.format.weights import Form, check_header, unpack
+from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.model import Model
 from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.errors import ModelFileError
@@ -50,9 +51,10 @@ def load_any(folder: str | Path) -> Model:
         description = Description.from_bytes(_read_bounded(path, SIZE_LIMIT), str(path))
         encoding = description.preprocessing
         words_name = encoding.file if isinstance(encoding, EncodingPlan) else None
-        _check_other_files(place, description.sha256, {WEIGHTS_NAME, NOVELTY_NAME, words_name})
+        _check_other_files(place, description.sha256, {WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name})
         words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
-        return _with_detector(place, description, _with_weights(place, description, words))
+        model = _with_detector(place, description, _with_weights(place, description, words))
+        return _with_held_out(place, description, model)
     except OSError as error:
         raise ModelFileError(
             f"{place}: cannot be read: {(error.strerror or str(error)).lower()}; check the folder"
@@ -144,6 +146,24 @@ def _with_detector(folder: Path, description: Description, model: Model) -> Mode
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     with _impossible(folder):
         return model.with_detector(Detector.from_parts(description.novelty, arrays))
+
+
+def _with_held_out(folder: Path, description: Description, model: Model) -> Model:
+    """Give a model its held-out answers, read with the same care, or leave it as it is."""
+    settings, classes = description.held_out, description.classes
+    if settings is None:
+        if HELD_OUT_NAME in description.sha256:
+            raise ModelFileError(
+                f"{folder / HELD_OUT_NAME}: the description does not speak of it; use an undamaged copy"
+            )
+        return model
+    path = _file_inside(folder, HELD_OUT_NAME)
+    with _impossible(folder / FILE_NAME):
+        forms = {name: Form(*form) for name, form in HeldOut.expected(settings, classes).items()}
+    tensors = _tensors(path, forms, description.sha256[HELD_OUT_NAME])
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    with _impossible(folder):
+        return model.with_held_out(HeldOut.from_parts(settings, classes, arrays))
 
 
 def _tensors(path: Path, forms: Mapping[str, Form], digest: str) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
+from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.models.with_novelty import Answers
 from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
@@ -109,6 +110,18 @@ class Model(Protocol):
         """The same model with another detector; a `ValueError` where it does not fit."""
         ...
 
+    @property
+    def held_out(self) -> HeldOut | None:
+        """Answers about examples that it did not learn from; `None` where none were kept."""
+        ...
+
+    def with_held_out(self, held_out: HeldOut | None) -> "Model":
+        """The same model with other held-out answers; a `ValueError` where they do not fit."""
+        ...
+
     def at(self, temperature: float) -> "Model":
-        """The same model at another temperature; a `ValueError` where it makes no sense."""
+        """The same model at another temperature, without held-out answers.
+
+        Raises: `ValueError` where that temperature makes no sense.
+        """
         ...

@@ -8,7 +8,14 @@ from typing import Any
 from pellucid.bundle.card import model_card
 from pellucid.bundle.format.description import Description
 from pellucid.bundle.format.encodings import EncodingPlan
-from pellucid.bundle.format.fields import CARD_NAME, FILE_NAME, NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.format.fields import (
+    CARD_NAME,
+    FILE_NAME,
+    HELD_OUT_NAME,
+    NOVELTY_NAME,
+    WEIGHTS_NAME,
+    PredictorPlan,
+)
 from pellucid.bundle.format.weights import pack
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.classical import ClassicalModel
@@ -40,6 +47,8 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
     contents = {WEIGHTS_NAME: pack(tensors), CARD_NAME: model_card(model, facts).encode()}
     if model.detector is not None:
         contents[NOVELTY_NAME] = pack(as_tensors(model.detector.arrays()))
+    if model.held_out is not None:
+        contents[HELD_OUT_NAME] = pack(as_tensors(model.held_out.arrays()))
     if encoding is not None and plan is not None:
         contents[plan.file] = encoding.content()
     description = Description(
@@ -53,6 +62,7 @@ def save(model: Model, folder: Path, facts: Mapping[str, Any]) -> None:
         temperature=model.temperature,
         mirror=isinstance(model, ImageModel) and model.mirror,
         novelty=None if model.detector is None else model.detector.to_json(),
+        held_out=None if model.held_out is None else model.held_out.to_json(),
         origin=None if parts.network is None else parts.network.origin,
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     )

@@ -22,6 +22,12 @@ def add_parser(subparsers: Any) -> None:
         "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
     )
     parser.add_argument("--json", action="store_true", help="Print one JSON document instead of a table")
+    parser.add_argument(
+        "--max-error",
+        type=float,
+        metavar="SHARE",
+        help="Also measure what predict --max-error does on DATA: the share answered, and its error",
+    )
     add_table_flags(
         parser,
         ("input_column", "label_column", "split_column", "slice_column", "encoding", "skip_bad", "seed"),
@@ -34,7 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     from pellucid.answering.evaluate import evaluate
 
     with counting("scoring") as progress:
-        done = evaluate(arguments.run_folder, arguments.data, settings_from(arguments), progress=progress)
+        done = evaluate(
+            arguments.run_folder,
+            arguments.data,
+            settings_from(arguments),
+            max_error=arguments.max_error,
+            progress=progress,
+        )
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")
     sys.stdout.write((json.dumps(done.to_json()) if arguments.json else done.to_text()) + "\n")

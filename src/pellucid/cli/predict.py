@@ -18,7 +18,8 @@ def add_parser(subparsers: Any) -> None:
         description="Label images or texts, whichever the model was trained on; one row each, in their "
         "order. Where the model predicts numbers, the column label holds them. An input that cannot be "
         "read gets a row that says why. The column novelty, from 0 to 1, is the share of the model's "
-        "validation examples that look less foreign; above 0.95 an answer deserves doubt.",
+        "validation examples that look less foreign; above 0.95 an answer deserves doubt. It may say that it "
+        "does not know: --max-error. What is promised holds for inputs drawn like the training data.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     parser.add_argument(
@@ -30,15 +31,37 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--probabilities", action="store_true", help="Add a column for each class; not for numbers"
     )
+    parser.add_argument(
+        "--max-error",
+        type=float,
+        metavar="SHARE",
+        help="Answer as many as can be while, with 95 %% confidence, at most this share of the answered is "
+        "wrong; the rest is marked in a column abstained",
+    )
+    parser.add_argument(
+        "--costs",
+        type=Path,
+        metavar="FILE",
+        help="CSV of costs, a row for each true class and a column for each answer; the answer of least "
+        "expected cost is given",
+    )
+    parser.add_argument(
+        "--sets",
+        type=float,
+        metavar="SHARE",
+        help="Add a column set: the classes, or for numbers the ends of an interval, that hold the truth of "
+        "this share of the inputs",
+    )
     add_table_flags(parser, ("input_column", "encoding"))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Label inputs and return exit code 0, also where some could not be read."""
+    from pellucid.answering.deciding import Wishes
     from pellucid.answering.predict import predict
     from pellucid.arithmetic.rounding import percent
-    from pellucid.data.wording import COLUMNS, count_of
+    from pellucid.data.wording import count_of
 
     with counting("labelling") as progress:
         done = predict(
@@ -47,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.out,
             settings_from(arguments),
             with_probabilities=arguments.probabilities,
+            wishes=Wishes(max_error=arguments.max_error, costs=arguments.costs, sets=arguments.sets),
+            announce=_say,
             progress=progress,
         )
     for warning in done.warnings:
@@ -55,6 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
     sys.stderr.write(f"{sentence}\n")
+    if done.abstained is not None and done.labelled:
+        answered = done.labelled - done.abstained
+        sys.stderr.write(
+            f"{count_of(answered, done.noun)} ({percent(answered / done.labelled)}) answered, "
+            f"{done.abstained:,} abstained: see the column abstained\n"
+        )
     if done.novelty is not None and done.labelled:
         share, expected = percent(done.novelty / done.labelled), f"{100 * done.expected:g} %"
         sys.stderr.write(
@@ -62,5 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
             "expected: see the column novelty\n"
         )
     if done.drift is not None:
-        sys.stderr.write(f"{textwrap.fill(done.drift.sentence, COLUMNS, break_on_hyphens=False)}\n")
+        _say(done.drift.sentence)
     return 0
+
+
+def _say(sentence: str) -> None:
+    """Write a sentence to standard error, in lines that fit a terminal."""
+    from pellucid.data.wording import COLUMNS
+
+    sys.stderr.write(f"{textwrap.fill(sentence, COLUMNS, break_on_hyphens=False)}\n")

@@ -82,6 +82,11 @@ class Drift:
     answers: Shift
 
     @property
+    def is_real(self) -> bool:
+        """True where inputs or answers differ by more than chance."""
+        return self.foreignness.is_real or self.answers.is_real
+
+    @property
     def sentence(self) -> str:
         """The outcome in one plain sentence, without a line break."""
         shifts = [each for each in (self.foreignness, self.answers) if each.is_real]

@@ -72,6 +72,10 @@ class Detector:
         """Novelty of each row, 0 to 1: the share of validation examples that look less foreign."""
         return self.placed(self.foreignness(rows))
 
+    def novelty_of(self, signals: Float64[np.ndarray, "n signals"]) -> Float64[np.ndarray, " n"]:
+        """Novelty, 0 to 1, of examples by what a measure found in them."""
+        return self.placed(combined(signals, self.middle, self.spread))
+
     def placed(self, foreign: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Rank of each foreignness among the validation examples, 0 to 1; ties count half."""
         count = len(self.reference)

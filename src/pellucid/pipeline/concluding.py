@@ -10,6 +10,7 @@ from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import recommended_on
 from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.held_out import with_held_out
 from pellucid.pipeline.judging.label_issues import judge_labels
 from pellucid.pipeline.judging.learning_curve import draw_curve
 from pellucid.pipeline.judging.outcome import Outcome
@@ -42,6 +43,7 @@ def conclude(
     candidates = calibrated(learned.candidates, dataset, settings.seed)
     with stages.stage("learning what the training data looks like, so that foreign inputs can be told"):
         candidates = with_detectors(candidates, material_of(folds.learning), settings.seed)
+        candidates = with_held_out(candidates, dataset, settings.seed)
     recommendation = recommended_on(continual, candidates, dataset, settings)
     curve = None
     if has_curve(settings) and (network is not None or has_baselines(settings, dataset)):

@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int, UInt8
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts
 from pellucid.evaluation import LearningCurve, Reliability
+from pellucid.evaluation.abstention import ErrorPoint, Kept, Promise
 from pellucid.reports.numbers import Score, finite
 from pellucid.settings import Metric
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
@@ -149,6 +150,22 @@ class CalibrationFacts:
 
 
 @dataclass(frozen=True)
+class AbstentionFacts:
+    """Answers of the recommended model on the test split, when it may abstain.
+
+    Attributes:
+        curve: error among the answered against their share, the fewest first; the last is all of them.
+        examples: held-out examples that thresholds are chosen from; 0 where the model has none.
+        promises: for each largest error the threshold chosen on held-out examples, and what it does on the
+            test split; both `None` where the held-out examples are too few.
+    """
+
+    curve: Sequence[ErrorPoint]
+    examples: int
+    promises: Mapping[float, tuple[Promise, Kept] | None]
+
+
+@dataclass(frozen=True)
 class ReportFacts:
     """Everything the report shows; the page adds words and images, no measurement.
 
@@ -170,6 +187,7 @@ class ReportFacts:
         uncertain: test examples whose two likeliest classes are nearest to each other, at most 24.
         label_issues: likely label errors, or `None` where they were not looked for.
         calibration: reliability before and after, or `None` for numbers or without a test split.
+        abstention: what it does when it may abstain, or `None` likewise.
         learning_curve: score against number of training examples, or `None`.
         numbers: for numbers, one row (true, predicted) per test example; otherwise `None`.
     """
@@ -189,6 +207,7 @@ class ReportFacts:
     uncertain: Sequence[Answered] = ()
     label_issues: LabelIssues | None = None
     calibration: CalibrationFacts | None = None
+    abstention: AbstentionFacts | None = None
     learning_curve: LearningCurve | None = None
     numbers: Float64[np.ndarray, "test 2"] | None = None
 

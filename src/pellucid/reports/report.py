@@ -11,6 +11,7 @@ from pellucid.reports import numbers
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.glossary import GLOSSARY
 from pellucid.reports.sections import (
+    abstention,
     continual,
     curve,
     data,
@@ -52,6 +53,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("slices", "Where is it worst?", slices.build),
     Section("reliability", "Can its probabilities be believed?", reliability.build),
     Section("novelty", "Does it know what it has not seen?", novelty.build),
+    Section("abstention", "What if it may abstain?", abstention.build),
     Section("curve", "Would more data help?", curve.build),
     Section("training", "How training went", training.build),
     Section("network", "The network", network.build),

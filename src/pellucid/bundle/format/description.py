@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.bundle.format import fields
 from pellucid.bundle.format.encodings import EncodingPlan
-from pellucid.bundle.format.fields import NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
+from pellucid.bundle.format.fields import HELD_OUT_NAME, NOVELTY_NAME, WEIGHTS_NAME, PredictorPlan
 from pellucid.bundle.kinds import KINDS, Kind
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
@@ -30,12 +30,13 @@ _KEYS = (
     "temperature",
     "mirror",
     "novelty",
+    "held_out",
     "origin",
     "sha256",
     "own_sha256",
 )
-_OPTIONAL = ("novelty", "origin")
-"""Models that have no detector, or no weights of others, do not speak of them."""
+_OPTIONAL = ("novelty", "held_out", "origin")
+"""Models that have no detector, held-out answers, or weights of others do not speak of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class Description:
         sha256: name of every other file to its SHA-256.
         novelty: what its detector's `to_json` gave; checked by the detector itself. `None` in a model
             without one.
+        held_out: what its held-out answers' `to_json` gave; checked by them. `None` in a model without.
         origin: where weights in it come from that others trained; `None` where there are none.
     """
 
@@ -70,6 +72,7 @@ class Description:
     mirror: bool
     sha256: Mapping[str, str]
     novelty: Any = None
+    held_out: Any = None
     origin: Origin | None = None
 
     @property
@@ -93,6 +96,7 @@ class Description:
                 "temperature": self.temperature,
                 "mirror": self.mirror,
                 **({} if self.novelty is None else {"novelty": self.novelty}),
+                **({} if self.held_out is None else {"held_out": self.held_out}),
                 **({} if self.origin is None else {"origin": self.origin.to_json()}),
                 "sha256": dict(self.sha256),
             }
@@ -128,9 +132,13 @@ class Description:
         features = fields.read_features(document["features"], kind)
         classes = fields.read_classes(document["classes"], kind)
         preprocessing = fields.read_preprocessing(document["preprocessing"], kind, features)
-        novelty = fields.read_novelty(document["novelty"]) if "novelty" in document else None
+        novelty, held_out = (
+            fields.read_settings(name, document[name]) if name in document else None
+            for name in ("novelty", "held_out")
+        )
         files = [preprocessing.file] if isinstance(preprocessing, EncodingPlan) else []
         files += [] if novelty is None else [NOVELTY_NAME]
+        files += [] if held_out is None else [HELD_OUT_NAME]
         return cls(
             input_kind=kind.input_kind,
             architecture=fields.read_architecture(document["architecture"], kind, features),
@@ -143,6 +151,7 @@ class Description:
             mirror=fields.read_mirror(document["mirror"], kind),
             sha256=fields.read_hashes(document["sha256"], [WEIGHTS_NAME, *files]),
             novelty=novelty,
+            held_out=held_out,
             origin=Origin.from_json(document["origin"]) if "origin" in document else None,
         )
 

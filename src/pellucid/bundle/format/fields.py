@@ -21,6 +21,7 @@ from pellucid.tasks import VALUES as VECTORS
 FILE_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 NOVELTY_NAME = "novelty.safetensors"
+HELD_OUT_NAME = "held-out.safetensors"
 CARD_NAME = "README.md"
 
 _FEATURES = {IMAGES: tuple(FEATURES), TEXTS: (TF_IDF,), VECTORS: (VALUES,)}
@@ -150,13 +151,13 @@ def read_mirror(value: object, kind: Kind) -> bool:
     return value is True
 
 
-def read_novelty(value: object) -> Mapping[str, Any]:
-    """Read `novelty`: the settings of a detector, still to be checked by the detector.
+def read_settings(name: str, value: object) -> Mapping[str, Any]:
+    """Read `novelty` or `held_out`: settings of a part, still to be checked by the part itself.
 
     Raises: `ValueError` if it is no object.
     """
     if not isinstance(value, dict):
-        raise ValueError("'novelty' is not an object")
+        raise ValueError(f"{name!r} is not an object")
     return value
 
 

@@ -145,12 +145,13 @@ class ClassicalModel(WithNovelty):
         return self.network or self.tfidf or (self.features, self.preprocessing)
 
     def at(self, temperature: float) -> "ClassicalModel":
-        """The same model at another temperature; this one stays as it is.
+        """The same model at another temperature, without held-out answers; this one stays as it is.
 
         Raises: `ValueError` if the temperature is out of bounds, or not 1 where a number is predicted.
         """
         model = copy.copy(self)
         model.temperature = checked_temperature(temperature, self.classes)
+        model.held_out = None  # said at the former temperature
         return model
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:

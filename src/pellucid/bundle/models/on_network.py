@@ -50,12 +50,13 @@ class OnNetwork(WithNovelty):
         self.temperature = checked_temperature(temperature, classes)
 
     def at(self: Model, temperature: float) -> Model:
-        """The same model, on the same network, at another temperature.
+        """The same model, on the same network, at another temperature and without held-out answers.
 
         It is a `ValueError` where it is out of bounds, or not 1 where a number is predicted.
         """
         model = copy.copy(self)
         model.temperature = checked_temperature(temperature, self.classes)
+        model.held_out = None  # said at the former temperature
         return model
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:

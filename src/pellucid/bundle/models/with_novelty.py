@@ -1,4 +1,4 @@
-"""Models with a detector of inputs that are unlike the training data."""
+"""Models with a detector of inputs that are unlike the training data, and with held-out answers."""
 
 import copy
 from typing import NamedTuple, TypeVar
@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.bundle.held_out import HeldOut
 from pellucid.novelty import Detector
 from pellucid.tasks import REGRESSION, Target, target_of
 
@@ -31,10 +32,12 @@ class WithNovelty:
     Attributes:
         classes: class names in the order of the probabilities; none where a number is predicted.
         detector: looks at the features of each input; `None` where there is none.
+        held_out: answers about examples that it did not learn from; `None` where none were kept.
     """
 
     classes: tuple[str, ...]
     detector: Detector | None = None
+    held_out: HeldOut | None = None
 
     @property
     def target(self) -> Target:
@@ -67,4 +70,21 @@ class WithNovelty:
                 raise ValueError(f"the detector counted {counted} classes where the model has {classes}")
         model = copy.copy(self)
         model.detector = detector
+        return model
+
+    def with_held_out(self: Model, held_out: HeldOut | None) -> Model:
+        """The same model with other held-out answers, or `None`; this one stays as it is.
+
+        Raises: `ValueError` if they speak of other classes, or of a novelty that the model cannot tell.
+        """
+        if held_out is not None:
+            width = held_out.said.shape[1] if held_out.said.ndim == 2 else 0
+            if width != len(self.classes):
+                raise ValueError(
+                    f"the held-out answers are about {width} classes where the model has {len(self.classes)}"
+                )
+            if held_out.novelty is not None and self.detector is None:
+                raise ValueError("the held-out answers have a novelty, but the model has no detector")
+        model = copy.copy(self)
+        model.held_out = held_out
         return model

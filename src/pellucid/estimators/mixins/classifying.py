@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Bool, Float64, Shaped
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from pellucid.answering.deciding import ARGUMENTS, Wishes
 from pellucid.bundle import Model
 from pellucid.errors import DataError
 from pellucid.estimators.given.labels import class_weights, texts_of
-from pellucid.estimators.mixins.trained import Trained
+from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import ClassParameters
 from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.held_out import with_held_out
 from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 
@@ -58,8 +60,9 @@ class Classifying(
         weights = class_weights(given, labels) if isinstance(given, Mapping) else None
         learner = learner_of(settings, taught.material, weights)
         fitted = learner.fit(taught.material, allowance_of(settings, began))
-        (watched,) = with_detectors([fitted], taught.material, settings.seed)
-        self._take(watched.model, labels.classes)
+        watched = with_detectors([fitted], taught.material, settings.seed)
+        (finished,) = with_held_out(watched, taught.material, settings.seed)
+        self._take(finished.model, labels.classes)
         self.history_ = [dict(record) for record in fitted.history]
         return self
 
@@ -100,6 +103,49 @@ class Classifying(
         check_is_fitted(self)
         probabilities: np.ndarray = self.model_.predict_proba(self._inputs(X))[:, self._columns]
         return probabilities
+
+    def abstains(self, X: Any, max_error: float = 0.05) -> Bool[np.ndarray, " examples"]:
+        """Say of which examples the model does not know enough to answer.
+
+        With 95 % confidence at most `max_error` of the others get a wrong class, as long as they are drawn
+        like those that the model was trained on.
+
+        Args:
+            X: examples in any form said above.
+            max_error: largest share of wrong classes among the answered, between 0 and 1.
+
+        Returns:
+            True for each that is better left unanswered.
+
+        Raises:
+            UsageError: `max_error` is out of range, or cannot be promised: no or too few validation examples
+                were set aside when the model was trained.
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        found = decided(self, X, Wishes(max_error=max_error, names=ARGUMENTS)).abstained
+        assert found is not None
+        return found
+
+    def predict_sets(self, X: Any, coverage: float = 0.95) -> list[list[Any]]:
+        """Give for each example the classes among which the right one is, with a probability of `coverage`.
+
+        Args:
+            X: examples in any form said above.
+            coverage: between 0 and 1; kept on average, for examples drawn like those that the model was
+                trained on.
+
+        Returns:
+            For each some of `classes_`, the most probable first.
+
+        Raises:
+            UsageError: `coverage` is out of range, or cannot be promised, as for `abstains`.
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        found = decided(self, X, Wishes(sets=coverage, names=ARGUMENTS)).sets
+        assert found is not None
+        names = [self.model_.classes[column] for column in self._columns]
+        own = dict(zip(names, self.classes_.tolist(), strict=True))
+        return [[own[name] for name in each] for each in found]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy: the share of examples that are classified correctly.

@@ -8,10 +8,12 @@ from jaxtyping import Float64
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from pellucid.answering.deciding import ARGUMENTS, Wishes
 from pellucid.bundle import Model
-from pellucid.estimators.mixins.trained import Trained
+from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import Parameters
 from pellucid.pipeline.judging.detectors import with_detectors
+from pellucid.pipeline.judging.held_out import with_held_out
 from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 
@@ -44,8 +46,9 @@ class Regressing(
         settings = self._settings()
         material = self._taught(X, y, settings).material
         fitted = learner_of(settings, material).fit(material, allowance_of(settings, began))
-        (watched,) = with_detectors([fitted], material, settings.seed)
-        self._take(watched.model)
+        watched = with_detectors([fitted], material, settings.seed)
+        (finished,) = with_held_out(watched, material, settings.seed)
+        self._take(finished.model)
         self.history_ = [dict(record) for record in fitted.history]
         return self
 
@@ -67,3 +70,21 @@ class Regressing(
         """
         check_is_fitted(self)
         return self.model_.predict_values(self._inputs(X))
+
+    def predict_intervals(self, X: Any, coverage: float = 0.95) -> Float64[np.ndarray, "examples 2"]:
+        """Give for each example an interval that holds its number, with a probability of `coverage`.
+
+        Args:
+            X: examples in any form said above.
+            coverage: between 0 and 1; kept on average, for examples drawn like those that the model was
+                trained on.
+
+        Returns:
+            Lower and upper end for each, in the unit of `y`; all intervals are equally wide.
+
+        Raises:
+            UsageError: `coverage` is out of range, or cannot be promised: no or too few validation examples
+                were set aside when the model was trained.
+            DataError: an example cannot be read, or does not fit what was learnt.
+        """
+        return np.array(decided(self, X, Wishes(sets=coverage, names=ARGUMENTS)).sets).reshape(-1, 2)

@@ -11,6 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from pellucid.answering.deciding import Decided, Decider, Wishes
 from pellucid.bundle import Inputs, Model, save
 from pellucid.bundle.format.fields import FILE_NAME
 from pellucid.bundle.parts import vector_length
@@ -121,3 +122,10 @@ class Trained(
 def _columns(model: Model, nothing: Inputs) -> int:
     """Columns of what a model gives for no inputs at all."""
     return int(model.transform(nothing).shape[1])
+
+
+def decided(estimator: Trained, X: Any, wishes: Wishes) -> Decided:
+    """Answers of a fitted estimator with what is asked of them beyond the answer itself."""
+    check_is_fitted(estimator)
+    decider = Decider(estimator.model_, wishes, "the model")
+    return decider.decide(*estimator.model_.answer(estimator._inputs(X)))

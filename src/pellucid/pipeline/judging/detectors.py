@@ -15,7 +15,7 @@ from pellucid.bundle import Model
 from pellucid.classical.features.rows import Rows
 from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
 from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
-from pellucid.pipeline.learners.candidates import Candidate, HeldOut
+from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.planning.preparation import Material
 
 _BLOCK = 4096
@@ -66,10 +66,9 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
             continue
         look = _shared_look(candidate, material, seed, looks)
         if len(material.validation):
-            signals, said = look.signals, held_out.answers[judged_places(material, seed)]
-        else:
-            signals, said = _judged(held_out)
-        found.append(dataclasses.replace(candidate, model=_watched(model, look.measure, signals, said)))
+            signals = _spread(look.signals, judged_places(material, seed), len(material.validation))
+            held_out = dataclasses.replace(held_out, signals=signals)
+        found.append(_watched(dataclasses.replace(candidate, held_out=held_out), look.measure))
     return found
 
 
@@ -88,17 +87,18 @@ def signals_by_model(
             continue
         look = _shared_look(candidate, material, seed, looks)
         if look.measure is not None:
-            found[candidate.name] = np.full((len(material.validation), look.signals.shape[1]), np.nan)
-            found[candidate.name][judged_places(material, seed)] = look.signals
+            places = judged_places(material, seed)
+            found[candidate.name] = _spread(look.signals, places, len(material.validation))
     return found
 
 
-def _judged(held_out: HeldOut) -> tuple[Float64[np.ndarray, "n signals"], np.ndarray]:
-    """What the measures of folds found in the examples that they looked at, and the answers about these."""
-    if held_out.signals is None:
-        return np.zeros((0, 0)), held_out.answers[:0]
-    looked_at = ~np.isnan(held_out.signals).all(axis=1)
-    return held_out.signals[looked_at], held_out.answers[looked_at]
+def _spread(
+    signals: Float64[np.ndarray, "drawn signals"], places: Int64[np.ndarray, " drawn"], count: int
+) -> Float64[np.ndarray, "n signals"]:
+    """Signals of examples at some places among all, not a number elsewhere."""
+    found = np.full((count, signals.shape[1]), np.nan)
+    found[places] = signals
+    return found
 
 
 def _shared_look(candidate: Candidate, material: Material, seed: int, looks: dict[Hashable, _Look]) -> _Look:
@@ -118,14 +118,22 @@ def _look_of(candidate: Candidate, material: Material, seed: int) -> _Look:
     return _look(candidate.model, learnt, seed, stored.hidden)
 
 
-def _watched(
-    model: Model, measure: Measure | None, signals: Float64[np.ndarray, "n signals"], said: np.ndarray
-) -> Model:
-    """The model with a detector calibrated on examples that were held out."""
-    if measure is None:
-        return model
-    return model.with_detector(
-        calibrated_detector(measure, signals, model.target.labels(said), len(model.classes))
+def _watched(candidate: Candidate, measure: Measure | None) -> Candidate:
+    """The candidate with a detector calibrated on examples that were held out, and their novelty."""
+    model, held_out = candidate.model, candidate.held_out
+    if measure is None or held_out.signals is None:
+        return candidate
+    looked_at = ~np.isnan(held_out.signals).all(axis=1)
+    signals, said = held_out.signals[looked_at], held_out.answers[looked_at]
+    detector = calibrated_detector(measure, signals, model.target.labels(said), len(model.classes))
+    if detector is None:
+        return candidate
+    novelty = np.full(len(looked_at), np.nan)
+    novelty[looked_at] = detector.novelty_of(signals)
+    return dataclasses.replace(
+        candidate,
+        model=model.with_detector(detector),
+        held_out=dataclasses.replace(held_out, novelty=novelty),
     )
 
 

@@ -10,6 +10,7 @@ from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
 from pellucid.evaluation import confusion_matrix, reliability
 from pellucid.networks import describe
+from pellucid.pipeline.judging.abstention import abstention_facts
 from pellucid.pipeline.judging.outcome import Outcome
 from pellucid.pipeline.judging.testing import Tested
 from pellucid.reports import Answered, CalibrationFacts, ReportFacts
@@ -54,6 +55,7 @@ def report_facts(outcome: Outcome, metrics: Mapping[str, Any]) -> ReportFacts:
         uncertain=answered(uncertain_rows(tested.answers)),
         label_issues=outcome.label_issues,
         calibration=_calibration(outcome, tested, labels),
+        abstention=abstention_facts(outcome.recommended.model, tested, labels),
     )
 
 

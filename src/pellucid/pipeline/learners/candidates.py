@@ -57,12 +57,16 @@ class HeldOut:
         positions: of the examples, ascending: the validation split, or what folds judged.
         answers: probabilities (n, classes) or numbers (n,).
         signals: how foreign each looks to the measure of its novelty (n, signals), where folds judged: by
-            models that did not learn from it either; `None` where the model itself can be asked.
+            models that did not learn from it either; `None` where the model itself can be asked. Not a number
+            where an example was not looked at.
+        novelty: of each, by the detector that they calibrate; `None` without one, not a number where an
+            example was not looked at.
     """
 
     positions: Int64[np.ndarray, " n"]
     answers: Float64[np.ndarray, "n ..."]
     signals: Float64[np.ndarray, "n signals"] | None = None
+    novelty: Float64[np.ndarray, " n"] | None = None
 
     def about(self, positions: Int64[np.ndarray, " asked"]) -> Float64[np.ndarray, "asked ..."]:
         """Answers about some of the examples, by ascending positions."""

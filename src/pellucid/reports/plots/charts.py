@@ -1,7 +1,7 @@
-"""Geometry of the reliability diagram and of the learning curve.
+"""Geometry of the reliability diagram, of the learning curve, and of error against answered share.
 
 The templates in `page/charts.html` draw them as SVG. A reliability diagram is laid out in user units,
-300 wide and 312 high. A learning curve runs across in per cent, so that its letters keep their size
+300 wide and 312 high. The curves run across in per cent, so that its letters keep their size
 at every width, and down in pixels.
 """
 
@@ -10,9 +10,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pellucid.evaluation import CurvePoint, Reliability
+from pellucid.evaluation import CurvePoint, Interval, Reliability
+from pellucid.evaluation.abstention import ErrorPoint
 from pellucid.reports.entries import colour
-from pellucid.reports.numbers import count, tick
+from pellucid.reports.numbers import count, percent, tick
 from pellucid.reports.plots.axes import Tick, parted, round_steps
 
 SIDE, SQUARE_LEFT, SQUARE_TOP = 220.0, 42.0, 8.0
@@ -76,12 +77,12 @@ class ReliabilityPlot:
 
 @dataclass(frozen=True)
 class Curve:
-    """One model's learning curve, ready to draw.
+    """One model's curve, ready to draw.
 
     Attributes:
         name: the model; the curve's direct label.
         colour: place of its colour.
-        marks: one for each number of training examples; across in per cent.
+        marks: one for each place along the curve; across in per cent.
         shift: pixels by which its intervals are moved to part them from its neighbours'.
         label_y: height of the label.
     """
@@ -110,14 +111,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class CurvePlot:
-    """A learning curve, ready to draw.
+    """A plot of curves, ready to draw.
 
     Attributes:
-        x_ticks: numbers of training examples, in per cent.
+        x_label: what runs across.
+        x_ticks: numbers of training examples, or shares; in per cent.
         y_ticks: scores, in pixels.
         curves: one for each model.
     """
 
+    x_label: str
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
     curves: Sequence[Curve]
@@ -166,7 +169,7 @@ def curve_plot(curves: Mapping[str, Sequence[CurvePoint]]) -> CurvePlot | None:
     sizes = sorted({point.examples for points in drawn.values() for point in points})
     if len(sizes) < 2 or sizes[0] < 1:
         return None
-    y_low, y_high = _reach([point for points in drawn.values() for point in points])
+    y_low, y_high = _reach([point.score for points in drawn.values() for point in points])
 
     def across(examples: int) -> float:
         return round(100 * math.log(examples / sizes[0]) / math.log(sizes[-1] / sizes[0]), 2)
@@ -199,13 +202,33 @@ def curve_plot(curves: Mapping[str, Sequence[CurvePoint]]) -> CurvePlot | None:
         for place, (name, marks) in enumerate(placed.items())
     ]
     heights = [Tick(down(value), tick(value)) for value in round_steps(y_low, y_high)]
-    return CurvePlot(_sizes_shown(sizes, across), heights, lines)
+    label = "training examples, on a logarithmic scale"
+    return CurvePlot(label, _sizes_shown(sizes, across), heights, lines)
 
 
-def _reach(points: Sequence[CurvePoint]) -> tuple[float, float]:
+def error_plot(points: Sequence[ErrorPoint], name: str) -> CurvePlot | None:
+    """Lay out the error among the answered over their share, in a model's colour; `None` of one point."""
+    if len(points) < 2:
+        return None
+    high = max(point.error.high for point in points)
+
+    def down(error: float) -> float:
+        return round(CURVE_BOTTOM - (CURVE_BOTTOM - CURVE_TOP) * error / high, 1)
+
+    marks = [
+        Mark(round(100 * each.share, 2), *map(down, (each.error.value, each.error.high, each.error.low)))
+        for each in points
+    ]
+    shares = [Tick(float(share), f"{share}\u00a0%") for share in (0, 25, 50, 75, 100)]
+    heights = [Tick(down(error), f"{100 * error:g}\u00a0%") for error in round_steps(0.0, high)]
+    curve = Curve(f"all: {percent(points[-1].error.value)}", colour(name), marks, 0.0, marks[-1].y)
+    return CurvePlot("share answered, those of highest trust first", shares, heights, [curve])
+
+
+def _reach(scores: Sequence[Interval]) -> tuple[float, float]:
     """Bounds that hold every interval, with a little room."""
-    low = min(point.score.low for point in points)
-    high = max(point.score.high for point in points)
+    low = min(score.low for score in scores)
+    high = max(score.high for score in scores)
     room = 0.06 * (high - low) or 0.5
     return low - room, high + room
 

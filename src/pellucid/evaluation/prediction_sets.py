@@ -1,0 +1,98 @@
+r"""Prediction sets: with each answer a set of classes, or an interval of numbers, that holds the truth.
+
+Split conformal prediction. Each of $n$ held-out examples has a score $s_i$ of how badly the truth fits what
+the model said: of classes $1 - p$, with $p$ the probability of the true class, of numbers the absolute
+residual $|y - \hat y|$. With $\hat q$ the $\lceil (n + 1) c \rceil$-th smallest of them, a set holds every
+class, or every number, of a score of at most $\hat q$; of classes it holds the answer in any case. For an
+input drawn like the held-out examples it holds the truth with probability of at least $c$, on average over
+the draws of both.
+
+For one draw of held-out examples the share that is covered is random: with scores all different it follows
+the distribution $\mathrm{Beta}(k, n + 1 - k)$ with $k = \lceil (n + 1) c \rceil$.
+
+Sources: Vovk, Gammerman and Shafer 2005; Sadinle, Lei and Wasserman 2019, "Least Ambiguous Set-Valued
+Classifiers with Bounded Error Levels" (the score of classes); Lei et al. 2018 (of numbers); Vovk 2012 (Beta).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
+from scipy.special import betaincinv
+
+from pellucid.evaluation.intervals import Interval
+
+_ROUNDING = 1e-9
+_TAILS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Largest score that sets admit, and the held-out examples that it comes from.
+
+    Attributes:
+        coverage: the probability that a set holds the truth, as asked for.
+        cutoff: of classes the least probability, of numbers the largest residual.
+        examples: held-out examples.
+    """
+
+    coverage: float
+    cutoff: float
+    examples: int
+
+    @property
+    def reach(self) -> Interval:
+        """The coverage, and where it lies for 95 of 100 draws of as many held-out examples."""
+        rank = _rank(self.examples, self.coverage)
+        low, high = (float(betaincinv(rank, self.examples + 1 - rank, tail)) for tail in _TAILS)
+        return Interval(self.coverage, low, high)
+
+
+def least_for_sets(coverage: float) -> int:
+    """Held-out examples without which sets would have to hold everything."""
+    return math.ceil(coverage / (1 - coverage) - _ROUNDING)
+
+
+def coverage_of_classes(
+    labels: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n classes"], coverage: float
+) -> Coverage:
+    """Cutoff of the sets of classes; `n` is at least `least_for_sets(coverage)`."""
+    of_truth = _stored(probabilities)[np.arange(len(labels)), labels]
+    cutoff = float(np.sort(of_truth)[len(labels) - _rank(len(labels), coverage)])
+    return Coverage(coverage, cutoff, len(labels))
+
+
+def coverage_of_numbers(
+    labels: Float64[np.ndarray, " n"], said: Float64[np.ndarray, " n"], coverage: float
+) -> Coverage:
+    """Half width of the intervals; `n` is at least `least_for_sets(coverage)`."""
+    residuals = np.sort(np.abs(labels - said))
+    return Coverage(coverage, float(residuals[_rank(len(labels), coverage) - 1]), len(labels))
+
+
+def in_sets(
+    probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
+) -> Bool[np.ndarray, "n classes"]:
+    """Which classes each set holds; its answer is always among them."""
+    is_in = _stored(probabilities) >= cutoff
+    is_in[np.arange(len(answers)), answers] = True
+    return is_in
+
+
+def class_sets(
+    probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
+) -> list[list[int]]:
+    """The classes of each set, the most probable first."""
+    order = np.argsort(-_stored(probabilities), axis=1, kind="stable")
+    held = in_sets(probabilities, answers, cutoff)
+    return [row[some[row]].tolist() for row, some in zip(order, held, strict=True)]
+
+
+def _rank(examples: int, coverage: float) -> int:
+    return math.ceil((examples + 1) * coverage - _ROUNDING)
+
+
+def _stored(probabilities: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
+    """Probabilities as held-out ones are stored, in 32 bits."""
+    return np.asarray(probabilities, np.float32)

@@ -1,0 +1,47 @@
+"""Held-out answers of every model, from which `predict` takes the thresholds of what it promises."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int64
+
+from pellucid import bundle
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.bundle.held_out import most_kept
+from pellucid.data import Dataset
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.planning.preparation import Material
+
+
+def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, seed: int) -> list[Candidate]:
+    """Let every model keep its held-out answers; candidates have passed `with_detectors`."""
+    return [
+        dataclasses.replace(each, model=each.model.with_held_out(held_out_of(each, dataset, seed)))
+        for each in candidates
+    ]
+
+
+def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:
+    """What a model said, at its temperature, of examples that it did not learn from; `None` without any.
+
+    Where it has a detector, they are those whose novelty is known.
+    """
+    held_out = candidate.held_out
+    novelty = held_out.novelty
+    places = np.arange(len(held_out.positions)) if novelty is None else np.flatnonzero(~np.isnan(novelty))
+    if len(places) == 0 or not np.isfinite(held_out.answers[places]).all():
+        return None
+    kept = places[_drawn(len(places), most_kept(len(dataset.classes)), seed)]
+    return bundle.HeldOut.of(
+        dataset.labels[held_out.positions[kept]],
+        held_out.answers[kept],
+        None if novelty is None else novelty[kept],
+    )
+
+
+def _drawn(examples: int, most: int, seed: int) -> Int64[np.ndarray, " kept"]:
+    """Some of the examples, ascending; all where they are few enough."""
+    if examples <= most:
+        return np.arange(examples)
+    return np.sort(generator(seed, Purpose.HELD_OUT_ANSWERS).permutation(examples)[:most])

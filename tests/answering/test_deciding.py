@@ -1,0 +1,268 @@
+"""`predict` with promises: what is said beforehand, which inputs are answered, the columns, and refusals."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from number_models import number_model
+from pellucid.answering.deciding import Decider, Wishes
+from pellucid.answering.predict import predict
+from pellucid.bundle import HeldOut, save
+from pellucid.cli.main import main
+from pellucid.errors import UsageError
+from pellucid.evaluation.abstention import promise, trust
+from pellucid.settings import Settings
+from small_models import CLASSES, digits, trained_model, write_digits
+from watched_models import watched
+
+PIXELS, LABELS = digits()
+HELD, ASKED = slice(1000, 1300), slice(1300, 1600)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A network of digits with its detector and 300 held-out answers."""
+    found = watched(trained_model(), train=1000, validation=300)
+    said, novelty = found.answer(PIXELS[HELD])
+    return found.with_held_out(HeldOut.of(LABELS[HELD], said, novelty))
+
+
+@pytest.fixture(scope="module")
+def run(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    save(model, folder / "model", {})
+    return folder
+
+
+def without(model, count):
+    """The model with fewer held-out answers."""
+    held = model.held_out
+    return model.with_held_out(HeldOut(held.labels[:count], held.said[:count], held.novelty[:count]))
+
+
+def test_it_answers_those_of_most_trust_and_says_beforehand_how_many(model):
+    decider = Decider(model, Wishes(max_error=0.05), "run")
+    said, novelty = model.answer(PIXELS[ASKED])
+    decided = decider.decide(said, novelty)
+    trusted = trust(said.max(axis=1), novelty, 0.05)
+    assert (decided.abstained == (trusted < decider.promise.threshold)).all()
+    assert 0 < decided.abstained.sum() < 300
+    wrong = said.argmax(axis=1) != LABELS[ASKED]
+    assert wrong[~decided.abstained].mean() < wrong[decided.abstained].mean()
+    first, last = decider.announcement()
+    assert first.startswith(
+        "Promised with 95 % confidence: at most 5 % of the answered images get a wrong label"
+    )
+    assert "learn then test: exact binomial tests in a fixed order, on 300 held-out images" in first
+    assert "are answered, the rest abstained" in first
+    assert last.endswith("a drift voids it.")
+
+
+def test_a_foreign_input_is_abstained_however_sure_the_model_is(model):
+    decider = Decider(model, Wishes(max_error=0.3), "run")
+    said, novelty = model.answer(PIXELS[ASKED])
+    sure = said.max(axis=1) > 0.8
+    assert sure.sum() > 30
+    assert decider.decide(said[sure], novelty[sure]).abstained.mean() < 0.1
+    more_foreign_than_all = np.full(sure.sum(), 1 - 0.2 / (len(model.held_out) + 1))
+    assert decider.decide(said[sure], more_foreign_than_all).abstained.all()
+
+
+def test_a_number_that_is_missing_is_not_answered(model):
+    decider = Decider(model, Wishes(max_error=0.3), "run")
+    said = np.full((2, 10), 0.1)
+    said[0] = np.nan
+    assert decider.decide(said, np.array([0.1, np.nan])).abstained.tolist() == [True, True]
+
+
+def test_costs_choose_the_answer_and_the_error_is_that_of_the_answers_chosen(model, tmp_path):
+    costs = 1 - np.eye(10)
+    costs[3] = 40 * costs[3]
+    lines = [",".join(["", *CLASSES])]
+    lines += [",".join([name, *map(str, row)]) for name, row in zip(CLASSES, costs.tolist(), strict=True)]
+    (tmp_path / "costs.csv").write_text("\n".join(lines))
+    wishes = Wishes(costs=tmp_path / "costs.csv", max_error=0.1)
+    decider = Decider(model, wishes, "run")
+    said, novelty = model.answer(PIXELS[ASKED])
+    answers = decider.decide(said, novelty).answers
+    assert (answers == (said @ costs).argmin(axis=1)).all()
+    assert (answers == 3).sum() > (said.argmax(axis=1) == 3).sum()
+    held = model.held_out
+    chosen = (held.said.astype(np.float64) @ costs).argmin(axis=1)
+    of_chosen = held.said[np.arange(300), chosen]
+    assert decider.promise == promise(trust(of_chosen, held.novelty, 0.05), chosen != held.labels, 0.1)
+
+
+def test_sets_hold_the_truth(model):
+    decider = Decider(model, Wishes(sets=0.95), "run")
+    said, novelty = model.answer(PIXELS[ASKED])
+    sets = decider.decide(said, novelty).sets
+    held = [CLASSES[label] in each for label, each in zip(LABELS[ASKED], sets, strict=True)]
+    assert np.mean(held) >= 0.92
+    assert [each[0] for each in sets] == [CLASSES[best] for best in said.argmax(axis=1)]
+    assert "sets hold the true class of at least 95 % of images (split conformal" in decider.announcement()[0]
+
+
+def test_intervals_of_a_model_of_numbers(tmp_path):
+    model = number_model("cnn")
+    said = model.predict_values(PIXELS[HELD])
+    model = model.with_held_out(HeldOut.of(LABELS[HELD].astype(float), said, None))
+    decider = Decider(model, Wishes(sets=0.9), "run")
+    ends = np.array(decider.decide(model.predict_values(PIXELS[ASKED]), None).sets)
+    assert ((ends[:, 0] <= LABELS[ASKED]) & (LABELS[ASKED] <= ends[:, 1])).mean() == pytest.approx(
+        0.9, abs=0.06
+    )
+    assert "intervals, " in decider.announcement()[0]
+    for wish in (Wishes(max_error=0.1), Wishes(costs=tmp_path)):
+        with pytest.raises(UsageError, match=r"predicts numbers, .* --sets 0\.95 gives intervals"):
+            Decider(model, wish, "run")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "count", "said"),
+    [
+        (
+            Wishes(max_error=0.01),
+            298,
+            r"--max-error: 0\.01 cannot be promised: it takes 299 .* has 298; ask for 0\.01",
+        ),
+        (Wishes(max_error=0.05), 20, r"it takes 59 held-out images, .* run has 20; ask for 0\.14 or more"),
+        (
+            Wishes(sets=0.95),
+            18,
+            r"--sets: 0\.95 cannot be promised: it takes 19 .* has 18; ask for 0\.94 or less",
+        ),
+        (
+            Wishes(max_error=0.0),
+            300,
+            "--max-error: 0 does not lie between 0 and 1; give a share such as 0.05",
+        ),
+        (Wishes(max_error=float("nan")), 300, "--max-error: nan does not lie between"),
+        (Wishes(sets=95), 300, r"--sets: 95 does not lie between 0 and 1; give a share such as 0\.95"),
+    ],
+)
+def test_what_cannot_be_promised_is_refused_with_what_can(wishes, count, said, model):
+    with pytest.raises(UsageError, match=said):
+        Decider(without(model, count), wishes, "run")
+
+
+def test_what_is_advised_suffices(model):
+    assert Decider(without(model, 20), Wishes(max_error=0.14), "run").promise is not None
+    assert Decider(without(model, 18), Wishes(sets=0.94), "run").coverage is not None
+
+
+def test_a_model_saved_without_held_out_answers_says_so():
+    for wishes in (Wishes(max_error=0.1), Wishes(sets=0.9)):
+        with pytest.raises(UsageError, match=r"run was saved without held-out answers, .*; train it again"):
+            Decider(trained_model(), wishes, "run")
+    assert Decider(trained_model(), Wishes(), "run").announcement() == []
+
+
+def test_nothing_is_answered_where_no_threshold_keeps_the_promise(model):
+    held = model.held_out
+    wrong = model.with_held_out(dataclasses.replace(held, labels=(held.labels + 1) % 10))
+    decider = Decider(wrong, Wishes(max_error=0.05), "run")
+    assert decider.decide(*model.answer(PIXELS[ASKED])).abstained.all()
+    assert decider.announcement()[0].startswith(
+        "No image will be answered: no threshold keeps the error at 5 %"
+    )
+    partly = model.with_held_out(
+        dataclasses.replace(held, labels=np.where(np.arange(300) % 4, held.labels, 11 % 10))
+    )
+    assert "--max-error 0." in Decider(partly, Wishes(max_error=0.02), "run").announcement()[0]
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_columns_in_every_form(run, model, tmp_path):
+    write_digits(tmp_path / "images", range(1300, 1340))
+    (tmp_path / "images" / "0000.png").write_bytes(b"")
+    wishes = Wishes(max_error=0.05, sets=0.95)
+    found = {}
+    for ending in ("csv", "jsonl", "parquet"):
+        out = tmp_path / f"answers.{ending}"
+        done = predict(
+            run, [str(tmp_path / "images")], out, Settings(), wishes=wishes, with_probabilities=True
+        )
+        found[ending] = out
+    rows = rows_of(found["csv"])
+    assert list(rows[0])[:7] == ["input", "label", "probability", "error", "novelty", "abstained", "set"]
+    assert (rows[0]["abstained"], rows[0]["set"]) == ("", "")
+    decided = Decider(model, wishes, "run").decide(*model.answer(PIXELS[1300:1340]))
+    assert [row["abstained"] for row in rows[1:]] == [
+        str(each).lower() for each in decided.abstained.tolist()
+    ]
+    assert [json.loads(row["set"]) for row in rows[1:]] == decided.sets
+    assert done.abstained == decided.abstained.sum()
+    lines = [json.loads(line) for line in found["jsonl"].read_text().splitlines()]
+    assert [line["abstained"] for line in lines] == [None, *decided.abstained.tolist()]
+    assert [line["set"] for line in lines] == [None, *decided.sets]
+    table = pyarrow.parquet.read_table(found["parquet"])
+    assert table.column("abstained").to_pylist() == [None, *decided.abstained.tolist()]
+    assert table.column("set").to_pylist() == [None, *decided.sets]
+
+
+def test_labels_stay_where_it_abstains(run, tmp_path):
+    paths = write_digits(tmp_path / "images", range(1300, 1400))
+    out = tmp_path / "answers.csv"
+    done = predict(run, [str(path) for path in paths], out, Settings(), wishes=Wishes(max_error=0.05))
+    plain = tmp_path / "plain.csv"
+    predict(run, [str(path) for path in paths], plain, Settings())
+    assert done.abstained > 0
+    assert [{**row, "abstained": ""} for row in rows_of(out)] == [
+        {**row, "abstained": ""} for row in rows_of(plain)
+    ]
+
+
+def test_the_command_says_the_promise_before_and_the_share_after(run, tmp_path, capsys):
+    paths = write_digits(tmp_path / "images", range(1300, 1320))
+    (tmp_path / "images" / "costs.csv").write_text("true,x\n")
+    assert main(["predict", str(run), *map(str, paths), "--max-error", "0.05", "--sets", "0.9"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("input,label,probability,error,novelty,abstained,set\n")
+    said = " ".join(err.split())
+    assert said.index("Promised with 95 % confidence") < said.index("20 images labelled")
+    assert "answered, " in said
+    assert "abstained: see the column abstained" in said
+    assert all(len(line) <= 80 for line in err.splitlines() if line.startswith("Promised"))
+    assert main(["predict", str(run), str(paths[0]), "--max-error", "0.001"]) == 2
+    assert "it takes 2,995 held-out images" in capsys.readouterr().err
+
+
+def test_drifted_inputs_void_the_promise(run, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "noise").mkdir()
+    draws = np.random.default_rng(0)
+    for place in range(30):
+        pixels = draws.integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "noise" / f"{place}.png")
+    out = tmp_path / "answers.csv"
+    done = predict(run, [str(tmp_path / "noise")], out, Settings(), wishes=Wishes(max_error=0.05))
+    assert "warning: these inputs have drifted, so what was promised need not hold for them" in done.warnings
+    plain = predict(run, [str(tmp_path / "noise")], out, Settings())
+    assert plain.warnings == ()
+
+
+def test_evaluate_measures_what_became_of_the_promise(run, model, tmp_path, capsys):
+    for place, path in enumerate(write_digits(tmp_path / "images", range(1300, 1600))):
+        folder = tmp_path / "labelled" / CLASSES[LABELS[1300 + place]]
+        folder.mkdir(parents=True, exist_ok=True)
+        path.rename(folder / path.name)
+    assert main(["evaluate", str(run), str(tmp_path / "labelled"), "--max-error", "0.05", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["abstention"]
+    said, novelty = model.answer(PIXELS[ASKED])
+    answered = ~Decider(model, Wishes(max_error=0.05), "run").decide(said, novelty).abstained
+    is_wrong = said.argmax(axis=1) != LABELS[ASKED]
+    assert found["max_error"] == 0.05
+    assert found["answered"]["value"] == pytest.approx(answered.mean(), abs=0.01)
+    assert found["error"]["value"] == pytest.approx(is_wrong[answered].mean(), abs=0.01)
+    assert main(["evaluate", str(run), str(tmp_path / "labelled"), "--max-error", "0.05"]) == 0
+    assert "With --max-error 0.05 " in capsys.readouterr().out

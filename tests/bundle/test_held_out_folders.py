@@ -1,0 +1,227 @@
+"""Held-out answers in a model folder: written, read again, bounded, and refused where damaged or forged."""
+
+import json
+import shutil
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from every_model import MODELS, answers_of, inputs_of
+from forged_folders import document_of
+from pellucid.bundle import HeldOut, load_any, save
+from pellucid.bundle.format.weights import pack
+from pellucid.bundle.held_out import MOST_EXAMPLES, most_kept
+from pellucid.errors import ModelFileError
+from small_models import digits, reseal
+from watched_models import watched_model
+
+NAME = "held-out.safetensors"
+
+
+def with_answers(model, novelty=None):
+    """A model with 40 held-out answers."""
+    labels = digits()[1][:40].astype(float if model.is_regression else int)
+    return model.with_held_out(HeldOut.of(labels, answers_of(model), novelty))
+
+
+def kept(kind):
+    """One of two models with held-out answers: of classes with a detector, and of numbers without."""
+    if kind == "numbers":
+        return with_answers(MODELS["cnn of numbers"]())
+    model = watched_model("mlp")
+    return with_answers(model, model.answer(inputs_of(model)).novelty)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Folders that must stay as they are."""
+    place = tmp_path_factory.mktemp("kept")
+    for kind in ("classes", "numbers"):
+        save(kept(kind), place / kind, {})
+    return place
+
+
+@pytest.fixture(params=["classes", "numbers"])
+def folder(request, whole, tmp_path):
+    """A folder of one kind, to be damaged."""
+    return shutil.copytree(whole / request.param, tmp_path / "model")
+
+
+def tensors_of(folder):
+    """The arrays of a folder, to be changed."""
+    found = load_any(folder).held_out.arrays()
+    return {name: torch.from_numpy(np.array(array)) for name, array in found.items()}
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_they_are_the_same_after_loading(kind, whole):
+    before, after = kept(kind).held_out, load_any(whole / kind).held_out
+    assert before.arrays().keys() == after.arrays().keys()
+    for name, array in before.arrays().items():
+        np.testing.assert_array_equal(array, after.arrays()[name])
+        assert array.dtype == after.arrays()[name].dtype
+
+
+def test_equal_answers_are_equal_bytes_and_the_weights_are_the_same_without(whole, tmp_path):
+    save(kept("classes"), tmp_path / "again", {})
+    save(watched_model("mlp"), tmp_path / "without", {})
+    assert (tmp_path / "again" / NAME).read_bytes() == (whole / "classes" / NAME).read_bytes()
+    for name in ("weights.safetensors", "novelty.safetensors"):
+        assert (tmp_path / "without" / name).read_bytes() == (whole / "classes" / name).read_bytes()
+    assert load_any(tmp_path / "without").held_out is None
+    assert "held_out" not in document_of(tmp_path / "without")
+
+
+def test_another_temperature_or_other_classes_drop_or_refuse_them():
+    model = kept("classes")
+    assert model.at(2.0).held_out is None
+    assert model.held_out is not None
+    with pytest.raises(ValueError, match="are about 0 classes where the model has 10"):
+        model.with_held_out(kept("numbers").held_out)
+    with pytest.raises(ValueError, match="have a novelty, but the model has no detector"):
+        MODELS["cnn"]().with_held_out(model.held_out)
+
+
+def test_one_flipped_byte(folder):
+    content = (folder / NAME).read_bytes()
+    for place in np.unique(np.linspace(0, len(content) - 1, 120).astype(int)):
+        damaged = bytearray(content)
+        damaged[place] ^= (0x01, 0x20, 0xFF)[place % 3]
+        (folder / NAME).write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=rf"{NAME}: "):
+            load_any(folder)
+    (folder / NAME).write_bytes(content)
+    load_any(folder)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_truncation(sealed, folder):
+    content = (folder / NAME).read_bytes()
+    for length in (0, 7, 8, 9, len(content) // 2, len(content) - 1):
+        (folder / NAME).write_bytes(content[:length])
+        if sealed:
+            reseal(folder)
+        with pytest.raises(ModelFileError, match=rf"{NAME}: .*use an undamaged copy"):
+            load_any(folder)
+
+
+def test_a_missing_file_a_link_and_bytes_too_many(folder, tmp_path):
+    content = (folder / NAME).read_bytes()
+    (folder / NAME).write_bytes(content + b"hidden")
+    reseal(folder)
+    with pytest.raises(ModelFileError, match=r"\d+ bytes, but its header announces \d+"):
+        load_any(folder)
+    (tmp_path / "elsewhere").write_bytes(content)
+    (folder / NAME).unlink()
+    with pytest.raises(ModelFileError, match=f"{NAME}: missing"):
+        load_any(folder)
+    (folder / NAME).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelFileError, match=f"{NAME}: a link"):
+        load_any(folder)
+
+
+def test_numbers_that_are_not_finite(folder):
+    content = (folder / NAME).read_bytes()
+    length = struct.unpack("<Q", content[:8])[0]
+    entry = json.loads(content[8 : 8 + length])["said"]
+    place = 8 + length + entry["data_offsets"][0]
+    bad = np.array(np.nan, {"F32": "<f4", "F64": "<f8"}[entry["dtype"]]).tobytes()
+    (folder / NAME).write_bytes(content[:place] + bad + content[place + len(bad) :])
+    reseal(folder)
+    with pytest.raises(ModelFileError, match="not finite"):
+        load_any(folder)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said"),
+    [
+        (None, "'held_out' is not an object"),
+        ([], "'held_out' is not an object"),
+        ({}, "held_out: unknown keys"),
+        ({"examples": 40, "novelty": False, "code": "os.system"}, "held_out: unknown keys"),
+        ({"examples": 0, "novelty": False}, "held_out: examples: 0 is no whole number from 1 to 10000"),
+        ({"examples": 10**9, "novelty": False}, "held_out: examples: 1000000000 is no whole number"),
+        ({"examples": "40", "novelty": False}, "held_out: examples: 40 is no whole number"),
+        ({"examples": True, "novelty": False}, "held_out: examples: True is no whole number"),
+        ({"examples": 40, "novelty": 1}, "held_out: novelty: 1 is neither true nor false"),
+        ({"examples": 41, "novelty": False}, r"held-out\.safetensors: "),
+    ],
+)
+def test_settings_that_are_none(held_out, said, folder):
+    reseal(folder, held_out=held_out)
+    with pytest.raises(ModelFileError, match=said):
+        load_any(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda each: each["labels"].__setitem__(0, 10), "a label is none of the classes"),
+        (lambda each: each["labels"].__setitem__(0, -1), "a label is none of the classes"),
+        (lambda each: each["said"].__setitem__(0, 0.2), "probabilities are negative, or do not add up to 1"),
+        (lambda each: each["said"][0].__setitem__(slice(2), torch.tensor([-1.0, 2.0])), "are negative"),
+        (lambda each: each["novelty"].__setitem__(0, 1.5), "a novelty lies outside 0 to 1"),
+        (lambda each: each["novelty"].__setitem__(0, -0.5), "a novelty lies outside 0 to 1"),
+    ],
+)
+def test_what_no_model_says(change, said, whole, tmp_path):
+    folder = shutil.copytree(whole / "classes", tmp_path / "model")
+    tensors = tensors_of(folder)
+    change(tensors)
+    (folder / NAME).write_bytes(pack(tensors))
+    reseal(folder)
+    with pytest.raises(ModelFileError, match=said):
+        load_any(folder)
+
+
+@pytest.mark.parametrize("name", ["labels", "said", "novelty"])
+def test_an_array_of_another_type_or_name_or_none(name, whole, tmp_path):
+    folder = shutil.copytree(whole / "classes", tmp_path / "model")
+    tensors = tensors_of(folder)
+    for changed in (
+        {**tensors, name: tensors[name].double()},
+        {**tensors, name: tensors[name][:-1]},
+        {**tensors, "code": tensors[name]},
+        {each: tensor for each, tensor in tensors.items() if each != name},
+    ):
+        (folder / NAME).write_bytes(pack(changed))
+        reseal(folder)
+        with pytest.raises(ModelFileError, match=rf"{NAME}: .*use an undamaged copy"):
+            load_any(folder)
+
+
+def test_novelty_without_a_detector(whole, tmp_path):
+    folder = shutil.copytree(whole / "classes", tmp_path / "model")
+    document = document_of(folder)
+    del document["novelty"], document["sha256"]["novelty.safetensors"]
+    (folder / "model.json").write_text(json.dumps(document))
+    reseal(folder)
+    with pytest.raises(ModelFileError, match="have a novelty, but the model has no detector"):
+        load_any(folder)
+
+
+def test_the_key_without_the_checksum_and_the_checksum_without_the_key(folder):
+    document = document_of(folder)
+    held_out = document.pop("held_out")
+    (folder / "model.json").write_text(json.dumps(document))
+    reseal(folder)
+    with pytest.raises(ModelFileError, match=f"{NAME}: the description does not speak of it"):
+        load_any(folder)
+    del document["sha256"][NAME]
+    (folder / "model.json").write_text(json.dumps(document))
+    reseal(folder)
+    assert load_any(folder).held_out is None
+    ordered = [*document.items()]
+    ordered.insert(list(document).index("sha256"), ("held_out", held_out))
+    (folder / "model.json").write_text(json.dumps(dict(ordered)))
+    reseal(folder)
+    with pytest.raises(ModelFileError, match="is missing from 'sha256'"):
+        load_any(folder)
+
+
+def test_of_many_classes_fewer_examples_are_kept():
+    assert [most_kept(each) for each in (0, 2, 200, 1000, 10**8)] == [MOST_EXAMPLES] * 3 + [2000, 1]
+    with pytest.raises(ValueError, match="2001 examples of 1000 classes are too many"):
+        HeldOut.expected({"examples": 2001, "novelty": False}, ("a",) * 1000)

@@ -1,0 +1,108 @@
+"""Held-out answers that models of a run and estimators keep."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import pellucid
+from every_model import MODELS
+from pellucid.errors import UsageError
+from pellucid.pipeline.judging import held_out as judging
+from pellucid.pipeline.judging.detectors import judged_places, with_detectors
+from pellucid.pipeline.judging.held_out import with_held_out
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.planning.preparation import Material
+from small_models import CLASSES, DIGITS, digits
+
+PIXELS, LABELS = digits()
+MATERIAL = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES, DIGITS)
+
+
+def finished(name: str, material: Material = MATERIAL) -> Candidate:
+    model = MODELS[name]()
+    candidate = Candidate(name, model, 600, 1.0, model.predict_proba(PIXELS[material.validation]))
+    (found,) = with_held_out(with_detectors([candidate], material, 0), material, 0)
+    return found
+
+
+@pytest.mark.parametrize("name", ["svm", "cnn", "majority"])
+def test_every_model_keeps_what_it_said_of_validation_examples(name):
+    model = finished(name).model
+    said, novelty = model.answer(PIXELS[600:900])
+    np.testing.assert_array_equal(model.held_out.labels, LABELS[600:900])
+    np.testing.assert_allclose(model.held_out.said, said, atol=1e-6)
+    if name == "majority":
+        assert model.held_out.novelty is novelty is None
+    else:
+        np.testing.assert_allclose(model.held_out.novelty, novelty, atol=1e-5)
+
+
+def test_without_validation_examples_none_are_kept():
+    material = dataclasses.replace(MATERIAL, validation=np.zeros(0, np.int64))
+    assert finished("svm", material).model.held_out is None
+
+
+def test_answers_that_are_not_finite_are_not_kept():
+    model = MODELS["majority"]()
+    candidate = Candidate("majority", model, 600, 1.0, np.full((300, 10), np.nan))
+    assert with_held_out([candidate], MATERIAL, 0)[0].model.held_out is None
+
+
+def test_of_many_a_fair_draw_is_kept(monkeypatch):
+    monkeypatch.setattr(judging, "most_kept", lambda classes: 50)
+    held_out = finished("svm").model.held_out
+    assert len(held_out) == 50
+    places = [place for place in judged_places(MATERIAL, 0)]
+    assert len(places) == 300
+    assert not np.array_equal(held_out.labels, LABELS[600:650])
+
+
+@pytest.fixture(scope="module")
+def classifier() -> pellucid.ImageClassifier:
+    images, labels = load_digits(return_X_y=True)
+    estimator = pellucid.ImageClassifier(model="logistic-regression", threads=1)
+    return estimator.fit(images[:1400], labels[:1400])
+
+
+def test_an_estimator_abstains_and_gives_sets(classifier, tmp_path):
+    images, labels = load_digits(return_X_y=True)
+    asked, truth = images[1400:], labels[1400:]
+    abstained = classifier.abstains(asked, max_error=0.1)
+    is_right = classifier.predict(asked) == truth
+    assert abstained.dtype == bool
+    assert is_right[~abstained].mean() >= 0.9
+    assert (classifier.abstains(asked, max_error=0.05) >= abstained).all()
+    sets = classifier.predict_sets(asked, coverage=0.9)
+    assert [each[0] for each in sets] == classifier.predict(asked).tolist()
+    assert np.mean([label in each for label, each in zip(truth.tolist(), sets, strict=True)]) >= 0.87
+    classifier.save(tmp_path / "model")
+    loaded = pellucid.load(tmp_path / "model")
+    assert loaded.predict_sets(asked, coverage=0.9) == [[str(name) for name in each] for each in sets]
+    with pytest.raises(UsageError, match=r"max_error: 0\.01 cannot be promised: it takes 299 held-out"):
+        classifier.abstains(asked, max_error=0.01)
+    with pytest.raises(UsageError, match=r"coverage: 2 does not lie between 0 and 1"):
+        classifier.predict_sets(asked, coverage=2)
+
+
+def test_few_examples_let_an_estimator_promise_nothing():
+    images, labels = load_digits(return_X_y=True)
+    estimator = pellucid.ImageClassifier(model="logistic-regression", threads=1).fit(
+        images[:300], labels[:300]
+    )
+    with pytest.raises(UsageError, match="max_error: the model was saved without held-out answers"):
+        estimator.abstains(images[300:])
+
+
+def test_a_regressor_gives_intervals():
+    images, _ = load_digits(return_X_y=True)
+    values = images.sum(axis=1)
+    seen = images[:, :40]
+    estimator = pellucid.ImageRegressor(model="ridge", threads=1).fit(seen[:1400], values[:1400])
+    ends = estimator.predict_intervals(seen[1400:], coverage=0.9)
+    assert ends.shape == (397, 2)
+    assert ((ends[:, 0] <= values[1400:]) & (values[1400:] <= ends[:, 1])).mean() == pytest.approx(
+        0.9, abs=0.07
+    )
+    np.testing.assert_allclose(ends.mean(axis=1), estimator.predict(seen[1400:]))

@@ -1,0 +1,118 @@
+"""The report's section on abstention: promises, the curve, and what stands there where there are none."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pellucid.arithmetic.rounding import percent
+from pellucid.evaluation import wilson
+from pellucid.evaluation.abstention import error_curve, kept_on, promise
+from pellucid.reports import AbstentionFacts, ReportFacts, render
+from pellucid.reports.numbers import percent as shown_percent
+from pellucid.reports.plots.charts import CURVE_BOTTOM, CURVE_TOP, error_plot
+from pellucid.reports.sections import abstention as section
+from reports.report_page import Page
+
+
+def judged(examples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Trust, and answers that are wrong as often as it says."""
+    draws = np.random.default_rng(seed)
+    trusted = 0.85 + 0.15 * draws.random(examples)
+    return trusted, draws.random(examples) > trusted
+
+
+def page_of(facts: ReportFacts, abstention: AbstentionFacts | None) -> Page:
+    return Page(render(dataclasses.replace(facts, abstention=abstention)))
+
+
+def test_the_share_answered_and_the_error_stand_first(digit_facts: ReportFacts) -> None:
+    on_test, held_out = judged(800, seed=1), judged(900)
+    made = {each: promise(*held_out, each) for each in (0.05, 0.1)}
+    facts = AbstentionFacts(
+        error_curve(*on_test),
+        900,
+        {0.01: None, **{k: (v, kept_on(v.threshold, *on_test)) for k, v in made.items()}},
+    )
+    page = page_of(digit_facts, facts)
+    kept = kept_on(made[0.05].threshold, *on_test)
+    assert kept.error is not None
+    assert (
+        f"With predict --max-error 0.05 it answers {percent(kept.answered.value)} of the test images,"
+        in page.text
+    )
+    assert f"and {percent(kept.error.value)} of these answers are wrong" in page.text
+    assert "was decided on 900 held-out images" in page.text
+    assert "1 %cannot be promised: it takes at least 299 held-out images" in page.text
+    assert (
+        "The promise holds with 95 % confidence, for images drawn like these; a drift voids it." in page.text
+    )
+
+
+def test_the_figures_of_the_plot_are_said_to_those_who_do_not_see_it(digit_facts: ReportFacts) -> None:
+    curve = error_curve(*judged(800))
+    page = page_of(digit_facts, AbstentionFacts(curve, 0, {}))
+    (image,) = [part for part in page.all("div") if part.get("class") == "chart-body"]
+    assert image["role"] == "img"
+    assert image["aria-label"].count(" answered, ") == len(curve)
+    assert "; 100\u00a0% answered, " in image["aria-label"]
+    assert "Without held-out examples nothing can be promised of its answers" in page.text
+
+
+def test_marks_stand_at_the_share_and_the_error() -> None:
+    curve = error_curve(*judged(800))
+    plot = error_plot(curve, "cnn")
+    assert plot is not None
+    (drawn,) = plot.curves
+    assert [mark.x for mark in drawn.marks] == pytest.approx([100 * each.share for each in curve])
+    assert all(CURVE_TOP <= mark.top <= mark.y <= mark.bottom <= CURVE_BOTTOM for mark in drawn.marks)
+    assert [tick.label for tick in plot.x_ticks] == [f"{share}\u00a0%" for share in (0, 25, 50, 75, 100)]
+    assert drawn.name == f"all: {shown_percent(curve[-1].error.value)}"
+    assert error_plot(curve[-1:], "majority") is None
+
+
+def test_a_model_that_never_errs_has_a_plot_all_the_same() -> None:
+    plot = error_plot(error_curve(np.linspace(0.5, 1, 40), np.zeros(40, bool)), "cnn")
+    assert plot is not None
+    assert all(mark.y == CURVE_BOTTOM for mark in plot.curves[0].marks)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "examples", "said"),
+    [
+        (0.5, 400, "no answers of it can be promised to be wrong in at most 5"),
+        (0.0, 40, "Too few examples were held out to promise that at most 5"),
+    ],
+)
+def test_what_cannot_be_promised(digit_facts: ReportFacts, wrong: float, examples: int, said: str) -> None:
+    trusted = np.linspace(0.5, 1, examples)
+    is_wrong = np.arange(examples) % 2 < 2 * wrong
+    made = promise(trusted, is_wrong, 0.05)
+    promises = {0.05: (made, kept_on(made.threshold, trusted, is_wrong)) if examples > 59 else None}
+    assert (
+        said in page_of(digit_facts, AbstentionFacts(error_curve(trusted, is_wrong), examples, promises)).text
+    )
+
+
+def test_a_promise_that_the_test_breaks_is_called_so(digit_facts: ReportFacts) -> None:
+    held_out = (np.linspace(0.5, 1, 200), np.zeros(200, bool))
+    on_test = (np.linspace(0.5, 1, 200), np.arange(200) % 5 == 0)
+    made = promise(*held_out, 0.05)
+    facts = AbstentionFacts(error_curve(*on_test), 200, {0.05: (made, kept_on(made.threshold, *on_test))})
+    assert "20.0 % [15.0, 26.1], more than promised" in page_of(digit_facts, facts).text
+
+
+def test_a_model_that_trusts_all_alike_has_no_plot(digit_facts: ReportFacts) -> None:
+    curve = error_curve(np.full(50, 0.7), np.arange(50) < 10)
+    page = page_of(digit_facts, AbstentionFacts(curve, 0, {}))
+    assert "It trusts all its answers alike" in page.text
+    assert not [part for part in page.all("div") if part.get("class") == "chart-body"]
+    assert curve[0].error == wilson(10, 50)
+
+
+def test_numbers_and_runs_without_a_test_have_no_such_section(
+    digit_facts: ReportFacts, number_facts: ReportFacts
+) -> None:
+    assert section.build(number_facts) is None
+    assert section.build(dataclasses.replace(digit_facts, abstention=None)) is None
+    assert section.build(dataclasses.replace(digit_facts, abstention=AbstentionFacts((), 0, {}))) is None
