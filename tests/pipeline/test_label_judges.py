@@ -9,9 +9,11 @@ from pellucid.arithmetic import accuracy
 from pellucid.classical import extract
 from pellucid.data import prepare
 from pellucid.evaluation import judge_label_issues
-from pellucid.pipeline.judging.label_judges import Judge, fold_judge, out_of_fold
+from pellucid.pipeline.judging.label_judges import Judge, fold_judge, held_out_judge, out_of_fold
+from pellucid.pipeline.learners.candidates import Stored, answers
 from pellucid.pipeline.learners.classical import ClassicalLearner
-from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.settings import Settings
 from small_models import digits
 
@@ -59,6 +61,30 @@ def test_training_examples_are_judged_once_and_what_was_judged_is_left_out(datas
     assert rest is not None
     assert rest.positions.tolist() == dataset.train[1000:].tolist()
     assert fold_judge([], dataset, NOBODY._replace(positions=dataset.train), SETTINGS) is None
+
+
+def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
+    model = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))
+    judge = held_out_judge(model, dataset, answers(model.model, dataset, dataset.test))
+    assert judge.positions.tolist() == [*dataset.validation, *dataset.test]
+    assert accuracy(dataset.labels[judge.positions], judge.answers) > 0.8
+
+
+def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
+    alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))
+    known, every = dataset.train[:600], np.arange(len(dataset.labels))
+    rows = extract("pixels", dataset.inputs[every])
+    stored = Stored(Features(rows, every), lambda asked: asked, known)
+    body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
+    judge = fold_judge([body], dataset, NOBODY, SETTINGS)
+    assert judge is not None
+    assert (judge.name, judge.sees, judge.is_by_folds) == (body.name, "pixels", True)
+    assert judge.positions.tolist() == known.tolist()
+    assert accuracy(dataset.labels[known], judge.answers) > 0.8
+    blind = dataclasses.replace(body, validation=1 - body.validation)
+    other = fold_judge([alone, blind], dataset, NOBODY, SETTINGS)
+    assert other is not None
+    assert other.name == "logistic-regression"
 
 
 @pytest.mark.parametrize("noise", [60, 120])
