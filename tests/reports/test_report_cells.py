@@ -138,7 +138,7 @@ def test_label_issues_come_with_what_is_expected_of_them_both_probabilities_spli
     assert digit_facts.label_issues is not None
     first = digit_facts.label_issues.shown[0]
     assert "The labels of 23 images of 1,797 are more likely wrong than right." in page.text
-    assert "About 84.0 % of them are expected to be wrong; the others are unusual images" in page.text
+    assert "About 19 of them are expected to be wrong; the others are unusual images" in page.text
     assert "Every example was judged by a model that never saw it." in page.text
     said = [" ".join(probability(each).split()) for each in (first.probability_of_label, first.probability)]
     assert (
