@@ -42,7 +42,7 @@ def course(epochs=SOUND, health=None, **more):
 
 
 def test_of_a_sound_training_nothing_is_said():
-    assert find(course(health=layers(dead=0.1), label_issues=30, examined=1000)) == []
+    assert find(course(health=layers(dead=0.1), label_issues=10, examined=1000)) == []
 
 
 def test_without_layers_epochs_or_validation_nothing_fails():
@@ -196,11 +196,11 @@ def test_a_training_that_ends_while_it_gets_better():
 
 
 def test_many_suspected_labels():
-    found = suspicious_labels(course(label_issues=90, examined=1000, agreed=850))
+    found = suspicious_labels(course(label_issues=11, examined=1000, agreed=850, label_precision=0.874))
     assert found is not None
     assert "Of 1,000 labels" in found.evidence
-    assert suspicious_labels(course(label_issues=80, examined=1000, agreed=850)) is None
-    assert suspicious_labels(course(label_issues=300, examined=1000, agreed=590)) is None
+    assert "11 (1.1 %) are more likely wrong than right, and about 87 % of these" in found.evidence
+    assert suspicious_labels(course(label_issues=10, examined=1000, agreed=850)) is None
     assert suspicious_labels(course()) is None
 
 

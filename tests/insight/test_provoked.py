@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from pellucid.evaluation import find_label_issues
+from pellucid.evaluation import judge_label_issues
 from pellucid.insight.findings import FINDINGS, Course, find
 from provoked_runs import digits, exclusive_or, history
 
@@ -46,22 +46,21 @@ def test_a_training_that_goes_wrong_gives_its_finding(name):
 
 
 def test_flipped_labels_give_their_finding():
-    examples = digits(900, 0, flipped=0.2)
+    examples = digits(900, 0)
     rows = examples.inputs[examples.train].reshape(len(examples.train), -1) / 255
     labels = examples.labels[examples.train]
 
     def found(labels):
         judge = LogisticRegression(C=1.0, max_iter=500)
         probabilities = cross_val_predict(judge, rows, labels, cv=3, method="predict_proba")
-        label_issues = len(find_label_issues(labels, probabilities))
-        agreed = int((probabilities.argmax(axis=1) == labels).sum())
-        return [
-            each.name
-            for each in find(Course([], label_issues=label_issues, examined=len(labels), agreed=agreed))
-        ]
+        judged = judge_label_issues(labels, probabilities)
+        seen = Course([], label_issues=len(judged.found), examined=judged.examined, agreed=judged.agreed)
+        return [each.name for each in find(seen)]
 
-    assert found(labels) == ["suspicious-labels"]
-    assert found(digits(900, 0).labels[examples.train]) == []
+    draws = np.random.default_rng(0)
+    shifts = np.where(draws.random(len(labels)) < 0.2, draws.integers(1, 10, len(labels)), 0)
+    assert found((labels + shifts) % 10) == ["suspicious-labels"]
+    assert found(labels) == []
 
 
 def test_every_finding_has_a_run_that_provokes_it():

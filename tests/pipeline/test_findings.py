@@ -45,18 +45,19 @@ def told_of(tmp_path, pixels, labels):
 
 def test_wrong_labels_are_told_of_by_a_real_run(tmp_path):
     pixels, labels = digits()
-    wrong = np.random.default_rng(7).random(len(labels)) < 0.2
-    found, suspected, run = told_of(tmp_path, pixels, np.where(wrong, (labels + 1) % 10, labels))
+    draws = np.random.default_rng(7)
+    shifts = np.where(draws.random(len(labels)) < 0.2, draws.integers(1, 10, len(labels)), 0)
+    found, suspected, run = told_of(tmp_path, pixels, (labels + shifts) % 10)
     assert "suspicious-labels" in found
-    assert suspected > 0.12
-    assert "Many labels look wrong, or the classes" in run.report.read_text(encoding="utf-8")
+    assert 0.15 < suspected < 0.25
+    assert "Many labels look wrong." in run.report.read_text(encoding="utf-8")
 
 
 def test_images_that_are_hard_to_tell_apart_are_not_called_wrongly_labelled(tmp_path):
     pixels, labels = digits()
     noise = np.random.default_rng(7).normal(0, 190, pixels.shape)
     found, suspected, _ = told_of(tmp_path, np.clip(pixels + noise, 0, 255).astype(np.uint8), labels)
-    assert suspected > 0.08
+    assert suspected <= 0.01
     assert "suspicious-labels" not in found
 
 

@@ -12,7 +12,7 @@ from pellucid.errors import UsageError
 from pellucid.pipeline.judging import held_out as judging
 from pellucid.pipeline.judging.detectors import judged_places, with_detectors
 from pellucid.pipeline.judging.held_out import with_held_out
-from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.candidates import Candidate, HeldOut
 from pellucid.pipeline.learners.planning.preparation import Material
 from small_models import CLASSES, DIGITS, digits
 
@@ -22,7 +22,8 @@ MATERIAL = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 900), CLASSES
 
 def finished(name: str, material: Material = MATERIAL) -> Candidate:
     model = MODELS[name]()
-    candidate = Candidate(name, model, 600, 1.0, model.predict_proba(PIXELS[material.validation]))
+    said = model.predict_proba(PIXELS[material.validation])
+    candidate = Candidate(name, model, 600, 1.0, HeldOut(material.validation, said))
     (found,) = with_held_out(with_detectors([candidate], material, 0), material, 0)
     return found
 
@@ -46,7 +47,9 @@ def test_without_validation_examples_none_are_kept():
 
 def test_answers_that_are_not_finite_are_not_kept():
     model = MODELS["majority"]()
-    candidate = Candidate("majority", model, 600, 1.0, np.full((300, 10), np.nan))
+    candidate = Candidate(
+        "majority", model, 600, 1.0, HeldOut(MATERIAL.validation, np.full((300, 10), np.nan))
+    )
     assert with_held_out([candidate], MATERIAL, 0)[0].model.held_out is None
 
 

@@ -144,7 +144,7 @@ def digit_facts(answers: Answers) -> ReportFacts:
     label_issues = [
         LabelIssue(
             each.shown, each.source, "test", each.label, each.predicted, each.probability or 0.0,
-            each.probability_of_label or 0.0,
+            each.probability_of_label or 0.0, 0.9,
         )
         for each in answered(worst[:14])
     ]  # fmt: skip
@@ -157,7 +157,7 @@ def digit_facts(answers: Answers) -> ReportFacts:
         cells=answered(in_cells),
         uncertain=answered(unsure),
         label_issues=LabelIssues(
-            label_issues, 23, 1797, "Every example was judged by a model that never saw it."
+            label_issues, 23, 1797, "Every example was judged by a model that never saw it.", precision=0.84
         ),
         check=Found(
             ["1,797 grey images of 8 x 8 pixels in 10 classes."],
@@ -186,7 +186,7 @@ def named_facts(answers: Answers, digit_facts: ReportFacts) -> Callable[[Sequenc
             for k, name in enumerate(names[k % classes] for k in range(40))
         ]
         label_issues = [
-            LabelIssue(answers.pixels[k], name, name, name, names[(k + 1) % classes], 0.8, 0.1)
+            LabelIssue(answers.pixels[k], name, name, name, names[(k + 1) % classes], 0.8, 0.1, 0.7)
             for k, name in enumerate(names[:40])
         ]
         metrics = _metrics(names, confusion)
@@ -206,7 +206,7 @@ def named_facts(answers: Answers, digit_facts: ReportFacts) -> Callable[[Sequenc
             mistakes=mistakes if classes > 1 else (),
             cells=mistakes if classes > 1 else (),
             uncertain=mistakes[:24],
-            label_issues=LabelIssues(label_issues, classes, 100, names[0]),
+            label_issues=LabelIssues(label_issues, classes, 100, names[0], precision=0.7),
             check=Found(names, numbers),
             settings=dict(zip(names, names, strict=True)),
             versions=dict(zip(names, names, strict=True)),

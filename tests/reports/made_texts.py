@@ -44,7 +44,7 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
     right = [dataclasses.replace(each, label=each.predicted, probability_of_label=each.probability)
              for each in mistakes[:8]]  # fmt: skip
     label_issues = [
-        LabelIssue(each.shown, each.source, "train", each.label, each.predicted, 0.9, 0.1)
+        LabelIssue(each.shown, each.source, "train", each.label, each.predicted, 0.9, 0.1, 0.8)
         for each in mistakes[:20]
     ]
     entry = {**base.metrics["models"]["cnn"]}
@@ -67,7 +67,7 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
         cells=right,
         uncertain=mistakes[:24],
         label_issues=LabelIssues(
-            label_issues, 31, 3372, "Every text was judged by a model that never saw it."
+            label_issues, 31, 3372, "Every text was judged by a model that never saw it.", precision=0.8
         ),
         layers=[layer._replace(receptive_field=None) for layer in base.layers],  # type: ignore[attr-defined]
         check=None,

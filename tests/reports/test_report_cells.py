@@ -132,13 +132,13 @@ def test_images_are_described(page: Page, digit_facts: ReportFacts) -> None:
     assert len(page.all("use")) == len(images)
 
 
-def test_label_issues_are_called_suggestions_with_both_probabilities_split_and_source(
+def test_label_issues_come_with_what_is_expected_of_them_both_probabilities_split_and_source(
     page: Page, digit_facts: ReportFacts
 ) -> None:
     assert digit_facts.label_issues is not None
     first = digit_facts.label_issues.shown[0]
-    assert "The labels of 23 images of 1,797 may be wrong." in page.text
-    assert "These are suggestions to look at, not errors proven" in page.text
+    assert "The labels of 23 images of 1,797 are more likely wrong than right." in page.text
+    assert "About 19 of them are expected to be wrong; the others are unusual images" in page.text
     assert "Every example was judged by a model that never saw it." in page.text
     said = [" ".join(probability(each).split()) for each in (first.probability_of_label, first.probability)]
     assert (
@@ -151,7 +151,7 @@ def test_label_issues_are_called_suggestions_with_both_probabilities_split_and_s
 def test_no_label_issues_is_said_and_not_looked_for_is_not(digit_facts: ReportFacts) -> None:
     none = LabelIssues([], 0, 900, "They were judged by cnn.")
     page = Page(render(dataclasses.replace(digit_facts, label_issues=none)))
-    assert "None was found among 900 images." in page.text
+    assert "None of 900 images has a label that is more likely wrong than right" in page.text
     assert "They were judged by cnn." in page.text
     assert "Likely label errors" not in Page(render(dataclasses.replace(digit_facts, label_issues=None))).text
 
@@ -188,11 +188,12 @@ def _large(base: ReportFacts, images: Sequence[np.ndarray], classes: int) -> Rep
 
     mistakes, cells, uncertain = answered(40), answered(300), answered(24)
     label_issues = [
-        LabelIssue(next(take), f"photos/{k}.jpg", "train", names[0], names[1], 0.9, 0.1) for k in range(40)
+        LabelIssue(next(take), f"photos/{k}.jpg", "train", names[0], names[1], 0.9, 0.1, 0.9)
+        for k in range(40)
     ]
     return dataclasses.replace(
         base, metrics={**base.metrics, "classes": names}, confusion=matrix, mistakes=mistakes, cells=cells,
-        uncertain=uncertain, label_issues=LabelIssues(label_issues, 90, 9000, "By folds."),
+        uncertain=uncertain, label_issues=LabelIssues(label_issues, 90, 9000, "By folds.", precision=0.9),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pellucid.evaluation.comparisons.paired import Comparison, compare_all, comp
 from pellucid.evaluation.comparisons.resampled import corrected_interval, corrected_p_value
 from pellucid.evaluation.drift import Drift, Gathering
 from pellucid.evaluation.intervals import Interval, wilson
-from pellucid.evaluation.label_issues import LabelError, find_label_issues
+from pellucid.evaluation.label_issues import LabelError, LabelJudgement, judge_label_issues
 from pellucid.evaluation.learning_curve import CurvePoint, LearningCurve, learning_curve
 from pellucid.evaluation.numbers import score_numbers
 from pellucid.evaluation.ranking import area_under_roc
@@ -33,6 +33,7 @@ __all__ = [
     "Gathering",
     "Interval",
     "LabelError",
+    "LabelJudgement",
     "LearningCurve",
     "Recommendation",
     "Reliability",
@@ -50,9 +51,9 @@ __all__ = [
     "corrected_p_value",
     "cross_fitted",
     "expected_calibration_error",
-    "find_label_issues",
     "fit_temperature",
     "holm",
+    "judge_label_issues",
     "learning_curve",
     "log_loss",
     "mcnemar",

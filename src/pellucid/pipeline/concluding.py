@@ -101,5 +101,5 @@ def _label_issues(
     """Labels that are likely wrong; `None` where numbers are predicted."""
     if not context.dataset.target.has_probabilities:
         return None
-    judge = next(each for each in candidates if each.name == recommended)
-    return judge_labels(context.dataset, judge, tested[recommended].answers, context.settings, context.stages)
+    said = tested[recommended].answers
+    return judge_labels(candidates, recommended, said, context.dataset, context.settings, context.stages)

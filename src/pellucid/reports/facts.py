@@ -104,6 +104,7 @@ class LabelIssue:
         suggested: the class it likely belongs to.
         probability: of the suggested class, by a model that never saw this example, 0 to 1.
         probability_of_label: of its label, by the same model, 0 to 1.
+        probability_wrong: that its label is wrong, by the same model and how often labels are, 0 to 1.
     """
 
     shown: UInt8[np.ndarray, "height width channels"] | str
@@ -113,6 +114,7 @@ class LabelIssue:
     suggested: str
     probability: float
     probability_of_label: float
+    probability_wrong: float
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,10 @@ class LabelIssues:
         shown: the likeliest first, at most 40.
         count: how many were found.
         examined: how many examples were looked at.
-        method: which out-of-sample probabilities were used, in one sentence.
+        method: which models judged what, how well they agree with the labels, and what follows.
         agreed: how many of these examples the judging models name as they are labelled.
+        precision: share of the listed labels that is expected to be wrong; `None` where none is listed.
+        judges: one entry for each judge, as `metrics.json` has them.
     """
 
     shown: Sequence[LabelIssue]
@@ -132,6 +136,8 @@ class LabelIssues:
     examined: int
     method: str
     agreed: int = 0
+    precision: float | None = None
+    judges: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

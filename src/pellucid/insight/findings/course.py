@@ -17,9 +17,10 @@ class Course:
     Attributes:
         history: one record for each epoch, as in `history.jsonl`.
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
-        label_issues: labels that are likely wrong.
+        label_issues: labels that are more likely wrong than right.
         examined: labels that were looked at.
         agreed: labels that the models that looked at them would have given themselves.
+        label_precision: share of `label_issues` that is expected to be wrong.
         is_pretrained: whether a backbone was trained further, whose layers cannot be chosen.
     """
 
@@ -28,6 +29,7 @@ class Course:
     label_issues: int = 0
     examined: int = 0
     agreed: int = 0
+    label_precision: float = 0.0
     is_pretrained: bool = False
 
     def remedy(self, of_own_layers: str) -> str:

@@ -29,6 +29,7 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
         label_issues=0 if label_issues is None else label_issues.count,
         examined=0 if label_issues is None else label_issues.examined,
         agreed=0 if label_issues is None else label_issues.agreed,
+        label_precision=0.0 if label_issues is None else label_issues.precision or 0.0,
     )
     return [finding.to_json() for finding in find(course)]
 

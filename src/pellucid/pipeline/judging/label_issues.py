@@ -1,109 +1,143 @@
 """Labels that are likely wrong, by models that never saw the example they judge."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 
-from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.classical import Lesson, extract, fit_baseline
+from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
-from pellucid.data.texts.store import Texts
-from pellucid.evaluation import find_label_issues
+from pellucid.data.wording import count_of
+from pellucid.evaluation import LabelError, LabelJudgement, judge_label_issues
+from pellucid.pipeline.judging.label_judges import FOLDS, MOST_EXAMINED, Judge, fold_judge, held_out_judge
 from pellucid.pipeline.judging.report_selection import shown
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.run.stages import Stages
 from pellucid.reports import LabelIssue, LabelIssues
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS
-from pellucid.training.determinism import choose_threads
 
-_FOLDS = 3
-_MOST_EXAMINED = 20_000
 _SHOWN = 40
-_JUDGE = "logistic-regression"
-_SEEN = {"image": "histograms of oriented gradients", "text": "TF-IDF of words and characters"}
+
+
+class _Judged(NamedTuple):
+    """What a judge said, and which labels it takes for wrong."""
+
+    judge: Judge
+    judgement: LabelJudgement
+    words: str
 
 
 def judge_labels(
-    dataset: Dataset,
-    judge: Candidate,
+    candidates: Sequence[Candidate],
+    recommended: str,
     test: Float64[np.ndarray, "test classes"],
+    dataset: Dataset,
     settings: Settings,
     stages: Stages,
 ) -> LabelIssues:
-    """Look for wrong labels in every split by confident learning.
+    """Look for wrong labels in every split, each judged by a model that did not learn from the example.
 
-    Validation and test examples are judged by the recommended model, which did not learn from
-    them. Training examples are judged, where baselines are trained, by logistic regression on
-    histograms of oriented gradients, or on TF-IDF of texts, three times trained on two thirds and asked
-    about the rest.
+    What was held out is judged by the recommended model. Training examples are judged, where baselines are
+    trained, by logistic regression that is trained anew for each third of them on the others.
 
     Args:
-        dataset: the data.
-        judge: the recommended model.
+        candidates: the models of the run.
+        recommended: name of the recommended one.
         test: its probabilities on the test split.
+        dataset: the data.
         settings: seed, threads and whether baselines are trained.
         stages: shows what is done.
 
     Returns:
         The likeliest, and how many there are.
     """
-    held_out = judge.held_out
-    asked = np.concatenate([held_out.positions, dataset.test])
-    found = [(asked, np.concatenate([held_out.answers, test]))]
-    method = f"Validation and test examples were judged by {judge.name}, which did not learn from them."
+    held_out = held_out_judge(next(each for each in candidates if each.name == recommended), dataset, test)
+    judged = [_judged(held_out, f"the {dataset.noun}s kept from training", dataset)]
     if settings.baselines:
-        with stages.stage("judging the labels of the training examples"):
-            found.append(_cross_fitted(dataset, settings))
-        share = "" if len(dataset.train) <= _MOST_EXAMINED else f" (of {_MOST_EXAMINED:,}, drawn by chance)"
-        method += (
-            f" Training examples{share} were judged by logistic regression on {_SEEN[dataset.noun]}, trained "
-            "three times on two thirds of them and asked about the rest."
-        )
-    label_issues: list[tuple[float, LabelIssue]] = []
-    for positions, probabilities in found:
-        for each in find_label_issues(dataset.labels[positions], probabilities):
-            place = int(positions[each.position])
-            margin = each.probability - each.probability_of_label
-            label_issues.append((margin, _label_issue(dataset, place, each)))
-    label_issues.sort(key=lambda pair: -pair[0])
-    return LabelIssues(
-        shown=[label_issue for _, label_issue in label_issues[:_SHOWN]],
-        count=len(label_issues),
-        examined=sum(len(positions) for positions, _ in found),
-        method=method,
-        agreed=sum(int((said.argmax(axis=1) == dataset.labels[at]).sum()) for at, said in found),
+        with stages.stage("judging the labels of the training examples") as stage:
+            judge = fold_judge(candidates, dataset, held_out, settings)
+            if judge is not None:
+                judged.append(_judged(judge, _of_training(judge, dataset), dataset))
+                stage.words = _stage_words(judged[-1], dataset.noun)
+    return _together(judged, dataset)
+
+
+def _judged(judge: Judge, what: str, dataset: Dataset) -> _Judged:
+    judgement = judge_label_issues(dataset.labels[judge.positions], judge.answers)
+    return _Judged(judge, judgement, _method(judge, judgement, what))
+
+
+def _of_training(judge: Judge, dataset: Dataset) -> str:
+    """The judged training examples in words."""
+    count = len(judge.positions)
+    drawn = f" ({count:,}, drawn by chance)" if count == MOST_EXAMINED else ""
+    return f"the {dataset.noun}s of the training split{drawn}"
+
+
+def _method(judge: Judge, judgement: LabelJudgement, what: str) -> str:
+    """Who judged what, how well it agrees with the labels, and what follows, in two sentences."""
+    sees = "" if judge.sees is None else f" on {judge.sees}"
+    folds = f", trained {FOLDS} times on a part and asked about the rest," if judge.is_by_folds else ""
+    if not judgement.examined:
+        return f"There was nothing to judge of {what}."
+    agrees = (
+        f"{judge.name}{sees}{folds} judged {what}, none of which it had learnt from; it agrees with "
+        f"{figure(100 * judgement.accuracy)} % of {judgement.examined:,} labels."
+    )
+    if not judgement.is_able:
+        return f"{agrees} That is too weak, or too little, to call a label wrong, so none of these is listed."
+    if not judgement.share:
+        return f"{agrees} A share of wrong labels cannot be told from none, so none of these is listed."
+    return (
+        f"{agrees} About {figure(100 * judgement.share, 2)} % of these labels seem wrong, and "
+        f"{len(judgement.found):,} are listed."
     )
 
 
-def _cross_fitted(dataset: Dataset, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of training examples, and probabilities by models that did not learn from them."""
-    draws = generator(settings.seed, Purpose.LABEL_ISSUES)
-    positions = draws.permutation(dataset.train)[:_MOST_EXAMINED]
-    seen = _seen(dataset, positions)
-    labels = dataset.labels[positions]
-    places = np.arange(len(positions))
-    probabilities = np.zeros((len(positions), len(dataset.classes)))
-    for fold in range(_FOLDS):
-        asked = places % _FOLDS == fold
-        kind = "texts" if dataset.input_kind is TEXTS else "values"
-        lesson = Lesson(seen, labels, places[~asked], places[:0], len(dataset.classes), kind=kind)
-        fitted = fit_baseline(_JUDGE, lesson, seed=settings.seed, threads=choose_threads(settings))
-        features = seen[asked] if fitted.tfidf is None else fitted.tfidf.transform(seen[asked])
-        probabilities[asked] = fitted.predictor.predict(features)
-    return positions, probabilities
+def _stage_words(judged: _Judged, noun: str) -> str:
+    """What came of judging the training examples, for the terminal."""
+    judge, judgement, _ = judged
+    found = count_of(len(judgement.found), "label")
+    words = f"judged the labels of {count_of(judgement.examined, f'training {noun}')} by {judge.name}"
+    return f"{words}, which agrees with {figure(100 * judgement.accuracy)} %: {found} likely wrong"
 
 
-def _seen(dataset: Dataset, positions: np.ndarray) -> np.ndarray | Texts:
-    """Inputs of the judge of training examples: features of images, or texts as they are."""
-    if isinstance(dataset.inputs, Texts):
-        return Texts.of(dataset.inputs[positions])
-    return extract("hog", dataset.inputs[positions])
+def _together(judged: Sequence[_Judged], dataset: Dataset) -> LabelIssues:
+    """What all judges found, the likeliest errors first."""
+    found = [
+        (each, int(judge.positions[each.position]))
+        for judge, judgement, _ in judged
+        for each in judgement.found
+    ]
+    found.sort(key=lambda pair: -pair[0].probability_wrong)
+    expected = sum(each.probability_wrong for each, _ in found)
+    return LabelIssues(
+        shown=[_label_issue(dataset, place, each) for each, place in found[:_SHOWN]],
+        count=len(found),
+        examined=sum(judgement.examined for _, judgement, _ in judged),
+        method=" ".join(words for _, _, words in judged),
+        agreed=sum(judgement.agreed for _, judgement, _ in judged),
+        precision=expected / len(found) if found else None,
+        judges=[_judge_json(each) for each in judged],
+    )
 
 
-def _label_issue(dataset: Dataset, place: int, found: Any) -> LabelIssue:
+def _judge_json(judged: _Judged) -> dict[str, Any]:
+    """A judge in `metrics.json`."""
+    judge, judgement, _ = judged
+    return {
+        "name": judge.name,
+        "by_folds": judge.is_by_folds,
+        "examined": judgement.examined,
+        "accuracy": judgement.accuracy,
+        "is_able": judgement.is_able,
+        "share_wrong": judgement.share,
+        "count": len(judgement.found),
+    }
+
+
+def _label_issue(dataset: Dataset, place: int, found: LabelError) -> LabelIssue:
     split = next(name for name, members in dataset.split_positions.items() if place in members)
     return LabelIssue(
         shown=shown(dataset, place),
@@ -113,6 +147,7 @@ def _label_issue(dataset: Dataset, place: int, found: Any) -> LabelIssue:
         suggested=dataset.classes[found.suggested],
         probability=found.probability,
         probability_of_label=found.probability_of_label,
+        probability_wrong=found.probability_wrong,
     )
 
 
@@ -120,11 +155,16 @@ def as_json(label_issues: LabelIssues | None) -> dict[str, Any] | None:
     """The form of `label_issues` in `metrics.json`, without the inputs; `None` where none were looked for."""
     if label_issues is None:
         return None
-    names: Sequence[str] = ("source", "split", "label", "suggested", "probability", "probability_of_label")
+    names = ("source", "split", "label", "suggested", "probability", "probability_of_label")
     return {
         "count": label_issues.count,
         "examined": label_issues.examined,
         "agreed": label_issues.agreed,
         "method": label_issues.method,
-        "examples": [{name: getattr(each, name) for name in names} for each in label_issues.shown],
+        "expected_precision": label_issues.precision,
+        "judges": list(label_issues.judges),
+        "examples": [
+            {name: getattr(each, name) for name in (*names, "probability_wrong")}
+            for each in label_issues.shown
+        ],
     }

@@ -1,0 +1,102 @@
+"""Judges of labels: answers out of fold, and what they make of planted errors."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pellucid.arithmetic import accuracy
+from pellucid.classical import extract
+from pellucid.data import prepare
+from pellucid.evaluation import judge_label_issues
+from pellucid.pipeline.judging.label_judges import Judge, fold_judge, held_out_judge, out_of_fold
+from pellucid.pipeline.learners.candidates import Stored, answers
+from pellucid.pipeline.learners.classical import ClassicalLearner
+from pellucid.pipeline.learners.features import Features
+from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.settings import Settings
+from small_models import digits
+
+SETTINGS = Settings(threads=1)
+NOBODY = Judge("nobody", None, np.zeros(0, np.int64), np.zeros((0, 10)))
+
+
+def of_digits(labels: np.ndarray, rows: np.ndarray) -> Material:
+    seen = extract("hog", digits()[0][rows])
+    return Material(seen, labels, np.arange(len(labels)), np.zeros(0, np.int64), tuple("0123456789"))
+
+
+def test_no_example_is_judged_by_a_model_that_knows_it_or_its_copy():
+    rows = np.repeat(np.arange(150), 2)
+    shuffled = np.repeat(np.random.default_rng(0).integers(0, 10, 150), 2)
+    material = of_digits(shuffled, rows)
+    learner = ClassicalLearner("svm", SETTINGS)
+    together = out_of_fold(learner, material, rows, seed=0)
+    parted = out_of_fold(learner, material, np.arange(300), seed=0)
+    assert together.sum(axis=1) == pytest.approx(1)
+    assert accuracy(shuffled, together) < 0.2
+    assert accuracy(shuffled, parted) > 0.4
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    pixels, labels = digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(path, x_train=pixels[:1400, ..., 0], y_train=labels[:1400], x_test=pixels[1400:, ..., 0],
+             y_test=labels[1400:])  # fmt: skip
+    return prepare(str(path), SETTINGS)[0]
+
+
+def test_training_examples_are_judged_once_and_what_was_judged_is_left_out(dataset):
+    judge = fold_judge([], dataset, NOBODY, SETTINGS)
+    assert judge is not None
+    assert (judge.name, judge.sees) == ("logistic-regression", "histograms of oriented gradients")
+    assert judge.positions.tolist() == dataset.train.tolist()
+    assert accuracy(dataset.labels[judge.positions], judge.answers) > 0.8
+    again = fold_judge([], dataset, NOBODY, SETTINGS)
+    assert again is not None
+    assert np.array_equal(again.answers, judge.answers)
+    known = NOBODY._replace(positions=dataset.train[:1000])
+    rest = fold_judge([], dataset, known, SETTINGS)
+    assert rest is not None
+    assert rest.positions.tolist() == dataset.train[1000:].tolist()
+    assert fold_judge([], dataset, NOBODY._replace(positions=dataset.train), SETTINGS) is None
+
+
+def test_the_recommended_model_judges_what_was_kept_from_it(dataset):
+    model = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))
+    judge = held_out_judge(model, dataset, answers(model.model, dataset, dataset.test))
+    assert judge.positions.tolist() == [*dataset.validation, *dataset.test]
+    assert accuracy(dataset.labels[judge.positions], judge.answers) > 0.8
+
+
+def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
+    alone = ClassicalLearner("logistic-regression", SETTINGS).fit(material_of(dataset))
+    known, every = dataset.train[:600], np.arange(len(dataset.labels))
+    rows = extract("pixels", dataset.inputs[every])
+    stored = Stored(Features(rows, every), lambda asked: asked, known)
+    body = dataclasses.replace(alone, name="logistic-regression-on-eyes", features="pixels", stored=stored)
+    judge = fold_judge([body], dataset, NOBODY, SETTINGS)
+    assert judge is not None
+    assert (judge.name, judge.sees, judge.is_by_folds) == (body.name, "pixels", True)
+    assert judge.positions.tolist() == known.tolist()
+    assert accuracy(dataset.labels[known], judge.answers) > 0.8
+    blind = dataclasses.replace(body, validation=1 - body.validation)
+    other = fold_judge([alone, blind], dataset, NOBODY, SETTINGS)
+    assert other is not None
+    assert other.name == "logistic-regression"
+
+
+@pytest.mark.parametrize("noise", [60, 120])
+def test_a_weak_judge_lists_nothing(noise):
+    """Digits under noise, of which the judge knows six or three in ten, with 3 % of the labels flipped."""
+    pixels, truth = digits()
+    draws = np.random.default_rng(3)
+    noisy = np.clip(pixels + draws.normal(0, noise, pixels.shape), 0, 255).astype(np.uint8)
+    shifts = np.where(draws.random(len(truth)) < 0.03, draws.integers(1, 10, len(truth)), 0)
+    labels = (truth + shifts) % 10
+    material = dataclasses.replace(of_digits(labels, np.arange(len(labels))), inputs=extract("hog", noisy))
+    answers = out_of_fold(ClassicalLearner("logistic-regression", SETTINGS), material, material.train, 0)
+    judged = judge_label_issues(labels, answers)
+    assert not judged.is_able
+    assert judged.found == []
