@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "img"}
+VOID = {"meta", "link", "img", "wbr"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
 
 

@@ -19,6 +19,7 @@ from reports.browser import AXE, open_page
 from reports.explained import BACKBONE, HOSTILE, explained, explained_classical, explained_large, likes
 
 UNITS = 5
+MOST_LAYERS = 40  # of a longer network one unit a layer: a browser throttles many changes of the address
 VIEWS = ("forward", "backward", "drove")
 WALK = """<!doctype html><title>walking</title>
 <iframe id="frame" src="page.html" width="1280" height="900" style="border: 0"></iframe>
@@ -69,7 +70,7 @@ def places_of(explanation):
     return [
         [record.name, [int(draws.integers(size)) for size in record.output_shape]]
         for record in layers
-        for _ in range(UNITS)
+        for _ in range(UNITS if len(layers) < MOST_LAYERS else 1)
     ]
 
 
