@@ -1,16 +1,19 @@
 """Refusals of models: impossible temperatures, questions they cannot answer, inputs of another form."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from pellucid.bundle.model import Inputs
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
 from pellucid.errors import DataError
 from pellucid.networks import NetworkConfig
+
+Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
+"""What models are asked about: images or feature vectors as one array, or texts."""
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
 
