@@ -34,24 +34,6 @@ def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
     return float(temperature)
 
 
-def require_classes(classes: Sequence[str]) -> None:
-    """Refuse to speak of probabilities where a number is predicted.
-
-    Raises: `DataError` if there are none.
-    """
-    if not classes:
-        raise DataError("model: it predicts numbers and has no probabilities; use predict_values")
-
-
-def require_numbers(classes: Sequence[str]) -> None:
-    """Refuse to speak of numbers where classes are predicted.
-
-    Raises: `DataError` if there are some.
-    """
-    if classes:
-        raise DataError("model: it predicts classes and no numbers; use predict_proba")
-
-
 def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:
     """Refuse a network and an encoder that do not speak of the same ids.
 

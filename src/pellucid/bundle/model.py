@@ -8,9 +8,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from pellucid.bundle.checks import Inputs, checked_temperature, require_classes, require_numbers
+from pellucid.bundle.checks import Inputs, checked_temperature
 from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.errors import DataError
 from pellucid.novelty import Detector, Sort
 from pellucid.tasks import REGRESSION, InputKind, Target, target_of
 
@@ -77,7 +78,8 @@ class Model:
 
         Raises: `DataError` if the inputs are of another form, or the model predicts numbers.
         """
-        require_classes(self.classes)
+        if not self.classes:
+            raise DataError("model: it predicts numbers and has no probabilities; use predict_values")
         return self._answers(inputs)
 
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
@@ -85,7 +87,8 @@ class Model:
 
         Raises: `DataError` if the inputs are of another form, or the model predicts classes.
         """
-        require_numbers(self.classes)
+        if self.classes:
+            raise DataError("model: it predicts classes and no numbers; use predict_proba")
         return self._answers(inputs)
 
     @abstractmethod

@@ -94,14 +94,7 @@ class Directions:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Fitted arrays."""
-        return {
-            "scale": self.scale,
-            "mean": self.mean,
-            "axes": self.axes,
-            "whitening": self.whitening,
-            "centres": self.centres,
-            "rest": self.rest,
-        }
+        return {name: getattr(self, name) for name in self.expected(self.to_json())}
 
     def to_json(self) -> dict[str, Any]:
         """Sizes, from which `expected` tells the forms of the arrays."""

@@ -50,20 +50,15 @@ def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: i
 
 
 def fit_detector(
-    measure: Measure,
-    rows: Rows,
-    answers: Shaped[np.ndarray, " n"],
-    classes: int,
-    rate: float = FALSE_ALARM_RATE,
+    measure: Measure, rows: Rows, answers: Shaped[np.ndarray, " n"], classes: int
 ) -> Detector | None:
-    """Calibrate a measure on examples that the model did not learn from.
+    """Calibrate a measure on examples that the model did not learn from, to `FALSE_ALARM_RATE`.
 
     Args:
         measure: fitted on training examples.
         rows: features of validation examples.
         answers: what the model says of these: class codes, or numbers.
         classes: how many there are; 0 for numbers.
-        rate: share of examples like these for which the alarm may be raised.
 
     Returns:
         The detector; `None` where there are too few examples.
@@ -85,7 +80,7 @@ def fit_detector(
         reference=_some(np.sort(foreign[np.isfinite(foreign)])),
         answers=counted.astype(np.float64),
         examples=rows.shape[0],
-        rate=rate,
+        rate=FALSE_ALARM_RATE,
     )
 
 

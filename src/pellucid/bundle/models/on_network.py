@@ -16,13 +16,13 @@ from pellucid.bundle.checks import (
     require_texts,
     require_vectors,
 )
-from pellucid.bundle.hidden import hidden_size
 from pellucid.bundle.model import Answers, Model
 from pellucid.bundle.models.answering import answer_in_batches
 from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.networks import Network
+from pellucid.networks.families import hidden_size
 from pellucid.novelty import Sort
 from pellucid.tasks import IMAGES, TEXTS, VALUES
 
@@ -135,6 +135,7 @@ class ImageModel(OnNetwork):
     The network takes raw pixel values 0 to 255.
 
     Attributes:
+        input_kind: images.
         preprocessing: how an image of any size becomes the pixels that the network takes.
         mirror: whether the outputs (logits or numbers) for the image and for its left-right mirror
             image are averaged.
@@ -189,6 +190,8 @@ class TextModel(OnNetwork):
     one the network sees a single unknown token, of a very long one the first `encoder.length` tokens.
 
     Attributes:
+        input_kind: texts.
+        preprocessing: none; texts are taken as they are.
         encoder: from texts to the ids that the network takes.
 
     Args:
@@ -220,7 +223,12 @@ class TextModel(OnNetwork):
 
 
 class FeatureModel(OnNetwork):
-    """Feature vectors in: float32 (examples, features), finite."""
+    """Feature vectors in: float32 (examples, features), finite.
+
+    Attributes:
+        input_kind: feature vectors.
+        preprocessing: none; vectors are taken as they are.
+    """
 
     input_kind = VALUES
     preprocessing = None

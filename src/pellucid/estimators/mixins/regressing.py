@@ -8,7 +8,6 @@ from jaxtyping import Float64
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from pellucid.bundle import Model
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.parameters import Parameters
 from pellucid.pipeline.judging.detectors import with_detectors
@@ -45,13 +44,9 @@ class Regressing(
         material = self._taught(X, y, settings).material
         fitted = learner_of(settings, material).fit(material, allowance_of(settings, began))
         (watched,) = with_detectors([fitted], material, settings.seed)
-        self._take(watched.model)
+        self._become(watched.model)
         self.history_ = [dict(record) for record in fitted.history]
         return self
-
-    def _take(self, model: Model) -> None:
-        """Become the estimator of a trained model."""
-        self.model_ = model
 
     def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
         """Predict a number for each example; `score` compares such numbers by R².
