@@ -16,7 +16,7 @@ from pellucid.classical.fitting.machines import Setup, machine
 from pellucid.classical.fitting.regression import logistic, ridge
 from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import Fitted, Lesson
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES, dummy
 from pellucid.settings import metric_of

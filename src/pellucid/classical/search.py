@@ -13,7 +13,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.lesson import Configuration, Draw, Lesson, Table
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.tasks import CLASSIFICATION, TEXTS, Target
 
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4

@@ -12,7 +12,7 @@ from pellucid.classical.fitting.regression import constant
 from pellucid.classical.fitting.text_models import LOGISTIC, RIDGE, SVM, TextSetup, for_classes, for_numbers
 from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import Lesson
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Trial, Work
 from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS
 

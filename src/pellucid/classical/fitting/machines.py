@@ -27,7 +27,7 @@ from pellucid.classical.features.scaling import scaling, standardise
 from pellucid.classical.fitting.calibration import best_scale
 from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.kernel import Kernel, project
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 _INSENSITIVE = 0.1

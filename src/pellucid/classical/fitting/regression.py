@@ -10,8 +10,8 @@ from jaxtyping import Float32, Float64, Int64
 
 from pellucid.classical.features.scaling import scaling, standardise
 from pellucid.classical.predictors.constant import Constant
-from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 _TOLERANCE = 1e-3

@@ -29,8 +29,8 @@ from jaxtyping import Bool, Float64, Int64
 
 from pellucid.classical.fitting.calibration import best_scale
 from pellucid.classical.fitting.regression import constant
-from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 SVM, LOGISTIC, RIDGE = "svm", "logistic-regression", "ridge"

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.forest import MOST_DEPTH, Forest
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 MOST_LEAVES = 500_000
