@@ -1,4 +1,4 @@
-"""Refusals of models: impossible temperatures, questions they cannot answer, inputs of another form."""
+"""Refusals of models: impossible temperatures, parts that disagree, inputs of another form."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
