@@ -5,7 +5,7 @@ import re
 import pytest
 import write_reference
 
-from pellucid.training.recipe.defaults import MANY_CLASSES, TEXTS
+from pellucid.training.recipe.defaults import MANY_CLASSES, TEXTS, UPDATES_OF_TEXTS
 
 PAGE = (write_reference.ROOT / "docs" / "texts.md").read_text(encoding="utf-8")
 FEW = {8: "below eight classes, or for a number, "}
@@ -34,7 +34,5 @@ def test_documented_numbers_of_training_are_those_used(name: str, column: int) -
         100 * recipe.word_dropout, 100 * recipe.word_dropout_of_few, "{:g} %"
     )
     assert documented("arithmetic", column).startswith("bf16" if recipe.in_bf16 else "fp32")
-    assert (
-        f"until {recipe.updates['quick']}, {recipe.updates['standard']} or {recipe.updates['best']} steps"
-        in PAGE
-    )
+    quick, standard, best = UPDATES_OF_TEXTS.values()
+    assert f"until {quick}, {standard} or {best} steps" in PAGE

@@ -1,10 +1,9 @@
-"""The part of the models' protocol that a model made for a test needs when it looks at nothing."""
+"""The part of a model that a model made for a test needs when it looks at nothing."""
 
-from pellucid.bundle import Answers
-from pellucid.bundle.models.with_novelty import WithNovelty
+from pellucid.bundle import Answers, Model
 
 
-class Unwatched(WithNovelty):
+class Unwatched(Model):
     """A model without a detector."""
 
     sort_seen = "layer"

@@ -107,9 +107,11 @@ def test_a_large_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.encoding import encoder
     from pellucid.encoding.tokens import tokenizing
 
-    monkeypatch.setattr(tokenizing, "MOST_ENTRIES", 3)
+    for module in (encoder, tokenizing):
+        monkeypatch.setattr(module, "MOST_ENTRIES", 3)
     with pytest.raises(ValueError, match="vocabulary: 4 ids, where 3 are admitted"):
         TokenEncoder(WORDS, 8, ("a", "b"))
     with pytest.raises(ValueError, match="entries: no list of at most 3 texts"):

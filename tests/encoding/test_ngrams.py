@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encoding.written import ENGLISH, ODD, any_texts, anything, everyone
-from pellucid.encoding import UNKNOWN, Encoder, NgramEncoder, coverage, fit_ngrams
+from pellucid.encoding import UNKNOWN, Encoder, NgramEncoder, fit_ngrams
 from pellucid.encoding.ngrams.encoder import Shape, grams_of
 from pellucid.encoding.words.boundaries import words_of
 from pellucid.encoding.words.characters import characters, normalise
@@ -93,7 +93,7 @@ def test_groups_lie_side_by_side() -> None:
     assert words["The"] == words["the"]
     pairs = sorted(piece for piece, number in explained if number >= 5)
     assert pairs == ["The ship", "ship  sails", "the SHIP"]
-    assert coverage(encoder, ["The ship  sails. the SHIP"]) == (1, 6, 1, 0)  # the full stop; pairs aside
+    assert encoder.count(["The ship  sails. the SHIP"]) == (1, 6, 1, 0)  # the full stop; pairs aside
     assert encoder.encode(["?"]).ids.tolist() == [UNKNOWN]
     assert isinstance(encoder, Encoder)
 
@@ -111,7 +111,7 @@ def test_parts_of_words_know_the_edges() -> None:
 def test_a_text_is_cut() -> None:
     encoder = fitted(Shape(1), ["a b c"], length=2)
     assert encoder.encode(["a b c", "a"]).lengths.tolist() == [2, 1]
-    assert coverage(encoder, ["a b c", "a"]).cut == 1
+    assert encoder.count(["a b c", "a"]).cut == 1
 
 
 def test_ids_go_by_frequency() -> None:

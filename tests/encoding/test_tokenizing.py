@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from encoding.written import ENGLISH, ODD, any_texts, anything, everyone
 from pellucid.data.texts.store import Texts
-from pellucid.encoding import ENCODERS, UNKNOWN, Encoder, TokenEncoder, coverage, fit_tokens
+from pellucid.encoding import ENCODERS, UNKNOWN, Encoder, TokenEncoder, fit_tokens
 from pellucid.encoding.tokens import flat as flat_module
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, TOKENS, WORDS
 from pellucid.settings import Settings
@@ -85,7 +85,7 @@ def test_words_are_a_dictionary() -> None:
     encoder = TokenEncoder(WORDS, 4, ("the", "ship", "'s"))
     assert ids_of(encoder, ["The ship's the captain the", "?", ""]) == [[2, 3, 4, 2], [UNKNOWN], [UNKNOWN]]
     assert encoder.vocabulary == 5
-    assert coverage(encoder, ["The ship's the captain the", "?"])._asdict() == {
+    assert encoder.count(["The ship's the captain the", "?"])._asdict() == {
         "texts": 2,
         "ids": 7,
         "unknown": 2,
@@ -132,7 +132,7 @@ def test_large_results_lie_in_a_file(vocabulary: int, monkeypatch: pytest.Monkey
 def test_no_texts() -> None:
     for encoder in FITTED.values():
         assert len(encoder.encode([])) == 0
-        assert coverage(encoder, []) == (0, 0, 0, 0)
+        assert encoder.count([]) == (0, 0, 0, 0)
 
 
 @every_kind
@@ -140,7 +140,7 @@ def test_a_line_of_a_million_characters_is_cut(tokens: str) -> None:
     encoder = TokenEncoder(tokens, 16, FITTED[tokens].entries, FITTED[tokens].merges)
     texts = ["x" * 1_000_000, "the ship " * 110_000]
     assert encoder.encode(texts).lengths.max() <= 16
-    assert coverage(encoder, texts).cut == (1 if tokens == WORDS else 2)
+    assert encoder.count(texts).cut == (1 if tokens == WORDS else 2)
 
 
 def test_texts_from_a_store_are_those_of_a_list() -> None:
@@ -165,4 +165,4 @@ def test_parts_that_do_not_fit_are_refused(parts: tuple, message: str) -> None:
 
 
 def test_sub_words_know_everything() -> None:
-    assert coverage(FITTED[SUB_WORDS], list(ODD)).unknown == 0
+    assert FITTED[SUB_WORDS].count(list(ODD)).unknown == 0

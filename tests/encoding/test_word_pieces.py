@@ -6,8 +6,8 @@ from hypothesis import given
 from tokenizers.implementations import BertWordPieceTokenizer
 
 from encoding.written import ENGLISH, ODD, any_texts
-from pellucid.encoding import ENCODERS, Encoder, WordPieceEncoder, coverage
-from pellucid.encoding.tokens import word_pieces as word_pieces_module
+from pellucid.encoding import ENCODERS, Encoder, WordPieceEncoder
+from pellucid.encoding import encoder as encoder_module
 
 MARKS = ("[CLS]", "[SEP]")
 WORDS = ("the", "ship", "sail", "har", "at", "noon", "grain", "of", "'", "!", "我", "北")
@@ -99,7 +99,7 @@ def test_a_long_text_is_cut_between_its_marks() -> None:
 
 
 def test_coverage_counts_no_marks() -> None:
-    assert coverage(encoder(5), ["the ship", "the ship at noon", "👍 the", ""]) == (4, 8, 1, 1)
+    assert encoder(5).count(["the ship", "the ship at noon", "👍 the", ""]) == (4, 8, 1, 1)
 
 
 def test_capitals_and_pieces_are_explained_as_they_were_written() -> None:
@@ -139,6 +139,6 @@ def test_parts_that_do_not_fit_are_refused(entries: tuple[str, ...], length: int
 
 
 def test_too_many_pieces_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(word_pieces_module, "MOST_ENTRIES", 4)
+    monkeypatch.setattr(encoder_module, "MOST_ENTRIES", 4)
     with pytest.raises(ValueError, match="vocabulary: 5 ids, where 4 are admitted"):
         WordPieceEncoder(("the", *MARKS), 8)

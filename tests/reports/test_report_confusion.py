@@ -7,7 +7,6 @@ import pytest
 
 from pellucid.evaluation import wilson
 from pellucid.reports import ReportFacts
-from pellucid.reports.examples import cell_examples
 from pellucid.reports.plots import confusion as tables
 from pellucid.reports.verdict import judge
 
@@ -80,7 +79,7 @@ def test_the_interval_of_f1_covers(facts: ReportFacts) -> None:
 def test_examples_and_mistakes_are_sorted_into_their_cells(facts: ReportFacts) -> None:
     right = dataclasses.replace(facts.mistakes[0], source="right", predicted="dog", probability=0.7)
     surer = dataclasses.replace(facts.mistakes[0], source="surer", probability=0.99)
-    found = cell_examples(dataclasses.replace(facts, cells=[facts.mistakes[1], right, surer]))
+    found = tables.cell_examples(dataclasses.replace(facts, cells=[facts.mistakes[1], right, surer]))
     assert {key: [each.probability for each in examples] for key, examples in found.items()} == {
         "1-0": [0.99, 0.9, 0.8, 0.7],
         "1-1": [0.7],

@@ -9,7 +9,7 @@ import pytest
 from pellucid.errors import UsageError
 from pellucid.settings import NEURAL_OF_TEXTS, Settings
 from pellucid.training.recipe.choosing import Recipe, choose_recipe
-from pellucid.training.recipe.defaults import TEXTS
+from pellucid.training.recipe.defaults import TEXTS, UPDATES_OF_TEXTS
 from pellucid.training.recipe.surroundings import Surroundings
 
 
@@ -58,7 +58,7 @@ def test_the_batch_grows_with_the_data(examples, batch_size):
 def test_small_data_gets_the_updates_it_needs_and_large_data_fewer_epochs():
     small, usual, large = (choose_recipe(Settings(), _around(count)) for count in (500, 15_000, 300_000))
     assert small.epochs > usual.epochs > large.epochs
-    assert small.total_steps >= TEXTS["bag"].updates["standard"]
+    assert small.total_steps >= UPDATES_OF_TEXTS["standard"]
     tiny = choose_recipe(Settings(), _around(12))
     assert tiny.epochs == 100
 

@@ -8,8 +8,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.classical import ClassicalModel
-from pellucid.bundle.models.image import ImageModel
-from pellucid.bundle.models.text import TextModel
+from pellucid.bundle.models.on_network import ImageModel, TextModel
 from pellucid.bundle.parts import parts_of, vector_length
 from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder

@@ -1,16 +1,19 @@
-"""Refusals of models: impossible temperatures, questions they cannot answer, inputs of another form."""
+"""Refusals of models: impossible temperatures, parts that disagree, inputs of another form."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from pellucid.bundle.model import Inputs
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
 from pellucid.errors import DataError
 from pellucid.networks import NetworkConfig
+
+Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
+"""What models are asked about: images or feature vectors as one array, or texts."""
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
 
@@ -29,24 +32,6 @@ def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
     if temperature != 1 and not classes:
         raise ValueError(f"temperature: {temperature} in a model of numbers, where only 1 has a meaning")
     return float(temperature)
-
-
-def require_classes(classes: Sequence[str]) -> None:
-    """Refuse to speak of probabilities where a number is predicted.
-
-    Raises: `DataError` if there are none.
-    """
-    if not classes:
-        raise DataError("model: it predicts numbers and has no probabilities; use predict_values")
-
-
-def require_numbers(classes: Sequence[str]) -> None:
-    """Refuse to speak of numbers where classes are predicted.
-
-    Raises: `DataError` if there are some.
-    """
-    if classes:
-        raise DataError("model: it predicts classes and no numbers; use predict_proba")
 
 
 def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:

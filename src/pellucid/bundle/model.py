@@ -1,127 +1,180 @@
-"""The one protocol in which networks and classical models meet."""
+"""The one base on which networks and classical models meet."""
 
-from collections.abc import Hashable, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+import copy
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float32, Float64, Shaped
+from jaxtyping import Float32, Float64
 
+from pellucid.bundle.checks import Inputs, checked_temperature
 from pellucid.bundle.held_out import HeldOut
-from pellucid.bundle.models.with_novelty import Answers
 from pellucid.classical.features.rows import Rows
 from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.errors import DataError
 from pellucid.novelty import Detector, Sort
-from pellucid.tasks import InputKind, Target
+from pellucid.tasks import REGRESSION, InputKind, Target, target_of
 
-Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
-"""What models are asked about: images or feature vectors as one array, or texts."""
+Own = TypeVar("Own", bound="Model")
 
 
-@runtime_checkable
-class Model(Protocol):
+class Answers(NamedTuple):
+    """Answers of a model about some inputs, and their novelty.
+
+    Attributes:
+        said: probabilities (n, classes), or numbers (n,).
+        novelty: 0 to 1 for each, the share of validation examples that look less foreign; `None` where
+            the model has no detector.
+    """
+
+    said: Float64[np.ndarray, "n ..."]
+    novelty: Float64[np.ndarray, " n"] | None
+
+
+class Model:
     """A trained model, of images, of texts or of feature vectors, for classes or for numbers.
 
     Images are uint8 (examples, height, width, channels) as `preprocessing` makes them; they may
-    be a memory map. Texts are taken as they are: each model holds what turns them into numbers.
-    Feature vectors are float32 (examples, length). Other inputs are a `DataError`.
+    be a memory map, which is read block by block and never copied whole. Texts are taken as they are: each
+    model holds what turns them into numbers. Feature vectors are finite float32 (examples, length). Other
+    inputs are a `DataError`.
+
+    Attributes:
+        input_kind: of what it takes: images, texts or feature vectors.
+        preprocessing: how an image of any size becomes pixels; `None` where no images are taken.
+        classes: class names in the order of the probabilities; none where a number is predicted.
+        temperature: of the probabilities, 0.01 to 100; 1 leaves them as they are.
+        detector: of inputs that are unlike the training data; `None` where there is none.
+        held_out: answers about examples that it did not learn from; `None` where none were kept.
     """
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the probabilities; none where a number is predicted."""
-        ...
-
-    @property
-    def input_kind(self) -> InputKind:
-        """Kind of the inputs: images, texts or feature vectors."""
-        ...
+    input_kind: InputKind
+    preprocessing: Preprocessing | None
+    classes: tuple[str, ...]
+    temperature: float
+    detector: Detector | None = None
+    held_out: HeldOut | None = None
 
     @property
     def target(self) -> Target:
         """Target of the answers: classes or a number."""
-        ...
+        return target_of(len(self.classes))
 
     @property
     def is_regression(self) -> bool:
         """Regression: a number is predicted."""
-        ...
+        return self.target is REGRESSION
 
     @property
-    def preprocessing(self) -> Preprocessing | None:
-        """Preprocessing of images of any size; `None` where none are taken."""
-        ...
-
-    @property
-    def temperature(self) -> float:
-        """Temperature of the probabilities; 1 leaves them as they are."""
-        ...
-
-    @property
+    @abstractmethod
     def parameters(self) -> int:
         """Number of learnt weights."""
-        ...
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The network's family, or the kind of classical model in words."""
-        ...
 
     def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
-        """Probability of every class for every input; a `DataError` where numbers are predicted."""
-        ...
+        """Probability of every class for every input, in the order of `classes`; each row sums to one.
+
+        Raises: `DataError` if the inputs are of another form, or the model predicts numbers.
+        """
+        if not self.classes:
+            raise DataError("model: it predicts numbers and has no probabilities; use predict_values")
+        return self._answers(inputs)
 
     def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
-        """The number for every input, in the labels' own unit; a `DataError` where classes are."""
-        ...
+        """The number for every input, in the unit of the training labels.
 
+        Raises: `DataError` if the inputs are of another form, or the model predicts classes.
+        """
+        if self.classes:
+            raise DataError("model: it predicts classes and no numbers; use predict_proba")
+        return self._answers(inputs)
+
+    @abstractmethod
+    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
+        """Probabilities at the model's temperature, or numbers."""
+
+    @abstractmethod
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Values of the last hidden layer; a `DataError` where there is none."""
-        ...
+        """Values of the last hidden layer, of images as they are (never mirrored).
 
-    @property
-    def detector(self) -> Detector | None:
-        """Detector of inputs that are unlike the training data; `None` where there is none."""
-        ...
+        Raises: `DataError` if the inputs are of another form, or there is no such layer.
+        """
 
     @property
     def columns_seen(self) -> int:
         """Features that a detector looks at; 0 where the model looks at nothing."""
-        ...
+        return 0
 
     @property
+    @abstractmethod
     def sort_seen(self) -> Sort:
         """Sort of the detector's features."""
-        ...
 
     @property
+    @abstractmethod
     def sees_through(self) -> Hashable:
         """Cache key of shared features: equal for models that see the same of an input."""
-        ...
 
+    @abstractmethod
     def seen(self, inputs: Inputs) -> Rows:
-        """Features for a detector: the last hidden layer, or those of a classical model."""
-        ...
+        """Features for a detector: the last hidden layer, or those of a classical model.
 
-    def answer(self, inputs: Inputs) -> Answers:
-        """Answers and novelty, in one pass."""
-        ...
-
-    def with_detector(self, detector: Detector | None) -> "Model":
-        """The same model with another detector; a `ValueError` where it does not fit."""
-        ...
-
-    @property
-    def held_out(self) -> HeldOut | None:
-        """Answers about examples that it did not learn from; `None` where none were kept."""
-        ...
-
-    def with_held_out(self, held_out: HeldOut | None) -> "Model":
-        """The same model with other held-out answers; a `ValueError` where they do not fit."""
-        ...
-
-    def at(self, temperature: float) -> "Model":
-        """The same model at another temperature, without held-out answers.
-
-        Raises: `ValueError` where that temperature makes no sense.
+        Raises: `DataError` if the inputs are of another form.
         """
-        ...
+
+    @abstractmethod
+    def answer(self, inputs: Inputs) -> Answers:
+        """Answer as `predict_proba` or `predict_values`, and say how novel each input is, in one pass.
+
+        Raises: `DataError` if the inputs are of another form.
+        """
+
+    def with_detector(self: Own, detector: Detector | None) -> Own:
+        """The same model with another detector, or `None`; this one stays as it is.
+
+        The detector was fitted on features as the model computes them.
+
+        Raises: `ValueError` if the detector takes features of another length, or counted other classes.
+        """
+        if detector is not None:
+            taken, seen = detector.measure.columns, self.columns_seen
+            if taken != seen:
+                raise ValueError(f"the detector takes {taken} features where the model has {seen}")
+            counted, classes = len(detector.answers), len(self.classes)
+            if classes and counted != classes:
+                raise ValueError(f"the detector counted {counted} classes where the model has {classes}")
+        model = copy.copy(self)
+        model.detector = detector
+        return model
+
+    def with_held_out(self: Own, held_out: HeldOut | None) -> Own:
+        """The same model with other held-out answers, or `None`; this one stays as it is.
+
+        Raises: `ValueError` if they speak of other classes, or of a novelty that the model cannot tell.
+        """
+        if held_out is not None:
+            width = held_out.said.shape[1] if held_out.said.ndim == 2 else 0
+            if width != len(self.classes):
+                raise ValueError(
+                    f"the held-out answers are about {width} classes where the model has {len(self.classes)}"
+                )
+            if held_out.novelty is not None and self.detector is None:
+                raise ValueError("the held-out answers have a novelty, but the model has no detector")
+        model = copy.copy(self)
+        model.held_out = held_out
+        return model
+
+    def at(self: Own, temperature: float) -> Own:
+        """The same model at another temperature, without held-out answers; this one stays as it is.
+
+        Raises: `ValueError` if the temperature is out of bounds, or not 1 where a number is predicted.
+        """
+        model = copy.copy(self)
+        model.temperature = checked_temperature(temperature, self.classes)
+        model.held_out = None  # said at the former temperature
+        return model

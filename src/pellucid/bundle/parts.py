@@ -12,9 +12,7 @@ from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.weights import Form
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.classical import ClassicalModel
-from pellucid.bundle.models.feature import FeatureModel
-from pellucid.bundle.models.image import ImageModel
-from pellucid.bundle.models.text import TextModel
+from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
 from pellucid.classical import PREDICTORS, TF_IDF, Predictor
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder

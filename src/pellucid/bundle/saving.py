@@ -19,7 +19,7 @@ from pellucid.bundle.format.fields import (
 from pellucid.bundle.format.weights import pack
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.classical import ClassicalModel
-from pellucid.bundle.models.image import ImageModel
+from pellucid.bundle.models.on_network import ImageModel
 from pellucid.bundle.parts import as_tensors, parts_of, tensors_of, vector_length
 from pellucid.classical import Predictor
 from pellucid.errors import DivergedError

@@ -17,7 +17,8 @@ from pellucid.classical.budget import Budget
 from pellucid.classical.features.kinds import FEATURES, HIDDEN, VALUES, FeatureKind, extract, feature_length
 from pellucid.classical.features.texts import TF_IDF
 from pellucid.classical.lesson import Configuration, Fitted, Lesson
-from pellucid.classical.predictors.kinds import PREDICTORS, Predictor
+from pellucid.classical.predictors.kinds import PREDICTORS
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.text_baselines import LINEAR_OF_TEXTS, TEXT_BASELINES, TEXT_NUMBER_BASELINES
 
 __all__ = [

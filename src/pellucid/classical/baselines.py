@@ -13,12 +13,12 @@ from pellucid.classical.budget import Budget
 from pellucid.classical.features.kinds import FEATURES
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.fitting.machines import Setup, machine
-from pellucid.classical.fitting.regression import logistic, mean, ridge, shares
+from pellucid.classical.fitting.regression import logistic, ridge
 from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import Fitted, Lesson
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Trial, Work, search
-from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES
+from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES, dummy
 from pellucid.settings import metric_of
 from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
@@ -32,15 +32,6 @@ Baseline = Callable[[Lesson, Budget], list[Trial]]
 def _named(features: str, words: str) -> str:
     """Words for people, with the features where there is a choice of them."""
     return f"{FEATURES[features].title}, {words}" if features in FEATURES else words
-
-
-def _constant(lesson: Lesson, budget: Budget) -> list[Trial]:
-    """One set-up, which sees nothing of the features."""
-
-    def learn(features: Rows, labels: np.ndarray, work: Work) -> Predictor:
-        return shares(labels, work.classes) if work.classes else mean(labels)
-
-    return [Trial(lesson.feature_kinds[-1], "the training labels alone", learn)]
 
 
 def _linear(lesson: Lesson, budget: Budget) -> list[Trial]:
@@ -89,13 +80,13 @@ def _each(
 
 
 BASELINES: dict[str, Baseline] = {
-    "majority": _constant,
+    "majority": dummy,
     "logistic-regression": _linear,
     "svm": _machine,
     "random-forest": _forest,
 }
 NUMBER_BASELINES: dict[str, Baseline] = {
-    "mean": _constant,
+    "mean": dummy,
     "ridge": _ridge,
     "svm": _machine,
     "random-forest": _forest,

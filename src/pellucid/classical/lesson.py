@@ -13,7 +13,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.features.kinds import AS_THEY_ARE, extract, feature_length
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.features.texts import NOTHING, TF_IDF, Look, TextTable, look, text_table, within
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.tasks import InputKind, Target, target_of
 

@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float64
 
+from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.lesson import Configuration, Draw, Lesson, Table
-from pellucid.classical.predictors.kinds import Predictor
-from pellucid.classical.scoring import score
-from pellucid.tasks import CLASSIFICATION, TEXTS
+from pellucid.classical.predictors.predictor import Predictor
+from pellucid.tasks import CLASSIFICATION, TEXTS, Target
 
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""
@@ -101,6 +102,24 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     predictor = trials[best].learn(features, labels, work)
     return Found(predictor, trials[best].features, tuple(configurations), len(labels), table)
+
+
+def score(
+    metric: str, labels: np.ndarray, outputs: Float64[np.ndarray, "n outputs"], target: Target
+) -> float:
+    """Score the outputs of a predictor.
+
+    Args:
+        metric: value of `--metric`; of no importance for numbers.
+        labels: class codes, or numbers; at least one.
+        outputs: probabilities, or numbers in column 0.
+        target: classes or numbers.
+
+    Returns:
+        The metric, errors negated; larger is better.
+    """
+    decides = target.decides(metric)
+    return decides.better(metric_value(decides, labels, target.of_columns(outputs)))
 
 
 def _screened(

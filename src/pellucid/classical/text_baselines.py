@@ -8,13 +8,13 @@ import numpy as np
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.rows import Rows
 from pellucid.classical.features.texts import NOTHING, READINGS
-from pellucid.classical.fitting.regression import mean, shares
+from pellucid.classical.fitting.regression import constant
 from pellucid.classical.fitting.text_models import LOGISTIC, RIDGE, SVM, TextSetup, for_classes, for_numbers
 from pellucid.classical.fitting.trees import forest
 from pellucid.classical.lesson import Lesson
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Trial, Work
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, REGRESSION, TEXTS
 
 BEST_FEATURES = 2_000
 """N-grams that a forest sees: those that say most about the labels."""
@@ -50,13 +50,14 @@ _NUMBER_MACHINES = tuple(
 )
 
 
-def _constant(lesson: Lesson, budget: Budget) -> list[Trial]:
-    """One set-up, which does not look at the texts."""
+def dummy(lesson: Lesson, budget: Budget) -> list[Trial]:
+    """One set-up, which sees nothing of the inputs; texts are not even counted for it."""
 
     def learn(features: Rows, labels: np.ndarray, work: Work) -> Predictor:
-        return shares(labels, work.classes) if work.classes else mean(labels)
+        return constant(labels, work.classes)
 
-    return [Trial(NOTHING, "the training labels alone", learn)]
+    features = NOTHING if lesson.input_kind is TEXTS else lesson.feature_kinds[-1]
+    return [Trial(features, "the training labels alone", learn)]
 
 
 _LEARNERS = {CLASSIFICATION: for_classes, REGRESSION: for_numbers}
@@ -107,13 +108,13 @@ LINEAR_OF_TEXTS = ("svm", "logistic-regression", "ridge")
 """Linear models of the same n-grams, none simpler than another; the machine usually serves texts best."""
 
 TEXT_BASELINES: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
-    "majority": _constant,
+    "majority": dummy,
     "svm": _linear(_MACHINES),
     "logistic-regression": _linear(_LOGISTIC),
     "random-forest": _forest,
 }
 TEXT_NUMBER_BASELINES: dict[str, Callable[[Lesson, Budget], list[Trial]]] = {
-    "mean": _constant,
+    "mean": dummy,
     "svm": _linear(_NUMBER_MACHINES),
     "ridge": _linear(_RIDGES),
     "random-forest": _forest,

@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_flag, settings_given
+from pellucid.cli.flags import add_data, add_settings, settings_given
 from pellucid.errors import UsageError
-from pellucid.settings import ROWS
 
 _LEFT_OUT = ("time_limit", "baselines", "learning_curve", "folds")
 
@@ -19,9 +18,7 @@ def add_parser(subparsers: Any) -> None:
         description="Train variants of a network with several seeds on the same folds of the data, and say "
         "which difference is real. The test split is set aside and not looked at.",
     )
-    parser.add_argument(
-        "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
-    )
+    add_data(parser)
     parser.add_argument(
         "--vary",
         action="append",
@@ -35,17 +32,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--folds", type=int, default=argparse.SUPPRESS, metavar="K", help="Folds, 2 to 50 (default: 3)"
     )
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
     parser.add_argument("--resume", action="store_true", help="Go on after the trainings that are finished")
     parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
-    names = ["folds"]
-    for group in ("data", "network", "training", "run"):
-        section = parser.add_argument_group(f"{group} settings")
-        for row in ROWS:
-            if row.group == group and row.name not in _LEFT_OUT:
-                add_flag(section, row)
-                names.append(row.name)
-    parser.set_defaults(setting_names=names, run=run)
+    parser.set_defaults(setting_names=["folds"])
+    add_settings(parser, ("data", "network", "training", "run"), _LEFT_OUT)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,8 +5,7 @@ import json
 import sys
 from typing import Any
 
-from pellucid.cli.flags import settings_from
-from pellucid.cli.table_flags import add_table_flags, counting
+from pellucid.cli.flags import add_data, add_table_flags, counting, settings_from
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,9 +17,7 @@ def add_parser(subparsers: Any) -> None:
         "where it has none.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
-    parser.add_argument(
-        "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
-    )
+    add_data(parser)
     parser.add_argument("--json", action="store_true", help="Print one JSON document instead of a table")
     parser.add_argument(
         "--max-error",

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import settings_from
-from pellucid.cli.table_flags import add_table_flags
+from pellucid.cli.flags import add_table_flags, settings_from
 
 
 def add_parser(subparsers: Any) -> None:

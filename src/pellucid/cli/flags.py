@@ -1,8 +1,10 @@
-"""Command-line flags from the settings table, and settings from flags."""
+"""Shared by the commands: flags from the settings table, settings from flags, and a progress bar."""
 
 import argparse
+import contextlib
+import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,36 @@ from pellucid.errors import UsageError
 from pellucid.settings import ROWS, Group, Row, Settings, name_of
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
+_FEW = 1000
 
 
-def add_settings(parser: argparse.ArgumentParser, groups: Sequence[Group]) -> None:
-    """Add a flag for every setting of some groups."""
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the argument DATA."""
+    places = "Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
+    parser.add_argument("data", metavar="DATA", help=places)
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, groups: Sequence[Group], left_out: Sequence[str] = ()
+) -> None:
+    """Add `--config`, and a flag for every setting of some groups but those left out."""
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
     for group in groups:
-        section = parser.add_argument_group(f"{group} settings")
-        for row in ROWS:
-            if row.group == group:
-                add_flag(section, row)
-    parser.set_defaults(setting_names=[row.name for row in ROWS if row.group in groups])
+        rows = [row for row in ROWS if row.group == group and row.name not in left_out]
+        _add_flags(parser, parser.add_argument_group(f"{group} settings"), rows)
+
+
+def add_table_flags(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add the flags of the named settings."""
+    _add_flags(parser, parser, [row for row in ROWS if row.name in names])
+
+
+def _add_flags(parser: argparse.ArgumentParser, section: Any, rows: Sequence[Row]) -> None:
+    """Add flags to a section of a parser, which remembers the names of its settings."""
+    for row in rows:
+        add_flag(section, row)
+    names = parser.get_default("setting_names") or []
+    parser.set_defaults(setting_names=[*names, *(row.name for row in rows)])
 
 
 def add_flag(section: Any, row: Row) -> None:
@@ -80,3 +102,21 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     Raises: `UsageError` as for `settings_given`, or if a value is out of range.
     """
     return Settings(**settings_given(arguments))
+
+
+@contextlib.contextmanager
+def counting(words: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Progress bar on standard error, told the inputs done and in all; `None` where it is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=None, visible=False)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=total > _FEW)
+
+        yield show

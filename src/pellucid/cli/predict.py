@@ -6,8 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import settings_from
-from pellucid.cli.table_flags import add_table_flags, counting
+from pellucid.cli.flags import add_table_flags, counting, settings_from
 
 
 def add_parser(subparsers: Any) -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_settings, settings_given
+from pellucid.cli.flags import add_data, add_settings, settings_given
 from pellucid.errors import UsageError
 
 
@@ -18,11 +18,8 @@ def add_parser(subparsers: Any) -> None:
         description="Check the data, split it, train a network and its classical baselines, recommend one by "
         "the validation data, test each once and write a report.",
     )
-    parser.add_argument(
-        "data", metavar="DATA", help="Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
-    )
+    add_data(parser)
     parser.add_argument("--out", type=Path, metavar="RUN", help="Folder for everything the run leaves")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="The same settings from a file")
     parser.add_argument("--resume", action="store_true", help="Go on from the last checkpoint in RUN")
     parser.add_argument("--overwrite", action="store_true", help="Replace what a former run left in RUN")
     parser.add_argument(

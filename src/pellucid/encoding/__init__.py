@@ -1,8 +1,8 @@
 """Texts as numbers: tokens, n-grams and TF-IDF, fitted on training texts and saved as JSON."""
 
-from pellucid.encoding.choosing import Fitting, fit_ngrams, fit_tokens
+from pellucid.encoding.choosing import ENCODERS, Fitting, fit_ngrams, fit_tokens
 from pellucid.encoding.coverage import Coverage
-from pellucid.encoding.encoder import ENCODERS, Encoder, coverage
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.ngrams.encoder import NgramEncoder
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
 from pellucid.encoding.tokens.tokenizing import TokenEncoder
@@ -19,7 +19,6 @@ __all__ = [
     "TokenEncoder",
     "Tokens",
     "WordPieceEncoder",
-    "coverage",
     "fit_ngrams",
     "fit_tokens",
 ]

@@ -2,20 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from pellucid.bundle import ClassicalModel, Model, load_any
-from pellucid.bundle.parts import vector_length
 from pellucid.estimators.image_classifier import ImageClassifier
 from pellucid.estimators.image_regressor import ImageRegressor
-from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.text_classifier import TextClassifier
 from pellucid.estimators.text_regressor import TextRegressor
 from pellucid.tasks import REGRESSION, TEXTS
-
-Estimator = TypeVar("Estimator", bound=Trained)
 
 _CLASSICAL = {
     "constant": ("majority", "mean"),
@@ -51,19 +46,11 @@ def load(
     takes_texts = model.input_kind is TEXTS
     if model.target is REGRESSION:
         regressor = (TextRegressor if takes_texts else ImageRegressor)(model=_parameter(model))
-        regressor._take(model)
-        return _with_length(regressor, model)
+        regressor._become(model)
+        return regressor
     classifier = (TextClassifier if takes_texts else ImageClassifier)(model=_parameter(model))
     classifier._take(model, np.array(model.classes))
-    return _with_length(classifier, model)
-
-
-def _with_length(estimator: Estimator, model: Model) -> Estimator:
-    """Let an estimator check the length of feature vectors."""
-    length = vector_length(model)
-    if length:
-        estimator.n_features_in_ = length
-    return estimator
+    return classifier
 
 
 def _parameter(model: Model) -> str:

@@ -135,3 +135,12 @@ def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     Raises: `ValueError` if the config is unknown, contradicts itself or is too large.
     """
     return {name: tuple(tensor.shape) for name, tensor in outline(config).state_dict().items()}
+
+
+def hidden_size(network: Network) -> int:
+    """Count the units of the last hidden layer without computing it."""
+    config = network.config
+    sketch = outline(config).eval()
+    kind = torch.int64 if config.vocabulary else torch.float32
+    nothing = torch.empty((1, *config.input_shape), dtype=kind, device="meta")
+    return int(sketch.features(nothing).shape[1])

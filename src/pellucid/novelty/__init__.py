@@ -4,7 +4,7 @@ A network answers with confidence on anything. A detector looks at the same feat
 says what share of the validation examples looks less foreign than an input does.
 """
 
-from pellucid.novelty.detector import Detector
+from pellucid.novelty.detector import MEASURES, Detector
 from pellucid.novelty.fitting import (
     FALSE_ALARM_RATE,
     Sort,
@@ -13,7 +13,7 @@ from pellucid.novelty.fitting import (
     fit_measure,
     signals_of,
 )
-from pellucid.novelty.measures import MEASURES, Measure
+from pellucid.novelty.measures import Measure
 
 __all__ = [
     "FALSE_ALARM_RATE",

@@ -22,26 +22,22 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from pellucid.classical.features.rows import Rows, dense
-from pellucid.strict import Fields, Forms, Truth, Whole, read_arrays, read_object
+from pellucid.novelty.measures import Measure
+from pellucid.strict import Fields, Forms, Truth, Whole
 
 MOST_AXES, MOST_CENTRES = 256, 1000
 _MOST_COLUMNS = 10_000_000
-_FIELDS: Fields = {
-    "of_layer": Truth(),
-    "columns": Whole(1, _MOST_COLUMNS),
-    "axes": Whole(1, MOST_AXES),
-    "centres": Whole(1, MOST_CENTRES),
-}
 _BLOCK_VALUES = 1 << 22
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Directions:
+class Directions(Measure):
     """Mahalanobis distance of dense features from those of the training examples.
 
     Attributes:
         kind: key in `MEASURES`.
+        SETTINGS: bounds of what a file states.
         of_layer: whether the features are a hidden layer, whose length is looked at by itself.
         scale: what each feature is divided by; positive.
         mean: of the scaled features of the training examples.
@@ -52,6 +48,12 @@ class Directions:
     """
 
     kind: ClassVar[str] = "directions"
+    SETTINGS: ClassVar[Fields] = {
+        "of_layer": Truth(),
+        "columns": Whole(1, _MOST_COLUMNS),
+        "axes": Whole(1, MOST_AXES),
+        "centres": Whole(1, MOST_CENTRES),
+    }
     of_layer: bool
     scale: Float32[np.ndarray, " columns"]
     mean: Float32[np.ndarray, " columns"]
@@ -92,17 +94,6 @@ class Directions:
             return distance[:, np.newaxis]
         return np.stack([distance, -np.log(lengths + _TINY)], axis=1)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Fitted arrays."""
-        return {
-            "scale": self.scale,
-            "mean": self.mean,
-            "axes": self.axes,
-            "whitening": self.whitening,
-            "centres": self.centres,
-            "rest": self.rest,
-        }
-
     def to_json(self) -> dict[str, Any]:
         """Sizes, from which `expected` tells the forms of the arrays."""
         return {
@@ -112,10 +103,8 @@ class Directions:
             "centres": len(self.centres),
         }
 
-    @staticmethod
-    def expected(settings: object) -> Forms:
-        """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
-        stated = read_object("directions", settings, _FIELDS)
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
         columns, axes, centres = stated["columns"], stated["axes"], stated["centres"]
         return {
             "scale": ("float32", (columns,)),
@@ -126,14 +115,9 @@ class Directions:
             "rest": ("float32", (1,)),
         }
 
-    @classmethod
-    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Directions":
-        """Build the measure from a file's content, or `ValueError`, as `Measure.from_parts`."""
-        found = read_arrays("directions", cls.expected(settings), arrays)
-        assert isinstance(settings, dict)  # `expected` refused everything else
-        if not (found["scale"] > 0).all() or found["rest"][0] < 0:
+    def _check(self) -> None:
+        if not (self.scale > 0).all() or self.rest[0] < 0:
             raise ValueError("directions: a scale is not positive, or a variance is negative")
-        return cls(of_layer=settings["of_layer"], **found)
 
 
 def brought_to_scale(

@@ -50,27 +50,22 @@ def fit_measure(rows: Rows, labels: Int64[np.ndarray, " n"], sort: Sort, seed: i
 
 
 def fit_detector(
-    measure: Measure,
-    rows: Rows,
-    answers: Shaped[np.ndarray, " n"],
-    classes: int,
-    rate: float = FALSE_ALARM_RATE,
+    measure: Measure, rows: Rows, answers: Shaped[np.ndarray, " n"], classes: int
 ) -> Detector | None:
-    """Calibrate a measure on examples that the model did not learn from.
+    """Calibrate a measure on examples that the model did not learn from, to `FALSE_ALARM_RATE`.
 
     Args:
         measure: fitted on training examples.
         rows: features of validation examples.
         answers: what the model says of these: class codes, or numbers.
         classes: how many there are; 0 for numbers.
-        rate: share of examples like these for which the alarm may be raised.
 
     Returns:
         The detector; `None` where there are too few examples.
     """
     if rows.shape[0] < LEAST_EXAMPLES:
         return None
-    return calibrated_detector(measure, signals_of(measure, rows), answers, classes, rate)
+    return calibrated_detector(measure, signals_of(measure, rows), answers, classes)
 
 
 def signals_of(measure: Measure, rows: Rows) -> Float64[np.ndarray, "n signals"]:
@@ -84,7 +79,6 @@ def calibrated_detector(
     signals: Float64[np.ndarray, "n signals"],
     answers: Shaped[np.ndarray, " n"],
     classes: int,
-    rate: float = FALSE_ALARM_RATE,
 ) -> Detector | None:
     """Calibrate a measure by how foreign examples look that neither it nor the model learned from.
 
@@ -93,7 +87,6 @@ def calibrated_detector(
         signals: of the other examples, by this measure or by those of folds.
         answers: what the model says of these: class codes, or numbers.
         classes: how many there are; 0 for numbers.
-        rate: share of examples like these for which the alarm may be raised.
 
     Returns:
         The detector; `None` where there are too few examples.
@@ -113,7 +106,7 @@ def calibrated_detector(
         reference=_some(np.sort(foreign[np.isfinite(foreign)])),
         answers=counted.astype(np.float64),
         examples=len(signals),
-        rate=rate,
+        rate=FALSE_ALARM_RATE,
     )
 
 

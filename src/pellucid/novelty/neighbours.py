@@ -19,32 +19,34 @@ import scipy.sparse
 from jaxtyping import Float64
 
 from pellucid.classical.features.rows import Rows
-from pellucid.strict import Fields, Forms, Whole, read_arrays, read_object
+from pellucid.novelty.measures import Measure
+from pellucid.strict import Fields, Forms, Whole, read_arrays
 
 MOST_KEPT, NEIGHBOUR = 1000, 5
 _MOST_COLUMNS, _MOST_CENTRES = 10_000_000, 100_000
 _BLOCK = 512
 _PARTS = ("kept", "centre")
-_FIELDS: Fields = {
-    "columns": Whole(1, _MOST_COLUMNS),
-    "kept": Whole(1, MOST_KEPT),
-    "kept_entries": Whole(0, _MOST_COLUMNS),
-    "centre": Whole(1, _MOST_CENTRES),
-    "centre_entries": Whole(0, _MOST_COLUMNS),
-}
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class Neighbours(Measure):
     """Distance of sparse features from those of the training examples.
 
     Attributes:
         kind: key in `MEASURES`.
+        SETTINGS: bounds of what a file states.
         kept: features of some training examples, the small ones left out.
         centres: features of each class, the small ones left out.
     """
 
     kind: ClassVar[str] = "neighbours"
+    SETTINGS: ClassVar[Fields] = {
+        "columns": Whole(1, _MOST_COLUMNS),
+        "kept": Whole(1, MOST_KEPT),
+        "kept_entries": Whole(0, _MOST_COLUMNS),
+        "centre": Whole(1, _MOST_CENTRES),
+        "centre_entries": Whole(0, _MOST_COLUMNS),
+    }
     kept: scipy.sparse.csr_array
     centres: scipy.sparse.csr_array
 
@@ -92,10 +94,8 @@ class Neighbours:
             "centre_entries": self.centres.nnz,
         }
 
-    @staticmethod
-    def expected(settings: object) -> Forms:
-        """Forms of the arrays, or `ValueError`, as `Measure.expected`."""
-        stated = read_object("neighbours", settings, _FIELDS)
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
         forms: Forms = {}
         for name in _PARTS:
             rows, entries = stated[name], stated[f"{name}_entries"]
@@ -108,7 +108,7 @@ class Neighbours:
 
     @classmethod
     def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Neighbours":
-        """Build the measure from a file's content, or `ValueError`, as `Measure.from_parts`."""
+        """Build the measure from a file's content, or `ValueError`, as `Stored.from_parts`."""
         found = read_arrays("neighbours", cls.expected(settings), arrays)
         assert isinstance(settings, dict)  # `expected` refused everything else
         return cls(*(_rows(name, found, settings["columns"]) for name in _PARTS))

@@ -2,15 +2,7 @@
 
 from pellucid.pretrained.backbone import TextBackbone
 from pellucid.pretrained.images import ImageBackbone, packaged_backbone, timm_backbone
-from pellucid.pretrained.known import (
-    OF_IMAGES,
-    OF_TEXTS,
-    SENTENCES,
-    WORDS,
-    KnownWeights,
-    at_hand,
-    installed,
-)
+from pellucid.pretrained.known import OF_IMAGES, OF_TEXTS, SENTENCES, WORDS, KnownWeights, at_hand, installed
 from pellucid.pretrained.sentence_folders import read_sentence_folder
 from pellucid.pretrained.word_vectors import MOST_FREQUENT, read_word_vectors
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.reports.facts import noun_of
 from pellucid.reports.numbers import Score, finite
+from pellucid.reports.paired import Pairing, drawn, read_pair
 from pellucid.reports.plots.axes import Ruler, round_steps, ruler
 from pellucid.reports.plots.bands import BandPlot, Bundle, band_plot, by_training
 from pellucid.reports.report import environment
@@ -81,27 +82,6 @@ class VariantRow:
     facts: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class PairRow:
-    """A line about two variants.
-
-    Attributes:
-        first: the variant that the difference belongs to.
-        second: the variant it is measured against.
-        verdict: in words.
-        difference: score of the first less that of the second.
-        bar: the difference on the list's common scale, zero marked.
-        p_value: adjusted for the number of pairs.
-    """
-
-    first: str
-    second: str
-    verdict: str
-    difference: Score
-    bar: Ruler
-    p_value: float
-
-
 def render_comparison(facts: ComparisonFacts) -> str:
     """Write the page.
 
@@ -138,7 +118,7 @@ def _colours(facts: ComparisonFacts) -> dict[str, int]:
     return {str(name): next(own) if name in best else _GREY for name in variants}
 
 
-def _headline(facts: ComparisonFacts, pairs: Sequence[PairRow]) -> str:
+def _headline(facts: ComparisonFacts, pairs: Sequence[Pairing]) -> str:
     """Headline without figures."""
     best = str(facts.found["best"])
     against = [each for each in pairs if each.first == best]
@@ -206,20 +186,10 @@ def _pair_bounds(facts: ComparisonFacts) -> tuple[float, float]:
     return (-1.05 * reach, 1.05 * reach) if reach else (-1.0, 1.0)
 
 
-def _pairs(facts: ComparisonFacts) -> list[PairRow]:
+def _pairs(facts: ComparisonFacts) -> list[Pairing]:
     """Every pair; those with the best variant seen from it."""
-    best, bounds = facts.found["best"], _pair_bounds(facts)
-    rows = []
-    for each in facts.found["comparisons"]:
-        first, second = str(each["a"]), str(each["b"])
-        found = each[f"{facts.measured.key}_difference"]
-        difference = Score(found["value"], found["low"], found["high"])
-        if second == best:
-            first, second = second, first
-            difference = Score(-difference.value, -difference.high, -difference.low)
-        bar = ruler(difference, bounds, (0.0, "0"))
-        rows.append(PairRow(first, second, each["verdict"], difference, bar, each["p_value_holm"]))
-    return rows
+    best, bounds = str(facts.found["best"]), _pair_bounds(facts)
+    return [drawn(read_pair(each, best, facts.measured), bounds) for each in facts.found["comparisons"]]
 
 
 def _plots(

@@ -1,5 +1,6 @@
 """Pairs of models compared on the same test examples."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,20 +70,20 @@ def pairings(facts: ReportFacts, comparisons: Any, measure: Metric | None = None
         The pairs, or `None` where there are none.
     """
     measure = measure or compared(facts)
-    read = [_read(each, facts.recommended, measure) for each in comparisons or ()]
+    read = [read_pair(each, facts.recommended, measure) for each in comparisons or ()]
     if not read:
         return None
     first = sorted((each for each in read if each.first == facts.recommended), key=_distance)
     rest = [each for each in read if each.first != facts.recommended]
     bounds = _bounds(first)
-    return Pairings(measure, [_drawn(each, bounds) for each in first], rest, bounds)
+    return Pairings(measure, [drawn(each, bounds) for each in first], rest, bounds)
 
 
-def _read(comparison: Mapping[str, Any], recommended: str, measure: Metric) -> Pairing:
-    """One comparison, turned around where the recommended model comes second."""
+def read_pair(comparison: Mapping[str, Any], seen_from: str, measure: Metric) -> Pairing:
+    """One comparison of `metrics.json`, turned around where the model it is seen from comes second."""
     first, second = str(comparison.get("a", "")), str(comparison.get("b", ""))
     difference = Score.read(comparison.get(f"{measure.key}_difference"))
-    if second == recommended:
+    if second == seen_from:
         first, second = second, first
         if difference is not None:
             difference = Score(-difference.value, -difference.high, -difference.low)
@@ -105,9 +106,9 @@ def _bounds(pairs: Sequence[Pairing]) -> tuple[float, float]:
     return (-reach, reach)
 
 
-def _drawn(pair: Pairing, bounds: tuple[float, float]) -> Pairing:
+def drawn(pair: Pairing, bounds: tuple[float, float]) -> Pairing:
+    """The pair with its difference on a scale of these ends, unless it lies off that scale."""
     difference = pair.difference
     if difference is None or not bounds[0] <= difference.value <= bounds[1]:
         return pair
-    bar = ruler(difference, bounds, (0.0, "0"))
-    return Pairing(pair.first, pair.second, difference, bar, pair.p_value, pair.raw_p_value, pair.verdict)
+    return dataclasses.replace(pair, bar=ruler(difference, bounds, (0.0, "0")))

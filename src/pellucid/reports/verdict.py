@@ -47,25 +47,19 @@ class Baseline:
     verdict: str
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """First screen of the report on a classifier.
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """First screen of the report, as far as it is the same for classes and for numbers.
 
     Attributes:
         model: the recommended model.
         is_classical: whether it is no network.
         is_dummy: whether it always gives the same answer.
-        metric: what the score is: the metric that models were chosen by, or accuracy where that is a loss.
-        score: on the test split, or `None`.
         without_leaked: the score without the test examples that also stand in training, or `None`.
         without_siblings: the score without those that have a sibling in training either, or `None`.
-        chance: score of always predicting the commonest class of the test split, or `None`.
-        beats_chance: whether the whole interval lies above it.
-        scale: the score on a scale from 0 to 1.
-        trusted: classes that are right at least nine times in ten when predicted, beyond doubt.
-        doubtful: classes that are missed or predicted wrongly more than once in ten, beyond doubt.
-        undecided: classes with too few test examples to say either.
-        confused: the commonest mistake, or `None`.
+        chance: score of the model that knows nothing on the test split, or `None`.
+        beats_chance: whether the model is better than that by its whole interval.
+        scale: the score on a scale.
         tested: test examples.
         leaked: test examples that also stand in training or validation.
         reason: why this model is recommended.
@@ -76,22 +70,37 @@ class Verdict:
     model: str
     is_classical: bool
     is_dummy: bool
-    metric: Metric
-    score: Score | None
     without_leaked: Score | None
     without_siblings: Score | None
     chance: float | None
     beats_chance: bool
     scale: Ruler | None
-    trusted: Names
-    doubtful: Names
-    undecided: Names
-    confused: Pair | None
     tested: int
     leaked: int
     reason: str
     contradiction: str
     baseline: Baseline | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Judged):
+    """First screen of the report on a classifier.
+
+    Attributes:
+        metric: what the score is: the metric that models were chosen by, or accuracy where that is a loss.
+        score: on the test split, or `None`.
+        trusted: classes that are right at least nine times in ten when predicted, beyond doubt.
+        doubtful: classes that are missed or predicted wrongly more than once in ten, beyond doubt.
+        undecided: classes with too few test examples to say either.
+        confused: the commonest mistake, or `None`.
+    """
+
+    metric: Metric
+    score: Score | None
+    trusted: Names
+    doubtful: Names
+    undecided: Names
+    confused: Pair | None
 
 
 def judge(facts: ReportFacts) -> Verdict:

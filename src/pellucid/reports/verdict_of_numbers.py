@@ -9,7 +9,7 @@ from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.numbers import Score, finite, significant
 from pellucid.reports.plots.axes import Ruler, ruler
-from pellucid.reports.verdict import Baseline, baseline, contradiction
+from pellucid.reports.verdict import Judged, baseline, contradiction
 from pellucid.settings import DUMMIES
 
 _NINE_IN_TEN = 0.9
@@ -33,53 +33,27 @@ class Range:
     error: float
 
 
-@dataclass(frozen=True)
-class NumberVerdict:
+@dataclass(frozen=True, kw_only=True)
+class NumberVerdict(Judged):
     """First screen of the report on a model that predicts numbers.
 
     Attributes:
-        model: the recommended model.
-        is_classical: whether it is no network.
-        is_dummy: whether it always gives the same answer.
         error: mean absolute error on the test split, or `None`.
         squared: root mean squared error on the test split, or `None`.
         r2: share of the variance explained, or `None`.
-        without_leaked: mean absolute error without the leaked test examples, or `None`.
-        without_siblings: the same without those that have a sibling in training either, or `None`.
-        chance: mean absolute error of always answering the mean, or `None`.
-        beats_chance: whether the whole interval of R² lies above zero.
-        scale: the error on a scale from zero to that of the mean.
         low: smallest true value tested, or `None`.
         high: largest true value tested, or `None`.
         nine_in_ten: nine answers in ten are off by at most this, or `None`.
         worst: where it is much farther off than elsewhere, or `None`.
-        tested: test examples.
-        leaked: test examples that also stand in training or validation.
-        reason: why this model is recommended.
-        contradiction: what the test says to the choice where it contradicts it; else empty.
-        baseline: the model to be named beside it, or `None`.
     """
 
-    model: str
-    is_classical: bool
-    is_dummy: bool
     error: Score | None
     squared: Score | None
     r2: Score | None
-    without_leaked: Score | None
-    without_siblings: Score | None
-    chance: float | None
-    beats_chance: bool
-    scale: Ruler | None
     low: float | None
     high: float | None
     nine_in_ten: float | None
     worst: Range | None
-    tested: int
-    leaked: int
-    reason: str
-    contradiction: str
-    baseline: Baseline | None
 
 
 def judge_numbers(facts: ReportFacts) -> NumberVerdict:

@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One score.
+    """One score; what a row does not state is as for a share of the examples, 0 to 1, larger is better.
 
     Attributes:
         key: its name in `metrics.json`.
@@ -33,12 +33,12 @@ class Metric:
     words: str
     meaning: str
     target: Literal["class", "number"]
-    is_error: bool
-    lowest: float | None
-    highest: float | None
-    matters: float
-    interval: Literal["wilson", "bootstrap", "bins"]
-    test: Literal["mcnemar", "exchange", "sign-flip"] | None
+    is_error: bool = False
+    lowest: float | None = 0.0
+    highest: float | None = 1.0
+    matters: float = 0.01
+    interval: Literal["wilson", "bootstrap", "bins"] = "bootstrap"
+    test: Literal["mcnemar", "exchange", "sign-flip"] | None = None
     hint: str = ""
 
     @property
@@ -74,10 +74,6 @@ _ROWS = (
         words="accuracy",
         meaning="Share of the examples that are classified correctly.",
         target="class",
-        is_error=False,
-        lowest=0.0,
-        highest=1.0,
-        matters=0.01,
         interval="wilson",
         test="mcnemar",
     ),
@@ -86,11 +82,6 @@ _ROWS = (
         words="balanced accuracy",
         meaning="Mean of the classes' recalls; every class counts the same, however rare.",
         target="class",
-        is_error=False,
-        lowest=0.0,
-        highest=1.0,
-        matters=0.01,
-        interval="bootstrap",
         test="exchange",
     ),
     Metric(
@@ -98,11 +89,6 @@ _ROWS = (
         words="macro-F1",
         meaning="Mean of the classes' F1 scores; every class counts the same, however rare.",
         target="class",
-        is_error=False,
-        lowest=0.0,
-        highest=1.0,
-        matters=0.01,
-        interval="bootstrap",
         test="exchange",
     ),
     Metric(
@@ -112,10 +98,8 @@ _ROWS = (
         "cost most.",
         target="class",
         is_error=True,
-        lowest=0.0,
         highest=None,
         matters=0.05,
-        interval="bootstrap",
         test="sign-flip",
         hint="nats",
     ),
@@ -125,11 +109,7 @@ _ROWS = (
         meaning="Mean distance between the model's confidence and how often it is right.",
         target="class",
         is_error=True,
-        lowest=0.0,
-        highest=1.0,
-        matters=0.01,
         interval="bins",
-        test=None,
     ),
     Metric(
         key="mean_absolute_error",
@@ -137,11 +117,8 @@ _ROWS = (
         meaning="Mean distance between prediction and truth, in the unit of the labels; 0 is perfect.",
         target="number",
         is_error=True,
-        lowest=0.0,
         highest=None,
         matters=0.05,
-        interval="bootstrap",
-        test=None,
     ),
     Metric(
         key="root_mean_squared_error",
@@ -150,10 +127,8 @@ _ROWS = (
         "in it than many small ones.",
         target="number",
         is_error=True,
-        lowest=0.0,
         highest=None,
         matters=0.05,
-        interval="bootstrap",
         test="sign-flip",
     ),
     Metric(
@@ -162,12 +137,7 @@ _ROWS = (
         meaning="Share of the labels\u2019 variance that the predictions explain: 1 is perfect, 0 no better "
         "than the mean.",
         target="number",
-        is_error=False,
         lowest=None,
-        highest=1.0,
-        matters=0.01,
-        interval="bootstrap",
-        test=None,
         hint="1 perfect, 0 the mean",
     ),
 )

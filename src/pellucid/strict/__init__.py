@@ -1,6 +1,6 @@
 """Strict reading of files that are not trusted: JSON, fields and arrays, checked before anything is built."""
 
-from pellucid.strict.arrays import Forms, read_arrays
+from pellucid.strict.arrays import Forms, Stored, read_arrays
 from pellucid.strict.documents import parse, parse_file, to_bytes
 from pellucid.strict.fields import (
     Anything,
@@ -22,6 +22,7 @@ __all__ = [
     "Forms",
     "Number",
     "OneOf",
+    "Stored",
     "Text",
     "Truth",
     "Whole",

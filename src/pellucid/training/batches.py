@@ -13,16 +13,7 @@ from torch import Tensor
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
-from pellucid.tasks import (
-    IMAGES,
-    REGRESSION,
-    TEXTS,
-    VALUES,
-    InputKind,
-    InputName,
-    Target,
-    target_of,
-)
+from pellucid.tasks import IMAGES, REGRESSION, TEXTS, VALUES, InputKind, InputName, Target, target_of
 from pellucid.training.lengths import batches_by_length
 from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
 

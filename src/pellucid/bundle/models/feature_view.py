@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from pellucid.bundle.checks import require_agreement, require_images, require_texts, require_vectors
-from pellucid.bundle.hidden import hidden_size
-from pellucid.bundle.model import Inputs
+from pellucid.bundle.checks import Inputs, require_agreement, require_images, require_texts, require_vectors
 from pellucid.bundle.models.answering import answer_in_batches, blocks
 from pellucid.bundle.models.answering_texts import answer_texts, text_blocks
 from pellucid.classical import FEATURES, HIDDEN, TF_IDF, VALUES, extract, feature_length
@@ -17,6 +15,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.networks import Network
+from pellucid.networks.families import hidden_size
 from pellucid.novelty import Sort
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 from pellucid.tasks import VALUES as VECTORS

@@ -1,94 +1,56 @@
-"""Networks as models: everything but how their inputs are checked and brought to the network."""
+"""Networks as models: of images, of texts and of feature vectors."""
 
-import copy
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64, Shaped
 from torch import Tensor
 
-from pellucid.bundle.checks import checked_temperature, require_classes, require_numbers
-from pellucid.bundle.hidden import hidden_size
-from pellucid.bundle.model import Inputs
-from pellucid.bundle.models.with_novelty import Answers, WithNovelty
+from pellucid.bundle.checks import (
+    Inputs,
+    checked_temperature,
+    require_agreement,
+    require_images,
+    require_texts,
+    require_vectors,
+)
+from pellucid.bundle.model import Answers, Model
+from pellucid.bundle.models.answering import answer_in_batches
+from pellucid.bundle.models.answering_texts import answer_texts
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
 from pellucid.networks import Network
+from pellucid.networks.families import hidden_size
 from pellucid.novelty import Sort
-from pellucid.tasks import InputKind
-
-Model = TypeVar("Model", bound="OnNetwork")
+from pellucid.tasks import IMAGES, TEXTS, VALUES
 
 
-class OnNetwork(WithNovelty):
+class OnNetwork(Model):
     """A model whose answers are a network's; always fp32, always evaluation mode.
 
     Attributes:
-        input_kind: of what it takes.
         network: the trained network.
-        classes: class names in the order of the probabilities; none where a number is predicted.
-        temperature: what logits are divided by before the softmax, 0.01 to 100.
 
     Args:
         network: see the attribute.
-        classes: see the attribute.
-        temperature: see the attribute.
+        classes: class names in the order of the logits; none where a number is predicted.
+        temperature: what logits are divided by before the softmax, 0.01 to 100.
 
     Raises:
         ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
     """
 
-    input_kind: InputKind
     network: Network
-    classes: tuple[str, ...]
-    temperature: float
 
     def __init__(self, network: Network, classes: Sequence[str], *, temperature: float = 1.0) -> None:
         self.network = network
         self.classes = tuple(classes)
         self.temperature = checked_temperature(temperature, classes)
 
-    def at(self: Model, temperature: float) -> Model:
-        """The same model, on the same network, at another temperature and without held-out answers.
-
-        It is a `ValueError` where it is out of bounds, or not 1 where a number is predicted.
-        """
-        model = copy.copy(self)
-        model.temperature = checked_temperature(temperature, self.classes)
-        model.held_out = None  # said at the former temperature
-        return model
-
-    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
-        """Probability of every class for every input.
-
-        A memory-mapped array is read batch by batch and never copied whole.
-
-        Args:
-            inputs: of the model's kind, see the class.
-
-        Returns:
-            One row for each input, in the order of `classes`; each row sums to one.
-
-        Raises:
-            DataError: the inputs are of another form, or the model predicts numbers.
-        """
-        require_classes(self.classes)
-        return self._said(self._asked(inputs, self._outputs_of))
-
-    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
-        """The number for every input, in the unit of the training labels.
-
-        A `DataError` where the inputs are of another form, or the model predicts classes.
-        """
-        require_numbers(self.classes)
-        return self._said(self._asked(inputs, self._outputs_of))
-
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
-        """Values of the last hidden layer, of images as they are (never mirrored).
-
-        A `DataError` where the inputs are of another form.
-        """
+        """Values of the last hidden layer, as `Model.transform`."""
         return self._asked(inputs, self.network.features)
 
     @property
@@ -121,17 +83,12 @@ class OnNetwork(WithNovelty):
         return self.transform(inputs)
 
     def answer(self, inputs: Inputs) -> Answers:
-        """Answer, and say how unlike the training data each input is, in one pass.
-
-        Answers as `predict_proba` or `predict_values` give them.
-
-        Raises: `DataError` if the inputs are of another form.
-        """
+        """Answers and novelty in one pass, as `Model.answer`."""
         if self.detector is None:
-            return Answers(self._said(self._asked(inputs, self._outputs_of)), None)
-        both = self._asked(inputs, self._outputs_and_hidden)
+            return Answers(self._answers(inputs), None)
+        both = self.outputs_and_seen(inputs)
         outputs = self.network.config.outputs
-        return Answers(self._said(both[:, :outputs]), self.detector.novelty(both[:, outputs:]))
+        return Answers(self.said_of(both[:, :outputs]), self.detector.novelty(both[:, outputs:]))
 
     def outputs_and_seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples values"]:
         """Outputs of the network and behind them its last hidden layer, in one pass.
@@ -146,7 +103,7 @@ class OnNetwork(WithNovelty):
         self, outputs: Float32[np.ndarray, "examples outputs"]
     ) -> Float64[np.ndarray, "examples ..."]:
         """Probabilities at the model's temperature, or numbers, from outputs of the network."""
-        return self._said(outputs)
+        return self.target.of_logits(outputs.astype(np.float64), self.temperature)
 
     @abstractmethod
     def _asked(
@@ -154,10 +111,8 @@ class OnNetwork(WithNovelty):
     ) -> Float32[np.ndarray, "examples values"]:
         """Check inputs, and run a function of the network over a bounded number of them at a time."""
 
-    def _said(self, outputs: Float32[np.ndarray, "examples outputs"]) -> Float64[np.ndarray, "examples ..."]:
-        """Probabilities, or numbers, from outputs of the network."""
-        wide = outputs.astype(np.float64)
-        return self.target.of_logits(wide, self.temperature)
+    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
+        return self.said_of(self._asked(inputs, self._outputs_of))
 
     def _outputs_of(self, batch: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch outputs"]:
         return self._averaged(batch, self.network(batch))
@@ -172,3 +127,118 @@ class OnNetwork(WithNovelty):
         """Outputs averaged with those of other views of the inputs, where a model takes such."""
         del batch
         return outputs
+
+
+class ImageModel(OnNetwork):
+    """Images in: uint8 (examples, height, width, channels), as `preprocessing` makes them.
+
+    The network takes raw pixel values 0 to 255.
+
+    Attributes:
+        input_kind: images.
+        preprocessing: how an image of any size becomes the pixels that the network takes.
+        mirror: whether the outputs (logits or numbers) for the image and for its left-right mirror
+            image are averaged.
+
+    Args:
+        network: see `OnNetwork`.
+        preprocessing: see the attribute.
+        classes: see `OnNetwork`.
+        mirror: see the attribute.
+        temperature: see `OnNetwork`.
+
+    Raises:
+        ValueError: the temperature is out of bounds, or not 1 where a number is predicted.
+    """
+
+    input_kind = IMAGES
+    preprocessing: Preprocessing
+    mirror: bool
+
+    def __init__(
+        self,
+        network: Network,
+        preprocessing: Preprocessing,
+        classes: Sequence[str],
+        *,
+        mirror: bool = False,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__(network, classes, temperature=temperature)
+        self.preprocessing = preprocessing
+        self.mirror = mirror
+
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_in_batches(self.network, require_images(inputs, self.preprocessing), question)
+
+    def _averaged(
+        self,
+        batch: Float[Tensor, "batch channels height width"],
+        outputs: Float[Tensor, "batch outputs"],
+    ) -> Float[Tensor, "batch outputs"]:
+        if self.mirror:
+            outputs = (outputs + self.network(batch.flip(3))) / 2
+        return outputs
+
+
+class TextModel(OnNetwork):
+    """Texts in, any number of them.
+
+    The answer for a text does not depend on the texts beside it. Every text is answered: of an empty
+    one the network sees a single unknown token, of a very long one the first `encoder.length` tokens.
+
+    Attributes:
+        input_kind: texts.
+        preprocessing: none; texts are taken as they are.
+        encoder: from texts to the ids that the network takes.
+
+    Args:
+        network: see `OnNetwork`.
+        encoder: see the attribute.
+        classes: see `OnNetwork`.
+        temperature: see `OnNetwork`.
+
+    Raises:
+        ValueError: network and encoder do not speak of the same ids, or the temperature is out of
+            bounds, or not 1 where a number is predicted.
+    """
+
+    input_kind = TEXTS
+    preprocessing = None
+    encoder: Encoder
+
+    def __init__(
+        self, network: Network, encoder: Encoder, classes: Sequence[str], *, temperature: float = 1.0
+    ) -> None:
+        require_agreement(network.config, encoder)
+        super().__init__(network, classes, temperature=temperature)
+        self.encoder = encoder
+
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_texts(self.network, self.encoder, require_texts(inputs), question)
+
+
+class FeatureModel(OnNetwork):
+    """Feature vectors in: float32 (examples, features), finite.
+
+    Attributes:
+        input_kind: feature vectors.
+        preprocessing: none; vectors are taken as they are.
+    """
+
+    input_kind = VALUES
+    preprocessing = None
+
+    @property
+    def features(self) -> int:
+        """Numbers in one vector."""
+        return self.network.config.input_shape[0]
+
+    def _asked(
+        self, inputs: Inputs, question: Callable[[Tensor], Float[Tensor, "batch values"]]
+    ) -> Float32[np.ndarray, "examples values"]:
+        return answer_in_batches(self.network, require_vectors(inputs, self.features), question)

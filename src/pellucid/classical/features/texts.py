@@ -16,9 +16,10 @@ from jaxtyping import Int64
 from pellucid.classical.features.rows import Rows
 from pellucid.data.texts.store import Texts
 from pellucid.encoding.ngrams.encoder import Shape
-from pellucid.encoding.ngrams.tfidf import Tfidf, written
+from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.encoding.ngrams.tfidf_fitting import MOST_FEATURES, fit_tfidf
 from pellucid.encoding.survey import Sample, script_of
+from pellucid.encoding.words.characters import written
 
 TF_IDF = "tf-idf"
 NOTHING = "nothing"

@@ -25,9 +25,9 @@ from jaxtyping import Float32, Float64, Int64
 
 from pellucid.classical.features.scaling import scaling, standardise
 from pellucid.classical.fitting.calibration import best_scale
-from pellucid.classical.fitting.regression import mean, shares
+from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.kernel import Kernel, project
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 _INSENSITIVE = 0.1
@@ -95,7 +95,7 @@ def machine(features: Float32[np.ndarray, "n d"], labels: np.ndarray, work: Work
     variance = float(np.count_nonzero(scale))
     present = np.unique(labels)
     if len(present) == 1 or variance == 0:
-        return shares(labels, work.classes) if work.classes else mean(labels)
+        return constant(labels, work.classes)
     space = _space(features, centre, scale, work)
     gamma = setup.width / variance
     if work.classes == 0:

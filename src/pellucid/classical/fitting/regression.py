@@ -10,21 +10,17 @@ from jaxtyping import Float32, Float64, Int64
 
 from pellucid.classical.features.scaling import scaling, standardise
 from pellucid.classical.predictors.constant import Constant
-from pellucid.classical.predictors.kinds import Predictor
 from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 _TOLERANCE = 1e-3
 
 
-def shares(labels: Int64[np.ndarray, " n"], classes: int) -> Constant:
-    """Constant model that answers with the shares of the classes."""
-    return Constant(number=False, answer=np.bincount(labels, minlength=classes) / len(labels))
-
-
-def mean(labels: Float64[np.ndarray, " n"]) -> Constant:
-    """Constant model that answers with the mean."""
-    return Constant(number=True, answer=np.array([labels.mean()]))
+def constant(labels: np.ndarray, classes: int) -> Constant:
+    """Constant model that answers with the shares of the classes, or with the mean where there are none."""
+    answer = np.bincount(labels, minlength=classes) / len(labels) if classes else np.array([labels.mean()])
+    return Constant(number=not classes, answer=answer)
 
 
 def logistic(
@@ -45,7 +41,7 @@ def logistic(
 
     present = np.unique(labels)
     if len(present) == 1:
-        return shares(labels, work.classes)
+        return constant(labels, work.classes)
     centre, scale = scaling(features, work.one_unit)
     model = LogisticRegression(C=strength, max_iter=work.budget.iterations, tol=_TOLERANCE)
     model.fit(standardise(features, centre, scale), labels)

@@ -28,9 +28,9 @@ import scipy.sparse
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.classical.fitting.calibration import best_scale
-from pellucid.classical.fitting.regression import mean, shares
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.linear import Linear
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 SVM, LOGISTIC, RIDGE = "svm", "logistic-regression", "ridge"
@@ -79,7 +79,7 @@ def for_classes(
     """
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
-        return shares(labels, work.classes)
+        return constant(labels, work.classes)
     learnt = _with_scale(features, labels, work, setup)
     found, scale = learnt.columns, learnt.scale
     if not work.for_comparison or found is None:
@@ -104,7 +104,7 @@ def for_numbers(
     """
     middle, deviation = labels.mean(), labels.std()
     if features.nnz == 0 or deviation == 0:
-        return mean(labels)
+        return constant(labels, 0)
     model = _model_of_numbers(setup, work).fit(features.astype(np.float64), (labels - middle) / deviation)
     return Linear(
         outputs=1,

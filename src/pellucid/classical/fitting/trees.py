@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.fitting.regression import mean, shares
+from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.forest import MOST_DEPTH, Forest
-from pellucid.classical.predictors.kinds import Predictor
+from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 MOST_LEAVES = 500_000
@@ -24,8 +24,8 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
     """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    if features.shape[1] == 0:
-        return shares(labels, work.classes) if work.classes else mean(labels)
+    if features.shape[1] == 0 or (work.classes and len(np.unique(labels)) == 1):
+        return constant(labels, work.classes)
     settings: dict[str, Any] = {
         "n_estimators": work.budget.trees,
         "min_samples_leaf": least,
@@ -38,8 +38,6 @@ def forest(features: Rows, labels: np.ndarray, work: Work, least: int) -> Predic
     if work.classes == 0:
         share = 1 / 3 if features.shape[1] > 3 else 1.0
         model = RandomForestRegressor(max_features=share, **settings)
-    elif len(np.unique(labels)) == 1:
-        return shares(labels, work.classes)
     else:
         model = RandomForestClassifier(max_features="sqrt", **settings)
     return laid_out(model.fit(features, labels), work.classes)

@@ -19,20 +19,20 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from pellucid.classical.features.rows import Rows, dense
-from pellucid.classical.predictors.settings import read_settings
-from pellucid.strict import Forms, read_arrays
+from pellucid.classical.predictors.predictor import Predictor, settings_with
+from pellucid.strict import Forms
 
 MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
 _BLOCK_VALUES = 1 << 18
-_COUNTS = ("outputs", "inputs", "trees", "nodes", "leaves", "entries")
 
 
 @dataclass(frozen=True, eq=False)
-class Forest:
+class Forest(Predictor):
     """Trees in plain arrays, of classes or of a number.
 
     Attributes:
         kind: key in `PREDICTORS`.
+        SETTINGS: bounds of what a file states.
         outputs: classes, or 1 for a number.
         number: whether a number is predicted.
         inputs: features it takes.
@@ -47,6 +47,7 @@ class Forest:
     """
 
     kind: ClassVar[str] = "forest"
+    SETTINGS = settings_with("outputs", "inputs", "trees", "nodes", "leaves", "entries")
     outputs: int
     number: bool
     inputs: int
@@ -107,10 +108,6 @@ class Forest:
         shares: np.ndarray = self.content / np.repeat(totals, np.diff(self.ends, prepend=0))
         return shares
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Nodes and leaves."""
-        return {name: getattr(self, name) for name in self.expected(self.to_json())}
-
     def to_json(self) -> dict[str, Any]:
         """Sizes, from which `expected` tells the forms of the arrays."""
         return {
@@ -123,36 +120,27 @@ class Forest:
             "entries": len(self.entry),
         }
 
-    @staticmethod
-    def expected(settings: object) -> Forms:
-        """Forms of the arrays, or `ValueError`, as `Predictor.expected`."""
-        read = read_settings("forest", settings, _COUNTS)
-        nodes, leaves, entries = read["nodes"], read["leaves"], read["entries"]
-        if leaves != nodes + read["trees"]:  # every node parts one branch into two
-            raise ValueError(f"forest: {read['trees']} trees of {nodes} nodes cannot have {leaves} leaves")
-        if entries < leaves or (read["number"] and entries != leaves):
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        cls._require_outputs(stated)
+        nodes, leaves, entries = stated["nodes"], stated["leaves"], stated["entries"]
+        if leaves != nodes + stated["trees"]:  # every node parts one branch into two
+            raise ValueError(f"forest: {stated['trees']} trees of {nodes} nodes cannot have {leaves} leaves")
+        if entries < leaves or (stated["number"] and entries != leaves):
             raise ValueError(f"forest: {entries} entries do not fit {leaves} leaves")
         inner = {"feature": "int32", "threshold": "float32", "left": "int32", "right": "int32"}
         return {
-            "roots": ("int32", (read["trees"],)),
+            "roots": ("int32", (stated["trees"],)),
             **{name: (dtype, (nodes,)) for name, dtype in inner.items()},
             "ends": ("int32", (leaves,)),
             "entry": ("int32", (entries,)),
-            "content": ("float64" if read["number"] else "int32", (entries,)),
+            "content": ("float64" if stated["number"] else "int32", (entries,)),
         }
 
-    @classmethod
-    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Forest":
-        """Predictor from a file's content, as `Predictor.from_parts`.
-
-        Raises: `ValueError` also for a tree that loops, is too deep or leaves its arrays.
-        """
-        found: dict[str, Any] = {**read_arrays("forest", cls.expected(settings), arrays)}
-        assert isinstance(settings, dict)  # `expected` refused everything else
-        forest = cls(**{name: settings[name] for name in ("outputs", "number", "inputs")}, **found)
-        _require_trees(forest)
-        _require_leaves(forest)
-        return forest
+    def _check(self) -> None:
+        """Refuse also a tree that loops, is too deep or leaves its arrays."""
+        _require_trees(self)
+        _require_leaves(self)
 
 
 def _require_trees(forest: Forest) -> None:

@@ -10,7 +10,7 @@ $\mathrm{softmax}(s v)$ are the probabilities.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -19,8 +19,8 @@ from jaxtyping import Float32, Float64, Int32
 
 from pellucid.classical.features.rows import Rows, dense
 from pellucid.classical.predictors.linear import spread
-from pellucid.classical.predictors.settings import read_settings, require_classes
-from pellucid.strict import Forms, read_arrays
+from pellucid.classical.predictors.predictor import Predictor, settings_with
+from pellucid.strict import Forms
 
 SHARPNESS = 5.0  # makes each vote nearly 0 or 1
 _BLOCK_VALUES = 1 << 22
@@ -53,11 +53,13 @@ def likeness(
 
 
 @dataclass(frozen=True, eq=False)
-class Kernel:
+class Kernel(Predictor):
     """Machine with a Gaussian kernel, of classes or of a number.
 
     Attributes:
         kind: key in `PREDICTORS`.
+        SETTINGS: bounds of what a file states.
+        inputs: features of a row.
         outputs: classes, or 1 for a number.
         number: whether a number is predicted.
         mean: taken away from each feature.
@@ -74,6 +76,8 @@ class Kernel:
     """
 
     kind: ClassVar[str] = "kernel"
+    SETTINGS = settings_with("outputs", "inputs", "space", "points", "columns")
+    inputs: int = field(init=False)
     outputs: int
     number: bool
     mean: Float32[np.ndarray, " inputs"]
@@ -86,10 +90,8 @@ class Kernel:
     ends: Int32[np.ndarray, " columns"]
     classes: Int32[np.ndarray, " columns"]
 
-    @property
-    def inputs(self) -> int:
-        """Features of a row."""
-        return len(self.mean)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", len(self.mean))
 
     @property
     def parameters(self) -> int:
@@ -133,10 +135,6 @@ class Kernel:
     def _points(self) -> Float64[np.ndarray, "points space"]:
         return self.points.astype(np.float64)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Projection, points and weights."""
-        return {name: getattr(self, name) for name in self.expected(self.to_json())}
-
     def to_json(self) -> dict[str, Any]:
         """Sizes, from which `expected` tells the forms of the arrays."""
         return {
@@ -148,18 +146,15 @@ class Kernel:
             "columns": len(self.classes),
         }
 
-    @staticmethod
-    def expected(settings: object) -> Forms:
-        """Forms of the arrays, or `ValueError`, as `Predictor.expected`."""
-        read = read_settings("kernel", settings, ("outputs", "inputs", "space", "points", "columns"))
-        space, points, columns = read["space"], read["points"], read["columns"]
-        if columns > read["outputs"]:
-            raise ValueError(f"kernel: {columns} columns for {read['outputs']} outputs")
-        if not read["number"] and columns < 2:
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        cls._require_outputs(stated)
+        space, points, columns = stated["space"], stated["points"], stated["columns"]
+        if not stated["number"] and columns < 2:
             raise ValueError("kernel: a single class has nothing to be told from")
         return {
-            "mean": ("float32", (read["inputs"],)),
-            "projection": ("float32", (read["inputs"], space)),
+            "mean": ("float32", (stated["inputs"],)),
+            "projection": ("float32", (stated["inputs"], space)),
             "points": ("float32", (points, space)),
             "gamma": ("float64", (1,)),
             "weights": ("float64", (points, max(1, columns - 1))),
@@ -169,15 +164,9 @@ class Kernel:
             "classes": ("int32", (columns,)),
         }
 
-    @classmethod
-    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Kernel":
-        """Predictor from a file's content, or `ValueError`, as `Predictor.from_parts`."""
-        found: dict[str, Any] = {**read_arrays("kernel", cls.expected(settings), arrays)}
-        assert isinstance(settings, dict)  # `expected` refused everything else
-        require_classes("kernel", found["classes"], settings["outputs"])
-        if found["gamma"][0] <= 0 or found["scale"][0] <= 0:
+    def _check(self) -> None:
+        self._require_classes(self.classes)
+        if self.gamma[0] <= 0 or self.scale[0] <= 0:
             raise ValueError("kernel: gamma and scale must be positive")
-        ends = found["ends"]
-        if ends[0] < 0 or ends[-1] != settings["points"] or (np.diff(ends) < 0).any():
+        if self.ends[0] < 0 or self.ends[-1] != len(self.points) or (np.diff(self.ends) < 0).any():
             raise ValueError("kernel: the classes do not share out the points")
-        return cls(outputs=settings["outputs"], number=settings["number"], **found)

@@ -4,7 +4,7 @@ Notation: $x$ features, $W$ weights, $b$ bias; $z = x W + b$, and $p = \mathrm{s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +12,8 @@ from jaxtyping import Float64, Int32
 
 from pellucid.arithmetic import softmax
 from pellucid.classical.features.rows import Rows, wide
-from pellucid.classical.predictors.settings import read_settings, require_classes
-from pellucid.strict import Forms, read_arrays
+from pellucid.classical.predictors.predictor import Predictor, settings_with
+from pellucid.strict import Forms
 
 _BLOCK_VALUES = 1 << 22
 
@@ -36,11 +36,13 @@ def spread(
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
+class Linear(Predictor):
     """Linear model of classes or of a number.
 
     Attributes:
         kind: key in `PREDICTORS`.
+        SETTINGS: bounds of what a file states.
+        inputs: features of a row.
         outputs: classes, or 1 for a number.
         number: whether a number is predicted.
         weights: one column for each class that was there to learn, with any standardisation in it.
@@ -49,16 +51,16 @@ class Linear:
     """
 
     kind: ClassVar[str] = "linear"
+    SETTINGS = settings_with("outputs", "inputs", "columns")
+    inputs: int = field(init=False)
     outputs: int
     number: bool
     weights: Float64[np.ndarray, "inputs columns"]
     bias: Float64[np.ndarray, " columns"]
     classes: Int32[np.ndarray, " columns"]
 
-    @property
-    def inputs(self) -> int:
-        """Features of a row."""
-        return len(self.weights)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", len(self.weights))
 
     @property
     def parameters(self) -> int:
@@ -74,10 +76,6 @@ class Linear:
         ]
         return spread(np.concatenate(scores), self.classes, self.outputs, self.number)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Weights, biases and classes."""
-        return {"weights": self.weights, "bias": self.bias, "classes": self.classes}
-
     def to_json(self) -> dict[str, Any]:
         """Sizes, from which `expected` tells the forms of the arrays."""
         return {
@@ -87,22 +85,14 @@ class Linear:
             "columns": len(self.bias),
         }
 
-    @staticmethod
-    def expected(settings: object) -> Forms:
-        """Forms of the arrays, or `ValueError`, as `Predictor.expected`."""
-        read = read_settings("linear", settings, ("outputs", "inputs", "columns"))
-        if read["columns"] > read["outputs"]:
-            raise ValueError(f"linear: {read['columns']} columns for {read['outputs']} outputs")
+    @classmethod
+    def _forms(cls, stated: Mapping[str, Any]) -> Forms:
+        cls._require_outputs(stated)
         return {
-            "weights": ("float64", (read["inputs"], read["columns"])),
-            "bias": ("float64", (read["columns"],)),
-            "classes": ("int32", (read["columns"],)),
+            "weights": ("float64", (stated["inputs"], stated["columns"])),
+            "bias": ("float64", (stated["columns"],)),
+            "classes": ("int32", (stated["columns"],)),
         }
 
-    @classmethod
-    def from_parts(cls, settings: object, arrays: Mapping[str, np.ndarray]) -> "Linear":
-        """Predictor from a file's content, or `ValueError`, as `Predictor.from_parts`."""
-        found = read_arrays("linear", cls.expected(settings), arrays)
-        assert isinstance(settings, dict)  # `expected` refused everything else
-        require_classes("linear", found["classes"], settings["outputs"])
-        return cls(outputs=settings["outputs"], number=settings["number"], **found)
+    def _check(self) -> None:
+        self._require_classes(self.classes)

@@ -11,10 +11,10 @@ from jaxtyping import Int32, Int64, UInt64
 
 from pellucid.arithmetic.hashing import Prefixes, chained, mixed, names, prefixes
 from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.limits import LENGTH, MOST_ENTRIES, kept_field, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.tokens.flat import IdWriter, blocks
-from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
+from pellucid.encoding.tokens.ragged import UNKNOWN
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, words_of
 from pellucid.encoding.words.characters import Characters, characters, normalise
@@ -122,10 +122,11 @@ _FIELDS: Fields = {
 
 
 @dataclass(frozen=True, eq=False)
-class NgramEncoder:
+class NgramEncoder(Encoder):
     """Encoder that keeps the n-grams of most training texts; all others are passed over.
 
-    Ids ascend from group to group: words, pairs of words and so on, then parts of words by their length.
+    Ids ascend in a text, and from group to group: words, pairs of words and so on, then parts of words by
+    their length. So of a text too long the rarest n-grams are cut. Covered are the single words.
 
     Attributes:
         shape: which n-grams.
@@ -152,8 +153,7 @@ class NgramEncoder:
             raise ValueError(
                 f"kept: {str(self.kept)[:80]} does not fit {len(self.names)} n-grams of this shape"
             )
-        if self.vocabulary > MOST_ENTRIES:
-            raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+        self._require_size()
 
     @property
     def vocabulary(self) -> int:
@@ -171,23 +171,6 @@ class NgramEncoder:
         return tuple(
             Lookup(self.names[start:end], start + FIRST) for start, end in itertools.pairwise(starts)
         )
-
-    def encode(self, texts: Sequence[str]) -> Tokens:
-        """Ids in ascending order, as `Encoder.encode`: of a text too long the rarest n-grams are cut."""
-        writer = IdWriter(self.vocabulary, self.length)
-        for block in blocks(texts):
-            writer.append(*self._ids(block)[:2])
-        return writer.finish()
-
-    def count(self, texts: Sequence[str]) -> Coverage:
-        """Single words of texts that are known, and texts that are cut, as `Encoder.count`."""
-        total = Coverage(0, 0, 0, 0)
-        for block in blocks(texts):
-            ids, offsets, words = self._ids(block)
-            cut = int(np.count_nonzero(np.diff(offsets) > self.length))
-            known = int(np.count_nonzero(ids < self.borders[1]))
-            total += Coverage(len(block), words, words - known, cut)
-        return total
 
     def explain(self, text: str) -> list[tuple[str, int]]:
         """Pieces and ids, as `Encoder.explain`, in the order of `encode`."""
@@ -230,7 +213,17 @@ class NgramEncoder:
         encoder._lookups  # noqa: B018  # two n-grams may share a name
         return encoder
 
-    def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"], int]:
+    def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
+        """Ids of a block, nothing cut, and where each text starts in them."""
+        return self._found(texts)[:2]
+
+    def _covered(self, block: list[str]) -> Coverage:
+        ids, offsets, words = self._found(block)
+        cut = int(np.count_nonzero(np.diff(offsets) > self.length))
+        known = int(np.count_nonzero(ids < self.borders[1]))
+        return Coverage(len(block), words, words - known, cut)
+
+    def _found(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"], int]:
         """Ids of a block, nothing cut, where each text starts in them, and single words there were."""
         groups = grams_of(self.shape, [normalise(text) for text in texts])
         keys = []

@@ -26,7 +26,7 @@ from pellucid.encoding.lookup import FIRST, Lookup
 from pellucid.encoding.ngrams.encoder import MOST_GROUPS, SHAPE_FIELDS, Grams, Shape, grams_of
 from pellucid.encoding.ngrams.terms import Terms, names_of, sizes_of
 from pellucid.encoding.tokens.flat import blocks
-from pellucid.encoding.words.characters import normalise
+from pellucid.encoding.words.characters import normalise, written
 from pellucid.strict import Anything, Fields, read_object, to_bytes
 
 MOST_CHARACTERS = 200_000
@@ -38,11 +38,6 @@ _FIELDS: Fields = {**SHAPE_FIELDS, "kept": kept_field(MOST_GROUPS)}
 def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
     """Normalised texts in order, in groups of bounded size, each cut behind `MOST_CHARACTERS` characters."""
     yield from blocks(normalise(written(text[:MOST_CHARACTERS])) for text in texts)
-
-
-def written(text: str) -> str:
-    """Text that UTF-8 can write: halves of surrogate pairs become question marks."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def counted(

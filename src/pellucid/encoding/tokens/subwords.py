@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from pellucid.encoding.lookup import FIRST
+from pellucid.encoding.words.characters import written
 from pellucid.encoding.words.distinct import one_thread, split_by_words
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _merges_of(saved: str) -> Merges:
 
 def evenly_spaced(text: str) -> str:
     """Text with one space for all white space between words, none at its ends, writable in UTF-8."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())
+    return " ".join(written(text).split())
 
 
 def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> "Tokenizer":
@@ -120,7 +121,7 @@ class SubWords:
 
     def pieces(self, text: str) -> list[tuple[int, int, int]]:
         """Pieces of one text from `evenly_spaced`: first character, the one behind the last, and the id."""
-        found = self._tokenizer.encode(text.encode("utf-8", "replace").decode())
+        found = self._tokenizer.encode(written(text))
         return [(*place, number + FIRST) for place, number in zip(found.offsets, found.ids, strict=True)]
 
 

@@ -9,11 +9,10 @@ import numpy as np
 from jaxtyping import Int32, Int64, UInt32
 
 from pellucid.arithmetic.hashing import names, prefixes
-from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.limits import LENGTH, MOST_ENTRIES, read_content
 from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.tokens.flat import IdWriter, blocks
-from pellucid.encoding.tokens.ragged import UNKNOWN, Tokens
+from pellucid.encoding.tokens.ragged import UNKNOWN
 from pellucid.encoding.tokens.subwords import BYTES, Merges, SubWords, evenly_spaced, read_merges, tokens_of
 from pellucid.encoding.words.alignment import aligned
 from pellucid.encoding.words.boundaries import Spans, characters_of, words_of
@@ -45,7 +44,7 @@ def _split_normalised(tokens: str, texts: Sequence[str]) -> tuple[UInt32[np.ndar
 
 
 @dataclass(frozen=True)
-class TokenEncoder:
+class TokenEncoder(Encoder):
     """Encoder that splits texts and looks the pieces up.
 
     Attributes:
@@ -75,8 +74,7 @@ class TokenEncoder:
             raise ValueError(f"merges: {self.tokens} have none")
         if len(set(self.entries)) != len(self.entries):
             raise ValueError("entries: one of them stands twice")
-        if self.vocabulary > MOST_ENTRIES:
-            raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+        self._require_size()
 
     @cached_property
     def vocabulary(self) -> int:
@@ -95,22 +93,6 @@ class TokenEncoder:
     @cached_property
     def _sub_words(self) -> SubWords:
         return SubWords(self.merges)
-
-    def encode(self, texts: Sequence[str]) -> Tokens:
-        """Ids of texts, as `Encoder.encode`."""
-        writer = IdWriter(self.vocabulary, self.length)
-        for block in blocks(texts):
-            writer.append(*self._ids(block))
-        return writer.finish()
-
-    def count(self, texts: Sequence[str]) -> Coverage:
-        """Pieces known, and texts cut, as `Encoder.count`."""
-        total = Coverage(0, 0, 0, 0)
-        for block in blocks(texts):
-            ids, offsets = self._ids(block)
-            cut = int(np.count_nonzero(np.diff(offsets) > self.length))
-            total += Coverage(len(block), len(ids), int(np.count_nonzero(ids == UNKNOWN)), cut)
-        return total
 
     def explain(self, text: str) -> list[tuple[str, int]]:
         """Pieces and ids in the order of the text, as `Encoder.explain`."""

@@ -1,7 +1,6 @@
 """Word pieces: BERT's way to split texts, built anew from a plain list of pieces."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from pellucid.encoding.coverage import Coverage
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.limits import LONGEST, MOST_ENTRIES, read_content
 from pellucid.encoding.lookup import FIRST
-from pellucid.encoding.tokens.flat import IdWriter, blocks
-from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
+from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN
 from pellucid.encoding.tokens.tokenizing import read_entries
+from pellucid.encoding.words.characters import written
 from pellucid.encoding.words.distinct import one_thread, split_by_words
 from pellucid.strict import Anything, Fields, Truth, Whole, read_object, to_bytes
 
@@ -37,7 +36,7 @@ _WORD = re.compile("[^ \\t\\n\\r]+")
 
 
 @dataclass(frozen=True)
-class WordPieceEncoder:
+class WordPieceEncoder(Encoder):
     """Encoder into the longest pieces that a list holds, a mark before and behind.
 
     Ids are those of this package: `PADDING` and `UNKNOWN` first, then all other pieces in the order of
@@ -49,6 +48,7 @@ class WordPieceEncoder:
         length: most ids of a text, both marks included.
         lower_case: whether capitals and accents are dropped first.
         kind: its key in `ENCODERS`.
+        marks: one before every text and one behind it.
 
     Raises:
         ValueError: the parts do not fit each other.
@@ -61,6 +61,7 @@ class WordPieceEncoder:
     lower_case: bool = True
 
     kind: ClassVar[str] = "word-pieces"
+    marks: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         _FIELDS["length"].read("length", self.length)
@@ -71,8 +72,7 @@ class WordPieceEncoder:
                 raise ValueError(
                     f"entries: {mark} {'is missing' if belongs else 'has an id of its own already'}"
                 )
-        if self.vocabulary > MOST_ENTRIES:
-            raise ValueError(f"vocabulary: {self.vocabulary} ids, where {MOST_ENTRIES} are admitted")
+        self._require_size()
 
     @property
     def vocabulary(self) -> int:
@@ -99,32 +99,15 @@ class WordPieceEncoder:
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         return tokenizer
 
-    def encode(self, texts: Sequence[str]) -> Tokens:
-        """Ids of texts, as `Encoder.encode`, both marks among them: at least two."""
-        writer = IdWriter(self.vocabulary, self.length)
-        for block in blocks(texts):
-            writer.append(*self._marked(*self._ids(block)))
-        return writer.finish()
-
-    def count(self, texts: Sequence[str]) -> Coverage:
-        """Pieces known, marks left out, and texts cut, as `Encoder.count`."""
-        total = Coverage(0, 0, 0, 0)
-        for block in blocks(texts):
-            ids, offsets = self._ids(block)
-            cut = int(np.count_nonzero(np.diff(offsets) > self.length - 2))
-            total += Coverage(len(block), len(ids), int(np.count_nonzero(ids == UNKNOWN)), cut)
-        return total
-
     def explain(self, text: str) -> list[tuple[str, int]]:
         """Pieces and ids, as `Encoder.explain`; a mark's piece is empty."""
-        written = _writable(text)
-        found = self._tokenizer.encode(written, add_special_tokens=False)
+        read = written(text)
+        found = self._tokenizer.encode(read, add_special_tokens=False)
         pieces = [
-            (written[start:end], number)
-            for (start, end), number in zip(found.offsets, found.ids, strict=True)
+            (read[start:end], number) for (start, end), number in zip(found.offsets, found.ids, strict=True)
         ]
         start, end = self._marks
-        return [("", start), *pieces[: self.length - 2], ("", end)]
+        return [("", start), *pieces[: self.length - self.marks], ("", end)]
 
     def to_json(self) -> dict[str, Any]:
         """Length and case, without the list of pieces."""
@@ -146,22 +129,17 @@ class WordPieceEncoder:
 
     def _ids(self, texts: list[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
         """Pieces of a block, nothing cut and no marks, and where each text starts in them."""
-        return split_by_words(self._tokenizer, _WORD, [_writable(text) for text in texts])
+        return split_by_words(self._tokenizer, _WORD, [written(text) for text in texts])
 
     def _marked(
         self, ids: Int32[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]
     ) -> tuple[Int32[np.ndarray, " marked"], Int64[np.ndarray, " starts"]]:
         """Cut what is too long, and put marks around every text."""
-        counts = np.minimum(np.diff(offsets), self.length - 2)
+        counts = np.minimum(np.diff(offsets), self.length - self.marks)
         starts = np.zeros(len(offsets), np.int64)
-        np.cumsum(counts + 2, out=starts[1:])
+        np.cumsum(counts + self.marks, out=starts[1:])
         marked = np.empty(starts[-1], np.int32)
         marked[starts[:-1]], marked[starts[1:] - 1] = self._marks
         numbers = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         marked[np.repeat(starts[:-1] + 1, counts) + numbers] = ids[np.repeat(offsets[:-1], counts) + numbers]
         return marked, starts
-
-
-def _writable(text: str) -> str:
-    """Text that UTF-8 can write: half a surrogate pair becomes a question mark."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -11,15 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8, UInt32
 
-from pellucid.encoding.words.characters import (
-    FLAG,
-    JOINER,
-    MARK,
-    SPACE,
-    SYMBOL,
-    WORD,
-    Characters,
-)
+from pellucid.encoding.words.characters import FLAG, JOINER, MARK, SPACE, SYMBOL, WORD, Characters
 
 _APOSTROPHE = 0x27
 _MOST_REPEATED = 3
@@ -37,13 +29,6 @@ class Spans(NamedTuple):
     starts: Int64[np.ndarray, " pieces"]
     ends: Int64[np.ndarray, " pieces"]
     offsets: Int64[np.ndarray, " texts_and_one"]
-
-
-class _Begun(NamedTuple):
-    """Kinds of code points, and where a word begins."""
-
-    kinds: UInt8[np.ndarray, " points"]
-    begins: Bool[np.ndarray, " points"]
 
 
 def words_of(texts: Characters) -> Spans:
@@ -73,12 +58,14 @@ def characters_of(texts: Characters) -> Spans:
     return Spans(starts, starts + 1, np.searchsorted(starts, texts.offsets).astype(np.int64))
 
 
-def _begins(points: UInt32[np.ndarray, " points"], kinds: UInt8[np.ndarray, " points"]) -> _Begun:
-    """Starts of words, and the code points that lie between words."""
+def _begins(
+    points: UInt32[np.ndarray, " points"], kinds: UInt8[np.ndarray, " points"]
+) -> tuple[UInt8[np.ndarray, " points"], Bool[np.ndarray, " points"]]:
+    """Kinds of code points, and where a word begins."""
     kinds, apart = _settled(points, kinds)
     begins = (kinds != SPACE) & ~_continues(points, kinds)
     begins[apart] = True
-    return _Begun(kinds, begins)
+    return kinds, begins
 
 
 def _settled(

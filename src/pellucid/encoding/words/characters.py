@@ -53,6 +53,11 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).replace("\u2019", "'").lower()
 
 
+def written(text: str) -> str:
+    """Text that UTF-8 can write: halves of surrogate pairs become question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def is_unseen(character: str) -> bool:
     """True of a character that nobody sees, which normalisation drops."""
     return _UNSEEN.match(character) is not None

@@ -15,8 +15,9 @@ from pellucid.data.images.preprocessing import value_range, with_channel_axis
 from pellucid.data.images.sizing import training_size
 from pellucid.data.reading.inputs import fit_inputs, list_inputs
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.given.taught import IMAGES, Taught, read_targets, taught_in_memory
+from pellucid.estimators.given.taught import Taught, read_targets, taught_in_memory
 from pellucid.settings import Settings
+from pellucid.tasks import IMAGES
 
 _MOST_DECODERS = 8
 

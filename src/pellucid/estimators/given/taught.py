@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
@@ -15,30 +14,11 @@ from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.labels import Labels, read_labels, read_numbers
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.settings import Settings
+from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 VALIDATION_FROM = 1000
 VALIDATION_FROM_EACH = 10
 """`fit` sets 10 % aside for validation from this many examples, and this many of each class."""
-
-
-class Sort(NamedTuple):
-    """The sort of inputs that an estimator is for.
-
-    Attributes:
-        task: as the setting of that name has it.
-        noun: one of them in words.
-        classifier: name of the estimator for classes of them.
-        regressor: name of the estimator for numbers from them.
-    """
-
-    task: str
-    noun: str
-    classifier: str
-    regressor: str
-
-
-IMAGES = Sort("image", "image", "ImageClassifier", "ImageRegressor")
-TEXTS = Sort("text", "text", "TextClassifier", "TextRegressor")
 
 
 @dataclass(frozen=True)
@@ -54,18 +34,18 @@ class Taught:
     labels: Labels | None
 
 
-def taught_at_place(place: str, settings: Settings, sort: Sort) -> Taught:
-    """Read DATA of the sort that is wanted; its own splits stand, and its test split is left alone.
+def taught_at_place(place: str, settings: Settings, kind: InputKind) -> Taught:
+    """Read DATA of the kind that is wanted; its own splits stand, and its test split is left alone.
 
     `place` is a folder, a table, an `.npz` file, an IDX folder, `sample:fashion` or `sample:spam`.
 
-    Raises: `DataError` if the data is refused, or of another sort.
+    Raises: `DataError` if the data is refused, or of another kind.
     """
-    listing = _listing(place, settings, sort)
+    listing = _listing(place, settings, kind)
     if settings.target is None and listing.values is not None:
         raise DataError(
-            f"{place}: its labels are numbers with fractions; learn them with {sort.regressor}, or write "
-            "them as texts to have classes"
+            f"{place}: its labels are numbers with fractions; learn them with "
+            f"{estimator_of(kind, 'Regressor')}, or write them as texts to have classes"
         )
     free = [
         label
@@ -83,33 +63,36 @@ def taught_at_place(place: str, settings: Settings, sort: Sort) -> Taught:
     return Taught(material_of(dataset), labels)
 
 
-def _listing(place: str, settings: Settings, sort: Sort) -> Listing:
-    """Content of a place; where that may be read in two ways, as the sort that is wanted.
+def _listing(place: str, settings: Settings, kind: InputKind) -> Listing:
+    """Content of a place; where that may be read in two ways, as the kind that is wanted.
 
-    Raises: `DataError` if it is refused, or holds another sort of inputs.
+    Raises: `DataError` if it is refused, or holds another kind of inputs.
     """
     listing = read_data(place, settings)
-    if listing.noun == sort.noun:
+    if listing.noun == kind.noun:
         return listing
     try:
-        return read_data(place, dataclasses.replace(settings, task=sort.task))
+        return read_data(place, dataclasses.replace(settings, task=kind.task))
     except (DataError, UsageError) as error:
-        other = TEXTS if sort is IMAGES else IMAGES
-        raise DataError(
-            f"{place}: holds {other.noun}s, not {sort.noun}s; give it to {other.classifier} or "
-            f"{other.regressor}"
-        ) from error
+        other = TEXTS if kind is IMAGES else IMAGES
+        fitting = f"{estimator_of(other, 'Classifier')} or {estimator_of(other, 'Regressor')}"
+        raise DataError(f"{place}: holds {other.nouns}, not {kind.nouns}; give it to {fitting}") from error
+
+
+def estimator_of(kind: InputKind, role: str) -> str:
+    """Name of the `Classifier` or `Regressor` of a kind of input."""
+    return f"{kind.noun.capitalize()}{role}"
 
 
 def read_targets(
-    y: object, count: int, settings: Settings, sort: Sort
+    y: object, count: int, settings: Settings, kind: InputKind
 ) -> Labels | Float64[np.ndarray, " examples"]:
     """Check the labels, one each, of examples in memory: classes, or numbers where the settings say so.
 
     Raises: `UsageError` if there are none; `DataError` if one is unfit, or there are not as many as examples.
     """
     if settings.target == "number":
-        return read_numbers(y, count, sort.classifier)
+        return read_numbers(y, count, estimator_of(kind, "Classifier"))
     return read_labels(y, count)
 
 

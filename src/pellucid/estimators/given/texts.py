@@ -12,8 +12,9 @@ from pellucid.data.reading.text_inputs import list_texts
 from pellucid.data.reading.text_values import is_blank
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError
-from pellucid.estimators.given.taught import TEXTS, Taught, read_targets, taught_in_memory
+from pellucid.estimators.given.taught import Taught, read_targets, taught_in_memory
 from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
 
 
 def as_texts(inputs: Any) -> Sequence[str]:

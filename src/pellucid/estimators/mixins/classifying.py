@@ -68,7 +68,7 @@ class Classifying(
 
     def _take(self, model: Model, classes: Shaped[np.ndarray, " classes"]) -> None:
         """Become the estimator of a trained model."""
-        self.model_ = model
+        self._become(model)
         self.classes_ = classes
         self._columns = np.array([model.classes.index(text) for text in texts_of(classes)])
 

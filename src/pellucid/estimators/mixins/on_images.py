@@ -17,11 +17,11 @@ from pellucid.estimators.given.images import (
     taught_by_features,
     taught_by_images,
 )
-from pellucid.estimators.given.taught import IMAGES, Taught, taught_at_place
+from pellucid.estimators.given.taught import Taught, taught_at_place
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.pipeline.learners.planning.refusals import require_fitting_model
 from pellucid.settings import Settings
-from pellucid.tasks import TARGETS
+from pellucid.tasks import IMAGES, TARGETS
 
 
 class OnImages(Trained):

@@ -7,12 +7,12 @@ from sklearn.utils import Tags
 
 from pellucid.bundle import Inputs
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.given.taught import TEXTS, Taught, taught_at_place
+from pellucid.estimators.given.taught import Taught, taught_at_place
 from pellucid.estimators.given.texts import as_texts, read_places, taught_by_texts
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.pipeline.learners.planning.refusals import require_fitting_model
 from pellucid.settings import Settings
-from pellucid.tasks import TARGETS
+from pellucid.tasks import TARGETS, TEXTS
 
 
 class OnTexts(Trained):

@@ -9,7 +9,6 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pellucid.answering.deciding import ARGUMENTS, Wishes
-from pellucid.bundle import Model
 from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import Parameters
 from pellucid.pipeline.judging.detectors import with_detectors
@@ -48,13 +47,9 @@ class Regressing(
         fitted = learner_of(settings, material).fit(material, allowance_of(settings, began))
         watched = with_detectors([fitted], material, settings.seed)
         (finished,) = with_held_out(watched, material, settings.seed)
-        self._take(finished.model)
+        self._become(finished.model)
         self.history_ = [dict(record) for record in fitted.history]
         return self
-
-    def _take(self, model: Model) -> None:
-        """Become the estimator of a trained model."""
-        self.model_ = model
 
     def predict(self, X: Any) -> Float64[np.ndarray, " examples"]:
         """Predict a number for each example; `score` compares such numbers by R².

@@ -29,10 +29,12 @@ class Trained(
 
     Attributes:
         model_: the trained model; absent before `fit`.
+        n_features_in_: numbers in a feature vector; absent where others are taken.
         history_: one record for each epoch; empty for a classical model.
     """
 
     model_: Model
+    n_features_in_: int
     history_: list[dict[str, Any]]
 
     @abstractmethod
@@ -42,6 +44,13 @@ class Trained(
     @abstractmethod
     def _inputs(self, X: Any) -> Inputs:
         """Bring inputs to the form that the model takes."""
+
+    def _become(self, model: Model) -> None:
+        """Become the estimator of a trained model; of one of feature vectors it checks their length."""
+        self.model_ = model
+        length = vector_length(model)
+        if length:
+            self.n_features_in_ = length
 
     def transform(self, X: Any) -> Float32[np.ndarray, "examples features"]:
         """Give the values of the last hidden layer for each example.

@@ -9,7 +9,6 @@ import numpy as np
 
 from pellucid.data import Dataset
 from pellucid.data.texts.store import Texts
-from pellucid.encoding import coverage
 from pellucid.evaluation import (
     compare_all,
     compare_numbers,
@@ -73,7 +72,7 @@ def text_facts(prepared: Prepared, dataset: Dataset) -> dict[str, Any] | None:
         "encoder": encoder.to_json().get("tokens", encoder.kind),
         "vocabulary": encoder.vocabulary,
         "length": encoder.length,
-        "test_coverage": coverage(encoder, dataset.inputs[dataset.test])._asdict(),
+        "test_coverage": encoder.count(dataset.inputs[dataset.test])._asdict(),
         "reasons": list(prepared.reasons),
     }
 

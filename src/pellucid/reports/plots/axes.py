@@ -49,6 +49,23 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """An upright bar, in user units.
+
+    Attributes:
+        x: left edge.
+        y: upper edge.
+        width: across.
+        height: down to the axis; at least one unit where anything was counted.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Drawn:
     """One line of a plot, ready to draw.
 
@@ -171,7 +188,7 @@ def line_plot(series: Sequence[Series], axes: Axes) -> Plot | None:
     placed = [[place(x, y) for x, y in each.points()] for each in drawable]
     label_heights = parted([line[-1][1] for line in placed])
     lines = [
-        Drawn(each.label, each.style, _path(line), line[-1], height)
+        Drawn(each.label, each.style, path_through(line), line[-1], height)
         for each, line, height in zip(drawable, placed, label_heights, strict=True)
     ]
     whole = [x for x in round_steps(x_low, x_high) if float(x).is_integer()]
@@ -194,7 +211,8 @@ def _upward(high: float) -> tuple[float, float]:
     return 0.0, high * 1.05 if high > 0 else 1.0
 
 
-def _path(points: Sequence[tuple[float, float]]) -> str:
+def path_through(points: Sequence[tuple[float, float]]) -> str:
+    """SVG path data of a line through points."""
     return "M" + " L".join(f"{x:g},{y:g}" for x, y in points)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.reports.numbers import tick
-from pellucid.reports.plots.axes import Tick, parted, round_steps
+from pellucid.reports.plots.axes import Tick, parted, path_through, round_steps
 
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 238.0, 10.0, 180.0
 _MOST_POINTS = 200
@@ -112,7 +112,7 @@ def band_plot(bundles: Sequence[Bundle], title: str, y_label: str) -> BandPlot |
         areas.append([*upper, *path(columns, each.values.min(axis=0))[::-1]])
     heights = parted([line[-1][1] for line in lines])
     bands = [
-        Band(each.label, each.colour, _drawn(line), _drawn(area) + " Z", line[-1], height)
+        Band(each.label, each.colour, path_through(line), path_through(area) + " Z", line[-1], height)
         for each, line, area, height in zip(drawn, lines, areas, heights, strict=True)
     ]
     epochs = [epoch for epoch in round_steps(1, max(2, last)) if epoch >= 1 and float(epoch).is_integer()]
@@ -139,10 +139,6 @@ def _columns(epochs: int) -> list[int]:
     """Evenly spaced epochs, the last among them."""
     stride = math.ceil(epochs / _MOST_POINTS)
     return list(range((epochs - 1) % stride, epochs, stride))
-
-
-def _drawn(points: Sequence[tuple[float, float]]) -> str:
-    return "M" + " L".join(f"{x:g},{y:g}" for x, y in points)
 
 
 def by_training(

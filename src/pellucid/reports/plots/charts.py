@@ -14,7 +14,7 @@ from pellucid.evaluation import CurvePoint, Interval, Reliability
 from pellucid.evaluation.abstention import ErrorPoint
 from pellucid.reports.entries import colour
 from pellucid.reports.numbers import count, percent, tick
-from pellucid.reports.plots.axes import Tick, parted, round_steps
+from pellucid.reports.plots.axes import Bar, Tick, parted, round_steps
 
 SIDE, SQUARE_LEFT, SQUARE_TOP = 220.0, 42.0, 8.0
 COUNTS_TOP, COUNTS_HEIGHT = 238.0, 34.0
@@ -42,23 +42,6 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Column:
-    """Column of the number of examples in a bin, ready to draw.
-
-    Attributes:
-        x: left end.
-        width: across.
-        y: upper end.
-        height: down to the floor.
-    """
-
-    x: float
-    width: float
-    y: float
-    height: float
-
-
-@dataclass(frozen=True)
 class ReliabilityPlot:
     """A reliability diagram, ready to draw.
 
@@ -71,7 +54,7 @@ class ReliabilityPlot:
 
     ticks: Sequence[Tick]
     marks: Sequence[Mark]
-    columns: Sequence[Column]
+    columns: Sequence[Bar]
     most: str
 
 
@@ -140,22 +123,13 @@ def reliability_plot(reliability: Reliability) -> ReliabilityPlot:
     def down(value: float) -> float:
         return round(SQUARE_TOP + SIDE * (1 - min(max(value, 0.0), 1.0)), 1)
 
-    marks = [
-        Mark(
-            across(each.confidence),
-            down(each.accuracy.value),
-            down(each.accuracy.high),
-            down(each.accuracy.low),
-        )
-        for each in filled
-    ]
+    marks = [_mark(across(each.confidence), each.accuracy, down) for each in filled]
     columns = []
     for each in filled:
         height = max(1.0, round(COUNTS_HEIGHT * each.examples / most, 1))
         left, right = across(each.low), across(each.high)
-        columns.append(
-            Column(left + 0.5, round(right - left - 1, 1), COUNTS_TOP + COUNTS_HEIGHT - height, height)
-        )
+        top = COUNTS_TOP + COUNTS_HEIGHT - height
+        columns.append(Bar(left + 0.5, top, round(right - left - 1, 1), height))
     ticks = [Tick(round(SIDE * value, 1), tick(value)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
     return ReliabilityPlot(ticks, marks, columns, count(most))
 
@@ -178,15 +152,7 @@ def curve_plot(curves: Mapping[str, Sequence[CurvePoint]]) -> CurvePlot | None:
         return round(CURVE_BOTTOM - (CURVE_BOTTOM - CURVE_TOP) * (score - y_low) / (y_high - y_low), 1)
 
     placed = {
-        name: [
-            Mark(
-                across(point.examples),
-                down(point.score.value),
-                down(point.score.high),
-                down(point.score.low),
-            )
-            for point in points
-        ]
+        name: [_mark(across(point.examples), point.score, down) for point in points]
         for name, points in drawn.items()
     }
     labels = iter(parted([marks[-1].y for marks in placed.values() if marks[-1].x >= _RIGHT_EDGE]))
@@ -223,6 +189,10 @@ def error_plot(points: Sequence[ErrorPoint], name: str) -> CurvePlot | None:
     heights = [Tick(down(error), f"{100 * error:g}\u00a0%") for error in round_steps(0.0, high)]
     curve = Curve(f"all: {percent(points[-1].error.value)}", colour(name), marks, 0.0, marks[-1].y)
     return CurvePlot("share answered, those of highest trust first", shares, heights, [curve])
+
+
+def _mark(x: float, score: Interval, down: Callable[[float], float]) -> Mark:
+    return Mark(x, down(score.value), down(score.high), down(score.low))
 
 
 def _reach(scores: Sequence[Interval]) -> tuple[float, float]:

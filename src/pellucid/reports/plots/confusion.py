@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.evaluation.intervals import wilson
-from pellucid.reports.examples import cell_examples
 from pellucid.reports.facts import Answered, ReportFacts
 from pellucid.reports.numbers import Score
 from pellucid.reports.plots.axes import Ruler, ruler
@@ -148,6 +147,32 @@ def per_class(facts: ReportFacts) -> Sequence[ClassRow]:
         bar = None if recall is None else ruler(recall)
         rows.append(ClassRow(name, int(tested[index]), int(answered[index]), recall, precision, f1, bar))
     return sorted(rows, key=lambda row: -1.0 if row.f1 is None else row.f1.value)
+
+
+def cell_examples(facts: ReportFacts) -> Mapping[str, Sequence[Answered]]:
+    """Sort the examples and the worst mistakes into the cells of the confusion matrix.
+
+    `ROW-COLUMN` in the confusion matrix to the cell's different examples, those first that were answered most
+    surely; what belongs to no class of the matrix is left out.
+    """
+    places = {name: index for index, name in enumerate(facts.classes[: len(facts.confusion)])}
+    cells: dict[str, dict[tuple[object, ...], Answered]] = {}
+    for each in (*facts.cells, *facts.mistakes):
+        if each.label in places and each.predicted in places:
+            key = f"{places[each.label]}-{places[each.predicted]}"
+            cells.setdefault(key, {}).setdefault(_identity(each), each)
+    return {key: sorted(found.values(), key=_sureness) for key, found in cells.items()}
+
+
+def _identity(each: Answered) -> tuple[object, ...]:
+    """Equal for the same example, which may stand among the cells and among the mistakes."""
+    if isinstance(each.shown, str):
+        return (each.source, each.shown)
+    return (each.source, each.shown.shape, each.shown.tobytes())
+
+
+def _sureness(each: Answered) -> float:
+    return -(each.probability or 0.0)
 
 
 def _pair(facts: ReportFacts, row: int, column: int, examples: Mapping[str, Sequence[Answered]]) -> Pair:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.reports.numbers import Score, superscript, tick
-from pellucid.reports.plots.axes import Tick, round_steps
+from pellucid.reports.plots.axes import Bar, Tick, round_steps
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 292.0, 10.0, 178.0
 SINGLE_MARKS = 500
@@ -90,23 +90,6 @@ class Scatter:
     levels: Sequence[tuple[int, str]]
     line: tuple[float, float, float, float]
     line_label: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar of a histogram, in user units.
-
-    Attributes:
-        x: left edge.
-        y: upper edge.
-        width: across.
-        height: down to the axis; at least one unit where anything was counted.
-    """
-
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 @dataclass(frozen=True)

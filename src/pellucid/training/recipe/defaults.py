@@ -22,20 +22,19 @@ class Preset:
     Attributes:
         epochs: passes over a training split of 50,000 examples.
         erase: probability of random erasing.
-        label_smoothing: share of each target spread over all classes.
     """
 
     epochs: int
     erase: float
-    label_smoothing: float
 
 
 PRESETS: dict[str, Preset] = {
-    "quick": Preset(epochs=8, erase=0.0, label_smoothing=0.1),
-    "standard": Preset(epochs=16, erase=0.2, label_smoothing=0.1),
-    "best": Preset(epochs=60, erase=0.4, label_smoothing=0.1),
+    "quick": Preset(epochs=8, erase=0.0),
+    "standard": Preset(epochs=16, erase=0.2),
+    "best": Preset(epochs=60, erase=0.4),
 }
 
+_LABEL_SMOOTHING = 0.1
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
 _WEIGHT_DECAYS = {"adamw": 0.05}
 _WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
@@ -49,68 +48,52 @@ class TextRecipe:
 
     Attributes:
         epochs: passes over a training split of up to 20,000 texts, for each preset.
-        updates: least updates in all, for each preset; small data gets more epochs to reach it.
         batch: most texts of a batch, unless the data is large.
         learning_rate: largest learning rate of `adam` and `adamw`.
         rate_of_few: the same where there are fewer than eight classes, or a number: each word then says
             so much that a fast learner soon learns texts by heart.
         weight_decay: of `adamw`.
-        label_smoothing: share of each target spread over all classes.
         word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
         word_dropout_of_few: the same where there are fewer than eight classes, or a number.
         in_bf16: whether bf16 makes its steps faster, where the processor has it.
     """
 
     epochs: dict[str, int]
-    updates: dict[str, int]
     batch: int
     learning_rate: float
     rate_of_few: float
     weight_decay: float
-    label_smoothing: float
     word_dropout: float
     word_dropout_of_few: float
     in_bf16: bool
 
 
+_OF_SEQUENCES = TextRecipe(
+    epochs={"quick": 6, "standard": 10, "best": 20},
+    batch=64,
+    learning_rate=0.004,
+    rate_of_few=0.004,
+    weight_decay=0.01,
+    word_dropout=0.1,
+    word_dropout_of_few=0.1,
+    in_bf16=True,
+)
 TEXTS: dict[str, TextRecipe] = {
-    "text-cnn": TextRecipe(
-        epochs={"quick": 6, "standard": 10, "best": 20},
-        updates={"quick": 200, "standard": 400, "best": 800},
-        batch=64,
-        learning_rate=0.004,
-        rate_of_few=0.004,
-        weight_decay=0.01,
-        label_smoothing=0.1,
-        word_dropout=0.1,
-        word_dropout_of_few=0.1,
-        in_bf16=True,
-    ),
-    "rnn": TextRecipe(
-        epochs={"quick": 6, "standard": 10, "best": 20},
-        updates={"quick": 200, "standard": 400, "best": 800},
-        batch=64,
-        learning_rate=0.004,
-        rate_of_few=0.004,
-        weight_decay=0.01,
-        label_smoothing=0.1,
-        word_dropout=0.1,
-        word_dropout_of_few=0.1,
-        in_bf16=True,
-    ),
+    "text-cnn": _OF_SEQUENCES,
+    "rnn": _OF_SEQUENCES,
     "bag": TextRecipe(
         epochs={"quick": 5, "standard": 10, "best": 16},
-        updates={"quick": 200, "standard": 400, "best": 800},
         batch=128,
         learning_rate=0.01,
         rate_of_few=0.0025,
         weight_decay=0.0,
-        label_smoothing=0.1,
         word_dropout=0.1,
         word_dropout_of_few=0.3,
         in_bf16=False,
     ),
 }
+UPDATES_OF_TEXTS = {"quick": 200, "standard": 400, "best": 800}
+"""Least updates in all, for each preset; small data gets more epochs to reach it."""
 _WHOLE_OF_TEXTS, _MOST_EPOCHS_OF_TEXTS = 20_000, 100
 MANY_CLASSES = 8
 """From so many classes on texts are learnt fast."""
@@ -155,7 +138,7 @@ def of_images(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=512),
         learning_rate=_LEARNING_RATES[optimizer],
         weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
-        label_smoothing=preset.label_smoothing,
+        label_smoothing=_LABEL_SMOOTHING,
         word_dropout=0.0,
         precision=around.precision,
         threads=around.threads,
@@ -212,7 +195,7 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
         batch_size=batch_size,
         learning_rate=rate if is_adaptive else _LEARNING_RATES[optimizer],
         weight_decay=recipe.weight_decay if optimizer == "adamw" else 0.0,
-        label_smoothing=recipe.label_smoothing,
+        label_smoothing=_LABEL_SMOOTHING,
         word_dropout=recipe.word_dropout_of_few if are_few else recipe.word_dropout,
         precision="fp32" if in_fp32 else around.precision,
         threads=around.threads,
@@ -233,7 +216,7 @@ def _epochs_of_images(preset: Preset, examples: int) -> int:
 
 def _epochs_of_texts(recipe: TextRecipe, preset: str, examples: int, updates_per_epoch: int) -> int:
     shrunk = recipe.epochs[preset] * min(1.0, math.sqrt(_WHOLE_OF_TEXTS / max(1, examples)))
-    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(recipe.updates[preset] / updates_per_epoch))
+    needed = min(_MOST_EPOCHS_OF_TEXTS, math.ceil(UPDATES_OF_TEXTS[preset] / updates_per_epoch))
     return max(1, round(shrunk), needed)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.arithmetic import log_loss
-from pellucid.classical.scoring import score
+from pellucid.classical.search import score
 from pellucid.networks import Network
 from pellucid.pipeline.learners.backbones.available import chosen
 from pellucid.pipeline.learners.backbones.building import started
