@@ -18,7 +18,7 @@ whose area under the margin lies below the 99th percentile of theirs are listed 
 `spam` and `fashion` are bundled, `r8` is fetched from a registry, `photos` needs `--photos FOLDER` with a
 folder for each class.
 
-Takes: about 3 minutes on two cores, 6 with `--aum`
+Takes: about 3 minutes on two cores; with `--aum` two trainings of each network more
 """
 
 import argparse
@@ -178,7 +178,7 @@ def judged(name: str, given: argparse.Namespace, seed: int, folder: Path) -> Ite
         for learner in ("logistic-regression", "svm"):
             began, before = time.perf_counter(), time.process_time()
             answers = out_of_fold(
-                ClassicalLearner(learner, Settings(seed=seed, metric="log-loss")),
+                ClassicalLearner(learner, Settings(seed=seed)),
                 material,
                 dataset.together[positions],
                 seed,
