@@ -70,6 +70,9 @@ def test_metrics_have_the_keys_of_the_contract(run):
         "duplicates",
         "near_duplicates",
         "leaked",
+        "siblings",
+        "siblings_by_rule",
+        "test_siblings",
     }
     assert sum(metrics["data"][split] for split in ("train", "validation", "test")) == 1797
     model = metrics["models"][metrics["recommended"]]

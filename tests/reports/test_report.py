@@ -212,6 +212,32 @@ def test_leaks_stand_in_the_verdict_with_both_scores(
     assert "0.700 [0.600, 0.780] without the leaked images" in page.text
 
 
+def test_the_score_without_siblings_stands_in_verdict_and_table(rich_facts: ReportFacts) -> None:
+    page = Page(render(rich_facts))
+    without = rich_facts.model["test_without_siblings"]["accuracy"]["value"]
+    assert re.search(
+        rf"{without:.3f} \[[\d., ]+\] without the images that have a copy or a sibling in training", page.text
+    )
+    assert "Accuracy without siblings" in page.text
+    assert re.search(r"Parted from a sibling in training\s*8\b", page.text)
+
+
+def test_values_of_a_column_stand_worst_first_with_what_is_beyond_chance(rich_facts: ReportFacts) -> None:
+    values = [dict(each) for each in rich_facts.metrics["slices"]["values"]]
+    values[0]["worse_than_all"] = True
+    slices = {**rich_facts.metrics["slices"], "values": values}
+    page = Page(render(dataclasses.replace(rich_facts, metrics={**rich_facts.metrics, "slices": slices})))
+    places = [page.text.index(f"{each['value']} {each['score']['value']:.3f}") for each in values]
+    assert places == sorted(places)
+    part = page.text[
+        page.text.rindex("Where is it worst?") : page.text.index("The dashed line is the score of all")
+    ]
+    worse = sum(each["worse_than_all"] for each in values)
+    assert part.count("not worse beyond chance") == len(values) - worse
+    assert re.search(rf"For {worse} of {len(values)} parts by\s+hand", part)
+    assert "(Bonferroni)" in page.text
+
+
 @pytest.mark.parametrize("classes", [1, 2, 20])
 def test_few_classes_get_a_matrix(named_facts: Callable[[Sequence[str]], ReportFacts], classes: int) -> None:
     page = Page(render(named_facts([f"class {k}" for k in range(classes)])))

@@ -46,8 +46,8 @@ GLOSSARY: Mapping[str, tuple[str, str]] = {
     ),
     "siblings": (
         "siblings",
-        "Examples that belong together though they are no exact copies: near copies, images of one scene, "
-        "texts that quote each other, of one thread or of one source.",
+        "Examples that belong together though they are no exact copies: near copies, shots of one scene, "
+        "quotations of one another, and what is of one thread or one source.",
     ),
     "near-duplicates": (
         "near duplicates",
