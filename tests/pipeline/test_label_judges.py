@@ -81,7 +81,8 @@ def test_features_of_a_frozen_body_are_seen_where_they_serve_better(dataset):
     assert (judge.name, judge.sees, judge.is_by_folds) == (body.name, "pixels", True)
     assert judge.positions.tolist() == known.tolist()
     assert accuracy(dataset.labels[known], judge.answers) > 0.8
-    blind = dataclasses.replace(body, validation=1 - body.validation)
+    against = dataclasses.replace(body.held_out, answers=1 - body.held_out.answers)
+    blind = dataclasses.replace(body, held_out=against)
     other = fold_judge([alone, blind], dataset, NOBODY, SETTINGS)
     assert other is not None
     assert other.name == "logistic-regression"

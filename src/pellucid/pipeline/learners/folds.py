@@ -89,8 +89,8 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     """Decide what judges the models: the folds asked for, folds by rule, or the validation split.
 
     By rule there are five folds, or as many as the smallest class has examples that may be parted. The
-    validation split judges where it has 500 examples or more, where training stops by it (`patience`), in
-    continual training, and where a class has a single example.
+    validation split judges where it has 500 examples or more, where training stops by it (`patience`), where
+    it is later than training (`time_column`), in continual training, and where a class has a single example.
 
     Raises: `DataError` if examples cannot be divided into the folds asked for; `UsageError` if a time limit
     is given beside them.
@@ -99,7 +99,8 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     if settings.folds:
         return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)
     is_enough = len(dataset.validation) >= FEW or len(dataset.validation) == 0
-    if is_enough or is_continual or settings.patience is not None or settings.folds == OFF:
+    needs_validation = is_continual or settings.patience is not None or settings.time_column is not None
+    if is_enough or needs_validation or settings.folds == OFF:
         return Folds(dataset)
     for count in range(FOLDS, 1, -1):
         try:
