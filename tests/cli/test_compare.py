@@ -69,7 +69,7 @@ def test_what_it_prints(data, tmp_path):
         (("--out", "run", "--vary", "dpeth=1,2"), "error: --vary dpeth: is not known"),
         (
             ("--out", "run", "--vary", "depth=1,2", "--folds", "1"),
-            "error: settings: --folds: 1 is outside 2 to 50",
+            "error: settings: --folds: 1 leaves nothing to learn from",
         ),
         (("--out", "run", "--vary", "depth=1,2", "--resume", "--overwrite"), "error: --resume: contradicts"),
     ],

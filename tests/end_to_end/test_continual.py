@@ -235,7 +235,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes_without_the_old_run(
     words = ["train", str(write("new.npz", (3, 5))), "--from", str(tmp_path / "old")]
     words += ["--out", str(tmp_path / "run"), *GENTLE]
     killed = subprocess.run(
-        [sys.executable, "-c", KILL_IN_SAVE, "30", *words], capture_output=True, env=os.environ, check=False
+        [sys.executable, "-c", KILL_IN_SAVE, "36", *words], capture_output=True, env=os.environ, check=False
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert list((tmp_path / "run" / "checkpoints").glob("step-*"))

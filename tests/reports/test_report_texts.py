@@ -74,7 +74,7 @@ def test_examples_are_called_texts(digit_facts: ReportFacts) -> None:
     assert "It classified 20 texts of 675 wrongly" in page.text
     assert "The texts that it classified wrongly with the most confidence" in page.text
     assert "4,120 texts each second" in page.text
-    assert "an unusual text that is labelled rightly" in page.text
+    assert "unusual texts that are labelled rightly" in page.text
 
 
 def test_tokens_are_explained(page: Page) -> None:

@@ -178,10 +178,12 @@ def _store(
     if total > budget:
         room = max(0, budget - (total - sum(large.values())))
         share = room / max(1, sum(large.values()))
-        while fewest > 1 and _bytes_of_rows(wanted, large, fewest) > room:
+        maps = [name for name in large if wanted[name].ndim > 2]
+        while fewest > 1 and _bytes_of_rows(wanted, maps, fewest) > room:
             fewest //= 2
     for name, array in arrays.items():
-        count = max(fewest, int(share * len(array)))
+        of_rows = min(_FEWEST, budget // 4 // max(1, 4 * array[0].size))
+        count = max(fewest if array.ndim > 2 else of_rows, int(share * len(array)))
         if name in rows or share == 1 or name not in large or name == "inputs" or count >= len(array):
             packed.add(name, array, rows.get(name))
         elif count:
