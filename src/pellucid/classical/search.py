@@ -19,7 +19,7 @@ from pellucid.tasks import CLASSIFICATION, TEXTS, Target
 _HELD_OUT, _LEAST_HELD_OUT = 5, 4
 """Without a validation split one training example in so many is set aside, and at least so many are."""
 
-_FEW = 2_000
+_FEW = 500
 """Up to so many training examples each of these parts is set aside once: one alone would say too little."""
 
 
@@ -94,7 +94,7 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.configurations]
-    compared = _comparing(lesson, work.seed) if len(trials) > 1 else []
+    compared = _comparing(lesson, work) if len(trials) > 1 else []
     configurations = _screened(trials, compared, draw, work, metric) if compared else []
     best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
     best = next((number for number, each in enumerate(configurations) if each.chosen), best)
@@ -178,16 +178,16 @@ def _settled(
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 
-def _comparing(lesson: Lesson, seed: int) -> list[Lesson]:
+def _comparing(lesson: Lesson, work: Work) -> list[Lesson]:
     """Lessons for comparing: the lesson itself, or divisions of its training examples; none of too few."""
     held_out = len(lesson.train) // _HELD_OUT
     if len(lesson.validation):
         return [lesson]
     if held_out < _LEAST_HELD_OUT:
         return []
-    order = generator(seed, Purpose.HELD_OUT).permutation(lesson.train)
+    order = generator(work.seed, Purpose.HELD_OUT).permutation(lesson.train)
     parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
     return [
         dataclasses.replace(lesson, train=np.setdiff1d(lesson.train, part), validation=np.sort(part))
-        for part in parts[: _HELD_OUT if len(lesson.train) <= _FEW else 1]
+        for part in parts[: work.budget.comparisons if len(lesson.train) <= _FEW else 1]
     ]

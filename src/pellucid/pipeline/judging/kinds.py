@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.classical import Budget
 from pellucid.pipeline.learners.backbones.building import Built, started
 from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
 from pellucid.pipeline.learners.backbones.tuning import seconds_of_tuning, to_the_end, tuned_candidate
@@ -19,6 +20,9 @@ from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 
 _FROZEN_SECONDS, _FROZEN_SECONDS_A_VALUE = 1.0, 2e-6
+
+_QUICK = Budget(comparisons=1)
+"""Of simple models on a fold: their set-ups are compared on one part of it."""
 
 
 class Kind(NamedTuple):
@@ -51,7 +55,7 @@ def without_validation(material: Material) -> Material:
 
 def kind_of_classical(name: str, settings: Settings, material: Material, seconds: float | None) -> Kind:
     """A classical model by name; its budget follows from all the material and the seconds granted."""
-    budget = budget_within(settings, material, seconds)
+    budget = dataclasses.replace(budget_within(settings, material, seconds), comparisons=1)
 
     def fit(part: Material) -> Sequence[Candidate]:
         return [ClassicalLearner(name, settings, budget).fit(without_validation(part))]
@@ -67,10 +71,8 @@ def kind_of_network(network: Planned, settings: Settings, most: int | None, *, h
         if not has_simple:
             return [trained]
         blind = without_validation(part)
-        return [
-            trained,
-            *simple_models(trained, drawn_for_simple_models(blind, settings), blind, settings)[0],
-        ]
+        drawn = drawn_for_simple_models(blind, settings)
+        return [trained, *simple_models(trained, drawn, blind, settings, _QUICK)[0]]
 
     return Kind(network.plan.name, network.seconds, fit, most=most)
 
@@ -84,7 +86,8 @@ def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
         own = dataclasses.replace(choice, train=np.intersect1d(choice.train, part.train))
         blind = without_validation(part)
         network, prepared = started(choice, settings), own.prepared(blind)
-        found, _ = frozen_candidates(choice.name, network, prepared, built.features, blind, settings)
+        features = built.features
+        found, _ = frozen_candidates(choice.name, network, prepared, features, blind, settings, _QUICK)
 
         def tuned() -> Sequence[Candidate]:
             more = tuned_candidate(found[-1], network, prepared, blind, settings, to_the_end)

@@ -8,6 +8,7 @@ Source: Stone 1974, "Cross-Validatory Choice and Assessment of Statistical Predi
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ OFF = 0
 """Value of `--folds` that leaves the validation split to judge."""
 
 FOLDS = 5
-_FREE_SECONDS = 10.0
+_FREE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +61,15 @@ class Folds:
     def judged_within(self, seconds: float) -> int:
         """Number of folds that a model is judged on.
 
-        It takes its own training's time and ten seconds at most, as far as counts tell; one fold at least.
-        `seconds` are those of its training by counts alone, so that the clock decides nothing.
+        They judge 500 examples where there are as many, and take its own training's time and five seconds at
+        most, as far as counts tell; one fold at least. `seconds` are those of its training by counts alone,
+        so that the clock decides nothing.
         """
         if self.are_asked_for or not self.parts:
             return len(self.parts)
+        enough = math.ceil(FEW * len(self.parts) / len(self.learning.train))
         of_one = seconds * (self.trainings(1) - 1)
-        return max(1, min(len(self.parts), int((seconds + _FREE_SECONDS) / max(of_one, 1e-9))))
+        return max(1, min(len(self.parts), enough, int((seconds + _FREE_SECONDS) / max(of_one, 1e-9))))
 
     def trainings(self, judged: int | None = None) -> float:
         """Trainings on all examples that a model costs which is judged on so many folds, or on all."""

@@ -10,7 +10,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ImageModel, Model
 from pellucid.bundle.models.answering import MOST_VALUES
 from pellucid.bundle.models.feature_view import MOST_EXAMPLES
-from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_baseline
+from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Budget, Fitted, Lesson, fit_baseline
 from pellucid.data import Dataset
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.learners.planning.preparation import Material, model_on_network
@@ -50,6 +50,7 @@ def simple_models(
     train: Int64[np.ndarray, " train"],
     dataset: Dataset | Material,
     settings: Settings,
+    budget: Budget | None = None,
 ) -> tuple[list[Candidate], Sequence[str]]:
     """Train simple models on the last hidden layer of a network.
 
@@ -58,6 +59,7 @@ def simple_models(
         train: ascending positions of the examples to learn from.
         dataset: the data.
         settings: seed, threads and metric.
+        budget: of each; by default the standard one.
 
     Returns:
         The models, simplest first; and a sentence about one that is left out, if any.
@@ -77,7 +79,12 @@ def simple_models(
     names, left_out = _affordable(len(dataset.classes))
     for name in names:
         fitted = fit_baseline(
-            name, lesson, seed=settings.seed, threads=choose_threads(settings), metric=settings.metric
+            name,
+            lesson,
+            seed=settings.seed,
+            threads=choose_threads(settings),
+            metric=settings.metric,
+            budget=budget,
         )
         found.append(_standing_on(network, stored, fitted, dataset))
     return found, left_out
