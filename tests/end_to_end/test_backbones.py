@@ -96,7 +96,7 @@ def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tm
     assert killed.returncode == -signal.SIGKILL
     place = tmp_path / "killed" / "config.json"
     config = json.loads(place.read_text())
-    assert config["backbones"][0]["granted"]["train"] == config["backbones"][0]["train"] == 76
+    assert config["backbones"][0]["granted"]["train"] == config["backbones"][0]["train"] == 96
     # As if the machine had been slower when it was measured.
     config["backbones"][0]["granted"] |= {"train": 50, "is_tuned": False}
     place.write_text(json.dumps(config))
@@ -188,7 +188,7 @@ def test_an_installed_backbone_is_considered_within_a_time_limit(pellucid, photo
     metrics = json.loads((run / "metrics.json").read_text())
     assert list(metrics["models"]) == ["cnn", *CANDIDATES, *set(metrics["models"]) - {"cnn", *CANDIDATES}]
     config = json.loads((run / "config.json").read_text())
-    assert config["backbones"][0]["granted"]["train"] == 76
+    assert config["backbones"][0]["granted"]["train"] == 96
     assert config["within_limit"] == ["backbones", "plan"]
 
 

@@ -16,12 +16,19 @@ CHAINS, KILLS_PER_CHAIN = 4, 5
 TRAINING = ("--epochs", "12", "--width", "16", "--threads", "1", "--seed", "5", "--dropout", "0.1")
 
 
+BY_FOLDS, BY_VALIDATION = (), ("--folds", "0")
+
+
 @pytest.fixture(scope="module")
-def unbroken(pellucid, digits_npz, tmp_path_factory) -> bytes:
-    run = tmp_path_factory.mktemp("unbroken") / "run"
-    done = pellucid("train", digits_npz, "--out", run, *TRAINING)
-    assert done.returncode == 0, done.stderr
-    return (run / "model" / "weights.safetensors").read_bytes()
+def unbroken(pellucid, digits_npz, tmp_path_factory) -> dict[tuple[str, ...], bytes]:
+    """The weights of runs that were never killed, by what judged their models."""
+    found = {}
+    for judging in (BY_FOLDS, BY_VALIDATION):
+        run = tmp_path_factory.mktemp("unbroken") / "run"
+        done = pellucid("train", digits_npz, "--out", run, *TRAINING, *judging)
+        assert done.returncode == 0, done.stderr
+        found[judging] = (run / "model" / "weights.safetensors").read_bytes()
+    return found
 
 
 def _killed_after(seconds: float, words: list[str]) -> int:
@@ -63,7 +70,8 @@ def test_a_kill_inside_a_save_loses_nothing(pellucid, digits_npz, tmp_path):
 def test_twenty_kills_at_random_moments_change_no_byte(pellucid, digits_npz, unbroken, tmp_path, chain):
     draws = random.Random(os.environ.get("KILL_SEED", "pellucid") + str(chain))
     run = tmp_path / "run"
-    words = ["train", str(digits_npz), "--out", str(run), *TRAINING, "--resume"]
+    judging = BY_VALIDATION if chain else BY_FOLDS
+    words = ["train", str(digits_npz), "--out", str(run), *TRAINING, *judging, "--resume"]
     began = time.monotonic()
     for number in range(KILLS_PER_CHAIN):
         if number % 2:
@@ -71,5 +79,5 @@ def test_twenty_kills_at_random_moments_change_no_byte(pellucid, digits_npz, unb
         else:
             code = _killed_after(draws.uniform(1.0, 9.0), words)
         assert code in (-signal.SIGKILL, 0)
-    assert _finish(pellucid, words, run) == unbroken
+    assert _finish(pellucid, words, run) == unbroken[judging]
     assert time.monotonic() - began < 280

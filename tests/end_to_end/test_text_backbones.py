@@ -80,7 +80,7 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
     assert list(metrics["models"]) == ["bag", *on_both[0], *on_both[1]]
     assert [note.split(", which")[0].split(" ")[-1] for note in metrics["notes"]] == list(NAMES)
     page = (run / "report.html").read_text()
-    assert "There are only 48 texts to learn from, so glove-6b-50d, which is installed" in page
+    assert "There are only 64 texts to learn from, so glove-6b-50d, which is installed" in page
     limited = tmp_path / "limited"
     done = pellucid("train", data, "--out", limited, *words, "--time-limit", "100s")
     assert done.returncode == 0, done.stderr
