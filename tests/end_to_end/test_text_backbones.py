@@ -85,4 +85,4 @@ def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch)
     done = pellucid("train", data, "--out", limited, *words, "--time-limit", "100s")
     assert done.returncode == 0, done.stderr
     granted = [each["granted"] for each in json.loads((limited / "config.json").read_text())["backbones"]]
-    assert granted[0]["train"] == 48
+    assert granted[0]["train"] == 64
