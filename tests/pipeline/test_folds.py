@@ -52,7 +52,7 @@ def of_classical(dataset, folder, names, **changes):
     folds = folds_of(dataset, settings, is_continual=False)
     learning = material_of(folds.learning)
     candidates = [ClassicalLearner(name, settings).fit(learning) for name in names]
-    kinds = [kind_of_classical(name, settings, learning, None) for name in names]
+    kinds = [kind_of_classical(each, settings, learning, None) for each in candidates]
     place = RunFolder(folder)
     context = RunContext(place, folds.learning, settings, Stages(quiet=True), Journal(place))
     return judged_by_folds(kinds, candidates, folds, context)[0], folds

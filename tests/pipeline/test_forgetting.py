@@ -130,7 +130,7 @@ def asked(before, after, *, went_on=True, truth=("a", "b"), classes=("a", "b"), 
     old = prepared(labels, pixels)
     old = dataclasses.replace(old, test=np.arange(count))
     new = dataclasses.replace(old, classes=tuple(classes), labels=np.zeros(count, np.int64))
-    candidate = Candidate("net", Says(classes, after(labels)), 1, 1.0, np.zeros(0))
+    candidate = Candidate("net", Says(classes, after(labels)), 1, 1.0)
     test = OldTest([(old, old.test)], ["old.csv"], 0)
     return forgetting(test, Says(("a", "b"), before(labels)), candidate, new, 0, went_on=went_on)
 
@@ -165,7 +165,7 @@ def test_nothing_forgotten_gained_and_too_few_have_words_of_their_own():
 
 def test_without_old_examples_there_is_nothing_to_say():
     new = prepared(["a", "b"] * 20, None)
-    candidate = Candidate("net", Says(("a", "b"), []), 1, 1.0, np.zeros(0))
+    candidate = Candidate("net", Says(("a", "b"), []), 1, 1.0)
     assert forgetting(OldTest([], [], 3), candidate.model, candidate, new, 0, went_on=True) is None
 
 

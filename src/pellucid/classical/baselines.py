@@ -15,7 +15,7 @@ from pellucid.classical.features.rows import Rows
 from pellucid.classical.fitting.machines import Setup, machine
 from pellucid.classical.fitting.regression import logistic, ridge
 from pellucid.classical.fitting.trees import forest
-from pellucid.classical.lesson import Fitted, Lesson
+from pellucid.classical.lesson import Fitted, Lesson, Setting
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Trial, Work, search
 from pellucid.classical.text_baselines import TEXT_BASELINES, TEXT_NUMBER_BASELINES, dummy
@@ -111,6 +111,7 @@ def fit_baseline(
     threads: int,
     metric: str = "accuracy",
     budget: Budget | None = None,
+    setup: Setting | None = None,
 ) -> Fitted:
     """Train one classical model on the training split, its set-up chosen on the validation split.
 
@@ -125,6 +126,7 @@ def fit_baseline(
         threads: processor threads, at least 1.
         metric: value of `--metric`; numbers go by the root mean squared error.
         budget: by default the standard one.
+        setup: the set-up to train; where there is no such one, or none is given, all are compared.
 
     Returns:
         The trained model and what was compared.
@@ -148,7 +150,8 @@ def fit_baseline(
         # Steps are bounded by the budget; a solver that would go on is no fault of the user's.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
-        found = search(trials(lesson, work.budget), lesson, work, metric)
+        setups = trials(lesson, work.budget)
+        found = search([each for each in setups if each[:2] == setup] or setups, lesson, work, metric)
     counted = found.table.counted
     return Fitted(
         name=name,
@@ -157,5 +160,6 @@ def fit_baseline(
         configurations=found.configurations,
         train_examples=found.examples,
         seconds=time.perf_counter() - began,
+        setup=found.setup,
         tfidf=None if counted is None or not found.predictor.inputs else counted.tfidf,
     )

@@ -9,7 +9,6 @@ _LEAST = {
     "screened": 200,
     "judged": 200,
     "configurations": 1,
-    "comparisons": 1,
     "iterations": 20,
     "trees": 10,
     "grown": 200,
@@ -38,8 +37,6 @@ class Budget:
         screened_texts: the same of texts, from which most models learn faster.
         judged: validation examples on which they are compared.
         configurations: how many are compared.
-        comparisons: fifths of few training examples that are set aside in turn for the comparison, where
-            there is no validation split; at most five.
         iterations: steps of the solver of logistic regression.
         trees: of a random forest.
         grown: training examples from which one tree of a forest grows; each tree draws its own.
@@ -57,7 +54,6 @@ class Budget:
     screened_texts: int = 12_000
     judged: int = 5_000
     configurations: int = 6
-    comparisons: int = 5
     iterations: int = 150
     trees: int = 100
     grown: int = 40_000

@@ -194,6 +194,12 @@ class Lesson:
         return found
 
 
+Setting = tuple[str, str]
+"""A set-up of a model: its features, and the rest of it in words."""
+
+NO_SETTING: Setting = ("", "")
+
+
 class Configuration(NamedTuple):
     """Set-up of a model, and its score.
 
@@ -229,6 +235,7 @@ class Fitted:
         train_examples: how many examples it learnt from.
         seconds: that features, comparison and training took.
         tfidf: what makes features of texts; `None` where the model looks at none.
+        setup: features and words of its set-up.
     """
 
     name: str
@@ -238,3 +245,4 @@ class Fitted:
     train_examples: int
     seconds: float
     tfidf: Tfidf | None = None
+    setup: Setting = NO_SETTING

@@ -12,7 +12,7 @@ from pellucid.arithmetic import metric_value
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.budget import Budget
 from pellucid.classical.features.rows import Rows
-from pellucid.classical.lesson import Configuration, Draw, Lesson, Table
+from pellucid.classical.lesson import NO_SETTING, Configuration, Draw, Lesson, Setting, Table
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.tasks import CLASSIFICATION, TEXTS, Target
 
@@ -73,6 +73,7 @@ class Found(NamedTuple):
         configurations: all that were compared.
         examples: how many it learnt from.
         table: features and labels they came from.
+        setup: features and words of the set-up that was taken.
     """
 
     predictor: Predictor
@@ -80,6 +81,7 @@ class Found(NamedTuple):
     configurations: tuple[Configuration, ...]
     examples: int
     table: Table
+    setup: Setting = NO_SETTING
 
 
 def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> Found:
@@ -94,14 +96,16 @@ def search(trials: Sequence[Trial], lesson: Lesson, work: Work, metric: str) -> 
     budget = work.budget
     draw = Draw(work.seed, budget.examples, budget.judged, budget.values, budget.text)
     trials = list(trials)[: budget.configurations]
-    compared = _comparing(lesson, work) if len(trials) > 1 else []
+    compared = _comparing(lesson, work.seed) if len(trials) > 1 else []
     configurations = _screened(trials, compared, draw, work, metric) if compared else []
     best = max(range(len(configurations)), key=lambda number: configurations[number].score, default=0)
     best = next((number for number, each in enumerate(configurations) if each.chosen), best)
     table = lesson.table(trials[best].features, draw).narrowed(lesson.classes, trials[best].best)
     features, labels = table.train[: trials[best].most], table.labels[: trials[best].most]
     predictor = trials[best].learn(features, labels, work)
-    return Found(predictor, trials[best].features, tuple(configurations), len(labels), table)
+    return Found(
+        predictor, trials[best].features, tuple(configurations), len(labels), table, trials[best][:2]
+    )
 
 
 def score(
@@ -178,16 +182,16 @@ def _settled(
     return [each._replace(chosen=number == chosen) for number, each in enumerate(configurations)]
 
 
-def _comparing(lesson: Lesson, work: Work) -> list[Lesson]:
+def _comparing(lesson: Lesson, seed: int) -> list[Lesson]:
     """Lessons for comparing: the lesson itself, or divisions of its training examples; none of too few."""
     held_out = len(lesson.train) // _HELD_OUT
     if len(lesson.validation):
         return [lesson]
     if held_out < _LEAST_HELD_OUT:
         return []
-    order = generator(work.seed, Purpose.HELD_OUT).permutation(lesson.train)
+    order = generator(seed, Purpose.HELD_OUT).permutation(lesson.train)
     parts = np.split(order, range(held_out, _HELD_OUT * held_out, held_out))
     return [
         dataclasses.replace(lesson, train=np.setdiff1d(lesson.train, part), validation=np.sort(part))
-        for part in parts[: work.budget.comparisons if len(lesson.train) <= _FEW else 1]
+        for part in parts[: _HELD_OUT if len(lesson.train) <= _FEW else 1]
     ]

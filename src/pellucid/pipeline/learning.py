@@ -137,11 +137,12 @@ def _kinds(learned: Learned, granted: float | None, context: RunContext) -> list
     """Every kind of model that was trained, to be trained anew for each fold."""
     settings, material = context.settings, material_of(context.dataset)
     alone = [each for each in learned.candidates if each.stored is None]
-    found = [kind_of_classical(each.name, settings, material, granted) for each in alone]
+    found = [kind_of_classical(each, settings, material, granted) for each in alone]
     if learned.network is not None:
-        has_simple = has_baselines(settings, context.dataset)
+        name = learned.network.plan.name
+        simple = [each for each in learned.candidates if each.name.endswith(f"-on-{name}")]
         most = context.journal.content.get(NETWORK_FOLDS)
-        found.append(kind_of_network(learned.network, settings, most, has_simple=has_simple))
+        found.append(kind_of_network(learned.network, simple, settings, most))
     for each in learned.built:
         found += kinds_of_backbone(each, settings)
     return found

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.classical import Budget
 from pellucid.pipeline.learners.backbones.building import Built, started
 from pellucid.pipeline.learners.backbones.frozen import frozen_candidates
 from pellucid.pipeline.learners.backbones.tuning import seconds_of_tuning, to_the_end, tuned_candidate
@@ -20,9 +19,6 @@ from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 
 _FROZEN_SECONDS, _FROZEN_SECONDS_A_VALUE = 1.0, 2e-6
-
-_QUICK = Budget(comparisons=1)
-"""Of simple models on a fold: their set-ups are compared on one part of it."""
 
 
 class Kind(NamedTuple):
@@ -53,26 +49,38 @@ def without_validation(material: Material) -> Material:
     return dataclasses.replace(material, validation=np.zeros(0, np.int64))
 
 
-def kind_of_classical(name: str, settings: Settings, material: Material, seconds: float | None) -> Kind:
-    """A classical model by name; its budget follows from all the material and the seconds granted."""
-    budget = dataclasses.replace(budget_within(settings, material, seconds), comparisons=1)
+def kind_of_classical(
+    candidate: Candidate, settings: Settings, material: Material, seconds: float | None
+) -> Kind:
+    """A classical model at the set-up that was taken; its budget follows from all material and the seconds.
+
+    Another set-up on each fold would judge, and calibrate, other models than the one that is kept.
+    """
+    budget = budget_within(settings, material, seconds)
 
     def fit(part: Material) -> Sequence[Candidate]:
-        return [ClassicalLearner(name, settings, budget).fit(without_validation(part))]
+        return [
+            ClassicalLearner(candidate.name, settings, budget, setup=candidate.setup).fit(
+                without_validation(part)
+            )
+        ]
 
-    return Kind(name, expected_seconds(material, settings), fit)
+    return Kind(candidate.name, expected_seconds(material, settings), fit)
 
 
-def kind_of_network(network: Planned, settings: Settings, most: int | None, *, has_simple: bool) -> Kind:
+def kind_of_network(
+    network: Planned, simple: Sequence[Candidate], settings: Settings, most: int | None
+) -> Kind:
     """The network of the run, judged on `most` folds, and the simple models on its last hidden layer."""
+    setups = {each.name: each.setup for each in simple}
 
     def fit(part: Material) -> Sequence[Candidate]:
         trained = learner_on_part(network, settings, keeps_best=False).fit(part)
-        if not has_simple:
+        if not simple:
             return [trained]
         blind = without_validation(part)
         drawn = drawn_for_simple_models(blind, settings)
-        return [trained, *simple_models(trained, drawn, blind, settings, _QUICK)[0]]
+        return [trained, *simple_models(trained, drawn, blind, settings, setups)[0]]
 
     return Kind(network.plan.name, network.seconds, fit, most=most)
 
@@ -80,6 +88,7 @@ def kind_of_network(network: Planned, settings: Settings, most: int | None, *, h
 def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
     """The models on the frozen features of a backbone, and the backbone tuned further."""
     choice = built.choice
+    setups = {each.name: each.setup for each in built.candidates}
     values = len(choice.train) * built.features.rows.shape[1]
 
     def frozen(part: Material) -> tuple[Sequence[Candidate], Callable[[], Sequence[Candidate]]]:
@@ -87,7 +96,7 @@ def kinds_of_backbone(built: Built, settings: Settings) -> list[Kind]:
         blind = without_validation(part)
         network, prepared = started(choice, settings), own.prepared(blind)
         features = built.features
-        found, _ = frozen_candidates(choice.name, network, prepared, features, blind, settings, _QUICK)
+        found, _ = frozen_candidates(choice.name, network, prepared, features, blind, settings, setups)
 
         def tuned() -> Sequence[Candidate]:
             more = tuned_candidate(found[-1], network, prepared, blind, settings, to_the_end)

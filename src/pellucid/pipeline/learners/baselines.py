@@ -93,6 +93,7 @@ def _keep(folder: Path, candidate: Candidate) -> None:
             "train_examples": candidate.train_examples,
             "train_seconds": candidate.train_seconds,
             "features": candidate.features,
+            "setup": candidate.setup,
             "configurations": [list(each) for each in candidate.configurations],
         },
     )
@@ -112,5 +113,6 @@ def _restored(folder: Path, name: str, dataset: Dataset) -> Candidate | None:
         train_seconds=float(facts["train_seconds"]),
         held_out=HeldOut(dataset.validation, answers(model, dataset, dataset.validation)),
         features=facts["features"],
+        setup=(str(facts["setup"][0]), str(facts["setup"][1])),
         configurations=tuple(Configuration(*each) for each in facts["configurations"]),
     )

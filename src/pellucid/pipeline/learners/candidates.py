@@ -12,6 +12,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Answers, Model
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.classical import LINEAR_OF_TEXTS, Configuration
+from pellucid.classical.lesson import NO_SETTING, Setting
 from pellucid.data import Dataset
 from pellucid.evaluation import Recommendation, cross_fitted, fit_temperature, recommend, recommend_numbers
 from pellucid.pipeline.learners.features import Features, FeatureTable
@@ -89,6 +90,7 @@ class Candidate:
         held_out: its answers about examples that it did not learn from.
         features: what it sees of an image, in words; `None` for networks.
         configurations: what was tried and how it scored on validation.
+        setup: features and words of the set-up that was taken, of a classical model.
         stored: table of the body it stands on; `None` for a model that stands on none.
         history: one record for each epoch; none for a classical model.
     """
@@ -100,6 +102,7 @@ class Candidate:
     held_out: HeldOut = NOTHING_HELD_OUT
     features: str | None = None
     configurations: tuple[Configuration, ...] = ()
+    setup: Setting = NO_SETTING
     stored: Stored | None = None
     history: Sequence[Record] = ()
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from pellucid.classical import Budget, Lesson, fit_baseline
+from pellucid.classical.lesson import Setting
 from pellucid.data.texts.store import Texts
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
@@ -35,12 +36,14 @@ class ClassicalLearner:
         settings: seed, threads, metric and time limit.
         budget: bounds of its work; `None` for those that follow from the time limit and the material.
         lesson: of the same material, where several models share what was computed for it.
+        setup: its set-up; `None` where set-ups are compared.
     """
 
     name: str
     settings: Settings
     budget: Budget | None = None
     lesson: Lesson | None = None
+    setup: Setting | None = None
 
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
         """Fit the model within the seconds granted, which become counts."""
@@ -50,6 +53,7 @@ class ClassicalLearner:
             seed=self.settings.seed,
             threads=choose_threads(self.settings),
             metric=self.settings.metric,
+            setup=self.setup,
             budget=self.budget or budget_within(self.settings, material, allowance.granted),
         )
         model = classical_model_of(fitted, material)
@@ -61,6 +65,7 @@ class ClassicalLearner:
             held_out=HeldOut(material.validation, answers(model, material, material.validation)),
             features=fitted.features if fitted.predictor.inputs else None,
             configurations=fitted.configurations,
+            setup=fitted.setup,
         )
 
 

@@ -1,7 +1,7 @@
 """Simple models on the last hidden layer of a network, which often serves them well."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int64
@@ -10,7 +10,8 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ImageModel, Model
 from pellucid.bundle.models.answering import MOST_VALUES
 from pellucid.bundle.models.feature_view import MOST_EXAMPLES
-from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Budget, Fitted, Lesson, fit_baseline
+from pellucid.classical import NUMBER_ON_NETWORK, ON_NETWORK, Fitted, Lesson, fit_baseline
+from pellucid.classical.lesson import Setting
 from pellucid.data import Dataset
 from pellucid.pipeline.learners.candidates import Candidate, Stored, on_validation, with_validation
 from pellucid.pipeline.learners.planning.preparation import Material, model_on_network
@@ -50,7 +51,7 @@ def simple_models(
     train: Int64[np.ndarray, " train"],
     dataset: Dataset | Material,
     settings: Settings,
-    budget: Budget | None = None,
+    setups: Mapping[str, Setting] | None = None,
 ) -> tuple[list[Candidate], Sequence[str]]:
     """Train simple models on the last hidden layer of a network.
 
@@ -59,7 +60,7 @@ def simple_models(
         train: ascending positions of the examples to learn from.
         dataset: the data.
         settings: seed, threads and metric.
-        budget: of each; by default the standard one.
+        setups: the set-up of each by its name; by default they are compared.
 
     Returns:
         The models, simplest first; and a sentence about one that is left out, if any.
@@ -84,7 +85,7 @@ def simple_models(
             seed=settings.seed,
             threads=choose_threads(settings),
             metric=settings.metric,
-            budget=budget,
+            setup=None if setups is None else setups[f"{name}-on-{network.name}"],
         )
         found.append(_standing_on(network, stored, fitted, dataset))
     return found, left_out
@@ -125,6 +126,7 @@ def _standing_on(network: Candidate, below: Stored, fitted: Fitted, dataset: Dat
         train_seconds=network.train_seconds + fitted.seconds,
         features=f"last hidden layer of {network.name}",
         configurations=fitted.configurations,
+        setup=fitted.setup,
         stored=stored,
     )
     return with_validation(candidate, dataset)

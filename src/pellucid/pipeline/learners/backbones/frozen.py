@@ -2,14 +2,14 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 
 from pellucid.bundle.models.answering import answer_in_batches
-from pellucid.classical import Budget
+from pellucid.classical.lesson import Setting
 from pellucid.networks import HeadAlone, Network
 from pellucid.pipeline.learners.candidates import Candidate, Stored, with_validation
 from pellucid.pipeline.learners.features import Features
@@ -28,7 +28,7 @@ def frozen_candidates(
     features: Features,
     material: Material,
     settings: Settings,
-    budget: Budget | None = None,
+    setups: Mapping[str, Setting] | None = None,
 ) -> tuple[list[Candidate], Sequence[str]]:
     """Train every model on features, in seconds.
 
@@ -39,7 +39,7 @@ def frozen_candidates(
         features: of all examples that are asked about.
         material: for labels and validation examples.
         settings: what the user asked for.
-        budget: of each simple model; by default the standard one.
+        setups: the set-up of each simple model by its name; by default they are compared.
 
     Returns:
         The models, simplest first, the head last; and a sentence about one that is left out, if any.
@@ -57,7 +57,7 @@ def frozen_candidates(
     )
     head = with_validation(head, material)
     below = dataclasses.replace(head, train_seconds=0.0)
-    simple, left_out = simple_models(below, train, material, settings, budget)
+    simple, left_out = simple_models(below, train, material, settings, setups)
     return [*simple, head], left_out
 
 
