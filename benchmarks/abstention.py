@@ -35,8 +35,8 @@ from pellucid.bundle import Model
 from pellucid.data import Preprocessing
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.texts.store import Texts
-from pellucid.evaluation.abstention import Promise, promise, trust
-from pellucid.evaluation.prediction_sets import coverage_of_classes, in_sets
+from pellucid.evaluation.promises.abstention import Promise, promise, trust
+from pellucid.evaluation.promises.prediction_sets import coverage_of_classes, in_sets
 from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated
 from pellucid.pipeline.learners.named import learner_of

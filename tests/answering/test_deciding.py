@@ -14,7 +14,7 @@ from pellucid.answering.predict import predict
 from pellucid.bundle import HeldOut, save
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
-from pellucid.evaluation.abstention import promise, trust
+from pellucid.evaluation.promises.abstention import promise, trust
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 from watched_models import watched

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from pellucid.evaluation.abstention import (
+from pellucid.evaluation.promises.abstention import (
     error_curve,
     kept_on,
     least_error,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from pellucid.evaluation.prediction_sets import (
+from pellucid.evaluation.promises.prediction_sets import (
     class_sets,
     coverage_of_classes,
     coverage_of_numbers,

@@ -10,8 +10,8 @@ import pellucid
 from pellucid.data import prepare
 from pellucid.data.listing import UNDECIDED, Listing
 from pellucid.errors import DataError, UsageError
-from pellucid.pipeline.judging.kinds import kind_of_classical
-from pellucid.pipeline.judging.out_of_fold import judged_by_folds
+from pellucid.pipeline.judging.by_folds.kinds import kind_of_classical
+from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.classical import ClassicalLearner
 from pellucid.pipeline.learners.folds import folds_of

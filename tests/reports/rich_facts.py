@@ -31,7 +31,7 @@ from pellucid.evaluation import (
     score_slices,
     wilson,
 )
-from pellucid.evaluation.abstention import error_curve, kept_on, least_examples, promise, trust
+from pellucid.evaluation.promises.abstention import error_curve, kept_on, least_examples, promise, trust
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import AbstentionFacts, CalibrationFacts
 

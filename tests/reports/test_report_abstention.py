@@ -7,7 +7,7 @@ import pytest
 
 from pellucid.arithmetic.rounding import percent
 from pellucid.evaluation import wilson
-from pellucid.evaluation.abstention import error_curve, kept_on, promise
+from pellucid.evaluation.promises.abstention import error_curve, kept_on, promise
 from pellucid.reports import AbstentionFacts, ReportFacts, render
 from pellucid.reports.numbers import percent as shown_percent
 from pellucid.reports.plots.charts import CURVE_BOTTOM, CURVE_TOP, error_plot

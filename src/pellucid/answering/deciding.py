@@ -15,7 +15,7 @@ from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle import HeldOut, Model
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
-from pellucid.evaluation.abstention import (
+from pellucid.evaluation.promises.abstention import (
     CONFIDENCE,
     METHOD,
     Promise,
@@ -25,7 +25,7 @@ from pellucid.evaluation.abstention import (
     promise,
     trust,
 )
-from pellucid.evaluation.prediction_sets import (
+from pellucid.evaluation.promises.prediction_sets import (
     Coverage,
     class_sets,
     coverage_of_classes,

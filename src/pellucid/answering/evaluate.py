@@ -19,7 +19,7 @@ from pellucid.data.reading.dispatch import read_data
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Gathering, Scores, Slices, score, score_numbers, score_slices
-from pellucid.evaluation.abstention import Promise, kept_on
+from pellucid.evaluation.promises.abstention import Promise, kept_on
 from pellucid.settings import Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
 

@@ -9,8 +9,13 @@ from pellucid.files import make_folder
 from pellucid.pipeline.continual.plan import continual_learner
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
-from pellucid.pipeline.judging.kinds import Kind, kind_of_classical, kind_of_network, kinds_of_backbone
-from pellucid.pipeline.judging.out_of_fold import judged_by_folds
+from pellucid.pipeline.judging.by_folds.kinds import (
+    Kind,
+    kind_of_classical,
+    kind_of_network,
+    kinds_of_backbone,
+)
+from pellucid.pipeline.judging.by_folds.out_of_fold import judged_by_folds
 from pellucid.pipeline.learners.backbones.available import chosen, taken_over
 from pellucid.pipeline.learners.backbones.building import Built, build_on, tune_further
 from pellucid.pipeline.learners.backbones.costs import Cost

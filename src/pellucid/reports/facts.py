@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int, UInt8
 
 from pellucid.arithmetic.metrics import OF_COUNTS, ClassCounts
 from pellucid.evaluation import LearningCurve, Reliability
-from pellucid.evaluation.abstention import ErrorPoint, Kept, Promise
+from pellucid.evaluation.promises.abstention import ErrorPoint, Kept, Promise
 from pellucid.reports.numbers import Score, finite
 from pellucid.settings import Metric
 from pellucid.tasks import CLASSIFICATION, REGRESSION, Target

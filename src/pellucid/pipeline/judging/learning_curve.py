@@ -11,7 +11,7 @@ from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splits.splitting import places_in_strata
 from pellucid.evaluation import LearningCurve, learning_curve
-from pellucid.pipeline.judging.kinds import without_validation
+from pellucid.pipeline.judging.by_folds.kinds import without_validation
 from pellucid.pipeline.learners.candidates import Candidate, with_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within
 from pellucid.pipeline.learners.folds import Folds

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pellucid.evaluation import CurvePoint, Interval, Reliability
-from pellucid.evaluation.abstention import ErrorPoint
+from pellucid.evaluation.promises.abstention import ErrorPoint
 from pellucid.reports.entries import colour
 from pellucid.reports.numbers import count, percent, tick
 from pellucid.reports.plots.axes import Bar, Tick, parted, round_steps

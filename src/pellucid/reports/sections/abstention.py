@@ -5,7 +5,7 @@ from typing import Any
 
 from pellucid.arithmetic.rounding import per_cent
 from pellucid.evaluation import Interval
-from pellucid.evaluation.abstention import ErrorPoint, least_examples
+from pellucid.evaluation.promises.abstention import ErrorPoint, least_examples
 from pellucid.reports.facts import AbstentionFacts, ReportFacts
 from pellucid.reports.numbers import percent
 from pellucid.reports.plots.charts import error_plot

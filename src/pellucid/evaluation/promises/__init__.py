@@ -1,0 +1,1 @@
+"""Promises about answers: abstention that keeps an error, and sets that hold the truth."""
