@@ -108,7 +108,7 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     for count in range(FOLDS, 1, -1):
         try:
             return Folds(dataset, parts_of(dataset, count, settings.seed))
-        except DataError:
+        except DataError:  # a class, or its sets that stay together, is too small for so many
             continue
     return Folds(dataset)
 
