@@ -1,7 +1,5 @@
 """Siblings stay in one split: chains of near copies, rules joined, what is too large, what is said."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from data.made import listing_of_texts, made_texts
 from pellucid.data.checks.ledger import ledger_lines
 from pellucid.data.copies.sets import first_of_sets, linked
 from pellucid.data.preparing import prepare
+from pellucid.data.reading.dispatch import read_data
 from pellucid.data.siblings.near import confirmed_chains
 from pellucid.data.siblings.rules import NEAR_COPIES, SOURCES, joined
 from pellucid.data.siblings.sources import by_source
@@ -108,15 +107,14 @@ def test_the_narrowest_column_that_parts_the_data_is_used(
     assert len(links) == (0 if chosen is None else 100 - columns[chosen])
 
 
-def test_rows_of_one_thread_stay_together_and_an_empty_cell_is_no_thread() -> None:
-    codes = (np.arange(200) // 4 + 1).astype(np.uint64)
-    codes[:8] = 0
-    listing = dataclasses.replace(
-        listing_of_texts(made_texts(200), ["a", "b"] * 100), columns_of_sources={"thread": codes}
-    )
-    dataset, check = prepare(listing, Settings())
+@pytest.mark.parametrize("header", ["thread", "Conversation ID"])
+def test_rows_of_one_thread_stay_together_and_an_empty_cell_is_no_thread(tmp_path, header: str) -> None:
+    threads = ["" if index < 8 else f"t{index // 4}" for index in range(200)]
+    rows = [f"{text},{'ab'[index % 2]},{threads[index]}" for index, text in enumerate(made_texts(200))]
+    (tmp_path / "t.csv").write_text("\n".join([f"text,label,{header}", *rows]))
+    dataset, check = prepare(read_data(str(tmp_path / "t.csv"), Settings()), Settings())
     assert check.siblings.found[SOURCES] == (48, 192)
     for positions in dataset.split_positions.values():
-        inside = positions[positions >= 8]
-        assert (np.unique(codes[inside], return_counts=True)[1] == 4).all()
-    assert any("Examples with the same 'thread' stay together" in said for said in check.warnings)
+        inside = [threads[position] for position in positions if position >= 8]
+        assert (np.unique(inside, return_counts=True)[1] == 4).all()
+    assert any(f"Examples with the same '{header}' stay together" in said for said in check.warnings)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -114,6 +115,18 @@ def test_a_loss_that_rises_under_large_updates():
     assert "rose again by up to 7 %" in found.evidence
     assert learning_rate_too_high(course(RISING, layers())) is None
     assert learning_rate_too_high(course(SOUND, layers(updates=LARGE))) is None
+
+
+def test_a_first_epoch_that_is_worse_than_guessing():
+    spoilt = ((5.7, 2.4, 0.1), (3.3, 2.3, 0.1), (2.9, 2.2, 0.2), (2.5, 2.2, 0.2))
+    ran = dataclasses.replace(course(spoilt, layers(updates=LARGE)), guessing=math.log(10))
+    found = learning_rate_too_high(ran)
+    assert found is not None
+    assert "148 % above that of guessing" in found.evidence
+    assert learning_rate_too_high(dataclasses.replace(ran, guessing=6.0)) is None
+    assert learning_rate_too_high(course(spoilt, layers(updates=LARGE))) is None
+    calm = dataclasses.replace(course(spoilt, layers()), guessing=math.log(10))
+    assert learning_rate_too_high(calm) is None
 
 
 def test_a_loss_that_leaps_says_enough_by_itself():

@@ -17,6 +17,7 @@ class Course:
     Attributes:
         history: one record for each epoch, as in `history.jsonl`.
         chance: share of the largest class among the training examples; 0 where numbers are predicted.
+        guessing: train loss of one who knows only how often each class is, or the mean number; 0 if unknown.
         label_issues: labels that are more likely wrong than right.
         examined: labels that were looked at.
         agreed: labels that the models that looked at them would have given themselves.
@@ -26,6 +27,7 @@ class Course:
 
     history: Sequence[Record]
     chance: float = 0.0
+    guessing: float = 0.0
     label_issues: int = 0
     examined: int = 0
     agreed: int = 0

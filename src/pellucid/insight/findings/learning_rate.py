@@ -24,26 +24,36 @@ def learning_rate_too_high(course: Course) -> Finding | None:
     """Learning rate too high: updates undo what was learnt.
 
     Found where the train loss rose by half of what it began with, or updates are large and a loss
-    rose markedly; `None` elsewhere.
+    rose markedly or the train loss of an epoch is markedly worse than guessing; `None` elsewhere.
     """
-    train = _largest_rise(course.series("train_loss"))
+    losses = course.series("train_loss")
+    train = _largest_rise(losses)
     validation = _largest_rise(course.series("validation_loss"))
+    above = max(losses, default=0.0) / course.guessing - 1.0 if course.guessing > 0 else 0.0
     update = course.update_ratio or 0.0
-    is_large = update >= LARGE_UPDATE and max(train, validation) >= RISE
+    is_large = update >= LARGE_UPDATE and max(train, validation, above) >= RISE
     if not is_large and train < STEEP_RISE:
         return None
     what, rise = ("train", train) if train >= validation else ("validation", validation)
+    evidence = f"The {what} loss rose again by up to {100 * rise:.0f} % of what it began with"
+    if rise < RISE:
+        evidence = f"The train loss of an epoch was {100 * above:.0f} % above that of guessing"
     updates = f", and one update was up to {figure(update)} times as long as the weights" if update else ""
     return Finding(
         "learning-rate-too-high",
         "The learning rate was too high: updates undid what had been learnt.",
-        f"The {what} loss rose again by up to {100 * rise:.0f} % of what it began with{updates}.",
+        f"{evidence}{updates}.",
         "Train again with a third of the learning rate, or a tenth.",
         f"Found where the updates of half the layers reach {LARGE_UPDATE:g} of the weights, and the train or "
-        f"validation loss rises from its lowest by {100 * RISE:.0f} % of its first value; or where the train "
-        f"loss rises by {100 * STEEP_RISE:.0f} %, whatever the updates. {_RULE}; networks of our own learn "
-        "well up to 0.04.",
-        {"train_loss_rise": train, "validation_loss_rise": validation, "update_to_weight": update},
+        f"validation loss rises from its lowest by {100 * RISE:.0f} % of its first value, or the train loss is "
+        f"{100 * RISE:.0f} % above that of guessing; or where the train loss rises by {100 * STEEP_RISE:.0f} %, "
+        f"whatever the updates. {_RULE}; networks of our own learn well up to 0.04.",
+        {
+            "train_loss_rise": train,
+            "validation_loss_rise": validation,
+            "above_guessing": above,
+            "update_to_weight": update,
+        },
     )
 
 

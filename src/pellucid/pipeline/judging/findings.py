@@ -1,5 +1,6 @@
 """Findings about the training of the network of a run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,15 +18,17 @@ def findings_of(outcome: Outcome) -> list[dict[str, Any]] | None:
     if not outcome.history:
         return None
     dataset, label_issues = outcome.dataset, outcome.label_issues
-    chance = 0.0
+    chance, guessing = 0.0, 1.0  # numbers are learnt divided by their standard deviation
     if dataset.target.has_probabilities:
         counts = np.bincount(dataset.labels[dataset.train], minlength=1)
         chance = float(counts.max() / max(1, counts.sum()))
+        guessing = math.log(max(1, np.count_nonzero(counts)))  # what weights of classes make of it, at most
     history = last_training(outcome.history)
     course = Course(
         history=history,
         is_pretrained="model" in history[-1],
         chance=chance,
+        guessing=guessing,
         label_issues=0 if label_issues is None else label_issues.count,
         examined=0 if label_issues is None else label_issues.examined,
         agreed=0 if label_issues is None else label_issues.agreed,
