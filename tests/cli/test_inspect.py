@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from data.made import write_class_folders
+from pellucid.cli.flags import settings_from
+from pellucid.cli.main import build_parser
 
 
 def inspect(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -110,8 +112,12 @@ def test_leaks_and_conflicts_between_the_users_splits(tmp_path):
     assert {each["label"] for each in document["conflicts"][0]} == {"cat", "dog"}
 
 
-def test_seed_and_image_size_are_heard(photos):
-    document = json.loads(inspect(photos, "--json", "--image-size", "20x24", "--seed", "3").stdout)
+def test_the_seed_is_heard():
+    assert settings_from(build_parser().parse_args(["inspect", "photos", "--seed", "3"])).seed == 3
+
+
+def test_image_size_is_heard(photos):
+    document = json.loads(inspect(photos, "--json", "--image-size", "20x24").stdout)
     assert document["training_size"] == {"height": 20, "width": 24, "channels": 1}
 
 

@@ -168,6 +168,6 @@ def test_what_cannot_be_folded_is_refused_early():
     with pytest.raises(DataError, match="fewer than 50 examples that may be parted"):
         folds_of(dataset_of(), dataclasses.replace(SETTINGS, folds=50), is_continual=False)
     with pytest.raises(UsageError, match=r"--folds: .*--time-limit"):
-        folds_of(dataset_of(), dataclasses.replace(SETTINGS, folds=3, time_limit="5m"), is_continual=False)
+        dataclasses.replace(SETTINGS, folds=3, time_limit="5m")
     with pytest.raises(UsageError, match=r"--folds: 1 leaves nothing to learn from"):
         Settings(folds=1)

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from pellucid.cli.flags import add_data, add_settings, counting, settings_from
+from pellucid.cli.flags import add_data, add_settings, add_table_flags, counting, settings_from
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,9 +18,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_data(parser)
     parser.add_argument("--json", action="store_true", help="Print the findings as one JSON document")
-    parser.add_argument(
-        "--seed", type=int, default=argparse.SUPPRESS, metavar="INT", help="Seed of the split"
-    )
+    add_table_flags(parser, ("seed",))
     add_settings(parser, ("data",))
     parser.set_defaults(run=run)
 

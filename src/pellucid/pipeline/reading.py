@@ -5,7 +5,6 @@ from typing import Any
 
 from pellucid.data import Check, Dataset, prepare
 from pellucid.pipeline.continual.training import ContinualTraining, read_on
-from pellucid.pipeline.learners.folds import require_foldable
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learners.planning.refusals import require_fitting_inputs, require_fitting_model
 from pellucid.pipeline.run.configuration import command_of
@@ -40,7 +39,6 @@ def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -
     dataset, settings, journal = context.dataset, context.settings, context.journal
     require_fitting_model(settings, dataset.target)
     require_fitting_inputs(settings, material_of(dataset).takes)
-    require_foldable(settings)
     require_same_data(place, dataset, journal)
     warn_of_other_versions(dataset, journal, context.stages)
     journal.decided("command", lambda: command_of(place, given, context.folder.path))

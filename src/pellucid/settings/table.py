@@ -209,6 +209,11 @@ class Settings:
             )
         if self.folds == 1:
             raise UsageError("--folds: 1 leaves nothing to learn from; give 2 or more, or 0 for none")
+        if self.folds and self.time_limit is not None:
+            raise UsageError(
+                "--folds: trains every model several times over, which --time-limit does not foresee; "
+                "give --epochs in its place, or leave one of them out"
+            )
         if self.weights is not None and self.backbone in (None, NO_BACKBONE):
             raise UsageError("--weights: belongs to --backbone NAME; give it, or leave this out")
         if self.time_column is not None:
@@ -221,7 +226,7 @@ class Settings:
 
         Raises: `UsageError` naming it.
         """
-        others = {"--split-column": self.split_column, "--test": self.test, "--folds": self.folds}
+        others = {"--split-column": self.split_column, "--test": self.test, "--folds": self.folds or None}
         for flag, value in others.items():
             if value is not None:
                 raise UsageError(

@@ -17,7 +17,7 @@ from jaxtyping import Int64
 
 from pellucid.data import Dataset, folds
 from pellucid.data.wording import count_of
-from pellucid.errors import DataError, UsageError
+from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 FEW = 500
@@ -95,10 +95,8 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
     validation split judges where it has 500 examples or more, where training stops by it (`patience`), where
     it is later than training (`time_column`), in continual training, and where a class has a single example.
 
-    Raises: `DataError` if examples cannot be divided into the folds asked for; `UsageError` if a time limit
-    is given beside them.
+    Raises: `DataError` if examples cannot be divided into the folds asked for.
     """
-    require_foldable(settings)
     if settings.folds:
         return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)
     is_enough = len(dataset.validation) >= FEW or len(dataset.validation) == 0
@@ -111,18 +109,6 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
         except DataError:  # a class, or its sets that stay together, is too small for so many
             continue
     return Folds(dataset)
-
-
-def require_foldable(settings: Settings) -> None:
-    """Refuse a number of folds beside a time limit.
-
-    Raises: `UsageError` with what fits.
-    """
-    if settings.folds and settings.time_limit is not None:
-        raise UsageError(
-            "--folds: trains every model several times over, which --time-limit does not foresee; "
-            "give --epochs in its place, or leave one of them out"
-        )
 
 
 def parts_of(dataset: Dataset, count: int, seed: int) -> tuple[Dataset, ...]:
