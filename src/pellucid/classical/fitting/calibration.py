@@ -1,15 +1,22 @@
 r"""Scale that makes the softmax of decision values honest probabilities.
 
 A share of each label, $\epsilon = 1 / (n + 2)$, counts for all classes alike, as in Platt's method,
-so that a few examples without an error do not call for certainty.
+so that a few examples without an error do not call for certainty. Decision values are of examples that the
+model did not learn from: of few examples each is held out once.
 
 Source: Platt, "Probabilistic Outputs for Support Vector Machines" (1999), section 2.2; Guo et al.,
 "On Calibration of Modern Neural Networks" (2017), section 4.2, whose temperature is one over this scale.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
+_FEW = 1_000
+"""Examples of which a fifth, held out once, says little about the scale."""
+
+_HELD, _PARTS = 1_000, 5
 _LOG_LOW, _LOG_HIGH, _STEPS = -7.0, 7.0, 60
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -38,3 +45,34 @@ def best_scale(labels: Int64[np.ndarray, " n"], decisions: Float64[np.ndarray, "
             second = low + _GOLDEN * (high - low)
             at_second = loss(second)
     return float(np.exp((low + high) / 2))
+
+
+def parts_held_out(labels: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " held"]]:
+    """Positions to hold out, one part after the other: five parts of few examples, the last of many.
+
+    Every class keeps an example outside each part: what would leave it none is not held out.
+    """
+    part = np.full(len(labels), -1)
+    if len(labels) > _FEW:
+        first = len(labels) - min(_HELD, len(labels) // _PARTS)
+        part[first:][np.isin(labels[first:], labels[:first])] = 0
+    else:
+        for number, each in enumerate(np.unique(labels)):
+            members = np.flatnonzero(labels == each)
+            if len(members) > 1:
+                part[members] = (np.arange(len(members)) + number) % _PARTS
+    return [held for number in range(_PARTS) if len(held := np.flatnonzero(part == number))]
+
+
+def scale_out_of_sample(
+    labels: Int64[np.ndarray, " n"],
+    decide: Callable[[Int64[np.ndarray, " held"]], Float64[np.ndarray, "held classes"]],
+) -> float:
+    """Scale for a model of these examples, by `decide`: decision values of some that a model learnt without.
+
+    1 where no example can be held out.
+    """
+    parts = parts_held_out(labels)
+    if not parts:
+        return 1.0
+    return best_scale(labels[np.concatenate(parts)], np.concatenate([decide(held) for held in parts]))

@@ -24,14 +24,13 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from pellucid.classical.features.scaling import scaling, standardise
-from pellucid.classical.fitting.calibration import best_scale
+from pellucid.classical.fitting.calibration import scale_out_of_sample
 from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.kernel import Kernel, project
 from pellucid.classical.predictors.predictor import Predictor
 from pellucid.classical.search import Work
 
 _INSENSITIVE = 0.1
-_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20  # fewer say nothing about the scale of the votes
 _CHEAP = 10_000  # examples up to which learning once more, from the held-out ones too, costs little
 _FOR_COMPONENTS = 8_000
 _CACHE_MEGABYTES = 200
@@ -153,33 +152,34 @@ def _for_classes(
     gamma: float,
     strength: float,
 ) -> Kernel:
-    """Machines of all pairs; some examples are held out to find the scale of the votes."""
+    """Machines of all pairs; the scale of the votes is found on examples that were held out."""
 
-    def learnt_from(count: int, vote_scale: float) -> Kernel:
-        pairs = _pairs(space.rows[:count], labels[:count], work.threads, gamma, strength)
+    def learnt_from(positions: Int64[np.ndarray, " learnt"]) -> Kernel:
+        rows = space.rows[positions]
+        pairs = _pairs(rows, labels[positions], work.threads, gamma, strength)
         return Kernel(
             outputs=work.classes,
             number=False,
             mean=space.mean,
             projection=space.projection,
-            points=space.rows[pairs.supports],
+            points=rows[pairs.supports],
             gamma=np.array([gamma]),
             weights=pairs.weights,
             bias=pairs.bias,
-            scale=np.array([vote_scale]),
+            scale=np.ones(1),
             ends=pairs.ends.astype(np.int32),
             classes=present.astype(np.int32),
         )
 
-    held = min(_HELD, len(labels) // _HELD_SHARE)
-    kept = len(labels) - held
-    if held < _LEAST_HELD or len(np.unique(labels[:kept])) < len(present):
-        return learnt_from(len(labels), 1.0)
-    part = learnt_from(kept, 1.0)
-    scale = best_scale(labels[kept:], part.votes(space.rows[kept:].astype(np.float64)))
-    if len(labels) <= _CHEAP:
-        return learnt_from(len(labels), scale)
-    return replace(part, scale=np.array([scale]))
+    parts = []
+
+    def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
+        parts.append(learnt_from(np.delete(np.arange(len(labels)), held)))
+        return parts[-1].votes(space.rows[held].astype(np.float64))
+
+    scale = np.array([scale_out_of_sample(labels, decide)])
+    is_cheap = len(labels) <= _CHEAP or not parts
+    return replace(learnt_from(np.arange(len(labels))) if is_cheap else parts[-1], scale=scale)
 
 
 def _pairs(

@@ -27,7 +27,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Bool, Float64, Int64
 
-from pellucid.classical.fitting.calibration import best_scale
+from pellucid.classical.fitting.calibration import scale_out_of_sample
 from pellucid.classical.fitting.regression import constant
 from pellucid.classical.predictors.linear import Linear
 from pellucid.classical.predictors.predictor import Predictor
@@ -37,7 +37,6 @@ SVM, LOGISTIC, RIDGE = "svm", "logistic-regression", "ridge"
 
 _TOLERANCE = 1e-2
 _SMOOTHED = 0.1  # added to counts, whose logarithm is then finite
-_HELD, _HELD_SHARE, _LEAST_HELD = 1_000, 5, 20  # fewer say nothing about the scale of the scores
 _INSENSITIVE = 0.1
 
 
@@ -62,14 +61,6 @@ class _Columns(NamedTuple):
     bias: Float64[np.ndarray, " columns"]
 
 
-class _Part(NamedTuple):
-    """Model of some examples (`None` of too few), its classes, and the scale of its scores."""
-
-    columns: _Columns | None
-    present: Int64[np.ndarray, " columns"]
-    scale: float
-
-
 def for_classes(
     features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
 ) -> Predictor:
@@ -80,12 +71,20 @@ def for_classes(
     present = np.unique(labels)
     if len(present) == 1 or features.nnz == 0:
         return constant(labels, work.classes)
-    learnt = _with_scale(features, labels, work, setup)
-    found, scale = learnt.columns, learnt.scale
-    if not work.for_comparison or found is None:
-        found = _columns(features, labels, present, work, setup)
+    parts = []
+
+    def decide(held: Int64[np.ndarray, " held"]) -> Float64[np.ndarray, "held classes"]:
+        others = np.delete(np.arange(len(labels)), held)
+        parts.append(_columns(features[others], labels[others], present, work, setup))
+        scores: np.ndarray = features[held].astype(np.float64) @ parts[-1].weights
+        scores += parts[-1].bias
+        return scores
+
+    scale = scale_out_of_sample(np.searchsorted(present, labels), decide)
+    if work.for_comparison and parts:
+        found = parts[-1]
     else:
-        present = learnt.present
+        found = _columns(features, labels, present, work, setup)
     return Linear(
         outputs=work.classes,
         number=False,
@@ -129,21 +128,6 @@ def _model_of_numbers(setup: TextSetup, work: Work) -> Any:
         tol=_TOLERANCE,
         max_iter=work.budget.iterations,
     )
-
-
-def _with_scale(
-    features: scipy.sparse.csr_array, labels: Int64[np.ndarray, " n"], work: Work, setup: TextSetup
-) -> _Part:
-    """Model of most examples, and the scale of its scores that the others call for."""
-    held = min(_HELD, len(labels) // _HELD_SHARE)
-    kept = len(labels) - held
-    present = np.unique(labels[:kept])
-    judged = kept + np.flatnonzero(np.isin(labels[kept:], present))
-    if len(judged) < _LEAST_HELD or len(present) == 1:
-        return _Part(None, present, 1.0)
-    found = _columns(features[:kept], labels[:kept], present, work, setup)
-    scores = features[judged].astype(np.float64) @ found.weights + found.bias
-    return _Part(found, present, best_scale(np.searchsorted(present, labels[judged]), scores))
 
 
 def _columns(
