@@ -118,7 +118,7 @@ def test_a_signal_keeps_what_is_finished(data, tmp_path, number, code):
 
 
 def test_a_killed_comparison_goes_on_and_ends_the_same(data, tmp_path):
-    words = (data, *VARY, *TINY, "--epochs", "12", "--seeds", "1")
+    words = (data, *VARY, *TINY, "--epochs", "6", "--seeds", "1")
     assert compare(*words, "--out", tmp_path / "unbroken").returncode == 0
     run = tmp_path / "run"
     process = subprocess.Popen(command(*words, "--out", run), stderr=subprocess.DEVNULL)

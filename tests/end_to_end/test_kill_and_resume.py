@@ -58,7 +58,7 @@ def _finish(pellucid, words: list[str], run: Path) -> bytes:
 
 def test_a_kill_inside_a_save_loses_nothing(pellucid, digits_npz, tmp_path):
     run, whole = tmp_path / "run", tmp_path / "whole"
-    given = [*TRAINING, "--epochs", "5", "--no-baselines", "--resume"]
+    given = [*TRAINING, "--epochs", "3", "--width", "8", "--no-baselines", "--resume"]
     words = ["train", str(digits_npz), "--out", str(run), *given]
     assert _killed_in_save(25, words) == -signal.SIGKILL
     assert list((run / "checkpoints").glob("step-*"))

@@ -16,7 +16,7 @@ from pellucid.data import read_data
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS as TEXTS_KIND
 
-QUICK = ("--preset", "quick", "--threads", "1", "--no-baselines")
+QUICK = ("--preset", "quick", "--threads", "1", "--no-baselines", "--folds", "0")
 SMALL_CNN = ("--model", "text-cnn", "--width", "16", "--length", "64", "--epochs", "4", "--threads", "1")
 
 
@@ -126,7 +126,7 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, table
 @pytest.mark.slow
 def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     finished = package.train(
-        table, out=tmp_path / "python", preset="quick", threads=1, baselines=False, quiet=True
+        table, out=tmp_path / "python", preset="quick", threads=1, baselines=False, folds=0, quiet=True
     )
     metrics = json.loads((run / "metrics.json").read_text())
     assert finished.metrics["models"]["bag"]["test"] == metrics["models"]["bag"]["test"]
@@ -183,7 +183,7 @@ def _refused_with_other_texts(pellucid, words, table, other):
 
 
 def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_path):
-    for number, (text, label, _) in enumerate(mails[:300]):
+    for number, (text, label, _) in enumerate(mails[:200]):
         folder = tmp_path / "mails" / label
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number}.txt").write_text(text, encoding="utf-8")
@@ -196,7 +196,7 @@ def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_pa
     assert set(metrics["folds"]["models"]) == set(metrics["models"])
     assert "none of which it had learnt from" in metrics["label_issues"]["method"]
     assert metrics["models"]["svm"]["test"]["accuracy"]["value"] > 0.8
-    for name in metrics["models"]:
+    for name in ("random-forest", "svm-on-bag"):
         answered = pellucid("predict", out / "models" / name, place / "spam")
         assert answered.returncode == 0, answered.stderr
 

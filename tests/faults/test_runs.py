@@ -16,7 +16,7 @@ SMALL = ("--width", "8", "--threads", "1", "--no-baselines")
 
 @pytest.fixture
 def tiny_disk(tmp_path):
-    """A disk of 3 MB."""
+    """A disk of 60 MB."""
     if os.geteuid() != 0 or sys.platform != "linux":
         pytest.skip("mounting a small disk needs root on Linux")
     folder = tmp_path / "disk"
@@ -55,6 +55,8 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, d
         "--threads",
         "1",
         "--no-baselines",
+        "--folds",
+        "0",
     ]
     process = _started(*words)
     _wait_for(run / "checkpoints" / "step-*", process)

@@ -101,29 +101,15 @@ def predict(
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     tally, warnings = _labelled(decider, asked, out, gathering, with_probabilities, progress)
     noun = model.input_kind.noun
-    drift = None if gathering is None else gathering.drift(noun)
-    return Predicted(
-        model=name,
-        noun=noun,
-        labelled=len(asked.names) - tally.unreadable,
-        unreadable=tally.unreadable,
-        novelty=None if gathering is None else gathering.alarms,
-        expected=0.0 if model.detector is None else model.detector.rate,
-        drift=drift,
-        abstained=None if decider.promise is None else tally.abstained,
-        warnings=(
-            *asked.warnings,
-            *first_few(warnings, noun),
-            *_same_for_all(Path(run), noun),
-            *(_voided(decider) if drift is not None and drift.is_real else ()),
-        ),
-    )
+    told = (*asked.warnings, *first_few(warnings, noun), *_same_for_all(Path(run), noun))
+    return _predicted(name, decider, gathering, tally, told)
 
 
 @dataclass
 class _Tally:
-    """Inputs that could not be read, and those that are not answered."""
+    """Inputs that got a label, those that could not be read, and those that are not answered."""
 
+    labelled: int = 0
     unreadable: int = 0
     abstained: int = 0
 
@@ -152,11 +138,33 @@ def _labelled(
             write(answers)
             warnings += block.warnings
             done += len(answers)
-            tally.unreadable += sum(answer.label is None for answer in answers)
+            unreadable = sum(answer.label is None for answer in answers)
+            tally.unreadable += unreadable
+            tally.labelled += len(answers) - unreadable
             tally.abstained += 0 if decided.abstained is None else int(decided.abstained.sum())
             if progress is not None:
                 progress(done, len(asked.names))
     return tally, warnings
+
+
+def _predicted(
+    name: str, decider: Decider, gathering: Gathering | None, tally: _Tally, warnings: tuple[str, ...]
+) -> Predicted:
+    """Outcome of labelling by a model of that name, and what the inputs look like as a whole."""
+    model = decider.model
+    noun = model.input_kind.noun
+    drift = None if gathering is None else gathering.drift(noun)
+    return Predicted(
+        model=name,
+        noun=noun,
+        labelled=tally.labelled,
+        unreadable=tally.unreadable,
+        novelty=None if gathering is None else gathering.alarms,
+        expected=0.0 if model.detector is None else model.detector.rate,
+        drift=drift,
+        abstained=None if decider.promise is None else tally.abstained,
+        warnings=(*warnings, *(_voided(decider) if drift is not None and drift.is_real else ())),
+    )
 
 
 def _voided(decider: Decider) -> tuple[str, ...]:

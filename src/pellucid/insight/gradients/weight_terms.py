@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.insight.gradients.backward import Backward
-from pellucid.insight.units.opening import channels_seen
+from pellucid.insight.units.windows import channels_seen
 from pellucid.reference import Line
 from pellucid.reference.layers.layer_norm import normalised
 from pellucid.reference.layers.patches import patches

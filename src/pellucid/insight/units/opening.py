@@ -4,14 +4,14 @@ Everything is computed from what the network itself gave in the layers before, i
 the formulas of `pellucid.reference`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from pellucid.insight.layers.bridge import CLOSED
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.units.arithmetic import Arithmetic, Choice, Step, Weighing
+from pellucid.insight.units.arithmetic import Arithmetic, Step
+from pellucid.insight.units.asked import Asked, Index, Settings, bias_of, weighed, wide
 from pellucid.insight.units.gates import gru_unit, lstm_unit
 from pellucid.insight.units.parts import Parts
 from pellucid.insight.units.transformer import (
@@ -21,28 +21,19 @@ from pellucid.insight.units.transformer import (
     place_added,
     unit_length_unit,
 )
+from pellucid.insight.units.windows import (
+    average,
+    convolution,
+    largest,
+    neighbours,
+    resized,
+    text_average,
+    text_largest,
+)
 from pellucid.reference import LAYERS
-from pellucid.reference.layers.patches import patches
-from pellucid.reference.layers.resizing import resizing_shares
 from pellucid.reference.texts.weighed_sum import factors
 
-Index = tuple[int, ...]
 Arrays = Sequence[np.ndarray]
-Settings = Mapping[str, Any]
-
-
-class _Asked(NamedTuple):
-    """Input of a unit's calculation.
-
-    Attributes:
-        taken: what the layer takes, weights included, values without the batch.
-        settings: of the layer.
-        unit: which number.
-    """
-
-    taken: list[np.ndarray]
-    settings: Settings
-    unit: Index
 
 
 def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
@@ -71,119 +62,28 @@ def open_unit(opened: Opened, name: str, unit: Sequence[int]) -> Arithmetic:
     taken = [opened.value(each) if each in opened.values else opened.weights[each] for each in line.takes]
     if line.kind in _RECURRENT:
         taken.append(value)  # a place of a recurrent layer takes the states of the place before
-    parts = _OPENERS[line.kind](_Asked(taken, line.settings, index))
+    parts = _OPENERS[line.kind](Asked(taken, line.settings, index))
     return Arithmetic(name, line.kind, index, network=float(value[index]), **parts._asdict())
 
 
-def _wide(array: Any) -> Any:
-    return np.asarray(array, np.float64)
-
-
-def _weighed(patch: Any, weights: Any, bias: Any = 0.0) -> Parts:
-    weighing = Weighing("", _wide(patch), _wide(weights), float(bias))
-    return Parts(weighing.value, weighing.magnitude, weighings=(weighing,))
-
-
-def channels_seen(weight: Sequence[int], filter_: int, groups: int) -> slice:
-    """Channels that a filter of a convolution in groups sees, by the shape of the weight."""
-    first = filter_ // (weight[0] // groups) * weight[1]
-    return slice(first, first + weight[1])
-
-
-def _bias(asked: _Asked, place: int) -> float:
-    return float(asked.taken[2][place]) if len(asked.taken) > 2 else 0.0
-
-
-def _dense(asked: _Asked) -> Parts:
+def _dense(asked: Asked) -> Parts:
     (inputs, weight, *_), (*place, unit) = asked.taken, asked.unit
-    return _weighed(inputs[tuple(place)], weight[unit], _bias(asked, unit))
+    return weighed(inputs[tuple(place)], weight[unit], bias_of(asked, unit))
 
 
-def _convolution(asked: _Asked) -> Parts:
-    (inputs, weight, *_), (filter_, row, column) = asked.taken, asked.unit
-    settings = dict(asked.settings)
-    channels = channels_seen(weight.shape, filter_, settings.pop("groups", 1))
-    seen = patches(inputs[None, channels], (weight.shape[2], weight.shape[3]), **settings)
-    return _weighed(seen[0, :, row, column], weight[filter_], _bias(asked, filter_))
-
-
-def _resized(asked: _Asked) -> Parts:
-    images, (channel, *place) = asked.taken[0], asked.unit
-    shares = [
-        resizing_shares(before, after)[at]
-        for before, after, at in zip(images.shape[1:], asked.settings["size"], place, strict=True)
-    ]
-    rows, columns = (np.flatnonzero(share) for share in shares)
-    window = images[min(channel, len(images) - 1)][np.ix_(rows, columns)]
-    return _weighed(window[None], np.outer(shares[0][rows], shares[1][columns])[None])
-
-
-def _neighbours(asked: _Asked) -> Parts:
-    (inputs, weight, *_), (place, filter_) = asked.taken, asked.unit
-    kernel = weight.shape[2]
-    before = (kernel - 1) // 2
-    padded = np.pad(inputs, ((before, kernel - 1 - before), (0, 0)))
-    return _weighed(padded[place : place + kernel], weight[filter_].T, _bias(asked, filter_))
-
-
-def _average(asked: _Asked) -> Parts:
-    channel = asked.unit[0]
-    window = _window(asked)
-    return _weighed(window[None], np.full((1, *window.shape), 1 / window.size))._replace(
-        source=None if "window" in asked.settings else (channel,)
-    )
-
-
-def _window(asked: _Asked) -> np.ndarray:
-    """Numbers seen by a pool over maps: its window, or the whole map."""
-    maps, (channel, *place) = asked.taken[0], asked.unit
-    if not place:
-        whole: np.ndarray = _wide(maps[channel])
-        return whole
-    height, width = asked.settings["window"]
-    top, left = place[0] * height, place[1] * width
-    window: np.ndarray = _wide(maps[channel, top : top + height, left : left + width])
-    return window
-
-
-def _largest(asked: _Asked) -> Parts:
-    (channel, *place), window = asked.unit, _window(asked)
-    winner = tuple(int(each) for each in np.unravel_index(int(window.argmax()), window.shape))
-    start = [at * size for at, size in zip(place, asked.settings.get("window", ()), strict=True)] or [0, 0]
-    where = (channel, start[0] + winner[0], start[1] + winner[1])
-    return _chosen(window, winner, where)
-
-
-def _chosen(window: np.ndarray, winner: Index, place: Index) -> Parts:
-    value = float(window[winner])
-    return Parts(value, abs(value), choice=Choice(window, winner, place), source=place)
-
-
-def _text_largest(asked: _Asked) -> Parts:
-    (values, present), (channel,) = asked.taken, asked.unit
-    window = np.where(present, _wide(values[:, channel]), -np.inf)
-    winner = int(window.argmax())
-    return _chosen(window, (winner,), (winner, channel))
-
-
-def _text_average(asked: _Asked) -> Parts:
-    (values, present), (channel,) = asked.taken, asked.unit
-    return _weighed(values[:, channel], present / present.sum())
-
-
-def _weighed_sum(asked: _Asked) -> Parts:
+def _weighed_sum(asked: Asked) -> Parts:
     (tokens, weight, bias, rarity), (unit,) = asked.taken, asked.unit
-    shares = factors(tokens[None], _wide(rarity), groups=asked.settings["groups"])[0]
+    shares = factors(tokens[None], wide(rarity), groups=asked.settings["groups"])[0]
     ids = np.flatnonzero(shares)
-    return _weighed(shares[ids], weight[ids, unit], bias[unit])
+    return weighed(shares[ids], weight[ids, unit], bias[unit])
 
 
-def _bent(kind: str) -> Callable[[_Asked], Parts]:
+def _bent(kind: str) -> Callable[[Asked], Parts]:
     """Activation function: the point on its curve, and the slope there."""
     layer = LAYERS[kind]
 
-    def opened(asked: _Asked) -> Parts:
-        at = _wide([asked.taken[0][asked.unit]])
+    def opened(asked: Asked) -> Parts:
+        at = wide([asked.taken[0][asked.unit]])
         value = float(layer.forward(at, **asked.settings)[0])
         assert layer.backward is not None  # activations have a gradient
         slope = float(layer.backward(np.ones(1), at, **asked.settings)[0])
@@ -193,7 +93,7 @@ def _bent(kind: str) -> Callable[[_Asked], Parts]:
     return opened
 
 
-def _normed(asked: _Asked) -> Parts:
+def _normed(asked: Asked) -> Parts:
     (inputs, *numbers), channel = asked.taken, asked.unit[0]
     scale, shift, mean, variance = (float(each[channel]) for each in numbers)
     x = float(inputs[asked.unit])
@@ -209,7 +109,7 @@ def _normed(asked: _Asked) -> Parts:
     return Parts(steps[-1].value, magnitude, steps=steps, source=asked.unit)
 
 
-def _standardised(asked: _Asked) -> Parts:
+def _standardised(asked: Asked) -> Parts:
     (inputs, *numbers), unit = asked.taken, asked.unit
     mean, deviation = (float(each.reshape(-1)[unit[0]]) for each in numbers)
     x = float(inputs[unit])
@@ -221,7 +121,7 @@ def _standardised(asked: _Asked) -> Parts:
     return Parts(steps[-1].value, (abs(x) + abs(mean)) / deviation, steps=steps, source=unit)
 
 
-def _rescaled(asked: _Asked) -> Parts:
+def _rescaled(asked: Asked) -> Parts:
     inputs, mean, deviation = (float(each[0]) for each in asked.taken)
     steps = (
         Step("x", inputs),
@@ -231,13 +131,13 @@ def _rescaled(asked: _Asked) -> Parts:
     return Parts(steps[-1].value, abs(deviation * inputs) + abs(mean), steps=steps, source=asked.unit)
 
 
-def _divided(asked: _Asked) -> Parts:
+def _divided(asked: Asked) -> Parts:
     x, divisor = float(asked.taken[0][asked.unit]), asked.settings["divisor"]
     steps = (Step("x", x), Step(f"÷ {divisor:.6g}", x / divisor))
     return Parts(x / divisor, abs(x / divisor), steps=steps, source=asked.unit)
 
 
-def _added(asked: _Asked) -> Parts:
+def _added(asked: Asked) -> Parts:
     x, shortcut = (float(each[asked.unit]) for each in asked.taken)
     steps = (Step("x", x), Step("+ shortcut", x + shortcut))
     return Parts(x + shortcut, abs(x) + abs(shortcut), steps=steps, source=asked.unit)
@@ -247,13 +147,13 @@ def _passed(value: float, words: str, source: Index) -> Parts:
     return Parts(value, abs(value), steps=(Step(words, value),), source=source)
 
 
-def _flattened(asked: _Asked) -> Parts:
+def _flattened(asked: Asked) -> Parts:
     inputs = asked.taken[0]
     source = tuple(int(each) for each in np.unravel_index(asked.unit[0], inputs.shape))
     return _passed(float(inputs[source]), f"the number at {source}", source)
 
 
-def _beside(asked: _Asked) -> Parts:
+def _beside(asked: Asked) -> Parts:
     channel = asked.unit[-1]
     for number, part in enumerate(asked.taken, start=1):
         if channel < part.shape[-1]:
@@ -263,20 +163,20 @@ def _beside(asked: _Asked) -> Parts:
     raise AssertionError("a unit that open_unit found within the layer is within one of its parts")
 
 
-def _turned(asked: _Asked) -> Parts:
+def _turned(asked: Asked) -> Parts:
     (values, order), (place, channel) = asked.taken, asked.unit
     source = (int(order[place]), channel)
     return _passed(float(values[source]), f"the number at {source}", source)
 
 
-def _looked_up(asked: _Asked) -> Parts:
+def _looked_up(asked: Asked) -> Parts:
     (tokens, weight), (place, number) = asked.taken, asked.unit
     token = int(tokens[place])
     return _passed(float(weight[token, number]), f"number {number} of the vector of id {token}", (place,))
 
 
-def _softmax(asked: _Asked) -> Parts:
-    logits, (unit,) = _wide(asked.taken[0]), asked.unit
+def _softmax(asked: Asked) -> Parts:
+    logits, (unit,) = wide(asked.taken[0]), asked.unit
     powers = np.exp(logits - logits.max())
     value = float(powers[unit] / powers.sum())
     steps = (
@@ -288,34 +188,34 @@ def _softmax(asked: _Asked) -> Parts:
     return Parts(value, 1.0, steps=steps, source=asked.unit)
 
 
-def _of_transformer(unit_of: Callable[[Arrays, Settings, Index], Parts]) -> Callable[[_Asked], Parts]:
+def _of_transformer(unit_of: Callable[[Arrays, Settings, Index], Parts]) -> Callable[[Asked], Parts]:
     return lambda asked: unit_of(asked.taken, asked.settings, asked.unit)
 
 
-def _lstm(asked: _Asked) -> Parts:
+def _lstm(asked: Asked) -> Parts:
     return lstm_unit(asked.taken, asked.unit)
 
 
-def _gru(asked: _Asked) -> Parts:
+def _gru(asked: Asked) -> Parts:
     return gru_unit(asked.taken, asked.unit)
 
 
 _RECURRENT = ("lstm", "gru")
 
-_OPENERS: dict[str, Callable[[_Asked], Parts]] = {
+_OPENERS: dict[str, Callable[[Asked], Parts]] = {
     "dense": _dense,
-    "convolution": _convolution,
-    "neighbours": _neighbours,
-    "max-pool": _largest,
-    "average-pool": _average,
-    "global-max": _largest,
-    "global-average": _average,
-    "text-max": _text_largest,
-    "text-average": _text_average,
+    "convolution": convolution,
+    "neighbours": neighbours,
+    "max-pool": largest,
+    "average-pool": average,
+    "global-max": largest,
+    "global-average": average,
+    "text-max": text_largest,
+    "text-average": text_average,
     "weighed-sum": _weighed_sum,
     **{kind: _bent(kind) for kind in ("relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh")},
     "fixed-norm": _normed,
-    "resize": _resized,
+    "resize": resized,
     "standardise": _standardised,
     "rescale": _rescaled,
     "divide": _divided,
