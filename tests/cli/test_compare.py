@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from command_line import within
+
 TINY = ("--model", "mlp", "--depth", "1", "--width", "16", "--epochs", "3", "--threads", "1")
 VARY = ("--vary", "learning_rate=0.02,0.00001")
 
@@ -74,10 +76,9 @@ def test_what_it_prints(data, tmp_path):
         (("--out", "run", "--vary", "depth=1,2", "--resume", "--overwrite"), "error: --resume: contradicts"),
     ],
 )
-def test_refusals_come_before_the_data_is_read(tmp_path, words, message):
-    done = subprocess.run(
-        command("nowhere.npz", *words), capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
-    )
+def test_refusals_come_before_the_data_is_read(tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    done = within("compare", "nowhere.npz", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
@@ -86,8 +87,17 @@ def test_refusals_come_before_the_data_is_read(tmp_path, words, message):
 def test_settings_from_a_file(data, tmp_path):
     config = tmp_path / "settings.toml"
     config.write_text('model = "mlp"\ndepth = 0\nepochs = 1\nthreads = 1\nfolds = 2\n')
-    done = compare(
-        data, "--vary", "label-smoothing=0,0.1", "--out", tmp_path / "run", "--config", config, "--seeds", "1"
+    done = within(
+        "compare",
+        data,
+        "--vary",
+        "label-smoothing=0,0.1",
+        "--out",
+        tmp_path / "run",
+        "--config",
+        config,
+        "--seeds",
+        "1",
     )
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())["compare"]
@@ -104,7 +114,9 @@ def _trainings(run: Path, process: subprocess.Popen[str], number: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_keeps_what_is_finished(data, tmp_path, number, code):
     run = tmp_path / "run"
     words = (data, *VARY, "--out", run, *TINY, "--epochs", "40")
@@ -119,18 +131,18 @@ def test_a_signal_keeps_what_is_finished(data, tmp_path, number, code):
 
 def test_a_killed_comparison_goes_on_and_ends_the_same(data, tmp_path):
     words = (data, *VARY, *TINY, "--epochs", "6", "--seeds", "1")
-    assert compare(*words, "--out", tmp_path / "unbroken").returncode == 0
+    assert within("compare", *words, "--out", tmp_path / "unbroken").returncode == 0
     run = tmp_path / "run"
     process = subprocess.Popen(command(*words, "--out", run), stderr=subprocess.DEVNULL)
     _trainings(run, process, 2)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert compare(*words, "--out", run).returncode == 5
+    assert within("compare", *words, "--out", run).returncode == 5
     finished = {
         path.name: path.stat().st_mtime_ns for path in (run / "checkpoints" / "trainings").glob("[!.]*")
     }
     assert len(finished) >= 2
-    done = compare(*words, "--out", run, "--resume")
+    done = within("compare", *words, "--out", run, "--resume")
     assert done.returncode == 0, done.stderr
     before, after = (
         json.loads((folder / "metrics.json").read_text())["compare"]

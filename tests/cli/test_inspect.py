@@ -3,28 +3,21 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from command_line import alone, within
 from data.made import write_class_folders
 from pellucid.cli.flags import settings_from
 from pellucid.cli.main import build_parser
 
 
 def inspect(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pellucid", "inspect", *map(str, words)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | environment,
-        timeout=120,
-        check=False,
-    )
+    """Inspect within this process, or, with an environment of its own, in another."""
+    return alone("inspect", *words, **environment) if environment else within("inspect", *words)
 
 
 @pytest.fixture

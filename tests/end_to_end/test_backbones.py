@@ -19,7 +19,7 @@ CANDIDATES = [f"logistic-regression-on-{LITE0}", f"svm-on-{LITE0}", LITE0]
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return class_folders(tmp_path_factory.mktemp("photos") / "data", count=60, side=40)
+    return class_folders(tmp_path_factory.mktemp("photos") / "data", count=40, side=40)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def unbroken(pellucid, photos, tiny, tmp_path_factory):
     run = tmp_path_factory.mktemp("unbroken") / "run"
     done = pellucid(*on_tiny(photos, tiny, run))
     assert done.returncode == 0, done.stderr
-    assert "computed features of test-efficientnet at 160x160: 120 images" in done.stderr
+    assert "computed features of test-efficientnet at 160x160: 80 images" in done.stderr
     assert "fine-tun" in done.stderr
     return run
 
@@ -62,7 +62,7 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
 
 
 @pytest.mark.parametrize(
-    "saves", [18, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (7, 12, 24, 31))]
+    "saves", [18, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (7, 12, 24))]
 )
 def test_a_kill_at_any_save_loses_nothing_and_other_weights_are_refused(
     pellucid, photos, tiny, unbroken, tmp_path, saves
@@ -96,7 +96,7 @@ def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tm
     assert killed.returncode == -signal.SIGKILL
     place = tmp_path / "killed" / "config.json"
     config = json.loads(place.read_text())
-    assert config["backbones"][0]["granted"]["train"] == config["backbones"][0]["train"] == 96
+    assert config["backbones"][0]["granted"]["train"] == config["backbones"][0]["train"] == 64
     # As if the machine had been slower when it was measured.
     config["backbones"][0]["granted"] |= {"train": 50, "is_tuned": False}
     place.write_text(json.dumps(config))

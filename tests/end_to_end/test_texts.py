@@ -182,6 +182,7 @@ def _refused_with_other_texts(pellucid, words, table, other):
     assert "the data changed since the run was started (fingerprint was" in done.stderr
 
 
+@pytest.mark.slow
 def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_path):
     for number, (text, label, _) in enumerate(mails[:200]):
         folder = tmp_path / "mails" / label

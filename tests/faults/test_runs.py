@@ -89,7 +89,9 @@ def test_a_missing_or_read_only_parent(pellucid, digits_npz, tmp_path):
     assert done.stderr.startswith("error: ")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_leaves_a_checkpoint_within_five_seconds(pellucid, digits_npz, tmp_path, number, code):
     run = tmp_path / "run"
     words = ["train", digits_npz, "--out", run, "--epochs", "300", *SMALL]

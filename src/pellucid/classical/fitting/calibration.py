@@ -47,8 +47,12 @@ def best_scale(labels: Int64[np.ndarray, " n"], decisions: Float64[np.ndarray, "
     return float(np.exp((low + high) / 2))
 
 
-def parts_held_out(labels: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " held"]]:
+def parts_held_out(
+    labels: Int64[np.ndarray, " n"], *, once: bool = False
+) -> list[Int64[np.ndarray, " held"]]:
     """Positions to hold out, one part after the other: five parts of few examples, the last of many.
+
+    With `once` it is one part in any case.
 
     Every class keeps an example outside each part: what would leave it none is not held out.
     """
@@ -61,18 +65,22 @@ def parts_held_out(labels: Int64[np.ndarray, " n"]) -> list[Int64[np.ndarray, " 
             members = np.flatnonzero(labels == each)
             if len(members) > 1:
                 part[members] = (np.arange(len(members)) + number) % _PARTS
-    return [held for number in range(_PARTS) if len(held := np.flatnonzero(part == number))]
+    held_out = [held for number in range(_PARTS) if len(held := np.flatnonzero(part == number))]
+    return held_out[:1] if once else held_out
 
 
 def scale_out_of_sample(
     labels: Int64[np.ndarray, " n"],
     decide: Callable[[Int64[np.ndarray, " held"]], Float64[np.ndarray, "held classes"]],
+    *,
+    once: bool = False,
 ) -> float:
     """Scale for a model of these examples, by `decide`: decision values of some that a model learnt without.
 
-    1 where no example can be held out.
+    With `once` a single part is held out, which serves models that are compared and forgotten. 1 where no
+    example can be held out.
     """
-    parts = parts_held_out(labels)
+    parts = parts_held_out(labels, once=once)
     if not parts:
         return 1.0
     return best_scale(labels[np.concatenate(parts)], np.concatenate([decide(held) for held in parts]))

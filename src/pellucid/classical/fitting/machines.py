@@ -177,7 +177,7 @@ def _for_classes(
         parts.append(learnt_from(np.delete(np.arange(len(labels)), held)))
         return parts[-1].votes(space.rows[held].astype(np.float64))
 
-    scale = np.array([scale_out_of_sample(labels, decide)])
+    scale = np.array([scale_out_of_sample(labels, decide, once=work.for_comparison)])
     is_cheap = len(labels) <= _CHEAP or not parts
     return replace(learnt_from(np.arange(len(labels))) if is_cheap else parts[-1], scale=scale)
 

@@ -80,7 +80,7 @@ def for_classes(
         scores += parts[-1].bias
         return scores
 
-    scale = scale_out_of_sample(np.searchsorted(present, labels), decide)
+    scale = scale_out_of_sample(np.searchsorted(present, labels), decide, once=work.for_comparison)
     if work.for_comparison and parts:
         found = parts[-1]
     else:
