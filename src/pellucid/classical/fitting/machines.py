@@ -32,6 +32,7 @@ from pellucid.classical.search import Work
 
 _INSENSITIVE = 0.1
 _CHEAP = 10_000  # examples up to which learning once more, from the held-out ones too, costs little
+_AT_ONCE = 2_000  # examples up to which checking what a machine is given costs more than to solve it
 _FOR_COMPONENTS = 8_000
 _CACHE_MEGABYTES = 200
 
@@ -189,10 +190,15 @@ def _pairs(
     gamma: float,
     strength: float,
 ) -> Pairs:
-    """Solve every pair of classes, several at a time."""
+    """Solve every pair of classes: of few examples all in one call, of many several at a time."""
     from sklearn.svm import SVC
 
     classes = int(labels.max()) + 1
+    if len(labels) <= _AT_ONCE and classes > 2:
+        whole = SVC(C=strength, gamma=gamma, cache_size=_CACHE_MEGABYTES)
+        whole.fit(rows.astype(np.float64), labels)
+        ends = np.cumsum(whole.n_support_)
+        return Pairs(whole.support_.astype(np.int64), whole.dual_coef_.T.copy(), whole.intercept_, ends)
     members = [np.flatnonzero(labels == each) for each in range(classes)]
     weights = np.zeros((len(labels), classes - 1))
 
