@@ -209,6 +209,7 @@ def mails(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_texts_go_on_with_a_new_class(pellucid, mails, tmp_path):
     given = {**IN_PYTHON, "preset": "quick", "epochs": 4}
     old = package.train(mails / "first.csv", out=tmp_path / "old", **given)

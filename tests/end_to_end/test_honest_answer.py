@@ -212,6 +212,7 @@ def test_a_column_of_fractions_is_predicted_as_numbers(pellucid, table_of_ink, t
     assert label == pytest.approx(float(table_of_ink.read_text().splitlines()[2].split(",")[1]), rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_run_stopped_among_the_baselines_goes_on_where_it_was(pellucid, digits_npz, run, tmp_path):
     folder = tmp_path / "run"
     words = [str(word) for word in ("train", digits_npz, "--out", folder, *QUICK, *BY_VALIDATION)]

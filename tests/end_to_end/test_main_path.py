@@ -10,7 +10,7 @@ from PIL import Image
 
 import pellucid as package
 
-QUICK = ("--epochs", "8", "--width", "16", "--threads", "1", "--no-baselines")
+QUICK = ("--epochs", "5", "--width", "16", "--threads", "1", "--no-baselines")
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def test_the_ledger_has_a_line_for_every_example(run):
 
 def test_settings_and_versions_are_saved(run):
     config = json.loads((run / "config.json").read_text())
-    assert config["settings"]["epochs"] == 8
-    assert config["plan"]["recipe"]["epochs"] == 8
+    assert config["settings"]["epochs"] == 5
+    assert config["plan"]["recipe"]["epochs"] == 5
     assert {"python", "torch", "pellucid"} <= set(config["versions"])
 
 
@@ -141,7 +141,7 @@ def test_evaluate_agrees_with_the_run_on_its_own_test_split(run, pellucid, digit
 
 def test_the_python_road_gives_the_same_run(run, digits_npz, tmp_path):
     finished = package.train(
-        digits_npz, out=tmp_path / "python", epochs=8, width=16, threads=1, baselines=False, quiet=True
+        digits_npz, out=tmp_path / "python", epochs=5, width=16, threads=1, baselines=False, quiet=True
     )
     assert (
         finished.metrics["models"]["cnn"]["test"]

@@ -202,6 +202,7 @@ def test_class_folders_of_files_with_baselines_and_folds(pellucid, mails, tmp_pa
         assert answered.returncode == 0, answered.stderr
 
 
+@pytest.mark.slow
 def test_numbers_are_learnt_from_texts(pellucid, mails, tmp_path):
     rows = [
         (text, f"{np.log1p(text.count('!')) + 0.001 * number:.3f}")

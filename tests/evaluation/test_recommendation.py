@@ -58,11 +58,14 @@ def test_of_models_as_simple_as_each_other_the_first_is_taken_and_not_called_sim
 
 def test_a_simpler_model_that_is_worse_beyond_chance_is_not_taken_however_many_were_compared():
     """8 answers to 1 are too one-sided for chance (p = 0.04), and 6 more comparisons do not hide it."""
-    labels = np.zeros(144, np.int64)
-    right, wrong = [0.9, 0.1, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0]
-    svm = np.array([right] * 142 + [wrong] * 2)
-    linear = np.array([wrong] * 8 + [right] * 135 + [wrong])
-    models = {"majority": np.array([wrong] * 144), "logistic-regression": linear, "svm": svm}
+    labels = np.arange(144) % 2
+
+    def wrong_at(*positions: int) -> np.ndarray:
+        of_label = np.where(np.isin(np.arange(144), positions), 0.1, 0.9)
+        return np.where(labels[:, None] == [0, 1], of_label[:, None], 1 - of_label[:, None])
+
+    svm, linear = wrong_at(142, 143), wrong_at(*range(8), 143)
+    models = {"majority": np.full((144, 2), 0.5), "logistic-regression": linear, "svm": svm}
     models |= {name: svm.copy() for name in ("cnn", "svm-on-cnn", "logistic-regression-on-cnn", "mlp")}
     found = recommend(labels, models, "accuracy")
     assert found.name == "svm"
@@ -117,6 +120,18 @@ def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
 def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric, examples):
     found = [shuffled(examples, metric, seed).name == "majority" for seed in range(300)]
     assert np.mean(found) >= 0.95
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_twenty_examples_seventeen_right_answers_are_enough(seed):
+    draws = np.random.default_rng(seed)
+    labels = draws.permutation(np.repeat([0, 1], 10))
+    of_label = draws.permutation(np.repeat([0.75, 0.3], [17, 3]))
+    answers = np.where(labels[:, None] == [0, 1], of_label[:, None], 1 - of_label[:, None])
+    models = {"majority": np.full((20, 2), 0.5), "svm": answers}
+    assert recommend(labels, models, "accuracy", seed).name == "svm"
+    nothing = draws.permutation(answers)
+    assert recommend(labels, {**models, "svm": nothing}, "accuracy", seed).name == "majority"
 
 
 def test_numbers():

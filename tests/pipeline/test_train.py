@@ -43,7 +43,7 @@ def before_the_test(run: Run) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("target", ["class", "number"])
+@pytest.mark.parametrize("target", ["class", pytest.param("number", marks=pytest.mark.slow)])
 def test_other_answers_in_the_test_split_change_no_model_no_temperature_and_no_recommendation(
     tmp_path: Path, target: str
 ) -> None:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from pellucid.arithmetic.metrics import OF_COUNTS, class_counts, log_loss_terms
+from pellucid.arithmetic.metrics import OF_COUNTS, SMALLEST_PROBABILITY, class_counts, log_loss_terms
 from pellucid.arithmetic.rounding import figure
 from pellucid.evaluation.comparisons.differences import paired_interval
-from pellucid.evaluation.comparisons.exchange import exchange_p_value, shuffle_p_value
+from pellucid.evaluation.comparisons.exchange import best_by_chance, exchange_p_value, shuffle_p_value
 from pellucid.evaluation.comparisons.flips import flip_p_values, mean_difference, rmse_differences
 from pellucid.evaluation.comparisons.paired import mcnemar
 from pellucid.evaluation.wording import points, span
-from pellucid.settings import NUMBER_METRIC, Metric, metric_of
+from pellucid.settings import DUMMIES, NUMBER_METRIC, Metric, metric_of
 
 FEW = 500
 """Below so many examples the log loss stands for accuracy, to which every example contributes."""
@@ -38,8 +38,8 @@ class Contest(NamedTuple):
         p_value: of the difference between the named model and the best.
         gain: by how much the best is ahead of the named model, in words.
         pair: scores of the best and of the named model on the examples that judged both.
-        by_chance: probability that answers which know nothing score like the best: two-sided, with
-            every model counted.
+        by_chance: probability that answers which know nothing score like the best, every model counted; by
+            metrics of class counts two-sided; 0 where it is not asked for.
     """
 
     metric: Metric
@@ -73,6 +73,12 @@ def contest_of_classes(
         further: np.ndarray = losses[name][both] - losses[best][both]
         return further
 
+    logarithms = {name: np.log(np.maximum(rows, SMALLEST_PROBABILITY)) for name, rows in said.items()}
+
+    def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
+        places = np.arange(len(labels))
+        return _ahead({name: rows[places, shuffled] for name, rows in logarithms.items()})
+
     return Contest(
         metric=metric_of("log-loss"),
         scores=scores,
@@ -81,6 +87,7 @@ def contest_of_classes(
         p_value=lambda name: float(flip_p_values(more(name)[:, None], seed)[0]),
         gain=lambda name: span(mean_difference(more(name), seed)),
         pair=lambda name: _pair(losses, name, best),
+        by_chance=best_by_chance(gains, labels, seed) if _is_few(labels, said) else 0.0,
     )
 
 
@@ -102,6 +109,9 @@ def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, see
         first, second = _pair(squares, name, best)
         return float(np.sqrt(first)), float(np.sqrt(second))
 
+    def gains(shuffled: np.ndarray) -> Float64[np.ndarray, "rows models"]:
+        return _ahead({name: -((answers - shuffled) ** 2) for name, answers in said.items()})
+
     return Contest(
         metric=NUMBER_METRIC,
         scores=scores,
@@ -110,7 +120,21 @@ def contest_of_numbers(labels: Float64[np.ndarray, " examples"], said: Said, see
         p_value=p_value,
         gain=lambda name: span(rmse_differences(both(name), np.array([[0, 1]]), seed)[0]),
         pair=roots,
+        by_chance=best_by_chance(gains, labels, seed) if _is_few(labels, said) else 0.0,
     )
+
+
+def _is_few(labels: np.ndarray, said: Said) -> bool:
+    """True where so few examples judge that what knows nothing may look as if it knew something."""
+    return len(labels) < FEW and any(name in DUMMIES for name in said)
+
+
+def _ahead(
+    merits: Mapping[str, Float64[np.ndarray, "rows examples"]],
+) -> Float64[np.ndarray, "rows models"]:
+    """What every model is ahead of the dummy on the examples it was asked about; the dummy's own 0 counts."""
+    dummy = next(values for name, values in merits.items() if name in DUMMIES)
+    return np.stack([np.nanmean(values - dummy, axis=1) for values in merits.values()], axis=1)
 
 
 def _by_accuracy(metric: Metric, labels: Int64[np.ndarray, " examples"], said: Said) -> Contest:

@@ -15,8 +15,8 @@ from pellucid.settings import DUMMIES, NEURAL, metric_of
 HALF_ERROR = 0.62
 """Level of a difference of half a standard error, by which models are told apart below 500 examples."""
 
-SURELY = 0.01
-"""Level at which a model must beat a dummy there, every model counted."""
+SURELY = 0.02
+"""Level at which the best of all models must beat a dummy there."""
 
 
 class Recommendation(NamedTuple):
@@ -46,9 +46,9 @@ def recommend(
     exchanging the two models' answers at random. Below 500 examples the log loss stands for accuracy, and the
     simplest model within half a standard error of the best is taken: a level of 5 % would give away much of
     what the best is ahead by. Against `majority` all comparisons are counted (Holm), since the best of
-    several models that know nothing easily beats it by chance, and below 500 examples at the level of 1 %. By
-    metrics of class counts the best must also be better than the same answers on shuffled labels, since
-    guessing already beats `majority` there.
+    several models that know nothing easily beats it by chance; below 500 examples the best must be ahead of
+    it by more than the best is on shuffled labels, at the level of 2 %. By metrics of class counts it must
+    also be better than the same answers on shuffled labels, since guessing already beats `majority` there.
 
     `probabilities`, by name of the model, simplest first, are of examples that the models did not learn
     from, not a number where a model was not asked; `metric` is a value of `--metric`. Of `equally_simple`
@@ -106,8 +106,10 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
     counted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
 
     def is_as_good(name: str) -> bool:
+        if name in DUMMIES and few and contest.metric.test != "exchange":
+            return contest.by_chance > SURELY
         if name in DUMMIES:
-            return counted[name] > (SURELY if few else LEVEL) or contest.by_chance > LEVEL
+            return counted[name] > LEVEL or contest.by_chance > LEVEL
         return p_values[name] > (HALF_ERROR if few else LEVEL)
 
     name = next(name for name in scores if name == best or is_as_good(name))

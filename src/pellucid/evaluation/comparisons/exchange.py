@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64, Shaped
 from scipy.sparse import csr_array
 
 from pellucid.arithmetic.metrics import ClassCounts, class_counts
@@ -64,6 +64,29 @@ def shuffle_p_value(
         for _ in range(SHUFFLES)
     )
     return (1 + sum(score >= seen - 1e-12 for score in shuffled)) / (SHUFFLES + 1)
+
+
+def best_by_chance(
+    gains: Callable[[np.ndarray], Float64[np.ndarray, "rows models"]],
+    labels: Shaped[np.ndarray, " examples"],
+    seed: int,
+) -> float:
+    """Probability that the largest of several models' gains is as large where no model knows the labels.
+
+    `gains` takes rows of labels, each in another order, and gives what each model is ahead of an answer that
+    is the same for all. All models meet the same shuffled labels, so models that answer alike do not count
+    twice.
+
+    Above 0, to 1.
+
+    Source: Westfall and Young 1993, "Resampling-Based Multiple Testing", section 2.3.
+    """
+    generator = np.random.default_rng(seed)
+    seen, as_large = float(gains(labels[None]).max()), 1
+    for rows in block_rows(SHUFFLES, len(labels)):
+        shuffled = generator.permuted(np.tile(labels, (rows, 1)), axis=1)
+        as_large += int((gains(shuffled).max(axis=1) >= seen - 1e-12).sum())
+    return as_large / (SHUFFLES + 1)
 
 
 def _changes(labels: np.ndarray, first: np.ndarray, second: np.ndarray, classes: int) -> csr_array:
