@@ -98,7 +98,30 @@ def mixed(projected, weights):
     return (weights @ values).transpose(1, 2).flatten(2)
 
 
+def divergence_in_torch(means, log_variances, prior_means, prior_log_variances):
+    """Divergence of one normal distribution from another, as torch knows it."""
+    found = torch.distributions.Normal(means, (log_variances / 2).exp())
+    prior = torch.distributions.Normal(prior_means, (prior_log_variances / 2).exp())
+    return torch.distributions.kl_divergence(found, prior).sum(1).mean()
+
+
+def noisy(images, reconstructed, variance):
+    """Minus the logarithm of a normal density, the mean over uniform noise taken at three points.
+
+    Simpson's rule is exact for the parabola that the logarithm is.
+    """
+    density = torch.distributions.Normal(reconstructed, torch.as_tensor(variance).double().sqrt())
+    at = [density.log_prob(images.detach() + shift) for shift in (-0.5, 0.0, 0.5)]
+    return -((at[0] + 4 * at[1] + at[2]) / 6).sum((1, 2, 3)).mean()
+
+
+def sharpest(images, reconstructed):
+    """The same under the variance at which it is least, which follows the reconstruction."""
+    return noisy(images, reconstructed, (reconstructed - images.detach()).square().mean() + 1 / 12)
+
+
 MAPS = draw(2, 3, 4, 5)
+GREY_LEVELS = np.round(128 + 40 * draw(2, 3, 4, 5, seed=1))
 PRESENT = TOKENS != 0
 RARITY = np.array([0.0, 0.0, *np.abs(draw(5)) + 1])
 
@@ -124,6 +147,14 @@ CASES: dict[str, list[Case]] = {
             (draw(2, 4, 4, 5), draw(6, 2, 2, 3), draw(6)),
             lambda x, w, b: functional.conv2d(x, w, b, groups=2),
             {"groups": 2},
+        ),
+    ],
+    "transposed-convolution": [
+        Case((MAPS, draw(3, 2, 2, 3), draw(2)), functional.conv_transpose2d),
+        Case(
+            (draw(2, 3, 3, 2), draw(3, 2, 4, 4), draw(2)),
+            lambda x, w, b: functional.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=(1, 0)),
+            {"stride": (2, 2), "padding": (1, 1), "more": (1, 0)},
         ),
     ],
     "neighbours": [
@@ -223,6 +254,23 @@ CASES: dict[str, list[Case]] = {
     "gru": [recurrent(GRU_GATES, torch.nn.GRU)],
     "weighed-sum": [
         Case((TOKENS, draw(7, 3), draw(3), RARITY), weighed, {"groups": GROUPS}, fixed=(0, 3)),
+    ],
+    "reparametrised": [
+        Case(
+            (draw(4, 3), draw(4, 3, seed=1), draw(4, 3, seed=2)),
+            lambda mean, log_variance, noise: mean + (log_variance / 2).exp() * noise.detach(),
+            fixed=(2,),
+        )
+    ],
+    "divergence": [Case(tuple(draw(4, 3, seed=seed) for seed in range(4)), divergence_in_torch)],
+    "reconstruction": [
+        Case((GREY_LEVELS, GREY_LEVELS + 9 * MAPS), sharpest, fixed=(0,)),
+        Case(
+            (GREY_LEVELS, GREY_LEVELS + 9 * MAPS),
+            partial(noisy, variance=40.0),
+            {"variance": 40.0},
+            fixed=(0,),
+        ),
     ],
     "cross-entropy": [
         Case((draw(4, 3), LABELS), functional.cross_entropy, fixed=(1,)),

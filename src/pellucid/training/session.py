@@ -124,7 +124,8 @@ class Session(Generic[Learner]):
         with pinned(recipe.threads):
             step = make_step(self.network, self.state.optimizer, recipe, self.batches.examples)
             step = ExaminedStep(step, self.state, self.batches)
-            validate = validator(self.network, self.batches.examples, recipe.device)
+            beta = 1.0 if recipe.beta is None else recipe.beta
+            validate = validator(self.network, self.batches.examples, recipe.device, beta)
             fit(self.state, step, self.batches, validate, observers)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
