@@ -47,7 +47,7 @@ def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -
     require_fitting_inputs(settings, material_of(dataset).takes)
     if settings.generates:
         require_fitting_generator(settings, given, dataset.target)
-        require_enough_images(settings, dataset, place)
+        require_enough_images(settings, len(dataset.train), place)
     require_foldable(settings)
     require_same_data(place, dataset, journal)
     warn_of_other_versions(dataset, journal, context.stages)

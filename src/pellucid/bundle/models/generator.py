@@ -172,6 +172,13 @@ class AutoencoderModel(Generator):
 
         return self._images(make, noise, labels)
 
+    @torch.inference_mode()
+    def likeliest(self, images: Inputs) -> Int64[np.ndarray, " examples"]:
+        """Class under whose prior the latent means of each image are likeliest."""
+        means = torch.from_numpy(self.transform(images))
+        codes: Int64[np.ndarray, " examples"] = self.network.prior(means).numpy()
+        return codes
+
     def decode(
         self, latent: Float32[np.ndarray, "count latent"], labels: Int64[np.ndarray, " count"]
     ) -> UInt8[np.ndarray, "count height width channels"]:

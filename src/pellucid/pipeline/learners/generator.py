@@ -2,7 +2,6 @@
 
 import time
 
-from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.learners.classical import LEAST_SHARE
@@ -17,12 +16,11 @@ LEAST_IMAGES = 16
 _RESERVE_SECONDS, _MOST_RESERVED = 8.0, 0.2
 
 
-def require_enough_images(settings: Settings, dataset: Dataset, place: str) -> None:
+def require_enough_images(settings: Settings, count: int, place: str) -> None:
     """Refuse fewer training images than a batch, or than make a distribution.
 
     Raises: `DataError` if they are too few for any batch; `UsageError` if for the one asked for.
     """
-    count = len(dataset.train)
     if count < LEAST_IMAGES:
         raise DataError(
             f"{place}: {count_of(count, 'image')} to train on, and {settings.model} needs at least "
