@@ -98,11 +98,12 @@ def mixed(projected, weights):
     return (weights @ values).transpose(1, 2).flatten(2)
 
 
-def divergence_in_torch(means, log_variances, prior_means, prior_log_variances):
-    """Divergence of one normal distribution from another, as torch knows it."""
-    found = torch.distributions.Normal(means, (log_variances / 2).exp())
-    prior = torch.distributions.Normal(prior_means, (prior_log_variances / 2).exp())
-    return torch.distributions.kl_divergence(found, prior).sum(1).mean()
+def mixture_in_torch(latent, means, log_variances, logits):
+    """Density of latent numbers under a mixture, as torch knows it."""
+    distributions = torch.distributions
+    parts = distributions.Independent(distributions.Normal(means, (log_variances / 2).exp()), 1)
+    mixture = distributions.MixtureSameFamily(distributions.Categorical(logits=logits), parts)
+    return mixture.log_prob(latent).mean()
 
 
 def noisy(images, reconstructed, variance):
@@ -262,7 +263,24 @@ CASES: dict[str, list[Case]] = {
             fixed=(2,),
         )
     ],
-    "divergence": [Case(tuple(draw(4, 3, seed=seed) for seed in range(4)), divergence_in_torch)],
+    "density-of-draw": [
+        Case(
+            (draw(4, 3), draw(4, 3, seed=1)),
+            lambda log_variance, noise: (
+                torch.distributions.Normal(0.0, (log_variance / 2).exp())
+                .log_prob((log_variance / 2).exp() * noise.detach())
+                .sum(1)
+                .mean()
+            ),
+            fixed=(1,),
+        )
+    ],
+    "mixture-density": [
+        Case(
+            (draw(4, 3), draw(4, 2, 3), draw(4, 2, 3, seed=1), draw(4, 2)),
+            mixture_in_torch,
+        )
+    ],
     "reconstruction": [
         Case((GREY_LEVELS, GREY_LEVELS + 9 * MAPS), sharpest, fixed=(0,)),
         Case(

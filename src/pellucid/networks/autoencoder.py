@@ -11,9 +11,10 @@ from pellucid.networks.config import NetworkConfig
 from pellucid.networks.layers.initialisation import initialise_layers
 from pellucid.networks.layers.shared import Standardise
 from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Latent
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 
-_PRIOR_SPREAD = 0.5  # classes start apart, so that each draws its images to a place of its own
+_PRIOR_SPREAD = 0.5  # components start apart, so that each draws images to a place of its own
 _LOWEST, _HIGHEST = -12.0, 6.0  # of logarithms of variances; beyond them float32 rounds or overflows
 
 
@@ -35,50 +36,70 @@ class Gaussian(NamedTuple):
         """
         return self.means + (0.5 * self.log_variances).exp() * noise
 
-    def divergence(self, prior: "Gaussian") -> Float[Tensor, "batch latent"]:
-        """Kullback-Leibler divergence from a prior, in nats, of each latent number of each image.
-
-        Source: Kingma and Welling 2014, appendix B.
-        """
-        away = (self.means - prior.means).square() + self.log_variances.exp()
-        ratio = away * (-prior.log_variances).exp()
-        return 0.5 * (ratio - 1 - self.log_variances + prior.log_variances)
+    def log_density_of_draw(self, noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
+        """Natural logarithm of the density of what `drawn` gives for the same noise."""
+        return -0.5 * (noise.square() + self.log_variances + math.log(2 * math.pi)).sum(dim=1)
 
 
 class Prior(nn.Module):
-    """Prior of the latent numbers: learnt for each class, standard normal where there is one class or none.
+    """Prior of the latent numbers: for each class a mixture of normal distributions, all of it learnt.
+
+    With one class and one component it is the standard normal distribution, and nothing is learnt.
 
     Attributes:
-        means: of each class.
-        log_variances: of each class.
+        means: of each component of each class.
+        log_variances: likewise.
+        logits: weights of the components of each class, before the softmax.
 
     Args:
         conditions: number of classes; 1 where there are none.
+        components: number of normal distributions for each class.
         latent: number of latent numbers.
     """
 
     means: Tensor
     log_variances: Tensor
+    logits: Tensor
 
-    def __init__(self, conditions: int, latent: int) -> None:
+    def __init__(self, conditions: int, components: int, latent: int) -> None:
         super().__init__()
-        is_learnt = conditions > 1
-        for name in ("means", "log_variances"):
-            zeros = torch.zeros(conditions, latent)
-            self.register_parameter(name, nn.Parameter(zeros, requires_grad=is_learnt))
+        is_learnt = conditions * components > 1
+        shape = (conditions, components, latent)
+        for name, size in (("means", shape), ("log_variances", shape), ("logits", shape[:2])):
+            self.register_parameter(name, nn.Parameter(torch.zeros(size), requires_grad=is_learnt))
 
     def forward(self, latent: Float[Tensor, "batch latent"]) -> Int64[Tensor, " batch"]:
         """Class under whose prior latent numbers are likeliest."""
-        away = (latent[:, None] - self.means).square() * (-self.log_variances).exp()
-        return (away + self.log_variances).sum(dim=2).argmin(dim=1)
+        each = [
+            self.log_density(latent, torch.full((len(latent),), code, device=latent.device))
+            for code in range(len(self.means))
+        ]
+        return torch.stack(each).argmax(dim=0)
 
-    def of(self, labels: Int64[Tensor, " batch"]) -> Gaussian:
-        """Prior of each image, by its class."""
-        return Gaussian(self.means[labels], self.log_variances[labels])
+    def log_density(
+        self, latent: Float[Tensor, "batch latent"], labels: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """Natural logarithm of the density of latent numbers under the prior of each image's class."""
+        log_variances = self.log_variances[labels]
+        away = (latent[:, None] - self.means[labels]).square() * (-log_variances).exp()
+        within = -0.5 * (away + log_variances + math.log(2 * math.pi)).sum(dim=2)
+        return (within + self.logits.log_softmax(dim=1)[labels]).logsumexp(dim=1)
+
+    def drawn(
+        self,
+        labels: Int64[Tensor, " batch"],
+        places: Float[Tensor, " batch"],
+        noise: Float[Tensor, "batch latent"],
+    ) -> Float[Tensor, "batch latent"]:
+        """Draws from the prior of each class: numbers from 0 to 1 choose the component, noise the rest."""
+        reached = self.logits.softmax(dim=1).cumsum(dim=1)[labels]
+        chosen = (places[:, None] > reached[:, :-1]).sum(dim=1)
+        return Gaussian(self.means[labels, chosen], self.log_variances[labels, chosen]).drawn(noise)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Start afresh."""
         nn.init.zeros_(self.log_variances)
+        nn.init.zeros_(self.logits)
         if self.means.requires_grad:
             nn.init.normal_(self.means, std=_PRIOR_SPREAD, generator=generator)
         else:
@@ -112,7 +133,8 @@ class Autoencoder(Network):
         self, config: NetworkConfig, body: nn.Sequential, head: nn.Module, decoder: nn.Sequential
     ) -> None:
         super().__init__(config, body, head)
-        self.prior = Prior(config.conditions, config.outputs // 2)
+        own = config.layers(Latent)
+        self.prior = Prior(own.conditions, own.components, own.latent)
         self.decoder = decoder
         self.register_buffer("variance", torch.ones(1))
 
@@ -150,17 +172,28 @@ class Autoencoder(Network):
         images: Float[Tensor, "batch channel height width"],
         labels: Int64[Tensor, " batch"],
         noise: Float[Tensor, "batch latent"],
-    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch latent"]]:
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
         """Both terms of the evidence lower bound of each image, in nats, with the variance that is kept.
 
-        The reconstruction, of grey levels 0 to 255 and latent numbers drawn by the noise, and the divergence
-        of each latent number from the prior of its class; `reference/autoencoder.py` has the formulas.
+        The reconstruction, of grey levels 0 to 255, and the divergence from the prior of its class, both for
+        latent numbers drawn by the noise; `reference/autoencoder.py` has the formulas.
         """
         found = self.posterior(images)
-        errors = (self.decode(found.drawn(noise), labels) - images).square() + NOISE_VARIANCE
+        drawn = found.drawn(noise)
+        errors = (self.decode(drawn, labels) - images).square() + NOISE_VARIANCE
         density = (2 * math.pi * self.variance).log() * images[0].numel()
         reconstruction = 0.5 * (density + errors.sum(dim=(1, 2, 3)) / self.variance)
-        return reconstruction, found.divergence(self.prior.of(labels))
+        return reconstruction, self.divergence(found, drawn, noise, labels)
+
+    def divergence(
+        self,
+        found: Gaussian,
+        drawn: Float[Tensor, "batch latent"],
+        noise: Float[Tensor, "batch latent"],
+        labels: Int64[Tensor, " batch"],
+    ) -> Float[Tensor, " batch"]:
+        """Divergence of posteriors from the prior of each class, in nats, estimated by one draw each."""
+        return found.log_density_of_draw(noise) - self.prior.log_density(drawn, labels)
 
     def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
         """Means of the latent numbers, one row per image."""

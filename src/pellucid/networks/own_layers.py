@@ -16,6 +16,7 @@ LARGEST_KERNEL = 64
 MOST_HEADS = 256
 LARGEST_LATENT = 4096
 MOST_CONDITIONS = 100_000
+MOST_COMPONENTS = 1_000
 LIKELIHOODS = ("sigma-vae",)
 """`sigma-vae`: normal, with one variance for all pixels, the best for the training images."""
 
@@ -134,11 +135,13 @@ class Latent(OwnLayers):
     Attributes:
         latent: numbers by which an image is described.
         conditions: classes with a prior of their own; 1 where images are not told apart.
+        components: normal distributions that the prior of each class is mixed of.
         likelihood: of grey levels around the decoder's; one of `LIKELIHOODS`.
     """
 
     latent: int = field(metadata={_ADMITS: Whole(2, LARGEST_LATENT)})
     conditions: int = field(metadata={_ADMITS: Whole(1, MOST_CONDITIONS)})
+    components: int = field(metadata={_ADMITS: Whole(1, MOST_COMPONENTS)})
     likelihood: str = field(metadata={_ADMITS: OneOf(LIKELIHOODS)})
 
 

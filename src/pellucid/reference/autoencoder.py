@@ -7,8 +7,13 @@ $$\ln p(x) \ge \underbrace{\mathrm{E}_{q(z|x)} \ln p(x|z)}_{\text{reconstruction
   q(z|x) = \mathcal{N}(\mu(x), \mathrm{diag}\, \sigma^2(x))$$
 
 with $\beta = 1$; another $\beta$ weighs the divergence more or less and is a bound no longer where it is
-below 1. The prior $p(z|y) = \mathcal{N}(m_y, \mathrm{diag}\, s_y^2)$ is learnt for each class $y$; without
-classes it is $\mathcal{N}(0, 1)$.
+below 1. The prior of class $y$ is a mixture of normal distributions, all of it learnt:
+
+$$p(z|y) = \sum_k w_{yk} \, \mathcal{N}(z;\, m_{yk}, \mathrm{diag}\, s_{yk}^2)$$
+
+A single one of them has its mass where no image lies. Without classes and with one component it is
+$\mathcal{N}(0, 1)$. The divergence from a mixture has no formula; it is estimated by the draw that the
+reconstruction is made of: $\mathrm{KL} \approx \ln q(z|x) - \ln p(z|y)$, in the mean without error.
 
 **Likelihood.** $p(x|z) = \mathcal{N}(\hat x(z), v)$ with one variance $v$ for all pixels of all images, which
 is not set but learnt: the best one for a batch has a formula, so that no balance between the two terms has to
@@ -20,18 +25,20 @@ So uniform noise $u$ from $-\frac{1}{2}$ to $\frac{1}{2}$ is thought to be added
 mean over the noise has a formula: squared errors grow by $\mathrm{E}\, u^2 = \frac{1}{12}$. Divided by $-D
 \ln 2$ the bound is in bits per dimension; 8 is what equally likely levels take.
 
-Source: Kingma and Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114, eq. 3, 4 and 10 and
-appendix B; Higgins et al. 2017, "beta-VAE", ICLR, eq. 4, for $\beta$; Rybkin, Daniilidis and Levine 2021,
-"Simple and effective VAE training with calibrated decoders", ICML, arXiv:2006.13202, section 3, for $v$;
-Sohn, Lee and Yan 2015, "Learning structured output representation", NeurIPS, eq. 4, for a prior of each
-class; Theis, van den Oord and Bethge 2016, "A note on the evaluation of generative models", arXiv:1511.01844,
-section 3.1, for the noise.
+Source: Kingma and Welling 2014, "Auto-encoding variational Bayes", arXiv:1312.6114, eq. 3, 4 and 10;
+Higgins et al. 2017, "beta-VAE", ICLR, eq. 4, for $\beta$; Rybkin, Daniilidis and Levine 2021, "Simple and
+effective VAE training with calibrated decoders", ICML, arXiv:2006.13202, section 3, for $v$; Sohn, Lee and
+Yan 2015, "Learning structured output representation", NeurIPS, eq. 4, for a prior of each class; Tomczak and
+Welling 2018, "VAE with a VampPrior", arXiv:1705.07120, section 2, for mixtures; Theis, van den Oord and
+Bethge 2016, "A note on the evaluation of generative models", arXiv:1511.01844, section 3.1, for the noise.
 """
 
 import math
 
 import numpy as np
 from jaxtyping import Float
+
+from pellucid.reference.layers.activations import softmax
 
 NOISE_VARIANCE = 1 / 12
 """Variance of uniform noise as wide as one grey level."""
@@ -83,67 +90,123 @@ def reparametrised_backward(
     return gradient, gradient * noise * np.exp(log_variances / 2) / 2, None
 
 
-def divergence(
-    means: Float[np.ndarray, "examples latent"],
-    log_variances: Float[np.ndarray, "examples latent"],
-    prior_means: Float[np.ndarray, "examples latent"],
-    prior_log_variances: Float[np.ndarray, "examples latent"],
+def density_of_draw(
+    log_variances: Float[np.ndarray, "examples latent"], noise: Float[np.ndarray, "examples latent"]
 ) -> float:
-    r"""Mean Kullback-Leibler divergence of normal distributions with independent components, in nats.
+    r"""Mean of $\ln q(z|x)$ at what `reparametrised` draws.
 
-    $$K = \frac{1}{2n} \sum_i \sum_j \left( \frac{(\mu_{ij} - m_{ij})^2 + e^{\lambda_{ij}}}{e^{\rho_{ij}}}
-      - 1 - \lambda_{ij} + \rho_{ij} \right)$$
+    $$Q = -\frac{1}{2n} \sum_i \sum_j \left( \varepsilon_{ij}^2 + \lambda_{ij} + \ln 2\pi \right)$$
 
     Args:
-        means: $\mu$.
         log_variances: $\lambda$.
-        prior_means: $m$, of the class of each example; 0 without classes.
-        prior_log_variances: $\rho = \ln s^2$, likewise.
+        noise: $\varepsilon$.
 
     Returns:
-        $K$.
+        $Q$.
 
-    Source: Kingma and Welling 2014, appendix B, where $m = \rho = 0$.
+    Source: the density of a normal distribution.
     """
-    ratio = ((means - prior_means) ** 2 + np.exp(log_variances)) * np.exp(-prior_log_variances)
-    return float((ratio - 1 - log_variances + prior_log_variances).sum() / (2 * len(means)))
+    terms = noise**2 + log_variances + math.log(2 * math.pi)
+    return float(-terms.sum() / (2 * len(noise)))
 
 
-def divergence_backward(
+def density_of_draw_backward(
     gradient: float,
-    means: Float[np.ndarray, "examples latent"],
     log_variances: Float[np.ndarray, "examples latent"],
-    prior_means: Float[np.ndarray, "examples latent"],
-    prior_log_variances: Float[np.ndarray, "examples latent"],
+    noise: Float[np.ndarray, "examples latent"],
+) -> tuple[Float[np.ndarray, "examples latent"], None]:
+    r"""Gradient of `density_of_draw`: $\bar \lambda = -\frac{1}{2n} \bar Q$.
+
+    Args:
+        gradient: $\bar Q$.
+        log_variances: $\lambda$.
+        noise: $\varepsilon$, which is drawn and has no gradient.
+
+    Returns:
+        $\bar \lambda$.
+
+    Source: the derivative of the density.
+    """
+    return np.full_like(log_variances, -gradient / (2 * len(noise))), None
+
+
+def mixture_density(
+    latent: Float[np.ndarray, "examples latent"],
+    means: Float[np.ndarray, "examples components latent"],
+    log_variances: Float[np.ndarray, "examples components latent"],
+    logits: Float[np.ndarray, "examples components"],
+) -> float:
+    r"""Mean of $\ln p(z|y)$ under the mixture of the class of each example.
+
+    $$P = \frac{1}{n} \sum_i \ln \sum_k \exp a_{ik}, \qquad
+      a_{ik} = \ln w_{ik} - \frac{1}{2} \sum_j \left( \frac{(z_{ij} - m_{ikj})^2}{e^{\rho_{ikj}}}
+      + \rho_{ikj} + \ln 2\pi \right)$$
+
+    Args:
+        latent: $z$.
+        means: $m$, of the class of each example.
+        log_variances: $\rho = \ln s^2$, likewise.
+        logits: of which the softmax is $w$, likewise.
+
+    Returns:
+        $P$.
+
+    Source: Bishop 2006, "Pattern recognition and machine learning", eq. 9.7.
+    """
+    a = _joint(latent, means, log_variances, logits)
+    highest = a.max(axis=1, keepdims=True)
+    return float((highest[:, 0] + np.log(np.exp(a - highest).sum(axis=1))).mean())
+
+
+def mixture_density_backward(
+    gradient: float,
+    latent: Float[np.ndarray, "examples latent"],
+    means: Float[np.ndarray, "examples components latent"],
+    log_variances: Float[np.ndarray, "examples components latent"],
+    logits: Float[np.ndarray, "examples components"],
 ) -> tuple[
     Float[np.ndarray, "examples latent"],
-    Float[np.ndarray, "examples latent"],
-    Float[np.ndarray, "examples latent"],
-    Float[np.ndarray, "examples latent"],
+    Float[np.ndarray, "examples components latent"],
+    Float[np.ndarray, "examples components latent"],
+    Float[np.ndarray, "examples components"],
 ]:
-    r"""Gradients of `divergence`.
+    r"""Gradients of `mixture_density`, by the responsibility $r_{ik}$ of each component for each example.
 
-    $$\bar \mu = -\bar m = \frac{\mu - m}{n \, e^\rho} \bar K, \qquad
-      \bar \lambda = \frac{e^{\lambda - \rho} - 1}{2n} \bar K, \qquad
-      \bar \rho = \frac{1}{2n} \left(1 - \frac{(\mu - m)^2 + e^\lambda}{e^\rho} \right) \bar K$$
+    $$r = \mathrm{softmax}_k(a), \qquad
+      \bar m_{ikj} = \frac{r_{ik}}{n} \frac{z_{ij} - m_{ikj}}{e^{\rho_{ikj}}}
+      \bar P, \qquad \bar z_{ij} = -\sum_k \bar m_{ikj}$$
+
+    $$\bar \rho_{ikj} = \frac{r_{ik}}{2n}
+      \left( \frac{(z_{ij} - m_{ikj})^2}{e^{\rho_{ikj}}} - 1 \right) \bar P, \qquad
+      \bar \ell_{ik} = \frac{1}{n} (r_{ik} - w_{ik}) \bar P$$
 
     Args:
-        gradient: $\bar K$, 1 where the divergence is the end.
-        means: $\mu$.
-        log_variances: $\lambda$.
-        prior_means: $m$.
-        prior_log_variances: $\rho$.
+        gradient: $\bar P$.
+        latent: $z$.
+        means: $m$.
+        log_variances: $\rho$.
+        logits: $\ell$.
 
     Returns:
-        $\bar \mu$, $\bar \lambda$, $\bar m$ and $\bar \rho$.
+        $\bar z$, $\bar m$, $\bar \rho$ and $\bar \ell$.
 
-    Source: the derivatives of Kingma and Welling 2014, appendix B.
+    Source: Bishop 2006, eq. 9.13 and 9.16 to 9.19, before they are set to 0.
     """
-    precision, share = np.exp(-prior_log_variances), gradient / len(means)
-    of_means = share * (means - prior_means) * precision
-    of_log_variances = share / 2 * (np.exp(log_variances) * precision - 1)
-    ratio = ((means - prior_means) ** 2 + np.exp(log_variances)) * precision
-    return of_means, of_log_variances, -of_means, share / 2 * (1 - ratio)
+    share = gradient / len(latent)
+    r = softmax(_joint(latent, means, log_variances, logits))
+    away = (latent[:, None] - means) * np.exp(-log_variances)
+    of_means = share * r[:, :, None] * away
+    of_log_variances = share / 2 * r[:, :, None] * (away * (latent[:, None] - means) - 1)
+    return -of_means.sum(axis=1), of_means, of_log_variances, share * (r - softmax(logits))
+
+
+def _joint(
+    latent: np.ndarray, means: np.ndarray, log_variances: np.ndarray, logits: np.ndarray
+) -> Float[np.ndarray, "examples components"]:
+    """Logarithm of weight times density, for each component: $a$ of `mixture_density`."""
+    within = (latent[:, None] - means) ** 2 * np.exp(-log_variances) + log_variances + math.log(2 * math.pi)
+    joint: np.ndarray = np.log(softmax(logits)) - within.sum(axis=2) / 2
+    return joint
 
 
 def best_variance(

@@ -164,11 +164,13 @@ class ElboStep:
         network = self._network
         with self._descent.arithmetic():
             found = network.posterior(images)
-            decoded = network.decode(found.drawn(torch.randn_like(found.means)), labels)
+            noise = torch.randn_like(found.means)
+            drawn = found.drawn(noise)
+            decoded = network.decode(drawn, labels)
         variance = (decoded - images).square().mean() + NOISE_VARIANCE
         dimensions = images[0].numel()
         reconstruction = 0.5 * dimensions * (1 + math.log(2 * math.pi) + variance.log())
-        divergence = found.divergence(network.prior.of(labels)).sum(dim=1).mean()
+        divergence = network.divergence(found, drawn, noise, labels).mean()
         weighed = reconstruction + self._recipe.beta_at(step) * divergence
         value = self._descent.down(weighed / (dimensions * math.log(2)), batch, step, learning_rate)
         with torch.no_grad():

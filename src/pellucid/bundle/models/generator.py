@@ -110,16 +110,16 @@ class Bound(NamedTuple):
 
     Attributes:
         reconstruction: minus the logarithm of the probability of the grey levels, given the latent numbers.
-        divergence: of each latent number from the prior of the image's class.
+        divergence: from the prior of the image's class.
     """
 
     reconstruction: Float64[np.ndarray, " examples"]
-    divergence: Float64[np.ndarray, "examples latent"]
+    divergence: Float64[np.ndarray, " examples"]
 
     @property
     def total(self) -> Float64[np.ndarray, " examples"]:
         """Minus the bound."""
-        total: np.ndarray = self.reconstruction + self.divergence.sum(axis=1)
+        total: Float64[np.ndarray, " examples"] = self.reconstruction + self.divergence
         return total
 
 
@@ -167,10 +167,11 @@ class AutoencoderModel(Generator):
         draws = generator(seed, Purpose.GENERATED)
         noise = draws.standard_normal((len(labels), self.network.latent), dtype=np.float32)
 
-        def make(block: Tensor, codes: Tensor) -> Tensor:
-            return self.network.decode(self.network.prior.of(codes).drawn(block), codes)
-
-        return self._images(make, noise, labels)
+        places = generator(seed, Purpose.GENERATED, 1).random(len(labels), dtype=np.float32)
+        codes = torch.from_numpy(labels)
+        with torch.inference_mode():
+            latent = self.network.prior.drawn(codes, torch.from_numpy(places), torch.from_numpy(noise))
+        return self.decode(latent.numpy(), labels)
 
     @torch.inference_mode()
     def likeliest(self, images: Inputs) -> Int64[np.ndarray, " examples"]:
@@ -208,12 +209,20 @@ class AutoencoderModel(Generator):
         """Images rebuilt from the means of their latent numbers; a `DataError` of inputs of another form."""
         return self.decode(self.transform(images), labels)
 
-    @torch.inference_mode()
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples latent"]:
         """Means of the latent numbers of each image, as `Model.transform`."""
+        return self.posteriors(inputs)[0]
+
+    @torch.inference_mode()
+    def posteriors(
+        self, inputs: Inputs
+    ) -> tuple[Float32[np.ndarray, "examples latent"], Float32[np.ndarray, "examples latent"]]:
+        """Means and variances of the latent numbers of each image; a `DataError` as for `transform`."""
         pixels = require_images(inputs, self.preprocessing)
-        rows = [self.network.features(block).numpy() for block, _ in self._blocks(pixels)]
-        return np.concatenate(rows) if rows else np.zeros((0, self.network.latent), np.float32)
+        found = [self.network.posterior(block) for block, _ in self._blocks(pixels)]
+        none = torch.zeros(0, self.network.latent)
+        means = torch.cat([none, *(each.means for each in found)])
+        return means.numpy(), torch.cat([none, *(each.log_variances.exp() for each in found)]).numpy()
 
     @torch.inference_mode()
     def bound(self, images: Inputs, labels: Int64[np.ndarray, " examples"], seed: int) -> Bound:
@@ -231,7 +240,7 @@ class AutoencoderModel(Generator):
             found = network.terms(block, codes, noise)
             parts.append([each.double().numpy() for each in found])
         if not parts:
-            return Bound(np.zeros(0), np.zeros((0, network.latent)))
+            return Bound(np.zeros(0), np.zeros(0))
         return Bound(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
     @torch.inference_mode()

@@ -1,10 +1,12 @@
-"""`vae`: a variational autoencoder of convolutions, with a prior for each class where there are several.
+"""`vae`: a variational autoencoder of convolutions, with a mixture for each class as its prior.
 
 Rule from the data to the layers:
 - encoder: 4x4 convolutions at every second pixel, each halving the image, while 4 rows and columns are left
   (two at 28 pixels, one at 8); the first has 32 channels, each further one twice as many, 128 at most.
   Dense to a mean and a variance of each latent number;
 - latent numbers: 16 up to 16 pixels on the shorter side, 32 up to 48, 64 above;
+- prior: for each class a mixture of 10 normal distributions, or of one for every 50 images where there are
+  fewer: a single one has its mass where no image lies, and what is drawn there looks like nothing;
 - decoder: the encoder turned around, dense and then transposed convolutions to the very size of the image,
   odd sides too; the class stands beside the latent numbers.
 
@@ -31,6 +33,7 @@ _KERNEL, _STRIDE, _PADDING = 4, 2, 1
 _DEFAULT_WIDTH, _MOST_TIMES_WIDTH = 32, 4
 _LATENT = ((16, 16), (48, 32))
 _MOST_LATENT = 64
+_MOST_COMPONENTS, _IMAGES_EACH = 10, 50
 _DEFAULT_ACTIVATION = "relu"
 
 
@@ -63,7 +66,12 @@ def design(settings: Settings, facts: InputFacts) -> NetworkConfig:
         activation=settings.activation or _DEFAULT_ACTIVATION,
         batch_norm=settings.batch_norm,
         widths=tuple(width * min(2**number, _MOST_TIMES_WIDTH) for number in range(depth)),
-        own=Latent(latent=latent, conditions=facts.outputs, likelihood="sigma-vae"),
+        own=Latent(
+            latent=latent,
+            conditions=facts.outputs,
+            components=max(1, min(_MOST_COMPONENTS, facts.examples // facts.outputs // _IMAGES_EACH)),
+            likelihood="sigma-vae",
+        ),
     )
 
 

@@ -11,8 +11,8 @@ from pellucid.data import Dataset
 from pellucid.evaluation.intervals import percentile_interval, resample
 
 ACTIVE_ABOVE = 0.01
-"""A latent number is active where its mean varies among the images of a class by more than this share of the
-prior's variance (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519, section 5.2)."""
+"""A latent number is active where more than this share of its variance in a class is that of the means, and
+not the doubt about each image (after Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519, section 5.2)."""
 
 
 def bound_scores(
@@ -31,21 +31,23 @@ def bound_scores(
         "bits_per_dimension": found.total / unit,
         "elbo": -found.total,
         "reconstruction": found.reconstruction,
-        "kl": found.divergence.sum(axis=1),
+        "kl": found.divergence,
     }
     return {name: _with_interval(values, seed) for name, values in rows.items()}
 
 
 def active_units(model: AutoencoderModel, dataset: Dataset, positions: Int64[np.ndarray, " n"]) -> int:
     """Number of latent numbers that tell images of one class apart, by some images of the data."""
-    means = model.transform(np.asarray(dataset.inputs)[positions]).astype(np.float64)
-    labels, prior = dataset.labels[positions], model.network.prior
-    spreads = np.exp(prior.log_variances.detach().numpy().astype(np.float64))
-    varied = [means[labels == code].var(axis=0) / spreads[code] for code in np.unique(labels)]
-    weights = [int((labels == code).sum()) for code in np.unique(labels)]
-    if not varied:
+    means, variances = model.posteriors(np.asarray(dataset.inputs)[positions])
+    labels = dataset.labels[positions]
+    shares, weights = [], []
+    for code in np.unique(labels).tolist():
+        told = means[labels == code].astype(np.float64).var(axis=0)
+        shares.append(told / (told + variances[labels == code].mean(axis=0)))
+        weights.append(int((labels == code).sum()))
+    if not shares:
         return 0
-    return int((np.average(varied, axis=0, weights=weights) > ACTIVE_ABOVE).sum())
+    return int((np.average(shares, axis=0, weights=weights) > ACTIVE_ABOVE).sum())
 
 
 def _with_interval(values: Float64[np.ndarray, " n"], seed: int) -> dict[str, float]:

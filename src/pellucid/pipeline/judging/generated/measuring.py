@@ -30,8 +30,8 @@ from pellucid.settings import Settings
 Images = UInt8[np.ndarray, "n height width channels"]
 
 MOST_TRAINED, MOST_COMPARED, LEAST_COMPARED = 10_000, 1_000, 16
-_SEEN = 30_000  # images that pass a judging classifier in training
-_WIDTH, _MOST_EPOCHS = 16, 60
+_SEEN = 60_000  # images that pass a judging classifier in training
+_JUDGE, _DROPOUT, _MOST_EPOCHS = "lenet", 0.3, 60
 _COMPONENTS = 32
 REAL = "real"
 
@@ -95,7 +95,7 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
     return {
         "models": rows,
         "measured_with": {
-            "classifier": None if judge is None else f"{judge.name} of width {_WIDTH}",
+            "classifier": None if judge is None else judge.name,
             "features": "last hidden layer" if judge is not None else "principal components",
             "trained_on": len(halves.train),
             "tested_on": len(halves.tested),
@@ -189,9 +189,11 @@ def _judge(images: Images, labels: Int64[np.ndarray, " n"], dataset: Dataset, se
 def _judging(settings: Settings, examples: int) -> Settings:
     """Settings of a judging classifier: the same for every maker, and never by the clock."""
     return Settings(
-        model="cnn",
+        model=_JUDGE,
         preset="quick",
-        width=_WIDTH,
+        dropout=_DROPOUT,
+        batch_norm=False,  # it would learn the contrast of made images, which real ones do not share
+        augment=False,  # images are judged as they are
         epochs=min(_MOST_EPOCHS, max(1, round(_SEEN / max(1, examples)))),
         seed=settings.seed,
         threads=settings.threads,
