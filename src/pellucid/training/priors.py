@@ -2,7 +2,8 @@ r"""Prior of a trained autoencoder, fitted anew to what its encoder makes of the
 
 While the encoder still moves, the prior runs after it, and what is drawn from it looks like less than the
 decoder can do. So when training is over, the mixture of each class is fitted once more, by expectation and
-maximisation, to one draw for each training image. With responsibilities $r_{ik}$ of component $k$ for draw $i$
+maximisation, to one draw for each training image. With responsibilities $r_{ik}$ of component $k$ for
+draw $i$
 
 $$w_k = \frac{1}{n} \sum_i r_{ik}, \qquad m_k = \frac{\sum_i r_{ik} z_i}{\sum_i r_{ik}}, \qquad
   s_k^2 = \frac{\sum_i r_{ik} (z_i - m_k)^2}{\sum_i r_{ik}}$$
@@ -30,7 +31,7 @@ Components = Float64[np.ndarray, "components latent"]
 
 @torch.inference_mode()
 def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str) -> None:
-    """Fit the prior of each class to the training images, at most 30,000 of them; nothing where it is fixed."""
+    """Fit the prior of each class to at most 30,000 training images; a fixed one stays."""
     prior = network.prior
     if not prior.means.requires_grad:
         return

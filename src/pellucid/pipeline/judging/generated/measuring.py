@@ -31,7 +31,7 @@ Images = UInt8[np.ndarray, "n height width channels"]
 
 MOST_TRAINED, MOST_COMPARED, LEAST_COMPARED = 10_000, 1_000, 16
 _SEEN = 60_000  # images that pass a judging classifier in training
-_JUDGE, _DROPOUT, _MOST_EPOCHS = "lenet", 0.3, 60
+_JUDGE, _DROPOUT, _MOST_EPOCHS = "lenet", 0.3, 16
 _COMPONENTS = 32
 REAL = "real"
 
