@@ -1,4 +1,4 @@
-"""`train --model vae` as people use it: what a run leaves, what is refused, and what a kill may not change."""
+"""`train --model vae` as people use it: what a run leaves, what is refused, what a kill may not change."""
 
 import json
 import os
@@ -59,7 +59,8 @@ def test_what_a_run_leaves(run):
     assert score["value"] == pytest.approx(nats / (64 * np.log(2)))
     assert 0 < entry["active_units"] <= entry["latent"] == 16
     assert {path.name for path in folder.iterdir()} == {
-        ".lock", "config.json", "data.jsonl", "history.jsonl", "metrics.json", "model", "models", "report.html",
+        ".lock", "config.json", "data.jsonl", "history.jsonl", "metrics.json", "model", "models",
+        "report.html",
     }  # fmt: skip
     plan = json.loads((folder / "config.json").read_text())["plan"]
     assert (plan["model"], plan["recipe"]["loss"], plan["recipe"]["beta"]) == ("vae", "elbo", 1.0)

@@ -94,7 +94,7 @@ def test_levels_equally_likely_take_eight_bits_at_the_least():
 
 
 def test_one_class_and_few_images_have_a_fixed_standard_normal_prior():
-    network, images, _ = started((1, 8, 8), classes=1)
+    network, _, _ = started((1, 8, 8), classes=1)
     config = design("vae", Settings(model="vae"), InputFacts((1, 8, 8), 1, 40))
     assert not build(config).prior.means.requires_grad
     density = build(config).prior.log_density(torch.zeros(2, 16), torch.zeros(2, dtype=torch.int64))
