@@ -14,6 +14,7 @@ ORDER = {
         "Activation functions": "layers/activations",
         "Patches": "layers/patches",
         "Convolution": "layers/convolution",
+        "Transposed convolution": "layers/transposed",
         "Whitening filters": "layers/whitening",
         "Pooling": "layers/pooling",
         "Batch normalisation": "layers/normalisation",
@@ -33,6 +34,7 @@ ORDER = {
     },
     "Learning": {
         "Losses": "losses",
+        "Evidence lower bound": "autoencoder",
         "The chain rule": "walk",
         "Optimisers": "optimisers",
         "Central differences": "differences",
@@ -41,7 +43,7 @@ ORDER = {
 """Headings, and files below them, in the order in which they are best read."""
 
 WITHOUT_FORMULAS = {"__init__", "layers/__init__", "texts/__init__", "table"}
-_SHORT_FORMULAS_TOO = {"layers/activations", "losses", "optimisers"}
+_SHORT_FORMULAS_TOO = {"autoencoder", "layers/activations", "losses", "optimisers"}
 _FIELDS = re.compile(r"^(Args|Returns|Raises):\n(?: .*\n|\n)*", re.MULTILINE)
 _HEAD = """\
 # The mathematics

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pellucid.estimators import (
         EXPECTED_FAILED_CHECKS,
         ImageClassifier,
+        ImageGenerator,
         ImageRegressor,
         TextClassifier,
         TextRegressor,
@@ -43,6 +44,7 @@ __all__ = [
     "DataError",
     "DivergedError",
     "ImageClassifier",
+    "ImageGenerator",
     "ImageRegressor",
     "InterruptedRun",
     "ModelFileError",
@@ -64,6 +66,7 @@ _HOMES = {
     "train": "pellucid.pipeline.train",
     "EXPECTED_FAILED_CHECKS": "pellucid.estimators",
     "ImageClassifier": "pellucid.estimators",
+    "ImageGenerator": "pellucid.estimators",
     "ImageRegressor": "pellucid.estimators",
     "TextClassifier": "pellucid.estimators",
     "TextRegressor": "pellucid.estimators",

@@ -98,7 +98,31 @@ def mixed(projected, weights):
     return (weights @ values).transpose(1, 2).flatten(2)
 
 
+def mixture_in_torch(latent, means, log_variances, logits):
+    """Density of latent numbers under a mixture, as torch knows it."""
+    distributions = torch.distributions
+    parts = distributions.Independent(distributions.Normal(means, (log_variances / 2).exp()), 1)
+    mixture = distributions.MixtureSameFamily(distributions.Categorical(logits=logits), parts)
+    return mixture.log_prob(latent).mean()
+
+
+def noisy(images, reconstructed, variance):
+    """Minus the logarithm of a normal density, the mean over uniform noise taken at three points.
+
+    Simpson's rule is exact for the parabola that the logarithm is.
+    """
+    density = torch.distributions.Normal(reconstructed, torch.as_tensor(variance).double().sqrt())
+    at = [density.log_prob(images.detach() + shift) for shift in (-0.5, 0.0, 0.5)]
+    return -((at[0] + 4 * at[1] + at[2]) / 6).sum((1, 2, 3)).mean()
+
+
+def sharpest(images, reconstructed):
+    """The same under the variance at which it is least, which follows the reconstruction."""
+    return noisy(images, reconstructed, (reconstructed - images.detach()).square().mean() + 1 / 12)
+
+
 MAPS = draw(2, 3, 4, 5)
+GREY_LEVELS = np.round(128 + 40 * draw(2, 3, 4, 5, seed=1))
 PRESENT = TOKENS != 0
 RARITY = np.array([0.0, 0.0, *np.abs(draw(5)) + 1])
 
@@ -124,6 +148,14 @@ CASES: dict[str, list[Case]] = {
             (draw(2, 4, 4, 5), draw(6, 2, 2, 3), draw(6)),
             lambda x, w, b: functional.conv2d(x, w, b, groups=2),
             {"groups": 2},
+        ),
+    ],
+    "transposed-convolution": [
+        Case((MAPS, draw(3, 2, 2, 3), draw(2)), functional.conv_transpose2d),
+        Case(
+            (draw(2, 3, 3, 2), draw(3, 2, 4, 4), draw(2)),
+            lambda x, w, b: functional.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=(1, 0)),
+            {"stride": (2, 2), "padding": (1, 1), "more": (1, 0)},
         ),
     ],
     "neighbours": [
@@ -223,6 +255,40 @@ CASES: dict[str, list[Case]] = {
     "gru": [recurrent(GRU_GATES, torch.nn.GRU)],
     "weighed-sum": [
         Case((TOKENS, draw(7, 3), draw(3), RARITY), weighed, {"groups": GROUPS}, fixed=(0, 3)),
+    ],
+    "reparametrised": [
+        Case(
+            (draw(4, 3), draw(4, 3, seed=1), draw(4, 3, seed=2)),
+            lambda mean, log_variance, noise: mean + (log_variance / 2).exp() * noise.detach(),
+            fixed=(2,),
+        )
+    ],
+    "density-of-draw": [
+        Case(
+            (draw(4, 3), draw(4, 3, seed=1)),
+            lambda log_variance, noise: (
+                torch.distributions.Normal(0.0, (log_variance / 2).exp())
+                .log_prob((log_variance / 2).exp() * noise.detach())
+                .sum(1)
+                .mean()
+            ),
+            fixed=(1,),
+        )
+    ],
+    "mixture-density": [
+        Case(
+            (draw(4, 3), draw(4, 2, 3), draw(4, 2, 3, seed=1), draw(4, 2)),
+            mixture_in_torch,
+        )
+    ],
+    "reconstruction": [
+        Case((GREY_LEVELS, GREY_LEVELS + 9 * MAPS), sharpest, fixed=(0,)),
+        Case(
+            (GREY_LEVELS, GREY_LEVELS + 9 * MAPS),
+            partial(noisy, variance=40.0),
+            {"variance": 40.0},
+            fixed=(0,),
+        ),
     ],
     "cross-entropy": [
         Case((draw(4, 3), LABELS), functional.cross_entropy, fixed=(1,)),

@@ -31,6 +31,9 @@ class Purpose(IntEnum):
     BACKBONE_HEAD = 19
     TEMPERATURES = 20
     HELD_OUT_ANSWERS = 21
+    LATENT = 22
+    GENERATED = 23
+    GENERATED_MEASURES = 24
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

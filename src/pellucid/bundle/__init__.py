@@ -5,13 +5,17 @@ from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.loading import load, load_any, model_folder
 from pellucid.bundle.model import Answers, Model
 from pellucid.bundle.models.classical import ClassicalModel
+from pellucid.bundle.models.generator import AutoencoderModel, Bound, Generator
 from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
 from pellucid.bundle.saving import save
 
 __all__ = [
     "Answers",
+    "AutoencoderModel",
+    "Bound",
     "ClassicalModel",
     "FeatureModel",
+    "Generator",
     "HeldOut",
     "ImageModel",
     "Inputs",

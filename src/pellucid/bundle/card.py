@@ -8,12 +8,14 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.classical import ClassicalModel
+from pellucid.bundle.models.generator import AutoencoderModel, Generator
 from pellucid.bundle.models.on_network import ImageModel, TextModel
 from pellucid.bundle.parts import parts_of, vector_length
 from pellucid.data.wording import with_article
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
-from pellucid.tasks import CLASSIFICATION, TEXTS
+from pellucid.networks.own_layers import Latent
+from pellucid.tasks import CLASSIFICATION, GENERATION, TEXTS
 
 _CLASSES_SHOWN = 50
 _FEATURES = {
@@ -28,6 +30,7 @@ _COMMANDS = {
     "texts": "or `pellucid predict path/to/this/folder text.txt`. ",
     "values": "",
 }
+_GENERATE = "or `pellucid generate path/to/this/folder --count 64 --out images/`. "
 
 
 def model_card(model: Model, facts: Mapping[str, Any]) -> str:
@@ -51,7 +54,7 @@ def model_card(model: Model, facts: Mapping[str, Any]) -> str:
         kind=_kind(model),
         table="\n".join(lines),
         answers=_answers(model),
-        command=_COMMANDS[model.input_kind.name],
+        command=_GENERATE if model.target is GENERATION else _COMMANDS[model.input_kind.name],
         words=_words(model),
     )
 
@@ -65,6 +68,8 @@ def _origin(model: Model) -> dict[str, str]:
 
 def _kind(model: Model) -> str:
     """The kind of model, in a few words."""
+    if model.target is GENERATION:
+        return "A network that makes images,"
     if model.target is CLASSIFICATION:
         return model.input_kind.classifier
     return f"A model that predicts a number from {with_article(model.input_kind.noun)},"
@@ -124,6 +129,10 @@ def _words(model: Model) -> str:
 
 
 def _output(model: Model) -> dict[str, str]:
+    if isinstance(model, Generator):
+        height, width, channels = model.shape
+        colours = "grey" if channels == 1 else "colour"
+        return {"output": f"new images of {height} x {width} pixels, {colours}", **_likelihood(model)}
     if not model.target.has_probabilities:
         return {"output": "one number, in the unit of the training labels"}
     calibration = (
@@ -134,6 +143,18 @@ def _output(model: Model) -> dict[str, str]:
     return {
         "output": f"a probability for each of {len(model.classes)} classes",
         "calibration": calibration,
+    }
+
+
+def _likelihood(model: Generator) -> dict[str, str]:
+    """Probabilities of grey levels that the model was trained with, and how far they spread."""
+    if not isinstance(model, AutoencoderModel):
+        return {}
+    spread = float(model.network.variance.sqrt())
+    return {
+        "likelihood": f"{model.network.config.layers(Latent).likelihood}: normal, with one standard "
+        f"deviation for all pixels, {spread:.3g} grey levels",
+        "latent numbers": f"{model.network.latent:,}",
     }
 
 
@@ -161,6 +182,8 @@ def _held_out(model: Model) -> dict[str, str]:
 
 def _answers(model: Model) -> str:
     """The classes, or what the numbers are."""
+    if model.target is GENERATION and not model.classes:
+        return "## Classes\n\nNone: the training images had no labels."
     if model.classes:
         return f"## Classes\n\n{_class_list(model.classes)}"
     return f"## Numbers\n\n{_numbers(model)}"

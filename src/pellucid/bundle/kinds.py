@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, VALUES, InputKind, Target
+from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, VALUES, InputKind, Target
 
 
 class Kind(NamedTuple):
@@ -27,6 +27,7 @@ class Kind(NamedTuple):
 KINDS = {
     "image-classifier": Kind(IMAGES, CLASSIFICATION, is_classical=False),
     "image-regressor": Kind(IMAGES, REGRESSION, is_classical=False),
+    "image-generator": Kind(IMAGES, GENERATION, is_classical=False),
     "feature-classifier": Kind(VALUES, CLASSIFICATION, is_classical=False),
     "feature-regressor": Kind(VALUES, REGRESSION, is_classical=False),
     "text-classifier": Kind(TEXTS, CLASSIFICATION, is_classical=False),

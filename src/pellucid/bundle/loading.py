@@ -19,21 +19,25 @@ from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.errors import ModelFileError
 from pellucid.files import sha256
 from pellucid.novelty import Detector
-from pellucid.tasks import VALUES
+from pellucid.tasks import GENERATION, VALUES
 
 
 def load(folder: str | Path) -> Model:
-    """Load a model of images or of texts.
+    """Load a model that predicts, of images or of texts.
 
     `folder` is a model folder, or a run, whose recommended model is taken.
 
-    Raises: `ModelFileError` if there is no model, it is damaged, of a kind that may run code, or takes
-    feature vectors.
+    Raises: `ModelFileError` if there is no model, it is damaged, of a kind that may run code, takes
+    feature vectors, or makes images.
     """
     model = load_any(folder)
     if model.input_kind is VALUES:
         raise ModelFileError(
             f"{folder}: this model takes feature vectors, not images or texts; use pellucid.load in Python"
+        )
+    if model.target is GENERATION:
+        raise ModelFileError(
+            f"{folder}: this model makes images and predicts nothing; use pellucid generate {folder}"
         )
     return model
 

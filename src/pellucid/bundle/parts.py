@@ -12,12 +12,13 @@ from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.weights import Form
 from pellucid.bundle.model import Model
 from pellucid.bundle.models.classical import ClassicalModel
+from pellucid.bundle.models.generator import AutoencoderModel
 from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
 from pellucid.classical import PREDICTORS, TF_IDF, Predictor
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
-from pellucid.networks import Network
+from pellucid.networks import Autoencoder, Network
 from pellucid.networks.families import outline
 from pellucid.tasks import VALUES
 
@@ -48,7 +49,7 @@ def parts_of(model: Model) -> Parts:
         return Parts(model.network, model.predictor, encoding)
     if isinstance(model, TextModel):
         return Parts(model.network, None, model.encoder)
-    if isinstance(model, (ImageModel, FeatureModel)):
+    if isinstance(model, (ImageModel, FeatureModel, AutoencoderModel)):
         return Parts(model.network, None)
     raise TypeError(f"model: {type(model).__name__} cannot be saved; only models of pellucid.bundle can")
 
@@ -138,11 +139,12 @@ def put_together(description: Description, tensors: Mapping[str, Tensor], words:
     return model
 
 
-def _neural(
-    description: Description, tensors: Mapping[str, Tensor], words: bytes
-) -> ImageModel | TextModel | FeatureModel:
+def _neural(description: Description, tensors: Mapping[str, Tensor], words: bytes) -> Model:
     network, prepared = _network(description, tensors), description.preprocessing
     assert network is not None  # the description of a network holds its architecture
+    if isinstance(network, Autoencoder):
+        assert isinstance(prepared, Preprocessing)  # such a network takes images
+        return AutoencoderModel(network, prepared, description.classes)
     if prepared is None:
         return FeatureModel(network, description.classes, temperature=description.temperature)
     if isinstance(prepared, EncodingPlan):

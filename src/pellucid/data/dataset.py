@@ -15,7 +15,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.labels.numbers import number_text
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.texts.store import Texts
-from pellucid.tasks import IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
+from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target, target_of
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Dataset:
         with_sibling: those test examples of whose set another stands in train or validation, exact copies
             among them; only where the splits are the user's.
         slices: value of each example in the column by which scores are taken apart; `None` without one.
+        is_labelled: whether there are labels; without, all are 0, and only a generator can learn from it.
     """
 
     inputs: UInt8[np.ndarray, "n height width channels"] | Texts
@@ -57,11 +58,12 @@ class Dataset:
     together: Int64[np.ndarray, " n"]
     with_sibling: Int64[np.ndarray, " with_sibling"]
     slices: Sequence[str] | None = None
+    is_labelled: bool = True
 
     @property
     def target(self) -> Target:
         """Target of a model that learns from it."""
-        return target_of(len(self.classes))
+        return target_of(len(self.classes)) if self.is_labelled else GENERATION
 
     @property
     def input_kind(self) -> InputKind:
@@ -80,6 +82,8 @@ class Dataset:
 
     def label_text(self, position: int) -> str:
         """Name of the class of the example at `position`, or the shortest text of its number."""
+        if not self.is_labelled:
+            return ""
         label = self.labels[position]
         return self.classes[int(label)] if self.classes else number_text(float(label))
 
@@ -127,6 +131,7 @@ def build_dataset(
         together=sets,
         with_sibling=test[np.isin(sets[test], sets[fitted_on])],
         slices=listing.slices,
+        is_labelled=listing.is_labelled,
     )
 
 
@@ -134,6 +139,8 @@ def _codes(
     listing: Listing, usable: Bool[np.ndarray, " n"], known: Sequence[str]
 ) -> tuple[tuple[str, ...], Int64[np.ndarray, " n"]]:
     """All classes, known ones and those of usable examples, sorted; and the position of each example's."""
+    if not listing.is_labelled:
+        return (), np.zeros(len(listing), np.int64)
     usable_positions = np.flatnonzero(usable).tolist()
     classes = tuple(sorted({listing.labels[index] for index in usable_positions} | set(known)))
     codes = {name: code for code, name in enumerate(classes)}

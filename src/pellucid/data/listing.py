@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.data.texts.store import Texts
-from pellucid.tasks import CLASSIFICATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
+from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNDECIDED = ""
@@ -39,6 +39,7 @@ class Listing:
             an example, equal for equal values and 0 where there is none.
         times: seconds since 1970 of each example, where a column of times was asked for.
         slices: value of each example in the column by which scores are taken apart, where one was asked for.
+        is_labelled: whether there are labels; without, each stands as an empty text.
     """
 
     place: str
@@ -58,6 +59,7 @@ class Listing:
     columns_of_sources: Mapping[str, np.ndarray] = field(default_factory=dict)
     times: np.ndarray | None = None
     slices: Sequence[str] | None = None
+    is_labelled: bool = True
 
     @property
     def input_kind(self) -> InputKind:
@@ -72,6 +74,8 @@ class Listing:
     @property
     def target(self) -> Target:
         """Target of a model that learns from it."""
+        if not self.is_labelled:
+            return GENERATION
         return CLASSIFICATION if self.values is None else REGRESSION
 
     def __len__(self) -> int:

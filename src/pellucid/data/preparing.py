@@ -22,7 +22,7 @@ from pellucid.data.splits.targets import require_spread
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 
 _MOST_LISTED = 1000
 
@@ -45,13 +45,14 @@ def prepare(
     to predict are the same.
     """
     listing = place if isinstance(place, Listing) else read_data(place, settings)
-    _require_targets(listing, np.ones(len(listing), bool), known)
+    needed = 1 if settings.generates else 2
+    _require_targets(listing, np.ones(len(listing), bool), known, needed)
     content = content_of(listing, settings, progress, known.preprocessing)
     usable = np.ones(len(listing), bool)
     usable[[problem.index for problem in content.problems]] = False
     if content.problems and not settings.skip_bad:
         raise _unusable(listing, content.problems)
-    _require_targets(listing, usable, known)
+    _require_targets(listing, usable, known, needed)
     first = first_with_content(content.digests, usable)
     alone = np.flatnonzero(usable & (first == np.arange(len(first)))).astype(np.int64)
     near = near_copies_of(listing, content, alone)
@@ -66,8 +67,10 @@ def prepare(
     return dataset, examine(listing, content, dataset, copies, settings.class_weight, known)
 
 
-def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: EarlierConstraints) -> None:
-    """Refuse data with nothing to tell apart, or a split of the user's that lost all it had.
+def _require_targets(
+    listing: Listing, usable: Bool[np.ndarray, " n"], known: EarlierConstraints, needed: int
+) -> None:
+    """Refuse data with fewer classes than are needed, or a split of the user's that lost all it had.
 
     Raises: `DataError` with what was found.
     """
@@ -76,7 +79,7 @@ def _require_targets(listing: Listing, usable: Bool[np.ndarray, " n"], known: Ea
     if listing.values is not None:
         require_spread(listing.values[usable], listing.place, listing.noun)
     classes = {listing.labels[index] for index in np.flatnonzero(usable).tolist()}
-    if len(classes | set(known.classes)) == 1:
+    if len(classes | set(known.classes)) < needed:
         raise DataError(
             f"{listing.place}: only one class, {quoted(classes.pop())}; "
             f"give {listing.noun}s of at least two classes"
@@ -139,5 +142,14 @@ def _require_trained_classes(listing: Listing, dataset: Dataset, known: EarlierC
         )
 
 
-_REQUIRE = {CLASSIFICATION: _require_trained_classes, REGRESSION: _require_trained_spread}
+def _require_nothing(listing: Listing, dataset: Dataset, known: EarlierConstraints) -> None:
+    """Images without labels may be any."""
+    del listing, dataset, known
+
+
+_REQUIRE = {
+    CLASSIFICATION: _require_trained_classes,
+    REGRESSION: _require_trained_spread,
+    GENERATION: _require_nothing,
+}
 """What the training split of each target must hold."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.bundle import ClassicalModel, Model, load_any
+from pellucid.bundle import ClassicalModel, Generator, Model, load_any
 from pellucid.estimators.image_classifier import ImageClassifier
+from pellucid.estimators.image_generator import ImageGenerator
 from pellucid.estimators.image_regressor import ImageRegressor
 from pellucid.estimators.text_classifier import TextClassifier
 from pellucid.estimators.text_regressor import TextRegressor
@@ -23,7 +24,7 @@ _CLASSICAL = {
 
 def load(
     folder: str | os.PathLike[str],
-) -> ImageClassifier | ImageRegressor | TextClassifier | TextRegressor:
+) -> ImageClassifier | ImageGenerator | ImageRegressor | TextClassifier | TextRegressor:
     """Load a saved model, neural or classical, as a fitted estimator.
 
     Its parameters are those that the model folder knows: the kind of model. Of a classical model on
@@ -36,13 +37,18 @@ def load(
 
     Returns:
         A `TextClassifier` or `TextRegressor` where texts are taken, else an `ImageClassifier` or
-        `ImageRegressor`; a regressor where numbers are predicted. It answers as the saved one did; to
+        `ImageRegressor`; a regressor where numbers are predicted, an `ImageGenerator` where images are made.
+        It answers as the saved one did; to
         train it again is to train it afresh.
 
     Raises:
         ModelFileError: there is no model, it is damaged, or it is of a kind that may run code.
     """
     model = load_any(Path(folder))
+    if isinstance(model, Generator):
+        generator = ImageGenerator(model=model.name)
+        generator._take(model, np.array(model.classes))
+        return generator
     takes_texts = model.input_kind is TEXTS
     if model.target is REGRESSION:
         regressor = (TextRegressor if takes_texts else ImageRegressor)(model=_parameter(model))

@@ -7,27 +7,47 @@ from typing import Any, ClassVar, TypeVar, no_type_check
 
 import numpy as np
 
-from pellucid.settings import NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, ROWS, Row, Settings
+from pellucid.settings import GENERATIVE, NEURAL_OF_IMAGES, NEURAL_OF_TEXTS, ROWS, Row, Settings
 
-Estimator = TypeVar("Estimator", bound="type[Parameters]")
+Estimator = TypeVar("Estimator", bound="type[Stored]")
 
 
-@no_type_check  # a constructor that stores -1 for `model` is what scikit-learn's checks ask for
-@dataclass(kw_only=True, eq=False, repr=False)
-class Parameters:
-    """Stores what the caller wrote, unchecked, as scikit-learn asks; `fit` checks it.
-
-    Names and defaults are those of the settings table; the decorator `documented` takes their
-    meanings from there. Here are those that steer every model.
+class Stored:
+    """Parameters of any estimator: rows of the settings table.
 
     Attributes:
         TARGET: what the setting of that name says of the labels.
         NETWORKS: networks that can learn from such inputs.
         BASELINES: classical models that can learn such labels.
+    """
+
+    TARGET: ClassVar[str | None] = None
+    NETWORKS: ClassVar[tuple[str, ...]] = ()
+    BASELINES: ClassVar[tuple[str, ...]] = ()
+
+    def _settings(self) -> Settings:
+        """The parameters, checked.
+
+        Weights given class by class are not in the settings; see `labels.class_weights`.
+
+        Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
+        """
+        values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
+        if isinstance(values.get("class_weight"), Mapping):
+            values["class_weight"] = "balanced"
+        return Settings.from_mapping({**values, "target": self.TARGET}, type(self).__name__)
+
+
+@no_type_check  # a constructor that stores -1 for `model` is what scikit-learn's checks ask for
+@dataclass(kw_only=True, eq=False, repr=False)
+class Parameters(Stored):
+    """Stores what the caller wrote, unchecked, as scikit-learn asks; `fit` checks it.
+
+    Names and defaults are those of the settings table; the decorator `documented` takes their
+    meanings from there. Here are those that steer every model that predicts.
     """  # noqa: DOC601, DOC603  the settings table explains the others
 
     TARGET: ClassVar[str | None] = "number"
-    NETWORKS: ClassVar[tuple[str, ...]] = ()
     BASELINES: ClassVar[tuple[str, ...]] = ("mean", "ridge", "svm", "random-forest")
 
     model: str = "auto"
@@ -50,18 +70,6 @@ class Parameters:
     threads: int | None = None
     precision: str = "auto"
     device: str = "auto"
-
-    def _settings(self) -> Settings:
-        """The parameters, checked.
-
-        Weights given class by class are not in the settings; see `labels.class_weights`.
-
-        Raises: `UsageError` if a parameter is of the wrong type, out of range, or contradicts another.
-        """
-        values = {row.name: _plain(getattr(self, row.name)) for row in rows(type(self))}
-        if isinstance(values.get("class_weight"), Mapping):
-            values["class_weight"] = "balanced"
-        return Settings.from_mapping({**values, "target": self.TARGET}, type(self).__name__)
 
 
 @no_type_check
@@ -117,9 +125,39 @@ class TextClassParameters(ClassParameters, TextParameters):
     """All parameters of a classifier of texts."""
 
 
-def rows(estimator: "type[Parameters]") -> tuple[Row, ...]:
+@no_type_check
+@dataclass(kw_only=True, eq=False, repr=False)
+class GeneratorParameters(Stored):
+    """Parameters of a network that makes images, stored unchecked as in `Parameters`."""
+
+    NETWORKS: ClassVar[tuple[str, ...]] = GENERATIVE
+
+    model: str = "vae"
+    image_size: str | int | None = None
+    activation: str | None = None
+    batch_norm: bool = True
+    width: int | None = None
+    depth: int | None = None
+    latent: int | None = None
+    beta: float | None = None
+    preset: str = "standard"
+    epochs: int | None = None
+    time_limit: str | None = None
+    batch_size: int | None = None
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    schedule: str | None = None
+    patience: int | None = None
+    seed: int = 0
+    threads: int | None = None
+    precision: str = "auto"
+    device: str = "auto"
+
+
+def rows(estimator: "type[Stored]") -> tuple[Row, ...]:
     """The rows of the settings table, in its order, that are parameters of an estimator."""
-    names = {field.name for field in dataclasses.fields(estimator)}
+    names = {field.name for field in dataclasses.fields(estimator)}  # type: ignore[arg-type]  # all are
     return tuple(row for row in ROWS if row.name in names)
 
 
@@ -130,13 +168,15 @@ def documented(estimator: Estimator) -> Estimator:
     return estimator
 
 
-def _meaning(row: Row, estimator: "type[Parameters]") -> str:
+def _meaning(row: Row, estimator: "type[Stored]") -> str:
     choices = row.choices
     if row.name == "model":
-        choices = ("auto", *estimator.NETWORKS, *estimator.BASELINES)
+        auto = ("auto",) if estimator.BASELINES else ()
+        choices = (*auto, *estimator.NETWORKS, *estimator.BASELINES)
     shown = f" ({', '.join(choices)})" if choices else ""
     more = ", or a weight for each class, as a dict" if row.name == "class_weight" else ""
-    return f"{row.meaning}{shown}{more}. Default: {row.default!r}."
+    default = getattr(estimator, row.name, row.default)
+    return f"{row.meaning}{shown}{more}. Default: {default!r}."
 
 
 def _plain(value: Any) -> Any:

@@ -1,13 +1,16 @@
 """Networks: from settings and facts about the data to layers, their start and their description."""
 
+from pellucid.networks.autoencoder import Autoencoder
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.describe import LayerRow, as_text, describe
-from pellucid.networks.families import NETWORKS, Family, build, design, parameter_shapes
+from pellucid.networks.families import GENERATORS, NETWORKS, Family, build, design, parameter_shapes
 from pellucid.networks.network import HeadAlone, Network
 from pellucid.networks.origin import Origin
 
 __all__ = [
+    "GENERATORS",
     "NETWORKS",
+    "Autoencoder",
     "Family",
     "HeadAlone",
     "InputFacts",

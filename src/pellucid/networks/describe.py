@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.networks.architectures.backbone import ScaleAndStandardise
+from pellucid.networks.autoencoder import Prior
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.families import outline
 from pellucid.networks.layers.mean_and_max import MeanAndMax
@@ -157,10 +158,10 @@ class _Field:
             self.size = [float(side) for side in self.image]
         if isinstance(layer, ScaleAndStandardise):
             self.jump = [own / seen for own, seen in zip(self.image, layer.size, strict=True)]
-        window = _window(layer)
+        window, grows = _window(layer), isinstance(layer, nn.ConvTranspose2d)
         for axis, (kernel, stride) in enumerate(window):
-            self.size[axis] += (kernel - 1) * self.jump[axis]
-            self.jump[axis] *= stride
+            self.size[axis] += (kernel - 1) * self.jump[axis] / (stride if grows else 1)
+            self.jump[axis] *= 1 / stride if grows else stride
         return min(math.ceil(self.size[0]), self.image[0]), min(math.ceil(self.size[1]), self.image[1])
 
 
@@ -182,7 +183,7 @@ class _Tokens:
 
 def _window(layer: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
     """Kernel and stride, on height and on width."""
-    if not isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+    if not isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.MaxPool2d, nn.AvgPool2d)):
         return (1, 1), (1, 1)
     (rows, columns), (down, across) = _pair(layer.kernel_size), _pair(layer.stride)
     return (rows, down), (columns, across)
@@ -195,6 +196,9 @@ def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
 def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int) -> int:
     if isinstance(layer, nn.Conv2d):
         return layer.weight.numel() * output_shape[1] * output_shape[2]
+    if isinstance(layer, nn.ConvTranspose2d):  # each output meets one place of a kernel in so many
+        places = math.prod(output_shape[1:]) / math.prod(_pair(layer.stride))
+        return round(layer.weight.numel() * places)
     if isinstance(layer, nn.Conv1d):
         return layer.weight.numel() * length
     if isinstance(layer, nn.RNNBase):
@@ -229,11 +233,14 @@ _KINDS: dict[type, Callable[[Any], str]] = {
     ScaleAndStandardise: lambda layer: "fit the backbone",
     WhiteningStem: _windowed("frozen conv"),
     nn.Conv2d: _windowed("conv"),
+    Prior: lambda layer: "likeliest class",
+    nn.ConvTranspose2d: _windowed("conv up"),
     nn.MaxPool2d: _windowed("max pool"),
     nn.AvgPool2d: _windowed("average pool"),
     nn.BatchNorm1d: lambda layer: "batch norm",
     nn.BatchNorm2d: lambda layer: "batch norm",
     nn.Flatten: lambda layer: "flatten",
+    nn.Unflatten: lambda layer: "unflatten",
     nn.Linear: lambda layer: "linear",
     nn.ReLU: lambda layer: "relu",
     nn.LeakyReLU: lambda layer: "leaky relu",

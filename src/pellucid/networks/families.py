@@ -16,6 +16,7 @@ from pellucid.networks.architectures import (
     rnn,
     sentence,
     text_cnn,
+    vae,
     word_vectors,
 )
 from pellucid.networks.config import InputFacts, NetworkConfig
@@ -40,6 +41,9 @@ class Family(NamedTuple):
     input_kind: InputKind = IMAGES
 
 
+GENERATORS: dict[str, Family] = {"vae": Family(vae.design, vae.assemble)}
+"""Networks that make images."""
+
 NETWORKS: dict[str, Family] = {
     "cnn": Family(cnn.design, cnn.assemble),
     "lenet": Family(lenet.design, lenet.assemble),
@@ -61,14 +65,15 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     Raises: `UsageError` if the name is unknown, the family cannot take such inputs, or the network would be
         too large.
     """
-    if name not in NETWORKS:
+    families = NETWORKS | GENERATORS
+    if name not in families:
         raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
-    given, taken = TEXTS if facts.vocabulary else IMAGES, NETWORKS[name].input_kind
+    given, taken = TEXTS if facts.vocabulary else IMAGES, families[name].input_kind
     if taken is not given:
         fitting = [other for other in _by_name() if NETWORKS[other].input_kind is given]
         raise UsageError(f"--model: {name} takes {taken.nouns}; choose one of {', '.join(fitting)}")
     try:
-        config = NETWORKS[name].design(settings, facts)
+        config = families[name].design(settings, facts)
         outline(config)
     except UsageError:
         raise
@@ -101,11 +106,12 @@ def outline(config: NetworkConfig) -> Network:
     Raises: `ValueError` if the config is unknown, contradicts itself or is too large, `UsageError` if it is a
         backbone and timm is not installed.
     """
-    if config.name not in NETWORKS | PRETRAINED:
-        raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(NETWORKS | PRETRAINED)}")
-    if config.name in NETWORKS:
-        _require_fitting_inputs(config)
-    assemble = PRETRAINED.get(config.name) or NETWORKS[config.name].assemble
+    families = NETWORKS | GENERATORS
+    if config.name not in families | PRETRAINED:
+        raise ValueError(f"name: {config.name[:40]!r} is not one of {', '.join(families | PRETRAINED)}")
+    if config.name in families:
+        _require_fitting_inputs(config, families[config.name])
+    assemble = PRETRAINED.get(config.name) or families[config.name].assemble
     with torch.device("meta"):
         network = assemble(config)
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -114,12 +120,12 @@ def outline(config: NetworkConfig) -> Network:
     return network
 
 
-def _require_fitting_inputs(config: NetworkConfig) -> None:
+def _require_fitting_inputs(config: NetworkConfig, family: Family) -> None:
     """Refuse texts for a network of images and the other way round.
 
     Raises: `ValueError` naming what the family takes.
     """
-    takes = NETWORKS[config.name].input_kind
+    takes = family.input_kind
     if takes is IMAGES and config.vocabulary:
         raise ValueError(f"{config.name} takes images or feature vectors, not ids of texts")
     if takes is TEXTS and (config.vocabulary <= UNKNOWN or len(config.input_shape) != 1):

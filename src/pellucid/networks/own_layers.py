@@ -14,6 +14,12 @@ LARGEST_STEM = 16
 MOST_IDS = 5_000_000
 LARGEST_KERNEL = 64
 MOST_HEADS = 256
+LARGEST_LATENT = 4096
+MOST_CONDITIONS = 100_000
+MOST_COMPONENTS = 1_000
+LIKELIHOODS = ("sigma-vae",)
+"""`sigma-vae`: normal, with one variance for all pixels, the best for the training images."""
+
 _ADMITS = "admits"
 
 
@@ -122,6 +128,23 @@ class Architecture(OwnLayers):
     seen: tuple[int, ...] = field(metadata={_ADMITS: Wholes(2, 2, Whole(1, LARGEST_SIDE))})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Latent(OwnLayers):
+    """Latent numbers of `vae`, and what its probabilities are.
+
+    Attributes:
+        latent: numbers by which an image is described.
+        conditions: classes with a prior of their own; 1 where images are not told apart.
+        components: normal distributions that the prior of each class is mixed of.
+        likelihood: of grey levels around the decoder's; one of `LIKELIHOODS`.
+    """
+
+    latent: int = field(metadata={_ADMITS: Whole(2, LARGEST_LATENT)})
+    conditions: int = field(metadata={_ADMITS: Whole(1, MOST_CONDITIONS)})
+    components: int = field(metadata={_ADMITS: Whole(1, MOST_COMPONENTS)})
+    likelihood: str = field(metadata={_ADMITS: OneOf(LIKELIHOODS)})
+
+
 OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "cnn": Stem,
     "lenet": OwnLayers,
@@ -132,5 +155,6 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "sentence-encoder": Attention,
     "word-vectors": OwnLayers,
     "backbone": Architecture,
+    "vae": Latent,
 }
 """Own layers of every family; `OwnLayers` itself has no field."""

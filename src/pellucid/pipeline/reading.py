@@ -5,8 +5,13 @@ from typing import Any
 
 from pellucid.data import Check, Dataset, prepare
 from pellucid.pipeline.continual.training import ContinualTraining, read_on
+from pellucid.pipeline.learners.generator import require_enough_images
 from pellucid.pipeline.learners.planning.preparation import material_of
-from pellucid.pipeline.learners.planning.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.planning.refusals import (
+    require_fitting_generator,
+    require_fitting_inputs,
+    require_fitting_model,
+)
 from pellucid.pipeline.run.configuration import command_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.identity import require_same_data, warn_of_other_versions
@@ -39,6 +44,9 @@ def require_fitting(place: str, given: Mapping[str, Any], context: RunContext) -
     dataset, settings, journal = context.dataset, context.settings, context.journal
     require_fitting_model(settings, dataset.target)
     require_fitting_inputs(settings, material_of(dataset).takes)
+    if settings.generates:
+        require_fitting_generator(settings, given, dataset.target)
+        require_enough_images(settings, len(dataset.train), place)
     require_same_data(place, dataset, journal)
     warn_of_other_versions(dataset, journal, context.stages)
     journal.decided("command", lambda: command_of(place, given, context.folder.path))

@@ -9,6 +9,7 @@ from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.contradictions import require_place_of_its_own
 from pellucid.pipeline.continual.training import begin
+from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.folds import folds_of
 from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_of_run
 from pellucid.pipeline.learning import learn, plan_learning
@@ -91,6 +92,11 @@ def _work(
     dataset, check = read_and_check(place, settings, stages, continual)
     context = RunContext(folder, dataset, settings, stages, journal)
     require_fitting(place, given, context)
+    if settings.generates:
+        make_generator(check, context)
+        folder.prune()
+        say_generated(Run(folder.path), context)
+        return
     folds = folds_of(dataset, settings, is_continual=continual is not None)
     learning = context._replace(dataset=folds.learning)
     planned = plan_learning(continual, folds, learning)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pellucid.reference import losses
+from pellucid.reference import autoencoder, losses
 from pellucid.reference.layers import (
     activations,
     convolution,
@@ -15,6 +15,7 @@ from pellucid.reference.layers import (
     pooling,
     resizing,
     scaling,
+    transposed,
 )
 from pellucid.reference.texts import attention, embedding, gru, lstm, neighbours, turning, weighed_sum
 from pellucid.reference.texts import pooling as text_pooling
@@ -37,6 +38,9 @@ class Layer(NamedTuple):
 LAYERS: dict[str, Layer] = {
     "dense": Layer(dense.dense, dense.dense_backward),
     "convolution": Layer(convolution.convolution, convolution.convolution_backward),
+    "transposed-convolution": Layer(
+        transposed.transposed_convolution, transposed.transposed_convolution_backward
+    ),
     "neighbours": Layer(neighbours.neighbours, neighbours.neighbours_backward),
     "max-pool": Layer(pooling.max_pool, pooling.max_pool_backward),
     "average-pool": Layer(pooling.average_pool, pooling.average_pool_backward),
@@ -73,6 +77,10 @@ LAYERS: dict[str, Layer] = {
     "lstm": Layer(lstm.lstm, lstm.lstm_backward),
     "gru": Layer(gru.gru, gru.gru_backward),
     "weighed-sum": Layer(weighed_sum.weighed_sum, weighed_sum.weighed_sum_backward),
+    "reparametrised": Layer(autoencoder.reparametrised, autoencoder.reparametrised_backward),
+    "density-of-draw": Layer(autoencoder.density_of_draw, autoencoder.density_of_draw_backward),
+    "mixture-density": Layer(autoencoder.mixture_density, autoencoder.mixture_density_backward),
+    "reconstruction": Layer(autoencoder.reconstruction, autoencoder.reconstruction_backward),
     "cross-entropy": Layer(losses.cross_entropy, losses.cross_entropy_backward),
     "squared-error": Layer(losses.squared_error, losses.squared_error_backward),
     "squared-error-of-probabilities": Layer(

@@ -4,9 +4,13 @@ from pellucid.reports.facts import (
     AbstentionFacts,
     Answered,
     CalibrationFacts,
+    GeneratedFacts,
     LabelIssue,
     LabelIssues,
+    LatentMap,
+    Pair,
     ReportFacts,
+    Walk,
 )
 from pellucid.reports.report import render
 
@@ -14,8 +18,12 @@ __all__ = [
     "AbstentionFacts",
     "Answered",
     "CalibrationFacts",
+    "GeneratedFacts",
     "LabelIssue",
     "LabelIssues",
+    "LatentMap",
+    "Pair",
     "ReportFacts",
+    "Walk",
     "render",
 ]

@@ -12,7 +12,7 @@ from pellucid.evaluation import LearningCurve, Reliability
 from pellucid.evaluation.promises.abstention import ErrorPoint, Kept, Promise
 from pellucid.reports.numbers import Score, finite
 from pellucid.settings import Metric
-from pellucid.tasks import CLASSIFICATION, REGRESSION, Target
+from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION, Target
 
 _NOUNS = {"image": "image", "text": "text"}
 
@@ -172,6 +172,70 @@ class AbstentionFacts:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two images that belong together.
+
+    Attributes:
+        first: an image, uint8 (height, width, channels).
+        second: what was made of it, or is nearest to it.
+        label: class; empty without classes.
+        source: path or `file:row` of the real one.
+    """
+
+    first: UInt8[np.ndarray, "height width channels"]
+    second: UInt8[np.ndarray, "height width channels"]
+    label: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Images on the way from one held-out image to another.
+
+    Attributes:
+        images: from the first to the last, ends reconstructed.
+        labels: classes of both ends; empty texts without classes.
+    """
+
+    images: Sequence[UInt8[np.ndarray, "height width channels"]]
+    labels: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class LatentMap:
+    """Held-out images as points.
+
+    Attributes:
+        points: place of each in the plane.
+        codes: class of each, as a position in the classes of the run; 0 without classes.
+        share: share of the variance of the latent numbers that the plane shows; 1 where there are two.
+    """
+
+    points: Float64[np.ndarray, "images 2"]
+    codes: Int[np.ndarray, " images"]
+    share: float
+
+
+@dataclass(frozen=True)
+class GeneratedFacts:
+    """Images that a generator made, for the report.
+
+    Attributes:
+        samples: some of each class, by name; of an empty name without classes.
+        nearest: samples, each beside the training image that is nearest.
+        reconstructions: held-out images, each beside what was rebuilt of it; none where nothing is rebuilt.
+        walks: ways between held-out images; likewise.
+        latent: held-out images by their latent numbers; `None` where there are none.
+    """
+
+    samples: Mapping[str, Sequence[UInt8[np.ndarray, "height width channels"]]]
+    nearest: Sequence[Pair]
+    reconstructions: Sequence[Pair] = ()
+    walks: Sequence[Walk] = ()
+    latent: LatentMap | None = None
+
+
+@dataclass(frozen=True)
 class ReportFacts:
     """Everything the report shows; the page adds words and images, no measurement.
 
@@ -196,6 +260,7 @@ class ReportFacts:
         abstention: what it does when it may abstain, or `None` likewise.
         learning_curve: score against number of training examples, or `None`.
         numbers: for numbers, one row (true, predicted) per test example; otherwise `None`.
+        generated: images that a generator made; `None` in a run that predicts.
     """
 
     title: str
@@ -216,6 +281,7 @@ class ReportFacts:
     abstention: AbstentionFacts | None = None
     learning_curve: LearningCurve | None = None
     numbers: Float64[np.ndarray, "test 2"] | None = None
+    generated: GeneratedFacts | None = None
 
     @property
     def classes(self) -> Sequence[str]:
@@ -224,8 +290,9 @@ class ReportFacts:
 
     @property
     def target(self) -> Target:
-        """Classes or numbers."""
-        return REGRESSION if str(self.metrics.get("task", "")).endswith(REGRESSION.name) else CLASSIFICATION
+        """Classes, numbers or images."""
+        task = str(self.metrics.get("task", ""))
+        return next((each for each in (REGRESSION, GENERATION) if task.endswith(each.name)), CLASSIFICATION)
 
     @property
     def is_regression(self) -> bool:
@@ -271,7 +338,9 @@ class ReportFacts:
 
     @property
     def headline(self) -> Score | None:
-        """Test score that the page is titled by: accuracy, or for numbers the mean absolute error."""
+        """Test score that the page is titled by: accuracy, mean absolute error or bits per dimension."""
+        if self.generated is not None:
+            return self.score("bits_per_dimension")
         return self.score("mean_absolute_error" if self.is_regression else "accuracy")
 
     def score(self, name: str, part: str = "test") -> Score | None:

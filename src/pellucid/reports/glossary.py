@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pellucid.settings import METRICS
 
 GLOSSARY: Mapping[str, tuple[str, str]] = {
-    **{each.setting: (each.words, each.meaning) for each in METRICS.values()},
+    **{each.setting: (each.words, each.meaning) for each in METRICS.values() if each.target != "image"},
     "interval": (
         "95 % interval",
         "If the test were repeated with new examples of the same kind, intervals made this way would "

@@ -16,6 +16,7 @@ from pellucid.reports.sections import (
     curve,
     data,
     errors,
+    generated,
     models,
     network,
     novelty,
@@ -61,6 +62,17 @@ SECTIONS: tuple[Section, ...] = (
     Section("repeat", "How to repeat it", repeat.build),
 )
 
+OF_GENERATORS: tuple[Section, ...] = (
+    Section("outcome", "Verdict", generated.outcome),
+    Section("samples", "What it makes", generated.samples),
+    Section("measures", "What its images are worth", generated.measures),
+    Section("reconstructions", "What it keeps of an image", generated.reconstructions),
+    Section("latent", "How it arranges images", generated.latent),
+    Section("bound", "How likely real images are", generated.bound),
+    *(each for each in SECTIONS if each.key in ("training", "network", "data", "repeat")),
+)
+"""Sections of a run that made images."""
+
 
 def render(facts: ReportFacts) -> str:
     """Write the report.
@@ -70,7 +82,8 @@ def render(facts: ReportFacts) -> str:
 
     HTML, to be encoded as UTF-8.
     """
-    built = [(section, section.build(facts)) for section in SECTIONS]
+    sections = SECTIONS if facts.generated is None else OF_GENERATORS
+    built = [(section, section.build(facts)) for section in sections]
     shown = [(section, content) for section, content in built if content is not None]
     return environment().get_template("report.html").render(facts=facts, sections=shown)
 

@@ -9,6 +9,7 @@ from pellucid.settings.metrics import METRICS, NUMBER_METRIC, Metric, metric_of,
 from pellucid.settings.models import (
     CLASSICAL,
     DUMMIES,
+    GENERATIVE,
     NEURAL,
     NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
@@ -21,6 +22,7 @@ from pellucid.settings.table import ROWS, Settings, name_of
 __all__ = [
     "CLASSICAL",
     "DUMMIES",
+    "GENERATIVE",
     "METRICS",
     "NEURAL",
     "NEURAL_OF_IMAGES",

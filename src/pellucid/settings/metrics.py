@@ -32,7 +32,7 @@ class Metric:
     key: str
     words: str
     meaning: str
-    target: Literal["class", "number"]
+    target: Literal["class", "number", "image"]
     is_error: bool = False
     lowest: float | None = 0.0
     highest: float | None = 1.0
@@ -53,8 +53,8 @@ class Metric:
 
     @property
     def in_history(self) -> str:
-        """Its name in `history.jsonl`, where the log loss is the loss."""
-        return "validation_loss" if self.key == "log_loss" else f"validation_{self.key}"
+        """Its name in `history.jsonl`, where the log loss, or the bound in bits, is the loss."""
+        return "validation_loss" if self.key in _LOSSES else f"validation_{self.key}"
 
     def better(self, value: float) -> float:
         """A value turned so that larger is better.
@@ -67,6 +67,8 @@ class Metric:
         """
         return -value if self.is_error else value
 
+
+_LOSSES = ("log_loss", "bits_per_dimension")
 
 _ROWS = (
     Metric(
@@ -140,6 +142,17 @@ _ROWS = (
         lowest=None,
         hint="1 perfect, 0 the mean",
     ),
+    Metric(
+        key="bits_per_dimension",
+        words="bits per dimension",
+        meaning="Upper bound of the bits that each grey level of an image takes when it is written down by "
+        "the model\u2019s own probabilities; 8 is what equally likely levels take.",
+        target="image",
+        is_error=True,
+        highest=None,
+        test="sign-flip",
+        hint="8: levels equally likely",
+    ),
 )
 
 METRICS: dict[str, Metric] = {each.key: each for each in _ROWS}
@@ -152,8 +165,8 @@ NUMBER_METRIC = METRICS["root_mean_squared_error"]
 """The one by which models that predict numbers are chosen and compared."""
 
 
-def metrics_of(target: Literal["class", "number"]) -> tuple[Metric, ...]:
-    """The metrics of models that predict classes, or numbers."""
+def metrics_of(target: Literal["class", "number", "image"]) -> tuple[Metric, ...]:
+    """The metrics of models that predict classes, or numbers, or make images."""
     return tuple(each for each in _ROWS if each.target == target)
 
 

@@ -6,6 +6,9 @@ NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
 NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
 """Neural networks for texts."""
 
+GENERATIVE = ("vae",)
+"""Networks that make images instead of predicting anything about them."""
+
 NEURAL = (*NEURAL_OF_IMAGES, *NEURAL_OF_TEXTS)
 """Models that are neural networks."""
 

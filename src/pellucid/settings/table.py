@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.errors import UsageError
 from pellucid.settings.metrics import CHOICES
-from pellucid.settings.models import CLASSICAL, NEURAL, NO_BACKBONE
+from pellucid.settings.models import CLASSICAL, GENERATIVE, NEURAL, NO_BACKBONE
 from pellucid.settings.parsing import parse_duration, parse_image_size
 from pellucid.settings.row import Row, checked, row, rows_of
 
@@ -52,8 +52,8 @@ class Settings:
     model: str = row(
         "auto",
         "network",
-        "Model to train: a network, or a classical model alone",
-        choices=("auto", *NEURAL, *CLASSICAL),
+        "Model to train: a network, a network that makes images (vae), or a classical model alone",
+        choices=("auto", *NEURAL, *GENERATIVE, *CLASSICAL),
     )
     backbone: str | None = row(
         None,
@@ -105,18 +105,25 @@ class Settings:
     width: int | None = row(
         None,
         "network",
-        "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) "
-        "or filters of each size (text-cnn)",
+        "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) or of the first "
+        "convolution (lenet, vae), or filters of each size (text-cnn)",
         low=1,
         high=4096,
     )
     depth: int | None = row(
         None,
         "network",
-        "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn) or recurrent layers (rnn); "
-        "an mlp of depth 0 is linear",
+        "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn), convolutions of the encoder "
+        "(vae) or recurrent layers (rnn); an mlp of depth 0 is linear",
         low=0,
         high=64,
+    )
+    latent: int | None = row(
+        None,
+        "network",
+        "Numbers by which vae describes an image; default: a rule from the size of the images",
+        low=2,
+        high=4096,
     )
     # training
     preset: str = row("standard", "training", "How much work to spend", choices=("quick", "standard", "best"))
@@ -139,6 +146,14 @@ class Settings:
         "training",
         "Loss function; default: cross-entropy for classes, mse for numbers",
         choices=("cross-entropy", "mse"),
+    )
+    beta: float | None = row(
+        None,
+        "training",
+        "Weight of the divergence in the loss of vae; default: 1, with which the loss is the evidence lower "
+        "bound",
+        low=0.0,
+        high=1000.0,
     )
     rehearse: bool | None = row(
         None,
@@ -233,6 +248,11 @@ class Settings:
                     f"--time-column: divides the data into past and future, but {flag} divides it in another "
                     "way; leave one of them out"
                 )
+
+    @property
+    def generates(self) -> bool:
+        """True where a network was asked for that makes images."""
+        return self.model in GENERATIVE
 
     @property
     def builds_on_backbone(self) -> bool:

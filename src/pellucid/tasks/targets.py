@@ -1,4 +1,4 @@
-"""Targets: classes or numbers, and how labels, answers and models of either are handled."""
+"""Targets: classes, numbers or new images, and how labels, answers and models of each are handled."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -45,7 +45,7 @@ class Target:
     """
 
     name: str
-    noun: Literal["class", "number"]
+    noun: Literal["class", "number", "image"]
     nouns: str
     stratum: str
     dtype: str
@@ -140,8 +140,22 @@ REGRESSION = Target(
     metric="root-mean-squared-error",
 )
 
+GENERATION = Target(
+    name="generation",
+    noun="image",
+    nouns="images",
+    stratum="class",
+    dtype="<i8",
+    has_probabilities=False,
+    dummy="",
+    constant="",
+    loss="elbo",
+    metric="bits-per-dimension",
+)
+"""New images like those of the training data; labels are conditions, and there may be none."""
+
 TARGETS: dict[str, Target] = {target.noun: target for target in (CLASSIFICATION, REGRESSION)}
-"""Every target by the value of `--target`."""
+"""Every target of a prediction by the value of `--target`."""
 
 
 def target_of(classes: int) -> Target:

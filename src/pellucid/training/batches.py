@@ -13,7 +13,17 @@ from torch import Tensor
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import augmented_batch
 from pellucid.encoding.tokens.ragged import PADDING, UNKNOWN, Tokens
-from pellucid.tasks import IMAGES, REGRESSION, TEXTS, VALUES, InputKind, InputName, Target, target_of
+from pellucid.tasks import (
+    GENERATION,
+    IMAGES,
+    REGRESSION,
+    TEXTS,
+    VALUES,
+    InputKind,
+    InputName,
+    Target,
+    target_of,
+)
 from pellucid.training.lengths import batches_by_length
 from pellucid.training.recipe.choosing import Recipe, batches_per_epoch
 
@@ -30,7 +40,8 @@ class Examples:
         labels: int64 class of each, or float64 number to predict.
         train: ascending positions of the training split.
         validation: ascending positions of the validation split; may be empty.
-        classes: number of classes; 0 where numbers are predicted.
+        classes: number of classes; 0 where numbers are predicted, or images without labels are made.
+        generates: whether images like these are made instead of predicting labels.
     """
 
     inputs: np.ndarray | Tokens
@@ -38,11 +49,12 @@ class Examples:
     train: np.ndarray
     validation: np.ndarray
     classes: int
+    generates: bool = False
 
     @property
     def target(self) -> Target:
-        """What is learnt: classes or numbers."""
-        return target_of(self.classes)
+        """What is learnt: classes, numbers or images."""
+        return GENERATION if self.generates else target_of(self.classes)
 
     @property
     def is_regression(self) -> bool:

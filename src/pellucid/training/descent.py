@@ -41,10 +41,14 @@ class Descent:
     def outputs(self, batch: Batch) -> Float[Tensor, "batch outputs"]:
         """Outputs of the network for a batch, computed in the recipe's arithmetic, as float32."""
         inputs = batch.inputs.to(self.device)
-        bf16 = self._recipe.precision == "bf16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+        with self.arithmetic():
             outputs: Tensor = self._network(inputs).float()
         return outputs
+
+    def arithmetic(self) -> torch.autocast:
+        """Context in which networks compute in the recipe's arithmetic."""
+        bf16 = self._recipe.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16)
 
     def down(self, loss: Tensor, batch: Batch, step: int, learning_rate: float) -> float:
         """Take the gradient of a batch's mean loss, update where it is time, and return the loss.

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.encoding.tokens.ragged import Tokens
-from pellucid.networks import HeadAlone, Network, NetworkConfig, build
+from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
 from pellucid.networks.extending import copied
 from pellucid.tasks import IMAGES, REGRESSION
 from pellucid.training.batches import Batches, Examples, as_stored
@@ -19,6 +19,7 @@ from pellucid.training.determinism import pinned
 from pellucid.training.frequencies import text_frequencies
 from pellucid.training.loop import Observer, fit
 from pellucid.training.memory import keep_freed_memory
+from pellucid.training.priors import refit_prior
 from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.recipe.optimisers import build_optimizer
 from pellucid.training.recipe.timing import within
@@ -114,7 +115,8 @@ class Session(Generic[Learner]):
 
         Returns:
             The network with the weights of its best epoch (the last, without a validation split or
-            where the best is not looked for), in evaluation mode.
+            where the best is not looked for), in evaluation mode; of an autoencoder the prior is then fitted
+            anew.
 
         Raises:
             DivergedError: the loss or a gradient stopped being finite.
@@ -124,10 +126,14 @@ class Session(Generic[Learner]):
         with pinned(recipe.threads):
             step = make_step(self.network, self.state.optimizer, recipe, self.batches.examples)
             step = ExaminedStep(step, self.state, self.batches)
-            validate = validator(self.network, self.batches.examples, recipe.device)
+            beta = 1.0 if recipe.beta is None else recipe.beta
+            validate = validator(self.network, self.batches.examples, recipe.device, beta)
             fit(self.state, step, self.batches, validate, observers)
         if keeps_best and self.state.best is not None:
             self.network.load_state_dict(self.state.best.weights)
+        if isinstance(self.network, Autoencoder):
+            with pinned(recipe.threads):
+                refit_prior(self.network, self.batches.examples, recipe.seed, recipe.device)
         return self.network.eval()
 
 

@@ -1,16 +1,19 @@
 """Scores on the validation split after each epoch, in fp32 whatever training uses."""
 
+import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid.arithmetic import metric_value, number_errors
+from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.tokens.ragged import Tokens
-from pellucid.networks import HeadAlone, Network
+from pellucid.networks import Autoencoder, HeadAlone, Network
 from pellucid.settings import metrics_of
-from pellucid.tasks import CLASSIFICATION, REGRESSION
+from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.batches import Examples, to_tensor
 from pellucid.training.lengths import ROWS, blocks_by_length
 from pellucid.training.state import Record
@@ -21,14 +24,21 @@ _LOSS_FIRST = sorted(
 """The metrics that may choose an epoch, in the order of `history.jsonl`."""
 
 
-def validator(network: Network | HeadAlone, examples: Examples, device: str) -> Callable[[], Record]:
+def validator(
+    network: Network | HeadAlone, examples: Examples, device: str, beta: float = 1.0
+) -> Callable[[], Record]:
     """Function that scores the network as it stands, in evaluation mode, on the validation split.
 
     It gives `validation_loss` (log loss) and every other metric that may choose an epoch, or, for numbers,
     `validation_loss` (mean squared error of standardised numbers), `validation_root_mean_squared_error`,
-    `validation_mean_absolute_error` and `validation_r2`; an empty record when there is no validation split.
+    `validation_mean_absolute_error` and `validation_r2`, or, for made images, `validation_loss` (bits per
+    dimension, the divergence weighed by `beta`), `validation_elbo` (the same at 1),
+    `validation_reconstruction` and `validation_kl` (nats per image); an empty record when there is no
+    validation split.
     """
-    score = _SCORES[examples.target]
+    score = (
+        _SCORES[examples.target] if examples.target is not GENERATION else partial(_score_bound, beta=beta)
+    )
 
     def validate() -> Record:
         return score(network, examples, device) if len(examples.validation) else {}
@@ -50,6 +60,32 @@ def _score_numbers(network: Network | HeadAlone, examples: Examples, device: str
     return {
         "validation_loss": standardised * standardised,
         **{f"validation_{name}": value for name, value in errors._asdict().items()},
+    }
+
+
+@torch.inference_mode()
+def _score_bound(network: Network | HeadAlone, examples: Examples, device: str, *, beta: float) -> Record:
+    """Evidence lower bound in bits per dimension, and its two terms in nats per image.
+
+    The latent numbers are drawn by the same noise after every epoch.
+    """
+    assert isinstance(network, Autoencoder)
+    network.eval()
+    noise = torch.Generator().manual_seed(torch_seed(0, Purpose.LATENT))
+    sums, positions = np.zeros(2), examples.validation
+    for block in np.split(positions, range(ROWS, len(positions), ROWS)):
+        images = to_tensor(examples.inputs, block).to(device)
+        labels = torch.from_numpy(examples.labels[block]).to(device)
+        drawn = torch.randn(len(block), network.latent, generator=noise).to(device)
+        terms = network.terms(images, labels, drawn)
+        sums += [float(each.double().sum()) for each in terms]
+    reconstruction, divergence = (sums / len(positions)).tolist()
+    unit = math.prod(network.config.input_shape) * math.log(2)
+    return {
+        "validation_loss": (reconstruction + beta * divergence) / unit,
+        "validation_elbo": (reconstruction + divergence) / unit,
+        "validation_reconstruction": reconstruction,
+        "validation_kl": divergence,
     }
 
 

@@ -14,7 +14,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.strict import parse_file
-from pellucid.tasks import TEXTS, VALUES, InputKind, target_of
+from pellucid.tasks import GENERATION, TEXTS, VALUES, InputKind, target_of
 
 FORMAT = 2
 SIZE_LIMIT = 8 << 20
@@ -78,7 +78,8 @@ class Description:
     @property
     def kind(self) -> Kind:
         """Kind of the model."""
-        target = target_of(len(self.classes))
+        generates = self.architecture is not None and self.architecture.conditions > 0
+        target = GENERATION if generates else target_of(len(self.classes))
         return Kind(self.input_kind, target, is_classical=self.predictor is not None)
 
     def to_bytes(self) -> bytes:
@@ -163,6 +164,8 @@ class Description:
         if self.architecture is None:
             return
         self._check_inputs(self.architecture)
+        if self.architecture.conditions:
+            return  # its outputs are latent numbers; the model compares the classes
         needed = self.kind.target.outputs(len(self.classes))
         if self.architecture.outputs != needed:
             raise ValueError(

@@ -15,7 +15,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import MOST_FEATURES
 from pellucid.strict import Anything, Fields, Number, OneOf, Truth, Whole, read_object
-from pellucid.tasks import IMAGES, REGRESSION, TEXTS
+from pellucid.tasks import GENERATION, IMAGES, REGRESSION, TEXTS
 from pellucid.tasks import VALUES as VECTORS
 
 FILE_NAME = "model.json"
@@ -77,7 +77,10 @@ def read_architecture(value: object, kind: Kind, features: str | None) -> Networ
     if kind.is_classical and features != HIDDEN:
         _require_null("architecture", value, kind)
         return None
-    return NetworkConfig.from_json(value)
+    config = NetworkConfig.from_json(value)
+    if (config.conditions > 0) != (kind.target is GENERATION):
+        raise ValueError(f"architecture: {config.name} is no network of a model of the kind {kind.name}")
+    return config
 
 
 def read_preprocessing(
@@ -113,7 +116,7 @@ def read_length(value: object, kind: Kind) -> int | None:
 
 
 def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
-    """Read `classes`: two or more different names, none where numbers are predicted.
+    """Read `classes`: two or more names, none where numbers are predicted, any where images are made.
 
     Raises: `ValueError` if it does not fit the kind, or is no list of different names.
     """
@@ -125,9 +128,11 @@ def read_classes(value: object, kind: Kind) -> tuple[str, ...]:
         not isinstance(value, list)
         or not all(isinstance(name, str) and name for name in value)
         or len(set(value)) != len(value)
-        or len(value) < 2
+        or (len(value) < 2 and kind.target is not GENERATION)
     ):
-        raise ValueError("'classes' is not a list of two or more different names")
+        raise ValueError(
+            f"'classes' is not a list of {'' if kind.target is GENERATION else 'two or more '}different names"
+        )
     return tuple(value)
 
 
@@ -146,7 +151,9 @@ def read_mirror(value: object, kind: Kind) -> bool:
 
     Raises: `ValueError` if it is neither true nor false, or true where nothing is mirrored.
     """
-    if Truth().read("mirror", value) and (kind.is_classical or kind.input_kind is not IMAGES):
+    if Truth().read("mirror", value) and (
+        kind.is_classical or kind.input_kind is not IMAGES or kind.target is GENERATION
+    ):
         raise ValueError(f"'mirror' must be false in a model of the kind {kind.name}")
     return value is True
 

@@ -198,7 +198,7 @@ def _inputs_said(check: Check) -> list[str]:
     """Sentences about the images or texts, and those left out."""
     total = sum(sum(counts) for counts in check.counts.values())
     present = sum(map(any, zip(*check.counts.values(), strict=True)))
-    classes = f" in {count_of(present, 'class')}"
+    classes = f" in {count_of(present, 'class')}" if check.classes else " without labels"
     of_what = classes if check.numbers is None else ", each with a number to predict,"
     form = _FORMS.get(check.form, check.form)
     said = [f"{count_of(total, check.noun)}{of_what} from {check.place} ({form})."]

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
-from pellucid.data.reading.folders import holds_texts, read_folder, read_text_folder
+from pellucid.data.reading.folders import (
+    has_class_folders,
+    holds_texts,
+    read_folder,
+    read_text_folder,
+    read_unlabelled,
+)
 from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of
 from pellucid.data.reading.idx import read_idx_folder
 from pellucid.data.reading.labelled_tables import list_images, list_texts_of
@@ -100,6 +106,8 @@ def _folder(path: Path, place: str, settings: Settings) -> Listing:
     """List class folders of images or of texts, whichever lie there."""
     if settings.task == "text" or (settings.task == "auto" and holds_texts(path)):
         return read_text_folder(path, place, settings)
+    if settings.generates and not has_class_folders(path):
+        return read_unlabelled(path, place)
     return read_folder(path, place)
 
 

@@ -102,6 +102,35 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
     )
 
 
+def has_class_folders(folder: Path) -> bool:
+    """Tell a folder that has folders inside it from one of files alone."""
+    return bool(_sub_folders(folder))
+
+
+def read_unlabelled(folder: Path, place: str) -> Listing:
+    """List the images of a folder without class folders, for models that need no labels.
+
+    Raises: `DataError` if there is none.
+    """
+    paths, others = files_of(folder, IMAGE_KIND)
+    if not paths:
+        raise DataError(
+            f"{place}: holds no image; put images there, or one sub-folder of them for each class"
+        )
+    said = f"{place}: no class folders, so that its images are read without labels"
+    return Listing(
+        place=place,
+        form="folder",
+        sources=[source_of(path) for path in paths],
+        labels=[""] * len(paths),
+        splits=[UNDECIDED] * len(paths),
+        groups=[""] * len(paths),
+        paths=paths,
+        warnings=(said, *_warnings(place, [], others, IMAGE_KIND)),
+        is_labelled=False,
+    )
+
+
 def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
     """List the texts of class folders, or of split folders of class folders.
 

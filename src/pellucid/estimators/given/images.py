@@ -41,7 +41,9 @@ def are_images(inputs: object) -> bool:
 
 
 def taught_by_images(images: object, y: object, settings: Settings) -> Taught:
-    """Take images that stand in memory, with their labels; nothing is written to the cache.
+    """Take images that stand in memory, with their labels, which generators do without.
+
+    Nothing is written to the cache.
 
     Images are (n, height, width) or (n, height, width, 1 or 3), 8-bit or any other numbers.
 
@@ -49,7 +51,8 @@ def taught_by_images(images: object, y: object, settings: Settings) -> Taught:
     numbers, or labels do not fit.
     """
     pixels = with_channel_axis(as_array(images))
-    labels = read_targets(y, len(pixels), settings, IMAGES)
+    is_labelled = y is not None or not settings.generates
+    labels = read_targets(y, len(pixels), settings, IMAGES) if is_labelled else None
     height, width = training_size(np.array([pixels.shape[1:3]]), settings)
     preprocessing = Preprocessing(
         height, width, pixels.shape[3], *value_range(pixels, np.ones(len(pixels), bool))

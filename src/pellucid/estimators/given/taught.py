@@ -98,7 +98,7 @@ def read_targets(
 
 def taught_in_memory(
     inputs: Shaped[np.ndarray, "n ..."] | Texts,
-    labels: Labels | Float64[np.ndarray, " n"],
+    labels: Labels | Float64[np.ndarray, " n"] | None,
     settings: Settings,
     *,
     first: Int64[np.ndarray, " n"],
@@ -108,7 +108,7 @@ def taught_in_memory(
 
     Args:
         inputs: images as they are learnt, feature vectors or texts.
-        labels: theirs.
+        labels: theirs; `None` without any.
         settings: what the caller asked for.
         first: for each example the first with the same content; copies stay together.
         preprocessing: how images were fitted; `None` for other inputs.
@@ -121,7 +121,7 @@ def taught_in_memory(
     """
     count = len(inputs)
     classes = labels if isinstance(labels, Labels) else None
-    targets = labels.codes if isinstance(labels, Labels) else labels
+    targets = _targets(labels, count)
     different = first == np.arange(count)
     validation = np.zeros(0, np.int64)
     if _allows_validation(int(different.sum()), None if classes is None else np.bincount(targets[different])):
@@ -132,7 +132,8 @@ def taught_in_memory(
             labels=[str(target) if classes is None else classes.names[target] for target in targets.tolist()],
             splits=[UNDECIDED] * count,
             groups=[""] * count,
-            values=targets if classes is None else None,
+            values=targets if classes is None and labels is not None else None,
+            is_labelled=labels is not None,
         )
         parts = split(listing, first, np.ones(count, bool), settings.seed, (VALIDATION,)).splits
         validation = np.flatnonzero(parts == VALIDATION)
@@ -145,6 +146,13 @@ def taught_in_memory(
     train = np.setdiff1d(np.arange(count), validation)
     names = () if classes is None else classes.names
     return Taught(Material(inputs, targets, train, validation, names, preprocessing), classes)
+
+
+def _targets(labels: Labels | Float64[np.ndarray, " n"] | None, count: int) -> np.ndarray:
+    """Class or number of each of so many examples; 0 without labels."""
+    if labels is None:
+        return np.zeros(count, np.int64)
+    return labels.codes if isinstance(labels, Labels) else labels
 
 
 def _allows_validation(examples: int, counts: Int64[np.ndarray, " classes"] | None) -> bool:

@@ -1,5 +1,7 @@
 """Random start of the weights, fitted to the activation and drawn from a passed generator."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,9 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     Where batch norm follows (a layer without bias), a sixth of the variance: the norm cancels the
     scale, but a step of the optimiser turns short weights further, and a short training gains.
 
+    Transposed convolutions: normal with these variances, $n_\mathrm{in}$ the values that an output meets,
+    which under a stride is a part of the kernel's.
+
     Vectors of tokens and of their places: normal with standard deviation 0.1, zero for padding. Vectors
     that are summed up with weights of length 1: normal with variance $1 / n_\mathrm{out}$. Recurrent
     layers: orthogonal from state to state, as before tanh from below; the LSTM's forget gates start open
@@ -51,6 +56,8 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
                 nn.init.zeros_(layer.bias)
             else:
                 layer.weight.detach().mul_(_SHARE_BEFORE_NORM**0.5)
+        elif isinstance(layer, nn.ConvTranspose2d):
+            _start_transposed(layer, activation, generator)
         elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
             layer.reset_parameters()
         elif isinstance(layer, nn.RNNBase):
@@ -74,6 +81,17 @@ def _draw(weight: Tensor, activation: str, generator: torch.Generator) -> None:
     else:
         gain = _SIGMOID_GAIN if activation == "sigmoid" else 1.0
         nn.init.xavier_uniform_(weight, gain=gain, generator=generator)
+
+
+def _start_transposed(layer: nn.ConvTranspose2d, activation: str, generator: torch.Generator) -> None:
+    """Draw the kernels of a transposed convolution, whose outputs each meet a part of a kernel only."""
+    meets = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
+    gain = {"softmax": 1 / 3, "tanh": 1.0, "sigmoid": _SIGMOID_GAIN**2}.get(activation, 2.0)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    else:
+        gain *= _SHARE_BEFORE_NORM
+    nn.init.normal_(layer.weight, std=math.sqrt(gain / meets), generator=generator)
 
 
 @torch.no_grad()

@@ -23,7 +23,11 @@ from pellucid.pipeline.comparing.variants import OF_NETWORKS, Design, Variant, m
 from pellucid.pipeline.learners.planning.plan import make_plan
 from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_again
 from pellucid.pipeline.learners.planning.preparation import material_of, network_name, prepared_for
-from pellucid.pipeline.learners.planning.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.planning.refusals import (
+    require_fitting_inputs,
+    require_fitting_model,
+    require_prediction,
+)
 from pellucid.pipeline.run.configuration import require_unchanged
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.identity import require_same_data, warn_of_other_versions
@@ -214,6 +218,7 @@ def _prepare(folder: RunFolder, variants: Sequence[Variant], design: Design, dat
     for variant in variants:
         first = Trial(variant.name, variant.settings, fold=1)
         with _named(variant):
+            require_prediction(variant.settings)
             require_fitting_model(variant.settings, dataset.target)
             require_fitting_inputs(variant.settings, material_of(dataset).takes)
             if variant.settings.model not in CLASSICAL:

@@ -10,7 +10,11 @@ from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.plan import Plan, make_plan
 from pellucid.pipeline.learners.planning.precision import require_precision
 from pellucid.pipeline.learners.planning.preparation import Material, Prepared
-from pellucid.pipeline.learners.planning.refusals import require_fitting_inputs, require_fitting_model
+from pellucid.pipeline.learners.planning.refusals import (
+    require_fitting_inputs,
+    require_fitting_model,
+    require_prediction,
+)
 from pellucid.settings import CLASSICAL, Settings
 
 
@@ -23,6 +27,7 @@ def learner_of(
 
     Raises: `UsageError` if a setting contradicts the data or the model.
     """
+    require_prediction(settings)
     require_fitting_model(settings, material.target)
     if settings.model in CLASSICAL:
         require_fitting_inputs(settings, material.takes)

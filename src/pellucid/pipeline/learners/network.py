@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pellucid.bundle import Generator
 from pellucid.data.wording import count_of
 from pellucid.networks import Network, describe
 from pellucid.pipeline.learners.candidates import Candidate, stored_for, with_validation
@@ -117,10 +118,12 @@ class NetworkLearner:
             model=model,
             train_examples=len(network.prepared.examples.train),
             train_seconds=sum(record["seconds"] for record in session.state.history),
-            stored=stored_for(model, material, material.train),
             history=session.state.history,
         )
-        return with_validation(candidate, material)
+        if isinstance(model, Generator):
+            return candidate  # there is nothing that it could be asked
+        stored = stored_for(model, material, material.train)
+        return with_validation(dataclasses.replace(candidate, stored=stored), material)
 
     def fit(self, material: Material, allowance: Allowance = UNLIMITED) -> Candidate:
         """Plan, shorten the recipe to what fits, and train."""
@@ -165,7 +168,7 @@ def recipe_words(plan: Plan) -> str:
         f"{recipe.total_steps:,} steps of {recipe.batch_size}",
         f"{recipe.optimizer} {recipe.learning_rate:g}",
         recipe.schedule,
-        recipe.loss,
+        recipe.loss if recipe.beta in (None, 1.0) else f"{recipe.loss} with beta {recipe.beta:g}",
         *([f"label smoothing {recipe.label_smoothing:g}"] if recipe.label_smoothing else []),
         recipe.precision,
         count_of(recipe.threads, "thread"),

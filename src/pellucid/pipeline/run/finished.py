@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from pellucid.arithmetic.rounding import per_cent, percent
-from pellucid.bundle import Model, load
+from pellucid.bundle import Model, load_any
 from pellucid.reports.numbers import Score, interval, scored, seconds, size
 from pellucid.reports.text import visible
+from pellucid.reports.verdict_of_generator import verdict_of_generator
 from pellucid.settings import METRICS
+from pellucid.tasks import GENERATION
 
 _NOUNS = {"image": "image", "text": "text"}
 _CELL = "text-align: left; padding: 2px 12px 2px 0"
@@ -42,7 +44,7 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The recommended model."""
-        return load(self.folder)
+        return load_any(self.folder)
 
     @property
     def verdict(self) -> str:
@@ -62,6 +64,8 @@ class Run:
             return f"{name} is off by {scored(error)} on the mean of {tested:,} {noun}" + (
                 f" (95 % interval {ends})." if ends else "."
             )
+        if self.metrics["task"].endswith(GENERATION.name):
+            return verdict_of_generator(self.metrics)
         return f"{name} was trained, and nothing was left to test it on."
 
     def __repr__(self) -> str:
@@ -93,7 +97,7 @@ class Run:
     def _scores(self) -> Mapping[str, str]:
         """The scores that the run measured, with their titles."""
         measured = {name for entry in self.metrics["models"].values() for name in entry.get("test") or {}}
-        shown = [each for each in METRICS.values() if each.target == "number" or not each.is_error]
+        shown = [each for each in METRICS.values() if each.target != "class" or not each.is_error]
         return {each.key: f"Test {each.words}" for each in shown if each.key in measured}
 
 

@@ -8,7 +8,8 @@ from pellucid.data import Dataset
 from pellucid.errors import DataError
 from pellucid.pipeline.run.journal import Journal
 from pellucid.pipeline.run.stages import Stages
-from pellucid.tasks import TEXTS
+from pellucid.settings import Settings
+from pellucid.tasks import GENERATION, TEXTS
 
 _LIBRARIES = ("pellucid", "torch", "numpy", "pillow", "safetensors")
 _LIBRARIES_OF_TEXTS = ("tokenizers",)
@@ -52,9 +53,13 @@ def versions(dataset: Dataset) -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def task_name(dataset: Dataset) -> str:
-    """The task as `metrics.json` names it, such as `image-classification` or `text-regression`."""
-    return f"{dataset.input_kind.task}-{dataset.target.name}"
+def task_name(dataset: Dataset, settings: Settings | None = None) -> str:
+    """The task as `metrics.json` names it, such as `image-classification` or `text-regression`.
+
+    With settings that ask for a network which makes images it is `image-generation`.
+    """
+    target = GENERATION if settings is not None and settings.generates else dataset.target
+    return f"{dataset.input_kind.task}-{target.name}"
 
 
 def data_identity(dataset: Dataset) -> dict[str, Any]:

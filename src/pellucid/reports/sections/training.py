@@ -85,12 +85,18 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
 
     loss = line_plot(
         [series("validation", "main", "validation_loss"), series("train", "second", "train_loss")],
-        Axes("Loss", "Mean loss after each epoch", "epoch", _loss_unit(facts)),
+        Axes("Loss", "Mean loss after each epoch", "epoch", _loss_unit(facts), _loss_range(facts)),
     )
     rate = line_plot(
         [series("", "plain", "learning_rate")],
         Axes("Learning rate", "Learning rate at the end of each epoch", "epoch", "no unit"),
     )
+    if facts.generated is not None:
+        terms = line_plot(
+            [series("", "main", "validation_kl")],
+            Axes("Divergence", "Divergence from the prior on validation images", "epoch", "nats per image"),
+        )
+        return loss, terms, rate
     if facts.is_regression:
         error = line_plot(
             [
@@ -120,8 +126,24 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     return accuracy, loss, rate
 
 
+def _loss_range(facts: ReportFacts) -> tuple[float, float] | None:
+    """Bounds of the losses where they lie far from 0, as bits per dimension do; `None` for zero upwards."""
+    if facts.generated is None:
+        return None
+    losses = [
+        loss
+        for line in facts.history
+        for key in ("train_loss", "validation_loss")
+        if (loss := finite(line.get(key))) is not None
+    ]
+    room = 0.05 * (max(losses) - min(losses)) or 0.5
+    return min(losses) - room, max(losses) + room
+
+
 def _loss_unit(facts: ReportFacts) -> str:
     """Unit of the loss."""
+    if facts.generated is not None:
+        return "bits per dimension"
     if facts.is_regression:
         return "squared error, labels standardised"
     return "squared error" if facts.settings.get("loss") == "mse" else f"nats per {facts.noun}"

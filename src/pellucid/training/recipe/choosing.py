@@ -15,8 +15,8 @@ import numpy as np
 from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
-from pellucid.tasks import REGRESSION
-from pellucid.training.recipe.defaults import DEFAULTS, PRESETS
+from pellucid.tasks import GENERATION, REGRESSION
+from pellucid.training.recipe.defaults import DEFAULTS, PRESETS, WARM_UP, of_generators
 from pellucid.training.recipe.surroundings import Surroundings
 
 IMBALANCE = 5.0
@@ -34,7 +34,7 @@ class Recipe:
         learning_rate: largest learning rate.
         weight_decay: pull towards zero (decoupled for AdamW, added to the gradient elsewhere).
         schedule: `one-cycle`, `cosine` or `constant`.
-        loss: `cross-entropy` or `mse`.
+        loss: `cross-entropy`, `mse` or `elbo`.
         label_smoothing: share of each target spread over all classes, 0 to 0.9.
         class_weights: weight of each class in the loss, or `None` for equal weights.
         augmentation: how training images are varied.
@@ -45,6 +45,8 @@ class Recipe:
         threads: processor threads.
         seed: seed of every draw.
         word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
+        beta: weight of the divergence in the loss `elbo`; `None` elsewhere.
+        warm_up: share of the steps in which that weight rises from 0, in proportion; likewise.
     """
 
     epochs: int
@@ -65,13 +67,23 @@ class Recipe:
     threads: int
     seed: int
     word_dropout: float = 0.0
+    beta: float | None = None
+    warm_up: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """JSON form of the recipe; entries that only texts have are left out where they are off."""
+        """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
         document = dataclasses.asdict(self)
         if not self.word_dropout:
             del document["word_dropout"]
+        if self.beta is None:
+            del document["beta"], document["warm_up"]
         return document
+
+    def beta_at(self, step: int) -> float:
+        """Weight of the divergence after so many steps of training with the loss `elbo`."""
+        assert self.beta is not None  # the loss has one
+        rises = (self.warm_up or 0.0) * self.total_steps
+        return self.beta * min(1.0, step / rises) if rises else self.beta
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Recipe":
@@ -94,7 +106,8 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
     if around.target is REGRESSION:
         _refuse_settings_of_classes(settings)
-    default = DEFAULTS[around.takes](settings, around)
+    is_generation = around.target is GENERATION
+    default = (of_generators if is_generation else DEFAULTS[around.takes])(settings, around)
     epochs = settings.epochs or default.epochs
     loss = settings.loss or around.target.loss
     smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
@@ -117,6 +130,8 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         threads=default.threads,
         seed=settings.seed,
         word_dropout=default.word_dropout,
+        beta=_first_given(settings.beta, 1.0) if is_generation else None,
+        warm_up=WARM_UP if is_generation else None,
     )
 
 
@@ -158,7 +173,7 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
     Texts are left as they are unless weights are asked for: rare classes of texts are told by words of
     their own, and weights cost more right answers than they give.
     """
-    if around.target is REGRESSION:
+    if not around.target.has_probabilities:
         return None
     counts = np.bincount(around.train_labels, minlength=around.classes).astype(np.float64)
     present = counts[counts > 0]
@@ -174,6 +189,8 @@ def _class_weights(settings: Settings, around: Surroundings) -> tuple[float, ...
 
 def _augmentation(settings: Settings, around: Surroundings) -> Augmentation:
     """Shift by a fourteenth of the side, mirror, erase by preset: each only where the label is kept."""
+    if around.target is GENERATION:
+        return Augmentation()  # images that the data does not hold would be learnt, and made
     kind = around.input_kind
     wanted = kind.is_augmented if settings.augment is None else settings.augment
     if wanted and not kind.is_augmented:

@@ -38,6 +38,9 @@ _LABEL_SMOOTHING = 0.1
 _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 0.005, "adamw": 0.01}
 _WEIGHT_DECAYS = {"adamw": 0.05}
 _WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
+_LEARNING_RATES_OF_GENERATORS = {"adam": 0.004, "adamw": 0.004}
+WARM_UP = 0.2
+"""Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die."""
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
 _WHOLE, _MOST_PASSES, _FACTOR = 50_000, 11_250, 1.25
 
@@ -198,6 +201,28 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
         label_smoothing=_LABEL_SMOOTHING,
         word_dropout=recipe.word_dropout_of_few if are_few else recipe.word_dropout,
         precision="fp32" if in_fp32 else around.precision,
+        threads=around.threads,
+    )
+
+
+def of_generators(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for networks that make images.
+
+    As many epochs as for a classifier of images. The batch is at most a 64th of the training split, a power
+    of two from 16 to 128: a generator gains by more steps, not by larger ones. Fp32 unless asked otherwise:
+    at maps of a few pixels bf16 gains nothing on processors, and some have convolutions that are a hundred
+    times slower in it.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adamw"
+    return Defaults(
+        epochs=_epochs_of_images(preset, examples),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=128),
+        learning_rate=_LEARNING_RATES_OF_GENERATORS.get(optimizer, _LEARNING_RATES[optimizer]),
+        weight_decay=_WEIGHT_DECAYS.get(optimizer, 0.0),
+        label_smoothing=0.0,
+        word_dropout=0.0,
+        precision="fp32" if settings.precision == "auto" else around.precision,
         threads=around.threads,
     )
 

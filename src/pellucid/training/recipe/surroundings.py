@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.tasks import INPUT_KINDS, InputKind, InputName, Target, target_of
+from pellucid.settings import GENERATIVE
+from pellucid.tasks import GENERATION, INPUT_KINDS, InputKind, InputName, Target, target_of
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Surroundings:
         precision: arithmetic chosen for this machine.
         device: device chosen for this machine.
         threads: threads chosen for this machine.
-        model: family of the network, where the recipe depends on it; texts only.
+        model: family of the network, where the recipe depends on it: of texts, or one that makes images.
         shortest_side: smaller of height and width in pixels; 0 without images.
         mirror_keeps_class: whether a mirrored image keeps its label.
         shift_keeps_label: whether a shifted image does.
@@ -44,5 +45,5 @@ class Surroundings:
 
     @property
     def target(self) -> Target:
-        """What is learnt: classes or numbers."""
-        return target_of(self.classes)
+        """What is learnt: classes, numbers or images."""
+        return GENERATION if self.model in GENERATIVE else target_of(self.classes)

@@ -186,7 +186,7 @@ def epoch_line(state: State, recipe: Recipe) -> str:
     record = state.history[-1]
     line = f"  epoch {record['epoch']:>3} of {recipe.epochs}   loss {figure(record['train_loss'])}"
     decides = metric_of(recipe.metric)
-    if decides.target == "class" and decides.in_history in record:
+    if decides.target != "number" and decides.in_history in record:
         line += f"   validation {decides.words} {figure(record[decides.in_history])}"
     elif "validation_root_mean_squared_error" in record:
         line += f"   validation RMSE {figure(record['validation_root_mean_squared_error'])}"

@@ -93,7 +93,7 @@ def make_recipe(settings: Settings, prepared: Prepared) -> Chosen:
     """
     examples, images = prepared.examples, prepared.images
     kept = _Kept(False, False, False, ())
-    if images is not None and settings.augment is not False:
+    if images is not None and settings.augment is not False and not examples.generates:
         kept = _kept_by_variations(settings.seed, images, examples)
     device = choose_device(settings)
     around = Surroundings(

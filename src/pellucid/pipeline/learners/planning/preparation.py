@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped, UInt8
 
-from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model, TextModel
+from pellucid.bundle import AutoencoderModel, ClassicalModel, FeatureModel, ImageModel, Model, TextModel
 from pellucid.classical import Fitted
 from pellucid.data import Dataset, Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, Tokens, fit_ngrams, fit_tokens
 from pellucid.encoding.vectors.reading import read_vectors
-from pellucid.networks import InputFacts, Network, NetworkConfig
+from pellucid.networks import Autoencoder, InputFacts, Network, NetworkConfig
 from pellucid.pipeline.learners.planning.refusals import networks_with, require_fitting_inputs
-from pellucid.settings import Settings
+from pellucid.settings import GENERATIVE, Settings
 from pellucid.tasks import REGRESSION, InputName, Target, target_of
 from pellucid.training import Examples, Recipe, Session, WordVectors
 
@@ -161,7 +161,8 @@ def prepared_for(name: str, material: Material, settings: Settings) -> Prepared:
     be used.
     """
     if not isinstance(material.inputs, Texts):
-        return Prepared(name, examples_of(material.inputs, material), material.preprocessing)
+        examples = examples_of(material.inputs, material, generates=name in GENERATIVE)
+        return Prepared(name, examples, material.preprocessing)
     fit = _FITTED_BY.get(name, fit_tokens)
     encoder, reasons = fit(material.inputs, material.train, settings)
     vectors, more = _vectors(settings, encoder)
@@ -184,9 +185,10 @@ def _vectors(settings: Settings, encoder: Encoder) -> tuple[WordVectors | None, 
     return WordVectors(found.words + first, found.matrix, settings.tune_vectors), (reason,)
 
 
-def examples_of(inputs: np.ndarray | Tokens, material: Material) -> Examples:
+def examples_of(inputs: np.ndarray | Tokens, material: Material, *, generates: bool = False) -> Examples:
     """Inputs that are ready for a network (images, feature vectors or ids of texts), with their labels."""
-    return Examples(inputs, material.labels, material.train, material.validation, len(material.classes))
+    classes = len(material.classes)
+    return Examples(inputs, material.labels, material.train, material.validation, classes, generates)
 
 
 def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], recipe: Recipe) -> Model:
@@ -198,6 +200,9 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
     preparation = prepared.preparation
     if preparation is None:
         return FeatureModel(network, classes)
+    if isinstance(network, Autoencoder):
+        assert isinstance(preparation, Preprocessing)  # it takes images
+        return AutoencoderModel(network, preparation, classes)
     if isinstance(preparation, Preprocessing):
         return ImageModel(network, preparation, classes, mirror=recipe.augmentation.mirror)
     return TextModel(network, preparation, classes)

@@ -7,6 +7,7 @@ from pellucid.classical import baselines_for
 from pellucid.errors import UsageError
 from pellucid.settings import (
     CLASSICAL,
+    GENERATIVE,
     NEURAL,
     NEURAL_OF_IMAGES,
     NEURAL_OF_TEXTS,
@@ -14,7 +15,7 @@ from pellucid.settings import (
     ROWS,
     Settings,
 )
-from pellucid.tasks import TARGETS, Target
+from pellucid.tasks import REGRESSION, TARGETS, Target
 
 _STEER_BOTH = frozenset({"image_size", "model", "time_limit", "metric", "seed", "threads"})
 _TRUE_OF_CLASSICAL = {"augment": False, "class_weight": "none", "device": "cpu", "backbone": NO_BACKBONE}
@@ -32,6 +33,34 @@ _NETWORK_SETTINGS = (
 _OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment")
 _TRUE_OF_TEXTS = {"augment": False}
 """A setting of images, and the value that says what happens to texts anyway."""
+
+_OF_GENERATORS = ("latent", "beta")
+_NOT_OF_GENERATORS = frozenset(
+    {
+        "from_",
+        "rehearse",
+        "pooling",
+        "dropout",
+        "loss",
+        "label_smoothing",
+        "class_weight",
+        "augment",
+        "metric",
+        "baselines",
+        "learning_curve",
+        "folds",
+        "slice_column",
+    }
+)
+"""Settings of models that predict; those of texts and of pretrained networks are refused elsewhere."""
+_TRUE_OF_GENERATORS = {
+    "augment": False,
+    "class_weight": "none",
+    "dropout": 0.0,
+    "baselines": False,
+    "learning_curve": False,
+    "folds": 0,
+}
 
 _TOKEN_NETWORKS = ("text-cnn", "rnn")
 _OF_TEXTS: Mapping[str, tuple[str, ...]] = {
@@ -84,6 +113,42 @@ def require_fitting_model(settings: Settings, target: Target) -> None:
         )
 
 
+def require_fitting_generator(settings: Settings, given: Mapping[str, Any], target: Target) -> None:
+    """Refuse labels that are numbers, and settings that a network which makes images has no use for.
+
+    Raises: `UsageError` naming what fits.
+    """
+    if target is REGRESSION:
+        raise UsageError(
+            f"--model: {settings.model} makes images, of classes where there are labels, and these labels "
+            "are numbers; give --target class to take each as a class, or images without labels"
+        )
+    idle = [
+        row.flag
+        for row in ROWS
+        if row.name in _NOT_OF_GENERATORS and _changes(settings, row.name, _TRUE_OF_GENERATORS)
+    ]
+    if given.get("baselines"):
+        idle.append("--baselines")
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)}: {'steers' if len(idle) == 1 else 'steer'} models that predict, and "
+            f"{settings.model} makes images; leave {_them(idle)} out"
+        )
+
+
+def require_prediction(settings: Settings) -> None:
+    """Refuse a network that makes images where something is to be predicted.
+
+    Raises: `UsageError` naming what fits.
+    """
+    if settings.generates:
+        raise UsageError(
+            f"--model: {settings.model} makes images and predicts nothing; train it with pellucid train or "
+            "ImageGenerator, or choose another model here"
+        )
+
+
 def require_fitting_inputs(settings: Settings, takes: str) -> None:
     """Refuse a network, and settings, that belong to another kind of input or to another network.
 
@@ -95,6 +160,11 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
         UsageError: naming what fits.
     """
     words, networks = _WORDS[takes], _NETWORKS[takes]
+    if settings.generates and takes != "images":
+        raise UsageError(
+            f"--model: {settings.model} needs images, not {words}; use {_any_of((*networks, 'auto'))}"
+        )
+    _require_generator(settings)
     if settings.builds_on_backbone:
         _require_room_for_backbone(settings, takes)
         return
@@ -115,6 +185,19 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
             )
     if settings.vectors is None and not settings.tune_vectors:
         raise UsageError("--no-tune-vectors: needs --vectors FILE; give it, or leave this out")
+
+
+def _require_generator(settings: Settings) -> None:
+    """Refuse settings that only networks which make images have, beside any other model.
+
+    Raises: `UsageError` naming them.
+    """
+    idle = [] if settings.generates else [_flag(name) for name in _OF_GENERATORS if _changes(settings, name)]
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)}: {'belongs' if len(idle) == 1 else 'belong'} to {_any_of(GENERATIVE)}, and "
+            f"--model is {settings.model}; leave {_them(idle)} out"
+        )
 
 
 def _require_room_for_backbone(settings: Settings, takes: str) -> None:

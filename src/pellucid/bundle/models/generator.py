@@ -1,0 +1,269 @@
+"""Generators as models: networks that make images like those they were trained on."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64, UInt8
+from torch import Tensor
+
+from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.bundle.checks import Inputs, require_images
+from pellucid.bundle.model import Answers, Model
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.errors import DataError
+from pellucid.networks import Autoencoder
+from pellucid.novelty import Sort
+from pellucid.tasks import GENERATION, IMAGES, Target
+
+_BLOCK = 256
+_PREDICTS_NOTHING = "model: it makes images and predicts nothing about them; use sample"
+
+
+class Generator(Model):
+    """A model that makes images: uint8 (count, height, width, channels), of the size it was trained on.
+
+    Attributes:
+        input_kind: images.
+        preprocessing: how an image of any size becomes pixels as they were trained on.
+        classes: names of the classes that it tells apart; none where images had no labels.
+        temperature: 1; there are no probabilities.
+
+    Args:
+        preprocessing: see the attribute.
+        classes: see the attribute.
+    """
+
+    input_kind = IMAGES
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    temperature: float
+
+    def __init__(self, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
+        self.preprocessing = preprocessing
+        self.classes = tuple(classes)
+        self.temperature = 1.0
+
+    @property
+    def target(self) -> Target:
+        """Target: new images."""
+        return GENERATION
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        fitted = self.preprocessing
+        return fitted.height, fitted.width, fitted.channels
+
+    @abstractmethod
+    def sample(
+        self, labels: Int64[np.ndarray, " count"], seed: int
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Make an image of each label; the same seed gives the same images, fewer labels the first of them.
+
+        Labels are positions in `classes`; all 0 where there are none.
+        """
+
+    def turns(self, count: int) -> Int64[np.ndarray, " count"]:
+        """Labels of so many images, the classes in turn."""
+        return np.arange(count, dtype=np.int64) % max(1, len(self.classes))
+
+    @property
+    def columns_seen(self) -> int:
+        """None: no detector looks at what a generator sees."""
+        return 0
+
+    @property
+    def sort_seen(self) -> Sort:
+        """Sort of its features: a hidden layer."""
+        return "layer"
+
+    @property
+    def sees_through(self) -> Hashable:
+        """The model itself."""
+        return self
+
+    def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """The values of `transform`."""
+        return self.transform(inputs)
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """Nothing: a `DataError`."""
+        raise DataError(_PREDICTS_NOTHING)
+
+    def _answers(self, inputs: Inputs) -> Float64[np.ndarray, "examples ..."]:
+        raise DataError(_PREDICTS_NOTHING)
+
+    def predict_proba(self, inputs: Inputs) -> Float64[np.ndarray, "examples classes"]:
+        """Nothing: a `DataError`."""
+        raise DataError(_PREDICTS_NOTHING)
+
+    def predict_values(self, inputs: Inputs) -> Float64[np.ndarray, " examples"]:
+        """Nothing: a `DataError`."""
+        raise DataError(_PREDICTS_NOTHING)
+
+
+class Bound(NamedTuple):
+    """Evidence lower bound of each of some images, in its two terms, in nats.
+
+    Attributes:
+        reconstruction: minus the logarithm of the probability of the grey levels, given the latent numbers.
+        divergence: from the prior of the image's class.
+    """
+
+    reconstruction: Float64[np.ndarray, " examples"]
+    divergence: Float64[np.ndarray, " examples"]
+
+    @property
+    def total(self) -> Float64[np.ndarray, " examples"]:
+        """Minus the bound."""
+        total: Float64[np.ndarray, " examples"] = self.reconstruction + self.divergence
+        return total
+
+
+class AutoencoderModel(Generator):
+    """A variational autoencoder that makes images, reconstructs them and says how likely they are.
+
+    Always fp32, always evaluation mode.
+
+    Attributes:
+        network: the trained network.
+
+    Args:
+        network: see the attribute.
+        preprocessing: see `Generator`.
+        classes: see `Generator`.
+
+    Raises:
+        ValueError: the network tells apart more or fewer classes.
+    """
+
+    network: Autoencoder
+
+    def __init__(self, network: Autoencoder, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
+        super().__init__(preprocessing, classes)
+        if network.config.conditions != max(1, len(classes)):
+            raise ValueError(
+                f"the network tells {network.config.conditions} classes apart, and {len(classes)} are named"
+            )
+        self.network = network.eval()
+
+    @property
+    def name(self) -> str:
+        """The network's family."""
+        return self.network.name
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases that were learnt."""
+        return sum(each.numel() for each in self.network.parameters() if each.requires_grad)
+
+    def sample(
+        self, labels: Int64[np.ndarray, " count"], seed: int
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Make images as `Generator.sample`: latent numbers from the prior of each class, decoded."""
+        draws = generator(seed, Purpose.GENERATED)
+        noise = draws.standard_normal((len(labels), self.network.latent), dtype=np.float32)
+
+        places = generator(seed, Purpose.GENERATED, 1).random(len(labels), dtype=np.float32)
+        codes = torch.from_numpy(labels)
+        with torch.inference_mode():
+            latent = self.network.prior.drawn(codes, torch.from_numpy(places), torch.from_numpy(noise))
+        return self.decode(latent.numpy(), labels)
+
+    @torch.inference_mode()
+    def likeliest(self, images: Inputs) -> Int64[np.ndarray, " examples"]:
+        """Class under whose prior the latent means of each image are likeliest."""
+        means = torch.from_numpy(self.transform(images))
+        codes: Int64[np.ndarray, " examples"] = self.network.prior(means).numpy()
+        return codes
+
+    def decode(
+        self, latent: Float32[np.ndarray, "count latent"], labels: Int64[np.ndarray, " count"]
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Images of latent numbers and classes."""
+        return self._images(self.network.decode, latent, labels)
+
+    def walk(
+        self,
+        ends: UInt8[np.ndarray, "2 height width channels"],
+        labels: Int64[np.ndarray, " 2"],
+        steps: int,
+    ) -> UInt8[np.ndarray, "steps height width channels"]:
+        """Images on the straight way between the latent numbers, and the classes, of two images."""
+        way = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
+        first, last = self.transform(ends)
+        shares = np.eye(self.network.config.conditions, dtype=np.float32)[labels]
+        mixed = torch.from_numpy((1 - way) * shares[0] + way * shares[1])
+
+        def make(block: Tensor, codes: Tensor) -> Tensor:
+            return self.network.decode_between(block, mixed[codes])
+
+        return self._images(make, (1 - way) * first + way * last, np.arange(steps, dtype=np.int64))
+
+    def reconstruct(
+        self, images: Inputs, labels: Int64[np.ndarray, " examples"]
+    ) -> UInt8[np.ndarray, "examples height width channels"]:
+        """Images rebuilt from the means of their latent numbers; a `DataError` of inputs of another form."""
+        return self.decode(self.transform(images), labels)
+
+    def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples latent"]:
+        """Means of the latent numbers of each image, as `Model.transform`."""
+        return self.posteriors(inputs)[0]
+
+    @torch.inference_mode()
+    def posteriors(
+        self, inputs: Inputs
+    ) -> tuple[Float32[np.ndarray, "examples latent"], Float32[np.ndarray, "examples latent"]]:
+        """Means and variances of the latent numbers of each image; a `DataError` as for `transform`."""
+        pixels = require_images(inputs, self.preprocessing)
+        found = [self.network.posterior(block) for block, _ in self._blocks(pixels)]
+        none = torch.zeros(0, self.network.latent)
+        means = torch.cat([none, *(each.means for each in found)])
+        return means.numpy(), torch.cat([none, *(each.log_variances.exp() for each in found)]).numpy()
+
+    @torch.inference_mode()
+    def bound(self, images: Inputs, labels: Int64[np.ndarray, " examples"], seed: int) -> Bound:
+        """Evidence lower bound of images with their classes, the latent numbers drawn by a seed.
+
+        Raises: `DataError` if the inputs are of another form.
+        """
+        pixels = require_images(images, self.preprocessing)
+        draws, network = torch.Generator(), self.network
+        draws.manual_seed(seed)
+        parts = []
+        for block, rows in self._blocks(pixels):
+            codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))
+            noise = torch.randn(len(block), network.latent, generator=draws)
+            found = network.terms(block, codes, noise)
+            parts.append([each.double().numpy() for each in found])
+        if not parts:
+            return Bound(np.zeros(0), np.zeros(0))
+        return Bound(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    @torch.inference_mode()
+    def _images(
+        self,
+        make: Callable[[Tensor, Tensor], Tensor],
+        rows: Float32[np.ndarray, "count latent"],
+        labels: Int64[np.ndarray, " count"],
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Decode in blocks, the last filled up, so that no image depends on how many are made."""
+        images = np.empty((len(rows), *self.shape), np.uint8)
+        for start in range(0, len(rows), _BLOCK):
+            part = rows[start : start + _BLOCK]
+            missing = _BLOCK - len(part)
+            block = torch.from_numpy(np.pad(part, ((0, missing), (0, 0))))
+            codes = torch.from_numpy(np.pad(labels[start : start + _BLOCK], (0, missing)))
+            made = make(block, codes).clamp(0, 255).round().to(torch.uint8)
+            images[start : start + _BLOCK] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
+        return images
+
+    def _blocks(self, pixels: UInt8[np.ndarray, "n height width channels"]) -> Iterator[tuple[Tensor, slice]]:
+        """Images as the network takes them, and which they are."""
+        for start in range(0, len(pixels), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            block = np.ascontiguousarray(pixels[rows])
+            yield torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows

@@ -1,0 +1,42 @@
+"""`pellucid generate`: make images with a trained generator."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `generate` to the commands."""
+    parser = subparsers.add_parser(
+        "generate",
+        help="make images with a network that was trained to",
+        description="Make images like those that a generator was trained on, of their size: PNG files, a "
+        "contact sheet and, where it knows classes, a table of their labels that every command takes as "
+        "DATA. The same seed gives the same bytes.",
+    )
+    parser.add_argument("run_folder", metavar="RUN", help="Run of train --model vae, or model folder")
+    parser.add_argument("--count", type=int, required=True, metavar="N", help="How many images")
+    parser.add_argument(
+        "--class", dest="class_name", metavar="NAME", help="Class of all images; default: all take turns"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="Seed of the draws (default: 0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="New folder for the images")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make images and return exit code 0."""
+    from pellucid.answering.generate import generate
+    from pellucid.data.wording import count_of
+
+    done = generate(
+        arguments.run_folder,
+        arguments.count,
+        arguments.out,
+        class_name=arguments.class_name,
+        seed=arguments.seed,
+    )
+    sys.stderr.write(f"{count_of(done.images, 'image')} made by {done.model}\n")
+    sys.stderr.write(f"contact sheet: {done.sheet}\n")
+    return 0

@@ -1,0 +1,200 @@
+"""`ImageGenerator`: a network that makes images, as an estimator."""
+
+import time
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from pellucid.arithmetic.draws import Purpose, torch_seed
+from pellucid.bundle import AutoencoderModel, Generator, Inputs
+from pellucid.errors import DataError, UsageError
+from pellucid.estimators.given.images import are_images, are_paths, fit_images, is_place, taught_by_images
+from pellucid.estimators.given.labels import texts_of
+from pellucid.estimators.given.taught import Taught, taught_at_place
+from pellucid.estimators.mixins.trained import Trained
+from pellucid.estimators.parameters import GeneratorParameters, documented
+from pellucid.networks.architectures.rnn import cell_of
+from pellucid.pipeline.learners.generator import require_enough_images
+from pellucid.pipeline.learners.limits import allowance_of
+from pellucid.pipeline.learners.network import NetworkLearner
+from pellucid.pipeline.learners.planning.precision import require_precision
+from pellucid.settings import Settings
+from pellucid.tasks import IMAGES
+
+_NOTHING_HELD = "this generator has no latent numbers of images"
+
+
+@documented
+class ImageGenerator(
+    Trained,
+    GeneratorParameters,
+    BaseEstimator,  # type: ignore[misc]  # scikit-learn has no types
+):
+    """Learns to make images like those it is given, of classes where there are labels.
+
+    `fit` takes an array of images, (n, height, width) or (n, height, width, 1 or 3), with or without a label
+    each, or a path as the command `train` does; a folder without class folders is data too. The other methods
+    take arrays, an image, a folder of images or a list of images. From 1,000 different training images on a
+    tenth is set aside for validation. The same input, seed, machine and number of threads give the same
+    model.
+
+    {parameters}
+
+    Attributes:
+        classes_: the classes, sorted, of the type that `y` had; empty without labels, texts after
+            `pellucid.load`.
+        history_: one record for each epoch: losses, terms of the bound, learning rate, seconds.
+        model_: the trained model.
+
+    Examples:
+        >>> from sklearn.datasets import load_digits
+        >>> from pellucid import ImageGenerator
+        >>> digits = load_digits()
+        >>> generator = ImageGenerator(epochs=2, width=8, threads=1).fit(digits.images, digits.target)
+        >>> generator.sample(5, label=3).shape
+        (5, 8, 8)
+        >>> generator.transform(digits.images[:7]).shape
+        (7, 16)
+    """  # noqa: DOC602, DOC603  attributes that fit sets
+
+    model_: Generator  # the one kind that it trains
+
+    def fit(self, X: Any, y: Any = None) -> "ImageGenerator":
+        """Train one model from scratch.
+
+        Args:
+            X: images or a path, in any form said above.
+            y: one label for each image, or none; none for a path.
+
+        Returns:
+            The generator itself.
+
+        Raises:
+            UsageError: a parameter is unfit or contradicts the data.
+            DataError: the data cannot be used as it is, or is too little.
+            DivergedError: the loss stopped being finite.
+        """
+        began = time.monotonic()
+        settings = self._settings()
+        if not settings.generates:
+            raise UsageError(f"model: {settings.model} makes no images; choose vae")
+        taught = self._taught(X, y, settings)
+        require_enough_images(settings, len(taught.material.train), "X")
+        require_precision(settings, cell_of(settings))
+        fitted = NetworkLearner(settings).fit(taught.material, allowance_of(settings, began))
+        assert isinstance(fitted.model, Generator)  # settings ask for one
+        names: Any = fitted.model.classes if taught.labels is None else taught.labels.classes
+        self._take(fitted.model, np.array(names))
+        self.history_ = [dict(record) for record in fitted.history]
+        return self
+
+    def sample(
+        self, n_samples: int = 1, label: Any = None, seed: int | None = None
+    ) -> UInt8[np.ndarray, "n_samples height width ..."]:
+        """Make images of the size that was learnt.
+
+        Args:
+            n_samples: how many.
+            label: class of all of them; by default the classes take turns.
+            seed: of the draws; by default the parameter `seed`.
+
+        Returns:
+            Grey levels, (n_samples, height, width) of grey images, with channels behind of colour images.
+
+        Raises:
+            UsageError: the number is below 1, or the class is not known.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise UsageError(f"n_samples: {n_samples} is below 1")
+        codes = self.model_.turns(n_samples)
+        if label is not None:
+            codes = np.full(n_samples, self._code(label), np.int64)
+        images = self.model_.sample(codes, self.seed if seed is None else seed)
+        return images[..., 0] if images.shape[3] == 1 else images
+
+    def reconstruct(self, X: Any) -> UInt8[np.ndarray, "examples height width ..."]:
+        """Rebuild images from their latent numbers, each as of its likeliest class.
+
+        Args:
+            X: images in any form said above.
+
+        Returns:
+            As from `sample`.
+
+        Raises:
+            DataError: an image cannot be read or does not fit what was learnt, or the generator rebuilds
+                nothing.
+        """
+        model, pixels = self._autoencoder(), self._inputs(X)
+        images = model.reconstruct(pixels, model.likeliest(pixels))
+        return images[..., 0] if images.shape[3] == 1 else images
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean evidence lower bound of images, in nats; larger is better.
+
+        Args:
+            X: images in any form said above.
+            y: their labels; by default each counts as of its likeliest class.
+
+        Returns:
+            The mean over the images.
+
+        Raises:
+            UsageError: a label is not known.
+            DataError: an image cannot be read or does not fit what was learnt, or the generator has no bound.
+        """
+        model, pixels = self._autoencoder(), self._inputs(X)
+        codes = (
+            model.likeliest(pixels)
+            if y is None
+            else np.array([self._code(label) for label in np.asarray(y)], np.int64)
+        )
+        return float(-model.bound(pixels, codes, torch_seed(self.seed, Purpose.LATENT, 1)).total.mean())
+
+    def _take(self, model: Generator, classes: np.ndarray) -> None:
+        """Become the estimator of a trained model, whose classes are of the caller's type."""
+        self._become(model)
+        self.classes_ = classes
+
+    def _code(self, label: Any) -> int:
+        """Position of a class in the model."""
+        name = texts_of(np.array([label]))[0]
+        if name not in self.model_.classes:
+            raise UsageError(f"label: {label!r} is not known; classes are {list(self.model_.classes)}")
+        return self.model_.classes.index(name)
+
+    def _autoencoder(self) -> AutoencoderModel:
+        check_is_fitted(self)
+        if not isinstance(self.model_, AutoencoderModel):
+            raise DataError(f"model: {_NOTHING_HELD}")
+        return self.model_
+
+    def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
+        """Tell the forms of input apart and check them."""
+        if is_place(X):
+            if y is not None:
+                raise UsageError(f"y: {X} brings its own labels; leave y out")
+            return taught_at_place(str(X), settings, IMAGES)
+        if not are_images(X):
+            raise DataError(
+                "X: ImageGenerator takes images, (n, height, width) or (n, height, width, channels), or a "
+                f"path, but was given {type(X).__name__} of shape {np.shape(X)}"
+            )
+        return taught_by_images(X, y, settings)
+
+    def _inputs(self, X: Any) -> Inputs:
+        """Bring inputs to the form that the model takes."""
+        if is_place(X) or are_paths(X) or are_images(X):
+            return fit_images(X, self.model_.preprocessing)
+        raise DataError(f"X: images expected, {type(X).__name__} of shape {np.shape(X)} found")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = False
+        return tags

@@ -1,0 +1,1 @@
+"""Measures of made images: distances, coverage, memorisation, and a plain generator beside."""

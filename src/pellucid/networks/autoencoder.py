@@ -1,0 +1,224 @@
+"""Variational autoencoder: encoder to latent numbers, prior of each class, decoder to grey levels."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Float64, Int64, Shaped
+from torch import Tensor, nn
+
+from pellucid.networks.config import NetworkConfig
+from pellucid.networks.layers.initialisation import initialise_layers
+from pellucid.networks.layers.shared import Standardise
+from pellucid.networks.network import Network
+from pellucid.networks.own_layers import Latent
+from pellucid.reference.autoencoder import NOISE_VARIANCE
+
+_PRIOR_SPREAD = 0.5  # components start apart, so that each draws images to a place of its own
+_LOWEST, _HIGHEST = -12.0, 6.0  # of logarithms of variances; beyond them float32 rounds or overflows
+
+
+class Gaussian(NamedTuple):
+    """Normal distributions of latent numbers that do not depend on one another.
+
+    Attributes:
+        means: one row for each image.
+        log_variances: natural logarithms of the variances, likewise.
+    """
+
+    means: Float[Tensor, "batch latent"]
+    log_variances: Float[Tensor, "batch latent"]
+
+    def drawn(self, noise: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch latent"]:
+        r"""Reparametrised draws $\mu + \sigma \varepsilon$ by standard normal noise.
+
+        Source: Kingma and Welling 2014, arXiv:1312.6114, section 2.4.
+        """
+        return self.means + (0.5 * self.log_variances).exp() * noise
+
+    def log_density_of_draw(self, noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
+        """Natural logarithm of the density of what `drawn` gives for the same noise."""
+        return -0.5 * (noise.square() + self.log_variances + math.log(2 * math.pi)).sum(dim=1)
+
+
+class Prior(nn.Module):
+    """Prior of the latent numbers: for each class a mixture of normal distributions, all of it learnt.
+
+    With one class and one component it is the standard normal distribution, and nothing is learnt.
+
+    Attributes:
+        means: of each component of each class.
+        log_variances: likewise.
+        logits: weights of the components of each class, before the softmax.
+
+    Args:
+        conditions: number of classes; 1 where there are none.
+        components: number of normal distributions for each class.
+        latent: number of latent numbers.
+    """
+
+    means: Tensor
+    log_variances: Tensor
+    logits: Tensor
+
+    def __init__(self, conditions: int, components: int, latent: int) -> None:
+        super().__init__()
+        is_learnt = conditions * components > 1
+        shape = (conditions, components, latent)
+        for name, size in (("means", shape), ("log_variances", shape), ("logits", shape[:2])):
+            self.register_parameter(name, nn.Parameter(torch.zeros(size), requires_grad=is_learnt))
+
+    def forward(self, latent: Float[Tensor, "batch latent"]) -> Int64[Tensor, " batch"]:
+        """Class under whose prior latent numbers are likeliest."""
+        each = [
+            self.log_density(latent, torch.full((len(latent),), code, device=latent.device))
+            for code in range(len(self.means))
+        ]
+        return torch.stack(each).argmax(dim=0)
+
+    def log_density(
+        self, latent: Float[Tensor, "batch latent"], labels: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """Natural logarithm of the density of latent numbers under the prior of each image's class."""
+        log_variances = self.log_variances[labels]
+        away = (latent[:, None] - self.means[labels]).square() * (-log_variances).exp()
+        within = -0.5 * (away + log_variances + math.log(2 * math.pi)).sum(dim=2)
+        return (within + self.logits.log_softmax(dim=1)[labels]).logsumexp(dim=1)
+
+    def drawn(
+        self,
+        labels: Int64[Tensor, " batch"],
+        places: Float[Tensor, " batch"],
+        noise: Float[Tensor, "batch latent"],
+    ) -> Float[Tensor, "batch latent"]:
+        """Draws from the prior of each class: numbers from 0 to 1 choose the component, noise the rest."""
+        reached = self.logits.softmax(dim=1).cumsum(dim=1)[labels]
+        chosen = (places[:, None] > reached[:, :-1]).sum(dim=1)
+        return Gaussian(self.means[labels, chosen], self.log_variances[labels, chosen]).drawn(noise)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Start afresh."""
+        nn.init.zeros_(self.log_variances)
+        nn.init.zeros_(self.logits)
+        if self.means.requires_grad:
+            nn.init.normal_(self.means, std=_PRIOR_SPREAD, generator=generator)
+        else:
+            nn.init.zeros_(self.means)
+
+
+class Autoencoder(Network):
+    """Network from images to latent numbers and back.
+
+    The body and the head are the encoder: the head gives means and logarithms of variances.
+
+    Attributes:
+        prior: of the latent numbers, by class.
+        decoder: named layers from latent numbers, and the class where there are several, to a standardised
+            image.
+        variance: of grey levels around the decoder's, (1,), one for all pixels: a running mean of the best
+            ones for batches of training images.
+
+    Args:
+        config: what the layers are built from.
+        body: from a standardised image to the last hidden layer of the encoder.
+        head: from there to twice as many numbers as are latent.
+        decoder: see the attribute.
+    """
+
+    prior: Prior
+    decoder: nn.Sequential
+    variance: Tensor
+
+    def __init__(
+        self, config: NetworkConfig, body: nn.Sequential, head: nn.Module, decoder: nn.Sequential
+    ) -> None:
+        super().__init__(config, body, head)
+        own = config.layers(Latent)
+        self.prior = Prior(own.conditions, own.components, own.latent)
+        self.decoder = decoder
+        self.register_buffer("variance", torch.ones(1))
+
+    @property
+    def latent(self) -> int:
+        """Number of latent numbers."""
+        return self.config.outputs // 2
+
+    def posterior(self, images: Shaped[Tensor, "batch channel height width"]) -> Gaussian:
+        """Distribution of the latent numbers of each image, grey levels 0 to 255."""
+        numbers = self.head(self.body(self.standardise(images))).float()
+        means, log_variances = numbers.chunk(2, dim=1)
+        return Gaussian(means, log_variances.clamp(_LOWEST, _HIGHEST))
+
+    def decode(
+        self, latent: Float[Tensor, "batch latent"], labels: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Images, as grey levels that may lie somewhat beyond 0 and 255, from latent numbers and classes."""
+        one_hot = nn.functional.one_hot(labels, self.config.conditions)
+        return self.decode_between(latent, one_hot.to(latent.dtype))
+
+    def decode_between(
+        self, latent: Float[Tensor, "batch latent"], shares: Float[Tensor, "batch classes"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Images as from `decode`, of mixed classes, of each of which an image has a share."""
+        if self.config.conditions > 1:
+            latent = torch.cat([latent, shares], dim=1)
+        images = self.decoder(latent).float()
+        assert isinstance(self.standardise, Standardise)  # ids of texts are refused
+        levels: Tensor = images * self.standardise.std + self.standardise.mean
+        return levels
+
+    def terms(
+        self,
+        images: Float[Tensor, "batch channel height width"],
+        labels: Int64[Tensor, " batch"],
+        noise: Float[Tensor, "batch latent"],
+    ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+        """Both terms of the evidence lower bound of each image, in nats, with the variance that is kept.
+
+        The reconstruction, of grey levels 0 to 255, and the divergence from the prior of its class, both for
+        latent numbers drawn by the noise; `reference/autoencoder.py` has the formulas.
+        """
+        found = self.posterior(images)
+        drawn = found.drawn(noise)
+        errors = (self.decode(drawn, labels) - images).square() + NOISE_VARIANCE
+        density = (2 * math.pi * self.variance).log() * images[0].numel()
+        reconstruction = 0.5 * (density + errors.sum(dim=(1, 2, 3)) / self.variance)
+        return reconstruction, self.divergence(found, drawn, noise, labels)
+
+    def divergence(
+        self,
+        found: Gaussian,
+        drawn: Float[Tensor, "batch latent"],
+        noise: Float[Tensor, "batch latent"],
+        labels: Int64[Tensor, " batch"],
+    ) -> Float[Tensor, " batch"]:
+        """Divergence of posteriors from the prior of each class, in nats, estimated by one draw each."""
+        return found.log_density_of_draw(noise) - self.prior.log_density(drawn, labels)
+
+    def features(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch features"]:
+        """Means of the latent numbers, one row per image."""
+        return self.posterior(inputs).means
+
+    def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch channel height width"]:
+        """Images reconstructed from the means of their latent numbers, each as of its likeliest class."""
+        means = self.posterior(inputs).means
+        return self.decode(means, self.prior(means))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Start every weight, bias, norm and buffer afresh."""
+        super().initialise(generator)
+        *hidden, last = self.decoder.children()
+        for layer in hidden:
+            initialise_layers(layer, self.config.activation, generator)
+        initialise_layers(last, "softmax", generator)
+        self.prior.initialise(generator)
+        nn.init.ones_(self.variance)
+
+    @torch.no_grad()
+    def initialise_from_data(
+        self, inputs: Shaped[Tensor, "batch ..."], numbers: Float64[Tensor, " examples"] | None = None
+    ) -> None:
+        """Set the standardisation, and the variance that grey levels have around their mean."""
+        super().initialise_from_data(inputs, numbers)
+        assert isinstance(self.standardise, Standardise)  # ids of texts are refused
+        self.variance.fill_(self.standardise.std.square().mean())

@@ -1,0 +1,166 @@
+"""Generating: from a data set that is checked and split to the finished run of a network that makes images.
+
+Reading, folder, journal, learner, checkpoints and report are those of every run; what is judged differs.
+"""
+
+import shlex
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pellucid.bundle import AutoencoderModel, Generator, save
+from pellucid.data import Check, write_ledger
+from pellucid.data.wording import count_of
+from pellucid.evaluation.generation.components import GaussianOnComponents
+from pellucid.files import link_folder, make_folder, write_file
+from pellucid.networks import describe
+from pellucid.pipeline.judging.generated.bounds import active_units, bound_scores
+from pellucid.pipeline.judging.generated.measuring import Maker, measured, measuring_seconds
+from pellucid.pipeline.judging.generated.showing import generated_facts
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.generator import within_limit
+from pellucid.pipeline.learners.in_run import network_of_run
+from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.pipeline.run.finished import Run
+from pellucid.pipeline.run.identity import task_name
+from pellucid.reports import ReportFacts, render
+
+_FORMAT = 2
+_TIMED = 256
+BESIDE = "gaussian-on-components"
+
+
+def make_generator(check: Check, context: RunContext) -> None:
+    """Plan, train and judge a generator, and write its results; `metrics.json` comes last.
+
+    Raises: `UsageError` if settings contradict the data or this machine, or time is too short;
+    `DivergedError` if the loss stopped being finite; `InterruptedRun` if a signal came; `StorageError` if the
+    disk is full or not writable.
+    """
+    learner, material = network_of_run(context), material_of(context.dataset)
+    planned = learner.planned(material)
+    context.journal.begin()  # nothing that may be refused comes after this
+    make_folder(context.folder.checkpoints)
+    measuring = measuring_seconds(2, context.dataset, context.settings)
+    candidate = learner.trained(within_limit(planned, measuring, context), material)
+    assert isinstance(candidate.model, Generator)
+    with context.stages.stage("measuring the images that it makes, beside real ones") as stage:
+        measures = _measures(candidate.name, candidate.model, context)
+        if measures is None:
+            stage.words = "too few images are held out to measure those that it makes"
+    with context.stages.stage("writing model and report"):
+        _write(candidate, measures, check, context)
+
+
+def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any] | None:
+    """Measures of the model's images, beside those of a plain generator and of real ones."""
+    dataset = context.dataset
+    plain = GaussianOnComponents(
+        np.asarray(dataset.inputs)[dataset.train], dataset.labels[dataset.train], max(1, len(dataset.classes))
+    )
+    makers: dict[str, Maker] = {name: model, BESIDE: plain}
+    return measured(makers, dataset, context.settings)
+
+
+def _write(
+    candidate: Candidate, measures: Mapping[str, Any] | None, check: Check, context: RunContext
+) -> None:
+    """Save the model, the metrics and the report."""
+    folder, dataset, settings, _, journal = context
+    model, name = candidate.model, candidate.name
+    assert isinstance(model, Generator)
+    entry = _entry(candidate, context)
+    place = folder.path / "models" / name
+    make_folder(place.parent)
+    save(model, place, _card_facts(candidate, entry, context))
+    entry["bytes"] = sum(file.stat().st_size for file in place.iterdir())
+    link_folder(place, folder.path / "model")
+    metrics = {
+        "format": _FORMAT,
+        "task": task_name(dataset, settings),
+        "seed": settings.seed,
+        "classes": list(dataset.classes),
+        "data": check.metrics(),
+        "recommended": name,
+        "reason": "It is the one generator that was trained.",
+        "models": {name: entry},
+        "comparisons": [],
+        "generators": measures,
+    }
+    config = journal.content
+    facts = ReportFacts(
+        title=str(config["data"]["place"]),
+        metrics=metrics,
+        history=candidate.history,
+        confusion=np.zeros((0, 0), np.int64),
+        mistakes=(),
+        check=check,
+        settings={**config["settings"], **config["plan"]["recipe"]},
+        versions=config["versions"],
+        layers=describe(model.network.config) if isinstance(model, AutoencoderModel) else (),
+        command=config["command"],
+        ledger=write_ledger(folder.path, dataset, check).name,
+        generated=generated_facts(model, dataset, settings.seed),
+    )
+    write_file(folder.path / "report.html", render(facts).encode())
+    folder.write_json("metrics.json", metrics)
+
+
+def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
+    """The model's entry in `metrics.json`, its size on disk still missing."""
+    dataset, seed, model = context.dataset, context.settings.seed, candidate.model
+    assert isinstance(model, Generator)
+    began = time.perf_counter()
+    model.sample(model.turns(_TIMED), seed)
+    milliseconds = 1000 * (time.perf_counter() - began) / _TIMED
+    found: dict[str, Any] = {
+        "validation": {},
+        "test": {},
+        "train_examples": candidate.train_examples,
+        "train_seconds": round(candidate.train_seconds, 3),
+        "parameters": model.parameters,
+        "bytes": 0,
+        "milliseconds_per_example": round(milliseconds, 4),
+    }
+    if isinstance(model, AutoencoderModel):
+        validation = bound_scores(model, dataset, dataset.validation, seed)
+        held_out = dataset.test if len(dataset.test) else dataset.validation
+        found |= {
+            "validation": {name: score["value"] for name, score in validation.items()},
+            "test": bound_scores(model, dataset, dataset.test, seed),
+            "latent": model.network.latent,
+            "active_units": active_units(model, dataset, held_out),
+            "noise_deviation": float(model.network.variance.sqrt()),
+        }
+    return found
+
+
+def _card_facts(candidate: Candidate, entry: Mapping[str, Any], context: RunContext) -> dict[str, Any]:
+    """Facts for the model card, equal for equal runs, so without times."""
+    score = entry["test"].get("bits_per_dimension")
+    tested = (
+        {}
+        if score is None
+        else {"test bits per dimension": f"{score['value']:.3g} [{score['low']:.3g}, {score['high']:.3g}]"}
+    )
+    return {
+        "trained on": context.journal.content["data"]["place"],
+        "training examples": candidate.train_examples,
+        **tested,
+        "settings": "config.json of the run",
+    }
+
+
+def say_generated(run: Run, context: RunContext) -> None:
+    """Print the verdict, where the report lies and what to do next."""
+    stages = context.stages
+    stages.paragraph(run.verdict)
+    entry = run.metrics["models"][run.metrics["recommended"]]
+    if "active_units" in entry:
+        of = count_of(entry["latent"], "latent number")
+        stages.paragraph(f"{entry['active_units']} of {of} are active.")
+    stages.line(f"report: {run.report}")
+    stages.line(f"next: pellucid generate {shlex.quote(str(run.folder))} --count 64 --out images/")

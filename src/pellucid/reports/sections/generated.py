@@ -1,0 +1,259 @@
+"""Sections of a run that made images: samples, their worth, reconstructions, latent numbers and the bound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.reports.facts import GeneratedFacts, LatentMap, ReportFacts
+from pellucid.reports.images import Album, Placed, bind
+from pellucid.reports.numbers import Score, finite
+from pellucid.reports.verdict_of_generator import REAL, verdict_of_generator
+
+LEVEL = 0.05
+_TITLES = {REAL: "real images", "gaussian-on-components": "Gaussian on principal components"}
+_MEASURES = (
+    "accuracy_trained_on_it",
+    "accuracy_on_it",
+    "frechet_distance",
+    "kernel_distance",
+    "coverage",
+    "density",
+)
+_WIDTH, _HEIGHT, _MARGIN = 720.0, 440.0, 24.0
+_LABEL_HEIGHT, _LABEL_WIDTH = 16.0, 96.0
+_COLOURS = 7
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """Every image of the page, stored once, and where each is drawn.
+
+    Attributes:
+        album: the images.
+        samples: class and images of each row.
+        nearest: samples, each with its nearest training image; label and source.
+        reconstructions: held-out images, each with what was rebuilt; likewise.
+        walks: classes of both ends, and the images between.
+    """
+
+    album: Album
+    samples: Sequence[tuple[str, Sequence[Placed]]]
+    nearest: Sequence[tuple[Placed, Placed, str, str]]
+    reconstructions: Sequence[tuple[Placed, Placed, str, str]]
+    walks: Sequence[tuple[tuple[str, str], Sequence[Placed]]]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """An image on the map.
+
+    Attributes:
+        x: place across.
+        y: place down.
+        colour: 0 to 6.
+    """
+
+    x: float
+    y: float
+    colour: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One maker of images in the table of measures.
+
+    Attributes:
+        title: who it is.
+        is_model: whether it is the run's own.
+        scores: by measure; `None` where it was not taken.
+        memorised: the share of images nearer to training than to held-out ones.
+        p_value: of that share.
+    """
+
+    title: str
+    is_model: bool
+    scores: Mapping[str, Score | None]
+    memorised: Score | None
+    p_value: float | None
+
+
+def outcome(facts: ReportFacts) -> Mapping[str, Any]:
+    """Say in one sentence what its images are good for.
+
+    Content of `page/outcome.html`.
+    """
+    rows = _rows(facts)
+    own = next((row for row in rows if row.is_model), None)
+    real = next((row for row in rows if row.title == _TITLES[REAL]), None)
+    plain = next((row for row in rows if not row.is_model and row is not real), None)
+    trained = {name: _trained(row) for name, row in (("own", own), ("real", real), ("plain", plain))}
+    return {
+        "sentence": verdict_of_generator(facts.metrics),
+        "bits": facts.score("bits_per_dimension"),
+        "latent": facts.model.get("latent"),
+        "active": facts.model.get("active_units"),
+        "memorises": own is not None and own.p_value is not None and own.p_value < LEVEL,
+        "is_measured": own is not None,
+        "memorised": None if own is None else own.memorised,
+        **trained,
+    }
+
+
+def samples(facts: ReportFacts) -> Mapping[str, Any]:
+    """Show images of every class, as they come.
+
+    Content of `page/samples.html`.
+    """
+    found = _arranged(_generated(facts))
+    return {"images": found.album, "rows": found.samples, "hidden": len(facts.classes) - len(found.samples)}
+
+
+def measures(facts: ReportFacts) -> Mapping[str, Any]:
+    """Set the measures of its images beside those of others, and of real ones.
+
+    Content of `page/measures.html`.
+    """
+    found = _arranged(_generated(facts))
+    measured = facts.metrics.get("generators") or {}
+    return {
+        "rows": _rows(facts),
+        "setup": measured.get("measured_with") or {},
+        "level": LEVEL,
+        "nearest": found.nearest,
+    }
+
+
+def reconstructions(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Show held-out images beside what is rebuilt of them.
+
+    Content of `page/reconstructions.html`; `None` for a generator that rebuilds nothing.
+    """
+    found = _arranged(_generated(facts))
+    if not found.reconstructions:
+        return None
+    return {"pairs": found.reconstructions, "latent": facts.model.get("latent")}
+
+
+def latent(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Draw held-out images by their latent numbers, and ways between them.
+
+    Content of `page/latent.html`; `None` for a generator without latent numbers of images.
+    """
+    found = _generated(facts)
+    if found.latent is None:
+        return None
+    names = facts.classes or [""]
+    return {
+        "dots": _dots(found.latent),
+        "labels": _labels(found.latent, names) if facts.classes else [],
+        "share": found.latent.share,
+        "size": (_WIDTH, _HEIGHT),
+        "walks": _arranged(found).walks,
+        "latent": facts.model.get("latent"),
+        "active": facts.model.get("active_units"),
+    }
+
+
+def bound(facts: ReportFacts) -> Mapping[str, Any] | None:
+    """Take the bound on held-out images apart.
+
+    Content of `page/bound.html`; `None` where nothing was held out, or there is no bound.
+    """
+    test = facts.model.get("test") or {}
+    bits = Score.read(test.get("bits_per_dimension"))
+    terms = {name: Score.read(test.get(name)) for name in ("reconstruction", "kl")}
+    whole = Score.read(test.get("elbo"))
+    if bits is None or whole is None:
+        return None
+    scale = bits.value / -whole.value if whole.value else 0.0
+    shown = [
+        (title, score, Score(scale * score.value, scale * score.low, scale * score.high))
+        for title, score in (
+            ("reconstruction", terms["reconstruction"]),
+            ("divergence from the prior", terms["kl"]),
+        )
+        if score is not None
+    ]
+    return {
+        "bits": bits,
+        "nats": Score(-whole.value, -whole.high, -whole.low),
+        "terms": shown,
+        "noise": finite(facts.model.get("noise_deviation")),
+        "beta": finite(facts.settings.get("beta")),
+    }
+
+
+def _generated(facts: ReportFacts) -> GeneratedFacts:
+    assert facts.generated is not None  # these sections stand in such reports only
+    return facts.generated
+
+
+def _trained(row: Row | None) -> Score | None:
+    return None if row is None else row.scores["accuracy_trained_on_it"]
+
+
+def _rows(facts: ReportFacts) -> Sequence[Row]:
+    """The table of measures, the run's own model first, real images last."""
+    found: Mapping[str, Any] = (facts.metrics.get("generators") or {}).get("models") or {}
+    order = sorted(found, key=lambda name: (name != facts.recommended, name == REAL))
+    return [
+        Row(
+            title=_TITLES.get(name, name),
+            is_model=name == facts.recommended,
+            scores={key: Score.read(found[name].get(key)) for key in _MEASURES},
+            memorised=Score.read(found[name]["memorisation"]["nearer_to_training"]),
+            p_value=finite(found[name]["memorisation"]["p_value"]),
+        )
+        for name in order
+    ]
+
+
+def _arranged(found: GeneratedFacts) -> Arranged:
+    """Store every image of the page once."""
+    images = [
+        *(image for row in found.samples.values() for image in row),
+        *(image for pair in (*found.nearest, *found.reconstructions) for image in (pair.first, pair.second)),
+        *(image for walk in found.walks for image in walk.images),
+    ]
+    album = bind(images)
+    places = iter(album.places)
+    rows = [(name, [next(places) for _ in row]) for name, row in found.samples.items()]
+    pairs = [
+        [(next(places), next(places), pair.label, pair.source) for pair in part]
+        for part in (found.nearest, found.reconstructions)
+    ]
+    walks = [(walk.labels, [next(places) for _ in walk.images]) for walk in found.walks]
+    return Arranged(album, rows, pairs[0], pairs[1], walks)
+
+
+def _placed(found: LatentMap) -> np.ndarray:
+    """Points of the map in user units, both directions on one scale."""
+    points = found.points - (found.points.max(axis=0) + found.points.min(axis=0)) / 2
+    reach = np.abs(points).max(axis=0)
+    room = np.array([_WIDTH, _HEIGHT]) / 2 - _MARGIN
+    scale = float((room / np.maximum(reach, 1e-9)).min())
+    placed: np.ndarray = np.round(points * scale * (1, -1) + (_WIDTH / 2, _HEIGHT / 2), 1)
+    return placed
+
+
+def _dots(found: LatentMap) -> Sequence[Dot]:
+    return [
+        Dot(float(x), float(y), int(code) % _COLOURS)
+        for (x, y), code in zip(_placed(found), found.codes, strict=True)
+    ]
+
+
+def _labels(found: LatentMap, names: Sequence[str]) -> Sequence[tuple[str, Dot]]:
+    """Name of each class at the middle of its images, moved down where it would lie on another."""
+    placed, labels = _placed(found), []
+    for code in np.unique(found.codes).tolist():
+        x, y = np.median(placed[found.codes == code], axis=0)
+        labels.append((names[code], [float(x), float(y), code % _COLOURS]))
+    labels.sort(key=lambda each: each[1][1])
+    for index, (_, place) in enumerate(labels):
+        for _, above in labels[:index]:
+            if abs(above[0] - place[0]) < _LABEL_WIDTH and place[1] - above[1] < _LABEL_HEIGHT:
+                place[1] = above[1] + _LABEL_HEIGHT
+    return [(name, Dot(round(x, 1), round(y, 1), int(colour))) for name, (x, y, colour) in labels]

@@ -1,0 +1,36 @@
+"""The verdict on a generator: what its images are good for, or how many bits held-out images take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pellucid.arithmetic.rounding import percent
+from pellucid.reports.numbers import Score, interval, scored
+
+REAL = "real"
+"""Name of the row of real images among the generators of `metrics.json`."""
+
+
+def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
+    """The outcome of a run that made images, in one sentence.
+
+    `metrics` is the content of `metrics.json`.
+    """
+    name, tested = str(metrics["recommended"]), int(metrics["data"]["test"])
+    rows = (metrics.get("generators") or {}).get("models") or {}
+    made, real = (Score.read((rows.get(row) or {}).get("accuracy_trained_on_it")) for row in (name, REAL))
+    if made is not None and real is not None:
+        return (
+            f"Images of {name} alone teach a classifier to get {percent(made.value)} of {_images(tested)} "
+            f"right; as many real images teach it {percent(real.value)}."
+        )
+    bits = Score.read((metrics["models"][name].get("test") or {}).get("bits_per_dimension"))
+    if bits is None:
+        return f"{name} was trained, and nothing was left to test it on."
+    return (
+        f"{name} takes {scored(bits)} bits per dimension {interval(bits)} on {_images(tested)}, where "
+        "equally likely grey levels take 8."
+    )
+
+
+def _images(count: int) -> str:
+    return f"{count:,} real test image{'' if count == 1 else 's'}"

@@ -1,0 +1,110 @@
+"""Folders of generators: the same images back, and nothing else let in."""
+
+import json
+
+import numpy as np
+import pytest
+
+from generators import trained_generator
+from pellucid.bundle import AutoencoderModel, load, load_any, save
+from pellucid.errors import DataError, ModelFileError
+from pellucid.networks import InputFacts, build, design
+from pellucid.settings import Settings
+from small_models import CLASSES, DIGITS, digits, reseal
+
+PIXELS, LABELS = digits()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "model"
+    save(trained_generator(), place, {"training examples": 600})
+    return place
+
+
+@pytest.mark.parametrize("is_labelled", [True, False])
+def test_a_loaded_generator_makes_the_same_images(tmp_path, is_labelled):
+    model = trained_generator(is_labelled=is_labelled)
+    save(model, tmp_path / "model", {})
+    loaded = load_any(tmp_path / "model")
+    assert isinstance(loaded, AutoencoderModel)
+    assert loaded.classes == (CLASSES if is_labelled else ())
+    turns = model.turns(30)
+    assert np.array_equal(loaded.sample(turns, 5), model.sample(turns, 5))
+    assert np.array_equal(loaded.transform(PIXELS[:9]), model.transform(PIXELS[:9]))
+    labels = LABELS[:9] if is_labelled else np.zeros(9, np.int64)
+    assert np.array_equal(loaded.bound(PIXELS[:9], labels, 3).total, model.bound(PIXELS[:9], labels, 3).total)
+
+
+def test_the_folder_names_likelihood_and_spread(folder):
+    document = json.loads((folder / "model.json").read_text())
+    assert document["kind"] == "image-generator"
+    assert document["architecture"]["likelihood"] == "sigma-vae"
+    card = (folder / "README.md").read_text()
+    assert "A network that makes images," in card
+    assert "pellucid generate" in card
+    assert "grey levels" in card
+
+
+def test_equal_weights_are_equal_bytes(folder, tmp_path):
+    save(trained_generator(), tmp_path / "again", {"training examples": 600})
+    for name in ("weights.safetensors", "model.json", "README.md"):
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_whoever_wants_a_prediction_is_told(folder):
+    with pytest.raises(ModelFileError, match="makes images and predicts nothing; use pellucid generate"):
+        load(folder)
+    with pytest.raises(DataError, match="makes images"):
+        load_any(folder).predict_proba(PIXELS[:1])
+    with pytest.raises(DataError, match="makes images"):
+        load_any(folder).answer(PIXELS[:1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "image-classifier"}, "is no network of a model of the kind image-classifier"),
+        ({"classes": ["a", "b"]}, "classes apart"),
+        ({"classes": ["a", "a"]}, "different names"),
+        ({"mirror": True}, "mirror"),
+    ],
+)
+def test_a_description_that_cannot_be_is_refused(folder, changes, message):
+    reseal(folder, **changes)
+    with pytest.raises(ModelFileError, match=message):
+        load_any(folder)
+
+
+def test_a_classifier_is_no_generator(tmp_path):
+    config = design("vae", Settings(model="vae", width=8), InputFacts((1, 8, 8), 3, 100))
+    with pytest.raises(ValueError, match="3 classes apart, and 10 are named"):
+        AutoencoderModel(build(config), DIGITS, CLASSES)
+
+
+def test_an_image_does_not_depend_on_how_many_are_made():
+    model = trained_generator()
+    many = model.sample(model.turns(300), 1)
+    assert np.array_equal(model.sample(model.turns(7), 1), many[:7])
+    assert not np.array_equal(model.sample(model.turns(7), 2), many[:7])
+
+
+def test_made_digits_look_like_their_class():
+    model = trained_generator()
+    made = model.sample(np.repeat(np.arange(10), 20), 0).astype(np.float64)
+    means = np.stack([PIXELS[:600][LABELS[:600] == code].mean(axis=0) for code in range(10)])
+    away = ((made[:, None] - means) ** 2).sum(axis=(2, 3, 4))
+    assert (away.argmin(axis=1) == np.repeat(np.arange(10), 20)).mean() > 0.5
+
+
+def test_a_walk_begins_and_ends_at_the_rebuilt_images():
+    model = trained_generator()
+    ends, labels = PIXELS[:2], LABELS[:2]
+    way = model.walk(ends, labels, 5)
+    assert way.shape == (5, 8, 8, 1)
+    assert np.array_equal(way[[0, -1]], model.reconstruct(ends, labels))
+
+
+def test_images_of_another_form_are_refused():
+    with pytest.raises(DataError, match="images: found"):
+        trained_generator().transform(np.zeros((2, 9, 9, 1), np.uint8))

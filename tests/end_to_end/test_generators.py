@@ -1,0 +1,239 @@
+"""`train --model vae` as people use it: what a run leaves, what is refused, what a kill may not change."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import pellucid as package
+from killing import KILL_IN_SAVE
+
+SMALL = ("--model", "vae", "--epochs", "3", "--width", "8", "--threads", "1", "--seed", "5")
+MEASURES = (
+    "accuracy_trained_on_it",
+    "accuracy_on_it",
+    "frechet_distance",
+    "kernel_distance",
+    "coverage",
+    "density",
+)
+
+
+@pytest.fixture(scope="module")
+def run(pellucid, digits_npz, tmp_path_factory):
+    """A finished run on digits with their classes."""
+    folder = tmp_path_factory.mktemp("vae") / "run"
+    done = pellucid("train", digits_npz, "--out", folder, *SMALL, "--epochs", "12")
+    assert done.returncode == 0, done.stderr
+    return folder, done.stderr
+
+
+@pytest.fixture(scope="module")
+def loose(tmp_path_factory):
+    """A folder of 120 digits as files without class folders."""
+    folder = tmp_path_factory.mktemp("loose") / "images"
+    folder.mkdir()
+    for place, pixels in enumerate(load_digits().images[:120]):
+        Image.fromarray((pixels * 15).astype(np.uint8)).save(folder / f"{place:03d}.png")
+    return folder
+
+
+def test_what_a_run_leaves(run):
+    folder, said = run
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["format"], metrics["task"], metrics["recommended"]) == (2, "image-generation", "vae")
+    assert metrics["classes"] == [str(number) for number in range(10)]
+    entry = metrics["models"]["vae"]
+    score = entry["test"]["bits_per_dimension"]
+    assert score["low"] < score["value"] < score["high"]
+    nats = entry["test"]["reconstruction"]["value"] + entry["test"]["kl"]["value"]
+    assert entry["test"]["elbo"]["value"] == pytest.approx(-nats)
+    assert score["value"] == pytest.approx(nats / (64 * np.log(2)))
+    assert 0 < entry["active_units"] <= entry["latent"] == 16
+    assert {path.name for path in folder.iterdir()} == {
+        ".lock", "config.json", "data.jsonl", "history.jsonl", "metrics.json", "model", "models",
+        "report.html",
+    }  # fmt: skip
+    plan = json.loads((folder / "config.json").read_text())["plan"]
+    assert (plan["model"], plan["recipe"]["loss"], plan["recipe"]["beta"]) == ("vae", "elbo", 1.0)
+    assert "images of vae alone" in said.lower()
+    assert f"pellucid generate {folder}" in " ".join(said.split())
+
+
+def test_measures_stand_beside_a_plain_generator_and_real_images(run):
+    found = json.loads((run[0] / "metrics.json").read_text())["generators"]
+    assert set(found["models"]) == {"vae", "gaussian-on-components", "real"}
+    for row in found["models"].values():
+        for name in MEASURES:
+            assert row[name]["low"] <= row[name]["value"] <= row[name]["high"]
+        assert 0 < row["memorisation"]["p_value"] <= 1
+    real, vae = found["models"]["real"], found["models"]["vae"]
+    assert real["frechet_distance"]["value"] < vae["frechet_distance"]["value"]
+    assert real["accuracy_trained_on_it"]["value"] > vae["accuracy_trained_on_it"]["value"] > 0.3
+    assert found["measured_with"]["classifier"] == "lenet"
+
+
+def test_the_report_shows_every_section_and_no_foreign_word(run):
+    page = (run[0] / "report.html").read_text()
+    titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
+    for title in (
+        "What it makes",
+        "What its images are worth",
+        "What it keeps of an image",
+        "How it arranges images",
+        "How likely real images are",
+        "How training went",
+        "The network",
+    ):
+        assert title in titles
+    assert "Walks between two images" in page
+    assert "Gaussian on principal components" in page
+    assert "confusion" not in page.lower()
+    assert "<script" not in page
+    assert page.count("not measured") == 0
+
+
+def test_the_run_is_an_object_that_shows_itself(run):
+    shown = package.load(run[0])
+    assert isinstance(shown, package.ImageGenerator)
+    from pellucid.pipeline.run.finished import Run
+
+    finished = Run(run[0])
+    assert "teach a classifier" in finished.verdict
+    assert "vae" in finished._repr_html_()
+    assert finished.model.sample(np.array([3]), 0).shape == (1, 8, 8, 1)
+
+
+def test_the_same_seed_gives_the_same_bytes(pellucid, digits_npz, tmp_path):
+    weights = []
+    for name in ("a", "b"):
+        done = pellucid("train", digits_npz, "--out", tmp_path / name, *SMALL)
+        assert done.returncode == 0, done.stderr
+        weights.append((tmp_path / name / "model" / "weights.safetensors").read_bytes())
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())
+        weights[-1] += json.dumps([metrics["generators"], metrics["models"]["vae"]["test"]]).encode()
+    assert weights[0] == weights[1]
+
+
+def test_images_without_labels_are_data(pellucid, loose, tmp_path):
+    done = pellucid("train", loose, "--out", tmp_path / "run", *SMALL, "--beta", "2")
+    assert done.returncode == 0, done.stderr
+    assert "read without labels" in " ".join(done.stderr.split())
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["classes"] == []
+    row = metrics["generators"]["models"]["vae"] if metrics["generators"] else None
+    assert row is None or row["accuracy_trained_on_it"] is None
+    made = pellucid("generate", tmp_path / "run", "--count", "6", "--out", tmp_path / "images")
+    assert made.returncode == 0, made.stderr
+    assert not (tmp_path / "images" / "labels.csv").exists()
+    assert len(list((tmp_path / "images").glob("0*.png"))) == 6
+
+
+def test_a_time_limit_is_turned_into_steps_once(pellucid, digits_npz, tmp_path):
+    given = [*SMALL[:2], "--width", "8", "--threads", "1", "--epochs", "9000", "--time-limit", "40s"]
+    done = pellucid("train", digits_npz, "--out", tmp_path / "run", *given)
+    assert done.returncode == 0, done.stderr
+    recipe = json.loads((tmp_path / "run" / "config.json").read_text())["plan"]["recipe"]
+    assert recipe["epochs"] < 9000
+    assert "steps fit into 40s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (("--loss", "mse"), 2, "--loss: steers models that predict, and vae makes images; leave it out"),
+        (("--pooling", "average", "--metric", "macro-f1"), 2, "--pooling, --metric: steer models"),
+        (("--baselines",), 2, "--baselines: steers models that predict"),
+        (("--augment",), 2, "--augment: steers models"),
+        (("--folds", "3"), 2, "--folds: steers models"),
+        (("--latent", "1"), 2, "--latent: 1 is outside 2 to 4096"),
+        (("--beta", "-1"), 2, "--beta: -1.0 is outside"),
+        (("--backbone", "efficientnet-lite0"), 2, "--backbone"),
+        (("--cell", "gru"), 2, "--cell: belongs to texts"),
+        (("--batch-size", "5000"), 2, "--batch-size: 5,000 is more than the"),
+        (("--model", "cnn", "--beta", "2"), 2, "--beta: belongs to vae, and --model is cnn"),
+        (("--model", "cnn", "--latent", "4"), 2, "--latent: belongs to vae, and --model is cnn"),
+        (("--model", "svm", "--latent", "4"), 2, "--latent"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(pellucid, digits_npz, tmp_path, flags, code, message):
+    done = pellucid("train", digits_npz, "--out", tmp_path / "run", "--model", "vae", *flags)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_data_that_cannot_be_learnt_is_refused(pellucid, loose, tmp_path):
+    few = tmp_path / "few"
+    few.mkdir()
+    (few / "one.png").write_bytes((loose / "000.png").read_bytes())
+    table = tmp_path / "sizes.csv"
+    rows = [f"{loose}/{place:03d}.png,{place / 7:.4f}" for place in range(60)]
+    table.write_text("\n".join(["image,length", *rows]))
+    texts = tmp_path / "texts" / "a"
+    texts.mkdir(parents=True)
+    for place in range(40):
+        (texts / f"{place}.txt").write_text(f"a text with number {place}")
+    for data, code, message in (
+        (few, 3, "error"),
+        (table, 2, "these labels are numbers; give --target class"),
+        (tmp_path / "texts", 2, "vae needs images, not texts"),
+    ):
+        done = pellucid("train", data, "--out", tmp_path / "run", *SMALL)
+        assert done.returncode == code, done.stderr
+        assert message in " ".join(done.stderr.split())
+
+
+def test_commands_that_predict_refuse_a_generator(pellucid, run, digits_npz, loose, tmp_path):
+    folder = run[0]
+    for words in (
+        ("predict", folder, loose / "000.png"),
+        ("evaluate", folder, digits_npz),
+        ("explain", folder, loose / "000.png", "--out", tmp_path / "page.html"),
+        ("train", digits_npz, "--from", folder, "--out", tmp_path / "on"),
+    ):
+        done = pellucid(*words)
+        assert done.returncode == 4, done.stderr
+        assert "makes images and predicts nothing" in done.stderr
+    done = pellucid(
+        "compare", digits_npz, "--model", "vae", "--vary", "beta=1,2", "--out", tmp_path / "compared"
+    )
+    assert done.returncode == 2
+    assert "vae makes images and predicts nothing" in done.stderr
+
+
+def killed_in_save(count, words):
+    done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
+    return done.returncode
+
+
+def test_a_kill_inside_a_save_changes_no_byte(pellucid, digits_npz, tmp_path):
+    words = ["train", str(digits_npz), "--out", str(tmp_path / "run"), *SMALL, "--resume"]
+    assert killed_in_save(12, words) == -signal.SIGKILL
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
+    assert pellucid(*words).returncode == 0
+    assert pellucid(*[*words[:3], str(tmp_path / "whole"), *words[4:]]).returncode == 0
+    for name in ("model/weights.safetensors", "model/model.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_change_no_byte(pellucid, digits_npz, tmp_path):
+    draws = random.Random(os.environ.get("KILL_SEED", "pellucid"))
+    run = tmp_path / "run"
+    words = ["train", str(digits_npz), "--out", str(run), *SMALL, "--epochs", "10", "--resume"]
+    for _ in range(20):
+        assert killed_in_save(draws.randint(1, 60), words) in (-signal.SIGKILL, 0)
+    assert pellucid(*words).returncode == 0
+    assert pellucid(*[*words[:3], str(tmp_path / "whole"), *words[4:]]).returncode == 0
+    name = "model/weights.safetensors"
+    assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

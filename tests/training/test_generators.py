@@ -1,0 +1,142 @@
+"""Training of networks that make images: the step, the bound on validation, resuming, and the last fit."""
+
+import hashlib
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from generators import begin, examples
+from killing import KillAt
+from pellucid.errors import DivergedError, InterruptedRun, UsageError
+from pellucid.reference import LAYERS
+from pellucid.training import Recipe
+from pellucid.training.priors import refit_prior
+from pellucid.training.steps import make_step
+from pellucid.training.validation import validator
+from pellucid.training.watching.checkpoints import load_checkpoint
+
+
+def digest(network):
+    content = b"".join(tensor.numpy().tobytes() for tensor in network.state_dict().values())
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_the_loss_of_a_step_is_that_of_the_reference():
+    session = begin(beta=0.5)
+    network, recipe = session.network.train(), session.batches.recipe
+    batch = next(session.batches.epoch(0))
+    torch.manual_seed(4)
+    with torch.no_grad():
+        found = network.posterior(batch.inputs)
+        noise = torch.randn_like(found.means)
+        decoded = network.decode(found.drawn(noise), batch.labels)
+    prior = [getattr(network.prior, name)[batch.labels] for name in ("means", "log_variances", "logits")]
+    drawn = found.drawn(noise).numpy()
+    kl = LAYERS["density-of-draw"].forward(found.log_variances.numpy(), noise.numpy())
+    kl -= LAYERS["mixture-density"].forward(drawn, *(each.detach().numpy() for each in prior))
+    cost = LAYERS["reconstruction"].forward(batch.inputs.numpy(), decoded.numpy())
+    torch.manual_seed(4)
+    step = make_step(network, session.state.optimizer, recipe, session.batches.examples)
+    late = recipe.total_steps
+    result = step(batch, late, 0.0)
+    assert result.loss == pytest.approx((cost + 0.5 * kl) / (64 * math.log(2)), rel=1e-5)
+
+
+def test_the_weight_of_the_divergence_rises_in_the_first_fifth_of_the_steps():
+    recipe = begin(beta=2.0, epochs=10).batches.recipe
+    fifth = recipe.total_steps / 5
+    assert recipe.beta_at(0) == 0
+    assert recipe.beta_at(round(fifth / 2)) == pytest.approx(1.0, abs=0.1)
+    assert recipe.beta_at(math.ceil(fifth)) == recipe.beta_at(recipe.total_steps) == 2.0
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_training_lowers_the_bound_and_records_its_terms():
+    session = begin(epochs=6)
+    first = validator(session.network, session.batches.examples, "cpu")()
+    session.run()
+    history = session.state.history
+    last = history[-1]
+    assert last["validation_loss"] < first["validation_loss"] - 0.5
+    parts = last["validation_reconstruction"] + last["validation_kl"]
+    assert last["validation_elbo"] == pytest.approx(parts / (64 * math.log(2)))
+    assert session.state.best.score == -min(each["validation_loss"] for each in history)
+    assert "train_accuracy" not in last
+
+
+def test_validation_weighs_the_divergence_as_training_does():
+    session = begin()
+    plain, weighed = (
+        validator(session.network, session.batches.examples, "cpu", beta)() for beta in (1.0, 3.0)
+    )
+    more = 2 * plain["validation_kl"] / (64 * math.log(2))
+    assert weighed["validation_loss"] == pytest.approx(plain["validation_loss"] + more)
+    assert weighed["validation_elbo"] == plain["validation_elbo"]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others():
+    digests = [digest(begin(seed=seed).run()) for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_killed_training_ends_in_the_same_bytes(tmp_path):
+    whole = digest(begin(epochs=4).run())
+    total = begin(epochs=4).batches.recipe.total_steps
+    for step in (1, total // 2, total - 1):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        with pytest.raises(InterruptedRun):
+            begin(epochs=4).run([KillAt(step, folder, every=3)])
+        resumed = begin(epochs=4)
+        load_checkpoint(folder, resumed.state)
+        assert digest(resumed.run()) == whole
+
+
+def test_the_prior_is_fitted_to_where_the_images_are():
+    session = begin(epochs=3)
+    network = session.run()
+    given = session.batches.examples
+    noise = torch.Generator().manual_seed(0)
+    images = torch.from_numpy(given.inputs[:600]).permute(0, 3, 1, 2).float()
+    labels = torch.from_numpy(given.labels[:600])
+    with torch.inference_mode():
+        found = network.posterior(images)
+        drawn = found.drawn(torch.randn(found.means.shape, generator=noise))
+        fitted = network.prior.log_density(drawn, labels).mean()
+        network.prior.initialise(torch.Generator().manual_seed(0))
+        fresh = network.prior.log_density(drawn, labels).mean()
+        refit_prior(network, given, 0, "cpu")
+        again = network.prior.log_density(drawn, labels).mean()
+    assert fitted > fresh + 1
+    assert again == pytest.approx(fitted.item(), abs=0.5)
+
+
+def test_without_labels_it_learns_as_well():
+    network = begin(is_labelled=False).run()
+    assert network.config.conditions == 1
+    assert network.prior.means.shape[1] == 10
+
+
+def test_a_loss_that_is_not_finite_ends_training_with_the_remedy():
+    session = begin()
+    with torch.no_grad():
+        session.network.decoder[-1].bias.fill_(float("nan"))
+    with pytest.raises(DivergedError, match="lower --learning-rate"):
+        session.run()
+
+
+def test_a_time_limit_becomes_steps():
+    session = begin(examples(1200), epochs=5000)
+    whole = session.batches.recipe.total_steps
+    session.limit(1.0, 100)
+    assert 3 <= session.batches.recipe.total_steps < whole
+    with pytest.raises(UsageError, match="--time-limit"):
+        begin(epochs=5000).limit(0.0, 100)
+
+
+def test_arithmetic_of_half_precision_keeps_the_loss_in_full():
+    session = begin(precision="bf16", epochs=1)
+    session.run()
+    assert np.isfinite(session.state.history[-1]["train_loss"])
