@@ -98,7 +98,7 @@ def _taught(source: str, data: str, out: Path, seed: int) -> float:
     given = ("--model", "lenet", "--dropout", "0.3", "--no-batch-norm", "--no-augment", "--no-baselines")
     _command("train", source, "--out", out, *given, "--epochs", "8", "--seed", seed, "--no-groups")
     scored = _command("evaluate", out, data, "--json")
-    return float(json.loads(scored)["scores"]["accuracy"]["value"])
+    return float(json.loads(scored)["test"]["accuracy"]["value"])
 
 
 def _command(*words: object) -> str:
