@@ -18,8 +18,10 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
     Content of `page/repeat.html`.
     """
     meanings = {row.name: row.meaning for row in ROWS}
-    idle = _OF_IMAGES if facts.noun == "text" else ()
-    idle += _OF_GENERATORS if facts.generated is None else ()
+    idle = (
+        *(_OF_IMAGES if facts.noun == "text" else ()),
+        *(_OF_GENERATORS if facts.generated is None else ()),
+    )
     rows = [
         (name, _shown(value), meanings.get(name, ""))
         for name, value in facts.settings.items()
