@@ -78,7 +78,7 @@ def run_once(data: str, time_limit: str, seed: int, extra: Sequence[str]) -> dic
         _command("generate", folder / "vae", "--count", count, "--seed", seed, "--out", folder / "made")
         table = folder / "made" / "labels.csv"
         taught = {
-            f"taught_by_{kind}": _taught(source, data, folder / kind, seed)
+            f"taught_by_{kind}": _taught(source, data, folder / f"taught-by-{kind}", seed)
             for kind, source in (("made", str(table)), ("real", data))
         }
         return {
