@@ -78,7 +78,7 @@ def run_once(data: str, time_limit: str, seed: int, extra: Sequence[str]) -> dic
         _command("generate", folder / "vae", "--count", count, "--seed", seed, "--out", folder / "made")
         table = folder / "made" / "labels.csv"
         taught = {
-            f"taught_by_{kind}": _taught(source, data, folder / kind, seed)
+            f"taught_by_{kind}": _taught(source, data, folder / f"taught-by-{kind}", seed)
             for kind, source in (("made", str(table)), ("real", data))
         }
         return {
@@ -98,7 +98,7 @@ def _taught(source: str, data: str, out: Path, seed: int) -> float:
     given = ("--model", "lenet", "--dropout", "0.3", "--no-batch-norm", "--no-augment", "--no-baselines")
     _command("train", source, "--out", out, *given, "--epochs", "8", "--seed", seed, "--no-groups")
     scored = _command("evaluate", out, data, "--json")
-    return float(json.loads(scored)["scores"]["accuracy"]["value"])
+    return float(json.loads(scored)["test"]["accuracy"]["value"])
 
 
 def _command(*words: object) -> str:

@@ -22,10 +22,12 @@ LABELS = (ROWS_DATA[:, 0] > 0).astype(int)
 OF_CLASSES_ALONE = {"loss", "label_smoothing", "class_weight", "metric"}
 OF_IMAGES_ALONE = {"image_size", "pooling", "batch_norm", "augment"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
+OF_GENERATORS_ALONE = {"latent", "beta"}
+OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse"}
 PARAMETERS = [
     row
     for row in ROWS
-    if (row.group != "data" and row.name not in ("baselines", "learning_curve", "folds", "from_", "rehearse"))
+    if (row.group != "data" and row.name not in OF_RUNS_ALONE | OF_GENERATORS_ALONE)
     or row.name == "image_size"
 ]
 

@@ -5,8 +5,10 @@ import pytest
 from pellucid.errors import UsageError
 from pellucid.pipeline.learners.planning.refusals import (
     networks_with,
+    require_fitting_generator,
     require_fitting_inputs,
     require_fitting_model,
+    require_prediction,
 )
 from pellucid.settings import CLASSICAL, NEURAL, ROWS, Settings
 from pellucid.tasks import CLASSIFICATION, REGRESSION
@@ -17,7 +19,7 @@ NETWORK_ALONE = {
     "weight_decay": 0.1, "schedule": "cosine", "loss": "mse", "label_smoothing": 0.2,
     "class_weight": "balanced", "augment": True, "patience": 2, "precision": "fp32", "device": "cuda",
     "cell": "gru", "tokens": "bytes", "length": 8, "vectors": "words.txt", "tune_vectors": False,
-    "from_": "run", "rehearse": False, "backbone": "efficientnet-lite0",
+    "from_": "run", "rehearse": False, "backbone": "efficientnet-lite0", "latent": 8, "beta": 2.0,
 }  # fmt: skip
 FOR_ALL = {
     "model": "svm", "image_size": "8", "time_limit": "9s", "metric": "log-loss", "seed": 3, "threads": 1,
@@ -105,3 +107,44 @@ def test_the_network_by_rule_has_every_setting_that_was_given() -> None:
     assert networks_with(Settings(tokens="words", cell="gru"), names) == ["rnn"]
     with pytest.raises(UsageError, match="--cell: no network has all of them"):
         networks_with(Settings(cell="gru"), ("bag",))
+
+
+@pytest.mark.parametrize("name", ["latent", "beta"])
+def test_settings_of_generators_are_refused_beside_networks_that_predict(name: str) -> None:
+    for model, takes in (("cnn", "images"), ("auto", "texts"), ("mlp", "values")):
+        with pytest.raises(
+            UsageError, match=f"--{name}: belongs to vae, and --model is {model}; leave it out"
+        ):
+            require_fitting_inputs(Settings(model=model, **{name: 3}), takes)
+    require_fitting_inputs(Settings(model="vae", **{name: 3}), "images")
+
+
+IDLE_IN_GENERATORS = {
+    "pooling": "average", "dropout": 0.1, "loss": "mse", "label_smoothing": 0.2, "class_weight": "balanced",
+    "augment": True, "metric": "macro-f1", "learning_curve": True, "folds": 4, "slice_column": "camera",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), IDLE_IN_GENERATORS.items())
+def test_settings_of_prediction_are_refused_beside_a_generator(name: str, value: object) -> None:
+    settings = Settings(**{"model": "vae", name: value})
+    flag = next(row.flag for row in ROWS if row.name == name)
+    with pytest.raises(
+        UsageError, match=f"{flag}: steers models that predict, and vae makes images; leave it"
+    ):
+        require_fitting_generator(settings, {}, CLASSIFICATION)
+
+
+def test_what_a_generator_does_anyway_may_be_said() -> None:
+    said = {"augment": False, "class_weight": "none", "dropout": 0.0, "baselines": False, "folds": 0}
+    require_fitting_generator(Settings(model="vae", **said), said, CLASSIFICATION)
+    with pytest.raises(UsageError, match="--baselines: steers models that predict"):
+        require_fitting_generator(Settings(model="vae"), {"baselines": True}, CLASSIFICATION)
+    with pytest.raises(UsageError, match="these labels are numbers; give --target class"):
+        require_fitting_generator(Settings(model="vae"), {}, REGRESSION)
+
+
+def test_a_generator_is_refused_where_something_is_predicted() -> None:
+    require_prediction(Settings(model="cnn"))
+    with pytest.raises(UsageError, match="vae makes images and predicts nothing"):
+        require_prediction(Settings(model="vae"))

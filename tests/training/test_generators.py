@@ -1,5 +1,6 @@
 """Training of networks that make images: the step, the bound on validation, resuming, and the last fit."""
 
+import dataclasses
 import hashlib
 import math
 
@@ -11,11 +12,12 @@ from generators import begin, examples
 from killing import KillAt
 from pellucid.errors import DivergedError, InterruptedRun, UsageError
 from pellucid.reference import LAYERS
-from pellucid.training import Recipe
+from pellucid.training import Examples, Recipe
 from pellucid.training.priors import refit_prior
 from pellucid.training.steps import make_step
 from pellucid.training.validation import validator
 from pellucid.training.watching.checkpoints import load_checkpoint
+from small_models import digits
 
 
 def digest(network):
@@ -111,6 +113,22 @@ def test_the_prior_is_fitted_to_where_the_images_are():
         again = network.prior.log_density(drawn, labels).mean()
     assert fitted > fresh + 1
     assert again == pytest.approx(fitted.item(), abs=0.5)
+
+
+def test_a_class_of_few_images_gets_fewer_components():
+    pixels, labels = digits()
+    few = np.concatenate([np.flatnonzero(labels == 0)[:45], np.flatnonzero(labels > 0)[:1600]])
+    few.sort()
+    given = Examples(pixels, labels, few, np.zeros(0, np.int64), 10, generates=True)
+    session = begin(given, epochs=2)
+    assert session.network.prior.means.shape[1] > 1
+    with torch.no_grad():
+        session.network.prior.logits.zero_()
+    refit_prior(session.network, dataclasses.replace(given, train=few[labels[few] == 0][:15]), 0, "cpu")
+    assert session.network.prior.logits.abs().max() == 0
+    weights = session.run().prior.logits.softmax(dim=1)
+    assert (weights[0] > 1e-6).sum() == min(2, weights.shape[1])
+    assert weights.sum(dim=1).tolist() == pytest.approx([1.0] * 10)
 
 
 def test_without_labels_it_learns_as_well():

@@ -23,6 +23,8 @@ from pellucid.training.lengths import ROWS
 
 _MOST_DRAWS = 30_000
 _ROUNDS = 60
+_FEWEST_EACH = 20  # images of a component; fewer would make it a copy of them
+_NEVER = -30.0  # logarithm of a weight
 _LEAST_VARIANCE, _LEAST_WEIGHT = 1e-3, 1e-4
 
 Draws = Float64[np.ndarray, "draws latent"]
@@ -46,13 +48,15 @@ def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str
     draws, labels = np.concatenate(rows), examples.labels[positions]
     for code in range(len(prior.means)):
         of_class = draws[labels == code]
-        if len(of_class) <= prior.means.shape[1]:
-            continue  # fewer images than components: what was learnt in training stays
+        count = min(prior.means.shape[1], len(of_class) // _FEWEST_EACH)
+        if not count:
+            continue  # too few images for one component: what was learnt in training stays
         starts = generator(seed, Purpose.LATENT, 3 + code).permutation(len(of_class))
-        weights, means, variances = _mixture(of_class, of_class[starts[: prior.means.shape[1]]])
-        prior.logits[code] = torch.from_numpy(np.log(weights))
-        prior.means[code] = torch.from_numpy(means)
-        prior.log_variances[code] = torch.from_numpy(np.log(variances))
+        weights, means, variances = _mixture(of_class, of_class[starts[:count]])
+        prior.logits[code] = _NEVER  # of components that the class has too few images for
+        prior.logits[code, :count] = torch.from_numpy(np.log(weights))
+        prior.means[code, :count] = torch.from_numpy(means)
+        prior.log_variances[code, :count] = torch.from_numpy(np.log(variances))
 
 
 def _mixture(

@@ -90,7 +90,7 @@ def outcome(facts: ReportFacts) -> Mapping[str, Any]:
     plain = next((row for row in rows if not row.is_model and row is not real), None)
     trained = {name: _trained(row) for name, row in (("own", own), ("real", real), ("plain", plain))}
     return {
-        "sentence": verdict_of_generator(facts.metrics),
+        "sentence": verdict_of_generator(facts.metrics).replace(" %", "\u00a0%"),
         "bits": facts.score("bits_per_dimension"),
         "latent": facts.model.get("latent"),
         "active": facts.model.get("active_units"),

@@ -8,6 +8,8 @@ from pellucid.settings import ROWS
 
 _OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment", "augmentation")
 """Settings that a run on texts has, but that do nothing there."""
+_OF_GENERATORS = ("latent", "beta")
+"""Settings that do nothing in a run that predicts."""
 
 
 def build(facts: ReportFacts) -> Mapping[str, Any]:
@@ -16,7 +18,10 @@ def build(facts: ReportFacts) -> Mapping[str, Any]:
     Content of `page/repeat.html`.
     """
     meanings = {row.name: row.meaning for row in ROWS}
-    idle = _OF_IMAGES if facts.noun == "text" else ()
+    idle = (
+        *(_OF_IMAGES if facts.noun == "text" else ()),
+        *(_OF_GENERATORS if facts.generated is None else ()),
+    )
     rows = [
         (name, _shown(value), meanings.get(name, ""))
         for name, value in facts.settings.items()
