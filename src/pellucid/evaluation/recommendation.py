@@ -12,8 +12,8 @@ from pellucid.evaluation.comparisons.paired import LEVEL, holm
 from pellucid.evaluation.contests import FEW, Contest, contest_of_classes, contest_of_numbers
 from pellucid.settings import DUMMIES, NEURAL, metric_of
 
-HALF_ERROR = 0.62
-"""Level of a difference of half a standard error, by which models are told apart below 500 examples."""
+ONE_ERROR = 0.32
+"""Level of a difference of one standard error, by which models are told apart below 500 examples."""
 
 SURELY = 0.02
 """Level at which the best of all models must beat a dummy there."""
@@ -44,7 +44,7 @@ def recommend(
     The best by the metric is found; then the simplest model is taken whose difference from the best
     could be chance at the level of 5 %. Accuracy is tested by McNemar's exact test, the others by
     exchanging the two models' answers at random. Below 500 examples the log loss stands for accuracy, and the
-    simplest model within half a standard error of the best is taken: a level of 5 % would give away much of
+    simplest model within one standard error of the best is taken: a level of 5 % would give away much of
     what the best is ahead by. Against `majority` all comparisons are counted (Holm), since the best of
     several models that know nothing easily beats it by chance; below 500 examples the best must be ahead of
     it by more than the best is on shuffled labels, at the level of 2 %. By metrics of class counts it must
@@ -110,7 +110,7 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
             return contest.by_chance > SURELY
         if name in DUMMIES:
             return counted[name] > LEVEL or contest.by_chance > LEVEL
-        return p_values[name] > (HALF_ERROR if few else LEVEL)
+        return p_values[name] > (ONE_ERROR if few else LEVEL)
 
     name = next(name for name in scores if name == best or is_as_good(name))
     place = f"on {count_of(contest.examples, noun)}"
@@ -126,7 +126,7 @@ def _decide(contest: Contest, equally_simple: Sequence[str], noun: str) -> Recom
             f"{len(p_values)} comes that far by chance.",
         )
     if few:
-        difference = f"the difference, {contest.gain(name)}, is within half a standard error"
+        difference = f"the difference, {contest.gain(name)}, is within one standard error"
     is_tie = name in equally_simple and best in equally_simple
     merit = "is as simple and comes first" if is_tie else "is the simpler model"
     return Recommendation(name, f"{place[0].upper()}{place[1:]} {ahead}, but {difference}; {name} {merit}.")
@@ -142,7 +142,7 @@ def _why_the_best(contest: Contest, place: str, few: bool) -> str:
     if not simpler:
         return f"{best} is the best {place}, with {of_best}, and no model is simpler."
     nearest = min(simpler, key=lambda other: abs(scores[other] - scores[best]))
-    worse = "by more than half a standard error" if few else "beyond chance"
+    worse = "by more than one standard error" if few else "beyond chance"
     return (
         f"{best} is the best {place}, with {of_best}, and every simpler model is worse {worse}; "
         f"{nearest}, with {figure(scores[nearest])}, by {contest.gain(nearest)}."
