@@ -15,7 +15,7 @@ from pellucid.settings import DUMMIES, NEURAL, metric_of
 ONE_ERROR = 0.32
 """Level of a difference of one standard error, by which models are told apart below 500 examples."""
 
-SURELY = 0.02
+SURELY = 0.01
 """Level at which the best of all models must beat a dummy there."""
 
 
@@ -47,7 +47,7 @@ def recommend(
     simplest model within one standard error of the best is taken: a level of 5 % would give away much of
     what the best is ahead by. Against `majority` all comparisons are counted (Holm), since the best of
     several models that know nothing easily beats it by chance; below 500 examples the best must be ahead of
-    it by more than the best is on shuffled labels, at the level of 2 %. By metrics of class counts it must
+    it by more than the best is on shuffled labels, at the level of 1 %. By metrics of class counts it must
     also be better than the same answers on shuffled labels, since guessing already beats `majority` there.
 
     `probabilities`, by name of the model, simplest first, are of examples that the models did not learn
