@@ -27,7 +27,7 @@ from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.settings import Settings
 
-Images = UInt8[np.ndarray, "n height width channels"]
+Images = UInt8[np.ndarray, "_ height width channels"]
 
 MOST_TRAINED, MOST_COMPARED, LEAST_COMPARED = 10_000, 1_000, 16
 _SEEN = 60_000  # images that pass a judging classifier in training
@@ -139,8 +139,8 @@ def _halves(dataset: Dataset, held_out: Int64[np.ndarray, " held"], seed: int) -
 def _row(
     trained: Model | None,
     judge: Model | None,
-    of_first: Float64[np.ndarray, "n features"],
-    of_made: Float64[np.ndarray, "n features"],
+    of_first: Float64[np.ndarray, "_ features"],
+    of_made: Float64[np.ndarray, "_ features"],
     halves: _Halves,
     made: Images,
     seed: int,
@@ -206,12 +206,12 @@ def _judging(settings: Settings, examples: int) -> Settings:
 
 
 def _scaled(
-    look: Callable[[Images], Float[np.ndarray, "n features"]], first: Images
-) -> Callable[[Images], Float64[np.ndarray, "n features"]]:
+    look: Callable[[Images], Float[np.ndarray, "_ features"]], first: Images
+) -> Callable[[Images], Float64[np.ndarray, "_ features"]]:
     """Features in a unit that does not depend on the network: their mean variance in real images is 1."""
     spread = float(np.sqrt(look(first).astype(np.float64).var(axis=0).mean())) or 1.0
 
-    def scaled(images: Images) -> Float64[np.ndarray, "n features"]:
+    def scaled(images: Images) -> Float64[np.ndarray, "_ features"]:
         features: np.ndarray = look(images).astype(np.float64) / spread
         return features
 
