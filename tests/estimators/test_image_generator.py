@@ -7,6 +7,7 @@ from sklearn.base import clone
 import pellucid
 from pellucid.errors import DataError, UsageError
 from pellucid.networks import NETWORKS
+from pellucid.settings import ROWS
 from small_models import digits
 
 PIXELS, LABELS = digits()
@@ -113,3 +114,12 @@ def test_estimators_that_predict_have_no_such_model():
 def test_too_few_samples_are_refused(fitted):
     with pytest.raises(UsageError, match="n_samples: 0 is below 1"):
         fitted.sample(0)
+
+
+def test_parameters_are_rows_of_the_settings_table():
+    rows = {row.name: row for row in ROWS}
+    parameters = pellucid.ImageGenerator().get_params()
+    assert parameters.pop("model") == "vae"
+    assert all(rows[name].default == value for name, value in parameters.items())
+    for name in parameters:
+        assert f"{name}: {rows[name].meaning}" in pellucid.ImageGenerator.__doc__

@@ -24,7 +24,7 @@ from jaxtyping import Float64
 
 from pellucid.evaluation.intervals import NORMAL_QUANTILE, Interval
 
-Features = Float64[np.ndarray, "examples features"]
+Features = Float64[np.ndarray, "_ features"]
 _GROUPS = 20
 
 

@@ -19,7 +19,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.evaluation.intervals import NORMAL_QUANTILE, Interval, wilson
 
@@ -27,7 +27,7 @@ NEIGHBOURS = 5
 _EXCHANGES = 2_000
 _BLOCK = 1024
 
-Rows = Float[np.ndarray, "examples numbers"]
+Rows = Shaped[np.ndarray, "_ numbers"]
 
 
 class Spread(NamedTuple):

@@ -27,10 +27,12 @@ from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
 from pellucid.settings import Settings
 
-Images = UInt8[np.ndarray, "n height width channels"]
+Images = UInt8[np.ndarray, "_ height width channels"]
 
 MOST_TRAINED, MOST_COMPARED, LEAST_COMPARED = 10_000, 1_000, 16
 _SEEN = 60_000  # images that pass a judging classifier in training
+_BATCH, _FEW, _MANY = 64, 512, 8_192  # between these the batches by rule are smaller than need be
+_SLOWER = 4.0  # than the operations of such small layers would have it
 _JUDGE, _DROPOUT, _MOST_EPOCHS = "lenet", 0.3, 16
 _COMPONENTS = 32
 REAL = "real"
@@ -112,7 +114,7 @@ def measuring_seconds(makers: int, dataset: Dataset, settings: Settings) -> floa
     material = dataclasses.replace(
         material_of(dataset), train=dataset.train[:MOST_TRAINED], validation=dataset.validation[:0]
     )
-    return (makers + 1) * (1.5 * learner.planned(material).seconds + 2.0)
+    return (makers + 1) * (_SLOWER * learner.planned(material).seconds + 3.0)
 
 
 def _halves(dataset: Dataset, held_out: Int64[np.ndarray, " held"], seed: int) -> _Halves:
@@ -137,8 +139,8 @@ def _halves(dataset: Dataset, held_out: Int64[np.ndarray, " held"], seed: int) -
 def _row(
     trained: Model | None,
     judge: Model | None,
-    of_first: Float64[np.ndarray, "n features"],
-    of_made: Float64[np.ndarray, "n features"],
+    of_first: Float64[np.ndarray, "_ features"],
+    of_made: Float64[np.ndarray, "_ features"],
     halves: _Halves,
     made: Images,
     seed: int,
@@ -194,6 +196,7 @@ def _judging(settings: Settings, examples: int) -> Settings:
         dropout=_DROPOUT,
         batch_norm=False,  # it would learn the contrast of made images, which real ones do not share
         augment=False,  # images are judged as they are
+        batch_size=_BATCH if _FEW <= examples < _MANY else None,
         epochs=min(_MOST_EPOCHS, max(1, round(_SEEN / max(1, examples)))),
         seed=settings.seed,
         threads=settings.threads,
@@ -203,12 +206,12 @@ def _judging(settings: Settings, examples: int) -> Settings:
 
 
 def _scaled(
-    look: Callable[[Images], Float[np.ndarray, "n features"]], first: Images
-) -> Callable[[Images], Float64[np.ndarray, "n features"]]:
+    look: Callable[[Images], Float[np.ndarray, "_ features"]], first: Images
+) -> Callable[[Images], Float64[np.ndarray, "_ features"]]:
     """Features in a unit that does not depend on the network: their mean variance in real images is 1."""
     spread = float(np.sqrt(look(first).astype(np.float64).var(axis=0).mean())) or 1.0
 
-    def scaled(images: Images) -> Float64[np.ndarray, "n features"]:
+    def scaled(images: Images) -> Float64[np.ndarray, "_ features"]:
         features: np.ndarray = look(images).astype(np.float64) / spread
         return features
 
