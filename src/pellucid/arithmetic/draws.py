@@ -34,6 +34,10 @@ class Purpose(IntEnum):
     LATENT = 22
     GENERATED = 23
     GENERATED_MEASURES = 24
+    PRIOR = 25
+    BOUND = 26
+    COMPONENTS = 27
+    GENERATED_SHOWN = 28
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.bundle import AutoencoderModel, Generator, Inputs
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.images import are_images, are_paths, fit_images, is_place, taught_by_images
@@ -154,7 +153,7 @@ class ImageGenerator(
             if y is None
             else np.array([self._code(label) for label in np.asarray(y)], np.int64)
         )
-        return float(-model.bound(pixels, codes, torch_seed(self.seed, Purpose.LATENT, 1)).total.mean())
+        return float(-model.bound(pixels, codes, self.seed).total.mean())
 
     def _take(self, model: Generator, classes: np.ndarray) -> None:
         """Become the estimator of a trained model, whose classes are of the caller's type."""

@@ -39,7 +39,7 @@ def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str
         return
     network.eval()
     positions = examples.train[:: -(-len(examples.train) // _MOST_DRAWS)]
-    noise = generator(seed, Purpose.LATENT, 2)
+    noise = generator(seed, Purpose.PRIOR)
     rows = []
     for block in np.split(positions, range(ROWS, len(positions), ROWS)):
         found = network.posterior(to_tensor(examples.inputs, block).to(device))
@@ -51,7 +51,7 @@ def refit_prior(network: Autoencoder, examples: Examples, seed: int, device: str
         count = min(prior.means.shape[1], len(of_class) // _FEWEST_EACH)
         if not count:
             continue  # too few images for one component: what was learnt in training stays
-        starts = generator(seed, Purpose.LATENT, 3 + code).permutation(len(of_class))
+        starts = generator(seed, Purpose.PRIOR, 1 + code).permutation(len(of_class))
         weights, means, variances = _mixture(of_class, of_class[starts[:count]])
         prior.logits[code] = _NEVER  # of components that the class has too few images for
         prior.logits[code, :count] = torch.from_numpy(np.log(weights))

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 from torch import Tensor
 
-from pellucid.arithmetic.draws import Purpose, generator
+from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.bundle.checks import Inputs, require_images
 from pellucid.bundle.model import Answers, Model
 from pellucid.data.images.preprocessing import Preprocessing
@@ -232,7 +232,7 @@ class AutoencoderModel(Generator):
         """
         pixels = require_images(images, self.preprocessing)
         draws, network = torch.Generator(), self.network
-        draws.manual_seed(seed)
+        draws.manual_seed(torch_seed(seed, Purpose.BOUND))
         parts = []
         for block, rows in self._blocks(pixels):
             codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))

@@ -81,7 +81,7 @@ class GaussianOnComponents:
         self, labels: Int64[np.ndarray, " count"], seed: int
     ) -> UInt8[np.ndarray, "count height width channels"]:
         """Make an image of each label; the same seed gives the same images."""
-        noise = generator(seed, Purpose.GENERATED).standard_normal((len(labels), len(self._means[0])))
+        noise = generator(seed, Purpose.COMPONENTS).standard_normal((len(labels), len(self._means[0])))
         weights = np.empty_like(noise)
         for code, (mean, root) in enumerate(zip(self._means, self._roots, strict=True)):
             weights[labels == code] = noise[labels == code] @ root.T + mean

@@ -5,7 +5,6 @@ import math
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.bundle import AutoencoderModel
 from pellucid.data import Dataset
 from pellucid.evaluation.intervals import percentile_interval, resample
@@ -25,7 +24,7 @@ def bound_scores(
     """
     if not len(positions):
         return {}
-    found = model.bound(np.asarray(dataset.inputs)[positions], dataset.labels[positions], _seed(seed))
+    found = model.bound(np.asarray(dataset.inputs)[positions], dataset.labels[positions], seed)
     unit = math.prod(model.shape) * math.log(2)
     rows = {
         "bits_per_dimension": found.total / unit,
@@ -54,7 +53,3 @@ def _with_interval(values: Float64[np.ndarray, " n"], seed: int) -> dict[str, fl
     """Mean of some numbers with its 95 % interval."""
     draws = resample(lambda weights: weights @ values[:, None] / len(values), len(values), seed)
     return percentile_interval(float(values.mean()), draws[:, 0])._asdict()
-
-
-def _seed(seed: int) -> int:
-    return torch_seed(seed, Purpose.LATENT, 1)

@@ -20,7 +20,7 @@ def generated_facts(model: Generator, dataset: Dataset, seed: int) -> GeneratedF
     held_out = dataset.test if len(dataset.test) else dataset.validation
     if not isinstance(model, AutoencoderModel) or not len(held_out):
         return GeneratedFacts(samples, _nearest(model, dataset, seed))
-    draws = generator(seed, Purpose.GENERATED_MEASURES, 1)
+    draws = generator(seed, Purpose.GENERATED_SHOWN)
     drawn = draws.permutation(held_out)
     return GeneratedFacts(
         samples,
