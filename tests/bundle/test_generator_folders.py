@@ -55,10 +55,15 @@ def test_equal_weights_are_equal_bytes(folder, tmp_path):
 def test_whoever_wants_a_prediction_is_told(folder):
     with pytest.raises(ModelFileError, match="makes images and predicts nothing; use pellucid generate"):
         load(folder)
-    with pytest.raises(DataError, match="makes images"):
-        load_any(folder).predict_proba(PIXELS[:1])
-    with pytest.raises(DataError, match="makes images"):
-        load_any(folder).answer(PIXELS[:1])
+    loaded = load_any(folder)
+    for ask in (loaded.predict_proba, loaded.predict_values, loaded.answer, loaded._answers):
+        with pytest.raises(DataError, match="makes images"):
+            ask(PIXELS[:1])
+
+
+def test_what_a_detector_would_see_is_the_latent_layer(folder):
+    loaded = load_any(folder)
+    assert np.array_equal(loaded.seen(PIXELS[:5]), loaded.transform(PIXELS[:5]))
 
 
 @pytest.mark.parametrize(
