@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.reports.facts import GeneratedFacts, LatentMap, ReportFacts
+from pellucid.reports.facts import ReportFacts
+from pellucid.reports.generated_facts import GeneratedFacts, LatentMap
 from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.numbers import Score, finite
 from pellucid.reports.verdict_of_generator import REAL, verdict_of_generator
