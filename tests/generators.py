@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from pellucid.bundle import AutoencoderModel
+from pellucid.bundle import generator_of
 from pellucid.networks import InputFacts, design
 from pellucid.settings import Settings
 from pellucid.training import Examples, Session, Surroundings, choose_recipe
@@ -30,15 +30,15 @@ def begin(given=None, *, is_labelled=True, **settings):
         precision="fp32",
         device="cpu",
         threads=1,
-        model="vae",
+        model=chosen.model,
         shortest_side=8,
     )
-    config = design("vae", chosen, InputFacts((1, 8, 8), max(1, found.classes), len(found.train)))
+    config = design(chosen.model, chosen, InputFacts((1, 8, 8), max(1, found.classes), len(found.train)))
     return Session.start(config, found, choose_recipe(chosen, around))
 
 
 @functools.cache
-def trained_generator(epochs=12, *, is_labelled=True):
+def trained_generator(epochs=12, *, is_labelled=True, model="vae"):
     """A generator of digits that knows their classes, or not."""
-    network = begin(is_labelled=is_labelled, epochs=epochs).run()
-    return AutoencoderModel(network, DIGITS, CLASSES if is_labelled else ())
+    network = begin(is_labelled=is_labelled, epochs=epochs, model=model).run()
+    return generator_of(network, DIGITS, CLASSES if is_labelled else ())

@@ -35,6 +35,7 @@ ORDER = {
     "Learning": {
         "Losses": "losses",
         "Evidence lower bound": "autoencoder",
+        "Adversarial losses": "adversarial",
         "The chain rule": "walk",
         "Optimisers": "optimisers",
         "Central differences": "differences",
@@ -43,7 +44,7 @@ ORDER = {
 """Headings, and files below them, in the order in which they are best read."""
 
 WITHOUT_FORMULAS = {"__init__", "layers/__init__", "texts/__init__", "table"}
-_SHORT_FORMULAS_TOO = {"autoencoder", "layers/activations", "losses", "optimisers"}
+_SHORT_FORMULAS_TOO = {"adversarial", "autoencoder", "layers/activations", "losses", "optimisers"}
 _FIELDS = re.compile(r"^(Args|Returns|Raises):\n(?: .*\n|\n)*", re.MULTILINE)
 _HEAD = """\
 # The mathematics

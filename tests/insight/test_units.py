@@ -49,6 +49,7 @@ def test_every_layer_of_an_answering_network_can_be_opened():
     without_units = {"present", "turned-places"}
     of_generators = {
         "transposed-convolution", "reparametrised", "reconstruction", "mixture-density", "density-of-draw",
+        "discriminator-loss", "generator-loss",
     }  # fmt: skip
     assert _OPENERS.keys() == LAYERS.keys() - of_training - losses - without_units - of_generators
 

@@ -109,11 +109,11 @@ def test_the_network_by_rule_has_every_setting_that_was_given() -> None:
         networks_with(Settings(cell="gru"), ("bag",))
 
 
-@pytest.mark.parametrize("name", ["latent", "beta"])
-def test_settings_of_generators_are_refused_beside_networks_that_predict(name: str) -> None:
+@pytest.mark.parametrize(("name", "owners"), [("latent", "vae or gan"), ("beta", "vae")])
+def test_settings_of_generators_are_refused_beside_networks_that_predict(name: str, owners: str) -> None:
     for model, takes in (("cnn", "images"), ("auto", "texts"), ("mlp", "values")):
         with pytest.raises(
-            UsageError, match=f"--{name}: belongs to vae, and --model is {model}; leave it out"
+            UsageError, match=f"--{name}: belongs to {owners}, and --model is {model}; leave it out"
         ):
             require_fitting_inputs(Settings(model=model, **{name: 3}), takes)
     require_fitting_inputs(Settings(model="vae", **{name: 3}), "images")

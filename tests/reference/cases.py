@@ -290,6 +290,21 @@ CASES: dict[str, list[Case]] = {
             fixed=(0,),
         ),
     ],
+    "discriminator-loss": [
+        Case(
+            (3 * draw(6), 3 * draw(6, seed=1)),
+            lambda real, made: (
+                functional.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+                + functional.binary_cross_entropy_with_logits(made, torch.zeros_like(made))
+            ),
+        )
+    ],
+    "generator-loss": [
+        Case(
+            (3 * draw(6),),
+            lambda made: functional.binary_cross_entropy_with_logits(made, torch.ones_like(made)),
+        )
+    ],
     "cross-entropy": [
         Case((draw(4, 3), LABELS), functional.cross_entropy, fixed=(1,)),
         Case((draw(4, 3), LABELS), smoothed, {"smoothing": 0.2, "class_weights": CLASS_WEIGHTS}, fixed=(1,)),

@@ -14,7 +14,7 @@ from pellucid.settings import Settings
 from pellucid.training.recipe.choosing import Recipe
 from pellucid.training.recipe.optimisers import BETAS, MOMENTUM, build_optimizer
 from pellucid.training.recipe.schedules import learning_rate
-from pellucid.training.steps import LOSSES
+from pellucid.training.steps.predicting import LOSSES
 from reference.masks import draws_of
 from reference.real_networks import IS_SPAM, images, of_images, of_texts, tokens
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
-from pellucid.training.steps import ClassificationStep, cross_entropy, mean_squared_error
+from pellucid.training.steps.predicting import ClassificationStep, cross_entropy, mean_squared_error
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     BOUND = 26
     COMPONENTS = 27
     GENERATED_SHOWN = 28
+    NOISE = 29
 
 
 def generator(seed: int, purpose: Purpose, position: int = 0) -> np.random.Generator:

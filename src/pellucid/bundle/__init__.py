@@ -4,12 +4,15 @@ from pellucid.bundle.checks import Inputs
 from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.loading import load, load_any, model_folder
 from pellucid.bundle.model import Answers, Model
+from pellucid.bundle.models.adversarial import AdversarialModel
 from pellucid.bundle.models.classical import ClassicalModel
 from pellucid.bundle.models.generator import AutoencoderModel, Bound, Generator
 from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
+from pellucid.bundle.parts import generator_of
 from pellucid.bundle.saving import save
 
 __all__ = [
+    "AdversarialModel",
     "Answers",
     "AutoencoderModel",
     "Bound",
@@ -21,6 +24,7 @@ __all__ = [
     "Inputs",
     "Model",
     "TextModel",
+    "generator_of",
     "load",
     "load_any",
     "model_folder",

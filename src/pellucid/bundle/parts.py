@@ -1,6 +1,6 @@
 """A model taken apart into what JSON and what tensors hold, and put together again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +11,9 @@ from pellucid.bundle.format.description import Description
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.format.weights import Form
 from pellucid.bundle.model import Model
+from pellucid.bundle.models.adversarial import AdversarialModel
 from pellucid.bundle.models.classical import ClassicalModel
-from pellucid.bundle.models.generator import AutoencoderModel
+from pellucid.bundle.models.generator import AutoencoderModel, Generator
 from pellucid.bundle.models.on_network import FeatureModel, ImageModel, TextModel
 from pellucid.classical import PREDICTORS, TF_IDF, Predictor
 from pellucid.data.images.preprocessing import Preprocessing
@@ -49,7 +50,7 @@ def parts_of(model: Model) -> Parts:
         return Parts(model.network, model.predictor, encoding)
     if isinstance(model, TextModel):
         return Parts(model.network, None, model.encoder)
-    if isinstance(model, (ImageModel, FeatureModel, AutoencoderModel)):
+    if isinstance(model, (ImageModel, FeatureModel, Generator)):
         return Parts(model.network, None)
     raise TypeError(f"model: {type(model).__name__} cannot be saved; only models of pellucid.bundle can")
 
@@ -142,9 +143,9 @@ def put_together(description: Description, tensors: Mapping[str, Tensor], words:
 def _neural(description: Description, tensors: Mapping[str, Tensor], words: bytes) -> Model:
     network, prepared = _network(description, tensors), description.preprocessing
     assert network is not None  # the description of a network holds its architecture
-    if isinstance(network, Autoencoder):
+    if network.config.conditions:
         assert isinstance(prepared, Preprocessing)  # such a network takes images
-        return AutoencoderModel(network, prepared, description.classes)
+        return generator_of(network, prepared, description.classes)
     if prepared is None:
         return FeatureModel(network, description.classes, temperature=description.temperature)
     if isinstance(prepared, EncodingPlan):
@@ -157,6 +158,15 @@ def _neural(description: Description, tensors: Mapping[str, Tensor], words: byte
         mirror=description.mirror,
         temperature=description.temperature,
     )
+
+
+def generator_of(network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> Generator:
+    """The model of a network that makes images.
+
+    Raises: `ValueError` if the network tells apart more or fewer classes.
+    """
+    kind = AutoencoderModel if isinstance(network, Autoencoder) else AdversarialModel
+    return kind(network, preprocessing, classes)
 
 
 def _network(description: Description, tensors: Mapping[str, Tensor]) -> Network | None:

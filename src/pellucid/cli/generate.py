@@ -15,7 +15,7 @@ def add_parser(subparsers: Any) -> None:
         "contact sheet and, where it knows classes, a table of their labels that every command takes as "
         "DATA. The same seed gives the same bytes.",
     )
-    parser.add_argument("run_folder", metavar="RUN", help="Run of train --model vae, or model folder")
+    parser.add_argument("run_folder", metavar="RUN", help="Run of train --model vae or gan, or model folder")
     parser.add_argument("--count", type=int, required=True, metavar="N", help="How many images")
     parser.add_argument(
         "--class", dest="class_name", metavar="NAME", help="Class of all images; default: all take turns"

@@ -80,7 +80,7 @@ class ImageGenerator(
         began = time.monotonic()
         settings = self._settings()
         if not settings.generates:
-            raise UsageError(f"model: {settings.model} makes no images; choose vae")
+            raise UsageError(f"model: {settings.model} makes no images; choose vae or gan")
         taught = self._taught(X, y, settings)
         require_enough_images(settings, len(taught.material.train), "X")
         require_precision(settings, cell_of(settings))

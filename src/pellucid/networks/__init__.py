@@ -1,5 +1,6 @@
 """Networks: from settings and facts about the data to layers, their start and their description."""
 
+from pellucid.networks.adversarial import Adversarial
 from pellucid.networks.autoencoder import Autoencoder
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.describe import LayerRow, as_text, describe
@@ -10,6 +11,7 @@ from pellucid.networks.origin import Origin
 __all__ = [
     "GENERATORS",
     "NETWORKS",
+    "Adversarial",
     "Autoencoder",
     "Family",
     "HeadAlone",

@@ -16,6 +16,7 @@ from pellucid.networks.own_layers import (
     Attention,
     Grams,
     Latent,
+    Noise,
     OwnLayers,
     Recurrent,
 )
@@ -65,7 +66,8 @@ class NetworkConfig:
         name: key of the family in `NETWORKS`.
         input_shape: `(channels, height, width)`, `(features,)` or, of texts, `(length,)`.
         outputs: number of logits, one for each class; 1 where a number is predicted; of vae the numbers
-            that its encoder gives, two for each latent one.
+            that its encoder gives, two for each latent one; of gan the scores of its discriminator, one for
+            each class.
         activation: one of `ACTIVATIONS`.
         pooling: one of `POOLINGS`.
         dropout: probability of zeroing a unit, 0 to 0.95.
@@ -73,7 +75,8 @@ class NetworkConfig:
         widths: mlp: units of each hidden layer; cnn: channels of each block; lenet: channels of
             each convolution, then units of the two dense layers; bag: units of each hidden layer;
             text-cnn: filters of each kernel, then units of each hidden layer; rnn: units of each
-            layer in either direction; vae: channels of each convolution of the encoder;
+            layer in either direction; vae, gan: channels of each convolution of the encoder, or of the
+            discriminator;
             sentence-encoder, word-vectors: units of each hidden layer of the head.
         vocabulary: texts: number of ids, padding and unknown included; 0 elsewhere.
         embedding: length of the vector of an id; 0 in bag and in networks of images.
@@ -151,7 +154,7 @@ class NetworkConfig:
     @property
     def conditions(self) -> int:
         """Classes that a network which makes images tells apart; 0 in networks that predict."""
-        return self.own.conditions if isinstance(self.own, Latent) else 0
+        return self.own.conditions if isinstance(self.own, (Latent, Noise)) else 0
 
     def with_inputs_of(self, other: "NetworkConfig") -> "NetworkConfig":
         """The same layers for the inputs of another network of the family."""

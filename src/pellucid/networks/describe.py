@@ -130,7 +130,7 @@ def _trace(config: NetworkConfig) -> list[tuple[str, nn.Module, tuple[int, ...]]
 
             layer.register_forward_hook(record)
     dtype = torch.int64 if config.vocabulary else torch.float32
-    network(torch.empty((1, *config.input_shape), dtype=dtype, device="meta"))
+    network.every_layer(torch.empty((1, *config.input_shape), dtype=dtype, device="meta"))
     return seen
 
 
@@ -156,6 +156,8 @@ class _Field:
             return None
         if isinstance(layer, (GlobalPool, nn.Linear)):
             self.size = [float(side) for side in self.image]
+        if isinstance(layer, Standardise):
+            self.size, self.jump = [1.0, 1.0], [1.0, 1.0]  # an image comes in, made or real
         if isinstance(layer, ScaleAndStandardise):
             self.jump = [own / seen for own, seen in zip(self.image, layer.size, strict=True)]
         window, grows = _window(layer), isinstance(layer, nn.ConvTranspose2d)

@@ -11,6 +11,7 @@ from pellucid.networks.architectures import (
     backbone,
     bag,
     cnn,
+    gan,
     lenet,
     mlp,
     rnn,
@@ -41,7 +42,10 @@ class Family(NamedTuple):
     input_kind: InputKind = IMAGES
 
 
-GENERATORS: dict[str, Family] = {"vae": Family(vae.design, vae.assemble)}
+GENERATORS: dict[str, Family] = {
+    "vae": Family(vae.design, vae.assemble),
+    "gan": Family(gan.design, gan.assemble),
+}
 """Networks that make images."""
 
 NETWORKS: dict[str, Family] = {

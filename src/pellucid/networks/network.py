@@ -73,6 +73,10 @@ class Network(nn.Module):
         outputs: Tensor = self.head(self.features(inputs))
         return outputs
 
+    def every_layer(self, inputs: Shaped[Tensor, "batch ..."]) -> None:
+        """Run every layer, in the order of computation, for whoever watches the layers."""
+        self(inputs)
+
     def initialise(self, generator: torch.Generator) -> None:
         """Start every weight, bias, norm and buffer afresh."""
         if isinstance(self.standardise, Standardise):

@@ -145,6 +145,19 @@ class Latent(OwnLayers):
     likelihood: str = field(metadata={_ADMITS: OneOf(LIKELIHOODS)})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Noise(OwnLayers):
+    """Noise that `gan` makes images of.
+
+    Attributes:
+        latent: noise values that an image is made of.
+        conditions: classes that are told apart; 1 where images are not.
+    """
+
+    latent: int = field(metadata={_ADMITS: Whole(2, LARGEST_LATENT)})
+    conditions: int = field(metadata={_ADMITS: Whole(1, MOST_CONDITIONS)})
+
+
 OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "cnn": Stem,
     "lenet": OwnLayers,
@@ -156,5 +169,6 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "word-vectors": OwnLayers,
     "backbone": Architecture,
     "vae": Latent,
+    "gan": Noise,
 }
 """Own layers of every family; `OwnLayers` itself has no field."""

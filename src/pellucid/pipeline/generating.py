@@ -3,6 +3,7 @@
 Reading, folder, journal, learner, checkpoints and report are those of every run; what is judged differs.
 """
 
+import dataclasses
 import shlex
 import time
 from collections.abc import Mapping
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.bundle import AutoencoderModel, Generator, save
+from pellucid.bundle import AdversarialModel, AutoencoderModel, Generator, save
 from pellucid.data import Check, write_ledger
 from pellucid.data.wording import count_of
 from pellucid.evaluation.generation.components import GaussianOnComponents
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.networks import describe
 from pellucid.pipeline.judging.generated.bounds import active_units, bound_scores
+from pellucid.pipeline.judging.generated.discriminating import findings_of_generator, taken_for_real
 from pellucid.pipeline.judging.generated.measuring import Maker, measured, measuring_seconds
 from pellucid.pipeline.judging.generated.showing import generated_facts
 from pellucid.pipeline.learners.candidates import Candidate
@@ -27,6 +29,7 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import ReportFacts, render
+from pellucid.training.watching.snapshots import read_snapshots
 
 _FORMAT = 2
 _TIMED = 256
@@ -89,6 +92,7 @@ def _write(
         "models": {name: entry},
         "comparisons": [],
         "generators": measures,
+        **findings_of_generator(candidate.history, measures, name),
     }
     config = journal.content
     facts = ReportFacts(
@@ -100,10 +104,13 @@ def _write(
         check=check,
         settings={**config["settings"], **config["plan"]["recipe"]},
         versions=config["versions"],
-        layers=describe(model.network.config) if isinstance(model, AutoencoderModel) else (),
+        layers=describe(model.network.config),
         command=config["command"],
         ledger=write_ledger(folder.path, dataset, check).name,
-        generated=generated_facts(model, dataset, settings.seed),
+        generated=dataclasses.replace(
+            generated_facts(model, dataset, settings.seed),
+            over_time=read_snapshots(folder.samples, model.shape),
+        ),
     )
     write_file(folder.path / "report.html", render(facts).encode())
     folder.write_json("metrics.json", metrics)
@@ -134,6 +141,11 @@ def _entry(candidate: Candidate, context: RunContext) -> dict[str, Any]:
             "latent": model.network.latent,
             "active_units": active_units(model, dataset, held_out),
             "noise_deviation": float(model.network.variance.sqrt()),
+        }
+    if isinstance(model, AdversarialModel):
+        found |= {
+            "latent": model.network.latent,
+            "taken_for_real": taken_for_real(model, dataset, seed),
         }
     return found
 

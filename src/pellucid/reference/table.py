@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pellucid.reference import autoencoder, losses
+from pellucid.reference import adversarial, autoencoder, losses
 from pellucid.reference.layers import (
     activations,
     convolution,
@@ -81,6 +81,8 @@ LAYERS: dict[str, Layer] = {
     "density-of-draw": Layer(autoencoder.density_of_draw, autoencoder.density_of_draw_backward),
     "mixture-density": Layer(autoencoder.mixture_density, autoencoder.mixture_density_backward),
     "reconstruction": Layer(autoencoder.reconstruction, autoencoder.reconstruction_backward),
+    "discriminator-loss": Layer(adversarial.discriminator_loss, adversarial.discriminator_loss_backward),
+    "generator-loss": Layer(adversarial.generator_loss, adversarial.generator_loss_backward),
     "cross-entropy": Layer(losses.cross_entropy, losses.cross_entropy_backward),
     "squared-error": Layer(losses.squared_error, losses.squared_error_backward),
     "squared-error-of-probabilities": Layer(

@@ -1,7 +1,7 @@
 """Facts about images that a generator made, for its report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float64, Int, UInt8
@@ -62,6 +62,8 @@ class GeneratedFacts:
         reconstructions: held-out images, each beside what was rebuilt of it; none where nothing is rebuilt.
         walks: ways between held-out images; likewise.
         latent: held-out images by their latent numbers; `None` where there are none.
+        over_time: images of the same noise by the epoch after which they were made; none where no such were
+            kept.
     """
 
     samples: Mapping[str, Sequence[UInt8[np.ndarray, "height width channels"]]]
@@ -69,3 +71,6 @@ class GeneratedFacts:
     reconstructions: Sequence[Pair] = ()
     walks: Sequence[Walk] = ()
     latent: LatentMap | None = None
+    over_time: Mapping[int, Sequence[UInt8[np.ndarray, "height width channels"]]] = field(
+        default_factory=dict
+    )

@@ -23,7 +23,13 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
             f"Images of {name} alone teach a classifier to get {percent(made.value)} of {_images(tested)} "
             f"right; as many real images teach it {percent(real.value)}."
         )
+    near, at_best = (Score.read((rows.get(row) or {}).get("coverage")) for row in (name, REAL))
     bits = Score.read((metrics["models"][name].get("test") or {}).get("bits_per_dimension"))
+    if bits is None and near is not None and at_best is not None:
+        return (
+            f"Images of {name} come near {percent(near.value)} of real held-out images; as many real images "
+            f"come near {percent(at_best.value)}."
+        )
     if bits is None:
         return f"{name} was trained, and nothing was left to test it on."
     return (

@@ -7,6 +7,7 @@ rule"; what was decided is printed and saved in `config.json`.
 
 from pellucid.settings.metrics import METRICS, NUMBER_METRIC, Metric, metric_of, metrics_of
 from pellucid.settings.models import (
+    ADVERSARIAL,
     CLASSICAL,
     DUMMIES,
     GENERATIVE,
@@ -20,6 +21,7 @@ from pellucid.settings.row import Group, Row
 from pellucid.settings.table import ROWS, Settings, name_of
 
 __all__ = [
+    "ADVERSARIAL",
     "CLASSICAL",
     "DUMMIES",
     "GENERATIVE",

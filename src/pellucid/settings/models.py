@@ -6,8 +6,11 @@ NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
 NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
 """Neural networks for texts."""
 
-GENERATIVE = ("vae",)
+GENERATIVE = ("vae", "gan")
 """Networks that make images instead of predicting anything about them."""
+
+ADVERSARIAL = "gan"
+"""The one of them in which two networks are trained against each other."""
 
 NEURAL = (*NEURAL_OF_IMAGES, *NEURAL_OF_TEXTS)
 """Models that are neural networks."""

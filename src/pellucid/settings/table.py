@@ -52,7 +52,7 @@ class Settings:
     model: str = row(
         "auto",
         "network",
-        "Model to train: a network, a network that makes images (vae), or a classical model alone",
+        "Model to train: a network, a network that makes images (vae, gan), or a classical model alone",
         choices=("auto", *NEURAL, *GENERATIVE, *CLASSICAL),
     )
     backbone: str | None = row(
@@ -106,7 +106,7 @@ class Settings:
         None,
         "network",
         "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) or of the first "
-        "convolution (lenet, vae), or filters of each size (text-cnn)",
+        "convolution (lenet, vae, gan), or filters of each size (text-cnn)",
         low=1,
         high=4096,
     )
@@ -114,14 +114,15 @@ class Settings:
         None,
         "network",
         "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn), convolutions of the encoder "
-        "(vae) or recurrent layers (rnn); an mlp of depth 0 is linear",
+        "(vae, gan) or recurrent layers (rnn); an mlp of depth 0 is linear",
         low=0,
         high=64,
     )
     latent: int | None = row(
         None,
         "network",
-        "Numbers by which vae describes an image; default: a rule from the size of the images",
+        "Numbers by which vae describes an image (default: a rule from its size), or of which gan makes one "
+        "(default: 64)",
         low=2,
         high=4096,
     )

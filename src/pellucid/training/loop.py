@@ -57,6 +57,8 @@ def fit(
             state.sums.loss += result.loss * result.examples
             state.sums.correct += result.correct
             state.sums.examples += result.examples
+            for name, mean in (result.also or {}).items():
+                state.sums.also[name] = state.sums.also.get(name, 0.0) + mean * result.examples
             state.sums.seconds += time.perf_counter() - began
             for observer in observers:
                 observer.after_step(state)
@@ -82,6 +84,7 @@ def _close_epoch(state: State, batches: Batches, validation: Record) -> None:
             "learning_rate": last_rate,
             "train_loss": sums.loss / sums.examples,
             **hits,
+            **{f"train_{name}": total / sums.examples for name, total in sums.also.items()},
             **validation,
             examples.input_kind.speed: round(sums.examples / max(sums.seconds, 1e-9), 1),
             **epoch_health(sums.health),

@@ -21,6 +21,7 @@ class Sums:
         correct: examples classified right while training; 0 where numbers are predicted.
         examples: examples used.
         seconds: time spent in steps.
+        also: sums over examples of what else a step records, by name.
         health: what `training/watching/health.py` measured in the layers.
     """
 
@@ -28,6 +29,7 @@ class Sums:
     correct: int = 0
     examples: int = 0
     seconds: float = 0.0
+    also: dict[str, float] = field(default_factory=dict)
     health: Record = field(default_factory=dict)
 
 

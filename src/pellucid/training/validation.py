@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.arithmetic import metric_value, number_errors
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.encoding.tokens.ragged import Tokens
-from pellucid.networks import Autoencoder, HeadAlone, Network
+from pellucid.networks import Adversarial, Autoencoder, HeadAlone, Network
 from pellucid.settings import metrics_of
 from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION
 from pellucid.training.batches import Examples, to_tensor
@@ -34,14 +34,15 @@ def validator(
     `validation_mean_absolute_error` and `validation_r2`, or, for made images, `validation_loss` (bits per
     dimension, the divergence weighed by `beta`), `validation_elbo` (the same at 1),
     `validation_reconstruction` and `validation_kl` (nats per image); an empty record when there is no
-    validation split.
+    validation split, and for a gan, whose images no number of an epoch judges.
     """
     score = (
         _SCORES[examples.target] if examples.target is not GENERATION else partial(_score_bound, beta=beta)
     )
 
     def validate() -> Record:
-        return score(network, examples, device) if len(examples.validation) else {}
+        has_score = len(examples.validation) and not isinstance(network, Adversarial)
+        return score(network, examples, device) if has_score else {}
 
     return validate
 

@@ -14,7 +14,7 @@ from pellucid.bundle.checks import Inputs, require_images
 from pellucid.bundle.model import Answers, Model
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
-from pellucid.networks import Autoencoder
+from pellucid.networks import Autoencoder, Network
 from pellucid.novelty import Sort
 from pellucid.tasks import GENERATION, IMAGES, Target
 
@@ -27,21 +27,32 @@ class Generator(Model):
 
     Attributes:
         input_kind: images.
+        network: the trained network.
         preprocessing: how an image of any size becomes pixels as they were trained on.
         classes: names of the classes that it tells apart; none where images had no labels.
         temperature: 1; there are no probabilities.
 
     Args:
+        network: see the attribute.
         preprocessing: see the attribute.
         classes: see the attribute.
+
+    Raises:
+        ValueError: the network tells apart more or fewer classes.
     """
 
     input_kind = IMAGES
+    network: Network
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     temperature: float
 
-    def __init__(self, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
+    def __init__(self, network: Network, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
+        if network.config.conditions != max(1, len(classes)):
+            raise ValueError(
+                f"the network tells {network.config.conditions} classes apart, and {len(classes)} are named"
+            )
+        self.network = network.eval()
         self.preprocessing = preprocessing
         self.classes = tuple(classes)
         self.temperature = 1.0
@@ -56,6 +67,16 @@ class Generator(Model):
         """Height, width and channels of every image."""
         fitted = self.preprocessing
         return fitted.height, fitted.width, fitted.channels
+
+    @property
+    def name(self) -> str:
+        """The network's family."""
+        return self.network.name
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases that were learnt."""
+        return sum(each.numel() for each in self.network.parameters() if each.requires_grad)
 
     @abstractmethod
     def sample(
@@ -104,6 +125,31 @@ class Generator(Model):
         """Nothing: a `DataError`."""
         raise DataError(_PREDICTS_NOTHING)
 
+    @torch.inference_mode()
+    def _images(
+        self,
+        make: Callable[[Tensor, Tensor], Tensor],
+        rows: Float32[np.ndarray, "count latent"],
+        labels: Int64[np.ndarray, " count"],
+    ) -> UInt8[np.ndarray, "count height width channels"]:
+        """Decode in blocks, the last filled up, so that no image depends on how many are made."""
+        images = np.empty((len(rows), *self.shape), np.uint8)
+        for start in range(0, len(rows), _BLOCK):
+            part = rows[start : start + _BLOCK]
+            missing = _BLOCK - len(part)
+            block = torch.from_numpy(np.pad(part, ((0, missing), (0, 0))))
+            codes = torch.from_numpy(np.pad(labels[start : start + _BLOCK], (0, missing)))
+            made = make(block, codes).clamp(0, 255).round().to(torch.uint8)
+            images[start : start + _BLOCK] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
+        return images
+
+    def _blocks(self, pixels: UInt8[np.ndarray, "n height width channels"]) -> Iterator[tuple[Tensor, slice]]:
+        """Images as the network takes them, and which they are."""
+        for start in range(0, len(pixels), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            block = np.ascontiguousarray(pixels[rows])
+            yield torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows
+
 
 class Bound(NamedTuple):
     """Evidence lower bound of each of some images, in its two terms, in nats.
@@ -130,35 +176,9 @@ class AutoencoderModel(Generator):
 
     Attributes:
         network: the trained network.
-
-    Args:
-        network: see the attribute.
-        preprocessing: see `Generator`.
-        classes: see `Generator`.
-
-    Raises:
-        ValueError: the network tells apart more or fewer classes.
     """
 
     network: Autoencoder
-
-    def __init__(self, network: Autoencoder, preprocessing: Preprocessing, classes: Sequence[str]) -> None:
-        super().__init__(preprocessing, classes)
-        if network.config.conditions != max(1, len(classes)):
-            raise ValueError(
-                f"the network tells {network.config.conditions} classes apart, and {len(classes)} are named"
-            )
-        self.network = network.eval()
-
-    @property
-    def name(self) -> str:
-        """The network's family."""
-        return self.network.name
-
-    @property
-    def parameters(self) -> int:
-        """Weights and biases that were learnt."""
-        return sum(each.numel() for each in self.network.parameters() if each.requires_grad)
 
     def sample(
         self, labels: Int64[np.ndarray, " count"], seed: int
@@ -242,28 +262,3 @@ class AutoencoderModel(Generator):
         if not parts:
             return Bound(np.zeros(0), np.zeros(0))
         return Bound(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-
-    @torch.inference_mode()
-    def _images(
-        self,
-        make: Callable[[Tensor, Tensor], Tensor],
-        rows: Float32[np.ndarray, "count latent"],
-        labels: Int64[np.ndarray, " count"],
-    ) -> UInt8[np.ndarray, "count height width channels"]:
-        """Decode in blocks, the last filled up, so that no image depends on how many are made."""
-        images = np.empty((len(rows), *self.shape), np.uint8)
-        for start in range(0, len(rows), _BLOCK):
-            part = rows[start : start + _BLOCK]
-            missing = _BLOCK - len(part)
-            block = torch.from_numpy(np.pad(part, ((0, missing), (0, 0))))
-            codes = torch.from_numpy(np.pad(labels[start : start + _BLOCK], (0, missing)))
-            made = make(block, codes).clamp(0, 255).round().to(torch.uint8)
-            images[start : start + _BLOCK] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
-        return images
-
-    def _blocks(self, pixels: UInt8[np.ndarray, "n height width channels"]) -> Iterator[tuple[Tensor, slice]]:
-        """Images as the network takes them, and which they are."""
-        for start in range(0, len(pixels), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            block = np.ascontiguousarray(pixels[rows])
-            yield torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows

@@ -1,15 +1,26 @@
 """The network of a run: its plan stands in the journal, its training is shown and survives a kill."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.bundle import generator_of
+from pellucid.data import Preprocessing
 from pellucid.errors import UsageError
-from pellucid.networks import Network
+from pellucid.networks import Adversarial, Network
 from pellucid.pipeline.learners.network import NetworkLearner, Planned, recipe_words
 from pellucid.pipeline.learners.planning.plan import Plan, make_plan
 from pellucid.pipeline.learners.planning.preparation import Prepared, encoder_json
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.journal import Journal
 from pellucid.training import Session
+from pellucid.training.loop import Observer
 from pellucid.training.watching.checkpoints import load_checkpoint
 from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
+from pellucid.training.watching.snapshots import Snapshots
+
+_SHOWN = 10
+"""Images in a picture of what a generator has learnt so far."""
 
 
 def network_of_run(context: RunContext) -> NetworkLearner:
@@ -67,10 +78,26 @@ def train_in_run(network: Planned, context: RunContext) -> None:
         context.stages.line(f"going on after step {session.state.step:,} of {total:,}")
     checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
     with context.stages.stage(f"training {plan.name}", spinner=False) as stage:
-        run_watched(session, checkpointer, HistoryFile(folder.path / "history.jsonl"), context)
+        history = HistoryFile(folder.path / "history.jsonl")
+        run_watched(session, checkpointer, history, context, watching=_snapshots(network, context))
         best = session.state.best
         if best is not None:
             stage.words = f"trained {plan.name}; epoch {best.epoch} is best on validation"
+
+
+def _snapshots(network: Planned, context: RunContext) -> list[Snapshots]:
+    """What shows the images of a generator that no epoch is scored for; nothing in other networks."""
+    learner, prepared = network.session.network, network.prepared.preparation
+    if not isinstance(learner, Adversarial) or not isinstance(prepared, Preprocessing):
+        return []
+    model = generator_of(learner, prepared, context.dataset.classes)
+    labels = model.turns(_SHOWN)
+
+    def make() -> np.ndarray:
+        learner.eval()
+        return model.sample(labels, context.settings.seed)
+
+    return [Snapshots(context.folder.samples, make, network.plan.recipe.epochs)]
 
 
 def run_watched(
@@ -80,6 +107,7 @@ def run_watched(
     context: RunContext,
     *,
     keeps_best: bool = True,
+    watching: Sequence[Observer] = (),
 ) -> None:
     """Train a session to its end under every observer of a run.
 
@@ -89,6 +117,7 @@ def run_watched(
         history: writes a record for each epoch.
         context: the run, which shows progress.
         keeps_best: whether the best epoch is looked for at all.
+        watching: further observers.
 
     Raises:
         DivergedError: the loss stopped being finite.
@@ -96,4 +125,4 @@ def run_watched(
     """
     stop = StopOnSignal(checkpointer)
     with context.stages.training(session.batches.recipe) as progress, stop.listening():
-        session.run([*progress, history, checkpointer, stop], keeps_best=keeps_best)
+        session.run([*progress, history, *watching, checkpointer, stop], keeps_best=keeps_best)

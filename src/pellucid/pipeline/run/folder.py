@@ -20,6 +20,7 @@ _NAMES = (
     "model",
     "models",
     "checkpoints",
+    "samples",
 )
 _SPACE = 50_000_000
 
@@ -38,6 +39,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the pictures that a generator makes while it learns."""
+        return self.path / "samples"
 
     @property
     def is_finished(self) -> bool:

@@ -37,6 +37,7 @@ class Arranged:
         nearest: samples, each with its nearest training image; label and source.
         reconstructions: held-out images, each with what was rebuilt; likewise.
         walks: classes of both ends, and the images between.
+        over_time: epochs, and the images made after each.
     """
 
     album: Album
@@ -44,6 +45,7 @@ class Arranged:
     nearest: Sequence[tuple[Placed, Placed, str, str]]
     reconstructions: Sequence[tuple[Placed, Placed, str, str]]
     walks: Sequence[tuple[tuple[str, str], Sequence[Placed]]]
+    over_time: Sequence[tuple[int, Sequence[Placed]]]
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,12 @@ def samples(facts: ReportFacts) -> Mapping[str, Any]:
     Content of `page/samples.html`.
     """
     found = _arranged(_generated(facts))
-    return {"images": found.album, "rows": found.samples, "hidden": len(facts.classes) - len(found.samples)}
+    return {
+        "images": found.album,
+        "rows": found.samples,
+        "hidden": len(facts.classes) - len(found.samples),
+        "over_time": found.over_time,
+    }
 
 
 def measures(facts: ReportFacts) -> Mapping[str, Any]:
@@ -217,6 +224,7 @@ def _arranged(found: GeneratedFacts) -> Arranged:
         *(image for row in found.samples.values() for image in row),
         *(image for pair in (*found.nearest, *found.reconstructions) for image in (pair.first, pair.second)),
         *(image for walk in found.walks for image in walk.images),
+        *(image for row in found.over_time.values() for image in row),
     ]
     album = bind(images)
     places = iter(album.places)
@@ -226,7 +234,8 @@ def _arranged(found: GeneratedFacts) -> Arranged:
         for part in (found.nearest, found.reconstructions)
     ]
     walks = [(walk.labels, [next(places) for _ in walk.images]) for walk in found.walks]
-    return Arranged(album, rows, pairs[0], pairs[1], walks)
+    over_time = [(epoch, [next(places) for _ in row]) for epoch, row in found.over_time.items()]
+    return Arranged(album, rows, pairs[0], pairs[1], walks, over_time)
 
 
 def _placed(found: LatentMap) -> np.ndarray:

@@ -14,6 +14,8 @@ _COLUMNS = (
     ("train_loss", "Train loss"),
     ("train_accuracy", "Train accuracy"),
     ("validation_loss", "Validation loss"),
+    ("train_generator_loss", "Loss of the generator"),
+    ("train_discriminator_accuracy", "Discriminator right"),
 )
 
 
@@ -40,6 +42,7 @@ def build(facts: ReportFacts) -> Mapping[str, Any] | None:
         "rows": _thinned(facts.history, 200),
         "columns": _columns(facts),
         "epochs": len(facts.history),
+        "is_adversarial": _is_adversarial(facts),
         "has_chance": facts.chance is not None and not facts.is_regression,
         "score": words,
         "is_error": is_error,
@@ -83,13 +86,35 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
     def series(label: str, style: str, key: str) -> Series:
         return Series(label, style, epochs, [finite(line.get(key)) for line in lines])
 
-    loss = line_plot(
-        [series("validation", "main", "validation_loss"), series("train", "second", "train_loss")],
-        Axes("Loss", "Mean loss after each epoch", "epoch", _loss_unit(facts), _loss_range(facts)),
-    )
     rate = line_plot(
         [series("", "plain", "learning_rate")],
         Axes("Learning rate", "Learning rate at the end of each epoch", "epoch", "no unit"),
+    )
+    if _is_adversarial(facts):
+        return (
+            line_plot(
+                [
+                    series("generator", "main", "train_generator_loss"),
+                    series("discriminator", "second", "train_loss"),
+                ],
+                Axes("Losses", "Mean loss of both networks over each epoch", "epoch", "nats per image"),
+            ),
+            line_plot(
+                [series("", "main", "train_discriminator_accuracy")],
+                Axes(
+                    "Discriminator",
+                    "Share of real and made images that it told right over each epoch",
+                    "epoch",
+                    "share right",
+                    (0, 1),
+                    (0.5, "guessing"),
+                ),
+            ),
+            rate,
+        )
+    loss = line_plot(
+        [series("validation", "main", "validation_loss"), series("train", "second", "train_loss")],
+        Axes("Loss", "Mean loss after each epoch", "epoch", _loss_unit(facts), _loss_range(facts)),
     )
     if facts.generated is not None:
         terms = line_plot(
@@ -124,6 +149,10 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         ),
     )
     return accuracy, loss, rate
+
+
+def _is_adversarial(facts: ReportFacts) -> bool:
+    return "train_discriminator_accuracy" in facts.history[-1]
 
 
 def _loss_range(facts: ReportFacts) -> tuple[float, float] | None:

@@ -14,9 +14,10 @@ import numpy as np
 
 from pellucid.data.images.augmentation import Augmentation, usual_shift
 from pellucid.errors import UsageError
-from pellucid.settings import Settings
+from pellucid.settings import ADVERSARIAL, Settings
 from pellucid.tasks import GENERATION, REGRESSION
-from pellucid.training.recipe.defaults import DEFAULTS, PRESETS, WARM_UP, of_generators
+from pellucid.training.recipe.adversarial import BY_MEASUREMENT, AdversarialRules
+from pellucid.training.recipe.defaults import DEFAULTS, GENERATORS, PRESETS, WARM_UP
 from pellucid.training.recipe.surroundings import Surroundings
 
 IMBALANCE = 5.0
@@ -34,7 +35,7 @@ class Recipe:
         learning_rate: largest learning rate.
         weight_decay: pull towards zero (decoupled for AdamW, added to the gradient elsewhere).
         schedule: `one-cycle`, `cosine` or `constant`.
-        loss: `cross-entropy`, `mse` or `elbo`.
+        loss: `cross-entropy`, `mse`, `elbo` or `adversarial`.
         label_smoothing: share of each target spread over all classes, 0 to 0.9.
         class_weights: weight of each class in the loss, or `None` for equal weights.
         augmentation: how training images are varied.
@@ -47,6 +48,7 @@ class Recipe:
         word_dropout: share of the ids of a training text that are replaced by `UNKNOWN`.
         beta: weight of the divergence in the loss `elbo`; `None` elsewhere.
         warm_up: share of the steps in which that weight rises from 0, in proportion; likewise.
+        adversarial: numbers that only the loss `adversarial` has; `None` elsewhere.
     """
 
     epochs: int
@@ -69,6 +71,7 @@ class Recipe:
     word_dropout: float = 0.0
     beta: float | None = None
     warm_up: float | None = None
+    adversarial: AdversarialRules | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON form of the recipe; entries that only texts, or made images, have are left out elsewhere."""
@@ -77,6 +80,8 @@ class Recipe:
             del document["word_dropout"]
         if self.beta is None:
             del document["beta"], document["warm_up"]
+        if self.adversarial is None:
+            del document["adversarial"]
         return document
 
     def beta_at(self, step: int) -> float:
@@ -92,6 +97,8 @@ class Recipe:
         values["augmentation"] = Augmentation(**values["augmentation"])
         if values["class_weights"] is not None:
             values["class_weights"] = tuple(values["class_weights"])
+        if values.get("adversarial") is not None:
+            values["adversarial"] = AdversarialRules.from_json(values["adversarial"])
         return cls(**values)
 
 
@@ -106,10 +113,10 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         raise UsageError("--batch-size: gd takes the whole training split in each step; leave one out")
     if around.target is REGRESSION:
         _refuse_settings_of_classes(settings)
-    is_generation = around.target is GENERATION
-    default = (of_generators if is_generation else DEFAULTS[around.takes])(settings, around)
+    default = (GENERATORS.get(around.model) or DEFAULTS[around.takes])(settings, around)
     epochs = settings.epochs or default.epochs
-    loss = settings.loss or around.target.loss
+    loss = settings.loss or ("adversarial" if around.model == ADVERSARIAL else around.target.loss)
+    has_bound = loss == GENERATION.loss
     smoothing = default.label_smoothing if loss == "cross-entropy" else 0.0
     return Recipe(
         epochs=epochs,
@@ -130,8 +137,9 @@ def choose_recipe(settings: Settings, around: Surroundings) -> Recipe:
         threads=default.threads,
         seed=settings.seed,
         word_dropout=default.word_dropout,
-        beta=_first_given(settings.beta, 1.0) if is_generation else None,
-        warm_up=WARM_UP if is_generation else None,
+        beta=_first_given(settings.beta, 1.0) if has_bound else None,
+        warm_up=WARM_UP if has_bound else None,
+        adversarial=BY_MEASUREMENT if loss == "adversarial" else None,
     )
 
 

@@ -39,6 +39,7 @@ _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "a
 _WEIGHT_DECAYS = {"adamw": 0.05}
 _WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
 _LEARNING_RATES_OF_GENERATORS = {"adam": 0.004, "adamw": 0.004}
+_LEARNING_RATES_OF_ADVERSARIES = {"adam": 0.001, "adamw": 0.001}
 WARM_UP = 0.2
 """Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die."""
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
@@ -205,8 +206,8 @@ def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     )
 
 
-def of_generators(settings: Settings, around: Surroundings) -> Defaults:
-    """Defaults for networks that make images.
+def of_autoencoders(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for `vae`.
 
     As many epochs as for a classifier of images. The batch is at most a 64th of the training split, a power
     of two from 16 to 128: a generator gains by more steps, not by larger ones. Fp32 unless asked otherwise:
@@ -226,6 +227,32 @@ def of_generators(settings: Settings, around: Surroundings) -> Defaults:
         threads=around.threads,
     )
 
+
+def of_adversaries(settings: Settings, around: Surroundings) -> Defaults:
+    """Defaults for `gan`.
+
+    Twice the epochs of a classifier of images. The batch is at most a 64th of the training split, a power of
+    two from 16 to 64: the two networks follow each other in many small steps.
+    """
+    preset, examples = PRESETS[settings.preset], len(around.train_labels)
+    optimizer = settings.optimizer or "adam"
+    return Defaults(
+        epochs=2 * _epochs_of_images(preset, examples),
+        batch_size=settings.batch_size or _batch_size(examples, part=64, smallest=16, largest=64),
+        learning_rate=_LEARNING_RATES_OF_ADVERSARIES.get(optimizer, _LEARNING_RATES[optimizer]),
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        word_dropout=0.0,
+        precision=around.precision,
+        threads=around.threads,
+    )
+
+
+GENERATORS: dict[str, Callable[[Settings, Surroundings], Defaults]] = {
+    "vae": of_autoencoders,
+    "gan": of_adversaries,
+}
+"""For networks that make images, by their family."""
 
 DEFAULTS: dict[InputName, Callable[[Settings, Surroundings], Defaults]] = {
     "images": of_images,

@@ -19,14 +19,21 @@ def _sgd(groups: Groups, recipe: Recipe, momentum: float, nesterov: bool) -> tor
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=momentum, nesterov=nesterov, fused=True)
 
 
+def _betas(recipe: Recipe) -> tuple[float, float]:
+    """Shares of the running means of Adam that are kept from step to step."""
+    return BETAS if recipe.adversarial is None else (recipe.adversarial.momentum, BETAS[1])
+
+
 OPTIMIZERS: dict[str, Callable[[Groups, Recipe], torch.optim.Optimizer]] = {
     "gd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
     "sgd": lambda groups, recipe: _sgd(groups, recipe, 0.0, False),
     "momentum": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, False),
     "nesterov": lambda groups, recipe: _sgd(groups, recipe, MOMENTUM, True),
-    "adam": lambda groups, recipe: torch.optim.Adam(groups, lr=recipe.learning_rate, betas=BETAS, fused=True),
+    "adam": lambda groups, recipe: torch.optim.Adam(
+        groups, lr=recipe.learning_rate, betas=_betas(recipe), fused=True
+    ),
     "adamw": lambda groups, recipe: torch.optim.AdamW(
-        groups, lr=recipe.learning_rate, betas=BETAS, fused=True
+        groups, lr=recipe.learning_rate, betas=_betas(recipe), fused=True
     ),
 }
 
@@ -37,8 +44,13 @@ def build_optimizer(
     """Optimiser of a recipe, with two parameter groups for each share of the learning rate.
 
     Weight decay acts on weight matrices and kernels only, not on biases and batch-norm scales. `shares` gives
-    parameters, by name, a part of the learning rate; the others get the whole.
+    parameters, by name, a part of the learning rate; the others get the whole. In adversarial training the
+    generator's get theirs, and each of the two networks has its own updates: the optimiser leaves alone what
+    has no gradient.
     """
+    if recipe.adversarial is not None:
+        of_generator = (name for name, _ in network.named_parameters() if name.startswith("generator."))
+        shares = dict.fromkeys(of_generator, recipe.adversarial.generator_rate)
     by_share: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:

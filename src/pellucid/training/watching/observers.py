@@ -190,5 +190,7 @@ def epoch_line(state: State, recipe: Recipe) -> str:
         line += f"   validation {decides.words} {figure(record[decides.in_history])}"
     elif "validation_root_mean_squared_error" in record:
         line += f"   validation RMSE {figure(record['validation_root_mean_squared_error'])}"
+    if "train_discriminator_accuracy" in record:
+        line += f"   discriminator right {figure(record['train_discriminator_accuracy'])}"
     speed = next(record[kind.speed] for kind in INPUT_KINDS.values() if kind.speed in record)
     return f"{line}   {speed:,.0f}/s"

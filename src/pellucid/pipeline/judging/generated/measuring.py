@@ -154,6 +154,7 @@ def _row(
     return {
         "accuracy_trained_on_it": _accuracy(trained, halves.tested, halves.tested_labels),
         "accuracy_on_it": _accuracy(judge, made, halves.second_labels),
+        "recognised_by_class": _by_class(judge, made, halves.second_labels),
         "frechet_distance": frechet(of_first, of_made)._asdict(),
         "kernel_distance": kernel_distance(of_first, of_made)._asdict(),
         "coverage": near.coverage._asdict(),
@@ -177,6 +178,20 @@ def _accuracy(
     hits = int((model.predict_proba(images).argmax(axis=1) == labels).sum())
     found: Interval = wilson(hits, len(labels))
     return found._asdict()
+
+
+def _by_class(
+    model: Model | None, images: Images, labels: Int64[np.ndarray, " n"]
+) -> dict[str, float] | None:
+    """Share of the images of each class that a classifier gets right, by the class's name."""
+    if model is None:
+        return None
+    hits = model.predict_proba(images).argmax(axis=1) == labels
+    return {
+        name: float(hits[labels == code].mean())
+        for code, name in enumerate(model.classes)
+        if (labels == code).any()
+    }
 
 
 def _judge(images: Images, labels: Int64[np.ndarray, " n"], dataset: Dataset, settings: Settings) -> Model:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped, UInt8
 
-from pellucid.bundle import AutoencoderModel, ClassicalModel, FeatureModel, ImageModel, Model, TextModel
+from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Model, TextModel, generator_of
 from pellucid.classical import Fitted
 from pellucid.data import Dataset, Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, Tokens, fit_ngrams, fit_tokens
 from pellucid.encoding.vectors.reading import read_vectors
-from pellucid.networks import Autoencoder, InputFacts, Network, NetworkConfig
+from pellucid.networks import InputFacts, Network, NetworkConfig
 from pellucid.pipeline.learners.planning.refusals import networks_with, require_fitting_inputs
 from pellucid.settings import GENERATIVE, Settings
 from pellucid.tasks import REGRESSION, InputName, Target, target_of
@@ -200,9 +200,9 @@ def model_of(network: Network, prepared: Prepared, classes: tuple[str, ...], rec
     preparation = prepared.preparation
     if preparation is None:
         return FeatureModel(network, classes)
-    if isinstance(network, Autoencoder):
+    if prepared.examples.generates:
         assert isinstance(preparation, Preprocessing)  # it takes images
-        return AutoencoderModel(network, preparation, classes)
+        return generator_of(network, preparation, classes)
     if isinstance(preparation, Preprocessing):
         return ImageModel(network, preparation, classes, mirror=recipe.augmentation.mirror)
     return TextModel(network, preparation, classes)

@@ -6,6 +6,7 @@ from typing import Any
 from pellucid.classical import baselines_for
 from pellucid.errors import UsageError
 from pellucid.settings import (
+    ADVERSARIAL,
     CLASSICAL,
     GENERATIVE,
     NEURAL,
@@ -34,7 +35,9 @@ _OF_IMAGES = ("image_size", "pooling", "batch_norm", "augment")
 _TRUE_OF_TEXTS = {"augment": False}
 """A setting of images, and the value that says what happens to texts anyway."""
 
-_OF_GENERATORS = ("latent", "beta")
+_OF_GENERATORS: Mapping[str, tuple[str, ...]] = {"latent": GENERATIVE, "beta": ("vae",)}
+"""Settings of networks that make images, and those that have them."""
+
 _NOT_OF_GENERATORS = frozenset(
     {
         "from_",
@@ -188,15 +191,25 @@ def require_fitting_inputs(settings: Settings, takes: str) -> None:
 
 
 def _require_generator(settings: Settings) -> None:
-    """Refuse settings that only networks which make images have, beside any other model.
+    """Refuse settings of networks that make images beside any other model, and those without a use there.
 
     Raises: `UsageError` naming them.
     """
-    idle = [] if settings.generates else [_flag(name) for name in _OF_GENERATORS if _changes(settings, name)]
-    if idle:
+    for name, owners in _OF_GENERATORS.items():
+        if settings.model not in owners and _changes(settings, name):
+            raise UsageError(
+                f"{_flag(name)}: belongs to {_any_of(owners)}, and --model is {settings.model}; leave it out"
+            )
+    if settings.model != ADVERSARIAL:
+        return
+    if settings.patience is not None:
         raise UsageError(
-            f"{', '.join(idle)}: {'belongs' if len(idle) == 1 else 'belong'} to {_any_of(GENERATIVE)}, and "
-            f"--model is {settings.model}; leave {_them(idle)} out"
+            f"--patience: no score of an epoch says how good the images of {ADVERSARIAL} are; leave it out"
+        )
+    if settings.optimizer == "gd":
+        raise UsageError(
+            f"--optimizer: gd takes one step for each pass over the data, and the two networks of "
+            f"{ADVERSARIAL} follow each other in many small ones; leave it out"
         )
 
 

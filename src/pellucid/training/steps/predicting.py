@@ -1,59 +1,20 @@
-"""One step of training, one class per objective: forward, loss, backward, update."""
+"""Steps of networks that predict: classes, or a number."""
 
-import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from pellucid.networks import Autoencoder, HeadAlone, Network
-from pellucid.reference.autoencoder import NOISE_VARIANCE
-from pellucid.tasks import CLASSIFICATION, GENERATION, REGRESSION, Target
-from pellucid.training.batches import Batch, Examples
-from pellucid.training.descent import Descent
+from pellucid.networks import HeadAlone, Network
+from pellucid.training.batches import Batch
 from pellucid.training.recipe.choosing import Recipe
-
-_LEAST_SHARE = 0.05  # of a batch in the running mean of variances
+from pellucid.training.steps.descent import Descent
+from pellucid.training.steps.step import StepResult
 
 Logits = Float[Tensor, "batch classes"]
 Labels = Int64[Tensor, " batch"]
-
-
-class StepResult(NamedTuple):
-    """Result of one step on its batch, before the update.
-
-    Attributes:
-        loss: mean loss over the batch.
-        examples: size of the batch.
-        correct: examples whose largest logit is their class; 0 where numbers are predicted.
-    """
-
-    loss: float
-    examples: int
-    correct: int = 0
-
-
-@runtime_checkable
-class Step(Protocol):
-    """Protocol of a training step."""
-
-    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step.
-
-        Args:
-            batch: the examples.
-            step: steps already taken, for messages.
-            learning_rate: of this step.
-
-        Returns:
-            How the network did on the batch, before the update.
-
-        Raises:
-            DivergedError: the loss or a gradient is not finite; the weights are left as they were.
-        """
 
 
 def cross_entropy(logits: Logits, labels: Labels, recipe: Recipe, weights: Tensor | None) -> Tensor:
@@ -137,56 +98,3 @@ class RegressionStep:
         predicted = (self._descent.outputs(batch).squeeze(1) - self._mean) / self._std
         loss = (predicted - targets).square().mean()
         return StepResult(self._descent.down(loss, batch, step, learning_rate), len(targets))
-
-
-class ElboStep:
-    r"""Step that teaches an autoencoder to make images.
-
-    The loss is $(R + \beta K) / (D \ln 2)$, in bits per dimension: the reconstruction $R$ under the best
-    variance for the batch and the divergence $K$ from the prior of each image's class, as in
-    `reference/autoencoder.py`; $\beta$ rises during the warm-up. The network keeps a running mean of the
-    variances, which stands for them when nothing is trained.
-
-    Source: Rybkin et al. 2021, arXiv:2006.13202, section 3; Sønderby et al. 2016, "Ladder variational
-        autoencoders", arXiv:1602.02282, section 2.3, for the warm-up.
-    """
-
-    def __init__(
-        self, network: Autoencoder, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: int
-    ) -> None:
-        self._descent = Descent(network, optimizer, recipe, examples)
-        self._network = network
-        self._recipe = recipe
-
-    def __call__(self, batch: Batch, step: int, learning_rate: float) -> StepResult:
-        """Take one step as in `Step`; the noise is drawn by torch's generator, which each step is seeded."""
-        images, labels = batch.inputs.to(self._descent.device), batch.labels.to(self._descent.device)
-        network = self._network
-        with self._descent.arithmetic():
-            found = network.posterior(images)
-            noise = torch.randn_like(found.means)
-            drawn = found.drawn(noise)
-            decoded = network.decode(drawn, labels)
-        variance = (decoded - images).square().mean() + NOISE_VARIANCE
-        dimensions = images[0].numel()
-        reconstruction = 0.5 * dimensions * (1 + math.log(2 * math.pi) + variance.log())
-        divergence = network.divergence(found, drawn, noise, labels).mean()
-        weighed = reconstruction + self._recipe.beta_at(step) * divergence
-        value = self._descent.down(weighed / (dimensions * math.log(2)), batch, step, learning_rate)
-        with torch.no_grad():
-            network.variance.lerp_(variance.detach(), max(_LEAST_SHARE, 1 / (step + 1)))
-        return StepResult(value, len(labels))
-
-
-def make_step(
-    network: Network | HeadAlone, optimizer: torch.optim.Optimizer, recipe: Recipe, examples: Examples
-) -> Step:
-    """The step of training for the target of the examples."""
-    return _STEPS[examples.target](network, optimizer, recipe, len(examples.train))
-
-
-_STEPS: dict[Target, Callable[[Any, torch.optim.Optimizer, Recipe, int], Step]] = {
-    CLASSIFICATION: ClassificationStep,
-    REGRESSION: RegressionStep,
-    GENERATION: ElboStep,
-}

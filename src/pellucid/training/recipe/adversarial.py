@@ -1,0 +1,36 @@
+"""Numbers of adversarial training that no other training has."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AdversarialRules:
+    """How generator and discriminator are trained against each other.
+
+    Attributes:
+        generator_rate: learning rate of the generator, as a part of the discriminator's.
+        momentum: share of the mean of gradients that Adam keeps from step to step, for both.
+        penalty: weight of the penalty on steep scores; 0 for none.
+        averaging: share of the averaged generator that is kept from step to step.
+    """
+
+    generator_rate: float
+    momentum: float
+    penalty: float
+    averaging: float
+
+    def to_json(self) -> dict[str, float]:
+        """JSON form."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "AdversarialRules":
+        """Rules that `to_json` wrote."""
+        return cls(**document)
+
+
+BY_MEASUREMENT = AdversarialRules(generator_rate=0.5, momentum=0.0, penalty=0.1, averaging=0.999)
+"""The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost."""
