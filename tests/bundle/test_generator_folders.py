@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from generators import trained_generator
-from pellucid.bundle import AutoencoderModel, load, load_any, save
+from pellucid.bundle import AdversarialModel, AutoencoderModel, load, load_any, save
 from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
@@ -20,6 +20,22 @@ def folder(tmp_path):
     place = tmp_path / "model"
     save(trained_generator(), place, {"training examples": 600})
     return place
+
+
+@pytest.mark.parametrize("is_labelled", [True, False])
+def test_a_loaded_gan_makes_the_same_images_and_scores(tmp_path, is_labelled):
+    model = trained_generator(2, is_labelled=is_labelled, model="gan")
+    save(model, tmp_path / "model", {})
+    loaded = load_any(tmp_path / "model")
+    assert isinstance(loaded, AdversarialModel)
+    turns, labels = model.turns(30), LABELS[:9] if is_labelled else np.zeros(9, np.int64)
+    assert np.array_equal(loaded.sample(turns, 5), model.sample(turns, 5))
+    assert np.array_equal(loaded.sample(turns[:7], 5), model.sample(turns, 5)[:7])
+    assert np.array_equal(loaded.scores(PIXELS[:9], labels), model.scores(PIXELS[:9], labels))
+    assert np.array_equal(loaded.transform(PIXELS[:9]), model.transform(PIXELS[:9]))
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "A network that makes images," in card
+    assert "noise values" in card
 
 
 @pytest.mark.parametrize("is_labelled", [True, False])

@@ -17,6 +17,7 @@ import pellucid as package
 from killing import KILL_IN_SAVE
 
 SMALL = ("--model", "vae", "--epochs", "3", "--width", "8", "--threads", "1", "--seed", "5")
+SMALL_GAN = ("--model", "gan", *SMALL[2:])
 MEASURES = (
     "accuracy_trained_on_it",
     "accuracy_on_it",
@@ -160,7 +161,7 @@ def test_a_time_limit_is_turned_into_steps_once(pellucid, digits_npz, tmp_path):
         (("--cell", "gru"), 2, "--cell: belongs to texts"),
         (("--batch-size", "5000"), 2, "--batch-size: 5,000 is more than the"),
         (("--model", "cnn", "--beta", "2"), 2, "--beta: belongs to vae, and --model is cnn"),
-        (("--model", "cnn", "--latent", "4"), 2, "--latent: belongs to vae, and --model is cnn"),
+        (("--model", "cnn", "--latent", "4"), 2, "--latent: belongs to vae or gan, and --model is cnn"),
         (("--model", "svm", "--latent", "4"), 2, "--latent"),
     ],
 )
@@ -210,13 +211,77 @@ def test_commands_that_predict_refuse_a_generator(pellucid, run, digits_npz, loo
     assert "vae makes images and predicts nothing" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def gan_run(pellucid, digits_npz, tmp_path_factory):
+    """A finished run of generator and discriminator on digits with their classes."""
+    folder = tmp_path_factory.mktemp("gan") / "run"
+    done = pellucid("train", digits_npz, "--out", folder, *SMALL_GAN, "--epochs", "12")
+    assert done.returncode == 0, done.stderr
+    return folder, done.stderr
+
+
+def test_what_a_gan_leaves(gan_run):
+    folder, said = gan_run
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["task"], metrics["recommended"]) == ("image-generation", "gan")
+    assert set(metrics["generators"]["models"]) == {"gan", "gaussian-on-components", "real"}
+    row = metrics["generators"]["models"]["gan"]
+    assert set(row["recognised_by_class"]) == {str(number) for number in range(10)}
+    assert row["accuracy_trained_on_it"]["value"] > 0.3
+    taken = metrics["models"]["gan"]["taken_for_real"]
+    assert taken["train"]["value"] > taken["made"]["value"]
+    assert {finding["name"] for finding in metrics["findings"]} <= {"mode-collapse", "discriminator-winning"}
+    assert "discriminator right" in said
+    pictures = sorted((folder / "samples").iterdir())
+    assert [picture.name for picture in pictures][-1] == "epoch-0012.png"
+    assert len(pictures) == 8
+    with Image.open(pictures[0]) as first:
+        assert first.size == (80, 8)
+
+
+def test_the_report_of_a_gan_shows_both_losses_and_the_same_noise_over_time(gan_run):
+    page = (gan_run[0] / "report.html").read_text()
+    for words in ("The same noise over time", "Mean loss of both networks", "told right over each epoch"):
+        assert words in page
+    for words in ("bits per dimension", "Walks between", "latent numbers", "softer than real"):
+        assert words not in page
+    assert page.count("not measured") == 0
+
+
+def test_a_gan_makes_the_same_files_for_the_same_seed(pellucid, gan_run, tmp_path):
+    for name in ("a", "b"):
+        given = ("--count", "12", "--class", "7", "--seed", "4", "--out", tmp_path / name)
+        done = pellucid("generate", gan_run[0], *given)
+        assert done.returncode == 0, done.stderr
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert len(files) == 14
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--beta", "2"), "--beta: belongs to vae, and --model is gan"),
+        (("--patience", "3"), "--patience: no score of an epoch says how good the images of gan are"),
+        (("--optimizer", "gd"), "--optimizer: gd takes one step for each pass"),
+        (("--loss", "mse"), "--loss: steers models that predict, and gan makes images"),
+    ],
+)
+def test_settings_that_mean_nothing_to_a_gan_are_refused(pellucid, digits_npz, tmp_path, flags, message):
+    done = pellucid("train", digits_npz, "--out", tmp_path / "run", "--model", "gan", *flags)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
 def killed_in_save(count, words):
     done = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
     return done.returncode
 
 
-def test_a_kill_inside_a_save_changes_no_byte(pellucid, digits_npz, tmp_path):
-    words = ["train", str(digits_npz), "--out", str(tmp_path / "run"), *SMALL, "--resume"]
+@pytest.mark.parametrize("small", [SMALL, SMALL_GAN], ids=["vae", "gan"])
+def test_a_kill_inside_a_save_changes_no_byte(pellucid, digits_npz, tmp_path, small):
+    words = ["train", str(digits_npz), "--out", str(tmp_path / "run"), *small, "--resume"]
     assert killed_in_save(12, words) == -signal.SIGKILL
     assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
     assert pellucid(*words).returncode == 0
@@ -227,11 +292,12 @@ def test_a_kill_inside_a_save_changes_no_byte(pellucid, digits_npz, tmp_path):
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments_change_no_byte(pellucid, digits_npz, tmp_path):
+@pytest.mark.parametrize("small", [SMALL, SMALL_GAN], ids=["vae", "gan"])
+def test_kills_at_random_moments_change_no_byte(pellucid, digits_npz, tmp_path, small):
     """Eight of them; `KILLS=20` in the environment makes more."""
     draws = random.Random(os.environ.get("KILL_SEED", "pellucid"))
     run = tmp_path / "run"
-    words = ["train", str(digits_npz), "--out", str(run), *SMALL, "--epochs", "10", "--resume"]
+    words = ["train", str(digits_npz), "--out", str(run), *small, "--epochs", "10", "--resume"]
     for _ in range(int(os.environ.get("KILLS", "8"))):
         assert killed_in_save(draws.randint(1, 60), words) in (-signal.SIGKILL, 0)
     assert pellucid(*words).returncode == 0

@@ -105,6 +105,24 @@ def test_what_cannot_be_learnt_is_refused(images, y, parameters, error, message)
         pellucid.ImageGenerator(**{**SMALL, **parameters}).fit(images, y)
 
 
+@pytest.mark.parametrize("is_labelled", [True, False])
+def test_a_gan_makes_images_and_rebuilds_none(is_labelled):
+    generator = pellucid.ImageGenerator(model="gan", **SMALL)
+    generator.fit(IMAGES[:200], LABELS[:200] if is_labelled else None)
+    assert generator.sample(5).shape == (5, 8, 8)
+    assert generator.transform(IMAGES[:4]).shape[0] == 4
+    assert {"train_loss", "train_generator_loss", "train_discriminator_accuracy"} <= set(
+        generator.history_[-1]
+    )
+    for ask in (generator.reconstruct, generator.score):
+        with pytest.raises(DataError, match="this generator has no latent numbers of images"):
+            ask(IMAGES[:4])
+    with pytest.raises(UsageError, match="--beta: belongs to vae, and --model is gan"):
+        pellucid.ImageGenerator(model="gan", beta=2.0, **SMALL).fit(IMAGES[:200])
+    with pytest.raises(UsageError, match="--optimizer: gd takes one step"):
+        pellucid.ImageGenerator(model="gan", optimizer="gd", **SMALL).fit(IMAGES[:200])
+
+
 def test_estimators_that_predict_have_no_such_model():
     assert "vae" not in NETWORKS
     with pytest.raises(UsageError, match="vae makes images and predicts nothing"):

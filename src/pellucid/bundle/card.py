@@ -7,6 +7,7 @@ from typing import Any
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle.format.encodings import EncodingPlan
 from pellucid.bundle.model import Model
+from pellucid.bundle.models.adversarial import AdversarialModel
 from pellucid.bundle.models.classical import ClassicalModel
 from pellucid.bundle.models.generator import AutoencoderModel, Generator
 from pellucid.bundle.models.on_network import ImageModel, TextModel
@@ -148,6 +149,8 @@ def _output(model: Model) -> dict[str, str]:
 
 def _likelihood(model: Generator) -> dict[str, str]:
     """Probabilities of grey levels that the model was trained with, and how far they spread."""
+    if isinstance(model, AdversarialModel):
+        return {"made of": f"{model.network.latent:,} noise values, by the averaged generator"}
     if not isinstance(model, AutoencoderModel):
         return {}
     spread = float(model.network.variance.sqrt())
