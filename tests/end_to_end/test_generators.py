@@ -236,7 +236,7 @@ def test_what_a_gan_leaves(gan_run):
     assert [picture.name for picture in pictures][-1] == "epoch-0012.png"
     assert len(pictures) == 8
     with Image.open(pictures[0]) as first:
-        assert first.size == (80, 8)
+        assert first.size == (64, 8)
 
 
 def test_the_report_of_a_gan_shows_both_losses_and_the_same_noise_over_time(gan_run):

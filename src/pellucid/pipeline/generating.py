@@ -29,11 +29,11 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import ReportFacts, render
+from pellucid.reports.verdict_of_generator import PLAIN
 from pellucid.training.watching.snapshots import read_snapshots
 
 _FORMAT = 2
 _TIMED = 256
-BESIDE = "gaussian-on-components"
 
 
 def make_generator(check: Check, context: RunContext) -> None:
@@ -64,7 +64,7 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
     plain = GaussianOnComponents(
         np.asarray(dataset.inputs)[dataset.train], dataset.labels[dataset.train], max(1, len(dataset.classes))
     )
-    makers: dict[str, Maker] = {name: model, BESIDE: plain}
+    makers: dict[str, Maker] = {name: model, PLAIN: plain}
     return measured(makers, dataset, context.settings)
 
 

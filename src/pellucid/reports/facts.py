@@ -275,7 +275,7 @@ class ReportFacts:
 
     @property
     def headline(self) -> Score | None:
-        """Test score that the page is titled by: accuracy, mean absolute error or bits per dimension."""
+        """Test score that titles the page: accuracy, mean absolute error or bits per dimension, if any."""
         if self.generated is not None:
             return self.score("bits_per_dimension")
         return self.score("mean_absolute_error" if self.is_regression else "accuracy")

@@ -9,6 +9,9 @@ from pellucid.reports.numbers import Score, interval, scored
 REAL = "real"
 """Name of the row of real images among the generators of `metrics.json`."""
 
+PLAIN = "gaussian-on-components"
+"""Name of the row of the plainest generator there: normal distributions of principal components."""
+
 
 def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
     """The outcome of a run that made images, in one sentence.
@@ -17,11 +20,18 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
     """
     name, tested = str(metrics["recommended"]), int(metrics["data"]["test"])
     rows = (metrics.get("generators") or {}).get("models") or {}
-    made, real = (Score.read((rows.get(row) or {}).get("accuracy_trained_on_it")) for row in (name, REAL))
+    made, real, plain = (
+        Score.read((rows.get(row) or {}).get("accuracy_trained_on_it")) for row in (name, REAL, PLAIN)
+    )
     if made is not None and real is not None:
+        simple = (
+            f", and those of a plain normal distribution {percent(plain.value)}"
+            if plain is not None and plain.value > made.value
+            else ""
+        )
         return (
             f"Images of {name} alone teach a classifier to get {percent(made.value)} of {_images(tested)} "
-            f"right; as many real images teach it {percent(real.value)}."
+            f"right; as many real images teach it {percent(real.value)}{simple}."
         )
     near, at_best = (Score.read((rows.get(row) or {}).get("coverage")) for row in (name, REAL))
     bits = Score.read((metrics["models"][name].get("test") or {}).get("bits_per_dimension"))

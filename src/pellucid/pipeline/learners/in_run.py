@@ -19,7 +19,7 @@ from pellucid.training.watching.checkpoints import load_checkpoint
 from pellucid.training.watching.observers import Checkpointer, HistoryFile, StopOnSignal
 from pellucid.training.watching.snapshots import Snapshots
 
-_SHOWN = 10
+_SHOWN = 8
 """Images in a picture of what a generator has learnt so far."""
 
 

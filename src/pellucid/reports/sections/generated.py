@@ -10,10 +10,10 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.generated_facts import GeneratedFacts, LatentMap
 from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.numbers import Score, finite
-from pellucid.reports.verdict_of_generator import REAL, verdict_of_generator
+from pellucid.reports.verdict_of_generator import PLAIN, REAL, verdict_of_generator
 
 LEVEL = 0.05
-_TITLES = {REAL: "real images", "gaussian-on-components": "Gaussian on principal components"}
+_TITLES = {REAL: "real images", PLAIN: "Gaussian on principal components"}
 _MEASURES = (
     "accuracy_trained_on_it",
     "accuracy_on_it",

@@ -1,0 +1,62 @@
+"""Faults of adversarial training, each provoked by a run."""
+
+import dataclasses
+
+import numpy as np
+
+from generators import begin
+from pellucid.bundle import generator_of
+from pellucid.evaluation.generation.neighbours import spread
+from pellucid.insight.findings.adversarial import (
+    AdversarialCourse,
+    collapse,
+    discriminator_winning,
+    find_adversarial,
+)
+from pellucid.training import Batches, Session
+from small_models import CLASSES, DIGITS
+
+
+def run(epochs, **rules):
+    """A training under changed rules, and its course: coverage is taken between the pixels themselves."""
+    session = begin(model="gan", epochs=epochs)
+    recipe = session.batches.recipe
+    recipe = dataclasses.replace(
+        recipe,
+        learning_rate=rules.pop("learning_rate", recipe.learning_rate),
+        adversarial=dataclasses.replace(recipe.adversarial, **rules),
+    )
+    session = Session.of(session.network, session.batches.examples, recipe)
+    assert isinstance(session.batches, Batches)
+    model = generator_of(session.run(), DIGITS, CLASSES)
+    examples, history = session.batches.examples, session.state.history
+    real = examples.inputs[examples.train].reshape(600, -1).astype(np.float64)
+    made = model.sample(examples.labels[:300], 0).reshape(300, -1).astype(np.float64)
+    return AdversarialCourse(
+        told_apart=[record["train_discriminator_accuracy"] for record in history],
+        generator_losses=[record["train_generator_loss"] for record in history],
+        coverage=spread(real[300:], made).coverage.value,
+        real_coverage=spread(real[300:], real[:300]).coverage.value,
+    )
+
+
+def test_a_discriminator_whose_generator_hardly_learns_wins():
+    found = discriminator_winning(run(10, generator_rate=1e-4))
+    assert found is not None
+    assert found.numbers["told_apart"] > 0.95
+    assert "lower learning rate" in found.remedy
+
+
+def test_a_generator_that_barely_moved_makes_few_kinds():
+    found = collapse(run(4, generator_rate=1e-4))
+    assert found is not None
+    assert found.name == "mode-collapse"
+    assert found.numbers["coverage"] < 0.5 * found.numbers["real_coverage"]
+
+
+def test_a_sound_training_has_no_finding():
+    assert find_adversarial(run(60)) == []
+
+
+def test_nothing_is_said_of_what_was_not_measured():
+    assert find_adversarial(AdversarialCourse([0.7, 0.8], [1.0, 1.0])) == []
