@@ -1,4 +1,4 @@
-"""Who takes part in `training_speed.py` and `text_speed.py`: one network, each library in its own way.
+"""Who takes part in `training_speed.py`, `text_speed.py` and `vae_speed.py`: each library in its own way.
 
 Images:
 
@@ -32,6 +32,9 @@ WIDTHS = (32, 32, 64, 64, 128, 128)
 
 EMBEDDING, HIDDEN, FILTERS, KERNELS = 128, 128, 128, (3, 4, 5)
 """Networks of texts: numbers of an embedding, units of the LSTM in each direction, filters of each width."""
+
+VAE_WIDTHS, LATENT = (32, 64), 32
+"""Of the autoencoder: channels of the convolutions, numbers that describe an image."""
 
 LEARNING_RATE = 0.001
 
@@ -104,4 +107,9 @@ TEXT_CONTESTANTS: dict[str, Contestant] = {
     "texts-pytorch-bf16": Contestant(
         "plain PyTorch loop, bf16", "plain_loop_on_texts", ("torch",), "bf16", "equal"
     ),
+}
+
+GENERATOR_CONTESTANTS = {
+    "pellucid-vae": Contestant("Pellucid", "pellucid_vae", ("pellucid",), "fp32", "defaults"),
+    "keras-vae": _keras("tensorflow", "tensorflow-cpu", module="keras_vae"),
 }

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from contestants import CONTESTANTS, TEXT_CONTESTANTS
+from contestants import CONTESTANTS, GENERATOR_CONTESTANTS, TEXT_CONTESTANTS
 from contestants.data import MEASURED, WARM_UP, Data, Texts
 
 
@@ -21,7 +21,9 @@ def main() -> None:
     name, path = sys.argv[1], Path(sys.argv[2])
     answers = _take_stdout()
     data = Texts.load(path) if name in TEXT_CONTESTANTS else Data.load(path)
-    module = importlib.import_module(f"contestants.{(CONTESTANTS | TEXT_CONTESTANTS)[name].module}")
+    module = importlib.import_module(
+        f"contestants.{(CONTESTANTS | TEXT_CONTESTANTS | GENERATOR_CONTESTANTS)[name].module}"
+    )
     epoch, parameters = module.build(name, data)
     epoch(WARM_UP)
     _say(answers, {"parameters": parameters})
