@@ -42,7 +42,7 @@ def test_scores_of_made_images_have_a_gradient_for_every_trainable_parameter(act
             assert parameter.grad.isfinite().all(), key
             assert parameter.grad.abs().sum() > 0, key
         else:
-            assert key.startswith("averaged.")
+            assert key.startswith(("averaged.", "directions."))
 
 
 def test_gradients_pass_a_discriminator_that_does_not_learn():
@@ -84,6 +84,23 @@ def test_the_averaged_generator_starts_as_the_generator_and_follows_it():
     before = mean.clone()
     network.follow(0.75)
     torch.testing.assert_close(mean, before + 0.25)
+
+
+def test_layers_of_the_discriminator_are_kept_from_stretching():
+    network, images, _, labels = started((1, 16, 16), width=16)
+    judges = [network.body.conv1, network.body.conv2, network.head]
+    with torch.no_grad():
+        for layer in judges:
+            layer.weight.mul_(50.0)
+    for _ in range(60):
+        network.limit(1.0)
+    for layer in judges:
+        stretch = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
+        assert float(stretch) == pytest.approx(1.0, abs=0.02)
+    kept = [layer.weight.detach().clone() for layer in judges]
+    network.limit(2.0)  # what stretches less stays as it is
+    assert all(torch.equal(layer.weight, before) for layer, before in zip(judges, kept, strict=True))
+    assert network.scores(images, labels).isfinite().all()
 
 
 def test_the_table_of_layers_shows_both_networks_and_restarts_at_the_image():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float, Float64, Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from pellucid.networks.config import NetworkConfig
@@ -25,6 +25,8 @@ class Adversarial(Network):
         generator: named layers from noise, and the class where there are several, to levels from -1 to 1.
         averaged: the same layers with the mean of the generator's weights over its last steps, which make
             the better images; never trained by themselves.
+        directions: for each layer of the discriminator with weights the output in which it stretches most, as
+            far as it is known; kept from step to step.
 
     Args:
         config: what the layers are built from.
@@ -36,6 +38,7 @@ class Adversarial(Network):
 
     generator: nn.Sequential
     averaged: nn.Sequential
+    directions: nn.ParameterList
 
     def __init__(
         self,
@@ -49,6 +52,9 @@ class Adversarial(Network):
         self.head = head  # a single score is no number to be rescaled
         self.generator = generator
         self.averaged = averaged.requires_grad_(False)
+        self.directions = nn.ParameterList(
+            nn.Parameter(torch.ones(len(each.weight)), requires_grad=False) for each in self._judges()
+        )
 
     @property
     def latent(self) -> int:
@@ -73,6 +79,27 @@ class Adversarial(Network):
         """The discriminator's score of each image as one of its class; grey levels 0 to 255."""
         every: Tensor = self.head(self.features(images)).float()
         return every.gather(1, labels[:, None])[:, 0]
+
+    @torch.no_grad()
+    def limit(self, most: float) -> None:
+        """Shorten the weights of every layer of the discriminator that stretches more than so many times.
+
+        A layer's stretch is the largest singular value of its weights, a row for each output, found by one
+        step of the power iteration from where the last one ended.
+
+        Source: Miyato et al. 2018, "Spectral normalization for GANs", arXiv:1802.05957, algorithm 1, for the
+            iteration; Gouk et al. 2021, "Regularisation of neural networks by enforcing Lipschitz
+            continuity", arXiv:1804.04368, eq. 9, for shortening the weights themselves.
+        """
+        for layer, direction in zip(self._judges(), self.directions, strict=True):
+            rows = layer.weight.flatten(1)
+            through = rows @ nn.functional.normalize(rows.T @ direction, dim=0)
+            direction.copy_(nn.functional.normalize(through, dim=0))
+            layer.weight.mul_((most / through.norm().clamp(min=1e-12)).clamp(max=1.0))
+
+    def _judges(self) -> list[nn.Conv2d | nn.Linear]:
+        """Layers of the discriminator with weights."""
+        return [each for each in (*self.body, self.head) if isinstance(each, (nn.Conv2d, nn.Linear))]
 
     def follow(self, kept: float) -> None:
         """Move the averaged weights, and the statistics of norms, towards those of the generator.
@@ -102,13 +129,8 @@ class Adversarial(Network):
             initialise_layers(layer, self.config.activation, generator)
         initialise_layers(last, "tanh", generator)
         self.averaged.load_state_dict(self.generator.state_dict())
-
-    @torch.no_grad()
-    def initialise_from_data(
-        self, inputs: Shaped[Tensor, "batch ..."], numbers: Float64[Tensor, " examples"] | None = None
-    ) -> None:
-        """Set the standardisation of what the discriminator sees."""
-        super().initialise_from_data(inputs, numbers)
+        for direction in self.directions:
+            nn.init.normal_(direction, generator=generator)
 
 
 def _floating(module: nn.Module) -> Iterator[Tensor]:

@@ -13,13 +13,13 @@ class AdversarialRules:
     Attributes:
         generator_rate: learning rate of the generator, as a part of the discriminator's.
         momentum: share of the mean of gradients that Adam keeps from step to step, for both.
-        penalty: weight of the penalty on steep scores; 0 for none.
+        stretch: largest factor by which a layer of the discriminator may stretch what comes in; 0 for none.
         averaging: share of the averaged generator that is kept from step to step.
     """
 
     generator_rate: float
     momentum: float
-    penalty: float
+    stretch: float
     averaging: float
 
     def to_json(self) -> dict[str, float]:
@@ -32,5 +32,5 @@ class AdversarialRules:
         return cls(**document)
 
 
-BY_MEASUREMENT = AdversarialRules(generator_rate=0.5, momentum=0.0, penalty=0.1, averaging=0.999)
+BY_MEASUREMENT = AdversarialRules(generator_rate=0.5, momentum=0.0, stretch=1.0, averaging=0.999)
 """The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost."""

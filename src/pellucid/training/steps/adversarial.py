@@ -64,6 +64,8 @@ class AdversarialStep:
         real, fake = scores.chunk(2)
         loss = discriminator_loss(real, fake)
         value = descent.down(loss, batch, step, learning_rate)
+        if self._rules.stretch:
+            network.limit(self._rules.stretch)
         network.judging(learns=False)
         with descent.arithmetic():
             judged = network.scores(made, labels)
