@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import pytest
 import torch
@@ -18,9 +19,14 @@ def test_pinning_leaves_threads_and_random_state_as_they_were():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_threads_are_those_asked_for_or_one_per_core():
-    assert choose_threads(Settings(threads=3)) == 3
-    assert choose_threads(Settings()) >= 1
+@pytest.mark.parametrize(
+    ("said", "threads"), [("1", 1), ("3", 3), (" 2,4", 2), ("", None), ("0", None), ("many", None)]
+)
+def test_threads_are_those_asked_for_or_of_the_environment_or_one_per_core(monkeypatch, said, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert choose_threads(Settings()) == (threads or cores)
+    assert choose_threads(Settings(threads=5)) == 5
 
 
 def test_a_device_that_is_not_there_is_refused():

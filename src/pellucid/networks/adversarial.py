@@ -53,7 +53,7 @@ class Adversarial(Network):
         self.generator = generator
         self.averaged = averaged.requires_grad_(False)
         self.directions = nn.ParameterList(
-            nn.Parameter(torch.ones(len(each.weight)), requires_grad=False) for each in self._judges()
+            nn.Parameter(torch.ones(len(each.weight)), requires_grad=False) for each in self.judges()
         )
 
     @property
@@ -91,13 +91,13 @@ class Adversarial(Network):
             iteration; Gouk et al. 2021, "Regularisation of neural networks by enforcing Lipschitz
             continuity", arXiv:1804.04368, eq. 9, for shortening the weights themselves.
         """
-        for layer, direction in zip(self._judges(), self.directions, strict=True):
+        for layer, direction in zip(self.judges(), self.directions, strict=True):
             rows = layer.weight.flatten(1)
             through = rows @ nn.functional.normalize(rows.T @ direction, dim=0)
             direction.copy_(nn.functional.normalize(through, dim=0))
             layer.weight.mul_((most / through.norm().clamp(min=1e-12)).clamp(max=1.0))
 
-    def _judges(self) -> list[nn.Conv2d | nn.Linear]:
+    def judges(self) -> list[nn.Conv2d | nn.Linear]:
         """Layers of the discriminator with weights."""
         return [each for each in (*self.body, self.head) if isinstance(each, (nn.Conv2d, nn.Linear))]
 

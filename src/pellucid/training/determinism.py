@@ -36,9 +36,15 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def choose_threads(settings: Settings) -> int:
-    """Processor threads to use: the setting, else one per core this process may use; at least 1."""
+    """Processor threads to use: the setting, else what `OMP_NUM_THREADS` says, else one per core.
+
+    Of the cores only those count that this process may use; at least 1.
+    """
     if settings.threads is not None:
         return settings.threads
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if asked.isascii() and asked.isdigit() and int(asked) >= 1:
+        return int(asked)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

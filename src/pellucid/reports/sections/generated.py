@@ -25,6 +25,7 @@ _MEASURES = (
 _WIDTH, _HEIGHT, _MARGIN = 720.0, 440.0, 24.0
 _LABEL_HEIGHT, _LABEL_WIDTH = 16.0, 96.0
 _COLOURS = 7
+_CLASSES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def measures(facts: ReportFacts) -> Mapping[str, Any]:
         "setup": measured.get("measured_with") or {},
         "level": LEVEL,
         "nearest": found.nearest,
+        "classes": _recognised(measured.get("models") or {}, facts.recommended),
     }
 
 
@@ -191,6 +193,13 @@ def bound(facts: ReportFacts) -> Mapping[str, Any] | None:
         "noise": finite(facts.model.get("noise_deviation")),
         "beta": finite(facts.settings.get("beta")),
     }
+
+
+def _recognised(rows: Mapping[str, Any], name: str) -> Sequence[tuple[str, float, float]]:
+    """Classes whose made images are recognised least, with that share and the one of real images."""
+    made, real = ((rows.get(row) or {}).get("recognised_by_class") or {} for row in (name, REAL))
+    order = sorted(made, key=lambda each: (made[each] - real.get(each, 0.0), each))
+    return [(each, made[each], real.get(each, 0.0)) for each in order[:_CLASSES_SHOWN]]
 
 
 def _generated(facts: ReportFacts) -> GeneratedFacts:
