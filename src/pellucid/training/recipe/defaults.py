@@ -39,7 +39,7 @@ _LEARNING_RATES = {"gd": 0.5, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "a
 _WEIGHT_DECAYS = {"adamw": 0.05}
 _WEIGHT_DECAYS_OF_VECTORS = {"adamw": 1.0}
 _LEARNING_RATES_OF_GENERATORS = {"adam": 0.004, "adamw": 0.004}
-_LEARNING_RATES_OF_ADVERSARIES = {"adam": 0.001, "adamw": 0.001}
+_LEARNING_RATES_OF_ADVERSARIES = {"adam": 0.002, "adamw": 0.002}
 WARM_UP = 0.2
 """Share of the steps in which the weight of a divergence rises: all of it at once lets latent numbers die."""
 _UPDATES_OF_VECTORS = 25  # for each epoch of the preset: small tables would end after a few steps
