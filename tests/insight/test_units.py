@@ -47,10 +47,7 @@ def test_every_layer_of_an_answering_network_can_be_opened():
     of_training = {"batch-norm", "dropout"}
     losses = {kind for kind in LAYERS if kind.startswith(("cross", "squared"))}
     without_units = {"present", "turned-places"}
-    of_generators = {
-        "transposed-convolution", "reparametrised", "reconstruction", "mixture-density", "density-of-draw",
-    }  # fmt: skip
-    assert _OPENERS.keys() == LAYERS.keys() - of_training - losses - without_units - of_generators
+    assert _OPENERS.keys() == LAYERS.keys() - of_training - losses - without_units
 
 
 def test_a_wrong_network_is_found_out():

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from every_model import CLASSICAL, ON_NETWORK, inputs_of
+from generators import trained_generator
 from insight.backbones import drawn, photograph
 from insight.small_networks import model
 from pellucid.bundle import ImageModel
@@ -27,11 +28,17 @@ BACKBONE = "backbone"
 """A small MobileNet of timm, whose numbers all fit into a page; it has the layers of EfficientNet-Lite."""
 
 
+GENERATORS = ("vae", "vae-without-classes")
+"""Autoencoders of digits that know their classes, or not."""
+
+
 @functools.cache
 def explained(name: str, text: str | None = None) -> Explanation:
     """The explanation of one digit, or of one text; of the backbone, of a photograph."""
     if name == BACKBONE:
         return explain_model(drawn("mobilenetv2_035", (32, 32)), photograph())
+    if name in GENERATORS:
+        return explain_model(trained_generator(is_labelled=name == "vae"), digits()[0][700:701])
     made = model(name)
     if made.input_kind is TEXTS:
         return explain_model(made, [texts()[300] if text is None else text])

@@ -16,7 +16,15 @@ from pellucid.reports.explain import page, render_explanation
 from pellucid.reports.explain.chosen import loudest_units
 from pellucid.reports.explain.describing import HIDDEN
 from reports.browser import AXE, open_page
-from reports.explained import BACKBONE, HOSTILE, explained, explained_classical, explained_large, likes
+from reports.explained import (
+    BACKBONE,
+    GENERATORS,
+    HOSTILE,
+    explained,
+    explained_classical,
+    explained_large,
+    likes,
+)
 
 UNITS = 5
 MOST_LAYERS = 40  # of a longer network one unit a layer: a browser throttles many changes of the address
@@ -75,7 +83,7 @@ def places_of(explanation):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*NAMES, BACKBONE])
+@pytest.mark.parametrize("name", [*NAMES, BACKBONE, *GENERATORS])
 def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path: Path, name: str) -> None:
     explanation = explained(name)
     folder = tmp_path / "served"

@@ -19,7 +19,7 @@ from pellucid.reports.explain.chosen import chosen_units
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import BUDGET, COPIES, pack
 from pellucid.settings import Settings
-from reports.explained import HOSTILE, explained, likes
+from reports.explained import GENERATORS, HOSTILE, explained, likes
 from reports.report_page import Page
 
 GRADIENTS = ("gradient:", "sums:", "state-sums:")
@@ -43,7 +43,7 @@ def size_of(packed, prefixes):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_one_file_with_one_script_and_no_request(name):
     page = render_explanation(explained(name), "digits.npz:301")
     assert len(page.encode()) < LARGEST_PAGE
@@ -81,7 +81,7 @@ def test_hostile_names_and_texts_are_text(name):
     assert [each for each in found.elements if any(at.startswith("on") for at in each[1])] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_the_page_holds_every_number_of_a_small_network(name):
     explanation = explained(name)
     packed = pack(explanation)
@@ -183,7 +183,7 @@ def test_gradients_are_the_first_to_go():
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_every_formula_becomes_mathml(name):
     records = layer_records(explained(name).opened)
     assert records

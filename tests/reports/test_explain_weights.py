@@ -10,7 +10,7 @@ import pytest
 from insight.small_networks import NAMES
 from pellucid.reports.explain import packing, page, render_explanation
 from reports.browser import open_page
-from reports.explained import explained, explained_large, explained_wide
+from reports.explained import GENERATORS, explained, explained_large, explained_wide
 
 WEIGHTS = 3
 WALK = """<!doctype html><title>walking</title>
@@ -78,7 +78,7 @@ def places_of(explanation):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_three_ways_agree_on_the_page_and_with_python(chromium: str, tmp_path: Path, name: str) -> None:
     explanation = explained(name)
     places = places_of(explanation)

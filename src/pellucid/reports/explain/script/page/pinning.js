@@ -1,6 +1,6 @@
 // Choosing a layer, pinning a unit or a weight: what is drawn anew, and where one goes on typing.
 import { value } from "../arithmetic/values.js";
-import { chosenUnits } from "../arithmetic/units.js";
+import { chosenUnits } from "../arithmetic/kinds/units.js";
 import { clamp, loudestIn } from "../data/arrays.js";
 import { need } from "../data/missing.js";
 import { stored } from "../data/stored.js";
