@@ -9,7 +9,7 @@ from every_model import CLASSICAL, ON_NETWORK, inputs_of
 from generators import trained_generator
 from insight.backbones import drawn, photograph
 from insight.small_networks import model
-from pellucid.bundle import ImageModel
+from pellucid.bundle import AutoencoderModel, ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation, Like
@@ -59,6 +59,15 @@ def explained_large() -> Explanation:
     image = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
     network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
     return explain_model(ImageModel(network, Preprocessing(48, 48, 3), ("a", "b")), image[None])
+
+
+@functools.cache
+def explained_large_generator() -> Explanation:
+    """An autoencoder of colour images whose numbers are more than a small budget holds."""
+    network = build(design("vae", Settings(model="vae"), InputFacts((3, 32, 32), 2, 400)))
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
+    return explain_model(AutoencoderModel(network, Preprocessing(32, 32, 3), ("a", "b")), image[None])
 
 
 @functools.cache

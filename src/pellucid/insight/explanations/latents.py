@@ -116,7 +116,7 @@ class Latents:
     @property
     def headline(self) -> str:
         """The outcome in words."""
-        return f"rebuilds the image to within {self.error:.3g} of 255 grey levels"
+        return f"rebuilds the image with an error of {self.error:.3g} grey levels"
 
     @property
     def bound_words(self) -> str:

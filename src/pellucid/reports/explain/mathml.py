@@ -31,6 +31,7 @@ _SIGNS = {
     "rfloor": "\u230b",
 }
 _FUNCTIONS = {"tanh", "ln", "min"}
+_SHOWN = {"-": "\u2212", "|": "\u2223"}  # a bar of its own would grow as tall as a bracket
 _BRACKETS = {"(": ")", "[": "]"}
 _ABOVE = {"sum": "∑", "max": "max"}
 _NAMED = {*_LETTERS, *_SIGNS, *_FUNCTIONS, *_ABOVE}
@@ -131,12 +132,12 @@ class _Reader:
             return self._named(command)
         if token in _BRACKETS:  # brackets are as tall as what they hold
             inside, end = self.row(_BRACKETS[token]), _BRACKETS[token]
-            return Markup("<mrow><mo>{}</mo>{}<mo>{}</mo></mrow>").format(token, inside, end)
+            plain = "" if "<mfrac>" in inside else Markup(" stretchy='false'")
+            return Markup("<mrow><mo{0}>{1}</mo>{2}<mo{0}>{3}</mo></mrow>").format(plain, token, inside, end)
         if command or token in ("{", "}", "&", ""):
             raise ValueError(f"formula: {self._latex}: {token or 'its end'} is not understood")
         if token[0].isdigit():
             return Markup("<mn>{}</mn>").format(token)
         element = "mi" if token.isalpha() else "mo"
-        shown = "\u2212" if token == "-" else token
-        fence = Markup(" fence='false' stretchy='false'") if token == "|" else ""  # no taller than a letter
-        return Markup("<{0}{1}>{2}</{0}>").format(Markup(element), fence, escape(shown))
+        shown = _SHOWN.get(token, token)
+        return Markup("<{0}>{1}</{0}>").format(Markup(element), escape(shown))

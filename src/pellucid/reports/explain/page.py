@@ -33,7 +33,7 @@ LARGEST_PAGE = 8_000_000
 
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
 _LOSS_OF_BOUND = "L = R + Q - P"
-_BOUND = r"\ln p(x | y) \ge - L \\ L = R + Q - P"
+_BOUND = r"\ln p(x | y) \ge - E [L] \\ L = R + Q - P"
 _IMAGES = 500_000
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
