@@ -139,7 +139,7 @@ def mixture_density(asked: Asked) -> Parts:
     steps.append(Step("ln p(z|y) = ln of the sum of e to the power of these, in nats", value))
     best = order[0]
     magnitude = abs(log_shares[best]) + float(squares[best].sum() + np.abs(log_variances[0, best]).sum()) / 2
-    return Parts(value, magnitude + constant / 2, steps=tuple(steps))
+    return Parts(value, float(magnitude) + constant / 2, steps=tuple(steps))
 
 
 def _log_sum(powers: np.ndarray) -> float:
