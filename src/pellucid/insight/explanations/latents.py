@@ -23,7 +23,7 @@ SEED = 0
 STEPS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 """Where a latent number is decoded, in standard deviations of the prior from the image's own mean."""
 
-MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 1_200_000
+MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 4_000_000
 _MOST_TRIED, _MOST_CLASSES = 256, 50
 
 Image = UInt8[np.ndarray, "height width channels"]

@@ -9,11 +9,10 @@ import numpy as np
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.latents import STEPS, Latents, Term, Traversal
 from pellucid.reports.explain.packing import Packed
-from pellucid.reports.images import Pixels, bind
+from pellucid.reports.images import bind
 
 _BYTES, _SHOWN_CLASSES = 900_000, 20
 _SMALL = 96
-_GAP, _GREY = 1, 128
 
 
 class Drawn(NamedTuple):
@@ -35,20 +34,18 @@ class Strip(NamedTuple):
     Attributes:
         drawn: the number.
         change: in grey levels.
-        uri: images side by side.
-        width: of them together, in pixels.
+        uris: images, one for each step.
+        width: of each, in pixels.
         height: likewise.
-        share: width of all images beside that of one.
         driver: name of the map of differences.
         most: largest difference by magnitude, in grey levels.
     """
 
     drawn: Drawn
     change: float
-    uri: str
+    uris: Sequence[str]
     width: int
     height: int
-    share: float
     driver: str
     most: float
 
@@ -134,28 +131,18 @@ def _numbers(found: Latents) -> list[Drawn]:
 
 
 def _strips(found: Latents, numbers: Sequence[Drawn]) -> list[Strip]:
-    images = [_side_by_side(each.images) for each in found.traversals]
-    album = bind(images, _BYTES)
-    stored = {each.key: each for each in album.stored}
-    width = found.from_means.shape[1]
+    album = bind([image for each in found.traversals for image in each.images], _BYTES)
+    uris = {each.key: each.uri for each in album.stored}
+    height, width, _ = found.from_means.shape
     return [
         Strip(
             drawn=numbers[each.number],
             change=each.change,
-            uri=stored[place.key].uri,
-            width=place.width,
-            height=place.height,
-            share=place.width / width,
+            uris=[uris[place.key] for place in album.places[at * len(STEPS) : (at + 1) * len(STEPS)]],
+            width=width,
+            height=height,
             driver=driver_of(each),
             most=float(np.abs(each.difference).max()),
         )
-        for each, place in zip(found.traversals, album.places, strict=True)
+        for at, each in enumerate(found.traversals)
     ]
-
-
-def _side_by_side(images: np.ndarray) -> Pixels:
-    """Images of equal size in one, with grey lines between them."""
-    line = np.full((images.shape[1], _GAP, images.shape[3]), _GREY, np.uint8)
-    parts = [part for image in images for part in (image, line)]
-    joined: np.ndarray = np.concatenate(parts[:-1], axis=1)
-    return joined
