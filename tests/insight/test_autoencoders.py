@@ -9,7 +9,7 @@ import torch
 from generators import trained_generator
 from pellucid.bundle import AutoencoderModel
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.errors import DataError
+from pellucid.errors import DataError, ModelFileError
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanations.latents import FEWEST_SHOWN, SEED, STEPS, noise_for
 from pellucid.insight.layers.autoencoding import autoencoder_program
@@ -284,7 +284,7 @@ def test_a_generator_of_another_kind_is_refused():
 
         transform = parameters = None
 
-    with pytest.raises(DataError, match="gan makes images in a way that is not opened"):
+    with pytest.raises(ModelFileError, match="gan makes images in a way that is not opened"):
         explain_model(Other(Preprocessing(8, 8, 1), ()), PIXELS[:1])
     with pytest.raises(DataError, match="expected uint8 of shape"):
         explain_model(trained_generator(), PIXELS[:1].astype(float))

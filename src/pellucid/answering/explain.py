@@ -63,8 +63,8 @@ def explain(
 
     Raises:
         UsageError: `out` is no HTML file, the run has no such model, or the model no such class.
-        DataError: the input cannot be read, or is more than one, or the model cannot be opened.
-        ModelFileError: the model is damaged or unsafe.
+        DataError: the input cannot be read, or is more than one.
+        ModelFileError: the model is damaged or unsafe, or makes images in a way that is not opened.
         StorageError: the page cannot be written; a former one is then intact.
     """
     if out.suffix.lower() not in _ENDINGS:

@@ -21,7 +21,7 @@ from pellucid.bundle.checks import require_images
 from pellucid.data.wording import some
 from pellucid.encoding import Encoder, WordPieceEncoder
 from pellucid.encoding.lookup import FIRST
-from pellucid.errors import DataError
+from pellucid.errors import ModelFileError
 from pellucid.insight.explaining_generators import explain_autoencoder
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contributions import contributions_of
@@ -70,7 +70,8 @@ def explain_model(
         The explanation.
 
     Raises:
-        DataError: the model makes images in a way that is not opened, or the input is of another form.
+        ModelFileError: the model makes images in a way that is not opened.
+        DataError: the input of a model that makes images is of another form.
     """
     with one_thread():
         found = (
@@ -84,10 +85,10 @@ def explain_model(
 def _of_generator(model: Generator, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
     """Explanation of a model that makes images.
 
-    Raises: `DataError` if it is of a kind that is not opened.
+    Raises: `ModelFileError` if it is of a kind that is not opened; `DataError` of an image of another form.
     """
     if not isinstance(model, AutoencoderModel):
-        raise DataError(f"model: {model.name} makes images in a way that is not opened; choose one of vae")
+        raise ModelFileError(f"model: {model.name} makes images in a way that is not opened; give a vae")
     found = explain_autoencoder(model, require_images(inputs, model.preprocessing), target, truth)
     assert found.checker is not None  # an autoencoder has gradients
     assert found.opened is not None  # and layers
