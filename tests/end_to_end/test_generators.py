@@ -136,6 +136,16 @@ def test_images_without_labels_are_data(pellucid, loose, tmp_path):
     assert made.returncode == 0, made.stderr
     assert not (tmp_path / "images" / "labels.csv").exists()
     assert len(list((tmp_path / "images").glob("0*.png"))) == 6
+    page = tmp_path / "page.html"
+    opened = pellucid("explain", tmp_path / "run", loose / "003.png", "--out", page)
+    assert opened.returncode == 0, opened.stderr
+    html = page.read_text()
+    assert "its label is" not in html
+    assert "The same image as of other classes" not in html
+    assert html.count("a training image") == 8
+    refused = pellucid("explain", tmp_path / "run", loose / "003.png", "--class", "a", "--out", page)
+    assert refused.returncode == 2
+    assert "the model knows no classes; leave it out" in refused.stderr
 
 
 def test_a_time_limit_is_turned_into_steps_once(pellucid, digits_npz, tmp_path):
@@ -193,12 +203,35 @@ def test_data_that_cannot_be_learnt_is_refused(pellucid, loose, tmp_path):
         assert message in " ".join(done.stderr.split())
 
 
+def test_explain_opens_an_image_as_of_its_class(pellucid, run, digits_npz, loose, tmp_path):
+    folder, page = run[0], tmp_path / "page.html"
+    done = pellucid("explain", folder, loose / "000.png", "--out", page)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert re.fullmatch(r"vae rebuilds the image with an error of [\d.]+ grey levels", lines[0])
+    assert re.fullmatch(r"  bound .[\d,.]+ nats, [\d.]+ bits per dimension", lines[1])
+    assert lines[2] == f"page: {page}"
+    assert len(lines) == 3
+    html = page.read_text()
+    assert "of the 10 classes its bound is highest" in html
+    assert "Nearest by the means of their latent numbers" in html
+    assert html.count("a training image of") == 8
+    known = pellucid("explain", folder, f"{digits_npz}:x_test:1", "--out", page)
+    assert known.returncode == 0, known.stderr
+    assert "It is opened as an image of its true class" in page.read_text()
+    asked = pellucid("explain", folder, loose / "000.png", "--class", "7", "--out", page)
+    assert asked.returncode == 0, asked.stderr
+    assert "as was asked for" in page.read_text()
+    other = pellucid("explain", folder, loose / "000.png", "--class", "cat", "--out", page)
+    assert other.returncode == 2
+    assert "'cat' is no class of the model; choose one of" in other.stderr
+
+
 def test_commands_that_predict_refuse_a_generator(pellucid, run, digits_npz, loose, tmp_path):
     folder = run[0]
     for words in (
         ("predict", folder, loose / "000.png"),
         ("evaluate", folder, digits_npz),
-        ("explain", folder, loose / "000.png", "--out", tmp_path / "page.html"),
         ("train", digits_npz, "--from", folder, "--out", tmp_path / "on"),
     ):
         done = pellucid(*words)

@@ -72,7 +72,7 @@ def test_texts_numbers_and_vectors(tmp_path):
     of_number = pellucid.explain(tmp_path / "number", PIXELS[3, :, :, 0])
     assert of_number.target is None
     assert of_number.said == f"{of_number.answer[0]:.6g}"
-    with pytest.raises(UsageError, match="none: the model predicts numbers"):
+    with pytest.raises(UsageError, match="none: the model knows no classes"):
         pellucid.explain(tmp_path / "number", PIXELS[3, :, :, 0], label=1)
     save(vector_model(), tmp_path / "vectors", {})
     of_vector = pellucid.explain(tmp_path / "vectors", vectors()[3])
@@ -88,3 +88,13 @@ def test_what_cannot_be_explained_is_told(folder, tmp_path):
     write_digits(tmp_path / "many", range(3))
     with pytest.raises(DataError, match="input: 3 examples found, one expected"):
         pellucid.explain(folder, tmp_path / "many")
+
+
+def test_a_generator_is_opened_as_of_a_class():
+    generator = pellucid.ImageGenerator(epochs=1, width=8, threads=1).fit(PIXELS[:300, ..., 0], LABELS[:300])
+    found = pellucid.explain(generator, PIXELS[400, ..., 0], label=3)
+    assert (found.classes[found.target], found.latents.label) == ("3", 3)
+    assert found.unit("decoder.up1", (0, 2, 3)).agrees
+    assert "as was asked for" in found.notes[0]
+    truth = pellucid.explain(generator, PIXELS[400, ..., 0], truth=5)
+    assert truth.classes[truth.target] == "5"

@@ -222,7 +222,10 @@ CASES: dict[str, list[Case]] = {
             (draw(4, 3), (draw(3), np.exp(draw(3)))),
         ]
     ],
-    "rescale": [Case((draw(4, 1), draw(1), np.exp(draw(1))), lambda x, m, s: x * s + m, fixed=(1, 2))],
+    "rescale": [
+        Case((draw(4, 1), draw(1), np.exp(draw(1))), lambda x, m, s: x * s + m, fixed=(1, 2)),
+        Case((MAPS, draw(3, 1, 1), np.exp(draw(3, 1, 1))), lambda x, m, s: x * s + m, fixed=(1, 2)),
+    ],
     "divide": [Case((draw(4, 3),), lambda x: x / 3, {"divisor": 3.0})],
     "unit-length": [Case((draw(4, 3),), lambda x: functional.normalize(x, dim=1))],
     "add": [Case((MAPS, draw(2, 3, 4, 5, seed=1)), torch.add)],
@@ -231,6 +234,9 @@ CASES: dict[str, list[Case]] = {
         Case((draw(3, 2), draw(3, 4)), lambda *parts: torch.cat(parts, -1)),
     ],
     "flatten": [Case((MAPS,), lambda x: x.flatten(1))],
+    "unflatten": [Case((draw(2, 12),), lambda x: x.unflatten(1, (3, 2, 2)), {"shape": (3, 2, 2)})],
+    "part": [Case((draw(4, 6),), lambda x: x[:, 2:5], {"start": 2, "stop": 5})],
+    "clamp": [Case((draw(4, 6),), lambda x: x.clamp(-0.5, 1.0), {"low": -0.5, "high": 1.0})],
     "embedding": [Case((np.maximum(TOKENS, 1), draw(7, 3)), functional.embedding, fixed=(0,))],
     "places": [
         Case((draw(3, 5, 2), draw(length, 2)), lambda x, w: functional.embedding(rows_of(x, w), w) + x)

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from every_model import CLASSICAL, ON_NETWORK, inputs_of
+from generators import trained_generator
 from insight.backbones import drawn, photograph
 from insight.small_networks import model
-from pellucid.bundle import ImageModel
+from pellucid.bundle import AutoencoderModel, ImageModel
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation, Like
@@ -27,11 +28,17 @@ BACKBONE = "backbone"
 """A small MobileNet of timm, whose numbers all fit into a page; it has the layers of EfficientNet-Lite."""
 
 
+GENERATORS = ("vae", "vae-without-classes")
+"""Autoencoders of digits that know their classes, or not."""
+
+
 @functools.cache
 def explained(name: str, text: str | None = None) -> Explanation:
     """The explanation of one digit, or of one text; of the backbone, of a photograph."""
     if name == BACKBONE:
         return explain_model(drawn("mobilenetv2_035", (32, 32)), photograph())
+    if name in GENERATORS:
+        return explain_model(trained_generator(is_labelled=name == "vae"), digits()[0][700:701])
     made = model(name)
     if made.input_kind is TEXTS:
         return explain_model(made, [texts()[300] if text is None else text])
@@ -52,6 +59,15 @@ def explained_large() -> Explanation:
     image = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
     network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
     return explain_model(ImageModel(network, Preprocessing(48, 48, 3), ("a", "b")), image[None])
+
+
+@functools.cache
+def explained_large_generator() -> Explanation:
+    """An autoencoder of colour images whose numbers are more than a small budget holds."""
+    network = build(design("vae", Settings(model="vae"), InputFacts((3, 32, 32), 2, 400)))
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    network.initialise_from_data(torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32)))
+    return explain_model(AutoencoderModel(network, Preprocessing(32, 32, 3), ("a", "b")), image[None])
 
 
 @functools.cache

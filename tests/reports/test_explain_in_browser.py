@@ -16,10 +16,24 @@ from pellucid.reports.explain import page, render_explanation
 from pellucid.reports.explain.chosen import loudest_units
 from pellucid.reports.explain.describing import HIDDEN
 from reports.browser import AXE, open_page
-from reports.explained import BACKBONE, HOSTILE, explained, explained_classical, explained_large, likes
+from reports.explained import (
+    BACKBONE,
+    GENERATORS,
+    HOSTILE,
+    explained,
+    explained_classical,
+    explained_large,
+    explained_large_generator,
+    likes,
+)
 
 UNITS = 5
 MOST_LAYERS = 40  # of a longer network one unit a layer: a browser throttles many changes of the address
+LARGE = {
+    "cnn": explained_large,
+    "sentence-encoder": lambda: explained("sentence-encoder"),
+    "vae": explained_large_generator,
+}
 VIEWS = ("forward", "backward", "drove")
 WALK = """<!doctype html><title>walking</title>
 <iframe id="frame" src="page.html" width="1280" height="900" style="border: 0"></iframe>
@@ -75,7 +89,7 @@ def places_of(explanation):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*NAMES, BACKBONE])
+@pytest.mark.parametrize("name", [*NAMES, BACKBONE, *GENERATORS])
 def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path: Path, name: str) -> None:
     explanation = explained(name)
     folder = tmp_path / "served"
@@ -106,12 +120,12 @@ def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("of_texts", [False, True], ids=["cnn", "sentence-encoder"])
+@pytest.mark.parametrize("name", ["cnn", "sentence-encoder", "vae"])
 def test_chosen_units_of_a_large_network_open(
-    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_texts: bool
+    chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(page, "BUDGET", 250_000 if of_texts else 300_000)
-    explanation = explained("sentence-encoder") if of_texts else explained_large()
+    monkeypatch.setattr(page, "BUDGET", {"cnn": 300_000, "sentence-encoder": 250_000, "vae": 400_000}[name])
+    explanation = LARGE[name]()
     html = render_explanation(explanation, "an input")
     assert "too large for all of its numbers" in html
     folder = tmp_path / "served"
@@ -163,6 +177,7 @@ def test_hostile_names_are_not_obeyed(chromium: str, tmp_path: Path, name: str) 
             for name in ("cnn", "mlp", "text-cnn", "gru", "bag", "sentence-encoder")
             for view in VIEWS
         ),
+        *(("vae", view) for view in (*VIEWS, "bound")),
         *(
             (name, "drove")
             for name in ("random-forest", "logistic-regression of texts", "svm-on-cnn", "majority")
@@ -175,7 +190,7 @@ def test_the_accessibility_checker_finds_nothing(
     folder = tmp_path / "served"
     folder.mkdir()
     shutil.copy(axe_core, folder / "axe.min.js")
-    explanation = explained(name) if name in NAMES else explained_classical(name)
+    explanation = explained(name) if name in (*NAMES, *GENERATORS) else explained_classical(name)
     html = render_explanation(explanation, "digits.npz:301")
     # The page allows one script alone, so the checker looks at it without its policy.
     html = re.sub(r"<meta http-equiv=[^>]*>", "", html).replace("</body>", AXE + "</body>")
@@ -205,3 +220,40 @@ document.title = JSON.stringify({ milliseconds: entry.domContentLoadedEventEnd }
     started = time.monotonic()
     found, _, _ = open_page(chromium, folder, "timing.html")
     assert found["milliseconds"] < 2000, f"{time.monotonic() - started:.1f} s in all"
+
+
+OPENING = """<!doctype html><title>opening</title>
+<iframe id="frame" src="PAGE" width="1280" height="720" style="border: 0"></iframe>
+<script>onload = async () => {
+  const frame = document.getElementById("frame").contentWindow;
+  const page = frame.document;
+  const wait = () => new Promise(done => setTimeout(done, 50));
+  const hidden = id => page.getElementById(id)?.hidden ?? null;
+  await wait();
+  const opened = [frame.scrollY, page.body.dataset.view, hidden("panel-network"), hidden("panel-bound")];
+  page.querySelector(`#panel-bound a[href="#forward/draw/3"]`)?.click();
+  await wait();
+  const title = page.getElementById("layer-title");
+  document.title = JSON.stringify({ opened, view: page.body.dataset.view, title: title.textContent,
+    unit: page.getElementById("unit-title").textContent, top: title.getBoundingClientRect().top,
+    maps: page.querySelectorAll(".walk canvas").length,
+    painted: [...page.querySelectorAll(".walk canvas")].filter(canvas => canvas.width === 8).length });
+};</script>"""
+
+
+@pytest.mark.slow
+def test_a_link_from_the_bound_opens_the_layer(chromium: str, tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    for name in ("vae", "cnn"):
+        (folder / f"{name}.html").write_text(render_explanation(explained(name), "x"), encoding="utf-8")
+        (folder / f"{name}-opened.html").write_text(OPENING.replace("PAGE", f"{name}.html#bound"))
+    found, console, _ = open_page(chromium, folder, "vae-opened.html")
+    assert console == []
+    assert found["opened"] == [0, "bound", True, False], "the page stays at its top"
+    assert (found["view"], found["unit"]) == ("forward", "Unit (3)")
+    assert found["title"].startswith("draw: ")
+    assert 0 <= found["top"] < 720
+    assert found["maps"] == found["painted"] == len(explained("vae").latents.traversals)
+    other, _, _ = open_page(chromium, folder, "cnn-opened.html")
+    assert other["opened"] == [0, "forward", False, None], "a page without a bound has no such view"

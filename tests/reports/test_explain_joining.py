@@ -71,14 +71,14 @@ def told_by(explanation):
     return json.loads(re.search(r'id="told">(.*?)</script>', html, re.DOTALL)[1])
 
 
-@pytest.mark.parametrize("name", ["cnn", "text-cnn"])
+@pytest.mark.parametrize("name", ["cnn", "text-cnn", "vae"])
 def test_the_types_name_all_that_python_tells(name):
     told = told_by(explained(name))
     assert told.keys() == properties("Told")
     for layer in told["layers"]:
         assert layer.keys() == properties("LayerFacts") | {"kind", "settings", "hidden"}
         assert layer["hidden"] or layer["kind"] in properties("SettingsOf")
-    assert {key for driver in told["drivers"] for key in driver} <= {"name"}
+    assert {key for driver in told["drivers"] for key in driver} <= {"name", "centred"}
 
 
 def test_the_types_name_all_that_python_tells_of_chosen_units(monkeypatch):

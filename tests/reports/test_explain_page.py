@@ -19,7 +19,7 @@ from pellucid.reports.explain.chosen import chosen_units
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import BUDGET, COPIES, pack
 from pellucid.settings import Settings
-from reports.explained import HOSTILE, explained, likes
+from reports.explained import GENERATORS, HOSTILE, explained, explained_large_generator, likes
 from reports.report_page import Page
 
 GRADIENTS = ("gradient:", "sums:", "state-sums:")
@@ -43,7 +43,7 @@ def size_of(packed, prefixes):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_one_file_with_one_script_and_no_request(name):
     page = render_explanation(explained(name), "digits.npz:301")
     assert len(page.encode()) < LARGEST_PAGE
@@ -81,7 +81,7 @@ def test_hostile_names_and_texts_are_text(name):
     assert [each for each in found.elements if any(at.startswith("on") for at in each[1])] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_the_page_holds_every_number_of_a_small_network(name):
     explanation = explained(name)
     packed = pack(explanation)
@@ -183,7 +183,7 @@ def test_gradients_are_the_first_to_go():
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_every_formula_becomes_mathml(name):
     records = layer_records(explained(name).opened)
     assert records
@@ -221,3 +221,70 @@ def test_an_explanation_that_failed_says_so():
     nothing = dataclasses.replace(first, trial=dataclasses.replace(first.trial, shows_nothing=True))
     changed = dataclasses.replace(explanation, driven=explanation.driven._replace(drivers=[nothing]))
     assert "and so shows nothing" in render_explanation(changed, "x")
+
+
+def test_the_page_of_an_autoencoder_shows_draw_bound_and_traversals():
+    explanation = explained("vae")
+    page = render_explanation(explanation, "digits.npz:701")
+    found, latents = Page(re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)), explanation.latents
+    assert f"<h1>{explanation.headline}</h1>" in page
+    tabs = re.findall(r'data-view="(\w+)"[^>]*>([^<]+)</button>', page)
+    assert tabs == [
+        ("forward", "Forward"),
+        ("backward", "Backward"),
+        ("bound", "Bound"),
+        ("drove", "Latents"),
+    ]
+    parts = re.findall(r'<li class="part">([^<]+)</li>', page)
+    assert parts == ["encoder", "latent numbers", "decoder", "bound"]
+    assert page.index('<li class="part">decoder') < page.index('data-layer="decoder.linear"')
+    for term in (latents.reconstruction, latents.of_draw, latents.of_prior):
+        for step in term.arithmetic.steps:
+            assert step.words.split(" (")[0] in found.text
+        assert f"{term.arithmetic.value:.7g}".replace("-", "\u2212") in page
+        assert f'href="#forward/{term.layer}/0"' in page
+    for number in range(len(latents.drawn)):
+        assert f'href="#forward/draw/{number}"' in page
+        assert f"{latents.drawn[number]:.4g}".replace("-", "\u2212") in page
+    decoded = [each["alt"] for each in found.all("img") if "moved by" in each["alt"]]
+    assert len(decoded) == 9 * len(latents.traversals)
+    assert decoded[0] == f"latent number {latents.traversals[0].number} moved by \u22122"
+    told = json.loads(re.search(r'id="told">(.*?)</script>', page, re.DOTALL)[1])
+    maps = [each["name"] for each in told["drivers"] if each["centred"]]
+    assert maps == [f"latent-{each.number}" for each in latents.traversals]
+    assert told["given"] == {"noise": [16], "class": [10]}
+    assert told["terms"] == {"reconstruction": 1.0, "density_of_draw": 1.0, "prior": -1.0}
+    assert "What in the input drove the answer" not in page
+    assert "The same image as of other classes" in page
+    assert "The same image as of other classes" not in render_explanation(
+        explained("vae-without-classes"), "x"
+    )
+    assert "panel-bound" not in render_explanation(explained("cnn"), "x").split("<script")[0]
+
+
+def test_a_large_autoencoder_keeps_the_kernels_of_the_loudest_maps():
+    explanation = explained_large_generator()
+    packed = pack(explanation, 400_000)
+    assert packed.left_out
+    line = explanation.opened.line("decoder.up3")
+    kept = packed.places[line.takes[1]]["kept"]
+    below = np.abs(explanation.opened.value(line.takes[0]))  # a row of the kernels belongs to a map below
+    loudness = below.reshape(len(below), -1).max(axis=1)
+    assert kept == sorted(np.argsort(-loudness, kind="stable")[: len(kept)].tolist())
+    assert 0 < len(kept) < len(below)
+    chosen = chosen_units(explanation, packed)
+    assert chosen.keys() == {record.name for record in explanation.layers}
+    for layer, units in chosen.items():
+        assert units, layer
+        for told in units:
+            assert abs(told["value"] - told["network"]) <= 1e-5 * told["magnitude"], layer
+
+
+def test_brackets_are_tall_only_around_fractions():
+    assert str(mathml("(x)")) == (
+        "<math display=\"block\"><mrow><mrow><mo stretchy='false'>(</mo><mrow><mi>x</mi></mrow>"
+        "<mo stretchy='false'>)</mo></mrow></mrow></math>"
+    )
+    assert "stretchy" not in mathml(r"(\frac{1}{2})^{2}")
+    with pytest.raises(ValueError, match="a brace is not closed"):
+        mathml("(x")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pellucid.answering.incoming import Incoming, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
-from pellucid.bundle import Inputs, Model, load
+from pellucid.bundle import Inputs, Model, load_to_open
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.wording import quoted, some
@@ -55,7 +55,8 @@ def explain(
         settings: column and encoding of tables.
         model_name: another model of the run.
         class_name: class that loss and explanations are about; by default explanations are about the most
-            probable one, and the loss is against the true one where the input is part of the run's data.
+            probable one, and the loss is against the true one where the input is part of the run's data. An
+            autoencoder opens the image as of this class; by default as of the true one, or the likeliest.
 
     Returns:
         The explanation and where the page stands.
@@ -63,13 +64,13 @@ def explain(
     Raises:
         UsageError: `out` is no HTML file, the run has no such model, or the model no such class.
         DataError: the input cannot be read, or is more than one.
-        ModelFileError: the model is damaged or unsafe.
+        ModelFileError: the model is damaged or unsafe, or makes images in a way that is not opened.
         StorageError: the page cannot be written; a former one is then intact.
     """
     if out.suffix.lower() not in _ENDINGS:
         raise UsageError(f"--out: {out} does not end in .html; choose a name that does")
     chosen = model_of(run, model_name)
-    model = load(chosen.folder)
+    model = load_to_open(chosen.folder)
     target = _target(model, class_name)
     name, inputs, warnings = _one_input(model, place, settings)
     label = known_label(chosen.folder, name)
@@ -77,7 +78,7 @@ def explain(
     found = explain_model(model, inputs, target, truth, chosen.name)
     like, compared, said = most_alike(chosen.folder, model, inputs)
     notes = [*_others(chosen), *found.notes, *said]
-    if label is not None:
+    if label:
         notes.append(f"In the data of this run its label is {quoted(label)}.")
     found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
     write_file(out, render_explanation(found, name).encode("utf-8"))
@@ -106,7 +107,7 @@ def _target(model: Model, class_name: str | None) -> int | None:
         return None
     if class_name not in model.classes:
         known = some([quoted(name) for name in model.classes], _NAMES_SHOWN)
-        there = f"choose one of {known}" if model.classes else "the model predicts numbers; leave it out"
+        there = f"choose one of {known}" if model.classes else "the model knows no classes; leave it out"
         raise UsageError(f"--class: {quoted(class_name)} is no class of the model; {there}")
     return model.classes.index(class_name)
 

@@ -2,7 +2,7 @@
 
 from pellucid.bundle.checks import Inputs
 from pellucid.bundle.held_out import HeldOut
-from pellucid.bundle.loading import load, load_any, model_folder
+from pellucid.bundle.loading import load, load_any, load_to_open, model_folder
 from pellucid.bundle.model import Answers, Model
 from pellucid.bundle.models.adversarial import AdversarialModel
 from pellucid.bundle.models.classical import ClassicalModel
@@ -27,6 +27,7 @@ __all__ = [
     "generator_of",
     "load",
     "load_any",
+    "load_to_open",
     "model_folder",
     "save",
 ]

@@ -30,14 +30,25 @@ def load(folder: str | Path) -> Model:
     Raises: `ModelFileError` if there is no model, it is damaged, of a kind that may run code, takes
     feature vectors, or makes images.
     """
+    model = load_to_open(folder)
+    if model.target is GENERATION:
+        raise ModelFileError(
+            f"{folder}: this model makes images and predicts nothing; use pellucid generate {folder}"
+        )
+    return model
+
+
+def load_to_open(folder: str | Path) -> Model:
+    """Load a model of images or of texts, one that predicts or one that makes images.
+
+    `folder` is a model folder, or a run, whose recommended model is taken.
+
+    Raises: `ModelFileError` as `load_any`, or if the model takes feature vectors.
+    """
     model = load_any(folder)
     if model.input_kind is VALUES:
         raise ModelFileError(
             f"{folder}: this model takes feature vectors, not images or texts; use pellucid.load in Python"
-        )
-    if model.target is GENERATION:
-        raise ModelFileError(
-            f"{folder}: this model makes images and predicts nothing; use pellucid generate {folder}"
         )
     return model
 

@@ -15,7 +15,8 @@ def add_parser(subparsers: Any) -> None:
         help="open a model on one image or text, down to its arithmetic",
         description="Follow one image or text through the model that answers, every layer where it is a "
         "network: see how each number came about, how the error flows back, and what in the input drove the "
-        "answer, each explanation put to the test. The page is one HTML file that needs no network.",
+        "answer, each explanation put to the test; of an autoencoder, what each latent number changes. The "
+        "page is one HTML file that needs no network.",
     )
     parser.add_argument(
         "run_folder", metavar="RUN", help="Run, whose recommended model is opened, or model folder"
@@ -32,7 +33,8 @@ def add_parser(subparsers: Any) -> None:
         "--class",
         dest="class_name",
         metavar="NAME",
-        help="Class that loss and explanations are about; default: the most probable one",
+        help="Class that loss and explanations are about, or that an autoencoder opens the image as; "
+        "default: the most probable one",
     )
     add_table_flags(parser, ("input_column", "encoding"))
     parser.set_defaults(run=run)
@@ -53,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in done.warnings:
         sys.stderr.write(f"{warning}\n")
     found = done.explanation
-    sys.stderr.write(f"{found.model} says {found.said}\n")
+    sys.stderr.write(f"{found.headline}\n")
+    if found.latents is not None:
+        sys.stderr.write(f"  {found.latents.bound_words}\n")
     for driver in found.driven.drivers if found.driven is not None else ():
         verdict = "faithful here" if driver.trial.is_faithful else "not faithful here"
         sys.stderr.write(f"  {driver.name}: {verdict}\n")

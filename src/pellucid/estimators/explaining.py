@@ -25,7 +25,8 @@ def explain(
         input: one example: an image as an array (height, width) or (height, width, channels) or as a path,
             one feature vector, or one text.
         name: of another model of a run.
-        label: class that loss and explanations are about; by default the most probable one.
+        label: class that loss and explanations are about; by default the most probable one. An autoencoder
+            opens the image as of this class.
         truth: the true class, where it is known: the loss is against it, unless `label` says otherwise.
 
     Returns:
@@ -34,7 +35,7 @@ def explain(
     Raises:
         UsageError: the model is none of these, the run has no other of this name, or the model no such class.
         DataError: the input is not one example of what the model takes.
-        ModelFileError: the model is damaged or unsafe.
+        ModelFileError: the model is damaged or unsafe, or makes images in a way that is not opened.
     """
     if isinstance(model, (str, os.PathLike)):
         chosen = model_of(os.fspath(model), name)
@@ -77,6 +78,6 @@ def _position(classes: tuple[str, ...], label: Any, argument: str) -> int | None
     if label is None:
         return None
     if str(label) not in classes:
-        known = ", ".join(classes[:10]) or "none: the model predicts numbers"
+        known = ", ".join(classes[:10]) or "none: the model knows no classes"
         raise UsageError(f"{argument}: {label!r} is no class of the model; choose one of {known}")
     return classes.index(str(label))

@@ -7,10 +7,22 @@ import numpy as np
 from jaxtyping import Float64
 
 from pellucid.arithmetic import softmax
-from pellucid.bundle import ClassicalModel, FeatureModel, ImageModel, Inputs, Model, TextModel
+from pellucid.bundle import (
+    AutoencoderModel,
+    ClassicalModel,
+    FeatureModel,
+    Generator,
+    ImageModel,
+    Inputs,
+    Model,
+    TextModel,
+)
+from pellucid.bundle.checks import require_images
 from pellucid.data.wording import some
 from pellucid.encoding import Encoder, WordPieceEncoder
 from pellucid.encoding.lookup import FIRST
+from pellucid.errors import ModelFileError
+from pellucid.insight.explaining_generators import explain_autoencoder
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
@@ -49,17 +61,38 @@ def explain_model(
         inputs: one image (1, height, width, channels) as the model takes it, one feature vector
             (1, length), or a list of one text.
         target: class that loss and explanations are about; by default explanations are about the most
-            probable one, and the loss is against the true one, where that is known.
+            probable one, and the loss is against the true one, where that is known. A model that makes
+            images is opened as of this class.
         truth: the true class; `None` where it is not known.
         name: that a run gives the model; by default what it says of itself.
 
     Returns:
         The explanation.
+
+    Raises:
+        ModelFileError: the model makes images in a way that is not opened.
+        DataError: the input of a model that makes images is of another form.
     """
     with one_thread():
-        return dataclasses.replace(
-            _explained(model, inputs, target, truth), model=model.name if name is None else name
+        found = (
+            _of_generator(model, inputs, target, truth)
+            if isinstance(model, Generator)
+            else _explained(model, inputs, target, truth)
         )
+        return dataclasses.replace(found, model=model.name if name is None else name)
+
+
+def _of_generator(model: Generator, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:
+    """Explanation of a model that makes images.
+
+    Raises: `ModelFileError` if it is of a kind that is not opened; `DataError` of an image of another form.
+    """
+    if not isinstance(model, AutoencoderModel):
+        raise ModelFileError(f"model: {model.name} makes images in a way that is not opened; give a vae")
+    found = explain_autoencoder(model, require_images(inputs, model.preprocessing), target, truth)
+    assert found.checker is not None  # an autoencoder has gradients
+    assert found.opened is not None  # and layers
+    return dataclasses.replace(found, checks=_checks(found.checker, found.opened))
 
 
 def _explained(model: Model, inputs: Inputs, target: int | None, truth: int | None) -> Explanation:

@@ -10,6 +10,7 @@ from jaxtyping import Float32, Float64, UInt8
 from pellucid.arithmetic.rounding import rounded
 from pellucid.insight.explanations.contributions import Contributions
 from pellucid.insight.explanations.drivers import Driven
+from pellucid.insight.explanations.latents import Latents
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.gradients.weight_checks import WeightCheck, WeightChecker
 from pellucid.insight.layers.fields import Box, receptive_field
@@ -43,8 +44,8 @@ class Explanation:
     Attributes:
         model: what answered, in words.
         classes: class names; none where a number is predicted.
-        answer: probabilities of the classes, or the predicted number alone.
-        target: the class that explanations are about; `None` where a number is predicted.
+        answer: probabilities of the classes, the predicted number alone, or the bound of an image alone.
+        target: the class that explanations are about; `None` where a number is predicted, or without classes.
         inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
         truth: the true class; `None` where it is not known.
         tokens: what a network of texts read, id by id, as it stands in the text.
@@ -56,6 +57,7 @@ class Explanation:
         checker: makes such checks of any weight; `None` where there are no gradients.
         driven: what in the input drove the answer.
         contributions: of a classical model, what each of its features adds.
+        latents: latent numbers, where the model is an autoencoder.
         nearest: training examples that are like it; none where the training data is not at hand.
         compared: with how many training examples it was compared.
         notes: sentences that a reader should know.
@@ -76,6 +78,7 @@ class Explanation:
     checker: WeightChecker | None = None
     driven: Driven | None = None
     contributions: Contributions | None = None
+    latents: Latents | None = None
     nearest: Sequence[Like] = ()
     compared: int = 0
     notes: tuple[str, ...] = ()
@@ -150,9 +153,16 @@ class Explanation:
         return receptive_field(self.opened, layer, unit)
 
     @property
+    def headline(self) -> str:
+        """What the model made of the input, as a sentence without its end."""
+        if self.latents is not None:
+            return f"{self.model} {self.latents.headline}"
+        return f"{self.model} says {self.said}"
+
+    @property
     def said(self) -> str:
         """Answer in words."""
-        if not self.classes:
+        if not self.classes or self.latents is not None:
             return f"{float(self.answer[0]):.6g}"
         best = int(self.answer.argmax())
         return f"{self.classes[best]} ({rounded(float(self.answer[best]), 3)})"
@@ -169,11 +179,13 @@ class Explanation:
         drivers = () if self.driven is None else self.driven.drivers
         tested = "".join(f"<li>{escape(repr(driver))}</li>" for driver in drivers)
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
-        said = f"<p>{escape(self.model)} says {escape(self.said)}</p>"
+        said = f"<p>{escape(self.headline)}</p>"
         return said + table + (f"<ul>{tested}</ul>" if tested else "")
 
     def __repr__(self) -> str:
-        lines = [f"{self.model} says {self.said}"]
+        lines = [self.headline]
+        if self.latents is not None:
+            lines[0] += f"; {self.latents.bound_words}"
         if self.target is not None:
             lines[0] += f"; explained for {self.classes[self.target]}"
         if self.backward is not None and self.backward.target is not None:

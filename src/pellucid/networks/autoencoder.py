@@ -15,7 +15,8 @@ from pellucid.networks.own_layers import Latent
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 
 _PRIOR_SPREAD = 0.5  # components start apart, so that each draws images to a place of its own
-_LOWEST, _HIGHEST = -12.0, 6.0  # of logarithms of variances; beyond them float32 rounds or overflows
+LOWEST, HIGHEST = -12.0, 6.0
+"""Bounds of logarithms of variances; beyond them float32 rounds or overflows."""
 
 
 class Gaussian(NamedTuple):
@@ -39,6 +40,18 @@ class Gaussian(NamedTuple):
     def log_density_of_draw(self, noise: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
         """Natural logarithm of the density of what `drawn` gives for the same noise."""
         return -0.5 * (noise.square() + self.log_variances + math.log(2 * math.pi)).sum(dim=1)
+
+
+def mixture_log_density(
+    latent: Float[Tensor, "batch latent"],
+    means: Float[Tensor, "batch components latent"],
+    log_variances: Float[Tensor, "batch components latent"],
+    log_shares: Float[Tensor, "batch components"],
+) -> Float[Tensor, " batch"]:
+    """Natural logarithm of the density under a mixture of normal distributions for each image."""
+    away = (latent[:, None] - means).square() * (-log_variances).exp()
+    within = -0.5 * (away + log_variances + math.log(2 * math.pi)).sum(dim=2)
+    return (within + log_shares).logsumexp(dim=1)
 
 
 class Prior(nn.Module):
@@ -70,20 +83,23 @@ class Prior(nn.Module):
 
     def forward(self, latent: Float[Tensor, "batch latent"]) -> Int64[Tensor, " batch"]:
         """Class under whose prior latent numbers are likeliest."""
+        return self.by_class(latent).argmax(dim=1)
+
+    def by_class(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch classes"]:
+        """Natural logarithm of the density of latent numbers under the prior of every class."""
         each = [
             self.log_density(latent, torch.full((len(latent),), code, device=latent.device))
             for code in range(len(self.means))
         ]
-        return torch.stack(each).argmax(dim=0)
+        return torch.stack(each, dim=1)
 
     def log_density(
         self, latent: Float[Tensor, "batch latent"], labels: Int64[Tensor, " batch"]
     ) -> Float[Tensor, " batch"]:
         """Natural logarithm of the density of latent numbers under the prior of each image's class."""
-        log_variances = self.log_variances[labels]
-        away = (latent[:, None] - self.means[labels]).square() * (-log_variances).exp()
-        within = -0.5 * (away + log_variances + math.log(2 * math.pi)).sum(dim=2)
-        return (within + self.logits.log_softmax(dim=1)[labels]).logsumexp(dim=1)
+        return mixture_log_density(
+            latent, self.means[labels], self.log_variances[labels], self.logits.log_softmax(dim=1)[labels]
+        )
 
     def drawn(
         self,
@@ -147,7 +163,7 @@ class Autoencoder(Network):
         """Distribution of the latent numbers of each image, grey levels 0 to 255."""
         numbers = self.head(self.body(self.standardise(images))).float()
         means, log_variances = numbers.chunk(2, dim=1)
-        return Gaussian(means, log_variances.clamp(_LOWEST, _HIGHEST))
+        return Gaussian(means, log_variances.clamp(LOWEST, HIGHEST))
 
     def decode(
         self, latent: Float[Tensor, "batch latent"], labels: Int64[Tensor, " batch"]

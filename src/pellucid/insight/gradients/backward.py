@@ -1,9 +1,10 @@
 r"""Backpropagation shown: the gradient at every layer, by hand and by autograd, in double precision.
 
 The loss is the cross-entropy of the network's logits $z$ against one class $k$, or where a number is
-predicted that number itself:
+predicted that number itself; that of a network of several parts is the sum of its terms, as minus the
+evidence lower bound is of an autoencoder:
 
-$$L = -\ln \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad L = \hat y$$
+$$L = -\ln \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad L = \hat y, \qquad L = \sum_i f_i t_i$$
 
 By hand is `pellucid.reference`, line by line; by autograd is torch. They are two programs that know
 nothing of each other, so where they agree both are right. One thing is settled between them: where a maximum
@@ -13,16 +14,18 @@ gradient by hand then goes where torch's goes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 from torch.nn import functional
 
 from pellucid.insight.layers.bridge import SAME
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import layered
+from pellucid.insight.layers.program import Program
 from pellucid.networks import Network
 from pellucid.reference import Line, walk, walk_back
 from pellucid.reference.texts.gru import gru_sum_gradients
@@ -40,11 +43,13 @@ class Backward:
     """Gradients of one loss.
 
     Attributes:
-        target: the class that the loss is against; `None` where a number is predicted.
+        target: the class that the loss is against; `None` where a number is predicted, or an image made.
         loss: its value; the number itself where one is predicted.
         values: of every line, by hand, for a batch of one.
         gradients: by name of a value (for a batch of one) or of a weight, by hand.
         by_autograd: the same by torch, for what torch has a layer or a weight for.
+        terms: layers whose numbers add up to the loss, each with its factor; none where the loss is of the
+            output.
         sums: by name of a recurrent layer, the gradients at the sums inside its gates (step, gate): those
             that the input's weights meet, and those that the state's weights meet.
     """
@@ -54,6 +59,7 @@ class Backward:
     values: Mapping[str, Shaped[np.ndarray, "..."]]
     gradients: Mapping[str, Float64[np.ndarray, "..."]]
     by_autograd: Mapping[str, Float64[np.ndarray, "..."]]
+    terms: Mapping[str, float]
     sums: Mapping[str, tuple[Float64[np.ndarray, "steps gates"], Float64[np.ndarray, "steps gates"]]]
 
     def gradient(self, name: str) -> Float64[np.ndarray, "..."] | None:
@@ -75,26 +81,34 @@ class Backward:
         return apart / largest if largest else apart
 
 
-def go_back(network: Network, opened: Opened, target: int | None) -> Backward:
+def go_back(network: Network | Program, opened: Opened, target: int | None) -> Backward:
     """Gradients of the loss at every layer and of every weight of an opened network, in two ways."""
     given: dict[str, np.ndarray] = {name: each.astype(np.float64) for name, each in opened.weights.items()}
-    inputs = opened.values["inputs"]
-    given["inputs"] = inputs if inputs.dtype == np.int64 else inputs.astype(np.float64)
-    lines = [*opened.lines]
+    for name in opened.given:
+        each = opened.values[name]
+        given[name] = each if each.dtype == np.int64 else each.astype(np.float64)
+    by_autograd, theirs = _by_autograd(network, {name: given[name] for name in opened.given}, target)
+    lines, start = [*opened.lines], _start(network, opened, target)
     if target is not None:
         lines.append(Line(_LOSS, "cross-entropy", (opened.output, "labels")))
         given["labels"] = np.array([target])
     values = walk(lines, given)
-    by_autograd, theirs = _by_autograd(network, given["inputs"], target)
     with_ties = {**values, **_settled(lines, values, theirs)}
-    if target is None:
-        gradients = walk_back(lines, with_ties, {opened.output: np.ones((1, 1))})
-        loss = values[opened.output][0, 0]
-    else:
-        gradients = walk_back(lines, with_ties, {_LOSS: 1.0})
-        loss = values.pop(_LOSS)
-        del gradients[_LOSS]
-    return Backward(target, float(loss), values, gradients, by_autograd, _sums(opened, values, gradients))
+    gradients = walk_back(lines, with_ties, start)
+    loss = sum(float(np.sum(factor * values[name])) for name, factor in start.items())
+    if target is not None:
+        del values[_LOSS], gradients[_LOSS]
+    for found in (values, gradients):
+        found.update({name: np.full((1, 1), each) for name, each in found.items() if np.ndim(each) == 0})
+    terms = start if isinstance(network, Program) else {}
+    return Backward(target, loss, values, gradients, by_autograd, terms, _sums(opened, values, gradients))
+
+
+def _start(network: Network | Program, opened: Opened, target: int | None) -> dict[str, Any]:
+    """Gradients that the way back starts from."""
+    if isinstance(network, Program):
+        return dict(network.terms)
+    return {_LOSS: 1.0} if target is not None else {opened.output: np.ones((1, 1))}
 
 
 def _settled(
@@ -134,8 +148,15 @@ def loss_of(outputs: Tensor, target: int | None) -> Tensor:
     return functional.cross_entropy(outputs, torch.tensor([target]))
 
 
+def loss_at(asked: Network | Program, given: Mapping[str, Tensor], target: int | None) -> Float[Tensor, ""]:
+    """Loss of a network for what it is given, by name."""
+    if isinstance(asked, Program):
+        return asked.loss(given)
+    return loss_of(asked(given["inputs"]), target)
+
+
 def _by_autograd(
-    network: Network, inputs: np.ndarray, target: int | None
+    network: Network | Program, given: Mapping[str, np.ndarray], target: int | None
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Gradients of values and weights by torch, and the values."""
     asked = layered(network).double().requires_grad_(True)
@@ -154,13 +175,11 @@ def _by_autograd(
             )
 
         layer.register_forward_hook(watch)
-    tensor = torch.from_numpy(inputs)
-    if tensor.is_floating_point():
-        tensor.requires_grad_(True)
-    loss_of(asked(tensor), target).backward()  # type: ignore[no-untyped-call]
-    if tensor.grad is not None:
-        found["inputs"] = tensor.grad.numpy()
-    for name, weight in asked.named_parameters():
+    tensors = {name: torch.from_numpy(each) for name, each in given.items()}
+    for tensor in tensors.values():
+        tensor.requires_grad_(tensor.is_floating_point())
+    loss_at(asked, tensors, target).backward()  # type: ignore[no-untyped-call]
+    for name, weight in (*tensors.items(), *asked.named_parameters()):
         if weight.grad is not None:
             found[name] = weight.grad.numpy()
     return found, seen

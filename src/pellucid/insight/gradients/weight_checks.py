@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from pellucid.insight.gradients.backward import Backward, loss_of
+from pellucid.insight.gradients.backward import Backward, loss_at
 from pellucid.insight.gradients.weight_terms import Index, terms_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import layered
+from pellucid.insight.layers.program import Program
 from pellucid.networks import Network
 from pellucid.reference.differences import best_step
 
@@ -72,12 +73,12 @@ class WeightCheck:
 class WeightChecker:
     """Checks of single weights of one opened network."""
 
-    def __init__(self, network: Network, opened: Opened, backward: Backward) -> None:
+    def __init__(self, network: Network | Program, opened: Opened, backward: Backward) -> None:
         self._asked = layered(network).double().requires_grad_(False)
         self._tensors = dict(self._asked.named_parameters())
-        self._inputs = torch.from_numpy(backward.values["inputs"])
+        self._given = {name: torch.from_numpy(backward.values[name]) for name in opened.given}
         self._opened, self._backward = opened, backward
-        self._nearer = _NEARER if network.config.backbone else 1
+        self._nearer = _NEARER if isinstance(network, Network) and network.config.backbone else 1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,6 +138,6 @@ class WeightChecker:
         with torch.no_grad():
             for number in (before + step, before - step):
                 tensor[index] = number
-                losses.append(float(loss_of(self._asked(self._inputs), target)))
+                losses.append(float(loss_at(self._asked, self._given, target)))
             tensor[index] = before
         return (losses[0] - losses[1]) / ((before + step) - (before - step)), step

@@ -20,6 +20,7 @@ from jaxtyping import Float64
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.units.windows import channels_seen
 from pellucid.reference import Line
+from pellucid.reference.autoencoder import mixture_density_backward
 from pellucid.reference.layers.layer_norm import normalised
 from pellucid.reference.layers.patches import patches
 from pellucid.reference.texts.weighed_sum import factors
@@ -71,6 +72,26 @@ def _of_convolution(line: Line, above: np.ndarray, taken: list[np.ndarray], part
     return above[filter_].ravel(), seen[0, 0, :, :, k, l].ravel()
 
 
+def _of_transposed(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    """A number of a kernel is laid down once for each place of its map, if not beyond an edge."""
+    if part:
+        return _of_bias(above, index)
+    channel, filter_, k, l = index  # noqa: E741
+    inputs = taken[0][0, channel]
+    (down, across), (top, left) = line.settings["stride"], line.settings["padding"]
+    rows, columns = np.indices(inputs.shape)
+    heights, widths = rows * down + k - top, columns * across + l - left
+    _, height, width = above.shape
+    inside = (heights >= 0) & (heights < height) & (widths >= 0) & (widths < width)
+    return above[filter_][heights[inside], widths[inside]], inputs[inside]
+
+
+def _of_mixture(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
+    """A number of a prior meets the slope of the density by it: there is one term alone."""
+    slopes = mixture_density_backward(1.0, *taken)[1 + part]
+    return np.asarray(above, np.float64).ravel(), np.array([slopes[index]])
+
+
 def _of_neighbours(line: Line, above: np.ndarray, taken: list[np.ndarray], part: int, index: Index) -> Terms:
     if part:
         return _of_bias(above, index)
@@ -120,6 +141,8 @@ def _of_weighed_sum(line: Line, above: np.ndarray, taken: list[np.ndarray], part
 _TERMS: dict[str, Callable[[Line, np.ndarray, list[np.ndarray], int, Index], Terms]] = {
     "dense": _of_dense,
     "convolution": _of_convolution,
+    "transposed-convolution": _of_transposed,
+    "mixture-density": _of_mixture,
     "neighbours": _of_neighbours,
     "fixed-norm": _of_norm,
     "layer-norm": _of_layer_norm,

@@ -7,6 +7,16 @@ import numpy as np
 from torch import fx, nn
 
 from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
+from pellucid.insight.layers.program import Program
+from pellucid.insight.layers.program_layers import (
+    Clamp,
+    DensityOfDraw,
+    Draw,
+    Levels,
+    Part,
+    PriorOfClass,
+    Reconstruction,
+)
 from pellucid.networks import Network
 from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
 from pellucid.networks.layers.texts import BothWays, MaskedPool, Neighbours, ParallelConvolutions, WeighedSum
@@ -47,6 +57,11 @@ def _of_convolution(layer: nn.Conv2d) -> dict[str, Any]:
     return settings | ({"groups": layer.groups} if layer.groups > 1 else {})
 
 
+def _of_transposed(layer: nn.ConvTranspose2d) -> dict[str, Any]:
+    more = {"more": _pair(layer.output_padding)} if any(layer.output_padding) else {}
+    return {"stride": layer.stride, "padding": layer.padding, **more}
+
+
 _CONVOLUTION = Same("convolution", _AFFINE, _of_convolution)
 _NORM = Same(
     lambda layer: "batch-norm" if layer.training else "fixed-norm",
@@ -74,6 +89,15 @@ SAME: dict[type[nn.Module], Same] = {
     nn.Tanh: Same("tanh"),
     nn.Dropout: Same("dropout", ("mask",), lambda layer: {"probability": layer.p}),
     nn.Flatten: Same("flatten"),
+    nn.Unflatten: Same("unflatten", (), lambda layer: {"shape": tuple(layer.unflattened_size)}),
+    nn.ConvTranspose2d: Same("transposed-convolution", _AFFINE, _of_transposed),
+    Part: Same("part", (), lambda layer: {"start": layer.start, "stop": layer.stop}),
+    Clamp: Same("clamp", (), lambda layer: {"low": layer.low, "high": layer.high}),
+    Draw: Same("reparametrised"),
+    Levels: Same("rescale", ("mean", "std")),
+    Reconstruction: Same("reconstruction", (), lambda layer: {"variance": layer.variance.item()}),
+    DensityOfDraw: Same("density-of-draw"),
+    PriorOfClass: Same("mixture-density", ("means", "log_variances", "logits")),
     Add: Same("add"),
     Sum: Same("add"),
     SideBySide: Same("side-by-side"),
@@ -103,25 +127,35 @@ def is_known(layer: nn.Module) -> bool:
     if isinstance(layer, nn.Conv2d):
         plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
         return type(layer) in SAME and plain and set(layer.dilation) == {1}
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.groups == 1 and set(layer.dilation) == {1}
+    if isinstance(layer, nn.Unflatten):
+        return layer.dim == 1 and len(layer.unflattened_size) == 3
     if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
         is_even = _pair(layer.padding) == (0, 0) and not layer.ceil_mode
         return is_even and _pair(layer.stride) == _pair(layer.kernel_size)
     return type(layer) in SAME or isinstance(layer, (nn.Identity, nn.Dropout))
 
 
-def taken_apart(network: Network) -> tuple[list[Line], str]:
-    """Lines of a network, training or answering as it stands, and the name of the last.
+def taken_apart(network: Network | Program) -> tuple[list[Line], str]:
+    """Lines of a network, training or answering as it stands, and the name of the one that gives its answer.
 
     Raises: `ValueError` if a layer is of a kind that the reference does not have, as those of a backbone.
     """
     lines: list[Line] = []
+    if isinstance(network, Program):
+        names = {name: name for name in network.given}
+        for step in network.steps:
+            takes = [names[each] for each in step.takes]
+            names[step.name] = _through(lines, step.name, network.get_submodule(step.name), *takes)
+        return lines, names[network.output]
     value = "inputs"
     for name, layer in network.named_children():
         value = _through(lines, name, layer, value)
     return lines, value
 
 
-def weights_of(network: Network) -> dict[str, np.ndarray]:
+def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Copy of all tensors, fixed ones such as running means too, by the names that the lines use."""
     tensors = network.state_dict().items()
     return {name: tensor.cpu().numpy().copy() for name, tensor in tensors if tensor.is_floating_point()}

@@ -15,10 +15,25 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.reference import Line
 from pellucid.reference.layers.resizing import resizing_shares
 
-_LOCAL = ("convolution", "neighbours", "average-pool", "global-average", "text-average")
+_WITH_KERNELS = ("convolution", "transposed-convolution", "neighbours")
+_ONCE_EACH = (
+    *("global-average", "text-average", "mixture-density"),
+    *("reparametrised", "reconstruction", "density-of-draw"),
+)
+"""Layers that multiply each number that they take once, or once for each component."""
+
+_LOCAL = (
+    "convolution",
+    "transposed-convolution",
+    "neighbours",
+    "average-pool",
+    "global-average",
+    "text-average",
+)
 _LEARNT = {
     "dense": 2,
     "convolution": 2,
+    "transposed-convolution": 2,
     "neighbours": 2,
     "fixed-norm": 2,
     "layer-norm": 2,
@@ -27,6 +42,7 @@ _LEARNT = {
     "lstm": 4,
     "gru": 4,
     "weighed-sum": 2,
+    "mixture-density": 3,
 }
 """How many of a layer's weights are learnt; the others stand."""
 
@@ -75,8 +91,8 @@ def _multiply_adds(
         return len(opened.value(opened.sources(line)[0])) * (inputs // 3)
     if kind == "attention":
         return len(opened.value(line.name)) * outputs
-    if kind in ("convolution", "neighbours"):
-        return outputs * math.prod(weights[0][1:])
+    if kind in _WITH_KERNELS:  # transposed, what falls beyond the edges is counted, too
+        return (inputs if kind.startswith("transposed") else outputs) * math.prod(weights[0][1:])
     if kind in ("lstm", "gru"):
         return len(opened.value(line.name)) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
     if kind == "resize":
@@ -88,8 +104,8 @@ def _multiply_adds(
         return int(line.settings["channels"]) * shares[0] * shares[1]
     if kind == "average-pool":
         return outputs * int(math.prod(line.settings["window"]))
-    if kind in ("global-average", "text-average"):
-        return inputs
     if kind == "weighed-sum":
         return len(set(opened.value(opened.sources(line)[0]).tolist())) * outputs
+    if kind in _ONCE_EACH:
+        return inputs * (weights[0][1] if kind == "mixture-density" else 1)
     return outputs if kind in ("fixed-norm", "layer-norm", "standardise", "rescale") else 0

@@ -79,10 +79,12 @@ def _passed_on(opened: Opened, line: Line, unit: tuple[int, ...]) -> tuple[str, 
 def field_of(opened: Opened, name: str, box: Box) -> Box:
     """Box of the input that a box of units of a layer, or of `inputs`, sees.
 
-    Raises: `ValueError` if no layer is called so.
+    Raises: `ValueError` if no layer is called so, or it is given itself.
     """
     if name == "inputs":
         return box
+    if name in opened.given:
+        raise ValueError(f"{name}: is given beside the input, and sees nothing of it")
     opened.line(name)
     boxes: dict[str, Box] = {name: box}
     for line in reversed(opened.lines):
@@ -145,7 +147,7 @@ def _through(opened: Opened, line: Line, source: str, box: Box) -> Box:
     """Box of one source that a box of a line's units sees."""
     shape, taken = opened.value(line.name).shape, opened.value(source).shape
     weights = opened.weights_of(line)
-    kernel = weights[0].shape[2:] if line.kind in ("convolution", "neighbours") else ()
+    kernel = weights[0].shape[2:] if line.kind in _WITH_KERNELS else ()
     step = _Step(line, shape, taken, kernel)
     seen = _SEEING.get(line.kind, _same if axes(shape) == axes(taken) else _all)(step, box)
     lengths = axes(taken)
@@ -174,6 +176,17 @@ def _windows(step: _Step, box: Box) -> Box:
     return tuple(
         (low * down - above, high * down - above + size - 1)
         for (low, high), down, above, size in zip(box, stride, padding, window, strict=True)
+    )
+
+
+def _transposed(step: _Step, box: Box) -> Box:
+    """Box of the places whose kernels reach those of a box: the first with the end of its kernel."""
+    settings = step.line.settings
+    return tuple(
+        (-((size - 1 - low - above) // down), (high + above) // down)
+        for (low, high), down, above, size in zip(
+            box, settings["stride"], settings["padding"], step.kernel, strict=True
+        )
     )
 
 
@@ -223,8 +236,11 @@ _PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "si
 _UNSEEING = frozenset({"present", "turned-places"})
 """Lines that say where ids stand and not which."""
 
+_WITH_KERNELS = frozenset({"convolution", "transposed-convolution", "neighbours"})
+
 _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "convolution": _windows,
+    "transposed-convolution": _transposed,
     "max-pool": _windows,
     "average-pool": _windows,
     "resize": _resized,
@@ -244,5 +260,10 @@ _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "text-max": _all,
     "text-average": _all,
     "weighed-sum": _all,
+    "unflatten": _all,
+    "part": _all,
+    "reconstruction": _all,
+    "density-of-draw": _all,
+    "mixture-density": _all,
 }
 """How a box of units is followed back; other lines keep it where the axes are the same."""

@@ -4,32 +4,17 @@ Letters are those of `pellucid.reference`: $x$ what comes in, $y$ what goes out,
 the unit or filter, $i$ the input or channel, $r$ and $c$ row and column, $t$ the place in a text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
+from pellucid.insight.layers.formulas_of_generators import FORMULAS_OF_GENERATORS
 from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.sizes import Sizes, index_of, pointwise
 from pellucid.reference import Line
-
-
-class _Sizes(NamedTuple):
-    """Sizes that are filled in.
-
-    Attributes:
-        taken: shape of what comes in.
-        given: shape of what goes out.
-        weights: shapes of the weights.
-        settings: of the layer.
-    """
-
-    taken: tuple[int, ...]
-    given: tuple[int, ...]
-    weights: Sequence[tuple[int, ...]]
-    settings: Mapping[str, Any]
 
 
 def formula_of(opened: Opened, line: Line) -> str:
     """Formula of a layer in LaTeX without dollar signs; lines are parted by two backslashes."""
-    sizes = _Sizes(
+    sizes = Sizes(
         opened.value(opened.sources(line)[0]).shape,
         opened.value(line.name).shape,
         [each.shape for each in opened.weights_of(line)],
@@ -38,18 +23,13 @@ def formula_of(opened: Opened, line: Line) -> str:
     return _FORMULAS[line.kind](sizes)
 
 
-def _index(shape: Sequence[int]) -> str:
-    """Letters of an index."""
-    return {1: "o", 2: "t o", 3: "o r c"}[len(shape)]
-
-
-def _dense(sizes: _Sizes) -> str:
+def _dense(sizes: Sizes) -> str:
     bias = " + b_{o}" if len(sizes.weights) > 1 else ""
     place = "t " if len(sizes.given) == 2 else ""
     return rf"y_{{{place}o}} = \sum_{{i=1}}^{{{sizes.taken[-1]}}} W_{{o i}} x_{{{place}i}}{bias}"
 
 
-def _convolution(sizes: _Sizes) -> str:
+def _convolution(sizes: Sizes) -> str:
     filters, channels, height, width = sizes.weights[0]
     (down, across), (above, beside) = sizes.settings["stride"], sizes.settings["padding"]
     row, column = _place("r", down, "k", above), _place("c", across, "l", beside)
@@ -66,7 +46,7 @@ def _convolution(sizes: _Sizes) -> str:
     return rf"y_{{o r c}} = {over} W_{{o i k l}} x_{{{first}, {row}, {column}}}{bias}{said}"
 
 
-def _resize(sizes: _Sizes) -> str:
+def _resize(sizes: Sizes) -> str:
     _, rows, columns = sizes.taken
     channel = "o" if sizes.taken[0] == sizes.given[0] else "1"
     return (
@@ -81,7 +61,7 @@ def _place(letter: str, stride: int, inside: str, padding: int) -> str:
     return f"{start} + {inside}" + (f" - {padding}" if padding else "")
 
 
-def _neighbours(sizes: _Sizes) -> str:
+def _neighbours(sizes: Sizes) -> str:
     _, numbers, kernel = sizes.weights[0]
     place = _place("t", 1, "k", (kernel - 1) // 2)
     return (
@@ -90,13 +70,13 @@ def _neighbours(sizes: _Sizes) -> str:
     )
 
 
-def _max_pool(sizes: _Sizes) -> str:
+def _max_pool(sizes: Sizes) -> str:
     height, width = sizes.settings["window"]
     row, column = _place("r", height, "k", 0), _place("c", width, "l", 0)
     return rf"y_{{o r c}} = \max_{{k < {height}, l < {width}}} x_{{o, {row}, {column}}}"
 
 
-def _average_pool(sizes: _Sizes) -> str:
+def _average_pool(sizes: Sizes) -> str:
     height, width = sizes.settings["window"]
     row, column = _place("r", height, "k", 0), _place("c", width, "l", 0)
     return (
@@ -105,12 +85,12 @@ def _average_pool(sizes: _Sizes) -> str:
     )
 
 
-def _global_max(sizes: _Sizes) -> str:
+def _global_max(sizes: Sizes) -> str:
     _, rows, columns = sizes.taken
     return rf"y_{{o}} = \max_{{r < {rows}, c < {columns}}} x_{{o r c}}"
 
 
-def _global_average(sizes: _Sizes) -> str:
+def _global_average(sizes: Sizes) -> str:
     _, rows, columns = sizes.taken
     return (
         rf"y_{{o}} = \frac{{1}}{{{rows * columns}}} \sum_{{r=0}}^{{{rows - 1}}} "
@@ -118,55 +98,57 @@ def _global_average(sizes: _Sizes) -> str:
     )
 
 
-def _text_max(sizes: _Sizes) -> str:
+def _text_max(sizes: Sizes) -> str:
     return rf"y_{{o}} = \max_{{t < {sizes.taken[0]}}} x_{{t o}}"
 
 
-def _text_average(sizes: _Sizes) -> str:
+def _text_average(sizes: Sizes) -> str:
     places = sizes.taken[0]
     return rf"y_{{o}} = \frac{{1}}{{{places}}} \sum_{{t=0}}^{{{places - 1}}} x_{{t o}}"
 
 
-def _pointwise(formula: str) -> Callable[[_Sizes], str]:
-    """Formula of single values; `@` stands for their index."""
-    return lambda sizes: formula.replace("@", f"_{{{_index(sizes.given)}}}")
-
-
-def _fixed_norm(sizes: _Sizes) -> str:
-    index = _index(sizes.given)
+def _fixed_norm(sizes: Sizes) -> str:
+    index = index_of(sizes.given)
     return (
         rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{o}}}}"
         rf"{{\sqrt{{\sigma_{{o}}^{{2}} + \epsilon}}}} + \beta_{{o}}, \epsilon = {sizes.settings['epsilon']:g}"
     )
 
 
-def _standardise(sizes: _Sizes) -> str:
-    index = _index(sizes.given)
+def _standardise(sizes: Sizes) -> str:
+    index = index_of(sizes.given)
     return rf"y_{{{index}}} = \frac{{x_{{{index}}} - \mu_{{o}}}}{{\sigma_{{o}}}}"
 
 
-def _leaky(sizes: _Sizes) -> str:
+def _rescale(sizes: Sizes) -> str:
+    if len(sizes.given) == 1:
+        return r"y = \sigma x + \mu"
+    index = index_of(sizes.given)
+    return rf"y_{{{index}}} = \sigma_{{o}} x_{{{index}}} + \mu_{{o}}"
+
+
+def _leaky(sizes: Sizes) -> str:
     slope = f"{sizes.settings['slope']:g}"
-    return _pointwise(rf"y@ = \max(0, x@) + {slope} \min(0, x@)")(sizes)
+    return pointwise(rf"y@ = \max(0, x@) + {slope} \min(0, x@)")(sizes)
 
 
-def _divide(sizes: _Sizes) -> str:
+def _divide(sizes: Sizes) -> str:
     return rf"y_{{o}} = \frac{{x_{{o}}}}{{{sizes.settings['divisor']:g}}}"
 
 
-def _flatten(sizes: _Sizes) -> str:
+def _flatten(sizes: Sizes) -> str:
     if len(sizes.taken) != 3:
         return r"y_{o} = x_{o}"
     _, rows, columns = sizes.taken
     return rf"y_{{{rows * columns} i + {columns} r + c}} = x_{{i r c}}"
 
 
-def _embedding(sizes: _Sizes) -> str:
+def _embedding(sizes: Sizes) -> str:
     return rf"y_{{t o}} = E_{{x_{{t}} o}}, o = 1, \dots, {sizes.weights[0][1]}"
 
 
-def _layer_norm(sizes: _Sizes) -> str:
-    index, count = _index(sizes.given), sizes.given[-1]
+def _layer_norm(sizes: Sizes) -> str:
+    index, count = index_of(sizes.given), sizes.given[-1]
     place = index.removesuffix("o")
     return (
         rf"y_{{{index}}} = \gamma_{{o}} \frac{{x_{{{index}}} - \mu_{{{place}}}}}"
@@ -178,7 +160,7 @@ def _layer_norm(sizes: _Sizes) -> str:
     )
 
 
-def _attention_weights(sizes: _Sizes) -> str:
+def _attention_weights(sizes: Sizes) -> str:
     heads, length, _ = sizes.given
     numbers = sizes.taken[1] // 3 // heads
     return (
@@ -187,22 +169,22 @@ def _attention_weights(sizes: _Sizes) -> str:
     )
 
 
-def _attention(sizes: _Sizes) -> str:
+def _attention(sizes: Sizes) -> str:
     return rf"y_{{h i c}} = \sum_{{j=0}}^{{{sizes.taken[0] - 1}}} a_{{h i j}} v_{{h j c}}"
 
 
-def _weighed_sum(sizes: _Sizes) -> str:
+def _weighed_sum(sizes: Sizes) -> str:
     return (
         r"y_{o} = b_{o} + \sum_{t} A_{t} E_{t o} \\ A_{t} = a_{g} \frac{w_{t}}{\lVert w_{g} \rVert} \\ "
         r"w_{t} = (1 + \ln n_{t}) r_{t}"
     )
 
 
-def _softmax(sizes: _Sizes) -> str:
+def _softmax(sizes: Sizes) -> str:
     return rf"p_{{o}} = \frac{{e^{{x_{{o}}}}}}{{\sum_{{j=1}}^{{{sizes.taken[0]}}} e^{{x_{{j}}}}}}"
 
 
-def _lstm(sizes: _Sizes) -> str:
+def _lstm(sizes: Sizes) -> str:
     return (
         r"s_{t} = \sigma(f_{t}) s_{t-1} + \sigma(i_{t}) \tanh(g_{t}) \\ "
         r"h_{t} = \sigma(o_{t}) \tanh(s_{t}) \\ "
@@ -210,14 +192,14 @@ def _lstm(sizes: _Sizes) -> str:
     )
 
 
-def _gru(sizes: _Sizes) -> str:
+def _gru(sizes: Sizes) -> str:
     return (
         r"h_{t} = (1 - z_{t}) \tanh(W_{g} x_{t} + b_{g} + r_{t} (U_{g} h_{t-1} + c_{g})) + z_{t} h_{t-1} \\ "
         r"(r, z)_{t} = \sigma(W x_{t} + b + U h_{t-1} + c)"
     )
 
 
-_FORMULAS: dict[str, Callable[[_Sizes], str]] = {
+_FORMULAS: dict[str, Callable[[Sizes], str]] = {
     "dense": _dense,
     "convolution": _convolution,
     "neighbours": _neighbours,
@@ -227,19 +209,19 @@ _FORMULAS: dict[str, Callable[[_Sizes], str]] = {
     "global-average": _global_average,
     "text-max": _text_max,
     "text-average": _text_average,
-    "relu": _pointwise(r"y@ = \max(0, x@)"),
-    "relu6": _pointwise(r"y@ = \min(6, \max(0, x@))"),
+    "relu": pointwise(r"y@ = \max(0, x@)"),
+    "relu6": pointwise(r"y@ = \min(6, \max(0, x@))"),
     "leaky-relu": _leaky,
-    "gelu": _pointwise(r"y@ = x@ \Phi(x@)"),
-    "sigmoid": _pointwise(r"y@ = \frac{1}{1 + e^{- x@}}"),
-    "tanh": _pointwise(r"y@ = \tanh(x@)"),
+    "gelu": pointwise(r"y@ = x@ \Phi(x@)"),
+    "sigmoid": pointwise(r"y@ = \frac{1}{1 + e^{- x@}}"),
+    "tanh": pointwise(r"y@ = \tanh(x@)"),
     "fixed-norm": _fixed_norm,
     "resize": _resize,
     "layer-norm": _layer_norm,
     "standardise": _standardise,
-    "rescale": lambda sizes: r"y = \sigma x + \mu",
+    "rescale": _rescale,
     "divide": _divide,
-    "add": _pointwise(r"y@ = x@ + h@"),
+    "add": pointwise(r"y@ = x@ + h@"),
     "flatten": _flatten,
     "side-by-side": lambda sizes: r"y = (x_{1}, x_{2}, \dots)",
     "embedding": _embedding,
@@ -255,5 +237,6 @@ _FORMULAS: dict[str, Callable[[_Sizes], str]] = {
     "closed": lambda sizes: r"y = f(x)",
     "lstm": _lstm,
     "gru": _gru,
+    **FORMULAS_OF_GENERATORS,
 }
 """One for each kind of layer that a network is asked through."""

@@ -1,7 +1,7 @@
 """Network opened on one input: its lines, and the value that every one of them had."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,13 +18,17 @@ class Opened:
         lines: what it does, in order, each under the name of its layer.
         values: by name, `inputs` included, each for a batch of one example.
         weights: by the names that the lines use.
-        output: name of the line whose value are the logits, or the predicted number.
+        output: name of the line whose value are the logits, the predicted number, or the image made.
+        given: names of what the network was given; `inputs` is among them.
+        parts: part of the network that each line belongs to, by name; none where there is one part alone.
     """
 
     lines: tuple[Line, ...]
     values: Mapping[str, Shaped[np.ndarray, "1 ..."]]
     weights: Mapping[str, np.ndarray]
     output: str
+    given: tuple[str, ...] = ("inputs",)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def by_name(self) -> dict[str, Line]:

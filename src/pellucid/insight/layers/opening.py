@@ -2,20 +2,25 @@
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.bundle.models.answering import answering
 from pellucid.insight.layers.bridge import SAME, taken_apart, weights_of
 from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.program import Program
 from pellucid.insight.layers.unfolding import unfold
 from pellucid.networks import Network
 from pellucid.networks.layers.transformer import Attend
 from pellucid.reference import LAYERS
+
+_Asked = TypeVar("_Asked", bound=nn.Module)
 
 _States = tuple[Tensor, object]
 """What a recurrent layer returns: all its states, and the last ones."""
@@ -32,17 +37,20 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def still(network: Network) -> Network:
+def still(network: _Asked) -> _Asked:
     """Copy of a network to look at: on the CPU, in evaluation mode, in single precision."""
     return copy.deepcopy(network).cpu().float().eval()
 
 
-def layered(network: Network) -> Network:
+def layered(network: _Asked) -> _Asked:
     """Copy of a network to look at, as `still`, in which each step is a layer: a backbone is unfolded.
 
     Raises: `ValueError` if a backbone cannot be followed.
     """
-    return unfold(still(network))
+    copied = still(network)
+    if isinstance(copied, Network):
+        unfold(copied)
+    return copied
 
 
 def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opened:
@@ -64,23 +72,45 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
         ValueError: a layer is of a kind that the reference does not have, or a backbone cannot be followed.
     """
     asked = layered(network)
+    given = inputs if asked.config.vocabulary else inputs.astype(np.float32)
+    return _opened(asked, {"inputs": given}, lambda tensors: asked(tensors["inputs"]))
+
+
+def open_program(program: Program, given: Mapping[str, Shaped[np.ndarray, "1 ..."]]) -> Opened:
+    """Compute all steps of a program for one input, and keep every value on the way, as `open_network`.
+
+    Args:
+        program: of any network.
+        given: what it takes, by name: a batch of one each.
+
+    Returns:
+        Lines, values and weights; each line with the part of the network that it belongs to.
+    """
+    asked = layered(program)
+    found = _opened(asked, {name: each.astype(np.float32) for name, each in given.items()}, asked)
+    return replace(found, parts={line.name: program.part_of(line.name) for line in found.lines})
+
+
+def _opened(
+    asked: Network | Program, given: dict[str, np.ndarray], ask: Callable[[dict[str, Tensor]], object]
+) -> Opened:
+    """Ask a network that may be changed, and keep what its layers give."""
     lines, output = taken_apart(asked)
     seen = _recorded(asked)
-    given = inputs if asked.config.vocabulary else inputs.astype(np.float32)
     with answering(asked, torch.device("cpu")):
-        asked(torch.from_numpy(np.ascontiguousarray(given)))
+        ask({name: torch.from_numpy(np.ascontiguousarray(each)) for name, each in given.items()})
     weights = weights_of(asked)
-    values: dict[str, np.ndarray] = {"inputs": given}
+    values: dict[str, np.ndarray] = dict(given)
     for line in lines:
         if line.name in seen:
             values[line.name] = seen[line.name]
         else:
             taken = [values[name] for name in line.takes]
             values[line.name] = LAYERS[line.kind].forward(*taken, **line.settings)
-    return Opened(tuple(lines), values, weights, output)
+    return Opened(tuple(lines), values, weights, output, tuple(given))
 
 
-def _recorded(network: Network) -> dict[str, np.ndarray]:
+def _recorded(network: nn.Module) -> dict[str, np.ndarray]:
     """Hooks that record what each layer gives; the dict holds that once the network was asked."""
     seen: dict[str, np.ndarray] = {}
     for name, layer in network.named_modules():

@@ -39,6 +39,11 @@ _WORDS = {
     "resize": "the image at another size",
     "add": "a shortcut added",
     "side-by-side": "side by side",
+    "unflatten": "the vector as maps",
+    "reparametrised": "latent numbers drawn: mean + deviation \u00d7 noise",
+    "reconstruction": "reconstruction, in nats",
+    "density-of-draw": "ln q(z|x), density of the draw",
+    "mixture-density": "ln p(z|y), density under the prior",
 }
 
 
@@ -57,6 +62,7 @@ class LayerRecord:
         cost: parameters and multiply-adds, beside the dense layer of the same work.
         receptive_field: most rows and columns, or places of a text, that one unit sees of the input.
         values: what it gave.
+        part: of the network that it belongs to; empty where there is one part alone.
     """
 
     name: str
@@ -69,6 +75,7 @@ class LayerRecord:
     cost: Cost
     receptive_field: tuple[int, ...]
     values: Shaped[np.ndarray, "..."]
+    part: str = ""
 
     def _repr_latex_(self) -> str:
         return rf"$$\begin{{gathered}} {self.formula} \end{{gathered}}$$"
@@ -97,6 +104,7 @@ def _record(opened: Opened, line: Line) -> LayerRecord:
         cost=cost_of(opened, line),
         receptive_field=_field_size(opened, line),
         values=values,
+        part=opened.parts.get(line.name, ""),
     )
 
 
@@ -107,6 +115,12 @@ def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
         if groups == filters and channels == 1:
             return f"depthwise {size}"
         return size if groups == 1 else f"{size} in {groups} groups"
+    if line.kind == "transposed-convolution":
+        return f"transposed convolution {weights[0][2]}\u00d7{weights[0][3]}"
+    if line.kind == "part":
+        return f"numbers {line.settings['start']} to {line.settings['stop'] - 1}"
+    if line.kind == "clamp":
+        return f"kept within {line.settings['low']:g} and {line.settings['high']:g}".replace("-", "\u2212")
     if line.kind == "divide":
         return f"divide by {line.settings['divisor']:g}"
     if line.name.endswith(".query_key_value"):

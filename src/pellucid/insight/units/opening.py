@@ -13,6 +13,16 @@ from pellucid.insight.layers.opened import Opened
 from pellucid.insight.units.arithmetic import Arithmetic, Step
 from pellucid.insight.units.asked import Asked, Index, Settings, bias_of, weighed, wide
 from pellucid.insight.units.gates import gru_unit, lstm_unit
+from pellucid.insight.units.generating import (
+    clamped,
+    density_of_draw,
+    mixture_density,
+    part_of_vector,
+    reconstruction,
+    reparametrised,
+    transposed_convolution,
+    unflattened,
+)
 from pellucid.insight.units.parts import Parts
 from pellucid.insight.units.transformer import (
     attention_unit,
@@ -122,13 +132,15 @@ def _standardised(asked: Asked) -> Parts:
 
 
 def _rescaled(asked: Asked) -> Parts:
-    inputs, mean, deviation = (float(each[0]) for each in asked.taken)
+    (inputs, *numbers), unit = asked.taken, asked.unit
+    mean, deviation = (float(each.reshape(-1)[unit[0]]) for each in numbers)
+    x = float(inputs[unit])
     steps = (
-        Step("x", inputs),
-        Step(f"\u00d7 deviation {deviation:.6g}", deviation * inputs),
-        Step(f"+ mean {mean:.6g}", deviation * inputs + mean),
+        Step("x", x),
+        Step(f"\u00d7 deviation {deviation:.6g}", deviation * x),
+        Step(f"+ mean {mean:.6g}", deviation * x + mean),
     )
-    return Parts(steps[-1].value, abs(deviation * inputs) + abs(mean), steps=steps, source=asked.unit)
+    return Parts(steps[-1].value, abs(deviation * x) + abs(mean), steps=steps, source=unit)
 
 
 def _divided(asked: Asked) -> Parts:
@@ -221,6 +233,14 @@ _OPENERS: dict[str, Callable[[Asked], Parts]] = {
     "divide": _divided,
     "add": _added,
     "flatten": _flattened,
+    "unflatten": unflattened,
+    "part": part_of_vector,
+    "clamp": clamped,
+    "transposed-convolution": transposed_convolution,
+    "reparametrised": reparametrised,
+    "reconstruction": reconstruction,
+    "density-of-draw": density_of_draw,
+    "mixture-density": mixture_density,
     "side-by-side": _beside,
     "turn": _turned,
     "embedding": _looked_up,

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from pellucid.arithmetic import softmax
 
 __all__ = [
+    "clamp",
+    "clamp_backward",
     "gelu",
     "gelu_backward",
     "leaky_relu",
@@ -91,6 +93,38 @@ def relu6_backward(
     Source: Krizhevsky 2010.
     """
     return gradient * ((inputs > 0) & (inputs < 6))
+
+
+def clamp(inputs: Float[np.ndarray, "*shape"], *, low: float, high: float) -> Float[np.ndarray, "*shape"]:
+    r"""Keep numbers within bounds: $y = \min(b, \max(a, x))$.
+
+    Args:
+        inputs: $x$.
+        low: $a$.
+        high: $b$.
+
+    Returns:
+        $y$.
+    """
+    outputs: np.ndarray = np.clip(inputs, low, high)
+    return outputs
+
+
+def clamp_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"], *, low: float, high: float
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `clamp`: $\bar x = \bar y$ where $a \le x \le b$, else 0.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+        low: $a$.
+        high: $b$.
+
+    Returns:
+        $\bar x$.
+    """
+    return gradient * ((inputs >= low) & (inputs <= high))
 
 
 def leaky_relu(inputs: Float[np.ndarray, "*shape"], *, slope: float = 0.01) -> Float[np.ndarray, "*shape"]:

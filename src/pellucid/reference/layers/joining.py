@@ -1,10 +1,12 @@
-r"""Layers that join paths and change shapes: add a shortcut, stand side by side, flatten.
+r"""Layers that join paths and change shapes: add a shortcut, stand side by side, flatten and back, a part.
 
 $$\text{add: } y = x + h, \qquad \text{side by side: } y = (x_1, \dots, x_m), \qquad
   \text{flatten: } y_{n,\,(iR + r)C + c} = x_{nirc}$$
 
-No number changes but by the sum, so the gradients are copies: to both terms of a sum, and to each part
-its own piece.
+$$\text{unflatten: } y_{nirc} = x_{n,\,(iR + r)C + c}, \qquad \text{part: } y_{nj} = x_{n,\,a + j}$$
+
+No number changes but by the sum, so the gradients are copies: to both terms of a sum, to each part
+its own piece, and 0 to what a part leaves out.
 
 Source: He, Zhang, Ren and Sun 2015, arXiv:1512.03385, eq. 1, for the shortcut.
 """
@@ -105,3 +107,77 @@ def flatten_backward(
         $\bar x$.
     """
     return gradient.reshape(inputs.shape)
+
+
+def unflatten(
+    inputs: Float[np.ndarray, "batch features"], *, shape: tuple[int, int, int]
+) -> Float[np.ndarray, "batch channel rows columns"]:
+    r"""Maps out of a row, as `flatten` would write them: $y_{nirc} = x_{n,\,(iR + r)C + c}$.
+
+    Args:
+        inputs: $x$.
+        shape: number of maps, their rows $R$ and columns $C$.
+
+    Returns:
+        $y$.
+    """
+    return inputs.reshape(len(inputs), *shape)
+
+
+def unflatten_backward(
+    gradient: Float[np.ndarray, "batch channel rows columns"],
+    inputs: Float[np.ndarray, "batch features"],
+    *,
+    shape: tuple[int, int, int],
+) -> Float[np.ndarray, "batch features"]:
+    r"""Gradient of `unflatten`: $\bar x_{n,\,(iR + r)C + c} = \bar y_{nirc}$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, of which only the shape matters.
+        shape: as for `unflatten`.
+
+    Returns:
+        $\bar x$.
+    """
+    del shape
+    return gradient.reshape(inputs.shape)
+
+
+def part(
+    inputs: Float[np.ndarray, "batch features"], *, start: int, stop: int
+) -> Float[np.ndarray, "batch kept"]:
+    r"""Neighbouring numbers of a row: $y_{nj} = x_{n,\,a + j}$.
+
+    Args:
+        inputs: $x$.
+        start: $a$.
+        stop: place behind the last of them.
+
+    Returns:
+        $y$.
+    """
+    return inputs[:, start:stop]
+
+
+def part_backward(
+    gradient: Float[np.ndarray, "batch kept"],
+    inputs: Float[np.ndarray, "batch features"],
+    *,
+    start: int,
+    stop: int,
+) -> Float[np.ndarray, "batch features"]:
+    r"""Gradient of `part`: $\bar x_{n,\,a + j} = \bar y_{nj}$, and 0 elsewhere.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$, of which only the shape matters.
+        start: as for `part`.
+        stop: likewise.
+
+    Returns:
+        $\bar x$.
+    """
+    of_inputs = np.zeros(inputs.shape, gradient.dtype)
+    of_inputs[:, start:stop] = gradient
+    return of_inputs

@@ -82,13 +82,15 @@ def mean_and_deviation(
 
 
 def rescale(
-    inputs: Float[np.ndarray, "batch 1"], mean: Float[np.ndarray, " 1"], deviation: Float[np.ndarray, " 1"]
-) -> Float[np.ndarray, "batch 1"]:
-    r"""Give standardised predictions their unit: $y = \sigma x + \mu$.
+    inputs: Float[np.ndarray, "batch channel *places"],
+    mean: Float[np.ndarray, "channel ..."],
+    deviation: Float[np.ndarray, "channel ..."],
+) -> Float[np.ndarray, "batch channel *places"]:
+    r"""Give standardised predictions, or maps, their unit: $y = \sigma x + \mu$.
 
     Args:
         inputs: $x$.
-        mean: $\mu$ of the training labels.
+        mean: $\mu$ of the training labels, or of each channel of the training images.
         deviation: $\sigma$ of them.
 
     Returns:
@@ -101,11 +103,11 @@ def rescale(
 
 
 def rescale_backward(
-    gradient: Float[np.ndarray, "batch 1"],
-    inputs: Float[np.ndarray, "batch 1"],
-    mean: Float[np.ndarray, " 1"],
-    deviation: Float[np.ndarray, " 1"],
-) -> tuple[Float[np.ndarray, "batch 1"], None, None]:
+    gradient: Float[np.ndarray, "batch channel *places"],
+    inputs: Float[np.ndarray, "batch channel *places"],
+    mean: Float[np.ndarray, "channel ..."],
+    deviation: Float[np.ndarray, "channel ..."],
+) -> tuple[Float[np.ndarray, "batch channel *places"], None, None]:
     r"""Gradient of `rescale`: $\bar x = \bar y \, \sigma$.
 
     Args:

@@ -23,6 +23,7 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
     return {
         "layers": [_layer(explanation, opened, each, fields) for each in explanation.layers],
         "inputs": list(opened.value("inputs").shape),
+        "given": {name: list(opened.value(name).shape) for name in opened.given if name != "inputs"},
         "ids": opened.value("inputs").tolist() if explanation.tokens else [],
         "tokens": [visible(token) for token in explanation.tokens],
         "places": packed.places,
@@ -30,6 +31,7 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
         "output": opened.output,
         "answers": ["temperature", "probabilities"],
         "against": None if explanation.backward is None else explanation.backward.target,
+        "terms": {} if explanation.backward is None else dict(explanation.backward.terms),
         "learnt": [] if explanation.checker is None else list(explanation.checker.names),
     }
 

@@ -12,8 +12,9 @@ ROOMS = {
     # One unit of any layer computed by hand, in double precision.
     "arithmetic": (
         *("values", "activations", "fields", "weighing", "windows", "shares"),
-        *("opening", "attention", "sums", "pointwise", "passing", "cells", "recurrent", "units"),
+        *("opening", "attention", "sums", "pointwise", "passing", "cells"),
     ),
+    "arithmetic/kinds": ("recurrent", "generating", "units"),
     # The gradient of one weight, by the chain rule and by running the network with the weight moved.
     "gradients": ("chains", "running", "attending", "runs", "difference", "three_ways"),
     # Numbers as colours, laid out and drawn into canvases.

@@ -15,18 +15,26 @@ _LETTERS = {
     "sigma": "\u03c3",
     "epsilon": "\u03b5",
     "beta": "\u03b2",
+    "lambda": "\u03bb",
+    "pi": "\u03c0",
+    "rho": "\u03c1",
     "Phi": "\u03a6",
 }
 _SIGNS = {
     "dots": "\u2026",
     "ne": "\u2260",
+    "ge": "\u2265",
+    "le": "\u2264",
     "lVert": "\u2016",
     "rVert": "\u2016",
     "lfloor": "\u230a",
     "rfloor": "\u230b",
 }
 _FUNCTIONS = {"tanh", "ln", "min"}
+_SHOWN = {"-": "\u2212", "|": "\u2223"}  # a bar of its own would grow as tall as a bracket
+_BRACKETS = {"(": ")", "[": "]"}
 _ABOVE = {"sum": "∑", "max": "max"}
+_NAMED = {*_LETTERS, *_SIGNS, *_FUNCTIONS, *_ABOVE}
 
 
 def mathml(latex: str) -> Markup:
@@ -99,8 +107,19 @@ class _Reader:
         inside = [scripts[sign] for sign in ("_", "^") if sign in scripts]
         return Markup("<{0}>{1}{2}</{0}>").format(Markup(name), base, Markup("").join(inside))
 
+    def _named(self, command: str) -> Markup:
+        """A sum, letter, sign or function by its name; space parts a function from what it is of."""
+        if command in _ABOVE:
+            return Markup("<mo movablelimits='false'>{}</mo>").format(_ABOVE[command])
+        if command in _LETTERS:
+            return Markup("<mi>{}</mi>").format(_LETTERS[command])
+        if command in _SIGNS:
+            return Markup("<mo>{}</mo>").format(_SIGNS[command])
+        space = "" if self._peek() in ("(", "_", "^") else Markup("<mspace width='0.17em'></mspace>")
+        return Markup("<mi>{}</mi>{}").format(command, space)
+
     def _atom(self, token: str) -> Markup:
-        """One letter, number, sign, fraction or root.
+        """One letter, number, sign, fraction or root, or what stands in brackets.
 
         Raises ValueError: it is none of these.
         """
@@ -109,18 +128,16 @@ class _Reader:
             return Markup("<mfrac>{}{}</mfrac>").format(self._group(), self._group())
         if command == "sqrt":
             return Markup("<msqrt>{}</msqrt>").format(self._group())
-        if command in _ABOVE:
-            return Markup("<mo movablelimits='false'>{}</mo>").format(_ABOVE[command])
-        if command in _LETTERS:
-            return Markup("<mi>{}</mi>").format(_LETTERS[command])
-        if command in _SIGNS:
-            return Markup("<mo>{}</mo>").format(_SIGNS[command])
-        if command in _FUNCTIONS:
-            return Markup("<mi>{}</mi>").format(command)
+        if command in _NAMED:
+            return self._named(command)
+        if token in _BRACKETS:  # brackets are as tall as what they hold
+            inside, end = self.row(_BRACKETS[token]), _BRACKETS[token]
+            plain = "" if "<mfrac>" in inside else Markup(" stretchy='false'")
+            return Markup("<mrow><mo{0}>{1}</mo>{2}<mo{0}>{3}</mo></mrow>").format(plain, token, inside, end)
         if command or token in ("{", "}", "&", ""):
             raise ValueError(f"formula: {self._latex}: {token or 'its end'} is not understood")
         if token[0].isdigit():
             return Markup("<mn>{}</mn>").format(token)
         element = "mi" if token.isalpha() else "mo"
-        shown = "\u2212" if token == "-" else token
+        shown = _SHOWN.get(token, token)
         return Markup("<{0}>{1}</{0}>").format(Markup(element), escape(shown))

@@ -17,7 +17,7 @@ from pellucid.insight.layers.opened import Opened
 BUDGET = 5_300_000
 """Most bytes of numbers in a page; as text they take a third more."""
 
-COPIES = ("flatten", "side-by-side", "turn", "present", "turned-places")
+COPIES = ("flatten", "unflatten", "part", "side-by-side", "turn", "present", "turned-places")
 """Layers whose values are those of others in another order, which the page makes by itself."""
 
 _SMALL = 16_384
@@ -75,7 +75,7 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
     packed, whole = Packed(), budget
-    stored = ["inputs", *(line.name for line in opened.lines if line.kind not in COPIES)]
+    stored = [*opened.given, *(line.name for line in opened.lines if line.kind not in COPIES)]
     values = {name: opened.value(name) for name in stored}
     taken = [name for line in opened.lines for name in line.takes if name in opened.weights]
     weights = {name: opened.weights[name] for name in taken}
@@ -204,7 +204,8 @@ def _loudest(opened: Opened, name: str, array: np.ndarray) -> np.ndarray:
         measured = opened.value(of_texts[-1])
     for line in opened.lines:
         if name in line.takes and name in opened.weights:
-            given = opened.value(line.name)
+            of_inputs = line.kind == "transposed-convolution" and name == line.takes[1]
+            given = opened.value(line.takes[0] if of_inputs else line.name)
             measured = given.T if given.ndim == 2 else given
     if len(measured) != len(array):
         measured = array

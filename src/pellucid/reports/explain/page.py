@@ -15,12 +15,14 @@ from markupsafe import Markup
 
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.drivers import Driver
+from pellucid.insight.explanations.latents import SEED
 from pellucid.insight.explanations.pieces import ImagePieces
 from pellucid.insight.gradients.weight_checks import WeightCheck
 from pellucid.reports.explain.chosen import chosen_units
 from pellucid.reports.explain.curves import Plot, plots_of
 from pellucid.reports.explain.describing import HIDDEN, described
 from pellucid.reports.explain.joining import joined_script
+from pellucid.reports.explain.latents import pack_differences, shown_latents
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import BUDGET, Packed, pack
 from pellucid.reports.images import Album, bind
@@ -30,6 +32,8 @@ LARGEST_PAGE = 8_000_000
 """Bytes that no page exceeds."""
 
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
+_LOSS_OF_BOUND = "L = R + Q - P"
+_BOUND = r"\ln p(x | y) \ge - E [L] \\ L = R + Q - P"
 _IMAGES = 500_000
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
@@ -87,7 +91,10 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             answers=_answers(explanation),
             layers=[each for each in explanation.layers if each.kind not in HIDDEN],
             has_temperature=any(each.name == "temperature" for each in explanation.layers),
-            loss_formula=mathml(_LOSS),
+            loss_formula=mathml(_LOSS if explanation.latents is None else _LOSS_OF_BOUND),
+            latents=shown_latents(explanation),
+            bound_formula=mathml(_BOUND),
+            noise_seed=SEED,
             formulas={each.name: mathml(each.formula) for each in explanation.layers},
             drivers=_shown(explanation),
             contributions=explanation.contributions,
@@ -136,7 +143,7 @@ def _as_json(told: dict[str, Any]) -> Markup:
 
 def _answers(explanation: Explanation) -> list[tuple[str, float, bool, bool]]:
     """Classes, the most probable first; whether each is the one that is explained, and the true one."""
-    if not explanation.classes:
+    if not explanation.classes or explanation.latents is not None:
         return []
     order = np.argsort(-explanation.answer, kind="stable")[:_SHOWN_CLASSES].tolist()
     order += [
@@ -156,9 +163,11 @@ def _answers(explanation: Explanation) -> list[tuple[str, float, bool, bool]]:
 
 
 def _album(explanation: Explanation) -> Album:
-    """The input, where it is an image, and then the training examples that are like it."""
+    """The input, where it is an image, what is made of it, and the training examples that are like it."""
+    found = explanation.latents
+    made = [] if found is None else [found.from_draw, found.from_means]
     like = [each.inputs for each in explanation.nearest]
-    images = [each for each in (explanation.inputs, *like) if not isinstance(each, str)]
+    images = [each for each in (explanation.inputs, *made, *like) if not isinstance(each, str)]
     return bind(images, _IMAGES)
 
 
@@ -188,11 +197,13 @@ def _largest_terms(explanation: Explanation) -> list[tuple[str, float | None, fl
 
 
 def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, Any]]:
-    """Places of the scores of explanations, and names of the pieces of a text."""
-    found: list[dict[str, Any]] = []
+    """Names of the scores that are drawn over images or behind pieces, and whether zero is their middle."""
+    found: list[dict[str, Any]] = [
+        {"name": name, "centred": True} for name in pack_differences(explanation, packed)
+    ]
     if explanation.contributions is not None and explanation.contributions.drawn is not None:
         packed.add("driver:contributions", explanation.contributions.drawn)
-        found.append({"name": "contributions"})
+        found.append({"name": "contributions", "centred": False})
     if explanation.driven is None:
         return found
     pieces = explanation.driven.pieces
@@ -200,5 +211,5 @@ def _drivers_told(explanation: Explanation, packed: Packed) -> list[dict[str, An
         scores = driver.scores.reshape(pieces.shape)
         fine = driver.fine if isinstance(pieces, ImagePieces) and driver.fine is not None else None
         packed.add(f"driver:{driver.name}", scores if fine is None else fine)
-        found.append({"name": driver.name})
+        found.append({"name": driver.name, "centred": False})
     return found

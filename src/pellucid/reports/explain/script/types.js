@@ -23,6 +23,8 @@
  * @typedef {object} SettingsOf
  * @property {{ stride: Pair, padding: Pair, padding_after?: Pair, groups?: number }} convolution padding above
  *   and to the left
+ * @property {{ stride: Pair, padding: Pair, more?: Pair }} transposed-convolution more: rows and columns below
+ *   and to the right
  * @property {{}} dense
  * @property {{}} neighbours
  * @property {{ groups: number[] }} weighed-sum
@@ -51,6 +53,13 @@
  * @property {{}} tanh
  * @property {{}} add
  * @property {{}} flatten
+ * @property {{ shape: Shape }} unflatten
+ * @property {{ start: number, stop: number }} part
+ * @property {{ low: number, high: number }} clamp
+ * @property {{}} reparametrised
+ * @property {{ variance: number }} reconstruction
+ * @property {{}} density-of-draw
+ * @property {{}} mixture-density
  * @property {{}} side-by-side
  * @property {{}} turn
  * @property {{}} lstm
@@ -64,11 +73,12 @@
  * @typedef {"max-pool" | "global-max" | "text-max"} LargestKind
  * @typedef {"average-pool" | "global-average" | "text-average"} MeanKind
  * @typedef {"lstm" | "gru"} RecurrentKind
- * @typedef {"flatten" | "side-by-side" | "turn"} CopyKind whose numbers are those of others in another order
- * @typedef {"dense" | "convolution" | "neighbours" | "weighed-sum"} SumKind
+ * @typedef {"flatten" | "unflatten" | "part" | "side-by-side" | "turn"} CopyKind whose numbers are those of others
+ * @typedef {"dense" | "convolution" | "transposed-convolution" | "neighbours" | "weighed-sum"} SumKind
  * @typedef {SumKind | MeanKind | "attention" | "resize"} WeighedKind whose units are one weighed sum
  * @typedef {"fixed-norm" | "layer-norm"} NormKind
- * @typedef {SumKind | NormKind | "embedding" | "places" | RecurrentKind} LearntKind with weights that are learnt
+ * @typedef {SumKind | NormKind | "embedding" | "places" | "mixture-density" | RecurrentKind} LearntKind whose weights
+ *   are learnt
  */
 
 /**
@@ -117,16 +127,19 @@
  * @typedef {object} Told
  * @property {(Layer | HiddenLayer)[]} layers in the order of computation
  * @property {Shape} inputs shape of what the model is given
+ * @property {Record<string, Shape>} given shapes of what it is given beside that, such as noise
  * @property {number[]} ids of the tokens; none where an image is explained
  * @property {string[]} tokens
  * @property {Record<string, Place>} places
  * @property {string[]} classes
  * @property {string} output name of the layer that the loss is of
  * @property {string[]} answers names of the layers after it
- * @property {number | null} against class of the loss; null where the model predicts a number
+ * @property {number | null} against class of the loss; null where the model predicts a number or makes images
+ * @property {Record<string, number>} terms layers whose numbers add up to the loss, each with its factor; none
+ *   where the loss is of the output
  * @property {string[]} learnt names of the weights that are learnt
  * @property {Record<string, ChosenUnit[]>} chosen by layer, where the page does not hold all numbers
- * @property {{ name: string }[]} drivers
+ * @property {{ name: string, centred: boolean }[]} drivers scores to be drawn; centred: around zero
  */
 
 /** @typedef {[words: string, number: number]} Step of a calculation */
@@ -186,6 +199,16 @@
  * @property {number | null} network the network's own value, where it is known without the layer's
  */
 
+/**
+ * The density of latent numbers under a mixture.
+ * @typedef {object} Mixture
+ * @property {{ k: number, logShare: number, squares: number, spreads: number, joint: number,
+ *   magnitude: number }[]} components
+ * @property {number} constant
+ * @property {number} sum logarithm of the density
+ * @property {number[]} shares of the components in it
+ */
+
 /** @typedef {OpenedUnit & { network: number, difference: number }} ComparedUnit with the network's */
 
 /**
@@ -224,7 +247,7 @@
  * @property {(x: number, y: number) => Unit | null} unit which number is drawn there
  */
 
-/** @typedef {"forward" | "backward" | "drove"} View */
+/** @typedef {"forward" | "backward" | "bound" | "drove"} View */
 
 /**
  * The chosen layer, its pinned unit, and the weight that was asked for; without an index, the loudest.

@@ -1,5 +1,5 @@
 // Units that pass on one number of another layer, or of a table.
-import { unravel } from "../data/arrays.js";
+import { ravel, unravel } from "../data/arrays.js";
 import { need } from "../data/missing.js";
 import { partOfChannel, shapeOf, told } from "../data/told.js";
 import { indexText } from "../dom/numbers.js";
@@ -36,6 +36,24 @@ const passed = (words, number) => stepped([[words, number]], Math.abs(number));
  */
 export function flattened(layer, unit) {
   const source = unravel(unit[0], shapeOf(layer.takes[0]));
+  return passed(`the number at ${indexText(source)}`, taken(layer, source));
+}
+
+/**
+ * @param {Layer<"unflatten">} layer
+ * @param {Unit} unit
+ */
+export function unflattened(layer, unit) {
+  const source = [ravel(unit, layer.shape)];
+  return passed(`the number at ${indexText(source)}`, taken(layer, source));
+}
+
+/**
+ * @param {Layer<"part">} layer
+ * @param {Unit} unit
+ */
+export function partTaken(layer, [unit]) {
+  const source = [layer.settings.start + unit];
   return passed(`the number at ${indexText(source)}`, taken(layer, source));
 }
 

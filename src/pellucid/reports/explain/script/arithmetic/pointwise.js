@@ -134,7 +134,7 @@ export function standardised(layer, unit) {
  */
 export function rescaled(layer, unit) {
   const x = taken(layer, unit);
-  const [mean, deviation] = [0, 1].map((which) => constantOf(layer, which, 0));
+  const [mean, deviation] = [0, 1].map((which) => constantOf(layer, which, unit[0]));
   return stepped(
     [
       ["x", x],

@@ -31,6 +31,26 @@ const sums = {
     const weightAt = weightPlaces(layer, filter, shape);
     return weigh({ patch, weights: need(weight.row(filter)), shape, bias: biasOf(layer, filter), weightAt });
   },
+  "transposed-convolution"(layer, [channel, row, column]) {
+    const maps = needWhole(value(layer.takes[0]));
+    const weight = tensorOf(layer);
+    const [inputs, , height, width] = weight.shape;
+    const { stride, padding } = layer.settings;
+    const down = meeting(row, [stride[0], padding[0]], height, maps.shape[1]);
+    const across = meeting(column, [stride[1], padding[1]], width, maps.shape[2]);
+    const places = Array.from({ length: inputs }, (_, i) => i).flatMap((i) =>
+      down.flatMap(([r, k]) => across.map(([c, l]) => ({ i, r, c, k, l }))),
+    );
+    const patch = places.map(({ i, r, c }) => maps.row(i)[r * maps.shape[2] + c]);
+    const weights = places.map(({ i, k, l }) => need(weight.row(i))[(channel * height + k) * width + l]);
+    return weigh({
+      patch: Float64Array.from(patch),
+      weights: Float64Array.from(weights),
+      shape: [inputs, down.length, across.length],
+      bias: biasOf(layer, channel),
+      weightAt: (at) => [layer.weights[0], [places[at].i, channel, places[at].k, places[at].l]],
+    });
+  },
   resize(layer, [channel, row, column]) {
     const [images, rows, columns] = shapeOf(layer.takes[0]);
     const image = need(need(value(layer.takes[0])).row(Math.min(channel, images - 1)));
@@ -93,6 +113,20 @@ export const sumOf = (layer, unit) => sums[layer.kind](layer, unit);
  */
 export const firstChannel = ({ settings }, [filters, channels], filter) =>
   Math.floor((filter * (settings.groups || 1)) / filters) * channels;
+
+/**
+ * The rows, or columns, whose kernels reach one of the output, each with the place of its kernel there.
+ * @param {number} at which of the output
+ * @param {Pair} settings stride and padding
+ * @param {number} kernel length of the kernel
+ * @param {number} count of the rows
+ * @returns {Pair[]}
+ */
+export const meeting = (at, [stride, padding], kernel, count) =>
+  [...Array(count).keys()].flatMap((row) => {
+    const inside = at + padding - row * stride;
+    return inside >= 0 && inside < kernel ? [/** @type {Pair} */ ([row, inside])] : [];
+  });
 
 /**
  * The rows, or columns, that have a share in one of an image at another size, each with its share.

@@ -35,6 +35,8 @@ function copiedValue(layer) {
 /** @type {{ [K in CopyKind]: (data: Floats, layer: Layer<K>, sources: Whole[]) => void }} */
 const copies = {
   flatten: (data, _, [source]) => data.set(source.data),
+  unflatten: (data, _, [source]) => data.set(source.data),
+  part: (data, { settings: { start, stop } }, [source]) => data.set(source.data.subarray(start, stop)),
   turn(data, { shape: [length, channels] }, [source]) {
     for (let t = 0; t < length; t += 1) data.set(source.row(length - 1 - t), t * channels);
   },

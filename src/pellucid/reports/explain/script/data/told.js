@@ -5,11 +5,13 @@ import { byId } from "../dom/element.js";
 /** What there is to tell of a model without a network that can be opened. */
 const NOTHING = {
   inputs: [],
+  given: {},
   ids: [],
   classes: [],
   output: "",
   answers: [],
   against: null,
+  terms: {},
   learnt: [],
   chosen: {},
 };
@@ -23,10 +25,11 @@ const byName = new Map(told.layers.map((layer) => [layer.name, layer]));
 export const layerCalled = (name) => byName.get(name);
 
 /**
- * Shape of what a layer gives, or of the inputs.
+ * Shape of what a layer gives, or of what the model is given.
  * @param {string} name
  */
-export const shapeOf = (name) => (name === "inputs" ? told.inputs : knownLayer(name).shape);
+export const shapeOf = (name) =>
+  name === "inputs" ? told.inputs : told.given[name] || knownLayer(name).shape;
 
 /**
  * The layer of a name that the page itself gave.

@@ -17,12 +17,19 @@ export function scaleOf(numbers) {
     if (numbers[at] > high) high = numbers[at];
   }
   if (!(low <= high)) [low, high] = [0, 0];
-  if (low < 0) {
-    const most = Math.max(-low, high) || 1;
-    return { low: -most, high: most, colour: centred(most), signed: true };
-  }
+  if (low < 0) return centredScale(Math.max(-low, high));
   const span = high - low || 1;
   return { low, high, colour: (number) => mixed(BRIGHT, (number - low) / span), signed: false };
+}
+
+/**
+ * A scale for signed numbers.
+ * @param {number} size of the largest of them
+ * @returns {Scale}
+ */
+export function centredScale(size) {
+  const most = size || 1;
+  return { low: -most, high: most, colour: centred(most), signed: true };
 }
 
 /**

@@ -1,10 +1,11 @@
 // The terms of a weight's gradient: the gradient above, what the weight meets, and where.
 import { columnOf } from "../data/arrays.js";
-import { need } from "../data/missing.js";
+import { need, needWhole } from "../data/missing.js";
 import { stored } from "../data/stored.js";
 import { told } from "../data/told.js";
 import { gramOf, tokenAtStep, tokenLabel } from "../data/tokens.js";
 import { indexText } from "../dom/numbers.js";
+import { mixtureAt } from "../arithmetic/kinds/generating.js";
 import { constantOf, taken } from "../arithmetic/opening.js";
 import { momentsOf, rowOfPlace } from "../arithmetic/pointwise.js";
 import { sharesOf } from "../arithmetic/shares.js";
@@ -43,6 +44,15 @@ const chains = {
     const above = gradientRow(layer, index[0]);
     const at = placeInMap(layer, index[0]);
     return part ? biasTerms(above, at) : { above, seen: seenByKernel(layer, index), at };
+  },
+  "transposed-convolution"(layer, part, index) {
+    if (part) return biasTerms(gradientRow(layer, index[0]), placeInMap(layer, index[0]));
+    return laidByKernel(layer, index);
+  },
+  "mixture-density"(layer, part, [, k, j]) {
+    const [above] = gradientRow(layer, 0);
+    const seen = [slopeOfMixture(layer, part, k, j)];
+    return { above: [above], seen, at: () => "the density, by its slope" };
   },
   neighbours(layer, part, [filter, number, k]) {
     const above = columnOf(gradientOf(layer), filter);
@@ -143,6 +153,48 @@ function seenByKernel(layer, [filter, channel, k, l]) {
     const column = (place % width) * stride[1] + l - padding[1];
     return row >= 0 && row < rows && column >= 0 && column < wide ? map[row * wide + column] : 0;
   });
+}
+
+/**
+ * Where one weight of a kernel is laid down, and the number that it is laid down for.
+ * @param {Layer<"transposed-convolution">} layer
+ * @param {number[]} index
+ * @returns {Terms}
+ */
+function laidByKernel(layer, [channel, filter, k, l]) {
+  const maps = need(value(layer.takes[0]));
+  const map = need(maps.row(channel));
+  const gradients = gradientRow(layer, filter);
+  const { stride, padding } = layer.settings;
+  const [, , columns] = maps.shape;
+  const [, height, width] = layer.shape;
+  const met = Array.from(map, (seen, place) => ({
+    seen,
+    row: Math.floor(place / columns) * stride[0] + k - padding[0],
+    column: (place % columns) * stride[1] + l - padding[1],
+  })).filter(({ row, column }) => row >= 0 && row < height && column >= 0 && column < width);
+  return {
+    above: met.map(({ row, column }) => gradients[row * width + column]),
+    seen: met.map(({ seen }) => seen),
+    at: (place) => indexText([filter, met[place].row, met[place].column]),
+  };
+}
+
+/**
+ * How the density under a mixture changes with one of its means, log variances or logits.
+ * @param {Layer<"mixture-density">} layer
+ * @param {number} part
+ * @param {number} k component
+ * @param {number} j latent number; none of a logit
+ */
+function slopeOfMixture(layer, part, k, j) {
+  const { components, shares } = mixtureAt(layer);
+  if (part === 2) return shares[k] - Math.exp(components[k].logShare);
+  const latent = needWhole(value(layer.takes[0])).data;
+  const [means, logVariances] = [0, 1].map((which) => needWhole(tensorOf(layer, which)).data);
+  const at = k * latent.length + j;
+  const away = (latent[j] - means[at]) / Math.exp(logVariances[at]);
+  return part ? (shares[k] / 2) * (away * (latent[j] - means[at]) - 1) : shares[k] * away;
 }
 
 /**

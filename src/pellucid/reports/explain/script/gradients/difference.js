@@ -21,7 +21,8 @@ export function centralDifference(layer, name, index, weight) {
 }
 
 /**
- * The loss, or the predicted number, of the network when one weight is moved.
+ * The loss, or the predicted number, of the network when one weight is moved. Terms that it does not reach are
+ * the network's own in both runs.
  * @param {Layer} layer
  * @param {MovedWeight} moved
  */
@@ -34,6 +35,13 @@ function lossWith(layer, moved) {
     const sources = each.takes.map((name) => held.get(name) || needWhole(value(name)));
     const weights = each.weights.map((name) => tensorWith(name, moved));
     held.set(each.name, run(each, sources, weights));
+  }
+  const terms = Object.entries(told.terms);
+  if (terms.length) {
+    return terms.reduce((sum, [name, factor]) => {
+      const term = held.get(name) || needWhole(value(name));
+      return sum + factor * term.data[0];
+    }, 0);
   }
   const outputs = Array.from(need(held.get(told.output)).data);
   if (told.against === null) return outputs[0];

@@ -63,6 +63,52 @@ function addShifted({ shape: [, height, width], settings }, own, maps, { channel
 }
 
 /**
+ * @param {Layer<"transposed-convolution">} layer
+ * @param {Whole} maps
+ * @param {Numbers} weight
+ * @param {Numbers} [bias]
+ */
+export function transposed(layer, maps, weight, bias) {
+  const made = zeros(layer.shape);
+  const { data: kernels, shape } = needWhole(weight);
+  const [inputs, outputs, height, width] = shape;
+  for (let o = 0; o < outputs; o += 1) {
+    const own = made.row(o).fill(bias ? bias.data[o] : 0);
+    for (let i = 0; i < inputs; i += 1) {
+      for (let k = 0; k < height; k += 1) {
+        for (let l = 0; l < width; l += 1) {
+          const w = kernels[((i * outputs + o) * height + k) * width + l];
+          layShifted(layer, own, maps, { channel: i, k, l, w });
+        }
+      }
+    }
+  }
+  return made;
+}
+
+/**
+ * Lay on a map what one weight of the kernels contributes: a map that is taken, spread out and scaled.
+ * @param {Layer<"transposed-convolution">} layer
+ * @param {Floats} own
+ * @param {Whole} maps
+ * @param {{ channel: number, k: number, l: number, w: number }} weight k, l: row and column of the kernel
+ */
+function layShifted({ shape: [, height, width], settings }, own, maps, { channel, k, l, w }) {
+  const [down, across] = settings.stride;
+  const [above, beside] = settings.padding;
+  const [, rows, columns] = maps.shape;
+  for (let r = 0; r < rows; r += 1) {
+    const row = r * down + k - above;
+    if (row < 0 || row >= height) continue;
+    const start = (channel * rows + r) * columns;
+    for (let c = 0; c < columns; c += 1) {
+      const column = c * across + l - beside;
+      if (column >= 0 && column < width) own[row * width + column] += w * maps.data[start + c];
+    }
+  }
+}
+
+/**
  * An image at another size.
  * @param {Layer<"resize">} layer
  * @param {Whole} image

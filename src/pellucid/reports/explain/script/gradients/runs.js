@@ -1,5 +1,6 @@
 // How a whole layer of each kind is computed from what it takes.
 import { activate } from "../arithmetic/activations.js";
+import { densityOfDraw, mixtureOf, reconstructionOf } from "../arithmetic/kinds/generating.js";
 import { lengthOf, momentsOf, rowOfPlace } from "../arithmetic/pointwise.js";
 import { sharesOf } from "../arithmetic/shares.js";
 import { copied } from "../arithmetic/values.js";
@@ -7,7 +8,7 @@ import { filled } from "../data/arrays.js";
 import { need } from "../data/missing.js";
 import { told } from "../data/told.js";
 import { attended, attentionWeights } from "./attending.js";
-import { convolved, dot, largestOf, meanOf, pooled, recurred, resized, slid } from "./running.js";
+import { convolved, dot, largestOf, meanOf, pooled, recurred, resized, slid, transposed } from "./running.js";
 /** @import { ActivationKind, CopyKind, Kind, LargestKind, MeanKind, RecurrentKind } from "../types.js" */
 /** @import { Layer, Numbers, Whole } from "../types.js" */
 
@@ -54,6 +55,7 @@ const runs = {
       ? filled(layer.shape, (t, o) => dot(need(weight.row(o)), x.row(t)) + (bias ? bias.data[o] : 0))
       : filled(layer.shape, (o) => dot(need(weight.row(o)), x.data) + (bias ? bias.data[o] : 0)),
   convolution: (layer, [x], [weight, bias]) => convolved(layer, x, weight, bias),
+  "transposed-convolution": (layer, [x], [weight, bias]) => transposed(layer, x, weight, bias),
   neighbours: (layer, [x], [weight, bias]) => slid(layer, x, weight, bias),
   lstm: recurrentLayer,
   gru: recurrentLayer,
@@ -74,7 +76,7 @@ const runs = {
   standardise: (layer, [x], [mean, deviation]) =>
     filled(layer.shape, (o, rest) => (x.row(o)[rest] - mean.data[o]) / deviation.data[o]),
   rescale: (layer, [x], [mean, deviation]) =>
-    filled(layer.shape, (o) => x.data[o] * deviation.data[0] + mean.data[0]),
+    filled(layer.shape, (o, rest) => x.row(o)[rest] * deviation.data[o] + mean.data[o]),
   divide: (layer, [x]) => filled(layer.shape, (first, rest) => x.row(first)[rest] / layer.settings.divisor),
   "unit-length"(layer, [x]) {
     const length = lengthOf(x.data);
@@ -108,6 +110,27 @@ const runs = {
   "text-average": meanLayer,
   flatten: copiedLayer,
   turn: copiedLayer,
+  unflatten: copiedLayer,
+  part: copiedLayer,
+  clamp: (layer, [x]) =>
+    filled(layer.shape, (first, rest) =>
+      Math.min(layer.settings.high, Math.max(layer.settings.low, x.row(first)[rest])),
+    ),
+  reparametrised: (layer, [mean, logVariance, noise]) =>
+    filled(layer.shape, (j) => mean.data[j] + Math.exp(logVariance.data[j] / 2) * noise.data[j]),
+  reconstruction: (layer, [given, rebuilt]) =>
+    filled(layer.shape, () => reconstructionOf(layer.settings.variance, given.data, rebuilt.data).sum),
+  "density-of-draw": (layer, [logVariances, noise]) =>
+    filled(layer.shape, () => densityOfDraw(logVariances.data, noise.data).sum),
+  "mixture-density": (layer, [latent], tensors) =>
+    filled(
+      layer.shape,
+      () =>
+        mixtureOf(
+          latent.data,
+          tensors.map(({ data }) => data),
+        ).sum,
+    ),
   "side-by-side": copiedLayer,
 };
 

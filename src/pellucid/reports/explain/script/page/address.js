@@ -3,6 +3,9 @@ import { layerCalled, learntOf, shownLayers } from "../data/told.js";
 import { current } from "./state.js";
 /** @import { Layer, Unit, View, Weight } from "../types.js" */
 
+/** @type {View[]} */
+const VIEWS = ["forward", "backward", "bound", "drove"];
+
 /** @param {string} text */
 const numbersOf = (text) => text.split(",").map(Number);
 
@@ -41,7 +44,9 @@ export function placeInAddress() {
  * @returns {View}
  */
 function viewOf(name) {
-  if (name === "forward" || name === "backward" || name === "drove") return name;
+  if (VIEWS.some((view) => view === name) && document.getElementById(`tab-${name}`)) {
+    return /** @type {View} */ (name);
+  }
   return shownLayers.length ? "forward" : "drove";
 }
 

@@ -5,12 +5,12 @@ import { told } from "../data/told.js";
 import { shown } from "../dom/numbers.js";
 import { onColour } from "../drawing/colours.js";
 import { paintPixels } from "../drawing/paint.js";
-import { centred, legend, scaleOf } from "../drawing/scales.js";
+import { centred, centredScale, legend, scaleOf } from "../drawing/scales.js";
 
 export function drawDrivers() {
-  for (const { name } of told.drivers) {
+  for (const { name, centred: isCentred } of told.drivers) {
     const { shape, data } = need(stored(`driver:${name}`));
-    const scale = scaleOf(data);
+    const scale = isCentred ? centredScale(Math.max(...Array.from(data, Math.abs))) : scaleOf(data);
     /** @type {HTMLCanvasElement | null} */
     const canvas = document.querySelector(`canvas[data-driver="${name}"]`);
     if (canvas) paintPixels(canvas, shape, data, scale);

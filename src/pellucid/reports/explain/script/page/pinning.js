@@ -1,6 +1,6 @@
 // Choosing a layer, pinning a unit or a weight: what is drawn anew, and where one goes on typing.
 import { value } from "../arithmetic/values.js";
-import { chosenUnits } from "../arithmetic/units.js";
+import { chosenUnits } from "../arithmetic/kinds/units.js";
 import { clamp, loudestIn } from "../data/arrays.js";
 import { need } from "../data/missing.js";
 import { stored } from "../data/stored.js";
@@ -46,9 +46,23 @@ function markInStrip(layer) {
     button.setAttribute("aria-current", isOwn ? "true" : "false");
     button.tabIndex = isOwn ? 0 : -1;
     if (isOwn && document.activeElement !== button) {
-      button.parentElement?.scrollIntoView?.({ block: "nearest" });
+      showInList(button);
     }
   }
+}
+
+/**
+ * Scroll the list of layers alone, never the page, until a layer can be seen.
+ * @param {HTMLElement} button
+ */
+function showInList(button) {
+  const item = button.parentElement;
+  const list = item?.parentElement;
+  if (!item || !list) return;
+  const top = item.offsetTop - list.offsetTop;
+  const bottom = top + item.offsetHeight;
+  if (top < list.scrollTop) list.scrollTop = top;
+  else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
 }
 
 /** Buttons of the strip, one for each layer. */

@@ -1,5 +1,6 @@
 // The page's beginning: every part of it is given its clicks and keys, and the place in the address is shown.
 import { shownLayers } from "../data/told.js";
+import { byId } from "../dom/element.js";
 import { actions } from "../views/actions.js";
 import { placeInAddress, rememberPlace } from "./address.js";
 import { startCopying } from "./copying.js";
@@ -26,7 +27,10 @@ function start() {
   }
   // The link to the page's main part is no place of its own.
   window.onhashchange = () => {
-    if (location.hash !== "#main") showPlaceInAddress();
+    if (location.hash === "#main") return;
+    const before = current.view;
+    showPlaceInAddress();
+    if (current.view !== before && current.pinned) byId("layer-title").scrollIntoView({ block: "nearest" });
   };
   showPlaceInAddress();
 }

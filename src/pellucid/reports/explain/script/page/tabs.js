@@ -16,7 +16,8 @@ export function showView(view) {
     tab.tabIndex = isOwn ? 0 : -1;
   }
   for (const [id, isHidden] of Object.entries({
-    "panel-network": view === "drove",
+    "panel-network": view !== "forward" && view !== "backward",
+    "panel-bound": view !== "bound",
     loss: view !== "backward",
   })) {
     const part = document.getElementById(id);

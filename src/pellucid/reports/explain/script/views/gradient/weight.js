@@ -19,22 +19,28 @@ export const WEIGHT_TITLE = "weight-title";
 const AXES = {
   dense: ["unit", "input"],
   convolution: ["filter", "channel", "row", "column"],
+  "transposed-convolution": ["channel", "filter", "row", "column"],
   neighbours: ["filter", "number", "token"],
   "fixed-norm": ["channel"],
   "layer-norm": ["number"],
   embedding: ["id", "number"],
   places: ["place", "number"],
   "weighed-sum": ["id", "unit"],
+  "mixture-density": ["prior", "component", "number"],
   lstm: ["row of gates", "input"],
   gru: ["row of gates", "input"],
 };
 /** @type {Partial<Record<LearntKind, string>>} */
 const BIAS_AXIS = {
   convolution: "filter",
+  "transposed-convolution": "filter",
   neighbours: "filter",
   "fixed-norm": "channel",
   "layer-norm": "number",
 };
+
+/** @type {LearntKind[]} Kinds whose tensors all have the same axes. */
+const WITHOUT_BIAS = ["lstm", "gru", "mixture-density"];
 
 /**
  * @param {Layer<LearntKind>} layer
@@ -97,7 +103,7 @@ function loudestWeight(name) {
 function weightInputs(layer, name, index) {
   const part = layer.weights.indexOf(name);
   const { shape } = tensorOf(layer, part);
-  const isBias = part > 0 && layer.kind !== "lstm" && layer.kind !== "gru";
+  const isBias = part > 0 && !WITHOUT_BIAS.includes(layer.kind);
   const axes = isBias ? [BIAS_AXIS[layer.kind] || "unit"] : AXES[layer.kind];
   const options = learntOf(layer).map((each) => ({ value: each, text: each, selected: each === name }));
   const select = selectOf("weight-name", options, (value) => actions.pinWeight(value, null, "weight-name"));

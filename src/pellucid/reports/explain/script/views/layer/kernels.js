@@ -19,6 +19,7 @@ export function kernelsOf(layer, unit) {
     const label = `kernels of filter ${at}, one for each of ${shape[0]} channels`;
     return own ? tiles(`Kernels of filter ${at} of ${count}`, label, wholeOf(shape, own)) : [];
   }
+  if (layer.kind === "transposed-convolution") return transposedKernels(layer, unit[0]);
   if (layer.kind === "neighbours") {
     const [at, own, [count, numbers, kernel]] = weightsOf(layer, unit[1]);
     const title = `Weights of filter ${at} of ${count}: a row for each neighbouring token`;
@@ -31,6 +32,24 @@ export function kernelsOf(layer, unit) {
   const maps = seen[0] === 1 ? "map" : `${seen[0]} maps`;
   const title = `Weights of unit ${at} of ${count}, laid out as the ${maps} it sees`;
   return own ? tiles(title, `weights of unit ${at} as ${seen[0]} maps`, wholeOf(seen, own)) : [];
+}
+
+/**
+ * Of every map that is taken, the kernel that it lays on one map that is given.
+ * @param {Layer<"transposed-convolution">} layer
+ * @param {number} at which map
+ */
+function transposedKernels(layer, at) {
+  const weight = stored(layer.weights[0]);
+  if (!weight || weight.kept) return [];
+  const [inputs, outputs, height, width] = weight.shape;
+  const size = height * width;
+  const own = new Float32Array(inputs * size);
+  for (let i = 0; i < inputs; i += 1) {
+    own.set(weight.row(i).subarray(at * size, (at + 1) * size), i * size);
+  }
+  const title = `Kernels laid on map ${at} of ${outputs}, one for each of ${inputs} maps below`;
+  return tiles(title, title, wholeOf([inputs, height, width], own));
 }
 
 /**

@@ -1,5 +1,5 @@
 // The arithmetic of one unit, as tables to read and as text to copy.
-import { chosenUnits, openUnit } from "../../arithmetic/units.js";
+import { chosenUnits, openUnit } from "../../arithmetic/kinds/units.js";
 import { NOT_IN_THE_PAGE, unlessMissing } from "../../data/missing.js";
 import { button } from "../../dom/controls.js";
 import { element } from "../../dom/element.js";

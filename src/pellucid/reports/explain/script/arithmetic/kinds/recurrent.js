@@ -1,10 +1,10 @@
 // A unit of a recurrent layer: its gates at one place, its own memory followed from the first place on.
-import { need } from "../data/missing.js";
-import { cells, GATES, isCandidate } from "./cells.js";
-import { calculation } from "./opening.js";
-import { value } from "./values.js";
-import { tensorOf, weigh } from "./weighing.js";
-/** @import { Layer, Pair, PastStep, RecurrentKind, Step, Unit, Weighing } from "../types.js" */
+import { need } from "../../data/missing.js";
+import { cells, GATES, isCandidate } from "../cells.js";
+import { calculation } from "../opening.js";
+import { value } from "../values.js";
+import { tensorOf, weigh } from "../weighing.js";
+/** @import { Layer, Pair, PastStep, RecurrentKind, Step, Unit, Weighing } from "../../types.js" */
 
 /**
  * @param {Layer<RecurrentKind>} layer

@@ -1,18 +1,27 @@
 // One unit of any layer, computed by hand in double precision, beside the network's own value.
-import { need } from "../data/missing.js";
-import { stored } from "../data/stored.js";
-import { told } from "../data/told.js";
-import { tokenLabel } from "../data/tokens.js";
-import { attentionWeight } from "./attention.js";
-import { calculation } from "./opening.js";
-import { flattened, largestOfWindow, lookedUp, sideBySide, turned } from "./passing.js";
-import { activated, added, divided, layerNormed, normed, ofUnitLength } from "./pointwise.js";
-import { placeAdded, rescaled, softmax, standardised } from "./pointwise.js";
+import { need } from "../../data/missing.js";
+import { stored } from "../../data/stored.js";
+import { told } from "../../data/told.js";
+import { tokenLabel } from "../../data/tokens.js";
+import { attentionWeight } from "../attention.js";
+import { calculation } from "../opening.js";
+import {
+  flattened,
+  largestOfWindow,
+  lookedUp,
+  partTaken,
+  sideBySide,
+  turned,
+  unflattened,
+} from "../passing.js";
+import { activated, added, divided, layerNormed, normed, ofUnitLength } from "../pointwise.js";
+import { placeAdded, rescaled, softmax, standardised } from "../pointwise.js";
+import { isWeighed, sumOf } from "../sums.js";
+import { numberAt } from "../values.js";
+import { factorsOf, weigh, weightPlaces } from "../weighing.js";
+import { clamped, drawDensity, latentDrawn, priorDensity, reconstructed } from "./generating.js";
 import { recurrent } from "./recurrent.js";
-import { isWeighed, sumOf } from "./sums.js";
-import { numberAt } from "./values.js";
-import { factorsOf, weigh, weightPlaces } from "./weighing.js";
-/** @import { ComparedUnit, Kind, Layer, OpenedUnit, Unit, WeighedKind } from "../types.js" */
+/** @import { ComparedUnit, Kind, Layer, OpenedUnit, Unit, WeighedKind } from "../../types.js" */
 
 /**
  * @template {WeighedKind} K
@@ -28,6 +37,7 @@ function weighed(layer, unit) {
 const openers = {
   dense: weighed,
   convolution: weighed,
+  "transposed-convolution": weighed,
   neighbours: weighed,
   "weighed-sum": weighed,
   resize: weighed,
@@ -53,6 +63,13 @@ const openers = {
   "unit-length": ofUnitLength,
   add: added,
   flatten: flattened,
+  unflatten: unflattened,
+  part: partTaken,
+  clamp: clamped,
+  reparametrised: latentDrawn,
+  reconstruction: reconstructed,
+  "density-of-draw": drawDensity,
+  "mixture-density": priorDensity,
   "side-by-side": sideBySide,
   turn: turned,
   embedding: lookedUp,
