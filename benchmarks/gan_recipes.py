@@ -73,7 +73,7 @@ class Recipe:
     stretch: float = 1.0
     is_spectral: bool = False
     penalty: float = 0.0
-    rates: tuple[float, float] = (2e-3, 1e-3)
+    rates: tuple[float, float] = (2e-3, 2e-3)
     momentum: float = 0.0
     schedule: str = "falling"
     averaging: float = 0.999
@@ -86,8 +86,8 @@ RECIPES = {
     "relativistic, R1 and R2": dataclasses.replace(CHOSEN, losses=relativistic, stretch=0.0, penalty=0.1),
     "spectral norm in the layers": dataclasses.replace(CHOSEN, stretch=0.0, is_spectral=True),
     "stretch unbounded": dataclasses.replace(CHOSEN, stretch=0.0),
-    "equal rates": dataclasses.replace(CHOSEN, rates=(2e-3, 2e-3)),
-    "lower rates": dataclasses.replace(CHOSEN, rates=(4e-4, 2e-4)),
+    "separate rates": dataclasses.replace(CHOSEN, rates=(2e-3, 1e-3)),
+    "lower rates": dataclasses.replace(CHOSEN, rates=(4e-4, 4e-4)),
     "momentum 0.5": dataclasses.replace(CHOSEN, momentum=0.5),
     "not averaged": dataclasses.replace(CHOSEN, averaging=0.0),
 }

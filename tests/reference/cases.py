@@ -197,6 +197,7 @@ CASES: dict[str, list[Case]] = {
     "relu6": [Case((5 * MAPS,), functional.relu6)],
     "leaky-relu": [Case((MAPS,), lambda x: functional.leaky_relu(x, 0.2), {"slope": 0.2})],
     "gelu": [Case((MAPS,), functional.gelu)],
+    "softplus": [Case((5 * MAPS,), functional.softplus)],
     "sigmoid": [Case((MAPS,), torch.sigmoid)],
     "tanh": [Case((MAPS,), torch.tanh)],
     "softmax": [Case((draw(4, 3),), lambda x: x.softmax(1))],

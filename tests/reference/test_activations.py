@@ -19,6 +19,7 @@ TORCH_AT_ZERO = {"relu": 0.0, "leaky-relu": 0.01, "gelu": 0.5, "sigmoid": 0.25, 
         ("gelu", -0.158655, 1.9545),  # x times the normal distribution function at x
         ("sigmoid", 1 / (1 + math.e), 1 / (1 + math.e**-2)),
         ("tanh", -0.761594, 0.964028),
+        ("softplus", math.log1p(math.exp(-1)), 2 + math.log1p(math.exp(-2))),
     ],
 )
 def test_values_at_minus_one_and_two(kind, below, above):

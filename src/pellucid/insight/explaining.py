@@ -8,6 +8,7 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic import softmax
 from pellucid.bundle import (
+    AdversarialModel,
     AutoencoderModel,
     ClassicalModel,
     FeatureModel,
@@ -22,7 +23,7 @@ from pellucid.data.wording import some
 from pellucid.encoding import Encoder, WordPieceEncoder
 from pellucid.encoding.lookup import FIRST
 from pellucid.errors import ModelFileError
-from pellucid.insight.explaining_generators import explain_autoencoder
+from pellucid.insight.explaining_generators import explain_adversarial, explain_autoencoder
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contributions import contributions_of
 from pellucid.insight.explanations.drivers import Driven, drivers_of_image, drivers_of_text, ids_of
@@ -87,10 +88,15 @@ def _of_generator(model: Generator, inputs: Inputs, target: int | None, truth: i
 
     Raises: `ModelFileError` if it is of a kind that is not opened; `DataError` of an image of another form.
     """
-    if not isinstance(model, AutoencoderModel):
-        raise ModelFileError(f"model: {model.name} makes images in a way that is not opened; give a vae")
-    found = explain_autoencoder(model, require_images(inputs, model.preprocessing), target, truth)
-    assert found.checker is not None  # an autoencoder has gradients
+    if isinstance(model, AutoencoderModel):
+        found = explain_autoencoder(model, require_images(inputs, model.preprocessing), target, truth)
+    elif isinstance(model, AdversarialModel):
+        found = explain_adversarial(model, require_images(inputs, model.preprocessing), target, truth)
+    else:
+        raise ModelFileError(
+            f"model: {model.name} makes images in a way that is not opened; give a vae or gan"
+        )
+    assert found.checker is not None  # such networks have gradients
     assert found.opened is not None  # and layers
     return dataclasses.replace(found, checks=_checks(found.checker, found.opened))
 

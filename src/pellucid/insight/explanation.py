@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from pellucid.arithmetic.rounding import rounded
+from pellucid.insight.explanations.contests import Contest
 from pellucid.insight.explanations.contributions import Contributions
 from pellucid.insight.explanations.drivers import Driven
 from pellucid.insight.explanations.latents import Latents
@@ -44,7 +45,7 @@ class Explanation:
     Attributes:
         model: what answered, in words.
         classes: class names; none where a number is predicted.
-        answer: probabilities of the classes, the predicted number alone, or the bound of an image alone.
+        answer: probabilities of the classes, the predicted number alone, or the bound or score of an image.
         target: the class that explanations are about; `None` where a number is predicted, or without classes.
         inputs: the image (height, width, channels) as the model takes it, the feature vector, or the text.
         truth: the true class; `None` where it is not known.
@@ -58,6 +59,7 @@ class Explanation:
         driven: what in the input drove the answer.
         contributions: of a classical model, what each of its features adds.
         latents: latent numbers, where the model is an autoencoder.
+        contest: scores and losses, where it is an adversarial network.
         nearest: training examples that are like it; none where the training data is not at hand.
         compared: with how many training examples it was compared.
         notes: sentences that a reader should know.
@@ -79,6 +81,7 @@ class Explanation:
     driven: Driven | None = None
     contributions: Contributions | None = None
     latents: Latents | None = None
+    contest: Contest | None = None
     nearest: Sequence[Like] = ()
     compared: int = 0
     notes: tuple[str, ...] = ()
@@ -157,12 +160,19 @@ class Explanation:
         """What the model made of the input, as a sentence without its end."""
         if self.latents is not None:
             return f"{self.model} {self.latents.headline}"
+        if self.contest is not None:
+            return f"{self.model} {self.contest.headline}"
         return f"{self.model} says {self.said}"
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether the model makes images instead of predicting anything about them."""
+        return self.latents is not None or self.contest is not None
 
     @property
     def said(self) -> str:
         """Answer in words."""
-        if not self.classes or self.latents is not None:
+        if not self.classes or self.makes_images:
             return f"{float(self.answer[0]):.6g}"
         best = int(self.answer.argmax())
         return f"{self.classes[best]} ({rounded(float(self.answer[best]), 3)})"
@@ -186,6 +196,8 @@ class Explanation:
         lines = [self.headline]
         if self.latents is not None:
             lines[0] += f"; {self.latents.bound_words}"
+        if self.contest is not None:
+            lines[0] += f"; {self.contest.words}"
         if self.target is not None:
             lines[0] += f"; explained for {self.classes[self.target]}"
         if self.backward is not None and self.backward.target is not None:

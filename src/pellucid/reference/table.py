@@ -55,6 +55,7 @@ LAYERS: dict[str, Layer] = {
     "leaky-relu": Layer(activations.leaky_relu, activations.leaky_relu_backward),
     "gelu": Layer(activations.gelu, activations.gelu_backward),
     "sigmoid": Layer(activations.sigmoid, activations.sigmoid_backward),
+    "softplus": Layer(activations.softplus, activations.softplus_backward),
     "tanh": Layer(activations.tanh, activations.tanh_backward),
     "softmax": Layer(activations.softmax, activations.softmax_backward),
     "dropout": Layer(dropout.dropout, dropout.dropout_backward),

@@ -26,9 +26,12 @@ class AdversarialModel(Generator):
         self, labels: Int64[np.ndarray, " count"], seed: int
     ) -> UInt8[np.ndarray, "count height width channels"]:
         """Make images as `Generator.sample`, of noise."""
+        return self._images(self.network.made, self.noise(len(labels), seed), labels)
+
+    def noise(self, count: int, seed: int) -> Float32[np.ndarray, "count latent"]:
+        """Noise that so many images are made of; less of it is the beginning of more."""
         draws = generator(seed, Purpose.NOISE)
-        noise = draws.standard_normal((len(labels), self.network.latent), dtype=np.float32)
-        return self._images(self.network.made, noise, labels)
+        return draws.standard_normal((count, self.network.latent), dtype=np.float32)
 
     @torch.inference_mode()
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:

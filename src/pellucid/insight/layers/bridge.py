@@ -87,6 +87,7 @@ SAME: dict[type[nn.Module], Same] = {
     nn.GELU: Same("gelu"),
     nn.Sigmoid: Same("sigmoid"),
     nn.Tanh: Same("tanh"),
+    nn.Softplus: Same("softplus"),
     nn.Dropout: Same("dropout", ("mask",), lambda layer: {"probability": layer.p}),
     nn.Flatten: Same("flatten"),
     nn.Unflatten: Same("unflatten", (), lambda layer: {"shape": tuple(layer.unflattened_size)}),

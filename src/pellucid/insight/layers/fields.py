@@ -79,7 +79,7 @@ def _passed_on(opened: Opened, line: Line, unit: tuple[int, ...]) -> tuple[str, 
 def field_of(opened: Opened, name: str, box: Box) -> Box:
     """Box of the input that a box of units of a layer, or of `inputs`, sees.
 
-    Raises: `ValueError` if no layer is called so, or it is given itself.
+    Raises: `ValueError` if no layer is called so, it is given itself, or is not computed from the input.
     """
     if name == "inputs":
         return box
@@ -95,7 +95,18 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
                 continue
             seen = _through(opened, line, source, boxes[line.name])
             boxes[source] = _joined(boxes[source], seen) if source in boxes else seen
+    if "inputs" not in boxes:
+        raise ValueError(f"{name}: is not computed from the input, and sees nothing of it")
     return boxes["inputs"]
+
+
+def sees_input(opened: Opened, name: str) -> bool:
+    """Whether a layer's value depends on the input, and not only on what is given beside it, such as noise."""
+    reached = {name}
+    for line in reversed(opened.lines):
+        if line.name in reached:
+            reached.update(opened.sources(line))
+    return "inputs" in reached
 
 
 def fields_of_all(opened: Opened) -> dict[str, list[list[Range]] | None]:
@@ -113,6 +124,8 @@ def fields_of_all(opened: Opened) -> dict[str, list[list[Range]] | None]:
             continue
         shape = opened.value(line.name).shape
         sources = [name for name in opened.sources(line) if name in found]
+        if not sources:
+            continue  # it is made of noise
         has_places = len(axes(shape)) == len(lengths) and len(shape) > 1
         if has_places and all(found[name] is not None for name in sources):
             found[line.name] = [_along(opened, line, sources, axis, found) for axis in range(len(lengths))]
@@ -230,7 +243,7 @@ def _flattened(step: _Step, box: Box) -> Box:
     return (int(row), int(row)), (int(column), int(column))
 
 
-_PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh"})
+_PASSING = frozenset({"side-by-side", "relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus"})
 """Lines of which each number comes from one number alone."""
 
 _UNSEEING = frozenset({"present", "turned-places"})

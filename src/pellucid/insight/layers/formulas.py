@@ -214,6 +214,7 @@ _FORMULAS: dict[str, Callable[[Sizes], str]] = {
     "leaky-relu": _leaky,
     "gelu": pointwise(r"y@ = x@ \Phi(x@)"),
     "sigmoid": pointwise(r"y@ = \frac{1}{1 + e^{- x@}}"),
+    "softplus": pointwise(r"y@ = \ln(1 + e^{x@})"),
     "tanh": pointwise(r"y@ = \tanh(x@)"),
     "fixed-norm": _fixed_norm,
     "resize": _resize,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from pellucid.insight.layers.costs import Cost, cost_of
-from pellucid.insight.layers.fields import axes, field_of
+from pellucid.insight.layers.fields import axes, field_of, sees_input
 from pellucid.insight.layers.formulas import formula_of
 from pellucid.insight.layers.opened import Opened
 from pellucid.reference import Line
@@ -36,6 +36,7 @@ _WORDS = {
     "relu6": "ReLU up to 6",
     "leaky-relu": "leaky ReLU",
     "gelu": "GELU",
+    "softplus": "ln(1 + e to the power of x)",
     "resize": "the image at another size",
     "add": "a shortcut added",
     "side-by-side": "side by side",
@@ -60,7 +61,8 @@ class LayerRecord:
         input_shape: of the first of them, without the batch.
         output_shape: of its value.
         cost: parameters and multiply-adds, beside the dense layer of the same work.
-        receptive_field: most rows and columns, or places of a text, that one unit sees of the input.
+        receptive_field: most rows and columns, or places of a text, that one unit sees of the input; empty
+            where it sees nothing of it.
         values: what it gave.
         part: of the network that it belongs to; empty where there is one part alone.
     """
@@ -132,6 +134,8 @@ def _field_size(opened: Opened, line: Line) -> tuple[int, ...]:
     """Largest field of the first, middle and last unit: edges cut some, and a text is read from one end."""
     if line.kind in ("present", "turned-places"):
         return (1,)
+    if not sees_input(opened, line.name):
+        return ()
     name = opened.sources(line)[0] if line.kind == "flatten" else line.name
     lengths = axes(opened.value(name).shape)
     sizes = []

@@ -225,7 +225,7 @@ _OPENERS: dict[str, Callable[[Asked], Parts]] = {
     "text-max": text_largest,
     "text-average": text_average,
     "weighed-sum": _weighed_sum,
-    **{kind: _bent(kind) for kind in ("relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh")},
+    **{kind: _bent(kind) for kind in ("relu", "relu6", "leaky-relu", "gelu", "sigmoid", "tanh", "softplus")},
     "fixed-norm": _normed,
     "resize": resized,
     "standardise": _standardised,

@@ -236,6 +236,40 @@ def sigmoid_backward(
     return of_inputs
 
 
+def softplus(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    r"""Smooth ReLU: $y = \ln(1 + e^x)$, which is $-\ln \sigma(-x)$.
+
+    Args:
+        inputs: $x$.
+
+    Returns:
+        $y$.
+
+    Source: Dugas et al. 2001, "Incorporating second-order functional knowledge for better option pricing",
+        NeurIPS 13, section 2.
+    """
+    outputs: np.ndarray = np.logaddexp(0, inputs)
+    return outputs
+
+
+def softplus_backward(
+    gradient: Float[np.ndarray, "*shape"], inputs: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    r"""Gradient of `softplus`: $\bar x = \bar y \, \sigma(x)$.
+
+    Args:
+        gradient: $\bar y$.
+        inputs: $x$.
+
+    Returns:
+        $\bar x$.
+
+    Source: the derivative of $y$.
+    """
+    of_inputs: np.ndarray = gradient * sigmoid(inputs)
+    return of_inputs
+
+
 def tanh(inputs: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     r"""Hyperbolic tangent: $y = \tanh x = (e^x - e^{-x}) / (e^x + e^{-x})$.
 

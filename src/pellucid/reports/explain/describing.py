@@ -31,6 +31,7 @@ def described(explanation: Explanation, packed: Packed) -> dict[str, Any]:
         "output": opened.output,
         "answers": ["temperature", "probabilities"],
         "against": None if explanation.backward is None else explanation.backward.target,
+        "unseeing": [each.name for each in explanation.layers if not each.receptive_field],
         "terms": {} if explanation.backward is None else dict(explanation.backward.terms),
         "learnt": [] if explanation.checker is None else list(explanation.checker.names),
     }
@@ -53,7 +54,7 @@ def _layer(
         "settings": _plain(line.settings),
         "shape": list(record.output_shape),
         "hidden": record.kind in HIDDEN,
-        "field": None if record.kind in (*HIDDEN, "flatten") else fields[record.name],
+        "field": None if record.kind in (*HIDDEN, "flatten") else fields.get(record.name),
         "norm": None if backward is None else backward.norm(record.name),
         "disagreement": None if backward is None else backward.disagreement(record.name),
     }

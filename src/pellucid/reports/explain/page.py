@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from pellucid.insight.explanation import Explanation
+from pellucid.insight.explanations.contests import SEED as CONTEST_SEED
 from pellucid.insight.explanations.drivers import Driver
 from pellucid.insight.explanations.latents import SEED
 from pellucid.insight.explanations.pieces import ImagePieces
@@ -34,6 +35,12 @@ LARGEST_PAGE = 8_000_000
 _LOSS = r"L = - \ln \frac{e^{z_{k}}}{\sum_{j} e^{z_{j}}}"
 _LOSS_OF_BOUND = "L = R + Q - P"
 _BOUND = r"\ln p(x | y) \ge - E [L] \\ L = R + Q - P"
+_LOSS_OF_CONTEST = r"L_{D} = \ln(1 + e^{- s}) + \ln(1 + e^{t}) \\ L_{G} = \ln(1 + e^{- t})"
+_CONTEST_TERMS = (
+    "ln(1 + e to the power of \u2212s): what the given image adds to the discriminator's loss",
+    "ln(1 + e to the power of t): what the made image adds to it",
+    "ln(1 + e to the power of \u2212t): the generator's loss",
+)
 _IMAGES = 500_000
 _LEAST = 100_000
 _SHOWN_CLASSES = 20
@@ -91,7 +98,10 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             answers=_answers(explanation),
             layers=[each for each in explanation.layers if each.kind not in HIDDEN],
             has_temperature=any(each.name == "temperature" for each in explanation.layers),
-            loss_formula=mathml(_LOSS if explanation.latents is None else _LOSS_OF_BOUND),
+            loss_formula=mathml(_loss_formula(explanation)),
+            contest=explanation.contest,
+            contest_terms=_CONTEST_TERMS,
+            contest_seed=CONTEST_SEED,
             latents=shown_latents(explanation),
             bound_formula=mathml(_BOUND),
             noise_seed=SEED,
@@ -141,9 +151,15 @@ def _as_json(told: dict[str, Any]) -> Markup:
     return Markup(text)  # no character is left that means anything in HTML
 
 
+def _loss_formula(explanation: Explanation) -> str:
+    if explanation.contest is not None:
+        return _LOSS_OF_CONTEST
+    return _LOSS if explanation.latents is None else _LOSS_OF_BOUND
+
+
 def _answers(explanation: Explanation) -> list[tuple[str, float, bool, bool]]:
     """Classes, the most probable first; whether each is the one that is explained, and the true one."""
-    if not explanation.classes or explanation.latents is not None:
+    if not explanation.classes or explanation.makes_images:
         return []
     order = np.argsort(-explanation.answer, kind="stable")[:_SHOWN_CLASSES].tolist()
     order += [
@@ -166,6 +182,8 @@ def _album(explanation: Explanation) -> Album:
     """The input, where it is an image, what is made of it, and the training examples that are like it."""
     found = explanation.latents
     made = [] if found is None else [found.from_draw, found.from_means]
+    if explanation.contest is not None:
+        made = [explanation.contest.made]
     like = [each.inputs for each in explanation.nearest]
     images = [each for each in (explanation.inputs, *made, *like) if not isinstance(each, str)]
     return bind(images, _IMAGES)

@@ -51,6 +51,7 @@
  * @property {{}} gelu
  * @property {{}} sigmoid
  * @property {{}} tanh
+ * @property {{}} softplus
  * @property {{}} add
  * @property {{}} flatten
  * @property {{ shape: Shape }} unflatten
@@ -69,7 +70,7 @@
 
 /**
  * @typedef {keyof SettingsOf} Kind
- * @typedef {"relu" | "relu6" | "leaky-relu" | "gelu" | "sigmoid" | "tanh"} ActivationKind
+ * @typedef {"relu" | "relu6" | "leaky-relu" | "gelu" | "sigmoid" | "tanh" | "softplus"} ActivationKind
  * @typedef {"max-pool" | "global-max" | "text-max"} LargestKind
  * @typedef {"average-pool" | "global-average" | "text-average"} MeanKind
  * @typedef {"lstm" | "gru"} RecurrentKind
@@ -135,6 +136,7 @@
  * @property {string} output name of the layer that the loss is of
  * @property {string[]} answers names of the layers after it
  * @property {number | null} against class of the loss; null where the model predicts a number or makes images
+ * @property {string[]} unseeing layers that see nothing of the input, such as those of a generator
  * @property {Record<string, number>} terms layers whose numbers add up to the loss, each with its factor; none
  *   where the loss is of the output
  * @property {string[]} learnt names of the weights that are learnt

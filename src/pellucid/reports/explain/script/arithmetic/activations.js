@@ -33,6 +33,7 @@ const activations = {
   gelu: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
   sigmoid,
   tanh: (x) => Math.tanh(x),
+  softplus: (x) => Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x))),
 };
 
 /**

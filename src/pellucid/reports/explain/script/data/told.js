@@ -11,6 +11,7 @@ const NOTHING = {
   output: "",
   answers: [],
   against: null,
+  unseeing: [],
   terms: {},
   learnt: [],
   chosen: {},

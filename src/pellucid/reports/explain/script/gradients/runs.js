@@ -102,6 +102,7 @@ const runs = {
   gelu: activatedLayer,
   sigmoid: activatedLayer,
   tanh: activatedLayer,
+  softplus: activatedLayer,
   "max-pool": largestLayer,
   "global-max": largestLayer,
   "text-max": largestLayer,

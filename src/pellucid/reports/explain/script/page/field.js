@@ -6,10 +6,21 @@ import { byId } from "../dom/element.js";
 
 /** @param {Pinned} pinned */
 export function drawField({ layer, unit }) {
+  if (told.unseeing.includes(layer.name)) {
+    hideBox();
+    return;
+  }
   const field = fieldOf(layer.name, unit);
   const box = document.getElementById("field");
   if (box) drawBox(box, field);
   else if (document.getElementById("field-words")) markTokens(field);
+}
+
+/** What is made of noise sees nothing of the image that is given. */
+function hideBox() {
+  const box = document.getElementById("field");
+  if (box) box.style.display = "none";
+  byId("field-words").textContent = "This unit sees nothing of the given image.";
 }
 
 /**
@@ -24,6 +35,7 @@ function drawBox(box, field) {
   ];
   const [[top, bottom], [left, right]] = [rows, columns];
   Object.assign(box.style, {
+    display: "",
     top: `${(100 * top) / height}%`,
     left: `${(100 * left) / width}%`,
     height: `${(100 * (bottom - top + 1)) / height}%`,

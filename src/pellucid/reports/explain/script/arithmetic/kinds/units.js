@@ -55,6 +55,7 @@ const openers = {
   gelu: activated,
   sigmoid: activated,
   tanh: activated,
+  softplus: activated,
   "fixed-norm": normed,
   "layer-norm": layerNormed,
   standardise: standardised,
