@@ -75,7 +75,7 @@ FORMULAS_OF_GENERATORS: dict[str, Callable[[Sizes], str]] = {
     "part": _part,
     "clamp": _clamp,
     "transposed-convolution": _transposed,
-    "reparametrised": lambda sizes: r"z_{o} = \mu_{o} + e^{\frac{\lambda_{o}}{2}} \epsilon_{o}",
+    "reparametrised": lambda sizes: r"z_{o} = \mu_{o} + e^{\lambda_{o} / 2} \epsilon_{o}",
     "reconstruction": _reconstruction,
     "density-of-draw": _density_of_draw,
     "mixture-density": _mixture_density,

@@ -41,7 +41,7 @@ _WORDS = {
     "add": "a shortcut added",
     "side-by-side": "side by side",
     "unflatten": "the vector as maps",
-    "reparametrised": "latent numbers drawn: mean + deviation \u00d7 noise",
+    "reparametrised": "mean + deviation \u00d7 noise",
     "reconstruction": "reconstruction, in nats",
     "density-of-draw": "ln q(z|x), density of the draw",
     "mixture-density": "ln p(z|y), density under the prior",
