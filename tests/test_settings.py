@@ -125,7 +125,10 @@ def test_a_toml_file_gives_the_same_settings_as_the_constructor(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"epoch": 3}, r"^run.toml: unknown setting 'epoch'; known are activation, augment, .*width$"),
+        (
+            {"epoch": 3},
+            r"^run.toml: unknown setting 'epoch'; known are activation, add_generated, aug.*width$",
+        ),
         ({"batch-size": 3, "batch_size": 4}, r"^run.toml: setting 'batch_size' is given twice; leave one"),
         ({"epochs": 0}, r"^run.toml: --epochs: 0 is outside 1 to 100000$"),
     ],

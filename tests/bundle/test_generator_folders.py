@@ -9,6 +9,8 @@ from generators import trained_generator
 from pellucid.bundle import AdversarialModel, AutoencoderModel, load, load_any, save
 from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import InputFacts, build, design
+from pellucid.pipeline.judging.detectors import generator_with_detector
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits, reseal
 
@@ -77,9 +79,25 @@ def test_whoever_wants_a_prediction_is_told(folder):
             ask(PIXELS[:1])
 
 
-def test_what_a_detector_would_see_is_the_latent_layer(folder):
+def test_a_detector_sees_the_last_layer_before_the_latent_numbers(folder):
     loaded = load_any(folder)
-    assert np.array_equal(loaded.seen(PIXELS[:5]), loaded.transform(PIXELS[:5]))
+    seen = loaded.seen(PIXELS[:5])
+    assert seen.shape == (5, loaded.columns_seen)
+    head = loaded.network.head
+    means = (seen @ head.weight.detach().numpy().T + head.bias.detach().numpy())[:, :16]
+    np.testing.assert_allclose(means, loaded.transform(PIXELS[:5]), atol=1e-4)
+    assert loaded.seen(PIXELS[:0]).shape == (0, loaded.columns_seen)
+
+
+def test_a_detector_is_kept_and_changes_no_weight(folder, tmp_path):
+    material = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 700), CLASSES, DIGITS)
+    watched = generator_with_detector(trained_generator(), material, 0)
+    save(watched, tmp_path / "watched", {})
+    again = load_any(tmp_path / "watched")
+    seen = again.seen(PIXELS[700:720])
+    assert np.array_equal(again.detector.novelty(seen), watched.detector.novelty(seen))
+    weights = [(place / "weights.safetensors").read_bytes() for place in (folder, tmp_path / "watched")]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize(

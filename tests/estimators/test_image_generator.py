@@ -65,9 +65,19 @@ def test_images_are_described_rebuilt_and_scored(fitted):
     assert fitted.score(IMAGES[1200:1250], LABELS[1200:1250]) > fitted.score(IMAGES[1200:1250], wrong)
 
 
+def test_odd_images_are_told(fitted):
+    novelty = fitted.novelty(IMAGES[1200:1300])
+    assert (novelty > 0.95).mean() < 0.25
+    assert fitted.novelty(255 - IMAGES[1200:1300]).min() > np.quantile(novelty, 0.9)
+    few = pellucid.ImageGenerator(**SMALL).fit(IMAGES[:200])
+    with pytest.raises(DataError, match="cannot tell what is odd; train one with an encoder on 1,000 images"):
+        few.novelty(IMAGES[:5])
+
+
 def test_a_saved_generator_comes_back(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     loaded = pellucid.load(tmp_path / "model")
+    assert np.array_equal(loaded.novelty(IMAGES[:20]), fitted.novelty(IMAGES[:20]))
     assert isinstance(loaded, pellucid.ImageGenerator)
     assert loaded.classes_.tolist() == [str(number) for number in range(10)]
     assert np.array_equal(loaded.sample(10), fitted.sample(10))

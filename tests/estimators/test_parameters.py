@@ -23,7 +23,7 @@ OF_CLASSES_ALONE = {"loss", "label_smoothing", "class_weight", "metric"}
 OF_IMAGES_ALONE = {"image_size", "pooling", "batch_norm", "augment"}
 OF_TEXTS_ALONE = {"cell", "tokens", "length", "vectors", "tune_vectors"}
 OF_GENERATORS_ALONE = {"latent", "beta"}
-OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse"}
+OF_RUNS_ALONE = {"baselines", "learning_curve", "folds", "from_", "rehearse", "add_generated", "share"}
 PARAMETERS = [
     row
     for row in ROWS

@@ -1,8 +1,6 @@
 """Score a trained model on labelled images or texts."""
 
 import dataclasses
-import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from jaxtyping import Bool, Float64, Int64
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.evaluated import Abstention, Evaluation
 from pellucid.answering.incoming import first_few, incoming_rows
+from pellucid.answering.training_examples import is_data_of
 from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
@@ -112,13 +111,7 @@ def _abstention(
 
 def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
     """A warning where the data is what the run itself was made from: it knows most of it by now."""
-    try:
-        former = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
-        counted = sum(int(former[split]) for split in ("train", "validation", "test"))
-        is_same = os.path.realpath(former["place"]) == os.path.realpath(place)
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()  # a model folder, or a run that was left before its end
-    if not is_same or rows < counted:
+    if not is_data_of(run, place, rows):
         return ()
     return (
         f"warning: {run} was trained on {place} itself, so these scores flatter it; give data that it has "

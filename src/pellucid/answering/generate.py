@@ -2,14 +2,13 @@
 
 import csv
 import io
-import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, UInt8
-from PIL import Image
+from jaxtyping import Int64
 
+from pellucid.answering.sheets import MOST_ON_SHEET, png, sheet
 from pellucid.bundle import Generator, load_any
 from pellucid.data.wording import quoted, some
 from pellucid.errors import StorageError, UsageError
@@ -17,7 +16,7 @@ from pellucid.files import write_folder
 
 MOST_IMAGES = 100_000
 SHEET, LABELS = "contact-sheet.png", "labels.csv"
-_MOST_ON_SHEET, _MOST_COLUMNS, _GAP, _GROUND = 100, 16, 2, 255
+_MOST_COLUMNS = 16
 
 
 class Generated(NamedTuple):
@@ -60,11 +59,11 @@ def generate(
     images = model.sample(labels, seed)
     width = max(5, len(str(count)))
     names = [f"{number:0{width}d}.png" for number in range(1, count + 1)]
-    files = {name: _png(image) for name, image in zip(names, images, strict=True)}
+    files = {name: png(image) for name, image in zip(names, images, strict=True)}
     if model.classes:
         files[LABELS] = _table(names, [model.classes[code] for code in labels.tolist()])
     columns = len(model.classes) if class_name is None and 1 < len(model.classes) <= _MOST_COLUMNS else None
-    files[SHEET] = _png(_sheet(images[:_MOST_ON_SHEET], columns))
+    files[SHEET] = png(sheet(images[:MOST_ON_SHEET], columns))
     write_folder(out, files)
     return Generated(model.name, count, out / SHEET)
 
@@ -97,32 +96,8 @@ def _require_free(out: Path) -> None:
         raise StorageError(f"{out}: stands there and is no empty folder; choose another --out")
 
 
-def _png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
-    """A lossless file, equal for equal pixels."""
-    flat = image[..., 0] if image.shape[2] == 1 else image
-    stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(flat)).save(stream, "PNG")
-    return stream.getvalue()
-
-
 def _table(names: list[str], labels: list[str]) -> bytes:
     """Files and their classes, as a table of DATA."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows([("image", "label"), *zip(names, labels, strict=True)])
     return stream.getvalue().encode()
-
-
-def _sheet(
-    images: UInt8[np.ndarray, "n height width channels"], columns: int | None
-) -> UInt8[np.ndarray, "sheet_height sheet_width channels"]:
-    """Images side by side in rows, thin lines between them."""
-    count, height, width, channels = images.shape
-    across = min(count, columns or math.ceil(math.sqrt(count)))
-    down = -(-count // across)
-    sheet = np.full(
-        (down * (height + _GAP) - _GAP, across * (width + _GAP) - _GAP, channels), _GROUND, np.uint8
-    )
-    for place, image in enumerate(images):
-        top, left = place // across * (height + _GAP), place % across * (width + _GAP)
-        sheet[top : top + height, left : left + width] = image
-    return sheet

@@ -61,6 +61,16 @@ def known_label(folder: Path, name: str) -> str | None:
         return None
 
 
+def is_data_of(run: Path, place: str, rows: int) -> bool:
+    """True where data of so many rows is what a run itself was made from; false of a model folder."""
+    try:
+        former = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
+        counted = sum(int(former[split]) for split in ("train", "validation", "test"))
+        return os.path.realpath(former["place"]) == os.path.realpath(place) and rows >= counted
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # a model folder, or a run that was left before its end
+
+
 class _Changed(ValueError):
     """Refusal of training data that is no longer what the run was made from."""
 

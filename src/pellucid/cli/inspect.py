@@ -3,9 +3,12 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from pellucid.cli.flags import add_data, add_settings, add_table_flags, counting, settings_from
+from pellucid.errors import UsageError
+from pellucid.settings import Settings
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,19 +21,51 @@ def add_parser(subparsers: Any) -> None:
     )
     add_data(parser)
     parser.add_argument("--json", action="store_true", help="Print the findings as one JSON document")
+    parser.add_argument(
+        "--odd", metavar="RUN", help="Rank the oddest images by a generator, a run of train --model vae"
+    )
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FILE.png", help="With --odd, write the oddest images to one picture"
+    )
     add_table_flags(parser, ("seed",))
     add_settings(parser, ("data",))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check the data, print the findings and return exit code 0."""
+    """Check the data, print the findings and return exit code 0.
+
+    Raises: `UsageError` if `--sheet` is given without `--odd`, or the latter names no generator that looks at
+    images.
+    """
     settings = settings_from(arguments)
+    if arguments.odd is not None:
+        return _run_odd(arguments, settings)
+    if arguments.sheet is not None:
+        raise UsageError("--sheet: shows the images of --odd RUN; give it, or leave this out")
     from pellucid.data import prepare
 
     with counting("reading") as progress:
         _, check = prepare(arguments.data, settings, progress=progress)
-    text = json.dumps(check.to_json(), indent=2) if arguments.json else "\n".join(check.lines())
+    _print(json.dumps(check.to_json(), indent=2) if arguments.json else "\n".join(check.lines()))
+    return 0
+
+
+def _run_odd(arguments: argparse.Namespace, settings: Settings) -> int:
+    """The same, with the oddest images."""
+    from pellucid.answering.odd import inspect_odd
+
+    with counting("reading") as progress:
+        check, found = inspect_odd(arguments.data, arguments.odd, settings, progress)
+    document = {**check.to_json(), "odd": found.to_json()}
+    lines = [*check.lines(), "", *found.lines()]
+    _print(json.dumps(document, indent=2) if arguments.json else "\n".join(lines))
+    if arguments.sheet is not None:
+        found.write_sheet(arguments.sheet)
+        sys.stderr.write(f"oddest images: {arguments.sheet}\n")
+    return 0
+
+
+def _print(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    return 0

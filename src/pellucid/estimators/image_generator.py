@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -17,6 +17,7 @@ from pellucid.estimators.given.taught import Taught, taught_at_place
 from pellucid.estimators.mixins.trained import Trained
 from pellucid.estimators.parameters import GeneratorParameters, documented
 from pellucid.networks.architectures.rnn import cell_of
+from pellucid.pipeline.judging.detectors import generator_with_detector
 from pellucid.pipeline.learners.generator import require_enough_images
 from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.network import NetworkLearner
@@ -86,8 +87,9 @@ class ImageGenerator(
         require_precision(settings, cell_of(settings))
         fitted = NetworkLearner(settings).fit(taught.material, allowance_of(settings, began))
         assert isinstance(fitted.model, Generator)  # settings ask for one
-        names: Any = fitted.model.classes if taught.labels is None else taught.labels.classes
-        self._take(fitted.model, np.array(names))
+        model = generator_with_detector(fitted.model, taught.material, settings.seed)
+        names: Any = model.classes if taught.labels is None else taught.labels.classes
+        self._take(model, np.array(names))
         self.history_ = [dict(record) for record in fitted.history]
         return self
 
@@ -132,6 +134,27 @@ class ImageGenerator(
         model, pixels = self._autoencoder(), self._inputs(X)
         images = model.reconstruct(pixels, model.likeliest(pixels))
         return images[..., 0] if images.shape[3] == 1 else images
+
+    def novelty(self, X: Any) -> Float64[np.ndarray, " examples"]:
+        """Say how odd each image is beside those that were learnt from.
+
+        Args:
+            X: images in any form said above.
+
+        Returns:
+            0 to 1 each, the share of images held out from training that look less odd.
+
+        Raises:
+            DataError: an image cannot be read or does not fit what was learnt, or the generator cannot tell:
+                it has no encoder, or no images were set aside for validation when it was trained.
+        """
+        check_is_fitted(self)
+        if self.model_.detector is None:
+            raise DataError(
+                "model: it cannot tell what is odd; train one with an encoder on 1,000 images or more, so "
+                "that some are set aside for validation"
+            )
+        return self.model_.detector.novelty(self.model_.seen(self._inputs(X)))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean evidence lower bound of images, in nats; larger is better.

@@ -106,8 +106,8 @@ def explain_adversarial(
     contest = contest_of(opened, backward, label, noise[0])
     notes = (
         f"The made image is made of noise of seed {CONTEST_SEED} by the averaged generator.",
-        "The discriminator stands here three times with the same weights. In training a weight of it gets the "
-        "sum of its gradients on the given and on the made image; on the way to the generator it gets none.",
+        "The discriminator stands here three times with the same weights. In training a weight of it gets "
+        "the sum of its gradients on the given and on the made image, and none on the way to the generator.",
     )
     return Explanation(
         model=model.name,

@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.data import Check, write_ledger
 from pellucid.data.wording import count_of
+from pellucid.pipeline.adding.judging import judged
 from pellucid.pipeline.comparing.folds import scores_of_folds
 from pellucid.pipeline.continual.metrics import continual_metrics
 from pellucid.pipeline.continual.training import recommended_on
@@ -70,6 +71,9 @@ def conclude(
         text=None if network is None else text_facts(network.prepared, dataset),
         slices=sliced(dataset, settings.slice_column, tested[recommendation.name]),
         continual=found,
+        added=None
+        if learned.added is None
+        else judged(learned.added, candidates, recommendation.name, tested, dataset, settings),
     )
     return _with_backbone(outcome, learned.built)
 
@@ -84,6 +88,19 @@ def _tested(
         models, examples = count_of(len(candidates), "model"), count_of(len(dataset.test), dataset.noun)
         stage.words = f"tested {models} once, on {examples}"
         return tested, judge_detectors(candidates, tested, dataset, context.settings)
+
+
+def _gained(
+    learned: Learned,
+    candidates: Sequence[Candidate],
+    recommended: str,
+    tested: Mapping[str, Tested],
+    context: RunContext,
+) -> dict[str, Any] | None:
+    """What generated images gained; `None` where none were added."""
+    if learned.added is None:
+        return None
+    return judged(learned.added, candidates, recommended, tested, context.dataset, context.settings)
 
 
 def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:

@@ -17,6 +17,7 @@ from pellucid.data.wording import count_of
 from pellucid.evaluation.generation.components import GaussianOnComponents
 from pellucid.files import link_folder, make_folder, write_file
 from pellucid.networks import describe
+from pellucid.pipeline.judging.detectors import generator_with_detector
 from pellucid.pipeline.judging.generated.bounds import active_units, bound_scores
 from pellucid.pipeline.judging.generated.discriminating import findings_of_generator, taken_for_real
 from pellucid.pipeline.judging.generated.measuring import Maker, measured, measuring_seconds
@@ -34,6 +35,7 @@ from pellucid.training.watching.snapshots import read_snapshots
 
 _FORMAT = 2
 _TIMED = 256
+_DETECTOR_SECONDS = 4.0  # of its largest matrix, on one thread
 
 
 def make_generator(check: Check, context: RunContext) -> None:
@@ -47,11 +49,18 @@ def make_generator(check: Check, context: RunContext) -> None:
     planned = learner.planned(material)
     context.journal.begin()  # nothing that may be refused comes after this
     make_folder(context.folder.checkpoints)
-    measuring = measuring_seconds(2, context.dataset, context.settings)
-    candidate = learner.trained(within_limit(planned, measuring, context), material)
+    after = _DETECTOR_SECONDS + measuring_seconds(2, context.dataset, context.settings)
+    candidate = learner.trained(within_limit(planned, after, context), material)
     assert isinstance(candidate.model, Generator)
+    model = candidate.model
+    if model.columns_seen:
+        with context.stages.stage(
+            "learning what the training data looks like, so that odd images can be told"
+        ):
+            model = generator_with_detector(model, material, context.settings.seed)
+            candidate = dataclasses.replace(candidate, model=model)
     with context.stages.stage("measuring the images that it makes, beside real ones") as stage:
-        measures = _measures(candidate.name, candidate.model, context)
+        measures = _measures(candidate.name, model, context)
         if measures is None:
             stage.words = "too few images are held out to measure those that it makes"
     with context.stages.stage("writing model and report"):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.files import make_folder
+from pellucid.pipeline.adding.images import Added
+from pellucid.pipeline.adding.learning import records_of, train_with, trainings_beside
 from pellucid.pipeline.continual.plan import continual_learner
 from pellucid.pipeline.continual.starting_point import keep
 from pellucid.pipeline.continual.training import ContinualTraining, recall
@@ -54,6 +56,7 @@ class PlannedLearning:
         network: how it is trained; `None` where there is none.
         backbones: pretrained networks that take part, simplest first.
         costs: of each under a time limit; nothing without one.
+        added: generated images that a second network learns from too; `None` without any.
     """
 
     continual: ContinualTraining | None
@@ -62,6 +65,7 @@ class PlannedLearning:
     network: Planned | None
     backbones: tuple[Choice, ...]
     costs: Sequence[Cost]
+    added: Added | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,7 @@ class Learned:
         continual: where continual training started; `None` for a fresh network.
         network: how it was trained; `None` where there is none.
         built: what came of each backbone.
+        added: generated images that a second network learned from too; `None` without any.
         history: one record for each epoch of the network's training; where folds judge, of the one that
             watched the first fold.
     """
@@ -81,11 +86,16 @@ class Learned:
     continual: ContinualTraining | None
     network: Planned | None
     built: Sequence[Built]
+    added: Added | None = None
     history: Sequence[Mapping[str, Any]] = ()
 
 
-def plan_learning(continual: ContinualTraining | None, folds: Folds, context: RunContext) -> PlannedLearning:
+def plan_learning(
+    continual: ContinualTraining | None, folds: Folds, context: RunContext, added: Added | None = None
+) -> PlannedLearning:
     """Decide which learners take part, and measure what costs much.
+
+    `added` are generated images that a second network learns from too.
 
     Raises: `UsageError` if settings contradict the data, each other or this machine, or time is too
     short; `ModelFileError` if weights of a backbone are missing, damaged or of another kind.
@@ -96,7 +106,7 @@ def plan_learning(continual: ContinualTraining | None, folds: Folds, context: Ru
     learner = _network_learner(continual, context)
     network = None if learner is None else learner.planned(material_of(context.dataset))
     costs = costs_of(backbones, folds, context)
-    return PlannedLearning(continual, folds, learner, network, backbones, costs)
+    return PlannedLearning(continual, folds, learner, network, backbones, costs, added)
 
 
 def learn(planned: PlannedLearning, context: RunContext) -> Learned:
@@ -119,10 +129,12 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
     backbones = share_out(planned.backbones, planned.costs, context)
     built = [build_on(choice, context) for choice in backbones]
     network, neural = _train_neural(planned, backbones, context)
-    built = _tuned(built, network, context)
+    before = [] if network is None else [*network.session.state.history, *records_of(neural)]
+    built = _tuned(built, before, context)
     on_backbones = [candidate for each in built for candidate in each.candidates]
     history = [] if network is None else network.session.state.history
-    learned = Learned([*baselines, *neural, *on_backbones], planned.continual, network, built, history)
+    candidates = [*baselines, *neural, *on_backbones]
+    learned = Learned(candidates, planned.continual, network, built, planned.added, history)
     return _judged(learned, planned.folds, granted, context)
 
 
@@ -206,17 +218,19 @@ def _train_neural(
     dataset, settings = context.dataset, context.settings
     set_aside = sum(each.granted.seconds_after for each in backbones if each.granted is not None)
     beside = 0 if planned.continual is None else planned.continual.asked_in_the_end
-    network = within_limit(planned.network, planned.folds, context, set_aside, beside)
+    second = trainings_beside(planned.added, material_of(dataset))
+    network = within_limit(planned.network, planned.folds, context, set_aside, beside, second)
     candidates = [planned.learner.trained(network, material_of(dataset))]
     if has_baselines(settings, dataset):
         candidates += on_network(dataset, candidates[-1], settings, context.stages)
+    if planned.added is not None:
+        candidates.append(train_with(planned.added, network, context))
     return network, candidates
 
 
-def _tuned(built: Sequence[Built], network: Planned | None, context: RunContext) -> list[Built]:
-    """Fine-tune every backbone, its records of the history behind those of the network."""
-    history: list[Mapping[str, Any]] = [] if network is None else [*network.session.state.history]
-    found = []
+def _tuned(built: Sequence[Built], before: Sequence[Mapping[str, Any]], context: RunContext) -> list[Built]:
+    """Fine-tune every backbone, its records of the history behind those of the networks."""
+    history, found = [*before], []
     for each in built:
         found.append(tune_further(each, history, context))
         history += found[-1].history

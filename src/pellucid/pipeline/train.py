@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.networks.architectures.rnn import cell_of
+from pellucid.pipeline.adding.images import images_to_add, require_room
 from pellucid.pipeline.concluding import conclude
 from pellucid.pipeline.continual.contradictions import require_place_of_its_own
 from pellucid.pipeline.continual.training import begin
@@ -54,7 +55,7 @@ def train(
     Raises:
         UsageError: a setting is unknown or unfit, or differs from the run being resumed.
         DataError: the data is refused, or differs from that of the run being resumed.
-        ModelFileError: the run of `from_` holds no model, or a damaged one.
+        ModelFileError: the run of `from_` or `add_generated` holds no model, or a damaged one.
         StorageError: `out` is taken or cannot be written to.
         DivergedError: the loss stopped being finite.
         InterruptedRun: a signal came; what was finished is kept.
@@ -64,6 +65,7 @@ def train(
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
+    require_room(checked, folder.path)
     if not resume:
         require_precision(checked, cell_of(checked))
     with folder.opened(resume, overwrite), interruptible(folder.path):
@@ -97,9 +99,10 @@ def _work(
         folder.prune()
         say_generated(Run(folder.path), context)
         return
+    added = images_to_add(place, context)
     folds = folds_of(dataset, settings, is_continual=continual is not None)
     learning = context._replace(dataset=folds.learning)
-    planned = plan_learning(continual, folds, learning)
+    planned = plan_learning(continual, folds, learning, added)
     journal.begin()  # nothing that may be refused comes after this
     learned = learn(planned, learning)
     outcome = conclude(learned, check, folds, context)

@@ -12,6 +12,7 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.glossary import GLOSSARY
 from pellucid.reports.sections import (
     abstention,
+    added,
     continual,
     curve,
     data,
@@ -49,6 +50,7 @@ class Section:
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", "Verdict", verdict.build),
     Section("models", "Models compared", models.build),
+    Section("added", "Did generated images help?", added.build),
     Section("continual", "Kept and forgotten", continual.build),
     Section("errors", "Mistakes", errors.build),
     Section("slices", "Where is it worst?", slices.build),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
 from pellucid.bundle.checks import Inputs, require_images
@@ -93,7 +93,7 @@ class Generator(Model):
 
     @property
     def columns_seen(self) -> int:
-        """None: no detector looks at what a generator sees."""
+        """None: a generator without an encoder makes images and looks at none."""
         return 0
 
     @property
@@ -179,6 +179,26 @@ class AutoencoderModel(Generator):
     """
 
     network: Autoencoder
+
+    @property
+    def columns_seen(self) -> int:
+        """Values of the encoder's last hidden layer, which is what a detector looks at."""
+        assert isinstance(self.network.head, nn.Linear)  # every encoder ends in one
+        return self.network.head.in_features
+
+    @property
+    def sort_seen(self) -> Sort:
+        """Sort of these values: a description of the image, whose length tells as much as its direction."""
+        return "image"
+
+    @torch.inference_mode()
+    def seen(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
+        """The encoder's last hidden layer, before it is pressed into latent numbers."""
+        network, pixels = self.network, require_images(inputs, self.preprocessing)
+        found = [network.body(network.standardise(block)) for block, _ in self._blocks(pixels)]
+        none = torch.zeros(0, self.columns_seen)
+        values: Float32[np.ndarray, "examples hidden"] = torch.cat([none, *found]).numpy()
+        return values
 
     def sample(
         self, labels: Int64[np.ndarray, " count"], seed: int

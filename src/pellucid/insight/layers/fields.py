@@ -101,7 +101,7 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
 
 
 def sees_input(opened: Opened, name: str) -> bool:
-    """Whether a layer's value depends on the input, and not only on what is given beside it, such as noise."""
+    """Whether a layer's value depends on the input, and not only on noise or what else is given."""
     reached = {name}
     for line in reversed(opened.lines):
         if line.name in reached:

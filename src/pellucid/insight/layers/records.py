@@ -120,7 +120,8 @@ def _words(line: Line, weights: list[tuple[int, ...]]) -> str:
     if line.kind == "transposed-convolution":
         return f"transposed convolution {weights[0][2]}\u00d7{weights[0][3]}"
     if line.kind == "part":
-        return f"numbers {line.settings['start']} to {line.settings['stop'] - 1}"
+        first, last = line.settings["start"], line.settings["stop"] - 1
+        return f"number {first}" if first == last else f"numbers {first} to {last}"
     if line.kind == "clamp":
         return f"kept within {line.settings['low']:g} and {line.settings['high']:g}".replace("-", "\u2212")
     if line.kind == "divide":

@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.bundle import Model
+from pellucid.bundle import Generator, Model
 from pellucid.classical.features.rows import Rows
 from pellucid.novelty import Measure, calibrated_detector, fit_measure, signals_of
 from pellucid.pipeline.learners.asked_later import MOST_JUDGED, MOST_TRAINED_ON
@@ -90,6 +90,18 @@ def signals_by_model(
             places = judged_places(material, seed)
             found[candidate.name] = _spread(look.signals, places, len(material.validation))
     return found
+
+
+def generator_with_detector(model: Generator, material: Material, seed: int) -> Generator:
+    """Give a generator that looks at images a detector, where enough examples were held out for one."""
+    if model.columns_seen == 0 or len(material.validation) == 0:
+        return model
+    look = _look(model, material, seed, partial(_seen, model, material))
+    if look.measure is None:
+        return model
+    # It answers nothing that could drift, so the labels stand where answers would.
+    labels = material.labels[material.validation[judged_places(material, seed)]]
+    return model.with_detector(calibrated_detector(look.measure, look.signals, labels, len(model.classes)))
 
 
 def _spread(

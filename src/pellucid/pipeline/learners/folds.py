@@ -93,14 +93,17 @@ def folds_of(dataset: Dataset, settings: Settings, *, is_continual: bool) -> Fol
 
     By rule there are five folds, or as many as the smallest class has examples that may be parted. The
     validation split judges where it has 500 examples or more, where training stops by it (`patience`), where
-    it is later than training (`time_column`), in continual training, and where a class has a single example.
+    it is later than training (`time_column`), in continual training, where a generator that has seen the
+    training split adds images (`add_generated`), and where a class has a single example.
 
     Raises: `DataError` if examples cannot be divided into the folds asked for.
     """
     if settings.folds:
         return Folds(dataset, parts_of(dataset, settings.folds, settings.seed), are_asked_for=True)
     is_enough = len(dataset.validation) >= FEW or len(dataset.validation) == 0
-    needs_validation = is_continual or settings.patience is not None or settings.time_column is not None
+    needs_validation = is_continual or any(
+        each is not None for each in (settings.patience, settings.time_column, settings.add_generated)
+    )
     if is_enough or needs_validation or settings.folds == OFF:
         return Folds(dataset)
     for count in range(FOLDS, 1, -1):

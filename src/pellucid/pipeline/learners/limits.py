@@ -220,7 +220,12 @@ def _granted(backbones: Sequence[Choice], costs: Sequence[Cost], context: RunCon
 
 
 def within_limit(
-    network: Planned, folds: Folds, context: RunContext, set_aside: float = 0.0, asked_beside: int = 0
+    network: Planned,
+    folds: Folds,
+    context: RunContext,
+    set_aside: float = 0.0,
+    asked_beside: int = 0,
+    beside: float = 0.0,
 ) -> Planned:
     """Turn what is left of a time limit into steps, once; the number is saved and reused.
 
@@ -232,6 +237,7 @@ def within_limit(
         context: the run.
         set_aside: seconds for what the backbones beside it will take afterwards.
         asked_beside: examples that it is asked about in the end beside those of the data.
+        beside: trainings of a second network like it, in its own, which share the time with it.
 
     Returns:
         The network with its steps.
@@ -246,15 +252,21 @@ def within_limit(
         return context.journal.revised(
             "plan",
             network,
-            lambda found: _shortened(found, folds, limit, context, set_aside, asked_beside),
+            lambda found: _shortened(found, folds, limit, context, (set_aside, beside), asked_beside),
             lambda found: found.plan.to_json(),
         )
 
 
 def _shortened(
-    network: Planned, folds: Folds, limit: float, context: RunContext, set_aside: float, asked_beside: int
+    network: Planned,
+    folds: Folds,
+    limit: float,
+    context: RunContext,
+    others: tuple[float, float],
+    asked_beside: int,
 ) -> Planned:
-    """The network with as many steps as fit now."""
+    """The network with as many steps as fit now; others take seconds, and trainings like its own."""
+    set_aside, beside = others
     settings, stages = context.settings, context.stages
     spent = time.monotonic() - stages.began
     left, least = seconds_for_network(settings, limit - spent - set_aside), LEAST_SHARE * limit
@@ -265,7 +277,7 @@ def _shortened(
     whole, judged = network.session.batches, folds.judged_within(network.seconds)
     for count in sorted({judged, min(judged, 1)}, reverse=True):
         network.session.batches = whole
-        share = left / folds.trainings(count)
+        share = left / (folds.trainings(count) + beside)
         found = network.within(Allowance(time.monotonic() + share, least, asked))
         if found.plan.recipe.total_steps == whole.recipe.total_steps:
             break

@@ -42,6 +42,8 @@ _NOT_OF_GENERATORS = frozenset(
     {
         "from_",
         "rehearse",
+        "add_generated",
+        "share",
         "pooling",
         "dropout",
         "loss",

@@ -1,0 +1,270 @@
+"""The oddest images of a data set, by a trained generator that looks at images.
+
+Odd is what lies far from the training images in the last hidden layer of the generator's encoder: the
+detector that lies beside its weights measures the distance from the nearest class, and knows that of images
+which were held out from training. `docs/generators.md` says what it was chosen against.
+"""
+
+import dataclasses
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64, UInt8
+
+from pellucid.answering.incoming import incoming_rows
+from pellucid.answering.sheets import MOST_ON_SHEET, png, sheet
+from pellucid.answering.training_examples import is_data_of
+from pellucid.arithmetic.rounding import figure, percent
+from pellucid.bundle import Generator, load_any
+from pellucid.data import Check, Dataset, Listing, prepare, read_data
+from pellucid.data.wording import COLUMNS, count_of, visible
+from pellucid.errors import DataError, UsageError
+from pellucid.files import write_file
+from pellucid.novelty import Detector
+from pellucid.settings import Settings
+from pellucid.tasks import TEXTS
+
+_LISTED, _SAID, _BLOCK = MOST_ON_SHEET, 10, 1024
+
+
+class OddImage(NamedTuple):
+    """One image among the oddest.
+
+    Attributes:
+        source: a path, or `file:row`.
+        label: its class, or its number as text; empty without labels.
+        split: `train`, `validation` or `test`, as training would have it.
+        novelty: 0 to 1, the share of the images held out from training that look less odd.
+        distance: from the training images, in usual distances: that of the median held-out image is 1.
+    """
+
+    source: str
+    label: str
+    split: str
+    novelty: float
+    distance: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Oddities:
+    """The oddest images of a data set.
+
+    Attributes:
+        run: the generator, as the user named it.
+        model: its name.
+        images: how many were looked at.
+        held_out: images held out from training that they are laid beside.
+        rate: share of images like the training data that lie above the threshold by chance.
+        above: images above the threshold.
+        beyond: images that look odder than every held-out one.
+        oddest: the oddest first, at most a hundred.
+        pixels: the same, as the generator sees them.
+        warnings: sentences about what the figures hide.
+    """
+
+    run: str
+    model: str
+    images: int
+    held_out: int
+    rate: float
+    above: int
+    beyond: int
+    oddest: tuple[OddImage, ...]
+    pixels: UInt8[np.ndarray, "oddest height width channels"]
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of `odd` in the JSON of `inspect`."""
+        return {
+            "run": self.run,
+            "model": self.model,
+            "score": "distance in the encoder's last hidden layer",
+            "images": self.images,
+            "held_out": self.held_out,
+            "above_threshold": self.above,
+            "expected_above_threshold": self.rate * self.images,
+            "beyond_held_out": self.beyond,
+            "expected_beyond_held_out": self._by_chance,
+            "examples": [each._asdict() for each in self.oddest],
+            "warnings": list(self.warnings),
+        }
+
+    @property
+    def _by_chance(self) -> float:
+        """Images beyond all held-out ones that are expected where all are alike."""
+        return self.images / (self.held_out + 1)
+
+    def lines(self) -> list[str]:
+        """What was found, then the oddest images, one line each."""
+        images, chance = count_of(self.images, "image"), figure(self._by_chance, 2)
+        above, rate = figure(self.rate * self.images, 2), percent(1 - self.rate)
+        said = [
+            f"Oddest images, by the encoder of {self.model} in {self.run}, beside {self.held_out:,} images "
+            f"held out from its training: {self.beyond:,} of {images} look odder than all of those, where "
+            f"about {chance} would by chance, and {self.above:,} odder than {rate} of them, where about "
+            f"{above} would.",
+            *self.warnings,
+        ]
+        heading = "     distance  odder than  image"
+        listed = [
+            f"{place:>3}  {figure(each.distance):>8}  {self._rank(each):<10}  {visible(_named(each))}"
+            for place, each in enumerate(self.oddest[:_SAID], start=1)
+        ]
+        meaning = "The distance of the median held-out image is 1."
+        return [*(line for each in said for line in _wrapped(each)), "", heading, *listed, "", meaning]
+
+    def _rank(self, image: OddImage) -> str:
+        """Share of the images held out that look less odd."""
+        is_beyond = image.novelty > self.held_out / (self.held_out + 1)
+        return "all" if is_beyond else percent(image.novelty)
+
+    def write_sheet(self, path: Path) -> None:
+        """Write the oddest images, row by row, as one PNG file.
+
+        Raises: `StorageError` if it cannot be written.
+        """
+        write_file(path, png(sheet(self.pixels)))
+
+
+def inspect_odd(
+    place: str,
+    run: str | Path,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Check, Oddities]:
+    """Check data as `inspect` does, and rank its images by how odd a generator finds them.
+
+    Images of any size are fitted as the generator was trained. Labels may be missing, and are not looked at.
+
+    Args:
+        place: DATA of images.
+        run: run of a generator with an encoder, or its model folder.
+        settings: as for `inspect`.
+        progress: told the images decoded and the images in all.
+
+    Returns:
+        What the check found, and the oddest images.
+
+    Raises:
+        UsageError: the model makes no images, cannot look at any, or keeps no detector.
+        ModelFileError: there is no model, or a damaged one.
+        DataError: the data is refused, or holds texts.
+    """
+    model = _looking(run)
+    settings = dataclasses.replace(settings, model=model.name)  # which does without labels
+    listing = read_data(place, settings)
+    if listing.input_kind is TEXTS:
+        raise DataError(f"{place}: holds texts, and {run} looks at images; give images")
+    dataset, check = prepare(listing, settings, progress=progress)
+    positions = np.sort(np.concatenate(list(dataset.split_positions.values())))
+    return check, _ranked(run, model, place, listing, dataset, positions)
+
+
+def _looking(run: str | Path) -> Generator:
+    """The generator of a run, with its detector.
+
+    Raises: `UsageError` if it is none, has no encoder or keeps no detector.
+    """
+    model = load_any(run)
+    if not isinstance(model, Generator):
+        raise UsageError(
+            f"--odd: {run}: its model, {model.name}, is no generator; give a run of train --model vae (how "
+            "unlike its own training data an image is, the column novelty of pellucid predict says)"
+        )
+    if model.columns_seen == 0:
+        raise UsageError(
+            f"--odd: {run}: its model, {model.name}, makes images and has no encoder to look at any; give a "
+            "run of train --model vae"
+        )
+    if model.detector is None:
+        raise UsageError(
+            f"--odd: {run}: its model, {model.name}, keeps no detector, since it was saved before there were "
+            "any, or fewer than 20 images were held out from training; train it again, on more images"
+        )
+    return model
+
+
+def _ranked(
+    run: str | Path,
+    model: Generator,
+    place: str,
+    listing: Listing,
+    dataset: Dataset,
+    positions: Int64[np.ndarray, " n"],
+) -> Oddities:
+    """Ask the detector about all images, and keep the oddest."""
+    detector = model.detector
+    assert detector is not None  # `_looking` refused others
+    found = _signals(model, detector, listing, dataset, positions)
+    novelty = detector.novelty_of(found)
+    order = np.argsort(-novelty, kind="stable")[:_LISTED]
+    splits = {int(row): name for name, rows in dataset.split_positions.items() for row in rows.tolist()}
+    usual = max(float(detector.middle[0]), np.finfo(np.float64).tiny)
+    oddest = tuple(
+        OddImage(
+            dataset.sources[row],
+            dataset.label_text(row),
+            splits[row],
+            float(novelty[at]),
+            float(found[at, 0] / usual),
+        )
+        for at, row in zip(order.tolist(), positions[order].tolist(), strict=True)
+    )
+    return Oddities(
+        run=str(run),
+        model=model.name,
+        images=len(positions),
+        held_out=detector.examples,
+        rate=detector.rate,
+        above=int((novelty > detector.threshold).sum()),
+        beyond=int((novelty > detector.examples / (detector.examples + 1)).sum()),
+        oddest=oddest,
+        pixels=_pixels(model, listing, dataset, positions[order]),
+        warnings=_learnt_before(Path(run), place, len(listing)),
+    )
+
+
+def _signals(
+    model: Generator,
+    detector: Detector,
+    listing: Listing,
+    dataset: Dataset,
+    positions: Int64[np.ndarray, " n"],
+) -> Float64[np.ndarray, "n signals"]:
+    """Distances of images, read block by block."""
+    found = [np.zeros((0, detector.measure.signals))]
+    for start in range(0, len(positions), _BLOCK):
+        block = _pixels(model, listing, dataset, positions[start : start + _BLOCK])
+        found.append(detector.measure.measure(model.seen(block)))
+    return np.concatenate(found)
+
+
+def _pixels(
+    model: Generator, listing: Listing, dataset: Dataset, rows: Int64[np.ndarray, " some"]
+) -> UInt8[np.ndarray, "some height width channels"]:
+    """Images as the generator takes them: as they were decoded where that fits, else decoded for it."""
+    if dataset.preprocessing == model.preprocessing and isinstance(dataset.inputs, np.ndarray):
+        return np.asarray(dataset.inputs[rows])
+    blocks = [block.inputs for block in incoming_rows(model, listing, rows.tolist()).blocks]
+    return np.concatenate([np.zeros((0, *model.shape), np.uint8), *blocks])
+
+
+def _learnt_before(run: Path, place: str, rows: int) -> tuple[str, ...]:
+    """A warning where the generator learned from the very images it is asked about."""
+    if not is_data_of(run, place, rows):
+        return ()
+    return (
+        f"{run} was trained on {place} itself: odd images among those it learned from look less odd than "
+        "they are.",
+    )
+
+
+def _named(image: OddImage) -> str:
+    return f"{image.source} ({image.label})" if image.label else image.source
+
+
+def _wrapped(sentence: str) -> list[str]:
+    return textwrap.wrap(visible(sentence), COLUMNS, break_long_words=False, break_on_hyphens=False)

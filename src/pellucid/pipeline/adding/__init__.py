@@ -1,0 +1,1 @@
+"""Adding: a classifier that learns from generated images too, beside the same one without them."""
