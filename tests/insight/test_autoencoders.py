@@ -21,7 +21,7 @@ from pellucid.insight.units.opening import open_unit
 from pellucid.networks import InputFacts, build, design
 from pellucid.reference import LAYERS, Line
 from pellucid.settings import Settings
-from reports.explained import GENERATORS, explained
+from reports.explained import AUTOENCODERS, explained
 from small_models import digits
 
 UNITS = 600
@@ -150,7 +150,7 @@ def test_encoder_units_see_a_part_of_the_image_and_the_decoder_all_of_it():
         found.field("with_class", (found.layer("with_class").output_shape[0] - classes,))
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", AUTOENCODERS)
 def test_gradients_by_hand_and_by_autograd_agree_at_every_layer(name):
     found = explained(name)
     for line in found.opened.lines:
@@ -160,7 +160,7 @@ def test_gradients_by_hand_and_by_autograd_agree_at_every_layer(name):
     assert found.backward.terms == {"reconstruction": 1.0, "density_of_draw": 1.0, "prior": -1.0}
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", AUTOENCODERS)
 def test_the_terms_of_any_weight_add_up(name):
     found, draws = explained(name), np.random.default_rng(0)
     names = set(found.checker.names)
@@ -184,7 +184,7 @@ def test_a_prior_that_is_not_learnt_has_no_weights_to_choose():
     assert network.prior.means.requires_grad  # of several components it is
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", AUTOENCODERS)
 def test_the_terms_are_those_of_the_reference_and_of_the_model(name):
     found, model = explained(name), trained_generator(is_labelled=name == "vae")
     latents, opened = found.latents, found.opened

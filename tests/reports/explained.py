@@ -28,8 +28,11 @@ BACKBONE = "backbone"
 """A small MobileNet of timm, whose numbers all fit into a page; it has the layers of EfficientNet-Lite."""
 
 
-GENERATORS = ("vae", "vae-without-classes")
+AUTOENCODERS = ("vae", "vae-without-classes")
 """Autoencoders of digits that know their classes, or not."""
+
+GENERATORS = (*AUTOENCODERS, "gan")
+"""All networks that make images, of digits."""
 
 
 @functools.cache
@@ -37,6 +40,8 @@ def explained(name: str, text: str | None = None) -> Explanation:
     """The explanation of one digit, or of one text; of the backbone, of a photograph."""
     if name == BACKBONE:
         return explain_model(drawn("mobilenetv2_035", (32, 32)), photograph())
+    if name == "gan":
+        return explain_model(trained_generator(2, model="gan"), digits()[0][700:701])
     if name in GENERATORS:
         return explain_model(trained_generator(is_labelled=name == "vae"), digits()[0][700:701])
     made = model(name)

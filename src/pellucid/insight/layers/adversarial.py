@@ -57,7 +57,7 @@ def adversarial_program(network: Adversarial, label: int) -> Program:
     layers: dict[str, nn.Module] = {
         "with_class": SideBySide(),
         "averaged": own.averaged,
-        "levels": Levels(_grey_levels()),
+        "levels": Levels(_grey_levels(own.config.input_shape)),
         "standardise": own.standardise,
         "body": own.body,
         "head": own.head,
@@ -97,9 +97,9 @@ def adversarial_program(network: Adversarial, label: int) -> Program:
     ).eval()
 
 
-def _grey_levels() -> Standardise:
+def _grey_levels(shape: tuple[int, ...]) -> Standardise:
     """Scale of the generator's tangents, -1 to 1 for grey levels 0 to 255, as a standardisation."""
-    scale = Standardise((1, 1, 1))
+    scale = Standardise(shape)
     for buffer in (scale.mean, scale.std):
         buffer.copy_(torch.full_like(buffer, HALF_RANGE))
     return scale
