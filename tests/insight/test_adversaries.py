@@ -7,8 +7,8 @@ import torch
 from generators import trained_generator
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanations.contests import SEED
-from pellucid.insight.layers.adversarial import adversarial_program
 from pellucid.insight.layers.opening import open_program
+from pellucid.insight.programs.adversarial import adversarial_program
 from pellucid.insight.units.arithmetic import TOLERANCE
 from pellucid.insight.units.opening import open_unit
 from pellucid.networks import InputFacts, build, design

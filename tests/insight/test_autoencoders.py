@@ -12,10 +12,10 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, ModelFileError
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanations.latents import FEWEST_SHOWN, SEED, STEPS, noise_for
-from pellucid.insight.layers.autoencoding import autoencoder_program
 from pellucid.insight.layers.fields import receptive_field
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_program
+from pellucid.insight.programs.autoencoding import autoencoder_program
 from pellucid.insight.units.arithmetic import TOLERANCE
 from pellucid.insight.units.opening import open_unit
 from pellucid.networks import InputFacts, build, design

@@ -12,11 +12,11 @@ from pellucid.insight.explanations.contests import contest_of
 from pellucid.insight.explanations.latents import SEED, bounds_by_class, latents_of, noise_for
 from pellucid.insight.gradients.backward import go_back
 from pellucid.insight.gradients.weight_checks import WeightChecker
-from pellucid.insight.layers.adversarial import MADE, adversarial_program
-from pellucid.insight.layers.autoencoding import CLASS, NOISE, autoencoder_program
 from pellucid.insight.layers.opening import open_program
 from pellucid.insight.layers.program_layers import one_hot
 from pellucid.insight.layers.records import layer_records
+from pellucid.insight.programs.adversarial import MADE, adversarial_program
+from pellucid.insight.programs.autoencoding import CLASS, NOISE, autoencoder_program
 
 _ASKED = "It is opened as an image of class {}, as was asked for."
 _TRUE = "It is opened as an image of its true class, {}."

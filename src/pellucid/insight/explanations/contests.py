@@ -8,8 +8,8 @@ from jaxtyping import Float32, UInt8
 
 from pellucid.insight.explanations.latents import Term
 from pellucid.insight.gradients.backward import Backward
-from pellucid.insight.layers.adversarial import MADE, OF_FAKE, OF_GENERATOR, OF_REAL, SCORE
 from pellucid.insight.layers.opened import Opened
+from pellucid.insight.programs.adversarial import MADE, OF_FAKE, OF_GENERATOR, OF_REAL, SCORE
 from pellucid.insight.units.opening import open_unit
 
 SEED = 0

@@ -11,9 +11,9 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.bundle import AutoencoderModel
 from pellucid.insight.gradients.backward import Backward
-from pellucid.insight.layers.autoencoding import OF_DRAW, OF_PRIOR, RECONSTRUCTION
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.program_layers import PriorOfClass
+from pellucid.insight.programs.autoencoding import OF_DRAW, OF_PRIOR, RECONSTRUCTION
 from pellucid.insight.units.arithmetic import Arithmetic
 from pellucid.insight.units.opening import open_unit
 
