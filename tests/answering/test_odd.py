@@ -10,7 +10,6 @@ from command_line import within
 from generators import trained_generator
 from pellucid.answering.odd import inspect_odd
 from pellucid.bundle import save
-from pellucid.bundle.models.generator import Generator
 from pellucid.data import prepare
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.pipeline.judging.detectors import generator_with_detector
@@ -130,19 +129,7 @@ def test_a_run_that_learned_from_the_data_itself_says_so(run, table, tmp_path):
     assert inspect_odd(str(table), run, Settings())[1].warnings == ()
 
 
-class Blind(Generator):
-    """A generator without an encoder."""
-
-    name, parameters = "gan", 0
-
-    def sample(self, labels, seed):
-        return np.zeros((len(labels), *self.shape), np.uint8)
-
-    def transform(self, inputs):
-        raise NotImplementedError
-
-
-def test_a_model_that_cannot_look_is_refused(tmp_path, table, monkeypatch):
+def test_a_model_that_cannot_look_is_refused(tmp_path, table):
     save(trained_model(), tmp_path / "classifier", {})
     with pytest.raises(UsageError, match="its model, mlp, is no generator; give a run of train --model vae"):
         inspect_odd(str(table), tmp_path / "classifier", Settings())
@@ -151,9 +138,9 @@ def test_a_model_that_cannot_look_is_refused(tmp_path, table, monkeypatch):
         inspect_odd(str(table), tmp_path / "bare", Settings())
     with pytest.raises(ModelFileError, match="there is no such folder"):
         inspect_odd(str(table), tmp_path / "nothing", Settings())
-    monkeypatch.setattr("pellucid.answering.odd.load_any", lambda run: Blind(DIGITS, CLASSES))
+    save(trained_generator(2, model="gan"), tmp_path / "gan", {})
     with pytest.raises(UsageError, match="gan, makes images and has no encoder to look at any"):
-        inspect_odd(str(table), tmp_path, Settings())
+        inspect_odd(str(table), tmp_path / "gan", Settings())
 
 
 def test_data_that_hold_no_images_are_refused(run, tmp_path):
@@ -183,7 +170,7 @@ def test_unreadable_images_are_left_out_when_asked(run, folder, tmp_path):
 def test_too_few_held_out_images_give_no_detector():
     material = Material(PIXELS, LABELS, np.arange(600), np.arange(600, 610), CLASSES, DIGITS)
     assert generator_with_detector(trained_generator(), material, 0).detector is None
-    blind = Blind(DIGITS, CLASSES)
+    blind = trained_generator(2, model="gan")
     assert generator_with_detector(blind, material, 0) is blind
 
 

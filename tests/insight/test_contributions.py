@@ -127,11 +127,11 @@ def test_the_network_below_a_classical_model_is_opened(name):
 
 def test_a_network_of_layers_that_are_not_opened_says_so():
     model = copy.deepcopy(ON_NETWORK["logistic-regression-on-sentence-encoder"]())
-    model.network.body.append(nn.Softplus())
+    model.network.body.append(nn.Softsign())
     found = explain_model(model, inputs_of(model, 1))
     assert found.layers == ()
     assert len(found.notes) == 1
-    assert found.notes[0].startswith(f"The layers of {model.name} are not opened: body.1: Softplus")
+    assert found.notes[0].startswith(f"The layers of {model.name} are not opened: body.1: Softsign")
     assert found.driven is not None
 
 
