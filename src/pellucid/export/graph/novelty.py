@@ -78,6 +78,9 @@ class FewEntries(nn.Module):
     Attributes:
         columns: where the numbers of each row stand, (rows, most), filled up with 0.
         values: the numbers, filled up with 0, which adds nothing.
+
+    Args:
+        rows: all of them, sparse.
     """
 
     columns: Tensor
