@@ -106,3 +106,14 @@ def test_what_is_missing_is_named(packages, tmp_path):
     done = run(packages, "-m", "pellucid.runtime", model, path, "--max-error", "0.1")
     assert done.returncode == 2
     assert "made from a model without held-out answers" in done.stderr
+
+
+def test_parts_of_words_need_one_package_more(packages, tmp_path):
+    (tmp_path / "text.txt").write_text("I read a seven")
+    done = run(
+        packages, "-m", "pellucid.runtime", file_of("rnn of sub-words", tmp_path), tmp_path / "text.txt"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "splits words into parts by tokenizers, which is not installed; pip install tokenizers" in done.stderr
+    )

@@ -206,7 +206,22 @@ def opened(content: bytes, place: str, threads: int | None = None) -> ExportedMo
         _require_agreement(metadata, session)
     except ValueError as error:
         raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
+    if isinstance(metadata.encoder, Encoder):
+        _require_encoder(metadata.encoder, place)
     return ExportedModel(metadata, session)
+
+
+def _require_encoder(encoder: Encoder, place: str) -> None:
+    """Refuse at once a model whose texts cannot be split here.
+
+    Raises: `UsageError` if it splits words into parts and tokenizers is not installed.
+    """
+    try:
+        encoder.encode([""])
+    except ImportError as error:
+        raise UsageError(
+            f"{place}: splits words into parts by tokenizers, which is not installed; pip install tokenizers"
+        ) from error
 
 
 def _content(path: Path) -> bytes:

@@ -15,7 +15,7 @@ Source: Sparck Jones, "A Statistical Interpretation of Term Specificity" (1972);
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
@@ -30,6 +30,8 @@ from pellucid.strict import Anything, Fields, read_object, to_bytes
 
 MOST_CHARACTERS = 200_000
 """Characters of a text that count; what follows them does not."""
+
+Own = TypeVar("Own", bound="TermWeights")
 
 _FIELDS: Fields = {**SHAPE_FIELDS, "kept": kept_field(MOST_GROUPS)}
 
@@ -130,7 +132,7 @@ class TermWeights:
         return {"idf": ("float32", (features,))}
 
     @classmethod
-    def from_parts(cls, settings: object, content: bytes, arrays: Mapping[str, np.ndarray]) -> Self:
+    def from_parts(cls: type[Own], settings: object, content: bytes, arrays: Mapping[str, np.ndarray]) -> Own:
         """TF-IDF from the parts of a file, whoever wrote them, that gives the same weights.
 
         Raises: `ValueError` if something is not what we write, or does not belong together.
