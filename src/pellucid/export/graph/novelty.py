@@ -113,7 +113,7 @@ class NoveltyLayer(nn.Module):
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.measure = _layer_of(detector.measure)
+        self.measure = layer_of(detector.measure)
         for name in ("middle", "spread", "reference"):
             self.register_buffer(name, _kept(getattr(detector, name)))
         count = len(detector.reference)
@@ -132,7 +132,7 @@ class NoveltyLayer(nn.Module):
         return torch.where(excess > 0, beyond, found)
 
 
-def _layer_of(measure: Measure) -> nn.Module:
+def layer_of(measure: Measure) -> nn.Module:
     """The layer that measures as a measure does.
 
     Raises: `TypeError` if it is of no kind known here.
