@@ -5,6 +5,7 @@ import pytest
 
 from command_line import within
 from every_model import classical_model
+from pellucid.answering.deciding import Wishes
 from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
@@ -69,17 +70,20 @@ def test_the_file_writes_the_rows_of_predict(run, tmp_path):
     export(str(run), tmp_path / "model.onnx")
     write_digits(tmp_path / "new", range(600, 610))
     (tmp_path / "new" / "page.png").write_text("<html></html>")
-    predict(run, [str(tmp_path / "new")], tmp_path / "ours.csv", Settings(), with_probabilities=True)
-    place = [str(tmp_path / "model.onnx"), str(tmp_path / "new"), "--out", str(tmp_path / "theirs.csv")]
+    wishes = Wishes(max_error=0.2)
+    new, ours_file = str(tmp_path / "new"), tmp_path / "ours.csv"
+    predict(run, [new], ours_file, Settings(), with_probabilities=True, wishes=wishes)
+    place = [str(tmp_path / "model.onnx"), new, "--max-error", "0.2", "--out", str(tmp_path / "theirs.csv")]
     assert main([*place, "--probabilities", "--threads", "1"]) == 0
     ours, theirs = (
         [line.split(",") for line in (tmp_path / name).read_text().splitlines()]
         for name in ("ours.csv", "theirs.csv")
     )
     assert ours[0] == theirs[0]
+    assert ours[0][5] == "abstained"
     for our, their in zip(ours[1:], theirs[1:], strict=True):
-        assert (our[0], our[1], our[3]) == (their[0], their[1], their[3])
-        numbers = [[float(cell or "nan") for cell in (row[2], *row[4:])] for row in (our, their)]
+        assert [our[each] for each in (0, 1, 3, 5)] == [their[each] for each in (0, 1, 3, 5)]
+        numbers = [[float(cell or "nan") for cell in (row[2], row[4], *row[6:])] for row in (our, their)]
         np.testing.assert_allclose(numbers[0], numbers[1], atol=1e-5)
 
 
