@@ -11,10 +11,11 @@ import pytest
 from number_models import number_model
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.predict import predict
+from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import HeldOut, save
 from pellucid.cli.main import main
 from pellucid.errors import UsageError
-from pellucid.evaluation.promises.abstention import promise, trust
+from pellucid.evaluation.promises.abstention import promise
 from pellucid.settings import Settings
 from small_models import CLASSES, digits, trained_model, write_digits
 from watched_models import watched

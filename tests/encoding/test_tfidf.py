@@ -13,7 +13,8 @@ from encoding.written import ODD, anything
 from pellucid.data.texts.store import Texts
 from pellucid.encoding.counting import FEW_TEXTS
 from pellucid.encoding.ngrams.encoder import Shape
-from pellucid.encoding.ngrams.tfidf import MOST_CHARACTERS, Tfidf
+from pellucid.encoding.ngrams.term_weights import MOST_CHARACTERS
+from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
 from pellucid.encoding.tokens import flat
 from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from pellucid.arithmetic.probabilities import trust
 from pellucid.evaluation.promises.abstention import (
     error_curve,
     kept_on,
@@ -15,7 +16,6 @@ from pellucid.evaluation.promises.abstention import (
     least_examples,
     least_promise,
     promise,
-    trust,
 )
 
 TRUST = st.floats(0, 1) | st.sampled_from([0.0, 0.25, 0.5, 1.0])

@@ -36,6 +36,17 @@ def test_the_alarm_is_raised_as_rarely_as_stated(sort):
     assert alarms < 3 * FALSE_ALARM_RATE
 
 
+def test_features_of_length_1_are_not_judged_by_how_their_length_was_rounded():
+    rows, labels = digits()
+    rows = rows / np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    judge = fit_detector(fit_measure(rows[:700], labels[:700], "layer"), rows[700:900], labels[700:900], 10)
+    rounded = rows[900:] * np.random.default_rng(0).uniform(1 - 1e-7, 1 + 1e-7, (len(rows) - 900, 1))
+    np.testing.assert_allclose(
+        judge.novelty(rounded.astype(np.float32)), judge.novelty(rows[900:]), atol=0.01
+    )
+    assert judge.novelty(np.zeros((1, 64), np.float32)) > 0.99  # no unit answers at all
+
+
 def test_what_is_said_is_the_share_of_validation_examples_that_look_less_foreign():
     judge = detector()
     rows, labels = digits()

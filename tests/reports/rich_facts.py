@@ -14,6 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, SVR
 
+from pellucid.arithmetic.probabilities import trust
 from pellucid.evaluation import (
     at_temperature,
     compare_all,
@@ -31,7 +32,7 @@ from pellucid.evaluation import (
     score_slices,
     wilson,
 )
-from pellucid.evaluation.promises.abstention import error_curve, kept_on, least_examples, promise, trust
+from pellucid.evaluation.promises.abstention import error_curve, kept_on, least_examples, promise
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import AbstentionFacts, CalibrationFacts
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from pellucid.answering.costs import least_cost, read_costs
+from pellucid.arithmetic.probabilities import trust
 from pellucid.arithmetic.rounding import figure, per_cent, percent
 from pellucid.bundle import HeldOut, Model
 from pellucid.data.wording import count_of
@@ -23,7 +24,6 @@ from pellucid.evaluation.promises.abstention import (
     least_examples,
     least_promise,
     promise,
-    trust,
 )
 from pellucid.evaluation.promises.prediction_sets import (
     Coverage,

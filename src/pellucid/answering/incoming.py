@@ -4,15 +4,33 @@ Nothing here stops at one bad input: what cannot be used carries its reason alon
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from pellucid.bundle import Inputs, Model
+import numpy as np
+from jaxtyping import Shaped
+
+from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
 from pellucid.settings import Settings
-from pellucid.tasks import TEXTS
+from pellucid.tasks import TEXTS, InputKind
 
 _TEXTS_IN_BLOCK = 4096
 _WARNINGS_SHOWN = 10
+
+
+@runtime_checkable
+class Taker(Protocol):
+    """A model, or an exported one, as far as its inputs go."""
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of what it takes."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """From an image of any size to pixels; `None` where no images are taken."""
+        ...
 
 
 class Block(NamedTuple):
@@ -24,7 +42,7 @@ class Block(NamedTuple):
         warnings: sentences about inputs of which something was left out.
     """
 
-    inputs: Inputs
+    inputs: Shaped[np.ndarray, "examples ..."] | Sequence[str]
     errors: Sequence[str]
     warnings: Sequence[str] = ()
 
@@ -43,7 +61,7 @@ class Incoming(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
+def incoming(model: Taker, places: Sequence[str], settings: Settings) -> Incoming:
     """List the images or texts, as the model takes them, of files, folders or tables.
 
     Images are decoded as their blocks are asked for; `settings` say column and encoding of tables.
@@ -62,7 +80,7 @@ def incoming(model: Model, places: Sequence[str], settings: Settings) -> Incomin
     return listed_images(model, places, settings)
 
 
-def incoming_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
+def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
     """Take rows of labelled data, of the kind that the model takes, by their positions."""
     names = [listing.sources[row] for row in rows]
     if listing.texts is not None:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from pellucid.answering.incoming import Block, Incoming
-from pellucid.bundle import Model
+from pellucid.answering.incoming import Block, Incoming, Taker
 from pellucid.data.listing import Listing
 from pellucid.data.reading.inputs import Input, blocks_of, decoders, fit_inputs, list_inputs
 from pellucid.settings import Settings
 
 
-def listed_images(model: Model, places: Sequence[str], settings: Settings) -> Incoming:
+def listed_images(model: Taker, places: Sequence[str], settings: Settings) -> Incoming:
     """List the images of files, folders or tables, none decoded yet.
 
     `settings` say column and encoding of tables.
@@ -21,7 +20,7 @@ def listed_images(model: Model, places: Sequence[str], settings: Settings) -> In
     return Incoming(names, _blocks(model, listed.images), listed.warnings)
 
 
-def images_of_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incoming:
+def images_of_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
     """Take rows of labelled images by their positions, none decoded yet."""
     pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
     sources = listing.paths if pixels is None else pixels
@@ -30,7 +29,7 @@ def images_of_rows(model: Model, listing: Listing, rows: Sequence[int]) -> Incom
     return Incoming([each.name for each in inputs], _blocks(model, inputs))
 
 
-def _blocks(model: Model, inputs: Sequence[Input]) -> Iterator[Block]:
+def _blocks(model: Taker, inputs: Sequence[Input]) -> Iterator[Block]:
     """Decode and fit images as the model was trained."""
     assert model.preprocessing is not None  # load gives models of images or of texts
     with decoders() as executor:

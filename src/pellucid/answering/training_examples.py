@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +30,18 @@ def most_alike(folder: Path, model: Model, inputs: Inputs) -> tuple[list[Like], 
     Beside them how many were compared, and sentences about what could not be done. `folder` is that of a run,
     or of a model of it.
     """
-    run = _run_of(folder)
+    run = run_of(folder)
     if run is None or not _has_hidden(model):
         return [], 0, ()
     try:
-        listing, rows = _training_rows(run)
+        listing, rows = rows_of(run, (TRAIN,), MOST_COMPARED)
         with one_thread():
             return _compared(model, inputs, listing, rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (
-            str(error) if isinstance(error, (PellucidError, _Changed)) else "the run's files cannot be read"
+            str(error)
+            if isinstance(error, (PellucidError, ChangedData))
+            else "the run's files cannot be read"
         )
         return [], 0, (_NOT_THERE.format(reason=reason.rstrip(".")),)
 
@@ -50,7 +52,7 @@ def known_label(folder: Path, name: str) -> str | None:
     `folder` is that of a run, or of a model of it; a path may be written in another way than when the run
     was made.
     """
-    run = _run_of(folder)
+    run = run_of(folder)
     if run is None:
         return None
     try:
@@ -71,7 +73,7 @@ def is_data_of(run: Path, place: str, rows: int) -> bool:
         return False  # a model folder, or a run that was left before its end
 
 
-class _Changed(ValueError):
+class ChangedData(ValueError):
     """Refusal of training data that is no longer what the run was made from."""
 
 
@@ -79,7 +81,7 @@ def _has_hidden(model: Model) -> bool:
     return getattr(model, "network", None) is not None
 
 
-def _run_of(folder: Path) -> Path | None:
+def run_of(folder: Path) -> Path | None:
     """The run that a folder is, or lies in."""
     for candidate in (folder, folder.parent, folder.parent.parent):
         if (candidate / "config.json").is_file() and (candidate / "metrics.json").is_file():
@@ -100,20 +102,20 @@ def _ledger(run: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _training_rows(run: Path) -> tuple[Listing, list[int]]:
-    """The data of a run, read again, and a sample of its training rows.
+def rows_of(run: Path, splits: Sequence[str], most: int) -> tuple[Listing, list[int]]:
+    """The data of a run, read again, and a sample of at most so many rows that it used in some splits.
 
-    Raises _Changed: the data is another than the run's.
+    Raises: `ChangedData` if the data is another than the run's; what reading raises.
     """
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    known = {row["id"]: row for row in _ledger(run) if row["split"] == TRAIN and row["fate"] == USED}
-    chosen = np.sort(np.random.default_rng(0).permutation(np.array(sorted(known), np.int64))[:MOST_COMPARED])
+    known = {row["id"]: row for row in _ledger(run) if row["split"] in splits and row["fate"] == USED}
+    chosen = np.sort(np.random.default_rng(0).permutation(np.array(sorted(known), np.int64))[:most])
     place = str(config["data"]["place"])
     listing = read_data(place, Settings(**config["settings"]))
     rows: list[int] = chosen.tolist()
     for row in rows:
         if row >= len(listing) or listing.sources[row] != known[row]["source"]:
-            raise _Changed(f"{place} is no longer the data that the run was made from")
+            raise ChangedData(f"{place} is no longer the data that the run was made from")
     return listing, rows
 
 

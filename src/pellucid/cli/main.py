@@ -7,10 +7,10 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pellucid.cli import compare, demo, evaluate, explain, generate, inspect, predict, train
+from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, predict, train
 from pellucid.errors import PellucidError
 
-COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, generate)
+COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, generate, export)
 
 
 class _Parser(argparse.ArgumentParser):

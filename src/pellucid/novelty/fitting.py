@@ -22,6 +22,7 @@ LEAST_EXAMPLES = 20
 _MOST_VALUES = 400_000  # of the axes, which are saved with the model
 _SHRINKAGE = 0.01  # of the mean variance, in every direction: without it there may be no inverse
 _MOST_SQUARE = 2048
+_ROUNDING = 1e-5  # of features in single precision, and what is computed from them
 _MOST_OF_KEPT = 40
 _MOST_OF_CENTRE, _MOST_OF_CENTRES, _LEAST_OF_CENTRE = 500, 50_000, 10
 _HIGH = 0.95
@@ -94,7 +95,9 @@ def calibrated_detector(
     if len(signals) < LEAST_EXAMPLES or signals.shape[1] != measure.signals:
         return None
     middle, high = np.quantile(signals, [0.5, _HIGH], axis=0)
-    spread = np.where(high > middle, high - middle, 1.0)
+    # A signal that varies by rounding alone says nothing: features of length 1 all have the same length.
+    varies = high - middle > _ROUNDING * np.maximum(1, np.abs(middle))
+    spread = np.where(varies, high - middle, 1.0)
     if not (np.isfinite(middle).all() and np.isfinite(spread).all()):
         return None
     foreign = combined(signals, middle, spread)

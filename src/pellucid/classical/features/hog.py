@@ -16,8 +16,8 @@ from jaxtyping import Float32
 
 ORIENTATIONS = 9
 CLIP = 0.2
-_BLOCK = 2
-_EPSILON = 1e-5
+BLOCK = 2
+EPSILON = 1e-5
 _CELLS, _SMALLEST_CELL = 7, 4
 
 
@@ -37,7 +37,7 @@ class Grid(NamedTuple):
     @property
     def blocks(self) -> tuple[int, int, int]:
         """Blocks from top to bottom, from left to right, and cells in one of them."""
-        high, wide = min(_BLOCK, self.rows), min(_BLOCK, self.columns)
+        high, wide = min(BLOCK, self.rows), min(BLOCK, self.columns)
         return self.rows - high + 1, self.columns - wide + 1, high * wide
 
 
@@ -131,7 +131,7 @@ def _normalised(
         axis=3,
     ).reshape(count, down, across, -1)
     for clip in (CLIP, None):
-        blocks /= np.sqrt((blocks**2).sum(axis=3, keepdims=True) + np.float32(_EPSILON**2))
+        blocks /= np.sqrt((blocks**2).sum(axis=3, keepdims=True) + np.float32(EPSILON**2))
         if clip is not None:
             np.minimum(blocks, np.float32(clip), out=blocks)
     return blocks

@@ -44,7 +44,7 @@ def pooled(
     Small enough images stay as they are; rows and columns left over form smaller groups.
     """
     _, height, width, _ = pixels.shape
-    side = _group(height, width, longest)
+    side = group(height, width, longest)
     if side == 1:
         return pixels.astype(np.float32)
     down, across = np.arange(0, height, side), np.arange(0, width, side)
@@ -86,13 +86,14 @@ def feature_length(kind: str, shape: tuple[int, ...]) -> int:
     return shape[0] if kind in AS_THEY_ARE else FEATURES[kind].length(*shape)
 
 
-def _group(height: int, width: int, longest: int) -> int:
+def group(height: int, width: int, longest: int) -> int:
     """Side of the square groups of pixels."""
     return -(-max(height, width) // longest)
 
 
-def _smaller(height: int, width: int, longest: int) -> tuple[int, int]:
-    side = _group(height, width, longest)
+def smaller(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Height and width once square groups of pixels are one pixel each."""
+    side = group(height, width, longest)
     return -(-height // side), -(-width // side)
 
 
@@ -101,7 +102,7 @@ def _pixels(pixels: UInt8[np.ndarray, "n height width channels"]) -> Float32[np.
 
 
 def _pixels_length(height: int, width: int, channels: int) -> int:
-    rows, columns = _smaller(height, width, LONGEST_OF_PIXELS)
+    rows, columns = smaller(height, width, LONGEST_OF_PIXELS)
     return rows * columns * channels
 
 
@@ -110,7 +111,7 @@ def _hog(pixels: UInt8[np.ndarray, "n height width channels"]) -> Float32[np.nda
 
 
 def _hog_length(height: int, width: int, channels: int) -> int:
-    return hog.length(*_smaller(height, width, LONGEST_OF_HOG))
+    return hog.length(*smaller(height, width, LONGEST_OF_HOG))
 
 
 FEATURES: dict[str, FeatureKind] = {

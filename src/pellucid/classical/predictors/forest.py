@@ -76,7 +76,7 @@ class Forest(Predictor):
         """Mean over the trees of the answers of each row's leaves."""
         count, trees = len(features), len(self.roots)
         leaves = self._leaves(features)
-        ends, shares = self.ends.astype(np.int64), self._shares
+        ends, shares = self.ends.astype(np.int64), self.shares
         sizes = np.diff(ends, prepend=0)[leaves]
         last = np.cumsum(sizes)
         entries = np.arange(last[-1]) + np.repeat(ends[leaves] - last, sizes)
@@ -100,7 +100,7 @@ class Forest(Predictor):
         return -1 - place.astype(np.int64)
 
     @cached_property
-    def _shares(self) -> Float64[np.ndarray, " entries"]:
+    def shares(self) -> Float64[np.ndarray, " entries"]:
         """Part of each entry in the answer of its leaf."""
         if self.number:
             return self.content.astype(np.float64)

@@ -1,61 +1,25 @@
-r"""TF-IDF: weights of n-grams by how often they stand in a text and how rare they are elsewhere.
+"""TF-IDF as sparse rows, which classical models learn from."""
 
-Notation: $c_{ij}$ how often n-gram $j$ stands in text $i$; $d_j$ how many of the $n$ training texts hold
-it. A weight is $w_{ij} = (1 + \ln c_{ij})\,\mathrm{idf}_j$, 0 where $c_{ij} = 0$, with
-$\mathrm{idf}_j = \ln\frac{1 + n}{1 + d_j} + 1$. Words with their neighbours are one part of the features,
-parts of words another; in each the weights of a text are divided by $\sqrt{\sum_j w_{ij}^2}$, and where
-there are both parts, by $\sqrt 2$ as well. A text is cut behind `MOST_CHARACTERS` characters.
-
-Of the n-grams those are kept that stand in most training texts.
-
-Source: Sparck Jones, "A Statistical Interpretation of Term Specificity" (1972); Salton and Buckley,
-"Term-weighting Approaches in Automatic Text Retrieval" (1988).
-"""
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64
 
-from pellucid.encoding.limits import MOST_ENTRIES, kept_field, read_content
-from pellucid.encoding.lookup import FIRST, Lookup
-from pellucid.encoding.ngrams.encoder import MOST_GROUPS, SHAPE_FIELDS, Grams, Shape, grams_of
-from pellucid.encoding.ngrams.terms import Terms, names_of, sizes_of
-from pellucid.encoding.tokens.flat import blocks
-from pellucid.encoding.words.characters import normalise, written
-from pellucid.strict import Anything, Fields, read_object, to_bytes
-
-MOST_CHARACTERS = 200_000
-"""Characters of a text that count; what follows them does not."""
-
-_FIELDS: Fields = {**SHAPE_FIELDS, "kept": kept_field(MOST_GROUPS)}
-
-
-def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Normalised texts in order, in groups of bounded size, each cut behind `MOST_CHARACTERS` characters."""
-    yield from blocks(normalise(written(text[:MOST_CHARACTERS])) for text in texts)
+from pellucid.encoding.ngrams.encoder import Grams
+from pellucid.encoding.ngrams.term_weights import (
+    Entries,
+    TermWeights,
+    counted_entries,
+    whole_blocks,
+)
 
 
 def counted(
     columns: Sequence[np.ndarray], grams: Sequence[Grams], texts: int, features: int
 ) -> scipy.sparse.csr_array:
-    """Counts of n-grams, float32 (texts, features), columns ascending in each row.
-
-    `columns` holds, for each size, the feature that each n-gram is, negative for none.
-    """
-    keys = [
-        group.texts[places >= 0] * features + places[places >= 0]
-        for places, group in zip(columns, grams, strict=True)
-    ]
-    cells, counts = np.unique(np.concatenate(keys), return_counts=True)
-    rows = cells // max(1, features)
-    starts = np.searchsorted(rows, np.arange(texts + 1)).astype(np.int32)
-    found = (counts.astype(np.float32), (cells - rows * features).astype(np.int32), starts)
-    return scipy.sparse.csr_array(found, shape=(texts, features))
+    """Counts of n-grams as `counted_entries`, float32 (texts, features)."""
+    return _sparse(counted_entries(columns, grams, texts, features), features)
 
 
 def stacked(parts: Sequence[scipy.sparse.csr_array], features: int) -> scipy.sparse.csr_array:
@@ -64,52 +28,17 @@ def stacked(parts: Sequence[scipy.sparse.csr_array], features: int) -> scipy.spa
     return scipy.sparse.vstack([nothing, *parts], format="csr")
 
 
-@dataclass(frozen=True, eq=False)
-class Tfidf:
-    """Map from texts to the weights of the n-grams that were kept.
-
-    Attributes:
-        shape: which n-grams.
-        terms: for each size, those that were kept, as people read them.
-        idf: of each, in that order.
-
-    Raises:
-        ValueError: the parts do not fit each other or are out of bounds.
-    """
-
-    shape: Shape
-    terms: Terms
-    idf: Float32[np.ndarray, " features"]
-
-    def __post_init__(self) -> None:
-        self.shape.require_sizes()
-        if len(self.terms) != len(sizes_of(self.shape)) or self.features != sum(map(len, self.terms)):
-            raise ValueError(f"terms: they do not fit {self.features} weights of this shape")
-        if not (np.isfinite(self.idf).all() and (self.idf > 0).all()):
-            raise ValueError("idf: a weight is not finite, or not positive")
-        self._lookups  # noqa: B018  # refuses terms that stand there twice
-
-    @property
-    def features(self) -> int:
-        """Numbers in one feature vector."""
-        return len(self.idf)
+class Tfidf(TermWeights):
+    """Map from texts to the weights of the n-grams that were kept, as sparse rows."""
 
     def counts(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
         """Counts of n-grams: float32 (texts, features), columns ascending in each row."""
-        return stacked([self._counted(block) for block in whole_blocks(texts)], self.features)
+        parts = [_sparse(self.counted(block), self.features) for block in whole_blocks(texts)]
+        return stacked(parts, self.features)
 
     def weigh(self, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
         """Weights from `counts`, float32 of the same form; a text without a known n-gram is 0 throughout."""
-        rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-        weights = (1 + np.log(counts.data.astype(np.float64))) * self.idf.astype(np.float64)[counts.indices]
-        border = sum(map(len, self.terms[: self.shape.words]))
-        of_part = rows * 2 + (counts.indices >= border)
-        norms = np.sqrt(np.bincount(of_part, weights**2, 2 * counts.shape[0]))
-        if self.shape.longest:
-            norms *= np.sqrt(2)
-        weights /= norms[of_part]
-        found = (weights.astype(np.float32), counts.indices, counts.indptr)
-        return scipy.sparse.csr_array(found, shape=counts.shape)
+        return _sparse(self.weighed(Entries(counts.data, counts.indices, counts.indptr)), self.features)
 
     def transform(self, texts: Sequence[str]) -> scipy.sparse.csr_array:
         """Weights of texts, float32 (texts, features); a row does not depend on the others."""
@@ -124,64 +53,7 @@ class Tfidf:
             found.append(tuple(terms[place] for place in (inside - start).tolist()))
         return Tfidf(self.shape, tuple(found), self.idf[columns])
 
-    def to_json(self) -> dict[str, Any]:
-        """Settings, without what `content` and `arrays` hold."""
-        return {**self.shape._asdict(), "kept": [len(terms) for terms in self.terms]}
 
-    def content(self) -> bytes:
-        """N-grams as JSON: neighbouring words parted by a space; a space stands at the edge of a word."""
-        return to_bytes({"terms": [list(terms) for terms in self.terms]})
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Weights of its n-grams."""
-        return {"idf": self.idf}
-
-    @staticmethod
-    def expected(settings: object) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """Type and shape of every array by its name, from untrusted settings.
-
-        Raises: `ValueError` if they are impossible.
-        """
-        features = sum(read_object("tf-idf", settings, _FIELDS)["kept"])
-        if features > MOST_ENTRIES:
-            raise ValueError(f"kept: {features} n-grams, where {MOST_ENTRIES} are admitted")
-        return {"idf": ("float32", (features,))}
-
-    @classmethod
-    def from_parts(cls, settings: object, content: bytes, arrays: Mapping[str, np.ndarray]) -> "Tfidf":
-        """TF-IDF from the parts of a file, whoever wrote them, that gives the same weights.
-
-        Raises: `ValueError` if something is not what we write, or does not belong together.
-        """
-        form = cls.expected(settings)["idf"]
-        stated = read_object("tf-idf", settings, _FIELDS)
-        idf = arrays.get("idf")
-        if arrays.keys() != {"idf"} or idf is None or (str(idf.dtype), idf.shape) != form:
-            raise ValueError(f"tf-idf: holds other arrays than idf, {form[0]} {form[1]}")
-        groups = read_content(content, {"terms": Anything()})["terms"]
-        if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
-            raise ValueError("terms: no list of lists")
-        if tuple(len(group) for group in groups) != stated["kept"]:
-            raise ValueError("terms: not as many as stated")
-        if not all(isinstance(term, str) for group in groups for term in group):
-            raise ValueError("terms: one of them is no text")
-        shape = Shape(*(stated[name] for name in Shape._fields))
-        return cls(shape, tuple(tuple(group) for group in groups), idf)
-
-    @cached_property
-    def _lookups(self) -> tuple[Lookup, ...]:
-        """Lookup from names to columns for each size, `FIRST` added."""
-        start, found = FIRST, []
-        for names in names_of(self.shape, self.terms):
-            found.append(Lookup(names, start))
-            start += len(names)
-        return tuple(found)
-
-    def _counted(self, texts: list[str]) -> scipy.sparse.csr_array:
-        """Counts of a block of normalised texts."""
-        grams = grams_of(self.shape, texts)
-        columns = [
-            lookup.find(group.names).astype(np.int64) - FIRST
-            for lookup, group in zip(self._lookups, grams, strict=True)
-        ]
-        return counted(columns, grams, len(texts), self.features)
+def _sparse(entries: Entries, features: int) -> scipy.sparse.csr_array:
+    """Entries as a matrix."""
+    return scipy.sparse.csr_array(tuple(entries), shape=(len(entries.starts) - 1, features))

@@ -10,8 +10,9 @@ from jaxtyping import Int64, UInt64
 from pellucid.encoding.counting import Counter, least_texts
 from pellucid.encoding.lookup import FIRST, Lookup
 from pellucid.encoding.ngrams.encoder import Grams, Shape, grams_of
+from pellucid.encoding.ngrams.term_weights import whole_blocks
 from pellucid.encoding.ngrams.terms import can_be_kept, spell
-from pellucid.encoding.ngrams.tfidf import Tfidf, counted, stacked, whole_blocks
+from pellucid.encoding.ngrams.tfidf import Tfidf, counted, stacked
 from pellucid.encoding.tokens.flat import picked
 
 MOST_FEATURES = 100_000

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float64
 from scipy.special import bdtr
 
 from pellucid.evaluation.intervals import Interval, wilson
@@ -95,25 +95,6 @@ class Kept(NamedTuple):
 
     answered: Interval
     error: Interval | None
-
-
-def trust(
-    probability: Float[np.ndarray, " n"], novelty: Float[np.ndarray, " n"] | None, rate: float = 1.0
-) -> Float64[np.ndarray, " n"]:
-    """Trust in each answer, 0 to 1; 0 where a number is missing.
-
-    Args:
-        probability: of the answer.
-        novelty: of the input; `None` where the model cannot tell.
-        rate: the share of inputs like the training data that may count as foreign.
-
-    Returns:
-        As the module says, from numbers rounded to 32 bits, as held-out ones are stored.
-    """
-    found = np.asarray(probability, np.float32).astype(np.float64)
-    if novelty is not None:
-        found = found * np.clip((1 - np.asarray(novelty, np.float32).astype(np.float64)) / rate, 0, 1)
-    return np.nan_to_num(found, nan=0.0)
 
 
 def least_examples(max_error: float) -> int:

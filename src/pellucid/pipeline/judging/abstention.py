@@ -3,8 +3,9 @@
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import Model
-from pellucid.evaluation.promises.abstention import error_curve, kept_on, least_examples, promise, trust
+from pellucid.evaluation.promises.abstention import error_curve, kept_on, least_examples, promise
 from pellucid.pipeline.judging.testing import Tested
 from pellucid.reports import AbstentionFacts
 

@@ -1,0 +1,43 @@
+"""`pellucid export`: write a trained model as one ONNX file."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `export` to the commands."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write a trained model as one ONNX file",
+        description="Write a trained model as one ONNX file, with its classes, preprocessing, temperature, "
+        "novelty and thresholds. It gets its name once it has answered held-out examples of the run, from "
+        "their original files, as the model does. `python -m pellucid.runtime` answers it without PyTorch.",
+    )
+    parser.add_argument("run_folder", metavar="RUN", help="Run of train, or a model folder in one")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="File to write, ending in .onnx"
+    )
+    parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export and return exit code 0."""
+    from pellucid.data.wording import count_of
+    from pellucid.export.export import export
+
+    def announce(sentence: str) -> None:
+        sys.stderr.write(f"{sentence}\n")
+
+    done = export(arguments.run_folder, arguments.out, arguments.model, announce)
+    proof = done.proof
+    examples = count_of(proof.examples, f"held-out {done.noun}")
+    sys.stderr.write(
+        f"{done.model} written: {done.bytes / 1e6:.1f} MB. On {examples} "
+        f"it gave the labels of the model, and no answer differs by more than {proof.difference:.1e}; "
+        f"onnx.reference agrees on {proof.reference}.\n"
+    )
+    sys.stderr.write(f"next: python -m pellucid.runtime {arguments.out} INPUT...\n")
+    return 0

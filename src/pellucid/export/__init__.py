@@ -1,0 +1,1 @@
+"""Export of trained models as ONNX files that have proved to answer as the model does."""

@@ -1,0 +1,137 @@
+"""Proof of an export: the file answers held-out examples, from their original files, as the model does."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.answering.incoming import incoming_rows
+from pellucid.bundle import Answers, Model
+from pellucid.errors import DataError, ModelFileError
+from pellucid.export.held_out import HeldOutExamples
+from pellucid.runtime.exported import ExportedModel
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability, and of a number as a share of the largest."""
+
+_TIE = 1e-5
+_REFERENCE_EXAMPLES = 4
+_SHOWN = 3
+
+
+class Proof(NamedTuple):
+    """Outcome of a proof that was passed.
+
+    Attributes:
+        examples: answered by onnxruntime and by the model.
+        reference: of these answered by `onnx.reference` too.
+        difference: largest one found, of probabilities or numbers.
+    """
+
+    examples: int
+    reference: int
+    difference: float
+
+
+class _Differing(NamedTuple):
+    """An example about which file and model disagree."""
+
+    name: str
+    by_model: str
+    by_file: str
+
+
+def prove(
+    model: Model, exported: ExportedModel, reference: ExportedModel, examples: HeldOutExamples
+) -> Proof:
+    """Ask the model, and the file by two engines, about the same original files, decoded for each anew.
+
+    Labels must be equal unless the model itself finds two equally likely; probabilities within `TOLERANCE`;
+    novelty within one rank of the validation examples.
+
+    Raises: `ModelFileError` with examples if they disagree, `DataError` if none can be read any more.
+    """
+    asked = incoming_rows(model, examples.listing, examples.rows)
+    again = incoming_rows(exported, examples.listing, examples.rows)
+    names = iter(asked.names)
+    answered = checked = 0
+    largest = 0.0
+    for ours, theirs in zip(asked.blocks, again.blocks, strict=True):
+        readable = [
+            name
+            for name, error in zip(islice(names, len(ours.errors)), ours.errors, strict=True)
+            if not error
+        ]
+        if not readable:
+            continue
+        said = model.answer(ours.inputs)
+        largest = max(largest, _compare(model, readable, said, exported.answer(theirs.inputs), "onnxruntime"))
+        few = min(_REFERENCE_EXAMPLES - checked, len(readable))
+        if few > 0:
+            part = Answers(said.said[:few], None if said.novelty is None else said.novelty[:few])
+            found = reference.answer(theirs.inputs[:few])
+            largest = max(largest, _compare(model, readable[:few], part, found, "onnx.reference"))
+            checked += few
+        answered += len(readable)
+    if not answered:
+        raise DataError("export: none of the held-out examples can be read any more; put the data back")
+    return Proof(answered, checked, largest)
+
+
+def _compare(model: Model, names: Sequence[str], ours: Answers, theirs: Any, engine: str) -> float:
+    """Largest difference of the answers.
+
+    Raises: `ModelFileError` if it is too large, a label is another, or novelty is.
+    """
+    if ours.said.shape != theirs.said.shape:
+        raise ModelFileError(f"export: {engine} gives answers of the shape {theirs.said.shape}; not written")
+    off = np.abs(ours.said - theirs.said).reshape(len(names), -1).max(axis=1)
+    scale = 1.0 if model.classes else max(1e-30, float(np.abs(ours.said).max()))
+    wrong = ~(off <= TOLERANCE * scale)
+    if model.classes:
+        wrong |= _other_labels(ours.said, theirs.said)
+    wrong |= _other_novelty(model, ours, theirs)
+    if wrong.any():
+        places = np.flatnonzero(wrong)
+        shown = list(islice(_differing(model, names, ours, theirs, places), _SHOWN))
+        listed = "; ".join(
+            f"{each.name}: {each.by_model} by the model, {each.by_file} by the file" for each in shown
+        )
+        raise ModelFileError(
+            f"export: not written: {engine} disagrees with the model on {len(places):,} of {len(names):,} "
+            f"held-out {model.input_kind.nouns} ({listed}); please report it"
+        )
+    return float(off.max())
+
+
+def _other_labels(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """True where the label is another, and the model does not find both equally likely."""
+    best, other = ours.argmax(axis=1), theirs.argmax(axis=1)
+    rows = np.arange(len(ours))
+    other_labels: np.ndarray = (best != other) & (ours[rows, best] - ours[rows, other] > _TIE)
+    return other_labels
+
+
+def _other_novelty(model: Model, ours: Answers, theirs: Any) -> np.ndarray:
+    """True where novelty is off by more than a rank, which rounding may change."""
+    if model.detector is None or ours.novelty is None or theirs.novelty is None:
+        return np.full(len(ours.said), (ours.novelty is None) != (theirs.novelty is None))
+    rank = 1 / (len(model.detector.reference) + 1)
+    other_novelty: np.ndarray = ~(np.abs(ours.novelty - theirs.novelty) <= rank + TOLERANCE)
+    return other_novelty
+
+
+def _differing(
+    model: Model, names: Sequence[str], ours: Answers, theirs: Any, places: np.ndarray
+) -> Iterator[_Differing]:
+    """Examples of disagreement, in words."""
+    for place in places.tolist():
+        yield _Differing(names[place], _told(model, ours, place), _told(model, theirs, place))
+
+
+def _told(model: Model, answers: Any, place: int) -> str:
+    """An answer in words."""
+    said = answers.said[place]
+    words = f"{said:.6g}" if said.ndim == 0 else f"{model.classes[int(said.argmax())]} {said.max():.5f}"
+    return words if answers.novelty is None else f"{words} (novelty {answers.novelty[place]:.4f})"

@@ -1,0 +1,88 @@
+"""`python -m pellucid.runtime`: label images or texts with an exported model, as `pellucid predict` does."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pellucid.errors import PellucidError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse with our form of message."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command of `words`, by default those of `sys.argv`, and return the exit code."""
+    arguments = _parser().parse_args(words)
+    try:
+        return _run(arguments)
+    except PellucidError as error:
+        sys.stderr.write(f"error: {_plain(str(error))}\n")
+        return error.exit_code
+    except ImportError as error:
+        sys.stderr.write(
+            f"error: {error.name or error}: is needed for this and not installed; pip install it\n"
+        )
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _plain(message: str) -> str:
+    """A message whose names cannot move the cursor."""
+    from pellucid.data.wording import visible
+
+    return message if message.isprintable() else visible(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m pellucid.runtime",
+        description="Label images or texts with a model that `pellucid export` wrote.",
+    )
+    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="files, folders or tables")
+    parser.add_argument(
+        "--out", type=Path, help="file to write, .csv, .jsonl or .parquet; default: CSV on standard output"
+    )
+    parser.add_argument("--probabilities", action="store_true", help="add a column for each class")
+    parser.add_argument(
+        "--max-error", type=float, metavar="SHARE", help="abstain, by a threshold that the file holds"
+    )
+    parser.add_argument("--input-column", help="column of a table that holds the inputs")
+    parser.add_argument("--encoding", help="encoding of tables and texts")
+    parser.add_argument("--threads", type=int, help="threads of onnxruntime")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from pellucid.answering.answers import answers_to, check_ending
+    from pellucid.answering.incoming import first_few, incoming
+    from pellucid.errors import UsageError
+    from pellucid.runtime.exported import load
+    from pellucid.runtime.rows import Rows
+    from pellucid.settings import Settings
+
+    check_ending(arguments.out)
+    model = load(arguments.model, arguments.threads)
+    if arguments.probabilities and not model.classes:
+        raise UsageError(f"--probabilities: {arguments.model} predicts numbers, which have none")
+    rows = Rows(model, arguments.probabilities, arguments.max_error)
+    given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
+    asked = incoming(model, arguments.inputs, Settings(**{k: v for k, v in given.items() if v is not None}))
+    names = iter(asked.names)
+    warnings: list[str] = []
+    classes = model.classes if arguments.probabilities else ()
+    with answers_to(arguments.out, classes, rows.columns, are_numbers=not model.classes) as write:
+        for block in asked.blocks:
+            write(rows.of(names, block))
+            warnings += block.warnings
+    for warning in (*asked.warnings, *first_few(warnings, model.input_kind.noun)):
+        sys.stderr.write(f"{_plain(warning)}\n")
+    return 0

@@ -1,0 +1,307 @@
+"""An exported model that answers: its graph in onnxruntime, its inputs made ready by Pellucid's own code."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Shaped
+
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.encoding import Encoder
+from pellucid.encoding.ngrams.term_weights import TermWeights
+from pellucid.errors import DataError, ModelFileError, UsageError
+from pellucid.runtime.metadata import IMAGES, NOVELTY, NUMBERS, PROBABILITIES, TERMS, TOKENS, VALUES, Metadata
+from pellucid.runtime.protobuf import require_plain
+from pellucid.tasks import InputKind
+
+LARGEST = (1 << 31) - 1
+"""Most bytes of a file, which is what protocol buffers can hold."""
+
+INSTALL = "pip install onnxruntime"
+_INPUTS = {IMAGES: ("tensor(uint8)", 4), TOKENS: ("tensor(int64)", 2), TERMS: ("tensor(float)", 2)}
+_INPUTS[VALUES] = ("tensor(float)", 2)
+_MOST_IMAGES, _MOST_TEXTS, _MOST_IDS, _MOST_VALUES = 128, 256, 1 << 15, 1 << 22
+_TEXTS_OF_A_BLOCK = 4096
+
+Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]
+
+
+class Answers(NamedTuple):
+    """Answers about some inputs.
+
+    Attributes:
+        said: probabilities (n, classes), or numbers (n,).
+        novelty: 0 to 1 for each; `None` where the model cannot tell.
+    """
+
+    said: Float64[np.ndarray, "n ..."]
+    novelty: Float64[np.ndarray, " n"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedModel:
+    """A model out of an ONNX file.
+
+    Attributes:
+        metadata: what the file says beside the graph.
+        session: of onnxruntime.
+    """
+
+    metadata: Metadata
+    session: Any
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of what it takes: images, texts or feature vectors."""
+        return self.metadata.input_kind
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """From an image of any size to pixels; `None` where no images are taken."""
+        return self.metadata.preprocessing
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities; none where a number is predicted."""
+        return self.metadata.classes
+
+    def predict(self, inputs: Sequence[Any]) -> list[str] | list[float]:
+        """Label of each input: the most probable class, or the number.
+
+        Inputs are images as files (`str` or `Path`), as their bytes or as arrays (height, width[, channels]);
+        or texts.
+
+        Raises: `DataError` if an image cannot be read, or the inputs are of another kind.
+        """
+        said = self.answer(self.ready(inputs)).said
+        if said.ndim == 1:
+            return [float(number) for number in said]
+        return [self.classes[place] for place in said.argmax(axis=1).tolist()]
+
+    def predict_proba(self, inputs: Sequence[Any]) -> Float64[np.ndarray, "n classes"]:
+        """Probability of every class for every input, as `predict` takes them.
+
+        Raises: `DataError` as `predict`, or if the model predicts numbers.
+        """
+        if not self.classes:
+            raise DataError("model: it predicts numbers and has no probabilities; use predict")
+        return self.answer(self.ready(inputs)).said
+
+    def ready(self, inputs: Sequence[Any]) -> Inputs:
+        """Inputs as `answer` takes them: images decoded and fitted, texts as they are.
+
+        Raises: `DataError` as `predict`.
+        """
+        if self.preprocessing is None:
+            if self.input_kind.name == "values":
+                return np.asarray(inputs, np.float32)
+            if isinstance(inputs, str) or not all(isinstance(each, str) for each in inputs):
+                raise DataError("model: it takes a list of texts")
+            return list(inputs)
+        if isinstance(inputs, (str, bytes, Path)):
+            raise DataError("model: it takes a list of images; put the image into one: [image]")
+        image = self.preprocessing
+        fitted = [
+            image.arrays(each[np.newaxis])[0]
+            if isinstance(each, np.ndarray)
+            else image.image(each if isinstance(each, bytes) else Path(each))
+            for each in inputs
+        ]
+        return np.stack(fitted) if fitted else np.zeros((0, *image.size, image.channels), np.uint8)
+
+    def answer(self, inputs: Inputs) -> Answers:
+        """Answer about fitted images (n, height, width, channels), feature vectors, or texts."""
+        found, order = [], []
+        for batch, places in self._batches(inputs):
+            found.append(self.session.run(self._outputs, {self._input: batch}))
+            order.append(places)
+        if not found:
+            empty = np.zeros((0, len(self.classes))) if self.classes else np.zeros(0)
+            return Answers(empty, np.zeros(0) if self._tells_novelty else None)
+        back = np.argsort(np.concatenate(order), kind="stable")
+        columns = [np.concatenate(each).astype(np.float64)[back] for each in zip(*found, strict=True)]
+        return Answers(columns[0], columns[1] if self._tells_novelty else None)
+
+    @property
+    def _input(self) -> str:
+        return str(self.session.get_inputs()[0].name)
+
+    @property
+    def _tells_novelty(self) -> bool:
+        return self.metadata.novelty_rate is not None
+
+    @property
+    def _outputs(self) -> list[str]:
+        return [PROBABILITIES if self.classes else NUMBERS] + [NOVELTY] * self._tells_novelty
+
+    def _batches(self, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Inputs as the graph takes them, some at a time, and their places."""
+        if isinstance(inputs, np.ndarray):
+            most = max(1, min(_MOST_IMAGES, _MOST_VALUES // max(1, inputs[:1].size)))
+            for start in range(0, len(inputs), most):
+                block = inputs[start : start + most]
+                images = block.transpose(0, 3, 1, 2) if block.ndim == 4 else block
+                yield np.ascontiguousarray(images), np.arange(start, start + len(block))
+            return
+        for start in range(0, len(inputs), _TEXTS_OF_A_BLOCK):
+            texts = list(inputs[start : start + _TEXTS_OF_A_BLOCK])
+            for batch, places in self._text_batches(texts):
+                yield batch, places + start
+
+    def _text_batches(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        encoder = self.metadata.encoder
+        if isinstance(encoder, Encoder):
+            yield from _token_batches(encoder, texts)
+            return
+        features = encoder.features if isinstance(encoder, TermWeights) else 0
+        most = max(1, _MOST_VALUES // max(1, features))
+        for start in range(0, len(texts), most):
+            some = texts[start : start + most]
+            terms = np.zeros((len(some), 0), np.float32) if encoder is None else encoder.dense(some)
+            yield terms, np.arange(start, start + len(some))
+
+
+def _token_batches(encoder: Encoder, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Ids of texts of like length together, bounded with their padding, and their places."""
+    tokens = encoder.encode(texts)
+    order = np.argsort(tokens.lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while (
+            end < len(order)
+            and end - start < _MOST_TEXTS
+            and (end + 1 - start) * tokens.lengths[order[end]] <= _MOST_IDS
+        ):
+            end += 1
+        yield tokens.padded(order[start:end]), order[start:end]
+        start = end
+
+
+def load(path: str | Path, threads: int | None = None) -> ExportedModel:
+    """Load a file that `pellucid export` wrote; `threads` bounds those of onnxruntime.
+
+    Raises: `ModelFileError` if there is no such file, it is damaged, or holds what no export contains;
+    `UsageError` if onnxruntime is not installed.
+    """
+    return opened(_content(Path(path)), str(path), threads)
+
+
+def opened(content: bytes, place: str, threads: int | None = None) -> ExportedModel:
+    """Open the content of a file, in which nothing is trusted; `place` names it in messages.
+
+    Raises: `ModelFileError` and `UsageError` as `load`.
+    """
+    try:
+        require_plain(content)
+    except ValueError as error:
+        raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
+    session = _session(content, place, threads)
+    try:
+        metadata = Metadata.from_properties(session.get_modelmeta().custom_metadata_map)
+        _require_agreement(metadata, session)
+    except ValueError as error:
+        raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
+    if isinstance(metadata.encoder, Encoder):
+        _require_encoder(metadata.encoder, place)
+    return ExportedModel(metadata, session)
+
+
+def _require_encoder(encoder: Encoder, place: str) -> None:
+    """Refuse at once a model whose texts cannot be split here.
+
+    Raises: `UsageError` if it splits words into parts and tokenizers is not installed.
+    """
+    try:
+        encoder.encode([""])
+    except ImportError as error:
+        raise UsageError(
+            f"{place}: splits words into parts by tokenizers, which is not installed; pip install tokenizers"
+        ) from error
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file.
+
+    Raises: `ModelFileError` if it is none, or too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise ModelFileError(f"{path}: not a regular file; give a model that pellucid export wrote")
+            if about.st_size > LARGEST:
+                raise ModelFileError(f"{path}: larger than 2 GB; give a model that pellucid export wrote")
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ModelFileError(f"{path}: {reason}; give a model that pellucid export wrote") from error
+
+
+def _session(content: bytes, place: str, threads: int | None) -> Any:
+    """A session of onnxruntime on the processor.
+
+    Raises: `ModelFileError` if it refuses the graph, `UsageError` if it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(f"{place}: needs onnxruntime, which is not installed; {INSTALL}") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises types of its own without a common base
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ModelFileError(f"{place}: onnxruntime refuses it: {reason}; export the model again") from error
+
+
+def _require_agreement(metadata: Metadata, session: Any) -> None:
+    """Refuse a graph whose inputs and outputs are not those that its metadata speaks of.
+
+    Raises: `ValueError` with what contradicts what.
+    """
+    inputs, outputs = session.get_inputs(), {each.name: each for each in session.get_outputs()}
+    expected = _input_name(metadata)
+    if len(inputs) != 1 or inputs[0].name != expected:
+        raise ValueError(
+            f"the graph takes {[each.name for each in inputs][:3]}, where {expected} is expected"
+        )
+    dtype, axes = _INPUTS[expected]
+    if inputs[0].type != dtype or len(inputs[0].shape) != axes:
+        raise ValueError(f"the graph takes {inputs[0].type} of {len(inputs[0].shape)} axes")
+    length = _length(metadata)
+    if length is not None and list(inputs[0].shape[1:]) != length:
+        raise ValueError(f"the graph takes {inputs[0].shape[1:]}, where the metadata makes {length}")
+    said = PROBABILITIES if metadata.classes else NUMBERS
+    names = {said} | ({NOVELTY} if metadata.novelty_rate is not None else set())
+    if outputs.keys() != names:
+        raise ValueError(f"the graph gives {sorted(outputs)[:3]}, where {sorted(names)} are expected")
+    if metadata.classes and outputs[said].shape[1:] != [len(metadata.classes)]:
+        raise ValueError(f"the graph gives {outputs[said].shape[1:]} of {len(metadata.classes)} classes")
+
+
+def _input_name(metadata: Metadata) -> str:
+    """Name of the graph's input."""
+    if metadata.preprocessing is not None:
+        return IMAGES
+    if metadata.input_kind.name == "values":
+        return VALUES
+    return TOKENS if isinstance(metadata.encoder, Encoder) else TERMS
+
+
+def _length(metadata: Metadata) -> list[int] | None:
+    """Shape of one example; `None` where its length may be any."""
+    image = metadata.preprocessing
+    if image is not None:
+        return [image.channels, image.height, image.width]
+    if isinstance(metadata.encoder, TermWeights):
+        return [metadata.encoder.features]
+    return None

@@ -1,0 +1,186 @@
+"""Metadata of an exported model: everything beside the graph that an answer needs, as JSON in the file."""
+
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.encoding import ENCODERS, Encoder
+from pellucid.encoding.limits import MOST_BYTES
+from pellucid.encoding.ngrams.term_weights import TermWeights
+from pellucid.strict import Anything, Fields, Number, OneOf, Text, parse, read_object, to_bytes
+from pellucid.tasks import INPUT_KINDS, InputKind
+
+FORMAT = "1"
+TF_IDF = "tf-idf"
+IMAGES, TOKENS, TERMS, VALUES = "images", "tokens", "terms", "values"
+"""Names of the inputs of graphs."""
+
+PROBABILITIES, NUMBERS, NOVELTY = "probabilities", "numbers", "novelty"
+"""Names of the outputs of graphs."""
+
+_MOST_CLASSES, _LONGEST = 100_000, 10_000
+_DETAILS: Fields = {
+    "model": Text(200, 0),
+    "pellucid": Text(40, 0),
+    "input": OneOf(("images", "texts", "values")),
+    "temperature": Number(0.01, 100.0),
+    "novelty_rate": Anything(),
+    "abstention": Anything(),
+}
+_KEYS = {"format", "classes", "preprocessing", "encoder", "vocabulary", "details"}
+
+
+class Threshold(NamedTuple):
+    """Trust from which on a model answers.
+
+    Attributes:
+        max_error: largest error among the answered, as promised with 95 % confidence.
+        trust: an input of at least this trust is answered; `None` where none is.
+    """
+
+    max_error: float
+    trust: float | None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the file says beside the graph.
+
+    Attributes:
+        model: name of the model.
+        pellucid: version that exported it.
+        input_kind: images, texts or feature vectors.
+        classes: in the order of the probabilities; none where a number is predicted.
+        temperature: of the probabilities, which the graph has applied.
+        preprocessing: from an image of any size to the pixels of the graph; `None` without images.
+        encoder: from texts to `tokens` or `terms`; `None` without texts, or where they are not looked at.
+        novelty_rate: share of inputs like the training data that count as foreign; `None` without novelty.
+        abstention: thresholds of trust, by the error that they promise.
+    """
+
+    model: str
+    pellucid: str
+    input_kind: InputKind
+    classes: tuple[str, ...]
+    temperature: float
+    preprocessing: Preprocessing | None
+    encoder: Encoder | TermWeights | None
+    novelty_rate: float | None
+    abstention: tuple[Threshold, ...]
+
+    def to_properties(self) -> dict[str, str]:
+        """The texts of the file's metadata by their keys."""
+        details = {
+            "model": self.model,
+            "pellucid": self.pellucid,
+            "input": self.input_kind.name,
+            "temperature": self.temperature,
+            "novelty_rate": self.novelty_rate,
+            "abstention": [list(each) for each in self.abstention],
+        }
+        found = {"format": FORMAT, "classes": _json(list(self.classes)), "details": _json(details)}
+        if self.preprocessing is not None:
+            found["preprocessing"] = _json(self.preprocessing.to_json())
+        if self.encoder is not None:
+            if isinstance(self.encoder, TermWeights):
+                idf = self.encoder.idf.astype("<f4").tobytes().hex()
+                stated = {"kind": TF_IDF, **self.encoder.to_json(), "idf": idf}
+            else:
+                stated = {"kind": self.encoder.kind, **self.encoder.to_json()}
+            found |= {"encoder": _json(stated), "vocabulary": self.encoder.content().decode()}
+        return found
+
+    @classmethod
+    def from_properties(cls, found: Mapping[str, str]) -> "Metadata":
+        """Read the metadata of a file, trusting nothing.
+
+        Raises: `ValueError` if something is missing, unknown, of the wrong type or out of bounds.
+        """
+        if found.get("format") != FORMAT:
+            raise ValueError("no model that Pellucid exported, or of another format")
+        if not found.keys() <= _KEYS or not {"classes", "details"} <= found.keys():
+            raise ValueError("metadata is missing, or unknown")
+        read = read_object("details", _parsed(found, "details"), _DETAILS)
+        image = None
+        if "preprocessing" in found:
+            image = Preprocessing.from_json(_parsed(found, "preprocessing"))
+        input_kind = INPUT_KINDS[read["input"]]
+        encoder = _encoder(found) if "encoder" in found else None
+        if (input_kind.name == "images") != (image is not None):
+            raise ValueError("preprocessing: there without images, or missing with them")
+        if encoder is not None and input_kind.name != "texts":
+            raise ValueError("encoder: there without texts")
+        return cls(
+            model=read["model"],
+            pellucid=read["pellucid"],
+            input_kind=input_kind,
+            classes=_classes(_parsed(found, "classes")),
+            temperature=read["temperature"],
+            preprocessing=image,
+            encoder=encoder,
+            novelty_rate=_rate(read["novelty_rate"]),
+            abstention=_thresholds(read["abstention"]),
+        )
+
+
+def _json(value: Any) -> str:
+    """Compact JSON, the same text for the same values."""
+    return to_bytes(value).decode().rstrip("\n")
+
+
+def _parsed(found: Mapping[str, str], key: str) -> Any:
+    try:
+        return parse(found[key].encode())
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
+
+
+def _classes(value: object) -> tuple[str, ...]:
+    """Check the names of classes; there may be none."""
+    if not isinstance(value, list) or len(value) > _MOST_CLASSES:
+        raise ValueError(f"classes: no list of at most {_MOST_CLASSES:,} names")
+    for name in value:
+        Text(_LONGEST).read("classes", name)
+    if len(set(value)) != len(value):
+        raise ValueError("classes: one of them stands twice")
+    return tuple(value)
+
+
+def _rate(value: object) -> float | None:
+    return None if value is None else Number(1e-6, 1.0).read("novelty_rate", value)
+
+
+def _thresholds(value: object) -> tuple[Threshold, ...]:
+    if not isinstance(value, list) or len(value) > 100:
+        raise ValueError("abstention: no list of at most 100 thresholds")
+    found = []
+    for each in value:
+        if not isinstance(each, list) or len(each) != 2:
+            raise ValueError("abstention: a threshold is no pair of numbers")
+        error, trust = each
+        least = None if trust is None else Number(0.0, 1.0).read("abstention", trust)
+        found.append(Threshold(Number(0.0, 1.0).read("abstention", error), least))
+    return tuple(found)
+
+
+def _encoder(found: Mapping[str, str]) -> Encoder | TermWeights:
+    """The encoder that settings and vocabulary describe.
+
+    Raises: `ValueError` if they say something impossible.
+    """
+    stated, content = _parsed(found, "encoder"), found.get("vocabulary", "").encode()
+    if not isinstance(stated, dict) or len(content) > MOST_BYTES:
+        raise ValueError("encoder: no settings, or too large")
+    kind = OneOf((*ENCODERS, TF_IDF)).read("encoder: kind", stated.pop("kind", None))
+    if kind != TF_IDF:
+        return ENCODERS[kind].from_parts(stated, content)
+    weights = stated.pop("idf", None)
+    try:
+        idf = np.frombuffer(binascii.unhexlify(Text(MOST_BYTES).read("idf", weights)), "<f4")
+    except ValueError as error:
+        raise ValueError("idf: no weights in hexadecimal digits") from error
+    return TermWeights.from_parts(stated, content, {"idf": idf.astype(np.float32)})

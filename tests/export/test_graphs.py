@@ -1,0 +1,110 @@
+"""The contract of exports: the graph of every model answers as the model does, whatever batch and length."""
+
+import numpy as np
+import pytest
+
+from every_model import inputs_of
+from exported_models import EVERY, QUICK, content_of, exported
+from pellucid.bundle import ClassicalModel
+from pellucid.classical import extract
+from pellucid.tasks import VALUES
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+LOOKS_AT_NOTHING = ("majority of vectors",)  # takes vectors of any length, of which a graph has one
+NAMES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in EVERY
+    if name not in LOOKS_AT_NOTHING
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_answers_as_the_model(name):
+    model, file = EVERY[name](), exported(name)
+    inputs = inputs_of(model)
+    ours, theirs = model.answer(inputs), file.answer(inputs)
+    assert theirs.said.shape == ours.said.shape
+    np.testing.assert_allclose(theirs.said, ours.said, rtol=1e-5, atol=1e-5)
+    assert (theirs.novelty is None) == (model.detector is None)
+    if ours.novelty is not None:
+        np.testing.assert_allclose(theirs.novelty, ours.novelty, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_does_not_depend_on_the_inputs_beside_it(name):
+    model, file = EVERY[name](), exported(name)
+    inputs = inputs_of(model, 5)
+    alone = np.concatenate([file.answer(inputs[place : place + 1]).said for place in range(5)])
+    np.testing.assert_allclose(alone, file.answer(inputs).said, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["rnn of lstm", "rnn", "bag"])
+def test_a_text_may_be_of_any_length_and_padded(name):
+    model, file = EVERY[name](), exported(name)
+    for text in ("", "one", "a nine here", "is a two perhaps not a five " * 5):
+        np.testing.assert_allclose(file.answer([text]).said, model.predict_proba([text]), atol=1e-5)
+    ids = model.encoder.encode(["I read a seven"]).padded(np.zeros(1, np.int64))
+    longer = np.pad(ids, ((0, 0), (0, 50)))
+    found = [file.session.run(["probabilities"], {"tokens": each})[0] for each in (ids, longer)]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "input_name", "shape"),
+    [
+        ("cnn, mirrored", "images", ["batch", 1, 8, 8]),
+        ("rnn", "tokens", ["batch", "length"]),
+        ("logistic-regression of texts, watched", "terms", ["batch", 24]),
+    ],
+)
+def test_inputs_and_outputs_have_the_names_and_shapes_that_are_documented(name, input_name, shape):
+    session = exported(name).session
+    (taken,) = session.get_inputs()
+    assert (taken.name, taken.shape) == (input_name, shape)
+    outputs = {each.name: each.shape for each in session.get_outputs()}
+    assert outputs["probabilities"] == ["batch", 10]
+    assert outputs.get("novelty", ["batch"]) == ["batch"]
+    assert ("novelty" in outputs) == (EVERY[name]().detector is not None)
+
+
+def test_the_file_names_no_source_and_holds_all_weights():
+    graph = onnx.load_model_from_string(content_of("cnn, mirrored"))
+    onnx.checker.check_model(graph, full_check=True)
+    assert b"site-packages" not in content_of("cnn, mirrored")
+    assert not any(each.external_data for each in graph.graph.initializer)
+    assert {each.key for each in graph.metadata_props} == {"format", "classes", "preprocessing", "details"}
+
+
+def test_histograms_of_gradients_are_those_of_the_model_on_images_of_every_size():
+    torch = pytest.importorskip("torch")
+    from pellucid.export.graph.images import Hog, Pixels
+
+    draws = np.random.default_rng(0)
+    for shape in ((28, 28, 1), (33, 70, 3), (8, 8, 3), (130, 90, 1)):
+        pixels = draws.integers(0, 256, (5, *shape), dtype=np.uint8)
+        pixels[0] = 7  # without any gradient
+        pixels[1, : shape[0] // 2] = 200
+        images = torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())
+        for kind, layer in (("hog", Hog), ("pixels", Pixels)):
+            found = layer(*shape[:2])(images).numpy()
+            np.testing.assert_allclose(found, extract(kind, pixels), atol=2e-5)
+
+
+def test_metadata_come_back_as_they_were():
+    name = "logistic-regression of texts, watched"
+    model, metadata = EVERY[name](), exported(name).metadata
+    assert isinstance(model, ClassicalModel)
+    assert metadata.classes == model.classes
+    assert metadata.temperature == model.temperature == 2.0
+    assert metadata.novelty_rate == model.detector.rate
+    texts = ["a nine here", "数字 two", ""]
+    assert (metadata.encoder.dense(texts) == model.tfidf.transform(texts).toarray()).all()
+
+
+def test_vectors_of_numbers_are_taken_as_they_are():
+    file = exported("mlp of vectors, of numbers")
+    assert file.input_kind is VALUES
+    assert [each.name for each in file.session.get_outputs()] == ["numbers"]

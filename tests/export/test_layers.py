@@ -1,0 +1,74 @@
+"""The layers that are exported compute what the model computes; here by torch itself, of every model."""
+
+import numpy as np
+import pytest
+import torch
+
+from every_model import inputs_of
+from exported_models import EVERY
+from generators import trained_generator
+from pellucid.classical import Predictor
+from pellucid.classical.predictors.forest import Forest
+from pellucid.errors import UsageError
+from pellucid.export.graph.answer import answer_layer, input_of
+from pellucid.export.graph.novelty import layer_of as layer_of_measure
+from pellucid.export.graph.predictors import layer_of
+from pellucid.novelty import Measure
+
+
+def taken(model, inputs):
+    """Inputs as the graph takes them."""
+    name = input_of(model).name
+    if name == "images":
+        return torch.from_numpy(inputs.transpose(0, 3, 1, 2).copy())
+    if name == "tokens":
+        return torch.from_numpy(model.encoder.encode(inputs).padded(np.arange(len(inputs))))
+    if name == "terms":
+        features = 0 if model.tfidf is None else model.tfidf.features
+        return torch.from_numpy(
+            model.tfidf.dense(inputs) if features else np.zeros((len(inputs), 0), np.float32)
+        )
+    return torch.from_numpy(inputs)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_layer_answers_as_its_model(name):
+    model = EVERY[name]()
+    inputs = inputs_of(model)
+    ours = model.answer(inputs)
+    with torch.inference_mode():
+        said, *novelty = (each.numpy() for each in answer_layer(model)(taken(model, inputs)))
+    np.testing.assert_allclose(said, ours.said, rtol=1e-5, atol=1e-5)
+    assert len(novelty) == (model.detector is not None)
+    for each in novelty:
+        np.testing.assert_allclose(each, ours.novelty, atol=1e-5)
+
+
+def test_leaves_of_several_classes_and_trees_of_one_leaf():
+    """Two trees: one that asks whether feature 1 is at most 0.5, and one that is a single leaf."""
+    forest = Forest(
+        outputs=3,
+        number=False,
+        inputs=2,
+        roots=np.array([0, -3], np.int32),
+        feature=np.array([1], np.int32),
+        threshold=np.array([0.5], np.float32),
+        left=np.array([-1], np.int32),
+        right=np.array([-2], np.int32),
+        ends=np.array([2, 3, 5], np.int32),
+        entry=np.array([0, 2, 1, 0, 1], np.int32),
+        content=np.array([3, 1, 5, 1, 1], np.int32),
+    )
+    rows = np.array([[9, 0.5], [0, 0.6]], np.float32)
+    expected = [[(0.75 + 0.5) / 2, 0.25, 0.125], [0.25, 0.75, 0]]
+    np.testing.assert_allclose(forest.predict(rows), expected)
+    np.testing.assert_allclose(layer_of(forest)(torch.from_numpy(rows)).numpy(), expected)
+
+
+def test_what_is_unknown_is_refused():
+    with pytest.raises(TypeError, match="Unknown has no layer"):
+        layer_of(object.__new__(type("Unknown", (Predictor,), {})))
+    with pytest.raises(TypeError, match="Unknown has no layer"):
+        layer_of_measure(object.__new__(type("Unknown", (Measure,), {})))
+    with pytest.raises(UsageError, match="makes images and answers nothing"):
+        answer_layer(trained_generator(1))

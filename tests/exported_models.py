@@ -1,0 +1,45 @@
+"""Exports of small models for tests, each made once: the exporter takes seconds."""
+
+import functools
+from collections.abc import Callable
+
+from every_model import MODELS
+from pellucid.bundle import Model
+from pellucid.export.export import metadata_of, serialised
+from pellucid.runtime.exported import ExportedModel, opened
+from small_models import number_model, untrained_model
+from text_models import text_model
+from watched_models import watched
+
+WATCHED: dict[str, Callable[[], Model]] = {
+    "cnn, mirrored": lambda: watched(untrained_model(mirror=True)).at(1.7),
+    "svm, watched": lambda: watched(MODELS["svm"]()).at(0.8),
+    "logistic-regression of texts, watched": lambda: watched(MODELS["logistic-regression of texts"]()).at(
+        2.0
+    ),
+    "rnn of lstm": lambda: text_model("rnn", cell="lstm", depth=2),
+    "lenet of numbers": lambda: number_model("lenet"),
+}
+EVERY = WATCHED | MODELS
+QUICK = (
+    "cnn, mirrored",
+    "svm, watched",
+    "logistic-regression of texts, watched",
+    "rnn of lstm",
+    "rnn",
+    "bag",
+)
+"""Of every kind of graph one, for the default run."""
+
+
+@functools.cache
+def content_of(name: str) -> bytes:
+    """The file of a model."""
+    model = EVERY[name]()
+    return serialised(model, metadata_of(model, name))
+
+
+@functools.cache
+def exported(name: str) -> ExportedModel:
+    """A model out of its file."""
+    return opened(content_of(name), f"{name}.onnx", 1)

@@ -1,0 +1,122 @@
+"""ONNX files of others: refused before onnxruntime sees them, and nothing outside the file is read."""
+
+import os
+
+import numpy as np
+import pytest
+
+from exported_models import content_of
+from pellucid.errors import ModelFileError
+from pellucid.runtime.exported import load, opened
+from pellucid.runtime.protobuf import require_plain
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+NAME = "cnn, mirrored"
+
+
+def changed(change) -> bytes:
+    graph = onnx.load_model_from_string(content_of(NAME))
+    change(graph)
+    return graph.SerializeToString()
+
+
+def outside(graph) -> None:
+    first = graph.graph.initializer[0]
+    first.ClearField("raw_data")
+    first.data_location = onnx.TensorProto.EXTERNAL
+    first.external_data.add(key="location", value="../../secret")
+
+
+def hidden_outside(graph) -> None:
+    constant = onnx.helper.make_node(
+        "Constant", [], ["secret"], value=onnx.numpy_helper.from_array(np.zeros(3))
+    )
+    constant.attribute[0].t.external_data.add(key="location", value="/etc/passwd")
+    graph.graph.node.insert(0, constant)
+
+
+def loop(graph) -> None:
+    body = onnx.helper.make_graph([], "body", [], [])
+    graph.graph.node.append(onnx.helper.make_node("Loop", [], ["x"], body=body))
+
+
+def another_domain(graph) -> None:
+    graph.graph.node.append(onnx.helper.make_node("Relu", ["x"], ["y"], domain="com.evil"))
+
+
+def a_function(graph) -> None:
+    graph.functions.append(onnx.helper.make_function("", "Relu", ["x"], ["y"], [], []))
+
+
+def unknown_operator(graph) -> None:
+    graph.graph.node.append(onnx.helper.make_node("RandomNormal", [], ["x"], shape=[1 << 40]))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (outside, "data in another file"),
+        (hidden_outside, "data in another file"),
+        (loop, "Loop|graph inside"),
+        (another_domain, "operators of 'com.evil'"),
+        (a_function, "functions"),
+        (unknown_operator, "the operator 'RandomNormal'"),
+    ],
+)
+def test_what_no_export_contains_is_refused(change, reason):
+    with pytest.raises(ModelFileError, match=rf"refused: .*({reason})"):
+        opened(changed(change), "hostile.onnx")
+
+
+def test_a_file_cut_short_or_damaged_is_refused_at_every_place():
+    content = content_of(NAME)
+    for end in (0, 1, 10, 100, len(content) // 2, len(content) - 1):
+        with pytest.raises(ModelFileError, match=r"cut\.onnx: "):
+            opened(content[:end], "cut.onnx")
+    draws = np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(content)
+        damaged[draws.integers(len(content))] ^= int(draws.integers(1, 256))
+        try:
+            require_plain(bytes(damaged))
+        except ValueError:
+            continue
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("format", "2", "no model that Pellucid exported"),
+        ("classes", '["a"]', "of 1 classes"),
+        ("classes", '["a", "a"]', "stands twice"),
+        (
+            "preprocessing",
+            '{"height": 9, "width": 8, "channels": 1, "low": 0, "high": 255}',
+            "metadata makes",
+        ),
+        ("details", "{}", "missing keys"),
+        ("details", "[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_metadata_that_contradict_the_graph_are_refused(key, value, reason):
+    def change(graph):
+        for each in graph.metadata_props:
+            if each.key == key:
+                each.value = value
+
+    with pytest.raises(ModelFileError, match=rf"refused: .*{reason}"):
+        opened(changed(change), "hostile.onnx")
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(ModelFileError, match="not a regular file"):
+        load(tmp_path / "pipe.onnx")
+    with pytest.raises(ModelFileError, match="no such file"):
+        load(tmp_path / "none.onnx")
+    (tmp_path / "pickle.onnx").write_bytes(b"\x80\x04\x95abc")
+    with pytest.raises(ModelFileError, match="refused"):
+        load(tmp_path / "pickle.onnx")

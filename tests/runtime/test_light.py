@@ -1,0 +1,119 @@
+"""`pellucid.runtime` where only onnxruntime, NumPy and Pillow are installed."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from write_reference import ROOT
+
+from exported_models import EVERY, content_of
+from small_models import write_digits
+from text_models import texts
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+INSTALLED = ("numpy", "PIL", "onnxruntime", "flatbuffers", "google.protobuf", "packaging")
+THREE_LINES = """
+import sys
+from pellucid.runtime import load
+model = load(sys.argv[1])
+print(model.predict(sys.argv[2:]))
+strangers = {"torch", "sklearn", "scipy", "pyarrow", "tokenizers", "safetensors"} & sys.modules.keys()
+assert not strangers, strangers
+assert getattr(sys.modules["jaxtyping"], "__file__", None) is None  # a stand-in
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """A folder with those packages and Pellucid alone, as links."""
+    folder = tmp_path_factory.mktemp("packages")
+    (folder / "pellucid").symlink_to(ROOT / "src" / "pellucid")
+    for name in INSTALLED:
+        found = importlib.util.find_spec(name)
+        if found is None or not found.submodule_search_locations:
+            continue  # not every version of onnxruntime needs all of them
+        place = Path(found.submodule_search_locations[0])
+        top = place.parent if "." in name else place
+        for each in (
+            top,
+            *(top.parent / f"{lib}.libs" for lib in (top.name, top.name.replace("PIL", "pillow"))),
+        ):
+            if each.is_dir() and not (folder / each.name).exists():
+                (folder / each.name).symlink_to(each)
+    return folder
+
+
+def run(packages, *words):
+    """Python without the packages of this environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return subprocess.run(
+        [sys.executable, "-S", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**environment, "PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False,
+    )
+
+
+def file_of(name, folder):
+    (folder / "model.onnx").write_bytes(content_of(name))
+    return folder / "model.onnx"
+
+
+def test_images_are_answered(packages, tmp_path):
+    paths = write_digits(tmp_path / "images", range(3))
+    model = file_of("cnn, mirrored", tmp_path)
+    done = run(packages, "-m", "pellucid.runtime", model, tmp_path / "images")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "input,label,probability,error,novelty"
+    labels = [line.split(",")[1] for line in done.stdout.splitlines()[1:]]
+    assert len(labels) == 3
+    done = run(packages, "-c", THREE_LINES, model, *paths)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{labels}\n"
+
+
+@pytest.mark.parametrize("name", ["rnn of lstm", "logistic-regression of texts, watched"])
+def test_texts_are_answered(packages, name, tmp_path):
+    table = tmp_path / "numbers.csv"
+    table.write_text("text\n" + "".join(f"{text}\n" for text in texts()[:5]))
+    model = EVERY[name]()
+    best = model.predict_proba(texts()[:5]).argmax(axis=1)
+    done = run(packages, "-m", "pellucid.runtime", file_of(name, tmp_path), table)
+    assert done.returncode == 0, done.stderr
+    labels = [line.split(",")[1] for line in done.stdout.splitlines()[1:]]
+    assert labels == [model.classes[place] for place in best]
+
+
+def test_what_is_missing_is_named(packages, tmp_path):
+    done = run(packages, "-m", "pellucid.runtime", tmp_path / "none.onnx", "x")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "none.onnx: no such file" in done.stderr
+    model = file_of("cnn, mirrored", tmp_path)
+    (path,) = write_digits(tmp_path, [0])
+    done = run(packages, "-m", "pellucid.runtime", model, path, "--out", tmp_path / "labels.parquet")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: pyarrow: is needed for this and not installed; pip install it\n",
+    )
+    done = run(packages, "-m", "pellucid.runtime", model, path, "--max-error", "0.1")
+    assert done.returncode == 2
+    assert "made from a model without held-out answers" in done.stderr
+
+
+def test_parts_of_words_need_one_package_more(packages, tmp_path):
+    (tmp_path / "text.txt").write_text("I read a seven")
+    done = run(
+        packages, "-m", "pellucid.runtime", file_of("rnn of sub-words", tmp_path), tmp_path / "text.txt"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        "splits words into parts by tokenizers, which is not installed; pip install tokenizers" in done.stderr
+    )
