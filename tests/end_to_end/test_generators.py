@@ -257,7 +257,8 @@ def test_what_a_gan_leaves(gan_run):
     folder, said = gan_run
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["task"], metrics["recommended"]) == ("image-generation", "gan")
-    assert set(metrics["generators"]["models"]) == {"gan", "gaussian-on-components", "real"}
+    assert set(metrics["generators"]["models"]) == {"gan", "vae", "gaussian-on-components", "real"}
+    assert set(metrics["models"]) == {"gan"}
     row = metrics["generators"]["models"]["gan"]
     assert set(row["recognised_by_class"]) == {str(number) for number in range(10)}
     assert row["accuracy_trained_on_it"]["value"] > 0.3

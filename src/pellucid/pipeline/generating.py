@@ -23,14 +23,15 @@ from pellucid.pipeline.judging.generated.discriminating import findings_of_gener
 from pellucid.pipeline.judging.generated.measuring import Maker, measured, measuring_seconds
 from pellucid.pipeline.judging.generated.showing import generated_facts
 from pellucid.pipeline.learners.candidates import Candidate
-from pellucid.pipeline.learners.generator import within_limit
+from pellucid.pipeline.learners.generator import autoencoder_beside, within_limit
 from pellucid.pipeline.learners.in_run import network_of_run
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports import ReportFacts, render
-from pellucid.reports.verdict_of_generator import PLAIN
+from pellucid.reports.verdict_of_generator import BESIDE_ADVERSARY, PLAIN
+from pellucid.settings import ADVERSARIAL
 from pellucid.training.watching.snapshots import read_snapshots
 
 _FORMAT = 2
@@ -50,6 +51,9 @@ def make_generator(check: Check, context: RunContext) -> None:
     context.journal.begin()  # nothing that may be refused comes after this
     make_folder(context.folder.checkpoints)
     after = _DETECTOR_SECONDS + measuring_seconds(2, context.dataset, context.settings)
+    if context.settings.model == ADVERSARIAL:
+        after += measuring_seconds(1, context.dataset, context.settings)
+        after += autoencoder_beside(context.settings, material).planned(material).seconds
     candidate = learner.trained(within_limit(planned, after, context), material)
     assert isinstance(candidate.model, Generator)
     model = candidate.model
@@ -74,6 +78,11 @@ def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any
         np.asarray(dataset.inputs)[dataset.train], dataset.labels[dataset.train], max(1, len(dataset.classes))
     )
     makers: dict[str, Maker] = {name: model, PLAIN: plain}
+    if isinstance(model, AdversarialModel):
+        material = material_of(dataset)
+        beside = autoencoder_beside(context.settings, material).fit(material).model
+        assert isinstance(beside, Generator)
+        makers[BESIDE_ADVERSARY] = beside
     return measured(makers, dataset, context.settings)
 
 

@@ -13,6 +13,12 @@ PLAIN = "gaussian-on-components"
 """Name of the row of the plainest generator there: normal distributions of principal components."""
 
 
+BESIDE_ADVERSARY = "vae"
+"""Name of the row of the autoencoder that an adversarial network is measured beside."""
+
+_SIMPLER = {PLAIN: "a plain normal distribution", BESIDE_ADVERSARY: "a vae that learned for a short while"}
+
+
 def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
     """The outcome of a run that made images, in one sentence.
 
@@ -20,15 +26,14 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
     """
     name, tested = str(metrics["recommended"]), int(metrics["data"]["test"])
     rows = (metrics.get("generators") or {}).get("models") or {}
-    made, real, plain = (
-        Score.read((rows.get(row) or {}).get("accuracy_trained_on_it")) for row in (name, REAL, PLAIN)
-    )
+    taught = {row: Score.read(scores.get("accuracy_trained_on_it")) for row, scores in rows.items()}
+    made, real = taught.get(name), taught.get(REAL)
     if made is not None and real is not None:
-        simple = (
-            f", and those of a plain normal distribution {percent(plain.value)}"
-            if plain is not None and plain.value > made.value
-            else ""
+        simpler = [(taught[row], words) for row, words in _SIMPLER.items() if row != name and row in taught]
+        better = sorted(
+            (found.value, words) for found, words in simpler if found and found.value > made.value
         )
+        simple = f", and those of {better[-1][1]} {percent(better[-1][0])}" if better else ""
         return (
             f"Images of {name} alone teach a classifier to get {percent(made.value)} of {_images(tested)} "
             f"right; as many real images teach it {percent(real.value)}{simple}."

@@ -6,7 +6,8 @@ from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
 from pellucid.pipeline.learners.classical import LEAST_SHARE
 from pellucid.pipeline.learners.learner import Allowance
-from pellucid.pipeline.learners.network import Planned
+from pellucid.pipeline.learners.network import NetworkLearner, Planned
+from pellucid.pipeline.learners.planning.preparation import Material
 from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings, parse_duration
 
@@ -14,6 +15,7 @@ LEAST_IMAGES = 16
 """Fewer training images are no distribution that could be learnt; it is the smallest batch by rule, too."""
 
 _RESERVE_SECONDS, _MOST_RESERVED = 8.0, 0.2
+_SEEN_BESIDE, _MOST_EPOCHS_BESIDE = 200_000, 20
 
 
 def require_enough_images(settings: Settings, count: int, place: str) -> None:
@@ -31,6 +33,24 @@ def require_enough_images(settings: Settings, count: int, place: str) -> None:
             f"--batch-size: {settings.batch_size:,} is more than the {count_of(count, 'image')} to train on; "
             "give a smaller one, or leave it out"
         )
+
+
+def autoencoder_beside(settings: Settings, material: Material) -> NetworkLearner:
+    """Learner of the autoencoder that an adversarial network is measured beside.
+
+    It learns in few steps, the same whatever time there is, and nobody watches.
+    """
+    count = len(material.train)
+    return NetworkLearner(
+        Settings(
+            model="vae",
+            preset="quick",
+            epochs=max(1, min(_MOST_EPOCHS_BESIDE, round(_SEEN_BESIDE / max(1, count)))),
+            seed=settings.seed,
+            threads=settings.threads,
+            device=settings.device,
+        )
+    )
 
 
 def within_limit(network: Planned, measuring: float, context: RunContext) -> Planned:

@@ -10,7 +10,7 @@ from pellucid.reports.facts import ReportFacts
 from pellucid.reports.generated_facts import GeneratedFacts, LatentMap
 from pellucid.reports.images import Album, Placed, bind
 from pellucid.reports.numbers import Score, finite
-from pellucid.reports.verdict_of_generator import PLAIN, REAL, verdict_of_generator
+from pellucid.reports.verdict_of_generator import BESIDE_ADVERSARY, PLAIN, REAL, verdict_of_generator
 
 LEVEL = 0.05
 _TITLES = {REAL: "real images", PLAIN: "Gaussian on principal components"}
@@ -91,7 +91,7 @@ def outcome(facts: ReportFacts) -> Mapping[str, Any]:
     rows = _rows(facts)
     own = next((row for row in rows if row.is_model), None)
     real = next((row for row in rows if row.title == _TITLES[REAL]), None)
-    plain = next((row for row in rows if not row.is_model and row is not real), None)
+    plain = next((row for row in rows if row.title == _TITLES[PLAIN]), None)
     trained = {name: _trained(row) for name, row in (("own", own), ("real", real), ("plain", plain))}
     return {
         "sentence": verdict_of_generator(facts.metrics).replace(" %", "\u00a0%"),
@@ -217,7 +217,7 @@ def _rows(facts: ReportFacts) -> Sequence[Row]:
     order = sorted(found, key=lambda name: (name != facts.recommended, name == REAL))
     return [
         Row(
-            title=_TITLES.get(name, name),
+            title=_title(name, facts.recommended),
             is_model=name == facts.recommended,
             scores={key: Score.read(found[name].get(key)) for key in _MEASURES},
             memorised=Score.read(found[name]["memorisation"]["nearer_to_training"]),
@@ -225,6 +225,12 @@ def _rows(facts: ReportFacts) -> Sequence[Row]:
         )
         for name in order
     ]
+
+
+def _title(row: str, own: str) -> str:
+    """Name of a maker of images; the autoencoder beside an adversary has learned for a short while only."""
+    beside = "vae, learned for a short while"
+    return beside if row == BESIDE_ADVERSARY != own else _TITLES.get(row, row)
 
 
 def _arranged(found: GeneratedFacts) -> Arranged:
