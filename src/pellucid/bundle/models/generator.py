@@ -264,6 +264,11 @@ class AutoencoderModel(Generator):
         means = torch.cat([none, *(each.means for each in found)])
         return means.numpy(), torch.cat([none, *(each.log_variances.exp() for each in found)]).numpy()
 
+    @staticmethod
+    def draws_of_bound(seed: int) -> torch.Generator:
+        """Generator of the noise that the bound is taken with, a row for each image."""
+        return torch.Generator().manual_seed(torch_seed(seed, Purpose.BOUND))
+
     @torch.inference_mode()
     def bound(self, images: Inputs, labels: Int64[np.ndarray, " examples"], seed: int) -> Bound:
         """Evidence lower bound of images with their classes, the latent numbers drawn by a seed.
@@ -271,8 +276,7 @@ class AutoencoderModel(Generator):
         Raises: `DataError` if the inputs are of another form.
         """
         pixels = require_images(images, self.preprocessing)
-        draws, network = torch.Generator(), self.network
-        draws.manual_seed(torch_seed(seed, Purpose.BOUND))
+        draws, network = self.draws_of_bound(seed), self.network
         parts = []
         for block, rows in self._blocks(pixels):
             codes = torch.from_numpy(np.ascontiguousarray(labels[rows]))

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from pellucid.arithmetic.draws import Purpose, torch_seed
 from pellucid.bundle import AutoencoderModel
 from pellucid.insight.gradients.backward import Backward
 from pellucid.insight.layers.opened import Opened
@@ -127,8 +126,7 @@ class Latents:
 
 def noise_for(model: AutoencoderModel) -> Float32[np.ndarray, "1 latent"]:
     """Noise by which an image is drawn: the one of `AutoencoderModel.bound` for one image and `SEED`."""
-    draws = torch.Generator()
-    draws.manual_seed(torch_seed(SEED, Purpose.BOUND))
+    draws = model.draws_of_bound(SEED)
     noise: np.ndarray = torch.randn(1, model.network.latent, generator=draws).numpy()
     return noise
 
