@@ -69,7 +69,7 @@ class ExportedModel:
         """Class names in the order of the probabilities; none where a number is predicted."""
         return self.metadata.classes
 
-    def predict(self, inputs: Sequence[Any]) -> list[str] | list[float]:
+    def predict(self, inputs: Sequence[Any] | np.ndarray) -> list[str] | list[float]:
         """Label of each input: the most probable class, or the number.
 
         Inputs are images as files (`str` or `Path`), as their bytes or as arrays (height, width[, channels]);
@@ -82,7 +82,7 @@ class ExportedModel:
             return [float(number) for number in said]
         return [self.classes[place] for place in said.argmax(axis=1).tolist()]
 
-    def predict_proba(self, inputs: Sequence[Any]) -> Float64[np.ndarray, "n classes"]:
+    def predict_proba(self, inputs: Sequence[Any] | np.ndarray) -> Float64[np.ndarray, "n classes"]:
         """Probability of every class for every input, as `predict` takes them.
 
         Raises: `DataError` as `predict`, or if the model predicts numbers.
@@ -91,7 +91,7 @@ class ExportedModel:
             raise DataError("model: it predicts numbers and has no probabilities; use predict")
         return self.answer(self.ready(inputs)).said
 
-    def ready(self, inputs: Sequence[Any]) -> Inputs:
+    def ready(self, inputs: Sequence[Any] | np.ndarray) -> Inputs:
         """Inputs as `answer` takes them: images decoded and fitted, texts as they are.
 
         Raises: `DataError` as `predict`.

@@ -62,7 +62,7 @@ def whole_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def counted_entries(
-    columns: Sequence[Int64[np.ndarray, " grams"]], grams: Sequence[Grams], texts: int, features: int
+    columns: Sequence[Int64[np.ndarray, " _"]], grams: Sequence[Grams], texts: int, features: int
 ) -> Entries:
     """Counts of n-grams.
 

@@ -94,13 +94,16 @@ def go_back(network: Network | Program, opened: Opened, target: int | None) -> B
         given["labels"] = np.array([target])
     values = walk(lines, given)
     with_ties = {**values, **_settled(lines, values, theirs)}
+    for name, factor in start.items():
+        if np.ndim(values[name]):
+            start[name] = np.full_like(values[name], factor)
     gradients = walk_back(lines, with_ties, start)
     loss = sum(float(np.sum(factor * values[name])) for name, factor in start.items())
     if target is not None:
         del values[_LOSS], gradients[_LOSS]
     for found in (values, gradients):
         found.update({name: np.full((1, 1), each) for name, each in found.items() if np.ndim(each) == 0})
-    terms = start if isinstance(network, Program) else {}
+    terms = network.terms if isinstance(network, Program) else {}
     return Backward(target, loss, values, gradients, by_autograd, terms, _sums(opened, values, gradients))
 
 
