@@ -34,6 +34,7 @@ def test_a_loaded_gan_makes_the_same_images_and_scores(tmp_path, is_labelled):
     assert np.array_equal(loaded.sample(turns, 5), model.sample(turns, 5))
     assert np.array_equal(loaded.sample(turns[:7], 5), model.sample(turns, 5)[:7])
     assert np.array_equal(loaded.scores(PIXELS[:9], labels), model.scores(PIXELS[:9], labels))
+    assert np.array_equal(loaded.seen(PIXELS[:9]), model.transform(PIXELS[:9]))
     assert np.array_equal(loaded.transform(PIXELS[:9]), model.transform(PIXELS[:9]))
     card = (tmp_path / "model" / "README.md").read_text()
     assert "A network that makes images," in card

@@ -101,6 +101,8 @@ def generator_with_detector(model: Generator, material: Material, seed: int) -> 
         return model
     # It answers nothing that could drift, so the labels stand where answers would.
     labels = material.labels[material.validation[judged_places(material, seed)]]
+    if not model.classes:
+        labels = labels.astype(np.float64)  # without classes they stand for numbers, all 0
     return model.with_detector(calibrated_detector(look.measure, look.signals, labels, len(model.classes)))
 
 
