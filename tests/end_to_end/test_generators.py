@@ -328,11 +328,11 @@ def test_a_kill_inside_a_save_changes_no_byte(pellucid, digits_npz, tmp_path, sm
 @pytest.mark.slow
 @pytest.mark.parametrize("small", [SMALL, SMALL_GAN], ids=["vae", "gan"])
 def test_kills_at_random_moments_change_no_byte(pellucid, digits_npz, tmp_path, small):
-    """Eight of them; `KILLS=20` in the environment makes more."""
+    """Four of them; `KILLS=20` in the environment makes more."""
     draws = random.Random(os.environ.get("KILL_SEED", "pellucid"))
     run = tmp_path / "run"
     words = ["train", str(digits_npz), "--out", str(run), *small, "--epochs", "10", "--resume"]
-    for _ in range(int(os.environ.get("KILLS", "8"))):
+    for _ in range(int(os.environ.get("KILLS", "4"))):
         assert killed_in_save(draws.randint(1, 60), words) in (-signal.SIGKILL, 0)
     assert pellucid(*words).returncode == 0
     assert pellucid(*[*words[:3], str(tmp_path / "whole"), *words[4:]]).returncode == 0
