@@ -1,25 +1,27 @@
 """Explanation of one image by a network that makes images: an autoencoder, or a generator's adversary."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from pellucid.bundle import AdversarialModel, AutoencoderModel
+from pellucid.bundle import AdversarialModel, AutoencoderModel, Generator
 from pellucid.data.wording import quoted
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.explanations.contests import SEED as CONTEST_SEED
 from pellucid.insight.explanations.contests import contest_of
 from pellucid.insight.explanations.latents import SEED, bounds_by_class, latents_of, noise_for
-from pellucid.insight.gradients.backward import go_back
+from pellucid.insight.gradients.backward import Backward, go_back
 from pellucid.insight.gradients.weight_checks import WeightChecker
+from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_program
+from pellucid.insight.layers.program import Program
 from pellucid.insight.layers.program_layers import one_hot
 from pellucid.insight.layers.records import layer_records
 from pellucid.insight.programs.adversarial import MADE, adversarial_program
 from pellucid.insight.programs.autoencoding import CLASS, NOISE, autoencoder_program
-
-_ASKED = "It is opened as an image of class {}, as was asked for."
-_TRUE = "It is opened as an image of its true class, {}."
 
 
 def explain_autoencoder(
@@ -41,33 +43,19 @@ def explain_autoencoder(
         The explanation; its checks are still to be made.
     """
     bounds = bounds_by_class(model, image)
-    label, why = _label(model, bounds, target, truth)
+    best = (bounds[0][0], "its bound is highest") if bounds else (0, "")
+    label, why = _label(model, best, target, truth)
     program = autoencoder_program(model.network, label)
-    given = {
-        "inputs": image.transpose(0, 3, 1, 2).astype(np.float32),
-        NOISE: noise_for(model),
-        CLASS: one_hot(label, model.network.config.conditions).numpy(),
-    }
-    opened = open_program(program, {name: given[name] for name in program.given})
+    opened = _opened(program, model, image, label, {NOISE: noise_for(model)})
     backward = go_back(program, opened, None)
     latents = latents_of(model, image, bounds, label, opened, backward)
-    notes = [
+    note = (
         f"The latent numbers are drawn by noise of seed {SEED}, and everything behind them is opened for "
         "this one draw."
-    ]
-    return Explanation(
-        model=model.name,
-        classes=model.classes,
-        answer=np.array([-latents.loss]),
-        target=label if model.classes else None,
-        truth=truth,
-        inputs=image[0],
-        opened=opened,
-        layers=layer_records(opened),
-        backward=backward,
-        checker=WeightChecker(program, opened, backward),
-        latents=latents,
-        notes=(*why, *notes),
+    )
+    found = _explanation(model, image, label, program, opened, backward)
+    return dataclasses.replace(
+        found, answer=np.array([-latents.loss]), truth=truth, latents=latents, notes=(*why, note)
     )
 
 
@@ -89,19 +77,12 @@ def explain_adversarial(
     Returns:
         The explanation; its checks are still to be made.
     """
-    pixels = image.transpose(0, 3, 1, 2).astype(np.float32)
-    label, why = _label_by_score(model, image, target, truth)
-    noise, codes = model.noise(1, CONTEST_SEED), torch.tensor([label])
+    label, why = _label(model, _scored_highest(model, image), target, truth)
+    noise = model.noise(1, CONTEST_SEED)
     with torch.inference_mode():
-        made = model.network.made(torch.from_numpy(noise), codes).numpy()
+        made = model.network.made(torch.from_numpy(noise), torch.tensor([label])).numpy()
     program = adversarial_program(model.network, label)
-    given = {
-        "inputs": pixels,
-        NOISE: noise,
-        CLASS: one_hot(label, model.network.config.conditions).numpy(),
-        MADE: made,
-    }
-    opened = open_program(program, {name: given[name] for name in program.given})
+    opened = _opened(program, model, image, label, {NOISE: noise, MADE: made})
     backward = go_back(program, opened, None)
     contest = contest_of(opened, backward, label, noise[0])
     notes = (
@@ -109,56 +90,76 @@ def explain_adversarial(
         "The discriminator stands here three times with the same weights. In training a weight of it gets "
         "the sum of its gradients on the given and on the made image, and none on the way to the generator.",
     )
+    found = _explanation(model, image, label, program, opened, backward)
+    return dataclasses.replace(
+        found, answer=np.array([contest.score]), truth=truth, contest=contest, notes=(*why, *notes)
+    )
+
+
+def _opened(
+    program: Program,
+    model: Generator,
+    image: UInt8[np.ndarray, "1 height width channels"],
+    label: int,
+    given: Mapping[str, np.ndarray],
+) -> Opened:
+    """Open a program on an image of a class, and on what else it is given."""
+    every = {
+        "inputs": image.transpose(0, 3, 1, 2).astype(np.float32),
+        CLASS: one_hot(label, model.network.config.conditions).numpy(),
+        **given,
+    }
+    return open_program(program, {name: every[name] for name in program.given})
+
+
+def _explanation(
+    model: Generator,
+    image: UInt8[np.ndarray, "1 height width channels"],
+    label: int,
+    program: Program,
+    opened: Opened,
+    backward: Backward,
+) -> Explanation:
+    """What the explanations of all such networks have; the outcome is still to be filled in."""
     return Explanation(
         model=model.name,
         classes=model.classes,
-        answer=np.array([contest.score]),
+        answer=np.zeros(1),
         target=label if model.classes else None,
-        truth=truth,
         inputs=image[0],
         opened=opened,
         layers=layer_records(opened),
         backward=backward,
         checker=WeightChecker(program, opened, backward),
-        contest=contest,
-        notes=(*why, *notes),
     )
 
 
-def _label_by_score(
-    model: AdversarialModel,
-    image: UInt8[np.ndarray, "1 height width channels"],
-    target: int | None,
-    truth: int | None,
-) -> tuple[int, tuple[str, ...]]:
-    """Class that the image is opened as, and a sentence that says why."""
-    if not model.classes:
-        return 0, ()
-    if target is not None:
-        return target, (_ASKED.format(quoted(model.classes[target])),)
-    if truth is not None:
-        return truth, (_TRUE.format(quoted(model.classes[truth])),)
-    turns = np.arange(len(model.classes), dtype=np.int64)
+def _scored_highest(
+    model: AdversarialModel, image: UInt8[np.ndarray, "1 height width channels"]
+) -> tuple[int, str]:
+    """Class of the highest score, and the words for that; the first where there are none."""
+    turns = np.arange(max(1, len(model.classes)), dtype=np.int64)
     scores = model.scores(np.repeat(image, len(turns), axis=0), turns)
-    best = int(scores.argmax())
-    return best, (
-        f"Its class is not known, so it is opened as an image of {quoted(model.classes[best])}: of the "
-        f"{len(model.classes)} classes the discriminator scores it highest.",
-    )
+    return int(scores.argmax()), "the discriminator scores it highest"
 
 
 def _label(
-    model: AutoencoderModel, bounds: list[tuple[int, float]], target: int | None, truth: int | None
+    model: Generator, best: tuple[int, str], target: int | None, truth: int | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Class that the image is opened as, and a sentence that says why."""
+    """Class that the image is opened as, and a sentence that says why.
+
+    `best` is the class that fits best, and in which way.
+    """
     if not model.classes:
         return 0, ()
     if target is not None:
-        return target, (_ASKED.format(quoted(model.classes[target])),)
+        return target, (
+            f"It is opened as an image of class {quoted(model.classes[target])}, as was asked for.",
+        )
     if truth is not None:
-        return truth, (_TRUE.format(quoted(model.classes[truth])),)
-    best = bounds[0][0]
-    return best, (
-        f"Its class is not known, so it is opened as an image of {quoted(model.classes[best])}: of the "
-        f"{len(model.classes)} classes its bound is highest.",
+        return truth, (f"It is opened as an image of its true class, {quoted(model.classes[truth])}.",)
+    label, why = best
+    return label, (
+        f"Its class is not known, so it is opened as an image of {quoted(model.classes[label])}: of the "
+        f"{len(model.classes)} classes {why}.",
     )

@@ -1,7 +1,7 @@
 """Training: findings, the curves of every epoch, and the layers over time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pellucid.reports import entries
@@ -91,27 +91,7 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         Axes("Learning rate", "Learning rate at the end of each epoch", "epoch", "no unit"),
     )
     if _is_adversarial(facts):
-        return (
-            line_plot(
-                [
-                    series("generator", "main", "train_generator_loss"),
-                    series("discriminator", "second", "train_loss"),
-                ],
-                Axes("Losses", "Mean loss of both networks over each epoch", "epoch", "nats per image"),
-            ),
-            line_plot(
-                [series("", "main", "train_discriminator_accuracy")],
-                Axes(
-                    "Discriminator",
-                    "Share of real and made images that it told right over each epoch",
-                    "epoch",
-                    "share right",
-                    (0, 1),
-                    (0.5, "guessing"),
-                ),
-            ),
-            rate,
-        )
+        return (*_plots_of_contest(series), rate)
     loss = line_plot(
         [series("validation", "main", "validation_loss"), series("train", "second", "train_loss")],
         Axes("Loss", "Mean loss after each epoch", "epoch", _loss_unit(facts), _loss_range(facts)),
@@ -149,6 +129,29 @@ def _training_plots(facts: ReportFacts) -> Sequence[Plot | None]:
         ),
     )
     return accuracy, loss, rate
+
+
+def _plots_of_contest(series: Callable[[str, str, str], Series]) -> Sequence[Plot | None]:
+    """Losses of generator and discriminator, and how often the latter was right."""
+    losses = line_plot(
+        [
+            series("generator", "main", "train_generator_loss"),
+            series("discriminator", "second", "train_loss"),
+        ],
+        Axes("Losses", "Mean loss of both networks over each epoch", "epoch", "nats per image"),
+    )
+    right = line_plot(
+        [series("", "main", "train_discriminator_accuracy")],
+        Axes(
+            "Discriminator",
+            "Share of real and made images that it told right over each epoch",
+            "epoch",
+            "share right",
+            (0, 1),
+            (0.5, "guessing"),
+        ),
+    )
+    return losses, right
 
 
 def _is_adversarial(facts: ReportFacts) -> bool:
