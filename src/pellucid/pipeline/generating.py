@@ -20,7 +20,7 @@ from pellucid.networks import describe
 from pellucid.pipeline.judging.detectors import generator_with_detector
 from pellucid.pipeline.judging.generated.bounds import active_units, bound_scores
 from pellucid.pipeline.judging.generated.discriminating import findings_of_generator, taken_for_real
-from pellucid.pipeline.judging.generated.measuring import Maker, measured, measuring_seconds
+from pellucid.pipeline.judging.generated.measuring import Maker, can_be_measured, measured, measuring_seconds
 from pellucid.pipeline.judging.generated.showing import generated_facts
 from pellucid.pipeline.learners.candidates import Candidate
 from pellucid.pipeline.learners.generator import autoencoder_beside, within_limit
@@ -51,7 +51,7 @@ def make_generator(check: Check, context: RunContext) -> None:
     context.journal.begin()  # nothing that may be refused comes after this
     make_folder(context.folder.checkpoints)
     after = _DETECTOR_SECONDS + measuring_seconds(2, context.dataset, context.settings)
-    if context.settings.model == ADVERSARIAL:
+    if context.settings.model == ADVERSARIAL and can_be_measured(context.dataset):
         after += measuring_seconds(1, context.dataset, context.settings)
         after += autoencoder_beside(context.settings, material).planned(material).seconds
     candidate = learner.trained(within_limit(planned, after, context), material)
@@ -72,8 +72,10 @@ def make_generator(check: Check, context: RunContext) -> None:
 
 
 def _measures(name: str, model: Generator, context: RunContext) -> dict[str, Any] | None:
-    """Measures of the model's images, beside those of a plain generator and of real ones."""
+    """Measures of the model's images beside others' and real ones; `None` where too few are held out."""
     dataset = context.dataset
+    if not can_be_measured(dataset):
+        return None
     plain = GaussianOnComponents(
         np.asarray(dataset.inputs)[dataset.train], dataset.labels[dataset.train], max(1, len(dataset.classes))
     )

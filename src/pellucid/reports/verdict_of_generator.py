@@ -46,7 +46,7 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
             f"come near {percent(at_best.value)}."
         )
     if bits is None:
-        return f"{name} was trained, and nothing was left to test it on."
+        return f"{name} was trained, and too few images are held out to measure those that it makes."
     return (
         f"{name} takes {scored(bits)} bits per dimension {interval(bits)} on {_images(tested)}, where "
         "equally likely grey levels take 8."

@@ -77,10 +77,9 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
 
     Raises: `DivergedError` if the loss of a judging classifier stopped being finite.
     """
-    held_out = dataset.test if len(dataset.test) else dataset.validation
-    if len(held_out) < 2 * LEAST_COMPARED:
+    if not can_be_measured(dataset):
         return None
-    halves = _halves(dataset, held_out, settings.seed)
+    halves = _halves(dataset, _held_out(dataset), settings.seed)
     judge = _judge(halves.train, halves.labels, dataset, settings) if len(dataset.classes) > 1 else None
     look = _scaled(
         Components(halves.train, _COMPONENTS).of if judge is None else judge.transform, halves.first
@@ -104,6 +103,15 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
             "compared": len(halves.first),
         },
     }
+
+
+def can_be_measured(dataset: Dataset) -> bool:
+    """Whether enough images are held out to measure made ones by."""
+    return len(_held_out(dataset)) >= 2 * LEAST_COMPARED
+
+
+def _held_out(dataset: Dataset) -> Int64[np.ndarray, " held"]:
+    return dataset.test if len(dataset.test) else dataset.validation
 
 
 def measuring_seconds(makers: int, dataset: Dataset, settings: Settings) -> float:
