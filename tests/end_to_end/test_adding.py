@@ -137,6 +137,7 @@ def test_the_same_seed_gives_the_same_bytes(run, data, generator, tmp_path):
     assert again.metrics["added_generated"] == run.metrics["added_generated"]
 
 
+@pytest.mark.slow
 def test_kills_inside_a_save_change_no_byte(pellucid, run, data, generator, tmp_path):
     added = ("--add-generated", str(generator), "--share", "0.5")
     words = ["train", str(data), "--out", str(tmp_path / "run"), *FLAGS, *added, "--resume"]
@@ -154,6 +155,7 @@ def test_kills_inside_a_save_change_no_byte(pellucid, run, data, generator, tmp_
     assert [line.get("model") for line in lines] == [None] * 3 + ["mlp-with-generated"] * 3
 
 
+@pytest.mark.slow
 def test_a_time_limit_is_shared_between_both(pellucid, data, generator, tmp_path):
     words = [*FLAGS[:5], "9000", *FLAGS[6:], "--time-limit", "12s", "--add-generated", str(generator)]
     done = pellucid("train", data, "--out", tmp_path / "run", *words)
@@ -261,6 +263,7 @@ def test_settings_and_data_without_room_are_refused(data, generator, run, tmp_pa
     assert (generator / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_resuming_with_another_generator_is_refused(pellucid, data, generator, tmp_path):
     shutil.copytree(generator, tmp_path / "vae")
     words = [
