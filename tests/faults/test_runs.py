@@ -60,9 +60,11 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_and_resumes(pellucid, d
     ]
     process = _started(*words)
     _wait_for(run / "checkpoints" / "step-*", process)
+    process.send_signal(signal.SIGSTOP)  # else what it writes meanwhile takes the space that the filler needs
     free = shutil.disk_usage(tiny_disk).free
     filler = tiny_disk / "filler"
     filler.write_bytes(b"x" * (free - 4096))
+    process.send_signal(signal.SIGCONT)
     message = process.communicate(timeout=120)[1]
     assert process.returncode == 5, message
     assert "--resume" in message
