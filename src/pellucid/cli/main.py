@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from pellucid import cores
 from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, predict, train
 from pellucid.errors import PellucidError
 
@@ -44,6 +45,10 @@ def _version() -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command of `words`, by default those of `sys.argv`, and return the exit code."""
+    # Threads that wait for one another must not spin: that takes cores from other programs, and from us where
+    # they are shared. It is heard only where it stands before libgomp is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    cores.watch()
     arguments = build_parser().parse_args(words)
     try:
         return int(arguments.run(arguments))

@@ -21,6 +21,7 @@ from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.finished import Run
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal
+from pellucid.pipeline.run.sharing import free_cores
 from pellucid.pipeline.run.signals import interruptible
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, Settings, name_of
@@ -76,7 +77,7 @@ def train(
         settings = settings_of(given, journal)
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
-        with pinned(choose_threads(settings)):
+        with free_cores(settings, journal, stages), pinned(choose_threads(settings)):
             _work(place, given, settings, journal, folder, stages)
     return Run(folder.path)
 

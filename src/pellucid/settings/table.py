@@ -205,7 +205,11 @@ class Settings:
     # run
     seed: int = row(0, "run", "Seed of every random draw", low=0, high=2**32 - 1)
     threads: int | None = row(
-        None, "run", "Processor threads; default: OMP_NUM_THREADS, or one per core", low=1, high=1024
+        None,
+        "run",
+        "Processor threads; default: OMP_NUM_THREADS, or one per core that is free",
+        low=1,
+        high=1024,
     )
     precision: str = row(
         "auto",

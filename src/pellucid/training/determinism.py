@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import torch
 
+from pellucid import cores
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
+
+_free: int | None = None
+"""Free cores that `sharing` was told; None outside of it."""
 
 
 def seed_torch(seed: int, device: str) -> None:
@@ -36,18 +40,34 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def choose_threads(settings: Settings) -> int:
-    """Processor threads to use: the setting, else what `OMP_NUM_THREADS` says, else one per core.
+    """Processor threads to use, at least 1.
 
-    Of the cores only those count that this process may use; at least 1.
+    The setting; else what `OMP_NUM_THREADS` says; else one for each core that the run found free (`sharing`),
+    and outside a run for each that this process may use.
     """
-    if settings.threads is not None:
-        return settings.threads
+    asked = settings.threads or _asked_by_environment()
+    return asked or _free or cores.usable()
+
+
+def is_left_open(settings: Settings) -> bool:
+    """True where neither a setting nor `OMP_NUM_THREADS` says how many threads to use."""
+    return not (settings.threads or _asked_by_environment())
+
+
+@contextlib.contextmanager
+def sharing(free: int | None) -> Iterator[None]:
+    """Within, `choose_threads` counts on so many free cores; None: on all that this process may use."""
+    global _free
+    before, _free = _free, free
+    try:
+        yield
+    finally:
+        _free = before
+
+
+def _asked_by_environment() -> int | None:
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    if asked.isascii() and asked.isdigit() and int(asked) >= 1:
-        return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return int(asked) if asked.isascii() and asked.isdigit() and int(asked) >= 1 else None
 
 
 def choose_device(settings: Settings) -> str:

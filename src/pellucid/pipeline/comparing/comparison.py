@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid import cores
 from pellucid.data import Check, Dataset
 from pellucid.files import write_file
 from pellucid.pipeline.comparing.standings import Standings, rank
@@ -17,7 +18,7 @@ from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.identity import task_name
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import Settings
-from pellucid.training.determinism import choose_device, choose_threads
+from pellucid.training.determinism import choose_device, choose_threads, is_left_open, sharing
 from pellucid.training.precision import choose_precision
 
 _FORMAT = 2
@@ -29,8 +30,10 @@ Found = Mapping[str, Sequence[tuple[Trial, Judged]]]
 def machine_for(settings: Settings) -> dict[str, Any]:
     """Threads, device and precision on this machine, for a resumed comparison to keep."""
     device = choose_device(settings)
+    with sharing(cores.free() if is_left_open(settings) else None):
+        threads = choose_threads(settings)
     return {
-        "threads": choose_threads(settings),
+        "threads": threads,
         "device": device,
         "precision": choose_precision(settings, device),
     }

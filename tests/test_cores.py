@@ -1,0 +1,68 @@
+"""Cores that other programs leave free, and what a run makes of them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pellucid import cores
+from pellucid.settings import Settings
+from pellucid.training.determinism import choose_threads, is_left_open, sharing
+
+TIMES = """cpu  900 0 900 900 900 0 0 0 0 0
+cpu0 100 10 200 5000 40 5 5 0 0 0
+cpu1 300 0 0 6000 0 0 0 30 7 7
+cpu7 999 0 0 0 0 0 0 0 0 0
+intr 1 2 3
+"""
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+
+
+def test_work_of_the_cores_of_this_process_is_counted(two_cores, tmp_path, monkeypatch):
+    (tmp_path / "stat").write_text(TIMES)
+    monkeypatch.setattr(cores, "_TIMES", tmp_path / "stat")
+    monkeypatch.setattr("os.sysconf", lambda _: 100)
+    assert cores._look().busy == pytest.approx((100 + 10 + 200 + 5 + 5 + 300 + 30) / 100)
+
+
+@pytest.mark.parametrize(
+    ("busy", "own", "free"), [(0.0, 0.0, 2), (0.9, 0.9, 2), (1.8, 0.9, 1), (1.1, 0.1, 1), (2.0, 0.0, 1)]
+)
+def test_what_other_programs_take_is_not_free(two_cores, monkeypatch, busy, own, free):
+    looks = iter([cores._Look(10.0, 50.0, 3.0), cores._Look(11.0, 50.0 + busy, 3.0 + own)])
+    monkeypatch.setattr(cores, "_look", lambda: next(looks))
+    cores.watch()
+    assert cores.free() == free
+
+
+def test_where_the_kernel_does_not_tell_every_core_is_free(two_cores, tmp_path, monkeypatch):
+    monkeypatch.setattr(cores, "_TIMES", tmp_path / "missing")
+    assert cores.free() == 2
+
+
+@pytest.mark.skipif(not cores._TIMES.exists() or cores.usable() < 2, reason="needs Linux and two cores")
+def test_a_busy_program_is_seen(monkeypatch):
+    monkeypatch.setattr(cores, "_first", None)
+    with subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=-1) as busy:
+        busy.stdout.readline()
+        found = cores.free()
+        busy.kill()
+    assert found < cores.usable()
+
+
+def test_a_run_takes_a_thread_for_each_free_core_unless_told(two_cores, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert choose_threads(Settings()) == 2
+    with sharing(1):
+        assert choose_threads(Settings()) == 1
+        assert choose_threads(Settings(threads=2)) == 2
+    assert is_left_open(Settings())
+    assert not is_left_open(Settings(threads=2))
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
+    with sharing(1):
+        assert choose_threads(Settings()) == 4
+    assert not is_left_open(Settings())
