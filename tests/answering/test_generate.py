@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from generators import trained_generator
-from pellucid.answering.generate import MOST_IMAGES, generate
+from pellucid.answering.generated.generate import MOST_IMAGES, generate
 from pellucid.bundle import save
 from pellucid.data import prepare
 from pellucid.errors import ModelFileError, StorageError, UsageError

@@ -8,7 +8,7 @@ from PIL import Image
 
 from command_line import within
 from generators import trained_generator
-from pellucid.answering.odd import inspect_odd
+from pellucid.answering.generated.odd import inspect_odd
 from pellucid.bundle import save
 from pellucid.data import prepare
 from pellucid.errors import DataError, ModelFileError, UsageError

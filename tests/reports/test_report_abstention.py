@@ -11,7 +11,7 @@ from pellucid.evaluation.promises.abstention import error_curve, kept_on, promis
 from pellucid.reports import AbstentionFacts, ReportFacts, render
 from pellucid.reports.numbers import percent as shown_percent
 from pellucid.reports.plots.charts import CURVE_BOTTOM, CURVE_TOP, error_plot
-from pellucid.reports.sections import abstention as section
+from pellucid.reports.sections.trust import abstention as section
 from reports.report_page import Page
 
 

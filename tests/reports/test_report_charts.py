@@ -16,7 +16,7 @@ from pellucid.reports.plots.charts import (
     curve_plot,
     reliability_plot,
 )
-from pellucid.reports.sections import reliability as section
+from pellucid.reports.sections.trust import reliability as section
 from reports.report_page import Page
 
 

@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make images and return exit code 0."""
-    from pellucid.answering.generate import generate
+    from pellucid.answering.generated.generate import generate
     from pellucid.data.wording import count_of
 
     done = generate(

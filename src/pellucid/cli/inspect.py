@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_odd(arguments: argparse.Namespace, settings: Settings) -> int:
     """The same, with the oddest images."""
-    from pellucid.answering.odd import inspect_odd
+    from pellucid.answering.generated.odd import inspect_odd
 
     with counting("reading") as progress:
         check, found = inspect_odd(arguments.data, arguments.odd, settings, progress)

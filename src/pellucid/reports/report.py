@@ -11,7 +11,6 @@ from pellucid.reports import numbers
 from pellucid.reports.facts import ReportFacts
 from pellucid.reports.glossary import GLOSSARY
 from pellucid.reports.sections import (
-    abstention,
     added,
     continual,
     curve,
@@ -20,13 +19,11 @@ from pellucid.reports.sections import (
     generated,
     models,
     network,
-    novelty,
-    reliability,
     repeat,
-    slices,
     training,
     verdict,
 )
+from pellucid.reports.sections.trust import abstention, novelty, reliability, slices
 from pellucid.reports.text import shortened, visible
 
 __all__ = ["SECTIONS", "Section", "render"]

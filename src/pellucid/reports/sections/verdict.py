@@ -5,7 +5,7 @@ from typing import Any
 
 from pellucid.reports import entries
 from pellucid.reports.facts import ReportFacts
-from pellucid.reports.sections import novelty
+from pellucid.reports.sections.trust import novelty
 from pellucid.reports.verdict import TRUSTED, judge
 from pellucid.reports.verdict_of_numbers import judge_numbers
 

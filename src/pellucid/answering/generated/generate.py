@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from pellucid.answering.sheets import MOST_ON_SHEET, png, sheet
+from pellucid.answering.generated.sheets import MOST_ON_SHEET, png, sheet
 from pellucid.bundle import Generator, load_any
 from pellucid.data.wording import quoted, some
 from pellucid.errors import StorageError, UsageError
