@@ -16,16 +16,15 @@ from pellucid.pipeline.learners.backbones.costs import Cost, measured
 from pellucid.pipeline.learners.backbones.option import Granted
 from pellucid.pipeline.learners.folds import Folds
 from pellucid.pipeline.learners.limits import (
-    allowance_of,
     costs_of,
     fitting,
     granted_to,
     require_time,
-    seconds_for_backbones,
     share_out,
 )
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.planning.shares import allowance_of, seconds_for_backbones
 from pellucid.pipeline.run.context import RunContext
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal

@@ -14,10 +14,10 @@ from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.testing import test_once as ask_about_test
 from pellucid.pipeline.learners.candidates import answers, calibrated
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance, Learner
-from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.on_network import on_network
 from pellucid.pipeline.learners.planning.preparation import Material, material_of
+from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from photographs import class_folders

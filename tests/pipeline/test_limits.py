@@ -12,10 +12,9 @@ from pellucid.pipeline.learners.classical import budget_within
 from pellucid.pipeline.learners.limits import (
     Allotted,
     allotted,
-    seconds_for_baselines,
-    seconds_for_network,
 )
 from pellucid.pipeline.learners.planning.preparation import Material
+from pellucid.pipeline.learners.planning.shares import seconds_for_baselines, seconds_for_network
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 

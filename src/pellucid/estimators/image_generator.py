@@ -19,9 +19,9 @@ from pellucid.estimators.parameters import GeneratorParameters, documented
 from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.judging.detectors import generator_with_detector
 from pellucid.pipeline.learners.generator import require_enough_images
-from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.planning.precision import require_precision
+from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
 

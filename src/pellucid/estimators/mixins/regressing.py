@@ -13,8 +13,8 @@ from pellucid.estimators.mixins.trained import Trained, decided
 from pellucid.estimators.parameters import Parameters
 from pellucid.pipeline.judging.detectors import with_detectors
 from pellucid.pipeline.judging.held_out import with_held_out
-from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
+from pellucid.pipeline.learners.planning.shares import allowance_of
 
 Learner = TypeVar("Learner", bound="Regressing")
 

@@ -17,9 +17,9 @@ from pellucid.data import Dataset, folds
 from pellucid.errors import DivergedError
 from pellucid.files import make_folder, write_json
 from pellucid.pipeline.learners.candidates import answers
-from pellucid.pipeline.learners.limits import allowance_of
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import material_of
+from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.settings import Settings, metrics_of
 
 

@@ -1,0 +1,47 @@
+"""Shares of a time limit in seconds: of the baselines, of pretrained backbones and of the network."""
+
+import time
+
+from pellucid.pipeline.learners.asked_later import WITH_CURVE, has_curve
+from pellucid.pipeline.learners.classical import LEAST_SHARE, SHARE_OF_LIMIT
+from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
+from pellucid.settings import Settings, parse_duration
+
+_RESERVE_SECONDS, _RESERVE_FOR_BASELINES = 3.0, 6.0
+_MOST_RESERVED = 0.2
+
+
+def allowance_of(settings: Settings, began: float | None = None) -> Allowance:
+    """All of a time limit, for a learner that nothing stands beside; unlimited where there is none.
+
+    It counts from `began`, a reading of `time.monotonic`; default: now.
+    """
+    limit = parse_duration(settings.time_limit)
+    if limit is None:
+        return UNLIMITED
+    return Allowance((time.monotonic() if began is None else began) + limit, LEAST_SHARE * limit)
+
+
+def seconds_for_baselines(settings: Settings, left: float) -> float:
+    """Seconds for the baselines, of those left."""
+    limit = parse_duration(settings.time_limit) or left
+    return max(0.0, min(SHARE_OF_LIMIT * limit, (left - _reserved(settings, limit)) / 2))
+
+
+def seconds_for_network(settings: Settings, left: float) -> float:
+    """Seconds for the network, of those left: the rest is for what comes after it."""
+    limit = parse_duration(settings.time_limit) or left
+    return (left - _reserved(settings, limit)) / (WITH_CURVE if has_curve(settings) else 1.0)
+
+
+def seconds_for_backbones(settings: Settings, left: float, *, are_asked_for: bool) -> float:
+    """Seconds for pretrained backbones, of those left."""
+    whole = seconds_for_network(settings, left)
+    limit = parse_duration(settings.time_limit) or left
+    return whole if are_asked_for else min(SHARE_OF_LIMIT * limit, whole / 2)
+
+
+def _reserved(settings: Settings, limit: float) -> float:
+    """Seconds for what comes after the network: 3, with baselines 9, never more than a fifth of the limit."""
+    reserve = _RESERVE_SECONDS + (_RESERVE_FOR_BASELINES if settings.baselines else 0.0)
+    return min(reserve, _MOST_RESERVED * limit)
