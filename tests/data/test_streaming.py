@@ -42,7 +42,7 @@ def write_table(path: Path, texts: list[str]) -> Path:
     if name.endswith(".parquet"):
         parquet.write_table(pa.table({"text": texts, "label": labels}), path)
         return path
-    with gzip.open(path, "wt") if path.suffix == ".gz" else open(path, "w") as file:
+    with gzip.open(path, "wt", compresslevel=1) if path.suffix == ".gz" else open(path, "w") as file:
         if name.endswith(".csv"):
             rows = csv.writer(file)
             rows.writerow(["text", "label", "note"])
