@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.encoding import Encoder
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.runtime.metadata import IMAGES, NOVELTY, NUMBERS, PROBABILITIES, TERMS, TOKENS, VALUES, Metadata

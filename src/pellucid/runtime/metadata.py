@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.encoding import ENCODERS, Encoder
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.strict import Anything, Fields, Number, OneOf, Text, parse, read_object, to_bytes
@@ -172,6 +172,8 @@ def _encoder(found: Mapping[str, str]) -> Encoder | TermWeights:
 
     Raises: `ValueError` if they say something impossible.
     """
+    from pellucid.encoding.kinds import ENCODERS  # images do without, and start sooner
+
     stated, content = _parsed(found, "encoder"), found.get("vocabulary", "").encode()
     if not isinstance(stated, dict) or len(content) > MOST_BYTES:
         raise ValueError("encoder: no settings, or too large")
