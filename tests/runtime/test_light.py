@@ -105,7 +105,7 @@ def test_what_is_missing_is_named(packages, tmp_path):
     )
     done = run(packages, "-m", "pellucid.runtime", model, path, "--max-error", "0.1")
     assert done.returncode == 2
-    assert "made from a model without held-out answers" in done.stderr
+    assert "saved without held-out answers" in done.stderr
 
 
 def test_parts_of_words_need_one_package_more(packages, tmp_path):

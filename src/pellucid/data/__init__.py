@@ -6,8 +6,9 @@
 answered does not wait for all that makes a data set.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pellucid.first_use import on_first_use
 
 if TYPE_CHECKING:
     from pellucid.data.checks.checking import Check
@@ -43,33 +44,24 @@ __all__ = [
     "write_ledger",
 ]
 
-_HOMES = {
-    "Check": "checks.checking",
-    "Dataset": "dataset",
-    "Images": "listing",
-    "Listing": "listing",
-    "Preprocessing": "images.preprocessing",
-    "Problem": "listing",
-    "TextInputs": "reading.text_inputs",
-    "decode_all": "images.cache",
-    "decode_image": "images.decoding",
-    "folds": "splits.folding",
-    "list_texts": "reading.text_inputs",
-    "listing_from_arrays": "reading.arrays",
-    "listing_from_texts": "reading.text_lists",
-    "prepare": "preparing",
-    "read_data": "reading.dispatch",
-    "write_ledger": "checks.ledger",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its room on first use, and keep it.
-
-    Raises: `AttributeError` if the name is not public.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "Check": "pellucid.data.checks.checking",
+        "Dataset": "pellucid.data.dataset",
+        "Images": "pellucid.data.listing",
+        "Listing": "pellucid.data.listing",
+        "Preprocessing": "pellucid.data.images.preprocessing",
+        "Problem": "pellucid.data.listing",
+        "TextInputs": "pellucid.data.reading.text_inputs",
+        "decode_all": "pellucid.data.images.cache",
+        "decode_image": "pellucid.data.images.decoding",
+        "folds": "pellucid.data.splits.folding",
+        "list_texts": "pellucid.data.reading.text_inputs",
+        "listing_from_arrays": "pellucid.data.reading.arrays",
+        "listing_from_texts": "pellucid.data.reading.text_lists",
+        "prepare": "pellucid.data.preparing",
+        "read_data": "pellucid.data.reading.dispatch",
+        "write_ledger": "pellucid.data.checks.ledger",
+    },
+)

@@ -3,8 +3,9 @@
 Names are loaded on first use: who only has texts answered does not wait for what fits an encoder.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pellucid.first_use import on_first_use
 
 if TYPE_CHECKING:
     from pellucid.encoding.choosing import Fitting, fit_ngrams, fit_tokens
@@ -31,29 +32,20 @@ __all__ = [
     "fit_tokens",
 ]
 
-_HOMES = {
-    "ENCODERS": "kinds",
-    "PADDING": "tokens.ragged",
-    "UNKNOWN": "tokens.ragged",
-    "Coverage": "coverage",
-    "Encoder": "encoder",
-    "Fitting": "choosing",
-    "NgramEncoder": "ngrams.encoder",
-    "TokenEncoder": "tokens.tokenizing",
-    "Tokens": "tokens.ragged",
-    "WordPieceEncoder": "tokens.word_pieces",
-    "fit_ngrams": "choosing",
-    "fit_tokens": "choosing",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its room on first use, and keep it.
-
-    Raises: `AttributeError` if the name is not public.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "ENCODERS": "pellucid.encoding.kinds",
+        "PADDING": "pellucid.encoding.tokens.ragged",
+        "UNKNOWN": "pellucid.encoding.tokens.ragged",
+        "Coverage": "pellucid.encoding.coverage",
+        "Encoder": "pellucid.encoding.encoder",
+        "Fitting": "pellucid.encoding.choosing",
+        "NgramEncoder": "pellucid.encoding.ngrams.encoder",
+        "TokenEncoder": "pellucid.encoding.tokens.tokenizing",
+        "Tokens": "pellucid.encoding.tokens.ragged",
+        "WordPieceEncoder": "pellucid.encoding.tokens.word_pieces",
+        "fit_ngrams": "pellucid.encoding.choosing",
+        "fit_tokens": "pellucid.encoding.choosing",
+    },
+)
