@@ -11,7 +11,7 @@ ONLY ?=
 export OMP_WAIT_POLICY = PASSIVE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all lint lint-js format format-js bench bench-list textbook docs generated clean
+.PHONY: help demo test test-types test-avx2 test-all lint lint-js format format-js bench bench-list textbook docs wheels generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
 	@echo "make docs        the documentation, in docs/_build/html"
+	@echo "make wheels      the distributions pellucid and pellucid-runtime, in dist"
 	@echo "make generated   rewrite what the documentation takes from the source"
 	@echo "make clean       remove the environment and everything built"
 
@@ -81,6 +82,9 @@ textbook: $(VENV)/.installed-plain
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+
+wheels: $(VENV)/.created
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . tools/runtime_distribution
 
 generated: $(VENV)/.installed-plain
 	$(BIN)/python tools/write_reference.py

@@ -84,10 +84,18 @@ def __getattr__(name: str) -> Any:
 
     Raises:
         AttributeError: the name is not public.
+        ImportError: only pellucid-runtime is installed, which answers exported models and does nothing else.
     """
     if name not in __all__:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES.get(name, "pellucid.errors")), name)
+    try:
+        value = getattr(import_module(_HOMES.get(name, "pellucid.errors")), name)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("pellucid."):
+            raise
+        raise ImportError(
+            f"pellucid.{name}: only pellucid-runtime is installed here; pip install pellucid"
+        ) from error
     globals()[name] = value
     return value
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pellucid.evaluation import learning_curve, wilson
+from pellucid.evaluation import wilson
+from pellucid.evaluation.learning_curve import learning_curve
 
 SIZES = [500, 1000, 2000, 4000]
 

@@ -1,5 +1,7 @@
 """`pellucid export` on finished runs: what is written, what is proved, and what is refused."""
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -64,27 +66,79 @@ def test_a_run_of_texts_too(text_run, tmp_path):
     assert done.proof.difference < 1e-5
 
 
-def test_the_file_writes_the_rows_of_predict(run, tmp_path):
+def costs_of(classes, folder):
+    """Costs that make the first class dear to miss, so that other answers are given."""
+    rows = [["", *classes]]
+    for true in classes:
+        rows.append(
+            [true, *("0" if each == true else "9" if true == classes[0] else "1" for each in classes)]
+        )
+    (folder / "costs.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    return folder / "costs.csv"
+
+
+@pytest.fixture(scope="module")
+def exports(run, text_run, tmp_path_factory):
+    """The files of both runs."""
+    folder = tmp_path_factory.mktemp("exports")
+    for name, each in (("images", run), ("texts", text_run)):
+        export(str(each), folder / f"{name}.onnx")
+    return folder
+
+
+def new_inputs(kind, folder):
+    """Inputs of a kind, one of which cannot be read."""
+    if kind == "images":
+        write_digits(folder / "new", range(600, 640))
+        (folder / "new" / "page.png").write_text("<html></html>")
+        return folder / "new"
+    (folder / "new.csv").write_text("text\n" + "".join(f"{text}\n" for text in (*texts()[600:640], "  ")))
+    return folder / "new.csv"
+
+
+@pytest.mark.parametrize("kind", ["images", "texts"])
+@pytest.mark.parametrize("asked", [("max_error",), ("sets",), ("costs",), ("costs", "max_error", "sets")])
+def test_the_file_writes_the_rows_of_predict(run, text_run, exports, tmp_path, kind, asked):
     from pellucid.runtime.command import main
 
-    export(str(run), tmp_path / "model.onnx")
-    write_digits(tmp_path / "new", range(600, 610))
-    (tmp_path / "new" / "page.png").write_text("<html></html>")
-    wishes = Wishes(max_error=0.2)
-    new, ours_file = str(tmp_path / "new"), tmp_path / "ours.csv"
-    predict(run, [new], ours_file, Settings(), with_probabilities=True, wishes=wishes)
-    place = [str(tmp_path / "model.onnx"), new, "--max-error", "0.2", "--out", str(tmp_path / "theirs.csv")]
-    assert main([*place, "--probabilities", "--threads", "1"]) == 0
-    ours, theirs = (
-        [line.split(",") for line in (tmp_path / name).read_text().splitlines()]
-        for name in ("ours.csv", "theirs.csv")
+    folder = {"images": run, "texts": text_run}[kind]
+    given = {"max_error": 0.83, "sets": 0.85, "costs": costs_of(load(folder).classes, tmp_path)}
+    wishes = {name: given[name] for name in asked}
+    new, ours_file = str(new_inputs(kind, tmp_path)), tmp_path / "ours.csv"
+    predict(folder, [new], ours_file, Settings(), with_probabilities=True, wishes=Wishes(**wishes))
+    words = [str(exports / f"{kind}.onnx"), new, "--out", str(tmp_path / "theirs.csv"), "--probabilities"]
+    words += [word for name, value in wishes.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    assert main([*words, "--threads", "1"]) == 0
+    (our_header, *ours), (their_header, *theirs) = (
+        list(csv.reader((tmp_path / name).read_text().splitlines())) for name in ("ours.csv", "theirs.csv")
     )
-    assert ours[0] == theirs[0]
-    assert ours[0][5] == "abstained"
-    for our, their in zip(ours[1:], theirs[1:], strict=True):
-        assert [our[each] for each in (0, 1, 3, 5)] == [their[each] for each in (0, 1, 3, 5)]
-        numbers = [[float(cell or "nan") for cell in (row[2], row[4], *row[6:])] for row in (our, their)]
-        np.testing.assert_allclose(numbers[0], numbers[1], atol=1e-5)
+    assert our_header == their_header
+    assert [name for name in ("abstained", "set") if name in our_header] == [
+        column for name, column in (("max_error", "abstained"), ("sets", "set")) if name in asked
+    ]
+    assert len(ours) == len(theirs) >= 40
+    if "abstained" in our_header:
+        assert "false" in {row[our_header.index("abstained")] for row in ours}
+    told = {"input", "label", "error", "abstained", "set"}
+    for our, their in zip(ours, theirs, strict=True):
+        for name, cell, other in zip(our_header, our, their, strict=True):
+            if name in told:
+                assert cell == other
+            else:
+                assert float(cell or "nan") == pytest.approx(float(other or "nan"), abs=1e-5, nan_ok=True)
+
+
+def test_promises_that_the_file_cannot_keep_are_refused(exports, tmp_path, capsys):
+    from pellucid.runtime.command import main
+
+    words = [str(exports / "images.onnx"), str(new_inputs("images", tmp_path))]
+    for more, reason in (
+        (["--max-error", "0.0001"], "0.0001 cannot be promised: it takes"),
+        (["--sets", "1.5"], "1.5 does not lie between 0 and 1"),
+        (["--costs", str(tmp_path / "none.csv")], "no such file"),
+    ):
+        assert main([*words, *more]) == 2
+        assert reason in capsys.readouterr().err
 
 
 def broken(content: bytes, change) -> bytes:

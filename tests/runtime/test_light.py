@@ -1,4 +1,4 @@
-"""`pellucid.runtime` where only onnxruntime, NumPy and Pillow are installed."""
+"""`pellucid.runtime` where only onnxruntime, NumPy, Pillow and the modules of pellucid-runtime are."""
 
 import importlib.util
 import os
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from write_reference import ROOT
+from runtime_distribution import chosen_modules
 
 from exported_models import EVERY, content_of
 from small_models import write_digits
@@ -31,9 +31,12 @@ assert getattr(sys.modules["jaxtyping"], "__file__", None) is None  # a stand-in
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    """A folder with those packages and Pellucid alone, as links."""
+    """A folder with those packages and the modules of the wheel alone, as links."""
     folder = tmp_path_factory.mktemp("packages")
-    (folder / "pellucid").symlink_to(ROOT / "src" / "pellucid")
+    for place, source in chosen_modules.files().items():
+        link = folder / place.removeprefix(f"{chosen_modules.FOLDER}/")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source)
     for name in INSTALLED:
         found = importlib.util.find_spec(name)
         if found is None or not found.submodule_search_locations:
@@ -105,7 +108,7 @@ def test_what_is_missing_is_named(packages, tmp_path):
     )
     done = run(packages, "-m", "pellucid.runtime", model, path, "--max-error", "0.1")
     assert done.returncode == 2
-    assert "made from a model without held-out answers" in done.stderr
+    assert "saved without held-out answers" in done.stderr
 
 
 def test_parts_of_words_need_one_package_more(packages, tmp_path):
@@ -117,3 +120,9 @@ def test_parts_of_words_need_one_package_more(packages, tmp_path):
     assert (
         "splits words into parts by tokenizers, which is not installed; pip install tokenizers" in done.stderr
     )
+
+
+def test_what_only_pellucid_does_is_named(packages):
+    done = run(packages, "-c", "import pellucid; pellucid.train")
+    assert done.returncode == 1
+    assert "pellucid.train: only pellucid-runtime is installed here; pip install pellucid" in done.stderr

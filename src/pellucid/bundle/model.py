@@ -57,6 +57,11 @@ class Model:
     held_out: HeldOut | None = None
 
     @property
+    def novelty_rate(self) -> float | None:
+        """Share of inputs like the training data that count as foreign; `None` without a detector."""
+        return None if self.detector is None else self.detector.rate
+
+    @property
     def target(self) -> Target:
         """Target of the answers: classes or a number."""
         return target_of(len(self.classes))

@@ -14,7 +14,6 @@ from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
 from pellucid.encoding.survey import LONG_WORD, Sample, Script, Survey, sampled, script_of, spelt, survey
 from pellucid.encoding.tokens.subwords import learn_merges
 from pellucid.encoding.tokens.tokenizing import BYTE, CHARACTERS, SUB_WORDS, WORDS, TokenEncoder
-from pellucid.encoding.tokens.word_pieces import WordPieceEncoder
 from pellucid.encoding.words.characters import normalise
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
@@ -29,12 +28,6 @@ _NOT_CUT = 0.95
 _TEXTS_MEASURED = 20_000
 _BYTES_JOINED = 10_000_000
 _MOST_NGRAMS_READ = 4_096
-
-
-ENCODERS: dict[str, type[Encoder]] = {
-    each.kind: each for each in (TokenEncoder, NgramEncoder, WordPieceEncoder)
-}
-"""Every encoder by its kind, as saved models name it."""
 
 
 class _Bag(NamedTuple):

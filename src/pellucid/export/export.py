@@ -77,8 +77,9 @@ def metadata_of(model: Model, name: str) -> Metadata:
         temperature=model.temperature,
         preprocessing=model.preprocessing,
         encoder=_encoder(model),
-        novelty_rate=None if model.detector is None else model.detector.rate,
+        novelty_rate=model.novelty_rate,
         abstention=_thresholds(model),
+        held_out=model.held_out,
     )
 
 

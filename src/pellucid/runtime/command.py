@@ -53,7 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--probabilities", action="store_true", help="add a column for each class")
     parser.add_argument(
-        "--max-error", type=float, metavar="SHARE", help="abstain, by a threshold that the file holds"
+        "--max-error",
+        type=float,
+        metavar="SHARE",
+        help="abstain where more than this share of the answered would be wrong, with 95 %% confidence",
+    )
+    parser.add_argument(
+        "--costs", type=Path, metavar="FILE", help="CSV of costs, true classes by answers; least cost answers"
+    )
+    parser.add_argument(
+        "--sets",
+        type=float,
+        metavar="SHARE",
+        help="add sets or intervals that hold the truth of this share",
     )
     parser.add_argument("--input-column", help="column of a table that holds the inputs")
     parser.add_argument("--encoding", help="encoding of tables and texts")
@@ -63,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     from pellucid.answering.answers import answers_to, check_ending
+    from pellucid.answering.decisions import Wishes
     from pellucid.answering.incoming import first_few, incoming
     from pellucid.errors import UsageError
     from pellucid.runtime.exported import load
@@ -73,7 +86,10 @@ def _run(arguments: argparse.Namespace) -> int:
     model = load(arguments.model, arguments.threads)
     if arguments.probabilities and not model.classes:
         raise UsageError(f"--probabilities: {arguments.model} predicts numbers, which have none")
-    rows = Rows(model, arguments.probabilities, arguments.max_error)
+    wishes = Wishes(max_error=arguments.max_error, costs=arguments.costs, sets=arguments.sets)
+    rows = Rows(model, arguments.probabilities, wishes, arguments.model)
+    for sentence in rows.announcement():
+        sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
     asked = incoming(model, arguments.inputs, Settings(**{k: v for k, v in given.items() if v is not None}))
     names = iter(asked.names)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Shaped
 
+from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.encoding import Encoder
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.runtime.metadata import IMAGES, NOVELTY, NUMBERS, PROBABILITIES, TERMS, TOKENS, VALUES, Metadata
@@ -68,6 +69,21 @@ class ExportedModel:
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of the probabilities; none where a number is predicted."""
         return self.metadata.classes
+
+    @property
+    def is_regression(self) -> bool:
+        """True where a number is predicted."""
+        return not self.metadata.classes
+
+    @property
+    def novelty_rate(self) -> float | None:
+        """Share of inputs like the training data that count as foreign; `None` without novelty."""
+        return self.metadata.novelty_rate
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """Answers about examples that the model did not learn from; `None` where the file holds none."""
+        return self.metadata.held_out
 
     def predict(self, inputs: Sequence[Any] | np.ndarray) -> list[str] | list[float]:
         """Label of each input: the most probable class, or the number.

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.encoding import ENCODERS, Encoder
+from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.ngrams.term_weights import TermWeights
+from pellucid.runtime.kept_answers import from_text, to_text
 from pellucid.strict import Anything, Fields, Number, OneOf, Text, parse, read_object, to_bytes
 from pellucid.tasks import INPUT_KINDS, InputKind
 
@@ -31,7 +33,7 @@ _DETAILS: Fields = {
     "novelty_rate": Anything(),
     "abstention": Anything(),
 }
-_KEYS = {"format", "classes", "preprocessing", "encoder", "vocabulary", "details"}
+_KEYS = {"format", "classes", "preprocessing", "encoder", "vocabulary", "details", "held_out"}
 
 
 class Threshold(NamedTuple):
@@ -60,6 +62,8 @@ class Metadata:
         encoder: from texts to `tokens` or `terms`; `None` without texts, or where they are not looked at.
         novelty_rate: share of inputs like the training data that count as foreign; `None` without novelty.
         abstention: thresholds of trust, by the error that they promise.
+        held_out: answers about examples that the model did not learn from, from which every other promise
+            is made; `None` where none were kept.
     """
 
     model: str
@@ -71,6 +75,7 @@ class Metadata:
     encoder: Encoder | TermWeights | None
     novelty_rate: float | None
     abstention: tuple[Threshold, ...]
+    held_out: HeldOut | None = None
 
     def to_properties(self) -> dict[str, str]:
         """The texts of the file's metadata by their keys."""
@@ -85,6 +90,8 @@ class Metadata:
         found = {"format": FORMAT, "classes": _json(list(self.classes)), "details": _json(details)}
         if self.preprocessing is not None:
             found["preprocessing"] = _json(self.preprocessing.to_json())
+        if self.held_out is not None:
+            found["held_out"] = to_text(self.held_out)
         if self.encoder is not None:
             if isinstance(self.encoder, TermWeights):
                 idf = self.encoder.idf.astype("<f4").tobytes().hex()
@@ -114,16 +121,18 @@ class Metadata:
             raise ValueError("preprocessing: there without images, or missing with them")
         if encoder is not None and input_kind.name != "texts":
             raise ValueError("encoder: there without texts")
+        classes = _classes(_parsed(found, "classes"))
         return cls(
             model=read["model"],
             pellucid=read["pellucid"],
             input_kind=input_kind,
-            classes=_classes(_parsed(found, "classes")),
+            classes=classes,
             temperature=read["temperature"],
             preprocessing=image,
             encoder=encoder,
             novelty_rate=_rate(read["novelty_rate"]),
             abstention=_thresholds(read["abstention"]),
+            held_out=from_text(found["held_out"], classes) if "held_out" in found else None,
         )
 
 
@@ -172,6 +181,8 @@ def _encoder(found: Mapping[str, str]) -> Encoder | TermWeights:
 
     Raises: `ValueError` if they say something impossible.
     """
+    from pellucid.encoding.kinds import ENCODERS  # images do without, and start sooner
+
     stated, content = _parsed(found, "encoder"), found.get("vocabulary", "").encode()
     if not isinstance(stated, dict) or len(content) > MOST_BYTES:
         raise ValueError("encoder: no settings, or too large")

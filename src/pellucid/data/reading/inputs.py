@@ -15,7 +15,6 @@ from jaxtyping import UInt8
 
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.reading.dispatch import read_data
 from pellucid.data.reading.forms import Form, form_of
 from pellucid.data.tables.columns import choose_input
 from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
@@ -79,6 +78,8 @@ def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
 
 def _from_arrays(place: str, settings: Settings) -> Inputs:
     """List the rows of IDX and npz files."""
+    from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
+
     listing = read_data(place, settings)
     assert listing.load_pixels is not None
     rows = zip(listing.sources, listing.load_pixels(), strict=True)

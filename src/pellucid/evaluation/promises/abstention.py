@@ -31,8 +31,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy.special import bdtr
 
+from pellucid.arithmetic.binomial import at_most_growing
 from pellucid.evaluation.intervals import Interval, wilson
 
 CONFIDENCE = 0.95
@@ -118,8 +118,8 @@ def promise(
     first = max(least_examples(max_error), math.ceil(count / _BEGINNING))
     order = np.lexsort((is_wrong, -trusted))  # of equal trust the right ones first, so that its end decides
     wrong = np.cumsum(is_wrong[order], dtype=np.int64)
-    sizes = np.arange(first, count + 1)
-    passed = bdtr(wrong[sizes - 1], sizes, max_error) <= (1 - CONFIDENCE) * (1 + _ROUNDING)
+    chances = at_most_growing(wrong[first - 1 :], first, max_error)
+    passed = chances <= (1 - CONFIDENCE) * (1 + _ROUNDING)
     steps = len(passed) if passed.all() else int(passed.argmin())
     ends, trust_at, _ = _sets(trusted, is_wrong)
     kept = np.flatnonzero((ends >= first) & (ends < first + steps))

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
-from scipy.special import betaincinv
 
+from pellucid.arithmetic.binomial import beta_quantile
 from pellucid.evaluation.intervals import Interval
 
 _ROUNDING = 1e-9
@@ -45,7 +45,7 @@ class Coverage:
     def reach(self) -> Interval:
         """The coverage, and where it lies for 95 of 100 draws of as many held-out examples."""
         rank = _rank(self.examples, self.coverage)
-        low, high = (float(betaincinv(rank, self.examples + 1 - rank, tail)) for tail in _TAILS)
+        low, high = (beta_quantile(rank, self.examples, tail) for tail in _TAILS)
         return Interval(self.coverage, low, high)
 
 

@@ -10,7 +10,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import ClassicalModel
 from pellucid.data import Dataset
 from pellucid.data.splits.splitting import places_in_strata
-from pellucid.evaluation import LearningCurve, learning_curve
+from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
 from pellucid.pipeline.judging.by_folds.kinds import without_validation
 from pellucid.pipeline.learners.candidates import Candidate, with_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, budget_within

@@ -1,0 +1,292 @@
+"""Decisions beyond the most probable class: abstention, answers of least cost, and prediction sets."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from pellucid.answering.costs import least_cost, read_costs
+from pellucid.arithmetic.probabilities import trust
+from pellucid.arithmetic.rounding import figure, per_cent, percent
+from pellucid.bundle.held_out import HeldOut
+from pellucid.data.wording import count_of
+from pellucid.errors import UsageError
+from pellucid.evaluation.promises.abstention import (
+    CONFIDENCE,
+    METHOD,
+    Promise,
+    least_error,
+    least_examples,
+    least_promise,
+    promise,
+)
+from pellucid.evaluation.promises.prediction_sets import (
+    Coverage,
+    class_sets,
+    coverage_of_classes,
+    coverage_of_numbers,
+    least_for_sets,
+)
+from pellucid.tasks import InputKind
+
+FLAGS = {"max_error": "--max-error", "costs": "--costs", "sets": "--sets"}
+ARGUMENTS = {"max_error": "max_error", "sets": "coverage"}
+"""Names of wishes in messages of the commands, and in those of Python's methods."""
+
+_SURE = f"{100 * CONFIDENCE:g} %"
+
+
+@runtime_checkable
+class Decidable(Protocol):
+    """A model, or an exported one, as far as decisions about its answers go."""
+
+    @property
+    def input_kind(self) -> InputKind:
+        """Kind of what it takes."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities; none where a number is predicted."""
+        ...
+
+    @property
+    def is_regression(self) -> bool:
+        """True where a number is predicted."""
+        ...
+
+    @property
+    def novelty_rate(self) -> float | None:
+        """Share of inputs like the training data that count as foreign; `None` without novelty."""
+        ...
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """Answers about examples that it did not learn from; `None` where none were kept."""
+        ...
+
+
+Decides = TypeVar("Decides", bound=Decidable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a caller asks of the answers.
+
+    Attributes:
+        max_error: largest error among the answered; the others are marked as abstained.
+        costs: CSV of costs, by which the answer of least expected cost is chosen.
+        sets: probability with which a set of classes, or an interval of numbers, holds the truth.
+        names: of the three above in messages.
+    """
+
+    max_error: float | None = None
+    costs: Path | None = None
+    sets: float | None = None
+    names: Mapping[str, str] = field(default_factory=lambda: FLAGS)
+
+
+class Decided(NamedTuple):
+    """Decisions about some inputs.
+
+    Attributes:
+        answers: class of each as a position, or its number.
+        abstained: of each, whether it is not answered; `None` where no promise was asked for.
+        sets: of each its classes, the most probable first, or the ends of its interval; `None` likewise.
+    """
+
+    answers: Int64[np.ndarray, " n"] | Float64[np.ndarray, " n"]
+    abstained: Bool[np.ndarray, " n"] | None
+    sets: list[list[str]] | list[list[float]] | None
+
+    def cells(self) -> Iterator[tuple[Any, ...]]:
+        """Cells of each input, one for each column of `Decisions.columns`."""
+        asked = [each if isinstance(each, list) else each.tolist() for each in self[1:] if each is not None]
+        return zip(*asked, strict=True) if asked else repeat(())
+
+
+class Decisions(Generic[Decides]):
+    """Makes a model's answers decisions, by thresholds from its held-out answers.
+
+    Attributes:
+        model: answers with probabilities or numbers.
+        promise: threshold of trust; `None` where no error was promised.
+        coverage: cutoff of sets; `None` where none were asked for.
+
+    Args:
+        model: answers with probabilities or numbers.
+        wishes: what is asked of the answers.
+        place: the model's folder, for messages.
+
+    Raises:
+        UsageError: a wish is out of range, makes no sense for numbers, or cannot be promised from the
+            held-out answers that there are.
+    """
+
+    model: Decides
+    promise: Promise | None
+    coverage: Coverage | None
+
+    def __init__(self, model: Decides, wishes: Wishes, place: str) -> None:
+        self.model, self._noun, self._names = model, model.input_kind.noun, wishes.names
+        _require_shares(wishes)
+        if model.is_regression:
+            _require_no_classes_asked(wishes, place)
+        self._costs = None if wishes.costs is None else read_costs(wishes.costs, model.classes)
+        self.promise = None if wishes.max_error is None else self._promise(wishes.max_error, place)
+        self.coverage = None if wishes.sets is None else self._coverage(wishes.sets, place)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Name of each column that is asked for to what it holds."""
+        kinds = {"abstained": bool, "set": list[float] if self.model.is_regression else list[str]}
+        asked = {"abstained": self.promise, "set": self.coverage}
+        return {name: kind for name, kind in kinds.items() if asked[name] is not None}
+
+    def decide(self, said: np.ndarray, novelty: Float64[np.ndarray, " n"] | None) -> Decided:
+        """Decide about inputs from their probabilities (n, classes), or numbers (n,), and novelty."""
+        answers = said if said.ndim == 1 else self._answers(said)
+        abstained = None
+        if self.promise is not None:
+            abstained = ~(self._trust(said, answers, novelty) >= self.promise.threshold)
+        return Decided(answers, abstained, None if self.coverage is None else self._sets(said, answers))
+
+    def announcement(self) -> list[str]:
+        """What is promised and how much will be answered, in sentences to be said beforehand."""
+        said = []
+        if self.promise is not None:
+            said.append(self._promised(self.promise))
+        if self.coverage is not None:
+            said.append(self._covered(self.coverage))
+        if said:
+            said.append(
+                f"This holds for {self._noun}s drawn like those that the model was trained and tested on; "
+                "a drift voids it."
+            )
+        return said
+
+    def _answers(self, said: Float64[np.ndarray, "n classes"]) -> Int64[np.ndarray, " n"]:
+        return said.argmax(axis=1) if self._costs is None else least_cost(said, self._costs)
+
+    def _trust(
+        self, said: np.ndarray, answers: Int64[np.ndarray, " n"], novelty: np.ndarray | None
+    ) -> Float64[np.ndarray, " n"]:
+        of_answer = np.take_along_axis(said, answers[:, None], axis=1)[:, 0]
+        rate = self.model.novelty_rate
+        return trust(of_answer, novelty, 1.0 if rate is None else rate)
+
+    def _sets(self, said: np.ndarray, answers: np.ndarray) -> list[Any]:
+        assert self.coverage is not None
+        cutoff = self.coverage.cutoff
+        if said.ndim == 1:
+            return [[number - cutoff, number + cutoff] for number in said.tolist()]
+        classes = self.model.classes
+        return [[classes[code] for code in each] for each in class_sets(said, answers, cutoff)]
+
+    def _promise(self, max_error: float, place: str) -> Promise:
+        held_out, flag = _held_out(self.model, self._names["max_error"], place), self._names["max_error"]
+        needed = least_examples(max_error)
+        if len(held_out) < needed:
+            possible = figure(_up(least_error(len(held_out))), 2)
+            raise UsageError(
+                f"{flag}: {max_error:g} cannot be promised: it takes {needed:,} held-out {self._noun}s, were "
+                f"every answer right, and {place} has {len(held_out):,}; ask for {possible} or more, or "
+                "train with more data"
+            )
+        return promise(*self._judged(held_out), max_error)
+
+    def _judged(self, held_out: HeldOut) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+        """Trust in each held-out answer, and whether it is wrong."""
+        said = held_out.said.astype(np.float64)
+        answers = self._answers(said)
+        return self._trust(said, answers, held_out.novelty), answers != held_out.labels
+
+    def _coverage(self, coverage: float, place: str) -> Coverage:
+        held_out, flag = _held_out(self.model, self._names["sets"], place), self._names["sets"]
+        needed = least_for_sets(coverage)
+        if len(held_out) < needed:
+            possible = math.floor(100 * len(held_out) / (len(held_out) + 1)) / 100
+            raise UsageError(
+                f"{flag}: {coverage:g} cannot be promised: it takes {needed:,} held-out {self._noun}s, and "
+                f"{place} has {len(held_out):,}; ask for {possible:g} or less, or train with more data"
+            )
+        find = coverage_of_numbers if self.model.is_regression else coverage_of_classes
+        return find(held_out.labels, held_out.said, coverage)
+
+    def _promised(self, found: Promise) -> str:
+        """The promise of an error, and the share that will be answered."""
+        noun, error = self._noun, f"{100 * found.max_error:g} %"
+        method = f"{METHOD}, on {count_of(found.examples, f'held-out {noun}')}"
+        if found.answered:
+            value, low, high = (per_cent(end, found.expected.value) for end in found.expected)
+            return (
+                f"Promised with {_SURE} confidence: at most {error} of the answered {noun}s get a wrong "
+                f"label ({method}). Expected: {value} % [{low}, {high}] are answered, the rest abstained."
+            )
+        assert self.model.held_out is not None  # or there were no promise
+        other = least_promise(*self._judged(self.model.held_out))
+        hint = ""
+        if other is not None:
+            share = percent(other.expected.value)
+            hint = f"; {self._names['max_error']} {other.max_error:g} would answer about {share}"
+        return (
+            f"No {noun} will be answered: no threshold keeps the error at {error} with {_SURE} confidence "
+            f"({method}){hint}."
+        )
+
+    def _covered(self, found: Coverage) -> str:
+        """The promise of the sets."""
+        value, (low, high) = f"{100 * found.coverage:g}", (per_cent(end, end) for end in found.reach[1:])
+        draw = f"on {count_of(found.examples, f'held-out {self._noun}')}; for one such draw {low} to {high} %"
+        if self.model.is_regression:
+            return (
+                f"Promised: intervals, {figure(found.cutoff)} to either side, hold the number of {value} % "
+                f"of {self._noun}s (split conformal, absolute residual, {draw})."
+            )
+        return (
+            f"Promised: sets hold the true class of at least {value} % of {self._noun}s (split conformal, "
+            f"score 1 - probability, {draw})."
+        )
+
+
+def _require_shares(wishes: Wishes) -> None:
+    """Refuse shares outside 0 to 1."""
+    for name, value, like in (("max_error", wishes.max_error, 0.05), ("sets", wishes.sets, 0.95)):
+        if value is not None and not 0 < value < 1:
+            raise UsageError(
+                f"{wishes.names[name]}: {value:g} does not lie between 0 and 1; give a share such as {like}"
+            )
+
+
+def _require_no_classes_asked(wishes: Wishes, place: str) -> None:
+    """Refuse of a model of numbers what only classes have."""
+    for name, value in (("max_error", wishes.max_error), ("costs", wishes.costs)):
+        if value is not None:
+            raise UsageError(
+                f"{wishes.names[name]}: {place} predicts numbers, which are not just right or wrong; --sets "
+                "0.95 gives intervals"
+            )
+
+
+def _held_out(model: Decidable, flag: str, place: str) -> HeldOut:
+    """The model's held-out answers.
+
+    Raises: `UsageError` if it has none.
+    """
+    if model.held_out is None:
+        raise UsageError(
+            f"{flag}: {place} was saved without held-out answers, from which the promise is made; train it "
+            "again, on data with a validation split"
+        )
+    return model.held_out
+
+
+def _up(share: float) -> float:
+    """A share rounded up to two digits, so that what is advised suffices."""
+    places = 1 - math.floor(math.log10(share))
+    return math.ceil(share * 10.0**places) / 10.0**places

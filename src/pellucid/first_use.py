@@ -1,0 +1,28 @@
+"""Public names of a room that are loaded on first use, so that who needs one does not wait for all."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def on_first_use(room: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package, whose names stand in modules of it; a name once loaded is kept.
+
+    Args:
+        room: `__name__` of the package.
+        homes: each public name to the module that holds it; no name may be that of a module of the package,
+            which would stand in its place once it is imported.
+
+    Returns:
+        A function from a name to what it names.
+    """
+
+    def load(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        value = getattr(import_module(homes[name]), name)
+        setattr(sys.modules[room], name, value)
+        return value
+
+    return load
