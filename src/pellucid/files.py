@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -177,10 +178,42 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(retired, ignore_errors=True)
 
 
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a regular file for its bytes, never a FIFO, socket or device, on which one may wait for ever.
+
+    Raises: `OSError` if there is no such file, or it is of another kind.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise _irregular(path)
+    # Should something else have taken its place meanwhile, opening it does not wait either.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise _irregular(path)
+    return file
+
+
+def _irregular(path: str | Path) -> OSError:
+    return OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def read_regular(path: str | Path, most: int) -> bytes:
+    """The bytes of a regular file, at most so many of them.
+
+    Raises: `OSError` as `open_regular`, or if there are more.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most / 1e6:,.0f} MB", str(path))
+    return content
+
+
 def sha256(path: Path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits, read block by block."""
+    """SHA-256 of a regular file as 64 hexadecimal digits, read block by block."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -1,19 +1,23 @@
 """Refusals of models: impossible temperatures, parts that disagree, inputs of another form."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Shaped, UInt8
+from torch import Tensor
 
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
-from pellucid.errors import DataError
+from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import NetworkConfig
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 """What models are asked about: images or feature vectors as one array, or texts."""
+
+Answers = TypeVar("Answers", Tensor, np.ndarray)
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
 
@@ -32,6 +36,21 @@ def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
     if temperature != 1 and not classes:
         raise ValueError(f"temperature: {temperature} in a model of numbers, where only 1 has a meaning")
     return float(temperature)
+
+
+def finite_answers(answers: Answers) -> Answers:
+    """Refuse numbers of a model that are not finite, though its weights are; they are no answers.
+
+    Raises: `ModelFileError` with the place of the first input among those that were asked about together.
+    """
+    finite = torch.isfinite(answers) if isinstance(answers, Tensor) else np.isfinite(answers)
+    if not finite.all():
+        rows = finite.reshape(len(finite), -1).all(1)
+        first = int(np.flatnonzero(~np.asarray(rows))[0])
+        raise ModelFileError(
+            f"model: what it computes for input {first + 1} is not a finite number; train it again"
+        )
+    return answers
 
 
 def require_agreement(config: NetworkConfig, encoder: Encoder) -> None:

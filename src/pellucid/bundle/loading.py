@@ -16,8 +16,10 @@ from pellucid.bundle.format.weights import Form, check_header, unpack
 from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.model import Model
 from pellucid.bundle.parts import expected_forms, put_together
+from pellucid.bundle.probing import require_affordable_classes, require_answers
 from pellucid.errors import ModelFileError
-from pellucid.files import sha256
+from pellucid.files import open_regular, sha256
+from pellucid.networks.costs import require_affordable
 from pellucid.novelty import Detector
 from pellucid.tasks import GENERATION, VALUES
 
@@ -68,8 +70,12 @@ def load_any(folder: str | Path) -> Model:
         words_name = encoding.file if isinstance(encoding, EncodingPlan) else None
         _check_other_files(place, description.sha256, {WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name})
         words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
+        _require_affordable(path, description)
         model = _with_detector(place, description, _with_weights(place, description, words))
+        require_answers(model, str(place))
         return _with_held_out(place, description, model)
+    except MemoryError as error:
+        raise ModelFileError(f"{place}: too large for this machine's memory; choose another model") from error
     except OSError as error:
         raise ModelFileError(
             f"{place}: cannot be read: {(error.strerror or str(error)).lower()}; check the folder"
@@ -114,7 +120,7 @@ def _file_inside(folder: Path, name: str) -> Path:
 def _read_bounded(path: Path, limit: int) -> bytes:
     """A file's bytes, at most so many of them."""
     refuse_foreign_file(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ModelFileError(f"{path}: larger than {limit >> 20} MB; use an undamaged copy")
@@ -136,6 +142,17 @@ def _check_other_files(folder: Path, hashes: Mapping[str, str], later: Set[str |
             path = _file_inside(folder, name)
             if sha256(path) != digest:
                 raise _changed(path)
+
+
+def _require_affordable(path: Path, description: Description) -> None:
+    """Refuse a model whose answers cost more than the budgets allow, before its weights are read."""
+    try:
+        if description.kind.target is not GENERATION:
+            require_affordable_classes(description.classes)
+        if description.architecture is not None:
+            require_affordable(description.architecture)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: {error}") from error
 
 
 def _with_weights(folder: Path, description: Description, words: bytes) -> Model:
@@ -184,7 +201,7 @@ def _with_held_out(folder: Path, description: Description, model: Model) -> Mode
 def _tensors(path: Path, forms: Mapping[str, Form], digest: str) -> dict[str, Tensor]:
     """The tensors of a file whose header and checksum were compared first."""
     refuse_foreign_file(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         check_header(file, size, forms, str(path))
         file.seek(0)
@@ -202,7 +219,7 @@ def _impossible(place: Path) -> Iterator[None]:
     """Turn what is refused while a model is put together into an error that says where."""
     try:
         yield
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
         raise ModelFileError(f"{place}: {error}; use an undamaged copy") from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pellucid import cores
+from pellucid.budgets import shortened
 from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, predict, train
 from pellucid.errors import PellucidError
 
@@ -71,7 +72,7 @@ def _say(error: Exception, message: str, debug: bool) -> None:
     """Print a message; names from files cannot move the cursor or colour the terminal."""
     if debug:
         traceback.print_exception(error)
-    lines = message.split("\n")
+    lines = [shortened(line) for line in message.split("\n")]
     if not all(line.isprintable() for line in lines):
         from pellucid.data.wording import visible
 

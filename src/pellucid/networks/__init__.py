@@ -4,7 +4,8 @@ from pellucid.networks.adversarial import Adversarial
 from pellucid.networks.autoencoder import Autoencoder
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.describe import LayerRow, as_text, describe
-from pellucid.networks.families import GENERATORS, NETWORKS, Family, build, design, parameter_shapes
+from pellucid.networks.designing import design
+from pellucid.networks.families import GENERATORS, NETWORKS, Family, build, parameter_shapes
 from pellucid.networks.network import HeadAlone, Network
 from pellucid.networks.origin import Origin
 

@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pellucid.networks.architectures.backbone import ScaleAndStandardise
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.config import NetworkConfig
-from pellucid.networks.families import outline
+from pellucid.networks.costs import multiply_adds, pair, passes
 from pellucid.networks.layers.mean_and_max import MeanAndMax
 from pellucid.networks.layers.shared import Add, Divide, GlobalPool, Rescale, Standardise
 from pellucid.networks.layers.texts import MaskedPool, Neighbours, WeighedSum
@@ -23,9 +22,6 @@ _HEADER = (
     ("", "", "", "", "multiply-", "receptive"),
     ("layer", "kind", "output", "parameters", "adds", "field"),
 )
-
-_States = tuple[Tensor, object]
-"""What a recurrent layer returns: all its states, and the last ones."""
 
 
 class LayerRow(NamedTuple):
@@ -55,15 +51,15 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
     """List the layers of a network, those of a backbone part by part; norm off and dropout 0 have no row."""
     rows = []
     field = _Tokens(config.input_shape[0]) if config.vocabulary else _Field(config.input_shape)
-    for name, layer, output_shape in _trace(config):
+    for name, layer, _, output_shape in passes(config):
         receptive_field = field.through(layer)
         rows.append(
             LayerRow(
-                name=name,
+                name=name.removeprefix("body."),
                 kind=_kind(layer),
                 output_shape=output_shape,
                 parameters=sum(parameter.numel() for parameter in layer.parameters()),
-                multiply_adds=_multiply_adds(layer, output_shape, config.input_shape[0]),
+                multiply_adds=multiply_adds(layer, output_shape, config.input_shape[0]),
                 receptive_field=receptive_field,
             )
         )
@@ -113,25 +109,6 @@ def as_text(rows: Sequence[LayerRow]) -> str:
     lines = [_line(line, widths) for line in table]
     rule = "-" * max(len(line) for line in lines)
     return "\n".join([*lines[:2], rule, *lines[2:-1], rule, lines[-1]])
-
-
-def _trace(config: NetworkConfig) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
-    """Run the network on the meta device; name, layer and output shape in order of computation."""
-    network = outline(config).eval()
-    seen: list[tuple[str, nn.Module, tuple[int, ...]]] = []
-    for name, layer in network.named_modules():
-        is_leaf = next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
-        if is_leaf or next(layer.parameters(recurse=False), None) is not None:
-            short = name.removeprefix("body.")
-
-            def record(layer: nn.Module, _: object, output: Tensor | _States, name: str = short) -> None:
-                values = output if isinstance(output, Tensor) else output[0]
-                seen.append((name, layer, tuple(values.shape[1:])))
-
-            layer.register_forward_hook(record)
-    dtype = torch.int64 if config.vocabulary else torch.float32
-    network.every_layer(torch.empty((1, *config.input_shape), dtype=dtype, device="meta"))
-    return seen
 
 
 class _Field:
@@ -187,31 +164,8 @@ def _window(layer: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
     """Kernel and stride, on height and on width."""
     if not isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.MaxPool2d, nn.AvgPool2d)):
         return (1, 1), (1, 1)
-    (rows, columns), (down, across) = _pair(layer.kernel_size), _pair(layer.stride)
+    (rows, columns), (down, across) = pair(layer.kernel_size), pair(layer.stride)
     return (rows, down), (columns, across)
-
-
-def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
-
-
-def _multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int) -> int:
-    if isinstance(layer, nn.Conv2d):
-        return layer.weight.numel() * output_shape[1] * output_shape[2]
-    if isinstance(layer, nn.ConvTranspose2d):  # each output meets one place of a kernel in so many
-        places = math.prod(output_shape[1:]) / math.prod(_pair(layer.stride))
-        return round(layer.weight.numel() * places)
-    if isinstance(layer, nn.Conv1d):
-        return layer.weight.numel() * length
-    if isinstance(layer, nn.RNNBase):
-        return length * sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
-    if isinstance(layer, WeighedSum):
-        return length * output_shape[0]
-    if isinstance(layer, MeanAndMax):  # the mean alone multiplies
-        return length * output_shape[0] // 2
-    if isinstance(layer, Attend):  # queries by keys, then weights by values
-        return 2 * length * math.prod(output_shape)
-    return layer.weight.numel() * math.prod(output_shape[:-1]) if isinstance(layer, nn.Linear) else 0
 
 
 def _kind(layer: nn.Module) -> str:

@@ -1,13 +1,12 @@
-"""Every network family in one dict, and the two steps from settings to layers."""
+"""Every network family in one dict, and the step from a config to layers."""
 
-import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from pellucid.encoding.tokens.ragged import UNKNOWN
-from pellucid.errors import UsageError
 from pellucid.networks.architectures import (
     backbone,
     bag,
@@ -23,10 +22,11 @@ from pellucid.networks.architectures import (
 )
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.network import Network
-from pellucid.settings import NEURAL, Settings
+from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 
 MOST_PARAMETERS = 500_000_000
+_DRAWING = frozenset({"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_"})
 
 
 class Family(NamedTuple):
@@ -64,35 +64,6 @@ PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbon
 """Families whose layers others designed and trained: their config comes with the weights."""
 
 
-def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
-    """Choose a network's layers for data; the settings override the rule of the family `name`.
-
-    Raises: `UsageError` if the name is unknown, the family cannot take such inputs, or the network would be
-        too large.
-    """
-    families = NETWORKS | GENERATORS
-    if name not in families:
-        raise UsageError(f"--model: {name!r} is not known; choose one of {', '.join(_by_name())}")
-    given, taken = TEXTS if facts.vocabulary else IMAGES, families[name].input_kind
-    if taken is not given:
-        fitting = [other for other in _by_name() if NETWORKS[other].input_kind is given]
-        raise UsageError(f"--model: {name} takes {taken.nouns}; choose one of {', '.join(fitting)}")
-    try:
-        config = families[name].design(settings, facts)
-        outline(config)
-    except UsageError:
-        raise
-    except ValueError as error:
-        smaller = "--width or --depth" if given is TEXTS else "--image-size, --width or --depth"
-        raise UsageError(f"--model {name}: {error}; choose a smaller {smaller}") from error
-    return config
-
-
-def _by_name() -> list[str]:
-    """Families that users can ask for; the others come with weights that were learnt elsewhere."""
-    return [name for name in NETWORKS if name in NEURAL]
-
-
 def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:
     """Build a network with freshly drawn weights on the CPU, in training mode.
 
@@ -117,12 +88,24 @@ def outline(config: NetworkConfig) -> Network:
     if config.name in families:
         _require_fitting_inputs(config, families[config.name])
     assemble = PRETRAINED.get(config.name) or families[config.name].assemble
-    with torch.device("meta"):
+    with torch.device("meta"), _Unset():
         network = assemble(config)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     if parameters > MOST_PARAMETERS:
         raise ValueError(f"{parameters:,} parameters is over the limit of {MOST_PARAMETERS:,}")
     return network
+
+
+class _Unset(TorchFunctionMode):
+    """Leaves values as they are: on the meta device torch takes seconds to learn how it would draw none."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__name__", "") in _DRAWING:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def _require_fitting_inputs(config: NetworkConfig, family: Family) -> None:
@@ -146,17 +129,3 @@ def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     Raises: `ValueError` if the config is unknown, contradicts itself or is too large.
     """
     return {name: tuple(tensor.shape) for name, tensor in outline(config).state_dict().items()}
-
-
-def hidden_size(network: Network) -> int:
-    """Count the units of the last hidden layer without computing it."""
-    return _hidden_size(network.config)
-
-
-@functools.lru_cache(maxsize=64)
-def _hidden_size(config: NetworkConfig) -> int:
-    """The same of a config: to sketch a backbone of timm takes a third of a second, and many ask."""
-    sketch = outline(config).eval()
-    kind = torch.int64 if config.vocabulary else torch.float32
-    nothing = torch.empty((1, *config.input_shape), dtype=kind, device="meta")
-    return int(sketch.features(nothing).shape[1])

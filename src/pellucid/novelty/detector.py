@@ -145,7 +145,7 @@ class Detector:
             raise ValueError(
                 f"novelty: {settings['signals']} signals where the measure has {measure.signals}"
             )
-        if not (found["spread"] > 0).all() or (np.diff(found["reference"]) < 0).any():
+        if not (found["spread"] > 0).all() or (found["reference"][1:] < found["reference"][:-1]).any():
             raise ValueError("novelty: a spread is not positive, or references do not ascend")
         return cls(measure=measure, examples=settings["examples"], rate=settings["rate"], **found)
 

@@ -24,7 +24,7 @@ from pellucid.strict import Fields, Forms, Whole, read_arrays
 
 MOST_KEPT, NEIGHBOUR = 1000, 5
 _MOST_COLUMNS, _MOST_CENTRES = 10_000_000, 100_000
-_BLOCK = 512
+_BLOCK, _MOST_VALUES = 512, 1 << 22
 _PARTS = ("kept", "centre")
 
 
@@ -63,7 +63,8 @@ class Neighbours(Measure):
     def measure(self, rows: Rows) -> Float64[np.ndarray, "n signals"]:
         """Distances to the fifth neighbour and to the nearest centre, 0 to 1 where no feature is negative."""
         sparse = scipy.sparse.csr_array(rows)
-        found = [self._measured(sparse[at : at + _BLOCK]) for at in range(0, sparse.shape[0], _BLOCK)]
+        block = max(1, min(_BLOCK, _MOST_VALUES // max(self.kept.shape[0], self.centres.shape[0])))
+        found = [self._measured(sparse[at : at + block]) for at in range(0, sparse.shape[0], block)]
         return np.concatenate(found) if found else np.zeros((0, self.signals))
 
     def _measured(self, rows: scipy.sparse.csr_array) -> Float64[np.ndarray, "n signals"]:
@@ -121,10 +122,11 @@ def _rows(name: str, arrays: Mapping[str, np.ndarray], columns: int) -> scipy.sp
         ValueError: the arrays do not describe rows of this length.
     """
     values, places, ends = (arrays[f"{name}_{part}"] for part in ("values", "columns", "ends"))
-    if ends[-1] != len(values) or (np.diff(ends, prepend=np.int32(0)) < 0).any():
+    # Neighbours are compared, never subtracted: differences of int32 wrap around and would pass.
+    if ends[0] < 0 or ends[-1] != len(values) or (ends[1:] < ends[:-1]).any():
         raise ValueError(f"neighbours: the rows of {name} do not end where its entries do")
     starts = np.concatenate([[0], ends[:-1]])
-    rises = np.diff(places, prepend=np.int32(-1)) > 0
+    rises = np.concatenate([np.ones(min(1, len(places)), bool), places[1:] > places[:-1]])
     rises[starts[starts < len(places)]] = True  # a row begins anew
     if len(places) and (places.min() < 0 or places.max() >= columns or not rises.all()):
         raise ValueError(f"neighbours: columns of {name} do not ascend from 0 or more to less than {columns}")

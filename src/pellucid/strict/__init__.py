@@ -1,7 +1,7 @@
 """Strict reading of files that are not trusted: JSON, fields and arrays, checked before anything is built."""
 
 from pellucid.strict.arrays import Forms, Stored, read_arrays
-from pellucid.strict.documents import parse, parse_file, to_bytes
+from pellucid.strict.documents import parse, parse_file, read_json, require_bounded, to_bytes
 from pellucid.strict.fields import (
     Anything,
     Field,
@@ -30,6 +30,8 @@ __all__ = [
     "parse",
     "parse_file",
     "read_arrays",
+    "read_json",
     "read_object",
+    "require_bounded",
     "to_bytes",
 ]

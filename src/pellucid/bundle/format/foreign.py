@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from pellucid.errors import ModelFileError
+from pellucid.files import open_regular
 
 _HEAD = 512
 _TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark stands behind
@@ -26,7 +27,7 @@ def refuse_foreign_file(path: Path) -> None:
     """
     if not path.is_file():
         return
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(_HEAD)
     kind = _kind(head)
     if kind is not None:

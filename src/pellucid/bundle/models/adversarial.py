@@ -5,10 +5,10 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from pellucid.arithmetic.draws import Purpose, generator
-from pellucid.bundle.checks import Inputs, require_images
+from pellucid.bundle.checks import Inputs, finite_answers, require_images
 from pellucid.bundle.models.generator import Generator
 from pellucid.networks import Adversarial
-from pellucid.networks.families import hidden_size
+from pellucid.networks.costs import hidden_units
 
 
 class AdversarialModel(Generator):
@@ -37,8 +37,8 @@ class AdversarialModel(Generator):
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """The discriminator's last hidden layer, as `Model.transform`."""
         pixels = require_images(inputs, self.preprocessing)
-        rows = [self.network.features(block).numpy() for block, _ in self._blocks(pixels)]
-        return np.concatenate(rows) if rows else np.zeros((0, hidden_size(self.network)), np.float32)
+        rows = [finite_answers(self.network.features(block)).numpy() for block, _ in self._blocks(pixels)]
+        return np.concatenate(rows) if rows else np.zeros((0, hidden_units(self.network.config)), np.float32)
 
     @torch.inference_mode()
     def scores(

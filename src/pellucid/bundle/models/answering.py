@@ -10,6 +10,7 @@ from jaxtyping import Float, Float32, Shaped
 from torch import Tensor, nn
 
 from pellucid.networks import Network
+from pellucid.networks.costs import rows_at_once
 
 _MOST_IMAGES, _MOST_ROWS = 128, 4096
 _MOST_SEEN = 1 << 19
@@ -45,10 +46,13 @@ def answer_in_batches(
 
 def _most(network: nn.Module, inputs: Shaped[np.ndarray, "examples ..."]) -> int:
     """Examples of a block; a backbone sees images larger than they are stored."""
-    if inputs.ndim != 4:
-        return _MOST_ROWS
-    seen = network.config.seen if isinstance(network, Network) else ()
-    return max(1, min(_MOST_IMAGES, _MOST_SEEN // math.prod(seen))) if seen else _MOST_IMAGES
+    most = _MOST_ROWS if inputs.ndim != 4 else _MOST_IMAGES
+    if not isinstance(network, Network):
+        return most
+    seen = network.config.seen
+    if seen and inputs.ndim == 4:
+        most = max(1, min(most, _MOST_SEEN // math.prod(seen)))
+    return rows_at_once(network.config, most)
 
 
 def _filled_up(block: Shaped[np.ndarray, "block ..."]) -> Shaped[np.ndarray, "rows ..."]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from pellucid.bundle.models.answering import answering
 from pellucid.encoding import Encoder
 from pellucid.networks import Network
+from pellucid.networks.costs import rows_at_once
 
 MOST_TEXTS = 4096
 _MOST_ROWS, _MOST_IDS, _MULTIPLE = 256, 1 << 15, 8
@@ -34,6 +35,7 @@ def answer_texts(
     device = next(network.parameters()).device
     # What the dense layers of a transformer hold of a batch stays near the processor: twice as fast.
     most = min(_MOST_IDS, _MOST_VALUES // max(1, network.config.feed_forward))
+    most = min(most, encoder.length * rows_at_once(network.config, most))
     found = []
     with answering(network, device):
         for block in text_blocks(texts):

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Float32, Float64
 
-from pellucid.bundle.checks import Inputs, checked_temperature
+from pellucid.bundle.checks import Inputs, checked_temperature, finite_answers
 from pellucid.bundle.model import Answers, Model
 from pellucid.bundle.models.feature_view import FeatureView
 from pellucid.classical import Predictor
@@ -122,7 +122,8 @@ class ClassicalModel(Model):
         """Values of the last hidden layer of the network it stands on, as `Model.transform`."""
         if self.network is None:
             raise DataError("model: it has no hidden layer; take a network, or a model on a network")
-        return self._feature_view.hidden(self.network, self._feature_view.checked(inputs, self.length))
+        checked = self._feature_view.checked(inputs, self.length)
+        return finite_answers(self._feature_view.hidden(self.network, checked))
 
     def seen(self, inputs: Inputs) -> Rows:
         """Features of the predictor, for a detector: an array, or sparse rows of texts."""
@@ -149,7 +150,7 @@ class ClassicalModel(Model):
 
     def _said(self, outputs: Float64[np.ndarray, "examples outputs"]) -> Float64[np.ndarray, "examples ..."]:
         """Probabilities at the model's temperature, or numbers."""
-        return self.target.calibrated(self.target.of_columns(outputs), self.temperature)
+        return self.target.calibrated(self.target.of_columns(finite_answers(outputs)), self.temperature)
 
     def _features(self, inputs: Inputs) -> Iterator[Rows]:
         """Features of checked inputs, block by block; no block where there is no input."""

@@ -15,7 +15,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.tfidf import Tfidf
 from pellucid.networks import Network
-from pellucid.networks.families import hidden_size
+from pellucid.networks.costs import hidden_units
 from pellucid.novelty import Sort
 from pellucid.tasks import IMAGES, TEXTS, InputKind
 from pellucid.tasks import VALUES as VECTORS
@@ -113,7 +113,7 @@ class FeatureView:
             made = None if image is None else (image.channels, image.height, image.width)
             if self.network.config.vocabulary or made != (None if len(takes) == 1 else takes):
                 raise ValueError(f"the network takes {takes}, but preprocessing makes {made}")
-            return hidden_size(self.network)
+            return hidden_units(self.network.config)
         if image is None:
             if self.kind != VALUES:
                 raise ValueError(f"features {self.kind!r} are not made of feature vectors")
@@ -136,4 +136,4 @@ class FeatureView:
         if self.encoder is None or self.tfidf is not None:
             raise ValueError(f"features {self.kind!r} of texts need tokens, and nothing else")
         require_agreement(self.network.config, self.encoder)
-        return hidden_size(self.network)
+        return hidden_units(self.network.config)

@@ -10,11 +10,12 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 from torch import Tensor, nn
 
 from pellucid.arithmetic.draws import Purpose, generator, torch_seed
-from pellucid.bundle.checks import Inputs, require_images
+from pellucid.bundle.checks import Inputs, finite_answers, require_images
 from pellucid.bundle.model import Answers, Model
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError
 from pellucid.networks import Autoencoder, Network
+from pellucid.networks.costs import rows_at_once
 from pellucid.novelty import Sort
 from pellucid.tasks import GENERATION, IMAGES, Target
 
@@ -85,6 +86,8 @@ class Generator(Model):
         """Make an image of each label; the same seed gives the same images, fewer labels the first of them.
 
         Labels are positions in `classes`; all 0 where there are none.
+
+        Raises: `ModelFileError` if a grey level is not finite.
         """
 
     def turns(self, count: int) -> Int64[np.ndarray, " count"]:
@@ -134,19 +137,21 @@ class Generator(Model):
     ) -> UInt8[np.ndarray, "count height width channels"]:
         """Decode in blocks, the last filled up, so that no image depends on how many are made."""
         images = np.empty((len(rows), *self.shape), np.uint8)
-        for start in range(0, len(rows), _BLOCK):
-            part = rows[start : start + _BLOCK]
-            missing = _BLOCK - len(part)
+        size = rows_at_once(self.network.config, _BLOCK)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            missing = size - len(part)
             block = torch.from_numpy(np.pad(part, ((0, missing), (0, 0))))
-            codes = torch.from_numpy(np.pad(labels[start : start + _BLOCK], (0, missing)))
-            made = make(block, codes).clamp(0, 255).round().to(torch.uint8)
-            images[start : start + _BLOCK] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
+            codes = torch.from_numpy(np.pad(labels[start : start + size], (0, missing)))
+            made = finite_answers(make(block, codes)).clamp(0, 255).round().to(torch.uint8)
+            images[start : start + size] = made.permute(0, 2, 3, 1).numpy()[: len(part)]
         return images
 
     def _blocks(self, pixels: UInt8[np.ndarray, "n height width channels"]) -> Iterator[tuple[Tensor, slice]]:
         """Images as the network takes them, and which they are."""
-        for start in range(0, len(pixels), _BLOCK):
-            rows = slice(start, start + _BLOCK)
+        size = rows_at_once(self.network.config, _BLOCK)
+        for start in range(0, len(pixels), size):
+            rows = slice(start, start + size)
             block = np.ascontiguousarray(pixels[rows])
             yield torch.from_numpy(block).permute(0, 3, 1, 2).float(), rows
 
@@ -262,7 +267,9 @@ class AutoencoderModel(Generator):
         found = [self.network.posterior(block) for block, _ in self._blocks(pixels)]
         none = torch.zeros(0, self.network.latent)
         means = torch.cat([none, *(each.means for each in found)])
-        return means.numpy(), torch.cat([none, *(each.log_variances.exp() for each in found)]).numpy()
+        return finite_answers(means).numpy(), torch.cat(
+            [none, *(each.log_variances.exp() for each in found)]
+        ).numpy()
 
     @staticmethod
     def draws_of_bound(seed: int) -> torch.Generator:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pellucid.bundle.checks import (
     Inputs,
     checked_temperature,
+    finite_answers,
     require_agreement,
     require_images,
     require_texts,
@@ -22,7 +23,7 @@ from pellucid.bundle.models.answering_texts import answer_texts
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding import Encoder
 from pellucid.networks import Network
-from pellucid.networks.families import hidden_size
+from pellucid.networks.costs import hidden_units
 from pellucid.novelty import Sort
 from pellucid.tasks import IMAGES, TEXTS, VALUES
 
@@ -51,7 +52,7 @@ class OnNetwork(Model):
 
     def transform(self, inputs: Inputs) -> Float32[np.ndarray, "examples hidden"]:
         """Values of the last hidden layer, as `Model.transform`."""
-        return self._asked(inputs, self.network.features)
+        return finite_answers(self._asked(inputs, self.network.features))
 
     @property
     def parameters(self) -> int:
@@ -66,7 +67,7 @@ class OnNetwork(Model):
     @property
     def columns_seen(self) -> int:
         """Units of the last hidden layer, which is what a detector looks at."""
-        return hidden_size(self.network)
+        return hidden_units(self.network.config)
 
     @property
     def sort_seen(self) -> Sort:
@@ -103,7 +104,7 @@ class OnNetwork(Model):
         self, outputs: Float32[np.ndarray, "examples outputs"]
     ) -> Float64[np.ndarray, "examples ..."]:
         """Probabilities at the model's temperature, or numbers, from outputs of the network."""
-        return self.target.of_logits(outputs.astype(np.float64), self.temperature)
+        return self.target.of_logits(finite_answers(outputs).astype(np.float64), self.temperature)
 
     @abstractmethod
     def _asked(

@@ -23,7 +23,7 @@ from pellucid.classical.predictors.predictor import Predictor, settings_with
 from pellucid.strict import Forms
 
 MOST_DEPTH = 64  # bounds the questions to a row, whatever a file says
-_BLOCK_VALUES = 1 << 18
+_BLOCK_VALUES, _BLOCK_ENTRIES = 1 << 18, 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +68,7 @@ class Forest(Predictor):
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
         rows = max(1, _BLOCK_VALUES // max(len(self.roots), self.outputs))
+        rows = max(1, min(rows, _BLOCK_ENTRIES // self._most_entries))
         starts = range(0, features.shape[0], rows)
         blocks = [self._answer(dense(features, at, at + rows)) for at in starts]
         return np.concatenate([np.zeros((0, self.outputs)), *blocks])
@@ -98,6 +99,12 @@ class Forest(Predictor):
             place[continual] = following
             continual = continual[following >= 0]
         return -1 - place.astype(np.int64)
+
+    @cached_property
+    def _most_entries(self) -> int:
+        """Entries that one row may meet: the largest leaf in every tree, at most all."""
+        largest = int(np.diff(self.ends, prepend=0).max())
+        return min(len(self.entry), largest * len(self.roots))
 
     @cached_property
     def shares(self) -> Float64[np.ndarray, " entries"]:

@@ -168,5 +168,5 @@ class Kernel(Predictor):
         self._require_classes(self.classes)
         if self.gamma[0] <= 0 or self.scale[0] <= 0:
             raise ValueError("kernel: gamma and scale must be positive")
-        if self.ends[0] < 0 or self.ends[-1] != len(self.points) or (np.diff(self.ends) < 0).any():
+        if self.ends[0] < 0 or self.ends[-1] != len(self.points) or (self.ends[1:] < self.ends[:-1]).any():
             raise ValueError("kernel: the classes do not share out the points")

@@ -69,7 +69,8 @@ class Linear(Predictor):
 
     def predict(self, features: Rows) -> Float64[np.ndarray, "n outputs"]:
         """Probabilities, or the number in column 0, for every row of length `inputs`."""
-        rows = max(1, _BLOCK_VALUES // (self.inputs if isinstance(features, np.ndarray) else len(self.bias)))
+        wide_as = max(self.inputs if isinstance(features, np.ndarray) else 0, len(self.bias))
+        rows = max(1, _BLOCK_VALUES // wide_as)
         scores = [
             wide(features, at, at + rows) @ self.weights + self.bias
             for at in range(0, max(1, features.shape[0]), rows)

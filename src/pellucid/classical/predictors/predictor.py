@@ -67,5 +67,5 @@ class Predictor(Stored):
 
     def _require_classes(self, classes: np.ndarray) -> None:
         """Refuse classes of columns that do not ascend among the outputs, with a `ValueError`."""
-        if classes[0] < 0 or classes[-1] >= self.outputs or (np.diff(classes) <= 0).any():
+        if classes[0] < 0 or classes[-1] >= self.outputs or (classes[1:] <= classes[:-1]).any():
             raise ValueError(f"{self.kind}: classes must ascend from 0 or more to less than {self.outputs}")

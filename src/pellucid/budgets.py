@@ -1,0 +1,133 @@
+"""Budgets: what one file that a stranger made may cost, why no more, and how a user raises it.
+
+Files lie: a header announces what is not there, a kilobyte unpacks to gigabytes, small weights stand for huge
+layers. Everything that is read is therefore measured in bytes as it comes, never in what the file announces,
+and held against the few numbers of this page. `docs/safety.md` tells them to users.
+
+The first four can be raised by an environment variable, where a machine is large and a file is trusted. The
+others bound what no honest file comes near.
+"""
+
+import os
+from dataclasses import dataclass
+
+from pellucid.errors import UsageError
+
+_LARGEST = 1e6
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One budget that users can raise.
+
+    Attributes:
+        variable: environment variable that replaces the default.
+        default: in units.
+        unit: in words.
+        scale: what one unit is in bytes, pixels or multiply-adds.
+    """
+
+    variable: str
+    default: float
+    unit: str
+    scale: float
+
+    def value(self) -> int:
+        """Budget that holds now.
+
+        Raises: `UsageError` if the variable is no number above zero.
+        """
+        text = os.environ.get(self.variable, "")
+        if not text:
+            return int(self.default * self.scale)
+        try:
+            asked = float(text)
+        except ValueError:
+            asked = -1.0
+        if not 0.0 < asked <= _LARGEST:
+            raise UsageError(
+                f"{self.variable}: {text[:40]!r} is not a number of {self.unit} above zero, "
+                f"such as {self.default:g}"
+            )
+        return int(asked * self.scale)
+
+    @property
+    def remedy(self) -> str:
+        """How to raise it, for the end of a message."""
+        return f"if you trust it, raise {self.variable} (now {self.value() / self.scale:g} {self.unit})"
+
+
+MEMORY = Budget("PELLUCID_MEMORY_GB", 1, "gigabytes", 1e9)
+"""Memory that one file may take while it is read, and one answer of a model while it is computed. A laptop
+with 8 GB has as much to spare beside a browser; what honest files take lies far below: 32 MB for a block of a
+table, some 20 MB for an answer of the largest network that Pellucid designs by itself."""
+
+UNPACKED = Budget("PELLUCID_UNPACKED_GB", 1, "gigabytes", 1e9)
+"""What a packed file may unpack to beyond `RATIO` times its own size. Text packs to a fifth, images of digits
+to a tenth, a bomb to a thousandth and less."""
+
+PIXELS = Budget("PELLUCID_MEGAPIXELS", 100, "megapixels", 1e6)
+"""Pixels of one image, refused from its header. Cameras make up to 100 million."""
+
+WORK = Budget("PELLUCID_GIGA_MULTIPLY_ADDS", 200, "billion multiply-adds", 1e9)
+"""Multiply-adds of one answer of a model: a second or two on two cores. The networks that Pellucid designs by
+itself need less than 2 billion, a vision transformer of 300 million weights 60."""
+
+RAISABLE = (MEMORY, UNPACKED, PIXELS, WORK)
+
+RATIO = 20
+"""Bytes that an honest packed file may unpack to for each of its own, whatever its size."""
+
+LINE_BYTES = 64 << 20
+"""Bytes between two line ends of a table: a line is read at once. The Bible has 5 million."""
+
+BLOCK_BYTES = 32 << 20
+"""Bytes of a table that are in memory at a time as rows: sized in bytes, because a row has no size."""
+
+PAGE_BYTES = 256 << 20
+"""Bytes of one page of a Parquet file, which is unpacked at once. Writers make pages of 1 million."""
+
+CELLS = 1_000_000
+"""Cells of a table that are looked at before columns are chosen."""
+
+ROWS_PER_BYTE, ROWS_ANYWAY = 8, 10_000_000
+"""Rows that a Parquet file may have for each of its bytes, beyond ten million: run lengths stand for billions
+of equal rows, each of which takes memory once it is read."""
+
+DECODING_BYTES = 600 << 20
+"""Memory that decoders of images share: large images are decoded one after the other."""
+
+FRAMES = 1_000
+"""Frames or pages of an image that are counted; where there are more, the message says so."""
+
+FOLDERS_DEEP = 100
+"""Folders within folders: deeper ones are no collection of images, and paths end at 4,096 bytes."""
+
+DIGITS = 400
+"""Digits of one number in JSON: the largest of float64 has 309, and the time grows with the square."""
+
+NESTED = 100
+"""Brackets within brackets in JSON."""
+
+STRUCTURE = 4_000_000
+"""Commas and brackets of one JSON document or line: each may stand for 70 bytes of memory."""
+
+MESSAGE = 2_000
+"""Characters of one line of a message; names from files have no length of their own."""
+
+NAMED = 10
+"""Things that a message names one by one; of the others it says how many."""
+
+
+def shortened(line: str) -> str:
+    """A line of a message within `MESSAGE`: a longer one loses its middle, as the advice ends it."""
+    if len(line) <= MESSAGE:
+        return line
+    end = MESSAGE // 4
+    start = MESSAGE - end - 60
+    return f"{line[:start]} ... ({len(line) - start - end:,} characters left out) ... {line[-end:]}"
+
+
+def unpacked_limit(size: int) -> int:
+    """Bytes that a packed file of this size may unpack to."""
+    return UNPACKED.value() + RATIO * size

@@ -1,0 +1,217 @@
+"""Cost of one answer of a network: memory and multiply-adds, from its config alone.
+
+The layers are given weights that take no memory, each one number seen at every place, and a batch of no
+examples is run through them: what comes out has the right shape, and nothing is computed. Unlike torch's
+meta device, which takes seconds to get ready, this takes milliseconds.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.budgets import MEMORY, WORK
+from pellucid.networks.autoencoder import Prior
+from pellucid.networks.config import NetworkConfig
+from pellucid.networks.families import outline
+from pellucid.networks.layers.mean_and_max import MeanAndMax
+from pellucid.networks.layers.texts import WeighedSum
+from pellucid.networks.layers.transformer import Attend
+from pellucid.networks.network import Network
+
+Found = TypeVar("Found")
+
+_FLOAT_BYTES = 4
+_LIVING = 2  # what goes into a layer and comes out of it, once more for what stands beside it
+_STEP = 1_000_000  # a step of a recurrent layer takes ten microseconds, however few its units
+_CLASS = 5_000_000  # so does the prior of a class, five times that
+
+
+class Cost(NamedTuple):
+    """Cost of one answer.
+
+    Attributes:
+        memory: bytes beside the weights, at the layer that takes most.
+        multiply_adds: multiplications followed by an addition, and what takes as long.
+    """
+
+    memory: int
+    multiply_adds: int
+
+
+class Passed(NamedTuple):
+    """A layer that was run on a batch of examples.
+
+    Attributes:
+        name: dotted name inside the network.
+        layer: the layer.
+        taken: shapes of what went in, batch left out.
+        given: shape of what came out, batch left out.
+    """
+
+    name: str
+    layer: nn.Module
+    taken: tuple[tuple[int, ...], ...]
+    given: tuple[int, ...]
+
+
+def require_affordable(config: NetworkConfig) -> None:
+    """Refuse a network of which one answer costs more than the budgets allow, whatever its weights weigh.
+
+    Raises: `ValueError` with the figures, or if the config says something impossible.
+    """
+    if _CLASS * config.conditions > WORK.value():
+        raise ValueError(f"{config.conditions:,} classes of images to make are too many; {WORK.remedy}")
+    cost = cost_of_answer(config)
+    if cost.memory > MEMORY.value():
+        raise ValueError(
+            f"one answer would take {cost.memory / 1e9:,.1f} GB beside the weights; {MEMORY.remedy}"
+        )
+    if cost.multiply_adds > WORK.value():
+        raise ValueError(
+            f"one answer would take {cost.multiply_adds / 1e9:,.0f} billion multiply-adds; {WORK.remedy}"
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def cost_of_answer(config: NetworkConfig) -> Cost:
+    """Cost of one answer of a network; of texts, of one as long as it takes.
+
+    Raises: `ValueError` if the config says something impossible.
+    """
+    length = config.input_shape[0]
+    memory = work = 0
+    for passed in passes(config):
+        values = sum(map(math.prod, passed.taken)) + math.prod(passed.given) + _inside(passed.layer, length)
+        memory = max(memory, _LIVING * _FLOAT_BYTES * values)
+        work += multiply_adds(passed.layer, passed.given, length)
+        if isinstance(passed.layer, nn.RNNBase):
+            work += _STEP * length
+        elif isinstance(passed.layer, Prior):
+            work += _CLASS * len(passed.layer.means) + passed.layer.means.numel()
+    return Cost(memory, work)
+
+
+def rows_at_once(config: NetworkConfig, most: int) -> int:
+    """Examples, at least one and at most so many, that a network is asked about at once within the budget."""
+    return max(1, min(most, MEMORY.value() // max(1, cost_of_answer(config).memory)))
+
+
+@functools.lru_cache(maxsize=64)
+def hidden_units(config: NetworkConfig) -> int:
+    """Count the units of the last hidden layer.
+
+    Raises: `ValueError` if the config says something impossible.
+    """
+    network, inputs = _weightless(config)
+    with torch.inference_mode():
+        return int(_tried(network, inputs, network.features).shape[1])
+
+
+def passes(config: NetworkConfig) -> list[Passed]:
+    """Every layer with weights or without parts, as it was run, in the order of computation.
+
+    Raises: `ValueError` if layers do not fit each other.
+    """
+    network, inputs = _weightless(config)
+    found: list[Passed] = []
+    for name, layer in network.named_modules():
+        is_leaf = next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
+        if is_leaf or next(layer.parameters(recurse=False), None) is not None:
+
+            def record(layer: nn.Module, taken: object, given: object, name: str = name) -> None:
+                values = given if isinstance(given, Tensor) else next(iter(given))  # type: ignore[call-overload]
+                found.append(Passed(name, layer, tuple(_shapes(taken)), tuple(values.shape[1:])))
+
+            layer.register_forward_hook(record)
+
+    def run(batch: Tensor) -> None:
+        found.clear()
+        network.every_layer(batch)
+
+    with torch.inference_mode():
+        _tried(network, inputs, run)
+    return found
+
+
+def _shapes(taken: object) -> Iterator[tuple[int, ...]]:
+    for each in taken if isinstance(taken, tuple) else ():
+        if isinstance(each, Tensor):
+            yield tuple(each.shape[1:])
+
+
+def _weightless(config: NetworkConfig) -> tuple[Network, Tensor]:
+    """The layers with weights that take no memory, and a batch of no examples."""
+    network = outline(config).eval()
+    weights = {name: torch.zeros((), dtype=each.dtype).expand(each.shape)
+               for name, each in network.state_dict().items()}  # fmt: skip
+    network.load_state_dict(weights, assign=True)
+    for module in network.modules():
+        if isinstance(module, nn.RNNBase):  # it takes its time for no example too
+            module.forward = functools.partial(_states, module)
+        for name, buffer in module.named_buffers(recurse=False):  # some are not saved
+            if buffer.device.type == "meta":
+                module.register_buffer(name, torch.zeros((), dtype=buffer.dtype).expand(buffer.shape), False)
+    kind = torch.int64 if config.vocabulary else torch.float32
+    return network, torch.empty((0, *config.input_shape), dtype=kind)
+
+
+def _states(layer: nn.RNNBase, inputs: Tensor) -> tuple[Tensor, None]:
+    """All states of a recurrent layer, not computed."""
+    return inputs.new_empty((*inputs.shape[:2], layer.hidden_size)), None
+
+
+def _tried(network: Network, inputs: Tensor, ask: Callable[[Tensor], Found]) -> Found:
+    """Run layers on no example; a few layers of others cannot do that, and get one on the meta device."""
+    try:
+        return ask(inputs)
+    except RuntimeError:
+        pass
+    try:
+        network.to("meta")
+        return ask(torch.empty((1, *inputs.shape[1:]), dtype=inputs.dtype, device="meta"))
+    except RuntimeError as error:
+        raise ValueError(f"layers do not fit each other: {' '.join(str(error).split())[:200]}") from error
+
+
+def multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int) -> int:
+    """Multiplications followed by an addition of one layer for one example.
+
+    Counted for convolutions, linear and recurrent layers, attention and sums of vectors, 0 elsewhere, as is
+    usual. `length` is that of a text.
+    """
+    if isinstance(layer, nn.Conv2d):
+        return layer.weight.numel() * output_shape[1] * output_shape[2]
+    if isinstance(layer, nn.ConvTranspose2d):  # each output meets one place of a kernel in so many
+        places = math.prod(output_shape[1:]) / math.prod(pair(layer.stride))
+        return round(layer.weight.numel() * places)
+    if isinstance(layer, nn.Conv1d):
+        return layer.weight.numel() * length
+    if isinstance(layer, nn.RNNBase):
+        return length * sum(weight.numel() for weight in layer.parameters() if weight.ndim == 2)
+    if isinstance(layer, WeighedSum):
+        return length * output_shape[0]
+    if isinstance(layer, MeanAndMax):  # the mean alone multiplies
+        return length * output_shape[0] // 2
+    if isinstance(layer, Attend):  # queries by keys, then weights by values
+        return 2 * length * math.prod(output_shape)
+    return layer.weight.numel() * math.prod(output_shape[:-1]) if isinstance(layer, nn.Linear) else 0
+
+
+def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    """Height and width, where one number may stand for both."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _inside(layer: nn.Module, length: int) -> int:
+    """Values that a layer holds while it computes, beside what it takes and gives."""
+    if isinstance(layer, nn.RNNBase):  # the gates of every place
+        return length * sum(weight.shape[0] for weight in layer.parameters() if weight.ndim == 2)
+    if isinstance(layer, MeanAndMax):
+        return 3 * length * layer.weight.shape[1]
+    if isinstance(layer, Prior):
+        return 3 * math.prod(layer.means.shape[1:]) + 2 * len(layer.means)
+    return 0
