@@ -66,10 +66,18 @@ class Draft(io.BufferedIOBase):
         """SHA-256 of all that was added, in hexadecimal."""
         return self._digest.hexdigest()
 
-    def finish(self) -> None:
-        """Bring every byte to the disk and close the file."""
+    def take_in(self, content: bytes) -> None:
+        """Hash bytes that stand in the file already; to be called before any are added."""
+        self._digest.update(content)
+
+    def flush_to_disk(self) -> None:
+        """Bring every byte to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
+
+    def finish(self) -> None:
+        """Bring every byte to the disk and close the file."""
+        self.flush_to_disk()
         self._file.close()
 
     def close(self) -> None:
@@ -99,10 +107,7 @@ def writing(path: Path) -> Iterator[Draft]:
         with contextlib.closing(Draft(temporary.open("xb"))) as draft:
             yield draft
             draft.finish()
-        if sha256(temporary) != draft.sha256():
-            raise OSError(errno.EIO, "what was read back differs from what was written")
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
+        put_in_place(temporary, path, draft.sha256())
     except StorageError:
         raise
     except OSError as error:
@@ -110,6 +115,17 @@ def writing(path: Path) -> Iterator[Draft]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def put_in_place(temporary: Path, path: Path, digest: str) -> None:
+    """End of the save protocol: read back what was written and synced, give it its name, sync the folder.
+
+    Raises: `OSError` if the SHA-256 of `temporary` is another than `digest`, or the file system refuses.
+    """
+    if sha256(temporary) != digest:
+        raise OSError(errno.EIO, "what was read back differs from what was written")
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
 
 
 def _beside(path: Path, ending: str) -> Path:

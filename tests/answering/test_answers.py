@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pellucid.answering.answers import Answer, answers_to, column_names
+from pellucid.answering.answers import Answer, answers_to, column_names, columns_of
 from pellucid.errors import StorageError, UsageError
 
 ANSWERS = [
@@ -17,7 +17,7 @@ ANSWERS = [
 
 
 def write(out, answers=ANSWERS, classes=("cat", "dog")):
-    with answers_to(out, classes) as sink:
+    with answers_to(out, columns_of(classes)) as sink:
         for answer in answers:
             sink([answer])
 
@@ -49,7 +49,7 @@ def test_jsonl(tmp_path):
 
 def test_parquet(tmp_path):
     many = ANSWERS * 5000
-    with answers_to(tmp_path / "out.parquet", ("cat", "dog")) as sink:
+    with answers_to(tmp_path / "out.parquet", columns_of(("cat", "dog"))) as sink:
         for start in range(0, len(many), 256):
             sink(many[start : start + 256])
     table = parquet.read_table(tmp_path / "out.parquet")
@@ -82,7 +82,7 @@ NUMBERS = [Answer("a.png", -3.25, None, ""), Answer("b.png", None, None, "trunca
 
 def test_numbers_are_labels_without_a_probability(tmp_path):
     for ending in ("csv", "jsonl", "parquet"):
-        with answers_to(tmp_path / f"out.{ending}", (), are_numbers=True) as sink:
+        with answers_to(tmp_path / f"out.{ending}", columns_of((), are_numbers=True)) as sink:
             sink(NUMBERS)
     assert (tmp_path / "out.csv").read_text().splitlines() == [
         "input,label,probability,error,novelty", "a.png,-3.25,,,", "b.png,,,truncated image,",
@@ -169,7 +169,7 @@ def test_an_error_half_way_leaves_the_former_file(ending, tmp_path):
     out.write_text("former")
 
     def break_off():
-        with answers_to(out, ("cat", "dog")) as sink:
+        with answers_to(out, columns_of(("cat", "dog"))) as sink:
             sink(ANSWERS * 3000)
             raise RuntimeError("broken")
 

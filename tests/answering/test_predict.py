@@ -95,7 +95,7 @@ def test_a_folder_is_walked_and_its_path_joined(run, tmp_path, monkeypatch, endi
         "./images/a/deep/0002.png", "./images/a/deep/0003.png", "./images/b/0000.png",
         "./images/b/0001.png",
     ]  # fmt: skip
-    assert done.warnings == (f"./images{ending}: 1 files that are no images left out",)
+    assert done.warnings == (f"./images{ending}: 1 file left out, being no images by their names",)
 
 
 def test_a_table_names_its_rows(run, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ def test_files_folders_and_tables_in_the_order_given(tmp_path: Path) -> None:
     ]
     assert list(inputs.errors) == [""] * 5
     assert inputs.warnings == (
-        f"{folder}: 1 file not ending in .txt left out",
+        f"{folder}: 1 file left out, not ending in .txt",
         f"{table}: texts from column 'text'",
     )
 

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -15,6 +15,9 @@ from pellucid.files import writing
 _FIXED_COLUMNS = ("input", "label", "probability", "error", "novelty")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ROWS_PER_GROUP = 4096
+
+PARQUET = ".parquet"
+_FORMS = (".csv", ".jsonl", PARQUET)
 
 
 class Answer(NamedTuple):
@@ -50,7 +53,7 @@ class _Sink(Protocol):
         ...
 
 
-Write = Callable[[Sequence[Answer]], None]
+Write = Callable[[Sequence[Answer]], object]
 Columns = dict[str, Any]
 """Name of each column to what it holds, `str`, `float`, `bool`, or a list of one of these."""
 
@@ -64,18 +67,27 @@ def check_ending(out: Path | None) -> None:
         raise UsageError(f"--out: {out} does not end in {', '.join(_FORMS)}; choose one of these endings")
 
 
+def columns_of(
+    classes: Sequence[str], decided: Columns | None = None, *, are_numbers: bool = False
+) -> Columns:
+    """The columns of answers, and what each holds.
+
+    `classes` are names of further columns, one for each of an answer's probabilities; `decided` are further
+    columns before those. Where labels `are_numbers`, a Parquet file says so in the column's type.
+    """
+    more = decided or {}
+    columns: Columns = dict.fromkeys(column_names(classes, list(more)), float)
+    return columns | {"input": str, "label": float if are_numbers else str, "error": str, **more}
+
+
 @contextlib.contextmanager
-def answers_to(
-    out: Path | None, classes: Sequence[str], decided: Columns | None = None, *, are_numbers: bool = False
-) -> Iterator[Write]:
+def answers_to(out: Path | None, columns: Columns) -> Iterator[Write]:
     """Open the destination of answers.
 
     Args:
         out: file to replace through the save protocol, its form told by its ending; `None` writes
             CSV to standard output.
-        classes: names of further columns, one for each of an answer's probabilities.
-        decided: further columns, before those of the classes.
-        are_numbers: whether labels are numbers; a Parquet file says so in the column's type.
+        columns: as `columns_of` tells them.
 
     Yields:
         A function that writes some answers.
@@ -85,15 +97,13 @@ def answers_to(
         StorageError: the file cannot be written; a former one is then intact.
     """
     check_ending(out)
-    more = decided or {}
-    columns: Columns = dict.fromkeys(column_names(classes, list(more)), float)
-    columns |= {"input": str, "label": float if are_numbers else str, "error": str, **more}
     if out is None:
-        with _csv(sys.stdout.buffer, columns) as write:
+        with _lines(sys.stdout.buffer, columns, ".csv") as write:
             yield write
         sys.stdout.buffer.flush()
         return
-    with writing(out) as draft, _FORMS[out.suffix.lower()](draft, columns) as write:
+    form = out.suffix.lower()
+    with writing(out) as draft, (_parquet if form == PARQUET else _lines)(draft, columns, form) as write:
         yield write
 
 
@@ -119,23 +129,40 @@ def _row(answer: Answer) -> tuple[Any, ...]:
     return (*fixed, *answer.decided, *answer.probabilities)
 
 
+def beginning(columns: Columns, form: str) -> bytes:
+    """What stands before the first row in a file of lines: the names of the columns in CSV."""
+    return _as_csv([list(columns)]) if form == ".csv" else b""
+
+
+def as_lines(answers: Sequence[Answer], columns: Columns, form: str) -> bytes:
+    """Rows of answers in a form that is made of lines: `.csv`, or JSON objects for any other."""
+    rows = [_row(answer) for answer in answers]
+    if form == ".csv":
+        return _as_csv(rows)
+    documents = (dict(zip(columns, row, strict=True)) for row in rows)
+    return "".join(
+        json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n" for document in documents
+    ).encode()
+
+
 @contextlib.contextmanager
-def _csv(file: _Sink, columns: Columns) -> Iterator[Write]:
-    """CSV in UTF-8; a text that a spreadsheet would take for a formula gets a `'` before it."""
+def _lines(file: _Sink, columns: Columns, form: str) -> Iterator[Write]:
+    """CSV or JSONL, in UTF-8."""
+    file.write(beginning(columns, form))
+    yield lambda answers: file.write(as_lines(answers, columns, form))
 
-    def write_rows(rows: Sequence[Sequence[Any]]) -> None:
-        text = io.StringIO()
-        plain = csv.writer(text, lineterminator="\n")
-        quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        for row in rows:
-            cells = [_cell(value) for value in row]
-            # Python 3.11 leaves a lone carriage return unquoted; readers would end the line there.
-            has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
-            (quoted if has_return else plain).writerow(cells)
-        file.write(text.getvalue().encode())
 
-    write_rows([list(columns)])
-    yield lambda answers: write_rows([_row(answer) for answer in answers])
+def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    """CSV; a text that a spreadsheet would take for a formula gets a `'` before it."""
+    text = io.StringIO()
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        cells = [_cell(value) for value in row]
+        # Python 3.11 leaves a lone carriage return unquoted; readers would end the line there.
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if has_return else plain).writerow(cells)
+    return text.getvalue().encode()
 
 
 def _cell(value: Any) -> Any:
@@ -147,20 +174,23 @@ def _cell(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _jsonl(file: _Sink, columns: Columns) -> Iterator[Write]:
-    """One JSON object a line."""
+def _parquet(file: _Sink, columns: Columns, form: str = PARQUET) -> Iterator[Write]:
+    """Parquet, some thousand rows a group."""
+    del form
+    with _parquet_rows(file, columns) as write:
+        yield lambda answers: write([_row(answer) for answer in answers])
 
-    def write(answers: Sequence[Answer]) -> None:
-        for answer in answers:
-            document = dict(zip(columns, _row(answer), strict=True))
-            file.write((json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
-    yield write
+def parquet_from(lines: Iterable[bytes], columns: Columns, file: _Sink) -> None:
+    """Write the rows of a JSONL file, some at a time, as Parquet."""
+    with _parquet_rows(file, columns) as write:
+        for line in lines:
+            write([tuple(json.loads(line).values())])
 
 
 @contextlib.contextmanager
-def _parquet(file: _Sink, columns: Columns) -> Iterator[Write]:
-    """Parquet, some thousand rows a group."""
+def _parquet_rows(file: _Sink, columns: Columns) -> Iterator[Callable[[Sequence[tuple[Any, ...]]], None]]:
+    """A Parquet file that takes rows."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -175,20 +205,17 @@ def _parquet(file: _Sink, columns: Columns) -> Iterator[Write]:
     waiting: list[tuple[Any, ...]] = []
     with parquet.ParquetWriter(file, schema) as writer:
 
-        def flush() -> None:
-            cells = zip(*waiting, strict=True)
+        def flush(rows: Sequence[tuple[Any, ...]]) -> None:
+            cells = zip(*rows, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(cells, schema, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
-            waiting.clear()
 
-        def write(answers: Sequence[Answer]) -> None:
-            waiting.extend(_row(answer) for answer in answers)
-            if len(waiting) >= _ROWS_PER_GROUP:
-                flush()
+        def write(rows: Sequence[tuple[Any, ...]]) -> None:
+            waiting.extend(rows)
+            while len(waiting) >= _ROWS_PER_GROUP:
+                flush(waiting[:_ROWS_PER_GROUP])
+                del waiting[:_ROWS_PER_GROUP]
 
         yield write
         if waiting:
-            flush()
-
-
-_FORMS = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+            flush(waiting)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.answering.incoming import Incoming, incoming
+from pellucid.answering.incoming import incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
 from pellucid.bundle import Inputs, Model, load_to_open
@@ -117,45 +117,32 @@ def _one_input(model: Model, place: str, settings: Settings) -> tuple[str, Input
 
     Raises: `DataError` if it cannot be read, or is more than one.
     """
-    asked, row = _listed(model, place, settings)
     noun = model.input_kind.noun
-    if row is None and len(asked.names) != 1:
-        example = asked.names[0] if asked.names else place
-        raise DataError(
-            f"{place}: holds {len(asked.names):,} {noun}s, and one is opened at a time; name it: {example}"
-        )
-    wanted = 0 if row is None else row
-    passed = 0
+    table = _table_of(place)
+    asked = incoming(model, [place if table is None else table], settings)
+    count = 1 if table is not None else asked.how_many()
+    first = ""
     for block in asked.blocks:
-        if wanted < passed + len(block.errors):
-            error = block.errors[wanted - passed]
-            if error:
-                raise DataError(f"{asked.names[wanted]}: {error}; choose another {noun}")
-            usable = sum(not each for each in block.errors[: wanted - passed])
-            return asked.names[wanted], block.inputs[usable : usable + 1], (*asked.warnings, *block.warnings)
-        passed += len(block.errors)
+        first = first or block.names[0]
+        if count != 1:
+            holds = "several" if count is None else f"{count:,}"
+            raise DataError(f"{place}: holds {holds} {noun}s, and one is opened at a time; name it: {first}")
+        wanted = 0 if table is None else _position(block.names, place)
+        if wanted is None:
+            continue
+        if block.errors[wanted]:
+            raise DataError(f"{block.names[wanted]}: {block.errors[wanted]}; choose another {noun}")
+        usable = sum(not each for each in block.errors[:wanted])
+        said = (*asked.warnings, *block.warnings)
+        return block.names[wanted], block.inputs[usable : usable + 1], said
+    if table is not None:
+        raise DataError(f"{place}: {table} has no such row; the first is {first or 'missing'}")
     raise DataError(f"{place}: holds no {noun}; give a file of one")
 
 
-def _listed(model: Model, place: str, settings: Settings) -> tuple[Incoming, int | None]:
-    """Content of a place, and the row of it that was asked for.
-
-    Raises: `DataError` if there is no such place, or no such row in it.
-    """
-    table = _table_of(place)
-    if table is None:
-        return incoming(model, [place], settings), None
-    asked = incoming(model, [table], settings)
-    rows = _positions(asked.names, place)
-    if not rows:
-        raise DataError(
-            f"{place}: {table} has no such row; the first is {asked.names[0] if asked.names else 'missing'}"
-        )
-    return asked, rows[0]
-
-
-def _positions(names: Sequence[str], place: str) -> list[int]:
-    return [at for at, name in enumerate(names) if name == place]
+def _position(names: Sequence[str], name: str) -> int | None:
+    """Position of a name; `None` where it is not among them."""
+    return names.index(name) if name in names else None
 
 
 def _table_of(place: str) -> str | None:

@@ -3,19 +3,20 @@
 Nothing here stops at one bad input: what cannot be used carries its reason along.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
 
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
+from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import TEXTS, InputKind
 
-_TEXTS_IN_BLOCK = 4096
-_WARNINGS_SHOWN = 10
+WARNINGS_SHOWN = 10
 
 
 @runtime_checkable
@@ -37,70 +38,146 @@ class Block(NamedTuple):
     """Some inputs, in order.
 
     Attributes:
+        names: of every one.
         inputs: those that can be used, as the model takes them.
         errors: a reason for every one; empty where it can be used.
         warnings: sentences about inputs of which something was left out.
+        passed: digest of the names and stamps of all inputs up to the end of this block, in hexadecimal.
     """
 
+    names: Sequence[str]
     inputs: Shaped[np.ndarray, "examples ..."] | Sequence[str]
     errors: Sequence[str]
     warnings: Sequence[str] = ()
+    passed: str = ""
+
+
+class Passed(NamedTuple):
+    """Inputs at the front that were answered before.
+
+    Attributes:
+        number: of them.
+        digest: as `Block.passed` of the last block among them.
+    """
+
+    number: int
+    digest: str
+
+
+NOTHING_PASSED = Passed(0, "")
 
 
 class Incoming(NamedTuple):
     """Everything that a model is asked about.
 
     Attributes:
-        names: of every input, in order.
-        blocks: the same inputs, to be gone through once.
-        warnings: sentences for the user that refuse nothing.
+        blocks_after: the inputs behind those that were answered before, to be gone through once; where these
+            are others now, the first block raises the `DataError` of `passed_over`.
+        how_many: tells how many there are; `None` where only reading can tell.
+        warnings: sentences for the user that refuse nothing; complete once all blocks have passed.
     """
 
-    names: Sequence[str]
-    blocks: Iterator[Block]
-    warnings: tuple[str, ...] = ()
+    blocks_after: Callable[[Passed], Iterator[Block]]
+    how_many: Callable[[], int | None]
+    warnings: Sequence[str] = ()
+
+    @property
+    def blocks(self) -> Iterator[Block]:
+        """All inputs, to be gone through once."""
+        return self.blocks_after(NOTHING_PASSED)
 
 
-def incoming(model: Taker, places: Sequence[str], settings: Settings) -> Incoming:
-    """List the images or texts, as the model takes them, of files, folders or tables.
+class PassedInput(Protocol):
+    """What a digest of inputs takes in."""
 
-    Images are decoded as their blocks are asked for; `settings` say column and encoding of tables.
+    @property
+    def name(self) -> str:
+        """Name of the input."""
+        ...
+
+    @property
+    def stamp(self) -> str:
+        """By which a change of it is noticed."""
+        ...
+
+
+class Passing:
+    """Digest of the inputs so far, by which those answered before are known again."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, inputs: Iterable[PassedInput]) -> str:
+        """Take in some inputs and tell the digest up to their end."""
+        for each in inputs:
+            self._digest.update(f"{each.name}\0{each.stamp}\0".encode(errors="surrogatepass"))
+        return self._digest.hexdigest()
+
+
+def passed_over(inputs: Iterator[PassedInput], before: Passed) -> Passing:
+    """Go past the inputs that were answered before.
+
+    Raises: `DataError` if they are fewer, or others.
+    """
+    passing = Passing()
+    digest = ""
+    for number in range(before.number):
+        one = next(inputs, None)
+        if one is None:
+            raise DataError(
+                f"--resume: {before.number:,} inputs were answered before, but now there are {number:,}; "
+                "leave --resume out to begin afresh"
+            )
+        digest = passing.add([one])
+    if before.number and digest != before.digest:
+        raise DataError(
+            f"--resume: among the first {before.number:,} inputs, which were answered before, one is new, "
+            "gone or has changed; leave --resume out to begin afresh"
+        )
+    return passing
+
+
+def incoming(
+    model: Taker, places: Sequence[str], settings: Settings, *, stdin: BinaryIO | None = None
+) -> Incoming:
+    """Open the images or texts, as the model takes them, of files, folders, globs, tables or archives.
+
+    They are read as their blocks are asked for; `settings` say column and encoding of tables. With `stdin`
+    the place `-` stands for it.
 
     Raises: `DataError` if a place does not exist or holds nothing the model takes.
     """
+    from pellucid.data.reading.places import open_places
+
+    opened = open_places(places, settings, model.input_kind, stdin)
     # Each kind of input loads libraries of its own, which would cost the other a second at the start.
     if model.input_kind is TEXTS:
-        from pellucid.data.reading.text_inputs import list_texts
+        from pellucid.answering.incoming_texts import blocks_of_texts
 
-        found = list_texts(places, settings)
-        rows = range(len(found.errors))
-        return Incoming(found.names, _text_blocks(found.texts, rows, found.errors), found.warnings)
-    from pellucid.answering.incoming_images import listed_images
+        def blocks(before: Passed) -> Iterator[Block]:
+            return blocks_of_texts(opened.inputs, settings.encoding, before)
 
-    return listed_images(model, places, settings)
+    else:
+        from pellucid.answering.incoming_images import blocks_of_images
+
+        def blocks(before: Passed) -> Iterator[Block]:
+            return blocks_of_images(model, opened.inputs, before)
+
+    return Incoming(blocks, opened.how_many, opened.warnings)
 
 
 def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
     """Take rows of labelled data, of the kind that the model takes, by their positions."""
-    names = [listing.sources[row] for row in rows]
     if listing.texts is not None:
-        reasons = {problem.index: problem.reason for problem in listing.problems}
-        errors = [reasons.get(row, "") for row in rows]
-        return Incoming(names, _text_blocks(listing.texts, rows, errors))
+        from pellucid.answering.incoming_texts import blocks_of_rows
+
+        return Incoming(lambda before: blocks_of_rows(listing, rows, before), lambda: len(rows))
     from pellucid.answering.incoming_images import images_of_rows
 
-    return images_of_rows(model, listing, rows)
+    return Incoming(lambda before: images_of_rows(model, listing, rows, before), lambda: len(rows))
 
 
-def _text_blocks(texts: Sequence[str], rows: Sequence[int], errors: Sequence[str]) -> Iterator[Block]:
-    """Cut some of the texts into blocks that fit into memory, however many there are."""
-    for start in range(0, len(rows), _TEXTS_IN_BLOCK):
-        reasons = errors[start : start + _TEXTS_IN_BLOCK]
-        some = rows[start : start + _TEXTS_IN_BLOCK]
-        yield Block([texts[row] for row, reason in zip(some, reasons, strict=True) if not reason], reasons)
-
-
-def first_few(warnings: Sequence[str], noun: str) -> tuple[str, ...]:
-    """At most ten of many warnings, one for each input, and how many more there are."""
-    more = len(warnings) - _WARNINGS_SHOWN
-    return (*warnings[:_WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))
+def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> tuple[str, ...]:
+    """At most ten of many warnings, one for each input, and how many more of `count` there are."""
+    more = (len(warnings) if count is None else count) - WARNINGS_SHOWN
+    return (*warnings[:WARNINGS_SHOWN], *((f"and {more:,} more such {noun}s",) if more > 0 else ()))

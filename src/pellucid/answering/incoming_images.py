@@ -2,37 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 
-from pellucid.answering.incoming import Block, Incoming, Taker
+from pellucid.answering.incoming import Block, Passed, Taker, passed_over
 from pellucid.data.listing import Listing
-from pellucid.data.reading.inputs import Input, blocks_of, decoders, fit_inputs, list_inputs
-from pellucid.settings import Settings
+from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs
+from pellucid.data.reading.single import Input
 
 
-def listed_images(model: Taker, places: Sequence[str], settings: Settings) -> Incoming:
-    """List the images of files, folders or tables, none decoded yet.
+def blocks_of_images(model: Taker, inputs: Iterator[Input], before: Passed) -> Iterator[Block]:
+    """Decode and fit images as the model was trained.
 
-    `settings` say column and encoding of tables.
-
-    Raises: `DataError` if a place does not exist or holds no image.
+    Raises: `DataError` as `passed_over`.
     """
-    listed = list_inputs(places, settings)
-    names = [image.name for image in listed.images]
-    return Incoming(names, _blocks(model, listed.images), listed.warnings)
+    assert model.preprocessing is not None  # load gives models of images or of texts
+    passing = passed_over(inputs, before)
+    with decoders() as executor:
+        for block in blocks_of(inputs, model.preprocessing):
+            fitted = fit_inputs(block, model.preprocessing, executor)
+            names = [each.name for each in block]
+            yield Block(names, fitted.pixels, fitted.errors, fitted.warnings, passing.add(block))
 
 
-def images_of_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
+def images_of_rows(model: Taker, listing: Listing, rows: Sequence[int], before: Passed) -> Iterator[Block]:
     """Take rows of labelled images by their positions, none decoded yet."""
     pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
     sources = listing.paths if pixels is None else pixels
     assert sources is not None
-    inputs = [Input(listing.sources[row], sources[row]) for row in rows]
-    return Incoming([each.name for each in inputs], _blocks(model, inputs))
-
-
-def _blocks(model: Taker, inputs: Sequence[Input]) -> Iterator[Block]:
-    """Decode and fit images as the model was trained."""
-    assert model.preprocessing is not None  # load gives models of images or of texts
-    with decoders() as executor:
-        for block in blocks_of(inputs, model.preprocessing):
-            fitted = fit_inputs(block, model.preprocessing, executor)
-            yield Block(fitted.pixels, fitted.errors, fitted.warnings)
+    inputs = (Input(listing.sources[row], sources[row]) for row in rows)
+    return blocks_of_images(model, inputs, before)

@@ -1,19 +1,32 @@
 """Label new images or texts with a trained model."""
 
+import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.answering.answers import Answer, answers_to, check_ending
+from pellucid.answering.ahead import ahead
+from pellucid.answering.answers import Answer, Write, answers_to, check_ending, columns_of
 from pellucid.answering.deciding import Decided, Decider, Wishes
-from pellucid.answering.incoming import Block, Incoming, first_few, incoming
+from pellucid.answering.incoming import (
+    NOTHING_PASSED,
+    WARNINGS_SHOWN,
+    Block,
+    Incoming,
+    Passed,
+    first_few,
+    incoming,
+)
 from pellucid.answering.naming import model_of
-from pellucid.bundle import Answers, Model, load
+from pellucid.answering.unfinished import Question, content_of, unfinished
+from pellucid.bundle import Answers, Model, load, model_folder
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.settings import DUMMIES, Settings
@@ -53,6 +66,10 @@ class Predicted(NamedTuple):
     warnings: tuple[str, ...]
 
 
+Progress = Callable[[int, int | None], None]
+"""Told the inputs done, and the inputs in all where that can be known."""
+
+
 def predict(
     run: str | Path,
     inputs: Sequence[str],
@@ -61,90 +78,155 @@ def predict(
     *,
     with_probabilities: bool = False,
     wishes: Wishes = _NOTHING,
+    resume: bool = False,
     announce: Callable[[str], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Predicted:
     """Label images or texts and write one row for each, in their order.
 
-    Images are decoded and labelled block by block, so memory does not grow with their number.
-    An input that cannot be read gets a row with the reason, and the work goes on.
+    Inputs are read and labelled block by block, so memory does not grow with their number; the next blocks
+    are made ready while the model answers. An input that cannot be read gets a row with the reason, and the
+    work goes on.
 
     Args:
         run: a run or a model folder of images or texts, neural or classical, of classes or numbers.
-        inputs: files, folders or tables.
+        inputs: files, folders, globs, tables, archives, or `-` for standard input.
         out: a `.csv`, `.jsonl` or `.parquet` file to replace; `None` writes CSV to standard output.
         settings: column of the inputs and encoding of tables.
         with_probabilities: whether each class gets a column.
         wishes: whether it may abstain, what wrong answers cost, and whether there are prediction sets.
+        resume: whether to go on with the rows that an earlier process left unfinished beside `out`; the file
+            then has the same bytes as if it had never died.
         announce: told beforehand, in sentences, what is promised.
-        progress: told the inputs done and the inputs in all.
+        progress: told the inputs done and, where that can be known, the inputs in all.
 
     Returns:
         How many were labelled, how many could not be read, and what is unlike the training data.
 
     Raises:
-        UsageError: `out` has another ending, probabilities of numbers are asked for, or a wish cannot be met.
-        DataError: an input does not exist or holds nothing that the model takes.
+        UsageError: `out` has another ending, probabilities of numbers are asked for, a wish cannot be met, or
+            what is resumed answers another question.
+        DataError: an input does not exist or holds nothing that the model takes, or is no longer what it was
+            when the rows that are resumed were written.
         ModelFileError: the model is damaged or unsafe.
-        StorageError: `out` cannot be written; a former file is then intact.
+        StorageError: `out` cannot be written; a former file is then intact, and `resume` goes on from what
+            was written.
     """
     check_ending(out)
+    if resume and out is None:
+        raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
     model = load(run)
     name = model_of(run).name or model.name
-    asked = incoming(model, inputs, settings)
+    asked = incoming(model, inputs, settings, stdin=sys.stdin.buffer)
     if with_probabilities and not model.target.has_probabilities:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
     decider = Decider(model, wishes, str(run))
     if announce is not None:
         for sentence in decider.announcement():
             announce(sentence)
-    gathering = None if model.detector is None else Gathering(model.detector, model.classes)
-    tally, warnings = _labelled(decider, asked, out, gathering, with_probabilities, progress)
+    classes = model.classes if with_probabilities else ()
+    columns = columns_of(classes, decider.columns, are_numbers=not model.target.has_probabilities)
+    labelling = _Labelling(decider, with_probabilities)
+    if out is None:
+        with answers_to(None, columns) as write:
+            labelling.go(asked, NOTHING_PASSED, write, progress)
+    else:
+        question = Question(out, columns, _asked(run, inputs, settings, wishes))
+        with unfinished(question, resume) as rows:
+            labelling.take_up(rows.memory)
+            labelling.go(asked, rows.before, rows.write, progress, rows.remember)
     noun = model.input_kind.noun
-    told = (*asked.warnings, *first_few(warnings, noun), *_same_for_all(Path(run), noun))
-    return _predicted(name, decider, gathering, tally, told)
+    tally = labelling.tally
+    told = (*asked.warnings, *first_few(tally.warnings, noun, tally.warned), *_same_for_all(Path(run), noun))
+    return _predicted(name, decider, labelling.gathering, tally, told)
+
+
+def _asked(run: str | Path, inputs: Sequence[str], settings: Settings, wishes: Wishes) -> dict[str, Any]:
+    """Everything that decides a row, by the words a user knows it by."""
+    return {
+        "the version of Pellucid": version("pellucid"),
+        "the model": content_of(model_folder(run) / "model.json"),
+        "INPUT": list(inputs),
+        "--input-column": settings.input_column,
+        "--encoding": settings.encoding,
+        "--max-error": wishes.max_error,
+        "--costs": content_of(wishes.costs),
+        "--sets": wishes.sets,
+    }
 
 
 @dataclass
 class _Tally:
-    """Inputs that got a label, those that could not be read, and those that are not answered."""
+    """Inputs that got a label, those that could not be read, those that are not answered, and warnings."""
 
     labelled: int = 0
     unreadable: int = 0
     abstained: int = 0
+    warned: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Inputs that have a row."""
+        return self.labelled + self.unreadable
 
 
-def _labelled(
-    decider: Decider,
-    asked: Incoming,
-    out: Path | None,
-    gathering: Gathering | None,
-    with_probabilities: bool,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[_Tally, list[str]]:
-    """Write a row for each input; what became of them, and what is to be warned of."""
-    model, done, tally = decider.model, 0, _Tally()
-    warnings: list[str] = []
-    names = iter(asked.names)
-    classes = model.classes if with_probabilities else ()
-    are_numbers = not model.target.has_probabilities
-    with answers_to(out, classes, decider.columns, are_numbers=are_numbers) as write:
-        for block in asked.blocks:
-            said = model.answer(block.inputs)
-            if gathering is not None and said.novelty is not None:
-                gathering.add(said.novelty, said.said)
-            decided = decider.decide(*said)
-            answers = _answers(names, block, decider, said, decided, with_probabilities)
-            write(answers)
-            warnings += block.warnings
-            done += len(answers)
-            unreadable = sum(answer.label is None for answer in answers)
-            tally.unreadable += unreadable
-            tally.labelled += len(answers) - unreadable
-            tally.abstained += 0 if decided.abstained is None else int(decided.abstained.sum())
-            if progress is not None:
-                progress(done, len(asked.names))
-    return tally, warnings
+class _Labelling:
+    """Goes through inputs, and adds up what became of them."""
+
+    def __init__(self, decider: Decider, with_probabilities: bool) -> None:
+        model = decider.model
+        self.tally = _Tally()
+        self.gathering = None if model.detector is None else Gathering(model.detector, model.classes)
+        self._decider = decider
+        self._with_probabilities = with_probabilities
+
+    def take_up(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what an earlier process added up."""
+        if memory:
+            self.tally = _Tally(**memory["tally"])
+            if self.gathering is not None:
+                self.gathering.take_up(memory["gathering"])
+
+    def go(
+        self,
+        asked: Incoming,
+        before: Passed,
+        write: Write,
+        progress: Progress | None,
+        remember: Callable[[str, Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        """Write a row for each input behind those answered before."""
+        total = None if progress is None else asked.how_many()
+        if progress is not None and before.number:
+            progress(before.number, total)
+        with contextlib.closing(ahead(asked.blocks_after(before))) as blocks:
+            for block in blocks:
+                write(self._answers(block))
+                if remember is not None:
+                    remember(block.passed, self._memory())
+                if progress is not None:
+                    progress(self.tally.done, total)
+
+    def _memory(self) -> dict[str, Any]:
+        sums = None if self.gathering is None else self.gathering.sums()
+        return {"tally": asdict(self.tally), "gathering": sums}
+
+    def _answers(self, block: Block) -> list[Answer]:
+        """Answers of the model for each input of a block."""
+        said = self._decider.model.answer(block.inputs)
+        if self.gathering is not None and said.novelty is not None:
+            self.gathering.add(said.novelty, said.said)
+        decided = self._decider.decide(*said)
+        answers = _answers(block, self._decider, said, decided, self._with_probabilities)
+        tally = self.tally
+        unreadable = sum(answer.label is None for answer in answers)
+        tally.unreadable += unreadable
+        tally.labelled += len(answers) - unreadable
+        tally.abstained += 0 if decided.abstained is None else int(decided.abstained.sum())
+        tally.warned += len(block.warnings)
+        tally.warnings += block.warnings[: WARNINGS_SHOWN - len(tally.warnings)]
+        return answers
 
 
 def _predicted(
@@ -189,7 +271,6 @@ def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
 
 
 def _answers(
-    names: Iterator[str],
     block: Block,
     decider: Decider,
     answered: Answers,
@@ -203,13 +284,13 @@ def _answers(
     nothing: tuple[None, ...] = (None,) * len(model.classes) if with_probabilities else ()
     cells, unknown = decided.cells(), (None,) * len(decider.columns)
     answers = []
-    for error in block.errors:
+    for name, error in zip(block.names, block.errors, strict=True):
         if error:
-            answers.append(Answer(next(names), None, None, error, None, nothing, unknown))
+            answers.append(Answer(name, None, None, error, None, nothing, unknown))
             continue
         label, probability, probabilities = next(said)
         shown = probabilities if with_probabilities else ()
-        answers.append(Answer(next(names), label, probability, "", next(novelty), shown, next(cells)))
+        answers.append(Answer(name, label, probability, "", next(novelty), shown, next(cells)))
     return answers
 
 

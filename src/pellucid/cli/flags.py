@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -105,18 +106,39 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
 
 @contextlib.contextmanager
-def counting(words: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Progress bar on standard error, told the inputs done and in all; `None` where it is no terminal."""
+def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Progress on standard error, told the inputs done and, where known, in all; `None` without a terminal.
+
+    It shows how many are done, how many a second, and the time left.
+    """
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(words, total=None, visible=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counted]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=None, visible=False, counted="")
+        begun: tuple[float, int] | None = None
 
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=total > _FEW)
+        def show(done: int, total: int | None) -> None:
+            nonlocal begun
+            now = time.monotonic()
+            begun = begun or (now, done)
+            rate = (done - begun[1]) / max(1e-9, now - begun[0])
+            is_long = done > _FEW if total is None else total > _FEW
+            bar.update(task, completed=done, total=total, visible=is_long, counted=counted(done, total, rate))
 
         yield show
+
+
+def counted(done: int, total: int | None, rate: float) -> str:
+    """How many of how many, and how many a second; such as `1,024/60,000, 530/s`."""
+    of_all = f"{done:,}" if total is None else f"{done:,}/{total:,}"
+    return f"{of_all}, {rate:,.0f}/s" if rate > 0 else of_all

@@ -22,7 +22,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run or model folder")
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="Image or text file, folder of such, or table"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="Image or text file, folder of such, glob, table, archive (.zip, .tar, .tar.gz), or - for "
+        "standard input: paths of images or one image, or a text a line",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet; default: CSV on standard output"
@@ -51,6 +55,11 @@ def add_parser(subparsers: Any) -> None:
         help="Add a column set: the classes, or for numbers the ends of an interval, that hold the truth of "
         "this share of the inputs",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="Go on with what an earlier predict left unfinished; no row is lost or written twice",
+    )
     add_table_flags(parser, ("input_column", "encoding"))
     parser.set_defaults(run=run)
 
@@ -70,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings_from(arguments),
             with_probabilities=arguments.probabilities,
             wishes=Wishes(max_error=arguments.max_error, costs=arguments.costs, sets=arguments.sets),
+            resume=arguments.resume,
             announce=_say,
             progress=progress,
         )

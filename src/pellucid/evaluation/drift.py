@@ -158,6 +158,22 @@ class Gathering:
             sides = [np.searchsorted(known, answers, side) for side in ("left", "right")]
             self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
 
+    def sums(self) -> dict[str, Any]:
+        """What was added up, as JSON values, for `take_up`."""
+        return {
+            "examples": self.examples,
+            "alarms": self.alarms,
+            "below": self._below_sum,
+            "answers": self._answer_sum,
+            "counts": self._counts.tolist(),
+        }
+
+    def take_up(self, sums: dict[str, Any]) -> None:
+        """Go on from what `sums` told of the same model."""
+        self.examples, self.alarms = sums["examples"], sums["alarms"]
+        self._below_sum, self._answer_sum = sums["below"], sums["answers"]
+        self._counts = np.array(sums["counts"], np.float64)
+
     def drift(self, noun: str) -> Drift | None:
         """Drift of the inputs so far, each a `noun`: `image` or `text`; `None` of too few."""
         if self.examples < LEAST_INPUTS:

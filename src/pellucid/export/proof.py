@@ -54,15 +54,10 @@ def prove(
     """
     asked = incoming_rows(model, examples.listing, examples.rows)
     again = incoming_rows(exported, examples.listing, examples.rows)
-    names = iter(asked.names)
     answered = checked = 0
     largest = 0.0
     for ours, theirs in zip(asked.blocks, again.blocks, strict=True):
-        readable = [
-            name
-            for name, error in zip(islice(names, len(ours.errors)), ours.errors, strict=True)
-            if not error
-        ]
+        readable = [name for name, error in zip(ours.names, ours.errors, strict=True) if not error]
         if not readable:
             continue
         said = model.answer(ours.inputs)

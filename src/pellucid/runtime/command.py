@@ -47,7 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Label images or texts with a model that `pellucid export` wrote.",
     )
     parser.add_argument("model", help="the .onnx file")
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="files, folders or tables")
+    parser.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="files, folders, globs, tables, archives (.zip, .tar, .tar.gz), or - for standard input",
+    )
     parser.add_argument(
         "--out", type=Path, help="file to write, .csv, .jsonl or .parquet; default: CSV on standard output"
     )
@@ -74,9 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pellucid.answering.answers import answers_to, check_ending
+    from pellucid.answering.ahead import ahead
+    from pellucid.answering.answers import answers_to, check_ending, columns_of
     from pellucid.answering.decisions import Wishes
-    from pellucid.answering.incoming import first_few, incoming
+    from pellucid.answering.incoming import WARNINGS_SHOWN, first_few, incoming
     from pellucid.errors import UsageError
     from pellucid.runtime.exported import load
     from pellucid.runtime.rows import Rows
@@ -91,14 +97,17 @@ def _run(arguments: argparse.Namespace) -> int:
     for sentence in rows.announcement():
         sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
-    asked = incoming(model, arguments.inputs, Settings(**{k: v for k, v in given.items() if v is not None}))
-    names = iter(asked.names)
+    settings = Settings(**{k: v for k, v in given.items() if v is not None})
+    asked = incoming(model, arguments.inputs, settings, stdin=sys.stdin.buffer)
     warnings: list[str] = []
+    count = 0
     classes = model.classes if arguments.probabilities else ()
-    with answers_to(arguments.out, classes, rows.columns, are_numbers=not model.classes) as write:
-        for block in asked.blocks:
-            write(rows.of(names, block))
-            warnings += block.warnings
-    for warning in (*asked.warnings, *first_few(warnings, model.input_kind.noun)):
+    columns = columns_of(classes, rows.columns, are_numbers=not model.classes)
+    with answers_to(arguments.out, columns) as write:
+        for block in ahead(asked.blocks):
+            write(rows.of(block))
+            count += len(block.warnings)
+            warnings += block.warnings[: WARNINGS_SHOWN - len(warnings)]
+    for warning in (*asked.warnings, *first_few(warnings, model.input_kind.noun, count)):
         sys.stderr.write(f"{_plain(warning)}\n")
     return 0

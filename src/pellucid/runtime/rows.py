@@ -40,18 +40,18 @@ class Rows:
         """What is promised of the rows, in sentences."""
         return self._decisions.announcement()
 
-    def of(self, names: Iterator[str], block: Block) -> list[Answer]:
-        """A row for each input of a block, its name taken from `names`."""
+    def of(self, block: Block) -> list[Answer]:
+        """A row for each input of a block."""
         usable = self._usable(self._model.answer(block.inputs))
         nothing = (None,) * (len(self._model.classes) if self._with_probabilities else 0)
         unknown = (None,) * len(self.columns)
         rows = []
-        for error in block.errors:
+        for name, error in zip(block.names, block.errors, strict=True):
             if error:
-                rows.append(Answer(next(names), None, None, error, None, nothing, unknown))
+                rows.append(Answer(name, None, None, error, None, nothing, unknown))
                 continue
             label, probability, novelty, shown, decided = next(usable)
-            rows.append(Answer(next(names), label, probability, "", novelty, shown, decided))
+            rows.append(Answer(name, label, probability, "", novelty, shown, decided))
         return rows
 
     def _usable(self, answered: Answers) -> Iterator[tuple[Any, ...]]:

@@ -134,10 +134,20 @@ def _file(path: Path, place: str, settings: Settings) -> Listing:
     raise DataError(f"{place}: not a form of DATA; give {KNOWN_FORMS}")
 
 
+def _archive(path: Path, place: str, settings: Settings) -> Listing:
+    """Refuse an archive, which is an INPUT of `predict` alone.
+
+    Raises: `DataError` with what to do.
+    """
+    del path, settings
+    raise DataError(f"{place}: archives are read by predict alone; unpack it and give the folder")
+
+
 _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
     Form.SAMPLE: _sample,
     Form.IDX: _idx,
     Form.FOLDER: _folder,
+    Form.ARCHIVE: _archive,
     Form.NPZ: _npz,
     Form.TABLE: _table,
     Form.FILE: _file,

@@ -3,6 +3,7 @@
 from enum import Enum
 from pathlib import Path
 
+from pellucid.data.archives.opening import is_archive
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.stream import is_table
@@ -20,6 +21,7 @@ class Form(Enum):
     SAMPLE = "sample"
     IDX = "folder of IDX files"
     FOLDER = "folder"
+    ARCHIVE = "archive"
     NPZ = ".npz file"
     TABLE = "table"
     FILE = "single file"
@@ -34,4 +36,6 @@ def form_of(place: str) -> Form:
         return Form.IDX if is_idx_folder(path) else Form.FOLDER
     if path.suffix.lower() == ".npz":
         return Form.NPZ
+    if is_archive(path):
+        return Form.ARCHIVE
     return Form.TABLE if is_table(path) else Form.FILE

@@ -3,9 +3,9 @@
 Nothing here stops at one bad image: what cannot be read carries its reason along.
 """
 
-import dataclasses
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -15,32 +15,18 @@ from jaxtyping import UInt8
 
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.reading.forms import Form, form_of
-from pellucid.data.tables.columns import choose_input
-from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
-from pellucid.data.tables.paths import PathFinder
-from pellucid.data.tables.stream import open_table
+from pellucid.data.reading.places import open_places
+from pellucid.data.reading.single import Cell, Input
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
+from pellucid.tasks import IMAGES
 
 _MOST_IN_BLOCK = 256
 _MOST_BLOCK_BYTES = 1 << 25
 _MOST_DECODERS = 4
-
-
-class Input(NamedTuple):
-    """One image to label.
-
-    Attributes:
-        name: the given path, joined with the relative path in a folder; `file:row` in a table.
-        source: the file, or the pixels where images came as an array.
-        error: why there is no image to read; empty where one may be.
-    """
-
-    name: str
-    source: Path | np.ndarray
-    error: str = ""
+_AT_A_TIME = 16
+"""Images that a thread takes at a time: handing over one by one costs small ones a third more."""
 
 
 class Inputs(NamedTuple):
@@ -56,100 +42,33 @@ class Inputs(NamedTuple):
 
 
 def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
-    """List the images that INPUT names; none is decoded.
-
-    Places are files, folders (sub-folders included), tables, `.npz` files, IDX folders or `sample:fashion`.
-    Of `settings` it takes the column of the paths and the encoding of tables. Places stand as given, files of
-    a folder by name, rows in their order.
+    """List the images that INPUT names, as `open_places` does; none is decoded.
 
     Raises: `DataError` if a place does not exist, a folder holds no image, or a table cannot be read.
     """
-    for place in places:
-        if form_of(place) is not Form.SAMPLE and not os.path.lexists(place):
-            raise DataError(f"{place}: no such file or folder")
-    images: list[Input] = []
-    warnings: list[str] = []
-    for place in places:
-        found = _LISTERS[form_of(place)](place, settings)
-        images += found.images
-        warnings += found.warnings
-    return Inputs(images, tuple(warnings))
+    opened = open_places(places, settings, IMAGES)
+    images = list(opened.inputs)
+    return Inputs(images, tuple(opened.warnings))
 
 
-def _from_arrays(place: str, settings: Settings) -> Inputs:
-    """List the rows of IDX and npz files."""
-    from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
-
-    listing = read_data(place, settings)
-    assert listing.load_pixels is not None
-    rows = zip(listing.sources, listing.load_pixels(), strict=True)
-    return Inputs([Input(source, pixels) for source, pixels in rows], listing.warnings)
-
-
-def _from_folder(place: str, settings: Settings) -> Inputs:
-    """List the images of a folder and its sub-folders.
-
-    Raises: `DataError` if there is none.
-    """
-    del settings
-    folder = Path(place)
-    images, others = files_of(folder, IMAGE_KIND)
-    if not images:
-        raise DataError(f"{place}: no image in this folder; choose another INPUT")
-    names = [os.path.join(place, image.relative_to(folder)) for image in images]
-    warnings = (f"{place}: {len(others):,} files that are no images left out",) if others else ()
-    return Inputs([Input(name, image) for name, image in zip(names, images, strict=True)], warnings)
-
-
-def _from_table(place: str, settings: Settings) -> Inputs:
-    """List the images that a table's rows name; labels are not needed."""
-    path = Path(place)
-    table = open_table(path, place, settings.encoding)
-    _, column = choose_input(table, path.parent, dataclasses.replace(settings, task="image"))
-    finder = PathFinder(path.parent)
-    images = [
-        _from_row(f"{place}:{number}", value, finder)
-        for block in table.read([column])
-        for number, value in zip(block.numbers, block.columns[column], strict=True)
-    ]
-    return Inputs(images, (*table.warnings, f"{place}: images from column {column!r}"))
-
-
-def _from_row(name: str, value: object, finder: PathFinder) -> Input:
-    """The image that a cell names."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return Input(name, Path(), "no path of an image in this row")
-    path, is_inside, exists = finder.find(value)
-    if not is_inside:
-        return Input(name, path, "the path leaves the table's folder; give an absolute path")
-    return Input(name, path, "" if exists else f"no such file ({value})")
-
-
-def _from_file(place: str, settings: Settings) -> Inputs:
-    """List a single image."""
-    del settings
-    return Inputs([Input(place, Path(place))], ())
-
-
-_LISTERS: dict[Form, Callable[[str, Settings], Inputs]] = {
-    Form.SAMPLE: _from_arrays,
-    Form.IDX: _from_arrays,
-    Form.FOLDER: _from_folder,
-    Form.NPZ: _from_arrays,
-    Form.TABLE: _from_table,
-    Form.FILE: _from_file,
-}
-
-
-def blocks_of(inputs: Sequence[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:
+def blocks_of(inputs: Iterable[Input], preprocessing: Preprocessing) -> Iterator[Sequence[Input]]:
     """Cut inputs into blocks that fit into memory, however many there are and however large they get.
 
-    `preprocessing` tells how large a fitted image is; a block has at least one.
+    `preprocessing` tells how large a fitted image is; a block has at least one. Where it ends depends on the
+    inputs since it began, and on nothing else.
     """
     size = preprocessing.height * preprocessing.width * preprocessing.channels
-    rows = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
-    for start in range(0, len(inputs), rows):
-        yield inputs[start : start + rows]
+    most = min(_MOST_IN_BLOCK, max(1, _MOST_BLOCK_BYTES // size))
+    block: list[Input] = []
+    packed = 0
+    for each in inputs:
+        block.append(each)
+        packed += len(each.source) if isinstance(each.source, bytes) else 0
+        if len(block) == most or packed >= _MOST_BLOCK_BYTES:
+            yield block
+            block, packed = [], 0
+    if block:
+        yield block
 
 
 def decoders() -> ThreadPoolExecutor:
@@ -171,24 +90,22 @@ class Fitted(NamedTuple):
     warnings: list[str]
 
 
+_Result = tuple[np.ndarray | str, str | None]
+"""Pixels or the reason why there are none, and a warning."""
+
+
 def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
     """Decode and fit images, few enough for memory, as the model was trained.
 
     Pixels, errors and warnings.
     """
 
-    def fit(image: Input) -> tuple[np.ndarray | str, str | None]:
-        if image.error:
-            return image.error, None
-        try:
-            if isinstance(image.source, Path):
-                return preprocessing.image_and_warning(image.source)
-            return preprocessing.arrays(image.source[None])[0], None
-        except DataError as error:
-            return str(error), None
+    def fit_some(images: Sequence[Input]) -> list[_Result]:
+        return [_fit(image, preprocessing) for image in images]
 
+    parts = [inputs[start : start + _AT_A_TIME] for start in range(0, len(inputs), _AT_A_TIME)]
     with quiet_pillow():
-        results = list(executor.map(fit, inputs))
+        results = list(itertools.chain.from_iterable(executor.map(fit_some, parts)))
     readable = [result for result, _ in results if isinstance(result, np.ndarray)]
     shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
     return Fitted(
@@ -200,3 +117,16 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
             if warning
         ],
     )
+
+
+def _fit(image: Input, preprocessing: Preprocessing) -> _Result:
+    """Decode and fit one image."""
+    if image.error:
+        return image.error, None
+    assert not isinstance(image.source, Cell)  # cells hold texts
+    try:
+        if isinstance(image.source, (Path, bytes)):
+            return preprocessing.image_and_warning(image.source)
+        return preprocessing.arrays(image.source[None])[0], None
+    except DataError as error:
+        return str(error), None

@@ -63,6 +63,11 @@ def read_text_file(path: Path, encoding: str | None) -> tuple[str, str, str]:
         content = path.read_bytes()
     except OSError as error:
         return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
+    return text_of_content(content, encoding)
+
+
+def text_of_content(content: bytes, encoding: str | None) -> tuple[str, str, str]:
+    """As `read_text_file`, from the bytes of a file."""
     text, reason, used = _from_bytes(content, encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n"), reason, used
 

@@ -32,13 +32,29 @@ class FileKind:
         noun: what one holds, `image` or `text`.
         what: one of them, as in `no image in class folder`.
         no_such: why others are left out.
-        is_one: whether a file is one of them.
+        ends: tells one by its name.
+        starts: tells one without such a name by its first bytes.
     """
 
     noun: str
     what: str
     no_such: str
-    is_one: Callable[[os.DirEntry[str]], bool]
+    ends: Callable[[str], bool]
+    starts: Callable[[bytes], bool]
+
+    def is_one(self, path: str) -> bool:
+        """Tell a file of this kind; a link that leads nowhere is one by its name, so that it is reported."""
+        has_ending = self.ends(path)
+        if not os.path.isfile(path):
+            return has_ending and not os.path.exists(path)
+        return has_ending or self._starts_so(path)
+
+    def _starts_so(self, path: str) -> bool:
+        try:
+            with open(path, "rb") as file:
+                return self.starts(file.read(16))
+        except OSError:
+            return False
 
 
 def ends_like_image(name: str) -> bool:
@@ -46,28 +62,19 @@ def ends_like_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in _IMAGE_SUFFIXES
 
 
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    """Tell a file to decode; a link that leads nowhere is one, so that it is reported."""
-    has_ending = ends_like_image(entry.name)
-    if not entry.is_file():
-        return has_ending and not os.path.exists(entry.path)
-    if has_ending:
-        return True
-    try:
-        with open(entry.path, "rb") as file:
-            return is_image_start(file.read(16))
-    except OSError:
-        return False
+def _ends_like_text(name: str) -> bool:
+    """Tell a file of text by the ending of its name."""
+    return os.path.splitext(name)[1].lower() == TEXT_SUFFIX
 
 
-def _is_text(entry: os.DirEntry[str]) -> bool:
-    """Tell a file of text by its ending; a link that leads nowhere is one, so that it is reported."""
-    has_ending = os.path.splitext(entry.name)[1].lower() == TEXT_SUFFIX
-    return has_ending and (entry.is_file() or not os.path.exists(entry.path))
+def _never(start: bytes) -> bool:
+    """Texts have no first bytes of their own."""
+    del start
+    return False
 
 
-IMAGE_KIND = FileKind("image", "image", "being no images by their names", _is_image)
-TEXT_KIND = FileKind("text", f"{TEXT_SUFFIX} file", f"not ending in {TEXT_SUFFIX}", _is_text)
+IMAGE_KIND = FileKind("image", "image", "being no images by their names", ends_like_image, is_image_start)
+TEXT_KIND = FileKind("text", f"{TEXT_SUFFIX} file", f"not ending in {TEXT_SUFFIX}", _ends_like_text, _never)
 
 
 def files_of(folder: Path, kind: FileKind) -> tuple[list[Path], list[Path]]:
@@ -77,31 +84,43 @@ def files_of(folder: Path, kind: FileKind) -> tuple[list[Path], list[Path]]:
 
     Raises: `DataError` if a folder cannot be read.
     """
-    found = sorted(walk(folder, kind), key=_order)
+    found = list(walk(folder, kind))
     return [path for path, is_one in found if is_one], [path for path, is_one in found if not is_one]
-
-
-def _order(found: tuple[Path, bool]) -> tuple[str, ...]:
-    return found[0].parts
 
 
 def walk(
     folder: Path, kind: FileKind, seen: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[tuple[Path, bool]]:
-    """Go through the files in a folder and its sub-folders, clutter aside.
+    """Go through the files in a folder and its sub-folders, clutter aside, by the code points of their paths.
 
-    Every file, and whether it is of the kind. `seen` are the folders that this one lies in, by device and
-    number; links lead into none of them again.
+    Every file, and whether it is of the kind; of a folder only the names are in memory. `seen` are the
+    folders that this one lies in, by device and number; links lead into none of them again.
     """
-    for entry in entries_of(folder):
-        path = folder / entry.name
-        if entry.is_dir():
-            status = entry.stat()
+    names, folders = _names_of(folder)
+    for name in names:
+        path = folder / name
+        if name in folders:
+            status = os.stat(path)
             identity = (status.st_dev, status.st_ino)
             if identity not in seen:
                 yield from walk(path, kind, seen | {identity})
         else:
-            yield path, kind.is_one(entry)
+            yield path, kind.is_one(str(path))
+
+
+def _names_of(folder: Path) -> tuple[list[str], set[str]]:
+    """Names of what lies in a folder, in order, and those of them that are folders.
+
+    Raises: `DataError` if it cannot be read.
+    """
+    names: list[str] = []
+    folders: set[str] = set()
+    for entry in _scanned(folder):
+        names.append(entry.name)
+        if entry.is_dir():
+            folders.add(entry.name)
+    names.sort()
+    return names, folders
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
@@ -109,15 +128,18 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 
     Raises: `DataError` if the folder cannot be read.
     """
+    return sorted(_scanned(folder), key=lambda entry: entry.name)
+
+
+def _scanned(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            kept = [entry for entry in entries if not is_clutter(entry.name)]
+            yield from (entry for entry in entries if not is_clutter(entry.name))
     except OSError as error:
         raise DataError(
             f"{folder}: cannot be read ({(error.strerror or str(error)).lower()}); "
             "allow reading or leave it out"
         ) from error
-    return sorted(kept, key=lambda entry: entry.name)
 
 
 def is_clutter(name: str) -> bool:

@@ -1,0 +1,58 @@
+"""Opens an archive, whichever kind its name says it is."""
+
+import contextlib
+import gzip
+import io
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pellucid.data.archives.members import Member
+from pellucid.data.archives.tars import tar_members
+from pellucid.data.archives.zips import zip_members
+from pellucid.errors import DataError
+
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+"""Endings of archives."""
+
+_BUFFER = 1 << 18
+
+
+def is_archive(path: Path) -> bool:
+    """Tell an archive by its ending."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def members_of(path: Path) -> Iterator[Member]:
+    """Go through the files of an archive in its own order, folders aside; nothing is unpacked to disk.
+
+    Raises: `DataError` with the reason alone if it cannot be read, or turns out to be damaged on the way.
+    """
+    try:
+        with _regular(path) as file:
+            if path.name.lower().endswith(".zip"):
+                yield from zip_members(file)
+            elif path.name.lower().endswith(".tar"):
+                yield from tar_members(file)
+            else:
+                unpacked = io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb"), _BUFFER)
+                yield from tar_members(cast(BinaryIO, unpacked))
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot be read ({reason.lower()})") from error
+
+
+@contextlib.contextmanager
+def _regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, never waiting for a pipe or a device.
+
+    Raises: `DataError` if it is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb", _BUFFER) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DataError("not a regular file; give an archive that lies on a disk")
+        yield file

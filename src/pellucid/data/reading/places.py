@@ -1,0 +1,261 @@
+"""INPUT, as people give it to label something new: each place opened, its inputs gone through one by one.
+
+Places are files, folders (sub-folders included), globs, tables, archives, `.npz` files, IDX folders, samples
+and `-`, which is standard input. What lies in them is listed while it is asked for, so that memory does not
+grow with the number of inputs; arrays, samples and the names of a single folder are held as a whole. Nothing
+stops at one bad input: what cannot be read carries its reason along.
+"""
+
+import dataclasses
+import glob
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from pellucid.data.reading.forms import Form, form_of
+from pellucid.data.reading.packed import count_packed, packed_inputs
+from pellucid.data.reading.piped import piped_inputs
+from pellucid.data.reading.single import Cell, Input, stamp_of
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, choose_input
+from pellucid.data.tables.encodings import require_known
+from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk
+from pellucid.data.tables.paths import PathFinder
+from pellucid.data.tables.stream import Table, open_table
+from pellucid.data.wording import count_of, quoted
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+from pellucid.tasks import TEXTS, InputKind
+
+STANDARD_INPUT = "-"
+
+_GLOB_SIGNS = "*?["
+
+
+class Opened(NamedTuple):
+    """Inputs of one or more places, in the order given.
+
+    Attributes:
+        inputs: to be gone through once.
+        how_many: tells how many there are, by going through names alone; `None` where only reading can tell.
+        warnings: sentences for the user that refuse nothing; complete once all inputs have passed.
+    """
+
+    inputs: Iterator[Input]
+    how_many: Callable[[], int | None]
+    warnings: list[str]
+
+
+class _Asked(NamedTuple):
+    """How places are to be read.
+
+    Attributes:
+        kind: the files that are looked for.
+        settings: column and encoding of tables.
+    """
+
+    kind: FileKind
+    settings: Settings
+
+    @property
+    def is_of_texts(self) -> bool:
+        """Texts are looked for, not images."""
+        return self.kind is TEXT_KIND
+
+
+def open_places(
+    places: Sequence[str], settings: Settings, input_kind: InputKind, stdin: BinaryIO | None = None
+) -> Opened:
+    """Open every place that holds images or texts; none is read yet, but each is looked at.
+
+    Of `settings` it takes column and encoding of tables. Places stand as given, files of a folder and matches
+    of a glob by the code points of their paths, rows and files of an archive in their own order. Without
+    `stdin` the place `-` is a file of that name.
+
+    Raises: `DataError` if a place does not exist, holds nothing of the kind, or cannot be read.
+    """
+    asked = _Asked(TEXT_KIND if input_kind is TEXTS else IMAGE_KIND, settings)
+    if asked.is_of_texts:
+        for place in places:
+            require_known(settings.encoding, place)
+    if stdin is not None and places.count(STANDARD_INPUT) > 1:
+        raise DataError("-: standard input can be read only once; name it once")
+    found = [each for place in places for each in _existing(place, stdin)]
+    opened = [_open(place, asked, stdin) for place in found]
+    if len(opened) == 1:
+        return opened[0]
+    return _joined(opened)
+
+
+def _existing(place: str, stdin: BinaryIO | None) -> list[str]:
+    """A place itself, or what a glob matches.
+
+    Raises: `DataError` if there is no such place.
+    """
+    is_piped = stdin is not None and place == STANDARD_INPUT
+    if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place):
+        return [place]
+    if not any(sign in place for sign in _GLOB_SIGNS):
+        raise DataError(f"{place}: no such file or folder")
+    found = sorted(glob.glob(place, recursive=True), key=lambda name: Path(name).parts)
+    if not found:
+        raise DataError(f"{place}: nothing matches this pattern; choose another INPUT")
+    return found
+
+
+def _open(place: str, asked: _Asked, stdin: BinaryIO | None) -> Opened:
+    if stdin is not None and place == STANDARD_INPUT:
+        warnings: list[str] = []
+        return Opened(piped_inputs(stdin, asked.is_of_texts, asked.settings), lambda: None, warnings)
+    return _OPENERS[form_of(place)](place, asked)
+
+
+def _joined(opened: Sequence[Opened]) -> Opened:
+    """Several places as one."""
+    warnings: list[str] = []
+
+    def inputs() -> Iterator[Input]:
+        for each in opened:
+            yield from each.inputs
+            warnings.extend(each.warnings)
+
+    def count() -> int | None:
+        total = 0
+        for each in opened:
+            number = each.how_many()
+            if number is None:
+                return None
+            total += number
+        return total
+
+    return Opened(inputs(), count, warnings)
+
+
+def _file(place: str, asked: _Asked) -> Opened:
+    """A single image, or a file that holds one text."""
+    del asked
+    path = Path(place)
+    return Opened(iter([Input(place, path, stamp=stamp_of(path))]), lambda: 1, [])
+
+
+def _arrays(place: str, asked: _Asked) -> Opened:
+    """The rows of IDX and npz files.
+
+    Raises: `DataError` if texts are looked for, or they cannot be read.
+    """
+    if asked.is_of_texts:
+        raise DataError(f"{place}: holds images; give texts to a model of texts")
+    from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
+
+    listing = read_data(place, asked.settings)
+    if listing.load_pixels is None:
+        raise DataError(f"{place}: holds texts; give images to a model of images")
+    rows = zip(listing.sources, listing.load_pixels(), strict=True)
+    inputs = (Input(name, pixels) for name, pixels in rows)
+    return Opened(inputs, lambda: len(listing), list(listing.warnings))
+
+
+def _sample(place: str, asked: _Asked) -> Opened:
+    """The examples of a bundled sample; refused as `_arrays` does."""
+    from pellucid.data.reading.dispatch import read_data  # all readers, which a file does without
+
+    listing = read_data(place, asked.settings) if asked.is_of_texts else None
+    if listing is None or listing.texts is None:
+        return _arrays(place, asked)
+    rows = zip(listing.sources, listing.texts, strict=True)
+    return Opened((Input(name, Cell(text)) for name, text in rows), lambda: len(listing), [])
+
+
+def _folder(place: str, asked: _Asked) -> Opened:
+    """The files of a folder and its sub-folders.
+
+    Raises: `DataError` if there is none of the kind.
+    """
+    folder, kind = Path(place), asked.kind
+    if not any(is_one for _, is_one in walk(folder, kind)):
+        raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
+    warnings: list[str] = []
+
+    def inputs() -> Iterator[Input]:
+        others = 0
+        for path, is_one in walk(folder, kind):
+            if is_one:
+                yield Input(os.path.join(place, path.relative_to(folder)), path, stamp=stamp_of(path))
+            others += not is_one
+        if others:
+            warnings.append(f"{place}: {count_of(others, 'file')} left out, {kind.no_such}")
+
+    return Opened(inputs(), lambda: sum(is_one for _, is_one in walk(folder, kind)), warnings)
+
+
+def _archive(place: str, asked: _Asked) -> Opened:
+    """The files in an archive, in its own order.
+
+    Raises: `DataError` if it cannot be read, or holds none of the kind.
+    """
+    path, kind = Path(place), asked.kind
+    warnings: list[str] = []
+    try:
+        first = next(packed_inputs(path, place, kind, []), None)
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
+    if first is None:
+        raise DataError(f"{place}: no {kind.what} in this archive; choose another INPUT")
+    return Opened(packed_inputs(path, place, kind, warnings), lambda: count_packed(path, kind), warnings)
+
+
+def _table(place: str, asked: _Asked) -> Opened:
+    """The images or texts that a table's rows hold or name; labels are not needed.
+
+    Raises: `DataError` if the table cannot be read, or no column can be told.
+    """
+    path, settings = Path(place), asked.settings
+    table = open_table(path, place, settings.encoding)
+    task = "text" if asked.is_of_texts else "image"
+    holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
+    said = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}"
+
+    def count() -> int:
+        rows = open_table(path, place, settings.encoding).read([column])
+        return sum(len(block.numbers) for block in rows)
+
+    names_files = holds in (IMAGES, TEXT_FILES)
+    inputs = _named_files(table, column, asked) if names_files else _cells(table, column)
+    return Opened(inputs, count, [*table.warnings, said])
+
+
+def _cells(table: Table, column: str) -> Iterator[Input]:
+    """The values of a column."""
+    stamp = stamp_of(Path(table.place))
+    for block in table.read([column]):
+        for number, value in zip(block.numbers, block.columns[column], strict=True):
+            yield Input(f"{table.place}:{number}", Cell(value), stamp=stamp)
+
+
+def _named_files(table: Table, column: str, asked: _Asked) -> Iterator[Input]:
+    """The files that a column names."""
+    finder = PathFinder(Path(table.place).parent)
+    for block in table.read([column]):
+        for number, value in zip(block.numbers, block.columns[column], strict=True):
+            yield _named_file(f"{table.place}:{number}", value, finder, asked.kind)
+
+
+def _named_file(name: str, value: object, finder: PathFinder, kind: FileKind) -> Input:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        article = "an" if kind is IMAGE_KIND else "a"
+        return Input(name, Path(), f"no path of {article} {kind.noun} in this row")
+    path, is_inside, exists = finder.find(value)
+    if not is_inside:
+        return Input(name, path, "the path leaves the table's folder; give an absolute path")
+    return Input(name, path, "" if exists else f"no such file ({value})", stamp_of(path))
+
+
+_OPENERS: dict[Form, Callable[[str, _Asked], Opened]] = {
+    Form.SAMPLE: _sample,
+    Form.IDX: _arrays,
+    Form.FOLDER: _folder,
+    Form.ARCHIVE: _archive,
+    Form.NPZ: _arrays,
+    Form.TABLE: _table,
+    Form.FILE: _file,
+}
