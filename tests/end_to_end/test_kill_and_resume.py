@@ -14,7 +14,7 @@ import pytest
 from killing import KILL_IN_SAVE
 
 CHAINS, KILLS_PER_CHAIN = 4, 5
-TRAINING = ("--epochs", "12", "--width", "16", "--threads", "1", "--seed", "5", "--dropout", "0.1")
+TRAINING = ("--epochs", "8", "--width", "8", "--threads", "1", "--seed", "5", "--dropout", "0.1")
 
 
 BY_FOLDS, BY_VALIDATION = (), ("--folds", "0")

@@ -171,7 +171,7 @@ def test_killed_inside_a_save_it_refuses_other_texts_and_ends_in_the_same_bytes(
     for count in (9, 5):
         killed = subprocess.run([sys.executable, "-c", KILL_IN_SAVE, str(count), *words], capture_output=True)
         assert killed.returncode == -signal.SIGKILL
-        _refused_with_other_texts(pellucid, words, table, tmp_path / "other.csv")
+    _refused_with_other_texts(pellucid, words, table, tmp_path / "other.csv")
     assert _finish(pellucid, words, tmp_path / "run") == unbroken
 
 

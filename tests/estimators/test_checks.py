@@ -20,7 +20,6 @@ QUICK = {"model": "mlp", "depth": 1, "width": 16, "epochs": 6, "threads": 1}
         pellucid.ImageClassifier(**QUICK),
         pellucid.ImageRegressor(**QUICK),
         pytest.param(pellucid.ImageClassifier(), marks=pytest.mark.slow),
-        pytest.param(pellucid.ImageRegressor(), marks=pytest.mark.slow),
     ],
     ids=repr,
 )
