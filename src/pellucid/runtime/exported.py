@@ -132,8 +132,8 @@ class ExportedModel:
     def answer(self, inputs: Inputs) -> Answers:
         """Answer about fitted images (n, height, width, channels), feature vectors, or texts."""
         found, order = [], []
-        for batch, places in self._batches(inputs):
-            found.append(self.session.run(self._outputs, {self._input: batch}))
+        for batch, places in self.batches(inputs):
+            found.append(self.asked(batch))
             order.append(places)
         if not found:
             empty = np.zeros((0, len(self.classes))) if self.classes else np.zeros(0)
@@ -142,8 +142,14 @@ class ExportedModel:
         columns = [np.concatenate(each).astype(np.float64)[back] for each in zip(*found, strict=True)]
         return Answers(columns[0], columns[1] if self._tells_novelty else None)
 
+    def asked(self, batch: np.ndarray) -> list[np.ndarray]:
+        """What the graph gives for one batch: probabilities or numbers, and novelty where it tells it."""
+        answered: list[np.ndarray] = self.session.run(self._outputs, {self.input_name: batch})
+        return answered
+
     @property
-    def _input(self) -> str:
+    def input_name(self) -> str:
+        """Name of the graph's input."""
         return str(self.session.get_inputs()[0].name)
 
     @property
@@ -154,7 +160,7 @@ class ExportedModel:
     def _outputs(self) -> list[str]:
         return [PROBABILITIES if self.classes else NUMBERS] + [NOVELTY] * self._tells_novelty
 
-    def _batches(self, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Inputs as the graph takes them, some at a time, and their places."""
         if isinstance(inputs, np.ndarray):
             most = max(1, min(_MOST_IMAGES, _MOST_VALUES // max(1, inputs[:1].size)))

@@ -19,13 +19,13 @@ _MOST_FIELDS = 20_000_000
 OPERATORS = frozenset(
     """
     Abs Add And ArgMax Atan AveragePool BatchNormalization Cast Ceil Clip Concat Constant
-    ConstantOfShape Conv CumSum Div Einsum Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements
-    GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual HardSigmoid HardSwish
-    Identity InstanceNormalization IsNaN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log
-    LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not Or Pad Pow Range Reciprocal ReduceL2 ReduceMax
-    ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize ScatterElements Shape
-    Sigmoid Sign Slice Softmax Split Sqrt Squeeze Sub Swish Tanh Tile TopK Transpose Trilu Unsqueeze
-    Where
+    ConstantOfShape Conv CumSum DequantizeLinear Div Einsum Equal Erf Exp Expand Flatten Floor GRU
+    Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual
+    HardSigmoid HardSwish Identity InstanceNormalization IsNaN LSTM LayerNormalization LeakyRelu Less
+    LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not Or Pad Pow QuantizeLinear Range
+    Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape
+    Resize ScatterElements Shape Sigmoid Sign Slice Softmax Split Sqrt Squeeze Sub Swish Tanh Tile TopK
+    Transpose Trilu Unsqueeze Where
     """.split()
 )
 """Operators that exports may contain; none runs a graph of its own."""
