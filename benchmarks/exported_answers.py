@@ -1,13 +1,13 @@
 """Labels and probabilities of exported files beside those of `predict`, on every held-out original file.
 
     fashion       Fashion-MNIST as PNG files, its test split of 10,000
-    photographs   colour photographs made JPEG files of mixed sizes, each in one of the eight orientations of EXIF;
+    photographs   colour photographs made JPEG files of mixed sizes, each in one of EXIF's eight orientations;
                   needs --photographs FOLDER, class folders in `train` and `test`
     r8, chinese, spam   texts, see `text_data.py`
 
-A network of each is trained for an epoch, exported, which proves the file on up to 1,000 test examples, and then
-`pellucid predict` and `python -m pellucid.runtime` are asked about all test files; the runtime in a process
-that cannot import torch or scikit-learn.
+A network of each is trained for an epoch, exported, which proves the file on up to 1,000 test examples; then
+`pellucid predict` and `python -m pellucid.runtime` are asked about all test files, the runtime in a process
+that cannot import torch, scikit-learn or SciPy.
 
 Takes: about 10 minutes; texts come from the registries once.
 """
@@ -28,6 +28,7 @@ from PIL import Image
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 TIE = 1e-5
+SETS = ("fashion", "photographs", "r8", "chinese", "spam")
 _ORIENTATION = 0x0112
 _WITHOUT = (
     "import sys; sys.modules['torch'] = sys.modules['sklearn'] = sys.modules['scipy'] = None; "
@@ -41,9 +42,7 @@ def main() -> int:
     Returns:
         The exit code: 1 where a label differs without a tie.
     """
-    parser = argparse.ArgumentParser(
-        description="Compare exported files with their models on held-out files."
-    )
+    parser = argparse.ArgumentParser(description="Compare exported files with their models.")
     parser.add_argument(
         "--sets", default="fashion,photographs,r8,chinese,spam", help="some of them, by commas"
     )
