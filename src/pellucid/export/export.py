@@ -3,28 +3,25 @@
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from pellucid.answering.naming import model_of
-from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import ClassicalModel, Model, TextModel, load
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.errors import StorageError, UsageError
-from pellucid.evaluation.promises.abstention import least_examples, promise
 from pellucid.export.held_out import held_out_examples
 from pellucid.export.needs import require_installed
+from pellucid.export.precision.judging import Judged
+from pellucid.export.precision.lessening import FP32, Full, lessened
 from pellucid.export.proof import Proof, prove
 from pellucid.export.reference import by_reference
+from pellucid.export.thresholds import thresholds_of
 from pellucid.files import write_file
 from pellucid.runtime.exported import LARGEST, opened
-from pellucid.runtime.metadata import Metadata, Threshold
+from pellucid.runtime.metadata import Metadata
 
 ENDING = ".onnx"
-ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2)
-"""Errors for which a file holds thresholds, where the held-out answers suffice to promise them."""
 
 
 class Exported(NamedTuple):
@@ -35,23 +32,33 @@ class Exported(NamedTuple):
         noun: one example: `image` or `text`.
         bytes: of the file.
         proof: that was passed.
+        judged: figures of a file of less precision; `None` in full precision.
     """
 
     model: str
     noun: str
     bytes: int
     proof: Proof
+    judged: Judged | None = None
 
 
 def export(
-    run: str, out: Path, name: str | None = None, announce: Callable[[str], None] | None = None
+    run: str,
+    out: Path,
+    name: str | None = None,
+    announce: Callable[[str], None] | None = None,
+    precision: str = FP32,
 ) -> Exported:
     """Write the recommended model of a run, or another by its name, as ONNX; `announce` hears what is done.
 
+    In a `precision` of `fp16` or `int8` it is judged beside the file in full precision, proved first.
+
     Raises: `UsageError` if something is not installed, `out` has another ending, or `run` lies in no run;
-    `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, or the file does
-    not answer as it does; `StorageError` if `out` cannot be written.
+    `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, the file does not
+    answer as it does, or less precision is not worth it; `StorageError` if `out` cannot be written.
     """
+    from pellucid.export.graph.writing import graph_of
+
     require_installed()
     _require_place(out)
     found = model_of(run, name)
@@ -60,11 +67,17 @@ def export(
     say = announce or (lambda sentence: None)
     say(f"writing {found.name or model.name} as a graph")
     metadata = metadata_of(model, found.name or model.name)
-    content = serialised(model, metadata)
+    graph = graph_of(model)
+    content = _finished(graph, metadata)
     say(f"holding it against the model on {len(examples.rows):,} held-out {model.input_kind.nouns}")
-    proof = prove(model, opened(content, str(out)), by_reference(content, metadata), examples)
+    exported = opened(content, str(out))
+    proof, judged = prove(model, exported, by_reference(content, metadata), examples), None
+    if precision != FP32:
+        say(f"judging it in {precision}")
+        full = Full(model, metadata, graph, content, exported)
+        content, judged = lessened(full, precision, examples, found.folder, _finished, say)
     write_file(out, content)
-    return Exported(metadata.model, model.input_kind.noun, len(content), proof)
+    return Exported(metadata.model, model.input_kind.noun, len(content), proof, judged)
 
 
 def metadata_of(model: Model, name: str) -> Metadata:
@@ -78,19 +91,27 @@ def metadata_of(model: Model, name: str) -> Metadata:
         preprocessing=model.preprocessing,
         encoder=_encoder(model),
         novelty_rate=model.novelty_rate,
-        abstention=_thresholds(model),
+        abstention=thresholds_of(model.held_out, model.classes, model.novelty_rate),
         held_out=model.held_out,
     )
 
 
 def serialised(model: Model, metadata: Metadata) -> bytes:
-    """The content of the file.
+    """The content of the file in full precision.
 
     Raises: `UsageError` if the model cannot be exported, or is too large for one file.
     """
     from pellucid.export.graph.writing import graph_of
 
-    graph = graph_of(model)
+    return _finished(graph_of(model), metadata)
+
+
+def _finished(graph: Any, metadata: Metadata) -> bytes:
+    """The content of a file of a graph, to which the metadata are added.
+
+    Raises: `UsageError` if it is too large for one file.
+    """
+    del graph.metadata_props[:]
     for key, value in metadata.to_properties().items():
         graph.metadata_props.add(key=key, value=value)
     if graph.ByteSize() > LARGEST:
@@ -105,24 +126,6 @@ def _encoder(model: Model) -> Encoder | TermWeights | None:
     if isinstance(model, ClassicalModel):
         return model.tfidf if model.encoder is None else model.encoder
     return None
-
-
-def _thresholds(model: Model) -> tuple[Threshold, ...]:
-    """Thresholds of trust for the errors that the model's held-out answers suffice to promise."""
-    if model.held_out is None or not model.classes:
-        return ()
-    held_out = model.held_out
-    said = held_out.said.astype(np.float64)
-    answers = said.argmax(axis=1)
-    rate = 1.0 if model.detector is None else model.detector.rate
-    trusted = trust(said[np.arange(len(said)), answers], held_out.novelty, rate)
-    wrong = answers != held_out.labels
-    found = []
-    for error in ERRORS:
-        if len(held_out) >= least_examples(error):
-            threshold = promise(trusted, wrong, error).threshold
-            found.append(Threshold(error, threshold if np.isfinite(threshold) else None))
-    return tuple(found)
 
 
 def _require_place(out: Path) -> None:

@@ -1,5 +1,6 @@
 """An exported model that answers: its graph in onnxruntime, its inputs made ready by Pellucid's own code."""
 
+import functools
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -8,13 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float64
 
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding.encoder import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.errors import DataError, ModelFileError, UsageError
+from pellucid.runtime.batching import Affords, Batching, Inputs, always
+from pellucid.runtime.costing.answer import is_affordable, require_affordable
+from pellucid.runtime.costing.graph import Graph, Tensor, read_graph
 from pellucid.runtime.metadata import IMAGES, NOVELTY, NUMBERS, PROBABILITIES, TERMS, TOKENS, VALUES, Metadata
 from pellucid.runtime.protobuf import require_plain
 from pellucid.tasks import InputKind
@@ -25,10 +29,7 @@ LARGEST = (1 << 31) - 1
 INSTALL = "pip install onnxruntime"
 _INPUTS = {IMAGES: ("tensor(uint8)", 4), TOKENS: ("tensor(int64)", 2), TERMS: ("tensor(float)", 2)}
 _INPUTS[VALUES] = ("tensor(float)", 2)
-_MOST_IMAGES, _MOST_TEXTS, _MOST_IDS, _MOST_VALUES = 128, 256, 1 << 15, 1 << 22
-_TEXTS_OF_A_BLOCK = 4096
-
-Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]
+_SIZES = {IMAGES: 1, TOKENS: 8, TERMS: 4, VALUES: 4}
 
 
 class Answers(NamedTuple):
@@ -50,10 +51,12 @@ class ExportedModel:
     Attributes:
         metadata: what the file says beside the graph.
         session: of onnxruntime.
+        affords: whether inputs of a shape can be answered at once, within the memory of one answer.
     """
 
     metadata: Metadata
     session: Any
+    affords: Affords = always
 
     @property
     def input_kind(self) -> InputKind:
@@ -132,8 +135,8 @@ class ExportedModel:
     def answer(self, inputs: Inputs) -> Answers:
         """Answer about fitted images (n, height, width, channels), feature vectors, or texts."""
         found, order = [], []
-        for batch, places in self._batches(inputs):
-            found.append(self.session.run(self._outputs, {self._input: batch}))
+        for batch, places in self.batches(inputs):
+            found.append(self.asked(batch))
             order.append(places)
         if not found:
             empty = np.zeros((0, len(self.classes))) if self.classes else np.zeros(0)
@@ -142,8 +145,14 @@ class ExportedModel:
         columns = [np.concatenate(each).astype(np.float64)[back] for each in zip(*found, strict=True)]
         return Answers(columns[0], columns[1] if self._tells_novelty else None)
 
+    def asked(self, batch: np.ndarray) -> list[np.ndarray]:
+        """What the graph gives for one batch: probabilities or numbers, and novelty where it tells it."""
+        answered: list[np.ndarray] = self.session.run(self._outputs, {self.input_name: batch})
+        return answered
+
     @property
-    def _input(self) -> str:
+    def input_name(self) -> str:
+        """Name of the graph's input."""
         return str(self.session.get_inputs()[0].name)
 
     @property
@@ -154,48 +163,13 @@ class ExportedModel:
     def _outputs(self) -> list[str]:
         return [PROBABILITIES if self.classes else NUMBERS] + [NOVELTY] * self._tells_novelty
 
-    def _batches(self, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Inputs as the graph takes them, some at a time, and their places."""
-        if isinstance(inputs, np.ndarray):
-            most = max(1, min(_MOST_IMAGES, _MOST_VALUES // max(1, inputs[:1].size)))
-            for start in range(0, len(inputs), most):
-                block = inputs[start : start + most]
-                images = block.transpose(0, 3, 1, 2) if block.ndim == 4 else block
-                yield np.ascontiguousarray(images), np.arange(start, start + len(block))
-            return
-        for start in range(0, len(inputs), _TEXTS_OF_A_BLOCK):
-            texts = list(inputs[start : start + _TEXTS_OF_A_BLOCK])
-            for batch, places in self._text_batches(texts):
-                yield batch, places + start
+        return self._batching.of(inputs)
 
-    def _text_batches(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        encoder = self.metadata.encoder
-        if isinstance(encoder, Encoder):
-            yield from _token_batches(encoder, texts)
-            return
-        features = encoder.features if isinstance(encoder, TermWeights) else 0
-        most = max(1, _MOST_VALUES // max(1, features))
-        for start in range(0, len(texts), most):
-            some = texts[start : start + most]
-            terms = np.zeros((len(some), 0), np.float32) if encoder is None else encoder.dense(some)
-            yield terms, np.arange(start, start + len(some))
-
-
-def _token_batches(encoder: Encoder, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Ids of texts of like length together, bounded with their padding, and their places."""
-    tokens = encoder.encode(texts)
-    order = np.argsort(tokens.lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        end = start + 1
-        while (
-            end < len(order)
-            and end - start < _MOST_TEXTS
-            and (end + 1 - start) * tokens.lengths[order[end]] <= _MOST_IDS
-        ):
-            end += 1
-        yield tokens.padded(order[start:end]), order[start:end]
-        start = end
+    @functools.cached_property
+    def _batching(self) -> Batching:
+        return Batching(self.metadata.encoder, self.affords)
 
 
 def load(path: str | Path, threads: int | None = None) -> ExportedModel:
@@ -214,17 +188,37 @@ def opened(content: bytes, place: str, threads: int | None = None) -> ExportedMo
     """
     try:
         require_plain(content)
+        graph = read_graph(content)
+        metadata = Metadata.from_properties(graph.properties)
+        require_affordable(graph, _asked(graph, metadata, 1))
     except ValueError as error:
         raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
     session = _session(content, place, threads)
     try:
-        metadata = Metadata.from_properties(session.get_modelmeta().custom_metadata_map)
         _require_agreement(metadata, session)
     except ValueError as error:
         raise ModelFileError(f"{place}: refused: {error}; export the model again") from error
     if isinstance(metadata.encoder, Encoder):
         _require_encoder(metadata.encoder, place)
-    return ExportedModel(metadata, session)
+    name, size = _input_name(metadata), _SIZES[_input_name(metadata)]
+    return ExportedModel(metadata, session, lambda shape: is_affordable(graph, {name: Tensor(shape, size)}))
+
+
+def _asked(graph: Graph, metadata: Metadata, examples: int) -> dict[str, Tensor]:
+    """What the graph takes of some examples, texts as long as they are read.
+
+    Raises: `ValueError` if it takes something else than the metadata say.
+    """
+    name = _input_name(metadata)
+    axes = graph.inputs.get(name, [])
+    shape = _length(metadata)
+    if isinstance(metadata.encoder, Encoder):
+        shape = [metadata.encoder.length]
+    elif shape is None:
+        shape = [length or 0 for length in axes[1:]]
+    if not axes:
+        raise ValueError(f"the graph does not take {name!r}")
+    return {name: Tensor((examples, *shape), _SIZES[name])}
 
 
 def _require_encoder(encoder: Encoder, place: str) -> None:

@@ -1,0 +1,110 @@
+"""Exports of less precision: written where they are worth it, refused with the figures where they are not."""
+
+import numpy as np
+import pytest
+
+from exported_models import EVERY, content_of
+from pellucid.bundle import load
+from pellucid.errors import ModelFileError
+from pellucid.export.export import export, metadata_of
+from pellucid.export.precision import judging
+from pellucid.export.precision.halving import halved
+from pellucid.export.precision.judging import Asked, judge, table
+from pellucid.pipeline.train import train
+from pellucid.runtime.exported import opened
+from small_models import digits, write_digits
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+GIVEN = {"epochs": 1, "threads": 1, "baselines": False, "learning_curve": False, "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of a network wide enough that its weights are most of the file."""
+    folder = tmp_path_factory.mktemp("images")
+    write_digits(folder, range(600), by_class=True)
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(folder, out=out, model="mlp", width=256, image_size="8x8", **GIVEN)
+    return out
+
+
+@pytest.mark.parametrize(("precision", "at_most"), [("fp16", 0.7), ("int8", 0.8)])
+def test_a_smaller_file_that_answers_as_well_is_written(run, tmp_path, monkeypatch, precision, at_most):
+    monkeypatch.setattr(judging, "_timed", lambda *given: ((1.0, 1.0), False))  # not this machine's mood
+    said: list[str] = []
+    done = export(str(run), tmp_path / "model.onnx", None, said.append, precision)
+    judged = done.judged
+    assert judged is not None
+    assert done.bytes == (tmp_path / "model.onnx").stat().st_size
+    assert judged.less.bytes < at_most * judged.full.bytes
+    assert judged.same >= 0.97 * judged.examples
+    assert any(line.startswith(precision) for line in said)
+    # What it promises is made from its own answers about the examples that it was proved on.
+    exported = opened((tmp_path / "model.onnx").read_bytes(), "model", 1)
+    assert exported.held_out is not None
+    assert len(exported.held_out) == judged.examples
+    assert (exported.held_out.labels == exported.held_out.said.argmax(axis=1)).mean() == judged.less.score
+    inputs = digits()[0][700:740]
+    difference = np.abs(exported.answer(inputs).said - load(run).answer(inputs).said).max()
+    assert difference < (0.003 if precision == "fp16" else 0.2)
+
+
+def test_what_is_not_worth_it_is_refused_with_the_figures(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "_timed", lambda *given: ((1.0, 1.5), True))
+    said: list[str] = []
+    with pytest.raises(
+        ModelFileError, match=r"in fp16 it is slower: .* MB .* 1\.500 ms where it takes 1\.000"
+    ):
+        export(str(run), tmp_path / "model.onnx", None, said.append, "fp16")
+    assert [line[:4] for line in said[-4:-1]] == ["    ", "fp32", "fp16"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_larger_or_worse_beyond_chance_is_refused():
+    good = content_of("mlp of vectors, of numbers")
+    graph = onnx.load_model_from_string(good)
+    for weights in graph.graph.initializer:
+        values = onnx.numpy_helper.to_array(weights)
+        if values.dtype == np.float32 and values.ndim == 2:
+            weights.CopyFrom(onnx.numpy_helper.from_array(values * 3, weights.name))
+    graph.doc_string = "x" * 1000
+    bad = graph.SerializeToString()
+    rows = digits()[0].reshape(-1, 64)[:200].astype(np.float32)
+    labels = opened(good, "good", 1).answer(rows).said + np.linspace(-0.01, 0.01, 200)
+    judged, answers = judge("int8", (good, bad), Asked(rows, labels))
+    assert judged.reasons[-1] == "it is less accurate beyond chance"
+    assert "it is not smaller" in judged.reasons
+    assert judged.less.score == pytest.approx(np.sqrt(((answers.said - labels) ** 2).mean()))
+    assert "RMSE" in table(judged, "image", True)[0]
+
+
+def test_accuracy_is_compared_by_the_examples_that_set_the_files_apart():
+    rows = np.eye(2)[[0] * 90 + [1] * 10]
+    labels = np.zeros(100, np.int64)
+    scores, p_value, is_worse, same = judging._of_classes(np.eye(2)[[0] * 100], rows, labels)
+    assert scores == (1.0, 0.9)
+    assert p_value == pytest.approx(2 / 2**10)
+    assert is_worse
+    assert same == 90
+    assert not judging._of_classes(rows, np.eye(2)[[0] * 100], labels)[2]
+
+
+def test_halves_keep_what_does_not_fit_into_them():
+    graph = onnx.load_model_from_string(content_of("cnn, mirrored"))
+    large = next(each for each in graph.graph.initializer if onnx.numpy_helper.to_array(each).size >= 256)
+    name, values = large.name, onnx.numpy_helper.to_array(large) * 1e9
+    large.CopyFrom(onnx.numpy_helper.from_array(values, name))
+    found = {each.name: each.data_type for each in halved(graph).graph.initializer}
+    assert found[name] == onnx.TensorProto.FLOAT
+    assert onnx.TensorProto.FLOAT16 in found.values()
+
+
+def test_a_reader_of_the_file_needs_nothing_else(run):
+    model = EVERY["cnn, mirrored"]()
+    halves = halved(onnx.load_model_from_string(content_of("cnn, mirrored")))
+    onnx.checker.check_model(halves, full_check=True)
+    opened_again = opened(halves.SerializeToString(), "halves", 1)
+    assert opened_again.metadata.classes == metadata_of(model, "cnn").classes
