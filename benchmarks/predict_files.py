@@ -1,11 +1,12 @@
-"""`predict` on image files against decoding them alone on all cores, and its memory at 2,000 and 60,000 inputs.
+"""`predict` on image files against decoding them alone on all cores, and its memory by the number of inputs.
 
-Writes Fashion-MNIST as PNG files, trains a model of each kind for one epoch (what it weighs counts here, not how
-good it is), and then, all in one process and in turns: decodes the files in threads, as `predict` does, and in
-processes; has the model answer the decoded images; and calls `predict`, from the paths to the finished CSV, with
-the loading of the model. Loading PyTorch, which takes a second or two, is not in it.
+Writes Fashion-MNIST as PNG files, trains a model of each kind for one epoch (what it weighs counts here, not
+how good it is), and then, all in one process and in turns: decodes the files in threads, as `predict` does,
+and in processes; has the model answer the decoded images; and calls `predict`, from the paths to the finished
+CSV, with the loading of the model. Loading PyTorch, which takes a second or two, is not in it.
 
-With --memory instead: the peak of resident memory (VmHWM) of the whole command on folders, tables and archives.
+With --memory instead: the peak of resident memory (VmHWM) of the whole command at 2,000 and 60,000 inputs, on
+folders, tables and archives.
 
 Takes: about 5 minutes.
 """

@@ -72,13 +72,13 @@ def test_paths_on_standard_input() -> None:
 def test_an_image_on_standard_input_is_that_image(form: str) -> None:
     content = encoded(context(300, 300), form)
     (one,) = opened("-", stdin=content)
-    assert (one.name, one.source, one.error) == ("-", content, "")
+    assert (one.name, one.source, one.error) == ("stdin", content, "")
 
 
 def test_texts_on_standard_input_are_lines() -> None:
     content = "good film\r\n\nschlechter Film: üble Sache\n".encode() + b"\xff\xfe bad\n" + b"last"
     found = opened("-", stdin=content, kind=TEXTS)
-    assert [each.name for each in found] == [f"-:{row}" for row in range(1, 6)]
+    assert [each.name for each in found] == [f"stdin:{row}" for row in range(1, 6)]
     assert [each.source for each in found if not each.error] == [
         Cell("good film"), Cell(""), Cell("schlechter Film: üble Sache"), Cell("last"),
     ]  # fmt: skip
