@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import pellucid as pellucid_estimators
 from number_models import number_model
+from pellucid import TextClassifier
 from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import save
 from pellucid.cli.flags import counted
@@ -137,7 +137,7 @@ def test_names_reach_a_pipe_in_utf8_whatever_the_locale(run, tmp_path):
 
 def test_texts_on_standard_input(tmp_path):
     text_model = tmp_path / "model"
-    pellucid_estimators.TextClassifier(model="logistic-regression").fit(
+    TextClassifier(model="logistic-regression").fit(
         ["good film", "nice film", "bad film", "awful film"] * 10, ["pos", "pos", "neg", "neg"] * 10
     ).save(text_model)
     with pellucid("predict", text_model, "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
