@@ -132,11 +132,13 @@ def speeds(folder: Path, paths: list[Path], runs: dict[str, Path], rounds: int) 
         rounds: how often.
     """
     found: dict[str, list[float]] = {}
+    spent: dict[str, list[float]] = {}
 
     def timed(name: str, work: Callable[[], object]) -> None:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         work()
         found.setdefault(name, []).append(len(paths) / (time.perf_counter() - started))
+        spent.setdefault(name, []).append(1e6 * (time.process_time() - before) / len(paths))
 
     models = {name: load(run) for name, run in runs.items()}
     preprocessing = next(iter(models.values())).preprocessing
@@ -154,16 +156,19 @@ def speeds(folder: Path, paths: list[Path], runs: dict[str, Path], rounds: int) 
                     f"{name}: predict",
                     lambda name=name: predict(runs[name], [str(folder)], out, Settings()),  # type: ignore[misc]
                 )
-    _print(found, runs)
+    _print(found, spent, runs)
 
 
-def _print(found: dict[str, list[float]], runs: dict[str, Path]) -> None:
-    """Print medians, and what predict reaches of decoding alone and of the sum of both."""
+def _print(found: dict[str, list[float]], spent: dict[str, list[float]], runs: dict[str, Path]) -> None:
+    """Print medians, what predict reaches of decoding alone, and the processor time of this process."""
     median = {name: statistics.median(values) for name, values in found.items()}
     rounds = len(next(iter(found.values())))
     print_table(
-        ("images a second", f"median of {rounds}", "range"),
-        [(name, f"{median[name]:,.0f}", spread(values)) for name, values in found.items()],
+        ("", f"images/s, median of {rounds}", "range", "processor time an image, us"),
+        [
+            (name, f"{median[name]:,.0f}", spread(values), f"{statistics.median(spent[name]):,.0f}")
+            for name, values in found.items()
+        ],
     )
     rows = []
     for name in runs:

@@ -287,9 +287,9 @@ def test_a_former_file_is_replaced_whole(run, tmp_path):
 
 def test_progress_counts_every_image(run, tmp_path):
     seen = []
-    paths = write_digits(tmp_path / "images", range(300))
+    paths = write_digits(tmp_path / "images", range(1100))
     ask(run, paths, tmp_path, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(256, 300), (300, 300)]
+    assert seen == [(1024, 1100), (1100, 1100)]
 
 
 def test_no_thread_is_left_behind(run, tmp_path):

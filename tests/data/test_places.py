@@ -107,6 +107,16 @@ def test_a_folder_is_listed_while_it_is_asked_for(tmp_path: Path) -> None:
     assert [each.name[-7:] for each in found] == ["b/2.png", "b/3.png"]
 
 
+@pytest.mark.parametrize("place", [".", "./", "a", "a/", "./a", "a/../a"])
+def test_names_join_the_place_as_it_was_given(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images(tmp_path, "a/a/1.png")
+    inside = "a/a/1.png" if place in (".", "./") else "a/1.png"
+    assert names(place) == [os.path.join(place, inside)]
+
+
 def test_how_many(tmp_path: Path) -> None:
     images(tmp_path, "a/1.png", "a/2.png")
     (tmp_path / "a" / "x.txt").write_text("no image")
