@@ -1,8 +1,10 @@
 import csv
+import io
 import json
 import os
 import threading
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -175,6 +177,41 @@ def test_bad_images_get_a_row_and_the_run_goes_on(run, tmp_path):
     assert [by_name[path.name]["label"] for path in good] == expected_labels([0, 1])
 
 
+def test_a_pipe_is_never_waited_for(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    _, rows = ask(run, [tmp_path / "pipe.png"], tmp_path)
+    assert rows[0]["error"] == "cannot be read (no regular file)"
+
+
+def test_standard_input_globs_and_archives(run, tmp_path, monkeypatch):
+    paths = write_digits(tmp_path / "images", range(5))
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        for path in paths[:2]:
+            archive.write(path, f"in/{path.name}")
+    piped = io.TextIOWrapper(io.BytesIO(f"{paths[4]}\nmissing.png\n".encode()))
+    monkeypatch.setattr("sys.stdin", piped)
+    glob = f"{tmp_path}/images/000[23].png"
+    done, rows = ask(run, [tmp_path / "some.zip", glob, "-"], tmp_path)
+    assert [row["input"] for row in rows] == [
+        f"{tmp_path}/some.zip/in/0000.png", f"{tmp_path}/some.zip/in/0001.png", *map(str, paths[2:]),
+        "missing.png",
+    ]  # fmt: skip
+    assert [row["label"] for row in rows] == [*expected_labels(range(5)), ""]
+    assert rows[5]["error"] == "no such file"
+    assert (done.labelled, done.unreadable) == (5, 1)
+
+
+def test_what_fails_while_blocks_are_made_ready_is_raised(run, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("from the thread")
+
+    monkeypatch.setattr("pellucid.answering.incoming_images.fit_inputs", fail)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="from the thread"):
+        ask(run, write_digits(tmp_path / "images", range(3)), tmp_path)
+    assert threading.active_count() == before
+
+
 def test_only_bad_images_are_no_error(run, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
     done, rows = ask(run, [tmp_path / "bad.png"], tmp_path)
@@ -250,9 +287,9 @@ def test_a_former_file_is_replaced_whole(run, tmp_path):
 
 def test_progress_counts_every_image(run, tmp_path):
     seen = []
-    paths = write_digits(tmp_path / "images", range(300))
+    paths = write_digits(tmp_path / "images", range(1100))
     ask(run, paths, tmp_path, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(256, 300), (300, 300)]
+    assert seen == [(1024, 1100), (1100, 1100)]
 
 
 def test_no_thread_is_left_behind(run, tmp_path):

@@ -1,6 +1,7 @@
 import csv
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -9,8 +10,10 @@ import pytest
 from PIL import Image
 
 from number_models import number_model
+from pellucid import TextClassifier
 from pellucid.arithmetic.rounding import percent
 from pellucid.bundle import save
+from pellucid.cli.flags import counted
 from pellucid.cli.main import main
 from small_models import CLASSES, trained_model, write_digits
 from watched_models import watched
@@ -130,6 +133,52 @@ def test_names_reach_a_pipe_in_utf8_whatever_the_locale(run, tmp_path):
         output, _ = process.communicate()
         assert process.returncode == 0
     assert f"{tmp_path}/猫.png,digit 0,".encode() in output or b"\\xe7\\x8c\\xab.png" in output
+
+
+def test_texts_on_standard_input(tmp_path):
+    text_model = tmp_path / "model"
+    TextClassifier(model="logistic-regression").fit(
+        ["good film", "nice film", "bad film", "awful film"] * 10, ["pos", "pos", "neg", "neg"] * 10
+    ).save(text_model)
+    with pellucid("predict", text_model, "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        output, said = process.communicate(b"a nice thing\n\nawful bad\n")
+        assert process.returncode == 0, said
+    rows = list(csv.DictReader(io.StringIO(output.decode())))
+    assert [row["input"] for row in rows] == ["stdin:1", "stdin:2", "stdin:3"]
+    assert [row["label"] for row in rows] == ["pos", "", "neg"]
+    assert rows[1]["error"] == "holds no text"
+
+
+def test_progress_shows_rate_and_what_is_left():
+    assert counted(1024, 60_000, 530.4) == "1,024/60,000, 530/s"
+    assert counted(1024, None, 5300.0) == "1,024, 5,300/s"
+    assert counted(0, 5, 0.0) == "0/5"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_progress_on_a_terminal(run, tmp_path):
+    import pty
+
+    write_digits(tmp_path, range(1))
+    (tmp_path / "table.csv").write_text("image\n" + "0000.png\n" * 20_000)
+    ours, theirs = pty.openpty()
+    code = "import sys; from pellucid.cli.main import main; sys.exit(main())"
+    words = [sys.executable, "-c", code, "predict", str(run), str(tmp_path / "table.csv")]
+    process = subprocess.Popen(
+        [*words, "--out", str(tmp_path / "out.csv")], stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while piece := os.read(ours, 65536):
+            said += piece
+    except OSError:
+        pass  # what Linux says at the end of a pseudo-terminal
+    assert process.wait() == 0
+    os.close(ours)
+    assert b"/20,000, " in said
+    assert b"/s" in said
+    assert re.search(rb"\d:\d\d:\d\d", said)
 
 
 def test_numbers(tmp_path, capfd):

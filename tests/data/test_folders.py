@@ -135,9 +135,15 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
         read_folder(tmp_path / "gone", "photos")
 
 
-@pytest.mark.parametrize("validation", ["val", "validation", "VAL"])
-def test_split_folders(class_folders: Path, tmp_path: Path, validation: str) -> None:
-    for name in ("train", "test", validation):
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "val", "test"), ("train", "validation", "test"), ("TRAIN", "VAL", "Test"),
+        ("train", "valid", "test"), ("Training", "dev", "testing"), ("training", "Valid", "Testing"),
+    ],
+)  # fmt: skip
+def test_split_folders(class_folders: Path, tmp_path: Path, train: str, validation: str, test: str) -> None:
+    for name in (train, test, validation):
         shutil.copytree(class_folders, tmp_path / "set" / name)
     listing = read_folder(tmp_path / "set", "set")
     assert listing.form == "split folders"
@@ -154,6 +160,13 @@ def test_split_folders_with_something_beside_them(class_folders: Path, tmp_path:
     listing = read_folder(tmp_path / "set", "set")
     assert set(listing.splits) == {"train", "test"}
     assert listing.warnings == ("set: 'extra' beside the split folders left out",)
+
+
+def test_labelled_images_beside_the_split_folders_are_never_lost(class_folders: Path, tmp_path: Path) -> None:
+    for name in ("train", "test", "holdout"):
+        shutil.copytree(class_folders, tmp_path / "set" / name)
+    with pytest.raises(DataError, match="set: 'holdout' beside the split folders holds labelled images"):
+        read_folder(tmp_path / "set", "set")
 
 
 def test_two_names_for_one_split(class_folders: Path, tmp_path: Path) -> None:

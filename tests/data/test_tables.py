@@ -157,8 +157,8 @@ def test_nul_characters_and_blank_rows(write_table: Write) -> None:
 
 def rows() -> list[dict[str, str]]:
     return [
-        {"path": "photos/cat/0.png", "label": "cat", "split": "train", "group": "g1"},
-        {"path": "photos/cat/1.png", "label": "NA", "split": "val", "group": ""},
+        {"path": "photos/cat/0.png", "label": "cat", "split": "Training", "group": "g1"},
+        {"path": "photos/cat/1.png", "label": "NA", "split": "dev", "group": ""},
         {"path": "photos/dog/1.png", "label": "null", "split": "test", "group": "g2"},
     ]
 
@@ -246,10 +246,10 @@ def test_a_table_without_a_header(write_table: Write) -> None:
 
 
 def test_wrong_splits_are_named(write_table: Write) -> None:
-    with pytest.raises(DataError, match="column 'split' holds 'training' at row 2, row 3; a split is train"):
+    with pytest.raises(DataError, match="column 'split' holds 'exercise' at row 2, row 3; a split is train"):
         read(
             write_table(
-                "t.csv", "path,label,split\nphotos/cat/0.png,a,training\nphotos/cat/1.png,a,training\n"
+                "t.csv", "path,label,split\nphotos/cat/0.png,a,exercise\nphotos/cat/1.png,a,exercise\n"
             )
         )
 

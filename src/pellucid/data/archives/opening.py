@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import io
 import os
 import stat
 import zlib
@@ -38,8 +37,8 @@ def members_of(path: Path) -> Iterator[Member]:
             elif path.name.lower().endswith(".tar"):
                 yield from tar_members(file)
             else:
-                unpacked = io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb"), _BUFFER)
-                yield from tar_members(cast(BinaryIO, unpacked))
+                # No buffer of ours around it: that would swallow the last whole files of one cut short.
+                yield from tar_members(cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb")))
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot be read ({reason.lower()})") from error

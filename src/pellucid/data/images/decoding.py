@@ -18,7 +18,9 @@ an eighth of its size, which spares the most of the work: a block of 8 x 8 pixel
 import contextlib
 import functools
 import io
+import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -123,9 +125,16 @@ def read_content(source: Path | bytes) -> bytes:
     """
     if isinstance(source, bytes):
         return _not_empty(source)
-    with _readable(), open(source, "rb") as file:
+    with _readable(), open(source, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DataError("no regular file")
         content = file.read()
     return _not_empty(content)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to would be waited for without end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def header_of(source: Path | bytes) -> tuple[int, int, str]:

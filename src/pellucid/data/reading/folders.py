@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from pellucid.data.labels.texts import is_encodable
-from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import (
@@ -25,8 +25,6 @@ from pellucid.data.tables.file_kinds import (
 from pellucid.data.wording import count_of, quoted, some, visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings
-
-_SPLIT_OF_NAME = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}
 
 
 def holds_texts(folder: Path) -> bool:
@@ -51,16 +49,17 @@ def split_folders(folder: Path) -> dict[str, Path]:
     """Sub-folders that stand for splits, by split.
 
     Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
-    and beside it `test`, `val` or `validation`, or nothing at all.
+    and beside it a folder for testing or validation, or nothing at all. Names are those of `SPLIT_OF_NAME`,
+    in letters of either case.
 
-    Raises: `DataError` if both `val` and `validation` are there.
+    Raises: `DataError` if two folders stand for one split, such as `val` and `validation`.
     """
-    named = {name: path for name, path in _sub_folders(folder).items() if name.lower() in _SPLIT_OF_NAME}
-    if not any(name.lower() == TRAIN and _sub_folders(path) for name, path in named.items()):
+    named = {name: path for name, path in _sub_folders(folder).items() if name.lower() in SPLIT_OF_NAME}
+    if not any(SPLIT_OF_NAME[name.lower()] == TRAIN and _sub_folders(path) for name, path in named.items()):
         return {}
     found: dict[str, Path] = {}
     for name, path in named.items():
-        split = _SPLIT_OF_NAME[name.lower()]
+        split = SPLIT_OF_NAME[name.lower()]
         if split in found:
             raise DataError(
                 f"{folder}: both {found[split].name}/ and {name}/ stand for the {split} split; keep one"
@@ -73,8 +72,8 @@ def split_folders(folder: Path) -> dict[str, Path]:
 def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listing:
     """List class folders, or split folders of class folders.
 
-    Raises: `DataError` if there is no class folder, one without such files, or text files only where images
-    are looked for.
+    Raises: `DataError` if there is no class folder, one without such files, text files only where images
+    are looked for, or labelled files beside the split folders.
     """
     splits = split_folders(folder)
     if not splits:
@@ -85,6 +84,7 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
         if split in splits
     ]
     extra = sorted(set(_sub_folders(folder)) - {path.name for path in splits.values()})
+    _require_unlabelled(folder, place, extra, kind)
     warnings = [warning for part in parts for warning in part.warnings]
     if extra:
         warnings.append(
@@ -100,6 +100,20 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
         paths=[path for part in parts for path in part.paths or ()],
         warnings=tuple(warnings),
     )
+
+
+def _require_unlabelled(folder: Path, place: str, extra: list[str], kind: FileKind) -> None:
+    """Refuse folders beside those of the splits that hold labelled files: they would be lost in silence.
+
+    Raises: `DataError` naming the folder.
+    """
+    for name in extra:
+        for class_folder in _sub_folders(folder / name).values():
+            if any(is_one for _, is_one in walk(class_folder, kind)):
+                raise DataError(
+                    f"{place}: {quoted(name)} beside the split folders holds labelled {kind.noun}s, and no "
+                    "split is called so; name it train, val or test, or move it elsewhere"
+                )
 
 
 def has_class_folders(folder: Path) -> bool:

@@ -22,7 +22,7 @@ from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES
 
-_MOST_IN_BLOCK = 256
+_MOST_IN_BLOCK = 1024
 _MOST_BLOCK_BYTES = 1 << 25
 _MOST_DECODERS = 4
 _AT_A_TIME = 16

@@ -20,7 +20,7 @@ from pellucid.data.reading.arrays import DEFLATE_RATIO, checked_pixels, require_
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 
-_PARTS = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}
+_PARTS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
 
 

@@ -15,7 +15,7 @@ from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
-_NAME = "-"
+_NAME = "stdin"  # a spreadsheet would take a dash for a formula
 _MOST_LINE = 16 << 20
 _MOST_IMAGE = 256 << 20
 _PIECE = 1 << 16
@@ -24,7 +24,8 @@ _PIECE = 1 << 16
 def piped_inputs(stdin: BinaryIO, is_of_texts: bool, settings: Settings) -> Iterator[Input]:
     """Go through what standard input names or holds, as it arrives.
 
-    Of `settings` it takes the encoding of texts. An image is named `-`, a text `-:ROW`, a path as it stands.
+    Of `settings` it takes the encoding of texts. An image is named `stdin`, a text `stdin:ROW`, a path as it
+    stands.
     """
     if is_of_texts:
         return _texts(stdin, settings.encoding)

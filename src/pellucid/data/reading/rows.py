@@ -8,16 +8,14 @@ import numpy as np
 from pellucid.data.labels.sources import source_codes
 from pellucid.data.labels.texts import MOST_ROWS, group_text, label_texts
 from pellucid.data.labels.times import read_times
-from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION
+from pellucid.data.listing import SPLIT_OF_NAME, UNDECIDED
 from pellucid.data.tables.columns import Columns
 from pellucid.data.tables.row_names import RowNames
 from pellucid.data.tables.stream import Table
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 
-_SPLIT_OF_VALUE = {
-    "train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST, "": UNDECIDED,
-}  # fmt: skip
+_SPLIT_OF_VALUE = {**SPLIT_OF_NAME, "": UNDECIDED}
 
 
 class Rows(NamedTuple):

@@ -1,0 +1,50 @@
+"""A `predict` killed with SIGKILL and resumed writes the same bytes as one never killed."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from killing import KILLED_PREDICTS
+from pellucid.bundle import save
+from small_models import trained_model, write_digits
+from watched_models import watched
+
+KILLS = int(os.environ.get("KILLS", "4"))
+"""Kills of each form of file; `KILLS=40` in the environment makes more."""
+
+IMAGES = 150
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """A run, and every form of INPUT together: more than one block of each."""
+    folder = tmp_path_factory.mktemp("killed")
+    save(watched(trained_model(), train=1000, validation=300), folder / "run", {})
+    write_digits(folder / "images", range(IMAGES))
+    (folder / "images" / "0005.png").write_bytes(b"")
+    (folder / "table.csv").write_text("image\n" + "".join(f"images/{n:04}.png\n" for n in range(100)))
+    with tarfile.open(folder / "some.tar.gz", "w:gz") as archive:
+        archive.add(folder / "images", "inside")
+    return folder
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("form", ["csv", pytest.param("jsonl", marks=pytest.mark.slow), "parquet"])
+def test_kills_at_random_moments_change_no_byte(form, given, tmp_path):
+    out = tmp_path / f"answers.{form}"
+    words = ["predict", "run", "images", "table.csv", "some.tar.gz", "--out", str(out), "--probabilities"]
+    asked = {"words": words, "out": str(out), "kills": KILLS, "seed": os.environ.get("KILL_SEED", form)}
+    command = [sys.executable, "-c", KILLED_PREDICTS, json.dumps(asked)]
+    around = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=given, capture_output=True, text=True, env=around)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["killed"] >= 2, said
+    assert said["resumed"] >= 1, said
+    assert said["is_equal"], said
+    assert said["says_the_same"], said
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
