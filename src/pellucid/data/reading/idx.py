@@ -15,13 +15,15 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
+from pellucid.budgets import UNPACKED, unpacked_limit
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, require_equal
 from pellucid.errors import DataError
+from pellucid.files import open_regular
 
 _IMAGES_NAME = re.compile(r"(train|t10k|test)[-_]images[-.]idx3-ubyte(\.gz)?")
 _LABELS_NAME = re.compile(r"(train|t10k|test)[-_]labels[-.]idx1-ubyte(\.gz)?")
@@ -110,7 +112,8 @@ def _by_part(folder: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
 
 
 def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
+    file = open_regular(path)
+    return cast(io.BufferedIOBase, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file)
 
 
 def _idx_file(path: Path, dimensions: int) -> _IdxFile:
@@ -135,6 +138,9 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
     shape = struct.unpack(f">{dimensions}I", head[4:])
     claimed = length + math.prod(shape)
     is_packed = path.suffix == ".gz"
+    limit = unpacked_limit(size)
+    if is_packed and claimed > limit:
+        raise DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
     if claimed > size * DEFLATE_RATIO if is_packed else claimed != size:
         raise DataError(
             f"{path}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
