@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
+from pellucid.files import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, name_of
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
+_CONFIG_BYTES = 1 << 20
 _FEW = 1000
 
 
@@ -86,7 +88,7 @@ def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
     if config is None:
         return given
     try:
-        document = tomllib.loads(config.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_regular(config, _CONFIG_BYTES).decode())
     except OSError as error:
         raise UsageError(f"{config}: {(error.strerror or '').lower()}; give a readable TOML file") from error
     except ValueError as error:
@@ -113,7 +115,7 @@ def counting(words: str) -> Iterator[Callable[[int, int], None] | None]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(file=getattr(sys.stderr, "plain", sys.stderr)), transient=True) as bar:
         task = bar.add_task(words, total=None, visible=False)
 
         def show(done: int, total: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.data.checks.checking import Check
 from pellucid.data.dataset import Dataset
 from pellucid.data.tables.encodings import TextFile, count_lines
-from pellucid.files import write_file
+from pellucid.files import open_regular, write_file
 from pellucid.strict import Fields, Text, Whole, parse, read_object
 
 USED, LEAKED, SKIPPED = "used", "leaked", "skipped"
@@ -49,6 +49,7 @@ def read_ledger(run: Path) -> Iterator[dict[str, Any]]:
     path = run / "data.jsonl"
     if not path.is_file():
         path = run / "data.jsonl.gz"
+    open_regular(path).close()  # a ledger that is missing is no fault of the data
     with TextFile(path, str(path), "utf-8").lines("\n", count_lines) as lines:
         for line in lines:
             yield read_object("ledger", parse(line.encode()), _ROW)

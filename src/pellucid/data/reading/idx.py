@@ -6,7 +6,6 @@ the cache, does not unpack them again.
 """
 
 import functools
-import gzip
 import io
 import math
 import os
@@ -23,7 +22,7 @@ from pellucid.budgets import UNPACKED, unpacked_limit
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, require_equal
 from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.files import Unpacking, open_regular
 
 _IMAGES_NAME = re.compile(r"(train|t10k|test)[-_]images[-.]idx3-ubyte(\.gz)?")
 _LABELS_NAME = re.compile(r"(train|t10k|test)[-_]labels[-.]idx1-ubyte(\.gz)?")
@@ -113,7 +112,7 @@ def _by_part(folder: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
 
 def _open(path: Path) -> io.BufferedIOBase:
     file = open_regular(path)
-    return cast(io.BufferedIOBase, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file)
+    return cast(io.BufferedIOBase, Unpacking(file) if path.suffix == ".gz" else file)
 
 
 def _idx_file(path: Path, dimensions: int) -> _IdxFile:
@@ -138,13 +137,13 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
     shape = struct.unpack(f">{dimensions}I", head[4:])
     claimed = length + math.prod(shape)
     is_packed = path.suffix == ".gz"
-    limit = unpacked_limit(size)
-    if is_packed and claimed > limit:
-        raise DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
     if claimed > size * DEFLATE_RATIO if is_packed else claimed != size:
         raise DataError(
             f"{path}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
         )
+    limit = unpacked_limit(size)
+    if is_packed and claimed > limit:
+        raise DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
     if 0 in shape[1:]:
         raise DataError(f"{path}: the header claims images of {_words(shape[1:])} pixels")
     return _IdxFile(path, shape, length)

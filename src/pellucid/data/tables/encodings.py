@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from pellucid.budgets import LINE_BYTES, ROWS_BYTES, UNPACKED, unpacked_limit
 from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.files import Unpacking, open_regular
 
 _LOOKED_AT = 1000
 _MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold
@@ -245,8 +245,7 @@ def _opened(path: Path, meter: Meter | None) -> io.BufferedReader:
     if status.st_size * _MOST_TO_ONE > limit and _is_bomb(path, identity, limit):
         file.close()
         raise _bomb(path, limit)
-    unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    return io.BufferedReader(_Bounded(unpacked, path, meter, file, limit), _BLOCK)
+    return io.BufferedReader(_Bounded(cast(BinaryIO, Unpacking(file)), path, meter, limit), _BLOCK)
 
 
 @functools.lru_cache(maxsize=64)
@@ -276,10 +275,9 @@ class _Bounded(io.RawIOBase):
         file: BinaryIO,
         path: Path,
         meter: Meter | None,
-        packed: BinaryIO | None = None,
         most: int = sys.maxsize,
     ) -> None:
-        self._file, self._packed, self._path = file, packed, path
+        self._file, self._path = file, path
         self._meter, self._most = meter, most
         self._read = self._line = 0
 
@@ -299,7 +297,7 @@ class _Bounded(io.RawIOBase):
         content = self._file.read(len(buffer))
         buffer[: len(content)] = content
         self._read += len(content)
-        if self._read > self._most and self._packed is not None:
+        if self._read > self._most:
             raise _bomb(self._path, self._most)
         if self._meter is not None:
             self._meter.read = self._read
@@ -322,8 +320,6 @@ class _Bounded(io.RawIOBase):
 
     def close(self) -> None:
         self._file.close()
-        if self._packed is not None:
-            self._packed.close()
         super().close()
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pellucid.budgets import FOLDERS_DEEP
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
+from pellucid.files import open_regular
 
 _IMAGE_SUFFIXES = frozenset(
     (
@@ -49,12 +51,12 @@ def ends_like_image(name: str) -> bool:
 def _is_image(entry: os.DirEntry[str]) -> bool:
     """Tell a file to decode; a link that leads nowhere is one, so that it is reported."""
     has_ending = ends_like_image(entry.name)
-    if not entry.is_file():
+    if not os.path.isfile(entry.path):
         return has_ending and not os.path.exists(entry.path)
     if has_ending:
         return True
     try:
-        with open(entry.path, "rb") as file:
+        with open_regular(entry.path) as file:
             return is_image_start(file.read(16))
     except OSError:
         return False
@@ -63,7 +65,7 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
 def _is_text(entry: os.DirEntry[str]) -> bool:
     """Tell a file of text by its ending; a link that leads nowhere is one, so that it is reported."""
     has_ending = os.path.splitext(entry.name)[1].lower() == TEXT_SUFFIX
-    return has_ending and (entry.is_file() or not os.path.exists(entry.path))
+    return has_ending and (os.path.isfile(entry.path) or not os.path.exists(entry.path))
 
 
 IMAGE_KIND = FileKind("image", "image", "being no images by their names", _is_image)
@@ -85,23 +87,43 @@ def _order(found: tuple[Path, bool]) -> tuple[str, ...]:
     return found[0].parts
 
 
-def walk(
-    folder: Path, kind: FileKind, seen: frozenset[tuple[int, int]] = frozenset()
-) -> Iterator[tuple[Path, bool]]:
+def walk(folder: Path, kind: FileKind) -> Iterator[tuple[Path, bool]]:
     """Go through the files in a folder and its sub-folders, clutter aside.
 
-    Every file, and whether it is of the kind. `seen` are the folders that this one lies in, by device and
-    number; links lead into none of them again.
+    Every file, and whether it is of the kind. Each real folder is entered once, by device and number, however
+    many links lead there.
+
+    Raises: `DataError` if a folder cannot be read, or folders lie too deep in one another.
     """
-    for entry in entries_of(folder):
-        path = folder / entry.name
-        if entry.is_dir():
-            status = entry.stat()
-            identity = (status.st_dev, status.st_ino)
-            if identity not in seen:
-                yield from walk(path, kind, seen | {identity})
-        else:
-            yield path, kind.is_one(entry)
+    seen = {_identity(folder)}
+    waiting = [(folder, 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        if depth > FOLDERS_DEEP:
+            raise DataError(
+                f"{folder}: more than {FOLDERS_DEEP} folders lie in one another; move the files further up"
+            )
+        for entry in entries_of(place):
+            path = place / entry.name
+            if os.path.isdir(entry.path):  # false of a link that leads in a circle
+                identity = _identity(path)
+                if identity not in seen:
+                    seen.add(identity)
+                    waiting.append((path, depth + 1))
+            else:
+                yield path, kind.is_one(entry)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Device and number of a folder.
+
+    Raises: `DataError` if it cannot be reached.
+    """
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+    return status.st_dev, status.st_ino
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
