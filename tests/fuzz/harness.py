@@ -1,12 +1,11 @@
 """Mutants tried in batches: each batch in a child of its own, under limits of memory and time.
 
-What a mutant may end in: an answer without a number that is not finite, or a refusal with its exit code. What it
-may not: another exception, the death of the process, more time or more memory.
+A mutant may end in an answer whose numbers are finite, or in a refusal with its exit code. It may not end in
+another exception, the death of the process, more time or more memory.
 """
 
 import contextlib
 import os
-import pickle
 import random
 import resource
 import signal
@@ -167,7 +166,8 @@ def fuzz(name: str, trial: Trial, count: int, place: Path) -> Tally:
     Raises: `AssertionError` with target and seed of each find.
     """
     tally, began, seed = Tally(), time.monotonic(), first_seed()
-    sys.__stderr__.write(f"\nfuzzing {name} from PELLUCID_FUZZ_SEED={seed}\n") if budget() else None
+    if budget():
+        sys.__stderr__.write(f"\nfuzzing {name} from PELLUCID_FUZZ_SEED={seed}\n")
     while True:
         done = try_all(name, trial, range(seed, seed + count), place)
         tally.outcomes += done.outcomes
@@ -180,6 +180,3 @@ def fuzz(name: str, trial: Trial, count: int, place: Path) -> Tally:
         sys.__stderr__.write(f"{name}: {tally.outcomes.total()} mutants: {said}\n")
     assert not tally.finds, "\n\n".join(tally.finds[:5]) + f"\n({len(tally.finds)} in all)"
     return tally
-
-
-assert pickle  # never used to read what a mutant holds

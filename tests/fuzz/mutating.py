@@ -11,15 +11,34 @@ import numpy as np
 
 ODD_VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 2, 7, 255, 65_536, 2**31 - 1, 2**31, 2**53, 2**63, 10**30, 0.0, -0.0, 0.5,
-    1e-300, 1e300, 1.0000001, "", "a", "a" * 5000, "../../etc/passwd", "\x00", "\u202eabc", "relu", "cnn", "rnn",
-    [], [[]], {}, [0], [1, 2, 3], [1] * 1000, {"a": 1}, [None], ["a", "a"], 3, 4096, 100_000, 16, 131_072,
+    1e-300, 1e300, 1.0000001, "", "a", "a" * 5000, "../../etc/passwd", "\x00", "\u202eabc", "relu", "cnn",
+    "rnn", [], [[]], {}, [0], [1, 2, 3], [1] * 1000, {"a": 1}, [None], ["a", "a"], 3, 4096, 100_000, 16,
+    131_072,
 ]  # fmt: skip
-ODD_FLOATS = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 3.4e38, -3.4e38, 1e-45, 1e30, 1e308, 1e-308]
+ODD_FLOATS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    math.inf,
+    -math.inf,
+    math.nan,
+    3.4e38,
+    -3.4e38,
+    1e-45,
+    1e30,
+    1e308,
+    1e-308,
+]
 ODD_WHOLES = [0, 1, -1, 2, 127, 128, 255, 2**15, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63)]
 NAUGHTY = [
-    "", " ", "\x00", "\x1b[31mred\x1b[0m", "\u202eevil", "\ufeff", "a\nb", "a\rb", "\u2028", "<script>alert(1)</script>",
-    "=1+1", "@SUM(1)", "'", '"', "a,b", ";", "\t", "NaN", "null", "NA", "inf", "1e400", "\U0001f600", "\u0301", "é" * 300,
-    "../../x", "/etc/passwd", "CON", "x" * 10_000, "{{7*7}}", "%s%n", "\ud7ff", "\U0010ffff", "０", "true", "-0", "\u200b",
+    "", " ", "\x00", "\x1b[31mred\x1b[0m", "\u202eevil", "\ufeff", "a\nb", "a\rb", "\u2028",
+    "<script>alert(1)</script>",
+    "=1+1", "@SUM(1)", "'", '"', "a,b", ";", "\t", "NaN", "null", "NA", "inf", "1e400", "\U0001f600",
+    "\u0301",
+    "é" * 300,
+    "../../x", "/etc/passwd", "CON", "x" * 10_000, "{{7*7}}", "%s%n", "\ud7ff", "\U0010ffff", "true",
+    "-0", "\u200b",
 ]  # fmt: skip
 
 
@@ -63,31 +82,49 @@ def _other(draw: random.Random, value: Any) -> Any:
 
 
 def _places(document: Any, depth: int = 0):
-    keys = range(len(document)) if isinstance(document, list) else list(document) if isinstance(document, dict) else ()
+    keys = (
+        range(len(document))
+        if isinstance(document, list)
+        else list(document)
+        if isinstance(document, dict)
+        else ()
+    )
     for key in list(keys)[:2000]:
         yield document, key
         if depth < 8:
             yield from _places(document[key], depth + 1)
 
 
+_KINDS = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "I32": np.int32}
+
+
 def mutate_tensors(draw: random.Random, content: bytes) -> bytes:
     """Safetensors bytes with odd numbers in a tensor, or with another header; the lengths stay right."""
     length = struct.unpack("<Q", content[:8])[0]
     header, data = json.loads(content[8 : 8 + length]), bytearray(content[8 + length :])
-    if not header:
-        return content
+    if not isinstance(header, dict) or not all(map(_is_entry, header.values())) or not header:
+        return mutate_bytes(draw, content)  # it was changed before
     if draw.random() < 0.25:
         text = json.dumps(mutate_json(draw, header)).encode()
         return struct.pack("<Q", len(text)) + text + bytes(data)
     for _ in range(draw.choice((1, 1, 2, 4))):
         entry = header[draw.choice(sorted(header))]
         first, end = entry["data_offsets"]
-        kind = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "I32": np.int32}.get(entry["dtype"], np.uint8)
+        kind = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "I32": np.int32}.get(
+            entry["dtype"], np.uint8
+        )
+        end -= (end - first) % np.dtype(kind).itemsize
         values = np.frombuffer(bytes(data[first:end]), kind).copy()
         if len(values):
             values[_chosen(draw, len(values))] = _odd_number(draw, kind, values)
-            data[first:end] = values.tobytes()
+            data[first : first + values.nbytes] = values.tobytes()
     return content[: 8 + length] + bytes(data)
+
+
+def _is_entry(entry: Any) -> bool:
+    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
+    whole = isinstance(offsets, list) and len(offsets) == 2 and all(type(each) is int for each in offsets)
+    return whole and isinstance(entry.get("dtype"), str) and 0 <= offsets[0] <= offsets[1] < 1 << 30
 
 
 def _chosen(draw: random.Random, count: int) -> slice:
@@ -123,7 +160,9 @@ def mutate_bytes(draw: random.Random, content: bytes) -> bytes:
         elif what == 3:
             found[at:at] = found[at : at + draw.choice((1, 4, 64))]
         elif what == 4:
-            found[at : at + 4] = struct.pack(draw.choice("<>") + "I", draw.choice((0, 1, 2**31 - 1, 2**32 - 1, 65_536)))
+            found[at : at + 4] = struct.pack(
+                draw.choice("<>") + "I", draw.choice((0, 1, 2**31 - 1, 2**32 - 1, 65_536))
+            )
         elif what == 5:
             del found[at:]
         else:

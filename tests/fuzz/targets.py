@@ -15,7 +15,7 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
-from every_model import MODELS, inputs_of
+from every_model import MODELS
 from fuzz.mutating import NAUGHTY, ODD_WHOLES, mutate_bytes, mutate_json, mutate_tensors
 from generators import trained_generator
 from pellucid.answering.answers import Answer, answers_to
@@ -23,16 +23,19 @@ from pellucid.bundle import Generator, Model, load_any, save
 from pellucid.data.images.decoding import FORMATS, decode_image
 from pellucid.data.reading.dispatch import read_data
 from pellucid.errors import PellucidError
+from pellucid.networks import InputFacts, design
 from pellucid.pipeline.run.finished import Run
 from pellucid.settings import Settings
 from pellucid.strict import sealed as sealed_document
 from pellucid.tasks import VALUES
+from pellucid.training import Examples, Session, Surroundings, choose_recipe
 from small_models import digits, sealed, untrained_model
-from training.conftest import digits_session
 from watched_models import KINDS, watched_model
 
-_QUICK = ("cnn", "mlp of vectors", "text-cnn", "rnn", "bag", "svm", "random-forest", "ridge of texts, of numbers",
-          "svm-on-cnn", "logistic-regression of texts", "sentence-encoder", "word-vectors", "majority")  # fmt: skip
+_QUICK = (
+    "cnn", "mlp of vectors", "text-cnn", "rnn", "bag", "svm", "random-forest", "ridge of texts, of numbers",
+    "svm-on-cnn", "logistic-regression of texts", "sentence-encoder", "word-vectors", "majority",
+)  # fmt: skip
 
 
 @cache
@@ -62,9 +65,13 @@ def model_trial(name: str) -> Callable[[random.Random, Path], str]:
         files = dict(whole)
         document = json.loads(files["model.json"])
         for _ in range(draw.choice((1, 1, 1, 2))):
-            changed = draw.choice(["model.json", *(each for each in files if each not in ("README.md", "model.json"))])
+            changed = draw.choice(
+                ["model.json", *(each for each in files if each not in ("README.md", "model.json"))]
+            )
             if changed == "model.json":
-                document = mutate_json(draw, {key: value for key, value in document.items() if key != "own_sha256"})
+                document = mutate_json(
+                    draw, {key: value for key, value in document.items() if key != "own_sha256"}
+                )
             elif changed.endswith(".safetensors"):
                 files[changed] = mutate_tensors(draw, files[changed])
             elif draw.random() < 0.7:
@@ -102,7 +109,9 @@ def _asked(model: Model) -> str:
         inputs = np.random.default_rng(0).normal(size=(5, size or 3)).astype(np.float32)
     elif model.preprocessing is not None:
         fitted = model.preprocessing
-        inputs = np.arange(3 * fitted.height * fitted.width * fitted.channels, dtype=np.int64).astype(np.uint8)
+        inputs = np.arange(3 * fitted.height * fitted.width * fitted.channels, dtype=np.int64).astype(
+            np.uint8
+        )
         inputs = inputs.reshape(3, fitted.height, fitted.width, fitted.channels)
     else:
         inputs = ["", "zero one two", "a b c " * 50, *NAUGHTY[:5]]
@@ -119,13 +128,22 @@ def _asked(model: Model) -> str:
 
 
 @cache
-def _checkpoint() -> tuple[dict[str, bytes], Callable[[], object]]:
+def _checkpoint() -> tuple[dict[str, bytes], Callable[[], Session]]:
     import tempfile
 
     from pellucid.training.watching.checkpoints import save_checkpoint
 
-    def begin() -> object:
-        return digits_session(epochs=2, model="mlp", width=8, depth=1)
+    pixels, labels = digits()
+    examples = Examples(pixels, labels, np.arange(60), np.arange(60, 90), 10)
+    chosen = Settings(model="mlp", width=8, depth=1, epochs=2, batch_size=32, threads=1)
+    around = Surroundings(
+        train_labels=labels[:60], classes=10, takes="images", shortest_side=8, mirror_keeps_class=False,
+        precision="fp32", device="cpu", threads=1,
+    )  # fmt: skip
+    config = design("mlp", chosen, InputFacts((1, 8, 8), 10, 60))
+
+    def begin() -> Session:
+        return Session.start(config, examples, choose_recipe(chosen, around))
 
     session = begin()
     session.run()
@@ -148,7 +166,9 @@ def checkpoint_trial(draw: random.Random, place: Path) -> str:
     if isinstance(document, dict) and draw.random() < 0.9:
         document["sha256"] = hashlib.sha256(files["state.safetensors"]).hexdigest()
     try:
-        files["state.json"] = sealed_document(document) if isinstance(document, dict) else json.dumps(document).encode()
+        files["state.json"] = (
+            sealed_document(document) if isinstance(document, dict) else json.dumps(document).encode()
+        )
     except (ValueError, UnicodeError):
         return "unwritable"
     folder = place / "step-000000009"
@@ -175,8 +195,17 @@ _CONFIG = {
     "data": {"place": "data.npz", "train": 1, "validation": 1, "test": 4},
     "plan": {"network": {"name": "cnn"}, "recipe": {}},
 }  # fmt: skip
-_ROWS = [{"id": row, "source": f"data.npz:x_train:{row}", "label": "a", "split": "train", "fate": "used", "reason": ""}
-         for row in range(4)]  # fmt: skip
+_ROWS = [
+    {
+        "id": row,
+        "source": f"data.npz:x_train:{row}",
+        "label": "a",
+        "split": "train",
+        "fate": "used",
+        "reason": "",
+    }
+    for row in range(4)
+]
 
 
 def run_trial(draw: random.Random, place: Path) -> str:
@@ -278,7 +307,9 @@ def table_trial(form: str) -> Callable[[random.Random, Path], str]:
 def _written(form: str, columns: Mapping[str, list], draw: random.Random) -> bytes:
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if form == "jsonl":
-        return "\n".join(json.dumps(mutate_json(draw, row) if draw.random() < 0.02 else row) for row in rows).encode()
+        return "\n".join(
+            json.dumps(mutate_json(draw, row) if draw.random() < 0.02 else row) for row in rows
+        ).encode()
     if form in ("csv", "tsv"):
         import csv
 
@@ -286,22 +317,25 @@ def _written(form: str, columns: Mapping[str, list], draw: random.Random) -> byt
         writer = csv.writer(text, delimiter="," if form == "csv" else "\t")
         writer.writerow(columns)
         writer.writerows(row.values() for row in rows)
-        return text.getvalue().encode(draw.choice(("utf-8", "utf-8", "utf-16", "cp1252", "utf-32")), "replace")
+        return text.getvalue().encode(
+            draw.choice(("utf-8", "utf-8", "utf-16", "cp1252", "utf-32")), "replace"
+        )
     arrays = {}
     for name, values in columns.items():
         kind = draw.choice((pa.string(), pa.large_string(), pa.binary()))
-        arrays[name] = pa.array([None if each is None else str(each).encode("utf-8", "replace") for each in values],
-                                pa.binary()).cast(kind)  # fmt: skip
+        cells = [None if each is None else str(each).encode("utf-8", "replace") for each in values]
+        arrays[name] = pa.array(cells, pa.binary()).cast(kind)
     if draw.random() < 0.3:
         count = len(rows)
         arrays["odd"] = draw.choice([
             pa.array([draw.choice(ODD_WHOLES) for _ in range(count)], pa.int64()).cast(pa.timestamp("us")),
-            pa.array([[1.0]] * count), pa.array([{"a": 1}] * count), pa.array([2**31 - 1] * count, pa.int32()).cast(pa.date32()),
-            pa.array([1.5] * count), pa.nulls(count),
+            pa.array([2**31 - 1] * count, pa.int32()).cast(pa.date32()), pa.array([[1.0]] * count),
+            pa.array([{"a": 1}] * count), pa.array([1.5] * count), pa.nulls(count),
         ])  # fmt: skip
     sink = io.BytesIO()
-    parquet.write_table(pa.table(arrays), sink, compression=draw.choice(("none", "snappy", "zstd", "gzip")),
-                        use_dictionary=draw.random() < 0.7, data_page_version=draw.choice(("1.0", "2.0")))  # fmt: skip
+    given = {"use_dictionary": draw.random() < 0.7, "data_page_version": draw.choice(("1.0", "2.0"))}
+    packing = draw.choice(("none", "snappy", "zstd", "gzip"))
+    parquet.write_table(pa.table(arrays), sink, compression=packing, **given)
     return sink.getvalue()
 
 
@@ -311,16 +345,24 @@ def _written(form: str, columns: Mapping[str, list], draw: random.Random) -> byt
 def npz_trial(draw: random.Random, place: Path) -> str:
     """Archives of arrays."""
     pixels, labels = digits()
-    members = {"x_train": pixels[:6, ..., 0], "y_train": labels[:6].astype(draw.choice(("i8", "U3", "S3", "f4", "?")))}
+    members = {
+        "x_train": pixels[:6, ..., 0],
+        "y_train": labels[:6].astype(draw.choice(("i8", "U3", "S3", "f4", "?"))),
+    }
     if draw.random() < 0.3:
-        members["x_test"], members["y_test"] = pixels[6:8, ..., 0].astype(draw.choice(("u1", "f4", "i2"))), labels[6:8]
+        members["x_test"], members["y_test"] = (
+            pixels[6:8, ..., 0].astype(draw.choice(("u1", "f4", "i2"))),
+            labels[6:8],
+        )
     if draw.random() < 0.5:
         name = draw.choice(sorted(members))
+        before = members[name]
+        odd = draw.choice((np.nan, np.inf, 1e300))
         members[name] = draw.choice([
-            members[name].astype("f8") * draw.choice((np.nan, np.inf, 1e300)) if members[name].dtype.kind in "iuf"
-            else members[name], members[name][:0], members[name][:1], np.zeros(()), np.zeros((6, 0, 8), np.uint8),
-            np.zeros((6, 8, 8, 3), np.uint8), np.array(["a"] * 6, object).astype("U1"), np.zeros(6, "M8[ns]"),
-            np.zeros((6, 8, 8), np.complex64), np.asfortranarray(members[name]),
+            before.astype("f8") * odd if before.dtype.kind in "iuf" else before, before[:0], before[:1],
+            np.zeros(()), np.zeros((6, 0, 8), np.uint8), np.zeros((6, 8, 8, 3), np.uint8),
+            np.array(["a"] * 6), np.zeros(6, "M8[ns]"),
+            np.zeros((6, 8, 8), np.complex64), np.asfortranarray(before),
         ])  # fmt: skip
     sink = io.BytesIO()
     with np.errstate(all="ignore"):
@@ -338,7 +380,10 @@ def idx_trial(draw: random.Random, place: Path) -> str:
     """Folders of IDX files."""
     pixels, labels = digits()
     for part, count in (("train", 6), ("t10k", 3)):
-        for name, array in (("images-idx3", pixels[:count, ..., 0]), ("labels-idx1", labels[:count].astype(np.uint8))):
+        for name, array in (
+            ("images-idx3", pixels[:count, ..., 0]),
+            ("labels-idx1", labels[:count].astype(np.uint8)),
+        ):
             head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
             content = head + array.tobytes()
             if draw.random() < 0.4:
@@ -364,14 +409,19 @@ def _images(form: str) -> tuple[bytes, ...]:
     ramp = np.arange(24 * 20 * 4, dtype=np.uint8).reshape(24, 20, 4)
     for mode in ("L", "RGB", "RGBA", "P", "1", "I;16", "CMYK", "LA", "F", "I"):
         for more in ({}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"},
-                     {"save_all": True, "append_images": [Image.new("L", (20, 24))] * 3}, {"progressive": True},
+                     {"save_all": True, "append_images": [Image.new("L", (20, 24))] * 3},
+                     {"progressive": True},
                      {"compression": "tiff_lzw"}, {"compression": "tiff_adobe_deflate"}):  # fmt: skip
             try:
-                image = Image.fromarray(ramp[..., :3]).convert("L").convert(mode) if mode != "RGBA" else Image.fromarray(ramp)
+                image = (
+                    Image.fromarray(ramp[..., :3]).convert("L").convert(mode)
+                    if mode != "RGBA"
+                    else Image.fromarray(ramp)
+                )
                 sink = io.BytesIO()
                 image.save(sink, form, **more)
                 found.append(sink.getvalue())
-            except (OSError, ValueError, KeyError, SystemError, TypeError, AttributeError):
+            except (OSError, ValueError, KeyError, RuntimeError, SystemError, TypeError, AttributeError):
                 continue
     return tuple(dict.fromkeys(found))
 
@@ -401,7 +451,9 @@ IMAGE_FORMATS = [form for form in FORMATS if form not in ("MPO",)]
 
 def name_trial(draw: random.Random, place: Path) -> str:
     """Class folders, file names and classes with odd names, read, answered and written in every form."""
-    names = draw.sample([name for name in NAUGHTY if name and "\0" not in name and "/" not in name and len(name) < 80], 3)
+    names = draw.sample(
+        [name for name in NAUGHTY if name and "\0" not in name and "/" not in name and len(name) < 80], 3
+    )
     content = io.BytesIO()
     Image.new("L", (8, 8), draw.randrange(256)).save(content, "PNG")
     for name in names:
@@ -418,6 +470,3 @@ def name_trial(draw: random.Random, place: Path) -> str:
             shares = (0.1,) * len(model.classes)
             write([Answer(source, draw.choice(model.classes), 0.1, draw.choice(NAUGHTY), 0.5, shares)])
     return "written"
-
-
-assert inputs_of

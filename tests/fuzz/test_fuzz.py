@@ -1,7 +1,7 @@
-"""FAULTS 33 to 43: thousands of files that were made to break something; each is refused, or answered finitely.
+"""FAULTS 33 to 43: files that were made to break something; each is refused, or answered finitely.
 
-By default some hundreds, always the same; `make fuzz` goes on for `PELLUCID_FUZZ_SECONDS` at each target, from a
-seed that it prints. `PELLUCID_FUZZ_SEED` repeats one.
+By default some hundreds, always the same; `make fuzz` goes on for `PELLUCID_FUZZ_SECONDS` at each target, and
+prints the seed it began with. `PELLUCID_FUZZ_SEED` repeats one.
 """
 
 import sys
