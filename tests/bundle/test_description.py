@@ -32,7 +32,7 @@ WRONG = {
     "no temperature": ({"temperature": None}, "temperature: None is no number from 0.01 to 100"),
     "absolute zero": ({"temperature": 0}, "temperature: 0 is no number from 0.01 to 100"),
     "below zero": ({"temperature": -1.0}, "temperature: -1.0 is no number from 0.01 to 100"),
-    "too hot": ({"temperature": 10**399}, "temperature: .* is no number from 0.01 to 100"),
+    "too hot": ({"temperature": 10**299}, "temperature: .* is no number from 0.01 to 100"),
     "a predictor": ({"predictor": {"kind": "linear", "settings": {}}}, "predictor must be null"),
     "features": ({"features": "hog"}, "features must be null in a model of the kind image-classifier"),
     "a length": ({"length": 64}, "length must be null in a model of the kind image-classifier"),

@@ -264,7 +264,7 @@ WRONG = {
     "a huge length": ({"preprocessing": TOKENS | {"length": 10**18}}, "length: 1000000000000000000 is"),
     "length as truth": ({"preprocessing": TOKENS | {"length": True}}, "length: True is no whole number"),
     "another length": ({"preprocessing": TOKENS | {"length": 25}}, "but texts have at most 25 tokens"),
-    "a huge vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 10**399}}, "vocabulary: 1000.* is no"),
+    "a huge vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 10**299}}, "vocabulary: 1000.* is no"),
     "no vocabulary": ({"preprocessing": TOKENS | {"vocabulary": 0}}, "vocabulary: 0 is no whole number"),
     "another encoder": (
         {"preprocessing": {"kind": "n-grams"}}, "tokenizer: unknown keys .*, missing keys .*length",

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from made_images import context, encoded
-from pellucid.data.images.decoding import PIXEL_LIMIT, decode_image, read_header
+from pellucid.budgets import PIXELS
+from pellucid.data.images.decoding import decode_image, read_header
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.errors import DataError
 
@@ -242,7 +243,7 @@ def test_57_byte_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
 
 
 def test_smaller_bombs_are_refused_too() -> None:
-    content = png_with_header(PIXEL_LIMIT // 1000 + 1, 1000)
+    content = png_with_header(PIXELS.value() // 1000 + 1, 1000)
     with pytest.raises(DataError, match="1,000 x 100,001 pixels is over the limit of 100,000,000 pixels"):
         decode_image(content)
     with pytest.raises(DataError, match="over the limit"):

@@ -1,12 +1,13 @@
 """The journal of a run: decided once, saved at once, taken over by a resumed run."""
 
-import json
+import os
 
 import pytest
 
-from pellucid.errors import UsageError
+from pellucid.errors import StorageError
 from pellucid.pipeline.run.folder import RunFolder
 from pellucid.pipeline.run.journal import Journal
+from pellucid.strict import read_sealed
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def folder(tmp_path):
 
 
 def saved(folder):
-    return json.loads((folder.path / "config.json").read_text())
+    return read_sealed(folder.path / "config.json")
 
 
 def never():
@@ -77,7 +78,7 @@ def test_decisions_that_belong_together_are_saved_in_one_write(folder, monkeypat
     journal = Journal(folder)
     journal.begin()
     written = []
-    monkeypatch.setattr(RunFolder, "write_json", lambda _, name, content: written.append(dict(content)))
+    monkeypatch.setattr(RunFolder, "write_sealed", lambda _, name, content: written.append(dict(content)))
     with journal.together():
         journal.decided("one", lambda: 1)
         journal.decided("two", lambda: 2)
@@ -86,8 +87,46 @@ def test_decisions_that_belong_together_are_saved_in_one_write(folder, monkeypat
 
 def test_a_damaged_journal_is_named(folder):
     (folder.path / "config.json").write_text("{")
-    with pytest.raises(UsageError, match=r"damaged .* start again with --overwrite"):
+    with pytest.raises(StorageError, match=r"config\.json: Expecting .* start again with --overwrite"):
         Journal(folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[1]", "list found, an object expected"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"plan": ' + b"9" * 5000 + b"}", "has more than 300 digits"),
+        (b'{"plan": 1}', "its checksum does not match"),
+    ],
+)
+def test_an_edited_journal_is_named(folder, content, reason):
+    (folder.path / "config.json").write_bytes(content)
+    with pytest.raises(StorageError, match=rf"config\.json: .*{reason}.*put back what stood there"):
+        Journal(folder, resume=True)
+
+
+def test_one_changed_digit_is_noticed(folder):
+    journal = Journal(folder)
+    journal.begin()
+    journal.decided("steps", lambda: 1000)
+    path = folder.path / "config.json"
+    path.write_text(path.read_text().replace("1000", "1001"))
+    with pytest.raises(StorageError, match="was changed after it was written"):
+        Journal(folder, resume=True)
+
+
+def test_a_pipe_in_the_place_of_the_journal_is_refused_at_once(folder):
+    os.mkfifo(folder.path / "config.json")
+    with pytest.raises(StorageError, match=r"config\.json: not a regular file"):
+        Journal(folder, resume=True)
+
+
+def test_a_decision_that_means_nothing_is_named(folder):
+    folder.write_sealed("config.json", {"format": 1, "plan": "much"})
+    journal = Journal(folder, resume=True)
+    with pytest.raises(StorageError, match=r"config\.json: 'plan' means nothing"):
+        journal.decided("plan", never, from_json=int)
 
 
 def test_the_content_cannot_be_changed_from_outside(folder):

@@ -5,6 +5,7 @@ import torch
 
 from killing import KillAt
 from pellucid.errors import DivergedError, InterruptedRun, StorageError
+from pellucid.strict import read_sealed, sealed
 from pellucid.training.watching.checkpoints import load_checkpoint, save_checkpoint
 
 VARIANTS = [
@@ -114,3 +115,69 @@ def test_a_checkpoint_holds_no_clock_in_its_tensors(begin, tmp_path):
     first, second = ((path / "state.safetensors").read_bytes() for path in paths)
     assert first == second
     assert json.loads((paths[0] / "state.json").read_text())["format"] == 1
+
+
+def edited(path, change):
+    """Change the state of a checkpoint and seal it anew, as whoever knows the format would."""
+    document = read_sealed(path / "state.json")
+    change(document["state"])
+    (path / "state.json").write_bytes(sealed(document))
+
+
+EDITS = {
+    "a step beyond the end": (lambda state: state.update(step=10**9), "step 1,000,000,000 of"),
+    "a step before the beginning": (lambda state: state.update(step=-1), "step: -1 is no whole number"),
+    "a step that is none": (lambda state: state.update(step="1"), "step: 1 is no whole number"),
+    "a sum that is no number": (lambda state: state["sums"].update(loss=None), "loss: None is no number"),
+    "a best epoch without weights": (
+        lambda state: state.update(best={"epoch": 1, "score": 0.5}),
+        "of best are",
+    ),
+    "something more": (lambda state: state.update(more=1), r"unknown keys \['more'\]"),
+    "no list of records": (lambda state: state.update(history=[1]), "history: no list of objects"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_checkpoint_is_passed_over_or_named(begin, tmp_path, edit):
+    change, reason = EDITS[edit]
+    session = begin(epochs=1)
+    for step in (1, 2):
+        session.state.step = step
+        save_checkpoint(tmp_path, session.state, {})
+    edited(tmp_path / "step-000000002", change)
+    fresh = begin(epochs=1)
+    load_checkpoint(tmp_path, fresh.state, 10)
+    assert fresh.state.step == 1
+    edited(tmp_path / "step-000000001", change)
+    fresh = begin(epochs=1)
+    with pytest.raises(StorageError, match=rf"step-000000002: this checkpoint cannot be gone on .*{reason}"):
+        load_checkpoint(tmp_path, fresh.state, 10)
+    assert fresh.state.step == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[1]", "list found, an object expected"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b"{}", "its checksum does not match"),
+        (b"", "Expecting value"),
+    ],
+)
+def test_a_checkpoint_that_is_none(begin, tmp_path, content, reason):
+    session = begin(epochs=1)
+    path = save_checkpoint(tmp_path, session.state, {})
+    (path / "state.json").write_bytes(content)
+    with pytest.raises(StorageError, match=rf"{reason}; put back what stood there, or start again"):
+        load_checkpoint(tmp_path, begin(epochs=1).state)
+
+
+def test_tensors_of_another_training_are_not_taken(begin, tmp_path):
+    other = begin(epochs=1, width=8)
+    save_checkpoint(tmp_path, other.state, {})
+    fresh = begin(epochs=1)
+    before = {name: tensor.clone() for name, tensor in fresh.network.state_dict().items()}
+    with pytest.raises(StorageError, match=r"network/.* is torch\.float32 .*, not torch\.float32"):
+        load_checkpoint(tmp_path, fresh.state)
+    assert all(torch.equal(before[name], tensor) for name, tensor in fresh.network.state_dict().items())

@@ -1,6 +1,7 @@
 """Costs of wrong answers: a table of classes by classes, and the answer of least expected cost."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from jaxtyping import Float, Float64, Int64
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import UsageError
+from pellucid.files import open_regular
 
 _MOST_BYTES = 64 << 20
 
@@ -63,7 +65,7 @@ def _rows(path: Path) -> list[list[str]]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"--costs: {path}: larger than {_MOST_BYTES >> 20} MB; give classes by classes")
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file, strict=True) if row]
     except OSError as error:
         raise UsageError(

@@ -1,12 +1,12 @@
 """Model of a run that answers, and its name: the recommended one, or another that was trained."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.bundle import model_folder
 from pellucid.data.wording import quoted, some
 from pellucid.errors import UsageError
+from pellucid.strict import MOST_BYTES, read_json
 
 _MODELS, _RECOMMENDED = "models", "model"
 _NAMES_SHOWN = 10
@@ -76,7 +76,7 @@ def _trained(run: Path) -> list[str]:
 
 def _recommended(run: Path) -> str | None:
     try:
-        found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["recommended"]
+        found = read_json(run / "metrics.json", MOST_BYTES)["recommended"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) else None

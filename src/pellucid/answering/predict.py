@@ -1,7 +1,6 @@
 """Label new images or texts with a trained model."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,6 +29,7 @@ from pellucid.bundle import Answers, Model, load, model_folder
 from pellucid.errors import UsageError
 from pellucid.evaluation import Drift, Gathering
 from pellucid.settings import DUMMIES, Settings
+from pellucid.strict import MOST_BYTES, read_json
 from pellucid.tasks import CLASSIFICATION, REGRESSION
 
 _Said = tuple[str | float, float | None, tuple[float, ...]]
@@ -259,7 +259,7 @@ def _voided(decider: Decider) -> tuple[str, ...]:
 def _same_for_all(run: Path, noun: str) -> tuple[str, ...]:
     """A warning where a run recommends a model that looks at nothing."""
     try:
-        recommended = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["recommended"]
+        recommended = read_json(run / "metrics.json", MOST_BYTES)["recommended"]
     except (OSError, ValueError, KeyError, TypeError):
         return ()  # a model folder, or a run that was left before its end
     if recommended not in DUMMIES:

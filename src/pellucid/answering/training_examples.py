@@ -1,17 +1,14 @@
 """The training examples of a run, found again through its ledger, to be set beside a new input."""
 
-import gzip
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pellucid.answering.incoming import incoming_rows
 from pellucid.bundle import Inputs, Model
-from pellucid.data.checks.ledger import USED
+from pellucid.data.checks.ledger import USED, read_ledger
 from pellucid.data.listing import TRAIN, Listing
 from pellucid.data.reading.dispatch import read_data
 from pellucid.errors import PellucidError
@@ -19,6 +16,7 @@ from pellucid.insight.explanation import Like
 from pellucid.insight.explanations.nearest import MOST_COMPARED, nearest
 from pellucid.insight.layers.opening import one_thread
 from pellucid.settings import Settings
+from pellucid.strict import MOST_BYTES, read_json
 
 _SHOWN = 8
 _NOT_THERE = "The training examples most like it are not shown: {reason}."
@@ -57,7 +55,7 @@ def known_label(folder: Path, name: str) -> str | None:
         return None
     try:
         wanted = os.path.abspath(name)
-        known = (str(row["label"]) for row in _ledger(run) if os.path.abspath(row["source"]) == wanted)
+        known = (str(row["label"]) for row in read_ledger(run) if os.path.abspath(row["source"]) == wanted)
         return next(known, None)
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -66,7 +64,7 @@ def known_label(folder: Path, name: str) -> str | None:
 def is_data_of(run: Path, place: str, rows: int) -> bool:
     """True where data of so many rows is what a run itself was made from; false of a model folder."""
     try:
-        former = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
+        former = read_json(run / "config.json", MOST_BYTES)["data"]
         counted = sum(int(former[split]) for split in ("train", "validation", "test"))
         return os.path.realpath(former["place"]) == os.path.realpath(place) and rows >= counted
     except (OSError, ValueError, KeyError, TypeError):
@@ -89,26 +87,13 @@ def run_of(folder: Path) -> Path | None:
     return None
 
 
-def _ledger(run: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a run's ledger."""
-    plain = run / "data.jsonl"
-    opened = (
-        plain.open("rt", encoding="utf-8")
-        if plain.is_file()
-        else gzip.open(f"{plain}.gz", "rt", encoding="utf-8")
-    )
-    with opened as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
 def rows_of(run: Path, splits: Sequence[str], most: int) -> tuple[Listing, list[int]]:
     """The data of a run, read again, and a sample of at most so many rows that it used in some splits.
 
     Raises: `ChangedData` if the data is another than the run's; what reading raises.
     """
-    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    known = {row["id"]: row for row in _ledger(run) if row["split"] in splits and row["fate"] == USED}
+    config = read_json(run / "config.json", MOST_BYTES)
+    known = {row["id"]: row for row in read_ledger(run) if row["split"] in splits and row["fate"] == USED}
     chosen = np.sort(np.random.default_rng(0).permutation(np.array(sorted(known), np.int64))[:most])
     place = str(config["data"]["place"])
     listing = read_data(place, Settings(**config["settings"]))

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
+from pellucid.files import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, name_of
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}
+_CONFIG_BYTES = 1 << 20
 _FEW = 1000
 
 
@@ -87,7 +89,7 @@ def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
     if config is None:
         return given
     try:
-        document = tomllib.loads(config.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_regular(config, _CONFIG_BYTES).decode())
     except OSError as error:
         raise UsageError(f"{config}: {(error.strerror or '').lower()}; give a readable TOML file") from error
     except ValueError as error:
@@ -123,7 +125,8 @@ def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
         TextColumn("{task.fields[counted]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(file=getattr(sys.stderr, "plain", sys.stderr))
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(words, total=None, visible=False, counted="")
         begun: tuple[float, int] | None = None
 

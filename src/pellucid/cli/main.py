@@ -10,7 +10,8 @@ from typing import NoReturn
 from pellucid import cores
 from pellucid.budgets import shortened
 from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, predict, train
-from pellucid.errors import PellucidError
+from pellucid.cli.terminal import shown
+from pellucid.errors import PellucidError, StorageError
 
 COMMANDS = (demo, inspect, train, evaluate, predict, explain, compare, generate, export)
 
@@ -51,6 +52,11 @@ def main(words: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     cores.watch()
     arguments = build_parser().parse_args(words)
+    with shown():
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         return int(arguments.run(arguments))
     except PellucidError as error:
@@ -62,6 +68,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        message = "error: this machine has too little memory for that; give it less at a time"
+        _say(error, message, arguments.debug)
+        return StorageError.exit_code
     except Exception as error:
         message = f"error: {type(error).__name__}: {error}; this is a fault of Pellucid: please report it"
         _say(error, f"{message} with the output of --debug", arguments.debug)

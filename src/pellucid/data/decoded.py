@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from pellucid.budgets import MEMORY
 from pellucid.data.copies import duplicates, text_copies
 from pellucid.data.copies.duplicates import NearCopies, near_copies
 from pellucid.data.copies.text_copies import near_texts, text_digests
@@ -16,8 +17,9 @@ from pellucid.data.images.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.texts.store import Texts
-from pellucid.files import make_folder, write_file
+from pellucid.files import make_folder
 from pellucid.settings import Settings
+from pellucid.strict import read_sealed_bytes, write_sealed_bytes
 
 _MOST_REMEMBERED = 100
 
@@ -92,7 +94,7 @@ def remembered(
     """
     path = cache_folder().parent / kind / f"{key[:40]}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):
-        rows = np.load(path, allow_pickle=False)
+        rows = np.load(io.BytesIO(read_sealed_bytes(path, MEMORY.value())), allow_pickle=False)
         if rows.dtype == np.int64 and rows.shape[1:] == (2,) and len(rows) >= least:
             return rows  # type: ignore[no-any-return]
     rows = search()
@@ -101,7 +103,7 @@ def remembered(
     # A cache that cannot be written to costs seconds next time, and is no reason to stop.
     with contextlib.suppress(OSError):
         make_folder(path.parent)
-        write_file(path, stored.getvalue())
+        write_sealed_bytes(path, stored.getvalue())
         kept_files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
         for old in kept_files[:-_MOST_REMEMBERED]:
             old.unlink(missing_ok=True)

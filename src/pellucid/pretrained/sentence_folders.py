@@ -15,7 +15,7 @@ from pellucid.encoding import WordPieceEncoder
 from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.tokens.word_pieces import SHORTEST
 from pellucid.errors import ModelFileError
-from pellucid.files import sha256
+from pellucid.files import open_regular, sha256
 from pellucid.networks.families import outline
 from pellucid.networks.origin import Origin
 from pellucid.pretrained.backbone import TextBackbone
@@ -167,7 +167,7 @@ def _origin(folder: Path, digest: str) -> Origin:
     """Origin of the weights: known by their checksum, else what the folder says."""
     licence = None
     if (folder / "README.md").is_file():
-        with (folder / "README.md").open("rb") as file:
+        with open_regular(folder / "README.md") as file:
             head = file.read(_CONFIG_BYTES).decode("utf-8", "replace")
         if head.startswith("---\n"):
             licence = _LICENCE.search(head.split("\n---", 1)[0])
@@ -188,7 +188,7 @@ def _read(path: Path, most: int) -> bytes:
     """Bytes of a file, at most so many of them."""
     if not path.is_file():
         raise ModelFileError(f"{path}: missing; choose a whole folder")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise ValueError(f"larger than {most >> 20} MB")

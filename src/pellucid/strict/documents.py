@@ -40,6 +40,18 @@ def parse(content: bytes) -> Any:
     return document
 
 
+def parse_line(text: str) -> Any:
+    """Parse one line of a table as `parse` does; a text may hold a lone surrogate, for others to refuse.
+
+    Raises: `ValueError` as `parse`.
+    """
+    require_bounded(text)
+    try:
+        return _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def require_bounded(content: bytes | str) -> None:
     """Refuse JSON whose values would take far more memory than the text itself, or that is nested too deeply.
 
@@ -118,3 +130,8 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:20]} is too large")
     return number
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+)

@@ -106,6 +106,39 @@ class OneOf:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """An object of finite numbers by any names."""
+
+    def read(self, name: str, value: object) -> dict[str, float]:
+        """Check, as `Field` says."""
+        if not isinstance(value, dict):
+            raise ValueError(f"{name}: no object of numbers")
+        return {each: _ANY_NUMBER.read(f"{name}: {each[:_SHOWN]}", number) for each, number in value.items()}
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object whose fields its owner checks."""
+
+    def read(self, name: str, value: object) -> dict[str, Any]:
+        """Check, as `Field` says."""
+        if not isinstance(value, dict):
+            raise ValueError(f"{name}: no object")
+        return value
+
+
+@dataclass(frozen=True)
+class Records:
+    """A list of objects, whose values their reader checks where it uses them."""
+
+    def read(self, name: str, value: object) -> list[dict[str, Any]]:
+        """Check, as `Field` says."""
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise ValueError(f"{name}: no list of objects")
+        return value
+
+
+@dataclass(frozen=True)
 class Wholes:
     """A list of at most so many whole numbers."""
 
@@ -119,6 +152,9 @@ class Wholes:
             count = self.least if self.least == self.most else f"{self.least} to {self.most}"
             raise ValueError(f"{name}: no list of {count} whole numbers")
         return tuple(self.each.read(name, number) for number in value)
+
+
+_ANY_NUMBER = Number(-1e308, 1e308)
 
 
 def read_object(

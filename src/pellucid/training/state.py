@@ -1,6 +1,7 @@
 """State of training: everything a resumed run needs to go on as if nothing had happened."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import DivergedError
+from pellucid.strict import (
+    Anything,
+    Fields,
+    Number,
+    Numbers,
+    Object,
+    Records,
+    Truth,
+    Whole,
+    read_object,
+)
 
 Record = dict[str, Any]
 
@@ -110,12 +122,15 @@ class State:
             "history": self.history,
         }
 
-    def restore(self, tensors: dict[str, Tensor], scalars: Record) -> None:
-        """Put back the `tensors` (flat names to values) and the `scalars` of a saved state."""
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "best": {}, "gradient": {}}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition("/")
-            parts[part][rest] = tensor
+    def restore(self, tensors: dict[str, Tensor], scalars: object, total_steps: int | None = None) -> None:
+        """Put back the `tensors` (flat names to values) and the `scalars` of a saved state, nothing trusted.
+
+        `total_steps` are those of the recipe, where it is known.
+
+        Raises: `ValueError` if something is not what `tensors` and `scalars` give; the state stays as it is.
+        """
+        scalars = _read_scalars(scalars, total_steps)
+        parts = self._read_tensors(tensors, has_best=scalars["best"] is not None)
         self.network.load_state_dict(parts["network"])
         self._restore_moments(parts["optimizer"])
         for name, parameter in self.network.named_parameters():
@@ -127,6 +142,39 @@ class State:
         self.epochs_without_gain = scalars["epochs_without_gain"]
         self.stopped = scalars["stopped"]
         self.history = scalars["history"]
+
+    def _read_tensors(self, tensors: dict[str, Tensor], *, has_best: bool) -> dict[str, dict[str, Tensor]]:
+        """Tensors by part, each of the form that this state has, finite.
+
+        Raises: `ValueError` naming the first that is not.
+        """
+        network = self.network.state_dict()
+        parameters = dict(self.network.named_parameters())
+        learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "best": {}, "gradient": {}}
+        known: dict[str, Mapping[str, Tensor]] = {"network": network, "best": network, "gradient": parameters}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition("/")
+            index, _, moment = rest.partition("/")
+            like = known.get(part, {}).get(rest)
+            if part == "optimizer" and index.isascii() and index.isdigit() and len(index) < 9:
+                like = learnt[int(index)] if int(index) < len(learnt) and moment else None
+            if like is None:
+                raise ValueError(f"{name[:80]!r} is no tensor of this training")
+            is_scalar = part == "optimizer" and tensor.ndim == 0
+            if (tensor.shape != like.shape and not is_scalar) or (
+                part != "optimizer" and tensor.dtype != like.dtype
+            ):
+                raise ValueError(
+                    f"{name[:80]!r} is {tensor.dtype} {[*tensor.shape]}, not {like.dtype} {[*like.shape]}"
+                )
+            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                raise ValueError(f"{name[:80]!r} holds numbers that are not finite")
+            parts[part][rest] = tensor
+        for part, needed in (("network", True), ("best", has_best)):
+            if needed and parts[part].keys() != network.keys():
+                raise ValueError(f"tensors of {part} are missing")
+        return parts
 
     def _restore_moments(self, tensors: dict[str, Tensor]) -> None:
         """Put the optimiser's moments back, each in its parameter's own memory layout."""
@@ -141,6 +189,40 @@ class State:
             )
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+_MOST = 1 << 53
+_SUMS: Fields = {
+    "loss": Number(-1e308, 1e308),
+    "correct": Whole(0, _MOST),
+    "examples": Whole(0, _MOST),
+    "seconds": Number(0.0),
+    "also": Numbers(),
+    "health": Object(),
+}
+_SCALARS: Fields = {
+    "step": Whole(0, _MOST),
+    "sums": Object(),
+    "best": Anything(),
+    "epochs_without_gain": Whole(0, _MOST),
+    "stopped": Truth(),
+    "history": Records(),
+}
+_BEST: Fields = {"epoch": Whole(1, _MOST), "score": Number(-1e308, 1e308)}
+
+
+def _read_scalars(scalars: object, total_steps: int | None) -> Record:
+    """What `State.scalars` gave, out of a file.
+
+    Raises: `ValueError` naming the first value that cannot be.
+    """
+    read = read_object("state", scalars, _SCALARS)
+    read["sums"] = read_object("sums", read["sums"], _SUMS)
+    if read["best"] is not None:
+        read["best"] = read_object("best", read["best"], _BEST)
+    if total_steps is not None and read["step"] > total_steps:
+        raise ValueError(f"step {read['step']:,} of {total_steps:,}")
+    return read
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:

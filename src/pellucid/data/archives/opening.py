@@ -1,9 +1,6 @@
 """Opens an archive, whichever kind its name says it is."""
 
-import contextlib
 import gzip
-import os
-import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +10,10 @@ from pellucid.data.archives.members import Member
 from pellucid.data.archives.tars import tar_members
 from pellucid.data.archives.zips import zip_members
 from pellucid.errors import DataError
+from pellucid.files import open_regular
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Endings of archives."""
-
-_BUFFER = 1 << 18
 
 
 def is_archive(path: Path) -> bool:
@@ -31,7 +27,7 @@ def members_of(path: Path) -> Iterator[Member]:
     Raises: `DataError` with the reason alone if it cannot be read, or turns out to be damaged on the way.
     """
     try:
-        with _regular(path) as file:
+        with open_regular(path) as file:
             if path.name.lower().endswith(".zip"):
                 yield from zip_members(file)
             elif path.name.lower().endswith(".tar"):
@@ -42,16 +38,3 @@ def members_of(path: Path) -> Iterator[Member]:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot be read ({reason.lower()})") from error
-
-
-@contextlib.contextmanager
-def _regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, never waiting for a pipe or a device.
-
-    Raises: `DataError` if it is no regular file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb", _BUFFER) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise DataError("not a regular file; give an archive that lies on a disk")
-        yield file

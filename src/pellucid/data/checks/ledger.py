@@ -4,15 +4,23 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pellucid.data.checks.checking import Check
 from pellucid.data.dataset import Dataset
-from pellucid.files import write_file
+from pellucid.data.tables.encodings import TextFile, count_lines
+from pellucid.files import open_regular, write_file
+from pellucid.strict import Fields, Text, Whole, parse, read_object
 
 USED, LEAKED, SKIPPED = "used", "leaked", "skipped"
 LARGEST_PLAIN = 100_000
+_LONGEST = 1 << 20
+_ROW: Fields = {
+    "id": Whole(0, 1 << 40),
+    **{name: Text(_LONGEST, 0) for name in ("source", "label", "split", "fate", "reason")},
+}
 
 
 def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
@@ -31,6 +39,20 @@ def write_ledger(folder: Path, dataset: Dataset, check: Check) -> Path:
         content = gzip.compress(content, compresslevel=6, mtime=0)
     write_file(path, content)
     return path
+
+
+def read_ledger(run: Path) -> Iterator[dict[str, Any]]:
+    """Read the rows of a run's ledger, nothing trusted.
+
+    Raises: `OSError` if there is none, `ValueError` if a line is no row of a ledger.
+    """
+    path = run / "data.jsonl"
+    if not path.is_file():
+        path = run / "data.jsonl.gz"
+    open_regular(path).close()  # a ledger that is missing is no fault of the data
+    with TextFile(path, str(path), "utf-8").lines("\n", count_lines) as lines:
+        for line in lines:
+            yield read_object("ledger", parse(line.encode()), _ROW)
 
 
 def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:

@@ -18,29 +18,30 @@ an eighth of its size, which spares the most of the work: a block of 8 x 8 pixel
 import contextlib
 import functools
 import io
-import os
 import re
-import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar, overload
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
+from pellucid.budgets import MEMORY, PIXELS
 from pellucid.data.images.conversion import to_pixels
+from pellucid.data.images.frames import frames_warning
 from pellucid.data.images.quiet import quiet_pillow
+from pellucid.data.images.sharing import DECODING
 from pellucid.data.images.sizing import inner_size
 from pellucid.data.images.taken import UNKNOWN, Taken, taken_of
 from pellucid.data.tables.signatures import what_it_is
 from pellucid.errors import DataError
+from pellucid.files import open_regular, read_regular
+
+Found = TypeVar("Found")
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO")
 """Pillow's names of the formats that are read."""
-
-PIXEL_LIMIT = 100_000_000
-"""Images with more pixels are refused from their header."""
 
 DRAFT_FROM = 1_000_000
 """JPEGs with at least so many pixels may be decoded at a half, a quarter or an eighth of their size;
@@ -51,6 +52,7 @@ DRAFT_MARGIN = 2
 with less, `fit_image` would have too little to average over."""
 
 _START_BYTES = 1024
+_BYTES_OF_DEEP = 24
 
 _MODE_NAMES = {
     "1": "black and white", "L": "grey", "LA": "grey with transparency", "La": "grey with transparency",
@@ -125,16 +127,9 @@ def read_content(source: Path | bytes) -> bytes:
     """
     if isinstance(source, bytes):
         return _not_empty(source)
-    with _readable(), open(source, "rb", opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise DataError("no regular file")
-        content = file.read()
+    with _readable():
+        content = read_regular(source, MEMORY.value())
     return _not_empty(content)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe that nobody writes to would be waited for without end."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def header_of(source: Path | bytes) -> tuple[int, int, str]:
@@ -147,26 +142,52 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
     with _readable():
-        file = open(source, "rb")
+        file = open_regular(source)
     with file:
         return _header(file)
 
 
-def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded:
+def _as_it_is(decoded: Decoded) -> Decoded:
+    return decoded
+
+
+@overload
+def decode_content(content: bytes, size: tuple[int, int] | None = None) -> Decoded: ...
+
+
+@overload
+def decode_content(
+    content: bytes, size: tuple[int, int] | None, then: Callable[[Decoded], Found]
+) -> Found: ...
+
+
+def decode_content(
+    content: bytes, size: tuple[int, int] | None = None, then: Callable[[Decoded], Any] = _as_it_is
+) -> Any:
     """As `decode_image`, for many images inside one `quiet_pillow()`.
+
+    `then` is done with the image before another large one may be decoded; it gives what is returned.
 
     Raises: `DataError` as `decode_image` does.
     """
     with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
         mode = _mode_name(image)
-        warning = _frames_warning(image)
+        warning = frames_warning(image)
         own_size = _upright_size(image)
         if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height >= DRAFT_FROM:
             _shrink_while_decoding(image, size)
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        upright = image if turn is None else image.transpose(turn)
-        return Decoded(to_pixels(upright), mode, warning, own_size, taken_of(image))
+        with DECODING.of(image.width * image.height * _bytes_each(image)):
+            image.load()
+            turn = _TURNS.get(_orientation(image))
+            upright = image if turn is None else image.transpose(turn)
+            return then(Decoded(to_pixels(upright), mode, warning, own_size, taken_of(image)))
+
+
+def _bytes_each(image: Image.Image) -> int:
+    """Bytes of memory for each pixel: as decoded, turned or converted, and as an array."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _BYTES_OF_DEEP
+    return 3 * max(len(image.getbands()), 3 if image.mode == "P" else 1)
 
 
 def _shrink_while_decoding(image: Image.Image, size: tuple[int, int]) -> None:
@@ -202,7 +223,7 @@ def _readable() -> Iterator[None]:
         raise DataError(f"cannot be read ({reason.lower()})") from error
 
 
-def _header(file: io.BufferedReader | io.BytesIO) -> tuple[int, int, str]:
+def _header(file: BinaryIO) -> tuple[int, int, str]:
     """Height, width and kind of the image in an open file."""
     with _readable():
         start = _not_empty(file.read(_START_BYTES))
@@ -211,17 +232,17 @@ def _header(file: io.BufferedReader | io.BytesIO) -> tuple[int, int, str]:
         return (*_upright_size(image), _mode_name(image))
 
 
-def _open(file: io.BufferedReader | io.BytesIO, start: bytes) -> Image.Image:
+def _open(file: BinaryIO, start: bytes) -> Image.Image:
     """Open without decoding, and refuse a decompression bomb from its header.
 
-    Raises: `DataError` if it has more pixels than `PIXEL_LIMIT`.
+    Raises: `DataError` if it has more pixels than the budget admits.
     """
     formats = _FORMAT_OF_START.get(start) or _formats()
     image = Image.open(file, formats=formats)
-    if image.width * image.height > PIXEL_LIMIT:
-        raise DataError(
-            f"{image.height:,} x {image.width:,} pixels is over the limit of {PIXEL_LIMIT:,} pixels"
-        )
+    limit = PIXELS.value()
+    if image.width * image.height > limit:
+        size = f"{image.height:,} x {image.width:,}"
+        raise DataError(f"{size} pixels is over the limit of {limit:,} pixels; {PIXELS.remedy}")
     return image
 
 
@@ -243,18 +264,6 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 def _mode_name(image: Image.Image) -> str:
     return _MODE_NAMES.get(image.mode, image.mode)
-
-
-def _frames_warning(image: Image.Image) -> str | None:
-    """A sentence when the file holds more than the one image that is used."""
-    if image.format in ("JPEG", "MPO", "BMP"):
-        return None
-    frames = getattr(image, "n_frames", 1)
-    if frames <= 1:
-        return None
-    if image.format == "TIFF":
-        return f"{frames} pages; the first is used"
-    return f"animated, {frames} frames; the first is used"
 
 
 def _orientation(image: Image.Image) -> int:
@@ -283,7 +292,9 @@ def _plain_reasons(content: bytes) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         match = re.search(r"\((\d+) pixels\)", str(error))
         found = f"{int(match[1]):,}" if match else "the image's number of"
-        raise DataError(f"{found} pixels is over the limit of {PIXEL_LIMIT:,} pixels") from error
+        raise DataError(
+            f"{found} pixels is over the limit of {PIXELS.value():,} pixels; {PIXELS.remedy}"
+        ) from error
     except MemoryError as error:
         raise DataError("too large for this machine's memory") from error
     except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes

@@ -3,6 +3,7 @@
 No more than a few blocks are in memory at a time.
 """
 
+import functools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -14,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Int32, Int64, Shaped, UInt8
 
-from pellucid.data.images.decoding import GREY_MODES, decode_content, header_of, read_content
+from pellucid.data.images.decoding import GREY_MODES, Decoded, decode_content, header_of, read_content
 from pellucid.data.images.digests import DIGEST_BYTES, array_digests, image_digest
 from pellucid.data.images.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
 from pellucid.data.images.quiet import quiet_pillow
@@ -118,12 +119,8 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
     modes = [""] * len(paths)
     reasons: dict[int, str] = {}
     notes: dict[int, str] = {}
-    for index, path in enumerate(paths):
-        try:
-            decoded = decode_content(read_content(path), size)
-        except DataError as error:
-            reasons[index] = str(error)
-            continue
+
+    def keep(index: int, decoded: Decoded) -> None:
         pixels[index] = fit_image(decoded.pixels, size, channels, decoded.size)
         digests[index] = np.frombuffer(image_digest(decoded.pixels), np.uint8)
         sizes[index] = decoded.size
@@ -131,7 +128,12 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
         modes[index] = decoded.mode
         if decoded.warning is not None:
             notes[index] = decoded.warning
-        del decoded  # it may be large, and so may the next
+
+    for index, path in enumerate(paths):
+        try:
+            decode_content(read_content(path), size, functools.partial(keep, index))
+        except DataError as error:
+            reasons[index] = str(error)
     return Block(pixels, digests, sizes, modes, reasons, notes, taken)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
-from pellucid.data.images.decoding import decode_image
+from pellucid.data.images.decoding import Decoded, decode_content, read_content
+from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.images.sizing import fit_image
 from pellucid.errors import DataError
 from pellucid.strict import Fields, Number, OneOf, Whole, read_object
@@ -58,8 +59,12 @@ class Preprocessing:
 
         Raises: `DataError` as `image` does.
         """
-        decoded = decode_image(source, self.size)
-        return fit_image(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
+
+        def fitted(decoded: Decoded) -> tuple[np.ndarray, str | None]:
+            return fit_image(decoded.pixels, self.size, self.channels, decoded.size), decoded.warning
+
+        with quiet_pillow():
+            return decode_content(read_content(source), self.size, fitted)
 
     def arrays(self, pixels: Shaped[np.ndarray, "n ..."]) -> UInt8[np.ndarray, "n height width channels"]:
         """Scale and fit images that came as an array.

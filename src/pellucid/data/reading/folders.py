@@ -5,6 +5,7 @@ system say. Files of another kind are left out with a warning that counts them.
 """
 
 import dataclasses
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def holds_texts(folder: Path) -> bool:
 
 
 def _sub_folders(folder: Path) -> dict[str, Path]:
-    return {entry.name: folder / entry.name for entry in entries_of(folder) if entry.is_dir()}
+    return {entry.name: folder / entry.name for entry in entries_of(folder) if os.path.isdir(entry.path)}
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
@@ -194,7 +195,7 @@ def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> List
             f"{place}: no {kind.what} in class folder {some([quoted(name) for name in empty], 10)}; "
             f"put {kind.noun}s there or remove the folder"
         )
-    loose = [folder / entry.name for entry in entries_of(folder) if not entry.is_dir()]
+    loose = [folder / entry.name for entry in entries_of(folder) if not os.path.isdir(entry.path)]
     return Listing(
         place=place,
         form="class folders",

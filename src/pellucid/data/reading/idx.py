@@ -6,7 +6,6 @@ the cache, does not unpack them again.
 """
 
 import functools
-import gzip
 import io
 import math
 import os
@@ -15,13 +14,15 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
+from pellucid.budgets import UNPACKED, unpacked_limit
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, require_equal
 from pellucid.errors import DataError
+from pellucid.files import Unpacking, open_regular
 
 _IMAGES_NAME = re.compile(r"(train|t10k|test)[-_]images[-.]idx3-ubyte(\.gz)?")
 _LABELS_NAME = re.compile(r"(train|t10k|test)[-_]labels[-.]idx1-ubyte(\.gz)?")
@@ -110,7 +111,8 @@ def _by_part(folder: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
 
 
 def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
+    file = open_regular(path)
+    return cast(io.BufferedIOBase, Unpacking(file) if path.suffix == ".gz" else file)
 
 
 def _idx_file(path: Path, dimensions: int) -> _IdxFile:
@@ -139,6 +141,9 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
         raise DataError(
             f"{path}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
         )
+    limit = unpacked_limit(size)
+    if is_packed and claimed > limit:
+        raise DataError(f"{path}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
     if 0 in shape[1:]:
         raise DataError(f"{path}: the header claims images of {_words(shape[1:])} pixels")
     return _IdxFile(path, shape, length)

@@ -6,21 +6,26 @@ before anything is allocated. Pixels are read only when they are asked for.
 
 import functools
 import math
+import sys
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import numpy as np
 
+from pellucid.budgets import NAMED, UNPACKED, unpacked_limit
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.data.labels.texts import label_texts
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, checked_pixels, require_equal
-from pellucid.data.wording import quoted
+from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
+from pellucid.files import open_regular
 
 _PARTS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
+_MOST_MEMBERS, _MOST_SIDES = 1_000, 8
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
 
 
@@ -42,7 +47,7 @@ def read_npz(path: Path, place: str) -> Listing:
         members = _members(path, place)
         parts = [part for part in _PARTS if f"x_{part}" in members]
         if "train" not in parts:
-            found = ", ".join(map(quoted, members)) or "nothing"
+            found = some([quoted(name) for name in members], NAMED) or "nothing"
             raise DataError(f"{place}: has no x_train; it holds {found}")
         _require_agreement(parts, members, place)
         labels = {part: _labels(path, place, part, members) for part in parts}
@@ -66,10 +71,25 @@ def _members(path: Path, place: str) -> dict[str, _Member]:
 
     Raises: `DataError` if one is no array, holds Python objects, or has a header that its size belies.
     """
-    with zipfile.ZipFile(path) as archive:
-        return {
-            info.filename.removesuffix(".npy"): _member(archive, info, place) for info in archive.infolist()
-        }
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        infos = archive.infolist()
+        _require_honest(infos, path.stat().st_size, place)
+        return {info.filename.removesuffix(".npy"): _member(archive, info, place) for info in infos}
+
+
+def _require_honest(infos: list[zipfile.ZipInfo], size: int, place: str) -> None:
+    """Refuse an archive with many members, two of one name, or more bytes than one of its size unpacks to.
+
+    Raises: `DataError` with what there is too much of.
+    """
+    if len(infos) > _MOST_MEMBERS:
+        raise DataError(f"{place}: holds {len(infos):,} arrays, over the limit of {_MOST_MEMBERS:,}")
+    repeated = [name for name, count in Counter(info.filename for info in infos).items() if count > 1]
+    if repeated:
+        raise DataError(f"{place}: holds {quoted(min(repeated))} twice; leave one out")
+    limit = unpacked_limit(size)
+    if sum(info.file_size for info in infos) > limit:
+        raise DataError(f"{place}: unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Member:
@@ -84,9 +104,14 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
             is_short = version == (1, 0)
             read = np.lib.format.read_array_header_1_0 if is_short else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
-        except ValueError as error:
-            raise DataError(f"{place}: {name} is not an array ({error})") from error
+        except (*_BROKEN, MemoryError):
+            raise
+        except Exception as error:  # NumPy evaluates the header as Python's literals, which raises anything
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"{place}: {name} is not an array ({reason})") from error
         offset = file.tell()
+    if not all(type(side) is int and 0 <= side < 1 << 40 for side in shape) or len(shape) > _MOST_SIDES:
+        raise DataError(f"{place}: {name} is not an array (of the shape {str(shape)[:80]})")
     if dtype.hasobject:
         raise DataError(f"{place}: {name} holds Python objects, which may run code; refused")
     claimed = offset + math.prod(shape) * dtype.itemsize
@@ -105,6 +130,8 @@ def _require_agreement(parts: list[str], members: dict[str, _Member], place: str
     """
     for part in parts:
         member = members[f"x_{part}"]
+        if member.dtype.kind not in "buif":
+            raise DataError(f"{place}: x_{part} holds {str(member.dtype)[:40]} and no images; give numbers")
         checked_pixels(np.broadcast_to(np.zeros((), member.dtype), member.shape), f"{place}:x_{part}")
         own, first = member.shape[1:], members["x_train"].shape[1:]
         if own != first:
@@ -119,12 +146,15 @@ def _labels(path: Path, place: str, part: str, members: dict[str, _Member]) -> l
     name = f"y_{part}"
     if name not in members:
         raise DataError(f"{place}: x_{part} has no labels; {name} is missing")
+    if members[name].dtype.kind not in "buifSU":
+        raise DataError(f"{place}: {name} holds {str(members[name].dtype)[:40]}; give texts or numbers")
     labels = _load(path, name)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise DataError(f"{place}: {name} has the shape {labels.shape}; give one label for each image")
     require_equal(members[f"x_{part}"].shape[0], len(labels), f"labels in {name}", place)
+    _require_unicode(labels, name, place)
     if labels.dtype.kind == "S":
         values = [value.decode(errors="surrogateescape") for value in labels.tolist()]
     else:
@@ -132,8 +162,22 @@ def _labels(path: Path, place: str, part: str, members: dict[str, _Member]) -> l
     return label_texts(values, place, lambda index: f"{name} row {index + 1}")
 
 
+def _require_unicode(labels: np.ndarray, name: str, place: str) -> None:
+    """Refuse texts with numbers that stand for no character, on which Python's own texts break.
+
+    Raises: `DataError` with the row.
+    """
+    if labels.dtype.kind != "U" or not labels.dtype.itemsize:
+        return
+    codes = np.ascontiguousarray(labels).view(np.uint32)
+    codes = codes if labels.dtype.isnative else codes.byteswap()
+    wrong = np.flatnonzero((codes.reshape(len(labels), -1) > sys.maxunicode).any(axis=1))
+    if len(wrong):
+        raise DataError(f"{place}: the label at {name} row {wrong[0] + 1} is no text; mend it")
+
+
 def _load(path: Path, name: str) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as archive:
+    with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
         return cast(np.ndarray, archive[name])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.budgets import MEMORY
 from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import Problem
 from pellucid.data.tables.encodings import decode_text
@@ -14,7 +15,9 @@ from pellucid.data.tables.signatures import is_image_start
 from pellucid.data.texts.store import Texts, TextWriter
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
+from pellucid.files import read_regular
 
+_TIMES = 4  # a character takes up to four times the memory of its byte
 BLANK = "holds no text"
 _KINDS = {bool: "a truth value", dict: "an object", list: "a list"}
 _UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
@@ -60,7 +63,7 @@ def read_text_file(path: Path, encoding: str | None) -> tuple[str, str, str]:
     if path.exists() and not path.is_file():
         return "", "is no file of bytes", ""
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MEMORY.value() // _TIMES)
     except OSError as error:
         return "", f"cannot be read ({(error.strerror or str(error)).lower()})", ""
     return text_of_content(content, encoding)

@@ -7,14 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from pellucid.data.tables.encodings import TextFile
+from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS, LINE_BYTES, ROWS_BYTES
+from pellucid.data.tables.encodings import Meter, TextFile
 from pellucid.errors import DataError
 
 _SEPARATORS = ",;\t"
 _SAMPLE_ROWS = 50
 _SAMPLE_CHARACTERS = 1 << 20
 _END = "\x00end of table\x00"
-_LONGEST_FIELD = 1 << 26
+_TOGETHER = 4  # rows that are read at once
 _FIELD_LIMIT_LOCK = threading.Lock()
 
 ROWS_FIRST, ROWS_LATER = 1_000, 10_000
@@ -104,7 +105,7 @@ def _marked(lines: Iterator[str]) -> Iterator[str]:
 def _any_field_length() -> Iterator[None]:
     """Lift the limit of Python's csv module (131,072 characters), which holds for the whole process."""
     with _FIELD_LIMIT_LOCK:
-        limit = csv.field_size_limit(_LONGEST_FIELD)
+        limit = csv.field_size_limit(LINE_BYTES)
         try:
             yield
         finally:
@@ -153,11 +154,12 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
     Raises: `DataError` if a quote was opened and never closed, or a row is longer or shorter.
     """
     number, width, size = 0, 0, ROWS_FIRST + 1
-    with file.lines("", _row_counter(separator)) as lines:
+    meter = Meter()
+    with file.lines("", _row_counter(separator), meter) as lines:
         reader = csv.reader(itertools.chain(lines, [_END]), delimiter=separator)
         found: list[list[str]] = []
         while found[-1:] != [[_END]]:
-            found, is_last = _some_rows(reader, size, number, file.place)
+            found, is_last = _some_rows(reader, size, number, file.place, meter)
             if is_last and found[-1:] != [[_END]]:
                 opened = number + len(found)
                 raise DataError(
@@ -179,21 +181,30 @@ def _batches(file: TextFile, separator: str) -> Iterator[CsvBatch]:
 
 
 def _some_rows(
-    reader: "Iterator[list[str]]", size: int, number: int, place: str
+    reader: "Iterator[list[str]]", size: int, number: int, place: str, meter: Meter
 ) -> tuple[list[list[str]], bool]:
-    """The next rows, and whether the table ends with them.
+    """The next rows, as many as fit into a block, and whether the table ends with them.
 
-    Raises: `DataError` if a field is so long that a quote must have stayed open.
+    Raises: `DataError` if a field is so long that a quote must have stayed open, or columns are too many.
     """
     found: list[list[str]] = []
+    end, is_short = meter.read + BLOCK_BYTES, False
     with _any_field_length():
         try:
-            found.extend(itertools.islice(reader, size))
+            while len(found) < size and not is_short and (not found or meter.read < end):
+                meter.most = meter.read + ROWS_BYTES
+                before, wanted = len(found), min(_TOGETHER, size - len(found)) if found else 1
+                found.extend(itertools.islice(reader, wanted))
+                is_short = len(found) < before + wanted
+                if found and len(found[0]) > COLUMNS:
+                    raise DataError(f"{place}: more than {COLUMNS:,} columns; leave some out")
+                if found and CELLS < len(found) * len(found[0]):
+                    break
         except csv.Error as error:
             raise DataError(
                 f"{place}: row {number + len(found) + 1} cannot be read ({error}); close or remove its quote"
             ) from error
-    is_last = len(found) < size or (found[-1] != [] and found[-1][-1].endswith(_END))
+    is_last = is_short or (bool(found) and found[-1] != [] and found[-1][-1].endswith(_END))
     return found, is_last
 
 

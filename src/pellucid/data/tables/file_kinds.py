@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pellucid.budgets import FOLDERS_DEEP
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
+from pellucid.files import open_regular
 
 _IMAGE_SUFFIXES = frozenset(
     (
@@ -51,7 +53,7 @@ class FileKind:
 
     def _starts_so(self, path: str) -> bool:
         try:
-            with open(path, "rb") as file:
+            with open_regular(path) as file:
                 return self.starts(file.read(16))
         except OSError:
             return False
@@ -88,39 +90,49 @@ def files_of(folder: Path, kind: FileKind) -> tuple[list[Path], list[Path]]:
     return [path for path, is_one in found if is_one], [path for path, is_one in found if not is_one]
 
 
-def walk(
-    folder: Path, kind: FileKind, seen: frozenset[tuple[int, int]] = frozenset()
-) -> Iterator[tuple[Path, bool]]:
+def walk(folder: Path, kind: FileKind) -> Iterator[tuple[Path, bool]]:
     """Go through the files in a folder and its sub-folders, clutter aside, by the code points of their paths.
 
-    Every file, and whether it is of the kind; of a folder only the names are in memory. `seen` are the
-    folders that this one lies in, by device and number; links lead into none of them again.
+    Every file, and whether it is of the kind; of a folder only the names are in memory. Each real folder is
+    entered once, by device and number, however many links lead there.
+
+    Raises: `DataError` if a folder cannot be read, or folders lie too deep in one another.
     """
-    names, folders = _names_of(folder)
-    for name in names:
-        path = folder / name
-        if name in folders:
-            status = os.stat(path)
-            identity = (status.st_dev, status.st_ino)
-            if identity not in seen:
-                yield from walk(path, kind, seen | {identity})
-        else:
+    seen = {_identity(folder)}
+    waiting = [_names_of(folder)]
+    while waiting:
+        if (path := next(waiting[-1], None)) is None:
+            waiting.pop()
+        elif not os.path.isdir(path):  # nor is a link that leads in a circle
             yield path, kind.is_one(str(path))
+        elif (identity := _identity(path)) not in seen:
+            seen.add(identity)
+            if len(waiting) > FOLDERS_DEEP:
+                raise DataError(
+                    f"{folder}: more than {FOLDERS_DEEP} folders lie in one another; move the files up"
+                )
+            waiting.append(_names_of(path))
 
 
-def _names_of(folder: Path) -> tuple[list[str], set[str]]:
-    """Names of what lies in a folder, in order, and those of them that are folders.
+def _names_of(folder: Path) -> Iterator[Path]:
+    """Paths of what lies in a folder, in order.
 
     Raises: `DataError` if it cannot be read.
     """
-    names: list[str] = []
-    folders: set[str] = set()
-    for entry in _scanned(folder):
-        names.append(entry.name)
-        if entry.is_dir():
-            folders.add(entry.name)
-    names.sort()
-    return names, folders
+    names = sorted(entry.name for entry in _scanned(folder))
+    return (folder / name for name in names)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Device and number of a folder.
+
+    Raises: `DataError` if it cannot be reached.
+    """
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+    return status.st_dev, status.st_ino
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:

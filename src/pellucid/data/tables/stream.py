@@ -4,23 +4,23 @@ Rows are named as people see them: in CSV and TSV the header is row 1, as in a s
 JSONL a row is a line; in Parquet the first row is 1.
 """
 
-import contextlib
 import dataclasses
 import itertools
-import json
 import os
-import shutil
-import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv
-from pellucid.data.tables.encodings import TextFile, count_lines, naming_unreadable, open_binary, text_file
+from pellucid.data.tables.encodings import TextFile, count_lines, text_file
 from pellucid.data.tables.headers import GROUP_NAME, SPLIT_NAME, named, why_no_header
+from pellucid.data.tables.parquet import parquet_blocks
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.strict import parse_line
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 """Endings of tables; each may be followed by `.gz`."""
@@ -110,12 +110,13 @@ def _from_csv(file: TextFile, separator: str | None) -> Table:
         first = CsvBatch([header, *first.rows], [1, *first.numbers])
         header = [f"column {number}" for number in range(1, len(header) + 1)]
         warnings = (*warnings, f"{file.place}: the first row {reason}, so the table has no header")
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
-        raise DataError(f"{file.place}: two columns are named {quoted(repeated[0])}; rename one")
+        raise DataError(f"{file.place}: two columns are named {quoted(min(repeated))}; rename one")
+    place_of = {name: at for at, name in enumerate(header)}
 
     def block_of(batch: CsvBatch, names: Sequence[str]) -> Block:
-        places = [(name, header.index(name)) for name in names]
+        places = [(name, place_of[name]) for name in names]
         return Block({name: [row[at] for row in batch.rows] for name, at in places}, batch.numbers)
 
     def read(names: Sequence[str]) -> Iterator[Block]:
@@ -134,6 +135,8 @@ def _from_jsonl(file: TextFile) -> Table:
     batches = _object_batches(file)
     first = next(batches, _Objects([], []))
     head = list(dict.fromkeys(name for value in first.objects for name in value))
+    if len(head) > COLUMNS:
+        raise DataError(f"{file.place}: more than {COLUMNS:,} keys; leave some out")
 
     def block_of(batch: _Objects, names: Sequence[str]) -> Block:
         return Block({name: [value.get(name) for value in batch.objects] for name in names}, batch.numbers)
@@ -152,14 +155,14 @@ def _object_batches(file: TextFile) -> Iterator[_Objects]:
 
     Raises: `DataError` if a line is no JSON object.
     """
-    batch, size = _Objects([], []), ROWS_FIRST
+    batch, size, held, cells = _Objects([], []), ROWS_FIRST, 0, 0
     with file.lines("\n", count_lines) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
-            except (ValueError, RecursionError) as error:
+                value = parse_line(line)
+            except ValueError as error:
                 raise DataError(f"{file.place}: row {number} is not JSON ({error}); mend the row") from error
             if not isinstance(value, dict):
                 raise DataError(
@@ -168,9 +171,11 @@ def _object_batches(file: TextFile) -> Iterator[_Objects]:
                 )
             batch.objects.append(value)
             batch.numbers.append(number)
-            if len(batch.numbers) == size:
+            held += len(line)
+            cells += len(value)
+            if len(batch.numbers) == size or held > BLOCK_BYTES or cells > CELLS:
                 yield batch
-                batch, size = _Objects([], []), ROWS_LATER
+                batch, size, held, cells = _Objects([], []), ROWS_LATER, 0, 0
     if batch.numbers:
         yield batch
 
@@ -193,44 +198,11 @@ def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> N
 
 
 def _from_parquet(path: Path, place: str) -> Table:
-    """Read a Parquet file, row group by row group.
+    """Read a Parquet file, block by block."""
+    blocks = parquet_blocks(path, place)
+    columns, numbers = next(blocks(None, ROWS_FIRST), ({}, range(0)))
 
-    Raises: `DataError` if it is damaged.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
+    def read(names: Sequence[str]) -> Iterator[Block]:
+        return (Block(*each) for each in blocks(names, ROWS_LATER))
 
-    @contextlib.contextmanager
-    def naming_damage() -> Iterator[None]:
-        try:
-            yield
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"{place}: not a readable Parquet file ({error}); use an undamaged copy"
-            ) from error
-
-    def blocks(names: Sequence[str] | None, size: int) -> Iterator[Block]:
-        row = 1
-        with _seekable(path, place) as file, naming_damage():
-            stored = parquet.ParquetFile(file, buffer_size=1 << 20)
-            for batch in stored.iter_batches(size, columns=names, use_threads=False):
-                columns = dict(zip(batch.schema.names, (part.to_pylist() for part in batch), strict=True))
-                yield Block(columns, range(row, row + batch.num_rows))
-                row += batch.num_rows
-
-    head = next(blocks(None, ROWS_FIRST), Block({}, ()))
-    return Table(place, head, lambda names: blocks(names, ROWS_LATER))
-
-
-@contextlib.contextmanager
-def _seekable(path: Path, place: str) -> Iterator[IO[bytes]]:
-    """Open a file that is read out of order; one packed with gzip is unpacked on the disk first."""
-    with contextlib.ExitStack() as opened:
-        with naming_unreadable(place):
-            file: IO[bytes] = opened.enter_context(open_binary(path))
-            if path.name.lower().endswith(".gz"):
-                unpacked = opened.enter_context(tempfile.TemporaryFile())
-                shutil.copyfileobj(file, unpacked)
-                unpacked.seek(0)
-                file = unpacked
-        yield file
+    return Table(place, Block(columns, numbers), read)

@@ -1,12 +1,14 @@
 """Word vectors as a `.npy` matrix with its vocabulary in a file beside it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
+from pellucid.budgets import MEMORY
 from pellucid.encoding.vectors.wanted import Vectors, Wanted
 from pellucid.errors import DataError
+from pellucid.files import read_regular
+from pellucid.strict import parse
 
 MOST_NUMBERS = 4096
 """Most numbers of a vector."""
@@ -94,10 +96,10 @@ def _words(path: Path) -> list[str]:
     try:
         if path.suffix == ".parquet":
             return _column(path)
-        content = path.read_text(encoding="utf-8")
+        content = read_regular(path, MEMORY.value()).decode()
         if path.suffix == ".txt":
             return content.removesuffix("\n").split("\n")
-        document = json.loads(content)
+        document = parse(content.encode())
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a readable vocabulary ({error}); use an undamaged copy") from error
     if isinstance(document, dict):

@@ -1,6 +1,5 @@
 """Pretrained word vectors from a file: only the rows of the words that are needed are kept."""
 
-import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from jaxtyping import Float32
 from pellucid.encoding.vectors.arrays import MOST_NUMBERS, array_rows, array_words
 from pellucid.encoding.vectors.wanted import Vectors, Wanted
 from pellucid.errors import DataError
+from pellucid.files import Unpacking, open_regular
 
 _LONGEST_LINE = 1 << 20
 
@@ -114,7 +114,8 @@ def _text_rows(path: Path, wanted: Wanted) -> Vectors:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines that are not blank, with their numbers."""
     try:
-        with cast(IO[bytes], gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as file:
+        packed = open_regular(path)
+        with cast(IO[bytes], Unpacking(packed) if path.suffix == ".gz" else packed) as file:
             number = 0
             while line := file.readline(_LONGEST_LINE):
                 number += 1

@@ -86,7 +86,7 @@ def _run(planned: Planned, name: str, before: Sequence[Mapping[str, Any]], conte
     """Train to the end, from the newest checkpoint."""
     checkpoints = context.folder.checkpoints / name
     make_folder(checkpoints)
-    load_checkpoint(checkpoints, planned.session.state)
+    load_checkpoint(checkpoints, planned.session.state, planned.session.batches.recipe.total_steps)
     checkpointer = Checkpointer(checkpoints, {"model": name}, planned.plan.recipe.total_steps)
     history = HistoryFile(context.folder.path / "history.jsonl", before, name)
     run_watched(planned.session, checkpointer, history, context)

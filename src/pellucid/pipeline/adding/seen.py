@@ -5,7 +5,6 @@ training. The same data split in the same way is told by its fingerprint; any ot
 read again and compared image by image, by the digests of their content.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pellucid.errors import UsageError
 from pellucid.pipeline.continual.earlier_data import earlier_data
 from pellucid.pipeline.run.context import RunContext
 from pellucid.settings import Settings
+from pellucid.strict import MOST_BYTES, read_json
 
 
 def require_unseen(run: str, place: str, context: RunContext) -> None:
@@ -70,7 +70,7 @@ def _config(place: Path) -> Mapping[str, Any]:
     """
     for folder in (place, place.parent, place.parent.parent):
         try:
-            found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            found = read_json(folder / "config.json", MOST_BYTES)
             _settings(found["settings"])
             found["data"]["place"]
         except (OSError, ValueError, KeyError, TypeError):

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,13 @@ import numpy as np
 from pellucid.arithmetic import metric_value, number_errors
 from pellucid.data import Dataset, folds
 from pellucid.errors import DivergedError
-from pellucid.files import make_folder, write_json
+from pellucid.files import make_folder, write_file
 from pellucid.pipeline.learners.candidates import answers
 from pellucid.pipeline.learners.named import learner_of
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.learners.planning.shares import allowance_of
 from pellucid.settings import Settings, metrics_of
+from pellucid.strict import Fields, Number, Numbers, Records, Whole, read_object, read_sealed, sealed
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,16 @@ class Judged:
         return int(self.history[-1]["step"]) if self.history else 0
 
 
+_JUDGED: Fields = {
+    "scores": Numbers(),
+    "history": Records(),
+    "seconds": Number(0.0),
+    "parameters": Whole(0, 1 << 62),
+    "train": Whole(0, 1 << 62),
+    "test": Whole(0, 1 << 62),
+}
+
+
 class Trials:
     """Trains and judges, each training once: what is finished is kept and taken over after a kill.
 
@@ -106,14 +116,14 @@ class Trials:
         if former is not None:
             return former
         found = train_and_judge(trial, self.fold(trial))
-        write_json(self._path(trial), dataclasses.asdict(found))
+        write_file(self._path(trial), sealed(dataclasses.asdict(found)))
         return found
 
     def former(self, trial: Trial) -> Judged | None:
         """The result of a training that was finished before; `None` where it is still to be done."""
-        # A file that cannot be read is a training that has to be done again.
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            return Judged(**json.loads(self._path(trial).read_text(encoding="utf-8")))
+        # A file that cannot be read, or was changed, is a training that has to be done again.
+        with contextlib.suppress(OSError, ValueError):
+            return Judged(**read_object("training", read_sealed(self._path(trial)), _JUDGED))
         return None
 
     def _path(self, trial: Trial) -> Path:

@@ -1,7 +1,6 @@
 """RUN of `--from`: the network that continues training, however RUN holds it."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pellucid.bundle import ClassicalModel, ImageModel, Model, TextModel, load, 
 from pellucid.bundle.format.weights import pack
 from pellucid.errors import UsageError
 from pellucid.networks import Network
+from pellucid.strict import MOST_BYTES, read_json
 
 _KEPT = "start"
 
@@ -99,7 +99,7 @@ def _at(place: str, model: ImageModel | TextModel, config: Mapping[str, Any] | N
 def _config_of(run: Path) -> Mapping[str, Any] | None:
     """The configuration of a run; `None` where the folder is no run, or its file cannot be read."""
     try:
-        document = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        document = read_json(run / "config.json", MOST_BYTES)
         is_whole = isinstance(document["data"], dict) and isinstance(document["settings"], dict)
     except (OSError, ValueError, KeyError, TypeError):
         return None

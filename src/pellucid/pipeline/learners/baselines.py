@@ -1,6 +1,5 @@
 """The classical models beside the network, on the same split."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,14 +8,14 @@ import numpy as np
 from pellucid.bundle import load_any, save
 from pellucid.classical import Configuration, baselines_for
 from pellucid.data import Dataset
-from pellucid.errors import ModelFileError
-from pellucid.files import make_folder, write_json
+from pellucid.files import make_folder, write_file
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, answers, on_validation
 from pellucid.pipeline.learners.classical import ClassicalLearner, lesson_of
 from pellucid.pipeline.learners.learner import UNLIMITED, Allowance
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import CLASSICAL, Settings
+from pellucid.strict import read_sealed, sealed
 
 _FITTED = "fitted.json"
 
@@ -87,32 +86,30 @@ def _keep(folder: Path, candidate: Candidate) -> None:
     """Write a model where a resumed run finds it; its description comes last and completes it."""
     make_folder(folder)
     save(candidate.model, folder / "model", {})
-    write_json(
-        folder / _FITTED,
-        {
-            "train_examples": candidate.train_examples,
-            "train_seconds": candidate.train_seconds,
-            "features": candidate.features,
-            "setup": candidate.setup,
-            "configurations": [list(each) for each in candidate.configurations],
-        },
-    )
+    facts = {
+        "train_examples": candidate.train_examples,
+        "train_seconds": candidate.train_seconds,
+        "features": candidate.features,
+        "setup": candidate.setup,
+        "configurations": [list(each) for each in candidate.configurations],
+    }
+    write_file(folder / _FITTED, sealed(facts))
 
 
 def _restored(folder: Path, name: str, dataset: Dataset) -> Candidate | None:
     """A model that `_keep` wrote, or `None` where there is none that is whole."""
     try:
-        facts = json.loads((folder / _FITTED).read_text(encoding="utf-8"))
+        facts = read_sealed(folder / _FITTED)
         model = load_any(folder / "model")
-    except (OSError, ValueError, ModelFileError):
+        return Candidate(
+            name=name,
+            model=model,
+            train_examples=int(facts["train_examples"]),
+            train_seconds=float(facts["train_seconds"]),
+            held_out=HeldOut(dataset.validation, answers(model, dataset, dataset.validation)),
+            features=facts["features"],
+            setup=(str(facts["setup"][0]), str(facts["setup"][1])),
+            configurations=tuple(Configuration(*each) for each in facts["configurations"]),
+        )
+    except (OSError, ValueError, TypeError, LookupError):  # as is every refusal of a model or of its answers
         return None
-    return Candidate(
-        name=name,
-        model=model,
-        train_examples=int(facts["train_examples"]),
-        train_seconds=float(facts["train_seconds"]),
-        held_out=HeldOut(dataset.validation, answers(model, dataset, dataset.validation)),
-        features=facts["features"],
-        setup=(str(facts["setup"][0]), str(facts["setup"][1])),
-        configurations=tuple(Configuration(*each) for each in facts["configurations"]),
-    )

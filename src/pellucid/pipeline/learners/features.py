@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from pellucid.files import make_folder, write_file, write_json
+from pellucid.budgets import MEMORY
+from pellucid.files import make_folder, write_file
+from pellucid.strict import read_sealed, read_sealed_bytes, sealed, write_sealed_bytes
 
 _BLOCK, _AT_ONCE = 512, 4096
 
@@ -111,7 +112,7 @@ def compute_features(
     if _read(description) != known:
         for old in folder.glob("block-*.npy"):
             old.unlink()
-        write_json(description, known)
+        write_file(description, sealed(known))
     blocks, seconds, computed = [], 0.0, 0
     for start in range(0, len(positions), _BLOCK):
         path = folder / f"block-{start // _BLOCK:06d}.npy"
@@ -123,7 +124,7 @@ def compute_features(
             seconds, computed = seconds + time.perf_counter() - began, computed + len(some)
             content = io.BytesIO()
             np.save(content, rows)
-            write_file(path, content.getvalue())
+            write_sealed_bytes(path, content.getvalue())
         blocks.append(rows)
         if progress is not None:
             progress(start + len(some), len(positions))
@@ -133,14 +134,14 @@ def compute_features(
 def _read(path: Path) -> object:
     """Content of a JSON file, or `None`."""
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_sealed(path)
     return None
 
 
 def _block(path: Path, count: int) -> np.ndarray | None:
     """A finished block, or `None`."""
     with contextlib.suppress(OSError, ValueError, EOFError):
-        rows = np.load(path, allow_pickle=False)
+        rows = np.load(io.BytesIO(read_sealed_bytes(path, MEMORY.value())), allow_pickle=False)
         if rows.dtype == np.float32 and rows.ndim == 2 and len(rows) == count:
             return np.asarray(rows)
     return None

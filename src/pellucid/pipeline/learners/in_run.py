@@ -74,7 +74,7 @@ def train_in_run(network: Planned, context: RunContext) -> None:
     """
     plan, session, folder = network.plan, network.session, context.folder
     total = plan.recipe.total_steps
-    if load_checkpoint(folder.checkpoints, session.state) is not None:
+    if load_checkpoint(folder.checkpoints, session.state, total) is not None:
         context.stages.line(f"going on after step {session.state.step:,} of {total:,}")
     checkpointer = Checkpointer(folder.checkpoints, context.journal.content["data"], total)
     with context.stages.stage(f"training {plan.name}", spinner=False) as stage:

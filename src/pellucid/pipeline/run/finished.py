@@ -1,7 +1,6 @@
 """A finished run as an object, which shows itself in a notebook."""
 
 import html
-import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,10 +10,12 @@ from urllib.parse import quote
 
 from pellucid.arithmetic.rounding import per_cent, percent
 from pellucid.bundle import Model, load_any
+from pellucid.errors import StorageError
 from pellucid.reports.numbers import Score, interval, scored, seconds, size
 from pellucid.reports.text import visible
 from pellucid.reports.verdict_of_generator import verdict_of_generator
 from pellucid.settings import METRICS
+from pellucid.strict import MOST_BYTES, Object, read_json
 from pellucid.tasks import GENERATION
 
 _NOUNS = {"image": "image", "text": "text"}
@@ -34,7 +35,12 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`."""
-        return dict(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")))
+        path = self.folder / "metrics.json"
+        try:
+            return Object().read("metrics", read_json(path, MOST_BYTES))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise StorageError(f"{path}: {reason}; use an undamaged copy") from error
 
     @property
     def report(self) -> Path:

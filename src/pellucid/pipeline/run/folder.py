@@ -1,14 +1,14 @@
 """The folder of a run: who may write to it, what stands in it, and when it counts as finished."""
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import StorageError, UsageError
-from pellucid.files import locked, make_folder, require_space, write_json
+from pellucid.files import locked, make_folder, require_space, write_file, write_json
+from pellucid.strict import read_sealed, sealed
 
 _NAMES = (
     "report.html",
@@ -23,6 +23,11 @@ _NAMES = (
     "samples",
 )
 _SPACE = 50_000_000
+
+
+def unusable(path: Path, reason: str) -> StorageError:
+    """Refusal of a file of a run that is to be resumed: nothing may be built on it."""
+    return StorageError(f"{path}: {reason}; put back what stood there, or start again with --overwrite")
 
 
 class RunFolder:
@@ -50,20 +55,22 @@ class RunFolder:
         """True where a run ended: its metrics are written last of all."""
         return (self.path / "metrics.json").is_file()
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """Read one of the run's JSON files; `None` when it is missing.
+    def read_sealed(self, name: str) -> dict[str, Any] | None:
+        """Read one of the run's sealed files; `None` where there is none.
 
-        Its document, or `None` when it is missing.
-
-        Raises: `UsageError` if the file is damaged.
+        Raises: `StorageError` if it is damaged, was changed, or is no regular file.
         """
         path = self.path / name
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
+            return read_sealed(path)
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise UsageError(f"{path}: damaged ({error}); start again with --overwrite") from error
+        except (OSError, ValueError) as error:
+            raise unusable(path, getattr(error, "strerror", None) or str(error)) from error
+
+    def write_sealed(self, name: str, document: dict[str, Any]) -> None:
+        """Write one of the run's files with its seal, through the save protocol."""
+        write_file(self.path / name, sealed(document))
 
     def write_json(self, name: str, document: dict[str, Any]) -> None:
         """Write one of the run's JSON files through the save protocol."""

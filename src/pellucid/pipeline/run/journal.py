@@ -5,7 +5,8 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from pellucid.pipeline.run.folder import RunFolder
+from pellucid.errors import PellucidError
+from pellucid.pipeline.run.folder import RunFolder, unusable
 
 NAME = "config.json"
 _FORMAT = 1
@@ -31,7 +32,7 @@ class Journal:
 
     def __init__(self, folder: RunFolder, *, resume: bool = False) -> None:
         self._folder = folder
-        before = folder.read_json(NAME) if resume else None
+        before = folder.read_sealed(NAME) if resume else None
         self.is_resumed = before is not None
         self._is_begun = self.is_resumed
         self._content: dict[str, Any] = {"format": _FORMAT} if before is None else before
@@ -48,7 +49,7 @@ class Journal:
         """Save what is decided so far, and from now on every decision at once."""
         if not self._is_begun:
             self._is_begun = True
-            self._folder.write_json(NAME, self._content)
+            self._folder.write_sealed(NAME, self._content)
 
     def decided(
         self,
@@ -69,10 +70,25 @@ class Journal:
             The decision, old or new.
         """
         if key in self._content:
-            return from_json(self._content[key])
+            with self._taking_over(key):
+                return from_json(self._content[key])
         found = decide()
         self._save({key: to_json(found)})
         return found
+
+    @contextlib.contextmanager
+    def _taking_over(self, key: str) -> Iterator[None]:
+        """Name the file where a decision in it means nothing.
+
+        Raises: `StorageError` instead of whatever the decision's own reader raises.
+        """
+        try:
+            yield
+        except PellucidError:
+            raise
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+            reason = f"{key!r} means nothing ({error})"
+            raise unusable(self._folder.path / NAME, reason) from error
 
     def revised(
         self,
@@ -114,4 +130,4 @@ class Journal:
     def _save(self, more: Mapping[str, Any]) -> None:
         self._content = {**self._content, **more}
         if self._is_begun:
-            self._folder.write_json(NAME, self._content)
+            self._folder.write_sealed(NAME, self._content)

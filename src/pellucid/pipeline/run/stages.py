@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from pellucid.data.wording import visible
 from pellucid.training import Observer, Recipe
 from pellucid.training.watching.observers import BarProgress, PlainProgress
 
@@ -33,7 +34,7 @@ class Stages:
     def __init__(self, stream: TextIO | None = None, quiet: bool = False, began: float | None = None) -> None:
         from rich.console import Console
 
-        self.stream = stream or sys.stderr
+        self.stream = stream or getattr(sys.stderr, "plain", sys.stderr)
         self.quiet = quiet
         self.console = Console(file=self.stream, highlight=False, soft_wrap=True)
         self.began = time.monotonic() if began is None else began
@@ -52,7 +53,9 @@ class Stages:
         current = Stage(words)
         began = time.monotonic()
         if spinner and self.in_terminal and not self.quiet:
-            with self.console.status(words):
+            from rich.markup import escape
+
+            with self.console.status(escape(visible(words))):
                 yield current
         else:
             yield current
@@ -76,7 +79,8 @@ class Stages:
             text = f"{mark} {text}"
         else:
             text = f"  {text}"
-        self.console.print(text, markup=False)
+        # Names from files cannot move the cursor or colour the terminal.
+        self.console.print("\n".join(map(visible, text.split("\n"))), markup=False)
 
     @contextlib.contextmanager
     def training(self, recipe: Recipe) -> Iterator[list[Observer]]:

@@ -7,19 +7,21 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.budgets import MEMORY
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
-from pellucid.files import make_folder, write_file
+from pellucid.files import make_folder
 from pellucid.pipeline.judging.by_folds.kinds import Kind
 from pellucid.pipeline.judging.detectors import signals_by_model
 from pellucid.pipeline.learners.candidates import Candidate, HeldOut, on_held_out, raw_answers
 from pellucid.pipeline.learners.folds import Folds, positions_of
 from pellucid.pipeline.learners.planning.preparation import material_of
 from pellucid.pipeline.run.context import RunContext
+from pellucid.strict import Records, parse, read_sealed_bytes, write_sealed_bytes
 from pellucid.training.state import Record
 
 
@@ -124,21 +126,22 @@ def _write(path: Path, found: OnFold) -> None:
     arrays |= {f"signals/{name}": rows for name, rows in found.signals.items()}
     content = io.BytesIO()
     np.savez(content, history=np.array(json.dumps([*found.history])), **arrays)  # type: ignore[arg-type]
-    write_file(path, content.getvalue())
+    write_sealed_bytes(path, content.getvalue())
 
 
 def _read(path: Path, examples: int) -> OnFold | None:
     """What a killed run had finished; `None` where it has to be done again."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
+        stored = io.BytesIO(read_sealed_bytes(path, MEMORY.value()))
+        with np.load(stored, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-        history: list[dict[str, Any]] = json.loads(str(arrays.pop("history")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        history = Records().read("history", parse(str(arrays.pop("history")).encode()))
+        by_kind: dict[str, dict[str, np.ndarray]] = {"answers": {}, "signals": {}}
+        for name, rows in arrays.items():
+            kind, _, model = name.partition("/")
+            by_kind[kind][model] = rows
+            if rows.ndim == 0 or len(rows) != examples:
+                return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError):
         return None
-    if any(len(rows) != examples for rows in arrays.values()):
-        return None
-    by_kind: dict[str, dict[str, np.ndarray]] = {"answers": {}, "signals": {}}
-    for name, rows in arrays.items():
-        kind, _, model = name.partition("/")
-        by_kind[kind][model] = rows
     return OnFold(by_kind["answers"], by_kind["signals"], history)

@@ -225,7 +225,7 @@ def _run(
     """Train to the end, from the newest checkpoint."""
     checkpoints = context.folder.checkpoints / name
     make_folder(checkpoints)
-    load_checkpoint(checkpoints, session.state)
+    load_checkpoint(checkpoints, session.state, session.batches.recipe.total_steps)
     checkpointer = Checkpointer(checkpoints, {"model": name}, session.batches.recipe.total_steps)
     history = HistoryFile(context.folder.path / "history.jsonl", before, name)
     run_watched(session, checkpointer, history, context, keeps_best=_keeps_best(session))

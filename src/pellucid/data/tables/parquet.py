@@ -1,0 +1,169 @@
+"""Parquet tables as a stream of blocks sized in bytes, whatever run lengths and dictionaries say."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKED, unpacked_limit
+from pellucid.data.tables.encodings import naming_unreadable, open_binary
+from pellucid.data.tables.parquet_pages import require_small_pages
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+
+_BUFFER = 1 << 20
+Block = tuple[dict[str, Sequence[Any]], range]
+"""Columns by name, and the numbers of their rows from 1."""
+
+
+def parquet_blocks(path: Path, place: str) -> Callable[[Sequence[str] | None, int], Iterator[Block]]:
+    """Prepare to read a Parquet file: blocks of the columns of these names, of at most so many rows.
+
+    Values of columns that hold lists or structures are not read; an empty list stands in their place.
+
+    Raises: `DataError` while blocks are read, if the file is damaged or holds more than an honest one of its
+    size.
+    """
+    return lambda names, rows: _blocks(path, place, names, rows)
+
+
+def _blocks(path: Path, place: str, names: Sequence[str] | None, rows: int) -> Iterator[Block]:
+    from pyarrow import parquet
+
+    with _seekable(path, place) as file, _naming_damage(place):
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        metadata = parquet.read_metadata(file)
+        schema = metadata.schema.to_arrow_schema()
+        _require_honest(schema.names, metadata, size, place)
+        require_small_pages(file, metadata, size)
+        wanted = schema.names if names is None else list(names)
+        plain = [name for name in wanted if not _is_nested(schema.field(name).type)]
+        texts = [name for name in plain if _is_text(schema.field(name).type)]
+        stored = parquet.ParquetFile(file, buffer_size=_BUFFER, read_dictionary=texts)
+        most = max(1, min(rows, CELLS // max(1, len(wanted))))
+        meter = _Meter(place, unpacked_limit(size))
+        row = 1
+        for count, found in _batches(stored, plain, most, metadata.num_rows):
+            columns = {name: meter.values(part) for name, part in found.items()}
+            yield {name: columns.get(name, [[]] * count) for name in wanted}, range(row, row + count)
+            row += count
+
+
+def _batches(stored: Any, plain: list[str], most: int, rows: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Columns of some rows at a time; where none is plain, only how many rows there are."""
+    if not plain:
+        for start in range(0, rows, most):
+            yield min(most, rows - start), {}
+        return
+    for batch in stored.iter_batches(most, columns=plain, use_threads=False):
+        yield batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))
+
+
+def _require_honest(names: Sequence[str], metadata: Any, size: int, place: str) -> None:
+    """Refuse a file whose columns share a name, or that has far more columns or rows than bytes.
+
+    Raises: `DataError` with what there is too much of.
+    """
+    if len(names) > COLUMNS:
+        raise DataError(f"{place}: {len(names):,} columns are more than {COLUMNS:,}; leave some out")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
+    most = ROWS_ANYWAY + ROWS_PER_BYTE * size
+    if not 0 <= metadata.num_rows <= most:
+        raise DataError(
+            f"{place}: claims {metadata.num_rows:,} rows in {size:,} bytes, over the limit of {most:,}; "
+            "use an undamaged copy"
+        )
+
+
+class _Meter:
+    """Turns columns into Python's values, and refuses a file that unpacks to more than it may."""
+
+    def __init__(self, place: str, most: int) -> None:
+        self._place = place
+        self._most = most
+        self._left = most
+
+    def values(self, part: Any) -> list[Any]:
+        """Values of a column; each text of a dictionary is made once, however often it stands there.
+
+        Raises: `DataError` if the texts of the file take more than they may.
+        """
+        import pyarrow as pa
+
+        if not pa.types.is_dictionary(part.type):
+            self._spend(part.nbytes)
+            return _plain_values(part)
+        texts = part.dictionary.to_pylist()
+        lengths = [0 if text is None else len(text) for text in texts]
+        indices = part.indices.to_pylist()
+        self._spend(sum(lengths[at] for at in indices if at is not None))
+        return [None if at is None else texts[at] for at in indices]
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise DataError(
+                f"{self._place}: unpacks to more than {self._most / 1e6:,.0f} MB; {UNPACKED.remedy}"
+            )
+
+
+def _plain_values(part: Any) -> list[Any]:
+    """Values of a column; where Python cannot hold one, such as a date beyond 9999, a text about it."""
+    try:
+        values: list[Any] = part.to_pylist()
+    except (ValueError, OverflowError):
+        return [_value(each) for each in part]
+    return values
+
+
+def _value(scalar: Any) -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return f"{scalar.type} out of range"
+
+
+def _is_nested(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_nested(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+@contextlib.contextmanager
+def _naming_damage(place: str) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise DataError(f"{place}: not a readable Parquet file ({reason}); use an undamaged copy") from error
+
+
+@contextlib.contextmanager
+def _seekable(path: Path, place: str) -> Iterator[IO[bytes]]:
+    """Open a file that is read out of order; one packed with gzip is unpacked on the disk first."""
+    with contextlib.ExitStack() as opened:
+        with naming_unreadable(place):
+            file: IO[bytes] = opened.enter_context(open_binary(path))
+            if path.name.lower().endswith(".gz"):
+                unpacked = opened.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(file, unpacked)
+                unpacked.seek(0)
+                file = unpacked
+        yield file
