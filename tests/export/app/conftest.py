@@ -1,6 +1,6 @@
 import pytest
 
-from reports.app.node import Node, need_node
+from export.app.node import Node, need_node
 
 
 @pytest.fixture(scope="session")

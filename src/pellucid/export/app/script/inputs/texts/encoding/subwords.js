@@ -8,7 +8,7 @@
 import { aligned } from "./alignment.js";
 import { utf8Of } from "./bytes.js";
 import { isOf, isWhite, LETTER, NUMBER } from "./characters.js";
-import { need } from "../../../explain/script/data/missing.js";
+import { need } from "../../../../../../reports/explain/script/data/missing.js";
 import { FIRST } from "./tokens.js";
 /** @import { Aligned, Found, Pair, Reader, ToldMerges } from "./types.js" */
 

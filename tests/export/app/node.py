@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-_SCRIPTS = files("pellucid.reports")
+_SCRIPTS = files("pellucid")
 _RUN = """
 import { readFileSync } from "node:fs";
 const given = JSON.parse(readFileSync(0, "utf8"));
@@ -27,7 +27,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        shutil.copytree(str(_SCRIPTS), folder / "reports", ignore=_all_but_scripts)
+        shutil.copytree(str(_SCRIPTS), folder / "pellucid", ignore=_all_but_scripts)
         (folder / "package.json").write_text('{"type": "module"}')
 
     def run(self, imports: str, code: str, given: object) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, WordPieceEncoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
 from pellucid.encoding.tokens.tokenizing import BYTE, SUB_WORDS
-from pellucid.reports.app.unicode import packed_characters, packed_runs, read_characters
+from pellucid.export.app.unicode import packed_characters, packed_runs, read_characters
 
 
 def told_encoder(encoder: Encoder) -> dict[str, Any]:

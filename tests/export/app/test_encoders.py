@@ -17,14 +17,14 @@ from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
 from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
 from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
 from pellucid.encoding.words.characters import normalise
-from pellucid.reports.app.encoders import told_encoder, told_terms
+from pellucid.export.app.encoders import told_encoder, told_terms
 from pellucid.settings import Settings
-from reports.app.node import Node
+from export.app.node import Node
 from text_models import PIECES
 
-ENCODE = 'import { encoderOf } from "./reports/app/script/encoding/encoder.js";'
-TERMS = 'import { termsReader, weighed } from "./reports/app/script/encoding/terms.js";'
-CHARACTERS = 'import { knowCharacters, normalised } from "./reports/app/script/encoding/characters.js";'
+ENCODE = 'import { encoderOf } from "./pellucid/export/app/script/inputs/texts/encoding/encoder.js";'
+TERMS = 'import { termsReader, weighed } from "./pellucid/export/app/script/inputs/texts/encoding/terms.js";'
+CHARACTERS = 'import { knowCharacters, normalised } from "./pellucid/export/app/script/inputs/texts/encoding/characters.js";'
 CHINESE = (
     "我喜欢这家酒店，房间很干净。",
     "质量太差了！！！ 不推荐 iPhone６",
