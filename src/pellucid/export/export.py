@@ -12,10 +12,11 @@ from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import ClassicalModel, Model, TextModel, load
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
-from pellucid.errors import StorageError, UsageError
+from pellucid.errors import UsageError
 from pellucid.evaluation.promises.abstention import least_examples, promise
 from pellucid.export.held_out import held_out_examples
 from pellucid.export.needs import require_installed
+from pellucid.export.places import require_place
 from pellucid.export.proof import Proof, prove
 from pellucid.export.reference import by_reference
 from pellucid.files import write_file
@@ -53,7 +54,7 @@ def export(
     not answer as it does; `StorageError` if `out` cannot be written.
     """
     require_installed()
-    _require_place(out)
+    require_place(out, ENDING)
     found = model_of(run, name)
     model = load(found.folder)
     examples = held_out_examples(run, found.folder)
@@ -122,16 +123,3 @@ def _thresholds(model: Model) -> tuple[Threshold, ...]:
             threshold = promise(trusted, wrong, error).threshold
             found.append(Threshold(error, threshold if np.isfinite(threshold) else None))
     return tuple(found)
-
-
-def _require_place(out: Path) -> None:
-    """Refuse a place where no file can be written, before anything slow.
-
-    Raises: `UsageError` of another ending, `StorageError` without a folder.
-    """
-    if out.suffix.lower() != ENDING:
-        raise UsageError(f"--out: {out} does not end in {ENDING}; give it this ending")
-    if out.is_dir():
-        raise StorageError(f"{out}: a folder stands there; choose another --out")
-    if not out.absolute().parent.is_dir():
-        raise StorageError(f"{out}: its folder does not exist; create it first")

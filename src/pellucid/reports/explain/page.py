@@ -89,7 +89,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
     told["drivers"] = _drivers_told(explanation, packed)
     script, text = joined_script(), explanation.inputs
     return (
-        _environment()
+        page_environment()
         .get_template("explain.html")
         .render(
             explanation=explanation,
@@ -114,14 +114,15 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             gradients_left_out=packed.gradients_left_out,
             script=Markup(script),  # our own file
             checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            told=_as_json(told),
+            told=as_json(told),
             numbers=packed.text,
         )
     )
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Template environment of the explain page and of pages built like it."""
     own = environment().overlay(loader=PackageLoader("pellucid.reports.explain", "page"))
     own.filters = {**own.filters, "exact": _exact, "volume": _volume, "terms": _terms, "log": math.log}
     return own
@@ -143,8 +144,8 @@ def _terms(check: WeightCheck) -> list[tuple[float, float]]:
     return [(float(check.above[at]), float(check.seen[at])) for at in order]
 
 
-def _as_json(told: dict[str, Any]) -> Markup:
-    """JSON that no HTML parser can take for anything else."""
+def as_json(told: dict[str, Any]) -> Markup:
+    """Write JSON that no HTML parser can take for anything else."""
     text = json.dumps(told, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

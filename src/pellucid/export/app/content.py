@@ -1,0 +1,106 @@
+"""The page put together: templates, one script, its documents, and the policy that lets nothing else in."""
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup
+
+from pellucid.bundle import Model
+from pellucid.export.app.facts import app_facts
+from pellucid.export.app.kinds import KINDS, AppKind
+from pellucid.export.app.tensors import Tensors
+from pellucid.insight.explaining import with_probabilities
+from pellucid.insight.explanation import Explanation
+from pellucid.insight.layers.records import layer_records
+from pellucid.reports.explain.describing import HIDDEN, described
+from pellucid.reports.explain.joining import FOLDER, ROOMS, joined, modules_of
+from pellucid.reports.explain.mathml import mathml
+from pellucid.reports.explain.packing import Packed
+from pellucid.reports.explain.page import as_json, page_environment
+from pellucid.runtime.metadata import Metadata
+
+APP_ROOMS = {
+    # What the page says of the model beside its layers, and the weights, opened.
+    "facts": ("app", "weights"),
+    # The network, computed fast.
+    "engine": ("products", "convolving", "pointwise", "layers", "network"),
+    # From what the network gives to an answer.
+    "answering": ("probabilities", "novelty", "answer"),
+    # Every string that people read, in each language.
+    "words": ("english", "chinese", "language"),
+    # What people see and do, whatever the model takes.
+    "page": ("bars", "glass", "tray", "begin"),
+}
+"""Rooms of modules that every page has, behind those of the explain page."""
+
+_EXPLAIN_ONLY = {"drivers", "start"}
+_FOLDER = files("pellucid.export.app") / "script"
+
+
+def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict[str, Any] | None) -> str:
+    """The page of a model: HTML, to be encoded as UTF-8. Equal models give equal text.
+
+    The model is of a kind that its `AppKind` does not refuse; `card` holds facts for the model card, `proof`
+    on how many held-out examples the page was proved, or `None`.
+    """
+    kind = KINDS[model.input_kind.name]
+    opened = kind.opened(model)
+    tensors = Tensors()
+    facts = app_facts(model, kind, metadata, opened, tensors)
+    if model.classes:
+        opened = with_probabilities(opened, model.temperature)
+    explanation = Explanation(
+        model=metadata.model,
+        classes=metadata.classes,
+        answer=opened.values[opened.output][0],
+        target=None,
+        inputs="",
+        opened=opened,
+        layers=layer_records(opened),
+    )
+    script = _script(model.input_kind.name)
+    return (
+        _environment()
+        .get_template("app.html")
+        .render(
+            explanation=explanation,
+            layers=[each for each in explanation.layers if each.kind not in HIDDEN],
+            formulas={each.name: mathml(each.formula) for each in explanation.layers},
+            template=kind.template,
+            facts=facts,
+            card=card,
+            script=Markup(script),  # our own file
+            checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            told=as_json(described(explanation, Packed())),
+            app=as_json(facts | {"proof": proof}),
+            weights=tensors.text,
+        )
+    )
+
+
+@cache
+def _script(name: str) -> str:
+    """The whole script of a page for a kind of input."""
+    explain = {room: [each for each in names if each not in _EXPLAIN_ONLY] for room, names in ROOMS.items()}
+    own = {**APP_ROOMS, **KINDS[name].rooms}
+    return joined([*modules_of(explain, FOLDER), *modules_of(own, _FOLDER)])
+
+
+@cache
+def _environment() -> Environment:
+    shared = page_environment()
+    assert shared.loader is not None  # it has its templates
+    own = PackageLoader("pellucid.export.app", "page")
+    return shared.overlay(loader=ChoiceLoader([own, shared.loader]))
+
+
+def refusal(model: Model) -> str:
+    """Why a model cannot be a page, as a sentence without its end; empty where it can."""
+    kind: AppKind | None = KINDS.get(model.input_kind.name)
+    if kind is None:
+        return f"{model.name} takes {model.input_kind.nouns}, and pages take images only"
+    return kind.refusal(model)

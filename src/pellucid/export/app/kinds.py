@@ -1,0 +1,85 @@
+"""Kinds of input that a page can take: images, and what each of them needs in Python."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pellucid.bundle import ImageModel, Model
+from pellucid.data.listing import Listing
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.opening import open_network
+
+
+class AppKind(NamedTuple):
+    """A kind of input, as far as pages go.
+
+    Attributes:
+        refusal: why a model of this kind cannot be a page, as a sentence without its end; empty where it can.
+        opened: the model's network opened on a blank input.
+        facts: what the kind's scripts need, as `app.input`.
+        original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
+        template: in `page/`, the area where an input is handed over.
+        rooms: of modules in `script/`, in order; the last one starts the page.
+    """
+
+    refusal: Callable[[Model], str]
+    opened: Callable[[Model], Opened]
+    facts: Callable[[Model], dict[str, Any]]
+    original: Callable[[Model, Listing, int], dict[str, str]]
+    template: str
+    rooms: Mapping[str, Sequence[str]]
+
+
+def _refusal_of_images(model: Model) -> str:
+    if isinstance(model, ImageModel):
+        return ""
+    return f"{model.name} is a classical model, and pages answer for networks of images only"
+
+
+def _opened_on_black(model: Model) -> Opened:
+    """The network opened on a black image."""
+    assert isinstance(model, ImageModel)  # all others are refused
+    image = model.preprocessing
+    blank = np.zeros((1, image.channels, image.height, image.width), np.float32)
+    return open_network(model.network, blank)
+
+
+def _image_facts(model: Model) -> dict[str, Any]:
+    assert model.preprocessing is not None  # a model of images has one
+    image = model.preprocessing
+    return {"height": image.height, "width": image.width, "channels": image.channels}
+
+
+def _original_image(model: Model, listing: Listing, row: int) -> dict[str, str]:
+    """The bytes of the file; of an image that came in an array, a lossless file of the same pixels.
+
+    Raises: `DataError` if an array's image holds no numbers.
+    """
+    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
+    if pixels is None:
+        assert listing.paths is not None
+        content = listing.paths[row].read_bytes()
+    else:
+        assert model.preprocessing is not None
+        fitted = model.preprocessing.arrays(np.asarray(pixels[row : row + 1]))[0]
+        file = io.BytesIO()
+        Image.fromarray(fitted[:, :, 0] if fitted.shape[2] == 1 else fitted).save(file, "PNG")
+        content = file.getvalue()
+    return {"file": base64.b64encode(content).decode("ascii")}
+
+
+KINDS: dict[str, AppKind] = {
+    "images": AppKind(
+        refusal=_refusal_of_images,
+        opened=_opened_on_black,
+        facts=_image_facts,
+        original=_original_image,
+        template="images.html",
+        rooms={"inputs/images": ("resampling", "fitting", "decoding", "drawing", "start")},
+    )
+}
+"""Every kind of input by the name of its `InputKind`."""
