@@ -23,7 +23,7 @@ from export.app.node import Node
 from text_models import PIECES
 
 ENCODE = 'import { encoderOf } from "./pellucid/export/app/script/inputs/texts/encoding/encoder.js";'
-TERMS = 'import { termsReader, weighed } from "./pellucid/export/app/script/inputs/texts/encoding/terms.js";'
+TERMS = 'import { termsReader, termWeights } from "./pellucid/export/app/script/inputs/texts/encoding/terms.js";'
 CHARACTERS = 'import { knowCharacters, normalised } from "./pellucid/export/app/script/inputs/texts/encoding/characters.js";'
 CHINESE = (
     "我喜欢这家酒店，房间很干净。",
@@ -146,7 +146,7 @@ def test_weights_of_terms_are_those_of_python(node: Node, shape: Shape) -> None:
     texts = [text for text in read_texts() if text]
     tfidf = fit_tfidf(Texts.of(list(mails())), np.arange(200), shape, 5_000).tfidf
     code = """const read = termsReader(given.told);
-        return given.texts.map((text) => weighed(read(text).map(({ id }) => id), given.idf, given.told));"""
+        return given.texts.map((text) => termWeights(read(text).map(({ id }) => id), given.idf, given.told));"""
     given = {"told": told_terms(tfidf), "idf": tfidf.idf.astype(float).tolist(), "texts": texts}
     ours = tfidf.transform(texts)
     for row, theirs in enumerate(node.run(TERMS, code, given)):

@@ -6,15 +6,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
 from pellucid.bundle import Model
+from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.export.app.facts import app_facts
 from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.app.tensors import Tensors
 from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
+from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.records import layer_records
 from pellucid.reports.explain.describing import HIDDEN, described
 from pellucid.reports.explain.joining import FOLDER, ROOMS, joined, modules_of
@@ -39,6 +42,7 @@ APP_ROOMS = {
 
 _EXPLAIN_ONLY = {"drivers", "start"}
 _FOLDER = files("pellucid.export.app") / "script"
+_NO_LAYERS: dict[str, Any] = {"layers": [], "places": {}}
 
 
 def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict[str, Any] | None) -> str:
@@ -51,17 +55,7 @@ def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict
     opened = kind.opened(model)
     tensors = Tensors()
     facts = app_facts(model, kind, metadata, opened, tensors)
-    if model.classes:
-        opened = with_probabilities(opened, model.temperature)
-    explanation = Explanation(
-        model=metadata.model,
-        classes=metadata.classes,
-        answer=opened.values[opened.output][0],
-        target=None,
-        inputs="",
-        opened=opened,
-        layers=layer_records(opened),
-    )
+    explanation = _explanation(model, metadata, opened)
     script = _script(model.input_kind.name)
     return (
         _environment()
@@ -75,10 +69,25 @@ def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict
             card=card,
             script=Markup(script),  # our own file
             checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            told=as_json(described(explanation, Packed())),
+            told=as_json(_NO_LAYERS if opened is None else described(explanation, Packed())),
             app=as_json(facts | {"proof": proof}),
             weights=tensors.text,
         )
+    )
+
+
+def _explanation(model: Model, metadata: Metadata, opened: Opened | None) -> Explanation:
+    """The layers of a network, none where there is no network, as the explain page takes them."""
+    if opened is not None and isinstance(model, OnNetwork) and model.classes:
+        opened = with_probabilities(opened, model.temperature)
+    return Explanation(
+        model=metadata.model,
+        classes=metadata.classes,
+        answer=np.zeros(max(1, len(metadata.classes))),
+        target=None,
+        inputs="",
+        opened=opened,
+        layers=() if opened is None else layer_records(opened),
     )
 
 
@@ -102,5 +111,5 @@ def refusal(model: Model) -> str:
     """Why a model cannot be a page, as a sentence without its end; empty where it can."""
     kind: AppKind | None = KINDS.get(model.input_kind.name)
     if kind is None:
-        return f"{model.name} takes {model.input_kind.nouns}, and pages take images only"
+        return f"{model.name} takes {model.input_kind.nouns}, and pages take images and texts only"
     return kind.refusal(model)

@@ -14,18 +14,19 @@ NOVELTY = "novelty."
 
 
 def app_facts(
-    model: Model, kind: AppKind, metadata: Metadata, opened: Opened, tensors: Tensors
+    model: Model, kind: AppKind, metadata: Metadata, opened: Opened | None, tensors: Tensors
 ) -> dict[str, Any]:
     """The document `app` of a page, but card and proof; the arrays it speaks of are added to `tensors`."""
-    tensors.add_all(_weights(opened))
+    if opened is not None:
+        tensors.add_all(_weights(opened))
     detector = None if model.detector is None else _detector(model.detector, tensors)
     return {
         "model": metadata.model,
         "classes": list(metadata.classes),
         "temperature": metadata.temperature,
         "mirror": isinstance(model, ImageModel) and model.mirror,
-        "hidden": hidden_of(opened),
-        "input": kind.facts(model),
+        "hidden": "" if opened is None else hidden_of(opened),
+        "input": kind.facts(model, tensors),
         "novelty": detector,
         "abstention": [list(each) for each in metadata.abstention],
         "tensors": tensors.places,

@@ -1,4 +1,4 @@
-"""Kinds of input that a page can take: images, and what each of them needs in Python."""
+"""Kinds of input that a page can take: images and texts, and what each of them needs in Python."""
 
 import base64
 import io
@@ -10,6 +10,8 @@ from PIL import Image
 
 from pellucid.bundle import ImageModel, Model
 from pellucid.data.listing import Listing
+from pellucid.export.app import texts
+from pellucid.export.app.tensors import Tensors
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_network
 
@@ -19,16 +21,16 @@ class AppKind(NamedTuple):
 
     Attributes:
         refusal: why a model of this kind cannot be a page, as a sentence without its end; empty where it can.
-        opened: the model's network opened on a blank input.
-        facts: what the kind's scripts need, as `app.input`.
+        opened: the model's network opened on a blank input; `None` where it has none.
+        facts: what the kind's scripts need, as `app.input`; arrays that it speaks of are added to the tensors.
         original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
         template: in `page/`, the area where an input is handed over.
         rooms: of modules in `script/`, in order; the last one starts the page.
     """
 
     refusal: Callable[[Model], str]
-    opened: Callable[[Model], Opened]
-    facts: Callable[[Model], dict[str, Any]]
+    opened: Callable[[Model], Opened | None]
+    facts: Callable[[Model, Tensors], dict[str, Any]]
     original: Callable[[Model, Listing, int], dict[str, str]]
     template: str
     rooms: Mapping[str, Sequence[str]]
@@ -48,7 +50,8 @@ def _opened_on_black(model: Model) -> Opened:
     return open_network(model.network, blank)
 
 
-def _image_facts(model: Model) -> dict[str, Any]:
+def _image_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
+    del tensors
     assert model.preprocessing is not None  # a model of images has one
     image = model.preprocessing
     return {"height": image.height, "width": image.width, "channels": image.channels}
@@ -80,6 +83,14 @@ KINDS: dict[str, AppKind] = {
         original=_original_image,
         template="images.html",
         rooms={"inputs/images": ("resampling", "fitting", "decoding", "drawing", "start")},
-    )
+    ),
+    "texts": AppKind(
+        refusal=texts.refusal_of_texts,
+        opened=texts.opened_on_text,
+        facts=texts.text_facts,
+        original=texts.original_text,
+        template="texts.html",
+        rooms=texts.ROOMS,
+    ),
 }
 """Every kind of input by the name of its `InputKind`."""

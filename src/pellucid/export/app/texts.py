@@ -1,5 +1,6 @@
 """Texts as a kind of input of pages: how a model reads them, and which models a page can answer for."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,12 @@ from pellucid.export.app.encoders import told_encoder, told_terms
 from pellucid.export.app.tensors import Tensors
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_network
-from pellucid.networks import Network
 
 PREDICTOR, TERMS = "predictor.", "terms."
 """Prefixes of the arrays of a classical model, and of the weights of its n-grams, among the tensors."""
 
 _NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder")
-_ROOMS = {
+ROOMS = {
     "inputs/texts/encoding": (
         *("bytes", "characters", "alignment", "words", "tokens"),
         *("subwords", "ngrams", "terms", "pieces", "encoder"),
@@ -46,7 +46,13 @@ def opened_on_text(model: Model) -> Opened | None:
         return None
     assert model.encoder is not None  # a network of texts has one
     opened = open_network(model.network, np.ones((1, min(3, model.encoder.length)), np.int64))
-    return opened if isinstance(model, TextModel) else without_head(opened)
+    return opened if isinstance(model, TextModel) else _without_head(opened)
+
+
+def _without_head(opened: Opened) -> Opened:
+    """Layers up to the last hidden one, which a classical model takes."""
+    lines = tuple(line for line in opened.lines if line.name.split(".")[0] != "head")
+    return dataclasses.replace(opened, lines=lines, output=lines[-1].name)
 
 
 def text_facts(model: Model, tensors: Tensors) -> dict[str, Any]:

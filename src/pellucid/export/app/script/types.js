@@ -35,6 +35,8 @@
  * @property {number | null} novelty 0 to 1; null where the model cannot tell
  */
 
+/** @typedef {Answer & { values: Map<string, Whole> }} OpenedAnswer with the value of every layer */
+
 /**
  * A kind of input: how an original becomes what the network takes. `Ready` is whatever the kind needs of it.
  * @template Ready
@@ -42,6 +44,7 @@
  * @property {(original: File | Record<string, string>) => Promise<Ready>} read an original as people hand it over, or
  *   as Python writes it for the proof; rejects with an `Error` in words where it cannot be read
  * @property {(ready: Ready) => Whole[]} views inputs of the network; outputs of all are averaged, the first is opened
+ * @property {(ready: Ready) => OpenedAnswer} [answer] where the views alone do not say how an answer is made
  * @property {(ready: Ready) => void} show it where people handed it over
  * @property {(page: PageActions<Ready>) => void} start give the area its clicks and keys
  */

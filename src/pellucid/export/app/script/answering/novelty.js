@@ -16,7 +16,13 @@ const arrayOf = (name) => needWhole(stored(`novelty.${name}`));
  * @param {ArrayLike<number>} seen
  */
 export const noveltyOf = ({ settings }, seen) =>
-  placed(combined(directions(seen, settings.of_layer === true)));
+  noveltyOfSignals(directions(seen, settings.of_layer === true));
+
+/**
+ * Novelty, 0 to 1, from how foreign a measure finds an input.
+ * @param {number[]} signals
+ */
+export const noveltyOfSignals = (signals) => placed(combined(signals));
 
 /**
  * Signals of the Mahalanobis distance: the distance and, of a hidden layer, how weak it is.
@@ -55,8 +61,9 @@ function coordinates(offset) {
   const { data, shape } = arrayOf("measure.axes");
   const along = new Float64Array(shape[1]);
   for (let at = 0; at < offset.length; at += 1) {
-    for (let axis = 0; axis < along.length; axis += 1)
-      {along[axis] += offset[at] * data[at * along.length + axis];}
+    for (let axis = 0; axis < along.length; axis += 1) {
+      along[axis] += offset[at] * data[at * along.length + axis];
+    }
   }
   return along;
 }
@@ -80,8 +87,9 @@ function nearestCentre(white) {
   let nearest = Infinity;
   for (let centre = 0; centre < shape[0]; centre += 1) {
     let sum = 0;
-    for (let axis = 0; axis < white.length; axis += 1)
-      {sum += (white[axis] - data[centre * white.length + axis]) ** 2;}
+    for (let axis = 0; axis < white.length; axis += 1) {
+      sum += (white[axis] - data[centre * white.length + axis]) ** 2;
+    }
     nearest = Math.min(nearest, sum);
   }
   return nearest;

@@ -8,7 +8,7 @@ import { normLayer, rectifiedUpTo, standardiseLayer } from "./pointwise.js";
 /** @import { Floats, Kind, Layer, Numbers, Whole } from "../../../../reports/explain/script/types.js" */
 
 /** @type {{ [K in Kind]?: (layer: Layer<K>, sources: Whole[], weights: Numbers[]) => Floats }} */
-const FAST = {
+export const FAST = {
   convolution: convolve,
   dense: denseLayer,
   "fixed-norm": normLayer,

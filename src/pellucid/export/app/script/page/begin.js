@@ -24,7 +24,7 @@ const here = { name: "", answer: null };
  */
 function timed(kind, ready) {
   const start = performance.now();
-  const answer = answered(kind.views(ready));
+  const answer = kind.answer ? kind.answer(ready) : answered(kind.views(ready));
   return { ...answer, milliseconds: performance.now() - start };
 }
 

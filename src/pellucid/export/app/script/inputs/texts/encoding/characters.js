@@ -102,12 +102,12 @@ function byRuns(text, change) {
 }
 
 /** Control characters that are white space by Python's idea of it, as all separators are. */
-const WHITE = new Set([9, 10, 11, 12, 13, 28, 29, 30, 31, 0x85]);
+const WHITE_CONTROLS = new Set([9, 10, 11, 12, 13, 28, 29, 30, 31, 0x85]);
 const UNSEEN_SPACE = 0x200b;
 
 /** @param {number} point */
 export const isWhite = (point) =>
-  kindOf(point) === SPACE && point !== UNSEEN_SPACE && (!isControl(point) || WHITE.has(point));
+  kindOf(point) === SPACE && point !== UNSEEN_SPACE && (!isControl(point) || WHITE_CONTROLS.has(point));
 
 /** @param {number} point */
 const isControl = (point) => point < 0x20 || (point >= 0x7f && point < 0xa0);

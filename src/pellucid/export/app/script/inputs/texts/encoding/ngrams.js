@@ -19,22 +19,22 @@ const in64 = (value) => BigInt.asUintN(64, value);
  * Spread every bit over all bits.
  * @param {bigint} value
  */
-function mixed(value) {
+function spreadBits(value) {
   const first = in64((value ^ (value >> 30n)) * MIX[0]);
   const second = in64((first ^ (first >> 27n)) * MIX[1]);
   return second ^ (second >> 31n);
 }
 
 /** @param {number[]} points */
-export const nameOf = (points) =>
-  mixed(points.reduceRight((sum, point) => in64(sum * BASE + BigInt(point + 1)), 0n));
+export const gramName = (points) =>
+  spreadBits(points.reduceRight((sum, point) => in64(sum * BASE + BigInt(point + 1)), 0n));
 
 /**
  * The name of two pieces together, in this order.
  * @param {bigint} first
  * @param {bigint} second
  */
-const chained = (first, second) => mixed(in64(first * ORDER + second));
+const chained = (first, second) => spreadBits(in64(first * ORDER + second));
 
 /**
  * Reader of the n-grams that were kept; all others are passed over. Ids ascend in a text.
@@ -81,7 +81,7 @@ function wordName(points, [start, end]) {
   const word = pieceOf(points, start, end);
   const known = wordNames.get(word);
   if (known !== undefined) return known;
-  const name = nameOf(points.slice(start, end));
+  const name = gramName(points.slice(start, end));
   if (wordNames.size < MOST_REMEMBERED) wordNames.set(word, name);
   return name;
 }
@@ -105,8 +105,8 @@ function namedGrams(points, { words: most, shortest, longest }) {
   }
   for (let size = shortest; longest && size <= longest; size += 1) {
     groups.push(
-      partsOf(spans, size).map(({ span, opens, closes }) => ({
-        name: mixed(in64(nameOf(points.slice(...span)) + BigInt(1 + opens + 2 * closes))),
+      wordParts(spans, size).map(({ span, opens, closes }) => ({
+        name: spreadBits(in64(gramName(points.slice(...span)) + BigInt(1 + opens + 2 * closes))),
         span,
       })),
     );
@@ -119,7 +119,7 @@ function namedGrams(points, { words: most, shortest, longest }) {
  * @param {Span[]} words
  * @param {number} size
  */
-export const partsOf = (words, size) =>
+export const wordParts = (words, size) =>
   words.flatMap(([start, end]) => {
     const count = end - start > size ? end - start - size + 1 : 0;
     return Array.from({ length: count }, (_, inside) => ({

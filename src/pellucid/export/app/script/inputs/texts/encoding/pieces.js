@@ -16,7 +16,7 @@ const SYLLABLE = 4;
 const LISTED = 5;
 const PUNCTUATION = 8;
 
-const POINTS = 0x110000;
+const ALL_POINTS = 0x110000;
 const LONGEST_WORD = 100;
 
 /** @typedef {{ text: string, start: number, end: number }} Piece of the text, as it is read */
@@ -28,7 +28,7 @@ const LONGEST_WORD = 100;
 export function piecesReader({ entries, read, listed }) {
   const ids = new Map(entries.map((entry, at) => [entry, FIRST + at]));
   const table = tableOf(read);
-  return (text) => wordsOf(writable(text), table, listed).flatMap((word) => piecesOf(word, ids));
+  return (text) => bertWords(writable(text), table, listed).flatMap((word) => piecesOf(word, ids));
 }
 
 /** @param {ToldPieces} told */
@@ -36,7 +36,7 @@ export const marksOf = ({ entries }) => [FIRST + entries.indexOf("[CLS]"), FIRST
 
 /** @param {string} packed runs of a byte for the kind and the length, as for kinds of characters */
 function tableOf(packed) {
-  const table = new Uint8Array(POINTS);
+  const table = new Uint8Array(ALL_POINTS);
   unpackRuns(packed, (kind, start, end) => table.fill(kind, start, end));
   return table;
 }
@@ -47,7 +47,7 @@ function tableOf(packed) {
  * @param {Uint8Array} table
  * @param {Record<string, string>} listed
  */
-function wordsOf(text, table, listed) {
+function bertWords(text, table, listed) {
   /** @type {Piece[][]} */
   const words = [];
   /** @type {Piece[]} */

@@ -10,11 +10,11 @@ import { utf8Of } from "./bytes.js";
 import { isOf, isWhite, LETTER, NUMBER } from "./characters.js";
 import { need } from "../../../../../../reports/explain/script/data/missing.js";
 import { FIRST } from "./tokens.js";
+import { APOSTROPHE } from "./words.js";
 /** @import { Aligned, Found, Pair, Reader, ToldMerges } from "./types.js" */
 
 const BYTES = 256;
-const SPACE = 0x20;
-const APOSTROPHE = 0x27;
+const SPACE_POINT = 0x20;
 const QUESTION_MARK = 0x3f;
 
 /** Endings behind an apostrophe that are cut off with it, whatever follows. */
@@ -66,7 +66,7 @@ function evenlySpaced({ points, starts, ends }) {
   points.forEach((point, at) => {
     if (isWhite(point)) return;
     if (even.points.length && isWhite(points[at - 1])) {
-      even.points.push(SPACE);
+      even.points.push(SPACE_POINT);
       even.starts.push(starts[at - 1]);
       even.ends.push(ends[at - 1]);
     }
@@ -109,10 +109,10 @@ function endingEnd(points, start) {
  * @param {number} start
  */
 function runEnd(points, start) {
-  const first = points[start] === SPACE && start + 1 < points.length ? start + 1 : start;
+  const first = points[start] === SPACE_POINT && start + 1 < points.length ? start + 1 : start;
   const sort = sortOf(points[first]);
   let end = first + 1;
-  while (end < points.length && points[end] !== SPACE && sortOf(points[end]) === sort) end += 1;
+  while (end < points.length && points[end] !== SPACE_POINT && sortOf(points[end]) === sort) end += 1;
   return end;
 }
 
@@ -137,7 +137,7 @@ function tokensOf(learnt, { points, starts, ends }, start, end) {
     const ranks = parts.slice(1).map(({ id }, at) => rankOf(learnt, parts[at].id, id));
     const best = ranks.reduce((least, rank) => Math.min(least, rank), Infinity);
     if (best === Infinity) return parts.map((part) => ({ ...part, id: FIRST + part.id }));
-    parts = joined(learnt, parts, ranks, best);
+    parts = joinedOnce(learnt, parts, ranks, best);
   }
 }
 
@@ -156,7 +156,7 @@ const rankOf = (learnt, first, second) => learnt.get(pairOf(first, second))?.ran
  * @param {number[]} ranks of each part with the next
  * @param {number} best
  */
-function joined(learnt, parts, ranks, best) {
+function joinedOnce(learnt, parts, ranks, best) {
   /** @type {Found[]} */
   const made = [];
   let isOver = false;

@@ -6,7 +6,7 @@
 import { aligned, pieceOf } from "./alignment.js";
 import { writable } from "./bytes.js";
 import { knowCharacters } from "./characters.js";
-import { partsOf } from "./ngrams.js";
+import { wordParts } from "./ngrams.js";
 import { wordsOf } from "./words.js";
 /** @import { Aligned, Found, TermWeights, ToldTerms } from "./types.js" */
 
@@ -65,7 +65,7 @@ function neighbours({ points }, size) {
  * @param {number} size
  */
 const parts = ({ points }, size) =>
-  partsOf(wordsOf(points), size).map(({ span: [start, end], opens, closes }) => ({
+  wordParts(wordsOf(points), size).map(({ span: [start, end], opens, closes }) => ({
     term: `${" ".repeat(opens)}${pieceOf(points, start, end)}${" ".repeat(closes)}`,
     start,
     end,
@@ -78,7 +78,7 @@ const parts = ({ points }, size) =>
  * @param {ToldTerms} told
  * @returns {TermWeights}
  */
-export function weighed(columns, idf, { terms, words, longest }) {
+export function termWeights(columns, idf, { terms, words, longest }) {
   /** @type {Map<number, number>} */
   const counts = new Map();
   for (const column of columns) counts.set(column, (counts.get(column) || 0) + 1);

@@ -7,7 +7,7 @@
 import { FLAG, JOINER, kindOf, MARK, SPACE, SYMBOL, WORD } from "./characters.js";
 /** @import { Span } from "./types.js" */
 
-const APOSTROPHE = 0x27;
+export const APOSTROPHE = 0x27;
 const LINE_BREAK = 0x0a;
 const MOST_REPEATED = 3;
 

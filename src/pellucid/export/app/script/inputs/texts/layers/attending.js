@@ -9,7 +9,7 @@ import { addProducts } from "./products.js";
  * @param {number} head
  * @param {number} heads
  */
-function partsOf({ shape: [length, thrice], data }, part, head, heads) {
+function headParts({ shape: [length, thrice], data }, part, head, heads) {
   const width = thrice / 3 / heads;
   const found = new Float32Array(length * width);
   for (let t = 0; t < length; t += 1) {
@@ -29,8 +29,8 @@ export function attentionFast(heads, projected) {
   const size = thrice / 3 / heads;
   const made = new Float32Array(heads * length * length);
   for (let head = 0; head < heads; head += 1) {
-    const x = partsOf(projected, 0, head, heads);
-    const weights = partsOf(projected, 1, head, heads);
+    const x = headParts(projected, 0, head, heads);
+    const weights = headParts(projected, 1, head, heads);
     const map = made.subarray(head * length * length, (head + 1) * length * length);
     addProducts({ x, weights, size, made: map, width: length, start: 0 });
     for (let t = 0; t < length; t += 1) {
@@ -68,7 +68,7 @@ export function mixedFast(heads, projected, shares) {
   const width = size / heads;
   const made = new Float32Array(length * size);
   for (let head = 0; head < heads; head += 1) {
-    const values = partsOf(projected, 2, head, heads);
+    const values = headParts(projected, 2, head, heads);
     const columns = new Float32Array(values.length);
     for (let t = 0; t < length; t += 1) {
       for (let c = 0; c < width; c += 1) columns[c * length + t] = values[t * width + c];

@@ -1,4 +1,5 @@
 // How whole layers of networks of texts are computed fast, by their kinds.
+import { FAST } from "../../../engine/layers.js";
 import { attentionFast, mixedFast } from "./attending.js";
 import { embeddedFast, normedFast, placedFast, pooledFast } from "./places.js";
 import { dense } from "./products.js";
@@ -21,7 +22,7 @@ const recurrentFast = ({ kind }, [x], weights) => recurredFast(kind, x, weights)
 const poolFast = ({ kind }, [x]) => pooledFast(x, kind);
 
 /** @type {{ [K in Kind]?: (layer: Layer<K>, sources: Whole[], weights: Numbers[]) => Floats }} */
-export const OF_TEXTS = {
+const OF_TEXTS = {
   embedding: (_, [ids], [table]) => embeddedFast(ids, table),
   places: (_, [x], [table]) => placedFast(x, table),
   "weighed-sum": ({ settings }, [ids], weights) => weighedSumFast(settings.groups, ids, weights),
@@ -35,3 +36,5 @@ export const OF_TEXTS = {
   "text-max": poolFast,
   "text-average": poolFast,
 };
+
+Object.assign(FAST, OF_TEXTS);

@@ -114,7 +114,7 @@ function addTwoByFour({ x, weights, size, made, width, start }, r, c) {
  * @param {number} columns
  * @param {Floats | null} [bias]
  */
-export function rowsOf(rows, columns, bias) {
+export function biasRows(rows, columns, bias) {
   const made = new Float32Array(rows * columns);
   if (bias) for (let r = 0; r < rows; r += 1) made.set(bias, r * columns);
   return made;
@@ -129,7 +129,7 @@ export function rowsOf(rows, columns, bias) {
  */
 export function dense(x, weights, bias, size) {
   const [rows, columns] = [x.length / size, weights.length / size];
-  const made = rowsOf(rows, columns, bias);
+  const made = biasRows(rows, columns, bias);
   addProducts({ x, weights, size, made, width: columns, start: 0 });
   return made;
 }

@@ -1,9 +1,9 @@
 // Filters over neighbouring tokens.
-import { addProducts, rowsOf } from "./products.js";
+import { addProducts, biasRows } from "./products.js";
 /** @import { Floats, Numbers, Whole } from "../../../../../../reports/explain/script/types.js" */
 
 /** Kernels with the numbers of each neighbour in one piece, by the data they were made from. */
-const laidOut = new WeakMap();
+const kernelsKnown = new WeakMap();
 
 /**
  * As many places as before, zeros beyond both ends of the text.
@@ -15,8 +15,8 @@ export function slidFast(vectors, weight, bias) {
   const [length, size] = vectors.shape;
   const [filters, , kernel] = weight.shape;
   const before = Math.floor((kernel - 1) / 2);
-  const made = rowsOf(length, filters, bias.data);
-  neighboursOf(weight).forEach((weights, k) => {
+  const made = biasRows(length, filters, bias.data);
+  nearKernels(weight).forEach((weights, k) => {
     const shift = k - before;
     const first = Math.max(0, -shift);
     const last = Math.min(length, length - shift);
@@ -32,12 +32,12 @@ export function slidFast(vectors, weight, bias) {
  * @param {Numbers} weight
  * @returns {Floats[]}
  */
-function neighboursOf({ shape: [filters, size, kernel], data }) {
-  const known = laidOut.get(data);
+function nearKernels({ shape: [filters, size, kernel], data }) {
+  const known = kernelsKnown.get(data);
   if (known) return known;
   const made = Array.from({ length: kernel }, (_, k) =>
     Float32Array.from({ length: filters * size }, (__, at) => data[at * kernel + k]),
   );
-  laidOut.set(data, made);
+  kernelsKnown.set(data, made);
   return made;
 }

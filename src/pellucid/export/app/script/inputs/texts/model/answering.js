@@ -21,7 +21,10 @@ import { facts } from "./reading.js";
 export function answeredText(read) {
   if (!facts.encoder) return answeredByWords(need(read.features));
   fitShapes(read.found.length);
-  const ids = wholeOf([read.found.length], Float32Array.from(read.found, ({ id }) => id));
+  const ids = wholeOf(
+    [read.found.length],
+    Float32Array.from(read.found, ({ id }) => id),
+  );
   return facts.predictor ? answeredOnNetwork(ids) : answered([ids]);
 }
 

@@ -12,7 +12,7 @@ import { readText } from "./reading.js";
 const MOST_PIECES = 300;
 
 /** Milliseconds after which the page gets a turn. */
-const AT_ONCE = 12;
+const TURN = 12;
 
 /**
  * Where the words of a text begin and end; of a long text several words together.
@@ -44,7 +44,7 @@ export async function lossesOf(text, pieces, score, { isWanted, showAgain }) {
   const losses = [];
   let began = performance.now();
   for (const [start, end] of pieces) {
-    if (performance.now() - began > AT_ONCE) {
+    if (performance.now() - began > TURN) {
       showAgain();
       await new Promise((resolve) => setTimeout(resolve, 0));
       began = performance.now();

@@ -32,7 +32,7 @@ export function fitFields(length) {
     if (layer.hidden) continue;
     const sources = layer.takes.flatMap((name) => (known.has(name) ? [known.get(name) || null] : []));
     const isWhole = layer.shape.length !== 2 || layer.kind === "attention" || sources.includes(null);
-    const ranges = isWhole ? null : rangesOf(layer, joined(/** @type {Pair[][]} */ (sources)));
+    const ranges = isWhole ? null : rangesOf(layer, joinedRanges(/** @type {Pair[][]} */ (sources)));
     known.set(layer.name, ranges);
     layer.field = ranges && [ranges];
   }
@@ -43,7 +43,7 @@ export function fitFields(length) {
  * @param {Pair[][]} sources
  * @returns {Pair[]}
  */
-const joined = ([first, ...others]) =>
+const joinedRanges = ([first, ...others]) =>
   first.map((range, place) =>
     others.reduce(
       ([low, high], other) => [Math.min(low, other[place][0]), Math.max(high, other[place][1])],
@@ -61,7 +61,9 @@ function rangesOf(layer, before) {
     case "neighbours": {
       const kernel = need(stored(layer.weights[0])).shape[2];
       const left = Math.floor((kernel - 1) / 2);
-      return before.map((_, place) => spanned(before.slice(Math.max(0, place - left), place - left + kernel)));
+      return before.map((_, place) =>
+        spanned(before.slice(Math.max(0, place - left), place - left + kernel)),
+      );
     }
     case "lstm":
     case "gru":

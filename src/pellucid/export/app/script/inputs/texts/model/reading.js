@@ -4,7 +4,7 @@ import { need } from "../../../../../../reports/explain/script/data/missing.js";
 import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { encoderOf } from "../encoding/encoder.js";
-import { termsReader, weighed } from "../encoding/terms.js";
+import { termsReader, termWeights } from "../encoding/terms.js";
 /** @import { Encoder } from "../encoding/types.js" */
 /** @import { Features, ReadText, TextFacts } from "../types.js" */
 
@@ -15,7 +15,7 @@ const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\ud
 export const facts = /** @type {TextFacts} */ (app.input);
 
 /** @type {{ encode: Encoder | null, find: ReturnType<typeof termsReader> | null }} made when they are first needed */
-const readers = { encode: null, find: null };
+const textReaders = { encode: null, find: null };
 
 /**
  * Refuse what is no text.
@@ -32,12 +32,12 @@ export function requireText(text) {
  */
 export function readText(text) {
   if (facts.encoder) {
-    readers.encode = readers.encode || encoderOf(facts.encoder);
-    return { text, ...readers.encode(text), features: null };
+    textReaders.encode = textReaders.encode || encoderOf(facts.encoder);
+    return { text, ...textReaders.encode(text), features: null };
   }
   if (!facts.terms) return { text, found: [], cut: false, features: { columns: [], values: [] } };
-  readers.find = readers.find || termsReader(facts.terms);
-  const found = readers.find(text);
+  textReaders.find = textReaders.find || termsReader(facts.terms);
+  const found = textReaders.find(text);
   return { text, found, cut: false, features: featuresOf(found.map(({ id }) => id)) };
 }
 
@@ -45,4 +45,4 @@ export function readText(text) {
  * @param {number[]} columns
  * @returns {Features}
  */
-const featuresOf = (columns) => weighed(columns, need(stored("terms.idf")).data, need(facts.terms));
+const featuresOf = (columns) => termWeights(columns, need(stored("terms.idf")).data, need(facts.terms));

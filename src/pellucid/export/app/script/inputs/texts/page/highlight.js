@@ -49,10 +49,12 @@ async function drive({ text }, isWanted, choose) {
   const losses = await lossesOf(text, pieces, scoreOf(text), { isWanted, showAgain });
   if (!losses) return;
   const scale = centredScale(Math.max(...losses.map(Math.abs)) || 1);
-  byId("highlight").replaceChildren(...coloured(text, pieces, choose, (span, at) => {
-    onColour(span, scale.colour(losses[at]));
-    span.title = shown(losses[at], 3);
-  }));
+  byId("highlight").replaceChildren(
+    ...coloured(text, pieces, choose, (span, at) => {
+      onColour(span, scale.colour(losses[at]));
+      span.title = shown(losses[at], 3);
+    }),
+  );
   byId("drove-legend").replaceChildren(legend(scale));
   byId("drove-state").textContent = "";
 }

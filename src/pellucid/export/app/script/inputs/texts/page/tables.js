@@ -116,7 +116,7 @@ function rowsOfValues(content, separator) {
   const part = new RegExp(`"((?:[^"]|"")*)"[^${separator}\r\n]*|([^${separator}\r\n]*)`, "y");
   /** @type {{ row: number, values: string[] }[]} */
   const rows = [{ row: 1, values: [] }];
-  for (let at = 0; at < content.length; ) {
+  for (let at = 0; at < content.length;) {
     const { value, end } = valueAt(part, content, at);
     const now = rows[rows.length - 1];
     now.values.push(value);

@@ -10,7 +10,7 @@ import { answeredText } from "../model/answering.js";
 import { facts } from "../model/reading.js";
 /** @import { ReadText } from "../types.js" */
 
-const MOST_SHOWN = 30;
+const MOST_TERMS = 30;
 
 /**
  * The products of weights in the text and weights for the class, the largest first; with the bias they add up to
@@ -37,13 +37,15 @@ export function showTerms(read) {
     label: app.classes.length ? app.classes[best] : "",
   });
   byId("term-rows").replaceChildren(
-    ...rows.slice(0, MOST_SHOWN).map(({ term, value, weight }) =>
-      element(
-        "tr",
-        {},
-        element("th", { scope: "row", class: "foreign term" }, term),
-        ...[value, weight, value * weight].map((number) => cell(shown(number, 4))),
+    ...rows
+      .slice(0, MOST_TERMS)
+      .map(({ term, value, weight }) =>
+        element(
+          "tr",
+          {},
+          element("th", { scope: "row", class: "foreign term" }, term),
+          ...[value, weight, value * weight].map((number) => cell(shown(number, 4))),
+        ),
       ),
-    ),
   );
 }
