@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from encoding.written import ODD
+from export.app.node import Node
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
 from pellucid.encoding.ngrams.encoder import NgramEncoder, Shape, grams_of
@@ -19,12 +20,12 @@ from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
 from pellucid.encoding.words.characters import normalise
 from pellucid.export.app.encoders import told_encoder, told_terms
 from pellucid.settings import Settings
-from export.app.node import Node
 from text_models import PIECES
 
-ENCODE = 'import { encoderOf } from "./pellucid/export/app/script/inputs/texts/encoding/encoder.js";'
-TERMS = 'import { termsReader, termWeights } from "./pellucid/export/app/script/inputs/texts/encoding/terms.js";'
-CHARACTERS = 'import { knowCharacters, normalised } from "./pellucid/export/app/script/inputs/texts/encoding/characters.js";'
+_FOLDER = "./pellucid/export/app/script/inputs/texts/encoding"
+ENCODE = f'import {{ encoderOf }} from "{_FOLDER}/encoder.js";'
+TERMS = f'import {{ termsReader, termWeights }} from "{_FOLDER}/terms.js";'
+CHARACTERS = f'import {{ knowCharacters, normalised }} from "{_FOLDER}/characters.js";'
 CHINESE = (
     "我喜欢这家酒店，房间很干净。",
     "质量太差了！！！ 不推荐 iPhone６",
@@ -58,7 +59,7 @@ def read_texts() -> tuple[str, ...]:
 
 @functools.cache
 def encoder(kind: str) -> Encoder:
-    """An encoder of a kind, fitted on mails or on Chinese texts, which reads less of a text than many have."""
+    """An encoder of a kind, fitted on mails and Chinese texts, which reads less of a text than many have."""
     texts = Texts.of([*mails(), *CHINESE * 5, *(text for text in ODD if text.isprintable())])
     everyone = np.arange(len(texts))
     if kind == "word-pieces":
@@ -128,7 +129,8 @@ def _drawn(chance: np.random.Generator) -> str:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "word-pieces"])
 def test_every_id_says_where_it_comes_from(node: Node, kind: str) -> None:
     code = """const encode = encoderOf(given.told);
-        return given.texts.map((text) => encode(text).found.map((each) => text.slice(each.start, each.end)));"""
+        const piecesOf = (text) => encode(text).found.map(({ start, end }) => text.slice(start, end));
+        return given.texts.map(piecesOf);"""
     texts = [*mails()[:10], *CHINESE, "l’homme a\u0301 ﬁn Straße ＡＢＣ so\u00adft 👍🏽"]
     found = node.run(ENCODE, code, {"told": told(kind), "texts": texts})
     for text, pieces in zip(texts, found, strict=True):
@@ -146,7 +148,8 @@ def test_weights_of_terms_are_those_of_python(node: Node, shape: Shape) -> None:
     texts = [text for text in read_texts() if text]
     tfidf = fit_tfidf(Texts.of(list(mails())), np.arange(200), shape, 5_000).tfidf
     code = """const read = termsReader(given.told);
-        return given.texts.map((text) => termWeights(read(text).map(({ id }) => id), given.idf, given.told));"""
+        const columnsOf = (text) => read(text).map(({ id }) => id);
+        return given.texts.map((text) => termWeights(columnsOf(text), given.idf, given.told));"""
     given = {"told": told_terms(tfidf), "idf": tfidf.idf.astype(float).tolist(), "texts": texts}
     ours = tfidf.transform(texts)
     for row, theirs in enumerate(node.run(TERMS, code, given)):

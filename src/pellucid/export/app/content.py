@@ -69,11 +69,16 @@ def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict
             card=card,
             script=Markup(script),  # our own file
             checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            told=as_json(_NO_LAYERS if opened is None else described(explanation, Packed())),
+            told=as_json(told_layers(model, metadata, opened)),
             app=as_json(facts | {"proof": proof}),
             weights=tensors.text,
         )
     )
+
+
+def told_layers(model: Model, metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
+    """The document `told` of a page: what the explain page's script reads of layers."""
+    return _NO_LAYERS if opened is None else described(_explanation(model, metadata, opened), Packed())
 
 
 def _explanation(model: Model, metadata: Metadata, opened: Opened | None) -> Explanation:

@@ -22,6 +22,7 @@ const glass = { canvases: [], isStarted: false };
 export function showValues(values) {
   for (const [name, found] of values) keep(name, found);
   forgetValues();
+  if (!shownLayers.length) return;
   if (glass.isStarted) drawAnew();
   else startGlass();
 }

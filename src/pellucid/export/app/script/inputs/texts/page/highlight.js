@@ -15,6 +15,9 @@ import { showAgain } from "./shown.js";
 /** Milliseconds without a change after which words are left out. */
 const PAUSE = 200;
 
+/** Of the largest score, below which a word is not coloured. */
+const LEAST_SHARE = 0.02;
+
 /** @type {{ asked: number, timer: ReturnType<typeof setTimeout> | undefined }} */
 const waiting = { asked: 0, timer: undefined };
 
@@ -48,10 +51,11 @@ async function drive({ text }, isWanted, choose) {
   byId("drove-state").textContent = say("droveWorking", { count: pieces.length });
   const losses = await lossesOf(text, pieces, scoreOf(text), { isWanted, showAgain });
   if (!losses) return;
-  const scale = centredScale(Math.max(...losses.map(Math.abs)) || 1);
+  const most = Math.max(...losses.map(Math.abs));
+  const scale = centredScale(most || 1);
   byId("highlight").replaceChildren(
     ...coloured(text, pieces, choose, (span, at) => {
-      onColour(span, scale.colour(losses[at]));
+      if (Math.abs(losses[at]) > LEAST_SHARE * most) onColour(span, scale.colour(losses[at]));
       span.title = shown(losses[at], 3);
     }),
   );

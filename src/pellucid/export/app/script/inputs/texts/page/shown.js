@@ -1,5 +1,5 @@
 // The text that is shown now: what the layers of the page speak of, whatever else is answered meanwhile.
-import { told } from "../../../../../../reports/explain/script/data/told.js";
+import { shapeOf, told } from "../../../../../../reports/explain/script/data/told.js";
 import { byId, element } from "../../../../../../reports/explain/script/dom/element.js";
 import { current } from "../../../../../../reports/explain/script/page/state.js";
 import { actions } from "../../../../../../reports/explain/script/views/actions.js";
@@ -28,7 +28,23 @@ export function showRead(read) {
   told.tokens = read.found.map((found) => tokenOf(read.text, found));
   fitShapes(read.found.length);
   fitFields(read.found.length);
+  sayShapes();
   byId("tokens").replaceChildren(...told.tokens.flatMap((token, place) => [spanOf(token, place), " "]));
+}
+
+/** Sizes that Python wrote for a text of another length are those of this one; costs of that one go. */
+function sayShapes() {
+  document.querySelectorAll("[data-by-size]").forEach((part) => part.remove());
+  for (const { name, takes } of told.layers) {
+    const inputs = takes.map((source) => shapeOf(source).join("\u00d7")).join(", ");
+    for (const [what, text] of [
+      ["in", inputs],
+      ["out", shapeOf(name).join("\u00d7")],
+    ]) {
+      const parts = document.querySelectorAll(`[data-${what}="${CSS.escape(name)}"]`);
+      parts.forEach((part) => part.replaceChildren(text));
+    }
+  }
 }
 
 /** Make the layers those of the text that is shown, once another one was answered. */
