@@ -22,7 +22,7 @@ class AppKind(NamedTuple):
     Attributes:
         refusal: why a model of this kind cannot be a page, as a sentence without its end; empty where it can.
         opened: the model's network opened on a blank input; `None` where it has none.
-        facts: what the kind's scripts need, as `app.input`; it adds the arrays that it speaks of to the tensors.
+        facts: what the kind's scripts need, as `app.input`; arrays that it speaks of join the tensors.
         original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
         template: in `page/`, the area where an input is handed over.
         rooms: of modules in `script/`, in order; the last one starts the page.
