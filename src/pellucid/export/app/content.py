@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -41,11 +43,28 @@ _EXPLAIN_ONLY = {"drivers", "start"}
 _FOLDER = files("pellucid.export.app") / "script"
 
 
-def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict[str, Any] | None) -> str:
-    """The page of a model: HTML, to be encoded as UTF-8. Equal models give equal text.
+@dataclass(frozen=True)
+class Page:
+    """A page but for what its proof says, which is known only once it was opened.
 
-    The model is of a kind that its `AppKind` does not refuse; `card` holds facts for the model card, `proof`
-    on how many held-out examples the page was proved, or `None`.
+    Attributes:
+        values: of the template.
+        app: the document `app`, without the proof.
+    """
+
+    values: Mapping[str, Any]
+    app: Mapping[str, Any]
+
+    def html(self, proof: Mapping[str, Any] | None) -> bytes:
+        """The file. `proof` says on how many held-out examples it was proved; `None` where it was not."""
+        template = _environment().get_template("app.html")
+        return template.render(**self.values, app=as_json({**self.app, "proof": proof})).encode("utf-8")
+
+
+def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
+    """The page of a model, of a kind that is not refused. Equal models give equal pages.
+
+    `card` holds facts for the model card.
     """
     kind = KINDS[model.input_kind.name]
     opened = kind.opened(model)
@@ -63,23 +82,19 @@ def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict
         layers=layer_records(opened),
     )
     script = _script(model.input_kind.name)
-    return (
-        _environment()
-        .get_template("app.html")
-        .render(
-            explanation=explanation,
-            layers=[each for each in explanation.layers if each.kind not in HIDDEN],
-            formulas={each.name: mathml(each.formula) for each in explanation.layers},
-            template=kind.template,
-            facts=facts,
-            card=card,
-            script=Markup(script),  # our own file
-            checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            told=as_json(described(explanation, Packed())),
-            app=as_json(facts | {"proof": proof}),
-            weights=tensors.text,
-        )
-    )
+    values = {
+        "explanation": explanation,
+        "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
+        "formulas": {each.name: mathml(each.formula) for each in explanation.layers},
+        "template": kind.template,
+        "facts": facts,
+        "card": card,
+        "script": Markup(script),  # our own file
+        "checksum": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "told": as_json(described(explanation, Packed())),
+        "weights": tensors.text,
+    }
+    return Page(values, facts)
 
 
 @cache

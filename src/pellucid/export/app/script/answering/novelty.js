@@ -55,8 +55,9 @@ function coordinates(offset) {
   const { data, shape } = arrayOf("measure.axes");
   const along = new Float64Array(shape[1]);
   for (let at = 0; at < offset.length; at += 1) {
-    for (let axis = 0; axis < along.length; axis += 1)
-      {along[axis] += offset[at] * data[at * along.length + axis];}
+    for (let axis = 0; axis < along.length; axis += 1) {
+      along[axis] += offset[at] * data[at * along.length + axis];
+    }
   }
   return along;
 }
@@ -80,8 +81,9 @@ function nearestCentre(white) {
   let nearest = Infinity;
   for (let centre = 0; centre < shape[0]; centre += 1) {
     let sum = 0;
-    for (let axis = 0; axis < white.length; axis += 1)
-      {sum += (white[axis] - data[centre * white.length + axis]) ** 2;}
+    for (let axis = 0; axis < white.length; axis += 1) {
+      sum += (white[axis] - data[centre * white.length + axis]) ** 2;
+    }
     nearest = Math.min(nearest, sum);
   }
   return nearest;

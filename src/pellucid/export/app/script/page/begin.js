@@ -115,6 +115,8 @@ const asked = (kind) => ({
     }
     return found;
   },
+  /** @param {Record<string, string>} original */
+  inputs: async (original) => Array.from(kind.views(await kind.read(original))[0].data),
 });
 
 /**

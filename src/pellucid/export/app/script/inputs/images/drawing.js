@@ -26,8 +26,9 @@ export function putOnEasel(image) {
   const context = contextOf(canvas);
   const shown = context.createImageData(width, height);
   for (let at = 0; at < height * width; at += 1) {
-    for (let part = 0; part < 3; part += 1)
-      {shown.data[4 * at + part] = data[at * channels + (part % channels)];}
+    for (let part = 0; part < 3; part += 1) {
+      shown.data[4 * at + part] = data[at * channels + (part % channels)];
+    }
     shown.data[4 * at + 3] = 255;
   }
   context.putImageData(shown, 0, 0);
