@@ -81,7 +81,7 @@ def _metric(config: Mapping[str, Any], metrics: Mapping[str, Any], name: str) ->
     try:
         measured = metrics["models"][name]["test"]
         asked = config["settings"]["metric"]
-        return asked if asked in measured else next(each for each in measured if each in METRICS)
+        return str(asked) if asked in measured else next(each for each in measured if each in METRICS)
     except (KeyError, TypeError, StopIteration):
         return None
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from pellucid.bundle import Model
 from pellucid.export.app.facts import app_facts
 from pellucid.export.app.kinds import KINDS, AppKind
-from pellucid.export.app.tensors import Tensors
+from pellucid.export.app.tensors import Tensors, deflated
 from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layers.records import layer_records
@@ -22,7 +23,7 @@ from pellucid.reports.explain.describing import HIDDEN, described
 from pellucid.reports.explain.joining import FOLDER, ROOMS, joined, modules_of
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import Packed
-from pellucid.reports.explain.page import as_json, page_environment
+from pellucid.reports.explain.page import page_environment
 from pellucid.runtime.metadata import Metadata
 
 APP_ROOMS = {
@@ -39,6 +40,9 @@ APP_ROOMS = {
 }
 """Rooms of modules that every page has, behind those of the explain page."""
 
+_PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html"}
+"""Parts of the page that are long where a network is deep, and so are deflated: by the id of their place."""
+
 _EXPLAIN_ONLY = {"drivers", "start"}
 _FOLDER = files("pellucid.export.app") / "script"
 
@@ -50,15 +54,19 @@ class Page:
     Attributes:
         values: of the template.
         app: the document `app`, without the proof.
+        told: the document `told`.
     """
 
     values: Mapping[str, Any]
     app: Mapping[str, Any]
+    told: str
 
     def html(self, proof: Mapping[str, Any] | None) -> bytes:
         """The file. `proof` says on how many held-out examples it was proved; `None` where it was not."""
-        template = _environment().get_template("app.html")
-        return template.render(**self.values, app=as_json({**self.app, "proof": proof})).encode("utf-8")
+        parts = {id: _rendered(name, self.values) for id, name in _PARTS.items()}
+        app = json.dumps({**self.app, "proof": proof}, allow_nan=False)
+        documents = json.dumps({"documents": {"told": self.told, "app": app}, "parts": parts})
+        return _rendered("app.html", {**self.values, "documents": deflated(documents.encode())}).encode()
 
 
 def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
@@ -91,10 +99,9 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
         "card": card,
         "script": Markup(script),  # our own file
         "checksum": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-        "told": as_json(described(explanation, Packed())),
         "weights": tensors.text,
     }
-    return Page(values, facts)
+    return Page(values, facts, json.dumps(described(explanation, Packed()), allow_nan=False))
 
 
 @cache
@@ -102,7 +109,15 @@ def _script(name: str) -> str:
     """The whole script of a page for a kind of input."""
     explain = {room: [each for each in names if each not in _EXPLAIN_ONLY] for room, names in ROOMS.items()}
     own = {**APP_ROOMS, **KINDS[name].rooms}
-    return joined([*modules_of(explain, FOLDER), *modules_of(own, _FOLDER)])
+    first = modules_of({"facts": ("inflating",)}, _FOLDER)
+    element = modules_of({"dom": ("element",)}, FOLDER)
+    explain["dom"].remove("element")
+    modules = [*element, *first, *modules_of(explain, FOLDER), *modules_of(own, _FOLDER)]
+    return joined(modules, waits=True)
+
+
+def _rendered(name: str, values: Mapping[str, Any]) -> str:
+    return _environment().get_template(name).render(**values)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Proof of a page: in a browser it answers held-out examples, from their original files, as the model does."""
+"""Proof of a page: in a browser it answers held-out examples, from original files, as the model does."""
 
 import json
 import tempfile

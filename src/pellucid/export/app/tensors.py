@@ -53,7 +53,7 @@ class Tensors:
     @property
     def text(self) -> str:
         """All bytes, deflated, in base64."""
-        return base64.b64encode(zlib.compress(b"".join(self._parts), 9)).decode("ascii")
+        return deflated(b"".join(self._parts))
 
     def _append(self, content: bytes) -> int:
         """Add bytes, filled up to a multiple of 4, where single precision may begin; say where they begin."""
@@ -61,6 +61,11 @@ class Tensors:
         self._parts.append(content + bytes(-len(content) % 4))
         self._size += len(content) + -len(content) % 4
         return at
+
+
+def deflated(content: bytes) -> str:
+    """Bytes as the page holds them: deflated, in base64."""
+    return base64.b64encode(zlib.compress(content, 9)).decode("ascii")
 
 
 def stepped(

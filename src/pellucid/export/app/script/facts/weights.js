@@ -1,19 +1,13 @@
 // The weights of the page: base64, deflated, most of them in 16 bits; opened once.
 import { product, wholeOf } from "../../../../reports/explain/script/data/arrays.js";
 import { keep } from "../../../../reports/explain/script/data/stored.js";
-import { byId } from "../../../../reports/explain/script/dom/element.js";
 import { app } from "./app.js";
+import { inflated } from "./inflating.js";
 /** @import { TensorPlace } from "../types.js" */
-
-/** Whether the browser can open what was deflated. */
-export const canOpen = () => typeof DecompressionStream === "function";
 
 /** Open all weights, and keep each under its name. */
 export async function openWeights() {
-  const holder = byId("weights");
-  const packed = bytesOfBase64(holder.textContent.trim());
-  holder.remove();
-  const bytes = await inflated(packed);
+  const bytes = new Uint8Array(await inflated("weights").arrayBuffer());
   for (const [name, place] of Object.entries(app.tensors)) {
     const { steps } = place;
     keep(
@@ -21,20 +15,6 @@ export async function openWeights() {
       wholeOf(place.shape, steps === null ? floats(bytes, place) : inSteps(bytes, { ...place, steps })),
     );
   }
-}
-
-/** @param {string} text */
-export function bytesOfBase64(text) {
-  const plain = atob(text);
-  const bytes = new Uint8Array(plain.length);
-  for (let at = 0; at < plain.length; at += 1) bytes[at] = plain.charCodeAt(at);
-  return bytes;
-}
-
-/** @param {Uint8Array<ArrayBuffer>} packed */
-async function inflated(packed) {
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /**
