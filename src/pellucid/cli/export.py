@@ -39,10 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int:
     """Write a page."""
+    from pellucid.data.wording import count_of
     from pellucid.export.app.exporting import export_app
 
     done = export_app(arguments.run_folder, arguments.out, arguments.model, announce)
-    sys.stderr.write(f"{done.model} written: {done.bytes / 1e6:.1f} MB.\n")
+    said = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
+    if done.proof is not None:
+        examples = count_of(done.proof.examples, f"held-out {done.noun}")
+        said = (
+            f"In {done.proof.browser} it gave the labels of the model on {examples}, "
+            f"and no answer differs by more than {done.proof.difference:.1e}."
+        )
+    sys.stderr.write(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {said}\n")
     sys.stderr.write(f"next: open {arguments.out} in a browser\n")
     return 0
 

@@ -55,12 +55,16 @@ def find_browser() -> str | None:
 
 
 class Tab:
-    """A page in a browser, spoken to through two pipes: their file descriptors are the arguments.
+    """A page in a browser.
 
     Attributes:
         requests: addresses that the page asked for, its own file among them.
         errors: what its console complained of.
         product: name and version of the browser.
+
+    Args:
+        to_browser: file descriptor of the pipe to it.
+        from_browser: of the pipe from it.
     """
 
     requests: list[str]

@@ -2,6 +2,9 @@
 
 import base64
 import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,7 +17,7 @@ from pellucid.bundle import Model
 from pellucid.bundle.models.on_network import OnNetwork
 from pellucid.export.app.facts import app_facts
 from pellucid.export.app.kinds import KINDS, AppKind
-from pellucid.export.app.tensors import Tensors
+from pellucid.export.app.tensors import Tensors, deflated
 from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layers.opened import Opened
@@ -23,7 +26,7 @@ from pellucid.reports.explain.describing import HIDDEN, described
 from pellucid.reports.explain.joining import FOLDER, ROOMS, joined, modules_of
 from pellucid.reports.explain.mathml import mathml
 from pellucid.reports.explain.packing import Packed
-from pellucid.reports.explain.page import as_json, page_environment
+from pellucid.reports.explain.page import page_environment
 from pellucid.runtime.metadata import Metadata
 
 APP_ROOMS = {
@@ -40,16 +43,41 @@ APP_ROOMS = {
 }
 """Rooms of modules that every page has, behind those of the explain page."""
 
+_PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html"}
+"""Parts of the page that are long where a network is deep, and so are deflated: by the id of their place."""
+
 _EXPLAIN_ONLY = {"drivers", "start"}
 _FOLDER = files("pellucid.export.app") / "script"
 _NO_LAYERS: dict[str, Any] = {"layers": [], "places": {}}
 
 
-def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict[str, Any] | None) -> str:
-    """The page of a model: HTML, to be encoded as UTF-8. Equal models give equal text.
+@dataclass(frozen=True)
+class Page:
+    """A page but for what its proof says, which is known only once it was opened.
 
-    The model is of a kind that its `AppKind` does not refuse; `card` holds facts for the model card, `proof`
-    on how many held-out examples the page was proved, or `None`.
+    Attributes:
+        values: of the template.
+        app: the document `app`, without the proof.
+        told: the document `told`.
+    """
+
+    values: Mapping[str, Any]
+    app: Mapping[str, Any]
+    told: str
+
+    def html(self, proof: Mapping[str, Any] | None) -> bytes:
+        """The file. `proof` says on how many held-out examples it was proved; `None` where it was not."""
+        shown = _PARTS if self.values["layers"] else {}
+        parts = {id: _rendered(name, self.values) for id, name in shown.items()}
+        app = json.dumps({**self.app, "proof": proof}, allow_nan=False)
+        documents = json.dumps({"documents": {"told": self.told, "app": app}, "parts": parts})
+        return _rendered("app.html", {**self.values, "documents": deflated(documents.encode())}).encode()
+
+
+def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
+    """The page of a model, of a kind that is not refused. Equal models give equal pages.
+
+    `card` holds facts for the model card.
     """
     kind = KINDS[model.input_kind.name]
     opened = kind.opened(model)
@@ -57,23 +85,18 @@ def rendered(model: Model, metadata: Metadata, card: dict[str, Any], proof: dict
     facts = app_facts(model, kind, metadata, opened, tensors)
     explanation = _explanation(model, metadata, opened)
     script = _script(model.input_kind.name)
-    return (
-        _environment()
-        .get_template("app.html")
-        .render(
-            explanation=explanation,
-            layers=[each for each in explanation.layers if each.kind not in HIDDEN],
-            formulas={each.name: mathml(each.formula) for each in explanation.layers},
-            template=kind.template,
-            facts=facts,
-            card=card,
-            script=Markup(script),  # our own file
-            checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            told=as_json(told_layers(model, metadata, opened)),
-            app=as_json(facts | {"proof": proof}),
-            weights=tensors.text,
-        )
-    )
+    values = {
+        "explanation": explanation,
+        "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
+        "formulas": {each.name: mathml(each.formula) for each in explanation.layers},
+        "template": kind.template,
+        "facts": facts,
+        "card": card,
+        "script": Markup(script),  # our own file
+        "checksum": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "weights": tensors.text,
+    }
+    return Page(values, facts, json.dumps(told_layers(model, metadata, opened), allow_nan=False))
 
 
 def told_layers(model: Model, metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
@@ -101,7 +124,15 @@ def _script(name: str) -> str:
     """The whole script of a page for a kind of input."""
     explain = {room: [each for each in names if each not in _EXPLAIN_ONLY] for room, names in ROOMS.items()}
     own = {**APP_ROOMS, **KINDS[name].rooms}
-    return joined([*modules_of(explain, FOLDER), *modules_of(own, _FOLDER)])
+    first = modules_of({"facts": ("inflating",)}, _FOLDER)
+    element = modules_of({"dom": ("element",)}, FOLDER)
+    explain["dom"].remove("element")
+    modules = [*element, *first, *modules_of(explain, FOLDER), *modules_of(own, _FOLDER)]
+    return joined(modules, waits=True)
+
+
+def _rendered(name: str, values: Mapping[str, Any]) -> str:
+    return _environment().get_template(name).render(**values)
 
 
 @cache

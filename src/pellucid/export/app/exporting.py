@@ -7,7 +7,13 @@ from typing import NamedTuple
 from pellucid.answering.naming import model_of
 from pellucid.bundle import load
 from pellucid.errors import UsageError
+from pellucid.export.app.card import card_of
+from pellucid.export.app.chromium import find_browser
+from pellucid.export.app.content import page_of, refusal
+from pellucid.export.app.kinds import KINDS
+from pellucid.export.app.proving import MOST_EXAMPLES, AppProof, prove_app
 from pellucid.export.export import metadata_of
+from pellucid.export.held_out import held_out_examples
 from pellucid.export.places import require_place
 from pellucid.files import write_file
 
@@ -21,11 +27,13 @@ class ExportedApp(NamedTuple):
         model: name of the model.
         noun: one example: `image` or `text`.
         bytes: of the file.
+        proof: that was passed; `None` where no browser was at hand.
     """
 
     model: str
     noun: str
     bytes: int
+    proof: AppProof | None
 
 
 def export_app(
@@ -33,19 +41,24 @@ def export_app(
 ) -> ExportedApp:
     """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
 
-    Raises: `UsageError` if `out` has another ending, or the model cannot be a page; `ModelFileError` if it is
-    damaged; `StorageError` if `out` cannot be written.
+    Raises: `UsageError` if `out` has another ending, the model cannot be a page, or `run` lies in no run;
+    `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, or the page does
+    not answer as it does; `StorageError` if `out` cannot be written.
     """
-    from pellucid.export.app.content import refusal, rendered
-
     require_place(out, ENDING)
     found = model_of(run, name)
     model = load(found.folder)
     if reason := refusal(model):
         raise UsageError(f"--out: {reason}; write --out model.onnx instead")
     say = announce or (lambda sentence: None)
-    say(f"writing {found.name or model.name} as a page")
-    metadata = metadata_of(model, found.name or model.name)
-    content = rendered(model, metadata, {"rows": [], "models": []}, None).encode("utf-8")
+    called = found.name or model.name
+    say(f"writing {called} as a page")
+    parts = page_of(model, metadata_of(model, called), card_of(model, called, found.folder))
+    program, proof = find_browser(), None
+    if program is not None:
+        examples = held_out_examples(run, found.folder, MOST_EXAMPLES)
+        say(f"holding it in {program} against {len(examples.rows):,} held-out {model.input_kind.nouns}")
+        proof = prove_app(model, KINDS[model.input_kind.name], parts.html(None), examples, program)
+    content = parts.html(None if proof is None else proof._asdict())
     write_file(out, content)
-    return ExportedApp(metadata.model, model.input_kind.noun, len(content))
+    return ExportedApp(called, model.input_kind.noun, len(content), proof)

@@ -12,8 +12,10 @@ from pellucid.bundle import ImageModel, Model
 from pellucid.data.listing import Listing
 from pellucid.export.app import texts
 from pellucid.export.app.tensors import Tensors
+from pellucid.insight.layers.bridge import CLOSED, taken_apart
 from pellucid.insight.layers.opened import Opened
-from pellucid.insight.layers.opening import open_network
+from pellucid.insight.layers.opening import layered, open_network
+from pellucid.networks import Network
 
 
 class AppKind(NamedTuple):
@@ -37,9 +39,19 @@ class AppKind(NamedTuple):
 
 
 def _refusal_of_images(model: Model) -> str:
-    if isinstance(model, ImageModel):
-        return ""
-    return f"{model.name} is a classical model, and pages answer for networks of images only"
+    if not isinstance(model, ImageModel):
+        return f"{model.name} is a classical model, and pages answer for networks of images only"
+    return refusal_of_network(model.network)
+
+
+def refusal_of_network(network: Network) -> str:
+    """Why a page cannot compute a network: a layer without a formula; empty where it can."""
+    try:
+        lines, _ = taken_apart(layered(network))
+    except ValueError as error:
+        return f"its network cannot be taken apart into layers ({error})"
+    closed = sorted({str(line.settings["what"]) for line in lines if line.kind == CLOSED})
+    return f"there is no formula for its layers of the kind {', '.join(closed)}" if closed else ""
 
 
 def _opened_on_black(model: Model) -> Opened:

@@ -56,11 +56,14 @@ def modules_of(rooms: Mapping[str, Sequence[str]], folder: Traversable) -> list[
     ]
 
 
-def joined(modules: Iterable[str]) -> str:
+def joined(modules: Iterable[str], *, waits: bool = False) -> str:
     """Join modules, each of which imports only from those before it, into one script.
+
+    `waits` is true where a module has to wait for something before the next one may begin.
 
     The files are modules with types for those who change and check them. Without the words for that they
     share one function's names, so that one script with one checksum does for the page's policy.
     """
     parts = [_EXPORT.sub("", _TYPES.sub("", _IMPORT.sub("", module))) for module in modules]
-    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+    function = "async () =>" if waits else "() =>"
+    return f'"use strict";\n({function} {{\n' + "\n".join(parts) + "})();\n"

@@ -114,7 +114,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
             gradients_left_out=packed.gradients_left_out,
             script=Markup(script),  # our own file
             checksum=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            told=as_json(told),
+            told=_as_json(told),
             numbers=packed.text,
         )
     )
@@ -144,7 +144,7 @@ def _terms(check: WeightCheck) -> list[tuple[float, float]]:
     return [(float(check.above[at]), float(check.seen[at])) for at in order]
 
 
-def as_json(told: dict[str, Any]) -> Markup:
+def _as_json(told: dict[str, Any]) -> Markup:
     """Write JSON that no HTML parser can take for anything else."""
     text = json.dumps(told, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":

@@ -2,8 +2,8 @@
 /** @import { Shape, Whole } from "../../../reports/explain/script/types.js" */
 
 /**
- * Where a tensor lies among the weights: in bytes.
- * @typedef {{ at: number, shape: Shape, half: boolean }} TensorPlace
+ * Where a tensor lies among the weights, and the steps of its rows where it is in 16 bits: in bytes.
+ * @typedef {{ at: number, shape: Shape, steps: number | null }} TensorPlace
  */
 
 /**

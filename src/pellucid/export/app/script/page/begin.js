@@ -2,7 +2,8 @@
 import { byId } from "../../../../reports/explain/script/dom/element.js";
 import { answered } from "../answering/answer.js";
 import { app } from "../facts/app.js";
-import { canOpen, openWeights } from "../facts/weights.js";
+import { beginning } from "../facts/inflating.js";
+import { openWeights } from "../facts/weights.js";
 import { say, startLanguage } from "../words/language.js";
 import { labelOf, showAnswer } from "./bars.js";
 import { showValues } from "./glass.js";
@@ -115,6 +116,8 @@ const asked = (kind) => ({
     }
     return found;
   },
+  /** @param {Record<string, string>} original */
+  inputs: async (original) => Array.from(kind.views(await kind.read(original))[0].data),
 });
 
 /**
@@ -127,7 +130,6 @@ async function started(kind) {
     if (here.answer) show(here.name, here.answer);
   });
   sayFacts();
-  if (!canOpen()) throw new Error(say("tooOld"));
   byId("state").textContent = say("opening");
   await openWeights();
   startTray();
@@ -158,9 +160,8 @@ function sayFacts() {
  */
 export function startPage(kind) {
   document.documentElement.classList.add("scripted");
-  const ready = started(kind).catch((error) => {
-    byId("state").textContent = error instanceof Error ? error.message : String(error);
-    throw error;
+  started(kind).then(beginning.resolve, (error) => {
+    byId("state").textContent = say("failed", { reason: String(error) });
+    beginning.reject(error);
   });
-  Object.assign(globalThis, { pellucid: { ready } });
 }

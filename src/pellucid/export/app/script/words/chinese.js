@@ -9,8 +9,6 @@ export const CHINESE = {
   language: "English",
   opening: "正在展开权重 \u2026",
   ready: "就绪。",
-  tooOld:
-    "此浏览器没有 DecompressionStream，无法展开本页的权重。请用新版 Chrome、Edge、Firefox 或 Safari 打开。",
   failed: "本页无法启动：{reason}",
   proved:
     "本文件定名之前，曾在 {browser} 中打开，对 {examples} 个未参与训练的原始文件作答，与模型一致：标签全部相同，概率相差不超过 {difference}。",

@@ -7,8 +7,6 @@ export const ENGLISH = {
   language: "\u4e2d\u6587",
   opening: "Opening the weights \u2026",
   ready: "Ready.",
-  tooOld:
-    "This browser cannot open the weights of this page: it has no DecompressionStream. Open the file in a current version of Chrome, Edge, Firefox or Safari.",
   failed: "This page could not be started: {reason}",
   proved:
     "Before this file got its name it was opened in {browser} and answered {examples} held-out originals as the model does: every label, and every probability within {difference}.",

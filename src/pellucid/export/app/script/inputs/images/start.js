@@ -2,7 +2,7 @@
 import { wholeOf } from "../../../../../reports/explain/script/data/arrays.js";
 import { byId } from "../../../../../reports/explain/script/dom/element.js";
 import { app } from "../../facts/app.js";
-import { bytesOfBase64 } from "../../facts/weights.js";
+import { bytesOfBase64 } from "../../facts/inflating.js";
 import { startPage } from "../../page/begin.js";
 import { say } from "../../words/language.js";
 import { decoded } from "./decoding.js";
