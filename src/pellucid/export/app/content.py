@@ -90,6 +90,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
         "formulas": {each.name: mathml(each.formula) for each in explanation.layers},
         "template": kind.template,
+        "below": kind.below,
         "facts": facts,
         "card": card,
         "script": Markup(script),  # our own file

@@ -27,6 +27,7 @@ class AppKind(NamedTuple):
         facts: what the kind's scripts need, as `app.input`; arrays that it speaks of join the tensors.
         original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
         template: in `page/`, the area where an input is handed over.
+        below: another one, for what stands below the answer; empty for nothing.
         rooms: of modules in `script/`, in order; the last one starts the page.
     """
 
@@ -35,6 +36,7 @@ class AppKind(NamedTuple):
     facts: Callable[[Model, Tensors], dict[str, Any]]
     original: Callable[[Model, Listing, int], dict[str, str]]
     template: str
+    below: str
     rooms: Mapping[str, Sequence[str]]
 
 
@@ -94,6 +96,7 @@ KINDS: dict[str, AppKind] = {
         facts=_image_facts,
         original=_original_image,
         template="images.html",
+        below="",
         rooms={"inputs/images": ("resampling", "fitting", "decoding", "drawing", "start")},
     ),
     "texts": AppKind(
@@ -102,6 +105,7 @@ KINDS: dict[str, AppKind] = {
         facts=texts.text_facts,
         original=texts.original_text,
         template="texts.html",
+        below="texts_below.html",
         rooms=texts.ROOMS,
     ),
 }

@@ -1,8 +1,6 @@
 // The text with its words in colours: how far the answer falls when each is left out.
 import { byId, element } from "../../../../../../reports/explain/script/dom/element.js";
 import { shown } from "../../../../../../reports/explain/script/dom/numbers.js";
-import { onColour } from "../../../../../../reports/explain/script/drawing/colours.js";
-import { centredScale, legend } from "../../../../../../reports/explain/script/drawing/scales.js";
 import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { answeredText } from "../model/answering.js";
@@ -14,9 +12,6 @@ import { showAgain } from "./shown.js";
 
 /** Milliseconds without a change after which words are left out. */
 const PAUSE = 200;
-
-/** Of the largest score, below which a word is not coloured. */
-const LEAST_SHARE = 0.02;
 
 /** @type {{ asked: number, timer: ReturnType<typeof setTimeout> | undefined }} */
 const waiting = { asked: 0, timer: undefined };
@@ -51,16 +46,30 @@ async function drive({ text }, isWanted, choose) {
   byId("drove-state").textContent = say("droveWorking", { count: pieces.length });
   const losses = await lossesOf(text, pieces, scoreOf(text), { isWanted, showAgain });
   if (!losses) return;
-  const most = Math.max(...losses.map(Math.abs));
-  const scale = centredScale(most || 1);
-  byId("highlight").replaceChildren(
-    ...coloured(text, pieces, choose, (span, at) => {
-      if (Math.abs(losses[at]) > LEAST_SHARE * most) onColour(span, scale.colour(losses[at]));
-      span.title = shown(losses[at], 3);
-    }),
-  );
-  byId("drove-legend").replaceChildren(legend(scale));
+  const most = Math.max(...losses.map(Math.abs)) || 1;
+  const parts = coloured(text, pieces, choose, (span, at) => {
+    span.style.background = shadeOf(losses[at] / most);
+    span.title = shown(losses[at], 3);
+  });
+  byId("highlight").replaceChildren(...parts);
+  byId("drove-legend").replaceChildren(shown(-most, 3), rampOf(), shown(most, 3));
   byId("drove-state").textContent = "";
+}
+
+/** What stands behind a word that matters most: so much of a colour that text is legible in both themes. */
+const STRONGEST = 0.6;
+
+/**
+ * Orange for what speaks for the answer, blue for what speaks against it, the stronger the more.
+ * @param {number} share -1 to 1
+ */
+const shadeOf = (share) =>
+  `rgb(${share > 0 ? "214 98 20" : "43 121 185"} / ${(STRONGEST * Math.abs(share)).toFixed(3)})`;
+
+function rampOf() {
+  const ramp = element("span", { class: "ramp" });
+  ramp.style.background = `linear-gradient(to right, ${[-1, 0, 1].map(shadeOf).join(", ")})`;
+  return ramp;
 }
 
 /**
