@@ -113,7 +113,7 @@ function separatorOf(content) {
  * @param {string} separator
  */
 function rowsOfValues(content, separator) {
-  const part = new RegExp(`"((?:[^"]|"")*)"[^${separator}\r\n]*|([^${separator}\r\n]*)`, "y");
+  const part = new RegExp(`"((?:[^"]|"")*)"([^${separator}\r\n]*)|([^${separator}\r\n]*)`, "y");
   /** @type {{ row: number, values: string[] }[]} */
   const rows = [{ row: 1, values: [] }];
   for (let at = 0; at < content.length;) {
@@ -137,8 +137,9 @@ function valueAt(part, content, at) {
   part.lastIndex = at;
   const found = part.exec(content);
   if (!found) return { value: "", end: at };
-  const [whole, inQuotes, plain] = found;
-  return { value: inQuotes === undefined ? plain : inQuotes.replaceAll('""', '"'), end: at + whole.length };
+  const [whole, inQuotes, behind, plain] = found;
+  const value = inQuotes === undefined ? plain : inQuotes.replaceAll('""', '"') + behind;
+  return { value, end: at + whole.length };
 }
 
 /**
