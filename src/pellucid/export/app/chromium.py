@@ -35,8 +35,9 @@ _SETTINGS = (
 )
 _LONGEST_LOAD = 60.0
 # The pipes are put where the browser looks for them once the process is its own, safe from other threads.
+# Copies above 9 come first, lest one of them already stands where the other belongs.
 _STARTER = (
-    "import os, sys; a, b = os.dup(int(sys.argv[1])), os.dup(int(sys.argv[2])); "
+    "import fcntl, os, sys; a, b = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3]); "
     "os.dup2(a, 3); os.dup2(b, 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
 

@@ -89,7 +89,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
         opened=opened,
         layers=layer_records(opened),
     )
-    script = _script(model.input_kind.name)
+    script = script_of(model.input_kind.name)
     values = {
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
@@ -105,7 +105,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
 
 
 @cache
-def _script(name: str) -> str:
+def script_of(name: str) -> str:
     """The whole script of a page for a kind of input."""
     explain = {room: [each for each in names if each not in _EXPLAIN_ONLY] for room, names in ROOMS.items()}
     own = {**APP_ROOMS, **KINDS[name].rooms}
