@@ -1,17 +1,13 @@
 """Pages of texts in a browser: typed and many texts, layers, hostile texts and names of classes."""
 
 import json
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from app_pages import opened, page
 from pellucid.bundle import TextModel
-from pellucid.export.app.chromium import Tab, browsing
-from pellucid.export.app.content import page_of
-from pellucid.export.export import metadata_of
+from pellucid.export.app.chromium import Tab
 from text_models import text_model, texts
 
 HOSTILE = (
@@ -31,13 +27,6 @@ HOSTILE = (
 pytestmark = pytest.mark.slow
 
 
-def page(model: TextModel, folder: Path) -> Path:
-    place = folder / "app.html"
-    card: dict[str, Any] = {"rows": [], "models": [], "metric": ""}
-    place.write_bytes(page_of(model, metadata_of(model, HOSTILE[0]), card).html(None))
-    return place
-
-
 @pytest.fixture(scope="module")
 def hostile_model() -> TextModel:
     return text_model("text-cnn", HOSTILE)
@@ -46,16 +35,10 @@ def hostile_model() -> TextModel:
 @pytest.fixture(scope="module")
 def tab(chromium: str, hostile_model: TextModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     """The page of a model with hostile names of classes."""
-    place = page(hostile_model, tmp_path_factory.mktemp("app"))
-    with browsing(chromium) as opened:
-        opened.open(place.as_uri())
-        deadline = time.monotonic() + 30
-        while not opened.evaluate("Boolean(globalThis.pellucid)") and time.monotonic() < deadline:
-            time.sleep(0.05)
-        opened.evaluate("pellucid.ready.then(() => true)")
-        yield opened
-        assert opened.errors == []
-        assert [each for each in opened.requests if not each.startswith(("file:", "data:", "blob:"))] == []
+    with opened(chromium, tmp_path_factory.mktemp("app"), page(hostile_model)) as found:
+        yield found
+        assert found.errors == []
+        assert [each for each in found.requests if not each.startswith(("file:", "data:", "blob:"))] == []
 
 
 def typed(tab: Tab, text: str) -> None:

@@ -12,9 +12,9 @@ How a page is put together, and where a kind of input (images, texts) plugs in:
   what else a model needs is added under a prefix (`novelty.axes`). In the page `stored(name)` gives any.
 - `content.py` renders the page. It has three documents, all deflated: `told` (as on the explain page: the
   layers), `app` (`facts.py`: everything else) and the weights; one script, joined from the modules of the
-  explain page and of `script/`, allowed by its checksum. The last module of a kind calls `startPage(kind)` with an object
-  of the type `InputKind` in `script/types.js`: how an input is read, turned into what the network takes
-  and shown.
+  explain page and of `script/`, allowed by its checksum. The last module of a kind calls `startPage(kind)`
+  with an object of the type `InputKind` in `script/types.js`: how an input is read, turned into what the
+  network takes and shown.
 - `script/engine/layers.js` holds `FAST`, one function for each kind of layer, from what it takes to a typed
   array; kinds that are not in it are computed by `gradients/runs.js` of the explain page, in double
   precision and slower. `script/engine/network.js` runs the network and keeps every layer's values.

@@ -84,7 +84,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
     tensors = Tensors()
     facts = app_facts(model, kind, metadata, opened, tensors)
     explanation = _explanation(model, metadata, opened)
-    script = _script(model.input_kind.name)
+    script = script_of(model.input_kind.name)
     values = {
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
@@ -121,7 +121,7 @@ def _explanation(model: Model, metadata: Metadata, opened: Opened | None) -> Exp
 
 
 @cache
-def _script(name: str) -> str:
+def script_of(name: str) -> str:
     """The whole script of a page for a kind of input."""
     explain = {room: [each for each in names if each not in _EXPLAIN_ONLY] for room, names in ROOMS.items()}
     own = {**APP_ROOMS, **KINDS[name].rooms}

@@ -56,6 +56,7 @@
  * @property {(originals: { name: string, original: File | Record<string, string> }[]) => void} take answer originals:
  *   the first one is opened, several become a table
  * @property {(name: string, ready: Ready) => void} changed answer and open an input that was changed by hand
+ * @property {(ready: Ready) => void} opened open the layers alone, as they are before anybody gave an input
  */
 
 /** @typedef {{ name: string, label: string, probability: string, error: string, novelty: string }} Row of the table */

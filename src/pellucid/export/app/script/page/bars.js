@@ -62,8 +62,10 @@ function sentences(answer) {
     const parts = { novelty: answer.novelty.toFixed(3), threshold: shown(1 - app.novelty.rate, 3) };
     said.push(say(looksForeign(answer) ? "foreign" : "familiar", parts));
   }
-  const errors = unanswered(answer);
-  if (errors.length) said.push(say("abstains", { errors: errors.map(percent).join(", ") }));
-  else if (app.abstention.length) said.push(say("answers", { error: percent(app.abstention[0][0]) }));
+  // Whoever accepts a larger error accepts more answers, so that one number says it of all errors.
+  const refused = unanswered(answer);
+  const accepted = app.abstention.map(([error]) => error).filter((error) => !refused.includes(error));
+  if (refused.length) said.push(say("abstains", { error: percent(Math.max(...refused)) }));
+  if (accepted.length) said.push(say("answers", { error: percent(Math.min(...accepted)) }));
   return said;
 }

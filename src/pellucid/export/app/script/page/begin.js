@@ -14,6 +14,9 @@ import { addRow, startTray } from "./tray.js";
 /** @typedef {Answer & { milliseconds: number, values: Map<string, Whole> }} TimedAnswer */
 /** @typedef {{ name: string, original: File | Record<string, string> }} Named */
 
+/** Classes that are named at the top of the page. */
+const MOST_NAMED = 12;
+
 /** @type {{ name: string, answer: TimedAnswer | null }} what is shown now */
 const here = { name: "", answer: null };
 
@@ -140,14 +143,20 @@ async function started(kind) {
   kind.start({
     take: (originals) => void takeAll(kind, originals),
     changed: (name, ready) => changed({ name, ready }),
+    opened: (ready) => showValues(timed(kind, ready).values),
   });
   byId("state").textContent = say("ready");
   return asked(kind);
 }
 
-/** Sentences that hold facts about the file. */
+/** Sentences that hold facts about the model and the file. */
 function sayFacts() {
   document.title = say("title", { model: app.model });
+  const names =
+    app.classes.slice(0, MOST_NAMED).join(", ") + (app.classes.length > MOST_NAMED ? " \u2026" : "");
+  byId("classes").textContent = app.classes.length
+    ? say("classes", { count: app.classes.length, names })
+    : "";
   byId("proof").textContent = app.proof
     ? say("proved", { ...app.proof, difference: app.proof.difference.toExponential(0) })
     : say("notProved");

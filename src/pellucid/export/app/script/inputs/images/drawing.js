@@ -1,12 +1,16 @@
 // The image as the model sees it: drawn on, erased, shifted, by pointer and by keys.
 import { byId, canvasById, contextOf } from "../../../../../reports/explain/script/dom/element.js";
 import { app } from "../../facts/app.js";
+import { borderColour } from "./fitting.js";
 /** @import { Image8 } from "./resampling.js" */
 
 /** @typedef {"draw" | "erase" | "shift"} Tool */
 
-/** @type {{ image: Image8, tool: Tool, last: [number, number] | null, changed: (image: Image8) => void }} */
-const easel = { image: blankImage(), tool: "draw", last: null, changed() {} };
+/**
+ * @type {{ image: Image8, ground: number[], tool: Tool, last: [number, number] | null,
+ *   changed: (image: Image8) => void }} ground: the colour that erasing leaves
+ */
+const easel = { image: blankImage(), ground: [0, 0, 0], tool: "draw", last: null, changed() {} };
 
 /** @returns {Image8} */
 export function blankImage() {
@@ -15,10 +19,16 @@ export function blankImage() {
 }
 
 /**
- * Show an image.
+ * Show an image that was handed over: erasing brings back the colour of its border.
  * @param {Image8} image
  */
 export function putOnEasel(image) {
+  easel.ground = borderColour(image);
+  showOnEasel(image);
+}
+
+/** @param {Image8} image */
+function showOnEasel(image) {
   easel.image = { ...image, data: Uint8Array.from(image.data) };
   const canvas = canvasById("easel");
   const { data, height, width, channels } = image;
@@ -58,7 +68,10 @@ export function startDrawing(changed) {
   for (const tool of /** @type {Tool[]} */ (["draw", "erase", "shift"])) {
     byId(`tool-${tool}`).onclick = () => chooseTool(tool);
   }
-  byId("clear").onclick = () => change(blankImage());
+  byId("clear").onclick = () => {
+    easel.ground = borderColour(blankImage());
+    change(blankImage());
+  };
 }
 
 /** @param {Tool} tool */
@@ -71,7 +84,7 @@ function chooseTool(tool) {
 
 /** @param {Image8} image */
 function change(image) {
-  putOnEasel(image);
+  showOnEasel(image);
   easel.changed(easel.image);
 }
 
@@ -116,7 +129,7 @@ function stroke(from, to) {
  */
 function dab({ data, height, width, channels }, row, column) {
   const radius = Math.max(1, Math.max(height, width) / 24);
-  const paint = easel.tool === "erase" ? [0, 0, 0] : colourChosen();
+  const paint = easel.tool === "erase" ? easel.ground : colourChosen();
   for (let r = Math.max(0, Math.floor(row - radius - 1)); r < Math.min(height, row + radius + 1); r += 1) {
     for (
       let c = Math.max(0, Math.floor(column - radius - 1));

@@ -65,7 +65,7 @@ function roundedToEven(number) {
  * Median of each channel over the outermost pixels; those in the corners count twice.
  * @param {Image8} image
  */
-function borderColour({ data, height, width, channels }) {
+export function borderColour({ data, height, width, channels }) {
   return Array.from({ length: channels }, (_, channel) => {
     /** @param {number} row @param {number} column */
     const at = (row, column) => data[(row * width + column) * channels + channel];

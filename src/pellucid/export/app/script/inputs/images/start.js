@@ -65,7 +65,7 @@ function startImages(page) {
   document.onpaste = (event) => take(event.clipboardData?.files || []);
   startDrawing((image) => page.changed(say("blank"), image));
   putOnEasel(blankImage());
-  page.changed(say("blank"), blankImage());
+  page.opened(blankImage());
 }
 
 /** @type {InputKind<Image8>} */
