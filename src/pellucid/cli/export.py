@@ -1,7 +1,8 @@
-"""`pellucid export`: write a trained model as one ONNX file."""
+"""`pellucid export`: write a trained model as one ONNX file, or as one page."""
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ def add_parser(subparsers: Any) -> None:
     """Add `export` to the commands."""
     parser = subparsers.add_parser(
         "export",
-        help="write a trained model as one ONNX file",
+        help="write a trained model as one ONNX file, or as one page",
         description="Write a trained model as one ONNX file, with its classes, preprocessing, temperature, "
         "novelty and thresholds. It gets its name once it has answered held-out examples of the run, from "
-        "their original files, as the model does. `python -m pellucid.runtime` answers it without PyTorch.",
+        "their original files, as the model does. `python -m pellucid.runtime` answers it without PyTorch. "
+        "An --out that ends in .html becomes a page that answers in any current browser, from disk and "
+        "without a network.",
     )
     parser.add_argument("run_folder", metavar="RUN", help="Run of train, or a model folder in one")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="File to write, ending in .onnx"
+        "--out", type=Path, required=True, metavar="FILE", help="File to write, ending in .onnx or .html"
     )
     parser.add_argument("--model", metavar="NAME", help="Model of the run; default: the recommended one")
     parser.add_argument(
@@ -32,11 +35,43 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export and return exit code 0."""
-    from pellucid.data.wording import count_of
-    from pellucid.export.export import export
 
     def announce(sentence: str) -> None:
         sys.stderr.write(f"{sentence}\n")
+
+    if arguments.out.suffix.lower() == ".html":
+        return _page(arguments, announce)
+    return _graph(arguments, announce)
+
+
+def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int:
+    """Write a page; its weights are in half precision whatever is asked for.
+
+    Raises: `UsageError` if a precision was asked for.
+    """
+    from pellucid.data.wording import count_of
+    from pellucid.errors import UsageError
+    from pellucid.export.app.exporting import export_app
+
+    if arguments.precision != "fp32":
+        raise UsageError("--precision: a page always holds weights in half precision; leave it out")
+    done = export_app(arguments.run_folder, arguments.out, arguments.model, announce)
+    said = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
+    if done.proof is not None:
+        examples = count_of(done.proof.examples, f"held-out {done.noun}")
+        said = (
+            f"In {done.proof.browser} it gave the labels of the model on {examples}, "
+            f"and no answer differs by more than {done.proof.difference:.1e}."
+        )
+    sys.stderr.write(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {said}\n")
+    sys.stderr.write(f"next: open {arguments.out} in a browser\n")
+    return 0
+
+
+def _graph(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int:
+    """Write an ONNX file."""
+    from pellucid.data.wording import count_of
+    from pellucid.export.export import export
 
     done = export(arguments.run_folder, arguments.out, arguments.model, announce, arguments.precision)
     proof = done.proof

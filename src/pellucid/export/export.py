@@ -9,9 +9,10 @@ from pellucid.answering.naming import model_of
 from pellucid.bundle import ClassicalModel, Model, TextModel, load
 from pellucid.encoding import Encoder
 from pellucid.encoding.ngrams.term_weights import TermWeights
-from pellucid.errors import StorageError, UsageError
+from pellucid.errors import UsageError
 from pellucid.export.held_out import held_out_examples
 from pellucid.export.needs import require_installed
+from pellucid.export.places import require_place
 from pellucid.export.precision.judging import Judged
 from pellucid.export.precision.lessening import FP32, Full, lessened
 from pellucid.export.proof import Proof, prove
@@ -60,7 +61,7 @@ def export(
     from pellucid.export.graph.writing import graph_of
 
     require_installed()
-    _require_place(out)
+    require_place(out, ENDING)
     found = model_of(run, name)
     model = load(found.folder)
     examples = held_out_examples(run, found.folder)
@@ -126,16 +127,3 @@ def _encoder(model: Model) -> Encoder | TermWeights | None:
     if isinstance(model, ClassicalModel):
         return model.tfidf if model.encoder is None else model.encoder
     return None
-
-
-def _require_place(out: Path) -> None:
-    """Refuse a place where no file can be written, before anything slow.
-
-    Raises: `UsageError` of another ending, `StorageError` without a folder.
-    """
-    if out.suffix.lower() != ENDING:
-        raise UsageError(f"--out: {out} does not end in {ENDING}; give it this ending")
-    if out.is_dir():
-        raise StorageError(f"{out}: a folder stands there; choose another --out")
-    if not out.absolute().parent.is_dir():
-        raise StorageError(f"{out}: its folder does not exist; create it first")

@@ -22,8 +22,8 @@ class HeldOutExamples(NamedTuple):
     rows: list[int]
 
 
-def held_out_examples(place: str, folder: Path) -> HeldOutExamples:
-    """Up to 1,000 test examples of the run in which a model folder lies, or validation examples without such.
+def held_out_examples(place: str, folder: Path, most: int = MOST_EXAMPLES) -> HeldOutExamples:
+    """Up to `most` test examples of the run in which a model folder lies; without such, validation examples.
 
     Raises: `UsageError` if the folder lies in no run, `DataError` if the run's data is gone or changed.
     """
@@ -35,7 +35,7 @@ def held_out_examples(place: str, folder: Path) -> HeldOutExamples:
         )
     try:
         for split in (TEST, VALIDATION):
-            listing, rows = rows_of(run, (split,), MOST_EXAMPLES)
+            listing, rows = rows_of(run, (split,), most)
             if rows:
                 return HeldOutExamples(listing, rows)
     except ChangedData as error:

@@ -12,12 +12,26 @@ from pellucid.errors import DataError, ModelFileError
 from pellucid.export.held_out import HeldOutExamples
 from pellucid.runtime.exported import ExportedModel
 
-TOLERANCE = 1e-4
-"""Largest difference of a probability, and of a number as a share of the largest."""
-
-_TIE = 1e-5
 _REFERENCE_EXAMPLES = 4
 _SHOWN = 3
+
+
+class Allowance(NamedTuple):
+    """What rounding may change of an answer.
+
+    Attributes:
+        difference: largest one of a probability, and of a number as a share of the largest.
+        tie: another label is no fault where the model itself finds both equally likely, to so much.
+        novelty: difference of novelty, beyond one rank of the validation examples.
+    """
+
+    difference: float
+    tie: float
+    novelty: float
+
+
+ALLOWANCE = Allowance(difference=1e-4, tie=1e-5, novelty=1e-4)
+"""Of a file with the weights of the model in their own precision."""
 
 
 class Proof(NamedTuple):
@@ -47,7 +61,7 @@ def prove(
 ) -> Proof:
     """Ask the model, and the file by two engines, about the same original files, decoded for each anew.
 
-    Labels must be equal unless the model itself finds two equally likely; probabilities within `TOLERANCE`;
+    Labels must be equal unless the model itself finds two equally likely; probabilities within `ALLOWANCE`;
     novelty within one rank of the validation examples.
 
     Raises: `ModelFileError` with examples if they disagree, `DataError` if none can be read any more.
@@ -61,12 +75,12 @@ def prove(
         if not readable:
             continue
         said = model.answer(ours.inputs)
-        largest = max(largest, _compare(model, readable, said, exported.answer(theirs.inputs), "onnxruntime"))
+        largest = max(largest, compare(model, readable, said, exported.answer(theirs.inputs), "onnxruntime"))
         few = min(_REFERENCE_EXAMPLES - checked, len(readable))
         if few > 0:
             part = Answers(said.said[:few], None if said.novelty is None else said.novelty[:few])
             found = reference.answer(theirs.inputs[:few])
-            largest = max(largest, _compare(model, readable[:few], part, found, "onnx.reference"))
+            largest = max(largest, compare(model, readable[:few], part, found, "onnx.reference"))
             checked += few
         answered += len(readable)
     if not answered:
@@ -74,8 +88,15 @@ def prove(
     return Proof(answered, checked, largest)
 
 
-def _compare(model: Model, names: Sequence[str], ours: Answers, theirs: Any, engine: str) -> float:
-    """Largest difference of the answers.
+def compare(
+    model: Model,
+    names: Sequence[str],
+    ours: Answers,
+    theirs: Any,
+    engine: str,
+    allowance: Allowance = ALLOWANCE,
+) -> float:
+    """Largest difference of the answers of a model and of a file, which `engine` answers.
 
     Raises: `ModelFileError` if it is too large, a label is another, or novelty is.
     """
@@ -83,10 +104,10 @@ def _compare(model: Model, names: Sequence[str], ours: Answers, theirs: Any, eng
         raise ModelFileError(f"export: {engine} gives answers of the shape {theirs.said.shape}; not written")
     off = np.abs(ours.said - theirs.said).reshape(len(names), -1).max(axis=1)
     scale = 1.0 if model.classes else max(1e-30, float(np.abs(ours.said).max()))
-    wrong = ~(off <= TOLERANCE * scale)
+    wrong = ~(off <= allowance.difference * scale)
     if model.classes:
-        wrong |= _other_labels(ours.said, theirs.said)
-    wrong |= _other_novelty(model, ours, theirs)
+        wrong |= _other_labels(ours.said, theirs.said, allowance.tie)
+    wrong |= _other_novelty(model, ours, theirs, allowance.novelty)
     if wrong.any():
         places = np.flatnonzero(wrong)
         shown = list(islice(_differing(model, names, ours, theirs, places), _SHOWN))
@@ -100,20 +121,20 @@ def _compare(model: Model, names: Sequence[str], ours: Answers, theirs: Any, eng
     return float(off.max())
 
 
-def _other_labels(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def _other_labels(ours: np.ndarray, theirs: np.ndarray, tie: float) -> np.ndarray:
     """True where the label is another, and the model does not find both equally likely."""
     best, other = ours.argmax(axis=1), theirs.argmax(axis=1)
     rows = np.arange(len(ours))
-    other_labels: np.ndarray = (best != other) & (ours[rows, best] - ours[rows, other] > _TIE)
+    other_labels: np.ndarray = (best != other) & (ours[rows, best] - ours[rows, other] > tie)
     return other_labels
 
 
-def _other_novelty(model: Model, ours: Answers, theirs: Any) -> np.ndarray:
+def _other_novelty(model: Model, ours: Answers, theirs: Any, more: float) -> np.ndarray:
     """True where novelty is off by more than a rank, which rounding may change."""
     if model.detector is None or ours.novelty is None or theirs.novelty is None:
         return np.full(len(ours.said), (ours.novelty is None) != (theirs.novelty is None))
     rank = 1 / (len(model.detector.reference) + 1)
-    other_novelty: np.ndarray = ~(np.abs(ours.novelty - theirs.novelty) <= rank + TOLERANCE)
+    other_novelty: np.ndarray = ~(np.abs(ours.novelty - theirs.novelty) <= rank + more)
     return other_novelty
 
 

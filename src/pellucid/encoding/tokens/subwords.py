@@ -101,6 +101,20 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> "To
     return tokenizer
 
 
+def sorts_of_letters(characters: Sequence[str]) -> list[str]:
+    """Sort of each character as the library tells them apart: `L` a letter, `N` a number, or empty.
+
+    Its Unicode is not that of this Python. Characters are no white space, no apostrophe and no surrogate.
+    """
+    splitter = _tokenizer({}, []).pre_tokenizer
+    found = []
+    for character in characters:
+        _, (start, end) = splitter.pre_tokenize_str(f"x{character}1")[0]
+        is_alone = len(splitter.pre_tokenize_str(f"x{character}1")) == 3
+        found.append("" if is_alone else "L" if end - start == 2 else "N")
+    return found
+
+
 class SubWords:
     """Splitter of texts by merges; checks them with `tokens_of`."""
 

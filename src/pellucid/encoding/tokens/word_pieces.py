@@ -1,6 +1,7 @@
 """Word pieces: BERT's way to split texts, built anew from a plain list of pieces."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -108,6 +109,16 @@ class WordPieceEncoder(Encoder):
         ]
         start, end = self._marks
         return [("", start), *pieces[: self.length - self.marks], ("", end)]
+
+    def read_as(self, characters: Sequence[str], parting: str) -> list[str]:
+        """What is read in the place of each character; `parting`, none of them, is read as it is."""
+        read = self._tokenizer.normalizer.normalize_str(parting.join(characters))
+        return [*read.split(parting)]
+
+    def stand_alone(self, characters: Sequence[str]) -> list[bool]:
+        """True of each character that is a piece of its own wherever it stands, as punctuation is."""
+        split = self._tokenizer.pre_tokenizer.pre_tokenize_str
+        return [len(split(f"a{character}a")) == 3 for character in characters]
 
     def to_json(self) -> dict[str, Any]:
         """Length and case, without the list of pieces."""

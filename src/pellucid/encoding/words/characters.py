@@ -3,6 +3,7 @@
 import functools
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ JOINER = 0x200D
 """Joins emoji to one."""
 
 _POINTS = 0x110000
+_FIRST_WITHOUT_SPACES = [first for first, _ in WITHOUT_SPACES]  # ascending
 
 _UNSEEN = re.compile(
     "[\u00ad\u061c\u180e\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0001]"
@@ -95,6 +97,12 @@ def kind_of(point: int) -> int:
         return MARK
     if category[0] == "Z" or category == "Cc" or point == 0x200B:
         return SPACE
-    if any(first <= point <= last for first, last in WITHOUT_SPACES) and category[0] in "LN":
-        return ALONE
-    return WORD if category[0] in "LN" or category == "Pc" else SYMBOL
+    if category[0] in "LN":
+        return ALONE if _puts_no_spaces(point) else WORD
+    return WORD if category == "Pc" else SYMBOL
+
+
+def _puts_no_spaces(point: int) -> bool:
+    """True of a code point of a script that puts no spaces between words."""
+    place = bisect_right(_FIRST_WITHOUT_SPACES, point) - 1
+    return place >= 0 and point <= WITHOUT_SPACES[place][1]

@@ -1,8 +1,10 @@
 """The script of the explain page, joined from its files into one that knows no names outside itself."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 ROOMS = {
     # The document: its elements, controls and tables, and numbers as people read them.
@@ -41,12 +43,27 @@ _EXPORT = re.compile(r"^export (?=async function |function |const )", re.MULTILI
 
 @cache
 def joined_script() -> str:
-    """Return the whole script.
+    """Return the whole script of the explain page."""
+    return joined(modules_of(ROOMS, FOLDER))
+
+
+def modules_of(rooms: Mapping[str, Sequence[str]], folder: Traversable) -> list[str]:
+    """Texts of the modules of some rooms in a folder, in their order."""
+    return [
+        (folder / f"{room}/{name}.js").read_text(encoding="utf-8")
+        for room, in_room in rooms.items()
+        for name in in_room
+    ]
+
+
+def joined(modules: Iterable[str], *, waits: bool = False) -> str:
+    """Join modules, each of which imports only from those before it, into one script.
+
+    `waits` is true where a module has to wait for something before the next one may begin.
 
     The files are modules with types for those who change and check them. Without the words for that they
     share one function's names, so that one script with one checksum does for the page's policy.
     """
-    names = [f"{room}/{name}.js" for room, in_room in ROOMS.items() for name in in_room]
-    modules = [(FOLDER / name).read_text(encoding="utf-8") for name in names]
     parts = [_EXPORT.sub("", _TYPES.sub("", _IMPORT.sub("", module))) for module in modules]
-    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+    function = "async () =>" if waits else "() =>"
+    return f'"use strict";\n({function} {{\n' + "\n".join(parts) + "})();\n"

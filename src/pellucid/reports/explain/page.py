@@ -89,7 +89,7 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
     told["drivers"] = _drivers_told(explanation, packed)
     script, text = joined_script(), explanation.inputs
     return (
-        _environment()
+        page_environment()
         .get_template("explain.html")
         .render(
             explanation=explanation,
@@ -121,7 +121,8 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Template environment of the explain page and of pages built like it."""
     own = environment().overlay(loader=PackageLoader("pellucid.reports.explain", "page"))
     own.filters = {**own.filters, "exact": _exact, "volume": _volume, "terms": _terms, "log": math.log}
     return own
@@ -144,7 +145,7 @@ def _terms(check: WeightCheck) -> list[tuple[float, float]]:
 
 
 def _as_json(told: dict[str, Any]) -> Markup:
-    """JSON that no HTML parser can take for anything else."""
+    """Write JSON that no HTML parser can take for anything else."""
     text = json.dumps(told, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

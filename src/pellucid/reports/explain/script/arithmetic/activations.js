@@ -1,6 +1,9 @@
 // Activation functions, in double precision.
 /** @import { ActivationKind, HiddenLayer, Layer, SettingsOf } from "../types.js" */
 
+/** A term of the series of the error function that changes no digit of a sum near 1. */
+const NEGLIGIBLE = 1e-18;
+
 /**
  * The error function: its power series where that converges quickly, and a continued fraction beyond.
  * @param {number} x
@@ -14,6 +17,7 @@ function erf(x) {
     for (let n = 1; n < 80; n += 1) {
       term *= (-size * size) / n;
       total += term / (2 * n + 1);
+      if (Math.abs(term) < NEGLIGIBLE) break;
     }
     return (Math.sign(x) * 2 * total) / Math.sqrt(Math.PI);
   }

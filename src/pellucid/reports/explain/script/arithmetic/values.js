@@ -7,6 +7,11 @@ import { layerCalled } from "../data/told.js";
 /** @type {Map<string, Numbers | null>} */
 const cache = new Map();
 
+/** Look all values up anew: the network was run on another input. */
+export function forgetValues() {
+  cache.clear();
+}
+
 /**
  * What a layer gave, or what the model was given; null where the page does not hold it.
  * @param {string} name

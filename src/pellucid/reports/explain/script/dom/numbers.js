@@ -10,7 +10,7 @@ export function shown(number, digits = 5) {
   const size = Math.abs(number);
   const inPowers = size < 1e-4 || size >= 1e7;
   const text = inPowers ? number.toExponential(digits - 1) : String(Number(number.toPrecision(digits)));
-  return text.replace("-", "\u2212");
+  return text.replaceAll("-", "\u2212");
 }
 
 /** @param {number} count */

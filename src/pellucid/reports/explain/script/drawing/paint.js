@@ -1,12 +1,35 @@
 // Numbers drawn into canvases: the maps of a layer, and one number for each pixel.
 import { product, unravel } from "../data/arrays.js";
 import { contextOf } from "../dom/element.js";
-import { inCss } from "./colours.js";
+import { BRIGHT, mixed, SIGNED } from "./colours.js";
 import { scaleOf } from "./scales.js";
-/** @import { Colour, Layout, Numbers, Scale, Shape, Unit } from "../types.js" */
+/** @import { Colour, Layout, Numbers, Pair, Scale, Shape, Unit } from "../types.js" */
 
-/** @type {Colour} */
-const GREY = [128, 128, 128];
+/** Steps of the way through the colours of a scale that are told apart. */
+const STEPS = 2048;
+
+/**
+ * Colours from one end of a scale to the other, each as the four bytes of a pixel.
+ * @param {Colour[]} stops
+ */
+const ramp = (stops) => Uint32Array.from({ length: STEPS + 1 }, (_, at) => pixelOf(mixed(stops, at / STEPS)));
+
+/** @param {Colour} colour */
+const pixelOf = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+
+const RAMPS = { signed: ramp(SIGNED), bright: ramp(BRIGHT) };
+const GREY = pixelOf([128, 128, 128]);
+
+/**
+ * From numbers to pixels, for many of them.
+ * @param {Scale} scale
+ */
+function pixelsOf({ low, high, signed }) {
+  const colours = signed ? RAMPS.signed : RAMPS.bright;
+  const steps = STEPS / (high - low || 1);
+  /** @param {number} number */
+  return (number) => colours[Math.min(STEPS, Math.max(0, Math.round((number - low) * steps)))];
+}
 
 /**
  * Draw an array and give back its scale; rows that the page lacks stay grey.
@@ -15,18 +38,32 @@ const GREY = [128, 128, 128];
  * @param {Layout} plan
  */
 export function paint(canvas, found, plan) {
-  canvas.width = plan.width;
-  canvas.height = plan.height;
+  Object.assign(canvas, { width: plan.width, height: plan.height });
   const context = contextOf(canvas);
   const scale = scaleOf(found.data);
-  const [count, size] = [product(found.shape), product(found.shape.slice(1))];
-  for (let at = 0; at < count; at += 1) {
-    const row = found.row(Math.floor(at / size));
-    context.fillStyle = inCss(row ? scale.colour(row[at % size]) : GREY);
-    const [x, y] = plan.spot(unravel(at, found.shape));
-    context.fillRect(x, y, plan.cell[0], plan.cell[1]);
+  const image = context.createImageData(plan.width, plan.height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const pixel = pixelsOf(scale);
+  const size = product(found.shape.slice(1));
+  for (let first = 0; first < found.shape[0]; first += 1) {
+    const row = found.row(first);
+    for (let rest = 0; rest < size; rest += 1) {
+      const spot = plan.spot(unravel(first * size + rest, found.shape));
+      fillCell(pixels, plan, spot, row ? pixel(row[rest]) : GREY);
+    }
   }
+  context.putImageData(image, 0, 0);
   return scale;
+}
+
+/**
+ * @param {Uint32Array} pixels
+ * @param {Layout} plan
+ * @param {Pair} spot
+ * @param {number} pixel
+ */
+function fillCell(pixels, { width, cell: [wide, high] }, [x, y], pixel) {
+  for (let row = y; row < y + high; row += 1) pixels.fill(pixel, row * width + x, row * width + x + wide);
 }
 
 /**
@@ -54,12 +91,11 @@ export function outline(canvas, plan, unit) {
  * @param {Scale} scale
  */
 export function paintPixels(canvas, [height, width], data, scale) {
-  canvas.height = height;
-  canvas.width = width;
+  Object.assign(canvas, { height, width });
   const context = contextOf(canvas);
   const image = context.createImageData(width, height);
-  for (let at = 0; at < data.length && at < height * width; at += 1) {
-    image.data.set([...scale.colour(data[at]), 255], 4 * at);
-  }
+  const pixels = new Uint32Array(image.data.buffer);
+  const pixel = pixelsOf(scale);
+  for (let at = 0; at < data.length && at < height * width; at += 1) pixels[at] = pixel(data[at]);
   context.putImageData(image, 0, 0);
 }

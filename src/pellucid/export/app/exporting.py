@@ -1,0 +1,64 @@
+"""Write a trained model as one page, once it has proved to answer as the model does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from pellucid.answering.naming import model_of
+from pellucid.bundle import load
+from pellucid.errors import UsageError
+from pellucid.export.app.card import card_of
+from pellucid.export.app.chromium import find_browser
+from pellucid.export.app.content import page_of, refusal
+from pellucid.export.app.kinds import KINDS
+from pellucid.export.app.proving import MOST_EXAMPLES, AppProof, prove_app
+from pellucid.export.export import metadata_of
+from pellucid.export.held_out import held_out_examples
+from pellucid.export.places import require_place
+from pellucid.files import write_file
+
+ENDING = ".html"
+
+
+class ExportedApp(NamedTuple):
+    """Outcome of the export of a page.
+
+    Attributes:
+        model: name of the model.
+        noun: one example: `image` or `text`.
+        bytes: of the file.
+        proof: that was passed; `None` where no browser was at hand.
+    """
+
+    model: str
+    noun: str
+    bytes: int
+    proof: AppProof | None
+
+
+def export_app(
+    run: str, out: Path, name: str | None = None, announce: Callable[[str], None] | None = None
+) -> ExportedApp:
+    """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
+
+    Raises: `UsageError` if `out` has another ending, the model cannot be a page, or `run` lies in no run;
+    `DataError` if the held-out examples are gone; `ModelFileError` if the model is damaged, or the page does
+    not answer as it does; `StorageError` if `out` cannot be written.
+    """
+    require_place(out, ENDING)
+    found = model_of(run, name)
+    model = load(found.folder)
+    if reason := refusal(model):
+        raise UsageError(f"--out: {reason}; write --out model.onnx instead")
+    say = announce or (lambda sentence: None)
+    called = found.name or model.name
+    say(f"writing {called} as a page")
+    parts = page_of(model, metadata_of(model, called), card_of(model, called, found.folder))
+    program, proof = find_browser(), None
+    if program is not None:
+        examples = held_out_examples(run, found.folder, MOST_EXAMPLES)
+        say(f"holding it in {program} against {len(examples.rows):,} held-out {model.input_kind.nouns}")
+        proof = prove_app(model, KINDS[model.input_kind.name], parts.html(None), examples, program)
+    content = parts.html(None if proof is None else proof._asdict())
+    write_file(out, content)
+    return ExportedApp(called, model.input_kind.noun, len(content), proof)

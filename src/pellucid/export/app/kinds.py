@@ -1,0 +1,112 @@
+"""Kinds of input that a page can take: images and texts, and what each of them needs in Python."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pellucid.bundle import ImageModel, Model
+from pellucid.data.listing import Listing
+from pellucid.export.app import texts
+from pellucid.export.app.tensors import Tensors
+from pellucid.insight.layers.bridge import CLOSED, taken_apart
+from pellucid.insight.layers.opened import Opened
+from pellucid.insight.layers.opening import layered, open_network
+from pellucid.networks import Network
+
+
+class AppKind(NamedTuple):
+    """A kind of input, as far as pages go.
+
+    Attributes:
+        refusal: why a model of this kind cannot be a page, as a sentence without its end; empty where it can.
+        opened: the model's network opened on a blank input; `None` where it has none.
+        facts: what the kind's scripts need, as `app.input`; arrays that it speaks of join the tensors.
+        original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
+        template: in `page/`, the area where an input is handed over.
+        below: another one, for what stands below the answer; empty for nothing.
+        rooms: of modules in `script/`, in order; the last one starts the page.
+    """
+
+    refusal: Callable[[Model], str]
+    opened: Callable[[Model], Opened | None]
+    facts: Callable[[Model, Tensors], dict[str, Any]]
+    original: Callable[[Model, Listing, int], dict[str, str]]
+    template: str
+    below: str
+    rooms: Mapping[str, Sequence[str]]
+
+
+def _refusal_of_images(model: Model) -> str:
+    if not isinstance(model, ImageModel):
+        return f"{model.name} is a classical model, and pages answer for networks of images only"
+    return refusal_of_network(model.network)
+
+
+def refusal_of_network(network: Network) -> str:
+    """Why a page cannot compute a network: a layer without a formula; empty where it can."""
+    try:
+        lines, _ = taken_apart(layered(network))
+    except ValueError as error:
+        return f"its network cannot be taken apart into layers ({error})"
+    closed = sorted({str(line.settings["what"]) for line in lines if line.kind == CLOSED})
+    return f"there is no formula for its layers of the kind {', '.join(closed)}" if closed else ""
+
+
+def _opened_on_black(model: Model) -> Opened:
+    """The network opened on a black image."""
+    assert isinstance(model, ImageModel)  # all others are refused
+    image = model.preprocessing
+    blank = np.zeros((1, image.channels, image.height, image.width), np.float32)
+    return open_network(model.network, blank)
+
+
+def _image_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
+    del tensors
+    assert model.preprocessing is not None  # a model of images has one
+    image = model.preprocessing
+    return {"height": image.height, "width": image.width, "channels": image.channels}
+
+
+def _original_image(model: Model, listing: Listing, row: int) -> dict[str, str]:
+    """The bytes of the file; of an image that came in an array, a lossless file of the same pixels.
+
+    Raises: `DataError` if an array's image holds no numbers.
+    """
+    pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
+    if pixels is None:
+        assert listing.paths is not None
+        content = listing.paths[row].read_bytes()
+    else:
+        assert model.preprocessing is not None
+        fitted = model.preprocessing.arrays(np.asarray(pixels[row : row + 1]))[0]
+        file = io.BytesIO()
+        Image.fromarray(fitted[:, :, 0] if fitted.shape[2] == 1 else fitted).save(file, "PNG")
+        content = file.getvalue()
+    return {"file": base64.b64encode(content).decode("ascii")}
+
+
+KINDS: dict[str, AppKind] = {
+    "images": AppKind(
+        refusal=_refusal_of_images,
+        opened=_opened_on_black,
+        facts=_image_facts,
+        original=_original_image,
+        template="images.html",
+        below="",
+        rooms={"inputs/images": ("resampling", "fitting", "decoding", "drawing", "start")},
+    ),
+    "texts": AppKind(
+        refusal=texts.refusal_of_texts,
+        opened=texts.opened_on_text,
+        facts=texts.text_facts,
+        original=texts.original_text,
+        template="texts.html",
+        below="texts_below.html",
+        rooms=texts.ROOMS,
+    ),
+}
+"""Every kind of input by the name of its `InputKind`."""

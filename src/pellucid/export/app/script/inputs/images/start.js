@@ -1,0 +1,79 @@
+// Images as a kind of input: dropped, pasted, chosen, photographed or drawn.
+import { wholeOf } from "../../../../../reports/explain/script/data/arrays.js";
+import { byId } from "../../../../../reports/explain/script/dom/element.js";
+import { app } from "../../facts/app.js";
+import { bytesOfBase64 } from "../../facts/inflating.js";
+import { startPage } from "../../page/begin.js";
+import { say } from "../../words/language.js";
+import { decoded } from "./decoding.js";
+import { blankImage, putOnEasel, startDrawing } from "./drawing.js";
+import { fitted } from "./fitting.js";
+/** @import { InputKind, PageActions } from "../../types.js" */
+/** @import { Image8 } from "./resampling.js" */
+
+/**
+ * Maps of an image, as the network takes them.
+ * @param {Image8} image
+ * @param {boolean} isMirrored
+ */
+function mapsOf({ data, height, width, channels }, isMirrored) {
+  const maps = new Float32Array(data.length);
+  for (let channel = 0; channel < channels; channel += 1) {
+    for (let row = 0; row < height; row += 1) {
+      for (let column = 0; column < width; column += 1) {
+        const from = isMirrored ? width - 1 - column : column;
+        maps[(channel * height + row) * width + column] = data[(row * width + from) * channels + channel];
+      }
+    }
+  }
+  return wholeOf([channels, height, width], maps);
+}
+
+/** @param {File | Record<string, string>} original */
+async function readImage(original) {
+  const blob = original instanceof Blob ? original : new Blob([bytesOfBase64(original.file)]);
+  const image = await decoded(blob).catch(() => {
+    throw new Error(say("unreadable", { name: original instanceof File ? original.name : "" }));
+  });
+  return fitted(image);
+}
+
+/** @param {PageActions<Image8>} page */
+function startImages(page) {
+  /** @param {Iterable<File>} files */
+  const take = (files) => {
+    const originals = [...files].map((file) => ({ name: file.name, original: file }));
+    if (originals.length) page.take(originals);
+  };
+  for (const id of ["choose", "photograph"]) {
+    const field = /** @type {HTMLInputElement} */ (byId(id));
+    field.onchange = () => {
+      take(field.files || []);
+      field.value = "";
+    };
+  }
+  document.ondragover = (event) => {
+    event.preventDefault();
+    byId("drop").classList.add("over");
+  };
+  document.ondragleave = () => byId("drop").classList.remove("over");
+  document.ondrop = (event) => {
+    event.preventDefault();
+    byId("drop").classList.remove("over");
+    take(event.dataTransfer?.files || []);
+  };
+  document.onpaste = (event) => take(event.clipboardData?.files || []);
+  startDrawing((image) => page.changed(say("blank"), image));
+  putOnEasel(blankImage());
+  page.opened(blankImage());
+}
+
+/** @type {InputKind<Image8>} */
+const images = {
+  read: readImage,
+  views: (image) => (app.mirror ? [mapsOf(image, false), mapsOf(image, true)] : [mapsOf(image, false)]),
+  show: putOnEasel,
+  start: startImages,
+};
+
+startPage(images);

@@ -1,0 +1,110 @@
+// Texts as a kind of input: typed, pasted, or many of them out of a file.
+import { byId } from "../../../../../reports/explain/script/dom/element.js";
+import { startPage } from "../../page/begin.js";
+import { say } from "../../words/language.js";
+import { answeredText } from "./model/answering.js";
+import { facts, readText, requireText } from "./model/reading.js";
+import { driveNothing, driveSoon } from "./page/highlight.js";
+import { showAgain, shownText, showRead } from "./page/shown.js";
+import { textsOfFile } from "./page/tables.js";
+import { showTerms } from "./page/terms.js";
+/** @import { InputKind, PageActions } from "../../types.js" */
+/** @import { ReadText } from "./types.js" */
+
+const field = () => /** @type {HTMLTextAreaElement} */ (byId("text"));
+
+/**
+ * Select a word, so that it can be written anew.
+ * @param {number} start
+ * @param {number} end
+ */
+function chooseWord(start, end) {
+  field().focus();
+  field().setSelectionRange(start, end);
+}
+
+/** @param {ReadText} read */
+function showText(read) {
+  showRead(read);
+  showTerms(read);
+  driveSoon(read, chooseWord);
+}
+
+/** @type {InputKind<ReadText>} */
+const TEXTS = {
+  async read(original) {
+    const text = original instanceof File ? await original.text() : original.text;
+    if (!(original instanceof File) && original.error) throw new Error(original.error);
+    requireText(text);
+    return readText(text);
+  },
+  answer(read) {
+    const answer = answeredText(read);
+    if (read !== shownText()) showAgain();
+    return answer;
+  },
+  views: () => [],
+  show(read) {
+    field().value = read.text;
+    showText(read);
+  },
+  start: startTexts,
+};
+
+/** @param {PageActions<ReadText>} page */
+function startTexts(page) {
+  const follow = () => {
+    const text = field().value;
+    try {
+      requireText(text);
+    } catch {
+      driveNothing();
+      return;
+    }
+    const read = readText(text);
+    showText(read);
+    page.changed(say("typed"), read);
+  };
+  field().oninput = follow;
+  byId("clear").onclick = () => {
+    field().value = "";
+    follow();
+    field().focus();
+  };
+  /** @param {Iterable<File>} files */
+  const take = (files) => void takeFiles(files, page);
+  const chosen = /** @type {HTMLInputElement} */ (byId("choose"));
+  chosen.onchange = () => {
+    take(chosen.files || []);
+    chosen.value = "";
+  };
+  document.ondragover = (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    byId("drop").classList.add("over");
+  };
+  document.ondragleave = () => byId("drop").classList.remove("over");
+  document.ondrop = (event) => {
+    byId("drop").classList.remove("over");
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    take(event.dataTransfer.files);
+  };
+}
+
+/**
+ * Answer all texts of some files.
+ * @param {Iterable<File>} files
+ * @param {PageActions<ReadText>} page
+ */
+async function takeFiles(files, page) {
+  const originals = [];
+  for (const file of files) {
+    for (const { name, text, error } of textsOfFile(file.name, await file.text(), facts.columns)) {
+      originals.push({ name, original: { text, error } });
+    }
+  }
+  if (originals.length) page.take(originals);
+}
+
+startPage(TEXTS);

@@ -1,0 +1,71 @@
+// The answer in words and bars: the most probable classes, novelty, and whether the model would rather not answer.
+import { byId, element } from "../../../../reports/explain/script/dom/element.js";
+import { shown } from "../../../../reports/explain/script/dom/numbers.js";
+import { looksForeign, unanswered } from "../answering/answer.js";
+import { app } from "../facts/app.js";
+import { say } from "../words/language.js";
+/** @import { Answer } from "../types.js" */
+
+/** Classes that are shown at once; the others are folded. */
+const MOST = 5;
+
+/** @param {number} probability */
+const digits = (probability) => probability.toFixed(3);
+
+/** @param {number} share */
+const percent = (share) => `${shown(100 * share, 3)} %`;
+
+/**
+ * The label of an answer: the most probable class, or the number.
+ * @param {Answer} answer
+ */
+export function labelOf({ said }) {
+  return app.classes.length ? app.classes[said.indexOf(Math.max(...said))] : shown(said[0], 4);
+}
+
+/**
+ * @param {string} name of the input
+ * @param {Answer & { milliseconds: number }} answer
+ */
+export function showAnswer(name, answer) {
+  const label = labelOf(answer);
+  const probability = digits(Math.max(...answer.said));
+  byId("answer-of").textContent = name;
+  byId("answer").textContent = app.classes.length
+    ? say("answerIs", { label, probability })
+    : say("numberIs", { number: label });
+  byId("bars").replaceChildren(...(app.classes.length ? barsOf(answer) : []));
+  byId("beside").replaceChildren(...sentences(answer).map((text) => element("p", {}, text)));
+  byId("took").textContent = say("took", { milliseconds: Math.max(1, Math.round(answer.milliseconds)) });
+}
+
+/** @param {Answer} answer */
+function barsOf({ said }) {
+  const order = said.map((_, at) => at).sort((one, other) => said[other] - said[one]);
+  const rows = order.map((at) => {
+    const bar = element("span", { class: "bar" });
+    bar.style.setProperty("--share", String(said[at]));
+    const name = element("th", { scope: "row" }, element("span", { class: "foreign" }, app.classes[at]));
+    return element("tr", {}, name, element("td", {}, bar, digits(said[at])));
+  });
+  const table = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(0, MOST)));
+  if (rows.length <= MOST) return [table];
+  const more = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(MOST)));
+  const summary = element("summary", {}, say("more", { count: rows.length - MOST }));
+  return [table, element("details", {}, summary, more)];
+}
+
+/** @param {Answer} answer */
+function sentences(answer) {
+  const said = [];
+  if (answer.novelty !== null && app.novelty) {
+    const parts = { novelty: answer.novelty.toFixed(3), threshold: shown(1 - app.novelty.rate, 3) };
+    said.push(say(looksForeign(answer) ? "foreign" : "familiar", parts));
+  }
+  // Whoever accepts a larger error accepts more answers, so that one number says it of all errors.
+  const refused = unanswered(answer);
+  const accepted = app.abstention.map(([error]) => error).filter((error) => !refused.includes(error));
+  if (refused.length) said.push(say("abstains", { error: percent(Math.max(...refused)) }));
+  if (accepted.length) said.push(say("answers", { error: percent(Math.min(...accepted)) }));
+  return said;
+}

@@ -1,0 +1,176 @@
+// The page's beginning: weights opened, every part given its clicks, and what an input sets in motion.
+import { byId } from "../../../../reports/explain/script/dom/element.js";
+import { answered } from "../answering/answer.js";
+import { app } from "../facts/app.js";
+import { beginning } from "../facts/inflating.js";
+import { openWeights } from "../facts/weights.js";
+import { say, startLanguage } from "../words/language.js";
+import { labelOf, showAnswer } from "./bars.js";
+import { showValues } from "./glass.js";
+import { addRow, startTray } from "./tray.js";
+/** @import { Whole } from "../../../../reports/explain/script/types.js" */
+/** @import { Answer, InputKind } from "../types.js" */
+
+/** @typedef {Answer & { milliseconds: number, values: Map<string, Whole> }} TimedAnswer */
+/** @typedef {{ name: string, original: File | Record<string, string> }} Named */
+
+/** Classes that are named at the top of the page. */
+const MOST_NAMED = 12;
+
+/** @type {{ name: string, answer: TimedAnswer | null }} what is shown now */
+const here = { name: "", answer: null };
+
+/**
+ * @template Ready
+ * @param {InputKind<Ready>} kind
+ * @param {Ready} ready
+ * @returns {TimedAnswer}
+ */
+function timed(kind, ready) {
+  const start = performance.now();
+  const answer = kind.answer ? kind.answer(ready) : answered(kind.views(ready));
+  return { ...answer, milliseconds: performance.now() - start };
+}
+
+/**
+ * @param {string} name
+ * @param {TimedAnswer} answer
+ */
+function show(name, answer) {
+  Object.assign(here, { name, answer });
+  showAnswer(name, answer);
+  showValues(answer.values);
+}
+
+/**
+ * Answer originals one after the other: the first one is opened, and every one becomes a row.
+ * @template Ready
+ * @param {InputKind<Ready>} kind
+ * @param {Named[]} originals
+ */
+async function takeAll(kind, originals) {
+  let done = 0;
+  for (const { name, original } of originals) {
+    try {
+      const ready = await kind.read(original);
+      const answer = timed(kind, ready);
+      const open = () => {
+        kind.show(ready);
+        show(name, timed(kind, ready));
+        byId("answer-title").scrollIntoView({ block: "nearest" });
+      };
+      if (done === 0) open();
+      addRow({ name, error: "", ...cellsOf(answer) }, open);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (originals.length === 1) byId("state").textContent = reason;
+      addRow({ name, label: "", probability: "", error: reason, novelty: "" }, null);
+    }
+    done += 1;
+    byId("tray-progress").textContent = say("working", { done, all: originals.length });
+    await new Promise((resolve) => setTimeout(resolve, 0)); // the page stays alive between two answers
+  }
+}
+
+/** @param {Answer} answer */
+const cellsOf = (answer) => ({
+  label: labelOf(answer),
+  probability: app.classes.length ? Math.max(...answer.said).toFixed(4) : "",
+  novelty: answer.novelty === null ? "" : answer.novelty.toFixed(4),
+});
+
+/**
+ * Do the last of many requests once the next picture is drawn.
+ * @template T
+ * @param {(request: T) => void} act
+ * @returns {(request: T) => void}
+ */
+function oncePerFrame(act) {
+  /** @type {{ request: T | null }} */
+  const waiting = { request: null };
+  return (request) => {
+    const isWaiting = waiting.request !== null;
+    waiting.request = request;
+    if (isWaiting) return;
+    requestAnimationFrame(() => {
+      const latest = waiting.request;
+      waiting.request = null;
+      if (latest !== null) act(latest);
+    });
+  };
+}
+
+/**
+ * What Python asks when it replays the page, and what measures it.
+ * @template Ready
+ * @param {InputKind<Ready>} kind
+ */
+const asked = (kind) => ({
+  /** @param {Record<string, string>[]} originals */
+  answer: async (originals) => {
+    const found = [];
+    for (const original of originals) {
+      try {
+        const { said, novelty, milliseconds } = timed(kind, await kind.read(original));
+        found.push({ said, novelty, milliseconds });
+      } catch (error) {
+        found.push({ error: String(error) });
+      }
+    }
+    return found;
+  },
+  /** @param {Record<string, string>} original */
+  inputs: async (original) => Array.from(kind.views(await kind.read(original))[0].data),
+});
+
+/**
+ * @template Ready
+ * @param {InputKind<Ready>} kind
+ */
+async function started(kind) {
+  startLanguage(() => {
+    sayFacts();
+    if (here.answer) show(here.name, here.answer);
+  });
+  sayFacts();
+  byId("state").textContent = say("opening");
+  await openWeights();
+  startTray();
+  const changed = oncePerFrame(
+    /** @param {{ name: string, ready: Ready }} request */ ({ name, ready }) =>
+      show(name, timed(kind, ready)),
+  );
+  kind.start({
+    take: (originals) => void takeAll(kind, originals),
+    changed: (name, ready) => changed({ name, ready }),
+    opened: (ready) => showValues(timed(kind, ready).values),
+  });
+  byId("state").textContent = say("ready");
+  return asked(kind);
+}
+
+/** Sentences that hold facts about the model and the file. */
+function sayFacts() {
+  document.title = say("title", { model: app.model });
+  const names =
+    app.classes.slice(0, MOST_NAMED).join(", ") + (app.classes.length > MOST_NAMED ? " \u2026" : "");
+  byId("classes").textContent = app.classes.length
+    ? say("classes", { count: app.classes.length, names })
+    : "";
+  byId("proof").textContent = app.proof
+    ? say("proved", { ...app.proof, difference: app.proof.difference.toExponential(0) })
+    : say("notProved");
+}
+
+/**
+ * Start the page for a kind of input.
+ * @template Ready
+ * @param {InputKind<Ready>} kind
+ */
+export function startPage(kind) {
+  document.documentElement.classList.add("scripted");
+  started(kind).then(beginning.resolve, (error) => {
+    byId("state").textContent = say("failed", { reason: String(error) });
+    beginning.reject(error);
+  });
+}

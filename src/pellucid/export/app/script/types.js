@@ -1,0 +1,64 @@
+// The types of a page's own documents, and of a kind of input; the type checker alone reads this file.
+/** @import { Shape, Whole } from "../../../reports/explain/script/types.js" */
+
+/**
+ * Where a tensor lies among the weights, and the steps of its rows where it is in 16 bits: in bytes.
+ * @typedef {{ at: number, shape: Shape, steps: number | null }} TensorPlace
+ */
+
+/**
+ * @typedef {object} NoveltyFacts
+ * @property {string} kind of the measure
+ * @property {number} rate share of inputs like the training data that may count as foreign
+ * @property {{ of_layer?: boolean }} settings
+ */
+
+/**
+ * The page's document `app`: all that Python tells of the model beside its layers.
+ * @typedef {object} App
+ * @property {string} model
+ * @property {string[]} classes as they are called in the data; none where a number is predicted
+ * @property {number} temperature
+ * @property {boolean} mirror whether outputs are averaged with those for the mirror image
+ * @property {string} hidden name of the value that the novelty detector looks at
+ * @property {Record<string, any>} input what the kind of input needs
+ * @property {NoveltyFacts | null} novelty
+ * @property {[error: number, trust: number | null][]} abstention
+ * @property {Record<string, TensorPlace>} tensors
+ * @property {{ examples: number, difference: number, browser: string } | null} proof
+ */
+
+/**
+ * An answer.
+ * @typedef {object} Answer
+ * @property {number[]} said probabilities in the order of the classes, or the one number predicted
+ * @property {number | null} novelty 0 to 1; null where the model cannot tell
+ */
+
+/** @typedef {Answer & { values: Map<string, Whole> }} OpenedAnswer with the value of every layer */
+
+/**
+ * A kind of input: how an original becomes what the network takes. `Ready` is whatever the kind needs of it.
+ * @template Ready
+ * @typedef {object} InputKind
+ * @property {(original: File | Record<string, string>) => Promise<Ready>} read an original as people hand it over, or
+ *   as Python writes it for the proof; rejects with an `Error` in words where it cannot be read
+ * @property {(ready: Ready) => Whole[]} views inputs of the network; outputs of all are averaged, the first is opened
+ * @property {(ready: Ready) => OpenedAnswer} [answer] where the views alone do not say how an answer is made
+ * @property {(ready: Ready) => void} show it where people handed it over
+ * @property {(page: PageActions<Ready>) => void} start give the area its clicks and keys
+ */
+
+/**
+ * What the area of a kind of input can ask of the page.
+ * @template Ready
+ * @typedef {object} PageActions
+ * @property {(originals: { name: string, original: File | Record<string, string> }[]) => void} take answer originals:
+ *   the first one is opened, several become a table
+ * @property {(name: string, ready: Ready) => void} changed answer and open an input that was changed by hand
+ * @property {(ready: Ready) => void} opened open the layers alone, as they are before anybody gave an input
+ */
+
+/** @typedef {{ name: string, label: string, probability: string, error: string, novelty: string }} Row of the table */
+
+export {};

@@ -1,0 +1,57 @@
+"""Pages of models for tests, and a browser that has one of them open."""
+
+import base64
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pellucid.bundle import Model
+from pellucid.export.app.chromium import Tab, browsing
+from pellucid.export.app.content import page_of
+from pellucid.export.export import metadata_of
+
+HOSTILE = (
+    "<script>document.title = 'owned'</script>",
+    '"><img src=/stolen onerror="document.title = 1">',
+    "</script><script>document.title = 2</script>",
+    "</style></title><svg onload=alert(1)>",
+    "--><iframe src=/stolen></iframe><!--",
+    "{title} ${1} =HYPERLINK(1)",
+    "gnp.\u202egpj.exe",
+)
+"""Names that are markup, script or a trick; none of them may become one."""
+
+CARD: dict[str, Any] = {"rows": [("cardTrained", "digits")], "metric": "", "models": []}
+
+
+def page(model: Model, name: str = "a model") -> bytes:
+    """The file of a model, not proved."""
+    return page_of(model, metadata_of(model, name), CARD).html(None)
+
+
+@contextlib.contextmanager
+def opened(program: str, folder: Path, content: bytes) -> Iterator[Tab]:
+    """A browser with a page that is ready."""
+    place = folder / "app.html"
+    place.write_bytes(content)
+    with browsing(program) as tab:
+        tab.open(place.as_uri())
+        tab.evaluate("pellucid.ready.then(() => 1)")
+        yield tab
+
+
+def original(content: bytes) -> dict[str, str]:
+    """A file as a page is asked about it."""
+    return {"file": base64.b64encode(content).decode("ascii")}
+
+
+def file_of(pixels: np.ndarray, form: str = "PNG", **settings: Any) -> bytes:
+    """An image file of pixels (height, width) or (height, width, channels)."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, form, **settings)
+    return file.getvalue()

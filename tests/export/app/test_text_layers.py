@@ -1,0 +1,200 @@
+"""Pages of texts answer as their models do: networks layer by layer, classical models by their numbers."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export.app.node import Node
+from pellucid.bundle import ClassicalModel, Model, TextModel
+from pellucid.classical import TF_IDF
+from pellucid.classical.predictors.constant import Constant
+from pellucid.classical.predictors.forest import Forest
+from pellucid.classical.predictors.kernel import Kernel
+from pellucid.classical.predictors.linear import Linear
+from pellucid.data.texts.store import Texts
+from pellucid.encoding.ngrams.encoder import Shape
+from pellucid.encoding.ngrams.tfidf_fitting import fit_tfidf
+from pellucid.export.app.content import told_layers
+from pellucid.export.app.facts import app_facts
+from pellucid.export.app.kinds import KINDS
+from pellucid.export.app.tensors import Tensors
+from pellucid.export.export import metadata_of
+from pellucid.insight.explanations.drivers import ids_of
+from pellucid.insight.layers.opening import open_network
+from pellucid.novelty.fitting import fit_detector, fit_measure
+from small_models import CLASSES, digits
+from text_models import text_model, texts
+
+ASK = """
+globalThis.document = { getElementById: (id) => ({ textContent: given.documents[id] }) };
+Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
+const explain = "./pellucid/reports/explain/script";
+const folder = "./pellucid/export/app/script/inputs/texts";
+await import(`${folder}/layers/kinds.js`);
+const { keep } = await import(`${explain}/data/stored.js`);
+const { wholeOf } = await import(`${explain}/data/arrays.js`);
+const { told } = await import(`${explain}/data/told.js`);
+const { answeredText } = await import(`${folder}/model/answering.js`);
+const { readText } = await import(`${folder}/model/reading.js`);
+const { fitFields } = await import(`${folder}/model/lengths.js`);
+for (const [name, [shape, numbers]] of Object.entries(given.arrays)) {
+  keep(name, wholeOf(shape, Float32Array.from(numbers)));
+}
+return given.texts.map((text) => {
+  const read = readText(text);
+  const { said, novelty, values } = answeredText(read);
+  fitFields(read.found.length);
+  return {
+    said,
+    novelty,
+    fields: Object.fromEntries(told.layers.map(({ name, field }) => [name, field])),
+    values: [...values].map(([name, { shape, data }]) => [name, shape, Array.from(data)]),
+  };
+});
+"""
+NETWORKS = ("bag", "text-cnn", "rnn", "gru", "sentence-encoder")
+
+
+class Recorder(Tensors):
+    """Tensors that also keep their numbers, for a script that is asked without a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrays: dict[str, Any] = {}
+
+    def add(self, name: str, array: np.ndarray, *, exactly: bool = False) -> None:
+        self.arrays[name] = [list(array.shape), np.asarray(array, np.float64).ravel().tolist()]
+        super().add(name, array, exactly=exactly)
+
+
+def said_by_script(node: Node, model: Model, asked: list[str]) -> list[dict[str, Any]]:
+    """What a page's script says of texts, with weights in single precision."""
+    kind, tensors = KINDS["texts"], Recorder()
+    opened = kind.opened(model)
+    metadata = metadata_of(model, "model")
+    facts = app_facts(model, kind, metadata, opened, tensors)
+    documents = {"told": json.dumps(told_layers(model, metadata, opened)), "app": json.dumps(facts)}
+    given = {"documents": documents, "arrays": tensors.arrays, "texts": asked}
+    found: list[dict[str, Any]] = node.run("", ASK, given)
+    return found
+
+
+def network_model(name: str, **given: Any) -> TextModel:
+    """A network of each family with weights that are not all alike, small and untrained."""
+    settings = {"depth": 2} if name in ("bag", "rnn") else {}
+    if name == "gru":
+        return text_model("rnn", cell="gru", **given)
+    return text_model(name, **settings, **given)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_layer_is_that_of_the_network(node: Node, name: str) -> None:
+    model = network_model(name)
+    asked = ["one two perhaps not", "größer", "?", *texts()[:2], "four " * 40]
+    for text, found in zip(asked, said_by_script(node, model, asked), strict=True):
+        opened = open_network(model.network, ids_of(model.encoder, text)[None])
+        for layer, shape, numbers in found["values"]:
+            if layer in opened.values:
+                ours = opened.values[layer][0]
+                assert tuple(shape) == ours.shape, layer
+                np.testing.assert_allclose(np.reshape(numbers, shape), ours, atol=2e-5, err_msg=layer)
+        np.testing.assert_allclose(found["said"], model.predict_proba([text])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["text-cnn", "rnn", "sentence-encoder"])
+def test_what_places_see_is_that_of_the_explain_page(node: Node, name: str) -> None:
+    from pellucid.insight.layers.fields import fields_of_all
+
+    model, text = network_model(name), "one two three four five six"
+    [found] = said_by_script(node, model, [text])
+    ours = fields_of_all(open_network(model.network, ids_of(model.encoder, text)[None]))
+    for layer, field in found["fields"].items():
+        if layer in ours and ours[layer] is not None and len(ours[layer]) == 1 and field:
+            assert field == [[list(each) for each in axis] for axis in ours[layer]], layer
+
+
+def test_a_network_that_predicts_a_number_says_one(node: Node) -> None:
+    model = text_model("text-cnn", ())
+    asked = texts()[:5]
+    said = [found["said"] for found in said_by_script(node, model, asked)]
+    np.testing.assert_allclose(np.ravel(said), model.predict_values(asked), rtol=1e-5)
+
+
+def linear(features: int, rng: np.random.Generator) -> Linear:
+    """Weights for three of ten classes."""
+    some = np.array([1, 4, 7], np.int32)
+    return Linear(10, False, rng.normal(size=(features, 3)), rng.normal(size=3), some)
+
+
+def forest(features: int, rng: np.random.Generator) -> Forest:
+    """Two trees: one of two questions, one of a single leaf."""
+    return Forest(
+        outputs=10,
+        number=False,
+        inputs=features,
+        roots=np.array([0, -4], np.int32),
+        feature=rng.integers(0, features, 2).astype(np.int32),
+        threshold=np.array([0.1, 0.0], np.float32),
+        left=np.array([1, -1], np.int32),
+        right=np.array([-3, -2], np.int32),
+        ends=np.array([2, 3, 4, 5], np.int32),
+        entry=np.array([0, 3, 2, 3, 9], np.int32),
+        content=np.array([3, 1, 5, 2, 4], np.int32),
+    )
+
+
+def constant(features: int, rng: np.random.Generator) -> Constant:
+    """Any ten shares."""
+    return Constant(number=False, answer=np.full(10, 0.1))
+
+
+@pytest.mark.parametrize("make", [linear, forest, constant])
+def test_classical_models_of_words_say_what_they_say(node: Node, make: Any) -> None:
+    rng = np.random.default_rng(0)
+    tfidf = fit_tfidf(Texts.of(texts()), np.arange(300), Shape(2), 200).tfidf
+    predictor = make(tfidf.features, rng)
+    model = ClassicalModel(predictor, TF_IDF, CLASSES, preprocessing=None, tfidf=tfidf, temperature=1.5)
+    if make is linear:
+        rows, labels = tfidf.transform(texts()[:300]), digits()[1]
+        measure = fit_measure(rows, labels[:300], model.sort_seen, 0)
+        model.detector = fit_detector(measure, tfidf.transform(texts()[300:500]), labels[300:500], 10)
+    asked = [*texts()[:20], "nothing known", "ONE\uff01 two"]
+    ours = model.answer(asked)
+    found = said_by_script(node, model, asked)
+    np.testing.assert_allclose([each["said"] for each in found], ours.said, atol=1e-6)
+    if ours.novelty is not None:
+        np.testing.assert_allclose([each["novelty"] for each in found], ours.novelty, atol=1e-6)
+
+
+def test_classical_models_on_a_network_say_what_they_say(node: Node) -> None:
+    rng, below = np.random.default_rng(0), network_model("text-cnn")
+    hidden = below.transform(texts()[:1]).shape[1]
+    kernel = Kernel(
+        outputs=10,
+        number=False,
+        mean=rng.normal(size=hidden).astype(np.float32),
+        projection=rng.normal(size=(hidden, 4)).astype(np.float32),
+        points=rng.normal(size=(6, 4)).astype(np.float32),
+        gamma=np.array([0.05]),
+        weights=rng.normal(size=(6, 2)),
+        bias=rng.normal(size=3),
+        scale=np.array([1.7]),
+        ends=np.array([2, 3, 6], np.int32),
+        classes=np.array([0, 5, 9], np.int32),
+    )
+    for predictor in (linear(hidden, rng), kernel):
+        model = ClassicalModel(
+            predictor, "network", CLASSES, preprocessing=None, network=below.network, encoder=below.encoder
+        )
+        found = said_by_script(node, model, texts()[:6])
+        ours = model.predict_proba(texts()[:6])
+        np.testing.assert_allclose([each["said"] for each in found], ours, atol=1e-5)
+        assert [name for name, *_ in found[0]["values"]][-1] == "body.filters.pool"
+
+
+def test_a_network_that_pages_do_not_compute_is_refused() -> None:
+    model = text_model("word-vectors")
+    assert "word-vectors" in KINDS["texts"].refusal(model)
+    assert KINDS["texts"].refusal(network_model("rnn")) == ""

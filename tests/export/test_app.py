@@ -1,0 +1,152 @@
+"""Models as pages: what is written, what is refused, and what stands in the file."""
+
+import json
+import re
+import zlib
+from base64 import b64decode
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from app_pages import CARD, HOSTILE, page
+from command_line import within
+from pellucid.errors import StorageError, UsageError
+from pellucid.export.app import exporting
+from pellucid.export.app.card import card_of
+from pellucid.export.app.content import page_of, refusal, script_of
+from pellucid.export.app.exporting import export_app
+from pellucid.export.app.kinds import KINDS
+from pellucid.export.app.tensors import Tensors, stepped
+from pellucid.export.export import metadata_of
+from pellucid.pipeline.train import train
+from small_models import DIGITS, number_model, untrained_model, vector_model, write_digits
+from watched_models import watched
+
+GIVEN = {"epochs": 1, "threads": 1, "learning_curve": False, "quiet": True}
+LARGEST_BESIDE_WEIGHTS = 300_000
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run on image files larger than the network takes, with baselines."""
+    folder = tmp_path_factory.mktemp("images")
+    write_digits(folder, range(300), by_class=True)
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(folder, out=out, model="mlp", width=16, image_size="6x7", **GIVEN)
+    return out
+
+
+@given(arrays.arrays(np.float32, (3, 5), elements=st.floats(-1e4, 1e4, width=32)))
+def test_a_weight_of_16_bits_is_off_by_half_a_step_at_most(rows):
+    steps, whole = stepped(rows)
+    found = whole.astype(np.float64) * steps[:, None]
+    assert (np.abs(found - rows) <= 0.51 * steps[:, None]).all()
+    assert (steps <= np.maximum(np.abs(rows).max(axis=1) / 32_766, 1)).all()
+
+
+def test_vectors_and_what_is_asked_for_stay_in_single_precision():
+    tensors = Tensors()
+    tensors.add("weight", np.array([[1.0, -0.5], [0.0, 0.0]]))
+    tensors.add("bias", np.array([0.1]))
+    tensors.add("axes", np.array([[0.1]]), exactly=True)
+    assert tensors.places["weight"] == {"at": 8, "shape": [2, 2], "steps": 0}
+    assert [tensors.places[name]["steps"] for name in ("bias", "axes")] == [None, None]
+    content = zlib.decompress(b64decode(tensors.text))
+    high, low = content[8:12], content[12:16]
+    assert [int.from_bytes(bytes(each), "big", signed=True) for each in zip(high, low, strict=True)] == [
+        32767,
+        -16384,
+        0,
+        0,
+    ]
+    assert np.frombuffer(content, "<f4", 1, tensors.places["bias"]["at"])[0] == np.float32(0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_two_modules_of_a_page_share_a_name(kind):
+    found = re.findall(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", script_of(kind), re.MULTILINE)
+    assert [name for name, count in Counter(found).items() if count > 1] == []
+
+
+def test_a_page_asks_nobody_and_is_small():
+    content = page(watched(untrained_model(mirror=True))).decode()
+    weights = re.search(r'id="weights">([^<]*)<', content)
+    assert weights is not None
+    assert len(content) - len(weights[1]) < LARGEST_BESIDE_WEIGHTS
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', content)
+    assert policy is not None
+    assert policy[1].startswith(
+        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src"
+    )
+    assert "connect-src" not in policy[1]
+    assert re.findall(r"https?://[^\s\"']+", content) == ["http://www.w3.org/2000/svg"]
+    assert re.findall(r"<(?:iframe|object|embed|link|img)[^>]*>", content) == [
+        '<link rel="icon" href="data:,">'
+    ]
+
+
+def test_equal_models_give_equal_pages():
+    assert page(untrained_model("lenet")) == page(untrained_model("lenet"))
+
+
+def test_hostile_names_stay_text():
+    model = untrained_model("mlp")
+    model.classes = tuple(f"{number} {HOSTILE[number % len(HOSTILE)]}" for number in range(10))
+    card = {"rows": [("cardTrained", HOSTILE[0])], "metric": "", "models": []}
+    content = page_of(model, metadata_of(model, HOSTILE[0]), card).html(None).decode()
+    for name in HOSTILE:
+        if "<" in name:
+            assert name not in content
+    assert content.count("<script") == 5
+
+
+def test_what_is_no_network_of_images_is_refused():
+    assert refusal(untrained_model("cnn")) == ""
+    assert refusal(number_model("lenet")) == ""
+    assert "takes feature vectors" in refusal(vector_model())
+
+
+def test_a_classical_model_is_refused_before_any_work(run, tmp_path):
+    done = within("export", run, "--model", "svm", "--out", tmp_path / "app.html")
+    assert done.returncode == 2
+    assert "is a classical model" in done.stderr
+    assert "write --out model.onnx instead" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_refused(run, tmp_path):
+    with pytest.raises(StorageError, match=r"its folder does not exist"):
+        export_app(str(run), tmp_path / "none" / "app.html")
+    with pytest.raises(UsageError, match=r"does not end in \.html"):
+        export_app(str(run), tmp_path / "app.htm", "mlp")
+
+
+def test_without_a_browser_the_page_says_that_it_was_not_proved(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "find_browser", lambda: None)
+    done = export_app(str(run), tmp_path / "app.html", "mlp")
+    assert done.proof is None
+    packed = re.search(r'id="documents">([^<]*)<', (tmp_path / "app.html").read_text())
+    assert packed is not None
+    documents = json.loads(zlib.decompress(b64decode(packed[1])))["documents"]
+    assert json.loads(documents["app"])["proof"] is None
+
+
+def test_the_card_says_what_the_run_found(run):
+    card = card_of(number_model("mlp"), "mlp", run / "models" / "mlp")
+    rows = dict(card["rows"])
+    assert rows["cardTrained"].endswith(", 210")
+    assert rows["cardScore"].startswith("accuracy 0.")
+    assert rows["cardInput"] == f"{DIGITS.width} \u00d7 {DIGITS.height} \u00d7 1"
+    assert [each["name"] for each in card["models"] if each["is_own"]] == ["mlp"]
+    assert len(card["models"]) > 3
+    assert card["models"][-1]["name"] == "majority"
+    assert [key for key, _ in card_of(number_model("mlp"), "mlp", run.parent)["rows"]] == [
+        "cardInput",
+        "cardParameters",
+        "cardVersion",
+    ]
+    assert CARD["models"] == []

@@ -1,0 +1,279 @@
+"""Pages in a real browser: they answer as their models do, prepare images as Pillow does, and obey nobody."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app_pages import HOSTILE, file_of, opened, original, page
+from insight.backbones import lite
+from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.errors import DataError, ModelFileError
+from pellucid.export.app.chromium import BrowserFailed, browsing
+from pellucid.export.app.exporting import export_app
+from pellucid.export.app.kinds import KINDS
+from pellucid.export.app.proving import ask, prove_app
+from pellucid.export.held_out import held_out_examples
+from pellucid.pipeline.train import train
+from photographs import pieces
+from small_models import digits, number_model, untrained_model, write_digits
+from watched_models import watched
+
+MODELS = {
+    "cnn, mirrored": lambda: watched(untrained_model(mirror=True)).at(1.7),
+    "lenet": lambda: untrained_model("lenet"),
+    "lenet of numbers": lambda: number_model("lenet"),
+    "mlp": lambda: watched(untrained_model("mlp")),
+}
+COUNT = 12
+
+
+def asked(tab, contents):
+    """Answers of an open page about files."""
+    return ask(tab, [original(content) for content in contents])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_page_answers_as_its_model_does(chromium: str, tmp_path, name: str) -> None:
+    model = MODELS[name]()
+    pixels = digits()[0][500 : 500 + COUNT]
+    with opened(chromium, tmp_path, page(model)) as tab:
+        found = asked(tab, [file_of(each[..., 0]) for each in pixels])
+        assert tab.errors == []
+        assert [each for each in tab.requests if not each.startswith("blob:")] == [
+            (tmp_path / "app.html").as_uri()
+        ]
+    ours = model.answer(pixels)
+    said = np.array([each["said"] for each in found])
+    np.testing.assert_allclose(said.reshape(ours.said.shape), ours.said, atol=1e-3, rtol=1e-3)
+    if ours.novelty is None:
+        assert {each["novelty"] for each in found} == {None}
+    else:
+        np.testing.assert_allclose([each["novelty"] for each in found], ours.novelty, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def grey_and_colour(chromium, tmp_path_factory):
+    """Two pages that are open: of 8 x 8 grey pixels, and of 24 x 24 in colour."""
+    grey, colour = untrained_model("mlp"), untrained_model("mlp")
+    colour.preprocessing = Preprocessing(8, 8, 1)
+    with opened(chromium, tmp_path_factory.mktemp("grey"), page(grey)) as tab:
+        yield grey.preprocessing, tab
+
+
+def inputs_of(tab, content: bytes) -> np.ndarray:
+    """What an open page hands to its network of a file."""
+    from json import dumps
+
+    return np.array(tab.evaluate(f"pellucid.ready.then((page) => page.inputs({dumps(original(content))}))"))
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    return pieces("flower", 1, 400)[0][:height, :width]
+
+
+FILES = {
+    "grey, the size itself": lambda: file_of(photograph(8, 8)[..., 0]),
+    "grey, wide": lambda: file_of(photograph(31, 97)[..., 0]),
+    "colour, tall": lambda: file_of(photograph(233, 120)),
+    "colour, reduced first": lambda: file_of(photograph(399, 390)),
+    "smaller": lambda: file_of(photograph(5, 3)),
+    "one row": lambda: file_of(photograph(1, 60)),
+    "with a hole": lambda: file_of(np.dstack([photograph(64, 64), np.tile(np.uint8([0, 255]), (64, 32))])),
+    "palette": lambda: palette(),
+    "JPEG": lambda: file_of(photograph(211, 300), "JPEG", quality=90, subsampling=0),
+    "JPEG on its side": lambda: on_its_side(),
+}
+
+
+def palette() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(photograph(90, 70)).quantize(64).save(file, "PNG")
+    return file.getvalue()
+
+
+def on_its_side() -> bytes:
+    image = Image.fromarray(photograph(120, 200))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=92, exif=exif)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_image_is_prepared_as_pillow_does(grey_and_colour, name: str) -> None:
+    preprocessing, tab = grey_and_colour
+    content = FILES[name]()
+    wanted = preprocessing.image(content).transpose(2, 0, 1).ravel()
+    found = inputs_of(tab, content)
+    off = np.abs(found - wanted)
+    # Decoders of JPEG may round otherwise; all else is the same to the last bit.
+    assert off.max() <= (1 if name.startswith("JPEG") else 0), f"{int(off.max())} in {int((off > 0).sum())}"
+
+
+def test_what_is_no_image_is_said_so(grey_and_colour) -> None:
+    _, tab = grey_and_colour
+    [found] = ask(tab, [original(b"<html></html>")])
+    assert "cannot read it as an image" in found["error"]
+
+
+def test_hostile_names_are_not_obeyed(chromium: str, tmp_path) -> None:
+    model = untrained_model("mlp")
+    model.classes = tuple(f"{number} {HOSTILE[number % len(HOSTILE)]}" for number in range(10))
+    with opened(chromium, tmp_path, page(model, HOSTILE[0])) as tab:
+        tab.evaluate(GIVE % '"<img src=x onerror=alert(1)>.png"')
+        found = tab.evaluate(
+            """({
+              title: document.title,
+              scripts: document.querySelectorAll("script").length,
+              foreign: document.querySelectorAll("img, iframe, object, embed, svg[onload]").length,
+              handlers: [...document.querySelectorAll("*")].flatMap((each) => each.getAttributeNames())
+                .filter((name) => name.startsWith("on")).length,
+              names: document.getElementById("bars").textContent,
+              row: document.getElementById("rows").textContent,
+            })"""
+        )
+        assert tab.errors == []
+    assert (found["scripts"], found["foreign"], found["handlers"]) == (5, 0, 0)
+    assert any(name in found["names"] for name in model.classes)
+    assert found["row"].startswith("<img src=x onerror=alert(1)>.png")
+
+
+GIVE = """new Promise((done) => {
+  const canvas = document.createElement("canvas");
+  canvas.toBlob((blob) => {
+    const files = new DataTransfer();
+    files.items.add(new File([blob], %s));
+    const event = new Event("drop", { bubbles: true, cancelable: true });
+    Object.defineProperty(event, "dataTransfer", { value: files });
+    document.dispatchEvent(event);
+    setTimeout(done, 500);
+  });
+})"""
+
+
+def test_a_stroke_is_followed_by_answer_and_layers(chromium: str, tmp_path) -> None:
+    with opened(chromium, tmp_path, page(watched(untrained_model(mirror=True)))) as tab:
+        before = tab.evaluate("document.getElementById('answer').textContent")
+        found = tab.evaluate(
+            """(async () => {
+              const next = () => new Promise((done) => requestAnimationFrame(done));
+              const frame = () => next().then(next);
+              const easel = document.getElementById("easel");
+              const box = easel.getBoundingClientRect();
+              const strip = () =>
+                [...document.querySelectorAll(".strip canvas")].map((each) => each.toDataURL());
+              const first = strip();
+              for (const [type, x] of [["pointerdown", 0.3], ["pointermove", 0.7]]) {
+                easel.dispatchEvent(new PointerEvent(type, { pointerId: 1, buttons: 1, bubbles: true,
+                  clientX: box.left + x * box.width, clientY: box.top + 0.5 * box.height }));
+              }
+              await frame();
+              const drawn = strip();
+              easel.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+              await frame();
+              const shifted = strip();
+              document.querySelector('.strip button[data-layer="probabilities"]').click();
+              return {
+                answer: document.getElementById("answer").textContent,
+                layers: drawn.length,
+                drawn: drawn.filter((each, at) => each !== first[at]).length,
+                shifted: shifted.filter((each, at) => each !== drawn[at]).length,
+                verdict: document.getElementById("verdict").className,
+                language: document.documentElement.lang,
+              };
+            })()"""
+        )
+        assert tab.errors == []
+        tab.evaluate("document.getElementById('language').click()")
+        assert "答案" in tab.evaluate("document.getElementById('answer-title').textContent")
+        assert tab.evaluate("document.documentElement.lang") == "zh-CN"
+    assert before == "No image yet: drop one, or draw."
+    assert found["answer"].startswith("digit ")
+    assert found["drawn"] > found["layers"] / 2
+    assert found["shifted"] > found["layers"] / 2
+    assert found["verdict"] == "verdict"
+    assert found["language"] == "en"
+
+
+def test_every_unit_that_is_opened_by_hand_is_what_the_network_says(chromium: str, tmp_path) -> None:
+    with opened(chromium, tmp_path, page(untrained_model("cnn"))) as tab:
+        found = tab.evaluate(
+            """(async () => {
+              document.getElementById("easel").dispatchEvent(
+                new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+              const verdicts = [];
+              for (const button of document.querySelectorAll(".strip button")) {
+                button.click();
+                verdicts.push([button.dataset.layer, document.getElementById("verdict")?.className]);
+              }
+              return verdicts;
+            })()"""
+        )
+        assert tab.errors == []
+    assert len(found) > 10
+    assert {verdict for _, verdict in found} == {"verdict"}, found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run on image files larger than the network takes."""
+    folder = tmp_path_factory.mktemp("images")
+    write_digits(folder, range(300), by_class=True)
+    out = tmp_path_factory.mktemp("runs") / "run"
+    given = {"epochs": 1, "threads": 1, "baselines": False, "learning_curve": False, "quiet": True}
+    train(folder, out=out, model="mlp", width=16, image_size="6x7", **given)
+    return out
+
+
+def test_a_page_is_proved_on_original_files(chromium: str, run, tmp_path) -> None:
+    done = export_app(str(run), tmp_path / "app.html")
+    assert done.proof is not None
+    assert done.proof.examples == len(held_out_examples(str(run), run / "model").rows)
+    assert done.proof.difference < 1e-3
+    assert done.proof.browser.startswith("Chrome")
+    with browsing(chromium) as tab:
+        tab.open((tmp_path / "app.html").as_uri())
+        tab.evaluate("pellucid.ready.then(() => 1)")
+        said = tab.evaluate("document.getElementById('proof').textContent")
+    assert f"answered {done.proof.examples} held-out originals as the model does" in said
+
+
+def test_a_page_that_answers_otherwise_is_refused_with_examples(chromium: str, run) -> None:
+    from pellucid.bundle import load
+
+    model = load(run)
+    examples = held_out_examples(str(run), run / "model", 20)
+    kind = KINDS["images"]
+    with pytest.raises(
+        ModelFileError,
+        match=r"the page in .*Chrome\S+ disagrees .*\.png: digit \d 0\.\d+.* by the model, digit",
+    ):
+        prove_app(model, kind, page(model.at(5.0)), examples, chromium)
+    with pytest.raises(ModelFileError, match="the page failed in"):
+        prove_app(model, kind, b"<script>nothing()</script>", examples, chromium)
+    for path in {row for row in examples.listing.paths}:
+        path.rename(path.with_suffix(".gone"))
+    try:
+        with pytest.raises(DataError, match="none of the held-out examples can be read any more"):
+            prove_app(model, kind, page(model), examples, chromium)
+    finally:
+        for path in {row for row in examples.listing.paths}:
+            path.with_suffix(".gone").rename(path)
+
+
+def test_a_program_that_is_no_browser_is_told() -> None:
+    with pytest.raises(BrowserFailed, match="the browser"), browsing("/bin/true"):
+        pass
+
+
+@pytest.mark.slow
+def test_efficientnet_lite0_answers_as_its_model_does(chromium: str, tmp_path) -> None:
+    model = lite(3, (160, 160), 160)
+    photographs = pieces("china", 3, 160)
+    with opened(chromium, tmp_path, page(model)) as tab:
+        found = asked(tab, [file_of(each) for each in photographs])
+    said = np.array([each["said"] for each in found])
+    np.testing.assert_allclose(said, model.answer(photographs).said, atol=1e-3)
