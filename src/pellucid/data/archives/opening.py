@@ -6,8 +6,8 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from pellucid.data.archives.members import Member
 from pellucid.data.archives.tars import tar_members
@@ -16,8 +16,6 @@ from pellucid.errors import DataError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Endings of archives."""
-
-_BUFFER = 1 << 18
 
 
 def is_archive(path: Path) -> bool:
@@ -38,20 +36,20 @@ def members_of(path: Path) -> Iterator[Member]:
                 yield from tar_members(file)
             else:
                 # No buffer of ours around it: that would swallow the last whole files of one cut short.
-                yield from tar_members(cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb")))
+                yield from tar_members(gzip.GzipFile(fileobj=file, mode="rb"))
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot be read ({reason.lower()})") from error
 
 
 @contextlib.contextmanager
-def _regular(path: Path) -> Iterator[BinaryIO]:
+def _regular(path: Path) -> Iterator[BufferedIOBase]:
     """Open a file, never waiting for a pipe or a device.
 
     Raises: `DataError` if it is no regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb", _BUFFER) as file:
+    with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DataError("not a regular file; give an archive that lies on a disk")
         yield file
