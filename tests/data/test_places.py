@@ -22,12 +22,12 @@ def images(folder: Path, *names: str) -> None:
 
 
 def opened(*places: str, stdin: bytes | None = None, kind: InputKind = IMAGES) -> list[Input]:
-    pipe = None if stdin is None else io.BufferedReader(io.BytesIO(stdin))  # type: ignore[arg-type]
-    return list(open_places(places, Settings(), kind, pipe).inputs)  # type: ignore[arg-type]
+    pipe = None if stdin is None else io.BufferedReader(io.BytesIO(stdin))
+    return list(open_places(places, Settings(), kind, pipe).inputs)
 
 
 def names(*places: str, **more: object) -> list[str]:
-    return [each.name for each in opened(*places, **more)]  # type: ignore[arg-type]
+    return [each.name for each in opened(*places, **more)]
 
 
 def test_a_glob_stands_for_what_it_matches_by_the_order_of_paths(
@@ -123,5 +123,5 @@ def test_how_many(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("image\na/1.png\na/2.png\n")
     places = [str(tmp_path / "a"), str(tmp_path / "t.csv"), str(tmp_path / "a/1.png"), "sample:fashion"]
     assert open_places(places, Settings(), IMAGES).how_many() == 5 + 12_000
-    pipe = io.BufferedReader(io.BytesIO(b""))  # type: ignore[arg-type]
+    pipe = io.BufferedReader(io.BytesIO(b""))
     assert open_places([*places, "-"], Settings(), IMAGES, pipe).how_many() is None

@@ -4,8 +4,9 @@ Nothing here stops at one bad input: what cannot be used carries its reason alon
 """
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
@@ -87,6 +88,7 @@ class Incoming(NamedTuple):
         return self.blocks_after(NOTHING_PASSED)
 
 
+@runtime_checkable
 class PassedInput(Protocol):
     """What a digest of inputs takes in."""
 
@@ -137,18 +139,18 @@ def passed_over(inputs: Iterator[PassedInput], before: Passed) -> Passing:
     return passing
 
 
-def incoming(
-    model: Taker, places: Sequence[str], settings: Settings, *, stdin: BinaryIO | None = None
-) -> Incoming:
+def incoming(model: Taker, places: Sequence[str], settings: Settings, *, may_pipe: bool = False) -> Incoming:
     """Open the images or texts, as the model takes them, of files, folders, globs, tables or archives.
 
-    They are read as their blocks are asked for; `settings` say column and encoding of tables. With `stdin`
-    the place `-` stands for it.
+    They are read as their blocks are asked for; `settings` say column and encoding of tables. Where
+    standard input may be read (`may_pipe`), the place `-` stands for it.
 
     Raises: `DataError` if a place does not exist or holds nothing the model takes.
     """
-    from pellucid.data.reading.places import open_places
+    from pellucid.data.reading.places import STANDARD_INPUT, open_places
 
+    # There is none where a program runs without a terminal; then `-` is a file that does not exist.
+    stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
     opened = open_places(places, settings, model.input_kind, stdin)
     # Each kind of input loads libraries of its own, which would cost the other a second at the start.
     if model.input_kind is TEXTS:

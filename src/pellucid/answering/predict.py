@@ -1,7 +1,6 @@
 """Label new images or texts with a trained model."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -117,7 +116,7 @@ def predict(
         raise UsageError("--resume: what was written to standard output cannot be gone on with; give --out")
     model = load(run)
     name = model_of(run).name or model.name
-    asked = incoming(model, inputs, settings, stdin=sys.stdin.buffer)
+    asked = incoming(model, inputs, settings, may_pipe=True)
     if with_probabilities and not model.target.has_probabilities:
         raise UsageError(f"--probabilities: {run} predicts numbers, which have none; leave it out")
     decider = Decider(model, wishes, str(run))

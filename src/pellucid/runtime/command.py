@@ -98,7 +98,7 @@ def _run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{_plain(sentence)}\n")
     given = {"input_column": arguments.input_column, "encoding": arguments.encoding}
     settings = Settings(**{k: v for k, v in given.items() if v is not None})
-    asked = incoming(model, arguments.inputs, settings, stdin=sys.stdin.buffer)
+    asked = incoming(model, arguments.inputs, settings, may_pipe=True)
     warnings: list[str] = []
     count = 0
     classes = model.classes if arguments.probabilities else ()

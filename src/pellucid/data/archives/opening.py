@@ -4,7 +4,6 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from pellucid.data.archives.members import Member
 from pellucid.data.archives.tars import tar_members
@@ -34,7 +33,7 @@ def members_of(path: Path) -> Iterator[Member]:
                 yield from tar_members(file)
             else:
                 # No buffer of ours around it: that would swallow the last whole files of one cut short.
-                yield from tar_members(cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb")))
+                yield from tar_members(gzip.GzipFile(fileobj=file, mode="rb"))
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot be read ({reason.lower()})") from error

@@ -5,7 +5,7 @@ and no length is believed before as much has been read. Source: POSIX.1-2017, pa
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from pellucid.data.archives.members import LINK, START_BYTES, Member, name_of, truncated
 from pellucid.errors import DataError
@@ -20,7 +20,7 @@ _LONG_NAME, _LONG_LINK, _PAX, _PAX_OF_ALL, _SPARSE = b"L", b"K", (b"x", b"X"), b
 class _Stream:
     """Bytes that are read once, from the front."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
         self.left = 0
 
@@ -70,7 +70,7 @@ class _TarMember(Member):
         return b"".join(pieces)
 
 
-def tar_members(file: BinaryIO) -> Iterator[Member]:
+def tar_members(file: BufferedIOBase) -> Iterator[Member]:
     """Go through the files of a TAR archive in their order.
 
     Raises: `DataError` with the reason alone if it is damaged or ends early.

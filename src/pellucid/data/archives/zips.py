@@ -10,7 +10,8 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from io import BufferedIOBase
+from typing import NamedTuple
 
 from pellucid.data.archives.members import LINK, MOST_MEMBER_BYTES, START_BYTES, Member, name_of, truncated
 from pellucid.errors import DataError
@@ -38,7 +39,7 @@ class _Directory(NamedTuple):
 class _Reader:
     """Reads a file at any place of it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
         self.size = file.seek(0, os.SEEK_END)
 
@@ -125,7 +126,7 @@ class _Entry(NamedTuple):
         return ""
 
 
-def zip_members(file: BinaryIO) -> Iterator[Member]:
+def zip_members(file: BufferedIOBase) -> Iterator[Member]:
     """Go through the files of a ZIP archive in the order of its directory.
 
     Raises: `DataError` with the reason alone if the directory is damaged, or members share bytes.

@@ -6,8 +6,8 @@ Paths stand one on a line, or between zero bytes as `find -print0` writes them.
 import itertools
 import os
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from pellucid.data.reading.single import Cell, Input, stamp_of
 from pellucid.data.tables.encodings import decode_text
@@ -21,7 +21,7 @@ _MOST_IMAGE = 256 << 20
 _PIECE = 1 << 16
 
 
-def piped_inputs(stdin: BinaryIO, is_of_texts: bool, settings: Settings) -> Iterator[Input]:
+def piped_inputs(stdin: BufferedIOBase, is_of_texts: bool, settings: Settings) -> Iterator[Input]:
     """Go through what standard input names or holds, as it arrives.
 
     Of `settings` it takes the encoding of texts. An image is named `stdin`, a text `stdin:ROW`, a path as it
@@ -32,7 +32,7 @@ def piped_inputs(stdin: BinaryIO, is_of_texts: bool, settings: Settings) -> Iter
     return _images(stdin)
 
 
-def _texts(stdin: BinaryIO, encoding: str | None) -> Iterator[Input]:
+def _texts(stdin: BufferedIOBase, encoding: str | None) -> Iterator[Input]:
     for number, line in enumerate(_lines(stdin, b"", b"\n"), start=1):
         name = f"{_NAME}:{number}"
         if len(line) > _MOST_LINE:
@@ -46,7 +46,7 @@ def _texts(stdin: BinaryIO, encoding: str | None) -> Iterator[Input]:
         yield Input(name, Cell(text), stamp=text)
 
 
-def _images(stdin: BinaryIO) -> Iterator[Input]:
+def _images(stdin: BufferedIOBase) -> Iterator[Input]:
     start = stdin.read(_PIECE)
     if is_image_start(start[:16]):
         content = start + stdin.read(_MOST_IMAGE - len(start) + 1)
@@ -65,10 +65,10 @@ def _images(stdin: BinaryIO) -> Iterator[Input]:
         yield Input(os.fsdecode(raw), path, stamp=stamp_of(path))
 
 
-def _lines(stdin: BinaryIO, start: bytes, separator: bytes) -> Iterator[bytes]:
+def _lines(stdin: BufferedIOBase, start: bytes, separator: bytes) -> Iterator[bytes]:
     """Lines without what ends them; of one that is far too long only the beginning."""
     rest, is_passing = b"", False
-    for piece in itertools.chain([start] if start else [], iter(lambda: stdin.read1(_PIECE), b"")):  # type: ignore[attr-defined]
+    for piece in itertools.chain([start] if start else [], iter(lambda: stdin.read1(_PIECE), b"")):
         first, *others = piece.split(separator)
         if not is_passing:
             rest += first

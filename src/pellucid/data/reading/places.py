@@ -10,8 +10,9 @@ import dataclasses
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from pellucid.data.reading.forms import Form, form_of
 from pellucid.data.reading.packed import count_packed, packed_inputs
@@ -64,7 +65,7 @@ class _Asked(NamedTuple):
 
 
 def open_places(
-    places: Sequence[str], settings: Settings, input_kind: InputKind, stdin: BinaryIO | None = None
+    places: Sequence[str], settings: Settings, input_kind: InputKind, stdin: BufferedIOBase | None = None
 ) -> Opened:
     """Open every place that holds images or texts; none is read yet, but each is looked at.
 
@@ -87,7 +88,7 @@ def open_places(
     return _joined(opened)
 
 
-def _existing(place: str, stdin: BinaryIO | None) -> list[str]:
+def _existing(place: str, stdin: BufferedIOBase | None) -> list[str]:
     """A place itself, or what a glob matches.
 
     Raises: `DataError` if there is no such place.
@@ -103,7 +104,7 @@ def _existing(place: str, stdin: BinaryIO | None) -> list[str]:
     return found
 
 
-def _open(place: str, asked: _Asked, stdin: BinaryIO | None) -> Opened:
+def _open(place: str, asked: _Asked, stdin: BufferedIOBase | None) -> Opened:
     if stdin is not None and place == STANDARD_INPUT:
         warnings: list[str] = []
         return Opened(piped_inputs(stdin, asked.is_of_texts, asked.settings), lambda: None, warnings)
