@@ -60,6 +60,7 @@ def main() -> int:
             folder = Path(place)
             data, inputs, model = _MAKERS.get(name, _texts)(name, folder, given)
             rows.append((name, model, *compared(folder, data, inputs, model)))
+            print(*rows[-1], flush=True)
     print_table(("set", "model", "examples", "labels equal", "ties", "largest difference", "novelty"), rows)
     return int(any(row[3] != row[2] for row in rows))
 
