@@ -59,12 +59,13 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             data, inputs, model = _MAKERS.get(name, _texts)(name, folder, given)
-            rows.append((name, model, *compared(folder, data, inputs, model)))
+            rows.append((name, model, *compared(folder, data, inputs, model, _FLAGS.get(name, ()))))
+            print(*rows[-1], flush=True)
     print_table(("set", "model", "examples", "labels equal", "ties", "largest difference", "novelty"), rows)
     return int(any(row[3] != row[2] for row in rows))
 
 
-def compared(folder: Path, data: Path, inputs: Path, model: str) -> tuple[str, ...]:
+def compared(folder: Path, data: Path, inputs: Path, model: str, given: Sequence[str]) -> tuple[str, ...]:
     """Train, export, and compare the answers about `inputs`.
 
     Returns:
@@ -72,7 +73,8 @@ def compared(folder: Path, data: Path, inputs: Path, model: str) -> tuple[str, .
     """
     run, exported = str(folder / "run"), str(folder / "model.onnx")
     pellucid = [sys.executable, "-m", "pellucid"]
-    more = ["--model", model, "--epochs", "1", "--no-baselines", "--seed", "1"]
+    more = ["--model", model, "--epochs", "1", "--no-baselines", "--no-learning-curve", "--seed", "1"]
+    more += given
     quiet([*pellucid, "train", str(data), "--out", run, *more])
     print(quiet([*pellucid, "export", run, "--out", exported]).splitlines()[-2], flush=True)
     asked = [str(inputs), "--probabilities", "--out"]
@@ -174,6 +176,7 @@ def _texts(name: str, folder: Path, given: argparse.Namespace) -> tuple[Path, Pa
     return tables["data.csv"], tables["test.csv"], {"chinese": "text-cnn", "spam": "rnn"}.get(name, "bag")
 
 
+_FLAGS = {"photographs": ("--image-size", "48x48")}
 _MAKERS: dict[str, Callable[[str, Path, argparse.Namespace], tuple[Path, Path, str]]] = {
     "fashion": _fashion,
     "photographs": _photographs,

@@ -2,9 +2,11 @@
 
 import ast
 import inspect
+import pkgutil
 import tomllib
 from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 
 import pytest
 import write_reference
@@ -13,9 +15,9 @@ import pellucid
 import pellucid.errors
 
 
-def names_for_type_checkers() -> dict[str, str]:
-    """Name to module, as the TYPE_CHECKING block of the package imports them."""
-    tree = ast.parse(inspect.getsource(pellucid))
+def names_for_type_checkers(package: ModuleType = pellucid) -> dict[str, str]:
+    """Name to module, as the TYPE_CHECKING block of a package imports them."""
+    tree = ast.parse(inspect.getsource(package))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     return {
         alias.name: str(statement.module)
@@ -78,3 +80,16 @@ def test_errors_are_also_the_fitting_builtins() -> None:
 @pytest.mark.parametrize(("signal_number", "exit_code"), [(2, 130), (15, 143)])
 def test_interruption_ends_with_the_signals_code(signal_number: int, exit_code: int) -> None:
     assert pellucid.InterruptedRun("stopped", signal_number).exit_code == exit_code
+
+
+@pytest.mark.parametrize("room", ["bundle", "data", "encoding", "evaluation"])
+def test_rooms_that_load_on_first_use_tell_type_checkers_the_same(room: str) -> None:
+    package = import_module(f"pellucid.{room}")
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert not modules & set(package.__all__)  # a module, once imported, would stand in the name's place
+    seen = names_for_type_checkers(package)
+    assert set(seen) == set(package.__all__)
+    for name in package.__all__:
+        assert getattr(package, name) is getattr(import_module(seen[name]), name)
+    with pytest.raises(AttributeError, match=f"module 'pellucid.{room}' has no attribute 'no_such_name'"):
+        package.no_such_name  # noqa: B018

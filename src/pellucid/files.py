@@ -17,6 +17,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -195,7 +196,7 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(retired, ignore_errors=True)
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """Open a regular file for its bytes, never a FIFO, socket or device, on which one may wait for ever.
 
     Raises: `OSError` if there is no such file, or it is of another kind.

@@ -17,7 +17,7 @@ from pellucid.runtime.exported import ExportedModel, opened
 
 ALPHA = 0.05
 _ROUNDS = 15
-_TIMED = 256
+_TIMED = 64
 _SLOWER = 1.03  # a few per cent come and go with the place of the weights in memory
 
 

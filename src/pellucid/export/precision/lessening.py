@@ -63,6 +63,9 @@ def lessened(
         finish: makes a file of a graph and metadata.
         say: hears what is done, and the figures.
 
+    Returns:
+        The content, and how it was judged.
+
     Raises:
         ModelFileError: the file is not smaller, slower, or less accurate beyond chance.
         DataError: the examples can no longer be read.

@@ -23,6 +23,9 @@ def quantised(graph: Any, batches: Iterator[dict[str, np.ndarray]]) -> Any:
     Args:
         graph: an `onnx.ModelProto`.
         batches: inputs of the graph by their names, from which the ranges of the activations are taken.
+
+    Returns:
+        Another `onnx.ModelProto`, without metadata.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static

@@ -70,6 +70,10 @@ class _Memory:
 
     Attributes:
         peak: most of them at a time, beside the weights.
+
+    Args:
+        graph: that is followed.
+        inputs: what it takes.
     """
 
     peak: int

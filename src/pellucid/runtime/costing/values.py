@@ -58,7 +58,7 @@ def _concatenated(node: Node, values: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _taken(node: Node, values: Sequence[np.ndarray]) -> np.ndarray:
-    found: np.ndarray = np.take(values[0], values[1], node.attributes.get("axis", 0))
+    found: np.ndarray = np.asarray(np.take(values[0], values[1], node.attributes.get("axis", 0)))
     return found
 
 
