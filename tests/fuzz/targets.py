@@ -132,10 +132,10 @@ def _tensor(draw: random.Random, form: Form) -> torch.Tensor:
     numbers = np.random.default_rng(draw.randrange(1 << 30))
     if form.dtype.startswith("float"):
         scale = draw.choice((0.0, 1.0, 1.0, 1.0, 1e-30, 1e30))
-        return torch.from_numpy((numbers.normal(size=form.shape) * scale).astype(form.dtype))
+        return torch.from_numpy(np.asarray(numbers.normal(size=form.shape) * scale, form.dtype))
     ascending = np.arange(math.prod(form.shape)).reshape(form.shape) + draw.choice((0, 1))
     drawn = numbers.integers(-2, 12, form.shape)
-    return torch.from_numpy((ascending if draw.random() < 0.5 else drawn).astype(form.dtype))
+    return torch.from_numpy(np.asarray(ascending if draw.random() < 0.5 else drawn, form.dtype))
 
 
 def _asked(model: Model) -> str:
