@@ -205,13 +205,21 @@ def test_a_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
     [
         (errno.EACCES, "choose a folder you may write to"),
         (errno.EROFS, "choose a folder on a disk that is not read-only"),
-        (errno.EDQUOT, "free some of your quota, then run the same command with --resume"),
+        (errno.EDQUOT, "free some of your quota, then run the same command again"),
         (errno.EIO, "check the disk"),
     ],
 )
 def test_every_cause_has_its_remedy(tmp_path: Path, number: int, remedy: str) -> None:
     error = files.storage_error(tmp_path, OSError(number, os.strerror(number)))
     assert str(error) == f"{tmp_path}: cannot write: {os.strerror(number).lower()}; {remedy}"
+
+
+def test_the_remedy_fits_the_command(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(files.storage_error(tmp_path, full)).endswith("then run the same command again")
+    with files.resumable():
+        assert str(files.storage_error(tmp_path, full)).endswith("then run the same command with --resume")
+    assert str(files.storage_error(tmp_path, full)).endswith("again")
 
 
 def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +25,7 @@ from typing import Any, BinaryIO
 from pellucid.errors import RunLockedError, StorageError
 
 _BLOCK = 1 << 20
+_RESUMABLE = ContextVar("resumable", default=False)
 
 
 def write_file(path: Path, content: bytes) -> str:
@@ -127,7 +129,7 @@ def put_in_place(temporary: Path, path: Path, digest: str) -> None:
     if sha256(temporary) != digest:
         raise OSError(errno.EIO, "what was read back differs from what was written")
     os.replace(temporary, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -184,7 +186,7 @@ def _replace_folder(path: Path, fill: Callable[[Path], None]) -> None:
         if path.exists():
             os.replace(path, retired)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except StorageError:
         raise
     except OSError as error:
@@ -287,11 +289,22 @@ def require_space(path: Path, needed: int) -> None:
         )
 
 
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """Say in messages about a full disk, for a while, that the command can be resumed."""
+    token = _RESUMABLE.set(True)
+    try:
+        yield
+    finally:
+        _RESUMABLE.reset(token)
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Message for users, with what to do, from the system's error about a path."""
+    again = "with --resume" if _RESUMABLE.get() else "again"
     remedy = {
-        errno.ENOSPC: "free some space, then run the same command with --resume",
-        errno.EDQUOT: "free some of your quota, then run the same command with --resume",
+        errno.ENOSPC: f"free some space, then run the same command {again}",
+        errno.EDQUOT: f"free some of your quota, then run the same command {again}",
         errno.ENOENT: "create the folder first",
         errno.EACCES: "choose a folder you may write to",
         errno.EPERM: "choose a folder you may write to",
@@ -347,7 +360,7 @@ def _lock_descriptor(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename durable; systems that cannot open folders are left alone."""
     if os.name == "nt":
         return

@@ -15,6 +15,7 @@ from pellucid.pipeline.comparing.standings import ALIKE, BETTER, IDENTICAL, UNDE
 from pellucid.pipeline.comparing.variants import make_variants, parse_vary
 from pellucid.pipeline.train import train
 from pellucid.settings import METRICS
+from pellucid.strict import sealed
 from small_models import digits
 
 TINY = {"model": "mlp", "depth": 1, "width": 16, "epochs": 3, "threads": 1, "quiet": True}
@@ -193,7 +194,7 @@ def test_a_run_that_stands_there_is_refused_and_one_of_train_is_not_resumed(data
     with pytest.raises(StorageError, match="a run stands here"):
         compare(data, out=planted, vary=vary, **TINY)
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.json").write_text('{"settings": {}, "plan": {}}')
+    (tmp_path / "run" / "config.json").write_bytes(sealed({"settings": {}, "plan": {}}))
     with pytest.raises(UsageError, match="holds a run of train, not of compare"):
         compare(data, out=tmp_path / "run", vary=vary, resume=True, **TINY)
 

@@ -9,6 +9,7 @@ left behind is never read, and cleared away by the next one.
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -18,7 +19,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from pellucid.data.images.digests import difference_hashes
 from pellucid.data.images.plans import Plan
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import StorageError
-from pellucid.files import open_regular, read_regular, write_file
+from pellucid.files import open_regular, read_regular, sync_folder, write_file
 from pellucid.strict import read_sealed, sealed
 
 _BLOCK = 1 << 24
@@ -135,13 +136,16 @@ def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | N
         temporary.mkdir()
         collector = _Collector()
         with (temporary / "pixels.npy").open("xb") as file:
+            checked = _Checked(file)
             header = {"descr": "|u1", "fortran_order": False, "shape": plan.shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            collector.run(plan, lambda pixels: file.write(np.ascontiguousarray(pixels).data), progress)
+            np.lib.format.write_array_header_1_0(checked, header)
+            collector.run(plan, lambda pixels: checked.write(np.ascontiguousarray(pixels).data), progress)
             file.flush()
             os.fsync(file.fileno())
             length = file.tell()
-        written = _checksums(temporary / "pixels.npy")
+        written = checked.checksums()
+        if _checksums(temporary / "pixels.npy") != written:
+            raise OSError(errno.EIO, "what was read back differs from what was written")
         checksums = {
             name: _write_array(temporary, name, column) for name, column in collector.columns().items()
         }
@@ -157,6 +161,7 @@ def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | N
         }
         write_file(temporary / "entry.json", sealed(document))
         os.replace(temporary, home / "data")
+        sync_folder(home)
     except StorageError:
         raise
     except OSError as error:
@@ -167,6 +172,33 @@ def write_entry(home: Path, plan: Plan, progress: Callable[[int, int], None] | N
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+class _Checked:
+    """Bytes on their way to a file, with the CRC-32 of every block of them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._done: list[int] = []
+        self._current = self._filled = 0
+
+    def write(self, content: Any) -> int:
+        """Write bytes."""
+        view = memoryview(content).cast("B")
+        written = len(view)
+        self._file.write(view)
+        while len(view):
+            part, view = view[: _BLOCK - self._filled], view[_BLOCK - self._filled :]
+            self._current = zlib.crc32(part, self._current)
+            self._filled += len(part)
+            if self._filled == _BLOCK:
+                self._done.append(self._current)
+                self._current = self._filled = 0
+        return written
+
+    def checksums(self) -> list[int]:
+        """CRC-32 of every block, the last one perhaps shorter."""
+        return [*self._done, self._current] if self._filled else self._done
 
 
 def _checksums(path: Path) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import StorageError, UsageError
-from pellucid.files import locked, make_folder, require_space, write_file, write_json
+from pellucid.files import locked, make_folder, require_space, resumable, write_file, write_json
 from pellucid.strict import read_sealed, sealed
 
 _NAMES = (
@@ -96,7 +96,7 @@ class RunFolder:
             raise UsageError("--resume: contradicts --overwrite; give one of them")
         existed = self.path.is_dir()
         make_folder(self.path)
-        with locked(self.path):
+        with locked(self.path), resumable():
             self._require_free(resume, overwrite, existed)
             self._remove_leftovers()
             require_space(self.path, _SPACE)

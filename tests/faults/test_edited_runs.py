@@ -1,0 +1,100 @@
+"""FAULTS 38: a run under way that somebody edited goes on from an earlier checkpoint, or is refused."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pellucid.strict import read_sealed, sealed
+
+pytestmark = pytest.mark.slow
+
+
+def _words(data, out):
+    return (
+        "train", data, "--out", out, "--epochs", "40", "--width", "8", "--threads", "1", "--no-baselines",
+        "--folds", "0", "--no-learning-curve",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def killed(digits_npz, tmp_path_factory):
+    """A run that was killed once it had two checkpoints, and the words that began it."""
+    run = tmp_path_factory.mktemp("killed") / "run"
+    words = _words(digits_npz, run)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pellucid", *map(str, words)], stderr=subprocess.DEVNULL
+    ) as process:
+        end = time.monotonic() + 100
+        while len(list((run / "checkpoints").glob("step-*"))) < 2 and time.monotonic() < end:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert len(list((run / "checkpoints").glob("step-*"))) == 2
+    return run
+
+
+@pytest.fixture
+def run(killed, tmp_path):
+    return shutil.copytree(killed, tmp_path / "run")
+
+
+def _edit(path, change):
+    document = read_sealed(path)
+    change(document)
+    path.write_bytes(sealed(document))
+
+
+def test_a_step_beyond_the_end_does_not_end_a_training(pellucid, digits_npz, run, tmp_path):
+    """It once ended with success and an under-trained model."""
+    newest = max((run / "checkpoints").glob("step-*"))
+    _edit(newest / "state.json", lambda document: document["state"].update(step=10**9))
+    done = pellucid(*_words(digits_npz, run), "--resume")
+    assert done.returncode == 0, done.stderr
+    whole = pellucid(*_words(digits_npz, tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stderr
+    weights = [folder / "models" / "cnn" / "weights.safetensors" for folder in (run, tmp_path / "whole")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["state.json", "state.safetensors"])
+def test_checkpoints_that_were_all_edited_are_refused(pellucid, digits_npz, run, name):
+    for path in (run / "checkpoints").glob(f"step-*/{name}"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    done = pellucid(*_words(digits_npz, run), "--resume")
+    assert done.returncode == 5, done.stderr
+    assert "this checkpoint cannot be gone on from" in done.stderr
+    assert "start again with --overwrite" in done.stderr
+
+
+def _nothing(path):
+    path.write_bytes(b"[1]")
+
+
+def _deep(path):
+    path.write_bytes(b"[" * 200_000)
+
+
+def _pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _digit(path):
+    text = path.read_text()
+    path.write_text(text.replace('"epochs": 40', '"epochs": 1'))
+    assert path.read_text() != text
+
+
+@pytest.mark.parametrize("change", [_nothing, _deep, _pipe, _digit])
+def test_an_edited_journal_is_refused(pellucid, digits_npz, run, change):
+    change(run / "config.json")
+    done = pellucid(*_words(digits_npz, run), "--resume")
+    assert done.returncode == 5, done.stderr
+    assert f"error: {run / 'config.json'}: " in done.stderr
