@@ -35,8 +35,8 @@ export function piecesOfText(text) {
  * @param {string} text
  * @param {Pair[]} pieces
  * @param {(said: number[]) => number} score of an answer
- * @param {{ isWanted: () => boolean, showAgain: () => void }} page before others get their turn, the layers are
- *   those of the text that is shown again
+ * @param {{ isWanted: () => boolean, showAgain: (done: number) => void }} page before others get their turn, the
+ *   layers are those of the text that is shown again
  */
 export async function lossesOf(text, pieces, score, { isWanted, showAgain }) {
   const whole = score(answeredText(readText(text)).said);
@@ -45,13 +45,13 @@ export async function lossesOf(text, pieces, score, { isWanted, showAgain }) {
   let began = performance.now();
   for (const [start, end] of pieces) {
     if (performance.now() - began > TURN) {
-      showAgain();
+      showAgain(losses.length);
       await new Promise((resolve) => setTimeout(resolve, 0));
       began = performance.now();
     }
     if (!isWanted()) return null;
     losses.push(whole - score(answeredText(readText(text.slice(0, start) + text.slice(end))).said));
   }
-  showAgain();
+  showAgain(losses.length);
   return losses;
 }

@@ -43,8 +43,15 @@ export function driveNothing() {
 async function drive({ text }, isWanted, choose) {
   const pieces = piecesOfText(text);
   byId("drove").hidden = pieces.length === 0;
-  byId("drove-state").textContent = say("droveWorking", { count: pieces.length });
-  const losses = await lossesOf(text, pieces, scoreOf(text), { isWanted, showAgain });
+  byId("highlight").replaceChildren(text);
+  byId("drove-legend").replaceChildren();
+  const losses = await lossesOf(text, pieces, scoreOf(text), {
+    isWanted,
+    showAgain(done) {
+      showAgain();
+      byId("drove-state").textContent = say("droveWorking", { done, count: pieces.length });
+    },
+  });
   if (!losses) return;
   const most = Math.max(...losses.map(Math.abs)) || 1;
   const parts = coloured(text, pieces, choose, (span, at) => {
