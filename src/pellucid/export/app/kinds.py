@@ -91,7 +91,7 @@ KINDS: dict[str, AppKind] = {
         facts=_image_facts,
         original=_original_image,
         template="images.html",
-        rooms={"inputs/images": ("resampling", "fitting", "decoding", "drawing", "start")},
+        rooms={"inputs/images": ("resampling", "drafting", "fitting", "decoding", "drawing", "start")},
     )
 }
 """Every kind of input by the name of its `InputKind`."""
