@@ -10,6 +10,7 @@ import { showValues } from "./glass.js";
 import { addRow, startTray } from "./tray.js";
 /** @import { Whole } from "../../../../reports/explain/script/types.js" */
 /** @import { Answer, InputKind } from "../types.js" */
+/** @import { Word } from "../words/language.js" */
 
 /** @typedef {Answer & { milliseconds: number, values: Map<string, Whole> }} TimedAnswer */
 /** @typedef {{ name: string, original: File | Record<string, string> }} Named */
@@ -63,7 +64,10 @@ async function takeAll(kind, originals) {
       addRow({ name, error: "", ...cellsOf(answer) }, open);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (originals.length === 1) byId("state").textContent = reason;
+      if (originals.length === 1) {
+        delete byId("state").dataset.say;
+        byId("state").textContent = reason;
+      }
       addRow({ name, label: "", probability: "", error: reason, novelty: "" }, null);
     }
     done += 1;
@@ -133,7 +137,7 @@ async function started(kind) {
     if (here.answer) show(here.name, here.answer);
   });
   sayFacts();
-  byId("state").textContent = say("opening");
+  sayState("opening");
   await openWeights();
   startTray();
   const changed = oncePerFrame(
@@ -145,8 +149,18 @@ async function started(kind) {
     changed: (name, ready) => changed({ name, ready }),
     opened: (ready) => showValues(timed(kind, ready).values),
   });
-  byId("state").textContent = say("ready");
+  sayState("ready");
   return asked(kind);
+}
+
+/**
+ * Say how far the page is, in whatever language it is read later.
+ * @param {Word} key
+ */
+function sayState(key) {
+  const state = byId("state");
+  state.dataset.say = key;
+  state.textContent = say(key);
 }
 
 /** Sentences that hold facts about the model and the file. */
