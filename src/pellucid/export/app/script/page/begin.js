@@ -18,8 +18,8 @@ import { addRow, startTray } from "./tray.js";
 /** Classes that are named at the top of the page. */
 const MOST_NAMED = 12;
 
-/** @type {{ name: string, answer: TimedAnswer | null }} what is shown now */
-const here = { name: "", answer: null };
+/** @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void> }} what is shown; drawn: for the first time */
+const here = { name: "", answer: null, drawn: Promise.resolve() };
 
 /**
  * @template Ready
@@ -41,6 +41,22 @@ function show(name, answer) {
   Object.assign(here, { name, answer });
   showAnswer(name, answer);
   showValues(answer.values);
+}
+
+/**
+ * Open the layers for the first time, once the page has said that it is ready: they are many, and the first run is
+ * slow.
+ * @template Ready
+ * @param {InputKind<Ready>} kind
+ * @param {Ready} ready
+ */
+function openLater(kind, ready) {
+  here.drawn = new Promise((resolve) => {
+    setTimeout(() => {
+      if (!here.answer) showValues(timed(kind, ready).values);
+      resolve();
+    }, 0);
+  });
 }
 
 /**
@@ -110,6 +126,7 @@ function oncePerFrame(act) {
  * @param {InputKind<Ready>} kind
  */
 const asked = (kind) => ({
+  isDrawn: () => here.drawn,
   /** @param {Record<string, string>[]} originals */
   answer: async (originals) => {
     const found = [];
@@ -147,7 +164,7 @@ async function started(kind) {
   kind.start({
     take: (originals) => void takeAll(kind, originals),
     changed: (name, ready) => changed({ name, ready }),
-    opened: (ready) => showValues(timed(kind, ready).values),
+    opened: (ready) => openLater(kind, ready),
   });
   sayState("ready");
   return asked(kind);
