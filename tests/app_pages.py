@@ -41,7 +41,7 @@ def opened(program: str, folder: Path, content: bytes) -> Iterator[Tab]:
     place.write_bytes(content)
     with browsing(program) as tab:
         tab.open(place.as_uri())
-        tab.evaluate("pellucid.ready.then(() => 1)")
+        tab.evaluate("pellucid.ready.then((page) => page.isDrawn()).then(() => 1)")
         yield tab
 
 

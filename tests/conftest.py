@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,20 @@ def bf16_lstm() -> None:
             torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
     except RuntimeError:
         pytest.skip("needs a processor on which oneDNN has an LSTM in bf16: AVX-512 or newer")
+
+
+@pytest.fixture(scope="session")
+def axe_core() -> Path:
+    """The accessibility checker, from npm's global or local folder."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("needs npm and axe-core: npm install --global axe-core")
+    done = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=True)
+    for root in (Path(done.stdout.strip()), Path("node_modules")):
+        path = root / "axe-core" / "axe.min.js"
+        if path.exists():
+            return path
+    pytest.skip("needs axe-core: npm install --global axe-core")
 
 
 @pytest.fixture(scope="session")

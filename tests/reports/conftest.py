@@ -1,10 +1,7 @@
 """Facts for reports: a real classifier's answers on scikit-learn's handwritten digits."""
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -227,17 +224,3 @@ def rich_facts(digit_facts: ReportFacts) -> ReportFacts:
 def number_facts(digit_facts: ReportFacts) -> ReportFacts:
     """A run of five models that predict a number."""
     return rich_number_facts(digit_facts)
-
-
-@pytest.fixture(scope="session")
-def axe_core() -> Path:
-    """The accessibility checker, from npm's global or local folder."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("needs npm and axe-core: npm install --global axe-core")
-    done = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=True)
-    for root in (Path(done.stdout.strip()), Path("node_modules")):
-        path = root / "axe-core" / "axe.min.js"
-        if path.exists():
-            return path
-    pytest.skip("needs axe-core: npm install --global axe-core")

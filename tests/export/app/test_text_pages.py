@@ -51,7 +51,8 @@ def typed(tab: Tab, text: str) -> None:
             await new Promise((resolve) => setTimeout(resolve, 25));
             const highlight = document.getElementById("highlight");
             const isDone = document.getElementById("drove-state").textContent === "";
-            if (tries > 12 && isDone && highlight.textContent === field.value) return;
+            const isColoured = highlight.children.length > 0;
+            if (tries > 12 && isDone && isColoured && highlight.textContent === field.value) return;
         }}
         throw new Error("not done: " + document.getElementById("drove-state").textContent);
     }})()""")

@@ -97,7 +97,7 @@ KINDS: dict[str, AppKind] = {
         original=_original_image,
         template="images.html",
         below="",
-        rooms={"inputs/images": ("resampling", "fitting", "decoding", "drawing", "start")},
+        rooms={"inputs/images": ("resampling", "drafting", "fitting", "decoding", "drawing", "start")},
     ),
     "texts": AppKind(
         refusal=texts.refusal_of_texts,

@@ -10,6 +10,7 @@ import { showValues } from "./glass.js";
 import { addRow, startTray } from "./tray.js";
 /** @import { Whole } from "../../../../reports/explain/script/types.js" */
 /** @import { Answer, InputKind } from "../types.js" */
+/** @import { Word } from "../words/language.js" */
 
 /** @typedef {Answer & { milliseconds: number, values: Map<string, Whole> }} TimedAnswer */
 /** @typedef {{ name: string, original: File | Record<string, string> }} Named */
@@ -17,8 +18,8 @@ import { addRow, startTray } from "./tray.js";
 /** Classes that are named at the top of the page. */
 const MOST_NAMED = 12;
 
-/** @type {{ name: string, answer: TimedAnswer | null }} what is shown now */
-const here = { name: "", answer: null };
+/** @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void> }} what is shown; drawn: for the first time */
+const here = { name: "", answer: null, drawn: Promise.resolve() };
 
 /**
  * @template Ready
@@ -43,6 +44,22 @@ function show(name, answer) {
 }
 
 /**
+ * Open the layers for the first time, once the page has said that it is ready: they are many, and the first run is
+ * slow.
+ * @template Ready
+ * @param {InputKind<Ready>} kind
+ * @param {Ready} ready
+ */
+function openLater(kind, ready) {
+  here.drawn = new Promise((resolve) => {
+    setTimeout(() => {
+      if (!here.answer) showValues(timed(kind, ready).values);
+      resolve();
+    }, 0);
+  });
+}
+
+/**
  * Answer originals one after the other: the first one is opened, and every one becomes a row.
  * @template Ready
  * @param {InputKind<Ready>} kind
@@ -63,7 +80,10 @@ async function takeAll(kind, originals) {
       addRow({ name, error: "", ...cellsOf(answer) }, open);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (originals.length === 1) byId("state").textContent = reason;
+      if (originals.length === 1) {
+        delete byId("state").dataset.say;
+        byId("state").textContent = reason;
+      }
       addRow({ name, label: "", probability: "", error: reason, novelty: "" }, null);
     }
     done += 1;
@@ -106,6 +126,7 @@ function oncePerFrame(act) {
  * @param {InputKind<Ready>} kind
  */
 const asked = (kind) => ({
+  isDrawn: () => here.drawn,
   /** @param {Record<string, string>[]} originals */
   answer: async (originals) => {
     const found = [];
@@ -133,7 +154,7 @@ async function started(kind) {
     if (here.answer) show(here.name, here.answer);
   });
   sayFacts();
-  byId("state").textContent = say("opening");
+  sayState("opening");
   await openWeights();
   startTray();
   const changed = oncePerFrame(
@@ -143,10 +164,20 @@ async function started(kind) {
   kind.start({
     take: (originals) => void takeAll(kind, originals),
     changed: (name, ready) => changed({ name, ready }),
-    opened: (ready) => showValues(timed(kind, ready).values),
+    opened: (ready) => openLater(kind, ready),
   });
-  byId("state").textContent = say("ready");
+  sayState("ready");
   return asked(kind);
+}
+
+/**
+ * Say how far the page is, in whatever language it is read later.
+ * @param {Word} key
+ */
+function sayState(key) {
+  const state = byId("state");
+  state.dataset.say = key;
+  state.textContent = say(key);
 }
 
 /** Sentences that hold facts about the model and the file. */

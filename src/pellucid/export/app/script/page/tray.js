@@ -28,9 +28,9 @@ export function addRow(row, open) {
       "tr",
       {},
       element("th", { scope: "row" }, name),
-      element("td", { class: "foreign" }, row.label),
+      element("td", { class: "words foreign" }, row.label),
       element("td", {}, row.probability),
-      element("td", {}, row.error),
+      element("td", { class: "words" }, row.error),
       element("td", {}, row.novelty),
     ),
   );

@@ -71,7 +71,7 @@ export const CHINESE = {
   cutNote: "模型只读这段文本的前 {count} 个词元；其后的内容不起作用。",
   droveTitle: "哪些词左右了答案",
   droveHelp: "逐一去掉每个词：橙色表示去掉后答案的概率下降，蓝色表示上升。点击某个词即可选中并改写。",
-  droveWorking: "正在逐一去掉 {count} 个片段 \u2026",
+  droveWorking: "已逐一去掉 {done} / {count} \u2026",
   readTitle: "网络读到的样子",
   unknownToken: "（未知）",
   termsTitle: "每个词的贡献",

@@ -74,7 +74,7 @@ export const ENGLISH = {
   droveTitle: "What drove the answer",
   droveHelp:
     "Each word is left out in turn: orange where the answer falls without it, blue where it rises. A click selects a word, to be written anew.",
-  droveWorking: "Leaving out {count} pieces, one after the other \u2026",
+  droveWorking: "{done} of {count} left out, one after the other \u2026",
   readTitle: "As the network reads it",
   unknownToken: "(unknown)",
   termsTitle: "What each word adds",

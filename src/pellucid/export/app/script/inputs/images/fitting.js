@@ -6,12 +6,12 @@ import { resampled } from "./resampling.js";
 /**
  * Fit an image inside the network's size with its aspect kept, centred, on the median colour of its border.
  * @param {Image8} image of red, green and blue
+ * @param {[rows: number, columns: number]} inner its size once it is fitted
  * @returns {Image8}
  */
-export function fitted(image) {
+export function fitted(image, [rows, columns]) {
   const { height, width, channels } = app.input;
   const own = channels === 1 ? grey(image) : image;
-  const [rows, columns] = innerSize(own, height, width);
   const inner = resampled(own, rows, columns);
   if (rows === height && columns === width) return inner;
   const data = new Uint8Array(height * width * channels);
@@ -36,29 +36,6 @@ function grey({ data, height, width }) {
     made[at] = (data[3 * at] * 19595 + data[3 * at + 1] * 38470 + data[3 * at + 2] * 7471 + 0x8000) >> 16;
   }
   return { data: made, height, width, channels: 1 };
-}
-
-/**
- * @param {Image8} image
- * @param {number} height there is
- * @param {number} width there is
- */
-function innerSize(image, height, width) {
-  const scale = Math.min(height / image.height, width / image.width);
-  return [
-    Math.min(height, Math.max(1, roundedToEven(image.height * scale))),
-    Math.min(width, Math.max(1, roundedToEven(image.width * scale))),
-  ];
-}
-
-/**
- * Rounded, and a half to the even neighbour.
- * @param {number} number
- */
-function roundedToEven(number) {
-  const below = Math.floor(number);
-  if (number - below === 0.5) return below % 2 === 0 ? below : below + 1;
-  return Math.round(number);
 }
 
 /**

@@ -6,10 +6,14 @@ import { bytesOfBase64 } from "../../facts/inflating.js";
 import { startPage } from "../../page/begin.js";
 import { say } from "../../words/language.js";
 import { decoded } from "./decoding.js";
+import { drafted, innerSize } from "./drafting.js";
 import { blankImage, putOnEasel, startDrawing } from "./drawing.js";
 import { fitted } from "./fitting.js";
 /** @import { InputKind, PageActions } from "../../types.js" */
 /** @import { Image8 } from "./resampling.js" */
+
+/** Bytes at the beginning of a file among which EXIF stands. */
+const LONGEST_START = 1 << 17;
 
 /**
  * Maps of an image, as the network takes them.
@@ -35,7 +39,9 @@ async function readImage(original) {
   const image = await decoded(blob).catch(() => {
     throw new Error(say("unreadable", { name: original instanceof File ? original.name : "" }));
   });
-  return fitted(image);
+  const inner = innerSize(image);
+  const start = new DataView(await blob.slice(0, LONGEST_START).arrayBuffer());
+  return fitted(drafted(image, start, inner), inner);
 }
 
 /** @param {PageActions<Image8>} page */

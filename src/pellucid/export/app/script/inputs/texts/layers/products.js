@@ -1,5 +1,9 @@
-// Products of many rows with the same weights: what dense layers, filters and gates of texts spend their time on.
+// Products of rows with weights: what dense layers, filters and gates of texts spend their time on.
+import { multiplied, packedRows } from "../../../engine/products.js";
 /** @import { Floats } from "../../../../../../reports/explain/script/types.js" */
+
+/** From so many rows on it pays to lay them out in tiles. */
+const FEWEST_IN_TILES = 8;
 
 /**
  * Rows one behind the other, the weights for each number of the result as rows of the same size, and where the
@@ -8,23 +12,43 @@
  */
 
 /**
- * For every row and every row of weights the sum of the products. Two rows and four rows of weights are taken at
- * once, so that every number that was fetched serves several times; sums are in double precision.
+ * For every row and every row of weights the sum of the products.
  * @param {Product} product
  */
 export function addProducts(product) {
   const { x, weights, size } = product;
-  const rows = Math.floor(x.length / size);
+  const rows = x.length / size;
   const columns = weights.length / size;
-  const [evenRows, evenColumns] = [rows - (rows % 2), columns - (columns % 4)];
-  for (let c = 0; c < evenColumns; c += 4) {
-    for (let r = 0; r < evenRows; r += 2) addTwoByFour(product, r, c);
+  if (rows >= FEWEST_IN_TILES) {
+    addTiles(product, rows, columns);
+    return;
   }
-  for (let r = evenRows; r < rows; r += 1) {
-    for (let c = 0; c < evenColumns; c += 4) addOneByFour(product, r, c);
-  }
+  const even = columns - (columns % 4);
   for (let r = 0; r < rows; r += 1) {
-    for (let c = evenColumns; c < columns; c += 1) addOne(product, r, c);
+    for (let c = 0; c < even; c += 4) addFour(product, r, c);
+    for (let c = even; c < columns; c += 1) addOne(product, r, c);
+  }
+}
+
+/**
+ * Many rows: tiles of four of them and four of weights.
+ * @param {Product} product
+ * @param {number} rows
+ * @param {number} columns
+ */
+function addTiles({ x, weights, size, made, width, start }, rows, columns) {
+  const sums = new Float32Array(rows * columns);
+  /** @param {number} first @param {number} count @param {Float64Array} panel */
+  const gather = (first, count, panel) => {
+    for (let own = 0; own < count; own += 1) {
+      const to = (own - (own % 4)) * size + (own % 4);
+      const from = (first + own) * size;
+      for (let i = 0; i < size; i += 1) panel[to + 4 * i] = weights[from + i];
+    }
+  };
+  multiplied(packedRows(x, rows, size), gather, () => 0, { data: sums, at: 0, places: columns });
+  for (let r = 0; r < rows; r += 1) {
+    for (let c = 0; c < columns; c += 1) made[start + r * width + c] += sums[r * columns + c];
   }
 }
 
@@ -33,7 +57,20 @@ export function addProducts(product) {
  * @param {number} r
  * @param {number} c
  */
-function addOneByFour({ x, weights, size, made, width, start }, r, c) {
+function addOne({ x, weights, size, made, width, start }, r, c) {
+  const [first, own] = [r * size, c * size];
+  let sum = 0;
+  for (let i = 0; i < size; i += 1) sum += x[first + i] * weights[own + i];
+  made[start + r * width + c] += sum;
+}
+
+/**
+ * Four rows of weights at once, so that every number of x that was fetched serves four times.
+ * @param {Product} product
+ * @param {number} r
+ * @param {number} c
+ */
+function addFour({ x, weights, size, made, width, start }, r, c) {
   const row = r * size;
   const p = c * size;
   const q = p + size;
@@ -52,60 +89,6 @@ function addOneByFour({ x, weights, size, made, width, start }, r, c) {
   made[first + 1] += forQ;
   made[first + 2] += forS;
   made[first + 3] += forT;
-}
-
-/**
- * @param {Product} product
- * @param {number} r
- * @param {number} c
- */
-function addOne({ x, weights, size, made, width, start }, r, c) {
-  const [first, own] = [r * size, c * size];
-  let sum = 0;
-  for (let i = 0; i < size; i += 1) sum += x[first + i] * weights[own + i];
-  made[start + r * width + c] += sum;
-}
-
-/**
- * @param {Product} product
- * @param {number} r
- * @param {number} c
- */
-function addTwoByFour({ x, weights, size, made, width, start }, r, c) {
-  const a = r * size;
-  const b = a + size;
-  const p = c * size;
-  const q = p + size;
-  const s = q + size;
-  const t = s + size;
-  let [ap, aq, as, at] = [0, 0, 0, 0];
-  let [bp, bq, bs, bt] = [0, 0, 0, 0];
-  for (let i = 0; i < size; i += 1) {
-    const one = x[a + i];
-    const other = x[b + i];
-    const forP = weights[p + i];
-    const forQ = weights[q + i];
-    const forS = weights[s + i];
-    const forT = weights[t + i];
-    ap += one * forP;
-    aq += one * forQ;
-    as += one * forS;
-    at += one * forT;
-    bp += other * forP;
-    bq += other * forQ;
-    bs += other * forS;
-    bt += other * forT;
-  }
-  const first = start + r * width + c;
-  const second = first + width;
-  made[first] += ap;
-  made[first + 1] += aq;
-  made[first + 2] += as;
-  made[first + 3] += at;
-  made[second] += bp;
-  made[second + 1] += bq;
-  made[second + 2] += bs;
-  made[second + 3] += bt;
 }
 
 /**

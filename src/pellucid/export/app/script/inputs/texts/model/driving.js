@@ -8,8 +8,11 @@ import { answeredText } from "./answering.js";
 import { readText } from "./reading.js";
 /** @import { Pair } from "../../../../../../reports/explain/script/types.js" */
 
-/** Most pieces that are left out one after the other; neighbouring words are taken together where there are more. */
-const MOST_PIECES = 300;
+/** Most and fewest pieces that are left out one after the other; where there are more words, neighbours go together. */
+const [MOST_PIECES, FEWEST_PIECES] = [300, 24];
+
+/** Milliseconds that leaving out may take: a slow network is asked about fewer pieces. */
+const LONGEST = 6000;
 
 /** Milliseconds after which the page gets a turn. */
 const TURN = 12;
@@ -17,12 +20,14 @@ const TURN = 12;
 /**
  * Where the words of a text begin and end; of a long text several words together.
  * @param {string} text
+ * @param {number} milliseconds that one answer takes
  * @returns {Pair[]}
  */
-export function piecesOfText(text) {
+export function piecesOfText(text, milliseconds) {
   const { points, starts, ends } = aligned(text);
   const words = wordsOf(points).map(([start, end]) => /** @type {Pair} */ ([starts[start], ends[end - 1]]));
-  const count = Math.min(words.length, MOST_PIECES);
+  const most = Math.min(MOST_PIECES, Math.max(FEWEST_PIECES, Math.floor(LONGEST / milliseconds)));
+  const count = Math.min(words.length, most);
   return Array.from({ length: count }, (_, piece) => {
     const first = Math.floor((piece * words.length) / count);
     const last = Math.floor(((piece + 1) * words.length) / count) - 1;
@@ -35,8 +40,8 @@ export function piecesOfText(text) {
  * @param {string} text
  * @param {Pair[]} pieces
  * @param {(said: number[]) => number} score of an answer
- * @param {{ isWanted: () => boolean, showAgain: () => void }} page before others get their turn, the layers are
- *   those of the text that is shown again
+ * @param {{ isWanted: () => boolean, showAgain: (done: number) => void }} page before others get their turn, the
+ *   layers are those of the text that is shown again
  */
 export async function lossesOf(text, pieces, score, { isWanted, showAgain }) {
   const whole = score(answeredText(readText(text)).said);
@@ -45,13 +50,13 @@ export async function lossesOf(text, pieces, score, { isWanted, showAgain }) {
   let began = performance.now();
   for (const [start, end] of pieces) {
     if (performance.now() - began > TURN) {
-      showAgain();
+      showAgain(losses.length);
       await new Promise((resolve) => setTimeout(resolve, 0));
       began = performance.now();
     }
     if (!isWanted()) return null;
     losses.push(whole - score(answeredText(readText(text.slice(0, start) + text.slice(end))).said));
   }
-  showAgain();
+  showAgain(losses.length);
   return losses;
 }

@@ -41,10 +41,19 @@ export function driveNothing() {
  * @param {(start: number, end: number) => void} choose
  */
 async function drive({ text }, isWanted, choose) {
-  const pieces = piecesOfText(text);
+  const began = performance.now();
+  const score = scoreOf(text);
+  const pieces = piecesOfText(text, Math.max(1, performance.now() - began));
   byId("drove").hidden = pieces.length === 0;
-  byId("drove-state").textContent = say("droveWorking", { count: pieces.length });
-  const losses = await lossesOf(text, pieces, scoreOf(text), { isWanted, showAgain });
+  byId("highlight").replaceChildren(text);
+  byId("drove-legend").replaceChildren();
+  const losses = await lossesOf(text, pieces, score, {
+    isWanted,
+    showAgain(done) {
+      showAgain();
+      byId("drove-state").textContent = say("droveWorking", { done, count: pieces.length });
+    },
+  });
   if (!losses) return;
   const most = Math.max(...losses.map(Math.abs)) || 1;
   const parts = coloured(text, pieces, choose, (span, at) => {
@@ -78,8 +87,9 @@ function rampOf() {
  * @returns {(said: number[]) => number}
  */
 function scoreOf(text) {
-  if (!app.classes.length) return ([number]) => number;
   const { said } = answeredText(readText(text));
+  showAgain();
+  if (!app.classes.length) return ([number]) => number;
   const best = said.indexOf(Math.max(...said));
   return (other) => other[best];
 }
