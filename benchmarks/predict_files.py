@@ -32,8 +32,8 @@ from pellucid.answering.predict import predict
 from pellucid.bundle import load
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs
-from pellucid.data.reading.places import open_places
+from pellucid.data.reading.inputs.images import blocks_of, decoders, fit_inputs
+from pellucid.data.reading.inputs.places import open_places
 from pellucid.data.reading.samples import FASHION_FOLDER
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES

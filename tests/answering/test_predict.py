@@ -205,7 +205,7 @@ def test_what_fails_while_blocks_are_made_ready_is_raised(run, tmp_path, monkeyp
     def fail(*_):
         raise RuntimeError("from the thread")
 
-    monkeypatch.setattr("pellucid.answering.incoming_images.fit_inputs", fail)
+    monkeypatch.setattr("pellucid.answering.incoming.images.fit_inputs", fail)
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="from the thread"):
         ask(run, write_digits(tmp_path / "images", range(3)), tmp_path)

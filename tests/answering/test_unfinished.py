@@ -10,7 +10,7 @@ from pyarrow import parquet
 from pellucid.answering import unfinished
 from pellucid.answering.predict import predict
 from pellucid.bundle import save
-from pellucid.data.reading import inputs
+from pellucid.data.reading.inputs import images as inputs
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.files import Draft, locked
 from pellucid.settings import Settings

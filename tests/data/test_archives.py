@@ -18,8 +18,8 @@ from made_images import context, encoded
 from pellucid.data.archives import members as members_module
 from pellucid.data.archives.members import Member
 from pellucid.data.archives.opening import members_of
-from pellucid.data.reading.places import open_places
-from pellucid.data.reading.single import Input
+from pellucid.data.reading.inputs.places import open_places
+from pellucid.data.reading.inputs.single import Input
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind

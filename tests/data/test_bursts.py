@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.data.images.cache import decode_all
+from pellucid.data.images.cached.cache import decode_all
 from pellucid.data.images.decoding import decode_image
 from pellucid.data.images.taken import UNKNOWN
 from pellucid.data.preparing import prepare

@@ -17,9 +17,9 @@ from PIL import Image
 
 from made_images import context, encoded
 from pellucid.data import Images, Listing, Preprocessing, decode_all, listing_from_arrays, read_data
-from pellucid.data.images import cache as cache_module
-from pellucid.data.images.cache import cache_folder, cache_limit, make_room
-from pellucid.data.images.cache_entry import open_entry
+from pellucid.data.images.cached import cache as cache_module
+from pellucid.data.images.cached.cache import cache_folder, cache_limit, make_room
+from pellucid.data.images.cached.entry import open_entry
 from pellucid.data.images.digests import array_digests, difference_hashes, image_digest
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.files import locked

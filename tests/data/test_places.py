@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
-from pellucid.data.reading import piped
-from pellucid.data.reading.places import open_places
-from pellucid.data.reading.single import Cell, Input
+from pellucid.data.reading.inputs import piped
+from pellucid.data.reading.inputs.places import open_places
+from pellucid.data.reading.inputs.single import Cell, Input
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.tasks import IMAGES, TEXTS, InputKind

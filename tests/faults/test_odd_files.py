@@ -19,12 +19,12 @@ from command_line import within
 from limited import quickly, within_limits
 from pellucid.bundle import load, save
 from pellucid.data.images import decoding
-from pellucid.data.images.cache import decode_all
+from pellucid.data.images.cached.cache import decode_all
 from pellucid.data.images.decoding import decode_image
 from pellucid.data.images.frames import tiff_pages
 from pellucid.data.images.sharing import Share
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.inputs import list_inputs
+from pellucid.data.reading.inputs.images import list_inputs
 from pellucid.data.tables.file_kinds import IMAGE_KIND, files_of
 from pellucid.errors import DataError, ModelFileError, PellucidError
 from pellucid.settings import Settings
@@ -241,7 +241,7 @@ def test_a_flipped_bit_in_cached_pixels_is_noticed(tmp_path, monkeypatch):
     decoded = []
     real = decoding.decode_content
     monkeypatch.setattr(
-        "pellucid.data.images.plans.decode_content", lambda *given: decoded.append(1) or real(*given)
+        "pellucid.data.images.cached.plans.decode_content", lambda *given: decoded.append(1) or real(*given)
     )
     assert np.array_equal(decode_all(listing, Settings())[0].pixels, before)
     assert len(decoded) == 30

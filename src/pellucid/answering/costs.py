@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64, Int64
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.wording import quoted, some
 from pellucid.errors import UsageError
-from pellucid.files import open_regular
+from pellucid.regular import open_regular
 
 _MOST_BYTES = 64 << 20
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.evaluated import Abstention, Evaluation
-from pellucid.answering.incoming import first_few, incoming_rows
+from pellucid.answering.incoming.blocks import first_few, incoming_rows
 from pellucid.answering.training_examples import is_data_of
 from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.answering.incoming import incoming
+from pellucid.answering.incoming.blocks import incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
 from pellucid.bundle import Inputs, Model, load_to_open

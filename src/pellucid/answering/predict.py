@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.answering.ahead import ahead
 from pellucid.answering.answers import Answer, Write, answers_to, check_ending, columns_of
 from pellucid.answering.deciding import Decided, Decider, Wishes
-from pellucid.answering.incoming import (
+from pellucid.answering.incoming.ahead import ahead
+from pellucid.answering.incoming.blocks import (
     NOTHING_PASSED,
     WARNINGS_SHOWN,
     Block,
@@ -130,8 +130,7 @@ def predict(
         with answers_to(None, columns) as write:
             labelling.go(asked, NOTHING_PASSED, write, progress)
     else:
-        question = Question(out, columns, _asked(run, inputs, settings, wishes))
-        with unfinished(question, resume) as rows:
+        with unfinished(Question(out, columns, _asked(run, inputs, settings, wishes)), resume) as rows:
             labelling.take_up(rows.memory)
             labelling.go(asked, rows.before, rows.write, progress, rows.remember)
     noun = model.input_kind.noun

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.answering.incoming import incoming_rows
+from pellucid.answering.incoming.blocks import incoming_rows
 from pellucid.bundle import Inputs, Model
 from pellucid.data.checks.ledger import USED, read_ledger
 from pellucid.data.listing import TRAIN, Listing

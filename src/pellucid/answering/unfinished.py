@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from pellucid.answering.answers import PARQUET, Answer, Columns, as_lines, beginning, parquet_from
-from pellucid.answering.incoming import NOTHING_PASSED, Passed
+from pellucid.answering.incoming.blocks import NOTHING_PASSED, Passed
 from pellucid.errors import PellucidError, StorageError, UsageError
-from pellucid.files import Draft, locked, put_in_place, sha256, storage_error, write_json
+from pellucid.files import Draft, locked, put_in_place, storage_error, write_json
+from pellucid.regular import sha256
 from pellucid.strict import parse
 
 _SECONDS_BETWEEN = 2.0

@@ -18,9 +18,9 @@ from pellucid.bundle.model import Model
 from pellucid.bundle.parts import expected_forms, put_together
 from pellucid.bundle.probing import require_affordable_classes, require_answers
 from pellucid.errors import ModelFileError
-from pellucid.files import open_regular, sha256
 from pellucid.networks.costs import require_affordable
 from pellucid.novelty import Detector
+from pellucid.regular import open_regular, sha256
 from pellucid.tasks import GENERATION, VALUES
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import UsageError
-from pellucid.files import read_regular
+from pellucid.regular import read_regular
 from pellucid.settings import ROWS, Group, Row, Settings, name_of
 
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "X"}

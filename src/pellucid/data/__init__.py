@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pellucid.data.checks.checking import Check
     from pellucid.data.checks.ledger import write_ledger
     from pellucid.data.dataset import Dataset
-    from pellucid.data.images.cache import decode_all
+    from pellucid.data.images.cached.cache import decode_all
     from pellucid.data.images.decoding import decode_image
     from pellucid.data.images.preprocessing import Preprocessing
     from pellucid.data.listing import Images, Listing, Problem
     from pellucid.data.preparing import prepare
     from pellucid.data.reading.arrays import listing_from_arrays
     from pellucid.data.reading.dispatch import read_data
-    from pellucid.data.reading.text_inputs import TextInputs, list_texts
+    from pellucid.data.reading.inputs.texts import TextInputs, list_texts
     from pellucid.data.reading.text_lists import listing_from_texts
     from pellucid.data.splits.folding import folds
 
@@ -53,11 +53,11 @@ __getattr__ = on_first_use(
         "Listing": "pellucid.data.listing",
         "Preprocessing": "pellucid.data.images.preprocessing",
         "Problem": "pellucid.data.listing",
-        "TextInputs": "pellucid.data.reading.text_inputs",
-        "decode_all": "pellucid.data.images.cache",
+        "TextInputs": "pellucid.data.reading.inputs.texts",
+        "decode_all": "pellucid.data.images.cached.cache",
         "decode_image": "pellucid.data.images.decoding",
         "folds": "pellucid.data.splits.folding",
-        "list_texts": "pellucid.data.reading.text_inputs",
+        "list_texts": "pellucid.data.reading.inputs.texts",
         "listing_from_arrays": "pellucid.data.reading.arrays",
         "listing_from_texts": "pellucid.data.reading.text_lists",
         "prepare": "pellucid.data.preparing",

@@ -13,7 +13,7 @@ from pellucid.budgets import MEMORY
 from pellucid.data.copies import duplicates, text_copies
 from pellucid.data.copies.duplicates import NearCopies, near_copies
 from pellucid.data.copies.text_copies import near_texts, text_digests
-from pellucid.data.images.cache import cache_folder, decode_all
+from pellucid.data.images.cached.cache import cache_folder, decode_all
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Images, Listing, Problem
 from pellucid.data.texts.store import Texts

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.answering.incoming import incoming_rows
+from pellucid.answering.incoming.blocks import incoming_rows
 from pellucid.bundle import Answers, Model
 from pellucid.errors import DataError, ModelFileError
 from pellucid.export.held_out import HeldOutExamples

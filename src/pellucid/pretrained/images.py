@@ -15,9 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pellucid.data.images.cache import cache_folder
+from pellucid.data.images.cached.cache import cache_folder
 from pellucid.errors import ModelFileError, StorageError, UsageError
-from pellucid.files import make_folder, sha256, write_file
+from pellucid.files import make_folder, write_file
 from pellucid.networks import Network, NetworkConfig
 from pellucid.networks.architectures.backbone import ScaleAndStandardise, load_timm, timm_network
 from pellucid.networks.families import outline
@@ -26,6 +26,7 @@ from pellucid.networks.layers.shared import Rescale, Standardise
 from pellucid.networks.origin import Origin
 from pellucid.networks.own_layers import Architecture
 from pellucid.pretrained.known import OF_IMAGES, installed, origin_of
+from pellucid.regular import sha256
 from pellucid.settings import Settings
 
 _PREFIX = "body.backbone.layers."

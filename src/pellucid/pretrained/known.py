@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.files import sha256
 from pellucid.networks.origin import Origin
+from pellucid.regular import sha256
 
 
 class KnownWeights(NamedTuple):

@@ -15,7 +15,6 @@ from pellucid.encoding import WordPieceEncoder
 from pellucid.encoding.limits import MOST_BYTES
 from pellucid.encoding.tokens.word_pieces import SHORTEST
 from pellucid.errors import ModelFileError
-from pellucid.files import open_regular, sha256
 from pellucid.networks.families import outline
 from pellucid.networks.origin import Origin
 from pellucid.pretrained.backbone import TextBackbone
@@ -23,6 +22,7 @@ from pellucid.pretrained.bert import BertSizes
 from pellucid.pretrained.foreign_tensors import names_in, read_tensors
 from pellucid.pretrained.known import origin_of
 from pellucid.pretrained.piece_lists import ordered, pieces_of_tokenizer, pieces_of_vocabulary
+from pellucid.regular import open_regular, sha256
 from pellucid.strict import Whole, parse
 
 WEIGHTS = "model.safetensors"

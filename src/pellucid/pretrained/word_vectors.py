@@ -24,11 +24,11 @@ from pellucid.encoding.lookup import FIRST
 from pellucid.encoding.tokens.tokenizing import LONGEST_ENTRY, WORDS, split
 from pellucid.encoding.vectors.reading import leading_words, read_vectors
 from pellucid.encoding.words.characters import normalise
-from pellucid.files import sha256
 from pellucid.networks import NetworkConfig
 from pellucid.networks.origin import Origin
 from pellucid.pretrained.backbone import TextBackbone
 from pellucid.pretrained.known import origin_of
+from pellucid.regular import sha256
 from pellucid.settings import Settings
 
 MOST_FREQUENT = 20_000

@@ -79,10 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pellucid.answering.ahead import ahead
     from pellucid.answering.answers import answers_to, check_ending, columns_of
     from pellucid.answering.decisions import Wishes
-    from pellucid.answering.incoming import WARNINGS_SHOWN, first_few, incoming
+    from pellucid.answering.incoming.ahead import ahead
+    from pellucid.answering.incoming.blocks import WARNINGS_SHOWN, first_few, incoming
     from pellucid.errors import UsageError
     from pellucid.runtime.exported import load
     from pellucid.runtime.rows import Rows

@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.answering.answers import Answer
 from pellucid.answering.decisions import Decisions, Wishes
-from pellucid.answering.incoming import Block
+from pellucid.answering.incoming.blocks import Block
 from pellucid.runtime.exported import Answers, ExportedModel
 
 _PLACES = 6

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.budgets import DIGITS, NESTED, STRUCTURE
 from pellucid.errors import ModelFileError
-from pellucid.files import read_regular
+from pellucid.regular import read_regular
 
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 """A text, in which brackets do not count, or a bracket."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.files import read_regular, write_file
+from pellucid.files import write_file
+from pellucid.regular import read_regular
 from pellucid.strict.documents import read_json
 
 SEAL = "own_sha256"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from export.app.node import Node
-from pellucid.data.reading.text_inputs import list_texts
+from pellucid.data.reading.inputs.texts import list_texts
 from pellucid.data.tables.headers import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.settings import Settings
 

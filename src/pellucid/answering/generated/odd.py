@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from pellucid.answering.generated.sheets import MOST_ON_SHEET, png, sheet
-from pellucid.answering.incoming import incoming_rows
+from pellucid.answering.incoming.blocks import incoming_rows
 from pellucid.answering.training_examples import is_data_of
 from pellucid.arithmetic.rounding import figure, percent
 from pellucid.bundle import Generator, load_any

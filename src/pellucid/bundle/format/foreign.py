@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pellucid.errors import ModelFileError
-from pellucid.files import open_regular
+from pellucid.regular import open_regular
 
 _HEAD = 512
 _TAR_MARK = slice(257, 262)  # a tar archive begins with a file name, its mark stands behind

@@ -9,7 +9,7 @@ from pellucid.data.archives.members import Member
 from pellucid.data.archives.tars import tar_members
 from pellucid.data.archives.zips import zip_members
 from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.regular import open_regular
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Endings of archives."""

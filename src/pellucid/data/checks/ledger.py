@@ -11,7 +11,8 @@ import numpy as np
 from pellucid.data.checks.checking import Check
 from pellucid.data.dataset import Dataset
 from pellucid.data.tables.encodings import TextFile, count_lines
-from pellucid.files import open_regular, write_file
+from pellucid.files import write_file
+from pellucid.regular import open_regular
 from pellucid.strict import Fields, Text, Whole, parse, read_object
 
 USED, LEAKED, SKIPPED = "used", "leaked", "skipped"

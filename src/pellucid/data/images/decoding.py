@@ -36,7 +36,7 @@ from pellucid.data.images.sizing import inner_size
 from pellucid.data.images.taken import UNKNOWN, Taken, taken_of
 from pellucid.data.tables.signatures import what_it_is
 from pellucid.errors import DataError
-from pellucid.files import open_regular, read_regular
+from pellucid.regular import open_regular, read_regular
 
 Found = TypeVar("Found")
 

@@ -22,7 +22,7 @@ from pellucid.budgets import UNPACKED, unpacked_limit
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, require_equal
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.regular import Unpacking, open_regular
 
 _IMAGES_NAME = re.compile(r"(train|t10k|test)[-_]images[-.]idx3-ubyte(\.gz)?")
 _LABELS_NAME = re.compile(r"(train|t10k|test)[-_]labels[-.]idx1-ubyte(\.gz)?")

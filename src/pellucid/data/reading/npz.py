@@ -22,7 +22,7 @@ from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, checked_pixels, require_equal
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.regular import open_regular
 
 _PARTS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 _MOST_MEMBERS, _MOST_SIDES = 1_000, 8

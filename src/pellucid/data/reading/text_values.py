@@ -15,7 +15,7 @@ from pellucid.data.tables.signatures import is_image_start
 from pellucid.data.texts.store import Texts, TextWriter
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.regular import read_regular
 
 _TIMES = 4  # a character takes up to four times the memory of its byte
 BLANK = "holds no text"

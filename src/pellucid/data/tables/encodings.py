@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from pellucid.budgets import LINE_BYTES, ROWS_BYTES, UNPACKED, unpacked_limit
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.regular import Unpacking, open_regular
 
 _LOOKED_AT = 1000
 _MOST_TO_ONE = 1_100  # no deflate stream grows more than 1,032-fold

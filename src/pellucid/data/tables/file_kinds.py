@@ -11,7 +11,7 @@ from pathlib import Path
 from pellucid.budgets import FOLDERS_DEEP
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
-from pellucid.files import open_regular
+from pellucid.regular import open_regular
 
 _IMAGE_SUFFIXES = frozenset(
     (

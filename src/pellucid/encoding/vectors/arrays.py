@@ -7,7 +7,7 @@ import numpy as np
 from pellucid.budgets import MEMORY
 from pellucid.encoding.vectors.wanted import Vectors, Wanted
 from pellucid.errors import DataError
-from pellucid.files import read_regular
+from pellucid.regular import read_regular
 from pellucid.strict import parse
 
 MOST_NUMBERS = 4096

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from pellucid.encoding.vectors.arrays import MOST_NUMBERS, array_rows, array_words
 from pellucid.encoding.vectors.wanted import Vectors, Wanted
 from pellucid.errors import DataError
-from pellucid.files import Unpacking, open_regular
+from pellucid.regular import Unpacking, open_regular
 
 _LONGEST_LINE = 1 << 20
 

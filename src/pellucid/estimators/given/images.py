@@ -13,7 +13,7 @@ from pellucid.data.copies.duplicates import first_with_content
 from pellucid.data.images.digests import array_digests
 from pellucid.data.images.preprocessing import value_range, with_channel_axis
 from pellucid.data.images.sizing import training_size
-from pellucid.data.reading.inputs import fit_inputs, list_inputs
+from pellucid.data.reading.inputs.images import fit_inputs, list_inputs
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.taught import Taught, read_targets, taught_in_memory
 from pellucid.settings import Settings

@@ -8,7 +8,7 @@ import numpy as np
 from pellucid.bundle.checks import require_texts
 from pellucid.data.copies.duplicates import first_with_content
 from pellucid.data.copies.text_copies import text_digests
-from pellucid.data.reading.text_inputs import list_texts
+from pellucid.data.reading.inputs.texts import list_texts
 from pellucid.data.reading.text_values import is_blank
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError

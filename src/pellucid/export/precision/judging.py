@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 
-from pellucid.answering.incoming import incoming_rows
+from pellucid.answering.incoming.blocks import incoming_rows
 from pellucid.arithmetic.binomial import at_most
 from pellucid.bundle import Answers, Model
 from pellucid.data.labels.numbers import read_number

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.answering.incoming import incoming_rows
+from pellucid.answering.incoming.blocks import incoming_rows
 from pellucid.answering.training_examples import rows_of, run_of
 from pellucid.bundle import HeldOut, Model
 from pellucid.bundle.held_out import most_kept

@@ -11,7 +11,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from pellucid.errors import StorageError
-from pellucid.files import open_regular, write_folder
+from pellucid.files import write_folder
+from pellucid.regular import open_regular
 from pellucid.strict import Anything, Fields, Object, OneOf, Text, read_object, read_sealed, sealed
 from pellucid.training.state import State
 

@@ -24,11 +24,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pellucid.budgets import MEMORY
+from pellucid.data.images.cached.plans import Plan
 from pellucid.data.images.digests import difference_hashes
-from pellucid.data.images.plans import Plan
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import StorageError
-from pellucid.files import open_regular, read_regular, sync_folder, write_file
+from pellucid.files import sync_folder, write_file
+from pellucid.regular import open_regular, read_regular
 from pellucid.strict import read_sealed, sealed
 
 _BLOCK = 1 << 24

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from pellucid.answering.incoming import Block, Passed, Taker, passed_over
+from pellucid.answering.incoming.blocks import Block, Passed, Taker, passed_over
 from pellucid.data.listing import Listing
-from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs
-from pellucid.data.reading.single import Input
+from pellucid.data.reading.inputs.images import blocks_of, decoders, fit_inputs
+from pellucid.data.reading.inputs.single import Input
 
 
 def blocks_of_images(model: Taker, inputs: Iterator[Input], before: Passed) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pellucid.data.archives.members import Member
 from pellucid.data.archives.opening import members_of
-from pellucid.data.reading.single import Input, stamp_of
+from pellucid.data.reading.inputs.single import Input, stamp_of
 from pellucid.data.tables.file_kinds import FileKind, is_clutter
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError

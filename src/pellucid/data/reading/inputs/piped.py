@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
-from pellucid.data.reading.single import Cell, Input, stamp_of
+from pellucid.data.reading.inputs.single import Cell, Input, stamp_of
 from pellucid.data.tables.encodings import decode_text
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError

@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from pellucid.answering.incoming import Block, Passed, passed_over
+from pellucid.answering.incoming.blocks import Block, Passed, passed_over
 from pellucid.data.listing import Listing
-from pellucid.data.reading.single import Cell, Input
-from pellucid.data.reading.text_inputs import text_of
+from pellucid.data.reading.inputs.single import Cell, Input
+from pellucid.data.reading.inputs.texts import text_of
 
 _MOST_IN_BLOCK = 4096
 _MOST_CHARACTERS = 1 << 24

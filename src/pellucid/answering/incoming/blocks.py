@@ -147,20 +147,20 @@ def incoming(model: Taker, places: Sequence[str], settings: Settings, *, may_pip
 
     Raises: `DataError` if a place does not exist or holds nothing the model takes.
     """
-    from pellucid.data.reading.places import STANDARD_INPUT, open_places
+    from pellucid.data.reading.inputs.places import STANDARD_INPUT, open_places
 
     # There is none where a program runs without a terminal; then `-` is a file that does not exist.
     stdin = getattr(sys.stdin, "buffer", None) if may_pipe and STANDARD_INPUT in places else None
     opened = open_places(places, settings, model.input_kind, stdin)
     # Each kind of input loads libraries of its own, which would cost the other a second at the start.
     if model.input_kind is TEXTS:
-        from pellucid.answering.incoming_texts import blocks_of_texts
+        from pellucid.answering.incoming.texts import blocks_of_texts
 
         def blocks(before: Passed) -> Iterator[Block]:
             return blocks_of_texts(opened.inputs, settings.encoding, before)
 
     else:
-        from pellucid.answering.incoming_images import blocks_of_images
+        from pellucid.answering.incoming.images import blocks_of_images
 
         def blocks(before: Passed) -> Iterator[Block]:
             return blocks_of_images(model, opened.inputs, before)
@@ -171,10 +171,10 @@ def incoming(model: Taker, places: Sequence[str], settings: Settings, *, may_pip
 def incoming_rows(model: Taker, listing: Listing, rows: Sequence[int]) -> Incoming:
     """Take rows of labelled data, of the kind that the model takes, by their positions."""
     if listing.texts is not None:
-        from pellucid.answering.incoming_texts import blocks_of_rows
+        from pellucid.answering.incoming.texts import blocks_of_rows
 
         return Incoming(lambda before: blocks_of_rows(listing, rows, before), lambda: len(rows))
-    from pellucid.answering.incoming_images import images_of_rows
+    from pellucid.answering.incoming.images import images_of_rows
 
     return Incoming(lambda before: images_of_rows(model, listing, rows, before), lambda: len(rows))
 

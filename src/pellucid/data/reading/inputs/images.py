@@ -15,8 +15,8 @@ from jaxtyping import UInt8
 
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.images.quiet import quiet_pillow
-from pellucid.data.reading.places import open_places
-from pellucid.data.reading.single import Cell, Input
+from pellucid.data.reading.inputs.places import open_places
+from pellucid.data.reading.inputs.single import Cell, Input
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
 from pellucid.settings import Settings

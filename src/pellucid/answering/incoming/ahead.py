@@ -5,7 +5,7 @@ import queue
 import threading
 from collections.abc import Generator, Iterator
 
-from pellucid.answering.incoming import Block
+from pellucid.answering.incoming.blocks import Block
 
 _MOST_READY = 2
 _PATIENCE = 0.1

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.data.reading.forms import Form, form_of
-from pellucid.data.reading.packed import count_packed, packed_inputs
-from pellucid.data.reading.piped import piped_inputs
-from pellucid.data.reading.single import Cell, Input, stamp_of
+from pellucid.data.reading.inputs.packed import count_packed, packed_inputs
+from pellucid.data.reading.inputs.piped import piped_inputs
+from pellucid.data.reading.inputs.single import Cell, Input, stamp_of
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, choose_input
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk

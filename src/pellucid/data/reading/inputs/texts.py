@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.data.reading.places import open_places
-from pellucid.data.reading.single import Cell, Input
+from pellucid.data.reading.inputs.places import open_places
+from pellucid.data.reading.inputs.single import Cell, Input
 from pellucid.data.reading.text_values import read_text_file, text_of_content, text_or_reason
 from pellucid.data.texts.store import TextWriter
 from pellucid.settings import Settings

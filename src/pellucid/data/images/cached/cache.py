@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import __version__ as pillow_version
 
-from pellucid.data.images.cache_entry import (
+from pellucid.data.images.cached.entry import (
     FORMAT,
     Entry,
     clear_leftovers,
@@ -28,7 +28,7 @@ from pellucid.data.images.cache_entry import (
     open_entry,
     write_entry,
 )
-from pellucid.data.images.plans import Plan, plan_arrays, plan_files
+from pellucid.data.images.cached.plans import Plan, plan_arrays, plan_files
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.images.sizing import largest_side
 from pellucid.data.listing import TEST, VALIDATION, Images, Listing, Problem

@@ -1,0 +1,1 @@
+"""Inputs on their way to a model: made ready block by block, ahead of its answers."""
