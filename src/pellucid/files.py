@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pellucid.errors import RunLockedError, StorageError
+from pellucid.regular import sha256
 
 _RESUMABLE = ContextVar("resumable", default=False)
 
