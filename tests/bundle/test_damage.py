@@ -11,6 +11,7 @@ import pytest
 
 from forged_folders import document_of, header_of, write_weights
 from pellucid.bundle import load, load_any
+from pellucid.bundle.format.weights import unpack
 from pellucid.errors import ModelFileError
 from pellucid.networks import InputFacts, NetworkConfig, design
 from pellucid.settings import Settings
@@ -82,6 +83,7 @@ HEADER_CHANGES = {
     "offsets backwards": ({"data_offsets": [80, 0]}, "does not stand at bytes"),
     "offsets over another tensor": ({"data_offsets": [0, 960]}, "does not stand at bytes"),
     "offsets that are no numbers": ({"data_offsets": ["0", "960"]}, "is malformed"),
+    "offsets that are truth values": ({"data_offsets": [False, 960]}, "the architecture needs float32"),
     "offsets missing": ({"data_offsets": None}, "is malformed"),
     "something more": ({"path": "../elsewhere"}, "is malformed"),
 }
@@ -168,3 +170,8 @@ def test_another_files_checksum(name, any_folder):
     (any_folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ModelFileError, match=rf"{name}: its checksum does not match: it was changed"):
         load_any(any_folder)
+
+
+def test_tensors_that_cannot_be_read_all_the_same():
+    with pytest.raises(ValueError, match="its tensors cannot be read"):
+        unpack(b"rubbish")

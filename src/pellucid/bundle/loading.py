@@ -208,7 +208,8 @@ def _tensors(path: Path, forms: Mapping[str, Form], digest: str) -> dict[str, Te
         content = file.read(size)
     if hashlib.sha256(content).hexdigest() != digest:
         raise _changed(path)
-    tensors = unpack(content)
+    with _impossible(path):
+        tensors = unpack(content)
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ModelFileError(f"{path}: holds weights that are not finite; train the model again")
     return tensors

@@ -18,7 +18,13 @@ class Shown(io.TextIOBase):
     Attributes:
         plain: the terminal itself, for programs of ours that draw there.
         buffer: the same for bytes, which are UTF-8.
+
+    Args:
+        plain: see the attribute.
     """
+
+    plain: TextIO
+    buffer: io.RawIOBase
 
     def __init__(self, plain: TextIO) -> None:
         self.plain = plain

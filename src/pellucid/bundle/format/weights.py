@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, BinaryIO, NamedTuple
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -63,8 +64,13 @@ def unpack(content: bytes) -> dict[str, Tensor]:
     """Read tensors from bytes that `check_header` has accepted.
 
     Each stands in memory of its own.
+
+    Raises: `ValueError` if they cannot be read all the same.
     """
-    return {name: tensor.clone() for name, tensor in safetensors.torch.load(content).items()}
+    try:
+        return {name: tensor.clone() for name, tensor in safetensors.torch.load(content).items()}
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"its tensors cannot be read ({error})") from error
 
 
 def check_header(file: BinaryIO, size: int, expected: Mapping[str, Form], place: str) -> None:
@@ -121,7 +127,7 @@ def _check_entry(name: str, entry: Any, expected: Form, position: int, place: st
             pass
         case _:
             raise ModelFileError(f"{place}: entry {name!r} is malformed; use an undamaged copy")
-    whole = all(type(side) is int for side in found)
+    whole = all(type(number) is int for number in (*found, *entry["data_offsets"]))  # JSON's false equals 0
     if _NAMES.get(kind) != expected.dtype or found != shape or not whole:
         raise ModelFileError(
             f"{place}: {name!r} is {kind} {found}, the architecture needs {expected.dtype} {shape}; "
