@@ -5,8 +5,8 @@
 Without `--run` a demo network (`pellucid train sample:fashion --preset quick --no-baselines`) is trained
 first. Its page is opened in a browser so many times, asked about images one by one, and drawn on. A second
 page holds EfficientNet-Lite0 at 160 pixels, where its weights are at hand, below a head that has learnt
-nothing. Of runs on texts after `--texts` every network and classical model is measured, on mails of the bundled
-sample; without it `pellucid train sample:spam --preset quick` is run first.
+nothing. Of runs on texts after `--texts` every network and classical model is measured, on mails of the
+bundled sample; without it `pellucid train sample:spam --preset quick` is run first.
 
 - beside the weights: bytes of the file without those that hold weights, packed; of texts without their
   vocabulary too, which belongs to the model as weights do;
