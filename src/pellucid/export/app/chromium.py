@@ -125,6 +125,15 @@ class Tab:
                 return result
             self._note(received)
 
+    def processor_seconds(self) -> float:
+        """Time of the processor that all processes of the browser have taken so far."""
+        session, self._session = self._session, ""
+        try:
+            found = self.call("SystemInfo.getProcessInfo")["processInfo"]
+        finally:
+            self._session = session
+        return sum(float(each["cpuTime"]) for each in found)
+
     def _note(self, event: dict[str, Any]) -> None:
         """Keep requests and complaints."""
         parameters = event.get("params", {})

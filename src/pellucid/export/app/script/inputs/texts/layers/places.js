@@ -21,7 +21,7 @@ export function embeddedFast({ data: ids }, table) {
  * @param {Numbers} table
  */
 export function placedFast({ shape: [length, size], data }, table) {
-  const made = Float32Array.from(data);
+  const made = new Float32Array(data);
   for (let t = 0; t < length; t += 1) {
     const own = Math.min(t, table.shape[0] - 1) * size;
     for (let c = 0; c < size; c += 1) made[t * size + c] += table.data[own + c];
@@ -66,5 +66,5 @@ export function pooledFast({ shape: [length, channels], data }, kind) {
       made[c] = isLargest ? Math.max(made[c], number) : made[c] + number / length;
     }
   }
-  return Float32Array.from(made);
+  return new Float32Array(made);
 }

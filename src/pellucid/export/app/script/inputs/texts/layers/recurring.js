@@ -44,7 +44,7 @@ export function recurredFast(kind, inputs, [ofInput, ofState, inputBias, stateBi
   const memory = new Float64Array(units);
   let before = new Float32Array(units);
   for (let t = 0; t < length; t += 1) {
-    const ofStates = Float64Array.from(stateBias.data);
+    const ofStates = new Float64Array(stateBias.data);
     addProducts({ x: before, weights: ofState.data, size: units, made: ofStates, width: sums, start: 0 });
     const state = states.subarray(t * units, (t + 1) * units);
     steps[kind]({ ofPlace, ofStates, at: t * sums, units, before, memory, state });

@@ -47,11 +47,11 @@ export function sharesFast(groups, ids, rarity) {
  */
 export function weighedSumFast(groups, ids, [table, bias, rarity]) {
   const units = table.shape[1];
-  const sums = Float64Array.from(bias.data);
+  const sums = new Float64Array(bias.data);
   for (const { id, share } of sharesFast(groups, ids, rarity)) {
     if (share === 0) continue;
     const start = id * units;
     for (let u = 0; u < units; u += 1) sums[u] += share * table.data[start + u];
   }
-  return Float32Array.from(sums);
+  return new Float32Array(sums);
 }

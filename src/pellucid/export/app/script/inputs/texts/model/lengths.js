@@ -67,7 +67,7 @@ function rangesOf(layer, before) {
     }
     case "lstm":
     case "gru":
-      return before.map((_, place) => spanned(before.slice(0, place + 1)));
+      return spannedSoFar(before);
     case "turn":
       return [...before].reverse();
     default:
@@ -83,3 +83,16 @@ const spanned = (ranges) => [
   ranges.reduce((low, range) => Math.min(low, range[0]), Infinity),
   ranges.reduce((high, range) => Math.max(high, range[1]), 0),
 ];
+
+/**
+ * What all places up to each one see together.
+ * @param {Pair[]} ranges
+ */
+function spannedSoFar(ranges) {
+  let [low, high] = [Infinity, 0];
+  return ranges.map((range) => {
+    low = Math.min(low, range[0]);
+    high = Math.max(high, range[1]);
+    return /** @type {Pair} */ ([low, high]);
+  });
+}
