@@ -7,7 +7,6 @@ import pytest
 
 from exported_models import QUICK, content_of, exported
 from pellucid.errors import ModelFileError
-from pellucid.runtime.costing import answer
 from pellucid.runtime.costing.answer import cost_of
 from pellucid.runtime.costing.graph import SIZES, Tensor, read_graph
 from pellucid.runtime.exported import opened
@@ -130,7 +129,7 @@ def test_the_figure_is_that_of_the_largest_tensors(monkeypatch):
     nodes, constants = expanded(1 << 20)  # 64 numbers of 4 bytes a million times: 0.27 GB, and their sum
     cost = cost_of(read_graph(with_bomb(nodes, constants)), {"images": Tensor((1, 1, 8, 8), 1)})
     assert 0.26e9 < cost.memory < 0.28e9
-    monkeypatch.setattr(answer, "MOST_BYTES", 100_000_000)
+    monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.1")
     with pytest.raises(ModelFileError, match=r"0\.3 GB of memory beside the weights, where 0\.1 GB are"):
         opened(with_bomb(nodes, constants), "bomb")
 
@@ -228,7 +227,7 @@ def test_fewer_inputs_are_answered_at_once_where_many_take_too_much(monkeypatch)
     inputs = np.zeros((100, 8, 8, 1), np.uint8)
     whole = exported(NAME)
     assert [len(batch) for batch, _ in whole.batches(inputs)] == [100]
-    monkeypatch.setattr(answer, "MOST_BYTES", 300_000)
+    monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.0003")
     model = opened(content_of(NAME), "small", 1)
     sizes = [len(batch) for batch, _ in model.batches(inputs)]
     assert 1 < sizes[0] < 100

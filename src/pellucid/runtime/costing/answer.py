@@ -3,15 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pellucid.budgets import MEMORY, WORK
 from pellucid.runtime.costing.graph import LARGEST, Graph, Node, Tensor
 from pellucid.runtime.costing.rules import RULES, size_of
 from pellucid.runtime.costing.values import values_of
-
-MOST_BYTES = 1_000_000_000
-"""Memory of one answer beside the weights; what Pellucid designs by itself takes some 20 MB."""
-
-MOST_MULTIPLY_ADDS = 200_000_000_000
-"""Multiply-adds of one answer: a second or two on two cores; a large vision transformer needs 60 billion."""
 
 _COST_OF_A_NODE = 1_000
 _FOLDED = 4
@@ -42,6 +37,7 @@ def cost_of(
     """
     known: dict[str, Tensor] = {**graph.constants, **inputs}
     memory, work = _Memory(graph, inputs), 0
+    most_memory, most_work = _BEYOND * MEMORY.value(), _BEYOND * WORK.value()
     for place, node in enumerate(graph.nodes):
         rule = RULES.get(node.operator)
         if rule is None:
@@ -60,7 +56,7 @@ def cost_of(
             if hear is not None:
                 hear(name, known[name])
         memory.after(place, node, known)
-        if memory.peak > _BEYOND * MOST_BYTES or work > _BEYOND * MOST_MULTIPLY_ADDS:
+        if memory.peak > most_memory or work > most_work:
             break  # it is refused in any case
     return Cost(memory.peak, work)
 
@@ -113,22 +109,23 @@ def require_affordable(graph: Graph, inputs: dict[str, Tensor]) -> None:
     Raises: `ValueError` with the figures, or as `cost_of`.
     """
     cost = _sound(lambda: cost_of(graph, inputs))
-    if cost.memory > MOST_BYTES:
+    memory, work = MEMORY.value(), WORK.value()
+    if cost.memory > memory:
         raise ValueError(
             f"one answer would take {cost.memory / 1e9:,.1f} GB of memory beside the weights, where "
-            f"{MOST_BYTES / 1e9:g} GB are admitted"
+            f"{memory / 1e9:g} GB are admitted; {MEMORY.remedy}"
         )
-    if cost.multiply_adds > MOST_MULTIPLY_ADDS:
+    if cost.multiply_adds > work:
         raise ValueError(
             f"one answer would take {cost.multiply_adds / 1e9:,.0f} billion multiply-adds, where "
-            f"{MOST_MULTIPLY_ADDS / 1e9:g} billion are admitted"
+            f"{work / 1e9:g} billion are admitted; {WORK.remedy}"
         )
 
 
 def is_affordable(graph: Graph, inputs: dict[str, Tensor]) -> bool:
     """Whether inputs of those shapes can be answered at once within the memory of one answer."""
     try:
-        return _sound(lambda: cost_of(graph, inputs)).memory <= MOST_BYTES
+        return _sound(lambda: cost_of(graph, inputs)).memory <= MEMORY.value()
     except ValueError:
         return False
 
