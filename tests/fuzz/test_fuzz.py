@@ -30,34 +30,34 @@ KINDS = MODEL_KINDS if budget() else QUICK_KINDS
 
 @pytest.mark.parametrize("name", KINDS)
 def test_models(name, tmp_path):
-    fuzz(f"models: {name}", model_trial(name), 25, tmp_path)
+    fuzz(f"models: {name}", model_trial(name), 10, tmp_path)
 
 
 def test_checkpoints(tmp_path):
-    fuzz("checkpoints", checkpoint_trial, 25, tmp_path)
+    fuzz("checkpoints", checkpoint_trial, 4, tmp_path)
 
 
 def test_runs(tmp_path):
-    fuzz("runs", run_trial, 50, tmp_path)
+    fuzz("runs", run_trial, 25, tmp_path)
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
 def test_tables(form, tmp_path):
-    fuzz(f"tables: {form}", table_trial(form), 50, tmp_path)
+    fuzz(f"tables: {form}", table_trial(form), 30, tmp_path)
 
 
 def test_archives_of_arrays(tmp_path):
-    fuzz("npz", npz_trial, 50, tmp_path)
+    fuzz("npz", npz_trial, 30, tmp_path)
 
 
 def test_idx_folders(tmp_path):
-    fuzz("idx", idx_trial, 50, tmp_path)
+    fuzz("idx", idx_trial, 30, tmp_path)
 
 
 @pytest.mark.parametrize("form", IMAGE_FORMATS)
 def test_images(form, tmp_path):
-    fuzz(f"images: {form}", image_trial(form), 50, tmp_path)
+    fuzz(f"images: {form}", image_trial(form), 30, tmp_path)
 
 
 def test_names(tmp_path):
-    fuzz("names", name_trial, 15, tmp_path)
+    fuzz("names", name_trial, 4, tmp_path)
