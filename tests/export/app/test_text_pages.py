@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,17 @@ def test_many_texts_become_a_table_and_a_file(tab: Tab, hostile_model: TextModel
     assert words(tab, "tokens").split() == read
     places = tab.evaluate("document.querySelector(`#strip [data-out='body.filters.embedding']`).textContent")
     assert places == f"{len(read)}\u00d7128"
+
+
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
+def test_everybody_can_use_it(tab: Tab, axe_core: Path, width: int, theme: str) -> None:
+    tab.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    typed(tab, "one two perhaps not four")
+    tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    tab.evaluate(axe_core.read_text(encoding="utf-8") + "; 1")
+    found = tab.evaluate(
+        "axe.run().then(({ violations }) => violations.map((each) => [each.id, each.nodes[0].html]))"
+    )
+    assert found == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
