@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
@@ -83,7 +84,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
     explanation = Explanation(
         model=metadata.model,
         classes=metadata.classes,
-        answer=opened.values[opened.output][0],
+        answer=opened.value(opened.output).astype(np.float64),
         target=None,
         inputs="",
         opened=opened,
