@@ -9,8 +9,18 @@ import { say } from "../words/language.js";
 /** Classes that are shown at once; the others are folded. */
 const MOST = 5;
 
-/** @param {number} probability */
-const digits = (probability) => probability.toFixed(3);
+/** Most digits behind the point of a probability. */
+const MOST_DIGITS = 9;
+
+/**
+ * A probability, with enough digits that one just below 1 does not read as 1.
+ * @param {number} probability
+ */
+function digits(probability) {
+  let places = 3;
+  while (probability < 1 && places < MOST_DIGITS && Number(probability.toFixed(places)) === 1) places += 1;
+  return probability.toFixed(places);
+}
 
 /** @param {number} share */
 const percent = (share) => `${shown(100 * share, 3)} %`;
