@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int16, Shaped
 
 _LARGEST = 32767
+_NOTHING = 1e-30
 
 
 class Tensors:
@@ -73,9 +74,8 @@ def stepped(
 ) -> tuple[Float32[np.ndarray, " rows"], Int16[np.ndarray, "rows columns"]]:
     """Steps of rows, and how many of them each number is; finite numbers alone."""
     largest = np.abs(rows).max(axis=1, initial=0.0)
-    steps = np.where(largest > 0, largest / _LARGEST, 1).astype("<f4")
-    # A largest weight of next to nothing has no step in single precision, and counts as zero.
-    steps = np.where(steps > 0, steps, 1).astype("<f4")
+    # Steps of a row whose weights are next to nothing would have few digits or none: it counts as zeros.
+    steps = np.where(largest > _NOTHING, largest / _LARGEST, 1).astype("<f4")
     whole = np.clip(np.rint(rows.astype(np.float64) / steps[:, None]), -_LARGEST, _LARGEST)
     return steps, whole.astype("<i2")
 
