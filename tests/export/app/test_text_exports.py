@@ -67,6 +67,6 @@ def test_word_vectors_of_others_are_refused_before_any_work(tmp_path: Path) -> N
     model = text_model("word-vectors")
     folder = tmp_path / "model"
     save(model, folder, {})
-    with pytest.raises(UsageError, match=r"stands on word-vectors.*write --out model\.onnx instead"):
+    with pytest.raises(UsageError, match=r"pages do not compute word-vectors.*write --out model\.onnx"):
         export_app(str(folder), tmp_path / "app.html")
     assert not (tmp_path / "app.html").exists()

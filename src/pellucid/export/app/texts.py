@@ -35,7 +35,9 @@ def refusal_of_texts(model: Model) -> str:
     """Why a page cannot answer for a model of texts, as a sentence without its end; empty where it can."""
     assert isinstance(model, (TextModel, ClassicalModel))  # there is no other of texts
     if model.network is not None and model.network.config.name not in _NETWORKS:
-        return f"{model.name} stands on {model.network.config.name}, whose layers a page does not compute"
+        below = model.network.config.name
+        whose = "its layers are of a kind" if isinstance(model, TextModel) else f"it stands on {below}"
+        return f"pages do not compute {model.name}, since {whose} that they lack"
     return ""
 
 
