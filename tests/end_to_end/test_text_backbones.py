@@ -56,6 +56,10 @@ def test_vectors_of_words_stay_as_they_are(pellucid, small, tmp_path):
         "words",
     }
     assert "fine-tuning" not in done.stderr
+    page = tmp_path / "page.html"
+    done = pellucid("explain", run, f"{small}:2", "--model", "words", "--out", page)
+    assert done.returncode == 0, done.stderr
+    assert "leave-one-out" in page.read_text()
 
 
 @pytest.mark.slow

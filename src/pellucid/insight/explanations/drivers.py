@@ -12,6 +12,7 @@ from pellucid.encoding import Encoder
 from pellucid.insight.explanations.grad_cam import grad_cam, has_maps
 from pellucid.insight.explanations.path_gradients import (
     Collected,
+    has_way,
     integrated_gradients_of_image,
     integrated_gradients_of_text,
 )
@@ -123,7 +124,8 @@ def drivers_of_text(model: Model, text: str, target: int | None) -> Driven:
         assert isinstance(asked, TextModel)  # the model, or one with other weights
         return _Scored(taking_out(TokenPieces(asked, ids, target)))
 
-    methods: dict[str, _Method] = {"integrated-gradients": by_path, "leave-one-out": by_leaving_out}
+    methods: dict[str, _Method] = {"integrated-gradients": by_path} if has_way(model.network) else {}
+    methods["leave-one-out"] = by_leaving_out
     start = "a bag without n-grams" if model.network.config.groups else "vectors of zeros"
     return Driven(pieces, _tested(model, pieces, methods, start))
 

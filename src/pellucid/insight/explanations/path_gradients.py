@@ -76,7 +76,10 @@ def integrated_gradients_of_image(
 def integrated_gradients_of_text(
     network: Network, ids: Int64[np.ndarray, " ids"], target: int | None
 ) -> Collected:
-    """Score every id of a text, in their order; without padding."""
+    """Score every id of a text, in their order; without padding.
+
+    Raises: `ValueError` where the network has no such way (`has_way`).
+    """
     asked = still(network)
     tokens = torch.from_numpy(ids)[None]
     layer, vectors = _vectors(asked, tokens)
@@ -96,6 +99,15 @@ def integrated_gradients_of_text(
     return found._replace(scores=scores)
 
 
+def has_way(network: Network) -> bool:
+    """Tell a network of texts whose answer changes steadily on the way from no text to a text.
+
+    The mean and maximum of pretrained vectors (`word-vectors`) are made one long: the whole way up to the text
+    they are the same, and there is nothing to collect.
+    """
+    return any(isinstance(layer, (nn.Embedding, WeighedSum)) for layer in network.modules())
+
+
 @torch.no_grad()
 def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
     """Layer that turns ids into vectors, and the vectors of these (1, ids, numbers)."""
@@ -105,7 +117,7 @@ def _vectors(network: Network, tokens: Tensor) -> tuple[nn.Module, Tensor]:
         if isinstance(layer, WeighedSum):
             ids = tokens.sort(dim=1).values
             return layer, layer.weigh(ids)[:, :, None] * layer.weight[ids]
-    raise AssertionError("every network of texts has vectors of ids")
+    raise ValueError("no vectors of ids that the way leads along")
 
 
 def _collect(answers: Callable[[Tensor, Tensor], Tensor], way: Tensor, size: int, most: int) -> Collected:
