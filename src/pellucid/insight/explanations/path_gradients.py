@@ -102,8 +102,8 @@ def integrated_gradients_of_text(
 def has_way(network: Network) -> bool:
     """Tell a network of texts whose answer changes steadily on the way from no text to a text.
 
-    The mean and maximum of pretrained vectors (`word-vectors`) are made one long: the whole way up to the text
-    they are the same, and there is nothing to collect.
+    The mean and maximum of pretrained vectors (`word-vectors`) are brought to length one: the whole way up to
+    the text they are the same, and there is nothing to collect.
     """
     return any(isinstance(layer, (nn.Embedding, WeighedSum)) for layer in network.modules())
 
