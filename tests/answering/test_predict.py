@@ -180,7 +180,7 @@ def test_bad_images_get_a_row_and_the_run_goes_on(run, tmp_path):
 def test_a_pipe_is_never_waited_for(run, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     _, rows = ask(run, [tmp_path / "pipe.png"], tmp_path)
-    assert rows[0]["error"] == "cannot be read (no regular file)"
+    assert rows[0]["error"] == "cannot be read (not a regular file)"
 
 
 def test_standard_input_globs_and_archives(run, tmp_path, monkeypatch):

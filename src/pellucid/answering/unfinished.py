@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 from pellucid.answering.answers import PARQUET, Answer, Columns, as_lines, beginning, parquet_from
 from pellucid.answering.incoming.blocks import NOTHING_PASSED, Passed
 from pellucid.errors import PellucidError, StorageError, UsageError
-from pellucid.files import Draft, locked, put_in_place, storage_error, write_json
+from pellucid.files import Draft, locked, put_in_place, resumable, storage_error, write_json
 from pellucid.regular import sha256
 from pellucid.strict import parse
 
@@ -172,7 +172,7 @@ def unfinished(question: Question, resume: bool) -> Iterator[Unfinished]:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise storage_error(out, error) from error
-    with locked(folder):
+    with locked(folder), resumable():
         state = _state_of(folder, question) if resume else None
         try:
             with contextlib.closing(_opened(question, folder, state)) as answers:
