@@ -7,9 +7,25 @@ import os
 import stat
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 _BLOCK = 1 << 20
+
+
+class Seekable(Protocol):
+    """Bytes that are read from any place on: a file, or what stands in memory like one."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, or all that are left."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        ...
+
+    def tell(self) -> int:
+        """The place to read from next."""
+        ...
 
 
 def open_regular(path: str | Path) -> BufferedReader:

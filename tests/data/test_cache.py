@@ -417,7 +417,7 @@ def test_limit_and_place_of_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_damaged_idx_files_raise(tmp_path: Path, own_cache: Path) -> None:
-    sample = Path(cache_module.__file__).parents[1] / "fashion"
+    sample = Path(cache_module.__file__).parents[2] / "fashion"
     shutil.copytree(sample, tmp_path / "idx")
     path = tmp_path / "idx" / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-5000])

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from killing import KILL_IN_SAVE
+from pellucid.strict import sealed
 from photographs import class_folders
 from tiny_backbone import NAME, tiny_weights
 
@@ -98,7 +99,7 @@ def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tm
     assert config["backbones"][0]["granted"]["train"] == config["backbones"][0]["train"] == 64
     # As if the machine had been slower when it was measured.
     config["backbones"][0]["granted"] |= {"train": 50, "is_tuned": False}
-    place.write_text(json.dumps(config))
+    place.write_bytes(sealed(config))
     found = []
     for saves in ("3", "6"):
         run = tmp_path / f"again-{saves}"

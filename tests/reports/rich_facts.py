@@ -23,7 +23,6 @@ from pellucid.evaluation import (
     corrected_interval,
     corrected_p_value,
     fit_temperature,
-    learning_curve,
     recommend,
     recommend_numbers,
     reliability,
@@ -32,6 +31,7 @@ from pellucid.evaluation import (
     score_slices,
     wilson,
 )
+from pellucid.evaluation.learning_curve import learning_curve
 from pellucid.evaluation.promises.abstention import error_curve, kept_on, least_examples, promise
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import AbstentionFacts, CalibrationFacts

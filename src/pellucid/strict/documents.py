@@ -41,7 +41,9 @@ def parse(content: bytes) -> Any:
 
 
 def parse_line(text: str) -> Any:
-    """Parse one line of a table as `parse` does; a text may hold a lone surrogate, for others to refuse.
+    """Parse one line of a table as `parse` does, with two exceptions that others judge.
+
+    A text may hold a lone surrogate, and `NaN`, as Python's own writer leaves an empty cell, is one.
 
     Raises: `ValueError` as `parse`.
     """
@@ -132,6 +134,10 @@ def _finite(text: str) -> float:
     return number
 
 
+def _empty_cell(name: str) -> float:
+    return math.nan if name == "NaN" else _refuse_constant(name)
+
+
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+    object_pairs_hook=_object, parse_constant=_empty_cell, parse_float=_finite, parse_int=_whole
 )

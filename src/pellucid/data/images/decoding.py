@@ -21,7 +21,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 from jaxtyping import UInt8
@@ -223,7 +223,7 @@ def _readable() -> Iterator[None]:
         raise DataError(f"cannot be read ({reason.lower()})") from error
 
 
-def _header(file: BinaryIO) -> tuple[int, int, str]:
+def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
     """Height, width and kind of the image in an open file."""
     with _readable():
         start = _not_empty(file.read(_START_BYTES))
@@ -232,7 +232,7 @@ def _header(file: BinaryIO) -> tuple[int, int, str]:
         return (*_upright_size(image), _mode_name(image))
 
 
-def _open(file: BinaryIO, start: bytes) -> Image.Image:
+def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
     """Open without decoding, and refuse a decompression bomb from its header.
 
     Raises: `DataError` if it has more pixels than the budget admits.

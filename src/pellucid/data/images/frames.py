@@ -1,11 +1,11 @@
 """Frames and pages of an image, counted no further than anybody wants to know."""
 
 import struct
-from typing import IO
 
 from PIL import Image
 
 from pellucid.budgets import FRAMES
+from pellucid.regular import Seekable
 
 _UNCOUNTED = ("JPEG", "MPO", "BMP")
 _SMALL_GIF = 1 << 20
@@ -16,7 +16,7 @@ def frames_warning(image: Image.Image) -> str | None:
     """A sentence when an open image holds more than the one frame that is used."""
     if image.format in _UNCOUNTED:
         return None
-    file: IO[bytes] | None = getattr(image, "fp", None)
+    file: Seekable | None = getattr(image, "fp", None)
     if image.format == "TIFF" and file is not None:
         pages = tiff_pages(file)
         counted = f"more than {FRAMES:,}" if pages > FRAMES else str(pages)
@@ -27,7 +27,7 @@ def frames_warning(image: Image.Image) -> str | None:
     return f"animated, {frames} frames; the first is used" if frames > 1 else None
 
 
-def tiff_pages(file: IO[bytes], most: int = FRAMES) -> int:
+def tiff_pages(file: Seekable, most: int = FRAMES) -> int:
     """Count the directories of a TIFF, of which each names the next; at most one more than `most`.
 
     Source: Adobe 1992, "TIFF revision 6.0", section 2.
@@ -53,7 +53,7 @@ def tiff_pages(file: IO[bytes], most: int = FRAMES) -> int:
     return max(1, len(seen))
 
 
-def _has_many(file: IO[bytes]) -> bool:
+def _has_many(file: Seekable) -> bool:
     """Tell a GIF of far more frames than are counted, each of which would be looked at."""
     before = file.tell()
     file.seek(0)

@@ -8,9 +8,10 @@ Source: the Parquet format's `parquet.thrift` and Thrift's compact protocol.
 """
 
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pellucid.budgets import PAGE_BYTES
+from pellucid.regular import Seekable
 
 _HEADER_BYTES = 1 << 16
 _MOST_PAGES = 10_000_000
@@ -31,7 +32,7 @@ class Page(NamedTuple):
     packed: int
 
 
-def require_small_pages(file: IO[bytes], metadata: Any, size: int) -> None:
+def require_small_pages(file: Seekable, metadata: Any, size: int) -> None:
     """Read the headers of all pages of a file with this footer; the file is left at its beginning.
 
     Raises: `ValueError` if a header is damaged, or a page unpacks to more than `PAGE_BYTES`.
@@ -52,7 +53,7 @@ def require_small_pages(file: IO[bytes], metadata: Any, size: int) -> None:
     file.seek(0)
 
 
-def _pages(file: IO[bytes], start: int, length: int, size: int) -> Iterator[Page]:
+def _pages(file: Seekable, start: int, length: int, size: int) -> Iterator[Page]:
     """Headers of the pages of one column, whose bytes follow each other."""
     end = start + length
     if start < 0 or length < 0 or end > size:
