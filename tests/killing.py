@@ -43,9 +43,10 @@ class KillAt:
 KILLED_PREDICTS = """
 import json, os, random, signal, sys
 import numpy, torch, torch._dynamo, pyarrow.parquet, scipy.special, safetensors.numpy, PIL.Image
-from pellucid.answering import explain, incoming_images, predict, unfinished
+from pellucid.answering import explain, predict, unfinished
+from pellucid.answering.incoming import images as incoming_images
 from pellucid.cli.main import main
-from pellucid.data.reading import inputs, places
+from pellucid.data.reading.inputs import images as inputs
 
 PIL.Image.init()  # all that a fork would have to load anew
 asked = json.loads(sys.argv[1])

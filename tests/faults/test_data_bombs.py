@@ -215,7 +215,7 @@ def table(path, rows, labels):
         ("9" * 400, "row 2 is not JSON (99999999999999999999... has more than 300 digits)"),
         ("9" * 10_000, "row 2 is not JSON (99999999999999999999... has more than 300 digits)"),
         ("Infinity", "row 2 is not JSON (Infinity is not a number)"),
-        ("NaN", "row 2 is not JSON (NaN is not a number)"),
+        ("NaN", "empty label at row 2"),
     ],
 )
 @pytest.mark.parametrize("target", [None, "number", "class"])

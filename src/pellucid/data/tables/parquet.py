@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKED, unpacked_limit
 from pellucid.data.tables.encodings import naming_unreadable, open_binary
+from pellucid.data.tables.parquet_dictionaries import growing_columns
 from pellucid.data.tables.parquet_pages import require_small_pages
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
@@ -43,8 +46,12 @@ def _blocks(path: Path, place: str, names: Sequence[str] | None, rows: int) -> I
         require_small_pages(file, metadata, size)
         wanted = schema.names if names is None else list(names)
         plain = [name for name in wanted if not _is_nested(schema.field(name).type)]
-        texts = [name for name in plain if _is_text(schema.field(name).type)]
-        stored = parquet.ParquetFile(file, buffer_size=_BUFFER, read_dictionary=texts)
+        leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+        texts = [at for at, name in enumerate(leaves) if name in plain and _is_text(schema.field(name).type)]
+        growing = growing_columns(file, metadata, size, texts, unpacked_limit(size))
+        stored = parquet.ParquetFile(
+            file, buffer_size=_BUFFER, read_dictionary=[leaves[number] for number in growing]
+        )
         most = max(1, min(rows, CELLS // max(1, len(wanted))))
         meter = _Meter(place, unpacked_limit(size))
         row = 1
@@ -100,11 +107,13 @@ class _Meter:
         if not pa.types.is_dictionary(part.type):
             self._spend(part.nbytes)
             return _plain_values(part)
-        texts = part.dictionary.to_pylist()
-        lengths = [0 if text is None else len(text) for text in texts]
-        indices = part.indices.to_pylist()
-        self._spend(sum(lengths[at] for at in indices if at is not None))
-        return [None if at is None else texts[at] for at in indices]
+        # The dictionary holds every text so far: only those of these rows are made.
+        used, places = np.unique(part.indices.fill_null(-1).to_numpy(), return_inverse=True)
+        known = part.dictionary.take(pa.array(used[used >= 0])).to_pylist()
+        texts = [None] * (len(used) - len(known)) + known
+        lengths = np.array([0 if text is None else len(text) for text in texts])
+        self._spend(int(lengths[places].sum()))
+        return [texts[at] for at in places.tolist()]
 
     def _spend(self, size: int) -> None:
         self._left -= size

@@ -15,7 +15,10 @@ from pellucid.regular import Seekable
 
 _HEADER_BYTES = 1 << 16
 _MOST_PAGES = 10_000_000
-_UNPACKED, _PACKED = 2, 3
+_KIND, _UNPACKED, _PACKED = 1, 2, 3
+_DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
+_ABOUT = {_DATA: 5, _DICTIONARY: 7, _DATA_2: 8}
+_ENCODING = {_DATA: 2, _DICTIONARY: 2, _DATA_2: 4}
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 _DEEPEST = 16
 
@@ -26,10 +29,18 @@ class Page(NamedTuple):
     Attributes:
         unpacked: bytes that it unpacks to.
         packed: bytes that it takes in the file.
+        at: where these bytes begin.
+        is_dictionary: whether it holds the values that other pages count on.
+        values: number of its values.
+        encoding: how they are written, 0 for one after the other.
     """
 
     unpacked: int
     packed: int
+    at: int
+    is_dictionary: bool
+    values: int
+    encoding: int
 
 
 def require_small_pages(file: Seekable, metadata: Any, size: int) -> None:
@@ -41,10 +52,7 @@ def require_small_pages(file: Seekable, metadata: Any, size: int) -> None:
         row_group = metadata.row_group(group)
         for number in range(metadata.num_columns):
             column = row_group.column(number)
-            start = column.data_page_offset
-            if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < start:
-                start = column.dictionary_page_offset
-            for page in _pages(file, start, column.total_compressed_size, size):
+            for page in pages_of(file, column, size):
                 if page.unpacked > PAGE_BYTES:
                     raise ValueError(
                         f"column {number + 1} has a page of {page.unpacked / 1e6:,.0f} MB, "
@@ -53,8 +61,14 @@ def require_small_pages(file: Seekable, metadata: Any, size: int) -> None:
     file.seek(0)
 
 
-def _pages(file: Seekable, start: int, length: int, size: int) -> Iterator[Page]:
-    """Headers of the pages of one column, whose bytes follow each other."""
+def pages_of(file: Seekable, column: Any, size: int) -> Iterator[Page]:
+    """Headers of the pages of one column in one group of rows, whose bytes follow each other.
+
+    Raises: `ValueError` if a header is damaged.
+    """
+    start, length = column.data_page_offset, column.total_compressed_size
+    if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < start:
+        start = column.dictionary_page_offset
     end = start + length
     if start < 0 or length < 0 or end > size:
         raise ValueError("a column lies outside the file")
@@ -64,11 +78,29 @@ def _pages(file: Seekable, start: int, length: int, size: int) -> Iterator[Page]
         file.seek(start)
         reader = _Compact(file.read(min(_HEADER_BYTES, end - start)))
         fields = reader.fields()
-        page = Page(fields.get(_UNPACKED, -1), fields.get(_PACKED, -1))
+        page = _page(fields, start + reader.at)
         if page.unpacked < 0 or page.packed < 0:
             raise ValueError("a page has no size")
         yield page
         start += reader.at + page.packed
+
+
+def _page(fields: dict[int, Any], at: int) -> Page:
+    kind = fields.get(_KIND, _DATA)
+    about = fields.get(_ABOUT.get(kind, 0), {})
+    about = about if isinstance(about, dict) else {}
+    return Page(
+        unpacked=_whole(fields.get(_UNPACKED)),
+        packed=_whole(fields.get(_PACKED)),
+        at=at,
+        is_dictionary=kind == _DICTIONARY,
+        values=_whole(about.get(1)),
+        encoding=_whole(about.get(_ENCODING.get(kind, 0))),
+    )
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else -1
 
 
 class _Compact:
@@ -78,9 +110,9 @@ class _Compact:
         self._content = content
         self.at = 0
 
-    def fields(self, depth: int = 0) -> dict[int, int]:
-        """Whole numbers of a structure by the numbers of their fields; other values are passed over."""
-        found: dict[int, int] = {}
+    def fields(self, depth: int = 0) -> dict[int, Any]:
+        """Whole numbers and structures in a structure by the numbers of their fields."""
+        found: dict[int, Any] = {}
         number = 0
         while True:
             kind = self._byte()
@@ -91,7 +123,7 @@ class _Compact:
             if value is not None:
                 found[number] = value
 
-    def _value(self, kind: int, depth: int, *, in_list: bool = False) -> int | None:
+    def _value(self, kind: int, depth: int, *, in_list: bool = False) -> Any:
         if depth > _DEEPEST:
             raise ValueError("a page's header is nested too deeply")
         if kind in (_TRUE, _FALSE):
@@ -109,7 +141,7 @@ class _Compact:
         elif kind in (_LIST, _SET):
             self._list(depth)
         elif kind == _STRUCT:
-            self.fields(depth + 1)
+            return self.fields(depth + 1)
         else:
             raise ValueError("a page's header is damaged")
         return None
