@@ -7,11 +7,12 @@ import os
 import stat
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 _BLOCK = 1 << 20
 
 
+@runtime_checkable
 class Seekable(Protocol):
     """Bytes that are read from any place on: a file, or what stands in memory like one."""
 

@@ -11,6 +11,7 @@ from pellucid.answering.deciding import Wishes
 from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
+from pellucid.export import export as exporting
 from pellucid.export import needs
 from pellucid.export.export import export, metadata_of, serialised
 from pellucid.export.held_out import held_out_examples
@@ -183,10 +184,8 @@ def test_a_file_that_prepares_images_otherwise_is_refused(run):
 
 
 def test_nothing_is_written_when_the_proof_fails(run, tmp_path, monkeypatch):
-    whole = serialised
-    monkeypatch.setattr(
-        "pellucid.export.export.serialised", lambda *given: broken(whole(*given), lambda values: -values)
-    )
+    whole = exporting._finished
+    monkeypatch.setattr(exporting, "_finished", lambda *given: broken(whole(*given), lambda values: -values))
     done = within("export", run, "--out", tmp_path / "model.onnx")
     assert done.returncode == 4
     assert done.stderr.splitlines()[-1].startswith("error: export: not written: onnxruntime disagrees")

@@ -20,7 +20,7 @@ from pyarrow import parquet
 from every_model import MODELS
 from fuzz.mutating import NAUGHTY, ODD_WHOLES, mutate_bytes, mutate_json, mutate_tensors
 from generators import trained_generator
-from pellucid.answering.answers import Answer, answers_to
+from pellucid.answering.answers import Answer, answers_to, columns_of
 from pellucid.bundle import Generator, Model, load_any, save
 from pellucid.bundle.format.description import Description
 from pellucid.bundle.format.weights import Form, pack
@@ -508,7 +508,7 @@ def name_trial(draw: random.Random, place: Path) -> str:
     save(model, place / "model", {name: name for name in names})
     assert load_any(place / "model").classes == model.classes
     form = draw.choice(("csv", "jsonl", "parquet"))
-    with answers_to(place / f"out.{form}", model.classes) as write:
+    with answers_to(place / f"out.{form}", columns_of(model.classes)) as write:
         for source in listing.sources:
             shares = (0.1,) * len(model.classes)
             write([Answer(source, draw.choice(model.classes), 0.1, draw.choice(NAUGHTY), 0.5, shares)])
