@@ -141,10 +141,10 @@ def test_intervals_hold_the_truth_most_of_the_time():
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_95_percent_of_the_time():
-    """400 trials: the spread of a coverage of 0.95 is 0.011."""
-    found = coverage(2000, 10, 1.3, trials=400)
+    """250 trials: the spread of a coverage of 0.95 is 0.014."""
+    found = coverage(2000, 10, 1.3, trials=250)
     for name in NAMES:
-        assert 0.925 <= found[name] <= 0.975, found
+        assert 0.915 <= found[name] <= 0.985, found
 
 
 @pytest.mark.slow
