@@ -13,6 +13,7 @@ from pellucid.pipeline import learning
 from pellucid.pipeline.comparing import trials
 from pellucid.pipeline.comparing.compare import compare
 from pellucid.pipeline.train import train
+from pellucid.strict import sealed
 from pellucid.training import precision
 from runs_to_continue import write_texts
 from text_models import text_model, texts
@@ -37,7 +38,7 @@ def rewritten(place, change):
     """Change a JSON file."""
     document = json.loads(place.read_text())
     change(document)
-    place.write_text(json.dumps(document))
+    place.write_bytes(sealed(document))
 
 
 def test_the_command_ends_with_code_2_and_touches_nothing(tmp_path, capsys):
