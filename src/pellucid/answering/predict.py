@@ -130,9 +130,7 @@ def predict(
         with answers_to(None, columns) as write:
             labelling.go(asked, NOTHING_PASSED, write, progress)
     else:
-        with unfinished(Question(out, columns, _asked(run, inputs, settings, wishes)), resume) as rows:
-            labelling.take_up(rows.memory)
-            labelling.go(asked, rows.before, rows.write, progress, rows.remember)
+        labelling.fill(Question(out, columns, _asked(run, inputs, settings, wishes)), resume, asked, progress)
     noun = model.input_kind.noun
     tally = labelling.tally
     told = (*asked.warnings, *first_few(tally.warnings, noun, tally.warned), *_same_for_all(Path(run), noun))
@@ -185,6 +183,12 @@ class _Labelling:
             self.tally = _Tally(**memory["tally"])
             if self.gathering is not None:
                 self.gathering.take_up(memory["gathering"])
+
+    def fill(self, question: Question, resume: bool, asked: Incoming, progress: Progress | None) -> None:
+        """Write the rows of a file, or go on with those that an earlier process left."""
+        with unfinished(question, resume) as rows:
+            self.take_up(rows.memory)
+            self.go(asked, rows.before, rows.write, progress, rows.remember)
 
     def go(
         self,
