@@ -70,7 +70,11 @@ def read_regular(path: str | Path, most: int) -> bytes:
     Raises: `OSError` as `open_regular`, or if there are more.
     """
     with open_regular(path) as file:
-        content = file.read(most + 1)
+        size = os.fstat(file.fileno()).st_size
+        # Not `most + 1` at once: room for as many bytes as are asked for is taken before the first is read.
+        content = file.read(min(size, most) + 1)
+        if size < len(content) <= most:  # it grew, or tells no size
+            content += file.read(most + 1 - len(content))
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most / 1e6:,.0f} MB", str(path))
     return content

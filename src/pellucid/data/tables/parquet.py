@@ -46,8 +46,9 @@ def _blocks(path: Path, place: str, names: Sequence[str] | None, rows: int) -> I
         require_small_pages(file, metadata, size)
         wanted = schema.names if names is None else list(names)
         plain = [name for name in wanted if not _is_nested(schema.field(name).type)]
+        flat = set(plain)
         leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-        texts = [at for at, name in enumerate(leaves) if name in plain and _is_text(schema.field(name).type)]
+        texts = [at for at, name in enumerate(leaves) if name in flat and _is_text(schema.field(name).type)]
         growing = growing_columns(file, metadata, size, texts, unpacked_limit(size))
         stored = parquet.ParquetFile(
             file, buffer_size=_BUFFER, read_dictionary=[leaves[number] for number in growing]
