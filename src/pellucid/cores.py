@@ -14,7 +14,7 @@ _SHORTEST, _LONGEST = 0.3, 20.0
 
 
 class _Look(NamedTuple):
-    """What the kernel had counted at one moment, in seconds of processor time.
+    """Counts of the kernel at one moment, in seconds of processor time.
 
     Attributes:
         moment: reading of `time.monotonic`.
@@ -60,7 +60,7 @@ def free() -> int:
 
 
 def _look() -> _Look | None:
-    """What is counted now; None where the kernel does not tell."""
+    """Read the counts as they are now; None where the kernel does not tell."""
     try:
         lines = _TIMES.read_text("ascii").splitlines()
         ticks = os.sysconf("SC_CLK_TCK")

@@ -130,7 +130,7 @@ def _row(answer: Answer) -> tuple[Any, ...]:
 
 
 def beginning(columns: Columns, form: str) -> bytes:
-    """What stands before the first row in a file of lines: the names of the columns in CSV."""
+    """Lines before the first row in a file of lines: the names of the columns in CSV."""
     return _as_csv([list(columns)]) if form == ".csv" else b""
 
 

@@ -76,7 +76,7 @@ Decides = TypeVar("Decides", bound=Decidable)
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What a caller asks of the answers.
+    """Demands of a caller on the answers.
 
     Attributes:
         max_error: largest error among the answered; the others are marked as abstained.
@@ -157,7 +157,7 @@ class Decisions(Generic[Decides]):
         return Decided(answers, abstained, None if self.coverage is None else self._sets(said, answers))
 
     def announcement(self) -> list[str]:
-        """What is promised and how much will be answered, in sentences to be said beforehand."""
+        """Promise, and the share that will be answered, in sentences to be said beforehand."""
         said = []
         if self.promise is not None:
             said.append(self._promised(self.promise))

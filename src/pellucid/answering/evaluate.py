@@ -102,7 +102,7 @@ def _slices(
 def _abstention(
     promise: Promise | None, abstained: Bool[np.ndarray, " n"], answers: np.ndarray, labels: np.ndarray
 ) -> Abstention | None:
-    """What became of a promise; `None` where none was asked for."""
+    """Outcome of a promise; `None` where none was asked for."""
     if promise is None:
         return None
     kept = kept_on(0.5, 1.0 - abstained, answers.argmax(axis=1) != labels)

@@ -20,7 +20,7 @@ _SLICES_SHOWN = 20
 
 
 class Abstention(NamedTuple):
-    """What a model does that may abstain.
+    """Behaviour of a model that may abstain.
 
     Attributes:
         max_error: largest error among the answered, as promised.

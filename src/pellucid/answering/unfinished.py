@@ -31,7 +31,7 @@ _BLOCK = 1 << 20
 
 
 class Question(NamedTuple):
-    """What is asked, by which a state is known again.
+    """Request, by which a state is known again.
 
     Attributes:
         out: file that the answers become.
@@ -54,7 +54,7 @@ class Question(NamedTuple):
 
 
 class _State(NamedTuple):
-    """How far the answers of an earlier process go."""
+    """Extent of the answers of an earlier process."""
 
     question: Mapping[str, Any]
     before: Passed
@@ -197,7 +197,7 @@ def _opened(question: Question, folder: Path, state: _State | None) -> Unfinishe
 
 
 def _state_of(folder: Path, question: Question) -> _State | None:
-    """How far an earlier process came; `None` where it left nothing that can be gone on from.
+    """Find how far an earlier process came; `None` where it left nothing that can be gone on from.
 
     Raises: `UsageError` if it answered another question.
     """

@@ -15,7 +15,7 @@ from pellucid.errors import DataError, ModelFileError
 from pellucid.networks import NetworkConfig
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
-"""What models are asked about: images or feature vectors as one array, or texts."""
+"""Inputs that models are asked about: images or feature vectors as one array, or texts."""
 
 Answers = TypeVar("Answers", Tensor, np.ndarray)
 

@@ -111,7 +111,7 @@ class Lesson:
 
     @property
     def target(self) -> Target:
-        """What is learnt: classes or numbers."""
+        """Target that is learnt: classes or numbers."""
         return target_of(self.classes)
 
     @property

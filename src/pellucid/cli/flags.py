@@ -142,6 +142,6 @@ def counting(words: str) -> Iterator[Callable[[int, int | None], None] | None]:
 
 
 def counted(done: int, total: int | None, rate: float) -> str:
-    """How many of how many, and how many a second; such as `1,024/60,000, 530/s`."""
+    """Count out of a total, and the rate; such as `1,024/60,000, 530/s`."""
     of_all = f"{done:,}" if total is None else f"{done:,}/{total:,}"
     return f"{of_all}, {rate:,.0f}/s" if rate > 0 else of_all

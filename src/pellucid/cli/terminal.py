@@ -1,4 +1,4 @@
-"""What a command writes to a terminal: control characters in foreign names are shown, never obeyed.
+"""Output of commands on a terminal: control characters in foreign names are shown, never obeyed.
 
 Names of classes and files, and whatever else comes out of a file, may hold escape sequences that move the
 cursor, colour the screen or worse. A file or a pipe gets every byte as it is; a terminal gets codes instead.
@@ -37,7 +37,7 @@ class Shown(io.TextIOBase):
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """What becomes of characters that it cannot show."""
+        """Treatment of characters that it cannot show."""
         return self.plain.errors
 
     def isatty(self) -> bool:

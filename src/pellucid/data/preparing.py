@@ -152,4 +152,4 @@ _REQUIRE = {
     REGRESSION: _require_trained_spread,
     GENERATION: _require_nothing,
 }
-"""What the training split of each target must hold."""
+"""Needs of the training split, by target."""

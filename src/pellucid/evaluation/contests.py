@@ -132,7 +132,7 @@ def _is_few(labels: np.ndarray, said: Said) -> bool:
 def _ahead(
     merits: Mapping[str, Float64[np.ndarray, "rows examples"]],
 ) -> Float64[np.ndarray, "rows models"]:
-    """What every model is ahead of the dummy on the examples it was asked about; the dummy's own 0 counts."""
+    """Lead of every model over the dummy on the examples it was asked about; the dummy's own 0 counts."""
     dummy = next(values for name, values in merits.items() if name in DUMMIES)
     return np.stack([np.nanmean(values - dummy, axis=1) for values in merits.values()], axis=1)
 

@@ -159,7 +159,7 @@ class Gathering:
             self._answer_sum += float((sides[0] + sides[1]).sum()) / (2 * len(known))
 
     def sums(self) -> dict[str, Any]:
-        """What was added up, as JSON values, for `take_up`."""
+        """Sums so far, as JSON values, for `take_up`."""
         return {
             "examples": self.examples,
             "alarms": self.alarms,

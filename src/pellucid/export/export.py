@@ -82,7 +82,7 @@ def export(
 
 
 def metadata_of(model: Model, name: str) -> Metadata:
-    """What the file of a model says beside its graph."""
+    """Metadata of a model's file beside its graph."""
     return Metadata(
         model=name,
         pellucid=version("pellucid"),
@@ -121,7 +121,7 @@ def _finished(graph: Any, metadata: Metadata) -> bytes:
 
 
 def _encoder(model: Model) -> Encoder | TermWeights | None:
-    """What turns texts into the input of the graph."""
+    """Encoder that turns texts into the input of the graph."""
     if isinstance(model, TextModel):
         return model.encoder
     if isinstance(model, ClassicalModel):

@@ -1,4 +1,4 @@
-"""What exports need beyond a plain installation."""
+"""Needs of exports beyond a plain installation."""
 
 import importlib.util
 

@@ -17,7 +17,7 @@ _SHOWN = 3
 
 
 class Allowance(NamedTuple):
-    """What rounding may change of an answer.
+    """Change of an answer that rounding may make.
 
     Attributes:
         difference: largest one of a probability, and of a number as a share of the largest.

@@ -120,7 +120,7 @@ def _explanation(
     opened: Opened,
     backward: Backward,
 ) -> Explanation:
-    """What the explanations of all such networks have; the outcome is still to be filled in."""
+    """Parts that the explanations of all such networks have; the outcome is still to be filled in."""
     return Explanation(
         model=model.name,
         classes=model.classes,

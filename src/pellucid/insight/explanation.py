@@ -157,7 +157,7 @@ class Explanation:
 
     @property
     def headline(self) -> str:
-        """What the model made of the input, as a sentence without its end."""
+        """Outcome for the input, as a sentence without its end."""
         if self.latents is not None:
             return f"{self.model} {self.latents.headline}"
         if self.contest is not None:
@@ -166,7 +166,7 @@ class Explanation:
 
     @property
     def makes_images(self) -> bool:
-        """Whether the model makes images instead of predicting anything about them."""
+        """Tell whether the model makes images instead of predicting anything about them."""
         return self.latents is not None or self.contest is not None
 
     @property

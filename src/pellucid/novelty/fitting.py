@@ -13,7 +13,7 @@ from pellucid.novelty.measures import Measure
 from pellucid.novelty.neighbours import MOST_KEPT, Neighbours
 
 Sort = Literal["layer", "image", "values"]
-"""What features are: a network's hidden layer, a description of images, or numbers as they were given."""
+"""Sources of features: a network's hidden layer, a description of images, or numbers as they were given."""
 
 FALSE_ALARM_RATE = 0.05
 LEAST_EXAMPLES = 20
@@ -70,7 +70,7 @@ def fit_detector(
 
 
 def signals_of(measure: Measure, rows: Rows) -> Float64[np.ndarray, "n signals"]:
-    """How foreign rows look to a measure; not finite where a feature is not."""
+    """Foreignness of rows to a measure; not finite where a feature is not."""
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         return measure.measure(rows)
 

@@ -97,7 +97,7 @@ def _gained(
     tested: Mapping[str, Tested],
     context: RunContext,
 ) -> dict[str, Any] | None:
-    """What generated images gained; `None` where none were added."""
+    """Gain by generated images; `None` where none were added."""
     if learned.added is None:
         return None
     return judged(learned.added, candidates, recommended, tested, context.dataset, context.settings)

@@ -140,7 +140,7 @@ def judge(facts: ReportFacts) -> Verdict:
 
 
 def contradiction(facts: ReportFacts) -> str:
-    """What the test says to the choice, where it contradicts it; else empty."""
+    """The test's word on the choice, where it contradicts it; else empty."""
     return str((facts.metrics.get("contradiction") or {}).get("words") or "")
 
 

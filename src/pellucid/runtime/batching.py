@@ -13,7 +13,7 @@ _TEXTS_OF_A_BLOCK = 4096
 
 Inputs = Shaped[np.ndarray, "examples ..."] | Sequence[str]
 Affords = Callable[[tuple[int, ...]], bool]
-"""Whether inputs of a shape can be answered at once."""
+"""Tells whether inputs of a shape can be answered at once."""
 
 
 def always(shape: tuple[int, ...]) -> bool:
@@ -60,7 +60,7 @@ class Batching:
             yield np.ascontiguousarray(rows[start : start + most]), places[start : start + most]
 
     def _at_once(self, shape: tuple[int, ...], most: int) -> int:
-        """How many inputs of a shape are answered at once, halved until they can be."""
+        """Number of inputs of a shape that are answered at once, halved until they can be."""
         count = max(1, most)
         while count > 1 and not self._is_affordable((count, *shape)):
             count //= 2

@@ -146,7 +146,7 @@ class ExportedModel:
         return Answers(columns[0], columns[1] if self._tells_novelty else None)
 
     def asked(self, batch: np.ndarray) -> list[np.ndarray]:
-        """What the graph gives for one batch: probabilities or numbers, and novelty where it tells it."""
+        """Run the graph for one batch: probabilities or numbers, and novelty where it tells it."""
         answered: list[np.ndarray] = self.session.run(self._outputs, {self.input_name: batch})
         return answered
 
@@ -205,7 +205,7 @@ def opened(content: bytes, place: str, threads: int | None = None) -> ExportedMo
 
 
 def _asked(graph: Graph, metadata: Metadata, examples: int) -> dict[str, Tensor]:
-    """What the graph takes of some examples, texts as long as they are read.
+    """Feed of the graph for some examples, texts as long as they are read.
 
     Raises: `ValueError` if it takes something else than the metadata say.
     """

@@ -50,7 +50,7 @@ class Threshold(NamedTuple):
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the file says beside the graph.
+    """Metadata that the file holds beside the graph.
 
     Attributes:
         model: name of the model.

@@ -37,7 +37,7 @@ class Rows:
         self.columns = self._decisions.columns
 
     def announcement(self) -> list[str]:
-        """What is promised of the rows, in sentences."""
+        """Promises about the rows, in sentences."""
         return self._decisions.announcement()
 
     def of(self, block: Block) -> list[Answer]:

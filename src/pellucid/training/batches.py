@@ -53,7 +53,7 @@ class Examples:
 
     @property
     def target(self) -> Target:
-        """What is learnt: classes, numbers or images."""
+        """Target that is learnt: classes, numbers or images."""
         return GENERATION if self.generates else target_of(self.classes)
 
     @property

@@ -49,7 +49,7 @@ def _processor_multiplies_bf16() -> bool:
 
 
 def lacking(precision: str, cell: str, device: str) -> str | None:
-    """What this machine lacks for training a network in an arithmetic.
+    """Name what this machine lacks for training a network in an arithmetic.
 
     Args:
         precision: `auto`, `fp32` or `bf16`.

@@ -212,7 +212,7 @@ _BEST: Fields = {"epoch": Whole(1, _MOST), "score": Number(-1e308, 1e308)}
 
 
 def _read_scalars(scalars: object, total_steps: int | None) -> Record:
-    """What `State.scalars` gave, out of a file.
+    """Scalars of a state, as `State.scalars` gave them, out of a file.
 
     Raises: `ValueError` naming the first value that cannot be.
     """

@@ -98,7 +98,7 @@ class Oddities:
         return self.images / (self.held_out + 1)
 
     def lines(self) -> list[str]:
-        """What was found, then the oddest images, one line each."""
+        """Write what was found, then the oddest images, one line each."""
         images, chance = count_of(self.images, "image"), figure(self._by_chance, 2)
         above, rate = figure(self.rate * self.images, 2), percent(1 - self.rate)
         said = [

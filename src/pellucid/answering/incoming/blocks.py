@@ -90,7 +90,7 @@ class Incoming(NamedTuple):
 
 @runtime_checkable
 class PassedInput(Protocol):
-    """What a digest of inputs takes in."""
+    """Bytes that a digest of inputs takes in."""
 
     @property
     def name(self) -> str:

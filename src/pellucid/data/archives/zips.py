@@ -29,7 +29,7 @@ _PIECE = 1 << 16
 
 
 class _Directory(NamedTuple):
-    """Where the directory lies, and how far all offsets are shifted by what stands before the archive."""
+    """Place of the directory, and how far all offsets are shifted by what stands before the archive."""
 
     start: int
     size: int
@@ -104,7 +104,7 @@ class _ZipMember(Member):
 
 
 class _Entry(NamedTuple):
-    """What the directory says of one member."""
+    """Entry of the directory about one member."""
 
     name: str
     flags: int

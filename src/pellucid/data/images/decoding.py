@@ -48,7 +48,7 @@ DRAFT_FROM = 1_000_000
 with smaller ones next to nothing is saved."""
 
 DRAFT_MARGIN = 2
-"""What is decoded at a fraction of its size is still this many times as large as it will be fitted:
+"""Least size of an image decoded at a fraction of its own, in multiples of the size it will be fitted to:
 with less, `fit_image` would have too little to average over."""
 
 _START_BYTES = 1024

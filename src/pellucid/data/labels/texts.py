@@ -9,7 +9,7 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 
 MOST_ROWS = 10
-"""How many rows a message names; it also says how many more there are."""
+"""Number of rows that a message names; it also says how many more there are."""
 
 
 def label_texts(values: Sequence[object], place: str, source: Callable[[int], str]) -> list[str]:

@@ -19,7 +19,7 @@ WORDS: Mapping[str, str] = {
     THREADS: "of one thread by mail headers or subject",
     SOURCES: "of one source by a column of the table",
 }
-"""What the examples of a set are, by rule."""
+"""Names for the examples of a set, by rule."""
 
 MOST_OF_ALL = 5
 """A set of more than one in so many of the examples is no set: it would be a whole test split."""

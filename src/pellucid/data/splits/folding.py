@@ -120,4 +120,4 @@ def _require_enough_of_classes(
 
 
 _REQUIRE_ENOUGH = {CLASSIFICATION: _require_enough_of_classes, REGRESSION: _require_enough_numbers}
-"""What each target needs in every fold."""
+"""Needs of every fold, by target."""

@@ -33,7 +33,7 @@ from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
 IMAGES, TEXTS, TEXT_FILES = "images", "texts", "text files"
-"""What a column of inputs holds; both paths and texts are text themselves."""
+"""Kinds of columns of inputs; both paths and texts are text themselves."""
 
 _LOOKED_AT = 20
 _NEARLY_AS_LONG = 2 / 3

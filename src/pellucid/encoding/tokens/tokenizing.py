@@ -21,7 +21,7 @@ from pellucid.strict import Anything, Fields, OneOf, Whole, read_object, to_byte
 
 WORDS, SUB_WORDS, CHARACTERS, BYTE = "words", "sub-words", "characters", "bytes"
 TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
-"""What a text can be split into."""
+"""Kinds of pieces that a text can be split into."""
 
 LONGEST_ENTRY = 64
 """Most characters of a word that a vocabulary holds."""

@@ -111,7 +111,7 @@ class WordPieceEncoder(Encoder):
         return [("", start), *pieces[: self.length - self.marks], ("", end)]
 
     def read_as(self, characters: Sequence[str], parting: str) -> list[str]:
-        """What is read in the place of each character; `parting`, none of them, is read as it is."""
+        """Characters as they are read, one after the other; `parting`, none of them, is read as it is."""
         read = self._tokenizer.normalizer.normalize_str(parting.join(characters))
         return [*read.split(parting)]
 

@@ -31,7 +31,7 @@ Rows = Shaped[np.ndarray, "_ numbers"]
 
 
 class Spread(NamedTuple):
-    """How made examples lie among real ones.
+    """Place of made examples among real ones.
 
     Attributes:
         coverage: share of the real examples that have a made one near.
@@ -43,7 +43,7 @@ class Spread(NamedTuple):
 
 
 class Memorisation(NamedTuple):
-    """Whether made images are copies of training images.
+    """Evidence that made images are copies of training images, or none.
 
     Attributes:
         share: of made images that are nearer to a training image than to any of as many held-out images;

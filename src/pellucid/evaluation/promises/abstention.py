@@ -86,7 +86,7 @@ class ErrorPoint(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What a threshold does on labelled examples.
+    """Effect of a threshold on labelled examples.
 
     Attributes:
         answered: share of them that is answered.
@@ -136,7 +136,7 @@ def least_promise(trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray,
 
 
 def kept_on(threshold: float, trusted: Float64[np.ndarray, " n"], is_wrong: Bool[np.ndarray, " n"]) -> Kept:
-    """What a threshold does on `n` labelled examples, at least one."""
+    """Effect of a threshold on `n` labelled examples, at least one."""
     is_answered = trusted >= threshold
     answered = int(is_answered.sum())
     error = wilson(int(is_wrong[is_answered].sum()), answered) if answered else None

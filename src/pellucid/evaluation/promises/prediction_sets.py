@@ -74,7 +74,7 @@ def coverage_of_numbers(
 def in_sets(
     probabilities: Float[np.ndarray, "n classes"], answers: Int[np.ndarray, " n"], cutoff: float
 ) -> Bool[np.ndarray, "n classes"]:
-    """Which classes each set holds; its answer is always among them."""
+    """Classes that each set holds; its answer is always among them."""
     is_in = _stored(probabilities) >= cutoff
     is_in[np.arange(len(answers)), answers] = True
     return is_in

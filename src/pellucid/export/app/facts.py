@@ -48,7 +48,7 @@ def _weights(opened: Opened) -> dict[str, Any]:
 
 
 def _detector(detector: Detector, tensors: Tensors) -> dict[str, Any]:
-    """What a detector is set to; its arrays are kept in single precision, since ranks are told by them."""
+    """Settings of a detector; its arrays are kept in single precision, since ranks are told by them."""
     arrays = {name: array for name, array in detector.arrays().items() if name != "answers"}
     tensors.add_all(arrays, NOVELTY, exactly=True)
     return {"kind": detector.measure.kind, "rate": detector.rate, "settings": detector.measure.to_json()}

@@ -19,7 +19,7 @@ from pellucid.export.proof import Allowance, compare
 
 MOST_EXAMPLES = 300
 ALLOWANCE = Allowance(difference=1e-3, tie=1e-3, novelty=0.02)
-"""What 16 bits a weight may change: probabilities by as much as `difference`, labels of answers that lie no
+"""Change by 16 bits a weight: probabilities by as much as `difference`, labels of answers that lie no
 further apart than `tie`, novelty by as many ranks as make this share."""
 
 _BATCH_BYTES = 8_000_000
@@ -85,7 +85,7 @@ def _proved(model: Model, kind: AppKind, examples: HeldOutExamples, tab: Tab) ->
 
 
 def _asked(tab: Tab, originals: Iterator[dict[str, str]]) -> Iterator[dict[str, Any]]:
-    """What the page says of originals, a bounded number of bytes at a time."""
+    """Ask the page about originals, a bounded number of bytes at a time."""
     batch: list[dict[str, str]] = []
     for original in originals:
         batch.append(original)

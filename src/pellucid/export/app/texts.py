@@ -58,7 +58,7 @@ def _without_head(opened: Opened) -> Opened:
 
 
 def text_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
-    """How texts are read, of the form `TextFacts` in the script's types."""
+    """Facts of reading texts, of the form `TextFacts` in the script's types."""
     assert isinstance(model, (TextModel, ClassicalModel))  # there is no other of texts
     predictor = model.predictor if isinstance(model, ClassicalModel) else None
     terms = model.tfidf if isinstance(model, ClassicalModel) else None

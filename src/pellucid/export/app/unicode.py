@@ -1,4 +1,4 @@
-"""What a page is told of Unicode: what this Python, and the library of tokenizers, know of every character.
+"""Unicode for a page: what this Python, and the library of tokenizers, know of every character.
 
 A browser knows another version of Unicode than the Python that trained the model. What the encoders ask of a
 character therefore stands in the page, as runs of code points for which the answer is the same.
@@ -21,7 +21,7 @@ LETTER, NUMBER, UNASSIGNED, CASED, IGNORABLE = 8, 16, 32, 64, 128
 
 KEPT, DROPPED, WHITE, SPACED, SYLLABLE, LISTED = range(6)
 PUNCTUATION = 8
-"""What BERT makes of a code point, and whether it stands for itself."""
+"""Reading of a code point by BERT, and whether it stands for itself."""
 
 _POINTS = 0x110000
 _SURROGATES = (0xD800, 0xE000)
@@ -66,7 +66,7 @@ def packed_characters(for_sub_words: bool = False) -> str:
 
 
 def read_characters(encoder: WordPieceEncoder) -> tuple[UInt8[np.ndarray, " points"], dict[str, str]]:
-    """What word pieces read in the place of every code point, by asking their library.
+    """Find what word pieces read in the place of every code point, by asking their library.
 
     The second result lists what code points of the kind `LISTED` become. Half of a surrogate pair counts as
     kept: it never comes so far.
@@ -86,14 +86,14 @@ def read_characters(encoder: WordPieceEncoder) -> tuple[UInt8[np.ndarray, " poin
 
 
 def _beside_sigma(character: str) -> int:
-    """Whether a character has a case, or is ignored, where Python looks if a capital sigma ends a word."""
+    """Tell if a character has a case, or is ignored, where Python looks whether a capital sigma ends a word."""
     if f"{character}\u03a3".lower().endswith("\u03c2"):
         return CASED
     return IGNORABLE if f"A{character}\u03a3".lower().endswith("\u03c2") else 0
 
 
 def _kind_read(point: int, read: str) -> int:
-    """How a page is told that a code point is read as a text."""
+    """Write for a page that a code point is read as a text."""
     if read == chr(point):
         return KEPT
     if read == f" {chr(point)} ":

@@ -123,7 +123,7 @@ def answer_layer(model: Model) -> nn.Module:
 
 
 def input_of(model: Model) -> Input:
-    """What the graph of a model takes."""
+    """Inputs that the graph of a model takes."""
     if model.preprocessing is not None:
         image = model.preprocessing
         return Input("images", torch.uint8, (image.channels, image.height, image.width))

@@ -20,7 +20,7 @@ SEED = 0
 """Seed of the noise."""
 
 STEPS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
-"""Where a latent number is decoded, in standard deviations of the prior from the image's own mean."""
+"""Values a latent number is decoded at, in standard deviations of the prior from the image's own mean."""
 
 MOST_SHOWN, FEWEST_SHOWN, _LARGEST_SHOWN = 16, 4, 4_000_000
 _MOST_TRIED, _MOST_CLASSES = 256, 50
@@ -43,7 +43,7 @@ class Term(NamedTuple):
 
 
 class Traversal(NamedTuple):
-    """What one latent number changes: images decoded with it moved, and all others at their means.
+    """Effect of one latent number: images decoded with it moved, and all others at their means.
 
     Attributes:
         number: which latent number.
@@ -196,7 +196,7 @@ def traversals_of(
     prior_deviations: Float32[np.ndarray, " latent"],
     labels: Int64[np.ndarray, " 1"],
 ) -> list[Traversal]:
-    """What latent numbers change, those that change most first, as many as a page has room for.
+    """Effects of latent numbers, the greatest first, as many as a page has room for.
 
     Of very many latent numbers only those are tried of which the encoder is surest beside the prior.
     """

@@ -22,10 +22,10 @@ CAUSES: tuple[_Look, ...] = (
     dead_units,
     saturated_units,
 )
-"""What keeps a network from learning."""
+"""Findings that keep a network from learning."""
 
 WITHOUT_CAUSES: tuple[_Look, ...] = (underfitting, cut_short, suspicious_labels)
-"""What is looked for only where there is no cause: it follows from one, or a sound network must judge it."""
+"""Findings looked for only without a cause: they follow from one, or a sound network must judge them."""
 
 FINDINGS = (*CAUSES, overfitting, *WITHOUT_CAUSES)
 """Everything that is looked for, in the order in which it is told."""

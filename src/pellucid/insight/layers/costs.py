@@ -44,7 +44,7 @@ _LEARNT = {
     "weighed-sum": 2,
     "mixture-density": 3,
 }
-"""How many of a layer's weights are learnt; the others stand."""
+"""Number of a layer's weights that are learnt; the others stand."""
 
 
 class Cost(NamedTuple):

@@ -101,7 +101,7 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
 
 
 def sees_input(opened: Opened, name: str) -> bool:
-    """Whether a layer's value depends on the input, and not only on noise or what else is given."""
+    """Tell whether a layer's value depends on the input, and not only on noise or what else is given."""
     reached = {name}
     for line in reversed(opened.lines):
         if line.name in reached:
@@ -279,4 +279,4 @@ _SEEING: dict[str, Callable[[_Step, Box], Box]] = {
     "density-of-draw": _all,
     "mixture-density": _all,
 }
-"""How a box of units is followed back; other lines keep it where the axes are the same."""
+"""Functions that follow a box of units back; other lines keep it where the axes are the same."""

@@ -23,7 +23,7 @@ from pellucid.reference import LAYERS
 _Asked = TypeVar("_Asked", bound=nn.Module)
 
 _States = tuple[Tensor, object]
-"""What a recurrent layer returns: all its states, and the last ones."""
+"""Values of a recurrent layer: all its states, and the last ones."""
 
 
 @contextlib.contextmanager

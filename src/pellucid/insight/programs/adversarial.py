@@ -28,7 +28,7 @@ LOSSES = "both losses"
 """Parts of the program."""
 
 MADE = "made"
-"""What it is given beside image, noise and class: the image made of the latter two."""
+"""Input beside image, noise and class: the image made of the latter two."""
 
 SCORE, OF_MADE, OF_JUDGED = "score", "seen.score", "judged.score"
 """Scores of the given image and of the made one, the latter twice."""

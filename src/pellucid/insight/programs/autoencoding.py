@@ -27,7 +27,7 @@ RECONSTRUCTION, OF_DRAW, OF_PRIOR = "reconstruction", "density_of_draw", "prior"
 """Terms of the loss, which is minus the bound: reconstruction, and the divergence as a difference of two."""
 
 NOISE, CLASS = "noise", "class"
-"""What it is given beside the image: noise by which it draws, and the class, one number for each."""
+"""Inputs beside the image: noise by which it draws, and the class, one number for each."""
 
 
 def autoencoder_program(network: Autoencoder, label: int) -> Program:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 TOLERANCE = 1e-5
-"""How far a number may be from the network's, as a share of the magnitudes that were added up."""
+"""Distance allowed from the network's number, as a share of the magnitudes that were added up."""
 
 _SHOWN = 12
 

@@ -253,4 +253,4 @@ _OPENERS: dict[str, Callable[[Asked], Parts]] = {
     "lstm": _lstm,
     "gru": _gru,
 }
-"""How a unit of each kind of layer is opened."""
+"""Functions that open a unit, by kind of layer."""

@@ -10,7 +10,7 @@ from pellucid.networks.layers.shared import make_activation
 from pellucid.networks.layers.texts import MaskedPool, filled
 
 NORM_EPSILON = 1e-12
-"""What layer norms add to the variance, as BERT does."""
+"""Number that layer norms add to the variance, as BERT does."""
 
 
 class Places(nn.Module):

@@ -64,7 +64,7 @@ class Added:
 
     @property
     def sentence(self) -> str:
-        """What is added, for people."""
+        """Name what is added, for people."""
         classes = some([f"{quoted(name)} ({number:,})" for name, number in self.counts.items()], 5)
         return (
             f"{count_of(len(self.images), 'image')} made by {self.model} of {self.run} "

@@ -1,4 +1,4 @@
-"""What generated images gained: both networks on the same test examples, pair by pair."""
+"""Gain by generated images: both networks on the same test examples, pair by pair."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

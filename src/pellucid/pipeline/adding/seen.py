@@ -64,7 +64,7 @@ def require_unseen(run: str, place: str, context: RunContext) -> None:
 
 
 def _config(place: Path) -> Mapping[str, Any]:
-    """What a run says of its data.
+    """Statement of a run about its data.
 
     Raises: `UsageError` if there is no run, but a model folder alone.
     """

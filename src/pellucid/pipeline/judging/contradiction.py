@@ -1,4 +1,4 @@
-"""What the test says to the choice of a model, which was made without it."""
+"""Contradiction: the test's word on the choice of a model, which was made without it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +78,7 @@ def contradiction(
 def _terms(
     tested: Mapping[str, Tested], labels: np.ndarray, *, is_regression: bool
 ) -> dict[str, dict[str, np.ndarray]]:
-    """What each example adds to the mean score of each model, by metric."""
+    """Contribution of each example to the mean score of each model, by metric."""
     if is_regression:
         return {NUMBER_METRIC.key: {name: (each.answers - labels) ** 2 for name, each in tested.items()}}
     return {

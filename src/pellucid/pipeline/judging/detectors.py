@@ -75,7 +75,7 @@ def with_detectors(candidates: Sequence[Candidate], material: Material, seed: in
 def signals_by_model(
     candidates: Sequence[Candidate], material: Material, seed: int
 ) -> dict[str, Float64[np.ndarray, "validation signals"]]:
-    """How foreign validation examples look to the measures of models, by the model's name.
+    """Foreignness of validation examples to the measures of models, by the model's name.
 
     Not a number where an example is not among those drawn. Models that look at nothing, or learned from too
     little, have no entry.

@@ -23,7 +23,7 @@ def with_held_out(candidates: Sequence[Candidate], dataset: Dataset | Material, 
 
 
 def held_out_of(candidate: Candidate, dataset: Dataset | Material, seed: int) -> bundle.HeldOut | None:
-    """What a model said, at its temperature, of examples that it did not learn from; `None` without any.
+    """Answers of a model, at its temperature, about examples that it did not learn from; `None` without any.
 
     Where it has a detector, they are those whose novelty is known.
     """

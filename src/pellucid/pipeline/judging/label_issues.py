@@ -21,7 +21,7 @@ _SHOWN = 40
 
 
 class _Judged(NamedTuple):
-    """What a judge said, and which labels it takes for wrong."""
+    """Answers of a judge, and the labels that it takes for wrong."""
 
     judge: Judge
     judgement: LabelJudgement
@@ -96,7 +96,7 @@ def _method(judge: Judge, judgement: LabelJudgement, what: str) -> str:
 
 
 def _stage_words(judged: _Judged, noun: str) -> str:
-    """What came of judging the training examples, for the terminal."""
+    """Summarise the judging of training examples for the terminal."""
     judge, judgement, _ = judged
     found = count_of(len(judgement.found), "label")
     words = f"judged the labels of {count_of(judgement.examined, f'training {noun}')} by {judge.name}"
@@ -104,7 +104,7 @@ def _stage_words(judged: _Judged, noun: str) -> str:
 
 
 def _together(judged: Sequence[_Judged], dataset: Dataset) -> LabelIssues:
-    """What all judges found, the likeliest errors first."""
+    """Findings of all judges, the likeliest errors first."""
     found = [
         (each, int(judge.positions[each.position]))
         for judge, judgement, _ in judged

@@ -126,7 +126,7 @@ def _accuracy(candidate: Candidate, dataset: Dataset) -> float:
 def _seen(
     dataset: Dataset, positions: Int64[np.ndarray, " judged"], body: Candidate | None
 ) -> np.ndarray | Texts:
-    """What the judge sees of examples: a backbone's features, or those of images, or texts as they are."""
+    """Features of examples for the judge: a backbone's, or those of images, or texts as they are."""
     if body is not None and body.stored is not None:
         return body.stored.hidden(positions)
     if isinstance(dataset.inputs, Texts):

@@ -32,7 +32,7 @@ _FREE_SECONDS = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """What judges the models of a run before the test.
+    """Judge of a run's models before the test.
 
     Attributes:
         dataset: the data as it was split.

@@ -86,7 +86,7 @@ def train_in_run(network: Planned, context: RunContext) -> None:
 
 
 def _snapshots(network: Planned, context: RunContext) -> list[Snapshots]:
-    """What shows the images of a generator that no epoch is scored for; nothing in other networks."""
+    """Observers that show the images of a generator, which no epoch is scored for; none of other networks."""
     learner, prepared = network.session.network, network.prepared.preparation
     if not isinstance(learner, Adversarial) or not isinstance(prepared, Preprocessing):
         return []

@@ -60,7 +60,7 @@ class NamedTerm(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownLatents:
-    """What the page shows of latent numbers.
+    """Part of the page about latent numbers.
 
     Attributes:
         numbers: all of them.

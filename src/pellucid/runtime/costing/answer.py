@@ -10,14 +10,14 @@ from pellucid.runtime.costing.values import values_of
 
 _COST_OF_A_NODE = 1_000
 _FOLDED = 4
-"""What constants alone decide is computed when the file is opened, and kept: from 8 bits to 32 at most."""
+"""Growth allowed to what constants alone decide, computed once and kept: from 8 bits to 32 at most."""
 
 _MOST_AXES = 100
 _BEYOND = 100
 
 
 class Cost(NamedTuple):
-    """What is needed to compute a graph once.
+    """Needs of computing a graph once.
 
     Attributes:
         memory: most bytes at a time beside the weights.
@@ -123,7 +123,7 @@ def require_affordable(graph: Graph, inputs: dict[str, Tensor]) -> None:
 
 
 def is_affordable(graph: Graph, inputs: dict[str, Tensor]) -> bool:
-    """Whether inputs of those shapes can be answered at once within the memory of one answer."""
+    """Tell whether inputs of those shapes can be answered at once within the memory of one answer."""
     try:
         return _sound(lambda: cost_of(graph, inputs)).memory <= MEMORY.value()
     except ValueError:

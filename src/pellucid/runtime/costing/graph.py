@@ -31,7 +31,7 @@ _Fields = dict[int, list[Any]]
 
 
 class Tensor(NamedTuple):
-    """What is known of a tensor.
+    """Knowledge of a tensor.
 
     Attributes:
         shape: lengths of its axes.
@@ -45,7 +45,7 @@ class Tensor(NamedTuple):
 
     @property
     def elements(self) -> int:
-        """How many there are."""
+        """Count them."""
         return math.prod(self.shape)
 
 

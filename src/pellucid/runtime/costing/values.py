@@ -27,7 +27,7 @@ def values_of(node: Node, given: Given, shape: tuple[int, ...]) -> np.ndarray | 
 
 
 def shape_read(node: Node, given: Given) -> tuple[int, ...]:
-    """What `Shape` gives, of all axes or some."""
+    """Give what `Shape` gives, of all axes or some."""
     (tensor,) = given
     assert tensor is not None  # an operator without its input was refused
     return tensor.shape[slice(node.attributes.get("start", 0), node.attributes.get("end"))]

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class AdversarialRules:
-    """How generator and discriminator are trained against each other.
+    """Recipe by which generator and discriminator are trained against each other.
 
     Attributes:
         generator_rate: learning rate of the generator, as a part of the discriminator's.

@@ -45,5 +45,5 @@ class Surroundings:
 
     @property
     def target(self) -> Target:
-        """What is learnt: classes, numbers or images."""
+        """Target that is learnt: classes, numbers or images."""
         return GENERATION if self.model in GENERATIVE else target_of(self.classes)

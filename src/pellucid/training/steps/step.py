@@ -1,4 +1,4 @@
-"""What a training step is, and what it tells of its batch."""
+"""Training steps: their interface, and what they tell of a batch."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable

@@ -28,7 +28,7 @@ _KINDS: dict[type[nn.Module], str] = {
     nn.GRU: "gru",
 }
 SHARES = {"relu": "dead", "sigmoid": "saturated", "tanh": "saturated"}
-"""What the third number of an activation is the share of, where it has one."""
+"""Meaning of the third number of an activation, a share, where it has one."""
 
 Named = TypeVar("Named")
 

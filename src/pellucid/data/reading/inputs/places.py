@@ -48,7 +48,7 @@ class Opened(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """How places are to be read.
+    """Manner in which places are to be read.
 
     Attributes:
         kind: the files that are looked for.

@@ -26,7 +26,7 @@ from pellucid.training.state import Record
 
 
 class OnFold(NamedTuple):
-    """What models said of a fold, by their names.
+    """Answers of models about a fold, by their names.
 
     Attributes:
         answers: about its examples.
@@ -130,7 +130,7 @@ def _write(path: Path, found: OnFold) -> None:
 
 
 def _read(path: Path, examples: int) -> OnFold | None:
-    """What a killed run had finished; `None` where it has to be done again."""
+    """Take over what a killed run had finished; `None` where it has to be done again."""
     try:
         stored = io.BytesIO(read_sealed_bytes(path, MEMORY.value()))
         with np.load(stored, allow_pickle=False) as content:

@@ -106,7 +106,7 @@ def measured(makers: Mapping[str, Maker], dataset: Dataset, settings: Settings) 
 
 
 def can_be_measured(dataset: Dataset) -> bool:
-    """Whether enough images are held out to measure made ones by."""
+    """Tell whether enough images are held out to measure made ones by."""
     return len(_held_out(dataset)) >= 2 * LEAST_COMPARED
 
 
