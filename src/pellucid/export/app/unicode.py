@@ -86,7 +86,7 @@ def read_characters(encoder: WordPieceEncoder) -> tuple[UInt8[np.ndarray, " poin
 
 
 def _beside_sigma(character: str) -> int:
-    """Tell if a character has a case, or is ignored, where Python looks whether a capital sigma ends a word."""
+    """Tell if a character has a case, or is ignored, where a capital sigma is looked at for ending a word."""
     if f"{character}\u03a3".lower().endswith("\u03c2"):
         return CASED
     return IGNORABLE if f"A{character}\u03a3".lower().endswith("\u03c2") else 0
