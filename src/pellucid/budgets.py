@@ -63,8 +63,8 @@ with 8 GB has as much to spare beside a browser; what honest files take lies far
 table, some 20 MB for an answer of the largest network that Pellucid designs by itself."""
 
 UNPACKED = Budget("PELLUCID_UNPACKED_GB", 0.5, "gigabytes", 1e9)
-"""Bytes that a packed file may have beyond `RATIO` times its own size. Text packs to a fifth, images of digits
-to a tenth, a bomb to a thousandth and less."""
+"""Bytes that a packed file may unpack to beyond `RATIO` times its size. Text packs to a fifth, images of
+digits to a tenth, a bomb to a thousandth and less."""
 
 PIXELS = Budget("PELLUCID_MEGAPIXELS", 100, "megapixels", 1e6)
 """Pixels of one image, refused from its header. Cameras make up to 100 million."""
