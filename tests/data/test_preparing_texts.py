@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -190,7 +191,7 @@ def test_near_copies_are_searched_once_for_the_same_texts(
     assert first.near_duplicates == 1
 
 
-MILLION = (
+PREPARE = (
     PEAK
     + """
 import sys
@@ -204,29 +205,34 @@ print(peak_kilobytes() // 1024)
 )
 
 
-@pytest.mark.slow
-def test_a_million_texts_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
-    """1,000,000 rows of about 30 words, 1 % copied exactly and 1 % with a word more.
+MANY = int(os.environ.get("TEXTS", "250000"))
+"""Texts that are prepared below; `TEXTS=1000000` in the environment makes a million."""
 
-    Measured: 0.75 to 1.07 GB, 0.2 of them pages of the store of texts that the system can take back.
+
+@pytest.mark.slow
+def test_many_texts_are_prepared_in_bounded_memory(tmp_path: Path) -> None:
+    """Rows of about 30 words, 1 % copied exactly and 1 % with a word more.
+
+    Measured with a million: 0.75 to 1.07 GB, 0.2 of them pages of the store that the system can take back.
     """
-    base = made_texts(200_000, words=24)
+    base = made_texts(MANY // 5, words=24)
     path = tmp_path / "many.csv"
     with path.open("w") as table:
         table.write("text,label\n")
-        for row in range(1_000_000):
+        for row in range(MANY):
             kind = row % 100
             number = row - kind if kind in (1, 2) else row
             own = " ".join(str(number * factor) for factor in (7, 11, 13, 17, 19, 23))
             more = " more" * (kind == 2)
-            table.write(f"{base[number % 200_000]} {own}{more},{'ham' if row % 3 else 'spam'}\n")
+            table.write(f"{base[number % (MANY // 5)]} {own}{more},{'ham' if row % 3 else 'spam'}\n")
     ran = subprocess.run(
-        [sys.executable, "-c", MILLION, str(path)], check=True, capture_output=True, text=True, timeout=600
+        [sys.executable, "-c", PREPARE, str(path)], check=True, capture_output=True, text=True, timeout=600
     )
     found, peak = ran.stdout.split("\n")[:2]
     rows, copies, near, train, test = map(int, found.split())
-    assert (rows, copies) == (1_000_000, 10_000)
-    assert 9_900 <= near <= 10_100
-    assert train == pytest.approx(985_000, abs=100)  # copies stay together, so a share is met by pairs
+    assert (rows, copies) == (MANY, MANY // 100)
+    assert near == pytest.approx(MANY / 100, rel=0.01)
+    # Copies stay together, so a share is met by pairs.
+    assert train == pytest.approx(MANY - 15_000, abs=100)
     assert test == pytest.approx(10_000, abs=100)
-    assert int(peak) < 1300
+    assert int(peak) < 100 + 1.2 * MANY / 1000

@@ -173,14 +173,14 @@ def test_the_interval_of_the_error_holds_the_truth(stated):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("examples", "stated"),
-    [(300, 1.0), (300, 1.3), (1000, 1.0), (1000, 1.1), (1000, 1.3), (1000, 2.0), (5000, 1.1)],
+    [(300, 1.0), (1000, 1.1), (1000, 2.0), (5000, 1.1)],
 )
 def test_the_interval_of_the_error_holds_the_truth_nearly_as_often_as_it_says(examples, stated):
-    """It falls short of 0.95 where confidence is slightly overstated: 0.89 of 400 trials at 1.1 and 5,000."""
+    """It falls short of 0.95 where confidence is slightly overstated: 0.89 at 1.1 and 5,000. 200 trials."""
     truth = expected_calibration_error(*drawn(1_000_000, 10, stated, seed=1))
     held = [
         found.low <= truth <= found.high
-        for found in (calibration_error(*drawn(examples, 10, stated, 100 + t), seed=t) for t in range(400))
+        for found in (calibration_error(*drawn(examples, 10, stated, 100 + t), seed=t) for t in range(200))
     ]
     assert 0.86 <= np.mean(held) <= 0.995
 

@@ -115,11 +115,12 @@ def test_shuffled_labels_end_in_majority_by_other_metrics(metric):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", CHOICES)
-@pytest.mark.parametrize("examples", [100, 1000])
+@pytest.mark.parametrize(
+    ("metric", "examples"), [*((each, 100) for each in CHOICES), ("accuracy", 1000), ("log-loss", 1000)]
+)
 def test_shuffled_labels_end_in_majority_95_percent_of_the_time(metric, examples):
     found = [
-        shuffled(examples, metric, seed).name == "majority" for seed in range(300 if examples < 1000 else 100)
+        shuffled(examples, metric, seed).name == "majority" for seed in range(200 if examples < 1000 else 100)
     ]
     assert np.mean(found) >= 0.95
 

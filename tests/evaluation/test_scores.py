@@ -141,12 +141,12 @@ def test_intervals_hold_the_truth_most_of_the_time():
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_95_percent_of_the_time():
-    """250 trials: the spread of a coverage of 0.95 is 0.014."""
-    found = coverage(2000, 10, 1.3, trials=250)
+    """150 trials: the spread of a coverage of 0.95 is 0.018."""
+    found = coverage(1000, 10, 1.3, trials=150)
     for name in NAMES:
-        assert 0.915 <= found[name] <= 0.985, found
+        assert 0.905 <= found[name] <= 0.995, found
 
 
 @pytest.mark.slow
 def test_the_calibration_interval_holds_zero_when_calibration_is_perfect():
-    assert coverage(1000, 10, 1.0, trials=200)["expected_calibration_error"] >= 0.93
+    assert coverage(1000, 10, 1.0, trials=100)["expected_calibration_error"] >= 0.92
