@@ -129,6 +129,7 @@ def test_a_signal_keeps_what_is_finished(data, tmp_path, number, code):
     assert "Traceback" not in message
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on_and_ends_the_same(data, tmp_path):
     words = (data, *VARY, *TINY, "--epochs", "6", "--seeds", "1")
     assert within("compare", *words, "--out", tmp_path / "unbroken").returncode == 0

@@ -24,6 +24,8 @@ from pellucid.pipeline.run.journal import Journal
 from pellucid.settings import Settings
 from small_models import CLASSES, DIGITS, digits
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"threads": 1, "seed": 5, "quiet": True}
 FEW = (3, 7)
 CLASSIFIER = {**SMALL, "model": "mlp", "width": 16, "epochs": 3, "batch_size": 128, "baselines": False}
@@ -137,7 +139,6 @@ def test_the_same_seed_gives_the_same_bytes(run, data, generator, tmp_path):
     assert again.metrics["added_generated"] == run.metrics["added_generated"]
 
 
-@pytest.mark.slow
 def test_kills_inside_a_save_change_no_byte(pellucid, run, data, generator, tmp_path):
     added = ("--add-generated", str(generator), "--share", "0.5")
     words = ["train", str(data), "--out", str(tmp_path / "run"), *FLAGS, *added, "--resume"]
@@ -155,7 +156,6 @@ def test_kills_inside_a_save_change_no_byte(pellucid, run, data, generator, tmp_
     assert [line.get("model") for line in lines] == [None] * 3 + ["mlp-with-generated"] * 3
 
 
-@pytest.mark.slow
 def test_a_time_limit_is_shared_between_both(pellucid, data, generator, tmp_path):
     words = [*FLAGS[:5], "9000", *FLAGS[6:], "--time-limit", "12s", "--add-generated", str(generator)]
     done = pellucid("train", data, "--out", tmp_path / "run", *words)
@@ -263,7 +263,6 @@ def test_settings_and_data_without_room_are_refused(data, generator, run, tmp_pa
     assert (generator / "metrics.json").exists()
 
 
-@pytest.mark.slow
 def test_resuming_with_another_generator_is_refused(pellucid, data, generator, tmp_path):
     shutil.copytree(generator, tmp_path / "vae")
     words = [

@@ -14,6 +14,8 @@ from pellucid.strict import sealed
 from photographs import class_folders
 from tiny_backbone import NAME, tiny_weights
 
+pytestmark = pytest.mark.slow
+
 LITE0 = "efficientnet-lite0"
 CANDIDATES = [f"logistic-regression-on-{LITE0}", f"svm-on-{LITE0}", LITE0]
 
@@ -63,7 +65,7 @@ def test_every_model_on_a_backbone_is_in_the_metrics(unbroken):
     assert not (unbroken / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("saves", [12, *(pytest.param(saves, marks=pytest.mark.slow) for saves in (24,))])
+@pytest.mark.parametrize("saves", [12, 24])
 def test_a_kill_at_any_save_loses_nothing_and_other_weights_are_refused(
     pellucid, photos, tiny, unbroken, tmp_path, saves
 ):
@@ -88,7 +90,6 @@ def _refused_on_other_weights(pellucid, tiny, words):
     assert "the weights of test-efficientnet are others than when the run was started" in done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("unbroken")  # which has filled the cache of images
 def test_what_a_limit_left_is_taken_over_after_a_kill(pellucid, photos, tiny, tmp_path):
     words = [*on_tiny(photos, tiny, tmp_path / "killed"), "--time-limit", "300s", "--resume"]
@@ -156,7 +157,6 @@ def test_what_cannot_be_is_refused_before_work_starts(pellucid, photos, tmp_path
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-@pytest.mark.slow
 def test_an_installed_backbone_is_considered_within_a_limit_and_wins_where_it_helps(
     pellucid, photos, tmp_path, monkeypatch
 ):

@@ -19,6 +19,8 @@ from pellucid.data import read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--model", "cnn", "--width", "8", "--epochs", "3", "--threads", "1", "--no-baselines")
 GENTLE = ("--epochs", "2", "--threads", "1", "--no-baselines")
 IN_PYTHON = {"epochs": 2, "threads": 1, "baselines": False, "quiet": True}
@@ -209,7 +211,6 @@ def mails(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_texts_go_on_with_a_new_class(pellucid, mails, tmp_path):
     given = {**IN_PYTHON, "preset": "quick", "epochs": 4}
     old = package.train(mails / "first.csv", out=tmp_path / "old", **given)

@@ -16,6 +16,8 @@ from sklearn.datasets import load_digits
 import pellucid as package
 from killing import KILL_IN_SAVE
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--model", "vae", "--epochs", "3", "--width", "8", "--threads", "1", "--seed", "5")
 SMALL_GAN = ("--model", "gan", *SMALL[2:])
 MEASURES = (
@@ -313,7 +315,6 @@ def killed_in_save(count, words):
     return done.returncode
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("small", [SMALL, SMALL_GAN], ids=["vae", "gan"])
 def test_kills_at_random_moments_change_no_byte(pellucid, digits_npz, tmp_path, small):
     """One in training and one anywhere; `KILLS=20` in the environment makes more."""

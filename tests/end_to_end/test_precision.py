@@ -2,8 +2,11 @@
 
 import json
 
+
 from processors import AVX2, plays_avx2
 from runs_to_continue import write_texts
+
+pytestmark = pytest.mark.slow
 
 SMALL = (
     "--model",

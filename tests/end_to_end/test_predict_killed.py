@@ -13,6 +13,8 @@ from pellucid.bundle import save
 from small_models import trained_model, write_digits
 from watched_models import watched
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("KILLS", "4"))
 """Kills of each form of file; `KILLS=40` in the environment makes more."""
 
@@ -33,7 +35,7 @@ def given(tmp_path_factory):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("form", ["csv", pytest.param("jsonl", marks=pytest.mark.slow), "parquet"])
+@pytest.mark.parametrize("form", ["csv", pytest.param("jsonl"), "parquet"])
 def test_kills_at_random_moments_change_no_byte(form, given, tmp_path):
     out = tmp_path / f"answers.{form}"
     words = ["predict", "run", "images", "table.csv", "some.tar.gz", "--out", str(out), "--probabilities"]

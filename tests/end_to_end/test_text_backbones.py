@@ -10,6 +10,8 @@ from pellucid.errors import UsageError
 from pellucid.pretrained import installed
 from pretrained.tiny_bert import write_folder
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("glove-6b-50d", "all-minilm-l6-v2")
 
 
@@ -62,7 +64,6 @@ def test_vectors_of_words_stay_as_they_are(pellucid, small, tmp_path):
     assert "leave-one-out" in page.read_text()
 
 
-@pytest.mark.slow
 def test_both_that_are_installed_are_considered(pellucid, tmp_path, monkeypatch):
     for name in NAMES:
         try:

@@ -49,6 +49,7 @@ def test_eight_texts_are_enough() -> None:
         assert estimator.predict(["good", "bad"]).tolist() == [1, 0]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_forest() -> None:
     def answers(seed: int) -> np.ndarray:
         estimator = pellucid.TextClassifier(model="random-forest", threads=1, seed=seed)
@@ -58,6 +59,7 @@ def test_the_same_seed_gives_the_same_forest() -> None:
     assert not np.array_equal(answers(0), answers(1))
 
 
+@pytest.mark.slow
 def test_a_grid_may_choose_between_models() -> None:
     grid = {"model": ["majority", "logistic-regression"]}
     search = GridSearchCV(pellucid.TextClassifier(threads=1), grid, cv=2).fit(TEXTS, KINDS)

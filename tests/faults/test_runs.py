@@ -177,6 +177,7 @@ def test_resuming_with_other_settings_names_them(pellucid, interrupted):
     assert "learning_rate was 0.01, is 0.02" in done.stderr
 
 
+@pytest.mark.slow
 def test_resuming_with_other_data_names_what_changed(pellucid, interrupted):
     run, changed = interrupted
     data = dict(np.load(changed))
@@ -199,6 +200,7 @@ def test_contradicting_flags_are_refused(pellucid, digits_npz, tmp_path):
     assert "--resume: contradicts --overwrite" in done.stderr
 
 
+@pytest.mark.slow
 def test_no_locale_and_odd_names_change_nothing(pellucid, process, digits_npz, tmp_path):
     runs = [tmp_path / "plain", tmp_path / "größer\nline"]
     words = ("train", digits_npz, "--epochs", "1", *SMALL, "--out")

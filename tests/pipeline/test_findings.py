@@ -9,6 +9,8 @@ import pellucid
 from pellucid.pipeline.judging.findings import findings_line, last_training
 from small_models import digits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def digits_npz(tmp_path_factory):

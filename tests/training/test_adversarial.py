@@ -14,6 +14,8 @@ from pellucid.training.steps.adversarial import discriminator_loss, generator_lo
 from pellucid.training.validation import validator
 from pellucid.training.watching.checkpoints import load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def adversarial(**settings):
     return begin(model="gan", **settings)
