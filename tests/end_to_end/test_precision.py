@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 
 from processors import AVX2, plays_avx2
 from runs_to_continue import write_texts
