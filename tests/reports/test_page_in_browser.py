@@ -107,8 +107,7 @@ def test_a_cell_opens_closes_and_goes_back_without_a_script(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rich_facts", "number_facts"])
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
 def test_the_accessibility_checker_finds_nothing(
     chromium: str,
     axe_core: Path,
