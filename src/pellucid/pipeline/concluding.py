@@ -90,19 +90,6 @@ def _tested(
         return tested, judge_detectors(candidates, tested, dataset, context.settings)
 
 
-def _gained(
-    learned: Learned,
-    candidates: Sequence[Candidate],
-    recommended: str,
-    tested: Mapping[str, Tested],
-    context: RunContext,
-) -> dict[str, Any] | None:
-    """Gain by generated images; `None` where none were added."""
-    if learned.added is None:
-        return None
-    return judged(learned.added, candidates, recommended, tested, context.dataset, context.settings)
-
-
 def _with_backbone(outcome: Outcome, built: Sequence[Built]) -> Outcome:
     """Let the report speak of a backbone that is the run's network, or that bears the recommended model."""
     for each in built:

@@ -1,6 +1,6 @@
 """Description of a network for the page's script: layers, receptive fields, places of the numbers."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any
 
 from pellucid.insight.explanation import Explanation
@@ -58,15 +58,6 @@ def _layer(
         "norm": None if backward is None else backward.norm(record.name),
         "disagreement": None if backward is None else backward.disagreement(record.name),
     }
-
-
-def _seeing_all(opened: Opened) -> Set[str]:
-    """Layers behind an attention: every unit of them sees all tokens, which need not be followed back."""
-    found: set[str] = set()
-    for line in opened.lines:
-        if line.kind in ("attention-weights", "attention") or found & set(opened.sources(line)):
-            found.add(line.name)
-    return found
 
 
 def _says_places(opened: Opened, name: str) -> bool:
