@@ -15,7 +15,7 @@ from pellucid.data.reading.folders import (
     read_text_folder,
     read_unlabelled,
 )
-from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of
+from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of, require_local
 from pellucid.data.reading.idx import read_idx_folder
 from pellucid.data.reading.labelled_tables import list_images, list_texts_of
 from pellucid.data.reading.npz import read_npz
@@ -77,9 +77,10 @@ def _require_columns(listing: Listing, settings: Settings) -> None:
 def _read(place: str, settings: Settings) -> Listing:
     """Read DATA by its form.
 
-    Raises: `DataError` if it is missing, or no form of DATA, `UsageError` if it holds images and `--task`
-    asks for texts, or the other way round.
+    Raises: `DataError` if it is missing, on a network, or no form of DATA, `UsageError` if `--task` asks for
+    another kind of inputs than it holds.
     """
+    require_local(place)
     form, path = form_of(place), Path(place)
     if form is not Form.SAMPLE and not path.exists():
         raise DataError(f"{place}: no such file or folder")

@@ -1,5 +1,6 @@
 """Forms of DATA and of INPUT: the one place that tells them apart."""
 
+import re
 from enum import Enum
 from pathlib import Path
 
@@ -7,10 +8,11 @@ from pellucid.data.archives.opening import is_archive
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.stream import is_table
+from pellucid.errors import DataError
 
 KNOWN_FORMS = (
-    "a folder of class folders, a .csv, .tsv, .jsonl or .parquet table, a folder of IDX files, an .npz file, "
-    "sample:fashion or sample:spam"
+    "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .xlsx, lines of fastText), "
+    "a folder of IDX files, an .npz file, sample:fashion or sample:spam"
 )
 """Every form that labelled data may have, for messages."""
 
@@ -25,6 +27,18 @@ class Form(Enum):
     NPZ = ".npz file"
     TABLE = "table"
     FILE = "single file"
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def require_local(place: str) -> None:
+    """Refuse an address on a network.
+
+    Raises: `DataError` with what to do.
+    """
+    if _SCHEME.match(place):
+        raise DataError(f"{place}: Pellucid uses no network; download it and give the file")
 
 
 def form_of(place: str) -> Form:

@@ -6,8 +6,8 @@ from pellucid.data.listing import Listing
 from pellucid.data.reading.rows import RowReader
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.columns import TEXT_FILES, Columns
+from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.paths import paths_of
-from pellucid.data.tables.stream import Table
 from pellucid.settings import Settings
 
 

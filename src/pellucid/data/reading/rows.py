@@ -10,8 +10,8 @@ from pellucid.data.labels.texts import MOST_ROWS, group_text, label_texts
 from pellucid.data.labels.times import read_times
 from pellucid.data.listing import SPLIT_OF_NAME, UNDECIDED
 from pellucid.data.tables.columns import Columns
+from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.row_names import RowNames
-from pellucid.data.tables.stream import Table
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 

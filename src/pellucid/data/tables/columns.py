@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.tables.file_kinds import TEXT_SUFFIX, ends_like_image
+from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.headers import (
     GROUP_NAME,
     IMAGE_NAMES,
@@ -27,7 +28,6 @@ from pellucid.data.tables.headers import (
     TEXT_NAMES,
     names_source,
 )
-from pellucid.data.tables.stream import Table
 from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -143,12 +143,12 @@ def _named_otherwise(settings: Settings) -> set[str | None]:
 
 
 def _named_column(table: Table, asked: str | None, flag: str, usual: str) -> str | None:
-    """The column asked for; otherwise one with the usual name; otherwise none.
+    """The column asked for; otherwise one with the usual name, if it has one; otherwise none.
 
     Raises: `DataError` if there is no column of the name asked for.
     """
     if asked is None:
-        return next((name for name in table.names if name.lower() == usual), None)
+        return next((name for name in table.names if usual and name.lower() == usual), None)
     if asked not in table.names:
         raise DataError(f"{table.place}: {flag} {quoted(asked)} is not there; columns are {_listed(table)}")
     return asked

@@ -154,13 +154,31 @@ class TextFile:
             except UnicodeDecodeError as error:
                 raise self._undecodable(newline, count_rows) from error
 
-    def _undecodable(self, newline: str, count_rows: Callable[[Iterator[str]], int]) -> DataError:
+    @contextlib.contextmanager
+    def pieces(self) -> Generator[Iterator[str], None, None]:
+        """Open the file and read its text in pieces, whatever its lines, as `lines` does.
+
+        Raises: `DataError` as `lines`.
+        """
+        with (
+            naming_unreadable(self.place),
+            io.TextIOWrapper(open_binary(self.path), self.encoding, newline="\n") as text,
+        ):
+            try:
+                first = text.read(_BLOCK).removeprefix(BYTE_ORDER_MARK)
+                yield itertools.chain([first], iter(lambda: text.read(_BLOCK), ""))
+            except UnicodeDecodeError as error:
+                raise self._undecodable("\n", count_lines, "line") from error
+
+    def _undecodable(
+        self, newline: str, count_rows: Callable[[Iterator[str]], int], what: str = "row"
+    ) -> DataError:
         """The error that names the first bytes that do not fit."""
         byte, found = self._first_undecodable()
         start = io.BufferedReader(_Start(open_binary(self.path), byte))
         with io.TextIOWrapper(start, self.encoding, errors="replace", newline=newline) as lines:
             row = count_rows(lines)
-        return DataError(f"{self.place}: row {row}, byte {byte}: {_not_encoded(self.encoding, found)}")
+        return DataError(f"{self.place}: {what} {row}, byte {byte}: {_not_encoded(self.encoding, found)}")
 
     def _first_undecodable(self) -> tuple[int, int]:
         """Position and value of the first byte that does not fit."""

@@ -56,7 +56,7 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
     """
     if any(_is_existing_image(folder, cell) for cell in header):
         return "names an image"
-    is_named = any(name.lower() in _USUAL for name in header)
+    is_named = any(map(is_usual, header))
     if is_named or len(rows) < _FEWEST_ROWS or any(map(ends_like_image, (*rows[0], *rows[-1]))):
         return None
     for cell, values in zip(header, zip(*rows, strict=True), strict=True):
@@ -70,6 +70,11 @@ def why_no_header(header: Sequence[str], rows: Sequence[Sequence[str]], folder: 
         ):
             return f"holds the number {quoted(cell)} above other numbers"
     return None
+
+
+def is_usual(name: str) -> bool:
+    """Tell a usual name of a column of images, texts, labels, splits or groups."""
+    return name.lower() in _USUAL
 
 
 def named(header: Sequence[str]) -> list[str]:

@@ -1,69 +1,46 @@
-"""Tables of inputs and labels: CSV, TSV, JSONL and Parquet, packed with gzip or not, read as a stream.
+"""Tables of inputs and labels in every form, packed with gzip or not, read as a stream where they can be.
 
-Rows are named as people see them: in CSV and TSV the header is row 1, as in a spreadsheet; in
-JSONL a row is a line; in Parquet the first row is 1.
+Rows are named as people see them: in CSV, TSV and workbooks the header counts, as in a spreadsheet; in JSONL
+and fastText a row is a line; in Parquet and arrays of JSON the first row is 1.
 """
 
 import dataclasses
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv
-from pellucid.data.tables.encodings import TextFile, count_lines, text_file
-from pellucid.data.tables.headers import GROUP_NAME, SPLIT_NAME, named, why_no_header
+from pellucid.data.tables.encodings import TextFile, text_file
+from pellucid.data.tables.forms.fasttext import is_fasttext, open_fasttext
+from pellucid.data.tables.forms.json_documents import open_json
+from pellucid.data.tables.forms.objects import open_json_lines
+from pellucid.data.tables.forms.orange import orange_header
+from pellucid.data.tables.forms.table import Block, Table
+from pellucid.data.tables.forms.workbooks import open_workbook
+from pellucid.data.tables.headers import named, why_no_header
 from pellucid.data.tables.parquet import parquet_blocks
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
-from pellucid.strict import parse_line
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-"""Endings of tables; each may be followed by `.gz`."""
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx")
+"""Endings of tables; each but the last may be followed by `.gz`."""
 
-
-class Block(NamedTuple):
-    """Some rows of a table, column by column.
-
-    Attributes:
-        columns: name to values; texts in CSV, values of their own kind in JSONL and Parquet.
-        numbers: row of each entry, as people see it.
-    """
-
-    columns: Mapping[str, Sequence[Any]]
-    numbers: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of any form, of which only the first rows are in memory.
-
-    Attributes:
-        place: the file as the user named it.
-        head: the first 1,000 rows, every column of them.
-        read: goes on from the head; given the names of columns, it yields their rows, those of the
-            head first. To be called once.
-        warnings: what was unusual about the form.
-    """
-
-    place: str
-    head: Block
-    read: Callable[[Sequence[str]], Iterator[Block]]
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Names of the columns, in order."""
-        return list(self.head.columns)
+_OTHERS = {
+    ".xls": "save it as .xlsx or .csv",
+    ".xlsb": "save it as .xlsx or .csv",
+    ".ods": "save it as .xlsx or .csv",
+    ".feather": "write it as .parquet",
+    ".arrow": "write it as .parquet",
+}
+"""Tables that are not read, and in what form they are."""
 
 
 def is_table(path: Path) -> bool:
-    """Tell a table by its ending: one of `TABLE_SUFFIXES`, `.gz` added or not."""
-    return _form(path) in TABLE_SUFFIXES
+    """Tell a table by its ending, `.gz` added or not, or by the first label of lines of fastText."""
+    form = _form(path)
+    return form in TABLE_SUFFIXES or form in _OTHERS or is_fasttext(path)
 
 
 def _form(path: Path) -> str:
@@ -74,20 +51,19 @@ def _form(path: Path) -> str:
 def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     """Begin to read a table of at least one row.
 
-    `encoding` is of CSV, TSV and JSONL; by default it is detected.
+    `encoding` is of forms of text; by default it is detected.
 
     Raises: `DataError` if the file cannot be read, its first rows are damaged, it holds no rows, or two
     columns share a name.
     """
     form = _form(path)
-    if form == ".parquet":
-        table = _from_parquet(path, place)
+    if form in _OTHERS:
+        raise DataError(f"{place}: tables that end in {form} are not read; {_OTHERS[form]}")
+    if form in _BINARY:
+        table = _BINARY[form](path, place)
     else:
         file = text_file(path, place, encoding)
-        if form == ".jsonl":
-            table = _from_jsonl(file)
-        else:
-            table = _from_csv(file, "\t" if form == ".tsv" else None)
+        table = _TEXTS.get(form, open_fasttext)(file)
         if encoding is None and file.encoding != "utf-8":
             said = f"{place}: read as {file.encoding.upper()}"
             table = dataclasses.replace(table, warnings=(said, *table.warnings))
@@ -96,7 +72,40 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     return table
 
 
-def _from_csv(file: TextFile, separator: str | None) -> Table:
+def _from_csv(file: TextFile) -> Table:
+    """Read values between commas, semicolons or tabs, whichever part them."""
+    return _separated(file, None)
+
+
+def _from_tsv(file: TextFile) -> Table:
+    """Read values between tabs."""
+    return _separated(file, "\t")
+
+
+def _from_tab(file: TextFile) -> Table:
+    """Read values between tabs, below a header as Orange writes it or a plain one.
+
+    Raises: `DataError` if two columns share a name.
+    """
+    header, batches, warnings = open_csv(file, "\t")
+    first = next(batches)
+    orange = orange_header(header, first.rows[:2])
+    if orange is None:
+        return _separated(file, "\t")
+    first = CsvBatch(first.rows[orange.rows :], first.numbers[orange.rows :])
+    filled = map(_without_blank_rows, itertools.chain([first], batches))
+    said = f"{file.place}: read with the header of Orange"
+    table = _of_batches(file.place, orange.names, filled, (*warnings, said))
+    return orange.applied_to(table)
+
+
+def _without_blank_rows(batch: CsvBatch) -> CsvBatch:
+    """Rows in which something stands; Orange writes a blank one below its header."""
+    filled = [at for at, row in enumerate(batch.rows) if any(row)]
+    return CsvBatch([batch.rows[at] for at in filled], [batch.numbers[at] for at in filled])
+
+
+def _separated(file: TextFile, separator: str | None) -> Table:
     """Read separated values.
 
     Raises: `DataError` if two columns share a name.
@@ -110,9 +119,20 @@ def _from_csv(file: TextFile, separator: str | None) -> Table:
         first = CsvBatch([header, *first.rows], [1, *first.numbers])
         header = [f"column {number}" for number in range(1, len(header) + 1)]
         warnings = (*warnings, f"{file.place}: the first row {reason}, so the table has no header")
+    return _of_batches(file.place, header, itertools.chain([first], batches), warnings)
+
+
+def _of_batches(
+    place: str, header: Sequence[str], batches: Iterator[CsvBatch], warnings: tuple[str, ...]
+) -> Table:
+    """The table of rows of texts below their header.
+
+    Raises: `DataError` if two columns share a name.
+    """
+    first = next(batches)
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
-        raise DataError(f"{file.place}: two columns are named {quoted(min(repeated))}; rename one")
+        raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
     place_of = {name: at for at, name in enumerate(header)}
 
     def block_of(batch: CsvBatch, names: Sequence[str]) -> Block:
@@ -122,79 +142,7 @@ def _from_csv(file: TextFile, separator: str | None) -> Table:
     def read(names: Sequence[str]) -> Iterator[Block]:
         return (block_of(batch, names) for batch in itertools.chain([first], batches))
 
-    return Table(file.place, block_of(first, header), read, warnings)
-
-
-class _Objects(NamedTuple):
-    objects: list[dict[str, object]]
-    numbers: list[int]
-
-
-def _from_jsonl(file: TextFile) -> Table:
-    """Read one JSON object a line; a key that is missing from a line is an empty value."""
-    batches = _object_batches(file)
-    first = next(batches, _Objects([], []))
-    head = list(dict.fromkeys(name for value in first.objects for name in value))
-    if len(head) > COLUMNS:
-        raise DataError(f"{file.place}: more than {COLUMNS:,} keys; leave some out")
-
-    def block_of(batch: _Objects, names: Sequence[str]) -> Block:
-        return Block({name: [value.get(name) for value in batch.objects] for name in names}, batch.numbers)
-
-    def read(names: Sequence[str]) -> Iterator[Block]:
-        yield block_of(first, names)
-        for batch in batches:
-            _require_no_late_keys(batch, head, file.place)
-            yield block_of(batch, names)
-
-    return Table(file.place, block_of(first, head), read)
-
-
-def _object_batches(file: TextFile) -> Iterator[_Objects]:
-    """JSON objects with the numbers of their lines.
-
-    Raises: `DataError` if a line is no JSON object.
-    """
-    batch, size, held, cells = _Objects([], []), ROWS_FIRST, 0, 0
-    with file.lines("\n", count_lines) as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                value = parse_line(line)
-            except ValueError as error:
-                raise DataError(f"{file.place}: row {number} is not JSON ({error}); mend the row") from error
-            if not isinstance(value, dict):
-                raise DataError(
-                    f'{file.place}: row {number} is not an object such as {{"text": ..., "label": ...}}; '
-                    "mend the row"
-                )
-            batch.objects.append(value)
-            batch.numbers.append(number)
-            held += len(line)
-            cells += len(value)
-            if len(batch.numbers) == size or held > BLOCK_BYTES or cells > CELLS:
-                yield batch
-                batch, size, held, cells = _Objects([], []), ROWS_LATER, 0, 0
-    if batch.numbers:
-        yield batch
-
-
-def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> None:
-    """Refuse a split or a group that begins only after the rows from which columns were chosen.
-
-    Raises: `DataError` naming the row.
-    """
-    known = set(head)
-    for value, number in zip(batch.objects, batch.numbers, strict=True):
-        if known.issuperset(value):
-            continue
-        for name in value:
-            if name not in known and name.lower() in (SPLIT_NAME, GROUP_NAME):
-                raise DataError(
-                    f"{place}: row {number} is the first with a value of {quoted(name)}; "
-                    "give one to the first row too, such as null"
-                )
+    return Table(place, block_of(first, header), read, warnings)
 
 
 def _from_parquet(path: Path, place: str) -> Table:
@@ -206,3 +154,14 @@ def _from_parquet(path: Path, place: str) -> Table:
         return (Block(*each) for each in blocks(names, ROWS_LATER))
 
     return Table(place, Block(columns, numbers), read)
+
+
+_TEXTS: dict[str, Callable[[TextFile], Table]] = {
+    ".csv": _from_csv,
+    ".tsv": _from_tsv,
+    ".tab": _from_tab,
+    ".json": open_json,
+    ".jsonl": open_json_lines,
+    ".ndjson": open_json_lines,
+}
+_BINARY: dict[str, Callable[[Path, str], Table]] = {".parquet": _from_parquet, ".xlsx": open_workbook}

@@ -14,15 +14,16 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.data.reading.forms import Form, form_of
+from pellucid.data.reading.forms import Form, form_of, require_local
 from pellucid.data.reading.inputs.packed import count_packed, packed_inputs
 from pellucid.data.reading.inputs.piped import piped_inputs
 from pellucid.data.reading.inputs.single import Cell, Input, stamp_of
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, choose_input
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk
+from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.paths import PathFinder
-from pellucid.data.tables.stream import Table, open_table
+from pellucid.data.tables.stream import open_table
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -91,8 +92,9 @@ def open_places(
 def _existing(place: str, stdin: BufferedIOBase | None) -> list[str]:
     """A place itself, or what a glob matches.
 
-    Raises: `DataError` if there is no such place.
+    Raises: `DataError` if there is no such place, or it is on a network.
     """
+    require_local(place)
     is_piped = stdin is not None and place == STANDARD_INPUT
     if is_piped or form_of(place) is Form.SAMPLE or os.path.lexists(place):
         return [place]

@@ -1,0 +1,1 @@
+"""Tables as JSON documents, workbooks, lines of fastText and rows of Orange, and what a table is."""

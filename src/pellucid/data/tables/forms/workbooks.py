@@ -1,0 +1,168 @@
+"""Workbooks of Excel (`.xlsx`): one sheet of them as a table, read row by row."""
+
+import contextlib
+import itertools
+import os
+import warnings
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pellucid.budgets import BLOCK_BYTES, CELLS
+from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER
+from pellucid.data.tables.forms.table import Block, Table
+from pellucid.data.tables.forms.workbook_bounds import MOST_ROWS, require_bounded
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError, UsageError
+from pellucid.regular import open_regular
+
+INSTALL = 'pip install "pellucid[excel]"'
+
+
+class _Row(NamedTuple):
+    number: int
+    values: Sequence[Any]
+
+
+def open_workbook(path: Path, place: str) -> Table:
+    """Begin to read the first sheet with rows; its first row that is not blank names the columns.
+
+    Formulas count as the values that were saved with them.
+
+    Raises: `UsageError` if the reader is not installed; `DataError` if the file is damaged or larger than it
+    may be, holds no rows, or another sheet has the same columns.
+    """
+    with _opened(path, place) as book:
+        sheets = {sheet.title: header for sheet in _visible(book) if (header := _header_of(sheet, place))}
+    if not sheets:
+        raise DataError(f"{place}: holds no rows; fill in a sheet, the names of columns first")
+    name, others = next(iter(sheets)), list(sheets)[1:]
+    alike = [other for other in others if _texts(sheets[other]) == _texts(sheets[name])]
+    if alike:
+        raise DataError(
+            f"{place}: sheets {quoted(name)} and {quoted(alike[0])} have the same columns; put all rows into "
+            "one sheet, or save the one that is meant as a file of its own"
+        )
+    header = sheets[name]
+    rows = itertools.islice(_filled_rows(path, place, name), 1, None)
+    batches = _batches(rows, header, place)
+    first = next(batches, Block({}, []))
+
+    def read(names: Sequence[str]) -> Iterator[Block]:
+        for block in itertools.chain([first], batches):
+            yield Block({name: block.columns[name] for name in names}, block.numbers)
+
+    said = [f"{place}: sheet {quoted(name)}"] if others else []
+    if others:
+        said[0] += f"; other sheets left out: {some(list(map(quoted, others)))}"
+    return Table(place, first, read, tuple(said))
+
+
+def _visible(book: Any) -> list[Any]:
+    return [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+
+
+def _texts(header: _Row) -> set[str]:
+    return {str(value).strip().lower() for value in header.values if value is not None}
+
+
+@contextlib.contextmanager
+def _opened(path: Path, place: str) -> Generator[Any, None, None]:
+    """Open a workbook whose bounds hold; what goes wrong meanwhile becomes an error that says where.
+
+    Raises: as `open_workbook`.
+    """
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise UsageError(
+            f"{place}: workbooks are read by openpyxl, which is not installed; {INSTALL}"
+        ) from error
+    try:
+        with open_regular(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of colours and checks that are not kept
+            require_bounded(file, os.fstat(file.fileno()).st_size)
+            file.seek(0)
+            with contextlib.closing(
+                openpyxl.load_workbook(file, True, data_only=True, keep_links=False)
+            ) as book:
+                yield book
+    except DataError as error:
+        known = str(error)
+        raise DataError(known if known.startswith(place) else f"{place}: {known}") from error
+    except Exception as error:  # whatever a library raises on damage
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise DataError(
+            f"{place}: not a readable workbook ({reason}); save it again as .xlsx, without a password"
+        ) from error
+
+
+def _filled_rows(path: Path, place: str, name: str) -> Iterator[_Row]:
+    """The rows of a sheet that are not blank."""
+    with _opened(path, place) as book:
+        yield from _rows_of(book[name], place)
+
+
+def _rows_of(sheet: Any, place: str) -> Iterator[_Row]:
+    """The rows of a sheet that are not blank, with their numbers.
+
+    Raises: `DataError` if there are more than Excel admits.
+    """
+    sheet.reset_dimensions()  # the file's word is not taken
+    for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if number > MOST_ROWS:
+            raise DataError(f"{place}: more than {MOST_ROWS:,} rows; use an undamaged copy")
+        if any(value is not None and value != "" for value in values):
+            yield _Row(number, values)
+
+
+def _header_of(sheet: Any, place: str) -> _Row | None:
+    """The first row that is not blank, in which every column has a name; `None` in an empty sheet.
+
+    Raises: `DataError` if two columns share a name.
+    """
+    row = next(_rows_of(sheet, place), None)
+    if row is None:
+        return None
+    names = [
+        f"column {at}" if value is None else str(value).strip() for at, value in enumerate(row.values, 1)
+    ]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"{place}: two columns of sheet {quoted(sheet.title)} are named {quoted(min(repeated))}; "
+            "rename one"
+        )
+    return _Row(row.number, names)
+
+
+def _batches(rows: Iterator[_Row], header: _Row, place: str) -> Iterator[Block]:
+    """Rows, some at a time.
+
+    Raises: `DataError` if a row has values beyond the last column.
+    """
+    width, size = len(header.values), ROWS_FIRST
+    waiting: list[_Row] = []
+    held = 0
+    for row in rows:
+        beyond = [value for value in row.values[width:] if value is not None]
+        if beyond:
+            raise DataError(
+                f"{place}: row {row.number} has a value in column {width + 1} or beyond, which has no name; "
+                "name the column or empty it"
+            )
+        waiting.append(row)
+        held += sum(len(value) if isinstance(value, str) else 8 for value in row.values)
+        if len(waiting) == size or held > BLOCK_BYTES or len(waiting) * width > CELLS:
+            yield _block(waiting, header)
+            waiting, size, held = [], ROWS_LATER, 0
+    if waiting:
+        yield _block(waiting, header)
+
+
+def _block(rows: Sequence[_Row], header: _Row) -> Block:
+    width = len(header.values)
+    padded = [[*row.values[:width], *[None] * (width - len(row.values))] for row in rows]
+    columns = {name: [values[at] for values in padded] for at, name in enumerate(header.values)}
+    return Block(columns, [row.number for row in rows])
