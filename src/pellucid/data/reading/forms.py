@@ -9,8 +9,8 @@ from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.stream import is_table
 
 KNOWN_FORMS = (
-    "a folder of class folders, a .csv, .tsv, .jsonl or .parquet table, a folder of IDX files, an .npz file, "
-    "sample:fashion or sample:spam"
+    "a folder of class folders, a .csv, .tsv, .jsonl or .parquet table or a folder of them, a .zip or .tar of "
+    "such, a folder of IDX files, an .npz file, sample:fashion or sample:spam"
 )
 """Every form that labelled data may have, for messages."""
 

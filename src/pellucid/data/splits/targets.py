@@ -42,7 +42,7 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
     if settings.target == "number":
         values = numbers_of(listing.labels, listing.sources, listing.place)
         return _as_numbers(listing, values, "as --target number asks")
-    if listing.form != "table":
+    if listing.form not in ("table", "tables"):
         return listing
     if settings.target is None and _have_decimal_commas(listing.labels):
         numbers_of(listing.labels, listing.sources, listing.place)

@@ -9,15 +9,18 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS
+from pellucid.data.archives.stored import Container
+from pellucid.data.tables.arrow.features import ClassNames, names_in_schema, with_names
+from pellucid.data.tables.arrow.images import images_in_parquet
+from pellucid.data.tables.arrow.parquet import open_parquet, parquet_blocks
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv
 from pellucid.data.tables.encodings import TextFile, count_lines, text_file
 from pellucid.data.tables.headers import GROUP_NAME, SPLIT_NAME, named, why_no_header
-from pellucid.data.tables.parquet import parquet_blocks
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.strict import parse_line
@@ -48,12 +51,16 @@ class Table:
         read: goes on from the head; given the names of columns, it yields their rows, those of the
             head first. To be called once.
         warnings: what was unusual about the form.
+        images: columns whose cells hold images, which `read` leaves out, and what they are read from by row.
+        classes: columns of integer labels that the file has names for; `read` gives the names.
     """
 
     place: str
     head: Block
     read: Callable[[Sequence[str]], Iterator[Block]]
     warnings: tuple[str, ...] = ()
+    images: Mapping[str, Container] = field(default_factory=dict)
+    classes: ClassNames = field(default_factory=dict)
 
     @property
     def names(self) -> Sequence[str]:
@@ -198,11 +205,14 @@ def _require_no_late_keys(batch: _Objects, head: Sequence[str], place: str) -> N
 
 
 def _from_parquet(path: Path, place: str) -> Table:
-    """Read a Parquet file, block by block."""
-    blocks = parquet_blocks(path, place)
-    columns, numbers = next(blocks(None, ROWS_FIRST), ({}, range(0)))
+    """Read a Parquet file, block by block; images in its cells are left where they are."""
+    images = images_in_parquet(path, place)
+    with open_parquet(path, place) as opened:
+        classes = names_in_schema(opened.schema)
+    blocks = parquet_blocks(path, place, images)
+    columns, numbers = next(with_names(blocks(None, ROWS_FIRST), classes, place), ({}, range(0)))
 
     def read(names: Sequence[str]) -> Iterator[Block]:
-        return (Block(*each) for each in blocks(names, ROWS_LATER))
+        return (Block(*each) for each in with_names(blocks(names, ROWS_LATER), classes, place))
 
-    return Table(place, Block(columns, numbers), read)
+    return Table(place, Block(columns, numbers), read, images=images, classes=classes)
