@@ -5,6 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.reading.containers.archives import (
+    archives_alone,
+    read_archive,
+    read_archives,
+    read_pattern,
+)
 from pellucid.data.reading.containers.folders import read_any_folder
 from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of
 from pellucid.data.reading.idx import read_idx_folder
@@ -14,7 +20,6 @@ from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
 from pellucid.data.tables.stream import open_table
-from pellucid.data.tables.trees import open_archive
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -71,7 +76,7 @@ def _read(place: str, settings: Settings) -> Listing:
     asks for texts, or the other way round.
     """
     form, path = form_of(place), Path(place)
-    if form is not Form.SAMPLE and not path.exists():
+    if form not in (Form.SAMPLE, Form.PATTERN) and not path.exists():
         raise DataError(f"{place}: no such file or folder")
     listing = _READERS[form](path, place, settings)
     kind = listing.input_kind
@@ -93,7 +98,10 @@ def _idx(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def _folder(path: Path, place: str, settings: Settings) -> Listing:
-    """List what lies in a folder."""
+    """List what lies in a folder; archives alone are shards of one data set."""
+    archives = archives_alone(path)
+    if archives:
+        return read_archives(archives, place, settings)
     return read_any_folder(path, place, settings)
 
 
@@ -118,8 +126,14 @@ def _file(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def _archive(path: Path, place: str, settings: Settings) -> Listing:
-    """List what lies in an archive, as if it were a folder."""
-    return read_any_folder(open_archive(path, place), place, settings)
+    """List what lies in an archive."""
+    return read_archive(path, place, settings)
+
+
+def _pattern(path: Path, place: str, settings: Settings) -> Listing:
+    """List what lies in several files, named at once."""
+    del path
+    return read_pattern(place, settings)
 
 
 _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
@@ -129,5 +143,6 @@ _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
     Form.ARCHIVE: _archive,
     Form.NPZ: _npz,
     Form.TABLE: _table,
+    Form.PATTERN: _pattern,
     Form.FILE: _file,
 }

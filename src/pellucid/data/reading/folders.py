@@ -174,6 +174,7 @@ def in_stored_order(listing: Listing) -> Listing:
     def sorted_like(values: Sequence[str]) -> list[str]:
         return [values[at] for at in order]
 
+    sources = listing.columns_of_sources
     return dataclasses.replace(
         listing,
         sources=sorted_like(listing.sources),
@@ -181,6 +182,9 @@ def in_stored_order(listing: Listing) -> Listing:
         splits=sorted_like(listing.splits),
         groups=sorted_like(listing.groups),
         paths=[paths[at] for at in order],
+        columns_of_sources={name: codes[order] for name, codes in sources.items()},
+        times=None if listing.times is None else listing.times[order],
+        slices=None if listing.slices is None else sorted_like(listing.slices),
     )
 
 

@@ -1,16 +1,18 @@
 """Forms of DATA and of INPUT: the one place that tells them apart."""
 
+import os
 from enum import Enum
 from pathlib import Path
 
 from pellucid.data.archives.opening import is_archive
+from pellucid.data.reading.containers.places import names_several
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.stream import is_table
 
 KNOWN_FORMS = (
-    "a folder of class folders, a .csv, .tsv, .jsonl or .parquet table or a folder of them, a .zip or .tar of "
-    "such, a folder of IDX files, an .npz file, sample:fashion or sample:spam"
+    "a folder of class folders, a .csv, .tsv, .jsonl or .parquet table, a folder of such tables, a .zip or "
+    ".tar of any of them, a folder of IDX files, an .npz file, sample:fashion or sample:spam"
 )
 """Every form that labelled data may have, for messages."""
 
@@ -24,6 +26,7 @@ class Form(Enum):
     ARCHIVE = "archive"
     NPZ = ".npz file"
     TABLE = "table"
+    PATTERN = "pattern of files"
     FILE = "single file"
 
 
@@ -34,6 +37,8 @@ def form_of(place: str) -> Form:
     path = Path(place)
     if path.is_dir():
         return Form.IDX if is_idx_folder(path) else Form.FOLDER
+    if names_several(place) and not os.path.lexists(place):
+        return Form.PATTERN
     if path.suffix.lower() == ".npz":
         return Form.NPZ
     if is_archive(path):

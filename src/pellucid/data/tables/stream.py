@@ -17,7 +17,9 @@ from pellucid.budgets import BLOCK_BYTES, CELLS, COLUMNS
 from pellucid.data.archives.stored import Container
 from pellucid.data.tables.arrow.features import ClassNames, names_in_schema, with_names
 from pellucid.data.tables.arrow.images import images_in_parquet
+from pellucid.data.tables.arrow.parquet import Block as Columns
 from pellucid.data.tables.arrow.parquet import open_parquet, parquet_blocks
+from pellucid.data.tables.arrow.streams import arrow_blocks, images_in_arrow, open_arrow
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv
 from pellucid.data.tables.encodings import TextFile, count_lines, text_file
 from pellucid.data.tables.headers import GROUP_NAME, SPLIT_NAME, named, why_no_header
@@ -25,8 +27,8 @@ from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 from pellucid.strict import parse_line
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-"""Endings of tables; each may be followed by `.gz`."""
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow")
+"""Endings of tables; each but the last may be followed by `.gz`."""
 
 
 class Block(NamedTuple):
@@ -89,6 +91,8 @@ def open_table(path: Path, place: str, encoding: str | None = None) -> Table:
     form = _form(path)
     if form == ".parquet":
         table = _from_parquet(path, place)
+    elif form == ".arrow":
+        table = _from_arrow(path, place)
     else:
         file = text_file(path, place, encoding)
         if form == ".jsonl":
@@ -209,7 +213,23 @@ def _from_parquet(path: Path, place: str) -> Table:
     images = images_in_parquet(path, place)
     with open_parquet(path, place) as opened:
         classes = names_in_schema(opened.schema)
-    blocks = parquet_blocks(path, place, images)
+    return _from_columns(place, parquet_blocks(path, place, images), images, classes)
+
+
+def _from_arrow(path: Path, place: str) -> Table:
+    """Read an Arrow file likewise."""
+    images = images_in_arrow(path, place)
+    with open_arrow(path, place) as opened:
+        classes = names_in_schema(opened.schema)
+    return _from_columns(place, arrow_blocks(path, place, images), images, classes)
+
+
+def _from_columns(
+    place: str,
+    blocks: Callable[[Sequence[str] | None, int], Iterator[Columns]],
+    images: Mapping[str, Container],
+    classes: ClassNames,
+) -> Table:
     columns, numbers = next(with_names(blocks(None, ROWS_FIRST), classes, place), ({}, range(0)))
 
     def read(names: Sequence[str]) -> Iterator[Block]:

@@ -1,11 +1,13 @@
 """Folders of any content, on the disk or in an archive: what lies there decides how they are read."""
 
 import functools
+import posixpath
 import tempfile
 from pathlib import Path
 
 from pellucid.data.archives.stored import File, Stored
 from pellucid.data.listing import Listing
+from pellucid.data.reading.containers.beside import Beside, Images, read_beside, tables_beside
 from pellucid.data.reading.containers.shards import (
     Shard,
     is_submission,
@@ -36,6 +38,9 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
     tables = tables_alone(folder)
     if tables:
         return _read_tables(folder, tables, place, settings)
+    beside = None if settings.task == "text" or settings.generates else _read_beside(folder, place, settings)
+    if beside is not None:
+        return in_stored_order(beside)
     if settings.task == "text" or (settings.task == "auto" and holds_texts(folder)):
         return read_text_folder(folder, place, settings)
     if settings.generates and not has_class_folders(folder):
@@ -66,6 +71,21 @@ def _read_tables(folder: Folder, tables: list[File], place: str, settings: Setti
             open_it = functools.partial(_opened, path, file, settings)
             shards.append(Shard(name, split_of_path(name), open_it, path.parent))
         return read_shards(shards, place, settings)
+
+
+def _read_beside(folder: Folder, place: str, settings: Settings) -> Listing | None:
+    """Read the images that tables beside them name; `None` where there is no such table."""
+    found = tables_beside(folder)
+    if not found:
+        return None
+    images = Images(folder)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        tables = []
+        for number, (name, file) in enumerate(found.items()):
+            table = _opened(on_disk(file, Path(temporary), number), file, settings)
+            own = posixpath.dirname(name)
+            tables.append(Beside(name, table, (own, posixpath.join(own, Path(name).name.split(".")[0]))))
+        return read_beside(tables, images, place, settings)
 
 
 def on_disk(file: File, temporary: Path, number: int) -> Path:

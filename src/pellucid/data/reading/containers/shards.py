@@ -122,6 +122,8 @@ def _said_once(parts: Sequence[Listing], place: str) -> list[str]:
         warning for part in parts for warning in part.warnings if warning != f"{part.place}: {sentence}"
     ]
     counts = Counter(part.splits[0] or "no split" for part in parts)
+    if len(parts) == 1 and not parts[0].splits[0]:
+        return [*others, f"{place}: {sentence}"]
     files = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
     return [
         *others,

@@ -34,7 +34,7 @@ def struct_of_image(kind: Any) -> bool:
     if not pa.types.is_struct(kind):
         return False
     at = kind.get_field_index(_BYTES_FIELD)
-    return at >= 0 and _is_binary(kind.field(at).type)
+    return at >= 0 and is_binary(kind.field(at).type)
 
 
 def is_image_cell(value: object) -> bool:
@@ -42,7 +42,8 @@ def is_image_cell(value: object) -> bool:
     return isinstance(value, bytes) and is_image_start(value[:_START_BYTES])
 
 
-def _is_binary(kind: Any) -> bool:
+def is_binary(kind: Any) -> bool:
+    """Tell the type of a column of bytes that are not declared to be texts."""
     import pyarrow as pa
 
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
@@ -59,7 +60,7 @@ def images_in_parquet(path: Path, place: str) -> Mapping[str, Container]:
             for field in opened.schema
             if struct_of_image(field.type)
         }
-        binary = [field.name for field in opened.schema if _is_binary(field.type)]
+        binary = [field.name for field in opened.schema if is_binary(field.type)]
         for name in binary:
             reader = _Reader(opened, name)
             values = (reader.value(row) for row in range(min(opened.metadata.num_rows, _MOST_ROWS)))
@@ -138,7 +139,7 @@ class _Reader:
             batch = next(self._batches, None)
             if batch is None:
                 raise ValueError("a group of rows ends early")
-            self._values = _bytes_of(batch.column(0))
+            self._values = bytes_of(batch.column(0))
         value: bytes | None = self._values[row - self._first].as_py()
         return value
 
@@ -174,7 +175,7 @@ class _Reader:
         return max(1, min(_MOST_ROWS, _BATCH_BYTES // longest))
 
 
-def _bytes_of(column: Any) -> Any:
+def bytes_of(column: Any) -> Any:
     """The bytes themselves, where they stand in structures."""
     import pyarrow as pa
 

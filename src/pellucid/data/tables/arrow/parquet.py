@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import struct
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -70,7 +71,7 @@ def open_parquet(path: Path, place: str) -> Iterator[OpenParquet]:
         file.seek(0)
         metadata = parquet.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
-        _require_honest(schema.names, metadata, size, place)
+        require_honest(schema.names, metadata.num_rows, size, place)
         yield OpenParquet(file, size, metadata, schema)
 
 
@@ -92,7 +93,7 @@ def _blocks(
             file, buffer_size=BUFFER, read_dictionary=[leaves[number] for number in growing]
         )
         most = max(1, min(rows, CELLS // max(1, len(wanted))))
-        meter = _Meter(place, unpacked_limit(size))
+        meter = Meter(place, unpacked_limit(size))
         row = 1
         for count, found in _batches(stored, plain, most, metadata.num_rows):
             columns = {name: meter.values(part) for name, part in found.items()}
@@ -110,7 +111,7 @@ def _batches(stored: Any, plain: list[str], most: int, rows: int) -> Iterator[tu
         yield batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
-def _require_honest(names: Sequence[str], metadata: Any, size: int, place: str) -> None:
+def require_honest(names: Sequence[str], rows: int, size: int, place: str) -> None:
     """Refuse a file whose columns share a name, or that has far more columns or rows than bytes.
 
     Raises: `DataError` with what there is too much of.
@@ -121,14 +122,14 @@ def _require_honest(names: Sequence[str], metadata: Any, size: int, place: str) 
     if repeated:
         raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
     most = ROWS_ANYWAY + ROWS_PER_BYTE * size
-    if not 0 <= metadata.num_rows <= most:
+    if not 0 <= rows <= most:
         raise DataError(
-            f"{place}: claims {metadata.num_rows:,} rows in {size:,} bytes, over the limit of {most:,}; "
+            f"{place}: claims {rows:,} rows in {size:,} bytes, over the limit of {most:,}; "
             "use an undamaged copy"
         )
 
 
-class _Meter:
+class Meter:
     """Turns columns into Python's values, and refuses a file that unpacks to more than it may."""
 
     def __init__(self, place: str, most: int) -> None:
@@ -191,7 +192,7 @@ def _is_text(kind: Any) -> bool:
 
 
 @contextlib.contextmanager
-def naming_damage(place: str) -> Iterator[None]:
+def naming_damage(place: str, form: str = "Parquet") -> Iterator[None]:
     """Turn what the library says of damaged bytes into one plain reason.
 
     Raises: `DataError` instead of its exceptions.
@@ -202,9 +203,17 @@ def naming_damage(place: str) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        MemoryError,
+        struct.error,
+    ) as error:
         reason = " ".join(str(error).split())[:300]
-        raise DataError(f"{place}: not a readable Parquet file ({reason}); use an undamaged copy") from error
+        raise DataError(f"{place}: not a readable {form} file ({reason}); use an undamaged copy") from error
 
 
 @contextlib.contextmanager
