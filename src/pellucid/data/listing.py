@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.data.archives.stored import File
 from pellucid.data.texts.store import Texts
 from pellucid.tasks import CLASSIFICATION, GENERATION, IMAGES, REGRESSION, TEXTS, InputKind, Target
 
@@ -31,7 +32,7 @@ class Listing:
         labels: class of each example, or number to predict, as text.
         splits: `train`, `validation`, `test`, or `UNDECIDED` where Pellucid must choose.
         groups: examples of one group never stand in two splits; empty text is no group.
-        paths: file of each example where images are files.
+        paths: file of each example where images are files, on the disk or in a container.
         pixels: the images themselves where they came as arrays in memory:
             (n, height, width, channels), 8-bit, 16-bit or float.
         load_pixels: reads such an array from `array_files` (IDX, npz), so that nothing is unpacked
@@ -55,7 +56,7 @@ class Listing:
     labels: Sequence[str]
     splits: Sequence[str]
     groups: Sequence[str]
-    paths: Sequence[Path] | None = None
+    paths: Sequence[File] | None = None
     pixels: np.ndarray | None = None
     load_pixels: Callable[[], np.ndarray] | None = None
     array_files: tuple[Path, ...] = ()

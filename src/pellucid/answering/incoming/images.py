@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from pellucid.answering.incoming.blocks import Block, Passed, Taker, passed_over
+from pellucid.data.archives.stored import File, contents
 from pellucid.data.listing import Listing
 from pellucid.data.reading.inputs.images import blocks_of, decoders, fit_inputs
 from pellucid.data.reading.inputs.single import Input
+from pellucid.errors import DataError
 
 
 def blocks_of_images(model: Taker, inputs: Iterator[Input], before: Passed) -> Iterator[Block]:
@@ -25,7 +27,16 @@ def blocks_of_images(model: Taker, inputs: Iterator[Input], before: Passed) -> I
 def images_of_rows(model: Taker, listing: Listing, rows: Sequence[int], before: Passed) -> Iterator[Block]:
     """Take rows of labelled images by their positions, none decoded yet."""
     pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
-    sources = listing.paths if pixels is None else pixels
-    assert sources is not None
-    inputs = (Input(listing.sources[row], sources[row]) for row in rows)
-    return blocks_of_images(model, inputs, before)
+    if pixels is not None:
+        return blocks_of_images(model, (Input(listing.sources[row], pixels[row]) for row in rows), before)
+    assert listing.paths is not None
+    return blocks_of_images(model, _from_files(listing.sources, listing.paths, rows), before)
+
+
+def _from_files(sources: Sequence[str], paths: Sequence[File], rows: Sequence[int]) -> Iterator[Input]:
+    """Files of rows; of those in containers the bytes, read while they are asked for."""
+    for row, found in zip(rows, contents(paths[row] for row in rows), strict=True):
+        if isinstance(found, DataError):
+            yield Input(sources[row], b"", str(found))
+        else:
+            yield Input(sources[row], found)

@@ -6,6 +6,7 @@ in bytes, and no length in an archive is believed before as much has been read.
 
 import re
 from abc import abstractmethod
+from typing import Any
 
 from pellucid.errors import DataError
 
@@ -24,21 +25,30 @@ class Member:
         name: its path in the archive.
         size: bytes that it claims to have when it is unpacked.
         error: why it cannot be read; empty where it may be.
+        spot: where it lies, by which it is found again later; its form is the archive's own affair.
 
     Args:
         name: see the attribute.
         size: see the attribute.
         error: see the attribute; empty for a reason that name or size give.
+        spot: see the attribute.
     """
 
     name: str
     size: int
     error: str
+    spot: Any
 
-    def __init__(self, name: str, size: int, error: str = "") -> None:
+    def __init__(self, name: str, size: int, error: str = "", spot: Any = None) -> None:
         self.name = name
         self.size = size
         self.error = error or _reason(name, size)
+        self.spot = spot
+
+    @property
+    def leaves(self) -> bool:
+        """Its name leads out of the archive."""
+        return leads_out(self.name)
 
     @abstractmethod
     def start(self) -> bytes:
@@ -55,8 +65,13 @@ class Member:
         """
 
 
+def leads_out(name: str) -> bool:
+    """Tell a name that leads out of the archive: absolute, or through `..`."""
+    return ".." in re.split(r"[/\\]", name) or bool(_ABSOLUTE.match(name))
+
+
 def _reason(name: str, size: int) -> str:
-    if ".." in re.split(r"[/\\]", name) or _ABSOLUTE.match(name):
+    if leads_out(name):
         return "its name leaves the archive; pack it under a plain name"
     if size > MOST_MEMBER_BYTES:
         return f"{size:,} bytes is over the limit of {MOST_MEMBER_BYTES >> 20} MB in an archive"

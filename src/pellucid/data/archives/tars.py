@@ -4,8 +4,9 @@ The forms are those of POSIX (ustar, pax) and GNU. Headers that only lengthen th
 and no length is believed before as much has been read. Source: POSIX.1-2017, pax, "ustar Interchange Format".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedIOBase
+from typing import Any
 
 from pellucid.data.archives.members import LINK, START_BYTES, Member, name_of, truncated
 from pellucid.errors import DataError
@@ -23,6 +24,10 @@ class _Stream:
     def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
         self.left = 0
+
+    def at(self) -> int:
+        """The place of the next byte."""
+        return self._file.tell()
 
     def record(self) -> bytes:
         """The next record, or less at the end."""
@@ -49,7 +54,7 @@ class _TarMember(Member):
     """A member of a TAR archive."""
 
     def __init__(self, stream: _Stream, name: str, size: int, error: str) -> None:
-        super().__init__(name, size, error)
+        super().__init__(name, size, error, (stream.at(), size))
         self._stream = stream
         self._start: bytes | None = None
 
@@ -107,6 +112,21 @@ def tar_members(file: BufferedIOBase) -> Iterator[Member]:
             yield _TarMember(stream, own_name, 0, "sparse in the archive; pack it without --sparse")
             _require_no_more_headers(header)
         stream.pass_over()
+
+
+def tar_reader(file: BufferedIOBase) -> Callable[[Any], bytes]:
+    """Read files of an open TAR archive by their spots; going back in one packed with gzip begins anew."""
+
+    def read(spot: tuple[int, int]) -> bytes:
+        at, size = spot
+        file.seek(at)
+        stream, pieces = _Stream(file), []
+        while size > 0:
+            pieces.append(stream.take(min(_PIECE, size)))
+            size -= len(pieces[-1])
+        return b"".join(pieces)
+
+    return read
 
 
 def _require_no_more_headers(header: bytes) -> None:

@@ -9,9 +9,9 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedIOBase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pellucid.data.archives.members import LINK, MOST_MEMBER_BYTES, START_BYTES, Member, name_of, truncated
 from pellucid.errors import DataError
@@ -58,7 +58,7 @@ class _ZipMember(Member):
     """A member of a ZIP archive."""
 
     def __init__(self, reader: _Reader, entry: "_Entry", directory: _Directory) -> None:
-        super().__init__(entry.name, entry.size, entry.reason())
+        super().__init__(entry.name, entry.size, entry.reason(), (entry, directory))
         self._reader = reader
         self._entry = entry
         self._directory = directory
@@ -140,6 +140,12 @@ def zip_members(file: BufferedIOBase) -> Iterator[Member]:
             raise DataError("its files share bytes, as in a decompression bomb; refused")
         if not entry.name.endswith("/"):
             yield _ZipMember(reader, entry, directory)
+
+
+def zip_reader(file: BufferedIOBase) -> Callable[[Any], bytes]:
+    """Read files of an open ZIP archive by their spots."""
+    reader = _Reader(file)
+    return lambda spot: _ZipMember(reader, *spot).content()
 
 
 def _directory(reader: _Reader) -> _Directory:

@@ -14,7 +14,10 @@ from pellucid.data.checks.text_findings import TextFindings
 from pellucid.data.listing import TRAIN
 from pellucid.data.wording import COLUMNS, count_of, quoted, some, visible
 
-_FORMS = {"idx": "IDX files", "npz": "an npz file", "table": "a table", "list": "a list"}
+_FORMS = {
+    "idx": "IDX files", "npz": "an npz file", "table": "a table", "tables": "several tables",
+    "list": "a list",
+}  # fmt: skip
 
 
 class Labelled(NamedTuple):

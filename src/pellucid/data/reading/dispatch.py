@@ -1,30 +1,25 @@
 """From DATA, in any of its forms, to one listing."""
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
-from pellucid.data.reading.folders import (
-    has_class_folders,
-    holds_texts,
-    read_folder,
-    read_text_folder,
-    read_unlabelled,
+from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing
+from pellucid.data.reading.containers.archives import (
+    archives_alone,
+    read_archive,
+    read_archives,
+    read_pattern,
 )
+from pellucid.data.reading.containers.folders import read_any_folder
 from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of, require_local
 from pellucid.data.reading.idx import read_idx_folder
-from pellucid.data.reading.labelled_tables import list_images, list_texts_of
+from pellucid.data.reading.joining import with_test
+from pellucid.data.reading.labelled_tables import list_table
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
-from pellucid.data.tables.columns import IMAGES, choose_columns
-from pellucid.data.tables.row_names import Chain
 from pellucid.data.tables.stream import open_table
-from pellucid.data.texts.store import Texts, TextWriter
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -47,7 +42,7 @@ def read_data(place: str, settings: Settings) -> Listing:
     if settings.test is not None:
         if TEST in listing.splits:
             raise UsageError(f"--test {settings.test}: {place} has a test split of its own; leave --test out")
-        listing = _with_test(listing, _read(settings.test, settings))
+        listing = with_test(listing, _read(settings.test, settings))
     _require_columns(listing, settings)
     listing = with_target(listing, settings)
     if TEST in listing.splits and VALIDATION in listing.splits:
@@ -82,7 +77,7 @@ def _read(place: str, settings: Settings) -> Listing:
     """
     require_local(place)
     form, path = form_of(place), Path(place)
-    if form is not Form.SAMPLE and not path.exists():
+    if form not in (Form.SAMPLE, Form.PATTERN) and not path.exists():
         raise DataError(f"{place}: no such file or folder")
     listing = _READERS[form](path, place, settings)
     kind = listing.input_kind
@@ -104,12 +99,11 @@ def _idx(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def _folder(path: Path, place: str, settings: Settings) -> Listing:
-    """List class folders of images or of texts, whichever lie there."""
-    if settings.task == "text" or (settings.task == "auto" and holds_texts(path)):
-        return read_text_folder(path, place, settings)
-    if settings.generates and not has_class_folders(path):
-        return read_unlabelled(path, place)
-    return read_folder(path, place)
+    """List what lies in a folder; archives alone are shards of one data set."""
+    archives = archives_alone(path)
+    if archives:
+        return read_archives(archives, place, settings)
+    return read_any_folder(path, place, settings)
 
 
 def _npz(path: Path, place: str, settings: Settings) -> Listing:
@@ -120,10 +114,7 @@ def _npz(path: Path, place: str, settings: Settings) -> Listing:
 def _table(path: Path, place: str, settings: Settings) -> Listing:
     """List the images or texts of a table."""
     table = open_table(path, place, settings.encoding)
-    columns = choose_columns(table, path.parent, settings)
-    if columns.holds == IMAGES:
-        return list_images(table, columns, path.parent, settings.skip_bad)
-    return list_texts_of(table, columns, path.parent, settings)
+    return list_table(table, path.parent, settings)
 
 
 def _file(path: Path, place: str, settings: Settings) -> Listing:
@@ -136,12 +127,14 @@ def _file(path: Path, place: str, settings: Settings) -> Listing:
 
 
 def _archive(path: Path, place: str, settings: Settings) -> Listing:
-    """Refuse an archive, which is an INPUT of `predict` alone.
+    """List what lies in an archive."""
+    return read_archive(path, place, settings)
 
-    Raises: `DataError` with what to do.
-    """
-    del path, settings
-    raise DataError(f"{place}: archives are read by predict alone; unpack it and give the folder")
+
+def _pattern(path: Path, place: str, settings: Settings) -> Listing:
+    """List what lies in several files, named at once."""
+    del path
+    return read_pattern(place, settings)
 
 
 _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
@@ -151,74 +144,6 @@ _READERS: dict[Form, Callable[[Path, str, Settings], Listing]] = {
     Form.ARCHIVE: _archive,
     Form.NPZ: _npz,
     Form.TABLE: _table,
+    Form.PATTERN: _pattern,
     Form.FILE: _file,
 }
-
-
-def _with_test(listing: Listing, test: Listing) -> Listing:
-    """Join a second listing as the test split.
-
-    Raises: `DataError` if one is of texts and the other of images, or one is of files and the other of
-    arrays.
-    """
-    if listing.noun != test.noun:
-        raise DataError(
-            f"{test.place}: holds {test.noun}s, but {listing.place} {listing.noun}s; "
-            "give both as images or both as texts"
-        )
-    if (listing.paths is None) != (test.paths is None):
-        raise DataError(
-            f"{test.place}: is of the form {test.form}, but {listing.place} of the form {listing.form}; "
-            "give both as files or both as arrays"
-        )
-    paths = None if listing.paths is None or test.paths is None else [*listing.paths, *test.paths]
-    loaders = [each.load_pixels for each in (listing, test) if each.load_pixels is not None]
-    return Listing(
-        place=listing.place,
-        form=listing.form,
-        sources=Chain([listing.sources, test.sources]),
-        labels=[*listing.labels, *test.labels],
-        splits=[*listing.splits, *[TEST] * len(test)],
-        groups=[*listing.groups, *test.groups],
-        paths=paths,
-        load_pixels=functools.partial(_joined, loaders, test.place) if loaders else None,
-        array_files=(*listing.array_files, *test.array_files),
-        warnings=(*listing.warnings, *test.warnings),
-        texts=_joined_texts(listing.texts, test.texts),
-        problems=(*listing.problems, *_moved(test.problems, len(listing))),
-        columns_of_sources={
-            name: np.concatenate([codes, test.columns_of_sources[name]])
-            for name, codes in listing.columns_of_sources.items()
-            if name in test.columns_of_sources
-        },
-        slices=None if listing.slices is None or test.slices is None else [*listing.slices, *test.slices],
-    )
-
-
-def _joined_texts(texts: Texts | None, test: Texts | None) -> Texts | None:
-    """Texts of both parts; nothing where they are images."""
-    if texts is None or test is None:
-        return None
-    writer = TextWriter()
-    writer.extend(texts)
-    writer.extend(test)
-    return writer.finish()
-
-
-def _moved(problems: Sequence[Problem], by: int) -> Iterator[Problem]:
-    """Problems of a second part, counted from the start of the first."""
-    return (dataclasses.replace(problem, index=problem.index + by) for problem in problems)
-
-
-def _joined(loaders: list[Callable[[], np.ndarray]], place: str) -> np.ndarray:
-    """Pixels of both parts.
-
-    Raises: `DataError` if their images differ in size.
-    """
-    pixels, test_pixels = (load() for load in loaders)
-    if pixels.shape[1:] != test_pixels.shape[1:]:
-        raise DataError(
-            f"{place}: images of {test_pixels.shape[1:]}, but those to train on are {pixels.shape[1:]}; "
-            "bring them to one size"
-        )
-    return np.concatenate([pixels, test_pixels])

@@ -5,22 +5,22 @@ system say. Files of another kind are left out with a warning that counts them.
 """
 
 import dataclasses
-import os
 from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
 
+from pellucid.data.archives.stored import File, Stored, contents
 from pellucid.data.labels.texts import is_encodable
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.encodings import require_known
-from pellucid.data.tables.file_kinds import (
-    IMAGE_KIND,
-    TEXT_KIND,
-    TEXT_SUFFIX,
-    FileKind,
-    entries_of,
+from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, FileKind
+from pellucid.data.tables.trees import (
+    Folder,
+    files_in,
     files_of,
-    source_of,
+    place_of,
+    sub_folders,
+    suffix_of,
     walk,
 )
 from pellucid.data.wording import count_of, quoted, some, visible
@@ -28,25 +28,21 @@ from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 
-def holds_texts(folder: Path) -> bool:
+def holds_texts(folder: Folder) -> bool:
     """Tell class folders of texts: `.txt` files, and no image.
 
     Also true where such files lie in the folder itself and there are no class folders.
     """
     found_text = False
-    for place in list(_sub_folders(folder).values()) or [folder]:
+    for place in list(sub_folders(folder).values()) or [folder]:
         for path, is_image in walk(place, IMAGE_KIND):
             if is_image:
                 return False
-            found_text = found_text or path.suffix.lower() == TEXT_SUFFIX
+            found_text = found_text or suffix_of(path) == TEXT_SUFFIX
     return found_text
 
 
-def _sub_folders(folder: Path) -> dict[str, Path]:
-    return {entry.name: folder / entry.name for entry in entries_of(folder) if os.path.isdir(entry.path)}
-
-
-def split_folders(folder: Path) -> dict[str, Path]:
+def split_folders(folder: Folder) -> dict[str, Folder]:
     """Sub-folders that stand for splits, by split.
 
     Empty when the folder is no folder of splits, that is unless it has `train` with sub-folders of its own,
@@ -55,10 +51,10 @@ def split_folders(folder: Path) -> dict[str, Path]:
 
     Raises: `DataError` if two folders stand for one split, such as `val` and `validation`.
     """
-    named = {name: path for name, path in _sub_folders(folder).items() if name.lower() in SPLIT_OF_NAME}
-    if not any(SPLIT_OF_NAME[name.lower()] == TRAIN and _sub_folders(path) for name, path in named.items()):
+    named = {name: path for name, path in sub_folders(folder).items() if name.lower() in SPLIT_OF_NAME}
+    if not any(SPLIT_OF_NAME[name.lower()] == TRAIN and sub_folders(path) for name, path in named.items()):
         return {}
-    found: dict[str, Path] = {}
+    found: dict[str, Folder] = {}
     for name, path in named.items():
         split = SPLIT_OF_NAME[name.lower()]
         if split in found:
@@ -66,11 +62,11 @@ def split_folders(folder: Path) -> dict[str, Path]:
                 f"{folder}: both {found[split].name}/ and {name}/ stand for the {split} split; keep one"
             )
         found[split] = path
-    is_alone = len(_sub_folders(folder)) == 1
+    is_alone = len(sub_folders(folder)) == 1
     return found if len(found) > 1 or is_alone else {}
 
 
-def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listing:
+def read_folder(folder: Folder, place: str, kind: FileKind = IMAGE_KIND) -> Listing:
     """List class folders, or split folders of class folders.
 
     Raises: `DataError` if there is no class folder, one without such files, text files only where images
@@ -84,7 +80,7 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
         for split in (TRAIN, VALIDATION, TEST)
         if split in splits
     ]
-    extra = sorted(set(_sub_folders(folder)) - {path.name for path in splits.values()})
+    extra = sorted(set(sub_folders(folder)) - {path.name for path in splits.values()})
     _require_unlabelled(folder, place, extra, kind)
     warnings = [warning for part in parts for warning in part.warnings]
     if extra:
@@ -103,13 +99,14 @@ def read_folder(folder: Path, place: str, kind: FileKind = IMAGE_KIND) -> Listin
     )
 
 
-def _require_unlabelled(folder: Path, place: str, extra: list[str], kind: FileKind) -> None:
+def _require_unlabelled(folder: Folder, place: str, extra: list[str], kind: FileKind) -> None:
     """Refuse folders beside those of the splits that hold labelled files: they would be lost in silence.
 
     Raises: `DataError` naming the folder.
     """
+    beside = sub_folders(folder)
     for name in extra:
-        for class_folder in _sub_folders(folder / name).values():
+        for class_folder in sub_folders(beside[name]).values():
             if any(is_one for _, is_one in walk(class_folder, kind)):
                 raise DataError(
                     f"{place}: {quoted(name)} beside the split folders holds labelled {kind.noun}s, and no "
@@ -117,12 +114,12 @@ def _require_unlabelled(folder: Path, place: str, extra: list[str], kind: FileKi
                 )
 
 
-def has_class_folders(folder: Path) -> bool:
+def has_class_folders(folder: Folder) -> bool:
     """Tell a folder that has folders inside it from one of files alone."""
-    return bool(_sub_folders(folder))
+    return bool(sub_folders(folder))
 
 
-def read_unlabelled(folder: Path, place: str) -> Listing:
+def read_unlabelled(folder: Folder, place: str) -> Listing:
     """List the images of a folder without class folders, for models that need no labels.
 
     Raises: `DataError` if there is none.
@@ -136,7 +133,7 @@ def read_unlabelled(folder: Path, place: str) -> Listing:
     return Listing(
         place=place,
         form="folder",
-        sources=[source_of(path) for path in paths],
+        sources=[place_of(path) for path in paths],
         labels=[""] * len(paths),
         splits=[UNDECIDED] * len(paths),
         groups=[""] * len(paths),
@@ -146,17 +143,17 @@ def read_unlabelled(folder: Path, place: str) -> Listing:
     )
 
 
-def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
+def read_text_folder(folder: Folder, place: str, settings: Settings) -> Listing:
     """List the texts of class folders, or of split folders of class folders.
 
     Of `settings` it takes the encoding. Problems of the listing say which files could not be read or are
     blank.
     """
     require_known(settings.encoding, place)
-    listing = read_folder(folder, place, TEXT_KIND)
+    listing = in_stored_order(read_folder(folder, place, TEXT_KIND))
     taker = TextTaker()
-    for path in listing.paths or ():
-        taker.take_file(path, settings.encoding)
+    for content in contents(listing.paths or ()):
+        taker.take_file(content, settings.encoding)
     warnings = taker.encoding_warnings(place) if settings.encoding is None else ()
     return dataclasses.replace(
         listing,
@@ -167,18 +164,46 @@ def read_text_folder(folder: Path, place: str, settings: Settings) -> Listing:
     )
 
 
-def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> Listing:
+def in_stored_order(listing: Listing) -> Listing:
+    """Bring files of an archive that is read from front to back into its own order."""
+    paths = listing.paths or ()
+    if not any(isinstance(path, Stored) and path.container.is_in_order for path in paths):
+        return listing
+    order = sorted(range(len(paths)), key=lambda at: _place_in_archive(paths[at]))
+
+    def sorted_like(values: Sequence[str]) -> list[str]:
+        return [values[at] for at in order]
+
+    sources = listing.columns_of_sources
+    return dataclasses.replace(
+        listing,
+        sources=sorted_like(listing.sources),
+        labels=sorted_like(listing.labels),
+        splits=sorted_like(listing.splits),
+        groups=sorted_like(listing.groups),
+        paths=[paths[at] for at in order],
+        columns_of_sources={name: codes[order] for name, codes in sources.items()},
+        times=None if listing.times is None else listing.times[order],
+        slices=None if listing.slices is None else sorted_like(listing.slices),
+    )
+
+
+def _place_in_archive(path: File) -> int:
+    return path.position if isinstance(path, Stored) else -1
+
+
+def _class_folders(folder: Folder, place: str, split: str, kind: FileKind) -> Listing:
     """List the files of every class folder in one folder.
 
     Raises: `DataError` as `read_folder` does.
     """
-    classes = _sub_folders(folder)
+    classes = sub_folders(folder)
     if not classes:
         raise DataError(_no_class_folders(folder, place, kind))
-    paths: list[Path] = []
+    paths: list[File] = []
     labels: list[str] = []
     empty: list[str] = []
-    others: list[Path] = []
+    others: list[File] = []
     for name, path in classes.items():
         if not is_encodable(name):
             raise DataError(f"{place}: the name of class folder {quoted(name)} is not UTF-8; rename it")
@@ -195,11 +220,11 @@ def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> List
             f"{place}: no {kind.what} in class folder {some([quoted(name) for name in empty], 10)}; "
             f"put {kind.noun}s there or remove the folder"
         )
-    loose = [folder / entry.name for entry in entries_of(folder) if not os.path.isdir(entry.path)]
+    loose = list(files_in(folder))
     return Listing(
         place=place,
         form="class folders",
-        sources=[source_of(path) for path in paths],
+        sources=[place_of(path) for path in paths],
         labels=labels,
         splits=[split] * len(paths),
         groups=[""] * len(paths),
@@ -211,12 +236,12 @@ def _class_folders(folder: Path, place: str, split: str, kind: FileKind) -> List
 _TEXTS_ONLY = "holds text files only; leave --task image out to read texts"
 
 
-def are_texts(others: list[Path]) -> bool:
+def are_texts(others: list[File]) -> bool:
     """Tell texts among files that are no images: there are some, and all of them end in `.txt`."""
-    return bool(others) and all(path.suffix.lower() == TEXT_SUFFIX for path in others)
+    return bool(others) and all(suffix_of(path) == TEXT_SUFFIX for path in others)
 
 
-def _no_class_folders(folder: Path, place: str, kind: FileKind) -> str:
+def _no_class_folders(folder: Folder, place: str, kind: FileKind) -> str:
     wanted, others = files_of(folder, kind)
     if wanted:
         number = count_of(len(wanted), kind.noun)
@@ -226,16 +251,16 @@ def _no_class_folders(folder: Path, place: str, kind: FileKind) -> str:
     return f"{place}: holds no class folders; make one sub-folder of {kind.noun}s for each class"
 
 
-def _warnings(place: str, loose: list[Path], others: list[Path], kind: FileKind) -> tuple[str, ...]:
+def _warnings(place: str, loose: list[str], others: list[File], kind: FileKind) -> tuple[str, ...]:
     """Say which files were left out, and how many."""
     warnings = []
     if loose:
         warnings.append(
             f"{place}: {count_of(len(loose), 'file')} outside the class folders left out: "
-            + some([quoted(path.name) for path in loose])
+            + some([quoted(name) for name in loose])
         )
     if others:
-        endings = Counter(path.suffix.lower() or "no ending" for path in others)
+        endings = Counter(suffix_of(path) or "no ending" for path in others)
         counts = ", ".join(f"{count:,} {visible(ending)}" for ending, count in sorted(endings.items()))
         warnings.append(f"{place}: {count_of(len(others), 'file')} left out, {kind.no_such} ({counts})")
     return tuple(warnings)

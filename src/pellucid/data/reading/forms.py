@@ -1,18 +1,21 @@
 """Forms of DATA and of INPUT: the one place that tells them apart."""
 
+import os
 import re
 from enum import Enum
 from pathlib import Path
 
 from pellucid.data.archives.opening import is_archive
+from pellucid.data.reading.containers.places import names_several
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.tables.stream import is_table
 from pellucid.errors import DataError
 
 KNOWN_FORMS = (
-    "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .xlsx, lines of fastText), "
-    "a folder of IDX files, an .npz file, sample:fashion or sample:spam"
+    "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .arrow .xlsx, lines of "
+    "fastText), a folder of such tables, a .zip or .tar of any of them, a folder of IDX files, an .npz file, "
+    "sample:fashion or sample:spam"
 )
 """Every form that labelled data may have, for messages."""
 
@@ -26,6 +29,7 @@ class Form(Enum):
     ARCHIVE = "archive"
     NPZ = ".npz file"
     TABLE = "table"
+    PATTERN = "pattern of files"
     FILE = "single file"
 
 
@@ -48,6 +52,8 @@ def form_of(place: str) -> Form:
     path = Path(place)
     if path.is_dir():
         return Form.IDX if is_idx_folder(path) else Form.FOLDER
+    if names_several(place) and not os.path.lexists(place):
+        return Form.PATTERN
     if path.suffix.lower() == ".npz":
         return Form.NPZ
     if is_archive(path):

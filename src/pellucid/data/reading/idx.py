@@ -6,9 +6,11 @@ the cache, does not unpack them again.
 """
 
 import functools
+import gzip
 import io
 import math
 import os
+import posixpath
 import re
 import struct
 import zlib
@@ -19,8 +21,10 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from pellucid.budgets import UNPACKED, unpacked_limit
+from pellucid.data.archives.stored import File, Stored
 from pellucid.data.listing import TEST, TRAIN, Listing
 from pellucid.data.reading.arrays import DEFLATE_RATIO, require_equal
+from pellucid.data.tables.trees import Folder, PackedFolder, files_in
 from pellucid.errors import DataError
 from pellucid.regular import Unpacking, open_regular
 
@@ -31,12 +35,12 @@ _UNSIGNED_BYTE = 8
 _BROKEN = (OSError, EOFError, zlib.error)
 
 
-def is_idx_folder(folder: Path) -> bool:
+def is_idx_folder(folder: Folder) -> bool:
     """Tell a folder of MNIST-style IDX files, named like `train-images-idx3-ubyte`, `.gz` or not."""
-    return any(_IMAGES_NAME.fullmatch(name) for name in _names(folder))
+    return any(_IMAGES_NAME.fullmatch(name) for name in _files(folder))
 
 
-def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = None) -> Listing:
+def read_idx_folder(folder: Folder, place: str, classes: Sequence[str] | None = None) -> Listing:
     """List a folder of `train-*` and `t10k-*` IDX files, packed with gzip or not.
 
     `t10k` is the test split. `classes` names the labels 0, 1, 2 ...; by default they are the digits
@@ -53,19 +57,19 @@ def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = No
     for part in sorted(images, key=_PARTS.index):
         if part not in labels:
             raise DataError(
-                f"{place}: {images[part].name} has no labels; {part}-labels-idx1-ubyte is missing"
+                f"{place}: {_name(images[part])} has no labels; {part}-labels-idx1-ubyte is missing"
             )
         file = _idx_file(images[part], 3)
         names = _class_names(_read(_idx_file(labels[part], 1)), classes, labels[part])
         require_equal(file.shape[0], len(names), "labels", str(file.path))
         if files and file.shape[1:] != files[0].shape[1:]:
             raise DataError(
-                f"{place}: images of {files[0].path.name} are {_words(files[0].shape[1:])}, "
-                f"those of {file.path.name} {_words(file.shape[1:])}; they must agree"
+                f"{place}: images of {_name(files[0].path)} are {_words(files[0].shape[1:])}, "
+                f"those of {_name(file.path)} {_words(file.shape[1:])}; they must agree"
             )
         files.append(file)
         split = TRAIN if part == "train" else TEST
-        prefix = f"{place}/{file.path.name}"
+        prefix = f"{place}/{_name(file.path)}"
         rows += [(f"{prefix}:{row}", name, split) for row, name in enumerate(names, start=1)]
     if not rows:
         raise DataError(f"{place}: the IDX files hold no images")
@@ -77,45 +81,81 @@ def read_idx_folder(folder: Path, place: str, classes: Sequence[str] | None = No
         splits=[split for _, _, split in rows],
         groups=[""] * len(rows),
         load_pixels=functools.partial(_load_pixels, tuple(files)),
-        array_files=tuple(file.path for file in files),
+        array_files=tuple(dict.fromkeys(_on_disk(file.path) for file in files)),
     )
 
 
 class _IdxFile(NamedTuple):
     """An IDX file whose header fits the size of the file."""
 
-    path: Path
+    path: File
     shape: tuple[int, ...]
     offset: int
 
 
-def _names(folder: Path) -> list[str]:
-    """Names of the files in a folder, in the order of code points.
+def _name(file: File) -> str:
+    return posixpath.basename(str(file)) if isinstance(file, Stored) else file.name
+
+
+def _on_disk(file: File) -> Path:
+    """The file of the disk that decides whether pixels are the same as before."""
+    if isinstance(file, Path):
+        return file
+    assert file.container.path is not None
+    return file.container.path
+
+
+def _files(folder: Folder) -> dict[str, File]:
+    """Files in a folder by name, in the order of code points.
 
     Raises: `DataError` if the folder cannot be read.
     """
+    if isinstance(folder, PackedFolder):
+        return files_in(folder)
     try:
-        return sorted(os.listdir(folder))
+        return {name: folder / name for name in sorted(os.listdir(folder))}
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from error
 
 
-def _by_part(folder: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
+def _by_part(folder: Folder, pattern: re.Pattern[str]) -> dict[str, File]:
     """Files of one kind by part; an unpacked file comes before its `.gz`."""
-    found: dict[str, Path] = {}
-    for name in _names(folder):
+    found: dict[str, File] = {}
+    for name, file in _files(folder).items():
         match = pattern.fullmatch(name)
         if match:
-            found.setdefault(match[1], folder / name)
+            found.setdefault(match[1], file)
     return found
 
 
-def _open(path: Path) -> io.BufferedIOBase:
+def _open(path: File) -> io.BufferedIOBase:
+    if isinstance(path, Stored):
+        content = io.BytesIO(_content(path))
+        return cast(io.BufferedIOBase, gzip.GzipFile(fileobj=content) if _is_packed(path) else content)
     file = open_regular(path)
-    return cast(io.BufferedIOBase, Unpacking(file) if path.suffix == ".gz" else file)
+    return cast(io.BufferedIOBase, Unpacking(file) if _is_packed(path) else file)
 
 
-def _idx_file(path: Path, dimensions: int) -> _IdxFile:
+def _content(file: Stored) -> bytes:
+    """Bytes of a file in an archive, which is as large as an array in memory at most.
+
+    Raises: `DataError` naming it if it cannot be read.
+    """
+    try:
+        return file.content()
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from error
+
+
+def _is_packed(path: File) -> bool:
+    return str(path).endswith(".gz")
+
+
+def _size(path: File) -> int:
+    return len(_content(path)) if isinstance(path, Stored) else path.stat().st_size
+
+
+def _idx_file(path: File, dimensions: int) -> _IdxFile:
     """Read a header and compare its claim with the size of the file.
 
     Raises: `DataError` if it is no IDX file of bytes, or its size belies it.
@@ -124,7 +164,7 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
     try:
         with _open(path) as file:
             head = file.read(length)
-        size = path.stat().st_size
+        size = _size(path)
     except _BROKEN as error:
         raise DataError(f"{path}: damaged or unreadable ({error}); copy it again") from error
     if len(head) < length or head[:2] != b"\0\0":
@@ -136,7 +176,7 @@ def _idx_file(path: Path, dimensions: int) -> _IdxFile:
         )
     shape = struct.unpack(f">{dimensions}I", head[4:])
     claimed = length + math.prod(shape)
-    is_packed = path.suffix == ".gz"
+    is_packed = _is_packed(path)
     if claimed > size * DEFLATE_RATIO if is_packed else claimed != size:
         raise DataError(
             f"{path}: the header claims {_words(shape)} bytes, but the file has {size:,}; copy it again"
@@ -175,7 +215,7 @@ def _load_pixels(files: tuple[_IdxFile, ...]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _class_names(values: np.ndarray, classes: Sequence[str] | None, path: Path) -> list[str]:
+def _class_names(values: np.ndarray, classes: Sequence[str] | None, path: File) -> list[str]:
     """Names of numeric labels.
 
     Raises: `DataError` if a label has no name.

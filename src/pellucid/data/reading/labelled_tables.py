@@ -1,14 +1,80 @@
 """Tables of labelled images or texts become a listing."""
 
+import dataclasses
 from pathlib import Path
 
+from pellucid.budgets import NAMED
+from pellucid.data.archives.stored import Stored
 from pellucid.data.listing import Listing
 from pellucid.data.reading.rows import RowReader
 from pellucid.data.reading.text_values import TextTaker
-from pellucid.data.tables.columns import TEXT_FILES, Columns
+from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.paths import paths_of
+from pellucid.data.wording import quoted, some
+from pellucid.errors import DataError
 from pellucid.settings import Settings
+
+
+def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
+    """List the images or texts of a table; paths in it count from a folder.
+
+    Raises: `DataError` if it cannot be used as it is.
+    """
+    name = packed_column(table, settings)
+    if name is not None:
+        return _list_packed(table, name, folder, settings)
+    columns = choose_columns(table, folder, with_only_label(table, settings))
+    if columns.holds == IMAGES:
+        return list_images(table, columns, folder, settings.skip_bad)
+    return list_texts_of(table, columns, folder, settings)
+
+
+def packed_column(table: Table, settings: Settings) -> str | None:
+    """The column whose cells hold the images; `None` where there is none, or another is asked for.
+
+    Raises: `DataError` if there are several.
+    """
+    if settings.task == "text" or not table.images:
+        return None
+    if settings.input_column is not None:
+        return settings.input_column if settings.input_column in table.images else None
+    if len(table.images) > 1:
+        names = some(list(map(quoted, table.images)), NAMED)
+        raise DataError(f"{table.place}: which column of images, {names}? Name one with --input-column")
+    return next(iter(table.images))
+
+
+def with_only_label(table: Table, settings: Settings) -> Settings:
+    """Settings that ask for the one column of labels with names in the file, unless they ask for another."""
+    names = [name for name in table.classes if name in table.names]
+    if settings.label_column is not None or len(names) != 1:
+        return settings
+    return dataclasses.replace(settings, label_column=names[0])
+
+
+def _list_packed(table: Table, name: str, folder: Path, settings: Settings) -> Listing:
+    """List the images that lie in the cells of a column; none is read."""
+    asked = dataclasses.replace(with_only_label(table, settings), input_column=name, task="image")
+    columns = choose_columns(table, folder, asked)
+    # The images are read one by one later: here the labels stand in for them.
+    reader = RowReader(table, dataclasses.replace(columns, input=columns.label))
+    for _ in reader.inputs():
+        pass
+    rows = reader.rows()
+    return Listing(
+        place=table.place,
+        form="table",
+        sources=rows.sources,
+        labels=rows.labels,
+        splits=rows.splits,
+        groups=rows.groups,
+        columns_of_sources=rows.columns_of_sources,
+        times=rows.times,
+        slices=rows.slices,
+        paths=[Stored(table.images[name], position) for position in range(len(rows.sources))],
+        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
+    )
 
 
 def list_images(table: Table, columns: Columns, folder: Path, skip_bad: bool) -> Listing:

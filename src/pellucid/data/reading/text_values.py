@@ -96,9 +96,18 @@ class TextTaker:
         for value in values:
             self._add(*text_or_reason(value))
 
-    def take_file(self, path: Path, encoding: str | None) -> None:
-        """Add the text that a file holds; the encoding is as for `read_text_file`."""
-        text, reason, used = read_text_file(path, encoding)
+    def take_file(self, file: Path | bytes | DataError, encoding: str | None) -> None:
+        """Add the text that a file or its content holds; the encoding is as for `read_text_file`.
+
+        In place of a file that could not be read its error may stand.
+        """
+        if isinstance(file, DataError):
+            self.add_missing(str(file))
+            return
+        if isinstance(file, bytes):
+            text, reason, used = text_of_content(file, encoding)
+        else:
+            text, reason, used = read_text_file(file, encoding)
         self._add(text, reason)
         if used:
             self._encodings[used] = self._encodings.get(used, 0) + 1

@@ -70,7 +70,7 @@ def _orders(
         order[~has_time, 0] = -1
         yield order, np.full(int(order[:, 0].max(initial=0)) + 1, int(1000 * MOST_SECONDS)), FALSE_BY_CLOCK
     if listing.paths is not None:
-        order = by_names([os.fspath(path) for path in listing.paths])
+        order = by_names([str(path) for path in listing.paths])
         yield order, _usual_steps(order, positions), FALSE_BY_NAME
 
 

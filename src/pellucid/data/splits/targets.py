@@ -27,6 +27,9 @@ CLASSES_AT_MOST = 20
 
 _SMALLEST_SHARE = 1e-6  # float32, in which networks compute, tells about seven digits
 
+_TABLES = ("table", "tables", "table beside images")
+"""Forms whose labels may be numbers without being asked; elsewhere labels are names."""
+
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
 
@@ -42,7 +45,7 @@ def with_target(listing: Listing, settings: Settings) -> Listing:
     if settings.target == "number":
         values = numbers_of(listing.labels, listing.sources, listing.place)
         return _as_numbers(listing, values, "as --target number asks")
-    if listing.form != "table":
+    if listing.form not in _TABLES:
         return listing
     if settings.target is None and _have_decimal_commas(listing.labels):
         numbers_of(listing.labels, listing.sources, listing.place)

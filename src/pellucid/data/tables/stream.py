@@ -8,9 +8,15 @@ import dataclasses
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pellucid.data.archives.stored import Container
+from pellucid.data.tables.arrow.features import ClassNames, names_in_schema, with_names
+from pellucid.data.tables.arrow.images import images_in_parquet
+from pellucid.data.tables.arrow.parquet import Block as Columns
+from pellucid.data.tables.arrow.parquet import open_parquet, parquet_blocks
+from pellucid.data.tables.arrow.streams import arrow_blocks, images_in_arrow, open_arrow
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv
 from pellucid.data.tables.encodings import TextFile, text_file
 from pellucid.data.tables.forms.fasttext import is_fasttext, open_fasttext
@@ -20,11 +26,10 @@ from pellucid.data.tables.forms.orange import orange_header
 from pellucid.data.tables.forms.table import Block, Table
 from pellucid.data.tables.forms.workbooks import open_workbook
 from pellucid.data.tables.headers import named, why_no_header
-from pellucid.data.tables.parquet import parquet_blocks
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx")
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx")
 """Endings of tables; each but the last may be followed by `.gz`."""
 
 _OTHERS = {
@@ -32,7 +37,6 @@ _OTHERS = {
     ".xlsb": "save it as .xlsx or .csv",
     ".ods": "save it as .xlsx or .csv",
     ".feather": "write it as .parquet",
-    ".arrow": "write it as .parquet",
 }
 """Tables that are not read, and in what form they are."""
 
@@ -146,14 +150,33 @@ def _of_batches(
 
 
 def _from_parquet(path: Path, place: str) -> Table:
-    """Read a Parquet file, block by block."""
-    blocks = parquet_blocks(path, place)
-    columns, numbers = next(blocks(None, ROWS_FIRST), ({}, range(0)))
+    """Read a Parquet file, block by block; images in its cells are left where they are."""
+    images = images_in_parquet(path, place)
+    with open_parquet(path, place) as opened:
+        classes = names_in_schema(opened.schema)
+    return _from_columns(place, parquet_blocks(path, place, images), images, classes)
+
+
+def _from_arrow(path: Path, place: str) -> Table:
+    """Read an Arrow file likewise."""
+    images = images_in_arrow(path, place)
+    with open_arrow(path, place) as opened:
+        classes = names_in_schema(opened.schema)
+    return _from_columns(place, arrow_blocks(path, place, images), images, classes)
+
+
+def _from_columns(
+    place: str,
+    blocks: Callable[[Sequence[str] | None, int], Iterator[Columns]],
+    images: Mapping[str, Container],
+    classes: ClassNames,
+) -> Table:
+    columns, numbers = next(with_names(blocks(None, ROWS_FIRST), classes, place), ({}, range(0)))
 
     def read(names: Sequence[str]) -> Iterator[Block]:
-        return (Block(*each) for each in blocks(names, ROWS_LATER))
+        return (Block(*each) for each in with_names(blocks(names, ROWS_LATER), classes, place))
 
-    return Table(place, Block(columns, numbers), read)
+    return Table(place, Block(columns, numbers), read, images=images, classes=classes)
 
 
 _TEXTS: dict[str, Callable[[TextFile], Table]] = {
@@ -164,4 +187,8 @@ _TEXTS: dict[str, Callable[[TextFile], Table]] = {
     ".jsonl": open_json_lines,
     ".ndjson": open_json_lines,
 }
-_BINARY: dict[str, Callable[[Path, str], Table]] = {".parquet": _from_parquet, ".xlsx": open_workbook}
+_BINARY: dict[str, Callable[[Path, str], Table]] = {
+    ".parquet": _from_parquet,
+    ".arrow": _from_arrow,
+    ".xlsx": open_workbook,
+}

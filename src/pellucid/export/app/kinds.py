@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.bundle import ImageModel, Model
+from pellucid.data.archives.stored import Stored
 from pellucid.data.listing import Listing
 from pellucid.export.app import texts
 from pellucid.export.app.tensors import Tensors
@@ -79,7 +80,8 @@ def _original_image(model: Model, listing: Listing, row: int) -> dict[str, str]:
     pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
     if pixels is None:
         assert listing.paths is not None
-        content = listing.paths[row].read_bytes()
+        path = listing.paths[row]
+        content = path.content() if isinstance(path, Stored) else path.read_bytes()
     else:
         assert model.preprocessing is not None
         fitted = model.preprocessing.arrays(np.asarray(pixels[row : row + 1]))[0]

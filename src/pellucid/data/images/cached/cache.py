@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import __version__ as pillow_version
 
+from pellucid.data.archives.stored import Container, Stored
 from pellucid.data.images.cached.entry import (
     FORMAT,
     Entry,
@@ -66,13 +67,18 @@ def decode_all(
         entry = entry_in_memory(plan, listing.pixels if is_ready else None, progress)
         return _images(entry, listing, ()), entry.preprocessing
     root = cache_folder()
+    warnings: tuple[str, ...] = ()
+    is_lasting = all(path.container.path for path in listing.paths or () if isinstance(path, Stored))
     try:
-        make_folder(root)
+        if is_lasting:
+            make_folder(root)
     except StorageError as error:
-        warning = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
+        said = f"{error}; images were decoded into a temporary folder and will be decoded again next time"
+        warnings, is_lasting = (said,), False
+    if not is_lasting:
         with tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True) as temporary:
             entry = _open_or_write(Path(temporary), listing, settings, progress, fixed)
-        return _images(entry, listing, (warning,)), entry.preprocessing
+        return _images(entry, listing, warnings), entry.preprocessing
     entry = _open_or_write(root, listing, settings, progress, fixed)
     return _images(entry, listing, ()), entry.preprocessing
 
@@ -144,17 +150,28 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
     fitted = (settings.image_size or largest_side(settings)) if fixed is None else fixed
     digest.update(repr((FORMAT, pillow_version, fitted, len(listing))).encode())
     folder = os.getcwd()
+    known: dict[Container, bytes] = {}
     for path in listing.array_files if listing.paths is None else listing.paths:
-        absolute = os.path.join(folder, path)
-        try:
-            status = os.stat(absolute)
-            identity = (status.st_size, status.st_mtime_ns)
-        except OSError:
-            identity = (-1, -1)
-        digest.update(f"{absolute!r}{identity}".encode())
+        if isinstance(path, Stored):
+            if path.container not in known:
+                file = path.container.path
+                known[path.container] = b"" if file is None else _identity(os.path.join(folder, file))
+            digest.update(b"%d of %s" % (path.position, known[path.container]))
+        else:
+            digest.update(_identity(os.path.join(folder, path)))
     if listing.paths is None:
         digest.update(bytes(split in (VALIDATION, TEST) for split in listing.splits))
     return digest.hexdigest()
+
+
+def _identity(absolute: str) -> bytes:
+    """What changes when a file does: its path, size and time."""
+    try:
+        status = os.stat(absolute)
+        identity = (status.st_size, status.st_mtime_ns)
+    except OSError:
+        identity = (-1, -1)
+    return f"{absolute!r}{identity}".encode()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ No more than a few blocks are in memory at a time.
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Int32, Int64, Shaped, UInt8
 
+from pellucid.data.archives.stored import File, contents
 from pellucid.data.images.decoding import GREY_MODES, Decoded, decode_content, header_of, read_content
 from pellucid.data.images.digests import DIGEST_BYTES, array_digests, image_digest
 from pellucid.data.images.preprocessing import Preprocessing, block_rows, blocks, finite_rows, value_range
@@ -29,6 +30,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _FILES_A_BLOCK = 8
+_BYTES_A_BLOCK = 8 << 20
+
+_Source = Path | bytes | DataError
+"""A file, the bytes of one in a container, or the reason why there are none."""
 
 
 class Block(NamedTuple):
@@ -74,22 +79,35 @@ class Plan:
         return self.count, kept.height, kept.width, kept.channels
 
 
-def plan_files(paths: Sequence[Path], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
+def plan_files(paths: Sequence[File], settings: Settings, fixed: Preprocessing | None = None) -> Plan:
     """Look at the header of every file, decide the size, and prepare to decode.
 
     Of `settings` it takes the image size and the number of threads. With `fixed`, the size and channels to
     fit them to, no header is looked at.
     """
-    chunks = [paths[start : start + _FILES_A_BLOCK] for start in range(0, len(paths), _FILES_A_BLOCK)]
-    preprocessing = _by_headers(chunks, settings) if fixed is None else fixed
+    preprocessing = _by_headers(_chunks(paths), settings) if fixed is None else fixed
 
-    def decode(chunk: Sequence[Path]) -> Block:
+    def decode(chunk: Sequence[_Source]) -> Block:
         return _decode_files(chunk, preprocessing)
 
-    return Plan(preprocessing, len(paths), _in_threads(decode, chunks, settings))
+    return Plan(preprocessing, len(paths), _in_threads(decode, _chunks(paths), settings))
 
 
-def _by_headers(chunks: Sequence[Sequence[Path]], settings: Settings) -> Preprocessing:
+def _chunks(paths: Sequence[File]) -> Iterator[list[_Source]]:
+    """Some files at a time; those of containers as their bytes, so that each container is read in order."""
+    chunk: list[_Source] = []
+    held = 0
+    for source in contents(paths):
+        chunk.append(source)
+        held += len(source) if isinstance(source, bytes) else 0
+        if len(chunk) == _FILES_A_BLOCK or held >= _BYTES_A_BLOCK:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
+
+
+def _by_headers(chunks: Iterable[Sequence[_Source]], settings: Settings) -> Preprocessing:
     """Size and channels by rule."""
     headers = [header for chunk in _in_threads(_headers, chunks, settings) for header in chunk]
     readable = [header for header in headers if header is not None]
@@ -99,24 +117,24 @@ def _by_headers(chunks: Sequence[Sequence[Path]], settings: Settings) -> Preproc
     return Preprocessing(height, width, 1 if is_grey else 3)
 
 
-def _headers(paths: Sequence[Path]) -> list[tuple[int, int, str] | None]:
+def _headers(sources: Sequence[_Source]) -> list[tuple[int, int, str] | None]:
     """Headers of some files; `None` where a file is no image (decoding will say why)."""
     headers: list[tuple[int, int, str] | None] = []
-    for path in paths:
+    for source in sources:
         try:
-            headers.append(header_of(path))
+            headers.append(header_of(_there(source)))
         except DataError:
             headers.append(None)
     return headers
 
 
-def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
+def _decode_files(sources: Sequence[_Source], preprocessing: Preprocessing) -> Block:
     size, channels = preprocessing.size, preprocessing.channels
-    pixels = np.zeros((len(paths), *size, channels), np.uint8)
-    digests = np.zeros((len(paths), DIGEST_BYTES), np.uint8)
-    sizes = np.zeros((len(paths), 2), np.int32)
-    taken = _unknown(len(paths))
-    modes = [""] * len(paths)
+    pixels = np.zeros((len(sources), *size, channels), np.uint8)
+    digests = np.zeros((len(sources), DIGEST_BYTES), np.uint8)
+    sizes = np.zeros((len(sources), 2), np.int32)
+    taken = _unknown(len(sources))
+    modes = [""] * len(sources)
     reasons: dict[int, str] = {}
     notes: dict[int, str] = {}
 
@@ -129,12 +147,22 @@ def _decode_files(paths: Sequence[Path], preprocessing: Preprocessing) -> Block:
         if decoded.warning is not None:
             notes[index] = decoded.warning
 
-    for index, path in enumerate(paths):
+    for index, source in enumerate(sources):
         try:
-            decode_content(read_content(path), size, functools.partial(keep, index))
+            decode_content(read_content(_there(source)), size, functools.partial(keep, index))
         except DataError as error:
             reasons[index] = str(error)
     return Block(pixels, digests, sizes, modes, reasons, notes, taken)
+
+
+def _there(source: _Source) -> Path | bytes:
+    """A file or its content.
+
+    Raises: `DataError` if a container did not give it.
+    """
+    if isinstance(source, DataError):
+        raise source
+    return source
 
 
 def _unknown(count: int) -> Int64[np.ndarray, "n 2"]:

@@ -263,5 +263,6 @@ _OPENERS: dict[Form, Callable[[str, _Asked], Opened]] = {
     Form.ARCHIVE: _archive,
     Form.NPZ: _arrays,
     Form.TABLE: _table,
+    Form.PATTERN: _file,
     Form.FILE: _file,
 }

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pellucid.budgets import CELLS
+from pellucid.data.archives.stored import Container
+from pellucid.data.tables.arrow.features import ClassNames
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER
 
 
@@ -31,6 +33,8 @@ class Table:
             head first. To be called once.
         warnings: what was unusual about the form.
         marked: columns that the table itself says are the inputs or the labels, by `input` and `label`.
+        images: columns whose cells hold images, which `read` leaves out, and what they are read from by row.
+        classes: columns of integer labels that the file has names for; `read` gives the names.
     """
 
     place: str
@@ -38,6 +42,8 @@ class Table:
     read: Callable[[Sequence[str]], Iterator[Block]]
     warnings: tuple[str, ...] = ()
     marked: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Container] = field(default_factory=dict)
+    classes: ClassNames = field(default_factory=dict)
 
     @property
     def names(self) -> Sequence[str]:

@@ -3,58 +3,97 @@
 import contextlib
 import os
 import shutil
+import struct
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKED, unpacked_limit
+from pellucid.data.tables.arrow.parquet_dictionaries import growing_columns
+from pellucid.data.tables.arrow.parquet_pages import require_small_pages
 from pellucid.data.tables.encodings import naming_unreadable, open_binary
-from pellucid.data.tables.parquet_dictionaries import growing_columns
-from pellucid.data.tables.parquet_pages import require_small_pages
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
 
-_BUFFER = 1 << 20
+BUFFER = 1 << 20
 Block = tuple[dict[str, Sequence[Any]], range]
 """Columns by name, and the numbers of their rows from 1."""
 
 
-def parquet_blocks(path: Path, place: str) -> Callable[[Sequence[str] | None, int], Iterator[Block]]:
+def parquet_blocks(
+    path: Path, place: str, unread: Collection[str] = ()
+) -> Callable[[Sequence[str] | None, int], Iterator[Block]]:
     """Prepare to read a Parquet file: blocks of the columns of these names, of at most so many rows.
 
-    Values of columns that hold lists or structures are not read; an empty list stands in their place.
+    Values of columns that hold lists or structures, and of those named in `unread`, are not read; an empty
+    list stands in their place.
 
     Raises: `DataError` while blocks are read, if the file is damaged or holds more than an honest one of its
     size.
     """
-    return lambda names, rows: _blocks(path, place, names, rows)
+    return lambda names, rows: _blocks(path, place, unread, names, rows)
 
 
-def _blocks(path: Path, place: str, names: Sequence[str] | None, rows: int) -> Iterator[Block]:
+class OpenParquet(NamedTuple):
+    """A Parquet file that is open.
+
+    Attributes:
+        file: its bytes.
+        size: how many they are.
+        metadata: its footer.
+        schema: its columns, as Arrow has them.
+    """
+
+    file: IO[bytes]
+    size: int
+    metadata: Any
+    schema: Any
+
+    def leaves(self) -> list[str]:
+        """Paths of the columns as they are stored, those of structures one by one."""
+        return [self.metadata.schema.column(number).path for number in range(self.metadata.num_columns)]
+
+
+@contextlib.contextmanager
+def open_parquet(path: Path, place: str) -> Iterator[OpenParquet]:
+    """Open a file and look at its footer.
+
+    Raises: `DataError` if it is damaged, here or while it is read, or claims what it cannot hold.
+    """
     from pyarrow import parquet
 
-    with _seekable(path, place) as file, _naming_damage(place):
+    with _seekable(path, place) as file, naming_damage(place):
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         metadata = parquet.read_metadata(file)
         schema = metadata.schema.to_arrow_schema()
-        _require_honest(schema.names, metadata, size, place)
+        require_honest(schema.names, metadata.num_rows, size, place)
+        yield OpenParquet(file, size, metadata, schema)
+
+
+def _blocks(
+    path: Path, place: str, unread: Collection[str], names: Sequence[str] | None, rows: int
+) -> Iterator[Block]:
+    from pyarrow import parquet
+
+    with open_parquet(path, place) as opened:
+        file, size, metadata, schema = opened
         require_small_pages(file, metadata, size)
         wanted = schema.names if names is None else list(names)
-        plain = [name for name in wanted if not _is_nested(schema.field(name).type)]
+        plain = [name for name in wanted if name not in unread and not _is_nested(schema.field(name).type)]
         flat = set(plain)
-        leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+        leaves = opened.leaves()
         texts = [at for at, name in enumerate(leaves) if name in flat and _is_text(schema.field(name).type)]
         growing = growing_columns(file, metadata, size, texts, unpacked_limit(size))
         stored = parquet.ParquetFile(
-            file, buffer_size=_BUFFER, read_dictionary=[leaves[number] for number in growing]
+            file, buffer_size=BUFFER, read_dictionary=[leaves[number] for number in growing]
         )
         most = max(1, min(rows, CELLS // max(1, len(wanted))))
-        meter = _Meter(place, unpacked_limit(size))
+        meter = Meter(place, unpacked_limit(size))
         row = 1
         for count, found in _batches(stored, plain, most, metadata.num_rows):
             columns = {name: meter.values(part) for name, part in found.items()}
@@ -72,7 +111,7 @@ def _batches(stored: Any, plain: list[str], most: int, rows: int) -> Iterator[tu
         yield batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
-def _require_honest(names: Sequence[str], metadata: Any, size: int, place: str) -> None:
+def require_honest(names: Sequence[str], rows: int, size: int, place: str) -> None:
     """Refuse a file whose columns share a name, or that has far more columns or rows than bytes.
 
     Raises: `DataError` with what there is too much of.
@@ -83,14 +122,14 @@ def _require_honest(names: Sequence[str], metadata: Any, size: int, place: str) 
     if repeated:
         raise DataError(f"{place}: two columns are named {quoted(min(repeated))}; rename one")
     most = ROWS_ANYWAY + ROWS_PER_BYTE * size
-    if not 0 <= metadata.num_rows <= most:
+    if not 0 <= rows <= most:
         raise DataError(
-            f"{place}: claims {metadata.num_rows:,} rows in {size:,} bytes, over the limit of {most:,}; "
+            f"{place}: claims {rows:,} rows in {size:,} bytes, over the limit of {most:,}; "
             "use an undamaged copy"
         )
 
 
-class _Meter:
+class Meter:
     """Turns columns into Python's values, and refuses a file that unpacks to more than it may."""
 
     def __init__(self, place: str, most: int) -> None:
@@ -153,16 +192,28 @@ def _is_text(kind: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _naming_damage(place: str) -> Iterator[None]:
+def naming_damage(place: str, form: str = "Parquet") -> Iterator[None]:
+    """Turn what the library says of damaged bytes into one plain reason.
+
+    Raises: `DataError` instead of its exceptions.
+    """
     import pyarrow as pa
 
     try:
         yield
     except DataError:
         raise
-    except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        MemoryError,
+        struct.error,
+    ) as error:
         reason = " ".join(str(error).split())[:300]
-        raise DataError(f"{place}: not a readable Parquet file ({reason}); use an undamaged copy") from error
+        raise DataError(f"{place}: not a readable {form} file ({reason}); use an undamaged copy") from error
 
 
 @contextlib.contextmanager

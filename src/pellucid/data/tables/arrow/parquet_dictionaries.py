@@ -9,7 +9,7 @@ its longest text is decides.
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.data.tables.parquet_pages import Page, pages_of
+from pellucid.data.tables.arrow.parquet_pages import Page, pages_of
 from pellucid.regular import Seekable
 
 _PLAIN = 0
@@ -37,14 +37,14 @@ def growing_columns(file: Seekable, metadata: Any, size: int, texts: Sequence[in
             counted = sum(page.values for page in pages if not page.is_dictionary and page.encoding != _PLAIN)
             if counted:
                 longest = max(
-                    (_longest(file, page, column) for page in pages if page.is_dictionary), default=limit
+                    (longest_value(file, page, column) for page in pages if page.is_dictionary), default=limit
                 )
                 grown[number] += counted * longest
     file.seek(0)
     return {number for number, bytes_ in grown.items() if not 0 <= bytes_ <= limit}
 
 
-def _longest(file: Seekable, page: Page, column: Any) -> int:
+def longest_value(file: Seekable, page: Page, column: Any) -> int:
     """Bytes of the longest text of a dictionary; of one that cannot be looked through, those of all."""
     import pyarrow as pa
 

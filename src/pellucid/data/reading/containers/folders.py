@@ -1,0 +1,118 @@
+"""Folders of any content, on the disk or in an archive: what lies there decides how they are read."""
+
+import functools
+import posixpath
+import tempfile
+from pathlib import Path
+
+from pellucid.data.archives.stored import File, Stored
+from pellucid.data.listing import Listing
+from pellucid.data.reading.containers.beside import Beside, Images, read_beside, tables_beside
+from pellucid.data.reading.containers.shards import (
+    Shard,
+    is_submission,
+    read_shards,
+    require_one_set,
+    split_of_path,
+)
+from pellucid.data.reading.folders import (
+    has_class_folders,
+    holds_texts,
+    in_stored_order,
+    read_folder,
+    read_text_folder,
+    read_unlabelled,
+)
+from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_SUFFIX
+from pellucid.data.tables.forms.table import Table
+from pellucid.data.tables.stream import is_table, open_table
+from pellucid.data.tables.trees import Folder, files_in, place_of, suffix_of, walk
+from pellucid.errors import DataError
+from pellucid.settings import Settings
+
+
+def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
+    """List what a folder holds: tables of splits, or class folders of images or of texts.
+
+    Raises: `DataError` if it holds nothing of the kind, or cannot be used as it is.
+    """
+    tables = tables_alone(folder)
+    if tables:
+        return _read_tables(folder, tables, place, settings)
+    beside = None if settings.task == "text" or settings.generates else _read_beside(folder, place, settings)
+    if beside is not None:
+        return in_stored_order(beside)
+    if settings.task == "text" or (settings.task == "auto" and holds_texts(folder)):
+        return read_text_folder(folder, place, settings)
+    if settings.generates and not has_class_folders(folder):
+        return in_stored_order(read_unlabelled(folder, place))
+    return in_stored_order(read_folder(folder, place))
+
+
+def tables_alone(folder: Folder) -> list[File]:
+    """Tables in a folder and its sub-folders, where there is neither an image nor a text file beside them."""
+    found = []
+    loose = set(files_in(folder).values())
+    for file, is_image in walk(folder, IMAGE_KIND):
+        if is_image or (suffix_of(file) == TEXT_SUFFIX and file not in loose):
+            return []
+        if is_table(Path(str(file))) and not is_submission(str(file)):
+            found.append(file)
+    return found
+
+
+def _read_tables(folder: Folder, tables: list[File], place: str, settings: Settings) -> Listing:
+    """Read the tables of a folder, of which those in an archive are unpacked for as long as they are read."""
+    names = {place_of(file).removeprefix(f"{folder}/"): file for file in tables}
+    require_one_set(list(names), place)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        shards = []
+        for number, (name, file) in enumerate(names.items()):
+            path = on_disk(file, Path(temporary), number)
+            open_it = functools.partial(_opened, path, file, settings)
+            shards.append(Shard(name, split_of_path(name), open_it, path.parent))
+        return read_shards(shards, place, settings)
+
+
+def _read_beside(folder: Folder, place: str, settings: Settings) -> Listing | None:
+    """Read the images that tables beside them name; `None` where there is no such table."""
+    found = tables_beside(folder)
+    if not found:
+        return None
+    images = Images(folder)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        tables = []
+        for number, (name, file) in enumerate(found.items()):
+            table = _opened(on_disk(file, Path(temporary), number), file, settings)
+            own = posixpath.dirname(name)
+            tables.append(Beside(name, table, (own, posixpath.join(own, Path(name).name.split(".")[0]))))
+        return read_beside(tables, images, place, settings)
+
+
+def on_disk(file: File, temporary: Path, number: int) -> Path:
+    """A file of the disk, or the copy of one in an archive under a name of ours.
+
+    Raises: `DataError` if it cannot be unpacked.
+    """
+    if isinstance(file, Path):
+        return file
+    ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
+    path = temporary / f"{number}{ending}"
+    try:
+        path.write_bytes(file.content())
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from error
+    return path
+
+
+def _opened(path: Path, file: File, settings: Settings) -> Table:
+    """Begin to read a table.
+
+    Raises: `DataError` if it holds images and lies in an archive, where they are not found again.
+    """
+    table = open_table(path, place_of(file), settings.encoding)
+    if table.images and isinstance(file, Stored):
+        raise DataError(
+            f"{file}: a table of images inside an archive; unpack the archive and give the folder"
+        )
+    return table

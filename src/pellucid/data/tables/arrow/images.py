@@ -1,0 +1,182 @@
+"""Images in the cells of Parquet files: structures with bytes, as Hugging Face writes them, or bytes alone.
+
+One row after the other is read, in batches that are sized in bytes by the headers of the pages, so that no
+dictionary and no run of equal rows makes more of a file than it holds.
+"""
+
+import bisect
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pellucid.budgets import PAGE_BYTES, UNPACKED, unpacked_limit
+from pellucid.data.archives.stored import Container, Read
+from pellucid.data.tables.arrow.parquet import BUFFER, OpenParquet, open_parquet
+from pellucid.data.tables.arrow.parquet_dictionaries import longest_value
+from pellucid.data.tables.arrow.parquet_pages import pages_of
+from pellucid.data.tables.signatures import is_image_start
+from pellucid.errors import DataError
+
+_BYTES_FIELD, _START_BYTES = "bytes", 16
+_BATCH_BYTES, _MOST_ROWS = 8 << 20, 1024
+_WRITTEN_OUT, _BY_DICTIONARY = (0, 6), (2, 8)
+"""Encodings of a page that hold every value as it is, and those that only count on a dictionary."""
+
+NO_IMAGE = "holds no image in this row"
+
+
+def struct_of_image(kind: Any) -> bool:
+    """Tell the type of a column whose cells are structures with the bytes of an image."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(kind):
+        return False
+    at = kind.get_field_index(_BYTES_FIELD)
+    return at >= 0 and is_binary(kind.field(at).type)
+
+
+def is_image_cell(value: object) -> bool:
+    """Tell the bytes of an image by their first ones."""
+    return isinstance(value, bytes) and is_image_start(value[:_START_BYTES])
+
+
+def is_binary(kind: Any) -> bool:
+    """Tell the type of a column of bytes that are not declared to be texts."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def images_in_parquet(path: Path, place: str) -> Mapping[str, Container]:
+    """Columns of images, by name: structures with bytes, and bytes of which the first that are there are one.
+
+    Raises: `DataError` if the file cannot be read.
+    """
+    with open_parquet(path, place) as opened:
+        found = {
+            field.name: f"{field.name}.{_BYTES_FIELD}"
+            for field in opened.schema
+            if struct_of_image(field.type)
+        }
+        binary = [field.name for field in opened.schema if is_binary(field.type)]
+        for name in binary:
+            reader = _Reader(opened, name)
+            values = (reader.value(row) for row in range(min(opened.metadata.num_rows, _MOST_ROWS)))
+            if is_image_cell(next((value for value in values if value is not None), None)):
+                found[name] = name
+        leaves = set(opened.leaves())
+    return {name: ParquetImages(path, place, leaf) for name, leaf in found.items() if leaf in leaves}
+
+
+class ParquetImages(Container):
+    """Images in one column of a Parquet file; positions are rows from 0.
+
+    Args:
+        path: the file.
+        place: its name as the user gave it.
+        leaf: path of the column of bytes, such as `image.bytes`.
+    """
+
+    def __init__(self, path: Path, place: str, leaf: str) -> None:
+        self.path = self._file = path
+        self.is_in_order = True
+        self._place = place
+        self._leaf = leaf
+
+    def name_of(self, position: int) -> str:
+        """As `Container.name_of`."""
+        return f"{self._place}:{position + 1}"
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Read]:
+        """As `Container.opened`."""
+        with open_parquet(self._file, self._place) as opened:
+            yield _Reader(opened, self._leaf).image
+
+
+class _Reader:
+    """Reads rows of one column, the next ones at little cost."""
+
+    def __init__(self, opened: OpenParquet, leaf: str) -> None:
+        from pyarrow import parquet
+
+        self._opened = opened
+        self._leaf = leaf
+        self._number = opened.leaves().index(leaf)
+        metadata = opened.metadata
+        counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        self._starts = list(itertools.accumulate(counts, initial=0))
+        self._unpacked = 0
+        self._stored = parquet.ParquetFile(opened.file, buffer_size=BUFFER)
+        self._group = -1
+        self._batches: Iterator[Any] = iter(())
+        self._first, self._values = 0, None
+
+    def image(self, row: int) -> bytes:
+        """Bytes of the image in a row.
+
+        Raises: `DataError` if there are none.
+        """
+        value = self.value(row)
+        if not value:
+            raise DataError(NO_IMAGE)
+        return value
+
+    def value(self, row: int) -> bytes | None:
+        """Bytes in a row; `None` where the cell is empty.
+
+        Raises: `DataError` if the file unpacks to more than it may; `ValueError` if it is damaged.
+        """
+        group = bisect.bisect_right(self._starts, row) - 1
+        if not 0 <= group < len(self._starts) - 1:
+            raise DataError(NO_IMAGE)
+        if group != self._group or row < self._first:
+            self._begin(group)
+        while self._values is None or row >= self._first + len(self._values):
+            self._first += 0 if self._values is None else len(self._values)
+            batch = next(self._batches, None)
+            if batch is None:
+                raise ValueError("a group of rows ends early")
+            self._values = bytes_of(batch.column(0))
+        value: bytes | None = self._values[row - self._first].as_py()
+        return value
+
+    def _begin(self, group: int) -> None:
+        """Go to the first row of a group."""
+        rows = self._rows_at_a_time(group)
+        self._batches = self._stored.iter_batches(
+            rows, row_groups=[group], columns=[self._leaf], use_threads=False
+        )
+        self._group, self._first, self._values = group, self._starts[group], None
+
+    def _rows_at_a_time(self, group: int) -> int:
+        """Rows whose images take some megabytes at most, one at least, by the pages themselves.
+
+        Raises: `DataError` if the pages unpack to more than they may.
+        """
+        opened = self._opened
+        column = opened.metadata.row_group(group).column(self._number)
+        longest, unpacked = 1, 0
+        for page in list(pages_of(opened.file, column, opened.size)):
+            unpacked += page.unpacked
+            if page.unpacked > PAGE_BYTES:
+                raise ValueError(f"a page of {page.unpacked / 1e6:,.0f} MB")
+            if page.is_dictionary:
+                longest = max(longest, longest_value(opened.file, page, column))
+            elif page.encoding in _WRITTEN_OUT:
+                longest = max(longest, page.unpacked // max(1, page.values))
+            elif page.encoding not in _BY_DICTIONARY:
+                longest = max(longest, page.unpacked)
+        limit = unpacked_limit(opened.size)
+        if unpacked > limit:
+            raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+        return max(1, min(_MOST_ROWS, _BATCH_BYTES // longest))
+
+
+def bytes_of(column: Any) -> Any:
+    """The bytes themselves, where they stand in structures."""
+    import pyarrow as pa
+
+    return column.flatten()[0] if pa.types.is_struct(column.type) else column

@@ -1,0 +1,166 @@
+"""Folders, on the disk or inside an archive: their folders and files, clutter aside, in the order of names.
+
+Of an archive only the names are in memory. What no honest one holds is refused as a whole: names that lead
+out of it, two files of one name, far more bytes than it has. A file that cannot be read (a link, an encrypted
+one) stands in its folder all the same, and reading it says why.
+"""
+
+import os
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pellucid.budgets import FOLDERS_DEEP, UNPACKED, unpacked_limit
+from pellucid.data.archives.members import Member
+from pellucid.data.archives.opening import Archive, members_of
+from pellucid.data.archives.stored import File, Stored
+from pellucid.data.tables import file_kinds
+from pellucid.data.tables.file_kinds import FileKind, ends_like_image, is_clutter, source_of
+from pellucid.data.wording import quoted
+from pellucid.errors import DataError
+
+
+@dataclass
+class PackedFolder:
+    """A folder inside an archive.
+
+    Attributes:
+        place: its name, that of the archive first.
+        archive: the archive it lies in.
+        folders: its sub-folders by name.
+        files: its files by name.
+        starts: first bytes of files whose names do not say that they are images.
+    """
+
+    place: str
+    archive: Path
+    folders: dict[str, "PackedFolder"] = field(default_factory=dict)
+    files: dict[str, Stored] = field(default_factory=dict)
+    starts: dict[str, bytes] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.place
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return posixpath.basename(self.place)
+
+
+Folder = Path | PackedFolder
+"""A folder of the disk, or one inside an archive."""
+
+
+def sub_folders(folder: Folder) -> dict[str, Folder]:
+    """Folders in a folder, by name.
+
+    Raises: `DataError` if it cannot be read.
+    """
+    if isinstance(folder, PackedFolder):
+        return {name: folder.folders[name] for name in sorted(folder.folders)}
+    entries = file_kinds.entries_of(folder)
+    return {entry.name: folder / entry.name for entry in entries if os.path.isdir(entry.path)}
+
+
+def files_in(folder: Folder) -> dict[str, File]:
+    """Files that lie in a folder itself, by name.
+
+    Raises: `DataError` if it cannot be read.
+    """
+    if isinstance(folder, PackedFolder):
+        return {name: folder.files[name] for name in sorted(folder.files)}
+    entries = file_kinds.entries_of(folder)
+    return {entry.name: folder / entry.name for entry in entries if not os.path.isdir(entry.path)}
+
+
+def walk(folder: Folder, kind: FileKind) -> Iterator[tuple[File, bool]]:
+    """Go through the files in a folder and its sub-folders, as `file_kinds.walk` does on the disk."""
+    if isinstance(folder, Path):
+        yield from file_kinds.walk(folder, kind)
+        return
+    for name in sorted({*folder.folders, *folder.files}):
+        if name in folder.folders:
+            yield from walk(folder.folders[name], kind)
+        else:
+            yield folder.files[name], kind.ends(name) or kind.starts(folder.starts.get(name, b""))
+
+
+def files_of(folder: Folder, kind: FileKind) -> tuple[list[File], list[File]]:
+    """Files of a kind in a folder and its sub-folders, in order, and the others that were passed over.
+
+    Raises: `DataError` if a folder cannot be read.
+    """
+    found = list(walk(folder, kind))
+    return [file for file, is_one in found if is_one], [file for file, is_one in found if not is_one]
+
+
+def place_of(file: File) -> str:
+    """Where a file stands, as text that can be written as UTF-8."""
+    return source_of(file) if isinstance(file, Path) else str(file)
+
+
+def suffix_of(file: File) -> str:
+    """Ending of a file's name, in small letters."""
+    return os.path.splitext(str(file))[1].lower()
+
+
+def open_archive(path: Path, place: str) -> PackedFolder:
+    """Read the names in an archive; a single folder that encloses all others is looked through.
+
+    Raises: `DataError` if it cannot be read, or holds what no honest archive does.
+    """
+    try:
+        root = _tree(path, place)
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
+    while len(root.folders) == 1 and not root.files:
+        root = next(iter(root.folders.values()))
+    if not root.folders and not root.files:
+        raise DataError(f"{place}: holds no files; pack some into it")
+    return root
+
+
+def _tree(path: Path, place: str) -> PackedFolder:
+    root, archive = PackedFolder(place, path), Archive(path, place)
+    claimed, limit = 0, unpacked_limit(os.stat(path).st_size)
+    for member in members_of(path):
+        claimed += member.size
+        if claimed > limit:
+            raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+        if member.leaves:
+            raise DataError(f"the name {quoted(member.name)} leaves the archive; pack it under a plain name")
+        parts = [part for part in member.name.split("/") if part not in ("", ".")]
+        if parts and not any(map(is_clutter, parts)):
+            _add(root, parts, member, archive)
+    return root
+
+
+def _add(root: PackedFolder, parts: list[str], member: Member, archive: Archive) -> None:
+    """Put a file into its folder.
+
+    Raises: `DataError` if something of its name is there, or it lies too deep.
+    """
+    if len(parts) > FOLDERS_DEEP:
+        raise DataError(f"more than {FOLDERS_DEEP} folders lie in one another; move the files up")
+    folder = root
+    for name in parts[:-1]:
+        if name in folder.files:
+            raise DataError(f"{quoted('/'.join(parts))} lies in a file; pack it again")
+        if name not in folder.folders:
+            folder.folders[name] = PackedFolder(f"{folder.place}/{name}", root.archive)
+        folder = folder.folders[name]
+    name = parts[-1]
+    if name in folder.files or name in folder.folders:
+        raise DataError(f"holds {quoted('/'.join(parts))} twice; pack it once")
+    folder.files[name] = archive.add("/".join(parts), member)
+    if not ends_like_image(name) and not member.error:
+        folder.starts[name] = _start(member)
+
+
+def _start(member: Member) -> bytes:
+    """First bytes; none where they are damaged, which reading the file will say."""
+    try:
+        return member.start()
+    except DataError:
+        return b""
