@@ -40,7 +40,7 @@ test: $(VENV)/.installed-test
 
 # Fails where a function with a shape was never called: then name a test that calls it in executed_types.txt.
 test-types: $(VENV)/.installed-test
-	$(PYTEST) --jaxtyping-packages=pellucid,executed_types.check --every-shape --hypothesis-profile=few $$(cat tests/executed_types.txt)
+	$(PYTEST) -m "" --jaxtyping-packages=pellucid,executed_types.check --every-shape --hypothesis-profile=few @tests/executed_types.txt
 
 # The variables bound what torch and oneDNN use of the processor; on one that has no more they change nothing.
 test-avx2: $(VENV)/.installed-test
