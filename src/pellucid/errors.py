@@ -13,7 +13,7 @@
 A message reads `PLACE: what is wrong; what to do`.
 """
 
-from collections.abc import Sequence
+from collections import abc
 
 
 class PellucidError(Exception):
@@ -57,7 +57,7 @@ class NotFiniteError(ModelFileError):
 
     places: tuple[int, ...]
 
-    def __init__(self, message: str, places: Sequence[int]) -> None:
+    def __init__(self, message: str, places: abc.Sequence[int]) -> None:
         super().__init__(message)
         self.places = tuple(places)
 
