@@ -28,6 +28,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from pellucid.budgets import MEMORY, PIXELS
+from pellucid.data.images.apart import decoded_apart, header_apart
 from pellucid.data.images.conversion import to_pixels
 from pellucid.data.images.frames import frames_warning
 from pellucid.data.images.quiet import quiet_pillow
@@ -36,6 +37,7 @@ from pellucid.data.images.sizing import inner_size
 from pellucid.data.images.taken import UNKNOWN, Taken, taken_of
 from pellucid.data.tables.signatures import what_it_is
 from pellucid.errors import DataError
+from pellucid.isolation import current
 from pellucid.regular import open_regular, read_regular
 
 Found = TypeVar("Found")
@@ -139,6 +141,9 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
 
     Raises: `DataError` as `decode_image` does.
     """
+    room = current()
+    if room is not None:
+        return header_apart(room, read_content(source))
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
     with _readable():
@@ -170,6 +175,10 @@ def decode_content(
 
     Raises: `DataError` as `decode_image` does.
     """
+    room = current()
+    if room is not None:
+        with decoded_apart(room, content, size) as found:
+            return then(Decoded(*found[:-1], Taken(*found.taken)))
     with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
         mode = _mode_name(image)
         warning = frames_warning(image)

@@ -12,15 +12,16 @@ from typing import IO, Any
 import numpy as np
 
 from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKED, unpacked_limit
+from pellucid.data.tables.apart import Block, blocks_apart
 from pellucid.data.tables.encodings import naming_unreadable, open_binary
 from pellucid.data.tables.parquet_dictionaries import growing_columns
 from pellucid.data.tables.parquet_pages import require_small_pages
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.isolation import current
+from pellucid.regular import open_regular
 
 _BUFFER = 1 << 20
-Block = tuple[dict[str, Sequence[Any]], range]
-"""Columns by name, and the numbers of their rows from 1."""
 
 
 def parquet_blocks(path: Path, place: str) -> Callable[[Sequence[str] | None, int], Iterator[Block]]:
@@ -35,9 +36,19 @@ def parquet_blocks(path: Path, place: str) -> Callable[[Sequence[str] | None, in
 
 
 def _blocks(path: Path, place: str, names: Sequence[str] | None, rows: int) -> Iterator[Block]:
+    with _seekable(path, place) as file:
+        room = current()
+        if room is None:
+            yield from blocks_here(file, place, names, rows)
+        else:
+            yield from blocks_apart(room, file, place, names, rows)
+
+
+def blocks_here(file: IO[bytes], place: str, names: Sequence[str] | None, rows: int) -> Iterator[Block]:
+    """Blocks of an open file, read in this process, as `parquet_blocks`."""
     from pyarrow import parquet
 
-    with _seekable(path, place) as file, _naming_damage(place):
+    with _naming_damage(place):
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         metadata = parquet.read_metadata(file)
@@ -170,8 +181,10 @@ def _seekable(path: Path, place: str) -> Iterator[IO[bytes]]:
     """Open a file that is read out of order; one packed with gzip is unpacked on the disk first."""
     with contextlib.ExitStack() as opened:
         with naming_unreadable(place):
-            file: IO[bytes] = opened.enter_context(open_binary(path))
-            if path.name.lower().endswith(".gz"):
+            is_packed = path.name.lower().endswith(".gz")
+            opener = open_binary if is_packed else open_regular
+            file: IO[bytes] = opened.enter_context(opener(path))
+            if is_packed:
                 unpacked = opened.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, unpacked)
                 unpacked.seek(0)
