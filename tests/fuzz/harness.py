@@ -179,7 +179,7 @@ def _memory(what: int) -> int:
         return int(file.read().split()[what]) * resource.getpagesize()
 
 
-def _fast_place() -> str | None:
+def fast_place() -> str | None:
     """A folder in memory where there is one: on a disk making and removing folders takes the most time."""
     shared = "/dev/shm"
     return shared if os.access(shared, os.W_OK) else None
@@ -210,7 +210,7 @@ def fuzz(group: str, name: str, trial: Trial, count: int) -> Tally:
     count = max(count, _BATCH) if budget() else count
     if budget():
         sys.__stderr__.write(f"\nfuzzing {name} from PELLUCID_FUZZ_SEED={seed}\n")
-    with tempfile.TemporaryDirectory(dir=_fast_place()) as place:
+    with tempfile.TemporaryDirectory(dir=fast_place()) as place:
         while True:
             done = try_all(name, trial, range(seed, seed + count), Path(place))
             tally.outcomes += done.outcomes

@@ -12,14 +12,16 @@ Announce = Callable[[str], object]
 
 
 class Room:
-    """Children of one kind that wait for work.
+    """Children that wait for work.
+
+    Attributes:
+        inside: the room that decoders of this process use; `None` where they decode themselves.
 
     Args:
         announce: told once, in a sentence, what the system does not limit.
     """
 
     inside: ClassVar["Room | None"] = None
-    """The room that decoders of this process use; `None` where they decode themselves."""
 
     def __init__(self, announce: Announce | None) -> None:
         self._announce = announce

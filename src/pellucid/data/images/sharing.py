@@ -12,13 +12,17 @@ class Share:
 
     Attributes:
         asked: told the bytes before they are taken; in a child process, it asks the parent for as many.
+
+    Args:
+        size: the bytes.
     """
+
+    asked: Callable[[int], object] | None = None
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._taken = 0
         self._changed = threading.Condition()
-        self.asked: Callable[[int], object] | None = None
 
     @contextlib.contextmanager
     def of(self, needed: int) -> Iterator[None]:
