@@ -7,15 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from exported_models import opened
 from pellucid.answering.evaluate import evaluate
 from pellucid.answering.explain import explain
 from pellucid.answering.predict import predict
 from pellucid.bundle import load, save
 from pellucid.cli.main import main
-from pellucid.errors import ModelFileError, NotFiniteError
-from pellucid.export.export import metadata_of, serialised
-from pellucid.runtime.command import main as runtime
+from pellucid.errors import ModelFileError
 from pellucid.settings import Settings
 from small_models import untrained_model
 
@@ -96,17 +93,3 @@ def test_it_cannot_be_explained(run, images, tmp_path):
     with pytest.raises(ModelFileError, match=r"3.png: what the model computes .* or choose another image"):
         explain(run, place, tmp_path / "page.html", Settings())
     assert not (tmp_path / "page.html").exists()
-
-
-def test_the_exported_model_does_the_same(model, images, tmp_path):
-    pytest.importorskip("onnxscript")
-    pytest.importorskip("onnxruntime")
-    content = serialised(model, metadata_of(model, "mlp"))
-    (tmp_path / "mlp.onnx").write_bytes(content)
-    out = tmp_path / "out.csv"
-    assert runtime([str(tmp_path / "mlp.onnx"), *paths_of(images), "--out", str(out)]) == 0
-    assert [bool(row["error"]) for row in rows_of(out)] == [False, True, False, True, False]
-    file = opened(content, "mlp.onnx", 1)
-    with pytest.raises(NotFiniteError, match="for input 2 is not a finite number") as caught:
-        file.predict(paths_of(images))
-    assert caught.value.places == (1, 3)

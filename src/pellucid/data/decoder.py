@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.budgets import MEMORY
 from pellucid.data.images.quiet import quiet_pillow
 from pellucid.data.images.sharing import DECODING
@@ -54,7 +56,7 @@ def _images(channel: Channel, shared: mmap.mmap) -> None:
 
     def kept(decoded: Any) -> dict[str, Any]:
         rows, columns, channels = decoded.pixels.shape
-        shared[: decoded.pixels.nbytes] = decoded.pixels.tobytes()
+        shared[: decoded.pixels.nbytes] = memoryview(np.ascontiguousarray(decoded.pixels)).cast("B")
         (height, width), taken = decoded.size, decoded.taken
         return {
             "height": height, "width": width, "mode": decoded.mode, "rows": rows, "columns": columns,
