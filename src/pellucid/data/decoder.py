@@ -56,7 +56,7 @@ def _images(channel: Channel, shared: mmap.mmap) -> None:
 
     def kept(decoded: Any) -> dict[str, Any]:
         rows, columns, channels = decoded.pixels.shape
-        shared[: decoded.pixels.nbytes] = memoryview(np.ascontiguousarray(decoded.pixels)).cast("B")
+        shared[: decoded.pixels.nbytes] = np.ascontiguousarray(decoded.pixels).data.cast("B")
         (height, width), taken = decoded.size, decoded.taken
         return {
             "height": height, "width": width, "mode": decoded.mode, "rows": rows, "columns": columns,

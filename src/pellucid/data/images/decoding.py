@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from pellucid.budgets import MEMORY, PIXELS
+from pellucid.budgets import MEMORY, PIXELS, PIXELS_ANYWAY, PIXELS_PER_BYTE
 from pellucid.data.images.apart import decoded_apart, header_apart
 from pellucid.data.images.conversion import to_pixels
 from pellucid.data.images.frames import frames_warning
@@ -244,15 +244,24 @@ def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
 def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
     """Open without decoding, and refuse a decompression bomb from its header.
 
-    Raises: `DataError` if it has more pixels than the budget admits.
+    Raises: `DataError` if it has more pixels than the budget admits, or than its bytes can honestly hold.
     """
     formats = _FORMAT_OF_START.get(start) or _formats()
     image = Image.open(file, formats=formats)
-    limit = PIXELS.value()
-    if image.width * image.height > limit:
-        size = f"{image.height:,} x {image.width:,}"
+    limit, pixels, size = PIXELS.value(), image.width * image.height, f"{image.height:,} x {image.width:,}"
+    if pixels > limit:
         raise DataError(f"{size} pixels is over the limit of {limit:,} pixels; {PIXELS.remedy}")
+    if pixels > PIXELS_ANYWAY and pixels > PIXELS_PER_BYTE * (length := _length(file)):
+        raise DataError(f"{size} pixels are more than {length:,} bytes can hold; use an undamaged copy")
     return image
+
+
+def _length(file: io.BytesIO | io.BufferedReader) -> int:
+    """Bytes of an open file, which is left where it was."""
+    before = file.tell()
+    length = file.seek(0, io.SEEK_END)
+    file.seek(before)
+    return length
 
 
 @functools.cache
