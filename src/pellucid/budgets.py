@@ -73,6 +73,11 @@ WORK = Budget("PELLUCID_GIGA_MULTIPLY_ADDS", 200, "billion multiply-adds", 1e9)
 """Multiply-adds of one answer of a model: a second or two on two cores. The networks that Pellucid designs by
 itself need less than 2 billion, a vision transformer of 300 million weights 60."""
 
+PIXELS_PER_BYTE, PIXELS_ANYWAY = 10_000, 16_000_000
+"""Pixels that an image may have for each byte of its file, beyond 16 million: an empty fax of a page has
+nearly so many in 1,000 bytes. Black and white packs to 8,000 pixels a byte as PNG; WebP and AVIF say in 200
+bytes that 90 million pixels are alike."""
+
 RAISABLE = (MEMORY, UNPACKED, PIXELS, WORK)
 
 RATIO = 20

@@ -4,6 +4,7 @@
     ├── UsageError          2   also ValueError
     ├── DataError           3   also ValueError
     ├── ModelFileError      4   also ValueError
+    │   └── NotFiniteError  4
     ├── StorageError        5   also OSError
     │   └── RunLockedError  5
     ├── DivergedError       6   also ArithmeticError
@@ -11,6 +12,8 @@
 
 A message reads `PLACE: what is wrong; what to do`.
 """
+
+from collections import abc
 
 
 class PellucidError(Exception):
@@ -39,6 +42,24 @@ class ModelFileError(PellucidError, ValueError):
     """A model folder is damaged, unsafe or not a model."""
 
     exit_code = 4
+
+
+class NotFiniteError(ModelFileError):
+    """A model whose weights are finite computes something for an input that is no finite number.
+
+    Attributes:
+        places: positions of all such inputs among those that were asked about together, ascending from 0.
+
+    Args:
+        message: what the user reads.
+        places: see the attribute.
+    """
+
+    places: tuple[int, ...]
+
+    def __init__(self, message: str, places: abc.Sequence[int]) -> None:
+        super().__init__(message)
+        self.places = tuple(places)
 
 
 class StorageError(PellucidError, OSError):

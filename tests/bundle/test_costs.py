@@ -1,5 +1,9 @@
 """FAULTS 33, 34, 43: small weights with huge layers, finite weights but not answers, indices that wrap."""
 
+import dataclasses
+import json
+import resource
+import sys
 import tracemalloc
 
 import numpy as np
@@ -7,7 +11,7 @@ import pytest
 import torch
 
 from every_model import MODELS, inputs_of
-from forged_folders import document_of, header_of, write_weights
+from forged_folders import header_of, write_weights
 from generators import trained_generator
 from limited import quickly
 from pellucid.bundle import FeatureModel, ImageModel, load_any, save
@@ -81,15 +85,11 @@ def test_a_folder_of_small_weights_and_a_huge_layer_is_refused_before_it_is_buil
         load_any(tmp_path / "model")
 
 
-def test_a_recurrent_network_of_few_weights_that_works_for_minutes_is_refused(tmp_path):
-    text = text_model("rnn", cell="gru")
-    save(text, tmp_path / "model", {})
-    document = document_of(tmp_path / "model")
-    document["preprocessing"]["length"] = 65_536
-    document["architecture"] |= {"input_shape": [65_536], "widths": [8] * 70}
-    reseal(tmp_path / "model", **document)
-    with quickly(3), pytest.raises(ModelFileError, match="billion multiply-adds; if you trust it, raise"):
-        load_any(tmp_path / "model")
+def test_a_recurrent_network_of_few_weights_that_works_for_minutes_is_refused():
+    text = text_model("rnn", cell="gru").network.config
+    long = dataclasses.replace(text, input_shape=(65_536,), widths=(8,) * 70)
+    with quickly(3), pytest.raises(ValueError, match="billion multiply-adds; if you trust it, raise"):
+        require_affordable(long)
 
 
 def test_more_probabilities_than_there_is_room_for(tmp_path):
@@ -224,3 +224,15 @@ def test_a_leaf_that_stands_for_more_than_memory_holds(tmp_path):
     forest.predict(np.zeros((6, 1), np.float32))
     assert tracemalloc.get_traced_memory()[1] < 200_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is told in other units")
+def test_the_cost_of_weights_that_are_not_there_is_not_found_out_by_running_them(tmp_path):
+    """A convolution copies its weights before it looks at how many examples there are: 600 MB here."""
+    save(MODELS["cnn"](), tmp_path / "model", {})
+    architecture = json.loads((tmp_path / "model" / "model.json").read_text())["architecture"]
+    reseal(tmp_path / "model", architecture={**architecture, "widths": [8, 4096]})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelFileError, match=r"weights\.safetensors: "):
+        load_any(tmp_path / "model")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000

@@ -250,6 +250,23 @@ def test_smaller_bombs_are_refused_too() -> None:
         read_header(content)
 
 
+def test_few_bytes_for_many_pixels_are_refused(tmp_path: Path) -> None:
+    """A mutant of 200 bytes in WebP was 90 million pixels, and took 1.2 GB."""
+    content = encoded(np.zeros((4001, 4000, 3), np.uint8), "WEBP", lossless=True)
+    (tmp_path / "bomb.webp").write_bytes(content)
+    for ask, source in (
+        (decode_image, content),
+        (read_header, content),
+        (read_header, tmp_path / "bomb.webp"),
+    ):
+        with pytest.raises(
+            DataError, match=rf"^4,001 x 4,000 pixels are more than {len(content)} bytes can hold"
+        ):
+            ask(source)
+    page = encoded(np.zeros((3508, 2480), bool), "TIFF", compression="group4")
+    assert read_header(page) == (3508, 2480, "black and white")
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
 @pytest.mark.parametrize("kept", [0.5, 0.9])
 def test_truncated_images_are_refused(form: str, kept: float) -> None:

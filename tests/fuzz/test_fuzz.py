@@ -4,60 +4,56 @@ By default some hundreds, always the same; `make fuzz` goes on for `PELLUCID_FUZ
 prints the seed it began with. `PELLUCID_FUZZ_SEED` repeats one.
 """
 
+import faulthandler
+import os
+import re
 import sys
 
 import pytest
 
-from fuzz.harness import budget, fuzz
-from fuzz.targets import (
-    IMAGE_FORMATS,
-    MODEL_KINDS,
-    QUICK_KINDS,
-    checkpoint_trial,
-    idx_trial,
-    image_trial,
-    model_trial,
-    name_trial,
-    npz_trial,
-    run_trial,
-    table_trial,
-)
+from fuzz.harness import Limits, budget, fuzz, try_all
+from fuzz.targets.every import TARGETS
+from pellucid.errors import ModelFileError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and limits of address space")
 
-KINDS = MODEL_KINDS if budget() else QUICK_KINDS
+_TRIED = [name for name, target in TARGETS.items() if budget() or target.count]
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_models(name, tmp_path):
-    fuzz(f"models: {name}", model_trial(name), 10, tmp_path)
+@pytest.mark.parametrize("name", _TRIED)
+def test_mutants(name):
+    target = TARGETS[name]
+    fuzz(target.group, name, target.trial(), target.count or 10)
 
 
-def test_checkpoints(tmp_path):
-    fuzz("checkpoints", checkpoint_trial, 4, tmp_path)
+def _crash():
+    faulthandler.disable()
+    os.abort()
 
 
-def test_runs(tmp_path):
-    fuzz("runs", run_trial, 25, tmp_path)
+_ENDINGS = {
+    "a crash": (_crash, "ended the process"),
+    "a hang": (lambda: [None for _ in iter(int, 1)], "took more than 0.3 s"),
+    "an exception that is no refusal": (lambda: 1 // 0, "ZeroDivisionError"),
+    "memory": (lambda: str(len(bytearray(b"x") * (200 << 20))), "took [12].. MB of memory"),
+    "an allocation beyond the limit": (lambda: bytearray(3 << 30), "MemoryError"),
+}
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
-def test_tables(form, tmp_path):
-    fuzz(f"tables: {form}", table_trial(form), 30, tmp_path)
+@pytest.mark.parametrize("what", _ENDINGS)
+def test_the_harness_finds(what, tmp_path):
+    ending, said = _ENDINGS[what]
 
+    def trial(draw, place):
+        if place.name.endswith("-2"):
+            ending()
+        if place.name.endswith("-3"):
+            raise ModelFileError("refused")
+        return "answered"
 
-def test_archives_of_arrays(tmp_path):
-    fuzz("npz", npz_trial, 30, tmp_path)
-
-
-def test_idx_folders(tmp_path):
-    fuzz("idx", idx_trial, 30, tmp_path)
-
-
-@pytest.mark.parametrize("form", IMAGE_FORMATS)
-def test_images(form, tmp_path):
-    fuzz(f"images: {form}", image_trial(form), 30, tmp_path)
-
-
-def test_names(tmp_path):
-    fuzz("names", name_trial, 4, tmp_path)
+    tally = try_all("a target", trial, range(5), tmp_path, Limits(seconds=0.3, growth=100 << 20))
+    assert tally.outcomes.total() == 5
+    assert (tally.outcomes["answered"], tally.outcomes["refused with 4"]) == (3, 1)
+    assert len(tally.finds) == 1
+    assert tally.finds[0].startswith("a target, seed 2: FOUND")
+    assert re.search(said, tally.finds[0])

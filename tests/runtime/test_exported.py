@@ -1,10 +1,15 @@
 """Exported models in Python: what they take, and what they say of inputs that they do not take."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from exported_models import EVERY, exported
-from pellucid.errors import DataError
+from pellucid.answering.decisions import Wishes
+from pellucid.answering.incoming.blocks import Block
+from pellucid.errors import DataError, NotFiniteError
+from pellucid.runtime.rows import Rows
 from small_models import digits, write_digits
 from text_models import texts
 
@@ -50,3 +55,35 @@ def test_numbers_have_no_probabilities():
     np.testing.assert_allclose(file.predict(rows), expected, rtol=1e-5)
     with pytest.raises(DataError, match="it predicts numbers and has no probabilities"):
         file.predict_proba(rows)
+
+
+class Overflowing:
+    """A session whose graph overflows on images that begin with a white pixel."""
+
+    def __init__(self, session):
+        self._session = session
+
+    def __getattr__(self, name):
+        return getattr(self._session, name)
+
+    def run(self, names, given):
+        answers = self._session.run(names, given)
+        answers[0][next(iter(given.values()))[:, 0, 0, 0] == 255] = np.nan
+        return answers
+
+
+def test_an_image_without_a_finite_answer_gets_its_reason():
+    file = exported("cnn, mirrored")
+    file = dataclasses.replace(file, session=Overflowing(file.session))
+    pixels = digits()[0][:5].copy()
+    pixels[[1, 3], 0, 0] = 255
+    with pytest.raises(NotFiniteError, match="for input 2 is not a finite number") as caught:
+        file.predict(pixels)
+    assert caught.value.places == (1, 3)
+    block = Block(["a", "b", "bad", "c", "d", "e"], pixels, ["", "", "empty file", "", "", ""])
+    rows = Rows(file, True, Wishes(), "cnn.onnx").of(block)
+    said = "what the model computes for it is not a finite number; train the model again"
+    assert [row.error for row in rows] == ["", said, "empty file", "", said, ""]
+    assert rows[1].label is None
+    assert rows[1].probabilities == (None,) * 10
+    np.testing.assert_allclose(rows[3].probabilities, file.predict_proba(pixels[2:3])[0], atol=1e-6)

@@ -28,7 +28,7 @@ class Answer(NamedTuple):
         label: the most probable class, or the number predicted; `None` where the input could not
             be read.
         probability: of that class; `None` for numbers.
-        error: why the input could not be read; empty when fine.
+        error: why the input could not be read or answered; empty when fine.
         novelty: how unlike the training data it is, 0 to 1: the share of validation examples that look
             less foreign; `None` where the model cannot tell.
         probabilities: of every class where they were asked for.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from pellucid.answering.answered import REASON, answered
 from pellucid.answering.deciding import Decider, Wishes
 from pellucid.answering.evaluated import Abstention, Evaluation
 from pellucid.answering.incoming.blocks import first_few, incoming_rows
@@ -15,8 +16,8 @@ from pellucid.bundle import Model, load
 from pellucid.data.labels.numbers import read_number
 from pellucid.data.listing import TEST, Listing
 from pellucid.data.reading.dispatch import read_data
-from pellucid.data.wording import quoted, some
-from pellucid.errors import DataError, UsageError
+from pellucid.data.wording import count_of, quoted, some
+from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.evaluation import Gathering, Scores, Slices, score, score_numbers, score_slices
 from pellucid.evaluation.promises.abstention import Promise, kept_on
 from pellucid.settings import Settings
@@ -52,7 +53,7 @@ def evaluate(
         UsageError: `max_error` is out of range, or cannot be promised.
         DataError: the data cannot be read, has a class that the model does not know, or holds no
             numbers where the model predicts some.
-        ModelFileError: the model is damaged or unsafe.
+        ModelFileError: the model is damaged or unsafe, or has no finite answer to an input.
     """
     model = load(run)
     listing = _listing(model, place, settings)
@@ -212,7 +213,8 @@ def _answers(
 ]:
     """Probabilities or numbers of the usable inputs, which rows those are, which are abstained, warnings.
 
-    Raises: `DataError` if inputs cannot be read and are not to be skipped, or none can be read.
+    Raises: `DataError` if inputs cannot be read and are not to be skipped, or none can be read;
+        `ModelFileError` if an answer is not finite.
     """
     model = decider.model
     found: list[np.ndarray] = []
@@ -220,7 +222,7 @@ def _answers(
     errors: list[str] = []
     warnings: list[str] = []
     for block in incoming_rows(model, listing, rows).blocks:
-        said, novelty = model.answer(block.inputs)
+        (said, novelty), block = answered(model, block)
         found.append(said)
         decided = decider.decide(said, novelty).abstained
         abstained.append(np.zeros(len(said), bool) if decided is None else decided)
@@ -232,6 +234,12 @@ def _answers(
             progress(len(errors), len(rows))
     noun = model.input_kind.noun
     bad = [f"{listing.sources[index]}: {error}" for index, error in zip(rows, errors, strict=True) if error]
+    unanswered = [listing.sources[row] for row, error in zip(rows, errors, strict=True) if error == REASON]
+    if unanswered:  # to leave these out would flatter it
+        raise ModelFileError(
+            f"model: what it computes for {count_of(len(unanswered), noun)} is not a finite number: "
+            f"{some(unanswered, _NAMES_SHOWN)}; train it again"
+        )
     if bad and not skip_bad:
         listed = "\n  ".join(bad)
         raise DataError(

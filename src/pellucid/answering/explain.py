@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.answering.incoming.blocks import incoming
+from pellucid.answering.answered import answered
+from pellucid.answering.incoming.blocks import Block, incoming
 from pellucid.answering.naming import ModelOfRun, model_of
 from pellucid.answering.training_examples import known_label, most_alike
-from pellucid.bundle import Inputs, Model, load_to_open
+from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.reading.idx import is_idx_folder
 from pellucid.data.reading.samples import PREFIX
 from pellucid.data.wording import quoted, some
-from pellucid.errors import DataError, UsageError
+from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.files import write_file
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
@@ -64,7 +65,8 @@ def explain(
     Raises:
         UsageError: `out` is no HTML file, the run has no such model, or the model no such class.
         DataError: the input cannot be read, or is more than one.
-        ModelFileError: the model is damaged or unsafe, or makes images in a way that is not opened.
+        ModelFileError: the model is damaged or unsafe, has no finite answer to the input, or makes images
+            in a way that is not opened.
         StorageError: the page cannot be written; a former one is then intact.
     """
     if out.suffix.lower() not in _ENDINGS:
@@ -73,6 +75,7 @@ def explain(
     model = load_to_open(chosen.folder)
     target = _target(model, class_name)
     name, inputs, warnings = _one_input(model, place, settings)
+    _require_answer(model, name, inputs)
     label = known_label(chosen.folder, name)
     truth = model.classes.index(label) if label in model.classes else None
     found = explain_model(model, inputs, target, truth, chosen.name)
@@ -83,6 +86,18 @@ def explain(
     found = dataclasses.replace(found, nearest=like, compared=compared, notes=tuple(notes))
     write_file(out, render_explanation(found, name).encode("utf-8"))
     return Explained(found, out, warnings)
+
+
+def _require_answer(model: Model, name: str, inputs: Inputs) -> None:
+    """Refuse an input to which a model that predicts something has no finite answer.
+
+    Raises: `ModelFileError` with its name.
+    """
+    if isinstance(model, Generator):
+        return
+    _, block = answered(model, Block([name], inputs, [""]))
+    if block.errors[0]:
+        raise ModelFileError(f"{name}: {block.errors[0]}, or choose another {model.input_kind.noun}")
 
 
 def _others(chosen: ModelOfRun) -> tuple[str, ...]:

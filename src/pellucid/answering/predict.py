@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.answering.answered import REASON, answered
 from pellucid.answering.answers import Answer, Write, answers_to, check_ending, columns_of
 from pellucid.answering.deciding import Decided, Decider, Wishes
 from pellucid.answering.incoming.ahead import ahead
@@ -46,6 +47,7 @@ class Predicted(NamedTuple):
         noun: what one input is: `image` or `text`.
         labelled: those that got a label or a number.
         unreadable: those that could not be read, each with a row that says why.
+        unanswered: those to which the model has no finite answer, likewise.
         novelty: those that are unlike the training data; `None` where the model cannot tell.
         expected: the share of inputs like the training data that counts as unlike it all the same.
         drift: how the whole set differs from the validation examples; `None` where the model cannot
@@ -58,6 +60,7 @@ class Predicted(NamedTuple):
     noun: str
     labelled: int
     unreadable: int
+    unanswered: int
     novelty: int | None
     expected: float
     drift: Drift | None
@@ -84,8 +87,8 @@ def predict(
     """Label images or texts and write one row for each, in their order.
 
     Inputs are read and labelled block by block, so memory does not grow with their number; the next blocks
-    are made ready while the model answers. An input that cannot be read gets a row with the reason, and the
-    work goes on.
+    are made ready while the model answers. An input that cannot be read, or to which the model has no finite
+    answer, gets a row with the reason, and the work goes on.
 
     Args:
         run: a run or a model folder of images or texts, neural or classical, of classes or numbers.
@@ -100,7 +103,7 @@ def predict(
         progress: told the inputs done and, where that can be known, the inputs in all.
 
     Returns:
-        How many were labelled, how many could not be read, and what is unlike the training data.
+        How many were labelled, how many could not be, and what is unlike the training data.
 
     Raises:
         UsageError: `out` has another ending, probabilities of numbers are asked for, a wish cannot be met, or
@@ -153,10 +156,11 @@ def _asked(run: str | Path, inputs: Sequence[str], settings: Settings, wishes: W
 
 @dataclass
 class _Tally:
-    """Inputs that got a label, those that could not be read, those that are not answered, and warnings."""
+    """Inputs that got a label, those that could not get one, those that are not answered, and warnings."""
 
     labelled: int = 0
     unreadable: int = 0
+    unanswered: int = 0
     abstained: int = 0
     warned: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -164,7 +168,7 @@ class _Tally:
     @property
     def done(self) -> int:
         """Inputs that have a row."""
-        return self.labelled + self.unreadable
+        return self.labelled + self.unreadable + self.unanswered
 
 
 class _Labelling:
@@ -216,15 +220,15 @@ class _Labelling:
 
     def _answers(self, block: Block) -> list[Answer]:
         """Answers of the model for each input of a block."""
-        said = self._decider.model.answer(block.inputs)
+        said, block = answered(self._decider.model, block)
         if self.gathering is not None and said.novelty is not None:
             self.gathering.add(said.novelty, said.said)
         decided = self._decider.decide(*said)
         answers = _answers(block, self._decider, said, decided, self._with_probabilities)
         tally = self.tally
-        unreadable = sum(answer.label is None for answer in answers)
-        tally.unreadable += unreadable
-        tally.labelled += len(answers) - unreadable
+        tally.unanswered += sum(answer.error == REASON for answer in answers)
+        tally.unreadable += sum(answer.error not in ("", REASON) for answer in answers)
+        tally.labelled += sum(answer.label is not None for answer in answers)
         tally.abstained += 0 if decided.abstained is None else int(decided.abstained.sum())
         tally.warned += len(block.warnings)
         tally.warnings += block.warnings[: WARNINGS_SHOWN - len(tally.warnings)]
@@ -243,6 +247,7 @@ def _predicted(
         noun=noun,
         labelled=tally.labelled,
         unreadable=tally.unreadable,
+        unanswered=tally.unanswered,
         novelty=None if gathering is None else gathering.alarms,
         expected=0.0 if model.detector is None else model.detector.rate,
         drift=drift,

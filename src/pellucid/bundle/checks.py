@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-import torch
 from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
+from pellucid.arithmetic.finite import require_finite
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.texts.store import Texts
 from pellucid.encoding import Encoder
-from pellucid.errors import DataError, ModelFileError
+from pellucid.errors import DataError
 from pellucid.networks import NetworkConfig
 
 Inputs: TypeAlias = Shaped[np.ndarray, "examples ..."] | Sequence[str]
@@ -41,15 +41,9 @@ def checked_temperature(temperature: float, classes: Sequence[str]) -> float:
 def finite_answers(answers: Answers) -> Answers:
     """Refuse numbers of a model that are not finite, though its weights are; they are no answers.
 
-    Raises: `ModelFileError` with the place of the first input among those that were asked about together.
+    Raises: `NotFiniteError` with their places among the inputs that were asked about together.
     """
-    finite = torch.isfinite(answers) if isinstance(answers, Tensor) else np.isfinite(answers)
-    if not finite.all():
-        rows = finite.reshape(len(finite), -1).all(1)
-        first = int(np.flatnonzero(~np.asarray(rows))[0])
-        raise ModelFileError(
-            f"model: what it computes for input {first + 1} is not a finite number; train it again"
-        )
+    require_finite(answers.numpy(force=True) if isinstance(answers, Tensor) else answers)
     return answers
 
 

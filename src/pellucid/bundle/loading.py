@@ -70,8 +70,11 @@ def load_any(folder: str | Path) -> Model:
         words_name = encoding.file if isinstance(encoding, EncodingPlan) else None
         _check_other_files(place, description.sha256, {WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name})
         words = b"" if words_name is None else _words(_file_inside(place, words_name), description)
+        with _impossible(path):
+            forms = expected_forms(description)
+        _require_forms(_file_inside(place, WEIGHTS_NAME), forms)
         _require_affordable(path, description)
-        model = _with_detector(place, description, _with_weights(place, description, words))
+        model = _with_detector(place, description, _with_weights(place, description, words, forms))
         require_answers(model, str(place))
         return _with_held_out(place, description, model)
     except MemoryError as error:
@@ -155,11 +158,19 @@ def _require_affordable(path: Path, description: Description) -> None:
         raise ModelFileError(f"{path}: {error}") from error
 
 
-def _with_weights(folder: Path, description: Description, words: bytes) -> Model:
+def _require_forms(path: Path, forms: Mapping[str, Form]) -> None:
+    """Compare the header of a file of weights, before layers are run to find out what an answer costs.
+
+    They are run without weights, but a convolution copies even those.
+    """
+    refuse_foreign_file(path)
+    with open_regular(path) as file:
+        check_header(file, os.fstat(file.fileno()).st_size, forms, str(path))
+
+
+def _with_weights(folder: Path, description: Description, words: bytes, forms: Mapping[str, Form]) -> Model:
     """Build the model and fill it with the weights of a file that was checked first."""
     path = _file_inside(folder, WEIGHTS_NAME)
-    with _impossible(folder / FILE_NAME):
-        forms = expected_forms(description)
     tensors = _tensors(path, forms, description.sha256[WEIGHTS_NAME])
     with _impossible(folder):
         return put_together(description, tensors, words)

@@ -10,6 +10,7 @@ from typing import NoReturn
 from pellucid import cores
 from pellucid.budgets import shortened
 from pellucid.cli import compare, demo, evaluate, explain, export, generate, inspect, predict, train
+from pellucid.cli.isolating import add_isolate, isolation_of
 from pellucid.cli.terminal import shown
 from pellucid.errors import PellucidError, StorageError
 
@@ -34,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
+    add_isolate(subparsers.choices)
     for each in subparsers.choices.values():
         each.add_argument("--debug", action="store_true", help="Show the traceback of an error")
     return parser
@@ -58,7 +60,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        return int(arguments.run(arguments))
+        with isolation_of(arguments):
+            return int(arguments.run(arguments))
     except PellucidError as error:
         _say(error, f"error: {error}", arguments.debug)
         return error.exit_code

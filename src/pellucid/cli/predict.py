@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Label inputs and return exit code 0, also where some could not be read."""
+    """Label inputs and return exit code 0, also where some could not be."""
     from pellucid.answering.deciding import Wishes
     from pellucid.answering.predict import predict
     from pellucid.arithmetic.rounding import percent
@@ -88,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     sentence = f"{count_of(done.labelled, done.noun)} labelled by {done.model}"
     if done.unreadable:
         sentence += f", {done.unreadable:,} could not be read: see the column error"
+    if done.unanswered:
+        sentence += f", {done.unanswered:,} got no finite answer: see the column error"
     sys.stderr.write(f"{sentence}\n")
     if done.abstained is not None and done.labelled:
         answered = done.labelled - done.abstained

@@ -75,11 +75,13 @@ def prove(
         if not readable:
             continue
         said = model.answer(ours.inputs)
-        largest = max(largest, compare(model, readable, said, exported.answer(theirs.inputs), "onnxruntime"))
+        largest = max(
+            largest, compare(model, readable, said, exported.computed(theirs.inputs), "onnxruntime")
+        )
         few = min(_REFERENCE_EXAMPLES - checked, len(readable))
         if few > 0:
             part = Answers(said.said[:few], None if said.novelty is None else said.novelty[:few])
-            found = reference.answer(theirs.inputs[:few])
+            found = reference.computed(theirs.inputs[:few])
             largest = max(largest, compare(model, readable[:few], part, found, "onnx.reference"))
             checked += few
         answered += len(readable)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from pellucid.arithmetic.finite import require_finite
 from pellucid.bundle.held_out import HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.encoding.encoder import Encoder
@@ -94,7 +95,8 @@ class ExportedModel:
         Inputs are images as files (`str` or `Path`), as their bytes or as arrays (height, width[, channels]);
         or texts.
 
-        Raises: `DataError` if an image cannot be read, or the inputs are of another kind.
+        Raises: `DataError` if an image cannot be read, or the inputs are of another kind; `NotFiniteError` if
+            what the model computes is not finite.
         """
         said = self.answer(self.ready(inputs)).said
         if said.ndim == 1:
@@ -104,7 +106,7 @@ class ExportedModel:
     def predict_proba(self, inputs: Sequence[Any] | np.ndarray) -> Float64[np.ndarray, "n classes"]:
         """Probability of every class for every input, as `predict` takes them.
 
-        Raises: `DataError` as `predict`, or if the model predicts numbers.
+        Raises: Errors as `predict`, and `DataError` if the model predicts numbers.
         """
         if not self.classes:
             raise DataError("model: it predicts numbers and has no probabilities; use predict")
@@ -133,7 +135,18 @@ class ExportedModel:
         return np.stack(fitted) if fitted else np.zeros((0, *image.size, image.channels), np.uint8)
 
     def answer(self, inputs: Inputs) -> Answers:
-        """Answer about fitted images (n, height, width, channels), feature vectors, or texts."""
+        """Answer about fitted images (n, height, width, channels), feature vectors, or texts.
+
+        Raises: `NotFiniteError` if a number that the graph gives is not finite.
+        """
+        answers = self.computed(inputs)
+        for each in answers:
+            if each is not None:
+                require_finite(each)
+        return answers
+
+    def computed(self, inputs: Inputs) -> Answers:
+        """What the graph gives for inputs as `answer` takes them, finite or not."""
         found, order = [], []
         for batch, places in self.batches(inputs):
             found.append(self.asked(batch))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.answering.answered import answered
 from pellucid.answering.answers import Answer
 from pellucid.answering.decisions import Decisions, Wishes
 from pellucid.answering.incoming.blocks import Block
@@ -42,7 +43,8 @@ class Rows:
 
     def of(self, block: Block) -> list[Answer]:
         """A row for each input of a block."""
-        usable = self._usable(self._model.answer(block.inputs))
+        answers, block = answered(self._model, block)
+        usable = self._usable(answers)
         nothing = (None,) * (len(self._model.classes) if self._with_probabilities else 0)
         unknown = (None,) * len(self.columns)
         rows = []

@@ -27,7 +27,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from pellucid.budgets import MEMORY, PIXELS
+from pellucid.budgets import MEMORY, PIXELS, PIXELS_ANYWAY, PIXELS_PER_BYTE
+from pellucid.data.images.apart import decoded_apart, header_apart
 from pellucid.data.images.conversion import to_pixels
 from pellucid.data.images.frames import frames_warning
 from pellucid.data.images.quiet import quiet_pillow
@@ -36,6 +37,7 @@ from pellucid.data.images.sizing import inner_size
 from pellucid.data.images.taken import UNKNOWN, Taken, taken_of
 from pellucid.data.tables.signatures import what_it_is
 from pellucid.errors import DataError
+from pellucid.isolation import current
 from pellucid.regular import open_regular, read_regular
 
 Found = TypeVar("Found")
@@ -139,6 +141,9 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
 
     Raises: `DataError` as `decode_image` does.
     """
+    room = current()
+    if room is not None:
+        return header_apart(room, read_content(source))
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
     with _readable():
@@ -170,6 +175,10 @@ def decode_content(
 
     Raises: `DataError` as `decode_image` does.
     """
+    room = current()
+    if room is not None:
+        with decoded_apart(room, content, size) as found:
+            return then(Decoded(*found[:-1], Taken(*found.taken)))
     with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
         mode = _mode_name(image)
         warning = frames_warning(image)
@@ -235,15 +244,24 @@ def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
 def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
     """Open without decoding, and refuse a decompression bomb from its header.
 
-    Raises: `DataError` if it has more pixels than the budget admits.
+    Raises: `DataError` if it has more pixels than the budget admits, or than its bytes can honestly hold.
     """
     formats = _FORMAT_OF_START.get(start) or _formats()
     image = Image.open(file, formats=formats)
-    limit = PIXELS.value()
-    if image.width * image.height > limit:
-        size = f"{image.height:,} x {image.width:,}"
+    limit, pixels, size = PIXELS.value(), image.width * image.height, f"{image.height:,} x {image.width:,}"
+    if pixels > limit:
         raise DataError(f"{size} pixels is over the limit of {limit:,} pixels; {PIXELS.remedy}")
+    if pixels > PIXELS_ANYWAY and pixels > PIXELS_PER_BYTE * (length := _length(file)):
+        raise DataError(f"{size} pixels are more than {length:,} bytes can hold; use an undamaged copy")
     return image
+
+
+def _length(file: io.BytesIO | io.BufferedReader) -> int:
+    """Bytes of an open file, which is left where it was."""
+    before = file.tell()
+    length = file.seek(0, io.SEEK_END)
+    file.seek(before)
+    return length
 
 
 @functools.cache

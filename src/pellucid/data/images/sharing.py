@@ -2,13 +2,22 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pellucid.budgets import DECODING_BYTES
 
 
 class Share:
-    """A number of bytes that threads take parts of, and wait for."""
+    """A number of bytes that threads take parts of, and wait for.
+
+    Attributes:
+        asked: told the bytes before they are taken; in a child process, it asks the parent for as many.
+
+    Args:
+        size: the bytes.
+    """
+
+    asked: Callable[[int], object] | None = None
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -18,6 +27,8 @@ class Share:
     @contextlib.contextmanager
     def of(self, needed: int) -> Iterator[None]:
         """Hold so many bytes; whoever needs more than there are waits until nobody holds any."""
+        if self.asked is not None:
+            self.asked(needed)
         with self._changed:
             self._changed.wait_for(lambda: self._taken == 0 or self._taken + needed <= self._size)
             self._taken += needed

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pellucid.data.archives.stored import Container
+from pellucid.data.tables.arrow.apart import Block as Columns
 from pellucid.data.tables.arrow.features import ClassNames, names_in_schema, with_names
 from pellucid.data.tables.arrow.images import images_in_parquet
-from pellucid.data.tables.arrow.parquet import Block as Columns
 from pellucid.data.tables.arrow.parquet import open_parquet, parquet_blocks
 from pellucid.data.tables.arrow.streams import arrow_blocks, images_in_arrow, open_arrow
 from pellucid.data.tables.csv_rows import ROWS_FIRST, ROWS_LATER, CsvBatch, open_csv

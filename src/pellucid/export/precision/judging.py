@@ -98,7 +98,7 @@ def judge(precision: str, contents: tuple[bytes, bytes], asked: Asked) -> tuple[
         opened(content, name, 1) for content, name in zip(contents, ("fp32", precision), strict=True)
     )
     sizes = (len(contents[0]), len(contents[1]))
-    ours, theirs = full.answer(asked.inputs), less.answer(asked.inputs)
+    ours, theirs = full.computed(asked.inputs), less.computed(asked.inputs)
     times, is_slower = _timed(full, less, asked.inputs)
     if full.classes:
         found = _of_classes(ours.said, theirs.said, asked.labels)

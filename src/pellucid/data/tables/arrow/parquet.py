@@ -13,15 +13,16 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from pellucid.budgets import CELLS, COLUMNS, ROWS_ANYWAY, ROWS_PER_BYTE, UNPACKED, unpacked_limit
+from pellucid.data.tables.arrow.apart import Block, blocks_apart
 from pellucid.data.tables.arrow.parquet_dictionaries import growing_columns
 from pellucid.data.tables.arrow.parquet_pages import require_small_pages
 from pellucid.data.tables.encodings import naming_unreadable, open_binary
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
+from pellucid.isolation import current
+from pellucid.regular import open_regular
 
 BUFFER = 1 << 20
-Block = tuple[dict[str, Sequence[Any]], range]
-"""Columns by name, and the numbers of their rows from 1."""
 
 
 def parquet_blocks(
@@ -64,9 +65,16 @@ def open_parquet(path: Path, place: str) -> Iterator[OpenParquet]:
 
     Raises: `DataError` if it is damaged, here or while it is read, or claims what it cannot hold.
     """
+    with _seekable(path, place) as file, opened_parquet(file, place) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def opened_parquet(file: IO[bytes], place: str) -> Iterator[OpenParquet]:
+    """Look at the footer of an open file, as `open_parquet`."""
     from pyarrow import parquet
 
-    with _seekable(path, place) as file, naming_damage(place):
+    with naming_damage(place):
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         metadata = parquet.read_metadata(file)
@@ -78,10 +86,22 @@ def open_parquet(path: Path, place: str) -> Iterator[OpenParquet]:
 def _blocks(
     path: Path, place: str, unread: Collection[str], names: Sequence[str] | None, rows: int
 ) -> Iterator[Block]:
+    with _seekable(path, place) as file:
+        room = current()
+        if room is None:
+            yield from blocks_here(file, place, unread, names, rows)
+        else:
+            yield from blocks_apart(room, file, place, unread, names, rows)
+
+
+def blocks_here(
+    file: IO[bytes], place: str, unread: Collection[str], names: Sequence[str] | None, rows: int
+) -> Iterator[Block]:
+    """Blocks of an open file, read in this process, as `parquet_blocks`."""
     from pyarrow import parquet
 
-    with open_parquet(path, place) as opened:
-        file, size, metadata, schema = opened
+    with opened_parquet(file, place) as opened:
+        size, metadata, schema = opened[1:]
         require_small_pages(file, metadata, size)
         wanted = schema.names if names is None else list(names)
         plain = [name for name in wanted if name not in unread and not _is_nested(schema.field(name).type)]
@@ -221,8 +241,10 @@ def _seekable(path: Path, place: str) -> Iterator[IO[bytes]]:
     """Open a file that is read out of order; one packed with gzip is unpacked on the disk first."""
     with contextlib.ExitStack() as opened:
         with naming_unreadable(place):
-            file: IO[bytes] = opened.enter_context(open_binary(path))
-            if path.name.lower().endswith(".gz"):
+            is_packed = path.name.lower().endswith(".gz")
+            opener = open_binary if is_packed else open_regular
+            file: IO[bytes] = opened.enter_context(opener(path))
+            if is_packed:
                 unpacked = opened.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, unpacked)
                 unpacked.seek(0)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from pellucid.budgets import unpacked_limit
 from pellucid.data.archives.stored import Container, Read
+from pellucid.data.tables.arrow.apart import Block
 from pellucid.data.tables.arrow.images import NO_IMAGE, bytes_of, is_binary, is_image_cell, struct_of_image
-from pellucid.data.tables.arrow.parquet import Block, Meter, naming_damage, require_honest
+from pellucid.data.tables.arrow.parquet import Meter, naming_damage, require_honest
 from pellucid.data.tables.encodings import naming_unreadable
 from pellucid.errors import DataError
 from pellucid.regular import open_regular

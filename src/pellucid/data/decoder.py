@@ -1,0 +1,107 @@
+"""Program of the child processes that decode: what it is given is a stranger's, and so may it become itself.
+
+Started by `pellucid.isolation.child` with its job and open files by their numbers. It imports all that it
+will need, limits itself for good, and only then takes the first byte.
+"""
+
+import mmap
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.budgets import MEMORY
+from pellucid.data.images.quiet import quiet_pillow
+from pellucid.data.images.sharing import DECODING
+from pellucid.errors import DataError
+from pellucid.isolation.channel import Channel
+from pellucid.isolation.limits import begin_job, confine
+
+_LITTLE = 8 << 20
+"""Bytes of memory for which no parent is asked: as many threads as there are cores take that much anyway."""
+
+
+def main(words: Sequence[str]) -> None:
+    """Do the work of one kind, `images` or `tables`, until the parent is gone."""
+    job, *numbers = words
+    end, memory, *files = map(int, numbers)
+    channel = Channel(socket.socket(fileno=end), MEMORY.value())
+    shared = mmap.mmap(memory, 0)
+    try:
+        if job == "images":
+            _images(channel, shared)
+        else:
+            _tables(channel, files[0])
+    except BrokenPipeError:
+        pass  # the parent went away
+
+
+def _images(channel: Channel, shared: mmap.mmap) -> None:
+    """Decode images, one after the other."""
+    from PIL import Image
+
+    from pellucid.data.images.decoding import decode_content, header_of
+
+    Image.init()
+
+    def ask(needed: int) -> None:
+        if needed > _LITTLE:
+            channel.send({"needs": needed})
+            channel.receive()
+
+    DECODING.asked = ask
+
+    def kept(decoded: Any) -> dict[str, Any]:
+        rows, columns, channels = decoded.pixels.shape
+        shared[: decoded.pixels.nbytes] = np.ascontiguousarray(decoded.pixels).data.cast("B")
+        (height, width), taken = decoded.size, decoded.taken
+        return {
+            "height": height, "width": width, "mode": decoded.mode, "rows": rows, "columns": columns,
+            "channels": channels, "warning": decoded.warning, "milliseconds": taken.milliseconds,
+            "camera": taken.camera,
+        }  # fmt: skip
+
+    channel.send({"unlimited": confine(may_open=False)})
+    while (asked := channel.receive()) is not None:
+        begin_job()
+        content = shared[: asked["bytes"]]
+        try:
+            with quiet_pillow():
+                if asked["job"] == "header":
+                    reply = dict(zip(("height", "width", "mode"), header_of(content), strict=True))
+                else:
+                    size = asked["size"]
+                    reply = decode_content(content, None if size is None else tuple(size), kept)
+        except DataError as error:
+            reply = {"error": str(error)}
+        channel.send(reply)
+
+
+def _tables(channel: Channel, number: int) -> None:
+    """Read one Parquet file; for the names of time zones it may open files."""
+    from pyarrow import parquet  # noqa: F401
+
+    from pellucid.data.tables.arrow.apart import message_of
+    from pellucid.data.tables.arrow.parquet import blocks_here
+
+    channel.send({"unlimited": confine(may_open=True)})
+    asked = channel.receive()
+    if asked is None:
+        return
+    begin_job()
+    try:
+        with os.fdopen(number, "rb") as file:
+            file.seek(0)
+            blocks = blocks_here(file, asked["place"], asked["unread"], asked["names"], asked["rows"])
+            for block in blocks:
+                channel.send(message_of(block))
+        channel.send({"end": True})
+    except DataError as error:
+        channel.send({"error": str(error)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Targets of the fuzzer: what a stranger may hand over, made whole, then changed and tried."""

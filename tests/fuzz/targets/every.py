@@ -1,0 +1,46 @@
+"""Every target by name. To add one: a function that makes a mutant and tries it, and a line in `TARGETS`."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fuzz.harness import Trial
+from fuzz.targets.arrays import idx_trial, npz_trial
+from fuzz.targets.images import IMAGE_FORMATS, image_trial
+from fuzz.targets.models import MODEL_KINDS, QUICK_KINDS, model_trial
+from fuzz.targets.names import name_trial
+from fuzz.targets.runs import checkpoint_trial, run_trial
+from fuzz.targets.tables import table_trial
+
+MODELS, RUNS, DATA = "models", "runs", "data"
+
+
+class Target(NamedTuple):
+    """A kind of thing that a stranger hands over.
+
+    Attributes:
+        group: by which mutants are counted together.
+        trial: makes the trial of one mutant; called once, in the process that forks.
+        count: mutants of the default tests; 0 for those that only `make fuzz` tries.
+    """
+
+    group: str
+    trial: Callable[[], Trial]
+    count: int
+
+
+TARGETS: dict[str, Target] = {
+    **{
+        f"models: {name}": Target(MODELS, lambda name=name: model_trial(name), 10 * (name in QUICK_KINDS))
+        for name in MODEL_KINDS
+    },
+    "checkpoints": Target(RUNS, lambda: checkpoint_trial, 4),
+    "runs": Target(RUNS, lambda: run_trial, 25),
+    **{
+        f"tables: {form}": Target(DATA, lambda form=form: table_trial(form), 30)
+        for form in ("csv", "tsv", "jsonl", "parquet")
+    },
+    "npz": Target(DATA, lambda: npz_trial, 30),
+    "idx": Target(DATA, lambda: idx_trial, 30),
+    **{f"images: {form}": Target(DATA, lambda form=form: image_trial(form), 30) for form in IMAGE_FORMATS},
+    "names": Target(DATA, lambda: name_trial, 4),
+}

@@ -1,0 +1,152 @@
+"""Model folders of every kind, every checksum right again after the change."""
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from every_model import MODELS
+from fuzz.mutating import NAUGHTY, mutate_bytes, mutate_json, mutate_tensors
+from generators import trained_generator
+from pellucid.bundle import Generator, Model, load_any, save
+from pellucid.bundle.format.description import Description
+from pellucid.bundle.format.weights import Form, pack
+from pellucid.bundle.parts import expected_forms
+from pellucid.novelty import Detector
+from pellucid.tasks import VALUES
+from small_models import sealed
+from watched_models import KINDS, watched_model
+
+_QUICK = (
+    "cnn", "mlp of vectors", "text-cnn", "rnn", "bag", "svm", "random-forest", "ridge of texts, of numbers",
+    "svm-on-cnn", "logistic-regression of texts", "sentence-encoder", "word-vectors", "majority",
+)  # fmt: skip
+
+
+@cache
+def folder_of(name: str) -> Mapping[str, bytes]:
+    """The files of a model folder, by name."""
+    import tempfile
+
+    make = {
+        **MODELS,
+        **{f"watched {each}": lambda each=each: watched_model(each) for each in KINDS},
+        **{each: lambda each=each: trained_generator(epochs=1, model=each) for each in ("vae", "gan")},
+    }
+    with tempfile.TemporaryDirectory() as place:
+        save(make[name](), Path(place) / "model", {})
+        return {path.name: path.read_bytes() for path in (Path(place) / "model").iterdir()}
+
+
+MODEL_KINDS = [*MODELS, *(f"watched {each}" for each in KINDS), "vae", "gan"]
+QUICK_KINDS = [*_QUICK, "watched cnn, mirrored", "watched logistic-regression of texts", "vae", "gan"]
+
+
+def model_trial(name: str) -> Callable[[random.Random, Path], str]:
+    """Trial of the model folders of one kind, every checksum right again after the change."""
+    whole = folder_of(name)
+
+    def trial(draw: random.Random, place: Path) -> str:
+        files = dict(whole)
+        document = json.loads(files["model.json"])
+        for _ in range(draw.choice((1, 1, 1, 2))):
+            changed = draw.choice(
+                ["model.json", *(each for each in files if each not in ("README.md", "model.json"))]
+            )
+            if changed == "model.json":
+                document = mutate_json(
+                    draw, {key: value for key, value in document.items() if key != "own_sha256"}
+                )
+            elif changed.endswith(".safetensors"):
+                files[changed] = mutate_tensors(draw, files[changed])
+            else:
+                files[changed] = _mutated_words(draw, files[changed])
+        if draw.random() < 0.6 and isinstance(document, dict):
+            files.update(_fitting(draw, document))
+        if isinstance(document, dict):
+            if isinstance(document.get("sha256"), dict) and draw.random() < 0.95:
+                document["sha256"] = {
+                    each: hashlib.sha256(files[each]).hexdigest() if each in files else digest
+                    for each, digest in document["sha256"].items()
+                }
+            try:
+                files["model.json"] = sealed(document)
+            except (ValueError, UnicodeError):
+                return "unwritable"
+        for each, content in files.items():
+            (place / each).write_bytes(content)
+        return _asked(load_any(place))
+
+    return trial
+
+
+def _mutated_words(draw: random.Random, content: bytes) -> bytes:
+    """A vocabulary with other words, or with other bytes."""
+    if draw.random() < 0.7:
+        try:
+            return json.dumps(mutate_json(draw, json.loads(content))).encode()
+        except ValueError:
+            pass  # it was changed before
+    return mutate_bytes(draw, content)
+
+
+def _fitting(draw: random.Random, document: dict) -> dict[str, bytes]:
+    """Tensors of the very forms that a changed description asks for, so that it is not refused for these."""
+    try:
+        description = Description.from_bytes(sealed(document), "model.json")
+        wanted = {"weights.safetensors": expected_forms(description)}
+        if description.novelty is not None:
+            forms = Detector.expected(description.novelty)
+            wanted["novelty.safetensors"] = {name: Form(*form) for name, form in forms.items()}
+    except (ValueError, TypeError, KeyError):
+        return {}
+    found = {}
+    for name, forms in wanted.items():
+        if sum(math.prod(form.shape) for form in forms.values()) < 1_000_000:
+            found[name] = pack({each: _tensor(draw, form) for each, form in forms.items()})
+    return found
+
+
+def _tensor(draw: random.Random, form: Form) -> torch.Tensor:
+    numbers = np.random.default_rng(draw.randrange(1 << 30))
+    if form.dtype.startswith("float"):
+        scale = draw.choice((0.0, 1.0, 1.0, 1.0, 1e-30, 1e30))
+        return torch.from_numpy(np.asarray(numbers.normal(size=form.shape) * scale, form.dtype))
+    ascending = np.arange(math.prod(form.shape)).reshape(form.shape) + draw.choice((0, 1))
+    drawn = numbers.integers(-2, 12, form.shape)
+    return torch.from_numpy(np.asarray(ascending if draw.random() < 0.5 else drawn, form.dtype))
+
+
+def _asked(model: Model) -> str:
+    """Ask a model that was loaded, and see that its answers are finite."""
+    if isinstance(model, Generator):
+        images = model.sample(model.turns(3), seed=1)
+        assert images.dtype == np.uint8
+        seen = model.transform(np.zeros((2, *model.shape), np.uint8))
+        assert np.isfinite(seen).all(), "features that are not finite"
+        return "answered"
+    if model.input_kind is VALUES:
+        length = getattr(model, "features", None)
+        size = length if isinstance(length, int) else model.length
+        inputs = np.random.default_rng(0).normal(size=(5, size or 3)).astype(np.float32)
+    elif model.preprocessing is not None:
+        fitted = model.preprocessing
+        inputs = np.arange(3 * fitted.height * fitted.width * fitted.channels, dtype=np.int64).astype(
+            np.uint8
+        )
+        inputs = inputs.reshape(3, fitted.height, fitted.width, fitted.channels)
+    else:
+        inputs = ["", "zero one two", "a b c " * 50, *NAUGHTY[:5]]
+    answers = model.answer(inputs)
+    assert np.isfinite(answers.said).all(), "answers that are not finite"
+    if model.classes:
+        assert np.allclose(answers.said.sum(axis=1), 1, atol=1e-6), "probabilities that do not sum to one"
+    if answers.novelty is not None:
+        assert ((answers.novelty >= 0) & (answers.novelty <= 1)).all(), "novelty outside 0 to 1"
+    return "answered"

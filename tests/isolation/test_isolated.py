@@ -1,0 +1,216 @@
+"""Decoders in child processes: the same answers, and files that end a decoder end nothing else."""
+
+import csv
+import random
+import sys
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from fuzz.mutating import mutate_bytes
+from fuzz.targets.images import IMAGE_FORMATS, _images
+from pellucid.bundle import save
+from pellucid.cli.main import main
+from pellucid.data.images.decoding import decode_image, read_header
+from pellucid.data.images.sharing import DECODING
+from pellucid.data.tables.stream import open_table
+from pellucid.errors import DataError
+from pellucid.isolation import child, isolated
+from small_models import trained_model, write_digits
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs limits of processes")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_room():
+    """Children for the whole file: each takes half a second to start."""
+    with isolated():
+        yield
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Run something in this process."""
+
+    def run(ask, *given):
+        with monkeypatch.context() as patch:
+            patch.setattr("pellucid.isolation.room.Room.inside", None)
+            return outcome(ask, *given)
+
+    return run
+
+
+def outcome(ask, *given):
+    try:
+        return ask(*given)
+    except DataError as error:
+        return f"refused: {error}"
+
+
+def assert_same(one, other):
+    if isinstance(one, tuple) and isinstance(one[0], np.ndarray):
+        np.testing.assert_array_equal(one[0], other[0])
+        assert one[1:] == other[1:]
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("form", IMAGE_FORMATS)
+def test_images_of_every_format_and_damaged_ones(form, here):
+    draw = random.Random(form)
+    whole = _images(form)
+    for content in [*whole, *(mutate_bytes(draw, draw.choice(whole)) for _ in range(20))]:
+        assert_same(here(decode_image, content), outcome(decode_image, content))
+        assert here(read_header, content) == outcome(read_header, content)
+
+
+def test_a_large_image_waits_for_its_share_of_the_memory(tmp_path, here, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 255, (1100, 1200, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.png", compress_level=0)
+    taken = []
+    monkeypatch.setattr(DECODING, "asked", taken.append)
+    assert_same(here(decode_image, tmp_path / "large.png"), decode_image(tmp_path / "large.png"))
+    assert taken == [9 * 1100 * 1200] * 2
+
+
+EVERY = {
+    "text": ["a", "\x00", None, "\U0010ffff\u202e"],
+    "bytes": [b"\xff", b"", None, b"a"],
+    "number": [1.5, float("nan"), float("inf"), None],
+    "whole": pa.array([2**64 - 1, 0, None, 1], pa.uint64()),
+    "truth": [True, False, None, True],
+    "day": [date(2024, 2, 29), None, date(1, 1, 1), date(9999, 12, 31)],
+    "moment": [datetime(2024, 3, 1, 14, 5, 0, 7), None, datetime(1970, 1, 1), datetime(2000, 1, 1)],
+    "zoned": pa.array([0, 10**15, None, -1], pa.timestamp("us", "Europe/Berlin")),
+    "beyond": pa.array([2**62, 0, None, 1], pa.timestamp("us")),
+    "time": [time(1, 2, 3, 4), None, time(0), time(23, 59)],
+    "span": [timedelta(days=-1, microseconds=1), None, timedelta(0), timedelta(1)],
+    "decimal": [Decimal("1.50"), None, Decimal("-0.01"), Decimal("0.00")],
+    "list": [[1], [], None, [2, 3]],
+    "structure": [{"a": 1}, None, {"a": 2}, {"a": 3}],
+}
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".parquet.gz"])
+def test_tables_of_every_type(ending, tmp_path, here):
+    path = tmp_path / f"t{ending}"
+    if ending == ".parquet":
+        parquet.write_table(pa.table(EVERY), path)
+    else:
+        import gzip
+
+        sink = pa.BufferOutputStream()
+        parquet.write_table(pa.table(EVERY), sink)
+        path.write_bytes(gzip.compress(sink.getvalue().to_pybytes()))
+
+    def read():
+        table = open_table(path, "t")
+        return [
+            [(name, [type(each), _shown(each)]) for name, cells in block.columns.items() for each in cells]
+            for block in table.read(list(EVERY))
+        ]
+
+    assert here(read) == read()
+
+
+def _shown(cell):
+    """A moment of Berlin has its offset apart, and the name of its zone here: they are written alike."""
+    return cell.isoformat() if isinstance(cell, datetime) else repr(cell)
+
+
+def test_a_damaged_table_has_the_same_reason(tmp_path, here):
+    parquet.write_table(pa.table({"a": ["b"] * 100}), tmp_path / "t.parquet")
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    content[20:40] = b"\xff" * 20
+    (tmp_path / "t.parquet").write_bytes(content)
+    reason = here(open_table, tmp_path / "t.parquet", "t.parquet")
+    assert reason.startswith("refused: t.parquet: not a readable Parquet file")
+    assert outcome(open_table, tmp_path / "t.parquet", "t.parquet") == reason
+
+
+# Decoders with holes
+
+
+@pytest.fixture(scope="module")
+def holes():
+    """A room whose children do what a file says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "PROGRAM", "broken_decoder")
+        patch.syspath_prepend(str(Path(__file__).parent))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+        with isolated():
+            yield
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("segv", "the process that decodes it ended by SIGSEGV; use an undamaged copy"),
+        ("exit", "the process that decodes it ended with 3; use an undamaged copy"),
+        ("spin", "the process that decodes it ended by SIGXCPU; use an undamaged copy"),
+        ("lie", "its decoder says what it never would; use an undamaged copy"),
+        ("memory", "too large for this machine's memory"),
+        ("open", "corrupt image ([Errno 24] Too many open files: "),
+        ("write", "corrupt image ([Errno 24] Too many open files: "),
+    ],
+)
+def test_an_image_that_ends_its_decoder_is_one_that_cannot_be_read(what, reason, holes, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    place = tmp_path if what == "write" else tmp_path / "secret"
+    with pytest.raises(DataError) as caught:
+        decode_image(f"\x89PNG do {what} {place}".encode("latin-1"))
+    assert str(caught.value).startswith(reason)
+    assert not (tmp_path / "written").exists()
+    good = write_digits(tmp_path, range(1))[0]
+    assert decode_image(good).pixels.shape == (8, 8, 1)
+
+
+def test_a_table_that_ends_its_reader_is_refused_by_name(holes, tmp_path):
+    parquet.write_table(pa.table({"a": ["b"]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"^t.parquet: the process that decodes it ended by SIGSEGV"):
+        open_table(tmp_path / "t.parquet", "t.parquet")
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return {row["input"]: row for row in csv.DictReader(file)}
+
+
+def test_commands_go_on_behind_it(tmp_path, capfd, monkeypatch):
+    (tmp_path / "run").mkdir()
+    save(trained_model(), tmp_path / "run" / "model", {})
+    paths = write_digits(tmp_path / "images", range(12), by_class=True)
+    words = ["predict", str(tmp_path / "run"), str(tmp_path / "images"), "--out"]
+    monkeypatch.setattr("pellucid.isolation.room.Room.inside", None)
+    assert main([*words, str(tmp_path / "here.csv")]) == 0
+    monkeypatch.setattr(child, "PROGRAM", "broken_decoder")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+    paths[3].write_bytes(b"\x89PNG do segv")
+    assert main([*words, str(tmp_path / "apart.csv"), "--isolate"]) == 0
+    here, apart = (rows_of(tmp_path / name) for name in ("here.csv", "apart.csv"))
+    bad = here.pop(str(paths[3]))
+    assert bad["label"]
+    assert (
+        apart.pop(str(paths[3]))["error"]
+        == "the process that decodes it ended by SIGSEGV; use an undamaged copy"
+    )
+    assert apart == here
+    capfd.readouterr()
+    assert main(["inspect", str(tmp_path / "images"), "--isolate"]) == 3
+    assert f"{paths[3]}: the process that decodes it ended by SIGSEGV" in capfd.readouterr().err
+
+
+def test_what_the_system_does_not_limit_is_said_once(monkeypatch, tmp_path):
+    said = []
+    monkeypatch.setattr(child, "PROGRAM", "broken_decoder")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+    monkeypatch.setenv("UNLIMITED", "RLIMIT_AS")
+    with isolated(said.append):
+        decode_image(write_digits(tmp_path, range(1))[0])
+    assert said == ["warning: --isolate: this system does not limit the memory"]
