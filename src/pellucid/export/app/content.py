@@ -36,8 +36,12 @@ APP_ROOMS = {
     "engine": ("products", "convolving", "pointwise", "layers", "network"),
     # From what the network gives to an answer.
     "answering": ("probabilities", "novelty", "answer"),
+    # Classical models, on features or on the last hidden layer of a network.
+    "classical": ("kernel", "predictors", "answering"),
     # Every string that people read, in each language.
     "words": ("english", "chinese", "language"),
+    # How a classical model comes to its answer, opened.
+    "decision": ("tables", "naming", "linear", "kernel", "forest", "decision"),
     # What people see and do, whatever the model takes.
     "page": ("bars", "glass", "tray", "begin"),
 }
@@ -91,6 +95,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
         "formulas": {each.name: mathml(each.formula) for each in explanation.layers},
         "template": kind.template,
         "below": kind.below,
+        "nothing": kind.nothing,
         "facts": facts,
         "card": card,
         "script": Markup(script),  # our own file
