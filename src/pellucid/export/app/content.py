@@ -33,7 +33,7 @@ APP_ROOMS = {
     # What the page says of the model beside its layers, and the weights, opened.
     "facts": ("app", "weights"),
     # The network, computed fast.
-    "engine": ("products", "convolving", "pointwise", "layers", "network"),
+    "engine": ("products", "convolving", "pointwise", "gelu", "layers", "network"),
     # From what the network gives to an answer.
     "answering": ("probabilities", "novelty", "answer"),
     # Classical models, on features or on the last hidden layer of a network.
