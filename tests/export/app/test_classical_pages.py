@@ -82,3 +82,25 @@ def test_a_page_answers_as_its_classical_model_does(browser: Tab, tmp_path: Path
     added, (bias, total) = adds(browser), (number(each) for each in SUM.findall(words)[-1])
     if len(added) < ALL_ROWS:  # all products are shown
         assert sum(added) + bias == pytest.approx(total, abs=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["logistic-regression", "random-forest", "svm-on-cnn"])
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
+def test_everybody_can_use_it(
+    browser: Tab, axe_core: Path, tmp_path: Path, name: str, width: int, theme: str
+) -> None:
+    place = tmp_path / "app.html"
+    place.write_bytes(page(MODELS[name]()))
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.call("Emulation.setDeviceMetricsOverride", **size)
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+    browser.open(place.as_uri())
+    browser.evaluate("pellucid.ready.then((page) => page.isDrawn()).then(() => 1)")
+    drawn(browser)
+    browser.evaluate(axe_core.read_text(encoding="utf-8") + "; 1")
+    found = browser.evaluate(
+        "axe.run().then(({ violations }) => violations.map((each) => [each.id, each.nodes[0].html]))"
+    )
+    assert found == []
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width

@@ -21,10 +21,13 @@ from pellucid.export.app.content import told_layers
 from pellucid.export.app.facts import app_facts
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.tensors import Tensors
+from pellucid.export.app.texts import formula_of_text
 from pellucid.export.export import metadata_of
 from pellucid.insight.explanations.drivers import ids_of
 from pellucid.insight.layers.opening import open_network
+from pellucid.insight.layers.records import layer_records
 from pellucid.novelty.fitting import fit_detector, fit_measure
+from pellucid.reports.explain.describing import HIDDEN
 from small_models import CLASSES, digits
 from text_models import text_model, texts
 
@@ -193,6 +196,17 @@ def test_classical_models_on_a_network_say_what_they_say(node: Node) -> None:
         ours = model.predict_proba(texts()[:6])
         np.testing.assert_allclose([each["said"] for each in found], ours, atol=1e-5)
         assert [name for name, *_ in found[0]["values"]][-1] == "body.filters.pool"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_formulas_hold_for_texts_of_any_length(name: str) -> None:
+    model = network_model(name)
+    found = []
+    for places in (4, 6):
+        opened = open_network(model.network, np.ones((1, places), np.int64))
+        records = [each for each in layer_records(opened) if each.kind not in HIDDEN]
+        found.append([formula_of_text(each.kind, each.formula, opened) for each in records])
+    assert found[0] == found[1]
 
 
 def test_a_network_on_vectors_of_words_says_what_it_says(node: Node) -> None:

@@ -92,7 +92,7 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
     values = {
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
-        "formulas": {each.name: mathml(each.formula) for each in explanation.layers},
+        "formulas": {} if opened is None else _formulas(kind, explanation, opened),
         "template": kind.template,
         "below": kind.below,
         "nothing": kind.nothing,
@@ -108,6 +108,11 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
 def told_layers(model: Model, metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
     """The document `told` of a page: what the explain page's script reads of layers."""
     return _NO_LAYERS if opened is None else described(_explanation(model, metadata, opened), Packed())
+
+
+def _formulas(kind: AppKind, explanation: Explanation, opened: Opened) -> dict[str, Markup]:
+    """Formula of every layer by its name."""
+    return {each.name: mathml(kind.formula(each.kind, each.formula, opened)) for each in explanation.layers}
 
 
 def _explanation(model: Model, metadata: Metadata, opened: Opened | None) -> Explanation:

@@ -26,6 +26,7 @@ class AppKind(NamedTuple):
         refusal: why a model of this kind cannot be a page, as a sentence without its end; empty where it can.
         opened: the model's network opened on a blank input, without its head below a classical model; `None`
             where it has none.
+        formula: formula of a layer by its kind, for inputs of any length, from that for the blank input.
         facts: what the kind's scripts need, as `app.input`; arrays that it speaks of join the tensors.
         original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
         template: in `page/`, the area where an input is handed over.
@@ -36,6 +37,7 @@ class AppKind(NamedTuple):
 
     refusal: Callable[[Model], str]
     opened: Callable[[Model], Opened | None]
+    formula: Callable[[str, str, Opened], str]
     facts: Callable[[Model, Tensors], dict[str, Any]]
     original: Callable[[Model, Listing, int], dict[str, str]]
     template: str
@@ -106,6 +108,7 @@ KINDS: dict[str, AppKind] = {
     "images": AppKind(
         refusal=_refusal_of_images,
         opened=_opened_on_black,
+        formula=lambda kind, formula, opened: formula,
         facts=_image_facts,
         original=_original_image,
         template="images.html",
@@ -119,6 +122,7 @@ KINDS: dict[str, AppKind] = {
     "texts": AppKind(
         refusal=texts.refusal_of_texts,
         opened=texts.opened_on_text,
+        formula=texts.formula_of_text,
         facts=texts.text_facts,
         original=texts.original_text,
         template="texts.html",

@@ -24,6 +24,19 @@ TERMS = "terms."
 
 _WORD_VECTORS = "word-vectors"
 _NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder", _WORD_VECTORS)
+_PLACES, _LAST = "T", "T - 1"
+_BY_LENGTH: dict[str, tuple[tuple[str, str], ...]] = {
+    "text-max": (("t < {places}", "t < {any}"),),
+    "text-average": (
+        (r"\frac{{1}}{{{places}}}", r"\frac{{1}}{{{any}}}"),
+        ("=0}}^{{{last}}}", "=0}}^{{{any_last}}}"),
+    ),
+    "turn": (("x_{{{last} - t", "x_{{{any_last} - t"),),
+    "attention-weights": (("l=0}}^{{{last}}}", "l=0}}^{{{any_last}}}"),),
+    "attention": (("j=0}}^{{{last}}}", "j=0}}^{{{any_last}}}"),),
+}
+"""Parts of formulas that hold for one length of a text, and what they are for any."""
+
 ROOMS = {
     "inputs/texts/encoding": (
         *("bytes", "characters", "alignment", "words", "tokens"),
@@ -55,6 +68,15 @@ def opened_on_text(model: Model) -> Opened | None:
     ids = np.ones((1, min(3, model.encoder.length)), np.int64)
     opened = open_network(_of_known_words(model.network), ids)
     return opened if isinstance(model, TextModel) else without_head(opened)
+
+
+def formula_of_text(kind: str, formula: str, opened: Opened) -> str:
+    """Formula of a kind of layer for texts of any length T: pages answer for all of them."""
+    places = opened.values["inputs"].shape[1]
+    numbers = {"places": places, "last": places - 1, "any": _PLACES, "any_last": _LAST}
+    for part, general in _BY_LENGTH.get(kind, ()):
+        formula = formula.replace(part.format(**numbers), general.format(**numbers))
+    return formula
 
 
 def _of_known_words(network: Network) -> Network:

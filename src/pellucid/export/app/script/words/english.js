@@ -101,7 +101,7 @@ export const ENGLISH = {
   kernelKept:
     "The model keeps {count} training examples in a space of {space} directions. An input is as like one of them as exp(\u2212{gamma} d\u00b2), where d is the distance between both.",
   kernelVotes:
-    "Every pair of classes is decided by itself. {label} has {votes} votes; times {scale} that is its score {score}. Probabilities are the softmax of the scores of all classes at the model's temperature.",
+    "Every pair of classes is decided by itself. The votes for {label} add up to {votes}; times {scale} that is its score {score}. Probabilities are the softmax of the scores of all classes at the model's temperature.",
   kernelPairs: "Decisions of the answer against each other class",
   kernelPair:
     "{label} against {other}, the closest decision: the likeness to each kept example of the two times its weight, and the bias {bias}, add up to {sum}.",
