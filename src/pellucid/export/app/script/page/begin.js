@@ -15,6 +15,9 @@ import { addRow, startTray } from "./tray.js";
 /** @typedef {OpenedAnswer & { milliseconds: number }} TimedAnswer */
 /** @typedef {{ name: string, original: File | Record<string, string> }} Named */
 
+/** Differences below it say nothing to anybody. */
+const LEAST_TOLD = 1e-9;
+
 /** Classes that are named at the top of the page. */
 const MOST_NAMED = 12;
 
@@ -194,7 +197,7 @@ function sayFacts() {
     ? say("classes", { count: app.classes.length, names })
     : "";
   byId("proof").textContent = app.proof
-    ? say("proved", { ...app.proof, difference: app.proof.difference.toExponential(0) })
+    ? say("proved", { ...app.proof, difference: Math.max(app.proof.difference, LEAST_TOLD).toExponential(0) })
     : say("notProved");
 }
 
