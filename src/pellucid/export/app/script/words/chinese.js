@@ -100,7 +100,7 @@ export const CHINESE = {
     "每一对类单独判定。{label} 得到 {votes} 票，乘以 {scale} 即为分数 {score}。概率是所有类的分数在模型温度下的 softmax。",
   kernelPairs: "答案与其他各类的判定",
   kernelPair:
-    "{label} 对 {other}，最接近的一次判定：与两类各保留样本的相似度乘以其权重，加上偏置 {bias}，得到 {sum}。",
+    "{label} 对 {other}，对它最不利的一次判定：与两类各保留样本的相似度乘以其权重，加上偏置 {bias}，得到 {sum}。",
   kernelNumber: "与各保留样本的相似度乘以其权重，加上偏置 {bias}，得到数值 {sum}。",
   kernelTable: "贡献最大的保留样本",
   columnAgainst: "对手",

@@ -104,7 +104,7 @@ export const ENGLISH = {
     "Every pair of classes is decided by itself. The votes for {label} add up to {votes}; times {scale} that is its score {score}. Probabilities are the softmax of the scores of all classes at the model's temperature.",
   kernelPairs: "Decisions of the answer against each other class",
   kernelPair:
-    "{label} against {other}, the closest decision: the likeness to each kept example of the two times its weight, and the bias {bias}, add up to {sum}.",
+    "{label} against {other}, the decision that speaks least for it: the likeness to each kept example of the two times its weight, and the bias {bias}, add up to {sum}.",
   kernelNumber:
     "The likeness to each kept example times its weight, and the bias {bias}, add up to the number {sum}.",
   kernelTable: "Kept examples that add most",
