@@ -1,12 +1,13 @@
 """A model as one page: its size beside the weights, and how soon it is ready, answers and follows a stroke.
 
-    python benchmarks/app_page.py [--run RUN] [--texts RUN ...] [--runs 5] [--json FILE]
+    python benchmarks/app_page.py [--run RUN] [--images RUN ...] [--texts RUN ...] [--runs 5] [--json FILE]
 
 Without `--run` a demo network (`pellucid train sample:fashion --preset quick --no-baselines`) is trained
 first. Its page is opened in a browser so many times, asked about images one by one, and drawn on. A second
 page holds EfficientNet-Lite0 at 160 pixels, where its weights are at hand, below a head that has learnt
-nothing. Of runs on texts after `--texts` every network and classical model is measured, on mails of the
-bundled sample; without it `pellucid train sample:spam --preset quick` is run first.
+nothing. Of runs on images after `--images`, and on texts after `--texts`, every network and classical model
+is measured, the latter on mails of the bundled sample; without `--texts` `pellucid train sample:spam --preset
+quick` is run first.
 
 - beside the weights: bytes of the file without those that hold weights, packed; of texts without their
   vocabulary too, which belongs to the model as weights do;
@@ -180,11 +181,14 @@ def measured(tab: Tab, model: Model, name: str, place: Path, runs: int) -> dict[
     }
 
 
-def text_models(runs: list[Path] | None, folder: Path) -> dict[str, Model]:
-    """Models of texts that pages can hold, by what they are called in the table."""
-    if runs is None:
-        runs = [folder / "texts"]
-        train("sample:spam", out=runs[0], preset="quick", quiet=True)
+def text_runs(folder: Path) -> list[Path]:
+    """A run on the bundled mails."""
+    train("sample:spam", out=folder / "texts", preset="quick", quiet=True)
+    return [folder / "texts"]
+
+
+def models_of_runs(runs: list[Path]) -> dict[str, Model]:
+    """Models of runs that pages can hold, by what they are called in the table."""
     return {
         f"{run.name}: {place.name}": model
         for run in runs
@@ -207,6 +211,7 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--run", type=Path, help="Run whose recommended network is the demo network")
+    parser.add_argument("--images", type=Path, nargs="*", default=[], help="Runs on images")
     parser.add_argument("--texts", type=Path, nargs="*", help="Runs on texts")
     parser.add_argument("--runs", type=int, default=5, help="How often each page is opened")
     parser.add_argument("--json", type=Path, help="File for the numbers")
@@ -226,7 +231,8 @@ def main() -> None:
             models["efficientnet-lite0, 160 px"] = backbone()
         except PellucidError as error:
             print(f"left out: {error}\n")
-        models |= text_models(given.texts, Path(folder))
+        models |= models_of_runs(given.images)
+        models |= models_of_runs(text_runs(Path(folder)) if given.texts is None else given.texts)
         with browsing(program) as tab:
             print(f"browser   {tab.product}\n")
             for name, model in models.items():

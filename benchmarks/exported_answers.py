@@ -1,4 +1,4 @@
-"""Labels and probabilities of exported files beside those of `predict`, on every held-out original file.
+"""Labels and probabilities of exported files and of pages beside the model's, on all held-out original files.
 
     fashion       Fashion-MNIST as PNG files, its test split of 10,000
     photographs   colour photographs made JPEG files of mixed sizes, each in one of EXIF's eight orientations;
@@ -7,9 +7,10 @@
 
 A network of each is trained for an epoch, exported, which proves the file on up to 1,000 test examples; then
 `pellucid predict` and `python -m pellucid.runtime` are asked about all test files, the runtime in a process
-that cannot import torch, scikit-learn or SciPy.
+that cannot import torch, scikit-learn or SciPy. With --pages its page is opened in a browser and asked about
+all of them too.
 
-Takes: about 10 minutes; texts come from the registries once.
+Takes: about 10 minutes, with pages 20; texts come from the registries once.
 """
 
 import argparse
@@ -49,6 +50,7 @@ def main() -> int:
     parser.add_argument("--photographs", type=Path, help="folder of photographs")
     parser.add_argument("--train", type=int, default=2_000, help="training examples (default: 2,000)")
     parser.add_argument("--test", type=int, default=10_000, help="most test examples (default: 10,000)")
+    parser.add_argument("--pages", action="store_true", help="ask pages in a browser too")
     given = parser.parse_args()
     heading(("pellucid", "onnxruntime", "torch", "numpy", "pillow"))
     rows = []
@@ -59,9 +61,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             data, inputs, model = _MAKERS.get(name, _texts)(name, folder, given)
-            rows.append((name, model, *compared(folder, data, inputs, model, _FLAGS.get(name, ()))))
+            found = compared(folder, data, inputs, model, _FLAGS.get(name, ()))
+            page = on_page(str(folder / "run"), given.test) if given.pages else "not asked"
+            rows.append((name, model, *found, page))
             print(*rows[-1], flush=True)
-    print_table(("set", "model", "examples", "labels equal", "ties", "largest difference", "novelty"), rows)
+    heads = ("set", "model", "examples", "labels equal", "ties", "largest difference", "novelty", "page")
+    print_table(heads, rows)
     return int(any(row[3] != row[2] for row in rows))
 
 
@@ -99,6 +104,33 @@ def compared(folder: Path, data: Path, inputs: Path, model: str, given: Sequence
         f"{np.abs(first - second).max():.1e}",
         f"{max(novelty):.1e}" if novelty else "none",
     )
+
+
+def on_page(run: str, most: int) -> str:
+    """Ask the page of a run about its held-out original files; it fails where a label differs without a tie.
+
+    Returns:
+        How many, and the largest difference of a probability.
+    """
+    from pellucid.answering.naming import model_of
+    from pellucid.bundle import load
+    from pellucid.export.app.chromium import find_browser
+    from pellucid.export.app.content import page_of
+    from pellucid.export.app.kinds import KINDS
+    from pellucid.export.app.proving import prove_app
+    from pellucid.export.export import metadata_of
+    from pellucid.export.held_out import held_out_examples
+
+    program, found = find_browser(), model_of(run, None)
+    if program is None:
+        raise SystemExit("--pages: no browser was found; install Chromium")
+    model = load(found.folder)
+    content = page_of(model, metadata_of(model, model.name), {"rows": [], "metric": "", "models": []}).html(
+        None
+    )
+    examples = held_out_examples(run, found.folder, most)
+    proof = prove_app(model, KINDS[model.input_kind.name], content, examples, program)
+    return f"{proof.examples:,} equal, {proof.difference:.1e}"
 
 
 def quiet(command: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 _BLOCK = 1 << 20
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @runtime_checkable
@@ -34,15 +35,24 @@ def open_regular(path: str | Path) -> BufferedReader:
 
     Raises: `OSError` if there is no such file, or it is of another kind.
     """
+    number, _ = _opened(path)
+    return os.fdopen(number, "rb")
+
+
+def _opened(path: str | Path) -> tuple[int, int]:
+    """File descriptor of a regular file, opened for reading, and its size.
+
+    Raises: `OSError` as `open_regular`.
+    """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise _irregular(path)
     # Should something else have taken its place meanwhile, opening it does not wait either.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(path, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    number = os.open(path, _FLAGS)
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(number)
         raise _irregular(path)
-    return file
+    return number, status.st_size
 
 
 class Unpacking(gzip.GzipFile):
@@ -69,12 +79,15 @@ def read_regular(path: str | Path, most: int) -> bytes:
 
     Raises: `OSError` as `open_regular`, or if there are more.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    # Straight from the system: for an image of a kilobyte a file object would cost as much as reading it.
+    number, size = _opened(path)
+    try:
         # Not `most + 1` at once: room for as many bytes as are asked for is taken before the first is read.
-        content = file.read(min(size, most) + 1)
-        if size < len(content) <= most:  # it grew, or tells no size
-            content += file.read(most + 1 - len(content))
+        content = os.read(number, min(size, most) + 1)
+        while len(content) <= most and (more := os.read(number, min(_BLOCK, most + 1 - len(content)))):
+            content += more  # it grew, tells no size, or is read in parts
+    finally:
+        os.close(number)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most / 1e6:,.0f} MB", str(path))
     return content

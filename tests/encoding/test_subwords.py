@@ -1,8 +1,16 @@
+import gzip
+import itertools
+import json
+import re
+import unicodedata
+
 import pytest
 from hypothesis import given
 from tokenizers import pre_tokenizers
 
 from encoding.written import ENGLISH, ODD, any_texts
+from pellucid.data.reading.samples import SPAM_FILE
+from pellucid.encoding.tokens.plain import PlainTokenizer, joins_of
 from pellucid.encoding.tokens.subwords import (
     LONGEST_TOKEN,
     SubWords,
@@ -48,6 +56,30 @@ def test_word_by_word_is_as_in_one_go(texts: list[str]) -> None:
     splitter = SubWords(MERGES)
     for text in map(evenly_spaced, texts):
         assert splitter.split([text])[0].tolist() == [number for _, _, number in splitter.pieces(text)]
+
+
+@given(any_texts)
+def test_plain_python_gives_the_ids_of_the_library(texts: list[str]) -> None:
+    assert_plain_equals([evenly_spaced(normalise(text)) for text in texts], MERGES)
+
+
+def test_plain_python_splits_mails_as_the_library_does() -> None:
+    with gzip.open(SPAM_FILE, "rt", encoding="utf-8") as file:
+        mails = [json.loads(line)["text"] for line in itertools.islice(file, 200)]
+    spaced = [evenly_spaced(normalise(mail)) for mail in mails]
+    assert_plain_equals([*spaced, "a" * 3000, "they'll've '' don'tt !'s"], learn_merges(spaced[:50], 1000))
+
+
+def assert_plain_equals(spaced: list[str], merges: tuple[tuple[int, int], ...]) -> None:
+    """Characters that only a newer Unicode than this Python's knows are left out."""
+    known = ["".join(each for each in text if unicodedata.category(each) != "Cn") for text in spaced]
+    library = SubWords(merges)
+    plain = PlainTokenizer(joins_of(merges, library.tokens))
+    words = [*dict.fromkeys(word for text in known for word in re.findall(" ?[^ ]+", text))]
+    for word, found in zip(words, plain.encode_batch_fast(words), strict=True):
+        assert [(*place, number + 2) for place, number in zip(found.offsets, found.ids, strict=True)] == (
+            library.pieces(word)
+        )
 
 
 @pytest.mark.parametrize(

@@ -105,17 +105,21 @@ def test_hostile_names_stay_text():
     assert content.count("<script") == 5
 
 
-def test_what_is_no_network_of_images_is_refused():
+def test_what_takes_neither_images_nor_texts_is_refused():
     assert refusal(untrained_model("cnn")) == ""
     assert refusal(number_model("lenet")) == ""
     assert "takes feature vectors" in refusal(vector_model())
 
 
-def test_a_classical_model_is_refused_before_any_work(run, tmp_path):
-    done = within("export", run, "--model", "svm", "--out", tmp_path / "app.html")
+def test_a_network_with_a_layer_of_its_own_is_refused_before_any_work(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        exporting, "refusal", lambda model: "there is no formula for its layers of the kind SiLU"
+    )
+    done = within("export", run, "--model", "mlp", "--out", tmp_path / "app.html")
     assert done.returncode == 2
-    assert "is a classical model" in done.stderr
-    assert "or write --out model.onnx" in done.stderr
+    assert (
+        "layers of the kind SiLU; choose another model with --model, or write --out model.onnx" in done.stderr
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -111,15 +111,17 @@ def test_what_is_missing_is_named(packages, tmp_path):
     assert "saved without held-out answers" in done.stderr
 
 
-def test_parts_of_words_need_one_package_more(packages, tmp_path):
-    (tmp_path / "text.txt").write_text("I read a seven")
-    done = run(
-        packages, "-m", "pellucid.runtime", file_of("rnn of sub-words", tmp_path), tmp_path / "text.txt"
-    )
+def test_sub_words_need_no_package_more_and_word_pieces_one(packages, tmp_path):
+    text = "I read a seven, and größer: they'll"
+    (tmp_path / "text.txt").write_text(text)
+    asked = "-m", "pellucid.runtime"
+    done = run(packages, *asked, file_of("rnn of sub-words", tmp_path), tmp_path / "text.txt")
+    assert done.returncode == 0, done.stderr
+    said = float(done.stdout.splitlines()[1].split(",")[2])
+    assert said == pytest.approx(EVERY["rnn of sub-words"]().predict_proba([text]).max(), abs=1e-4)
+    done = run(packages, *asked, file_of("sentence-encoder", tmp_path), tmp_path / "text.txt")
     assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        "splits words into parts by tokenizers, which is not installed; pip install tokenizers" in done.stderr
-    )
+    assert "splits words into pieces by tokenizers, which is not installed" in done.stderr
 
 
 def test_what_only_pellucid_does_is_named(packages):

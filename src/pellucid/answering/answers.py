@@ -158,18 +158,19 @@ def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
     plain = csv.writer(text, lineterminator="\n")
     quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in rows:
-        cells = [_cell(value) for value in row]
+        # Most cells are numbers, which stay as they are; there are as many rows as inputs.
+        cells = [value if type(value) is float else _cell(value) for value in row]
         # Python 3.11 leaves a lone carriage return unquoted; readers would end the line there.
-        has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        has_return = any("\r" in cell for cell in cells if type(cell) is str)
         (quoted if has_return else plain).writerow(cells)
     return text.getvalue().encode()
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return "'" + value if value.startswith(_FORMULA_STARTS) else value
     if isinstance(value, (bool, list)):
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
     return value
 
 

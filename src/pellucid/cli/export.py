@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_TOLD = 1e-9
+
 
 def add_parser(subparsers: Any) -> None:
     """Add `export` to the commands."""
@@ -61,7 +63,7 @@ def _page(arguments: argparse.Namespace, announce: Callable[[str], None]) -> int
         examples = count_of(done.proof.examples, f"held-out {done.noun}")
         said = (
             f"In {done.proof.browser} it gave the labels of the model on {examples}, "
-            f"and no answer differs by more than {done.proof.difference:.1e}."
+            f"and no answer differs by more than {_difference(done.proof.difference)}."
         )
     sys.stderr.write(f"{done.model} written: {done.bytes / 1e6:.1f} MB. {said}\n")
     sys.stderr.write(f"next: open {arguments.out} in a browser\n")
@@ -80,8 +82,13 @@ def _graph(arguments: argparse.Namespace, announce: Callable[[str], None]) -> in
     what = "it" if done.judged is None else "the file in fp32"
     sys.stderr.write(
         f"{done.model} written: {done.bytes / 1e6:.1f} MB. On {examples} "
-        f"{what} gave the labels of the model, and no answer differs by more than {proof.difference:.1e}; "
-        f"onnx.reference agrees on {proof.reference}.{form}\n"
+        f"{what} gave the labels of the model, and no answer differs by more than "
+        f"{_difference(proof.difference)}; onnx.reference agrees on {proof.reference}.{form}\n"
     )
     sys.stderr.write(f"next: python -m pellucid.runtime {arguments.out} INPUT...\n")
     return 0
+
+
+def _difference(largest: float) -> str:
+    """Largest difference of an answer; digits beyond the ninth say nothing to anybody."""
+    return f"{max(largest, _TOLD):.1e}"

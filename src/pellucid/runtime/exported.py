@@ -237,13 +237,13 @@ def _asked(graph: Graph, metadata: Metadata, examples: int) -> dict[str, Tensor]
 def _require_encoder(encoder: Encoder, place: str) -> None:
     """Refuse at once a model whose texts cannot be split here.
 
-    Raises: `UsageError` if it splits words into parts and tokenizers is not installed.
+    Raises: `UsageError` if it splits words into word pieces and tokenizers is not installed.
     """
     try:
         encoder.encode([""])
     except ImportError as error:
         raise UsageError(
-            f"{place}: splits words into parts by tokenizers, which is not installed; pip install tokenizers"
+            f"{place}: splits words into pieces by tokenizers, which is not installed; pip install tokenizers"
         ) from error
 
 

@@ -8,15 +8,14 @@ import pytest
 from app_pages import page
 from command_line import within
 from pellucid.bundle import load
-from pellucid.bundle.saving import save
-from pellucid.errors import ModelFileError, UsageError
+from pellucid.errors import ModelFileError
 from pellucid.export.app.exporting import export_app
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.proving import prove_app
 from pellucid.export.held_out import held_out_examples
 from pellucid.pipeline.train import train
 from small_models import digits
-from text_models import text_model, texts
+from text_models import texts
 
 GIVEN = {"epochs": 1, "threads": 1, "learning_curve": False, "quiet": True}
 
@@ -61,12 +60,3 @@ def test_the_command_says_what_it_proved(chromium: str, run: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert "it gave the labels of the model on" in done.stderr
     assert "held-out texts" in done.stderr
-
-
-def test_word_vectors_of_others_are_refused_before_any_work(tmp_path: Path) -> None:
-    model = text_model("word-vectors")
-    folder = tmp_path / "model"
-    save(model, folder, {})
-    with pytest.raises(UsageError, match=r"pages do not compute word-vectors.*write --out model\.onnx"):
-        export_app(str(folder), tmp_path / "app.html")
-    assert not (tmp_path / "app.html").exists()

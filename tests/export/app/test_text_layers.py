@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from export.app.node import Node
 from pellucid.bundle import ClassicalModel, Model, TextModel
@@ -20,10 +21,13 @@ from pellucid.export.app.content import told_layers
 from pellucid.export.app.facts import app_facts
 from pellucid.export.app.kinds import KINDS
 from pellucid.export.app.tensors import Tensors
+from pellucid.export.app.texts import formula_of_text
 from pellucid.export.export import metadata_of
 from pellucid.insight.explanations.drivers import ids_of
 from pellucid.insight.layers.opening import open_network
+from pellucid.insight.layers.records import layer_records
 from pellucid.novelty.fitting import fit_detector, fit_measure
+from pellucid.reports.explain.describing import HIDDEN
 from small_models import CLASSES, digits
 from text_models import text_model, texts
 
@@ -194,7 +198,28 @@ def test_classical_models_on_a_network_say_what_they_say(node: Node) -> None:
         assert [name for name, *_ in found[0]["values"]][-1] == "body.filters.pool"
 
 
-def test_a_network_that_pages_do_not_compute_is_refused() -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_formulas_hold_for_texts_of_any_length(name: str) -> None:
+    model = network_model(name)
+    found = []
+    for places in (4, 6):
+        opened = open_network(model.network, np.ones((1, places), np.int64))
+        records = [each for each in layer_records(opened) if each.kind not in HIDDEN]
+        found.append([formula_of_text(each.kind, each.formula, opened) for each in records])
+    assert found[0] == found[1]
+
+
+def test_a_network_on_vectors_of_words_says_what_it_says(node: Node) -> None:
     model = text_model("word-vectors")
-    assert "do not compute word-vectors" in KINDS["texts"].refusal(model)
-    assert KINDS["texts"].refusal(network_model("rnn")) == ""
+    model.network.body.words.weights.uniform_(0.1, 1.0, generator=torch.Generator().manual_seed(0))
+    asked = ["one unheard of two two", "unheard of", "?", *texts()[:3], "four unheard " * 40]
+    found = said_by_script(node, model, asked)
+    np.testing.assert_allclose([each["said"] for each in found], model.predict_proba(asked), atol=1e-6)
+    layers = [name.removeprefix("body.words.") for name, *_ in found[0]["values"]]
+    assert layers[1:8] == ["weighed", "mean", "mean_unit", "vectors", "largest", "largest_unit", "both"]
+
+
+def test_a_network_that_pages_do_not_compute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.export.app.texts._NETWORKS", ("bag",))
+    assert "do not compute rnn" in KINDS["texts"].refusal(network_model("rnn"))
+    assert KINDS["texts"].refusal(network_model("bag")) == ""

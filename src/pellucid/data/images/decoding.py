@@ -15,11 +15,10 @@ is allocated. A photograph in JPEG that is much larger than wanted is decoded at
 an eighth of its size, which spares the most of the work: a block of 8 x 8 pixels becomes one.
 """
 
-import contextlib
 import functools
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -129,8 +128,10 @@ def read_content(source: Path | bytes) -> bytes:
     """
     if isinstance(source, bytes):
         return _not_empty(source)
-    with _readable():
+    try:
         content = read_regular(source, MEMORY.value())
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
     return _not_empty(content)
 
 
@@ -146,8 +147,10 @@ def header_of(source: Path | bytes) -> tuple[int, int, str]:
         return header_apart(room, read_content(source))
     if isinstance(source, bytes):
         return _header(io.BytesIO(source))
-    with _readable():
+    try:
         file = open_regular(source)
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
     with file:
         return _header(file)
 
@@ -179,17 +182,27 @@ def decode_content(
     if room is not None:
         with decoded_apart(room, content, size) as found:
             return then(Decoded(*found[:-1], Taken(*found.taken)))
-    with _plain_reasons(content), _open(io.BytesIO(content), content[:2]) as image:
-        mode = _mode_name(image)
-        warning = frames_warning(image)
-        own_size = _upright_size(image)
-        if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height >= DRAFT_FROM:
-            _shrink_while_decoding(image, size)
-        with DECODING.of(image.width * image.height * _bytes_each(image)):
-            image.load()
-            turn = _TURNS.get(_orientation(image))
-            upright = image if turn is None else image.transpose(turn)
-            return then(Decoded(to_pixels(upright), mode, warning, own_size, taken_of(image)))
+    try:
+        with _open(io.BytesIO(content), content[:2]) as image:
+            return _decoded(image, size, then)
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
+        raise _plain_reason(error, content) from error
+
+
+def _decoded(image: Image.Image, size: tuple[int, int] | None, then: Callable[[Decoded], Any]) -> Any:
+    """Decode an open image, and give what `then` makes of it."""
+    mode = _mode_name(image)
+    warning = frames_warning(image)
+    own_size = _upright_size(image)
+    if size is not None and image.format in ("JPEG", "MPO") and image.width * image.height >= DRAFT_FROM:
+        _shrink_while_decoding(image, size)
+    with DECODING.of(image.width * image.height * _bytes_each(image)):
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        return then(Decoded(to_pixels(upright), mode, warning, own_size, taken_of(image)))
 
 
 def _bytes_each(image: Image.Image) -> int:
@@ -217,28 +230,29 @@ def _not_empty(content: bytes) -> bytes:
     return content
 
 
-@contextlib.contextmanager
-def _readable() -> Iterator[None]:
-    """Turn what the system says about a file into a plain reason.
-
-    Raises: `DataError` instead of the system's own exception.
-    """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise DataError("no such file") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot be read ({reason.lower()})") from error
+def _unreadable(error: OSError | ValueError) -> DataError:
+    """What the system says about a file, as a plain reason."""
+    if isinstance(error, FileNotFoundError):
+        return DataError("no such file")
+    reason = getattr(error, "strerror", None) or str(error)
+    return DataError(f"cannot be read ({reason.lower()})")
 
 
 def _header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int, str]:
     """Height, width and kind of the image in an open file."""
-    with _readable():
-        start = _not_empty(file.read(_START_BYTES))
+    try:
+        start = file.read(_START_BYTES)
         file.seek(0)
-    with _plain_reasons(start), _open(file, start[:2]) as image:
-        return (*_upright_size(image), _mode_name(image))
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
+    _not_empty(start)
+    try:
+        with _open(file, start[:2]) as image:
+            return (*_upright_size(image), _mode_name(image))
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
+        raise _plain_reason(error, start) from error
 
 
 def _open(file: io.BytesIO | io.BufferedReader, start: bytes) -> Image.Image:
@@ -295,28 +309,17 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
-@contextlib.contextmanager
-def _plain_reasons(content: bytes) -> Iterator[None]:
-    """Turn whatever a decoder raises on bad bytes into one plain reason.
-
-    Raises: `DataError` always, instead of the decoder's own exception.
-    """
-    try:
-        yield
-    except DataError:
-        raise
-    except UnidentifiedImageError as error:
-        raise DataError(what_it_is(content)) from error
-    except Image.DecompressionBombError as error:
+def _plain_reason(error: Exception, content: bytes) -> DataError:
+    """One plain reason of whatever a decoder raised on bad bytes."""
+    if isinstance(error, UnidentifiedImageError):
+        return DataError(what_it_is(content))
+    if isinstance(error, Image.DecompressionBombError):
         match = re.search(r"\((\d+) pixels\)", str(error))
         found = f"{int(match[1]):,}" if match else "the image's number of"
-        raise DataError(
-            f"{found} pixels is over the limit of {PIXELS.value():,} pixels; {PIXELS.remedy}"
-        ) from error
-    except MemoryError as error:
-        raise DataError("too large for this machine's memory") from error
-    except Exception as error:  # Pillow's decoders raise almost any type on damaged bytes
-        text = " ".join(str(error).split())
-        if "truncated" in text.lower() or isinstance(error, EOFError):
-            raise DataError("truncated image") from error
-        raise DataError(f"corrupt image ({text or type(error).__name__})") from error
+        return DataError(f"{found} pixels is over the limit of {PIXELS.value():,} pixels; {PIXELS.remedy}")
+    if isinstance(error, MemoryError):
+        return DataError("too large for this machine's memory")
+    text = " ".join(str(error).split())
+    if "truncated" in text.lower() or isinstance(error, EOFError):
+        return DataError("truncated image")
+    return DataError(f"corrupt image ({text or type(error).__name__})")

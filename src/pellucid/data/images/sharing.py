@@ -1,8 +1,8 @@
 """Memory that decoders share: small images are decoded side by side, large ones one after the other."""
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from types import TracebackType
 
 from pellucid.budgets import DECODING_BYTES
 
@@ -24,20 +24,42 @@ class Share:
         self._taken = 0
         self._changed = threading.Condition()
 
-    @contextlib.contextmanager
-    def of(self, needed: int) -> Iterator[None]:
+    def of(self, needed: int) -> "Part":
         """Hold so many bytes; whoever needs more than there are waits until nobody holds any."""
+        return Part(self, needed)
+
+    def take(self, needed: int) -> None:
+        """Wait until there are so many bytes, and hold them."""
         if self.asked is not None:
             self.asked(needed)
         with self._changed:
-            self._changed.wait_for(lambda: self._taken == 0 or self._taken + needed <= self._size)
+            while self._taken and self._taken + needed > self._size:
+                self._changed.wait()
             self._taken += needed
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._taken -= needed
-                self._changed.notify_all()
+
+    def give_back(self, needed: int) -> None:
+        """Let others have so many bytes."""
+        with self._changed:
+            self._taken -= needed
+            self._changed.notify_all()
+
+
+class Part:
+    """Bytes of a share, held while something is done."""
+
+    def __init__(self, share: Share, needed: int) -> None:
+        self._share, self._needed = share, needed
+
+    def __enter__(self) -> None:
+        self._share.take(self._needed)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._share.give_back(self._needed)
 
 
 DECODING = Share(DECODING_BYTES)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from pellucid.encoding.lookup import FIRST
+from pellucid.encoding.tokens.plain import PlainTokenizer, joins_of
 from pellucid.encoding.words.characters import written
 from pellucid.encoding.words.distinct import one_thread, split_by_words
 
@@ -123,7 +124,11 @@ class SubWords:
         letters = byte_letters()
         written = ["".join(letters[byte] for byte in token) for token in self.tokens]
         pairs = [(written[first], written[second]) for first, second in merges]
-        self._tokenizer = _tokenizer({text: number for number, text in enumerate(written)}, pairs)
+        self._tokenizer: Tokenizer | PlainTokenizer
+        try:
+            self._tokenizer = _tokenizer({text: number for number, text in enumerate(written)}, pairs)
+        except ImportError:  # as where an exported model answers
+            self._tokenizer = PlainTokenizer(joins_of(merges, self.tokens))
 
     def split(self, texts: Sequence[str]) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
         """Ids of all texts from `evenly_spaced`, and where each text starts in them.

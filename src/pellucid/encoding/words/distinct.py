@@ -12,6 +12,8 @@ from jaxtyping import Int32, Int64
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from pellucid.encoding.tokens.plain import PlainTokenizer
+
 
 def one_thread() -> None:
     """Keep the library of tokenizers to one thread, before it is loaded.
@@ -22,7 +24,7 @@ def one_thread() -> None:
 
 
 def split_by_words(
-    tokenizer: "Tokenizer", word: re.Pattern[str], texts: Sequence[str]
+    tokenizer: "Tokenizer | PlainTokenizer", word: re.Pattern[str], texts: Sequence[str]
 ) -> tuple[Int32[np.ndarray, " ids"], Int64[np.ndarray, " starts"]]:
     """Ids of texts by a tokenizer that splits a `word` alike wherever it stands, and each text's start."""
     different: dict[str, int] = {}

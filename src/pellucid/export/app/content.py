@@ -33,11 +33,15 @@ APP_ROOMS = {
     # What the page says of the model beside its layers, and the weights, opened.
     "facts": ("app", "weights"),
     # The network, computed fast.
-    "engine": ("products", "convolving", "pointwise", "layers", "network"),
+    "engine": ("products", "convolving", "pointwise", "gelu", "layers", "network"),
     # From what the network gives to an answer.
     "answering": ("probabilities", "novelty", "answer"),
+    # Classical models, on features or on the last hidden layer of a network.
+    "classical": ("kernel", "predictors", "answering"),
     # Every string that people read, in each language.
     "words": ("english", "chinese", "language"),
+    # How a classical model comes to its answer, opened.
+    "decision": ("tables", "naming", "linear", "kernel", "forest", "decision"),
     # What people see and do, whatever the model takes.
     "page": ("bars", "glass", "tray", "begin"),
 }
@@ -88,9 +92,10 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
     values = {
         "explanation": explanation,
         "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
-        "formulas": {each.name: mathml(each.formula) for each in explanation.layers},
+        "formulas": {} if opened is None else _formulas(kind, explanation, opened),
         "template": kind.template,
         "below": kind.below,
+        "nothing": kind.nothing,
         "facts": facts,
         "card": card,
         "script": Markup(script),  # our own file
@@ -103,6 +108,11 @@ def page_of(model: Model, metadata: Metadata, card: Mapping[str, Any]) -> Page:
 def told_layers(model: Model, metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
     """The document `told` of a page: what the explain page's script reads of layers."""
     return _NO_LAYERS if opened is None else described(_explanation(model, metadata, opened), Packed())
+
+
+def _formulas(kind: AppKind, explanation: Explanation, opened: Opened) -> dict[str, Markup]:
+    """Formula of every layer by its name."""
+    return {each.name: mathml(kind.formula(each.kind, each.formula, opened)) for each in explanation.layers}
 
 
 def _explanation(model: Model, metadata: Metadata, opened: Opened | None) -> Explanation:

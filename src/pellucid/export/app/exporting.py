@@ -49,7 +49,7 @@ def export_app(
     found = model_of(run, name)
     model = load(found.folder)
     if reason := refusal(model):
-        raise UsageError(f"--out: {reason}; choose a network with --model, or write --out model.onnx")
+        raise UsageError(f"--out: {reason}; choose another model with --model, or write --out model.onnx")
     say = announce or (lambda sentence: None)
     called = found.name or model.name
     say(f"writing {called} as a page")

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pellucid.bundle import ImageModel, Model
+from pellucid.bundle import ClassicalModel, ImageModel, Model
 from pellucid.data.archives.stored import Stored
 from pellucid.data.listing import Listing
 from pellucid.export.app import texts
+from pellucid.export.app.classical import told_predictor, without_head
 from pellucid.export.app.tensors import Tensors
 from pellucid.insight.layers.bridge import CLOSED, taken_apart
 from pellucid.insight.layers.opened import Opened
@@ -24,27 +25,31 @@ class AppKind(NamedTuple):
 
     Attributes:
         refusal: why a model of this kind cannot be a page, as a sentence without its end; empty where it can.
-        opened: the model's network opened on a blank input; `None` where it has none.
+        opened: the model's network opened on a blank input, without its head below a classical model; `None`
+            where it has none.
+        formula: formula of a layer by its kind, for inputs of any length, from that for the blank input.
         facts: what the kind's scripts need, as `app.input`; arrays that it speaks of join the tensors.
         original: a held-out example as the page takes it, by listing and row: JSON for `kind.read`.
         template: in `page/`, the area where an input is handed over.
         below: another one, for what stands below the answer; empty for nothing.
+        nothing: key of what is said before there is an input.
         rooms: of modules in `script/`, in order; the last one starts the page.
     """
 
     refusal: Callable[[Model], str]
     opened: Callable[[Model], Opened | None]
+    formula: Callable[[str, str, Opened], str]
     facts: Callable[[Model, Tensors], dict[str, Any]]
     original: Callable[[Model, Listing, int], dict[str, str]]
     template: str
     below: str
+    nothing: str
     rooms: Mapping[str, Sequence[str]]
 
 
 def _refusal_of_images(model: Model) -> str:
-    if not isinstance(model, ImageModel):
-        return f"{model.name} is a classical model, and pages answer for networks of images only"
-    return refusal_of_network(model.network)
+    assert isinstance(model, (ImageModel, ClassicalModel))  # there is no other of images
+    return "" if model.network is None else refusal_of_network(model.network)
 
 
 def refusal_of_network(network: Network) -> str:
@@ -57,19 +62,29 @@ def refusal_of_network(network: Network) -> str:
     return f"there is no formula for its layers of the kind {', '.join(closed)}" if closed else ""
 
 
-def _opened_on_black(model: Model) -> Opened:
+def _opened_on_black(model: Model) -> Opened | None:
     """The network opened on a black image."""
-    assert isinstance(model, ImageModel)  # all others are refused
+    assert isinstance(model, (ImageModel, ClassicalModel))  # there is no other of images
+    if model.network is None:
+        return None
+    assert model.preprocessing is not None  # a model of images has one
     image = model.preprocessing
     blank = np.zeros((1, image.channels, image.height, image.width), np.float32)
-    return open_network(model.network, blank)
+    opened = open_network(model.network, blank)
+    return opened if isinstance(model, ImageModel) else without_head(opened)
 
 
 def _image_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
-    del tensors
     assert model.preprocessing is not None  # a model of images has one
     image = model.preprocessing
-    return {"height": image.height, "width": image.width, "channels": image.channels}
+    features = model.features if isinstance(model, ClassicalModel) and model.network is None else None
+    return {
+        "height": image.height,
+        "width": image.width,
+        "channels": image.channels,
+        "features": features,
+        "predictor": told_predictor(model, tensors, is_opened=True),
+    }
 
 
 def _original_image(model: Model, listing: Listing, row: int) -> dict[str, str]:
@@ -95,19 +110,26 @@ KINDS: dict[str, AppKind] = {
     "images": AppKind(
         refusal=_refusal_of_images,
         opened=_opened_on_black,
+        formula=lambda kind, formula, opened: formula,
         facts=_image_facts,
         original=_original_image,
         template="images.html",
         below="",
-        rooms={"inputs/images": ("resampling", "drafting", "fitting", "decoding", "drawing", "start")},
+        nothing="nothingYet",
+        rooms={
+            "inputs/images/features": ("pooling", "hog", "kinds", "places"),
+            "inputs/images": ("resampling", "drafting", "fitting", "decoding", "drawing", "start"),
+        },
     ),
     "texts": AppKind(
         refusal=texts.refusal_of_texts,
         opened=texts.opened_on_text,
+        formula=texts.formula_of_text,
         facts=texts.text_facts,
         original=texts.original_text,
         template="texts.html",
         below="texts_below.html",
+        nothing="nothingTyped",
         rooms=texts.ROOMS,
     ),
 }

@@ -1,31 +1,49 @@
 """Texts as a kind of input of pages: how a model reads them, and which models a page can answer for."""
 
-import dataclasses
+import copy
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from pellucid.bundle import ClassicalModel, Model, TextModel
-from pellucid.classical import Predictor
 from pellucid.data.listing import Listing
 from pellucid.data.tables.headers import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.export.app.classical import told_predictor, without_head
 from pellucid.export.app.encoders import told_encoder, told_terms
 from pellucid.export.app.tensors import Tensors
+from pellucid.insight.layers.known_words import KnownWords
 from pellucid.insight.layers.opened import Opened
 from pellucid.insight.layers.opening import open_network
+from pellucid.networks import Network
+from pellucid.networks.layers.mean_and_max import MeanAndMax
 
-PREDICTOR, TERMS = "predictor.", "terms."
-"""Prefixes of the arrays of a classical model, and of the weights of its n-grams, among the tensors."""
+TERMS = "terms."
+"""Prefix of the weights of n-grams among the tensors."""
 
-_NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder")
+_WORD_VECTORS = "word-vectors"
+_NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder", _WORD_VECTORS)
+_PLACES, _LAST = "T", "T - 1"
+_BY_LENGTH: dict[str, tuple[tuple[str, str], ...]] = {
+    "text-max": (("t < {places}", "t < {any}"),),
+    "text-average": (
+        (r"\frac{{1}}{{{places}}}", r"\frac{{1}}{{{any}}}"),
+        ("=0}}^{{{last}}}", "=0}}^{{{any_last}}}"),
+    ),
+    "turn": (("x_{{{last} - t", "x_{{{any_last} - t"),),
+    "attention-weights": (("l=0}}^{{{last}}}", "l=0}}^{{{any_last}}}"),),
+    "attention": (("j=0}}^{{{last}}}", "j=0}}^{{{any_last}}}"),),
+}
+"""Parts of formulas that hold for one length of a text, and what they are for any."""
+
 ROOMS = {
     "inputs/texts/encoding": (
         *("bytes", "characters", "alignment", "words", "tokens"),
         *("subwords", "ngrams", "terms", "pieces", "encoder"),
     ),
-    "inputs/texts/classical": ("kernel", "predictors", "nearness"),
     "inputs/texts/layers": ("products", "sliding", "recurring", "attending", "sums", "places", "kinds"),
-    "inputs/texts/model": ("lengths", "reading", "answering", "driving"),
+    "inputs/texts/model": ("nearness", "lengths", "reading", "answering", "driving"),
     "inputs/texts/page": ("tables", "shown", "highlight", "terms"),
     "inputs/texts": ("start",),
 }
@@ -47,30 +65,44 @@ def opened_on_text(model: Model) -> Opened | None:
     if model.network is None:
         return None
     assert model.encoder is not None  # a network of texts has one
-    opened = open_network(model.network, np.ones((1, min(3, model.encoder.length)), np.int64))
-    return opened if isinstance(model, TextModel) else _without_head(opened)
+    ids = np.ones((1, min(3, model.encoder.length)), np.int64)
+    opened = open_network(_of_known_words(model.network), ids)
+    return opened if isinstance(model, TextModel) else without_head(opened)
 
 
-def _without_head(opened: Opened) -> Opened:
-    """Layers up to the last hidden one, which a classical model takes."""
-    lines = tuple(line for line in opened.lines if line.name.split(".")[0] != "head")
-    return dataclasses.replace(opened, lines=lines, output=lines[-1].name)
+def formula_of_text(kind: str, formula: str, opened: Opened) -> str:
+    """Formula of a kind of layer for texts of any length T: pages answer for all of them."""
+    places = opened.values["inputs"].shape[1]
+    numbers = {"places": places, "last": places - 1, "any": _PLACES, "any_last": _LAST}
+    for part, general in _BY_LENGTH.get(kind, ()):
+        formula = formula.replace(part.format(**numbers), general.format(**numbers))
+    return formula
+
+
+def _of_known_words(network: Network) -> Network:
+    """The network as pages compute it: mean and maximum of known words' vectors, layer by layer."""
+    if network.config.name != _WORD_VECTORS:
+        return network
+    layer = network.body.get_submodule("words")
+    assert isinstance(layer, MeanAndMax)  # there is no other
+    found = copy.deepcopy(network)
+    found.body = nn.Sequential(OrderedDict(words=KnownWords(layer)))
+    return found
 
 
 def text_facts(model: Model, tensors: Tensors) -> dict[str, Any]:
     """Facts of reading texts, of the form `TextFacts` in the script's types."""
     assert isinstance(model, (TextModel, ClassicalModel))  # there is no other of texts
-    predictor = model.predictor if isinstance(model, ClassicalModel) else None
     terms = model.tfidf if isinstance(model, ClassicalModel) else None
-    if predictor is not None:
-        exactly = predictor.kind != "linear"
-        tensors.add_all(predictor.arrays(), PREDICTOR, exactly=exactly)
+    shows_words = terms is not None and isinstance(model, ClassicalModel) and model.predictor.kind == "linear"
     if terms is not None:
         tensors.add_all(terms.arrays(), TERMS)
     return {
         "encoder": None if model.encoder is None else told_encoder(model.encoder),
+        "knownAlone": model.network is not None and model.network.config.name == _WORD_VECTORS,
         "terms": None if terms is None else told_terms(terms),
-        "predictor": None if predictor is None else _told_predictor(predictor),
+        # Of a linear model on words a table beside the words says what each of them adds.
+        "predictor": told_predictor(model, tensors, is_opened=not shows_words),
         "columns": {"texts": [*TEXT_NAMES, *LESSER_TEXT_NAMES], "labels": [*LABEL_NAMES]},
     }
 
@@ -79,7 +111,3 @@ def original_text(model: Model, listing: Listing, row: int) -> dict[str, str]:
     """A held-out text as it stands in its file."""
     assert listing.texts is not None  # a listing of texts has them
     return {"text": listing.texts[row]}
-
-
-def _told_predictor(predictor: Predictor) -> dict[str, Any]:
-    return {"kind": predictor.kind, "outputs": predictor.outputs, "number": predictor.number}

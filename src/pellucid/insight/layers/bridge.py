@@ -7,6 +7,7 @@ import numpy as np
 from torch import fx, nn
 
 from pellucid.insight.layers.backbone_layers import Closed, PaddedConvolution, Resize, SideBySide, Sum
+from pellucid.insight.layers.known_words import KnownWords
 from pellucid.insight.layers.program import Program
 from pellucid.insight.layers.program_layers import (
     Clamp,
@@ -245,6 +246,18 @@ def _both_ways(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
     )
 
 
+def _known_words(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
+    def through(child: str, *takes: str) -> str:
+        return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
+
+    present, both = f"{name}.present", f"{name}.both"
+    lines.append(Line(present, "present", (tokens,)))
+    mean = through("mean_unit", through("mean", through("weighed", tokens), present))
+    largest = through("largest_unit", through("largest", through("vectors", tokens), present))
+    lines.append(Line(both, "side-by-side", (mean, largest)))
+    return through("halves", both)
+
+
 def _transformer(lines: list[Line], name: str, layer: Any, tokens: str) -> str:
     def through(child: str, *takes: str) -> str:
         return _through(lines, f"{name}.{child}", getattr(layer, child), *takes)
@@ -278,6 +291,7 @@ _PARTS: dict[type[nn.Module], Callable[..., str]] = {
     ResidualBlock: _residual_block,
     ParallelConvolutions: _parallel_convolutions,
     BothWays: _both_ways,
+    KnownWords: _known_words,
     Transformer: _transformer,
     TransformerLayer: _transformer_layer,
 }

@@ -25,8 +25,9 @@ from pellucid.tasks import IMAGES
 _MOST_IN_BLOCK = 1024
 _MOST_BLOCK_BYTES = 1 << 25
 _MOST_DECODERS = 4
-_AT_A_TIME = 16
-"""Images that a thread takes at a time: handing over one by one costs small ones a third more."""
+_MOST_AT_A_TIME, _PARTS = 64, 16
+"""Images that a thread takes at a time, and parts of a block: handing over small ones one by one costs much,
+and few large ones are still shared out."""
 
 
 class Inputs(NamedTuple):
@@ -103,7 +104,8 @@ def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: 
     def fit_some(images: Sequence[Input]) -> list[_Result]:
         return [_fit(image, preprocessing) for image in images]
 
-    parts = [inputs[start : start + _AT_A_TIME] for start in range(0, len(inputs), _AT_A_TIME)]
+    size = min(_MOST_AT_A_TIME, max(1, len(inputs) // _PARTS))
+    parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
     with quiet_pillow():
         results = list(itertools.chain.from_iterable(executor.map(fit_some, parts)))
     readable = [result for result, _ in results if isinstance(result, np.ndarray)]

@@ -1,5 +1,5 @@
 // The types of a page's own documents, and of a kind of input; the type checker alone reads this file.
-/** @import { Shape, Whole } from "../../../reports/explain/script/types.js" */
+/** @import { Numbers, Shape, Whole } from "../../../reports/explain/script/types.js" */
 
 /**
  * Where a tensor lies among the weights, and the steps of its rows where it is in 16 bits: in bytes.
@@ -35,7 +35,25 @@
  * @property {number | null} novelty 0 to 1; null where the model cannot tell
  */
 
-/** @typedef {Answer & { values: Map<string, Whole> }} OpenedAnswer with the value of every layer */
+/**
+ * Numbers that differ from 0, and the column of each, ascending.
+ * @typedef {{ columns: number[], values: ArrayLike<number> }} Features
+ */
+
+/**
+ * A classical model; `opened` where the page shows how it comes to its answer.
+ * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, number: boolean, opened: boolean }}
+ *   Predictor
+ */
+
+/** @typedef {(name: string) => Numbers} Arrays of a predictor, by their names */
+
+/** @typedef {{ column: number, value: number, threshold: number, isYes: boolean }} Question of a tree, answered */
+
+/**
+ * An answer with the value of every layer and, of a classical model, the features that it saw.
+ * @typedef {Answer & { values: Map<string, Whole>, seen?: Features }} OpenedAnswer
+ */
 
 /**
  * A kind of input: how an original becomes what the network takes. `Ready` is whatever the kind needs of it.
@@ -45,8 +63,16 @@
  *   as Python writes it for the proof; rejects with an `Error` in words where it cannot be read
  * @property {(ready: Ready) => Whole[]} views inputs of the network; outputs of all are averaged, the first is opened
  * @property {(ready: Ready) => OpenedAnswer} [answer] where the views alone do not say how an answer is made
+ * @property {FeatureWords} [features] of a classical model on features of the input itself
  * @property {(ready: Ready) => void} show it where people handed it over
  * @property {(page: PageActions<Ready>) => void} start give the area its clicks and keys
+ */
+
+/**
+ * How features are told: a name for each column and, where they lie on the input, what they add there.
+ * @typedef {object} FeatureWords
+ * @property {(column: number) => string} nameOf
+ * @property {(adds: Float64Array) => Whole} [mapOf] from what each column adds to rows and columns of places
  */
 
 /**

@@ -3,6 +3,7 @@ import { wholeOf } from "../../../../reports/explain/script/data/arrays.js";
 import { run } from "../../../../reports/explain/script/gradients/runs.js";
 import { softmaxOf } from "../answering/probabilities.js";
 import { convolve } from "./convolving.js";
+import { geluLayer } from "./gelu.js";
 import { activationLayer, addLayer, denseLayer, globalAverageLayer, maxPoolLayer } from "./pointwise.js";
 import { normLayer, rectifiedUpTo, standardiseLayer } from "./pointwise.js";
 /** @import { Floats, Kind, Layer, Numbers, Whole } from "../../../../reports/explain/script/types.js" */
@@ -16,7 +17,7 @@ export const FAST = {
   relu: rectifiedUpTo(Infinity),
   relu6: rectifiedUpTo(6),
   "leaky-relu": activationLayer,
-  gelu: activationLayer,
+  gelu: geluLayer,
   sigmoid: activationLayer,
   tanh: activationLayer,
   softplus: activationLayer,

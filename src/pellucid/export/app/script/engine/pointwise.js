@@ -104,17 +104,18 @@ export function addLayer(_, [{ data }, shortcut]) {
 export function maxPoolLayer({ shape: [channels, height, width], settings }, [{ data, shape }]) {
   const [, rows, columns] = shape;
   const [high, wide] = settings.window;
-  const made = new Float32Array(channels * height * width);
-  for (let place = 0; place < made.length; place += 1) {
-    const channel = Math.floor(place / (height * width));
-    const row = (Math.floor(place / width) % height) * high;
-    const start = (channel * rows + row) * columns + (place % width) * wide;
-    let largest = -Infinity;
-    for (let at = 0; at < high * wide; at += 1) {
-      const number = data[start + Math.floor(at / wide) * columns + (at % wide)];
-      if (number > largest) largest = number;
+  const made = new Float32Array(channels * height * width).fill(-Infinity);
+  for (let line = 0; line < channels * height; line += 1) {
+    const top = Math.floor(line / height) * rows + (line % height) * high;
+    for (let row = top; row < top + high; row += 1) {
+      for (let column = 0; column < width; column += 1) {
+        const place = line * width + column;
+        const start = row * columns + column * wide;
+        for (let at = start; at < start + wide; at += 1) {
+          if (data[at] > made[place]) made[place] = data[at];
+        }
+      }
     }
-    made[place] = largest;
   }
   return made;
 }

@@ -1,6 +1,7 @@
 // The page's beginning: weights opened, every part given its clicks, and what an input sets in motion.
 import { byId } from "../../../../reports/explain/script/dom/element.js";
 import { answered } from "../answering/answer.js";
+import { showDecision } from "../decision/decision.js";
 import { app } from "../facts/app.js";
 import { beginning } from "../facts/inflating.js";
 import { openWeights } from "../facts/weights.js";
@@ -8,18 +9,23 @@ import { say, startLanguage } from "../words/language.js";
 import { labelOf, showAnswer } from "./bars.js";
 import { showValues } from "./glass.js";
 import { addRow, startTray } from "./tray.js";
-/** @import { Whole } from "../../../../reports/explain/script/types.js" */
-/** @import { Answer, InputKind } from "../types.js" */
+/** @import { Answer, FeatureWords, InputKind, OpenedAnswer } from "../types.js" */
 /** @import { Word } from "../words/language.js" */
 
-/** @typedef {Answer & { milliseconds: number, values: Map<string, Whole> }} TimedAnswer */
+/** @typedef {OpenedAnswer & { milliseconds: number }} TimedAnswer */
 /** @typedef {{ name: string, original: File | Record<string, string> }} Named */
+
+/** Differences below it say nothing to anybody. */
+const LEAST_TOLD = 1e-9;
 
 /** Classes that are named at the top of the page. */
 const MOST_NAMED = 12;
 
-/** @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void> }} what is shown; drawn: for the first time */
-const here = { name: "", answer: null, drawn: Promise.resolve() };
+/**
+ * What is shown, drawn for the first time once `drawn` is kept, and how features of this kind of input are told.
+ * @type {{ name: string, answer: TimedAnswer | null, drawn: Promise<void>, words: FeatureWords | undefined }}
+ */
+const here = { name: "", answer: null, drawn: Promise.resolve(), words: undefined };
 
 /**
  * @template Ready
@@ -41,6 +47,7 @@ function show(name, answer) {
   Object.assign(here, { name, answer });
   showAnswer(name, answer);
   showValues(answer.values);
+  showDecision(answer, here.words);
 }
 
 /**
@@ -149,6 +156,7 @@ const asked = (kind) => ({
  * @param {InputKind<Ready>} kind
  */
 async function started(kind) {
+  here.words = kind.features;
   startLanguage(() => {
     sayFacts();
     if (here.answer) show(here.name, here.answer);
@@ -189,7 +197,7 @@ function sayFacts() {
     ? say("classes", { count: app.classes.length, names })
     : "";
   byId("proof").textContent = app.proof
-    ? say("proved", { ...app.proof, difference: app.proof.difference.toExponential(0) })
+    ? say("proved", { ...app.proof, difference: Math.max(app.proof.difference, LEAST_TOLD).toExponential(0) })
     : say("notProved");
 }
 

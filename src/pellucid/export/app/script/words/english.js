@@ -83,5 +83,46 @@ export const ENGLISH = {
   columnWeight: "weight in the text",
   columnOfClass: "weight for the class",
   columnAdds: "adds",
+  decisionTitle: "How the classical model decides",
+  unitNumber: "unit {number}",
+  pixelAt: "row {rows}, column {columns}{colour}",
+  gradientAt: "gradients of {from} to {to}\u00b0 in rows {rows}, columns {columns}, block {block}",
+  red: ", red",
+  green: ", green",
+  blue: ", blue",
+  columnFeature: "feature",
+  columnValue: "value",
+  linearSum:
+    "{count} products of a feature and its weight, and the bias {bias}, add up to {sum}, the score of {label}. Probabilities are the softmax of the scores of all classes at the model's temperature.",
+  linearNumber:
+    "{count} products of a feature and its weight, and the bias {bias}, add up to the number {sum}.",
+  linearTable: "What the features that count most add",
+  linearMap: "What each place of the image adds to the score: orange speaks for the answer, blue against it.",
+  kernelKept:
+    "The model keeps {count} training examples in a space of {space} directions. An input is as like one of them as exp(\u2212{gamma} d\u00b2), where d is the distance between both.",
+  kernelVotes:
+    "Every pair of classes is decided by itself. The votes for {label} add up to {votes}; times {scale} that is its score {score}. Probabilities are the softmax of the scores of all classes at the model's temperature.",
+  kernelPairs: "Decisions of the answer against each other class",
+  kernelPair:
+    "{label} against {other}, the decision that speaks least for it: the likeness to each kept example of the two times its weight, and the bias {bias}, add up to {sum}.",
+  kernelNumber:
+    "The likeness to each kept example times its weight, and the bias {bias}, add up to the number {sum}.",
+  kernelTable: "Kept examples that add most",
+  columnAgainst: "against",
+  columnDecision: "decision",
+  columnVote: "vote",
+  columnKept: "kept example",
+  columnLikeness: "likeness",
+  forestVotes:
+    "Of {count} trees {votes} end in a leaf that speaks most for {label}. The answer is the mean of what all their leaves say, at the model's temperature.",
+  forestNumber: "The answer is {mean}, the mean of what {count} trees say.",
+  treeNumber: "The way through tree (0 is the first of {count})",
+  treeTable: "Questions of the tree, one after the other",
+  columnThreshold: "threshold",
+  columnAtMost: "at most",
+  yes: "yes",
+  no: "no",
+  leafHolds: "In the leaf at the end are training examples of {parts}.",
+  leafNumber: "The leaf at the end says {number}.",
   madeBy: "Made by Pellucid. One file, one script of its own, no request to any server.",
 };

@@ -30,6 +30,8 @@ function showText(read) {
   driveSoon(read, chooseWord);
 }
 
+const wordsOfTerms = facts.terms ? facts.terms.terms.flat() : [];
+
 /** @type {InputKind<ReadText>} */
 const TEXTS = {
   async read(original) {
@@ -44,6 +46,7 @@ const TEXTS = {
     return answer;
   },
   views: () => [],
+  features: facts.terms ? { nameOf: (column) => wordsOfTerms[column] } : undefined,
   show(read) {
     field().value = read.text;
     showText(read);

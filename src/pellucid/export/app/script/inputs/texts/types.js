@@ -1,17 +1,13 @@
 // The types of what a page does with texts; the type checker alone reads this file.
 /** @import { Found, ToldEncoder, ToldTerms } from "./encoding/types.js" */
 /** @import { ColumnNames } from "./page/tables.js" */
-
-/**
- * @typedef {{ columns: number[], values: ArrayLike<number> }} Features numbers that differ from 0, and the column of
- *   each, ascending
- * @typedef {{ kind: "linear" | "forest" | "kernel" | "constant", outputs: number, number: boolean }} Predictor a classical model
- */
+/** @import { Features, Predictor } from "../../types.js" */
 
 /**
  * What Python tells of how texts are read: as `app.input`.
  * @typedef {object} TextFacts
  * @property {ToldEncoder | null} encoder of a network
+ * @property {boolean} knownAlone whether the network reads known words alone
  * @property {ToldTerms | null} terms of a classical model
  * @property {Predictor | null} predictor of a classical model
  * @property {ColumnNames} columns usual names of columns of tables

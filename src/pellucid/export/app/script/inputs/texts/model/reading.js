@@ -4,9 +4,11 @@ import { need } from "../../../../../../reports/explain/script/data/missing.js";
 import { app } from "../../../facts/app.js";
 import { say } from "../../../words/language.js";
 import { encoderOf } from "../encoding/encoder.js";
+import { FIRST } from "../encoding/tokens.js";
 import { termsReader, termWeights } from "../encoding/terms.js";
-/** @import { Encoder } from "../encoding/types.js" */
-/** @import { Features, ReadText, TextFacts } from "../types.js" */
+/** @import { Encoder, Found } from "../encoding/types.js" */
+/** @import { Features } from "../../../types.js" */
+/** @import { ReadText, TextFacts } from "../types.js" */
 
 const BLANK = /^[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]*$/u;
 const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
@@ -33,12 +35,22 @@ export function requireText(text) {
 export function readText(text) {
   if (facts.encoder) {
     textReaders.encode = textReaders.encode || encoderOf(facts.encoder);
-    return { text, ...textReaders.encode(text), features: null };
+    const { found, cut } = textReaders.encode(text);
+    return { text, found: facts.knownAlone ? knownOf(found) : found, cut, features: null };
   }
   if (!facts.terms) return { text, found: [], cut: false, features: { columns: [], values: [] } };
   textReaders.find = textReaders.find || termsReader(facts.terms);
   const found = textReaders.find(text);
   return { text, found, cut: false, features: featuresOf(found.map(({ id }) => id)) };
+}
+
+/**
+ * Known words; of a text without any the first of all, which counts for nothing.
+ * @param {Found[]} found
+ */
+function knownOf(found) {
+  const known = found.filter(({ id }) => id >= FIRST);
+  return known.length ? known : found.slice(0, 1);
 }
 
 /**

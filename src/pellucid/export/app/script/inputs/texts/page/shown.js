@@ -22,7 +22,7 @@ export const shownText = () => now.read;
 export function showRead(read) {
   now.read = read;
   byId("cut").hidden = !read.cut;
-  byId("cut").textContent = read.cut ? say("cutNote", { count: read.found.length }) : "";
+  byId("cut").textContent = read.cut ? say("cutNote", { count: facts.encoder?.length ?? 0 }) : "";
   if (!facts.encoder) return;
   told.ids = read.found.map(({ id }) => id);
   told.tokens = read.found.map((found) => tokenOf(read.text, found));

@@ -1,26 +1,32 @@
 // Classical models on features: the weighed sum of a linear model, the trees of a forest, the same answer always.
 //
 // Features are the numbers that differ from 0 and the columns they stand in; those of a hidden layer stand in all.
-import { softmaxOf } from "../../../answering/probabilities.js";
+import { softmaxOf } from "../answering/probabilities.js";
 import { byKernel } from "./kernel.js";
-/** @import { Numbers } from "../../../../../../reports/explain/script/types.js" */
-/** @import { Features, Predictor } from "../types.js" */
-
-/** @typedef {(name: string) => Numbers} Arrays of a predictor, by their names */
+/** @import { Arrays, Features, Predictor, Question } from "../types.js" */
 
 /**
  * The scores of the classes that were there to learn; their softmax are the probabilities, all others are 0.
+ * @param {Features} features
+ * @param {Arrays} arrayOf
+ */
+export function scoresOf({ columns, values }, arrayOf) {
+  const { data, shape } = arrayOf("weights");
+  const scores = Float64Array.from(arrayOf("bias").data);
+  const width = shape[1];
+  for (let at = 0; at < columns.length; at += 1) {
+    for (let c = 0; c < width; c += 1) scores[c] += values[at] * data[columns[at] * width + c];
+  }
+  return scores;
+}
+
+/**
  * @param {Predictor} told
  * @param {Features} features
  * @param {Arrays} arrayOf
  */
-function linear({ outputs, number }, { columns, values }, arrayOf) {
-  const { data, shape } = arrayOf("weights");
-  const scores = Float64Array.from(arrayOf("bias").data);
-  const width = shape[1];
-  columns.forEach((column, at) => {
-    for (let c = 0; c < width; c += 1) scores[c] += values[at] * data[column * width + c];
-  });
+function linear({ outputs, number }, features, arrayOf) {
+  const scores = scoresOf(features, arrayOf);
   if (number) return Array.from(scores);
   const said = new Array(outputs).fill(0);
   const shares = softmaxOf(scores);
@@ -36,37 +42,56 @@ function linear({ outputs, number }, { columns, values }, arrayOf) {
  * @param {Features} features
  * @param {Arrays} arrayOf
  */
-function forest({ outputs, number }, { columns, values }, arrayOf) {
-  const seen = new Map(columns.map((column, at) => [column, values[at]]));
-  const [roots, ends, entry, content] = ["roots", "ends", "entry", "content"].map(
-    (name) => arrayOf(name).data,
-  );
-  const next = stepper(arrayOf, seen);
+function forest({ outputs, number }, features, arrayOf) {
+  const walk = walker(features, arrayOf);
+  const held = leafReader(arrayOf);
+  const roots = arrayOf("roots").data;
   const said = new Array(outputs).fill(0);
   for (const root of roots) {
-    let place = root;
-    while (place >= 0) place = next(place);
-    const leaf = -1 - place;
-    const first = leaf ? ends[leaf - 1] : 0;
-    let total = 0;
-    for (let at = first; at < ends[leaf]; at += 1) total += content[at];
-    const whole = number ? 1 : total;
-    for (let at = first; at < ends[leaf]; at += 1) said[entry[at]] += content[at] / whole / roots.length;
+    const leaf = held(walk(root));
+    const whole = number ? 1 : leaf.reduce((sum, { content }) => sum + content, 0);
+    for (const { entry, content } of leaf) said[entry] += content / whole / roots.length;
   }
   return said;
 }
 
 /**
- * What follows a question: to the left where the feature is at most the threshold.
+ * The way from a root to its leaf: to the left where the feature is at most the threshold.
+ * @param {Features} features
  * @param {Arrays} arrayOf
- * @param {Map<number, number>} seen
  */
-function stepper(arrayOf, seen) {
+export function walker({ columns, values }, arrayOf) {
+  const seen = new Map(columns.map((column, at) => [column, values[at]]));
   const [feature, threshold, left, right] = ["feature", "threshold", "left", "right"].map(
     (name) => arrayOf(name).data,
   );
-  /** @param {number} node */
-  return (node) => ((seen.get(feature[node]) || 0) <= threshold[node] ? left[node] : right[node]);
+  /** @param {number} root @param {Question[]} [asked] questions on the way are added to it */
+  return (root, asked) => {
+    let place = root;
+    while (place >= 0) {
+      const value = seen.get(feature[place]) || 0;
+      const isYes = value <= threshold[place];
+      if (asked) asked.push({ column: feature[place], value, threshold: threshold[place], isYes });
+      place = isYes ? left[place] : right[place];
+    }
+    return -1 - place;
+  };
+}
+
+/**
+ * What a leaf holds: training examples by class, or the one number.
+ * @param {Arrays} arrayOf
+ */
+export function leafReader(arrayOf) {
+  const [ends, entry, content] = ["ends", "entry", "content"].map((name) => arrayOf(name).data);
+  /** @param {number} leaf */
+  return (leaf) => {
+    const held = [];
+    for (let at = leaf ? ends[leaf - 1] : 0; at < ends[leaf]; at += 1) {
+      held.push({ entry: entry[at], content: content[at] });
+    }
+    return held;
+  };
 }
 
 /** @type {Record<Predictor["kind"], (told: Predictor, features: Features, arrayOf: Arrays) => number[]>} */

@@ -3,7 +3,7 @@
 // The first signal is 1 less the likeness of the fifth nearest training text that was kept, the second 1 less that
 // of the nearest class; the first knows small topics, the second what all texts of a class share.
 /** @import { Floats, Numbers } from "../../../../../../reports/explain/script/types.js" */
-/** @import { Features } from "../types.js" */
+/** @import { Features } from "../../../types.js" */
 
 const NEIGHBOUR = 5;
 

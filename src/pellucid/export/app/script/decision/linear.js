@@ -1,0 +1,56 @@
+// A linear model opened: what each feature adds to the score, as a table and, where features lie on the input, a map.
+import { largest } from "../../../../reports/explain/script/data/arrays.js";
+import { element } from "../../../../reports/explain/script/dom/element.js";
+import { shown } from "../../../../reports/explain/script/dom/numbers.js";
+import { paintPixels } from "../../../../reports/explain/script/drawing/paint.js";
+import { centredScale, legend } from "../../../../reports/explain/script/drawing/scales.js";
+import { predictorArray } from "../classical/answering.js";
+import { app } from "../facts/app.js";
+import { say } from "../words/language.js";
+import { namesOf } from "./naming.js";
+import { MOST_ROWS, sentence, tableOfRows } from "./tables.js";
+/** @import { Whole } from "../../../../reports/explain/script/types.js" */
+/** @import { FeatureWords, Features } from "../types.js" */
+
+/**
+ * @param {Features} features
+ * @param {number} best position of the class that is answered; of numbers 0
+ * @param {FeatureWords | undefined} words
+ */
+export function openedLinear({ columns, values }, best, words) {
+  const { data, shape } = predictorArray("weights");
+  const own = Array.from(predictorArray("classes").data).indexOf(best);
+  const weights = columns.map((column) => data[column * shape[1] + own]);
+  const adds = Float64Array.from(weights, (weight, at) => weight * values[at]);
+  const bias = predictorArray("bias").data[own];
+  const nameOf = namesOf(words);
+  const parts = {
+    count: adds.length,
+    bias: shown(bias, 4),
+    sum: shown(
+      adds.reduce((total, added) => total + added, bias),
+      4,
+    ),
+    label: app.classes.length ? app.classes[best] : "",
+  };
+  return [
+    sentence(app.classes.length ? "linearSum" : "linearNumber", parts),
+    ...(words?.mapOf && !app.hidden ? mapOf(words.mapOf(adds)) : []),
+    tableOfRows(
+      "linearTable",
+      ["columnFeature", "columnValue", "columnOfClass", "columnAdds"],
+      largest(adds, MOST_ROWS).map((at) => [
+        nameOf(columns[at]),
+        ...[values[at], weights[at], adds[at]].map((number) => shown(number, 4)),
+      ]),
+    ),
+  ];
+}
+
+/** @param {Whole} sums of places */
+function mapOf({ shape: [rows, columns], data }) {
+  const scale = centredScale(Math.max(...data.map(Math.abs)));
+  const canvas = element("canvas", { class: "adds", role: "img", "aria-label": say("linearMap") });
+  paintPixels(canvas, [rows, columns], data, scale);
+  return [element("p", { class: "quiet" }, say("linearMap")), canvas, legend(scale)];
+}
