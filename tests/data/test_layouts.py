@@ -226,9 +226,9 @@ def test_folders_are_read_on_the_disk_and_in_archives(name: str, tmp_path: Path,
 
 
 def tail(source: str) -> str:
-    return (
-        "/".join(source.split("/")[-2:]).removeprefix("made/").rpartition(".tar/")[2].rpartition(".zip/")[2]
-    )
+    """The last parts of a source, without folder or archive of all."""
+    parts = source.split("/")[-2:]
+    return "/".join(part for part in parts if part != "made" and not part.endswith((".zip", ".tar", ".gz")))
 
 
 def test_texts_of_a_saved_data_set_have_named_labels(own_cache: Path) -> None:

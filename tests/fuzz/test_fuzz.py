@@ -10,10 +10,12 @@ import pytest
 
 from fuzz.harness import budget, fuzz
 from fuzz.targets import (
+    CONTAINERS,
     IMAGE_FORMATS,
     MODEL_KINDS,
     QUICK_KINDS,
     checkpoint_trial,
+    container_trial,
     idx_trial,
     image_trial,
     model_trial,
@@ -52,6 +54,11 @@ def test_archives_of_arrays(tmp_path):
 
 def test_idx_folders(tmp_path):
     fuzz("idx", idx_trial, 30, tmp_path)
+
+
+@pytest.mark.parametrize("form", CONTAINERS)
+def test_containers(form, tmp_path):
+    fuzz(f"containers: {form}", container_trial(form), 30, tmp_path)
 
 
 @pytest.mark.parametrize("form", IMAGE_FORMATS)
