@@ -25,6 +25,7 @@ QUICK = (
     "--threads",
     "1",
     "--no-augment",
+    "--no-groups",
 )
 
 

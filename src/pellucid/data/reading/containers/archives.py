@@ -15,6 +15,7 @@ from pellucid.data.reading.containers.webdataset import list_samples, samples_of
 from pellucid.data.reading.folders import in_stored_order
 from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
 from pellucid.data.reading.joining import joined
+from pellucid.data.tables.file_kinds import ends_like_image
 from pellucid.data.tables.stream import is_table, open_table
 from pellucid.data.tables.trees import open_archive
 from pellucid.data.wording import count_of, quoted, some
@@ -43,7 +44,7 @@ def archives_alone(folder: Path) -> list[Path]:
     found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     archives = [path for path in found if is_archive(path) and path.is_file()]
     others = [path for path in found if path not in archives]
-    is_alone = not any(path.is_dir() or is_table(path) for path in others)
+    is_alone = not any(path.is_dir() or is_table(path) or ends_like_image(path.name) for path in others)
     return archives if is_alone else []
 
 

@@ -19,7 +19,7 @@ from pellucid.data.tables.arrow.parquet_pages import pages_of
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
 
-_BYTES_FIELD, _START_BYTES = "bytes", 16
+_BYTES_FIELD, _PATH_FIELD, _START_BYTES = "bytes", "path", 16
 _BATCH_BYTES, _MOST_ROWS = 8 << 20, 1024
 _WRITTEN_OUT, _BY_DICTIONARY = (0, 6), (2, 8)
 """Encodings of a page that hold every value as it is, and those that only count on a dictionary."""
@@ -82,12 +82,33 @@ class ParquetImages(Container):
     def __init__(self, path: Path, place: str, leaf: str) -> None:
         self.path = self._file = path
         self.is_in_order = True
+        self._names: list[str | None] | None = None
         self._place = place
         self._leaf = leaf
 
     def name_of(self, position: int) -> str:
-        """As `Container.name_of`."""
-        return f"{self._place}:{position + 1}"
+        """As `Container.name_of`: the file that the image was, where the structures say it."""
+        if self._names is None:
+            self._names = self._read_names()
+        name = self._names[position] if position < len(self._names) else None
+        return f"{self._place}:{position + 1}" if name is None else f"{self._place}/{name}"
+
+    def _read_names(self) -> list[str | None]:
+        """Paths beside the bytes, of which Hugging Face keeps the name of the file."""
+        column, _, is_nested = self._leaf.rpartition(".")
+        leaf = f"{column}.{_PATH_FIELD}"
+        with open_parquet(self._file, self._place) as opened:
+            if not is_nested or leaf not in opened.leaves():
+                return []
+            reader, left, names = _Reader(opened, leaf), unpacked_limit(opened.size), []
+            for row in range(opened.metadata.num_rows):
+                value: object = reader.value(row)
+                name = value if isinstance(value, str) else None
+                left -= len(name or "")
+                if left < 0:
+                    return []
+                names.append(name)
+        return names
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Read]:
