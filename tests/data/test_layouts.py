@@ -454,6 +454,23 @@ def test_braces_count_and_list(tmp_path: Path) -> None:
     assert [path.name for path in files_named(f"{tmp_path}/09{{b,a}}")] == ["09b", "09a"]
 
 
+def test_a_changed_archive_is_decoded_anew(tmp_path: Path, own_cache: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        class_folders(tmp_path / name)
+        listing = read(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / name))
+        found.append(decode_all(listing, Settings())[0].pixels.copy())
+    assert found[0].shape == found[1].shape
+    assert not np.array_equal(*found)
+
+
+def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> None:
+    zipped(tmp_path / "x.zip", "a/1.png", "b/1.png")
+    save_all(tmp_path, 2)
+    with pytest.raises(DataError, match="2 images but no class folders"):
+        read(tmp_path)
+
+
 # --- read by position
 
 

@@ -8,7 +8,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.reading.rows import RowReader
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
-from pellucid.data.tables.packed import packed_column, with_only_label
+from pellucid.data.tables.packed import FLAGS, packed_column, with_only_label
 from pellucid.data.tables.paths import paths_of
 from pellucid.data.tables.stream import Table
 from pellucid.settings import Settings
@@ -48,7 +48,7 @@ def _list_packed(table: Table, name: str, folder: Path, settings: Settings) -> L
         times=rows.times,
         slices=rows.slices,
         paths=[Stored(table.images[name], position) for position in range(len(rows.sources))],
-        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
+        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
     )
 
 

@@ -8,6 +8,9 @@ from pellucid.data.wording import quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 
+FLAGS = "--input-column and --label-column name others"
+"""What would change a choice of columns, for the end of a sentence about it."""
+
 
 def packed_column(table: Table, settings: Settings) -> str | None:
     """The column whose cells hold the images; `None` where there is none, or another is asked for.

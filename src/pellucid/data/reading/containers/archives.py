@@ -11,7 +11,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.reading.containers.folders import read_any_folder
 from pellucid.data.reading.containers.places import files_named
 from pellucid.data.reading.containers.shards import Shard, read_shards, split_of_path
-from pellucid.data.reading.containers.webdataset import list_samples, samples_of
+from pellucid.data.reading.containers.webdataset import is_about_samples, list_samples, samples_of
 from pellucid.data.reading.folders import in_stored_order
 from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
 from pellucid.data.reading.joining import joined
@@ -64,6 +64,12 @@ def read_archives(paths: Sequence[Path], place: str, settings: Settings) -> List
     for path, split in zip(paths, splits, strict=True):
         part = read_archive(path, str(path), settings)
         parts.append(dataclasses.replace(part, splits=[split] * len(part)) if split else part)
+    taken = {each for part in parts for each in part.warnings if is_about_samples(each)}
+    if len({each.partition(": ")[2] for each in taken}) > 1:
+        raise DataError(
+            f"{place}: shards with their labels in different files; name one with --label-column, or give one "
+            "shard"
+        )
     counts = Counter(split or "no split" for split in splits)
     said = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
     sentences = Counter(

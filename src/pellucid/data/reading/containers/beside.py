@@ -21,6 +21,7 @@ from pellucid.data.reading.joining import joined
 from pellucid.data.reading.rows import RowReader
 from pellucid.data.tables.columns import choose_columns
 from pellucid.data.tables.file_kinds import IMAGE_KIND, IMAGE_SUFFIXES, ends_like_image
+from pellucid.data.tables.packed import FLAGS
 from pellucid.data.tables.stream import Table, is_table
 from pellucid.data.tables.trees import Folder, files_in, place_of, sub_folders, walk
 from pellucid.data.wording import count_of, quoted, some
@@ -196,7 +197,7 @@ def list_named(beside: Beside, images: Images, settings: Settings) -> tuple[List
         times=rows.times,
         slices=rows.slices,
         paths=paths,
-        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}{why}"),
+        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}"),
     )
     return listing, columns.label
 

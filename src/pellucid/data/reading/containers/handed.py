@@ -143,7 +143,8 @@ class _Cells(Container):
     @contextmanager
     def opened(self) -> Iterator[Read]:
         """As `Container.opened`."""
-        first, cells = 0, []
+        first = 0
+        cells: list[Any] = []
 
         def read(position: int) -> bytes:
             nonlocal first, cells
