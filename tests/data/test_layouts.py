@@ -376,6 +376,24 @@ def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "x.parquet")
 
 
+def test_tables_of_images_that_unpack_to_too_much_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [{"bytes": b"\x89PNG" + bytes(1 << 20), "path": None} for _ in range(4)]
+    path = tmp_path / "x.parquet"
+    pd.DataFrame({"image": cells, "label": ["a", "b"] * 2}).to_parquet(
+        path, use_dictionary=False, compression="zstd"
+    )
+    monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.001")
+    with pytest.raises(DataError, match=r"x\.parquet: unpacks to more than \d+ MB; if you trust it"):
+        read(path)
+    monkeypatch.setenv("PELLUCID_MEMORY_GB", "0.001")
+    with pytest.raises(
+        DataError, match=r"x\.parquet: a page of 4 MB, .* groups of 100 rows, or if you trust"
+    ):
+        read(path)
+
+
 def test_an_empty_cell_is_a_bad_image(tmp_path: Path, own_cache: Path) -> None:
     stored = parquet.read_table(MADE / "hub/data/train-00000-of-00002.parquet")
     cells = stored["image"].to_pylist()

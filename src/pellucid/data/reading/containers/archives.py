@@ -67,8 +67,7 @@ def read_archives(paths: Sequence[Path], place: str, settings: Settings) -> List
     taken = {each for part in parts for each in part.warnings if is_about_samples(each)}
     if len({each.partition(": ")[2] for each in taken}) > 1:
         raise DataError(
-            f"{place}: shards with their labels in different files; name one with --label-column, or give one "
-            "shard"
+            f"{place}: shards with labels in different files; name one with --label-column, or give one shard"
         )
     counts = Counter(split or "no split" for split in splits)
     said = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
