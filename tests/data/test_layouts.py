@@ -489,6 +489,15 @@ def test_loose_images_beside_archives_are_not_passed_over(tmp_path: Path) -> Non
         read(tmp_path)
 
 
+def test_class_folders_come_before_a_table_beside_them(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "made")
+    table(folder / "labels.csv", "name", [f"{name}/{name}{row}.png" for row in range(6) for name in NAMES])
+    listing = read(folder)
+    assert listing.form == "class folders"
+    assert "left out: 'labels.csv'; to read labels from 'labels.csv', give it as DATA" in listing.warnings[0]
+    assert read(folder / "labels.csv").labels.count("cat") == 6
+
+
 # --- read by position
 
 

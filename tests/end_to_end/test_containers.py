@@ -92,6 +92,11 @@ def test_a_dry_run_shows_what_training_would_see(
     assert text.count('<figure class="example">') == 3 * 11  # ten, and the first of the other class
     assert "Nothing was trained." in text
     assert "<script" not in text
+    mails = pd.DataFrame({"text": [f"<b>mail</b> {n}, {n % 7}" for n in range(40)], "label": ["a", "b"] * 20})
+    mails.to_csv(tmp_path / "mails.csv", index=False)
+    assert pellucid("train", str(tmp_path / "mails.csv"), "--dry-run", str(page)).returncode == 0
+    assert page.read_text().count('<blockquote class="excerpt"') > 20
+    assert "<b>mail" not in page.read_text()
     assert pellucid("train", str(digit_files), "--dry-run", str(tmp_path / "x.txt")).returncode == 2
 
 
