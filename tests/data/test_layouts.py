@@ -18,7 +18,6 @@ import torchvision
 from PIL import Image
 from pyarrow import parquet
 
-from pellucid.answering.incoming.images import images_of_rows
 from pellucid.data import Listing, Preprocessing, decode_all, read_data
 from pellucid.data.archives.stored import Stored, contents
 from pellucid.data.reading.containers.places import files_named
@@ -545,4 +544,5 @@ def test_predict_takes_the_images_of_a_table(own_cache: Path) -> None:
     assert [each.name for each in found] == [f"{place}:{row}" for row in range(1, 7)]
     assert opened.how_many() == 6
     assert all(isinstance(each.source, bytes) for each in found)
-    assert images_of_rows is not None
+    every = open_places([str(MADE / "hub")], Settings(), IMAGES)
+    assert every.how_many() == len(list(every.inputs)) == 22

@@ -24,7 +24,7 @@ from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk
 from pellucid.data.tables.packed import packed_column
 from pellucid.data.tables.paths import PathFinder
-from pellucid.data.tables.stream import Table, open_table
+from pellucid.data.tables.stream import Table, is_table, open_table
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -170,12 +170,15 @@ def _sample(place: str, asked: _Asked) -> Opened:
 
 
 def _folder(place: str, asked: _Asked) -> Opened:
-    """The files of a folder and its sub-folders.
+    """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables.
 
-    Raises: `DataError` if there is none of the kind.
+    Raises: `DataError` if there are neither.
     """
     folder, kind = Path(place), asked.kind
     if not any(is_one for _, is_one in walk(folder, kind)):
+        tables = [path for path, _ in walk(folder, kind) if is_table(path)]
+        if tables:
+            return _joined([_table(str(path), asked) for path in tables])
         raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
     warnings: list[str] = []
     before = "" if str(folder) == "." else os.path.join(folder, "")
