@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pellucid.cli.flags import add_data, add_settings, settings_given
+from pellucid.cli.flags import add_data, add_settings, counting, settings_given
 from pellucid.errors import UsageError
 
 
@@ -25,6 +25,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--describe", action="store_true", help="Print the network's layers and stop; needs no --out"
     )
+    parser.add_argument(
+        "--dry-run",
+        type=Path,
+        metavar="FILE.html",
+        help="Show the first examples of each split as a network will see them on one page, and stop; "
+        "needs no --out",
+    )
     add_settings(parser, ("data", "network", "training", "run"))
     parser.set_defaults(run=run)
 
@@ -40,6 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
         from pellucid.pipeline.describe import describe_network
 
         sys.stdout.write(describe_network(arguments.data, given) + "\n")
+        return 0
+    if arguments.dry_run is not None:
+        from pellucid.pipeline.preview import preview
+
+        with counting("reading") as progress:
+            preview(arguments.data, given, arguments.dry_run, progress)
+        sys.stdout.write(f"{arguments.dry_run}\n")
         return 0
     if arguments.out is None:
         raise UsageError("train: --out RUN is missing; name a folder for the results")

@@ -27,7 +27,8 @@ class Listing:
 
     Attributes:
         place: DATA as the user gave it.
-        form: `class folders`, `split folders`, `table`, `idx`, `npz`, `arrays` or `list`.
+        form: `class folders`, `split folders`, `folder`, `table`, `tables`, `table beside images`,
+            `webdataset`, `idx`, `npz`, `arrays`, `data set` or `list`.
         sources: where each example stands: a path, or `file:row` (rows count from 1).
         labels: class of each example, or number to predict, as text.
         splits: `train`, `validation`, `test`, or `UNDECIDED` where Pellucid must choose.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pellucid.data import Listing
 from pellucid.networks.architectures.rnn import cell_of
 from pellucid.pipeline.adding.images import images_to_add, require_room
 from pellucid.pipeline.concluding import conclude
@@ -14,7 +15,7 @@ from pellucid.pipeline.generating import make_generator, say_generated
 from pellucid.pipeline.learners.folds import folds_of
 from pellucid.pipeline.learners.planning.precision import require_precision, require_precision_of_run
 from pellucid.pipeline.learning import learn, plan_learning
-from pellucid.pipeline.reading import read_and_check, require_fitting
+from pellucid.pipeline.reading import data_given, read_and_check, require_fitting
 from pellucid.pipeline.results import say_end, write_results
 from pellucid.pipeline.run.configuration import settings_of
 from pellucid.pipeline.run.context import RunContext
@@ -29,7 +30,7 @@ from pellucid.training.determinism import choose_threads, pinned
 
 
 def train(
-    data: str | os.PathLike[str],
+    data: Any,
     *,
     out: str | os.PathLike[str],
     resume: bool = False,
@@ -41,7 +42,8 @@ def train(
     """Check the data, split it, train a network and its classical baselines, test them once, report.
 
     Args:
-        data: DATA: a folder, a table, an IDX folder, an `.npz` file or `sample:fashion`.
+        data: DATA: a path as the command takes it, `sample:fashion`, a `datasets.Dataset`, a PyTorch
+            `Dataset` of pairs, or a mapping of splits to such.
         out: folder for everything the run leaves.
         resume: go on from what is finished in `out`; without a checkpoint, start afresh.
         overwrite: replace what a former run left in `out`.
@@ -62,7 +64,6 @@ def train(
         InterruptedRun: a signal came; what was finished is kept.
     """
     folder = RunFolder(Path(out))
-    place = os.fspath(data)
     checked = Settings.from_mapping(given, "settings")
     given = {name: value for name in map(name_of, given) if (value := getattr(checked, name)) is not None}
     require_place_of_its_own(checked, folder.path, is_network=checked.model not in CLASSICAL)
@@ -78,12 +79,12 @@ def train(
         require_precision_of_run(settings, journal)
         stages = Stages(quiet=quiet, began=began)
         with free_cores(settings, journal, stages), pinned(choose_threads(settings)):
-            _work(place, given, settings, journal, folder, stages)
+            _work(data_given(data, settings), given, settings, journal, folder, stages)
     return Run(folder.path)
 
 
 def _work(
-    place: str,
+    data: str | Listing,
     given: Mapping[str, Any],
     settings: Settings,
     journal: Journal,
@@ -92,9 +93,10 @@ def _work(
 ) -> None:
     """Walk from an empty folder, or from what a killed run left in it, to the finished run."""
     continual = begin(settings, given, folder.checkpoints, journal)
-    dataset, check = read_and_check(place, settings, stages, continual)
+    dataset, check = read_and_check(data, settings, stages, continual)
     context = RunContext(folder, dataset, settings, stages, journal)
-    require_fitting(place, given, context)
+    place = data if isinstance(data, str) else data.place
+    require_fitting(data, given, context)
     if settings.generates:
         make_generator(check, context)
         folder.prune()

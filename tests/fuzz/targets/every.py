@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from fuzz.harness import Trial
 from fuzz.targets.arrays import idx_trial, npz_trial
+from fuzz.targets.containers import CONTAINERS, container_trial
 from fuzz.targets.images import IMAGE_FORMATS, image_trial
 from fuzz.targets.models import MODEL_KINDS, QUICK_KINDS, model_trial
 from fuzz.targets.names import name_trial
@@ -42,5 +43,9 @@ TARGETS: dict[str, Target] = {
     "npz": Target(DATA, lambda: npz_trial, 30),
     "idx": Target(DATA, lambda: idx_trial, 30),
     **{f"images: {form}": Target(DATA, lambda form=form: image_trial(form), 30) for form in IMAGE_FORMATS},
+    **{
+        f"containers: {form}": Target(DATA, lambda form=form: container_trial(form), 30)
+        for form in CONTAINERS
+    },
     "names": Target(DATA, lambda: name_trial, 4),
 }

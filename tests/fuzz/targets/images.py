@@ -14,7 +14,8 @@ from pellucid.data.images.decoding import FORMATS, decode_image
 
 
 @cache
-def _images(form: str) -> tuple[bytes, ...]:
+def images(form: str) -> tuple[bytes, ...]:
+    """Images of one format, of every mode that it has."""
     found = []
     ramp = np.arange(24 * 20 * 4, dtype=np.uint8).reshape(24, 20, 4)
     for mode in ("L", "RGB", "RGBA", "P", "1", "I;16", "CMYK", "LA", "F", "I"):
@@ -38,7 +39,7 @@ def _images(form: str) -> tuple[bytes, ...]:
 
 def image_trial(form: str) -> Callable[[random.Random, Path], str]:
     """Trial of images of one format."""
-    whole = _images(form)
+    whole = images(form)
 
     def trial(draw: random.Random, place: Path) -> str:
         del place

@@ -11,15 +11,14 @@ from pellucid.data.reading.containers.archives import (
     read_archives,
     read_pattern,
 )
-from pellucid.data.reading.containers.folders import read_any_folder
+from pellucid.data.reading.containers.folders import read_any_folder, read_table
+from pellucid.data.reading.containers.handed import read_handed
 from pellucid.data.reading.forms import KNOWN_FORMS, Form, form_of, require_local
 from pellucid.data.reading.idx import read_idx_folder
 from pellucid.data.reading.joining import with_test
-from pellucid.data.reading.labelled_tables import list_table
 from pellucid.data.reading.npz import read_npz
 from pellucid.data.reading.samples import read_sample
 from pellucid.data.splits.targets import with_target
-from pellucid.data.tables.stream import open_table
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -38,10 +37,19 @@ def read_data(place: str, settings: Settings) -> Listing:
     Raises: `DataError` if DATA is missing, of no known form, or cannot be used as it is, `UsageError` if
     `--test` is given though DATA holds a test split, or `--task` names what DATA is not.
     """
-    listing = _read(place, settings)
+    return as_asked(_read(place, settings), settings)
+
+
+def as_asked(listing: Listing, settings: Settings) -> Listing:
+    """Bring a listing to what the settings ask for: a test split of its own, classes or numbers.
+
+    Raises: `DataError` or `UsageError` as `read_data` does.
+    """
     if settings.test is not None:
         if TEST in listing.splits:
-            raise UsageError(f"--test {settings.test}: {place} has a test split of its own; leave --test out")
+            raise UsageError(
+                f"--test {settings.test}: {listing.place} has a test split of its own; leave --test out"
+            )
         listing = with_test(listing, _read(settings.test, settings))
     _require_columns(listing, settings)
     listing = with_target(listing, settings)
@@ -79,11 +87,27 @@ def _read(place: str, settings: Settings) -> Listing:
     form, path = form_of(place), Path(place)
     if form not in (Form.SAMPLE, Form.PATTERN) and not path.exists():
         raise DataError(f"{place}: no such file or folder")
-    listing = _READERS[form](path, place, settings)
+    return _of_task(_READERS[form](path, place, settings), settings)
+
+
+def read_dataset(data: object, settings: Settings) -> Listing:
+    """List every example of a data set handed over in Python, as `read_data` does.
+
+    Raises: `DataError` if it cannot be used as it is; `UsageError` as `read_data`.
+    """
+    return as_asked(_of_task(read_handed(data, settings), settings), settings)
+
+
+def _of_task(listing: Listing, settings: Settings) -> Listing:
+    """Refuse a listing of another kind than the settings ask for.
+
+    Raises: `UsageError` naming both.
+    """
     kind = listing.input_kind
     if settings.task not in ("auto", kind.task):
         raise UsageError(
-            f"--task {settings.task}: {place} holds {kind.nouns}; leave --task out or give --task {kind.task}"
+            f"--task {settings.task}: {listing.place} holds {kind.nouns}; leave --task out or give "
+            f"--task {kind.task}"
         )
     return listing
 
@@ -113,8 +137,7 @@ def _npz(path: Path, place: str, settings: Settings) -> Listing:
 
 def _table(path: Path, place: str, settings: Settings) -> Listing:
     """List the images or texts of a table."""
-    table = open_table(path, place, settings.encoding)
-    return list_table(table, path.parent, settings)
+    return read_table(path, place, settings)
 
 
 def _file(path: Path, place: str, settings: Settings) -> Listing:

@@ -7,6 +7,7 @@ system say. Files of another kind are left out with a warning that counts them.
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from pellucid.data.archives.stored import File, Stored, contents
 from pellucid.data.labels.texts import is_encodable
@@ -14,6 +15,7 @@ from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDAT
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, FileKind
+from pellucid.data.tables.stream import is_table
 from pellucid.data.tables.trees import (
     Folder,
     files_in,
@@ -255,9 +257,12 @@ def _warnings(place: str, loose: list[str], others: list[File], kind: FileKind) 
     """Say which files were left out, and how many."""
     warnings = []
     if loose:
+        tables = [name for name in loose if is_table(Path(name))]
+        hint = f"; to read labels from {quoted(tables[0])}, give it as DATA" if tables else ""
         warnings.append(
             f"{place}: {count_of(len(loose), 'file')} outside the class folders left out: "
             + some([quoted(name) for name in loose])
+            + hint
         )
     if others:
         endings = Counter(suffix_of(path) or "no ending" for path in others)

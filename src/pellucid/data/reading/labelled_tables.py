@@ -3,16 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-from pellucid.budgets import NAMED
 from pellucid.data.archives.stored import Stored
 from pellucid.data.listing import Listing
 from pellucid.data.reading.rows import RowReader
 from pellucid.data.reading.text_values import TextTaker
 from pellucid.data.tables.columns import IMAGES, TEXT_FILES, Columns, choose_columns
 from pellucid.data.tables.forms.table import Table
+from pellucid.data.tables.packed import FLAGS, packed_column, with_only_label
 from pellucid.data.tables.paths import paths_of
-from pellucid.data.wording import quoted, some
-from pellucid.errors import DataError
 from pellucid.settings import Settings
 
 
@@ -28,29 +26,6 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
     if columns.holds == IMAGES:
         return list_images(table, columns, folder, settings.skip_bad)
     return list_texts_of(table, columns, folder, settings)
-
-
-def packed_column(table: Table, settings: Settings) -> str | None:
-    """The column whose cells hold the images; `None` where there is none, or another is asked for.
-
-    Raises: `DataError` if there are several.
-    """
-    if settings.task == "text" or not table.images:
-        return None
-    if settings.input_column is not None:
-        return settings.input_column if settings.input_column in table.images else None
-    if len(table.images) > 1:
-        names = some(list(map(quoted, table.images)), NAMED)
-        raise DataError(f"{table.place}: which column of images, {names}? Name one with --input-column")
-    return next(iter(table.images))
-
-
-def with_only_label(table: Table, settings: Settings) -> Settings:
-    """Settings that ask for the one column of labels with names in the file, unless they ask for another."""
-    names = [name for name in table.classes if name in table.names]
-    if settings.label_column is not None or len(names) != 1:
-        return settings
-    return dataclasses.replace(settings, label_column=names[0])
 
 
 def _list_packed(table: Table, name: str, folder: Path, settings: Settings) -> Listing:
@@ -73,7 +48,7 @@ def _list_packed(table: Table, name: str, folder: Path, settings: Settings) -> L
         times=rows.times,
         slices=rows.slices,
         paths=[Stored(table.images[name], position) for position in range(len(rows.sources))],
-        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}"),
+        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
     )
 
 

@@ -13,12 +13,14 @@ from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
 from pellucid.regular import open_regular
 
-_IMAGE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     (
         ".apng .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm "
-        ".tif .tiff .webp"
+        ".tif .tiff .webp "
+        ".heic .heif .dcm .dicom"  # images too, though none that is read: refused by name, never passed over
     ).split()
 )
+"""Endings of images."""
 
 TEXT_SUFFIX = ".txt"
 """Ending of files that hold one text each."""
@@ -61,7 +63,7 @@ class FileKind:
 
 def ends_like_image(name: str) -> bool:
     """Tell an image by the ending of its name."""
-    return os.path.splitext(name)[1].lower() in _IMAGE_SUFFIXES
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _ends_like_text(name: str) -> bool:

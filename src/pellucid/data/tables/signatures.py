@@ -27,6 +27,8 @@ def what_it_is(content: bytes) -> str:
         return "not an image (PDF)"
     if content[4:8] == b"ftyp":
         return "HEIC or video is not read; save it as JPEG or PNG"
+    if content[128:132] == b"DICM":
+        return "DICOM is not read; save the image in it as PNG, at 8 or 16 bits"
     if content.startswith(b"PK"):
         return "not an image (ZIP archive)"
     if all(byte >= 32 or byte in b"\t\r\n" for byte in content[:1024]):

@@ -1,13 +1,18 @@
 """Material that `fit` learns from, and the part of it that is set aside for validation."""
 
 import dataclasses
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from pellucid.data import Listing, Preprocessing, prepare, read_data
 from pellucid.data.listing import TEST, UNDECIDED, VALIDATION
+from pellucid.data.reading.containers.handed import name_of
+from pellucid.data.reading.dispatch import read_dataset
 from pellucid.data.splits.splitting import split
 from pellucid.data.texts.store import Texts
 from pellucid.errors import DataError, UsageError
@@ -34,14 +39,15 @@ class Taught:
     labels: Labels | None
 
 
-def taught_at_place(place: str, settings: Settings, kind: InputKind) -> Taught:
+def taught_at_place(data: Any, settings: Settings, kind: InputKind) -> Taught:
     """Read DATA of the kind that is wanted; its own splits stand, and its test split is left alone.
 
-    `place` is a folder, a table, an `.npz` file, an IDX folder, `sample:fashion` or `sample:spam`.
+    `data` is a path as the command `train` takes it, or a data set of `datasets` or PyTorch.
 
     Raises: `DataError` if the data is refused, or of another kind.
     """
-    listing = _listing(place, settings, kind)
+    listing = _listing(data, settings, kind)
+    place = listing.place
     if settings.target is None and listing.values is not None:
         raise DataError(
             f"{place}: its labels are numbers with fractions; learn them with "
@@ -63,16 +69,19 @@ def taught_at_place(place: str, settings: Settings, kind: InputKind) -> Taught:
     return Taught(material_of(dataset), labels)
 
 
-def _listing(place: str, settings: Settings, kind: InputKind) -> Listing:
+def _listing(data: Any, settings: Settings, kind: InputKind) -> Listing:
     """Content of a place; where that may be read in two ways, as the kind that is wanted.
 
     Raises: `DataError` if it is refused, or holds another kind of inputs.
     """
-    listing = read_data(place, settings)
+    is_place = isinstance(data, (str, os.PathLike))
+    read: Callable[[Any, Settings], Listing] = read_data if is_place else read_dataset
+    place = os.fspath(data) if is_place else name_of(data)
+    listing = read(place if is_place else data, settings)
     if listing.noun == kind.noun:
         return listing
     try:
-        return read_data(place, dataclasses.replace(settings, task=kind.task))
+        return read(place if is_place else data, dataclasses.replace(settings, task=kind.task))
     except (DataError, UsageError) as error:
         other = TEXTS if kind is IMAGES else IMAGES
         fitting = f"{estimator_of(other, 'Classifier')} or {estimator_of(other, 'Regressor')}"

@@ -8,6 +8,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from pellucid.bundle import Inputs
+from pellucid.data.reading.containers.handed import is_handed
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.images import (
     are_images,
@@ -30,6 +31,10 @@ class OnImages(Trained):
     def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
         """Tell the forms of input apart and check them."""
         require_fitting_model(settings, TARGETS[settings.target or "class"])
+        if is_handed(X):
+            if y is not None:
+                raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
+            return taught_at_place(X, settings, IMAGES)
         if not are_images(X) and not is_place(X):
             if are_paths(np.asarray(X) if getattr(X, "ndim", 0) == 1 else X):
                 name = type(self).__name__

@@ -6,6 +6,7 @@ from typing import Any
 from sklearn.utils import Tags
 
 from pellucid.bundle import Inputs
+from pellucid.data.reading.containers.handed import is_handed
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.given.taught import Taught, taught_at_place
 from pellucid.estimators.given.texts import as_texts, read_places, taught_by_texts
@@ -21,6 +22,10 @@ class OnTexts(Trained):
     def _taught(self, X: Any, y: Any, settings: Settings) -> Taught:
         """Tell the forms of input apart and check them."""
         require_fitting_model(settings, TARGETS[settings.target or "class"])
+        if is_handed(X):
+            if y is not None:
+                raise UsageError(f"y: {type(X).__name__} brings its own labels; leave y out")
+            return taught_at_place(X, settings, TEXTS)
         if not isinstance(X, (str, os.PathLike)):
             return taught_by_texts(as_texts(X), y, settings)
         if y is not None:

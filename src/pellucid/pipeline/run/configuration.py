@@ -59,6 +59,12 @@ def command_of(place: str, given: Mapping[str, Any], out: Path) -> str:
     return shlex.join(words)
 
 
+def call_of(place: str, given: Mapping[str, Any], out: Path) -> str:
+    """The call in Python that repeats a run on a data set that was handed over."""
+    words = [place, f"out={str(out)!r}", *(f"{name}={value!r}" for name, value in given.items())]
+    return f"pellucid.train({', '.join(words)})"
+
+
 def notes_of(config: Mapping[str, Any]) -> list[str]:
     """Sentences on why pretrained backbones take part in a run, and which are left out."""
     keys = "backbones", "backbones_left_out"

@@ -11,10 +11,11 @@ from pellucid.data.listing import Listing
 from pellucid.data.reading.containers.folders import read_any_folder
 from pellucid.data.reading.containers.places import files_named
 from pellucid.data.reading.containers.shards import Shard, read_shards, split_of_path
-from pellucid.data.reading.containers.webdataset import list_samples, samples_of
+from pellucid.data.reading.containers.webdataset import is_about_samples, list_samples, samples_of
 from pellucid.data.reading.folders import in_stored_order
 from pellucid.data.reading.idx import is_idx_folder, read_idx_folder
 from pellucid.data.reading.joining import joined
+from pellucid.data.tables.file_kinds import ends_like_image
 from pellucid.data.tables.stream import is_table, open_table
 from pellucid.data.tables.trees import open_archive
 from pellucid.data.wording import count_of, quoted, some
@@ -43,7 +44,7 @@ def archives_alone(folder: Path) -> list[Path]:
     found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     archives = [path for path in found if is_archive(path) and path.is_file()]
     others = [path for path in found if path not in archives]
-    is_alone = not any(path.is_dir() or is_table(path) for path in others)
+    is_alone = not any(path.is_dir() or is_table(path) or ends_like_image(path.name) for path in others)
     return archives if is_alone else []
 
 
@@ -63,6 +64,11 @@ def read_archives(paths: Sequence[Path], place: str, settings: Settings) -> List
     for path, split in zip(paths, splits, strict=True):
         part = read_archive(path, str(path), settings)
         parts.append(dataclasses.replace(part, splits=[split] * len(part)) if split else part)
+    taken = {each for part in parts for each in part.warnings if is_about_samples(each)}
+    if len({each.partition(": ")[2] for each in taken}) > 1:
+        raise DataError(
+            f"{place}: shards with labels in different files; name one with --label-column, or give one shard"
+        )
     counts = Counter(split or "no split" for split in splits)
     said = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
     sentences = Counter(

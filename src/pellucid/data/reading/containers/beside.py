@@ -20,8 +20,9 @@ from pellucid.data.reading.containers.shards import is_submission, split_of_path
 from pellucid.data.reading.joining import joined
 from pellucid.data.reading.rows import RowReader
 from pellucid.data.tables.columns import choose_columns
-from pellucid.data.tables.file_kinds import IMAGE_KIND
+from pellucid.data.tables.file_kinds import IMAGE_KIND, IMAGE_SUFFIXES, ends_like_image
 from pellucid.data.tables.forms.table import Table
+from pellucid.data.tables.packed import FLAGS
 from pellucid.data.tables.stream import is_table
 from pellucid.data.tables.trees import Folder, files_in, place_of, sub_folders, walk
 from pellucid.data.wording import count_of, quoted, some
@@ -33,6 +34,7 @@ _OF_IMAGES = frozenset(
     "image images img imgs picture pictures photo photos jpg jpeg png data files crops frames".split()
 )
 _LOOKED_AT = 20
+_MOST_PLACES, _LONGEST_NAME = 50, 200
 
 
 class Images:
@@ -123,7 +125,7 @@ def read_beside(tables: Sequence[Beside], images: Images, place: str, settings: 
 
     Raises: `DataError` if a row names no image, or it cannot be told which table or which column counts.
     """
-    naming = [(each, name) for each in tables if (name := _naming_column(each, images, settings)) is not None]
+    naming = [(each, name) for each in tables if (name := naming_column(each, images, settings)) is not None]
     if not naming:
         return None
     naming.sort(key=lambda pair: split_of_path(pair[0].name) not in (TRAIN, UNDECIDED))
@@ -139,7 +141,7 @@ def read_beside(tables: Sequence[Beside], images: Images, place: str, settings: 
             empty.append(each.name)
             continue
         asked = dataclasses.replace(settings, input_column=column, label_column=label, task="image")
-        part, label = _list(each, images, asked)
+        part, label = list_named(each, images, asked)
         parts.append(part)
     if not parts:
         raise DataError(f"{place}: {some(list(map(quoted, empty)))} names images but has no column of labels")
@@ -148,7 +150,7 @@ def read_beside(tables: Sequence[Beside], images: Images, place: str, settings: 
     return dataclasses.replace(listing, place=place, form="table beside images", warnings=tuple(warnings))
 
 
-def _naming_column(beside: Beside, images: Images, settings: Settings) -> str | None:
+def naming_column(beside: Beside, images: Images, settings: Settings) -> str | None:
     """The column of a table that names images: asked for, or the first that mostly does."""
     if settings.input_column is not None:
         return settings.input_column if settings.input_column in beside.table.names else None
@@ -159,7 +161,7 @@ def _naming_column(beside: Beside, images: Images, settings: Settings) -> str | 
     return None
 
 
-def _list(beside: Beside, images: Images, settings: Settings) -> tuple[Listing, str]:
+def list_named(beside: Beside, images: Images, settings: Settings) -> tuple[Listing, str]:
     """List the images of one table, and the column of the labels.
 
     Raises: `DataError` if a row names none of them.
@@ -196,7 +198,7 @@ def _list(beside: Beside, images: Images, settings: Settings) -> tuple[Listing, 
         times=rows.times,
         slices=rows.slices,
         paths=paths,
-        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}{why}"),
+        warnings=(*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}"),
     )
     return listing, columns.label
 
@@ -214,6 +216,36 @@ def _splits(
     if all(of_folders):
         return of_folders, "; splits by the folders of the images"
     return [UNDECIDED] * len(found), ""
+
+
+def names_images_nearby(table: Table, folder: Path, settings: Settings) -> bool:
+    """Tell a table whose images lie in folders below its own, or are named without their ending."""
+    if settings.task == "text" or table.images or settings.generates:
+        return False
+    asked = settings.input_column
+    places = [folder, *(each for each in sub_folders(folder).values() if isinstance(each, Path))]
+    for name, values in table.head.columns.items():
+        first = [str(value).strip() for value in values[:_LOOKED_AT] if _may_name(value)]
+        if not first or (asked is not None and asked != name):
+            continue
+        if 2 * sum((folder / value).is_file() for value in first) > len(first):
+            return False  # as paths they are found
+        if 2 * sum(_is_nearby(value, places[:_MOST_PLACES]) for value in first) > len(first):
+            return True
+    return False
+
+
+def _may_name(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return False
+    text = str(value).strip()
+    return 0 < len(text) <= _LONGEST_NAME and "\0" not in text and not text.startswith((".", "/"))
+
+
+def _is_nearby(value: str, places: Sequence[Path]) -> bool:
+    """Tell the name of an image in one of some folders."""
+    endings = [""] if ends_like_image(value) else IMAGE_SUFFIXES
+    return any(os.path.isfile(f"{place}/{value}{ending}") for place in places for ending in endings)
 
 
 def _left_out(listing: Listing, images: Images, empty: Sequence[str], place: str) -> Iterator[str]:

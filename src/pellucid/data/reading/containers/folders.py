@@ -1,5 +1,6 @@
 """Folders of any content, on the disk or in an archive: what lies there decides how they are read."""
 
+import dataclasses
 import functools
 import posixpath
 import tempfile
@@ -7,7 +8,15 @@ from pathlib import Path
 
 from pellucid.data.archives.stored import File, Stored
 from pellucid.data.listing import Listing
-from pellucid.data.reading.containers.beside import Beside, Images, read_beside, tables_beside
+from pellucid.data.reading.containers.beside import (
+    Beside,
+    Images,
+    list_named,
+    names_images_nearby,
+    naming_column,
+    read_beside,
+    tables_beside,
+)
 from pellucid.data.reading.containers.shards import (
     Shard,
     is_submission,
@@ -23,6 +32,7 @@ from pellucid.data.reading.folders import (
     read_text_folder,
     read_unlabelled,
 )
+from pellucid.data.reading.labelled_tables import list_table
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_SUFFIX
 from pellucid.data.tables.forms.table import Table
 from pellucid.data.tables.stream import is_table, open_table
@@ -56,9 +66,15 @@ def tables_alone(folder: Folder) -> list[File]:
     for file, is_image in walk(folder, IMAGE_KIND):
         if is_image or (suffix_of(file) == TEXT_SUFFIX and file not in loose):
             return []
-        if is_table(Path(str(file))) and not is_submission(str(file)):
+        if is_table(Path(str(file))) and not is_submission(str(file)) and not _is_left_by_datasets(file):
             found.append(file)
     return found
+
+
+def _is_left_by_datasets(file: File) -> bool:
+    """Tell what `datasets` keeps for itself beside a saved data set, such as row numbers after a shuffle."""
+    name = posixpath.basename(str(file))
+    return name.startswith("cache-") and name.endswith(".arrow")
 
 
 def _read_tables(folder: Folder, tables: list[File], place: str, settings: Settings) -> Listing:
@@ -74,6 +90,29 @@ def _read_tables(folder: Folder, tables: list[File], place: str, settings: Setti
         return read_shards(shards, place, settings)
 
 
+def read_table(path: Path, place: str, settings: Settings) -> Listing:
+    """List the images or texts of one table, given by itself.
+
+    Raises: `DataError` if it cannot be used as it is.
+    """
+    table = open_table(path, place, settings.encoding)
+    if names_images_nearby(table, path.parent, settings):
+        beside = Beside(path.name, table, near_of(path.name))
+        images = Images(path.parent)
+        column = naming_column(beside, images, settings)
+        if column is not None:
+            asked = dataclasses.replace(settings, input_column=column, task="image")
+            listing, _ = list_named(beside, images, asked)
+            return dataclasses.replace(listing, form="table beside images")
+    return list_table(table, path.parent, settings)
+
+
+def near_of(name: str) -> tuple[str, ...]:
+    """Folders in which the images of a table are looked for first: its own, and that of its name."""
+    own = posixpath.dirname(name)
+    return own, posixpath.join(own, posixpath.basename(name).split(".")[0])
+
+
 def _read_beside(folder: Folder, place: str, settings: Settings) -> Listing | None:
     """Read the images that tables beside them name; `None` where there is no such table."""
     found = tables_beside(folder)
@@ -84,8 +123,7 @@ def _read_beside(folder: Folder, place: str, settings: Settings) -> Listing | No
         tables = []
         for number, (name, file) in enumerate(found.items()):
             table = _opened(on_disk(file, Path(temporary), number), file, settings)
-            own = posixpath.dirname(name)
-            tables.append(Beside(name, table, (own, posixpath.join(own, Path(name).name.split(".")[0]))))
+            tables.append(Beside(name, table, near_of(name)))
         return read_beside(tables, images, place, settings)
 
 

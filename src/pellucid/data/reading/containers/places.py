@@ -32,7 +32,7 @@ def files_named(place: str) -> list[Path]:
         found += matches
     if len(found) > MOST_FILES:
         raise DataError(f"{place}: names more than {MOST_FILES:,} files; give a part of them")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _expanded(place: str) -> Iterator[str]:

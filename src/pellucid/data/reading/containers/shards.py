@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
 from pellucid.data.reading.joining import joined
-from pellucid.data.reading.labelled_tables import list_table, packed_column, with_only_label
+from pellucid.data.reading.labelled_tables import list_table
 from pellucid.data.tables.columns import choose_columns
 from pellucid.data.tables.forms.table import Table
+from pellucid.data.tables.packed import packed_column, with_only_label
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
 from pellucid.settings import Settings

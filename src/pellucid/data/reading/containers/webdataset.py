@@ -33,6 +33,7 @@ from pellucid.strict import parse_line
 _CLASS, _OBJECT, _TEXT = "cls", "json", "txt"
 _LABELS = (_CLASS, _OBJECT, _TEXT)
 _KEY = "__key__"
+_TAKEN = "read as WebDataset"
 _ROWS = 1000
 _MOST_LABEL_BYTES = 1 << 20
 
@@ -123,7 +124,7 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
         times=rows.times,
         slices=rows.slices,
         paths=inputs,
-        warnings=(f"{samples.place}: read as WebDataset, {_sentence(samples, label)}",),
+        warnings=(f"{samples.place}: {_TAKEN}, {_sentence(samples, label)}",),
     )
     return listing if samples.are_images else _with_texts(listing, inputs, settings)
 
@@ -136,6 +137,11 @@ def _with_texts(listing: Listing, inputs: Sequence[File], settings: Settings) ->
     return dataclasses.replace(
         listing, paths=None, texts=taker.finish(), problems=taker.problems(listing.sources)
     )
+
+
+def is_about_samples(warning: str) -> bool:
+    """Tell the sentence that says what of a WebDataset was taken."""
+    return _TAKEN in warning
 
 
 def _sentence(samples: Samples, label: str) -> str:

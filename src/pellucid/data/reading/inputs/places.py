@@ -14,6 +14,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import NamedTuple
 
+from pellucid.data.archives.stored import Stored, contents
 from pellucid.data.reading.forms import Form, form_of, require_local
 from pellucid.data.reading.inputs.packed import count_packed, packed_inputs
 from pellucid.data.reading.inputs.piped import piped_inputs
@@ -22,8 +23,9 @@ from pellucid.data.tables.columns import IMAGES, TEXT_FILES, choose_input
 from pellucid.data.tables.encodings import require_known
 from pellucid.data.tables.file_kinds import IMAGE_KIND, TEXT_KIND, FileKind, walk
 from pellucid.data.tables.forms.table import Table
+from pellucid.data.tables.packed import packed_column
 from pellucid.data.tables.paths import PathFinder
-from pellucid.data.tables.stream import open_table
+from pellucid.data.tables.stream import is_table, open_table
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -170,12 +172,15 @@ def _sample(place: str, asked: _Asked) -> Opened:
 
 
 def _folder(place: str, asked: _Asked) -> Opened:
-    """The files of a folder and its sub-folders.
+    """The files of a folder and its sub-folders; where there is none of the kind, the rows of its tables.
 
-    Raises: `DataError` if there is none of the kind.
+    Raises: `DataError` if there are neither.
     """
     folder, kind = Path(place), asked.kind
     if not any(is_one for _, is_one in walk(folder, kind)):
+        tables = [path for path, _ in walk(folder, kind) if is_table(path)]
+        if tables:
+            return _joined([_table(str(path), asked) for path in tables])
         raise DataError(f"{place}: no {kind.what} in this folder; choose another INPUT")
     warnings: list[str] = []
     before = "" if str(folder) == "." else os.path.join(folder, "")
@@ -217,6 +222,9 @@ def _table(place: str, asked: _Asked) -> Opened:
     """
     path, settings = Path(place), asked.settings
     table = open_table(path, place, settings.encoding)
+    packed = None if asked.is_of_texts else packed_column(table, settings)
+    if packed is not None:
+        return _packed(place, table, packed, settings)
     task = "text" if asked.is_of_texts else "image"
     holds, column = choose_input(table, path.parent, dataclasses.replace(settings, task=task))
     said = f"{place}: {holds if asked.is_of_texts else 'images'} from column {quoted(column)}"
@@ -228,6 +236,27 @@ def _table(place: str, asked: _Asked) -> Opened:
     names_files = holds in (IMAGES, TEXT_FILES)
     inputs = _named_files(table, column, asked) if names_files else _cells(table, column)
     return Opened(inputs, count, [*table.warnings, said])
+
+
+def _packed(place: str, table: Table, column: str, settings: Settings) -> Opened:
+    """The images in the cells of a column, read one by one."""
+    stamp, other = stamp_of(Path(place)), next((name for name in table.names if name != column), column)
+
+    def rows() -> Iterator[int]:
+        read = open_table(Path(place), place, settings.encoding).read([other])
+        return (number for block in read for number in block.numbers)
+
+    def inputs() -> Iterator[Input]:
+        container = table.images[column]
+        for found, number in zip(contents(Stored(container, row - 1) for row in rows()), rows(), strict=True):
+            name = f"{place}:{number}"
+            if isinstance(found, DataError):
+                yield Input(name, b"", str(found), stamp)
+            else:
+                yield Input(name, found, stamp=stamp)
+
+    said = f"{place}: images from column {quoted(column)}"
+    return Opened(inputs(), lambda: sum(1 for _ in rows()), [*table.warnings, said])
 
 
 def _cells(table: Table, column: str) -> Iterator[Input]:

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.budgets import PAGE_BYTES, UNPACKED, unpacked_limit
+from pellucid.budgets import MEMORY, UNPACKED, unpacked_limit
 from pellucid.data.archives.stored import Container, Read
 from pellucid.data.tables.arrow.parquet import BUFFER, OpenParquet, open_parquet
 from pellucid.data.tables.arrow.parquet_dictionaries import longest_value
-from pellucid.data.tables.arrow.parquet_pages import pages_of
+from pellucid.data.tables.arrow.parquet_pages import Page, pages_of
 from pellucid.data.tables.signatures import is_image_start
 from pellucid.errors import DataError
 
-_BYTES_FIELD, _START_BYTES = "bytes", 16
+_BYTES_FIELD, _PATH_FIELD, _START_BYTES = "bytes", "path", 16
 _BATCH_BYTES, _MOST_ROWS = 8 << 20, 1024
 _WRITTEN_OUT, _BY_DICTIONARY = (0, 6), (2, 8)
 """Encodings of a page that hold every value as it is, and those that only count on a dictionary."""
@@ -67,7 +67,22 @@ def images_in_parquet(path: Path, place: str) -> Mapping[str, Container]:
             if is_image_cell(next((value for value in values if value is not None), None)):
                 found[name] = name
         leaves = set(opened.leaves())
+        for leaf in leaves & set(found.values()):
+            with _naming(place):
+                _Reader(opened, leaf).require_honest()
     return {name: ParquetImages(path, place, leaf) for name, leaf in found.items() if leaf in leaves}
+
+
+@contextlib.contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Put the place before a reason.
+
+    Raises: `DataError` with both.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
 
 
 class ParquetImages(Container):
@@ -82,12 +97,33 @@ class ParquetImages(Container):
     def __init__(self, path: Path, place: str, leaf: str) -> None:
         self.path = self._file = path
         self.is_in_order = True
+        self._names: list[str | None] | None = None
         self._place = place
         self._leaf = leaf
 
     def name_of(self, position: int) -> str:
-        """As `Container.name_of`."""
-        return f"{self._place}:{position + 1}"
+        """As `Container.name_of`: the file that the image was, where the structures say it."""
+        if self._names is None:
+            self._names = self._read_names()
+        name = self._names[position] if position < len(self._names) else None
+        return f"{self._place}:{position + 1}" if name is None else f"{self._place}/{name}"
+
+    def _read_names(self) -> list[str | None]:
+        """Paths beside the bytes, of which Hugging Face keeps the name of the file."""
+        column, _, is_nested = self._leaf.rpartition(".")
+        leaf = f"{column}.{_PATH_FIELD}"
+        with open_parquet(self._file, self._place) as opened:
+            if not is_nested or leaf not in opened.leaves():
+                return []
+            reader, left, names = _Reader(opened, leaf), unpacked_limit(opened.size), []
+            for row in range(opened.metadata.num_rows):
+                value: object = reader.value(row)
+                name = value if isinstance(value, str) else None
+                left -= len(name or "")
+                if left < 0:
+                    return []
+                names.append(name)
+        return names
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Read]:
@@ -108,7 +144,6 @@ class _Reader:
         metadata = opened.metadata
         counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         self._starts = list(itertools.accumulate(counts, initial=0))
-        self._unpacked = 0
         self._stored = parquet.ParquetFile(opened.file, buffer_size=BUFFER)
         self._group = -1
         self._batches: Iterator[Any] = iter(())
@@ -127,7 +162,7 @@ class _Reader:
     def value(self, row: int) -> bytes | None:
         """Bytes in a row; `None` where the cell is empty.
 
-        Raises: `DataError` if the file unpacks to more than it may; `ValueError` if it is damaged.
+        Raises: `DataError` if a page is too large; `ValueError` if the file is damaged.
         """
         group = bisect.bisect_right(self._starts, row) - 1
         if not 0 <= group < len(self._starts) - 1:
@@ -151,27 +186,43 @@ class _Reader:
         )
         self._group, self._first, self._values = group, self._starts[group], None
 
-    def _rows_at_a_time(self, group: int) -> int:
-        """Rows whose images take some megabytes at most, one at least, by the pages themselves.
+    def require_honest(self) -> None:
+        """Look at the pages of all groups before a row is read.
 
-        Raises: `DataError` if the pages unpack to more than they may.
+        Raises: `DataError` if one is too large, or all unpack to more than they may.
         """
-        opened = self._opened
-        column = opened.metadata.row_group(group).column(self._number)
-        longest, unpacked = 1, 0
-        for page in list(pages_of(opened.file, column, opened.size)):
-            unpacked += page.unpacked
-            if page.unpacked > PAGE_BYTES:
-                raise ValueError(f"a page of {page.unpacked / 1e6:,.0f} MB")
+        pages = (page for group in range(len(self._starts) - 1) for page in self._pages(group))
+        unpacked, limit = sum(page.unpacked for page in pages), unpacked_limit(self._opened.size)
+        if unpacked > limit:
+            raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
+
+    def _pages(self, group: int) -> list[Page]:
+        """Headers of the pages of a group.
+
+        Raises: `DataError` if one is too large.
+        """
+        pages = list(pages_of(self._opened.file, self._column(group), self._opened.size))
+        largest = max((page.unpacked for page in pages), default=0)
+        if largest > MEMORY.value():
+            raise DataError(
+                f"a page of {largest / 1e6:,.0f} MB, which is unpacked at once; write the table again in "
+                f"groups of 100 rows, or {MEMORY.remedy}"
+            )
+        return pages
+
+    def _column(self, group: int) -> Any:
+        return self._opened.metadata.row_group(group).column(self._number)
+
+    def _rows_at_a_time(self, group: int) -> int:
+        """Rows whose images take some megabytes at most, one at least, by the pages themselves."""
+        longest = 1
+        for page in self._pages(group):
             if page.is_dictionary:
-                longest = max(longest, longest_value(opened.file, page, column))
+                longest = max(longest, longest_value(self._opened.file, page, self._column(group)))
             elif page.encoding in _WRITTEN_OUT:
                 longest = max(longest, page.unpacked // max(1, page.values))
             elif page.encoding not in _BY_DICTIONARY:
                 longest = max(longest, page.unpacked)
-        limit = unpacked_limit(opened.size)
-        if unpacked > limit:
-            raise DataError(f"unpacks to more than {limit / 1e6:,.0f} MB; {UNPACKED.remedy}")
         return max(1, min(_MOST_ROWS, _BATCH_BYTES // longest))
 
 

@@ -102,11 +102,11 @@ def blocks_here(
 
     with opened_parquet(file, place) as opened:
         size, metadata, schema = opened[1:]
-        require_small_pages(file, metadata, size)
         wanted = schema.names if names is None else list(names)
         plain = [name for name in wanted if name not in unread and not _is_nested(schema.field(name).type)]
         flat = set(plain)
         leaves = opened.leaves()
+        require_small_pages(file, metadata, size, [at for at, name in enumerate(leaves) if name in flat])
         texts = [at for at, name in enumerate(leaves) if name in flat and _is_text(schema.field(name).type)]
         growing = growing_columns(file, metadata, size, texts, unpacked_limit(size))
         stored = parquet.ParquetFile(

@@ -7,7 +7,7 @@ with its kind and the distance of its number from the former one, then its value
 Source: the Parquet format's `parquet.thrift` and Thrift's compact protocol.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.budgets import PAGE_BYTES
@@ -43,14 +43,14 @@ class Page(NamedTuple):
     encoding: int
 
 
-def require_small_pages(file: Seekable, metadata: Any, size: int) -> None:
-    """Read the headers of all pages of a file with this footer; the file is left at its beginning.
+def require_small_pages(file: Seekable, metadata: Any, size: int, columns: Sequence[int]) -> None:
+    """Read the headers of all pages of the columns that will be read; the file is left at its beginning.
 
     Raises: `ValueError` if a header is damaged, or a page unpacks to more than `PAGE_BYTES`.
     """
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
-        for number in range(metadata.num_columns):
+        for number in columns:
             column = row_group.column(number)
             for page in pages_of(file, column, size):
                 if page.unpacked > PAGE_BYTES:
